@@ -1,0 +1,93 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT } from '../engine/errors.ts';
+import { packageVersion } from '../engine/package-root.ts';
+import { places } from '../engine/paths.ts';
+import { type CommandEntry, commands } from './commands.ts';
+import type { Context, GlobalFlags } from './context.ts';
+import { processOutput } from './output.ts';
+import { reportError } from './report-error.ts';
+
+/** Parses the command line, runs one command, sets the exit code. Never calls `process.exit`: output must drain. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const out = processOutput();
+  const flags = globalFlags(argv);
+  const program = buildProgram(async (entry, args, options) => {
+    const { run } = await entry.load();
+    const workspace = typeof options.workspace === 'string' ? options.workspace : process.env.VISIONTRAIN_WORKSPACE;
+    const context: Context = { out, env: process.env, places: places(process.env, workspace), flags };
+    process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    else
+      process.exitCode = reportError(error, out, {
+        json: flags.json,
+        debug: flags.debug,
+        ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
+      });
+  }
+}
+
+type Action = (
+  entry: CommandEntry,
+  args: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+) => Promise<void>;
+
+/** Exported for shell completion and the reference page. */
+export function buildProgram(action: Action): Command {
+  const program = new Command('visiontrain')
+    .description('From a folder of pictures to a trained LoRA for Stable Diffusion, in your terminal.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .showHelpAfterError('(see --help)')
+    .exitOverride();
+  for (const entry of commands) {
+    const command = program
+      .command(entry.args === undefined ? entry.name : `${entry.name} ${entry.args}`)
+      .summary(entry.summary)
+      .description(entry.summary)
+      .helpGroup(`${entry.group}:`)
+      .exitOverride();
+    for (const [optionFlags, description, kind] of entry.options ?? []) {
+      if (kind === 'list')
+        command.option(optionFlags, description, (value: string, all: string[]) => [...all, value], [] as string[]);
+      else command.option(optionFlags, description);
+    }
+    for (const [optionFlags, description] of globalOptions) command.option(optionFlags, description);
+    if (entry.examples?.length)
+      command.addHelpText('after', `\nExamples:\n${entry.examples.map((e) => `  $ ${e}`).join('\n')}`);
+    command.action(async (...values: unknown[]) => {
+      const options = values.at(-2) as Record<string, unknown>;
+      const args = values
+        .slice(0, -2)
+        .flat()
+        .filter((v): v is string => typeof v === 'string');
+      await action(entry, args, options);
+    });
+  }
+  return program;
+}
+
+const globalOptions = [
+  ['--json', 'machine-readable output on stdout'],
+  ['--plain', 'plain lines: no colours, no cursor movement'],
+  ['--no-input', 'never ask'],
+  ['-y, --yes', 'take the default of every question'],
+  ['--workspace <dir>', 'folder of the runs'],
+  ['--debug', 'show details of errors'],
+] as const;
+
+/** Read ahead of the parser, since an error in parsing must already know them. */
+function globalFlags(argv: readonly string[]): GlobalFlags {
+  const has = (...names: string[]) => names.some((name) => argv.includes(name));
+  return {
+    json: has('--json'),
+    plain: has('--plain'),
+    noInput: has('--no-input'),
+    yes: has('--yes', '-y'),
+    debug: has('--debug'),
+  };
+}

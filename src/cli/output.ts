@@ -1,0 +1,17 @@
+/** The only door to stdout and stderr: stdout is data, stderr is talk. */
+export interface Output {
+  /** Data for the next program, with a line end added. */
+  data(text: string): void;
+  /** Words for the person. */
+  talk(text: string): void;
+  /** One JSON document, indented for people who look at it. */
+  json(value: unknown): void;
+}
+
+export function processOutput(): Output {
+  return {
+    data: (text) => void process.stdout.write(`${text}\n`),
+    talk: (text) => void process.stderr.write(`${text}\n`),
+    json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+  };
+}

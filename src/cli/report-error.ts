@@ -1,0 +1,64 @@
+import { ConfigError, EXIT, type Problem, VisiontrainError } from '../engine/errors.ts';
+import { packageVersion } from '../engine/package-root.ts';
+import { neutralise } from '../engine/text.ts';
+import type { Output } from './output.ts';
+
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly debug: boolean;
+  /** `x` where the terminal has no ✖. */
+  readonly ascii: boolean;
+}
+
+/** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
+export function reportError(error: unknown, out: Output, { json, debug, ascii }: ReportOptions): number {
+  const known = error instanceof VisiontrainError ? error : undefined;
+  const code = known?.exitCode ?? EXIT.bug;
+  if (json) {
+    out.json({ error: errorDocument(error, code) });
+    return code;
+  }
+  if (code === EXIT.cancelled) {
+    if (known?.message) out.talk(neutralise(known.message));
+    return code;
+  }
+  const mark = ascii ? 'x' : '✖';
+  if (known === undefined) {
+    out.talk(
+      `${mark} visiontrain ${packageVersion()} hit a bug: ${neutralise(String((error as Error)?.message ?? error))}`,
+    );
+    out.talk(
+      debug ? String((error as Error)?.stack) : '  Run it again with --debug for the details, and please report them.',
+    );
+    return code;
+  }
+  out.talk(`${mark} ${neutralise(known.message)}`);
+  for (const line of errorLines(known)) out.talk(`  ${neutralise(line)}`);
+  if (debug) out.talk(String(known.stack));
+  return code;
+}
+
+function errorLines(error: VisiontrainError): string[] {
+  const problems = error instanceof ConfigError ? problemTable(error.problems) : [];
+  return [...problems, ...error.details, ...error.nextSteps];
+}
+
+function problemTable(problems: readonly Problem[]): string[] {
+  const where = problems.map((p) => (p.line === undefined ? p.file : `${p.file}:${p.line}:${p.column ?? 1}`));
+  const left = Math.min(40, Math.max(0, ...where.map((w) => w.length)));
+  const keys = Math.min(36, Math.max(0, ...problems.map((p) => p.key.length)));
+  return problems.map((p, i) => `${(where[i] ?? '').padEnd(left)}  ${p.key.padEnd(keys)}  ${p.message}`.trimEnd());
+}
+
+function errorDocument(error: unknown, code: number): Record<string, unknown> {
+  if (!(error instanceof VisiontrainError))
+    return { code, kind: 'bug', message: String((error as Error)?.message ?? error) };
+  return {
+    code,
+    kind: error.name,
+    message: error.message,
+    details: error.details,
+    nextSteps: error.nextSteps,
+    ...(error instanceof ConfigError ? { problems: error.problems } : {}),
+  };
+}

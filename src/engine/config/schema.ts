@@ -1,0 +1,419 @@
+/**
+ * run.yaml, version 1: the one source of types, validation, JSON Schema, the comments in written files and the
+ * reference page. A key has exactly one source for its default: `.default()` here when it holds for every model,
+ * otherwise the recipe of the chosen base model (`presets/*.yaml`, see `recipeKeys`).
+ *
+ * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
+ */
+import { z } from 'zod';
+
+export const SPEC_VERSION = 1;
+
+interface Doc {
+  readonly description: string;
+  readonly why: string;
+  readonly unit?: string;
+}
+
+const doc = <T extends z.ZodType>(schema: T, description: string, why: string, unit?: string): T =>
+  schema.meta({ description, why, ...(unit === undefined ? {} : { unit }) } satisfies Doc) as T;
+
+const count = (min: number, max: number) => z.number().int().min(min).max(max);
+const share = () => z.number().min(0).max(1);
+const line = (max: number) =>
+  z
+    .string()
+    .max(max)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+    .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must be one line without control characters');
+
+export const goals = ['character', 'style', 'concept'] as const;
+export const families = ['sd15', 'sdxl'] as const;
+export const predictions = ['epsilon', 'v_prediction'] as const;
+export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy'] as const;
+export const schedules = ['constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial'] as const;
+export const precisions = ['fp32', 'bf16', 'fp16'] as const;
+
+const datasetSchema = z.strictObject({
+  path: doc(
+    line(4096).min(1),
+    'Folder with the pictures; relative to this file. Sub-folders count too. Nothing in it is ever changed.',
+    'Point it at another folder to train on other pictures.',
+  ),
+  goal: doc(
+    z.enum(goals),
+    'What the pictures teach: a character or thing, a style, or a concept (a pose, a kind of place).',
+    'It picks the recipe: a style wants more steps and less weight on the subject.',
+  ),
+  trigger: doc(
+    line(200).default(''),
+    'Word that calls the LoRA in a prompt; put in front of every caption. Empty: none.',
+    'Use a word the base model does not know, so that nothing else is overwritten.',
+  ),
+  caption_extension: doc(
+    line(32)
+      .regex(/^\.[A-Za-z0-9._-]+$/, 'must look like .txt')
+      .default('.txt'),
+    'Ending of the caption file beside each picture.',
+    'sd-scripts data sets often use .caption.',
+  ),
+  caption_prefix: doc(
+    line(2000).default(''),
+    'Text put before every caption, after the trigger.',
+    'Quality tags a base model wants.',
+  ),
+  caption_suffix: doc(line(2000).default(''), 'Text put after every caption.', 'A style all pictures share.'),
+  default_caption: doc(
+    line(2000).default(''),
+    'Caption of pictures that have none.',
+    'With an empty one they are trained on the trigger alone.',
+  ),
+  shuffle_tags: doc(
+    z.boolean(),
+    'Shuffle the comma-separated tags of a caption at each use.',
+    'Helps with booru tags; harms sentences.',
+  ),
+  keep_tags: doc(
+    count(0, 100).default(1),
+    'How many tags at the front stay in place when tags are shuffled or dropped.',
+    'Keep the trigger first.',
+    'tags',
+  ),
+  caption_dropout: doc(
+    share().default(0),
+    'Share of uses with an empty caption.',
+    'A little (0.05) keeps guidance working on long runs.',
+  ),
+  tag_dropout: doc(share().default(0), 'Share of tags left out at each use.', 'Makes single tags matter less.'),
+  repeats: doc(
+    count(1, 10_000).default(1),
+    'How often each picture is used in an epoch.',
+    'Only changes what one epoch means; steps decide the length.',
+    'times',
+  ),
+  resolution: doc(
+    count(64, 4096),
+    'Training size: the side of the square whose area every bucket has.',
+    'Use the size the base model was made for.',
+    'px',
+  ),
+  buckets: doc(
+    z.boolean().default(true),
+    'Keep the shape of each picture (aspect-ratio buckets) instead of cropping to a square.',
+    'Off: everything is cropped to a square.',
+  ),
+  bucket_step: doc(
+    count(8, 256).multipleOf(8),
+    'Sides of buckets are multiples of this.',
+    'Smaller steps crop less and make more shapes.',
+    'px',
+  ),
+  bucket_min: doc(count(64, 4096), 'Shortest side of a bucket.', 'Raise it to avoid extreme shapes.', 'px'),
+  bucket_max: doc(count(64, 8192), 'Longest side of a bucket.', 'Lower it to save memory on panoramas.', 'px'),
+  no_upscale: doc(
+    z.boolean().default(false),
+    'Never enlarge a small picture; its bucket is smaller instead.',
+    'On when blown-up pictures would teach blur.',
+  ),
+  crop: doc(
+    z.enum(['center', 'random']).default('center'),
+    'Which part is kept when a picture does not fill its bucket.',
+    'random shows more of the edges over many epochs.',
+  ),
+  flip: doc(
+    z.boolean().default(false),
+    'Mirror half of the uses.',
+    'Doubles small data sets; wrong for text, logos and asymmetric subjects.',
+  ),
+  alpha_color: doc(
+    z
+      .string()
+      .regex(/^#[0-9a-fA-F]{6}$/, 'must look like #ffffff')
+      .default('#ffffff'),
+    'Colour behind transparent pictures.',
+    'Pick one your subject does not have.',
+  ),
+  validation_share: doc(
+    z.number().min(0).max(0.5),
+    'Share of pictures kept out of training to measure the loss on.',
+    'With very few pictures, 0 keeps all of them for training.',
+  ),
+});
+
+const modelSchema = z.strictObject({
+  base: doc(
+    line(4096).min(1),
+    'Base model: an id from `visiontrain models list`, or the path of a .safetensors file or diffusers folder.',
+    'A LoRA works best on the model it was trained on.',
+  ),
+  family: doc(
+    z.enum(families),
+    'Architecture of the base model (read from the file and compared).',
+    'Never, unless the base changes.',
+  ),
+  prediction: doc(
+    z.enum(predictions),
+    'What the base predicts: noise (epsilon) or velocity (v_prediction).',
+    'Never, unless the base changes: a mismatch trains noise.',
+  ),
+  zero_terminal_snr: doc(
+    z.boolean(),
+    'Noise schedule rescaled to zero terminal SNR (arXiv:2305.08891).',
+    'On only for bases made so, such as NoobAI v-prediction.',
+  ),
+  vae: doc(
+    line(4096).nullable().default(null),
+    'Another VAE: registry id or path. null: the one of the base.',
+    'SDXL in fp16 needs sdxl-vae-fp16-fix.',
+  ),
+  clip_skip: doc(
+    count(1, 4),
+    'Which layer of the text encoder is read, counted from the end; 1 is the last. SD1.5 only.',
+    '2 for anime bases of SD1.5.',
+    'layers',
+  ),
+});
+
+const trainingSchema = z.strictObject({
+  seed: doc(
+    count(0, 2 ** 32 - 1).default(42),
+    'All randomness of the run comes from it.',
+    'Another seed is another, equally good run.',
+  ),
+  steps: doc(count(1, 10_000_000), 'Optimiser steps.', 'More learns more, until it copies the pictures.', 'steps'),
+  batch_size: doc(
+    count(1, 1024),
+    'Pictures in one forward pass.',
+    'Larger is steadier and faster per picture, and needs more memory.',
+    'pictures',
+  ),
+  gradient_accumulation: doc(
+    count(1, 1024).default(1),
+    'Forward passes per optimiser step.',
+    'A larger effective batch in the same memory.',
+    'passes',
+  ),
+  learning_rate: doc(
+    z.number().positive().max(10),
+    'Learning rate of the U-Net.',
+    'Too high gives noise and stiff poses, too low learns nothing.',
+  ),
+  text_encoder_learning_rate: doc(
+    z.union([z.number().min(0).max(10), z.array(z.number().min(0).max(10)).length(2)]),
+    'Learning rate of the text encoder; 0 leaves it as it is. SDXL may name two: [first, second].',
+    'Training it binds the trigger faster and bleeds more into other prompts.',
+  ),
+  optimizer: doc(
+    z.enum(optimizers).default('adamw'),
+    'Optimiser.',
+    'adamw8bit and adafactor save memory; prodigy finds its own rate (set learning_rate 1).',
+  ),
+  weight_decay: doc(
+    z.number().min(0).max(1).default(0.01),
+    'Pull of the weights towards zero.',
+    'More keeps a long run milder.',
+  ),
+  betas: doc(
+    z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]),
+    'Decay of the optimiser averages.',
+    'Rarely.',
+  ),
+  schedule: doc(
+    z.enum(schedules),
+    'How the learning rate goes over the run.',
+    'constant when the right length is not known yet.',
+  ),
+  warmup: doc(
+    z.union([share().refine((n) => n < 1, 'a share below 1, or whole steps'), count(1, 1_000_000)]),
+    'Start from zero over this share (below 1) or number (1 and up) of steps.',
+    'Longer for high rates.',
+    'share or steps',
+  ),
+  cycles: doc(
+    count(1, 100).default(1),
+    'Restarts of cosine_with_restarts.',
+    'Three are common in community recipes.',
+    'cycles',
+  ),
+  max_grad_norm: doc(
+    z.number().min(0).max(1000).default(1),
+    'Gradients longer than this are shortened to it; 0 turns it off.',
+    'Lower when the loss jumps.',
+  ),
+  rank: doc(
+    count(1, 1024),
+    'Size of the LoRA: how many directions each layer may learn.',
+    'More for a style with much detail; less is smaller and milder.',
+  ),
+  alpha: doc(
+    z.number().positive().max(4096),
+    'Strength scale: the LoRA acts times alpha ÷ rank.',
+    'Changing it is like changing the learning rate.',
+  ),
+  dropout: doc(
+    z.number().min(0).max(0.9).default(0),
+    'Share of LoRA inputs dropped while training.',
+    'A little (0.1) against copying.',
+  ),
+  targets: doc(
+    z.enum(['all', 'attention']).default('all'),
+    'Layers that learn: all linear and 1×1 layers of the transformer blocks, or attention only.',
+    'attention is smaller and learns less of style.',
+  ),
+  conv_rank: doc(
+    count(0, 1024).default(0),
+    'LoRA of the 3×3 convolutions too (LoCon); 0 is off.',
+    'Helps styles with texture.',
+  ),
+  conv_alpha: doc(z.number().positive().max(4096).default(1), 'Alpha of the convolution part.', 'As alpha.'),
+  loss: doc(z.enum(['l2', 'huber']).default('l2'), 'Loss function.', 'huber minds outliers less.'),
+  huber_delta: doc(z.number().positive().max(10).default(0.1), 'Where huber turns from square to straight.', 'Rarely.'),
+  min_snr_gamma: doc(
+    z.number().positive().max(100).nullable(),
+    'Min-SNR loss weighting (arXiv:2303.09556); null is off.',
+    '5 evens out the timesteps; 1 trusts noisy ones most.',
+  ),
+  noise_offset: doc(
+    z.number().min(0).max(1).default(0),
+    'Noise shared by a whole channel, so that very dark and bright pictures can be learnt.',
+    '0.03 to 0.05 for strong contrast; 0 with zero terminal SNR.',
+  ),
+  init_lora: doc(
+    line(4096).nullable().default(null),
+    'Go on from this LoRA file. null: start new.',
+    'To teach an existing LoRA more.',
+  ),
+});
+
+const samplesSchema = z.strictObject({
+  every: doc(
+    count(0, 10_000_000),
+    'Make sample pictures each this many steps; 0: only before and after.',
+    'More pictures take time from training.',
+    'steps',
+  ),
+  prompts: doc(
+    z.array(line(2000)).max(64),
+    'Prompts of the samples, the trigger included where wanted.',
+    'Use what you want the LoRA for.',
+  ),
+  negative: doc(
+    line(2000).default(''),
+    'Negative prompt of all samples.',
+    'What your base model is usually told to avoid.',
+  ),
+  steps: doc(count(1, 500), 'Denoising steps of a sample.', 'Fewer is faster and rougher.', 'steps'),
+  guidance: doc(
+    z.number().min(1).max(30),
+    'Classifier-free guidance scale of the samples.',
+    'As the base model wants it.',
+  ),
+  seed: doc(
+    count(0, 2 ** 32 - 1).default(1),
+    'Seed of the first sample; the next prompt has the next seed.',
+    'The same seed lets you compare.',
+  ),
+});
+
+const outputSchema = z.strictObject({
+  precision: doc(z.enum(precisions).default('fp16'), 'Number format of the LoRA file.', 'fp32 to train on from it.'),
+  metadata: doc(
+    z.enum(['full', 'minimal', 'none']).default('full'),
+    'What the file says of its making: everything, only what programs need, or nothing.',
+    'full tells tag counts and folder names of your data set.',
+  ),
+  diffusers: doc(
+    z.boolean().default(false),
+    'Also write the LoRA with diffusers names.',
+    'For diffusers code that cannot read kohya names.',
+  ),
+  checkpoint_every: doc(
+    count(0, 10_000_000),
+    'Save a full, resumable checkpoint each this many steps; 0: only at the end or when stopped.',
+    'Less work is lost if the machine dies.',
+    'steps',
+  ),
+  checkpoint_keep: doc(count(1, 1000).default(3), 'How many checkpoints stay.', 'More needs more disk.', 'checkpoints'),
+});
+
+const resourcesSchema = z.strictObject({
+  device: doc(
+    z
+      .string()
+      .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'must be auto, cpu, mps, cuda or cuda:N')
+      .default('auto'),
+    'Where to train.',
+    'Choose a card on a machine with several.',
+  ),
+  precision: doc(
+    z.enum(precisions),
+    'Number format of the base model while training; the LoRA itself is always fp32.',
+    'fp16 on cards without bf16.',
+  ),
+  vae_precision: doc(
+    z.enum(precisions).default('fp32'),
+    'Number format of the VAE while pictures are encoded.',
+    'The SDXL VAE overflows in fp16.',
+  ),
+  gradient_checkpointing: doc(
+    z.enum(['none', 'selective', 'full']),
+    'Save memory by computing parts of the forward pass twice.',
+    'none is up to 1.6 × faster where it fits.',
+  ),
+  attention: doc(z.enum(['sdpa', 'math']).default('sdpa'), 'Attention kernels.', 'math is the slow reference.'),
+  channels_last: doc(
+    z.boolean().default(false),
+    'Memory layout of convolutions.',
+    'Often faster on cards with tensor cores.',
+  ),
+  tf32: doc(z.boolean().default(false), 'Allow TF32 in fp32 parts on NVIDIA cards.', 'Faster, slightly coarser.'),
+  compile: doc(z.boolean().default(false), 'torch.compile of the U-Net blocks.', 'Pays on runs of an hour and more.'),
+  deterministic: doc(
+    z.boolean().default(true),
+    'Only kernels that give the same bytes each time.',
+    'Off is a little faster on a GPU; the same run is then no longer byte-identical.',
+  ),
+  workers: doc(
+    count(0, 64).default(0),
+    'Loader processes while pictures are encoded.',
+    'More for large data sets on fast disks.',
+    'processes',
+  ),
+  threads: doc(
+    count(1, 512).nullable().default(null),
+    'CPU threads of torch; null: all cores. The result on a CPU depends on it.',
+    'Leave cores for others.',
+    'threads',
+  ),
+});
+
+export const specSchema = z.strictObject({
+  version: doc(
+    z.literal(SPEC_VERSION),
+    'Version of this file format.',
+    'Never by hand; `visiontrain` migrates older files.',
+  ),
+  name: doc(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash and underscore, 100 at most'),
+    'Name of the run and of the LoRA file.',
+    'So that you find it again.',
+  ),
+  dataset: datasetSchema,
+  model: modelSchema,
+  training: trainingSchema,
+  samples: samplesSchema,
+  output: outputSchema,
+  resources: resourcesSchema,
+});
+
+/** A complete run.yaml: every choice explicit. */
+export type RunSpec = z.output<typeof specSchema>;
+export type Goal = (typeof goals)[number];
+export type Family = (typeof families)[number];
+export type Prediction = (typeof predictions)[number];
+
+/** Who chose a value; written as a comment beside it. */
+export const choosers = ['you', 'preset', 'detected'] as const;
+export type Chooser = (typeof choosers)[number];
+/** Dotted key → who chose it. A key that is missing was chosen by `preset`. */
+export type Provenance = Readonly<Record<string, Chooser>>;

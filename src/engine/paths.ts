@@ -1,0 +1,39 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface Places {
+  /** Everything below it is ours: VISIONTRAIN_HOME, or the platform's data folder. */
+  readonly home: string;
+  readonly models: string;
+  readonly envs: string;
+  readonly cache: string;
+  readonly runs: string;
+  /** Person's settings (config.yaml, models/*.yaml). */
+  readonly config: string;
+  /** Drafts, last choices. */
+  readonly state: string;
+}
+
+/** Where things live. `workspace` (a flag or setting) moves the runs only. */
+export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
+  const xdg = (name: string, fallback: string) => {
+    const value = env[name];
+    return value !== undefined && isAbsolute(value) ? value : join(env.HOME ?? homedir(), fallback);
+  };
+  const own = env.VISIONTRAIN_HOME ? resolve(env.VISIONTRAIN_HOME) : undefined;
+  const mac = process.platform === 'darwin';
+  const home = own ?? join(xdg('XDG_DATA_HOME', mac ? 'Library/Application Support' : '.local/share'), 'visiontrain');
+  return {
+    home,
+    models: join(home, 'models'),
+    envs: join(home, 'envs'),
+    cache: join(home, 'cache'),
+    runs: workspace ? resolve(workspace) : join(home, 'runs'),
+    config: own
+      ? join(own, 'config')
+      : join(xdg('XDG_CONFIG_HOME', mac ? 'Library/Preferences' : '.config'), 'visiontrain'),
+    state: own
+      ? join(own, 'state')
+      : join(xdg('XDG_STATE_HOME', mac ? 'Library/Application Support' : '.local/state'), 'visiontrain'),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * plan.json: the fully resolved plan, the only thing the trainer reads. Everything that can be decided before the GPU
+ * starts is decided here. Paths are absolute; nothing that the result depends on is a path. The Python reader
+ * (`trainer/visiontrain_trainer/plan.py`) mirrors this schema and refuses unknown keys.
+ */
+import { z } from 'zod';
+import { families, optimizers, precisions, predictions, schedules } from '../config/schema.ts';
+
+export const PLAN_VERSION = 1;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const size = z.tuple([z.number().int().positive(), z.number().int().positive()]);
+
+export const planSampleSchema = z.strictObject({
+  /** First 16 hex digits of the picture's SHA-256, with `-2`, `-3` … for further copies; names the sample in every random draw. */
+  id: z.string(),
+  /** Relative to `data.root`, forward slashes. */
+  path: z.string(),
+  sha256,
+  /** Width and height in pixels after EXIF rotation. */
+  size,
+  /** Width and height of its bucket in pixels. */
+  bucket: size,
+  repeats: z.number().int().min(1),
+  /** Complete caption: trigger, prefix, text and suffix already joined. */
+  caption: z.string(),
+  /** Kept out of training to measure the loss on. */
+  validation: z.boolean(),
+});
+
+export const planSchema = z.strictObject({
+  version: z.literal(PLAN_VERSION),
+  name: z.string(),
+  /** SHA-256 of the canonical JSON of the spec without paths: the run's identity. */
+  spec_sha256: sha256,
+  seed: z.number().int().min(0),
+  model: z.strictObject({
+    /** Registry id or the path as written; for people and metadata. */
+    name: z.string(),
+    path: z.string(),
+    layout: z.enum(['diffusers', 'single_file']),
+    /** Folder in diffusers layout with the configuration and tokenizer files of a single-file checkpoint; null for a folder model. */
+    config_dir: z.string().nullable(),
+    family: z.enum(families),
+    prediction: z.enum(predictions),
+    zero_terminal_snr: z.boolean(),
+    vae_path: z.string().nullable(),
+    clip_skip: z.number().int().min(1),
+    /** Hash of the weights where known in advance (registry), for metadata; null otherwise. */
+    sha256: sha256.nullable(),
+  }),
+  data: z.strictObject({
+    root: z.string(),
+    samples: z.array(planSampleSchema).min(1),
+    crop: z.enum(['center', 'random']),
+    flip: z.boolean(),
+    alpha_color: z.string(),
+    shuffle_tags: z.boolean(),
+    keep_tags: z.number().int().min(0),
+    caption_dropout: z.number(),
+    tag_dropout: z.number(),
+    /** Tokens a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
+    max_tokens: z.union([z.literal(75), z.literal(150), z.literal(225)]),
+  }),
+  training: z.strictObject({
+    steps: z.number().int().min(1),
+    batch_size: z.number().int().min(1),
+    gradient_accumulation: z.number().int().min(1),
+    /** Batches (forward passes) of one epoch, from the bucket plan: Σ over buckets ⌈uses ÷ batch size⌉. The trainer checks it. */
+    batches_per_epoch: z.number().int().min(1),
+    learning_rate: z.number().positive(),
+    /** One rate per text encoder (one for SD1.5, two for SDXL); 0: not trained. */
+    text_encoder_learning_rates: z.array(z.number().min(0)).min(1).max(2),
+    optimizer: z.enum(optimizers),
+    weight_decay: z.number(),
+    betas: z.tuple([z.number(), z.number()]),
+    schedule: z.enum(schedules),
+    warmup_steps: z.number().int().min(0),
+    cycles: z.number().int().min(1),
+    max_grad_norm: z.number().min(0),
+    rank: z.number().int().min(1),
+    alpha: z.number().positive(),
+    dropout: z.number().min(0),
+    targets: z.enum(['all', 'attention']),
+    conv_rank: z.number().int().min(0),
+    conv_alpha: z.number().positive(),
+    loss: z.enum(['l2', 'huber']),
+    huber_delta: z.number().positive(),
+    min_snr_gamma: z.number().positive().nullable(),
+    noise_offset: z.number().min(0),
+    /** Absolute path of a LoRA to go on from. */
+    init_lora: z.string().nullable(),
+  }),
+  samples: z.strictObject({
+    every: z.number().int().min(0),
+    prompts: z.array(z.string()),
+    negative: z.string(),
+    steps: z.number().int().min(1),
+    guidance: z.number().min(1),
+    seed: z.number().int().min(0),
+    /** Width and height in pixels. */
+    size,
+  }),
+  output: z.strictObject({
+    precision: z.enum(precisions),
+    metadata: z.enum(['full', 'minimal', 'none']),
+    /** Ready-made `ss_*` / `modelspec.*` facts only TypeScript knows (trigger, resolution, tag counts …); the trainer adds its own. */
+    facts: z.record(z.string(), z.string()),
+    diffusers: z.boolean(),
+    checkpoint_every: z.number().int().min(0),
+    checkpoint_keep: z.number().int().min(1),
+  }),
+  resources: z.strictObject({
+    device: z.string(),
+    precision: z.enum(precisions),
+    vae_precision: z.enum(precisions),
+    gradient_checkpointing: z.enum(['none', 'selective', 'full']),
+    attention: z.enum(['sdpa', 'math']),
+    channels_last: z.boolean(),
+    tf32: z.boolean(),
+    compile: z.boolean(),
+    deterministic: z.boolean(),
+    workers: z.number().int().min(0),
+    threads: z.number().int().min(1),
+    /** Content-addressed cache of latents and text states, shared between runs. */
+    cache_dir: z.string(),
+  }),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type PlanSample = z.infer<typeof planSampleSchema>;

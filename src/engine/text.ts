@@ -1,0 +1,38 @@
+/** Text from outside (captions, file names, logs, metadata) made safe for a terminal, and numbers made readable. */
+
+// C0, DEL, C1, and the bidirectional controls that can reorder what a person reads.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is neutralised
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** Replaces every control character, so that no foreign text can move the cursor, colour or retitle the terminal. */
+export function neutralise(text: string): string {
+  return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '�'));
+}
+
+/** `6.9 GB`, decimal units, three significant digits at most. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `48 s`, `11 min`, `2 h 05 min`, `3 d 4 h`. */
+export function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 90) return `${s} s`;
+  const minutes = Math.round(s / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** `1 picture`, `42 pictures`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
