@@ -40,6 +40,8 @@ export function bucketChooser(options: BucketOptions): (size: Size) => Size {
   const sizes = bucketList(options);
   const ratios = sizes.map(([width, height]) => width / height);
   return ([width, height]) => {
+    // A picture that already has a bucket's size stays as it is, even where two buckets share a ratio.
+    if (sizes.some(([w, h]) => w === width && h === height)) return [width, height];
     const ratio = width / height;
     let best = 0;
     for (let i = 1; i < ratios.length; i += 1) if (distance(ratios, i, ratio) < distance(ratios, best, ratio)) best = i;

@@ -5,7 +5,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Format } from './picture-header.ts';
-import type { LeftOut, Picture, Scan } from './scan.ts';
+import { type LeftOut, type Picture, pictureFolders, type Scan } from './scan.ts';
 import { noPictures } from './scan-errors.ts';
 import { byCodePoint } from './walk.ts';
 
@@ -80,7 +80,7 @@ function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>):
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   if (pictures.length === 0) throw noPictures(scan.root, { ...scan, pictures, leftOut });
-  return { ...scan, pictures, leftOut };
+  return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 
 const isSame = (known: Remembered, { bytes, modified, changed }: Picture) =>

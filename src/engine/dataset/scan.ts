@@ -244,7 +244,8 @@ function openProblem(path: string, error: unknown): string {
   return `cannot be read: ${message}`;
 }
 
-function pictureFolders(pictures: readonly Picture[]): Scan['folders'] {
+/** Folders of these pictures, by path. */
+export function pictureFolders(pictures: readonly Picture[]): Scan['folders'] {
   const folders = new Map<string, { pictures: number; repeats: number }>();
   for (const { path, repeats } of pictures) {
     const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
