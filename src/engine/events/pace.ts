@@ -6,8 +6,8 @@
 export interface Pace {
   /** The last step seen in this attempt, and when. */
   readonly last: { readonly step: number; readonly t: number } | null;
-  /** Seconds per step of recent undisturbed steps, oldest first, at most RECENT. */
-  readonly recent: readonly number[];
+  /** Seconds per step of undisturbed steps, newest first; a list, so that a step costs no copy. Only RECENT count. */
+  readonly recent: Recent | null;
   /** Something other than a step happened since `last`. */
   readonly disturbed: boolean;
   /** Seconds spent on other things between steps, up to step `extraStep`. */
@@ -17,9 +17,16 @@ export interface Pace {
   readonly from: number;
 }
 
+interface Recent {
+  readonly seconds: number;
+  readonly older: Recent | null;
+  /** Cells from here on; the list is cut when it reaches twice RECENT. */
+  readonly length: number;
+}
+
 const RECENT = 64;
 
-export const emptyPace: Pace = { last: null, recent: [], disturbed: false, extra: 0, extraStep: 0, from: 0 };
+export const emptyPace: Pace = { last: null, recent: null, disturbed: false, extra: 0, extraStep: 0, from: 0 };
 
 /** Training starts, or starts again, at this step. */
 export const paceStart = (step: number): Pace => ({ ...emptyPace, from: step, extraStep: step });
@@ -34,8 +41,7 @@ export function paceStep(pace: Pace, step: number, t: number): Pace {
   if (pace.last === null || steps <= 0 || t < pace.last.t) return { ...pace, last, disturbed: false };
   const seconds = t - pace.last.t;
   if (!pace.disturbed) {
-    const kept = pace.recent.length < RECENT ? pace.recent : pace.recent.slice(1);
-    return { ...pace, last, recent: [...kept, seconds / steps] };
+    return { ...pace, last, recent: push(pace.recent, seconds / steps) };
   }
   const extra = pace.extra + Math.max(0, seconds - steps * (secondsPerStep(pace) ?? 0));
   return { ...pace, last, disturbed: false, extra, extraStep: step };
@@ -43,8 +49,8 @@ export function paceStep(pace: Pace, step: number, t: number): Pace {
 
 /** Median seconds per step; undefined until two undisturbed steps were seen. */
 export function secondsPerStep(pace: Pace): number | undefined {
-  if (pace.recent.length === 0) return undefined;
-  const sorted = pace.recent.toSorted((a, b) => a - b);
+  const sorted = newest(pace.recent).sort((a, b) => a - b);
+  if (sorted.length === 0) return undefined;
   const middle = sorted.length >> 1;
   const upper = sorted[middle] as number;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
@@ -58,4 +64,18 @@ export function secondsLeft(pace: Pace, steps: number, now: number): number | un
   const budget = covered > 0 ? pace.extra / covered : 0;
   const left = Math.max(0, steps - pace.last.step) * (each + budget);
   return Math.max(0, left - Math.max(0, now - pace.last.t));
+}
+
+function push(recent: Recent | null, seconds: number): Recent {
+  if ((recent?.length ?? 0) < 2 * RECENT) return { seconds, older: recent, length: (recent?.length ?? 0) + 1 };
+  return [...newest(recent).reverse(), seconds].reduce<Recent | null>(
+    (older, value) => ({ seconds: value, older, length: (older?.length ?? 0) + 1 }),
+    null,
+  ) as Recent;
+}
+
+function newest(recent: Recent | null): number[] {
+  const values: number[] = [];
+  for (let cell = recent; cell !== null && values.length < RECENT; cell = cell.older) values.push(cell.seconds);
+  return values;
 }
