@@ -36,4 +36,10 @@ export const commands: readonly CommandEntry[] = [
     examples: ['visiontrain schema > run.schema.json'],
     load: () => import('./commands/schema.ts'),
   },
+  {
+    name: 'config',
+    summary: 'where settings and folders come from',
+    group: 'Help',
+    load: () => import('./commands/config.ts'),
+  },
 ];

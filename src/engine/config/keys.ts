@@ -60,26 +60,6 @@ const byKey = new Map(specKeys.map((key) => [key.key, key]));
 
 export const findKey = (key: string): SpecKey | undefined => byKey.get(key);
 
-/** Keys that come from the person, the model's entry or its files, never from a recipe. */
-const factKeys = new Set([
-  'version',
-  'name',
-  'dataset.path',
-  'dataset.goal',
-  'model.base',
-  'model.family',
-  'model.prediction',
-  'model.zero_terminal_snr',
-]);
-
-/**
- * Keys without a default that holds for every model: a registry entry decides them, by its recipe or by its own fields
- * (`dataset.resolution`, `model.clip_skip`, `samples.prompts`).
- */
-export const recipeKeys: readonly string[] = specKeys
-  .filter(({ key, node }) => node.default === undefined && !factKeys.has(key))
-  .map(({ key }) => key);
-
 /** What a key accepts, in words that follow "must be": `a whole number, 1 to 1024`. */
 export function expectation(node: JsonNode): string {
   if (node.const !== undefined) return String(node.const);
@@ -131,33 +111,3 @@ const multiple = (node: JsonNode) => (node.multipleOf === undefined ? '' : `, a 
 /** `a, b or c`. */
 export const list = (words: readonly string[], last = 'or'): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
-
-/** The candidate nearest to what was typed, when near enough to be meant; by edits with swapped neighbours. */
-export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
-  const wanted = typed.toLowerCase().replaceAll(/[-\s]/gu, '_');
-  let best: { word: string; distance: number } | undefined;
-  for (const word of candidates) {
-    const distance = edits(wanted, word.toLowerCase());
-    if (best === undefined || distance < best.distance) best = { word, distance };
-  }
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(wanted.length / 3)) ? best.word : undefined;
-}
-
-/** Optimal string alignment distance; cut to 100 characters, so that no input makes it slow. */
-function edits(left: string, right: string): number {
-  const a = [...left.slice(0, 100)];
-  const b = [...right.slice(0, 100)];
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : change;
-      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
