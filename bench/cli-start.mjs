@@ -24,7 +24,10 @@ function timed(args) {
 function untilShown(text, args) {
   const python = process.env.VISIONTRAIN_PYTHON ?? 'python3';
   const helper = join(import.meta.dirname, 'lib', 'until_shown.py');
-  const { stdout, status, stderr } = spawnSync(python, [helper, text, process.execPath, ...args], { env, encoding: 'utf8' });
+  const { stdout, status, stderr } = spawnSync(python, [helper, text, process.execPath, ...args], {
+    env,
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(stderr);
   return Number(stdout);
 }
@@ -38,12 +41,15 @@ const sides = {
   "the wizard's first question": () => untilShown('How do you want', [bin]),
 };
 const times = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
-for (let round = 0; round < rounds; round += 1) for (const [name, run] of Object.entries(sides)) times[name].push(run());
+for (let round = 0; round < rounds; round += 1)
+  for (const [name, run] of Object.entries(sides)) times[name].push(run());
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const base = median(times['node with an empty script']);
 console.log(`Node ${process.versions.node}, ${rounds} rounds, medians`);
 for (const [name, values] of Object.entries(times)) {
-  console.log(`${name.padEnd(30)} ${median(values).toFixed(0).padStart(6)} ms   ${(median(values) / base).toFixed(2)} ×`);
+  console.log(
+    `${name.padEnd(30)} ${median(values).toFixed(0).padStart(6)} ms   ${(median(values) / base).toFixed(2)} ×`,
+  );
 }
 rmSync(home, { recursive: true, force: true });
