@@ -16,4 +16,78 @@ export interface CommandEntry {
   readonly load: () => Promise<{ run: CommandRun }>;
 }
 
-export const commands: readonly CommandEntry[] = [];
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'dataset',
+    args: '<action> <folder>',
+    summary: 'check: what is in a folder of pictures, and what is wrong with it',
+    group: 'Assets',
+    options: [['--captions <extension>', 'ending of the caption files (default .txt)']],
+    examples: [
+      'visiontrain dataset check ./pictures',
+      'visiontrain dataset check ./pictures --captions .caption --json',
+    ],
+    load: () => import('./commands/dataset.ts'),
+  },
+  {
+    name: 'schema',
+    summary: 'print the JSON Schema of run.yaml, for editors',
+    group: 'Help',
+    examples: ['visiontrain schema > run.schema.json'],
+    load: () => import('./commands/schema.ts'),
+  },
+  {
+    name: 'config',
+    summary: 'where settings and folders come from',
+    group: 'Help',
+    load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'ps',
+    summary: 'live and past runs',
+    group: 'Runs',
+    load: () => import('./commands/ps.ts'),
+  },
+  {
+    name: 'status',
+    args: '<run>',
+    summary: 'where a run is, or how it ended',
+    group: 'Runs',
+    examples: ['visiontrain status fox', 'visiontrain status last --json'],
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'attach',
+    args: '<run>',
+    summary: 'watch a run; leaving changes nothing for it',
+    group: 'Runs',
+    options: [['--readonly', 'no keys that change the run']],
+    examples: ['visiontrain attach last'],
+    load: () => import('./commands/attach.ts'),
+  },
+  {
+    name: 'logs',
+    args: '<run>',
+    summary: 'what the trainer printed',
+    group: 'Runs',
+    options: [['-f, --follow', 'go on until the run ends']],
+    examples: ['visiontrain logs fox -f'],
+    load: () => import('./commands/logs.ts'),
+  },
+  {
+    name: 'stop',
+    args: '<run>',
+    summary: 'end a run after this step, with a checkpoint',
+    group: 'Runs',
+    options: [['--now', 'end it at once: work since the last checkpoint is lost']],
+    load: () => import('./commands/stop.ts'),
+  },
+  {
+    name: 'resume',
+    args: '<run>',
+    summary: 'go on with a run that was stopped, failed or died',
+    group: 'Runs',
+    options: [['--detach', 'start it and return']],
+    load: () => import('./commands/resume.ts'),
+  },
+];
