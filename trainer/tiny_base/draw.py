@@ -13,7 +13,7 @@ from .things import SHAPES, Group
 SCALE = 4
 BLOCK = 4  # side of one block of the pixel style, in pixels of the finished picture
 CANVAS = SIDE * SCALE
-PAINTS = {"wood": (120, 75, 45), "leaf": (70, 140, 60), "cream": (250, 226, 165), "ink": (38, 36, 48)}
+PAINTS = {"wood": (120, 75, 45), "leaf": (70, 140, 60), "cream": (255, 236, 120), "ink": (38, 36, 48)}
 PAPER = {
     "white": (255, 255, 255),
     "grey": (196, 198, 202),

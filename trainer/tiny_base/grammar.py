@@ -32,7 +32,7 @@ PATTERNS = ("dots", "stripes", "checks")
 PATTERNED = ("mint", "lilac", "peach")
 SCENES = ("meadow", "sea", "night", "snow", "desert")
 BACKGROUNDS = PLAIN + tuple(f"{c} {p}" for c in PATTERNED for p in PATTERNS) + SCENES
-PAIR_SIZE = 0.44
+PAIR_SIZE = 0.42
 COUNTS = ("one", "two same", "beside", "above")
 
 
@@ -84,8 +84,10 @@ def arrange(
 ) -> Scene:
     """Put (thing, colour) pairs on a background; `rng` adds the small jitter that training pictures have."""
 
+    reach = 0.03 if count == "one" else 0.015
+
     def jitter() -> tuple[float, float, float]:
-        return (0.0, 0.0, 1.0) if rng is None else (*rng.uniform(-0.03, 0.03, 2), rng.uniform(0.95, 1.05))
+        return (0.0, 0.0, 1.0) if rng is None else (*rng.uniform(-reach, reach, 2), rng.uniform(0.95, 1.05))
 
     if count == "one":
         centres, span = [PLACES[place]], SIZES[size]
