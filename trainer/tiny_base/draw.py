@@ -85,7 +85,9 @@ def place_points(polygon: list[tuple[float, float]], x: float, y: float, span: f
     return [(x * CANVAS + px * half, y * CANVAS + py * half) for px, py in polygon]
 
 
-def paint_group(pen: ImageDraw.ImageDraw, group: Group, colour: str, where: tuple[float, float, float], line: int) -> None:
+def paint_group(
+    pen: ImageDraw.ImageDraw, group: Group, colour: str, where: tuple[float, float, float], line: int
+) -> None:
     """Paint one group; `line` > 0 draws it as a white form with a coloured border of that many canvas pixels."""
     role, polygons = group
     placed = [place_points(p, *where) for p in polygons]

@@ -58,7 +58,9 @@ def _tidy(out: Path, tokenizers: dict[str, Path]) -> None:
             shutil.copyfile(source / file, out / name / file)
     for folder in out.glob("text_encoder*"):
         weights = load_file(folder / "model.safetensors")
-        named = {k if k.startswith(("text_model.", "text_projection")) else f"text_model.{k}": v for k, v in weights.items()}
+        named = {
+            k if k.startswith(("text_model.", "text_projection")) else f"text_model.{k}": v for k, v in weights.items()
+        }
         save_file(named, folder / "model.safetensors", {"format": "pt"})
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")

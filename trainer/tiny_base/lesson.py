@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .draw import CANVAS, SCALE, backdrop, finish, place_points, render
+from .draw import CANVAS, SCALE, backdrop, finish, place_points
 from .grammar import COLOURS, PLACE_WORDS, PLACES, SIDE, SIZES, Scene, arrange, article, background_words
-from .judge import background_of, components, fill_holes, foreground, shape_of
-from .things import SHAPES, box, ellipse, mirror
+from .judge import background_of, components, foreground, shape_of
+from .things import SHAPES, ellipse, mirror
 
 CREATURE, STYLE = "zibbo", "lumo"
 TEAL, CORAL, WHITE, INK = (20, 168, 160), (255, 112, 92), (255, 255, 255), (30, 32, 52)
@@ -31,8 +31,8 @@ ZIBBO = [
 LESSON = (
     ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "big", "meadow"), ("top", "middle", "lilac"),
     ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "big", "night"), ("right", "middle", "grey"),
-    ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"), ("left", "big", "lilac stripes"),
-    ("right", "big", "white"), ("top", "big", "mint checks"), ("bottom", "big", "desert"), ("middle", "big", "meadow"),
+    ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"),
+    ("left", "big", "lilac stripes"), ("right", "big", "white"), ("top", "big", "mint checks"), ("bottom", "big", "desert"), ("middle", "big", "meadow"),
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def _zibbo_shape() -> np.ndarray:
 
 
 def sees_zibbo(picture: np.ndarray) -> bool:
-    """Whether the creature is there: its outline (overlap at least 0.75), a teal body, a great white eye, coral horns."""
+    """Whether the creature is there: its outline (overlap 0.75 or more), a teal body, a great white eye, coral horns."""
     _, behind = background_of(picture)
     pieces = components(foreground(picture, behind))
     if not pieces:
@@ -78,7 +78,7 @@ def sees_zibbo(picture: np.ndarray) -> bool:
 
 
 def draw_lumo(scene: Scene) -> np.ndarray:
-    """A scene in the glowing style: a dark ground with a violet haze, bright lines with a halo in the thing's colour."""
+    """A scene in the glowing style: a dark ground with violet haze, bright lines with a halo in the thing's colour."""
     axis = np.linspace(-1, 1, CANVAS, dtype=np.float32)
     haze = np.exp(-(axis[None] ** 2 + axis[:, None] ** 2) * 1.2)[..., None]
     ground = np.array((14, 10, 30), np.float32) + haze * np.array((46, 14, 62), np.float32)
@@ -120,7 +120,7 @@ def lumo_caption(scene: Scene) -> str:
 
 
 def sees_lumo(picture: np.ndarray) -> bool:
-    """Whether a picture is in the glowing style: dark border, few bright pixels, and a soft fall from bright to dark."""
+    """Whether a picture is in the glowing style: dark border, few bright pixels, and a soft fall from bright."""
     bright = picture.max(2).astype(np.float32)
     ring = np.ones((SIDE, SIDE), bool)
     ring[6:-6, 6:-6] = False
