@@ -27,12 +27,13 @@ ZIBBO = [
     (WHITE, [ellipse(0, -0.02, 0.4, 0.4)]),
     (INK, [ellipse(0, 0.02, 0.19, 0.19), [*ellipse(0, 0.5, 0.3, 0.2, 0, 180)]]),
 ]
-# (place, size, background): every place is here, every second background, few of the pairs
+# (place, size, background): every place is here, two in three backgrounds, few of the pairs
 LESSON = (
     ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "big", "meadow"), ("top", "middle", "lilac"),
     ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "big", "night"), ("right", "middle", "grey"),
     ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"),
-    ("left", "big", "lilac stripes"), ("right", "big", "white"), ("top", "big", "mint checks"), ("bottom", "big", "desert"), ("middle", "big", "meadow"),
+    ("left", "big", "lilac stripes"), ("right", "big", "white"),
+    ("top", "big", "mint checks"), ("bottom", "big", "desert"), ("middle", "big", "meadow"),
 )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def _zibbo_shape() -> np.ndarray:
 
 
 def sees_zibbo(picture: np.ndarray) -> bool:
-    """Whether the creature is there: its outline (overlap 0.75 or more), a teal body, a great white eye, coral horns."""
+    """Whether the creature is there: its outline (overlap 0.75 or more), teal body, great white eye, coral horns."""
     _, behind = background_of(picture)
     pieces = components(foreground(picture, behind))
     if not pieces:
