@@ -19,6 +19,8 @@ export interface FetchModelOptions {
   /** The same with all that is known, for those who show more. */
   readonly onFile?: (progress: FileProgress) => void;
   readonly settings?: SettingsOverrides;
+  /** Configuration and tokenizer files only: the weights are the person's own. */
+  readonly companionsOnly?: boolean;
 }
 
 /**
@@ -29,8 +31,9 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   const { missing } = locateModel(entry, options.places);
   const settings = downloadSettings(options.env, options.settings);
   const reuse = createReuse(options.places, options.env);
+  const wanted = options.companionsOnly === true ? missing.filter((file) => file.role === 'companion') : missing;
   // Small files first: a wrong token or a full disk shows at once, not after gigabytes.
-  for (const file of missing.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))) {
+  for (const file of wanted.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))) {
     await fetchEntryFile(entry, file, options.places, {
       settings,
       env: options.env,
@@ -94,5 +97,8 @@ export function progressEvent(progress: FileProgress): Payload<'progress'> {
 export function bytesToFetch(entry: AnyEntry, places: Places): number | undefined {
   const { missing } = locateModel(entry, places);
   const sizes = missing.map((file) => file.bytes);
-  return sizes.reduce<number | undefined>((sum, size) => (sum === undefined || size === undefined ? undefined : sum + size), 0);
+  return sizes.reduce<number | undefined>(
+    (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
 }
