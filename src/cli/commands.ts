@@ -37,6 +37,13 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/schema.ts'),
   },
   {
+    name: 'setup',
+    summary: 'make the Python environment that trains',
+    group: 'Assets',
+    options: [['--force', 'make it anew']],
+    load: () => import('./commands/setup.ts'),
+  },
+  {
     name: 'config',
     summary: 'where settings and folders come from',
     group: 'Help',
