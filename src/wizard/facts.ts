@@ -21,7 +21,9 @@ export interface Machine {
 /** What was found in the data set's folder. */
 export interface FolderFacts {
   readonly path: string;
+  /** Found, and found fit to be used. */
   readonly pictures: number;
+  readonly usable: number;
   readonly captioned: number;
   /** Width and height in pixels of the picture with the smallest and with the largest area. */
   readonly smallest: readonly [number, number] | undefined;

@@ -33,11 +33,6 @@ export interface Choice {
   readonly disabled?: string;
 }
 
-export interface Suggestion {
-  readonly value: string;
-  readonly note: string;
-}
-
 export interface ChooseForm {
   readonly kind: 'choose';
   readonly choices: readonly Choice[];
@@ -47,12 +42,12 @@ export interface ChooseForm {
 export interface LineForm {
   readonly kind: 'line';
   readonly initial: string;
-  /** What Enter on an empty line means, when not `initial`. */
+  /** Shown instead of `initial`, where Enter on an empty line takes nothing. */
   readonly placeholder?: string;
-  /** A sentence when the text cannot be taken. */
-  readonly check?: (text: string) => string | undefined | Promise<string | undefined>;
-  /** Completion below the line; the folder lister of the path question. */
-  readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
+  /** The text is a path: it is completed, and must hold this. */
+  readonly path?: 'pictures' | 'model' | 'file';
+  /** The text is the value of this key of run.yaml, and must be valid for it. */
+  readonly setting?: string;
 }
 
 export interface Question {
@@ -69,6 +64,8 @@ export interface Question {
   readonly terms?: readonly string[];
   readonly when?: (context: Asking) => boolean;
   readonly form: (context: Asking) => ChooseForm | LineForm;
+  /** Only reached from a menu, and not part of the order. */
+  readonly onRequest?: true;
   /** The answer as one line of the record. */
   readonly record?: (value: string, context: Asking) => string;
   /** run.yaml keys that the answer decides, dotted. */
