@@ -16,4 +16,11 @@ export interface CommandEntry {
   readonly load: () => Promise<{ run: CommandRun }>;
 }
 
-export const commands: readonly CommandEntry[] = [];
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'config',
+    summary: 'where settings and folders come from',
+    group: 'Help',
+    load: () => import('./commands/config.ts'),
+  },
+];

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
 import { places } from '../engine/paths.ts';
+import { readSettings } from '../engine/settings.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import type { Context, GlobalFlags } from './context.ts';
 import { processOutput } from './output.ts';
@@ -13,7 +14,15 @@ export async function main(argv: readonly string[]): Promise<void> {
   const flags = globalFlags(argv);
   const program = buildProgram(async (entry, args, options) => {
     const { run } = await entry.load();
-    const workspace = typeof options.workspace === 'string' ? options.workspace : process.env.VISIONTRAIN_WORKSPACE;
+    const base = places(process.env);
+    const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
+    const settings = await readSettings({
+      flags: typed,
+      env: process.env,
+      projectDir: process.cwd(),
+      userDir: base.config,
+    });
+    const workspace = settings.find(({ name }) => name === 'workspace')?.value;
     const context: Context = { out, env: process.env, places: places(process.env, workspace), flags };
     process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
   });

@@ -5,6 +5,7 @@ import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { type Goal, goals } from '../engine/config/schema.ts';
 import { ConfigError, type Problem, UsageError } from '../engine/errors.ts';
+import { nearest } from '../engine/nearest.ts';
 import { packageRoot } from '../engine/package-root.ts';
 import { recipeProblems } from './recipes.ts';
 import {
@@ -194,28 +195,4 @@ function unknownId(id: string, entries: readonly AnyEntry[]): UsageError {
       'Add your own: visiontrain models add FILE_OR_URL',
     ],
   });
-}
-
-/** The candidate with the smallest edit distance, when it is near enough to be a slip. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let distance = Math.max(2, Math.floor(word.length / 2)) + 1;
-  for (const candidate of candidates) {
-    const d = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (d < distance) [best, distance] = [candidate, d];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
