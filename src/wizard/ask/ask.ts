@@ -1,9 +1,20 @@
 /** The only door to Inquirer: one question in, a reply out. */
 import { ask as own, type Capabilities } from '../../cli/terminal.ts';
-import type { ChooseForm, LineForm } from '../question.ts';
+import type { Suggestion } from '../folders.ts';
+import type { ChooseForm } from '../question.ts';
 import type { Frame, Reply } from './frame.ts';
 
-export type Asker = (frame: Frame, form: ChooseForm | LineForm) => Promise<Reply>;
+/** A line form with what is needed to judge and complete it. */
+export interface LineAsk {
+  readonly kind: 'line';
+  readonly initial: string;
+  readonly placeholder?: string;
+  /** A sentence when the text cannot be taken. */
+  readonly check: (text: string) => Promise<string | undefined>;
+  readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
+}
+
+export type Asker = (frame: Frame, form: ChooseForm | LineAsk) => Promise<Reply>;
 
 export function terminalAsker(can: Capabilities): Asker {
   return async (frame, form) => {

@@ -13,12 +13,13 @@ import {
 import { columns, truncate } from '../../cli/columns.ts';
 import { fit } from '../../cli/style.ts';
 import { neutralise } from '../../engine/text.ts';
-import type { LineForm, Suggestion } from '../question.ts';
+import type { Suggestion } from '../folders.ts';
+import type { LineAsk } from './ask.ts';
 import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
 
 interface LineConfig {
   readonly frame: Frame;
-  readonly form: LineForm;
+  readonly form: LineAsk;
 }
 
 const SUGGESTIONS = 7;
@@ -54,7 +55,7 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
   };
   const submit = async (text: string, restore: () => void) => {
     setChecking(true);
-    const problem = await form.check?.(text);
+    const problem = await form.check(text);
     setChecking(false);
     if (problem === undefined) leave({ kind: 'answer', value: text });
     else {

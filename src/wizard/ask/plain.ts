@@ -1,10 +1,11 @@
 /** Numbered questions in plain lines: for screen readers and terminals that cannot move their cursor. Nothing is redrawn. */
 import { createInterface } from 'node:readline/promises';
 import { CancelledError } from '../../engine/errors.ts';
-import type { ChooseForm, LineForm } from '../question.ts';
+import type { ChooseForm } from '../question.ts';
+import type { LineAsk } from './ask.ts';
 import type { Frame, Reply } from './frame.ts';
 
-export async function askPlainly(frame: Frame, form: ChooseForm | LineForm): Promise<Reply> {
+export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Promise<Reply> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
   // Ctrl-C and the end of input both close the interface while the question is open.
   const closed = new Promise<never>((_, reject) => lines.once('close', () => reject(new CancelledError(''))));
@@ -39,17 +40,17 @@ export async function askPlainly(frame: Frame, form: ChooseForm | LineForm): Pro
   }
 }
 
-async function judge(form: ChooseForm | LineForm, typed: string): Promise<{ value: string; problem?: string | undefined }> {
+async function judge(form: ChooseForm | LineAsk, typed: string): Promise<{ value: string; problem?: string | undefined }> {
   if (form.kind === 'line') {
     const value = typed === '' ? form.initial : typed;
-    return { value, problem: await form.check?.(value) };
+    return { value, problem: await form.check(value) };
   }
   const choice = typed === '' ? form.choices.find((c) => c.value === form.initial) : form.choices[Number(typed) - 1];
   if (choice === undefined) return { value: '', problem: `Type a number from 1 to ${form.choices.length}.` };
   return { value: choice.value, problem: choice.disabled };
 }
 
-function invitation(frame: Frame, form: ChooseForm | LineForm): string {
+function invitation(frame: Frame, form: ChooseForm | LineAsk): string {
   const standard =
     form.kind === 'line' ? form.placeholder ?? form.initial : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
   const also = [
