@@ -1,32 +1,30 @@
-/** The candidate most like what was typed, or undefined when none is near (more than two in five letters differ). */
+/** The candidate nearest to what was typed, when near enough to be meant; case, dashes and spaces do not count. */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(1, Math.floor(typed.length * 0.4)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase());
-    if (distance < least) {
-      least = distance;
-      best = candidate;
-    }
+  const wanted = plain(typed);
+  let best: { word: string; distance: number } | undefined;
+  for (const word of candidates) {
+    const distance = edits(wanted, plain(word));
+    if (best === undefined || distance < best.distance) best = { word, distance };
   }
-  return best;
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(wanted.length * 0.4)) ? best.word : undefined;
 }
 
-/** Damerau–Levenshtein distance (optimal string alignment): insert, delete, replace, swap neighbours. */
-function editDistance(a: string, b: string): number {
+// Cut, so that no input makes it slow.
+const plain = (word: string) => word.slice(0, 100).toLowerCase().replaceAll(/[-\s]/gu, '_');
+
+/** Optimal string alignment distance: insert, delete, replace, swap neighbours. */
+function edits(a: string, b: string): number {
   let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
+    const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      row.push(cost);
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : change;
+      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
-    before = last;
-    last = row;
+    before = row;
+    row = next;
   }
-  return last[b.length] ?? 0;
+  return row[b.length] ?? 0;
 }

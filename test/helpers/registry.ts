@@ -1,5 +1,4 @@
-import type { Registry } from '../../src/registry/schema.ts';
-import { registrySchema } from '../../src/registry/schema.ts';
+import { type ModelEntry, modelEntrySchema, type Registry } from '../../src/registry/schema.ts';
 
 const recipe = {
   'dataset.shuffle_tags': false,
@@ -32,64 +31,72 @@ const common = {
   license: { name: 'none', url: 'https://example.invalid', restrictions: 'none', acceptance: false },
 };
 
+const models = [
+  {
+    ...common,
+    id: 'tiny',
+    title: 'Tiny',
+    kind: 'base',
+    family: 'sd15',
+    prediction: 'epsilon',
+    resolution: 64,
+    embedded: 'tiny/sd15',
+    recipes: { concept: { ...recipe, 'training.steps': 60, 'dataset.bucket_min': 64 } },
+  },
+  {
+    ...common,
+    id: 'sd15',
+    title: 'SD 1.5',
+    kind: 'base',
+    family: 'sd15',
+    prediction: 'epsilon',
+    resolution: 512,
+    negative_prompt: 'blurry',
+    sample_prompts: { concept: ['{trigger}, in a park', 'a photo'], character: ['portrait of {trigger}'] },
+    recipes: { concept: recipe, character: { ...recipe, 'training.rank': 32, 'training.alpha': 16 } },
+  },
+  {
+    ...common,
+    id: 'sdxl',
+    title: 'SDXL 1.0',
+    kind: 'base',
+    family: 'sdxl',
+    prediction: 'epsilon',
+    resolution: 1024,
+    recipes: {
+      concept: { ...recipe, 'dataset.bucket_max': 2048, 'training.text_encoder_learning_rate': 0 },
+    },
+  },
+  {
+    ...common,
+    id: 'noobai-v',
+    title: 'NoobAI v-prediction',
+    kind: 'base',
+    family: 'sdxl',
+    prediction: 'v_prediction',
+    zero_terminal_snr: true,
+    resolution: 1024,
+    recipes: { concept: { ...recipe, 'dataset.bucket_max': 2048, 'training.min_snr_gamma': null } },
+  },
+];
+
+/** As loading does it: facts of the entry become the recipe values they decide. */
+function complete(entry: ModelEntry): ModelEntry {
+  const recipes = Object.entries(entry.recipes).map(([goal, values]) => [
+    goal,
+    {
+      'dataset.resolution': entry.resolution,
+      'model.clip_skip': entry.clip_skip,
+      'samples.prompts': entry.sample_prompts[goal as keyof typeof entry.sample_prompts] ?? ['{trigger}'],
+      ...values,
+    },
+  ]);
+  return { ...entry, recipes: Object.fromEntries(recipes) };
+}
+
 /** A small registry of every kind of entry the engine must tell apart. */
-export const testRegistry: Registry = registrySchema.parse({
+export const testRegistry: Registry = {
   version: 1,
-  models: [
-    {
-      ...common,
-      id: 'tiny',
-      title: 'Tiny',
-      kind: 'base',
-      family: 'sd15',
-      prediction: 'epsilon',
-      resolution: 64,
-      embedded: 'tiny/sd15',
-      recipes: { concept: { ...recipe, 'training.steps': 60, 'dataset.bucket_min': 64 } },
-    },
-    {
-      ...common,
-      id: 'sd15',
-      title: 'SD 1.5',
-      kind: 'base',
-      family: 'sd15',
-      prediction: 'epsilon',
-      resolution: 512,
-      negative_prompt: 'blurry',
-      sample_prompts: { concept: ['{trigger}, in a park', 'a photo'], character: ['portrait of {trigger}'] },
-      recipes: { concept: recipe, character: { ...recipe, 'training.rank': 32, 'training.alpha': 16 } },
-    },
-    {
-      ...common,
-      id: 'sdxl',
-      title: 'SDXL 1.0',
-      kind: 'base',
-      family: 'sdxl',
-      prediction: 'epsilon',
-      resolution: 1024,
-      recipes: {
-        concept: { ...recipe, 'dataset.bucket_max': 2048, 'training.text_encoder_learning_rate': 0 },
-      },
-    },
-    {
-      ...common,
-      id: 'noobai-v',
-      title: 'NoobAI v-prediction',
-      kind: 'base',
-      family: 'sdxl',
-      prediction: 'v_prediction',
-      zero_terminal_snr: true,
-      resolution: 1024,
-      recipes: { concept: { ...recipe, 'dataset.bucket_max': 2048, 'training.min_snr_gamma': null } },
-    },
-    {
-      ...common,
-      id: 'sdxl-vae-fp16-fix',
-      title: 'VAE',
-      kind: 'vae',
-      family: 'sdxl',
-      prediction: 'epsilon',
-      resolution: 1024,
-    },
-  ],
-});
+  models: models.map((entry) => complete(modelEntrySchema.parse(entry))),
+  assets: [],
+};

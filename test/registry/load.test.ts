@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { goals, specSchema } from '../../src/engine/config/schema.ts';
 import { type ConfigError, UsageError } from '../../src/engine/errors.ts';
-import { findEntry, findModel, loadRegistry, nearest } from '../../src/registry/load.ts';
+import { findEntry, findModel, loadRegistry } from '../../src/registry/load.ts';
 import { memoryClassFor, recipeFor, recipeKeys, withTrigger } from '../../src/registry/recipes.ts';
 
 const registry = loadRegistry({ configDir: '/nonexistent' });
@@ -88,7 +88,6 @@ test('finds by id and by alias, and suggests the nearest', () => {
     expect((error as UsageError).nextSteps[0]).toBe('Did you mean illustrious?');
   }
   expect(() => findModel(registry, 'sd-vae-ft-mse')).toThrowError('is a vae');
-  expect(nearest('qqqqqqqq', ['sdxl', 'tiny'])).toBeUndefined();
 });
 
 test('memory classes: the largest that the card reaches', () => {

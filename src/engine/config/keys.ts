@@ -131,33 +131,3 @@ const multiple = (node: JsonNode) => (node.multipleOf === undefined ? '' : `, a 
 /** `a, b or c`. */
 export const list = (words: readonly string[], last = 'or'): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
-
-/** The candidate nearest to what was typed, when near enough to be meant; by edits with swapped neighbours. */
-export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
-  const wanted = typed.toLowerCase().replaceAll(/[-\s]/gu, '_');
-  let best: { word: string; distance: number } | undefined;
-  for (const word of candidates) {
-    const distance = edits(wanted, word.toLowerCase());
-    if (best === undefined || distance < best.distance) best = { word, distance };
-  }
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(wanted.length / 3)) ? best.word : undefined;
-}
-
-/** Optimal string alignment distance; cut to 100 characters, so that no input makes it slow. */
-function edits(left: string, right: string): number {
-  const a = [...left.slice(0, 100)];
-  const b = [...right.slice(0, 100)];
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : change;
-      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}

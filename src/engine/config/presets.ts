@@ -1,4 +1,5 @@
 /** Which value each key has when the person does not say: what the base model's registry entry decides. */
+import { recipeFor } from '../../registry/recipes.ts';
 import type { ModelEntry, Registry } from '../../registry/schema.ts';
 import type { ModelFacts } from '../models/identify.ts';
 import type { Chooser, Family, Goal, Prediction } from './schema.ts';
@@ -17,7 +18,7 @@ export interface BaseModel {
 
 /** The base model of that id; only entries of kind `base` can be trained on. */
 export const findBase = (registry: Registry, id: string): ModelEntry | undefined =>
-  registry.models.find((model) => model.kind === 'base' && model.id === id);
+  registry.models.find((model) => model.id === id || model.aliases.includes(id));
 
 interface Wanted {
   readonly registry: Registry;
@@ -59,30 +60,15 @@ export function presetValues({
   }
   if (recipeEntry === undefined) return values;
 
-  set('dataset.resolution', recipeEntry.resolution);
-  set('model.clip_skip', recipeEntry.clip_skip);
   set('samples.negative', recipeEntry.negative_prompt);
-  set('samples.prompts', samplePrompts(recipeEntry, goal, trigger));
-  for (const [key, value] of Object.entries(forGoal(recipeEntry.recipes, goal) ?? {})) set(key, value);
+  // What was read from an own file counts more than what its family's plain base says.
+  for (const [key, value] of Object.entries(recipeFor(recipeEntry, goal, trigger))) {
+    if (!values.has(key)) set(key, value);
+  }
   return values;
 }
 
 function neutralEntry(registry: Registry, family: Family | undefined, prediction: Prediction): ModelEntry | undefined {
-  const same = registry.models.filter((m) => m.kind === 'base' && m.embedded === undefined && m.family === family);
+  const same = registry.models.filter((m) => m.embedded === undefined && m.family === family);
   return same.find((m) => m.prediction === prediction) ?? same[0];
-}
-
-/** An entry need not tell goals apart: what it has for another goal is used, the plainest first. */
-function forGoal<T>(byGoal: Partial<Record<Goal, T>>, goal: Goal): T | undefined {
-  return byGoal[goal] ?? byGoal.concept ?? byGoal.character ?? byGoal.style;
-}
-
-function samplePrompts(entry: ModelEntry, goal: Goal, trigger: string): readonly string[] {
-  const prompts = forGoal(entry.sample_prompts, goal) ?? ['{trigger}'];
-  const name = trigger.trim();
-  return prompts
-    .map((prompt) =>
-      name === '' ? prompt.replaceAll(/\{trigger\}(?:,\s*)?/gu, '').trim() : prompt.replaceAll('{trigger}', () => name),
-    )
-    .filter((prompt) => prompt !== '');
 }

@@ -1,6 +1,7 @@
 /** zod's issues → sentences for people: what the key accepts, what was found, the nearest valid word. */
 import type { z } from 'zod';
-import { expectation, findKey, type JsonNode, list, nearest, sections, specJson, specKeys } from './keys.ts';
+import { nearest } from '../nearest.ts';
+import { expectation, findKey, type JsonNode, list, sections, specJson, specKeys } from './keys.ts';
 
 export interface KeyProblem {
   /** Segments of the key, as in the document. */
