@@ -18,6 +18,28 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'new',
+    args: '[folder]',
+    summary: 'the wizard: from a folder of pictures to run.yaml, and start',
+    group: 'Start',
+    options: [
+      ['--easy', 'ask the few questions that matter'],
+      ['--advanced', 'ask for every setting'],
+      ['--from <file>', 'start from the answers of a run.yaml'],
+      ['-o, --output <file>', 'where run.yaml is written'],
+    ],
+    examples: ['visiontrain', 'visiontrain new ~/art/fox --easy', 'visiontrain new --from run.yaml -o second.yaml'],
+    load: () => import('./commands/new.ts'),
+  },
+  {
+    name: 'explain',
+    args: '[term...]',
+    summary: 'what a word of training means',
+    group: 'Help',
+    examples: ['visiontrain explain rank', 'visiontrain explain'],
+    load: () => import('./commands/explain.ts'),
+  },
+  {
     name: 'config',
     summary: 'where settings and folders come from',
     group: 'Help',

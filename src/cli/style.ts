@@ -99,7 +99,7 @@ export function styleFor({ colour, unicode }: { readonly colour: number; readonl
 }
 
 /** Words written with Unicode signs, made fit for a terminal that may have none. */
-export function fit(text: string, { unicode }: { readonly unicode: boolean }): string {
+export function spell(text: string, { unicode }: { readonly unicode: boolean }): string {
   if (unicode) return text;
   const twins: Record<string, string> = {
     '×': 'x',

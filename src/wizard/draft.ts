@@ -30,7 +30,8 @@ export function saveDraft(stateDir: string, answers: Answers, now: number): bool
 export function loadDraft(stateDir: string): Draft | undefined {
   try {
     const read: unknown = JSON.parse(readFileSync(draftFile(stateDir), 'utf8'));
-    if (!isObject(read) || read.version !== VERSION || typeof read.at !== 'number' || !isObject(read.answers)) return undefined;
+    if (!isObject(read) || read.version !== VERSION || typeof read.at !== 'number' || !isObject(read.answers))
+      return undefined;
     const answers = Object.entries(read.answers).filter((entry): entry is [string, Answer] => isAnswer(entry[1]));
     return { at: read.at, answers: Object.fromEntries(answers) };
   } catch {

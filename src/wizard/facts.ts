@@ -25,6 +25,8 @@ export interface FolderFacts {
   readonly pictures: number;
   readonly usable: number;
   readonly captioned: number;
+  /** Extension of caption files when they are not .txt. */
+  readonly otherCaptions: string | undefined;
   /** Width and height in pixels of the picture with the smallest and with the largest area. */
   readonly smallest: readonly [number, number] | undefined;
   readonly largest: readonly [number, number] | undefined;

@@ -33,7 +33,11 @@ export async function countPictures(folder: string): Promise<Count> {
 }
 
 /** What the typed text can go on with. The values are written as the person writes: with `~`, relative or absolute. */
-export async function suggestPaths(typed: string, kind: 'pictures' | 'model' | 'file', cwd: string): Promise<Suggestion[]> {
+export async function suggestPaths(
+  typed: string,
+  kind: 'pictures' | 'model' | 'file',
+  cwd: string,
+): Promise<Suggestion[]> {
   const cut = typed.lastIndexOf('/') + 1;
   const base = typed.slice(0, cut);
   const start = typed.slice(cut).toLowerCase();
@@ -47,9 +51,12 @@ export async function suggestPaths(typed: string, kind: 'pictures' | 'model' | '
   for (const entry of wanted) {
     if (found.length === LISTED) break;
     const path = join(folder, entry.name);
-    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isDirectory());
-    if (isFolder) found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countPictures(path)) : '' });
-    else if (kind === 'model' && /\.safetensors$/i.test(entry.name)) found.push({ value: `${base}${entry.name}`, note: '' });
+    const isFolder =
+      entry.isDirectory() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isDirectory());
+    if (isFolder)
+      found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countPictures(path)) : '' });
+    else if (kind === 'model' && /\.safetensors$/i.test(entry.name))
+      found.push({ value: `${base}${entry.name}`, note: '' });
   }
   return found;
 }

@@ -2,13 +2,19 @@
  * Plain words for the words of training: the one source of the wizard's `?`, of `visiontrain explain` and of
  * docs/glossary.md. Written for someone who makes pictures, not for someone who builds models.
  */
-import { nearest } from '../engine/text.ts';
+import { nearest } from '../engine/nearest.ts';
 
 export interface Term {
   readonly term: string;
   /** Other words for it, lower case. */
   readonly also?: readonly string[];
-  readonly group: 'What you make' | 'Your pictures' | 'The base model' | 'Training' | 'Looking at the result' | 'The machine';
+  readonly group:
+    | 'What you make'
+    | 'Your pictures'
+    | 'The base model'
+    | 'Training'
+    | 'Looking at the result'
+    | 'The machine';
   readonly text: string;
   /** Keys of run.yaml it explains. */
   readonly keys?: readonly string[];
@@ -304,7 +310,11 @@ export const glossary: readonly Term[] = [
   },
 ];
 
-const keyOf = (text: string) => text.toLowerCase().replaceAll(/[\s_-]+/g, ' ').trim();
+const keyOf = (text: string) =>
+  text
+    .toLowerCase()
+    .replaceAll(/[\s_-]+/g, ' ')
+    .trim();
 
 /** The entry of a term, one of its other names, or a key of run.yaml. */
 export function findTerm(wanted: string): Term | undefined {

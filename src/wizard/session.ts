@@ -2,10 +2,11 @@
 import { resolve } from 'node:path';
 import type { Style } from '../cli/style.ts';
 import type { Capabilities } from '../cli/terminal.ts';
+import { findKey } from '../engine/config/keys.ts';
 import { CancelledError } from '../engine/errors.ts';
 import type { Asker, LineAsk } from './ask/ask.ts';
 import type { Frame } from './ask/frame.ts';
-import type { FolderFacts, Facts } from './facts.ts';
+import type { Facts, FolderFacts } from './facts.ts';
 import { wizardFlow } from './flow.ts';
 import { fileProblem, suggestPaths } from './folders.ts';
 import { helpFor } from './glossary.ts';
@@ -14,7 +15,6 @@ import { type Answer, type Answers, type Asking, type LineForm, type Question, s
 import { absolute } from './questions/data.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { parse, show } from './questions/settings.ts';
-import { findKey } from '../engine/config/keys.ts';
 import { derive, SETTING } from './values.ts';
 
 export interface SessionInput {
@@ -56,7 +56,8 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   };
   const check = async (question: Question, form: LineForm, text: string): Promise<string | undefined> => {
     if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text);
-    if (form.path === 'model') return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
+    if (form.path === 'model')
+      return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
     if (form.path === 'file') return fileProblem(absolute(text, facts));
     return settingProblem(flow, context(), question, form, text);
   };
@@ -114,7 +115,13 @@ function settingJson(id: string, value: string): string {
   return JSON.stringify(parse(node, value));
 }
 
-function settingProblem(flow: Flow, context: Asking, question: Question, form: LineForm, text: string): string | undefined {
+function settingProblem(
+  flow: Flow,
+  context: Asking,
+  question: Question,
+  form: LineForm,
+  text: string,
+): string | undefined {
   const key = form.setting;
   if (key === undefined) return undefined;
   const value = question.id.startsWith(SETTING) ? settingJson(question.id, text) : text;
@@ -205,7 +212,11 @@ export function placeOf({ step }: Pick<Question, 'step'>): string {
 function recordOf(question: Question, value: string, context: Asking): string {
   if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
   if (question.id.startsWith(SETTING)) return show(JSON.parse(settingJson(question.id, value)));
-  if (question.id === 'review') return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
+  if (question.id === 'review')
+    return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
   if (question.id === 'dataset.path') return resolve(absolute(value, context.facts));
-  return question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ?? value;
+  return (
+    question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ??
+    value
+  );
 }

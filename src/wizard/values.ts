@@ -1,7 +1,7 @@
 /** Answers → values of run.yaml, and who chose them. Pure. */
 import type { FilledSpec } from '../engine/config/fill.ts';
-import type { Chooser } from '../engine/config/schema.ts';
 import type { KeyProblem } from '../engine/config/problems.ts';
+import type { Chooser } from '../engine/config/schema.ts';
 import type { MemoryClass, ModelEntry } from '../registry/schema.ts';
 import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
@@ -37,9 +37,7 @@ export function memoryClassOf(context: Asking): MemoryClass | undefined {
 export function cardOf({ answers, facts }: Asking) {
   const chosen = answers['resources.card']?.value;
   const { cards } = facts.machine;
-  return (
-    cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0]
-  );
+  return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
 /** What the machine decides: dotted values, to be marked `detected`. */

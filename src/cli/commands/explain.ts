@@ -2,7 +2,7 @@ import { UsageError } from '../../engine/errors.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../wizard/glossary.ts';
 import { columns, wrap } from '../columns.ts';
 import type { CommandRun } from '../context.ts';
-import { fit, type Style, styleFor } from '../style.ts';
+import { type Style, spell, styleFor } from '../style.ts';
 import { terminal } from '../terminal.ts';
 
 /** `explain [TERM]`: one entry of the glossary, or the list of all. */
@@ -13,21 +13,25 @@ export const run: CommandRun = async (args, _options, { out, flags }) => {
   if (wanted === '') {
     if (flags.json) out.json(glossary);
     else for (const line of list(style, can.columns)) out.data(line);
-    return;
+    return undefined;
   }
   const found = findTerm(wanted);
   if (found === undefined) {
     const near = nearestTerm(wanted);
     throw new UsageError(`The glossary has no entry "${wanted}".`, {
-      nextSteps: [...(near === undefined ? [] : [`Did you mean:  visiontrain explain ${near}`]), 'All entries:  visiontrain explain'],
+      nextSteps: [
+        ...(near === undefined ? [] : [`Did you mean:  visiontrain explain ${near}`]),
+        'All entries:  visiontrain explain',
+      ],
     });
   }
   if (flags.json) out.json(found);
   else for (const line of entry(found, style, can.columns)) out.data(line);
+  return undefined;
 };
 
 function entry({ term, text, keys }: Term, style: Style, cells: number): string[] {
-  const lines = wrap(fit(text, style), Math.min(cells - 1, 90));
+  const lines = wrap(spell(text, style), Math.min(cells - 1, 90));
   return [style.bold(term), ...lines, ...(keys === undefined ? [] : [style.dim(`Settings: ${keys.join(', ')}`)])];
 }
 
@@ -40,7 +44,7 @@ function list(style: Style, cells: number): string[] {
     ...columns(
       glossary
         .filter((item) => item.group === group)
-        .map(({ term, text }) => [`  ${term.padEnd(wide)}`, style.dim(cut(fit(text, style), cells - wide - 6))]),
+        .map(({ term, text }) => [`  ${term.padEnd(wide)}`, style.dim(cut(spell(text, style), cells - wide - 6))]),
     ),
   ]);
 }

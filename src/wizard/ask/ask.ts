@@ -1,5 +1,5 @@
 /** The only door to Inquirer: one question in, a reply out. */
-import { ask as own, type Capabilities } from '../../cli/terminal.ts';
+import { type Capabilities, ask as own } from '../../cli/terminal.ts';
 import type { Suggestion } from '../folders.ts';
 import type { ChooseForm } from '../question.ts';
 import type { Frame, Reply } from './frame.ts';

@@ -11,7 +11,7 @@ import {
   useState,
 } from '@inquirer/core';
 import { columns, truncate, wrap } from '../../cli/columns.ts';
-import { fit } from '../../cli/style.ts';
+import { spell } from '../../cli/style.ts';
 import type { Choice } from '../question.ts';
 import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
 
@@ -62,7 +62,7 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
 
   const cells = frame.columns - 1;
   const lines = Math.min(4, Math.max(1, ...items.map((item) => wrap(aboutOf(item, frame), cells).length)));
-  const texts = columns(items.map((item) => item.cells.map((cell) => fit(cell, style))));
+  const texts = columns(items.map((item) => item.cells.map((cell) => spell(cell, style))));
   const page = usePagination({
     items,
     active,

@@ -1,6 +1,6 @@
 /** What surrounds every question: where am I, what to press, what it means. Pure text. */
 import { ends, truncate, width, wrap } from '../../cli/columns.ts';
-import { fit, type Style } from '../../cli/style.ts';
+import { type Style, spell } from '../../cli/style.ts';
 
 export interface Frame {
   readonly label: string;
@@ -25,8 +25,8 @@ const LABEL_CELLS = 10;
 export function topLine({ text, place, style, columns }: Frame): string {
   const cells = columns - 1;
   const room = Math.max(10, cells - width(place) - 3);
-  const [first = '', ...rest] = wrap(fit(text, style), room);
-  const head = ends(first, style.unicode ? place : fit(place, style), cells - 2);
+  const [first = '', ...rest] = wrap(spell(text, style), room);
+  const head = ends(first, style.unicode ? place : spell(place, style), cells - 2);
   const styled = head.replace(place, style.dim(place)).replace(first, style.bold(first));
   return [`${style.accent('?')} ${styled}`, ...rest.map((line) => `  ${style.bold(line)}`)].join('\n');
 }
@@ -34,8 +34,8 @@ export function topLine({ text, place, style, columns }: Frame): string {
 /** The line that stays in the scrollback once a question is answered. */
 export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): string {
   const { style, label, columns } = frame;
-  const text = truncate(fit(value, style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
-  return `${style.good(style.glyph.tick)} ${style.dim(fit(label, style).padEnd(LABEL_CELLS))} ${text}`;
+  const text = truncate(spell(value, style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
+  return `${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
 }
 
 export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): string {
@@ -50,17 +50,17 @@ export function pane(
   const { style, columns, rows } = frame;
   const cells = columns - 1;
   const about = body.help
-    ? frame.help.flatMap((entry) => wrap(fit(entry, style), cells)).slice(0, Math.max(4, rows - 8))
-    : wrap(fit(body.about, style), cells).slice(0, body.lines);
+    ? frame.help.flatMap((entry) => wrap(spell(entry, style), cells)).slice(0, Math.max(4, rows - 8))
+    : wrap(spell(body.about, style), cells).slice(0, body.lines);
   while (!body.help && about.length < body.lines) about.push('');
-  const keys = body.keys.join(` ${style.glyph.dot} `);
+  const keys = keysLine(body.keys, ` ${style.glyph.dot} `, cells);
   return [
     style.dim(style.glyph.rule.repeat(cells)),
     ...about,
     ...(body.error === undefined
       ? []
-      : wrap(`${style.glyph.cross} ${fit(body.error, style)}`, cells).map((line) => style.bad(line))),
-    style.dim(truncate(keys, cells, '')),
+      : wrap(`${style.glyph.cross} ${spell(body.error, style)}`, cells).map((line) => style.bad(line))),
+    style.dim(keys),
   ].join('\n');
 }
 
@@ -71,4 +71,13 @@ export function commonKeys(frame: Frame): string[] {
     ...(frame.canGoBack ? ['Esc back'] : []),
     'Ctrl-C leave (nothing is lost)',
   ];
+}
+
+/** The keys that fit; words in brackets give way first, then the last keys. */
+function keysLine(keys: readonly string[], between: string, cells: number): string {
+  const whole = keys.join(between);
+  if (width(whole) <= cells) return whole;
+  const short = keys.map((key) => key.replace(/ \(.*\)$/, ''));
+  while (width(short.join(between)) > cells) short.pop();
+  return short.join(between);
 }

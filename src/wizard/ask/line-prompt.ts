@@ -11,7 +11,7 @@ import {
   useState,
 } from '@inquirer/core';
 import { columns, truncate } from '../../cli/columns.ts';
-import { fit } from '../../cli/style.ts';
+import { spell } from '../../cli/style.ts';
 import { neutralise } from '../../engine/text.ts';
 import type { Suggestion } from '../folders.ts';
 import type { LineAsk } from './ask.ts';
@@ -78,7 +78,8 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
     else if (isEnterKey(key)) await submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
     else if (isTabKey(key)) {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
-      if (completed.length > value.length || active >= 0) replace(completed);
+      if (completed.length > value.length) replace(completed);
+      else if (found.length > 0) setActive((active + 1) % visible(found).length);
       else replace(value || form.initial);
     } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found).length - 1));
     else if (isUpKey(key) && found.length > 0) setActive(Math.max(active - 1, -1));
@@ -95,20 +96,31 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
   if (over?.kind === 'back') return backLine(frame);
   if (over?.kind === 'answer') return recordLine(frame, frame.record(over.value));
   const shown =
-    value === '' ? style.dim(fit(form.placeholder ?? neutralise(form.initial), style)) : style.accent(neutralise(value));
+    value === ''
+      ? style.dim(spell(form.placeholder ?? neutralise(form.initial), style))
+      : style.accent(neutralise(value));
   const keys = [
     ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
     checking ? 'looking…' : 'Enter go on',
     ...commonKeys(frame),
   ];
-  const below = pane(frame, { about: frame.why, lines: 2, error, help, keys: keys.map((entry) => fit(entry, style)) });
-  return [`${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`, [...list(found, active, frame), below].join('\n')];
+  const below = pane(frame, {
+    about: frame.why,
+    lines: 2,
+    error,
+    help,
+    keys: keys.map((entry) => spell(entry, style)),
+  });
+  return [
+    `${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`,
+    [...list(found, active, frame), below].join('\n'),
+  ];
 });
 
 const visible = (found: readonly Suggestion[]) => found.slice(0, SUGGESTIONS);
 
 function list(found: readonly Suggestion[], active: number, { style, columns: cells }: Frame): string[] {
-  const rows = columns(visible(found).map(({ value, note }) => [neutralise(value), fit(note, style)]));
+  const rows = columns(visible(found).map(({ value, note }) => [neutralise(value), spell(note, style)]));
   return rows.map((row, i) => {
     const text = truncate(row, cells - 4, style.glyph.ellipsis);
     return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : `  ${style.dim(text)}`;

@@ -18,7 +18,9 @@ export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Prom
     say(frame.why);
     if (form.kind === 'choose') {
       form.choices.forEach((choice, i) => {
-        say(`${i + 1}. ${choice.cells.filter(Boolean).join(', ')}${choice.disabled ? ` (cannot be taken: ${choice.disabled})` : ''}`);
+        say(
+          `${i + 1}. ${choice.cells.filter(Boolean).join(', ')}${choice.disabled ? ` (cannot be taken: ${choice.disabled})` : ''}`,
+        );
       });
     }
     for (;;) {
@@ -40,7 +42,10 @@ export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Prom
   }
 }
 
-async function judge(form: ChooseForm | LineAsk, typed: string): Promise<{ value: string; problem?: string | undefined }> {
+async function judge(
+  form: ChooseForm | LineAsk,
+  typed: string,
+): Promise<{ value: string; problem?: string | undefined }> {
   if (form.kind === 'line') {
     const value = typed === '' ? form.initial : typed;
     return { value, problem: await form.check(value) };
@@ -52,7 +57,9 @@ async function judge(form: ChooseForm | LineAsk, typed: string): Promise<{ value
 
 function invitation(frame: Frame, form: ChooseForm | LineAsk): string {
   const standard =
-    form.kind === 'line' ? form.placeholder ?? form.initial : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
+    form.kind === 'line'
+      ? (form.placeholder ?? form.initial)
+      : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
   const also = [
     standard === '' || standard === '0' ? undefined : `Enter for ${standard}`,
     frame.help.length > 0 ? '? for help' : undefined,

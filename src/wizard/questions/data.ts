@@ -3,43 +3,21 @@ import { basename, resolve } from 'node:path';
 import { plural } from '../../engine/text.ts';
 import type { Asking, Question } from '../question.ts';
 import { answered } from '../question.ts';
+import { modeForm, modeQuestion } from './mode.ts';
 
 const mode: Question = {
   id: 'mode',
   step: 'mode',
-  label: 'Mode',
-  text: () => 'How do you want to set this up?',
-  why: 'You can change any answer at the end.',
-  terms: ['lora', 'base model', 'run.yaml'],
-  form: ({ facts }) => ({
-    kind: 'choose',
-    initial: facts.draft !== undefined ? 'resume' : (facts.lastMode ?? 'easy'),
-    choices: [
-      {
-        value: 'easy',
-        cells: ['Easy', 'a few questions; the rest is chosen for your pictures and your machine'],
-        about: `Enter on every question gives a good LoRA.${remembered(facts.lastMode, 'easy')}`,
-      },
-      {
-        value: 'advanced',
-        cells: ['Advanced', 'every setting, each with its default and why'],
-        about: `The same questions, and every key of run.yaml in groups.${remembered(facts.lastMode, 'advanced')}`,
-      },
-      ...(facts.draft === undefined
-        ? []
-        : [
-            {
-              value: 'resume',
-              cells: ['Continue', facts.draft],
-              about: 'Goes on with your draft. Its answers are checked against what is here today.',
-            },
-          ]),
-    ],
-  }),
-  record: (value) => (value === 'advanced' ? 'Advanced' : 'Easy'),
+  label: modeQuestion.words.label,
+  text: () => modeQuestion.words.text,
+  why: modeQuestion.words.why,
+  terms: ['lora', 'run.yaml'],
+  form: ({ answers, facts }) => {
+    const form = modeForm({ draft: undefined, lastMode: facts.lastMode });
+    return { ...form, initial: answers.mode?.value ?? form.initial };
+  },
+  record: modeQuestion.record,
 };
-
-const remembered = (last: string | undefined, value: string) => (last === value ? ' You took it last time.' : '');
 
 const path: Question = {
   id: 'dataset.path',
@@ -124,8 +102,7 @@ export function inventTrigger(path: string): string {
   return `z${(consonants.length >= 3 ? consonants : letters).slice(0, 6) || 'subject'}`;
 }
 
-const missing = ({ facts }: Asking) =>
-  facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned;
+const missing = ({ facts }: Asking) => (facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned);
 
 const captions: Question = {
   id: 'captions',

@@ -1,7 +1,7 @@
 /** The base model: what there is, what is here already, what fits. */
 import { formatBytes } from '../../engine/text.ts';
 import type { ModelEntry } from '../../registry/schema.ts';
-import { answered, type Asking, type Choice, type Question } from '../question.ts';
+import { type Asking, answered, type Choice, type Question } from '../question.ts';
 
 /** One plain base of each kind; the rest is one choice further. */
 const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];
@@ -29,14 +29,22 @@ const base: Question = {
       choices: [
         ...choices,
         ...(rest > 0
-          ? [{ value: 'more', cells: [`${rest} more`, '', 'relatives of these: Animagine, other versions …'] }]
+          ? [{ value: 'more', cells: [`${rest} more`], about: 'Relatives of these: Animagine, NoobAI v-prediction, other versions.' }]
           : []),
-        { value: 'file', cells: ['A file of your own', '', 'a .safetensors checkpoint or a diffusers folder'] },
+        {
+          value: 'file',
+          cells: ['A file of your own'],
+          about: 'A .safetensors checkpoint or a diffusers folder that is already on this machine.',
+        },
       ],
     };
   },
   record: (value, { facts }) =>
-    value === 'more' ? 'one of the others' : value === 'file' ? 'a file of your own' : title(value, facts.registry.models),
+    value === 'more'
+      ? 'one of the others'
+      : value === 'file'
+        ? 'a file of your own'
+        : title(value, facts.registry.models),
   sets: (value): Readonly<Record<string, unknown>> =>
     value === 'more' || value === 'file' ? {} : { 'model.base': value },
 };

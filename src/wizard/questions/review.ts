@@ -62,7 +62,8 @@ function rows(flow: Flow, context: Asking): Choice[] {
     const answer = context.answers[question.id];
     if (answer === undefined) return [];
     const keys = Object.keys(question.sets?.(answer.value, context) ?? {});
-    const who = answer.by === 'you' ? 'you' : keys.some((key) => provenance[key] === 'detected') ? 'detected' : 'preset';
+    const who =
+      answer.by === 'you' ? 'you' : keys.some((key) => provenance[key] === 'detected') ? 'detected' : 'preset';
     const text = question.record?.(answer.value, context) ?? answer.value;
     return [{ value: JUMP + question.id, cells: [question.label, clip(text), who], about: question.why }];
   });
@@ -105,13 +106,31 @@ function actionChoices(flow: Flow, context: Asking): Choice[] {
   const bytes = entry === undefined ? undefined : context.facts.models.get(entry.id)?.fetchBytes;
   const fetch = bytes === undefined || bytes === 0 ? '' : `; ${formatBytes(bytes)} are fetched first`;
   return [
-    { value: 'start', cells: ['Start now'], about: `Writes the file, trains and shows the run${fetch}. Closing the window does not stop it.`, ...blocked },
-    { value: 'detach', cells: ['Start and detach'], about: 'The same in the background: look at it with visiontrain attach.', ...blocked },
-    { value: 'save', cells: ['Save run.yaml only'], about: 'Start it whenever you like: visiontrain run FILE', ...blocked },
+    {
+      value: 'start',
+      cells: ['Start now'],
+      about: `Writes the file, trains and shows the run${fetch}. Closing the window does not stop it.`,
+      ...blocked,
+    },
+    {
+      value: 'detach',
+      cells: ['Start and detach'],
+      about: 'The same in the background: look at it with visiontrain attach.',
+      ...blocked,
+    },
+    {
+      value: 'save',
+      cells: ['Save run.yaml only'],
+      about: 'Start it whenever you like: visiontrain run FILE',
+      ...blocked,
+    },
     { value: 'show', cells: ['Show run.yaml'], about: 'Every setting, and who chose it.', ...blocked },
   ];
 }
 
-export function reviewQuestions(flow: () => Flow): { readonly review: Question; readonly onRequest: readonly Question[] } {
+export function reviewQuestions(flow: () => Flow): {
+  readonly review: Question;
+  readonly onRequest: readonly Question[];
+} {
   return { review: review(flow), onRequest: [name(flow), file] };
 }

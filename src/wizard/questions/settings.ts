@@ -1,6 +1,6 @@
 /** Advanced: every key of run.yaml as a question of its own, made from the schema's own words, in groups. */
 import { type JsonNode, type SpecKey, specKeys } from '../../engine/config/keys.ts';
-import { JUMP, type Flow } from '../machine.ts';
+import { type Flow, JUMP } from '../machine.ts';
 import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from '../question.ts';
 import { derive, SETTING } from '../values.ts';
 
@@ -13,12 +13,30 @@ interface Group {
 }
 
 const groups: readonly Group[] = [
-  { id: 'settings:dataset', step: 'data', label: 'More', text: 'Anything else about the data set?', section: 'dataset' },
+  {
+    id: 'settings:dataset',
+    step: 'data',
+    label: 'More',
+    text: 'Anything else about the data set?',
+    section: 'dataset',
+  },
   { id: 'settings:model', step: 'model', label: 'More', text: 'Anything else about the model?', section: 'model' },
   { id: 'settings:training', step: 'training', label: 'Training', text: 'How shall it train?', section: 'training' },
-  { id: 'settings:samples', step: 'training', label: 'Samples', text: 'Which sample pictures on the way?', section: 'samples' },
+  {
+    id: 'settings:samples',
+    step: 'training',
+    label: 'Samples',
+    text: 'Which sample pictures on the way?',
+    section: 'samples',
+  },
   { id: 'settings:output', step: 'training', label: 'Output', text: 'What shall come out?', section: 'output' },
-  { id: 'settings:resources', step: 'resources', label: 'Resources', text: 'With which resources?', section: 'resources' },
+  {
+    id: 'settings:resources',
+    step: 'resources',
+    label: 'Resources',
+    text: 'With which resources?',
+    section: 'resources',
+  },
 ];
 
 /** Keys that have a question of their own in both modes; `version` is never asked. */
@@ -48,9 +66,14 @@ export function parse(node: JsonNode, typed: string): unknown {
     if (strings) return text === '' || text === 'none' ? [] : text.split('|').map((part) => part.trim());
     if (text.includes(',')) return text.split(',').map((part) => Number(part.trim()));
   }
-  if (kinds.some((kind) => kind.type === 'number' || kind.type === 'integer') && text !== '' && !Number.isNaN(Number(text)))
+  if (
+    kinds.some((kind) => kind.type === 'number' || kind.type === 'integer') &&
+    text !== '' &&
+    !Number.isNaN(Number(text))
+  )
     return Number(text);
-  if (kinds.some((kind) => kind.type === 'boolean')) return /^(yes|true|on)$/i.test(text) || (/^(no|false|off)$/i.test(text) ? false : text);
+  if (kinds.some((kind) => kind.type === 'boolean'))
+    return /^(yes|true|on)$/i.test(text) || (/^(no|false|off)$/i.test(text) ? false : text);
   return text === 'empty' ? '' : text;
 }
 
@@ -109,7 +132,9 @@ function groupQuestion({ id, step, label, text, section }: Group, flow: () => Fl
     },
     record: (_value, context) => {
       const mine = keysOf(section).filter(({ key }) => context.answers[SETTING + key] !== undefined);
-      return mine.length === 0 ? 'as recommended' : `yours: ${mine.map(({ key }) => key.slice(section.length + 1)).join(', ')}`;
+      return mine.length === 0
+        ? 'as recommended'
+        : `yours: ${mine.map(({ key }) => key.slice(section.length + 1)).join(', ')}`;
     },
   };
 }
@@ -121,7 +146,10 @@ export function at(spec: unknown, key: string): unknown {
 }
 
 /** Groups in the order of the flow, and every single setting. */
-export function settingQuestions(flow: () => Flow): { readonly groups: readonly Question[]; readonly single: readonly Question[] } {
+export function settingQuestions(flow: () => Flow): {
+  readonly groups: readonly Question[];
+  readonly single: readonly Question[];
+} {
   return {
     groups: groups.map((group) => groupQuestion(group, flow)),
     single: groups.flatMap(({ section }) => keysOf(section).map((key) => settingQuestion(key, flow))),

@@ -1,6 +1,6 @@
 /** Easy's three questions about training, each a step to either side of the recipe; and which card. */
 import { plural } from '../../engine/text.ts';
-import { answered, type Asking, type Choice, type Question } from '../question.ts';
+import { type Asking, answered, type Choice, type Question } from '../question.ts';
 import { recipeValue, SETTING } from '../values.ts';
 
 interface Dial {
@@ -53,7 +53,9 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
     },
     record: (value, context) => {
       const choice = choices.find((c) => c.value === value);
-      return choice === undefined ? `yours: ${words(Number(own(context)), context)}` : `${choice.name.toLowerCase()}: ${scaled(choice.factor, context)}`;
+      return choice === undefined
+        ? `yours: ${words(Number(own(context)), context)}`
+        : `${choice.name.toLowerCase()}: ${scaled(choice.factor, context)}`;
     },
     sets: (value, context): Readonly<Record<string, unknown>> => {
       const choice = choices.find((c) => c.value === value);
@@ -77,15 +79,34 @@ const length = dial({
   terms: ['step', 'epoch', 'overfitting'],
   key: 'training.steps',
   choices: [
-    { value: 'short', name: 'Short', factor: 0.4, note: 'a first look', about: 'Enough to see whether the pictures and the trigger word work.' },
-    { value: 'normal', name: 'Normal', factor: 1, note: 'what most people keep', about: 'The recipe of this base model for what you teach.' },
-    { value: 'long', name: 'Long', factor: 2, note: 'subtle styles', about: 'Watch the validation loss: the best checkpoint is named at the end, and may be an earlier one.' },
+    {
+      value: 'short',
+      name: 'Short',
+      factor: 0.4,
+      note: 'a first look',
+      about: 'Enough to see whether the pictures and the trigger word work.',
+    },
+    {
+      value: 'normal',
+      name: 'Normal',
+      factor: 1,
+      note: 'what most people keep',
+      about: 'The recipe of this base model for what you teach.',
+    },
+    {
+      value: 'long',
+      name: 'Long',
+      factor: 2,
+      note: 'subtle styles',
+      about: 'Watch the validation loss: the best checkpoint is named at the end, and may be an earlier one.',
+    },
   ],
   words: (value, context) => {
     const steps = rounded(value);
     const batch = number(context, 'training.batch_size') || 1;
     const pictures = context.facts.folder?.usable ?? 0;
-    const passes = pictures > 0 ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}` : '';
+    const passes =
+      pictures > 0 ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}` : '';
     return `${steps} steps${passes}`;
   },
   sets: (factor, context) => ({ 'training.steps': rounded(number(context, 'training.steps') * factor) }),
@@ -99,9 +120,27 @@ const strength = dial({
   terms: ['learning rate', 'scheduler'],
   key: 'training.learning_rate',
   choices: [
-    { value: 'gentle', name: 'Gentle', factor: 0.5, note: 'mixes well with other LoRAs', about: 'Half the learning rate. Take a longer run with it.' },
-    { value: 'normal', name: 'Normal', factor: 1, note: 'what most people keep', about: 'The learning rate of the recipe.' },
-    { value: 'strong', name: 'Strong', factor: 2, note: 'few pictures, far from the model', about: 'Twice the learning rate. If the samples turn stiff or noisy, go back to normal.' },
+    {
+      value: 'gentle',
+      name: 'Gentle',
+      factor: 0.5,
+      note: 'mixes well with other LoRAs',
+      about: 'Half the learning rate. Take a longer run with it.',
+    },
+    {
+      value: 'normal',
+      name: 'Normal',
+      factor: 1,
+      note: 'what most people keep',
+      about: 'The learning rate of the recipe.',
+    },
+    {
+      value: 'strong',
+      name: 'Strong',
+      factor: 2,
+      note: 'few pictures, far from the model',
+      about: 'Twice the learning rate. If the samples turn stiff or noisy, go back to normal.',
+    },
   ],
   words: (value) => `learning rate ${Number(value.toPrecision(3))}`,
   sets: (factor, context) => ({
@@ -117,9 +156,21 @@ const detail = dial({
   terms: ['rank', 'alpha'],
   key: 'training.rank',
   choices: [
-    { value: 'compact', name: 'Compact', factor: 0.5, note: 'small file, hard to overfit', about: 'Half the rank, half the file size.' },
+    {
+      value: 'compact',
+      name: 'Compact',
+      factor: 0.5,
+      note: 'small file, hard to overfit',
+      about: 'Half the rank, half the file size.',
+    },
     { value: 'normal', name: 'Normal', factor: 1, note: 'what most people keep', about: 'The rank of the recipe.' },
-    { value: 'fine', name: 'Fine', factor: 2, note: 'styles with much texture', about: 'Twice the rank, twice the file size, a little more memory.' },
+    {
+      value: 'fine',
+      name: 'Fine',
+      factor: 2,
+      note: 'styles with much texture',
+      about: 'Twice the rank, twice the file size, a little more memory.',
+    },
   ],
   words: (value) => `rank ${Math.max(1, Math.round(value))}`,
   // alpha follows, so that the strength of what is learnt stays as it was.
