@@ -45,4 +45,23 @@ export const commands: readonly CommandEntry[] = [
     group: 'Help',
     load: () => import('./commands/config.ts'),
   },
+  {
+    name: 'dataset',
+    args: '<action> <folder>',
+    summary: 'check: what is in a folder of pictures, and what is wrong with it',
+    group: 'Assets',
+    options: [['--captions <extension>', 'ending of the caption files (default .txt)']],
+    examples: [
+      'visiontrain dataset check ./pictures',
+      'visiontrain dataset check ./pictures --captions .caption --json',
+    ],
+    load: () => import('./commands/dataset.ts'),
+  },
+  {
+    name: 'schema',
+    summary: 'print the JSON Schema of run.yaml, for editors',
+    group: 'Help',
+    examples: ['visiontrain schema > run.schema.json'],
+    load: () => import('./commands/schema.ts'),
+  },
 ];

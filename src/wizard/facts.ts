@@ -8,6 +8,8 @@ export interface Card {
   readonly name: string;
   readonly totalGb: number;
   readonly freeGb: number;
+  /** As torch names it. */
+  readonly device: string;
   readonly bf16: boolean;
 }
 

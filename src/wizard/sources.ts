@@ -1,11 +1,11 @@
 /** Where the wizard's facts come from on a real machine. */
-import { statfsSync } from 'node:fs';
-import { availableParallelism, homedir, totalmem } from 'node:os';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { tryFill } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { scanDataset } from '../engine/dataset/scan.ts';
 import { VisiontrainError } from '../engine/errors.ts';
+import { probeHardware } from '../engine/hardware/probe.ts';
 import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
 import type { Places } from '../engine/paths.ts';
 import { neutralise } from '../engine/text.ts';
@@ -48,25 +48,31 @@ function modelState(entry: Registry['models'][number], places: Places): ModelSta
   return { ready, fetchBytes: known ? sizes.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : undefined };
 }
 
-async function readMachine(places: Places): Promise<Machine> {
-  return {
-    cards: [],
-    cpuCores: availableParallelism(),
-    memoryGb: totalmem() / 1e9,
-    diskFreeBytes: freeBytes(places.home),
-  };
-}
+const GIB = 2 ** 30;
 
-/** Of the nearest folder that exists. */
-function freeBytes(path: string): number | undefined {
-  for (let folder = path; ; folder = dirname(folder)) {
-    try {
-      const { bavail, bsize } = statfsSync(folder);
-      return bavail * bsize;
-    } catch {
-      if (folder === dirname(folder)) return undefined;
-    }
-  }
+/** Cards in GiB, as their makers count; those whose memory nobody tells are left out. */
+async function readMachine(places: Places): Promise<Machine> {
+  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home]);
+  return {
+    cards: gpus.flatMap(({ index, name, vendor, totalBytes, freeBytes, capability }) =>
+      totalBytes === null
+        ? []
+        : [
+            {
+              index,
+              name: neutralise(name),
+              totalGb: totalBytes / GIB,
+              freeGb: (freeBytes ?? totalBytes) / GIB,
+              device: vendor === 'apple' ? 'mps' : `cuda:${index}`,
+              // Ampere (8.0) is NVIDIA's first with bf16.
+              bf16: vendor === 'amd' || Number(capability ?? 0) >= 8,
+            },
+          ],
+    ),
+    cpuCores,
+    memoryGb: memoryBytes / GIB,
+    diskFreeBytes: disks[0]?.freeBytes ?? undefined,
+  };
 }
 
 function filler(registry: Registry, dir: string): Facts['fill'] {

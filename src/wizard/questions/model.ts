@@ -29,7 +29,13 @@ const base: Question = {
       choices: [
         ...choices,
         ...(rest > 0
-          ? [{ value: 'more', cells: [`${rest} more`], about: 'Relatives of these: Animagine, NoobAI v-prediction, other versions.' }]
+          ? [
+              {
+                value: 'more',
+                cells: [`${rest} more`],
+                about: 'Relatives of these: Animagine, NoobAI v-prediction, other versions.',
+              },
+            ]
           : []),
         {
           value: 'file',

@@ -199,7 +199,9 @@ const card: Question = {
     })),
   }),
   record: (value, { facts }) => facts.machine.cards.find((c) => String(c.index) === value)?.name ?? value,
-  sets: (value) => ({ 'resources.device': `cuda:${value}` }),
+  sets: (value, { facts }) => ({
+    'resources.device': facts.machine.cards.find((c) => String(c.index) === value)?.device ?? 'auto',
+  }),
 };
 
 export const trainingQuestions: readonly Question[] = [length, strength, detail];
