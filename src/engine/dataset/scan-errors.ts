@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { nearest } from '../config/keys.ts';
 import { UsageError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import { plural } from '../text.ts';
 import type { Scan } from './scan.ts';
 
