@@ -28,7 +28,13 @@ export const dashboardKeys: readonly Key[] = [
   },
   { keys: ['c'], action: 'checkpoint', label: 'checkpoint', help: 'Saves a checkpoint now and goes on.', asks: true },
   { keys: ['g'], action: 'sample', label: 'sample', help: 'Makes sample pictures now.', asks: true },
-  { keys: ['p'], action: 'pictures', label: 'pictures', help: 'Looks at the samples, with and without the LoRA.', asks: false },
+  {
+    keys: ['p'],
+    action: 'pictures',
+    label: 'pictures',
+    help: 'Looks at the samples, with and without the LoRA.',
+    asks: false,
+  },
   { keys: ['l'], action: 'log', label: 'log', help: 'What the trainer prints.', asks: false },
   { keys: ['?'], action: 'help', label: 'help', help: 'This page.', asks: false },
 ];

@@ -20,8 +20,17 @@ export function readAbout(runDir: string): RunAbout {
       model?: { name?: unknown };
       training?: Record<string, unknown>;
     };
-    const { rank, schedule, steps, gradient_accumulation: accumulation, batches_per_epoch: batches } = plan.training ?? {};
-    const epochs = number(steps) && number(batches) ? Math.ceil((steps * (number(accumulation) ? accumulation : 1)) / batches) : undefined;
+    const {
+      rank,
+      schedule,
+      steps,
+      gradient_accumulation: accumulation,
+      batches_per_epoch: batches,
+    } = plan.training ?? {};
+    const epochs =
+      number(steps) && number(batches)
+        ? Math.ceil((steps * (number(accumulation) ? accumulation : 1)) / batches)
+        : undefined;
     return {
       model: typeof plan.model?.name === 'string' ? neutralise(plan.model.name) : undefined,
       rank: number(rank) ? rank : undefined,

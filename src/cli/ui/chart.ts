@@ -32,11 +32,17 @@ export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: S
     return Math.min(rows * dots.y - 1, Math.max(0, Math.round((1 - share) * (rows * dots.y - 1))));
   };
   const grid = draw(perColumn(line, xOf), yOf, cells, rows, dots);
-  const text = grid.map((row) => row.map((bits) => (bits === 0 ? ' ' : style.unicode ? String.fromCharCode(0x2800 + bits) : '*')));
-  const marked = new Map(marks.map(({ x, y }) => [`${Math.floor(yOf(y) / dots.y)}:${Math.floor(xOf(x) / dots.x)}`, true]));
+  const text = grid.map((row) =>
+    row.map((bits) => (bits === 0 ? ' ' : style.unicode ? String.fromCharCode(0x2800 + bits) : '*')),
+  );
+  const marked = new Map(
+    marks.map(({ x, y }) => [`${Math.floor(yOf(y) / dots.y)}:${Math.floor(xOf(x) / dots.x)}`, true]),
+  );
   const { axis } = style.glyph;
   const body = text.map((row, r) => {
-    const cellsOfRow = row.map((cell, c) => (marked.has(`${r}:${c}`) ? style.warn(style.unicode ? '●' : 'o') : style.accent(cell)));
+    const cellsOfRow = row.map((cell, c) =>
+      marked.has(`${r}:${c}`) ? style.warn(style.unicode ? '●' : 'o') : style.accent(cell),
+    );
     const label = labels[r] ?? '';
     return `${style.dim(padStart(label, wide))} ${style.dim(label === '' ? axis.side : axis.tick)}${joinRuns(cellsOfRow)}`;
   });
@@ -113,7 +119,11 @@ function draw(
 }
 
 /** Every dot between two points. */
-function connect(from: { x: number; y: number }, to: { x: number; y: number }, set: (x: number, y: number) => void): void {
+function connect(
+  from: { x: number; y: number },
+  to: { x: number; y: number },
+  set: (x: number, y: number) => void,
+): void {
   const steps = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y));
   for (let i = 1; i < steps; i += 1) {
     set(Math.round(from.x + ((to.x - from.x) * i) / steps), Math.round(from.y + ((to.y - from.y) * i) / steps));

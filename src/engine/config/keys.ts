@@ -60,26 +60,6 @@ const byKey = new Map(specKeys.map((key) => [key.key, key]));
 
 export const findKey = (key: string): SpecKey | undefined => byKey.get(key);
 
-/** Keys that come from the person, the model's entry or its files, never from a recipe. */
-const factKeys = new Set([
-  'version',
-  'name',
-  'dataset.path',
-  'dataset.goal',
-  'model.base',
-  'model.family',
-  'model.prediction',
-  'model.zero_terminal_snr',
-]);
-
-/**
- * Keys without a default that holds for every model: a registry entry decides them, by its recipe or by its own fields
- * (`dataset.resolution`, `model.clip_skip`, `samples.prompts`).
- */
-export const recipeKeys: readonly string[] = specKeys
-  .filter(({ key, node }) => node.default === undefined && !factKeys.has(key))
-  .map(({ key }) => key);
-
 /** What a key accepts, in words that follow "must be": `a whole number, 1 to 1024`. */
 export function expectation(node: JsonNode): string {
   if (node.const !== undefined) return String(node.const);

@@ -77,12 +77,12 @@ function ownModel(
   const base = isMapping(document.model) ? document.model.base : undefined;
   if (typeof base !== 'string' || base === '' || findBase(registry, base) !== undefined) return {};
   const at = ['model', 'base'];
-  const other = registry.models.find((model) => model.id === base);
+  const other = registry.assets.find((asset) => asset.id === base || asset.aliases.includes(base));
   if (other !== undefined)
     return { problem: { path: at, message: `${base} is not a base model (it is a ${other.kind})` } };
   const path = resolve(dir, base);
   if (!existsSync(path)) {
-    const ids = registry.models.filter((m) => m.kind === 'base').map((m) => m.id);
+    const ids = registry.models.flatMap((m) => [m.id, ...m.aliases]);
     const near = nearest(base, ids);
     const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
     const message = looksLikePath

@@ -68,7 +68,12 @@ export function presetValues({
   return values;
 }
 
-function neutralEntry(registry: Registry, family: Family | undefined, prediction: Prediction): ModelEntry | undefined {
+/** The plain base of a family: its recipe and configuration files serve for files of the person's own. */
+export function neutralEntry(
+  registry: Registry,
+  family: Family | undefined,
+  prediction: Prediction,
+): ModelEntry | undefined {
   const same = registry.models.filter((m) => m.embedded === undefined && m.family === family);
   return same.find((m) => m.prediction === prediction) ?? same[0];
 }

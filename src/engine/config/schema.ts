@@ -1,7 +1,7 @@
 /**
  * run.yaml, version 1: the one source of types, validation, JSON Schema, the comments in written files and the
  * reference page. A key has exactly one source for its default: `.default()` here when it holds for every model,
- * otherwise the recipe of the chosen base model (`presets/*.yaml`, see `recipeKeys`).
+ * otherwise the recipe of the chosen base model (`presets/*.yaml`, see `recipeKeys` in registry/recipes.ts).
  *
  * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
  */
