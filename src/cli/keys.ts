@@ -22,7 +22,7 @@ export const dashboardKeys: readonly Key[] = [
   {
     keys: ['s'],
     action: 'stop',
-    label: 'stop and save',
+    label: 'stop',
     help: 'Saves a checkpoint and stops. visiontrain resume goes on from there as if nothing had happened.',
     asks: true,
   },
