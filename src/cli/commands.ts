@@ -18,6 +18,20 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'new',
+    args: '[folder]',
+    summary: 'the wizard: from a folder of pictures to run.yaml, and start',
+    group: 'Start',
+    options: [
+      ['--easy', 'ask the few questions that matter'],
+      ['--advanced', 'ask for every setting'],
+      ['--from <file>', 'start from the answers of a run.yaml'],
+      ['-o, --output <file>', 'where run.yaml is written'],
+    ],
+    examples: ['visiontrain', 'visiontrain new ~/art/fox --easy', 'visiontrain new --from run.yaml -o second.yaml'],
+    load: () => import('./commands/new.ts'),
+  },
+  {
     name: 'run',
     args: '<file>',
     summary: 'train what a run.yaml says: check, fetch, train, show',
@@ -41,31 +55,6 @@ export const commands: readonly CommandEntry[] = [
     group: 'Start',
     options: [['--detach', 'start it and return']],
     load: () => import('./commands/demo.ts'),
-  },
-  {
-    name: 'dataset',
-    args: '<action> <folder>',
-    summary: 'check: what is in a folder of pictures, and what is wrong with it',
-    group: 'Assets',
-    options: [['--captions <extension>', 'ending of the caption files (default .txt)']],
-    examples: [
-      'visiontrain dataset check ./pictures',
-      'visiontrain dataset check ./pictures --captions .caption --json',
-    ],
-    load: () => import('./commands/dataset.ts'),
-  },
-  {
-    name: 'schema',
-    summary: 'print the JSON Schema of run.yaml, for editors',
-    group: 'Help',
-    examples: ['visiontrain schema > run.schema.json'],
-    load: () => import('./commands/schema.ts'),
-  },
-  {
-    name: 'config',
-    summary: 'where settings and folders come from',
-    group: 'Help',
-    load: () => import('./commands/config.ts'),
   },
   {
     name: 'ps',
@@ -114,5 +103,38 @@ export const commands: readonly CommandEntry[] = [
     group: 'Runs',
     options: [['--detach', 'start it and return']],
     load: () => import('./commands/resume.ts'),
+  },
+  {
+    name: 'dataset',
+    args: '<action> <folder>',
+    summary: 'check: what is in a folder of pictures, and what is wrong with it',
+    group: 'Assets',
+    options: [['--captions <extension>', 'ending of the caption files (default .txt)']],
+    examples: [
+      'visiontrain dataset check ./pictures',
+      'visiontrain dataset check ./pictures --captions .caption --json',
+    ],
+    load: () => import('./commands/dataset.ts'),
+  },
+  {
+    name: 'explain',
+    args: '[term...]',
+    summary: 'what a word of training means',
+    group: 'Help',
+    examples: ['visiontrain explain rank', 'visiontrain explain'],
+    load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'schema',
+    summary: 'print the JSON Schema of run.yaml, for editors',
+    group: 'Help',
+    examples: ['visiontrain schema > run.schema.json'],
+    load: () => import('./commands/schema.ts'),
+  },
+  {
+    name: 'config',
+    summary: 'where settings and folders come from',
+    group: 'Help',
+    load: () => import('./commands/config.ts'),
   },
 ];
