@@ -105,6 +105,13 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/resume.ts'),
   },
   {
+    name: 'setup',
+    summary: 'make the Python environment that trains',
+    group: 'Assets',
+    options: [['--force', 'make it anew']],
+    load: () => import('./commands/setup.ts'),
+  },
+  {
     name: 'dataset',
     args: '<action> <folder>',
     summary: 'check: what is in a folder of pictures, and what is wrong with it',
