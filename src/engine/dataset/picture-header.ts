@@ -100,8 +100,7 @@ function jpeg(readAt: ReadAt, bytes: number): HeaderResult {
 /** undefined leaves the word to XMP. */
 function knownOrientation(block: Buffer): number | undefined {
   try {
-    const orientation = exifOrientation(block);
-    return orientation === 1 ? undefined : orientation;
+    return exifOrientation(block);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

@@ -129,10 +129,13 @@ function folderFiles(folder: Folder, captionExtension: string, found: Found): Wo
     else if (name.toLowerCase().endsWith(wanted)) captions.set(name.slice(0, -wanted.length), name);
     else rest.push(name);
   }
-  const stems = new Set(pictures.map((name) => name.slice(0, -extname(name).length)));
+  const stems = new Set(pictures.flatMap((name) => [name, name.slice(0, -extname(name).length)]));
+  for (const [stem, name] of captions) if (!stems.has(stem)) rest.push(name);
   for (const name of rest) {
     const extension = extname(name).toLowerCase();
-    const isCaption = CAPTIONS.includes(extension) && stems.has(name.slice(0, -extension.length));
+    // A caption of the extension that was asked for is only here when it belongs to no picture.
+    const isCaption =
+      extension !== wanted && CAPTIONS.includes(extension) && stems.has(name.slice(0, -extension.length));
     const counts = isCaption ? found.otherCaptions : found.others;
     counts[extension] = (counts[extension] ?? 0) + 1;
   }
