@@ -8,8 +8,7 @@ import { png } from '../../helpers/pictures.ts';
 const folder = join(import.meta.dirname, '../../fixtures/pictures');
 const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Record<string, [number, number]>;
 
-const header = (bytes: Buffer): HeaderResult =>
-  readHeader((from, length) => bytes.subarray(from, from + length), bytes.length);
+const header = (bytes: Buffer): HeaderResult => readHeader((from, length) => bytes.subarray(from, from + length));
 const size = (result: HeaderResult) => ('problem' in result ? result.problem : [result.width, result.height]);
 
 describe('readHeader', () => {
@@ -54,7 +53,7 @@ describe('readHeader', () => {
     ['a PNG of no width', png(0, 4), /damaged/],
     ['a PNG that ends in its header', png(30, 30).subarray(0, 20), /cut short/],
     ['a JPEG of two bytes', Buffer.from([0xff, 0xd8]), /cut short/],
-    ['a WebP cut short', readFileSync(join(folder, 'alpha.webp')).subarray(0, 60), /cut short/],
+    ['a WebP cut short', readFileSync(join(folder, 'alpha.webp')).subarray(0, 22), /cut short/],
   ])('says what is wrong with %s', (_name, bytes, message) => {
     expect(size(header(bytes))).toMatch(message);
   });

@@ -200,6 +200,7 @@ describe('hashPictures', () => {
       'a.png': png(20, 20),
       'copy.png': png(20, 20),
       'half.png': png(20, 20, 3).subarray(0, 60),
+      'half.webp': readFileSync(join(fixtures, 'alpha.webp')).subarray(0, 100),
       'half.jpg': jpeg.subarray(0, jpeg.length - 40),
       'film.jpg': Buffer.concat([readFileSync(join(fixtures, 'turned-1.jpg')), Buffer.alloc(200_000)]),
     });
@@ -209,6 +210,7 @@ describe('hashPictures', () => {
       'copy.png is the same picture as a.png',
       'half.jpg is cut short and cannot be read',
       'half.png is cut short and cannot be read',
+      'half.webp is cut short and cannot be read',
     ]);
     expect(folders).toEqual([{ path: '', pictures: 2, repeats: 1 }]);
   });
