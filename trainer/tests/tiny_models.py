@@ -174,9 +174,11 @@ def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
     return samples
 
 
-def make_plan(model: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, **changes: Any) -> dict[str, Any]:
+def make_plan(
+    base: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, /, **changes: Any
+) -> dict[str, Any]:
     """plan.json for a short CPU run; `changes` are `section={key: value}`."""
-    family = "sdxl" if (model / "text_encoder_2").exists() else "sd15"
+    family = "sdxl" if (base / "text_encoder_2").exists() else "sd15"
     plan: dict[str, Any] = {
         "version": 1,
         "name": "tiny",
@@ -184,7 +186,7 @@ def make_plan(model: Path, pictures: Path, shown: list[dict[str, Any]], cache: P
         "seed": 11,
         "model": {
             "name": "tiny",
-            "path": str(model),
+            "path": str(base),
             "layout": "diffusers",
             "config_dir": None,
             "family": family,
