@@ -103,7 +103,9 @@ def make_tokenizer(folder: Path, pad: str) -> tuple[int, tuple[int, int]]:
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), pad_token=pad)
+    tokenizer = CLIPTokenizer(
+        vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), pad_token=pad, model_max_length=77
+    )
     tokenizer.save_pretrained(str(folder))
     return len(vocabulary), (begin, end)
 
@@ -138,6 +140,7 @@ def make_model(folder: Path, family: str, prediction: str = "epsilon") -> Path:
         "prediction_type": prediction,
         "clip_sample": False,
         "set_alpha_to_one": False,
+        "steps_offset": 1,
     }
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
     kinds["scheduler"] = ["diffusers", "DDIMScheduler"]
