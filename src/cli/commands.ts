@@ -40,6 +40,31 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/explain.ts'),
   },
   {
+    name: 'run',
+    args: '<file>',
+    summary: 'train what a run.yaml says: check, fetch, train, show',
+    group: 'Start',
+    options: [
+      ['--set <key=value>', 'change one setting, e.g. training.steps=2000 (repeatable)', 'list'],
+      ['--name <name>', 'name of the run'],
+      ['--detach', 'start it and return'],
+      ['--dry-run', 'show the whole plan and do nothing'],
+    ],
+    examples: [
+      'visiontrain run run.yaml',
+      'visiontrain run run.yaml --set training.steps=2000 --name fox-long',
+      'visiontrain run run.yaml --dry-run',
+    ],
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'the whole job on the embedded tiny model, on the CPU',
+    group: 'Start',
+    options: [['--detach', 'start it and return']],
+    load: () => import('./commands/demo.ts'),
+  },
+  {
     name: 'dataset',
     args: '<action> <folder>',
     summary: 'check: what is in a folder of pictures, and what is wrong with it',

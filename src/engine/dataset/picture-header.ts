@@ -1,6 +1,6 @@
 /**
  * Size, rotation and format of a picture from its header bytes alone. Own code and not the image-size package, because
- * the size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/picture-headers.md.
+ * the size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-picture-headers.md.
  */
 import { byteOrder, exifOrientation, xmpOrientation } from './exif.ts';
 
