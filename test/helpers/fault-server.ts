@@ -114,11 +114,13 @@ export class FaultServer {
     const signature = new URL(request.url ?? '/', 'http://x').searchParams.get('sig');
     if (signature !== null) {
       const left = this.#signatures.get(signature) ?? 0;
-      if (left <= 0 || authorization !== undefined) return void response.writeHead(authorization === undefined ? 403 : 400).end();
+      if (left <= 0 || authorization !== undefined)
+        return void response.writeHead(authorization === undefined ? 403 : 400).end();
       this.#signatures.set(signature, left - 1);
     }
     const match = this.ranges ? /^bytes=(\d+)-(\d*)$/.exec(range ?? '') : null;
-    const asked = match !== null && (request.headers['if-range'] === undefined || request.headers['if-range'] === this.etag);
+    const asked =
+      match !== null && (request.headers['if-range'] === undefined || request.headers['if-range'] === this.etag);
     const from = asked ? Number(match[1]) : 0;
     const to = asked && match[2] !== '' ? Math.min(Number(match[2]) + 1, this.content.length) : this.content.length;
     const fault = this.#strike(from, to);
@@ -144,12 +146,16 @@ export class FaultServer {
     if (other === undefined) return;
     const signature = String(Math.random());
     other.#signatures.set(signature, this.signatureUses);
-    response.writeHead(302, { location: `http://127.0.0.1:${other.port}/signed?sig=${signature}`, ...this.extraHeaders }).end();
+    response
+      .writeHead(302, { location: `http://127.0.0.1:${other.port}/signed?sig=${signature}`, ...this.extraHeaders })
+      .end();
   }
 
   /** The fault for a request, if one lies in its range or waits since the last reset. */
   #strike(from: number, to: number): Fault | undefined {
-    const fault = this.#armed ?? this.faults.find((f) => f.times > 0 && f.at < to && (f.at >= from || f.times === Number.POSITIVE_INFINITY));
+    const fault =
+      this.#armed ??
+      this.faults.find((f) => f.times > 0 && f.at < to && (f.at >= from || f.times === Number.POSITIVE_INFINITY));
     this.#armed = undefined;
     if (fault === undefined) return undefined;
     const body = (bodyFaults as readonly string[]).includes(fault.kind);
@@ -168,7 +174,8 @@ export class FaultServer {
     const step = this.limit === undefined ? 1 << 18 : Math.max(1024, this.limit / 20);
     for (let at = from; at < to; ) {
       const stop = fault !== undefined && at <= fault.at ? Math.min(fault.at, to) : to;
-      if (fault !== undefined && at === stop && fault.kind !== 'corrupt') return this.#interrupt(fault.kind, response, at, to);
+      if (fault !== undefined && at === stop && fault.kind !== 'corrupt')
+        return this.#interrupt(fault.kind, response, at, to);
       let end = Math.min(at + step, stop);
       if (end === at) end = Math.min(at + step, to);
       let chunk = this.content.subarray(at, end);
@@ -221,11 +228,20 @@ export class FaultServer {
     }
     if (kind === 'gzip') {
       const body = gzipSync(this.content.subarray(from, to));
-      return send(from === 0 ? 200 : 206, { ...range, 'content-encoding': 'gzip', 'content-length': body.length }, body);
+      return send(
+        from === 0 ? 200 : 206,
+        { ...range, 'content-encoding': 'gzip', 'content-length': body.length },
+        body,
+      );
     }
     if (kind === 'wrong-range')
-      return send(206, { 'content-range': `bytes 0-${to - from - 1}/${this.content.length}` }, this.content.subarray(0, to - from));
-    if (kind === 'multipart') return send(206, { 'content-type': 'multipart/byteranges; boundary=x' }, '--x\r\n\r\n--x--');
+      return send(
+        206,
+        { 'content-range': `bytes 0-${to - from - 1}/${this.content.length}` },
+        this.content.subarray(0, to - from),
+      );
+    if (kind === 'multipart')
+      return send(206, { 'content-type': 'multipart/byteranges; boundary=x' }, '--x\r\n\r\n--x--');
     if (kind === 'ignore-range') return send(200, { 'content-length': this.content.length }, this.content);
     if (kind === 'other-size') return send(200, { 'content-length': 5 }, 'short');
     if (kind === 'new-etag') {

@@ -34,5 +34,11 @@ export const run: CommandRun = async (args, options, context) => {
     out.talk(`  Start it with:  visiontrain run ${file}`);
     return undefined;
   }
-  return undefined;
+  const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
+    import('../start-run.ts'),
+    import('../../engine/config/load.ts'),
+    import('../../registry/load.ts'),
+  ]);
+  const registry = loadRegistry({ configDir: places.config });
+  return startFromSpec({ ...loadSpec(file, { registry }), registry }, { detach: action === 'detach' }, context);
 };
