@@ -1,9 +1,14 @@
 import { EXIT, type ExitCode } from '../engine/errors.ts';
+import { initialState, type RunState, reduceAll } from '../engine/events/reducer.ts';
+import { readEvents } from '../engine/events/tail.ts';
 import type { RunRef } from '../engine/runs/create.ts';
 import { followRun } from '../engine/runs/follow.ts';
 import { inspectRun, readExit, runCondition } from '../engine/runs/inspect.ts';
 import { makeRequest } from '../engine/runs/requests.ts';
+<<<<<<< HEAD
 import { neutralise } from '../engine/text.ts';
+=======
+>>>>>>> ui
 import type { Context } from './context.ts';
 import type { Output } from './output.ts';
 import { jsonReporter } from './reporters/json.ts';
@@ -11,14 +16,22 @@ import { plainReporter } from './reporters/plain.ts';
 import { styleFor } from './style.ts';
 import { type Capabilities, terminal } from './terminal.ts';
 
+<<<<<<< HEAD
 interface WatchOptions {
   /** Byte offset in the events: what came before is not told again in lines. */
   readonly from?: number;
   /** Look only. */
+=======
+export interface WatchOptions {
+  /** Byte offset in the events to begin at; lines only. */
+  readonly from?: number;
+  /** Looks only. */
+>>>>>>> ui
   readonly readonly?: boolean;
 }
 
 /**
+<<<<<<< HEAD
  * Shows a run until it is over and gives its exit code: the dashboard on a terminal, else lines, with `--json` events.
  * Leaving changes nothing for the run.
  */
@@ -50,15 +63,51 @@ const detachedText = (name: string) =>
 
 /** Ctrl-C only stops the watching (130). */
 async function watchAsLines(run: RunRef, { out, flags }: Context, from: number): Promise<ExitCode> {
+=======
+ * Shows a run until it is over, on the screen, as lines or with `--json` as events, and gives its exit code. Leaving
+ * changes nothing for the run (130).
+ */
+export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
+  const { out, flags } = context;
+  const can = terminal(flags);
+  const onScreen = can.draw && !flags.json && runCondition(run.dir).state === 'live';
+  const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
+  if (left && runCondition(run.dir).state === 'live') {
+    out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
+    return onScreen ? EXIT.ok : EXIT.cancelled;
+  }
+  return reportEnd(run, context, can);
+}
+
+const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
+
+/** True when the person left before the end. */
+async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOptions): Promise<boolean> {
+  const { runDashboard } = await import('./ui/run-dashboard.tsx');
+  const how = await runDashboard({
+    runDir: dir,
+    can,
+    style: styleFor(can),
+    readonly: options.readonly === true,
+    events: (signal) => followRun(dir, { signal }),
+    control: (wish) => makeRequest(dir, requests[wish]),
+  });
+  return how === 'detached';
+}
+
+/** True when the person left before the end. */
+async function watchLines({ dir }: RunRef, { out, flags }: Context, { from = 0 }: WatchOptions): Promise<boolean> {
+>>>>>>> ui
   const reporter = flags.json ? jsonReporter(out.data) : plainReporter(out.data);
   const leave = new AbortController();
   const onInterrupt = () => leave.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
+    for await (const batch of followRun(dir, { signal: leave.signal, from })) reporter.events(batch);
   } finally {
     process.removeListener('SIGINT', onInterrupt);
   }
+<<<<<<< HEAD
   if (leave.signal.aborted && runCondition(run.dir).state === 'live') {
     out.talk(detachedText(run.name));
     return EXIT.cancelled;
@@ -71,6 +120,21 @@ function reportEnd({ dir, name }: RunRef, { out, json }: { out: Output; json: bo
   const exit = readExit(dir);
   if (exit !== null) {
     if (!json) for (const line of [...exit.details, ...exit.next_steps]) out.talk(`  ${neutralise(line)}`);
+=======
+  return leave.signal.aborted;
+}
+
+/** After the last event: what came out or went wrong, what to type next, and the exit code of the run. */
+async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {
+  const exit = readExit(dir);
+  if (exit !== null) {
+    if (!flags.json) {
+      const [{ renderEnd }, { readAbout }] = await Promise.all([import('./ui/end.ts'), import('./ui/about.ts')]);
+      const input = { state: stateOf(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
+      const room = { style: styleFor(can), columns: can.columns, colour: can.draw ? can.colour : 0 };
+      for (const line of renderEnd(input, room)) out.talk(line);
+    }
+>>>>>>> ui
     return exit.code as ExitCode;
   }
   if (runCondition(dir).state === 'created') {
@@ -81,4 +145,10 @@ function reportEnd({ dir, name }: RunRef, { out, json }: { out: Output; json: bo
   out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
   out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
   return EXIT.training;
+}
+
+function stateOf(dir: string): RunState {
+  let state = initialState;
+  for (const batch of readEvents(dir)) state = reduceAll(state, batch);
+  return state;
 }

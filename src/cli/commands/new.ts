@@ -37,6 +37,14 @@ export const run: CommandRun = async (args, options, context) => {
     out.talk(`  Start it with:  visiontrain run ${file}`);
     return undefined;
   }
+<<<<<<< HEAD
+=======
+  const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
+    import('../start-run.ts'),
+    import('../../engine/config/load.ts'),
+    import('../../registry/load.ts'),
+  ]);
+>>>>>>> ui
   const registry = loadRegistry({ configDir: places.config });
   return startFromSpec({ ...loadSpec(file, { registry }), registry }, { detach: action === 'detach' }, context);
 };

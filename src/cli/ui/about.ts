@@ -9,9 +9,17 @@ export interface RunAbout {
   readonly rank: number | undefined;
   readonly schedule: string | undefined;
   readonly epochs: number | undefined;
+  /** The first sample prompt. */
+  readonly prompt: string | undefined;
 }
 
-export const nothingKnown: RunAbout = { model: undefined, rank: undefined, schedule: undefined, epochs: undefined };
+export const nothingKnown: RunAbout = {
+  prompt: undefined,
+  model: undefined,
+  rank: undefined,
+  schedule: undefined,
+  epochs: undefined,
+};
 
 /** Reads plan.json; a run that has none yet is shown without these words. */
 export function readAbout(runDir: string): RunAbout {
@@ -19,6 +27,7 @@ export function readAbout(runDir: string): RunAbout {
     const plan = JSON.parse(readFileSync(join(runDir, RUN_FILES.plan), 'utf8')) as {
       model?: { name?: unknown };
       training?: Record<string, unknown>;
+      samples?: { prompts?: unknown };
     };
     const {
       rank,
@@ -36,6 +45,7 @@ export function readAbout(runDir: string): RunAbout {
       rank: number(rank) ? rank : undefined,
       schedule: typeof schedule === 'string' ? neutralise(schedule) : undefined,
       epochs,
+      prompt: firstText(plan.samples?.prompts),
     };
   } catch {
     return nothingKnown;
@@ -43,3 +53,6 @@ export function readAbout(runDir: string): RunAbout {
 }
 
 const number = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const firstText = (value: unknown): string | undefined =>
+  Array.isArray(value) && typeof value[0] === 'string' ? neutralise(value[0]) : undefined;
