@@ -39,19 +39,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-<<<<<<< HEAD
-/** Without a command it is the wizard, its options included: `visiontrain --easy`. */
-function withCommand(argv: readonly string[]): readonly string[] {
-  const first = argv[0];
-  const own = first === undefined || (first.startsWith('-') && !['-h', '--help', '-V', '--version'].includes(first));
-  return own ? ['new', ...argv] : argv;
-=======
 /** `visiontrain` alone, or with options only, is the wizard. */
 function withCommand(argv: readonly string[]): readonly string[] {
   const helps = ['-h', '--help', '-V', '--version'];
   const named = argv[0] !== undefined && !argv[0].startsWith('-');
   return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
->>>>>>> ui
 }
 
 type Action = (

@@ -1,10 +1,7 @@
-import { loadSpec } from '../../engine/config/load.ts';
 import { packageVersion } from '../../engine/package-root.ts';
-import { loadRegistry } from '../../registry/load.ts';
 import { terminalAsker } from '../../wizard/ask/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun } from '../context.ts';
-import { startFromSpec } from '../start-run.ts';
 import { styleFor } from '../style.ts';
 import { requirePerson, terminal } from '../terminal.ts';
 
@@ -37,14 +34,11 @@ export const run: CommandRun = async (args, options, context) => {
     out.talk(`  Start it with:  visiontrain run ${file}`);
     return undefined;
   }
-<<<<<<< HEAD
-=======
   const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
     import('../start-run.ts'),
     import('../../engine/config/load.ts'),
     import('../../registry/load.ts'),
   ]);
->>>>>>> ui
   const registry = loadRegistry({ configDir: places.config });
   return startFromSpec({ ...loadSpec(file, { registry }), registry }, { detach: action === 'detach' }, context);
 };
