@@ -60,7 +60,7 @@ export class EventReader {
       const end = buffer.subarray(0, got).lastIndexOf(10) + 1;
       if (end > 0) {
         this.#offset += end;
-        return parseLines(buffer.toString('utf8', 0, end - 1));
+        return parseEventLines(buffer.toString('utf8', 0, end - 1));
       }
       if (got < want) return [];
     }
@@ -94,8 +94,10 @@ export function eventsEnd(runDir: string): number {
   return statSync(join(runDir, RUN_FILES.events), { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Parsing all lines as one array is twice as fast as one by one; only a damaged line needs the slow way. */
-function parseLines(text: string): RunEvent[] {
+/**
+ * The events among some lines. Parsing all lines as one array is twice as fast as one by one; only a damaged line needs the slow way.
+ */
+export function parseEventLines(text: string): RunEvent[] {
   const lines = text.split('\n');
   try {
     const all = JSON.parse(`[${lines.join(',')}]`) as unknown[];
@@ -120,7 +122,8 @@ function isEvent(value: unknown): value is RunEvent {
   return typeof seq === 'number' && typeof t === 'number' && typeof type === 'string';
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Sleeps, less when the signal aborts. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
   } catch {

@@ -1,5 +1,5 @@
 /** Spec, pictures, model and machine → the plan the trainer carries out. Pure: the same input gives the same plan. */
-import { resolve as resolvePath } from 'node:path';
+import { basename, resolve as resolvePath } from 'node:path';
 import { findings } from '../config/rules.ts';
 import type { RunSpec } from '../config/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
@@ -55,7 +55,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     spec_sha256: specSha256(spec, input.isModelId),
     seed: t.seed,
     model: {
-      name: spec.model.base,
+      name: input.isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
       path: model.path,
       layout: model.layout,
       config_dir: model.configDir,
