@@ -1,5 +1,5 @@
 // Bundles the command line into dist/: one light entry, lazy chunks for everything heavy, no node_modules at run time.
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { stampSources } from './lib/stamp.mjs';
@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: { cli: 'src/cli/main.ts', supervisor: 'src/engine/runs/supervisor-main.ts' },
   outdir: 'dist',
@@ -19,7 +19,8 @@ await build({
   target: 'node20.18',
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: 'linked',
+  legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
   // Ink imports it statically though it is only used while developing Ink.
@@ -29,4 +30,22 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+
+/** The bundled packages with their licence texts, as their licences ask. */
+function notices() {
+  const folders = Object.keys(metafile.inputs)
+    .map((input) => input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1])
+    .filter(Boolean);
+  return [...new Set(folders)].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+    const text = file === undefined ? `Licence: ${license}` : readFileSync(join(root, folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}\n`;
+  });
+}
+
+mkdirSync(join(root, '.cache'), { recursive: true });
+// For the test that holds what `--help` may load.
+writeFileSync(join(root, '.cache', 'bundle.json'), JSON.stringify(metafile));
+writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notices().join(`\n${'-'.repeat(80)}\n\n`));
 writeFileSync(join(dist, '.stamp'), stampSources(root));

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
 import { places } from '../engine/paths.ts';
+import { readSettings } from '../engine/settings.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import type { Context, GlobalFlags } from './context.ts';
 import { processOutput } from './output.ts';
@@ -13,12 +14,20 @@ export async function main(argv: readonly string[]): Promise<void> {
   const flags = globalFlags(argv);
   const program = buildProgram(async (entry, args, options) => {
     const { run } = await entry.load();
-    const workspace = typeof options.workspace === 'string' ? options.workspace : process.env.VISIONTRAIN_WORKSPACE;
+    const base = places(process.env);
+    const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
+    const settings = await readSettings({
+      flags: typed,
+      env: process.env,
+      projectDir: process.cwd(),
+      userDir: base.config,
+    });
+    const workspace = settings.find(({ name }) => name === 'workspace')?.value;
     const context: Context = { out, env: process.env, places: places(process.env, workspace), flags };
     process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
   });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else
@@ -28,6 +37,13 @@ export async function main(argv: readonly string[]): Promise<void> {
         ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
       });
   }
+}
+
+/** `visiontrain` alone, or with options only, is the wizard. */
+function withCommand(argv: readonly string[]): readonly string[] {
+  const helps = ['-h', '--help', '-V', '--version'];
+  const named = argv[0] !== undefined && !argv[0].startsWith('-');
+  return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
 type Action = (
@@ -43,6 +59,7 @@ export function buildProgram(action: Action): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(see --help)')
+    .commandsGroup('Help:')
     .exitOverride();
   for (const entry of commands) {
     const command = program

@@ -1,7 +1,7 @@
 /**
  * run.yaml, version 1: the one source of types, validation, JSON Schema, the comments in written files and the
  * reference page. A key has exactly one source for its default: `.default()` here when it holds for every model,
- * otherwise the recipe of the chosen base model (`presets/*.yaml`, see `recipeKeys`).
+ * otherwise the recipe of the chosen base model (`presets/*.yaml`, see `recipeKeys` in registry/recipes.ts).
  *
  * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
  */
@@ -41,7 +41,7 @@ const datasetSchema = z.strictObject({
     'Point it at another folder to train on other pictures.',
   ),
   goal: doc(
-    z.enum(goals),
+    z.enum(goals).default('concept'),
     'What the pictures teach: a character or thing, a style, or a concept (a pose, a kind of place).',
     'It picks the recipe: a style wants more steps and less weight on the subject.',
   ),
@@ -395,7 +395,7 @@ export const specSchema = z.strictObject({
   ),
   name: doc(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash and underscore, 100 at most'),
-    'Name of the run and of the LoRA file.',
+    'Name of the run and of the LoRA file; left out, the name of the folder with the pictures.',
     'So that you find it again.',
   ),
   dataset: datasetSchema,

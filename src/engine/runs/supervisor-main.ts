@@ -1,1 +1,28 @@
-export {};
+/** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its words go to supervisor.log. */
+import { resolve } from 'node:path';
+import { ensureEnvironment } from '../environment/ensure.ts';
+import { EXIT, VisiontrainError } from '../errors.ts';
+import { places } from '../paths.ts';
+import { requireModel } from './model-step.ts';
+import { supervise } from './supervisor.ts';
+
+const terminated = new AbortController();
+// A closed terminal must change nothing for the run.
+process.on('SIGHUP', () => undefined);
+process.on('SIGTERM', () => terminated.abort());
+process.on('SIGINT', () => terminated.abort());
+
+try {
+  process.exitCode = await supervise(resolve(process.argv[2] ?? '.'), {
+    env: process.env,
+    terminated: terminated.signal,
+    steps: {
+      environment: (tools) => ensureEnvironment({ places: places(process.env), env: process.env }, tools),
+      model: requireModel,
+    },
+  });
+} catch (error) {
+  const known = error instanceof VisiontrainError;
+  console.error(known ? error.message : ((error as Error).stack ?? error));
+  process.exitCode = known ? error.exitCode : EXIT.bug;
+}

@@ -1,0 +1,70 @@
+// Every test, TypeScript's and Python's, on a fresh clone: makes the clone and the Python environment ready, runs both
+// suites, ends with one line over both. Arguments: `ts` or `py` for one of them; the rest goes to the runner.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { pythonForTests } from './lib/python.mjs';
+
+const root = join(import.meta.dirname, '..');
+const results = join(root, '.cache', 'test-results');
+const [only, ...rest] = process.argv.slice(2);
+const suites = only === 'ts' || only === 'py' ? [only] : ['ts', 'py'];
+const passOn = only === undefined || only === 'ts' || only === 'py' ? rest : [only, ...rest];
+
+function run(command, args, options = {}) {
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (signal) process.kill(process.pid, signal);
+  return status ?? 1;
+}
+
+function must(command, args, options) {
+  const status = run(command, args, options);
+  if (status !== 0) process.exit(status);
+}
+
+must(process.execPath, ['scripts/bootstrap.mjs']);
+rmSync(results, { recursive: true, force: true });
+mkdirSync(results, { recursive: true });
+const totals = { passed: 0, failed: 0, skipped: 0 };
+let failure = 0;
+
+// First, since TypeScript's end-to-end tests train for real too.
+const { python, tools } = pythonForTests(root);
+
+if (suites.includes('ts')) {
+  const file = join(results, 'vitest.json');
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const status = run(
+    process.execPath,
+    [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...passOn],
+    {
+      env: { ...process.env, VISIONTRAIN_TEST_PYTHON: python },
+    },
+  );
+  failure ||= status;
+  if (existsSync(file)) {
+    const report = JSON.parse(readFileSync(file, 'utf8'));
+    totals.passed += report.numPassedTests;
+    totals.failed += report.numFailedTests + (report.numFailedTests === 0 && status !== 0 ? 1 : 0);
+    totals.skipped += report.numPendingTests + report.numTodoTests;
+  } else totals.failed += 1;
+}
+
+if (suites.includes('py')) {
+  const file = join(results, 'pytest.xml');
+  const path = [tools, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
+  const status = run(python, ['-m', 'pytest', `--junitxml=${file}`, ...passOn], {
+    cwd: join(root, 'trainer'),
+    env: { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' },
+  });
+  failure ||= status;
+  const suite = existsSync(file) ? readFileSync(file, 'utf8').match(/<testsuite [^>]*>/)?.[0] : undefined;
+  const count = (name) => Number(suite?.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
+  const failed = count('failures') + count('errors');
+  totals.passed += count('tests') - failed - count('skipped');
+  totals.failed += failed === 0 && status !== 0 ? 1 : failed;
+  totals.skipped += count('skipped');
+}
+
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exitCode = failure;

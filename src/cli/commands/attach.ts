@@ -1,0 +1,7 @@
+import { findRun } from '../../engine/runs/find.ts';
+import type { CommandRun } from '../context.ts';
+import { watchRun } from '../watch.ts';
+
+/** Watches a run to its end; leaving changes nothing for the run. */
+export const run: CommandRun = async ([query = ''], options, context) =>
+  watchRun(findRun(query, context.places.runs), context, { readonly: options.readonly === true });

@@ -1,0 +1,15 @@
+import { readSettings } from '../../engine/settings.ts';
+import type { CommandRun } from '../context.ts';
+
+/** Where each setting and place comes from. */
+export const run: CommandRun = async (_args, options, { out, env, places, flags }) => {
+  const workspace = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
+  const settings = await readSettings({ flags: workspace, env, projectDir: process.cwd(), userDir: places.config });
+  if (flags.json) {
+    out.json({ settings, places });
+    return 0;
+  }
+  for (const { name, value, source } of settings) out.data(`${name.padEnd(12)} ${value ?? '-'}   (${source})`);
+  for (const [name, path] of Object.entries(places)) out.data(`${name.padEnd(12)} ${path}`);
+  return 0;
+};

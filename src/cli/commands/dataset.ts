@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { hashPictures } from '../../engine/dataset/hash.ts';
+import { type DatasetReport, datasetReport, reportLines } from '../../engine/dataset/report.ts';
+import { scanDataset } from '../../engine/dataset/scan.ts';
+import { UsageError } from '../../engine/errors.ts';
+import { neutralise } from '../../engine/text.ts';
+import type { CommandRun, Context } from '../context.ts';
+
+/** `dataset check DIR`: what is in a folder, and what would not be used. Changes nothing. */
+export const run: CommandRun = async ([action, folder], options, context) => {
+  if (action !== 'check')
+    throw new UsageError(`There is no dataset ${action ?? 'command without a name'}.`, {
+      nextSteps: ['visiontrain dataset check FOLDER'],
+    });
+  if (folder === undefined) throw new UsageError('Which folder?', { nextSteps: ['visiontrain dataset check FOLDER'] });
+  const captionExtension = typeof options.captions === 'string' ? options.captions : '.txt';
+  if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
+    throw new UsageError(`--captions ${captionExtension} must look like .txt`);
+  show(datasetReport(await inspect(folder, captionExtension, context)), context);
+  return undefined;
+};
+
+async function inspect(folder: string, captionExtension: string, { places }: Context) {
+  const scan = await scanDataset(folder, { captionExtension });
+  return hashPictures(scan, { cacheDir: join(places.cache, 'dataset') });
+}
+
+function show(report: DatasetReport, { out, flags }: Context): void {
+  if (flags.json) out.json(report);
+  else for (const line of reportLines(report)) out.data(neutralise(line));
+}

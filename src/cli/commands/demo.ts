@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import { fillSpec } from '../../engine/config/fill.ts';
+import { packageRoot } from '../../engine/package-root.ts';
+import { loadRegistry } from '../../registry/load.ts';
+import type { CommandRun } from '../context.ts';
+import { startFromSpec } from '../start-run.ts';
+
+/** The whole job on the embedded tiny model and its bundled pictures: CPU only, no weights fetched. */
+export const run: CommandRun = async (_args, options, context) => {
+  const registry = loadRegistry({ configDir: context.places.config });
+  const dir = join(packageRoot(), 'presets', 'tiny');
+  const filled = fillSpec(
+    {
+      name: 'demo',
+      dataset: { path: 'lesson', goal: 'character', trigger: '' },
+      model: { base: 'tiny' },
+    },
+    registry,
+    { dir },
+  );
+  return startFromSpec({ ...filled, dir, registry }, { detach: options.detach === true }, context);
+};

@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../../engine/errors.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { runCondition } from '../../engine/runs/inspect.ts';
+import { RUN_FILES } from '../../engine/runs/layout.ts';
+import { followLog } from '../../engine/runs/log-lines.ts';
+import type { CommandRun } from '../context.ts';
+
+/** What the trainer printed, or with no trainer yet its supervisor; control sequences are taken out. */
+export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
+  const { name, dir } = findRun(query, places.runs);
+  const follow = options.follow === true;
+  const live = () => runCondition(dir).state === 'live';
+  const trainer = join(dir, RUN_FILES.log);
+  const supervisor = join(dir, RUN_FILES.supervisorLog);
+  const path = existsSync(trainer) || (follow && live()) ? trainer : supervisor;
+  if (!existsSync(path) && !follow)
+    throw new UsageError(`${name} has printed nothing: it was never started.`, {
+      nextSteps: [`visiontrain resume ${name}`],
+    });
+  const leave = new AbortController();
+  const onInterrupt = () => leave.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal }))
+      out.data(flags.json ? JSON.stringify({ line }) : line);
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+  }
+  return 0;
+};

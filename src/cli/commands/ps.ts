@@ -1,0 +1,44 @@
+import { listRuns } from '../../engine/runs/find.ts';
+import type { RunSummary } from '../../engine/runs/inspect.ts';
+import { formatDuration } from '../../engine/text.ts';
+import type { CommandRun } from '../context.ts';
+import { table } from '../table.ts';
+import { formatWhen } from '../when.ts';
+
+/** Live and past runs, from their folders alone. */
+export const run: CommandRun = async (_args, _options, { out, places, flags }) => {
+  const runs = listRuns(places.runs);
+  if (flags.json) {
+    out.json(runs);
+    return 0;
+  }
+  if (runs.length === 0) {
+    out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
+    return 0;
+  }
+  const now = new Date();
+  const rows = runs.map((r) => [
+    r.name,
+    stateText(r),
+    stepText(r),
+    leftText(r),
+    r.device ?? '-',
+    formatWhen(r.started_at, now),
+  ]);
+  for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows)) out.data(line);
+  return 0;
+};
+
+function stateText({ state, phase, step, steps, supervised }: RunSummary): string {
+  if (state !== 'live') return state;
+  if (phase !== 'train') return phase ?? 'starting';
+  const share = steps > 0 ? `  ${Math.floor((100 * step) / steps)} %` : '';
+  return `training${share}${supervised ? '' : ' (alone)'}`;
+}
+
+const stepText = ({ step, steps }: RunSummary): string => (steps > 0 ? `${step}/${steps}` : '-');
+
+function leftText({ state, seconds_left }: RunSummary): string {
+  if (state === 'stopped' || state === 'died' || state === 'failed') return 'resume';
+  return seconds_left === null ? '-' : formatDuration(seconds_left);
+}

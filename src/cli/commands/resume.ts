@@ -1,0 +1,24 @@
+import { EXIT, UsageError } from '../../engine/errors.ts';
+import { eventsEnd } from '../../engine/events/tail.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import { startRun } from '../../engine/runs/start.ts';
+import type { CommandRun } from '../context.ts';
+import { watchRun } from '../watch.ts';
+
+/** Starts a run again in its folder; the trainer goes on from its newest good checkpoint. */
+export const run: CommandRun = async ([query = ''], options, context) => {
+  const { out, places, env, flags } = context;
+  const ref = findRun(query, places.runs);
+  const { state } = inspectRun(ref.dir) as RunSummary;
+  if (state === 'finished')
+    throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
+      nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
+    });
+  const from = eventsEnd(ref.dir);
+  await startRun(ref, env);
+  if (options.detach !== true) return watchRun(ref, context, { from });
+  if (flags.json) out.json(inspectRun(ref.dir));
+  else out.talk(`${ref.name} goes on.  visiontrain attach ${ref.name} · visiontrain stop ${ref.name}`);
+  return EXIT.ok;
+};

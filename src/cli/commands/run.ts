@@ -1,0 +1,20 @@
+import { loadSpec } from '../../engine/config/load.ts';
+import { UsageError } from '../../engine/errors.ts';
+import { loadRegistry } from '../../registry/load.ts';
+import type { CommandRun } from '../context.ts';
+import { showPlan, startFromSpec } from '../start-run.ts';
+
+/** Checks run.yaml, fetches what is missing, trains, shows the run. */
+export const run: CommandRun = async ([file = ''], options, context) => {
+  const registry = loadRegistry({ configDir: context.places.config });
+  const overrides = options.set as readonly string[];
+  const loaded = loadSpec(file, { overrides, registry });
+  const name = typeof options.name === 'string' ? options.name : undefined;
+  if (name !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name))
+    throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
+      nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
+    });
+  const input = { ...loaded, registry };
+  if (options.dryRun === true) return showPlan(input, context);
+  return startFromSpec(input, { name, detach: options.detach === true }, context);
+};

@@ -1,0 +1,8 @@
+import { jsonSchema } from '../../engine/config/json-schema.ts';
+import type { CommandRun } from '../context.ts';
+
+/** Prints the JSON Schema of run.yaml; the output is JSON with or without `--json`. */
+export const run: CommandRun = async (_args, _options, { out }) => {
+  out.json(jsonSchema());
+  return undefined;
+};

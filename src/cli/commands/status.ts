@@ -1,0 +1,79 @@
+import { secondsPerStep } from '../../engine/events/pace.ts';
+import { currentPhase, initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
+import { readEvents } from '../../engine/events/tail.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import type { CommandRun } from '../context.ts';
+import { formatWhen } from '../when.ts';
+
+/** Where a run is, and when it is over how it ended. */
+export const run: CommandRun = async ([query = ''], _options, { out, places, flags }) => {
+  const { dir } = findRun(query, places.runs);
+  const summary = inspectRun(dir) as RunSummary;
+  let state = initialState;
+  for (const events of readEvents(dir)) state = reduceAll(state, events);
+  if (flags.json) out.json(document(summary, state));
+  else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${neutralise(text)}`);
+  return 0;
+};
+
+function document(summary: RunSummary, state: RunState): Record<string, unknown> {
+  const phase = currentPhase(state);
+  const each = secondsPerStep(state.pace);
+  return {
+    ...summary,
+    progress:
+      phase === undefined
+        ? []
+        : Object.values(phase.items).map(({ item, unit, done, total }) => ({ item, unit, done, total })),
+    epoch: state.latest?.epoch ?? null,
+    loss: state.smoothedLoss ?? null,
+    learning_rate: state.latest?.lr ?? null,
+    seconds_per_step: each ?? null,
+    pictures_per_second: state.latest?.pictures_per_second ?? null,
+    peak_memory_bytes: state.peakMemory ?? null,
+    validation:
+      state.latestValidation === undefined
+        ? null
+        : {
+            step: state.latestValidation.step,
+            loss: state.latestValidation.loss,
+            stderr: state.latestValidation.stderr,
+          },
+    checkpoints: state.checkpoints.map(({ step, path, bytes }) => ({ step, path, bytes })),
+    best_step: state.bestStep ?? null,
+    learnt: state.learnt?.verdict ?? null,
+    last_event_at: state.lastEventAt ?? null,
+  };
+}
+
+function lines(summary: RunSummary, state: RunState): [string, string][] {
+  const { exit } = summary;
+  const left = summary.seconds_left === null ? '' : `, ${formatDuration(summary.seconds_left)} left`;
+  const now = new Date();
+  const silent = state.lastEventAt === undefined ? 0 : now.getTime() / 1000 - state.lastEventAt;
+  const all: [string, string | undefined][] = [
+    ['Run', summary.name],
+    ['State', summary.state === 'live' ? `${summary.phase ?? 'starting'}${left}` : summary.state],
+    ['Reason', exit !== null && exit.reason !== 'finished' ? exit.reason : undefined],
+    ['Silent', summary.state === 'live' && silent > 60 ? `nothing heard for ${formatDuration(silent)}` : undefined],
+    ['Step', summary.steps > 0 ? `${state.step} of ${summary.steps}` : undefined],
+    ['Loss', state.smoothedLoss?.toFixed(4)],
+    [
+      'Validation',
+      state.latestValidation &&
+        `${state.latestValidation.loss.toFixed(4)} ± ${state.latestValidation.stderr.toFixed(4)} at step ${state.latestValidation.step}`,
+    ],
+    ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
+    ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],
+    ['Started', `${formatWhen(summary.started_at, now)}${summary.attempt > 1 ? `, attempt ${summary.attempt}` : ''}`],
+    ['Folder', summary.dir],
+    ...(exit?.outputs ?? []).map(({ path, bytes, sha256 }): [string, string] => [
+      'Output',
+      `${path}  ${formatBytes(bytes)}  SHA-256 ${sha256}`,
+    ]),
+    ...(exit?.next_steps ?? []).map((step): [string, string] => ['Next', step]),
+  ];
+  return all.filter((line): line is [string, string] => line[1] !== undefined);
+}

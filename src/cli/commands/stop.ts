@@ -1,0 +1,28 @@
+import { EXIT } from '../../engine/errors.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { inspectRun, type RunSummary, runCondition } from '../../engine/runs/inspect.ts';
+import { stopRun } from '../../engine/runs/stop.ts';
+import type { CommandRun } from '../context.ts';
+
+/** Ends a run: after the step with a checkpoint, or with `--now` at once. Success is that it is over. */
+export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
+  const { name, dir } = findRun(query, places.runs);
+  const now = options.now === true;
+  const wasLive = runCondition(dir).state === 'live';
+  if (wasLive && !flags.json)
+    out.talk(now ? `Ending ${name} …` : `Stopping ${name} after this step, with a checkpoint …  (--now does not wait)`);
+  const leave = new AbortController();
+  const onInterrupt = () => leave.abort();
+  process.once('SIGINT', onInterrupt);
+  const over = await stopRun(dir, { now, signal: leave.signal }).finally(() =>
+    process.removeListener('SIGINT', onInterrupt),
+  );
+  const summary = inspectRun(dir) as RunSummary;
+  if (flags.json) out.json({ ...summary, was_live: wasLive });
+  else if (!over && leave.signal.aborted) out.talk(`${name} will stop after this step.`);
+  else if (!over) out.talk(`Some processes of ${name} cannot be ended; they may still hold memory.`);
+  else if (!wasLive) out.talk(`${name} is not running: it is ${summary.state}.`);
+  else out.talk(`${name} is ${summary.state} at step ${summary.step} of ${summary.steps}.  visiontrain resume ${name}`);
+  if (over) return EXIT.ok;
+  return leave.signal.aborted ? EXIT.cancelled : EXIT.environment;
+};

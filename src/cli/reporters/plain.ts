@@ -1,0 +1,145 @@
+/**
+ * Plain lines for pipes, CI and logs: the time first, one line for each event that matters, no cursor movement, and at
+ * most one line of progress per tenth or minute.
+ */
+import { secondsLeft } from '../../engine/events/pace.ts';
+import { initialState, type RunState, reduce } from '../../engine/events/reducer.ts';
+import type { Payload, RunEvent } from '../../engine/events/schema.ts';
+import { formatBytes, formatDuration, neutralise, plural } from '../../engine/text.ts';
+import type { Reporter } from './reporter.ts';
+
+/** A line about progress: how far, and what it says. */
+interface Tick {
+  /** What it is the progress of; a new one starts a new count. */
+  readonly of: string;
+  readonly share: number | undefined;
+  readonly done: boolean;
+}
+
+export function plainReporter(write: (line: string) => void): Reporter {
+  let state: RunState = initialState;
+  const due = progressGate();
+  return {
+    events(batch) {
+      for (const event of batch) {
+        state = reduce(state, event);
+        const tick = tickOf(event, state);
+        if (tick !== undefined && !due(tick, event.t)) continue;
+        for (const [label, text] of describe(event, state)) write(formatLine(event.t, label, text));
+      }
+    },
+  };
+}
+
+export function formatLine(t: number, label: string, text: string): string {
+  const date = new Date(t * 1000);
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((n) => String(n).padStart(2, '0'))
+    .join(':');
+  return `${clock} ${label.padEnd(8)} ${neutralise(text)}`;
+}
+
+/** Lets the first, the last and each tenth pass, and one a minute in between. */
+function progressGate(): (tick: Tick, t: number) => boolean {
+  let last: { of: string; tenth: number; t: number; done: boolean } | undefined;
+  return ({ of, share, done }, t) => {
+    const tenth = share === undefined ? 0 : Math.floor(share * 10 + 1e-9);
+    const fresh = last === undefined || last.of !== of;
+    const finished = done && last?.done !== true;
+    const pass = fresh || finished || (last !== undefined && (tenth > last.tenth || t - last.t >= 60));
+    if (pass) last = { of, tenth, t, done };
+    return pass;
+  };
+}
+
+function tickOf(event: RunEvent, state: RunState): Tick | undefined {
+  if (event.type === 'step')
+    return { of: `train ${state.attempt}`, share: event.step / state.steps, done: event.step >= state.steps };
+  if (event.type !== 'progress') return undefined;
+  const share = event.total === undefined || event.total === 0 ? undefined : event.done / event.total;
+  return { of: `${event.phase} ${event.item ?? ''} ${event.unit}`, share, done: share !== undefined && share >= 1 };
+}
+
+type Line = readonly [label: string, text: string];
+
+function describe(event: RunEvent, state: RunState): readonly Line[] {
+  switch (event.type) {
+    case 'run': {
+      const again = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
+      return [['run', `${event.name}: ${plural(event.steps, 'step')}${again}`]];
+    }
+    case 'phase':
+      return [[event.phase, event.detail ?? phaseTexts[event.phase]]];
+    case 'progress':
+      return [[event.phase, progressText(event)]];
+    case 'note':
+      return [[event.level === 'warn' ? 'warning' : 'note', event.text]];
+    case 'start':
+      return event.step > 0 ? [['train', `goes on at step ${event.step} of ${event.steps}`]] : [];
+    case 'step':
+      return [['train', stepText(event, state, event.t)]];
+    case 'validation':
+      return [['check', `step ${event.step}: validation loss ${event.loss.toFixed(4)} ± ${event.stderr.toFixed(4)}`]];
+    case 'checkpoint':
+      return [['saved', `checkpoint at step ${event.step}${event.best === true ? ' (best so far)' : ''}`]];
+    case 'sample':
+      return [['sample', `${event.path}${event.adapter ? '' : ' (without the LoRA)'}`]];
+    case 'sample_failed':
+      return [['warning', `no sample at step ${event.step}: ${event.reason}`]];
+    case 'learnt':
+      return [['learnt', learntText(event)]];
+    case 'output':
+      return [['output', `${event.path}  ${formatBytes(event.bytes)}  SHA-256 ${event.sha256}`]];
+    case 'exit':
+      return [[event.status, exitText(event, state)]];
+    default:
+      return [];
+  }
+}
+
+const phaseTexts: Record<Payload<'phase'>['phase'], string> = {
+  environment: 'setting up Python (once)',
+  download: 'fetching the model',
+  load: 'loading the model',
+  cache: 'encoding pictures and captions',
+  train: 'training',
+  export: 'writing the LoRA',
+};
+
+function progressText({ item, unit, done, total, rate, detail }: Payload<'progress'>): string {
+  const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(n));
+  const of = total === undefined ? '' : ` of ${amount(total)}`;
+  const count = unit === 'bytes' ? `${amount(done)}${of}` : `${amount(done)}${of} ${unit}`;
+  const speed =
+    rate === undefined ? '' : unit === 'bytes' ? `  ${formatBytes(rate)}/s` : `  ${rate.toFixed(1)} ${unit}/s`;
+  return `${item === undefined ? '' : `${item}  `}${count}${speed}${detail === undefined ? '' : `  ${detail}`}`;
+}
+
+function stepText(event: Payload<'step'>, state: RunState, now: number): string {
+  const share = Math.floor((100 * event.step) / state.steps);
+  const loss = state.smoothedLoss === undefined ? '' : `  loss ${state.smoothedLoss.toFixed(4)}`;
+  const rate = event.pictures_per_second === undefined ? '' : `  ${event.pictures_per_second.toFixed(1)} pictures/s`;
+  const seconds = secondsLeft(state.pace, state.steps, now);
+  const left = seconds === undefined || event.step >= state.steps ? '' : `  ${formatDuration(seconds)} left`;
+  return `step ${event.step}/${state.steps} ${share} %${loss}${rate}${left}`;
+}
+
+function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>): string {
+  const parts = Object.entries(moved).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
+  const weights = parts.length > 0 ? `weights moved: ${parts.join(', ')}` : '';
+  const losses =
+    before !== undefined && after !== undefined
+      ? `validation loss ${before.loss.toFixed(4)} → ${after.loss.toFixed(4)} ± ${after.stderr.toFixed(4)}`
+      : '';
+  const word = { learnt: 'yes', nothing: 'nothing was learnt', unknown: 'cannot be told' }[verdict];
+  return [word, reason ?? '', losses, weights].filter((text) => text !== '').join('; ');
+}
+
+function exitText({ step, code, reason }: Payload<'exit'>, state: RunState): string {
+  const took =
+    state.attemptStartedAt === undefined || state.lastEventAt === undefined
+      ? ''
+      : ` in ${formatDuration(state.lastEventAt - state.attemptStartedAt)}`;
+  const why = reason === undefined || reason === 'finished' ? '' : `: ${reason}`;
+  return `${code === 0 ? '' : `exit ${code}, `}step ${step} of ${state.steps}${took}${why}`;
+}

@@ -1,0 +1,57 @@
+/** A prepared run → a run folder, a supervisor, and somebody watching: the last part of `run`, `new` and `demo`. */
+
+import { summarizePlan } from '../engine/plan/summarize.ts';
+import { type PreparedRun, type PrepareInput, prepareRun } from '../engine/prepare.ts';
+import { createRun } from '../engine/runs/create.ts';
+import { startRun } from '../engine/runs/start.ts';
+import { neutralise } from '../engine/text.ts';
+import type { Context } from './context.ts';
+import { watchRun } from './watch.ts';
+
+export interface StartOptions {
+  /** Wanted name of the run; the spec's when missing. */
+  readonly name?: string | undefined;
+  readonly detach: boolean;
+}
+
+type Prepare = Omit<PrepareInput, 'places' | 'env'>;
+
+/** Prepares, starts and (unless detached) watches; the exit code is the run's. */
+export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
+  const { places, env, out, flags } = context;
+  const prepared = await prepareRun({ ...input, places, env });
+  if (!flags.json) for (const line of remarks(prepared)) out.talk(neutralise(line));
+  const run = createRun({
+    name: options.name ?? input.spec.name,
+    yaml: prepared.yaml,
+    plan: prepared.plan,
+    runs: places.runs,
+  });
+  await startRun(run, env);
+  if (!options.detach) return watchRun(run, context);
+  if (flags.json) out.json({ run: run.name, dir: run.dir });
+  else out.talk(`${run.name} is running.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
+  return 0;
+}
+
+/** What a person should know before the start. */
+function remarks({ leftOut, warnings }: PreparedRun): string[] {
+  return [...leftOut.map((line) => `! ${line}: left out`), ...warnings.map((line) => `! ${line}`)];
+}
+
+/** `--dry-run`: the whole plan, and nothing done. */
+export async function showPlan(input: Prepare, { out, places, env, flags }: Context): Promise<number> {
+  const prepared = await prepareRun({ ...input, places, env });
+  const summary = summarizePlan(prepared.plan);
+  if (flags.json) {
+    const fetch = prepared.needs.map(({ entry }) => entry.id);
+    out.json({ plan: prepared.plan, summary, warnings: prepared.warnings, left_out: prepared.leftOut, fetch });
+    return 0;
+  }
+  out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
+  for (const line of summary.lines) out.talk(`  ${line}`);
+  for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
+  for (const line of remarks(prepared)) out.talk(neutralise(line));
+  out.data(prepared.yaml);
+  return 0;
+}

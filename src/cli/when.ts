@@ -1,0 +1,12 @@
+/** `14:29` today, `yesterday 22:10`, `12 Nov 09:05`, with the year when it is another one. */
+export function formatWhen(seconds: number, now: Date): string {
+  const date = new Date(seconds * 1000);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (date.toDateString() === now.toDateString()) return clock;
+  if (date.toDateString() === yesterday.toDateString()) return `yesterday ${clock}`;
+  const month = date.toLocaleString('en', { month: 'short' });
+  const year = date.getFullYear() === now.getFullYear() ? '' : ` ${date.getFullYear()}`;
+  return `${date.getDate()} ${month}${year} ${clock}`;
+}

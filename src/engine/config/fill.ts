@@ -1,0 +1,188 @@
+/** A partial run.yaml → a complete one: given value, then the recipe of the base model, then the schema's default. */
+import { basename, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Registry } from '../../registry/schema.ts';
+import { ConfigError } from '../errors.ts';
+import type { ModelFacts } from '../models/identify.ts';
+import { findKey, sections, specKeys } from './keys.ts';
+import { findBase, type Preset, presetValues } from './presets.ts';
+import { describeIssue, type KeyProblem } from './problems.ts';
+import { findings } from './rules.ts';
+import { type Chooser, goals, type Provenance, type RunSpec, SPEC_VERSION, specSchema } from './schema.ts';
+
+export interface FillOptions {
+  /** Folder that relative paths in the spec start from; names the run when the data set is `.`. */
+  readonly dir?: string;
+  /** Read from the file, when `model.base` is a path. */
+  readonly facts?: ModelFacts | undefined;
+  /** Who the file's own comments say chose a key. */
+  readonly claimed?: ReadonlyMap<string, Chooser>;
+}
+
+export interface FilledSpec {
+  readonly spec: RunSpec;
+  readonly provenance: Provenance;
+}
+
+export type Filled = (FilledSpec & { readonly problems?: undefined }) | { readonly problems: readonly KeyProblem[] };
+
+/** A spec that lacks nothing. @throws {ConfigError} with every problem, without places: nothing was read from a file. */
+export function fillSpec(partial: unknown, registry: Registry, options: FillOptions = {}): FilledSpec {
+  const document = isMapping(partial) ? { version: SPEC_VERSION, ...partial } : partial;
+  const filled = tryFill(document, registry, options);
+  if (filled.problems === undefined) return filled;
+  const problems = filled.problems.map(({ path, message }) => ({ file: 'run.yaml', key: path.join('.'), message }));
+  throw new ConfigError('The settings do not fit together.', problems);
+}
+
+/** The same without throwing; `document` is of the current version. */
+export function tryFill(document: unknown, registry: Registry, options: FillOptions): Filled {
+  if (!isMapping(document)) return { problems: [{ path: [], message: 'must hold settings, such as version: 1' }] };
+  const presets = presetsFor(document, registry, options);
+  const problems: KeyProblem[] = [...modelProblems(document, registry, options.facts)];
+  const parsed = specSchema.safeParse(merge(document, presets));
+  if (!parsed.success) {
+    // A base model that cannot be found leaves every recipe key open: only what the person can see is reported.
+    const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document));
+    const given = described.filter(({ path }) => has(document, path) || required.has(path.join('.')));
+    const missing = described.filter((problem) => !given.includes(problem));
+    problems.push(
+      ...given,
+      ...(problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : []),
+    );
+    return { problems: unique(problems) };
+  }
+  for (const { key, message } of findings(parsed.data, 'error')) problems.push({ path: key.split('.'), message });
+  if (problems.length > 0) return { problems: unique(problems) };
+  return { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
+}
+
+const required = new Set(['version', 'dataset', 'dataset.path', 'model', 'model.base']);
+
+function presetsFor(document: Mapping, registry: Registry, { dir, facts }: FillOptions): ReadonlyMap<string, Preset> {
+  const base = text(document, 'model', 'base');
+  const goal = goals.find((g) => g === text(document, 'dataset', 'goal')) ?? 'concept';
+  const family = text(document, 'model', 'family');
+  const prediction = text(document, 'model', 'prediction');
+  const presets = new Map(
+    presetValues({
+      registry,
+      model: { entry: base === undefined ? undefined : findBase(registry, base), facts },
+      goal,
+      trigger: text(document, 'dataset', 'trigger') ?? '',
+      family: family === 'sd15' || family === 'sdxl' ? family : undefined,
+      prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
+    }),
+  );
+  presets.set('name', { value: runName(text(document, 'dataset', 'path'), dir), by: 'preset' });
+  return presets;
+}
+
+/** The data set's folder name, as far as a run's name may have its letters. */
+export function runName(path: string | undefined, dir = '.'): string {
+  const folder = basename(resolve(dir, path ?? '.')).normalize('NFKD');
+  const name = folder
+    .replaceAll(/[^A-Za-z0-9._-]+/gu, '-')
+    .replace(/^[^A-Za-z0-9]+/u, '')
+    .replace(/[-.]+$/u, '')
+    .slice(0, 100);
+  return name === '' ? 'lora' : name;
+}
+
+/** What the spec says of the model against what the registry or the file itself says. */
+function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts | undefined): KeyProblem[] {
+  const base = text(document, 'model', 'base');
+  if (base === undefined) return [];
+  const entry = findBase(registry, base);
+  const family = entry?.family ?? facts?.family;
+  const sure = entry !== undefined || facts?.predictionFrom !== 'assumed';
+  const prediction = sure ? (entry?.prediction ?? facts?.prediction) : undefined;
+  const from = entry === undefined ? '(read from it)' : `(${entry.title})`;
+  const problems: KeyProblem[] = [];
+  const check = (name: string, is: unknown, words: (is: string) => string) => {
+    const said = text(document, 'model', name);
+    if (is !== undefined && said !== undefined && said !== is)
+      problems.push({ path: ['model', name], message: `${words(String(is))}: remove the line` });
+  };
+  check('family', family, (is) => `this model is ${is} ${from}`);
+  check('prediction', prediction, (is) => `this model predicts ${is} ${from}`);
+  return problems;
+}
+
+/** Keys are open that a recipe should have filled: the base model is unknown, or its recipe lacks them. */
+function noRecipe(
+  document: Mapping,
+  registry: Registry,
+  { facts }: FillOptions,
+  missing: readonly KeyProblem[],
+): readonly KeyProblem[] {
+  const base = text(document, 'model', 'base') ?? '';
+  if (findBase(registry, base) === undefined && facts === undefined)
+    return [{ path: ['model', 'base'], message: 'no such model here or in visiontrain models list' }];
+  return missing.map(({ path, message }) => ({ path, message: `${message} (no recipe of ${base} decides it)` }));
+}
+
+function provenanceOf(
+  document: Mapping,
+  presets: ReadonlyMap<string, Preset>,
+  claimed: ReadonlyMap<string, Chooser> | undefined,
+): Provenance {
+  const provenance: Record<string, Chooser> = {};
+  for (const { key, node } of specKeys) {
+    const value = valueAt(document, key.split('.'));
+    const preset = presets.get(key) ?? { value: node.default, by: 'preset' as const };
+    if (value === undefined) provenance[key] = preset.by;
+    else {
+      const claim = claimed?.get(key);
+      // A comment outlives the value it was written for: `preset` counts only while the preset says so too.
+      const holds = claim === 'detected' || (claim === 'preset' && isDeepStrictEqual(value, preset.value));
+      provenance[key] = holds ? claim : 'you';
+    }
+  }
+  provenance.version = 'preset';
+  return provenance;
+}
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+export const isMapping = (value: unknown): value is Mapping =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Presets under the given values. An empty section (`dataset:` alone) counts as one with nothing in it. */
+function merge(document: Mapping, presets: ReadonlyMap<string, Preset>): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...document };
+  for (const section of sections) {
+    const given = document[section] ?? {};
+    if (!isMapping(given)) continue;
+    const values = [...presets].filter(([key]) => key.startsWith(`${section}.`) && findKey(key) !== undefined);
+    const filled = Object.fromEntries(values.map(([key, { value }]) => [key.slice(section.length + 1), value]));
+    merged[section] = { ...filled, ...given };
+  }
+  merged.name = document.name ?? presets.get('name')?.value;
+  return merged;
+}
+
+function valueAt(document: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (at, name) => (isMapping(at) && Object.hasOwn(at, name) ? at[name] : undefined),
+    document,
+  );
+}
+
+/** Also true inside a list. */
+function has(document: Mapping, path: readonly string[]): boolean {
+  return valueAt(document, path.slice(0, 2)) !== undefined;
+}
+
+function text(document: Mapping, section: string, field: string): string | undefined {
+  const value = valueAt(document, [section, field]);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function unique(problems: readonly KeyProblem[]): KeyProblem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ path, message }) => {
+    const id = `${path.join('\u0000')}\u0000${message}`;
+    return !seen.has(id) && seen.add(id);
+  });
+}

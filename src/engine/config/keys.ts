@@ -1,0 +1,113 @@
+/** What the schema says of each key, as data: for error messages, written comments, the JSON Schema and the docs. */
+import { z } from 'zod';
+import { specSchema } from './schema.ts';
+
+/** The part of JSON Schema that run.yaml's keys use. */
+export interface JsonNode {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly maxLength?: number;
+  readonly minLength?: number;
+  readonly pattern?: string;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly items?: JsonNode | false;
+  readonly prefixItems?: readonly JsonNode[];
+  readonly anyOf?: readonly JsonNode[];
+  readonly properties?: Readonly<Record<string, JsonNode>>;
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly why?: string;
+  readonly unit?: string;
+  readonly [key: string]: unknown;
+}
+
+export interface SpecKey {
+  /** Dotted, e.g. `training.rank`. */
+  readonly key: string;
+  /** `training`; empty for `version` and `name`. */
+  readonly section: string;
+  readonly node: JsonNode;
+}
+
+const root = z.toJSONSchema(specSchema, { io: 'input' }) as JsonNode;
+
+/** JSON Schema of run.yaml as zod makes it: what a person writes (`io: input`), complete files. */
+export const specJson: JsonNode = root;
+
+export const sections: readonly string[] = Object.entries(root.properties ?? {})
+  .filter(([, node]) => node.properties !== undefined)
+  .map(([name]) => name);
+
+/** Every key of run.yaml in the order of the schema. */
+export const specKeys: readonly SpecKey[] = Object.entries(root.properties ?? {}).flatMap(([name, node]) =>
+  node.properties === undefined
+    ? [{ key: name, section: '', node }]
+    : Object.entries(node.properties).map(([field, inner]) => ({
+        key: `${name}.${field}`,
+        section: name,
+        node: inner,
+      })),
+);
+
+const byKey = new Map(specKeys.map((key) => [key.key, key]));
+
+export const findKey = (key: string): SpecKey | undefined => byKey.get(key);
+
+/** What a key accepts, in words that follow "must be": `a whole number, 1 to 1024`. */
+export function expectation(node: JsonNode): string {
+  if (node.const !== undefined) return String(node.const);
+  if (node.enum !== undefined) return list(node.enum.map(String));
+  if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(', or ');
+  switch (node.type) {
+    case 'integer':
+      return `a whole number${range(node)}${multiple(node)}`;
+    case 'number':
+      return `a number${range(node)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'null':
+      return 'null';
+    case 'array':
+      return arrayExpectation(node);
+    case 'string':
+      return node.maxLength === undefined ? 'text' : `one line of text, at most ${node.maxLength} characters`;
+    default:
+      return 'a group of settings';
+  }
+}
+
+function arrayExpectation(node: JsonNode): string {
+  const item = node.prefixItems?.[0] ?? (node.items || undefined);
+  const fixed = node.prefixItems?.length ?? (node.minItems === node.maxItems ? node.minItems : undefined);
+  const each =
+    item === undefined
+      ? 'values'
+      : `${expectation(item)
+          .replace(/^an? /u, '')
+          .replace(/^one line of/u, '')}`;
+  if (fixed !== undefined) return `a list of ${fixed}, each ${item === undefined ? 'a value' : expectation(item)}`;
+  return item?.type === 'string' ? 'a list of lines of text' : `a list of ${each}`;
+}
+
+function range(node: JsonNode): string {
+  const low = node.minimum ?? node.exclusiveMinimum;
+  const high = node.maximum ?? node.exclusiveMaximum;
+  const from = node.minimum === undefined && low !== undefined ? `above ${low}` : `${low}`;
+  if (low === undefined) return high === undefined ? '' : `, at most ${high}`;
+  if (high === undefined || high >= Number.MAX_SAFE_INTEGER)
+    return `, ${node.minimum === undefined ? from : `${low} or more`}`;
+  return `, ${from} ${node.maximum === undefined ? 'to below' : 'to'} ${high}`;
+}
+
+const multiple = (node: JsonNode) => (node.multipleOf === undefined ? '' : `, a multiple of ${node.multipleOf}`);
+
+/** `a, b or c`. */
+export const list = (words: readonly string[], last = 'or'): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;

@@ -1,0 +1,148 @@
+/** run.yaml → a complete, checked spec. Every problem of the file is found in one go. */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import type { Registry } from '../../registry/schema.ts';
+import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
+import { type ModelFacts, readModelFacts } from '../models/identify.ts';
+import { nearest } from '../nearest.ts';
+import { plural } from '../text.ts';
+import { isMapping, tryFill } from './fill.ts';
+import { migrate } from './migrations.ts';
+import { applyOverrides, type Overridden } from './overrides.ts';
+import { findBase } from './presets.ts';
+import type { KeyProblem } from './problems.ts';
+import { readTextFile } from './read-text.ts';
+import { type Chooser, choosers, type Provenance, type RunSpec } from './schema.ts';
+import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
+
+export interface LoadOptions {
+  /** `a.b=value`, as after `--set`; the value is YAML. */
+  readonly overrides?: readonly string[];
+  readonly registry: Registry;
+}
+
+export interface LoadedSpec {
+  readonly spec: RunSpec;
+  readonly provenance: Provenance;
+  /** Absolute. */
+  readonly file: string;
+  /** Folder of the file: relative paths in the spec start here. */
+  readonly dir: string;
+}
+
+/** @throws {ConfigError} with all problems, each with its place. */
+export function loadSpec(file: string, { overrides = [], registry }: LoadOptions): LoadedSpec {
+  const path = resolve(file);
+  const dir = dirname(path);
+  const read = readTextFile(path);
+  if ('problem' in read) throw unreadable(file, read);
+  const tree = parseYaml(read.text);
+  const failed = (problems: readonly Problem[]) => failure(file, problems);
+  if (tree.problems.length > 0)
+    throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
+
+  const problems: Problem[] = [];
+  const overridden = applyOverrides(tree.value, overrides);
+  problems.push(...overridden.problems);
+  const locate = (found: KeyProblem) => located(file, tree, overridden, found);
+  const { document } = overridden;
+  if (!isMapping(document)) {
+    const message = tree.value === undefined || tree.value === null ? 'is empty' : 'holds no settings (key: value)';
+    throw failed([{ file, line: 1, column: 1, key: '', message: `${message}: write one with visiontrain new` }]);
+  }
+  const migrated = migrate(document);
+  if ('problem' in migrated) {
+    problems.push(locate({ path: ['version'], message: migrated.problem }));
+    // Keys of another version cannot be judged by this one's schema; without a number they can.
+    if (typeof document.version === 'number') throw failed(problems);
+  }
+  const current = 'document' in migrated ? migrated.document : { ...document, version: 1 };
+  const base = ownModel(current, registry, dir);
+  if (base.problem !== undefined) problems.push(locate(base.problem));
+  const filled = tryFill(current, registry, { dir, facts: base.facts, claimed: claims(tree, overridden) });
+  if (filled.problems !== undefined) {
+    const known = new Set(problems.map(({ key }) => key));
+    problems.push(...filled.problems.map(locate).filter(({ key }) => !known.has(key)));
+  }
+  if (problems.length > 0 || filled.problems !== undefined) throw failed(problems);
+  return { spec: filled.spec, provenance: filled.provenance, file: path, dir };
+}
+
+/** `model.base` that is no registry id must be a model on this disk. */
+function ownModel(
+  document: Readonly<Record<string, unknown>>,
+  registry: Registry,
+  dir: string,
+): { readonly facts?: ModelFacts; readonly problem?: KeyProblem } {
+  const base = isMapping(document.model) ? document.model.base : undefined;
+  if (typeof base !== 'string' || base === '' || findBase(registry, base) !== undefined) return {};
+  const at = ['model', 'base'];
+  const other = registry.assets.find((asset) => asset.id === base || asset.aliases.includes(base));
+  if (other !== undefined)
+    return { problem: { path: at, message: `${base} is not a base model (it is a ${other.kind})` } };
+  const path = resolve(dir, base);
+  if (!existsSync(path)) {
+    const ids = registry.models.flatMap((m) => [m.id, ...m.aliases]);
+    const near = nearest(base, ids);
+    const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
+    const message = looksLikePath
+      ? `no such file or folder: ${path}`
+      : 'no such model here or in visiontrain models list';
+    return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
+  }
+  try {
+    return { facts: readModelFacts(path) };
+  } catch (error) {
+    if (!(error instanceof VisiontrainError)) throw error;
+    return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };
+  }
+}
+
+/** Who chose a key, where the comment on its line starts with that word. */
+function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
+  const claimed = new Map<string, Chooser>();
+  for (const [key, { comment }] of tree.nodes) {
+    const dotted = key.replaceAll('\u0000', '.');
+    const word = choosers.find((chooser) => new RegExp(`^${chooser}\\b`, 'u').test(comment));
+    if (word !== undefined && !sources.has(dotted)) claimed.set(dotted, word);
+  }
+  return claimed;
+}
+
+/** Finds the line of a problem: its key, else the nearest group around it that is in the file. */
+function located(file: string, tree: YamlTree, overridden: Overridden, { path, message }: KeyProblem): Problem {
+  const key = path.join('.');
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const part = path.slice(0, depth);
+    const flag = overridden.sources.get(part.join('.'));
+    if (flag !== undefined) return { file: flag, key, message };
+    const node = tree.nodes.get(pathKey(part));
+    if (node === undefined) continue;
+    // A wrong name is shown where the name is, a wrong value where the value is.
+    const place = depth < path.length || message.startsWith('no such setting') ? node.key : node.value;
+    return { file, ...placed(place), key, message };
+  }
+  return { file, line: 1, column: 1, key, message };
+}
+
+const placed = <T extends { readonly line: number; readonly column: number }>({ line, column, ...rest }: T) => ({
+  line,
+  column,
+  ...rest,
+});
+
+function failure(file: string, problems: readonly Problem[]): ConfigError {
+  const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, sorted);
+}
+
+function unreadable(
+  file: string,
+  { problem, line }: { readonly problem: string; readonly line?: number },
+): ConfigError {
+  const place = line === undefined ? {} : { line, column: 1 };
+  const missing = problem === 'does not exist';
+  return new ConfigError(`${file} ${problem}.`, [{ file, ...place, key: '', message: problem }], {
+    nextSteps: missing ? ['Make one with:  visiontrain new'] : [],
+  });
+}

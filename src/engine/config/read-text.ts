@@ -1,0 +1,56 @@
+import { isUtf8 } from 'node:buffer';
+import { readFileSync, statSync } from 'node:fs';
+
+const LIMIT = 1024 * 1024;
+
+export type TextFile = { readonly text: string } | { readonly problem: string; readonly line?: number };
+
+/** A settings file as text, or one sentence that says why it is none. UTF-8 with or without a byte order mark. */
+export function readTextFile(path: string): TextFile {
+  let bytes: Buffer;
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) return { problem: 'is a folder, not a file' };
+    // A pipe or device would block or never end.
+    if (!stat.isFile()) return { problem: 'is not a regular file' };
+    if (stat.size > LIMIT) return { problem: `is ${Math.ceil(stat.size / LIMIT)} MiB; a run.yaml is never over 1 MiB` };
+    bytes = readFileSync(path);
+  } catch (error) {
+    return { problem: fileProblem(error) };
+  }
+  return decodeText(bytes);
+}
+
+/** Decodes UTF-8 strictly and names the likely encoding of anything else. */
+export function decodeText(bytes: Buffer): TextFile {
+  const [a, b, c] = bytes;
+  const utf16 = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
+  if (utf16 || (bytes.length > 3 && (a === 0) !== (b === 0) && (c === 0) === (a === 0)))
+    return { problem: 'is saved as UTF-16: save it as UTF-8' };
+  const start = a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
+  let line = 1;
+  for (let at = start; at < bytes.length; line += 1) {
+    const newline = bytes.indexOf(0x0a, at);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    const part = bytes.subarray(at, end);
+    if (part.includes(0)) return { problem: 'is not text (it holds zero bytes)', line };
+    if (!isUtf8(part)) return { problem: 'is not UTF-8 here: save the file as UTF-8', line };
+    at = end;
+  }
+  return { text: bytes.toString('utf8', start) };
+}
+
+function fileProblem(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'does not exist';
+    case 'EACCES':
+    case 'EPERM':
+      return 'may not be read: permission denied';
+    case 'ELOOP':
+      return 'is a symbolic link that leads to itself';
+    default:
+      return `cannot be read: ${(error as Error).message}`;
+  }
+}

@@ -1,0 +1,159 @@
+/** Combinations of valid values that cannot work, or seldom do what was meant. One row each; nothing else checks them. */
+import type { RunSpec } from './schema.ts';
+
+export interface Rule {
+  /** The key the person should look at. */
+  readonly key: string;
+  /** An error refuses the spec; a warning is shown with the plan. */
+  readonly level: 'error' | 'warning';
+  /** What is wrong and what to write instead; undefined when all is well. */
+  readonly check: (spec: RunSpec) => string | undefined;
+}
+
+const when = (wrong: boolean, message: string) => (wrong ? message : undefined);
+
+export const rules: readonly Rule[] = [
+  {
+    key: 'dataset.resolution',
+    level: 'error',
+    check: ({ dataset: d }) =>
+      when(d.resolution % 8 !== 0, `must be a multiple of 8, such as ${Math.round(d.resolution / 8) * 8}`),
+  },
+  {
+    key: 'dataset.bucket_min',
+    level: 'error',
+    check: ({ dataset: d }) =>
+      when(d.buckets && d.bucket_min > d.resolution, `must not be above resolution (${d.resolution})`),
+  },
+  {
+    key: 'dataset.bucket_max',
+    level: 'error',
+    check: ({ dataset: d }) =>
+      when(d.buckets && d.bucket_max < d.resolution, `must not be below resolution (${d.resolution})`),
+  },
+  ...(['bucket_min', 'bucket_max'] as const).map(
+    (key): Rule => ({
+      key: `dataset.${key}`,
+      level: 'error',
+      check: ({ dataset: d }) => {
+        const near = Math.max(1, Math.round(d[key] / d.bucket_step)) * d.bucket_step;
+        return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);
+      },
+    }),
+  ),
+  {
+    key: 'model.clip_skip',
+    level: 'error',
+    check: ({ model: m }) =>
+      when(m.family !== 'sd15' && m.clip_skip !== 1, 'is for SD1.5 only (SDXL always reads one fixed layer): write 1'),
+  },
+  {
+    key: 'model.zero_terminal_snr',
+    level: 'error',
+    check: ({ model: m }) =>
+      when(
+        m.zero_terminal_snr && m.prediction === 'epsilon',
+        'needs prediction: v_prediction (with epsilon the last timestep teaches nothing): write false',
+      ),
+  },
+  {
+    key: 'training.text_encoder_learning_rate',
+    level: 'error',
+    check: ({ model: m, training: t }) =>
+      when(
+        m.family !== 'sdxl' && Array.isArray(t.text_encoder_learning_rate),
+        'SD1.5 has one text encoder: write one number',
+      ),
+  },
+  {
+    key: 'training.warmup',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(t.warmup >= 1 && t.warmup >= t.steps, `must be fewer than the ${t.steps} steps of the run`),
+  },
+  {
+    key: 'training.noise_offset',
+    level: 'error',
+    check: ({ model: m, training: t }) =>
+      when(m.zero_terminal_snr && t.noise_offset > 0, 'must be 0 with zero_terminal_snr, which already does its work'),
+  },
+  {
+    key: 'training.init_lora',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        t.init_lora !== null && !t.init_lora.toLowerCase().endsWith('.safetensors'),
+        'must be a .safetensors file (other formats can run code when opened)',
+      ),
+  },
+  {
+    key: 'resources.vae_precision',
+    level: 'error',
+    check: ({ model: m, resources: r }) =>
+      when(
+        m.family === 'sdxl' && r.vae_precision === 'fp16' && m.vae === null,
+        'the VAE of SDXL overflows in fp16: write fp32, or set model.vae: sdxl-vae-fp16-fix',
+      ),
+  },
+  {
+    key: 'training.alpha',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(
+        t.alpha > 2 * t.rank,
+        `the LoRA acts ${Math.round((10 * t.alpha) / t.rank) / 10} times as strong as learnt (alpha ÷ rank); usual is 0.5 to 1`,
+      ),
+  },
+  {
+    key: 'training.learning_rate',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(
+        t.optimizer === 'prodigy' && t.learning_rate < 0.1,
+        'prodigy finds the rate by itself and expects learning_rate: 1 here',
+      ),
+  },
+  {
+    key: 'training.learning_rate',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(
+        t.optimizer !== 'prodigy' && t.learning_rate > 0.01,
+        'is far above what LoRAs are trained with (1e-5 to 1e-3): expect noise',
+      ),
+  },
+  {
+    key: 'training.cycles',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(t.cycles > 1 && t.schedule !== 'cosine_with_restarts', 'has an effect with cosine_with_restarts only'),
+  },
+  {
+    key: 'training.min_snr_gamma',
+    level: 'warning',
+    check: ({ model: m, training: t }) =>
+      when(
+        m.prediction === 'v_prediction' && t.min_snr_gamma !== null,
+        'velocity bases are usually trained without it: null',
+      ),
+  },
+  {
+    key: 'samples.every',
+    level: 'warning',
+    check: ({ samples: s }) =>
+      when(s.every > 0 && s.prompts.length === 0, 'no prompts, so no sample pictures are made'),
+  },
+];
+
+export interface Finding {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** What the rules of one level say of a valid spec. */
+export function findings(spec: RunSpec, level: Rule['level']): readonly Finding[] {
+  return rules.flatMap((rule) => {
+    const message = rule.level === level ? rule.check(spec) : undefined;
+    return message === undefined ? [] : [{ key: rule.key, message }];
+  });
+}

@@ -1,0 +1,88 @@
+/** A complete spec → run.yaml with, behind every value, who chose it and what it means. Pure. */
+import { specKeys } from './keys.ts';
+import type { Chooser, Provenance, RunSpec } from './schema.ts';
+
+const WIDTH = 100;
+/** Column (from 0) where the comments start. */
+const COMMENT = 38;
+const WHO_WIDTH = 'detected '.length;
+
+const HEADER = [
+  '# One training run, every choice explicit. Start it with:  visiontrain run run.yaml',
+  '# Behind each value: who chose it, and what it means.',
+  '#   you       you wrote or picked it; a value you change counts as yours',
+  '#   preset    the recipe of the base model, or the default for all models',
+  '#   detected  read from your files or your machine',
+];
+
+/** Loading the text gives `spec` again; rendering that gives the same text. */
+export function renderSpec(spec: RunSpec, provenance: Provenance): string {
+  const lines = [...HEADER, ''];
+  let section = '';
+  for (const { key, section: group, node } of specKeys) {
+    if (group !== section) lines.push('', `${group}:`);
+    section = group;
+    const name = key.split('.').at(-1) ?? key;
+    const value = group === '' ? spec[key as 'name'] : (spec[group as 'training'] as Record<string, unknown>)[name];
+    const indent = group === '' ? '' : '  ';
+    const block = Array.isArray(value) && value.length > 0 && typeof value[0] === 'string';
+    const start = `${indent}${name}:${block ? '' : ` ${inline(value)}`}`;
+    const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
+    lines.push(...commented(start, provenance[key] ?? 'preset', meaning));
+    if (block) for (const item of value) lines.push(`${indent}  - ${inline(item)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** `start` with its comment behind it; the comment goes on below where it is long. */
+function commented(start: string, who: Chooser, meaning: string): string[] {
+  const room = WIDTH - COMMENT - 2 - WHO_WIDTH;
+  // A value that reaches into the comments' column keeps its chooser on its line, and the words go below.
+  const fits = start.length < COMMENT;
+  const [first = '', ...rest] = wrap(meaning, room);
+  const gap = ' '.repeat(COMMENT);
+  const below = (fits ? rest : [first, ...rest]).map((text) => `${gap}# ${' '.repeat(WHO_WIDTH)}${text}`);
+  return [fits ? `${start.padEnd(COMMENT)}# ${who.padEnd(WHO_WIDTH)}${first}` : `${start}  # ${who}`, ...below];
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let current = '';
+  for (const word of text.split(' ')) {
+    if (current !== '' && current.length + 1 + word.length > width) {
+      lines.push(current);
+      current = word;
+    } else current = current === '' ? word : `${current} ${word}`;
+  }
+  return [...lines, current];
+}
+
+function inline(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'number') return number(value);
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  return String(value);
+}
+
+/** Small numbers with an exponent, as people write rates; with a point, because YAML 1.1 readers need one. */
+function number(value: number): string {
+  if (Object.is(value, -0)) return '-0.0';
+  if (value === 0 || Math.abs(value) >= 0.001) return String(value);
+  const text = value.toExponential();
+  return text.includes('.') ? text : text.replace('e', '.0e');
+}
+
+// Plain only where every YAML reader agrees that it is text; everything else is quoted.
+const PLAIN = /^[\p{L}_./~][\p{L}\p{N}_./ -]*$/u;
+const RESERVED = /^(true|false|yes|no|on|off|y|n|null|~|\.inf|\.nan|[0-9.e_-]+)$/iu;
+
+function quoted(text: string): string {
+  if (PLAIN.test(text) && !RESERVED.test(text) && !text.endsWith(' ')) return text;
+  // \p{C}: control and format characters, lone surrogates, unassigned ones; a reader should see them, not be led by them.
+  const safe = text.replaceAll(/["\\]|[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
+    if (char === '"' || char === '\\') return `\\${char}`;
+    const code = char.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+  return `"${safe}"`;
+}

@@ -1,0 +1,193 @@
+/**
+ * YAML text → plain value, with the place and the trailing comment of every key. Built on js-yaml's event stream, whose
+ * offsets give line and column; see docs/decisions/0010-yaml-positions.md. Only what a settings file needs is accepted: one
+ * document, mappings, sequences, scalars. Anchors, aliases, tags and duplicate keys are problems, so nothing can grow
+ * ("alias bombs") or turn into another type.
+ */
+import {
+  CORE_SCHEMA,
+  constructFromEvents,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
+  YAMLException,
+} from 'js-yaml';
+
+export interface Place {
+  /** Both count from 1; columns count code units, as editors do. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlNode {
+  /** Where the key stands; for a list item, where the item stands. */
+  readonly key: Place;
+  /** Where the value starts; the key's place when the value is empty. */
+  readonly value: Place;
+  /** Comment that ends the key's line, without `#`. */
+  readonly comment: string;
+}
+
+export interface TreeProblem extends Place {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+export interface YamlTree {
+  /** undefined for an empty document or when there are problems. */
+  readonly value: unknown;
+  /** By `pathKey(path)`. */
+  readonly nodes: ReadonlyMap<string, YamlNode>;
+  readonly problems: readonly TreeProblem[];
+}
+
+type Segment = string | number | symbol;
+
+/** Key of a path in `YamlTree.nodes`; segments are joined by a character no YAML text may hold. */
+export const pathKey = (path: readonly Segment[]): string => path.map(String).join('\u0000');
+
+/** Parses one document. Never throws for anything in the text. */
+export function parseYaml(source: string): YamlTree {
+  const places = placeFinder(source);
+  try {
+    const events = parseEvents(source, { maxDepth: 20 });
+    const { nodes, problems } = walk(source, events, places);
+    if (problems.length > 0) return { value: undefined, nodes, problems };
+    const [value] = constructFromEvents(events, { source, schema: CORE_SCHEMA, maxAliases: 0 });
+    return { value, nodes, problems };
+  } catch (error) {
+    // js-yaml documents that other exceptions than its own must be expected too.
+    const mark = error instanceof YAMLException ? error.mark : undefined;
+    const reason = error instanceof YAMLException ? error.reason : 'cannot be read as YAML';
+    const at = mark === undefined ? { line: 1, column: 1 } : places(mark.position);
+    return {
+      value: undefined,
+      nodes: new Map(),
+      problems: [{ ...at, path: [], message: `not valid YAML: ${reason}` }],
+    };
+  }
+}
+
+interface Frame {
+  readonly kind: 'document' | 'mapping' | 'sequence';
+  readonly path: readonly string[];
+  readonly keys: Set<string>;
+  /** Mapping: the key that waits for its value. */
+  pending: { name: string; place: Place; end: number } | undefined;
+  items: number;
+}
+
+function walk(source: string, events: readonly Event[], places: (offset: number) => Place) {
+  const nodes = new Map<string, YamlNode>();
+  const problems: TreeProblem[] = [];
+  const stack: Frame[] = [];
+  let documents = 0;
+  let lastEnd = -1;
+
+  const problem = (offset: number, path: readonly string[], message: string) =>
+    problems.push({ ...places(offset), path, message });
+
+  /** Takes a node that starts at `offset` as the value that is due; returns its path. */
+  const take = (offset: number, end: number): readonly string[] => {
+    const parent = stack.at(-1);
+    if (parent === undefined || parent.kind === 'document') return [];
+    const { pending } = parent;
+    parent.pending = undefined;
+    const name = parent.kind === 'sequence' ? String(parent.items++) : (pending?.name ?? '');
+    const path = [...parent.path, name];
+    const value = offset < 0 ? (pending?.place ?? { line: 1, column: 1 }) : places(offset);
+    const key = pending?.place ?? value;
+    const sameLine = offset >= 0 && value.line === key.line;
+    nodes.set(pathKey(path), { key, value, comment: commentAfter(source, sameLine ? end : (pending?.end ?? end)) });
+    return path;
+  };
+
+  /** A collection written on one line has its comment behind its last scalar, whose text may hold a `#`. */
+  const closed = (done: Frame | undefined) => {
+    const node = nodes.get(pathKey(done?.path ?? []));
+    if (node === undefined || lastEnd < 0 || places(lastEnd).line !== node.key.line) return;
+    nodes.set(pathKey(done?.path ?? []), { ...node, comment: commentAfter(source, lastEnd) });
+  };
+
+  for (const event of events) {
+    const parent = stack.at(-1);
+    const wantsKey = parent?.kind === 'mapping' && parent.pending === undefined;
+    if ('anchorStart' in event && event.type !== EVENT_ID.ALIAS && event.anchorStart >= 0)
+      problem(event.anchorStart, parent?.path ?? [], 'anchors (&name) are not used here: write the value');
+    if ('tagStart' in event && event.tagStart >= 0)
+      problem(event.tagStart, parent?.path ?? [], 'tags (!name) are not used here: write the value alone');
+    switch (event.type) {
+      case EVENT_ID.DOCUMENT:
+        documents += 1;
+        if (documents === 2) problem(source.length, [], 'only one document per file: remove the second ---');
+        stack.push(frame('document', []));
+        break;
+      case EVENT_ID.MAPPING:
+      case EVENT_ID.SEQUENCE: {
+        const kind = event.type === EVENT_ID.MAPPING ? 'mapping' : 'sequence';
+        if (wantsKey) {
+          problem(event.start, parent.path, 'a key must be a plain word');
+          parent.pending = { name: '?', place: places(event.start), end: event.start };
+          stack.push(frame(kind, [...parent.path, '?']));
+        } else stack.push(frame(kind, take(event.start, event.start)));
+        break;
+      }
+      case EVENT_ID.SCALAR:
+        lastEnd = Math.max(lastEnd, event.valueEnd);
+        if (wantsKey) {
+          const name = getScalarValue(source, event);
+          const offset = Math.max(0, scalarStart(event));
+          if (parent.keys.has(name)) problem(offset, [...parent.path, name], 'this key is here twice: keep one');
+          parent.keys.add(name);
+          parent.pending = { name, place: places(offset), end: event.valueEnd };
+        } else take(scalarStart(event), event.valueEnd);
+        break;
+      case EVENT_ID.ALIAS:
+        problem(event.anchorStart, parent?.path ?? [], 'aliases (*name) are not used here: write the value');
+        if (wantsKey) parent.pending = { name: '*', place: places(event.anchorStart), end: event.anchorEnd };
+        else take(event.anchorStart, event.anchorEnd);
+        break;
+      case EVENT_ID.POP:
+        closed(stack.pop());
+        break;
+    }
+  }
+  return { nodes, problems };
+}
+
+const frame = (kind: Frame['kind'], path: readonly string[]): Frame => ({
+  kind,
+  path,
+  keys: new Set(),
+  pending: undefined,
+  items: 0,
+});
+
+/** Where a scalar is seen to start: at its quote, which the event's own range leaves out. -1 for an empty one. */
+const scalarStart = ({ valueStart, style }: ScalarEvent): number =>
+  style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
+
+/** The comment that ends the line of `offset`; `offset` lies behind every character of the value that could hold a `#`. */
+function commentAfter(source: string, offset: number): string {
+  const lineEnd = source.indexOf('\n', Math.max(0, offset));
+  const rest = source.slice(Math.max(0, offset), lineEnd < 0 ? undefined : lineEnd);
+  return /(?:^|\s)#\s?(.*?)\s*$/u.exec(rest)?.[1] ?? '';
+}
+
+function placeFinder(source: string): (offset: number) => Place {
+  const starts = [0];
+  for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
+}

@@ -1,0 +1,72 @@
+/** What `dataset check` and the wizard say of a folder. Pure. */
+import { plural } from '../text.ts';
+import type { HashedScan } from './hash.ts';
+import type { Scan } from './scan.ts';
+
+export interface DatasetReport {
+  readonly root: string;
+  readonly pictures: number;
+  readonly captions: number;
+  /** Sizes in pixels with the least and the most area; null without pictures. */
+  readonly smallest: readonly [number, number] | null;
+  readonly largest: readonly [number, number] | null;
+  readonly formats: Readonly<Record<string, number>>;
+  readonly folders: Scan['folders'];
+  readonly leftOut: Scan['leftOut'];
+  readonly others: Scan['others'];
+  readonly otherCaptions: Scan['otherCaptions'];
+  readonly notes: Scan['notes'];
+}
+
+export function datasetReport(scan: HashedScan | Scan): DatasetReport {
+  const sizes = scan.pictures.map(({ size }) => size).sort((a, b) => a[0] * a[1] - b[0] * b[1]);
+  const formats: Record<string, number> = {};
+  for (const { format } of scan.pictures) formats[format] = (formats[format] ?? 0) + 1;
+  return {
+    root: scan.root,
+    pictures: scan.pictures.length,
+    captions: scan.pictures.filter(({ caption }) => caption !== null).length,
+    smallest: sizes[0] ?? null,
+    largest: sizes.at(-1) ?? null,
+    formats,
+    folders: scan.folders,
+    leftOut: scan.leftOut,
+    others: scan.others,
+    otherCaptions: scan.otherCaptions,
+    notes: scan.notes,
+  };
+}
+
+/** At most this many single files are named in each group. */
+const NAMED = 10;
+
+/** Lines for people; file names in them are not yet made safe for a terminal. */
+export function reportLines(report: DatasetReport): readonly string[] {
+  const { pictures, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
+  const lines = [report.root, ''];
+  const sizes = smallest === null || largest === null ? '' : sizeRange(smallest, largest);
+  const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
+  lines.push(`  ${plural(pictures, 'picture')} will be used (${formats.join(', ')})${sizes}`);
+  lines.push(`  ${plural(captions, 'caption')}${captions === pictures ? '' : `, ${pictures - captions} without`}`);
+  const repeated = folders.filter(({ repeats }) => repeats !== 1);
+  for (const { path, pictures: count, repeats } of repeated.slice(0, NAMED))
+    lines.push(`  ${path}/: ${plural(count, 'picture')}, each used ${repeats} times (the number in the folder's name)`);
+  for (const { path, problem } of leftOut.slice(0, NAMED)) lines.push(`  ! ${path} ${problem}: left out`);
+  if (leftOut.length > NAMED) lines.push(`  ! ${leftOut.length - NAMED} more pictures are left out (--json lists all)`);
+  for (const [extension, count] of Object.entries(otherCaptions))
+    lines.push(
+      `  ! ${plural(count, `${extension} file`)} beside pictures: read them with dataset.caption_extension: ${extension}`,
+    );
+  for (const note of notes.slice(0, NAMED)) lines.push(`  ! ${note}`);
+  if (notes.length > NAMED) lines.push(`  ! ${notes.length - NAMED} more notes (--json lists all)`);
+  const rest = Object.entries(others).map(
+    ([extension, count]) => `${count} ${extension === '' ? 'without an ending' : extension}`,
+  );
+  if (rest.length > 0) lines.push(`  Other files, not used: ${rest.slice(0, 8).join(', ')}`);
+  return [...lines, '  Nothing in this folder is changed, moved or written.'];
+}
+
+function sizeRange(smallest: readonly [number, number], largest: readonly [number, number]): string {
+  const [from, to] = [smallest.join('×'), largest.join('×')];
+  return from === to ? ` · ${from}` : ` · ${from} to ${to}`;
+}

@@ -1,0 +1,70 @@
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { plural } from '../text.ts';
+import type { Scan } from './scan.ts';
+
+/** Formats people have that are not read, with the way out. */
+const CURES = new Map([
+  ['.heic', 'HEIC cannot be read here. Convert it first:   mogrify -format png *.heic'],
+  ['.heif', 'HEIF cannot be read here. Convert it first:   mogrify -format png *.heif'],
+  ['.avif', 'AVIF cannot be read here. Convert it first:   mogrify -format png *.avif'],
+  ['.jxl', 'JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl'],
+  ['.psd', 'PSD cannot be read here: export the pictures as PNG.'],
+  ['.zip', 'Unpack the archive first:   unzip NAME.zip -d pictures'],
+]);
+
+/** The root cannot be opened at all. */
+export function noFolder(root: string, error: unknown): UsageError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') {
+    const near = nearFolder(root);
+    return new UsageError(`There is no folder ${root}.`, {
+      nextSteps: near === undefined ? [] : [`Did you mean ${near}?`],
+      cause: error,
+    });
+  }
+  if (code === 'ENOTDIR')
+    return new UsageError(`${root} is a file; a data set is a folder with pictures.`, {
+      nextSteps: [`Did you mean ${dirname(root)}?`],
+      cause: error,
+    });
+  if (code === 'EACCES' || code === 'EPERM')
+    return new UsageError(`The folder ${root} may not be opened: permission denied.`, {
+      nextSteps: [`Look at its rights:   ls -ld ${JSON.stringify(root)}`],
+      cause: error,
+    });
+  return new UsageError(`The folder ${root} cannot be opened: ${message}.`, { cause: error });
+}
+
+function nearFolder(root: string): string | undefined {
+  try {
+    const names = readdirSync(dirname(root), { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? [e.name] : []));
+    const near = nearest(basename(root), names);
+    return near === undefined ? undefined : join(dirname(root), near);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A folder without one usable picture. */
+export function noPictures(root: string, { others, otherCaptions, leftOut }: Omit<Scan, 'folders'>): UsageError {
+  const counts = new Map(Object.entries(others));
+  for (const [extension, count] of Object.entries(otherCaptions))
+    counts.set(extension, (counts.get(extension) ?? 0) + count);
+  const total = leftOut.length + [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const kinds = [...counts]
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([extension, count]) => `${count} ${extension === '' ? 'without an ending' : extension}`);
+  if (leftOut.length > 0) kinds.unshift(plural(leftOut.length, 'unusable picture'));
+  const cures = [...counts.keys()].flatMap((extension) => CURES.get(extension) ?? []);
+  return new UsageError(`The folder ${root} has no pictures we can read.`, {
+    details: [
+      total === 0 ? 'It is empty.' : `It holds ${plural(total, 'file')}: ${kinds.slice(0, 6).join(', ')}.`,
+      ...leftOut.slice(0, 5).map(({ path, problem }) => `${path} ${problem}`),
+    ],
+    nextSteps:
+      cures.length > 0 ? cures : ['Pictures are .jpg, .png, .webp (also .bmp, .gif, .tif), in any sub-folders.'],
+  });
+}

@@ -1,0 +1,74 @@
+/** Which megabytes of a file are on disk, and which stretches are still to be fetched. */
+
+/** Bytes of a piece: the unit of the journal, of CRC-32s and of repair. */
+export const PIECE = 1 << 20;
+
+export interface Stretch {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+export class PieceMap {
+  readonly size: number;
+  readonly count: number;
+  #crc: (number | undefined)[];
+  #doneBytes = 0;
+
+  constructor(size: number) {
+    this.size = size;
+    this.count = Math.ceil(size / PIECE);
+    this.#crc = new Array<number | undefined>(this.count).fill(undefined);
+  }
+
+  /** Bytes of all finished pieces. */
+  get doneBytes(): number {
+    return this.#doneBytes;
+  }
+
+  get complete(): boolean {
+    return this.#doneBytes === this.size;
+  }
+
+  lengthOf(piece: number): number {
+    return Math.min(PIECE, this.size - piece * PIECE);
+  }
+
+  isDone(piece: number): boolean {
+    return this.#crc[piece] !== undefined;
+  }
+
+  crcOf(piece: number): number | undefined {
+    return this.#crc[piece];
+  }
+
+  finish(piece: number, crc: number): void {
+    if (piece < 0 || piece >= this.count) return;
+    if (!this.isDone(piece)) this.#doneBytes += this.lengthOf(piece);
+    this.#crc[piece] = crc;
+  }
+
+  forget(piece: number): void {
+    if (this.isDone(piece)) this.#doneBytes -= this.lengthOf(piece);
+    this.#crc[piece] = undefined;
+  }
+
+  forgetAll(): void {
+    this.#crc.fill(undefined);
+    this.#doneBytes = 0;
+  }
+
+  /**
+   * First stretch of missing pieces that `taken` says nobody fetches yet, at most `most` bytes (rounded up to pieces).
+   * It ends before a piece that `begun` says is partly there, so that such a piece always comes first in its stretch.
+   */
+  nextMissing(taken: (piece: number) => boolean, begun: (piece: number) => boolean, most: number): Stretch | undefined {
+    const free = (piece: number) => piece < this.count && !this.isDone(piece) && !taken(piece);
+    let first = 0;
+    while (first < this.count && !free(first)) first += 1;
+    if (first >= this.count) return undefined;
+    let end = first + 1;
+    while (free(end) && !begun(end) && (end - first) * PIECE < most) end += 1;
+    return { from: first * PIECE, to: Math.min(end * PIECE, this.size) };
+  }
+}

@@ -1,0 +1,83 @@
+/** Progress of one file as everyone sees it, and its counting. */
+import { Rate } from './meter.ts';
+
+export interface FileProgress {
+  readonly name: string;
+  readonly stage: 'waiting' | 'reusing' | 'downloading' | 'verifying' | 'done';
+  /** Bytes of the stage that are done; they never shrink without a `note` in the same report. */
+  readonly done: number;
+  readonly total: number | undefined;
+  /** Bytes per second, smoothed; undefined in the first moments. */
+  readonly rate: number | undefined;
+  readonly connections: number;
+  /** Host the bytes come from. */
+  readonly source: string | undefined;
+  /** Said once: a wait, a retry, a change of plan. */
+  readonly note: string | undefined;
+}
+
+const seconds = () => performance.now() / 1000;
+
+/** Gathers what happens and reports it a few times a second; notes and changes of stage at once. */
+export class Reporter {
+  readonly #name: string;
+  readonly #every: number;
+  readonly #report: (progress: FileProgress) => void;
+  #rate = new Rate();
+  #stage: FileProgress['stage'] = 'waiting';
+  #done = 0;
+  #total: number | undefined;
+  #connections = 0;
+  #source: string | undefined;
+  #last = 0;
+
+  constructor(name: string, total: number | undefined, every: number, report: (progress: FileProgress) => void) {
+    this.#name = name;
+    this.#total = total;
+    this.#every = every;
+    this.#report = report;
+  }
+
+  stage(stage: FileProgress['stage'], done = 0, total = this.#total): void {
+    this.#stage = stage;
+    this.#done = done;
+    this.#total = total;
+    this.#rate = new Rate();
+    if (stage !== 'downloading') this.#connections = 0;
+    this.#send();
+  }
+
+  source(label: string): void {
+    this.#source = label;
+  }
+
+  connections(count: number): void {
+    this.#connections = count;
+  }
+
+  /** `passed` bytes went by, `gained` of them count. */
+  bytes(passed: number, gained: number): void {
+    const now = seconds();
+    this.#rate.add(passed, now);
+    this.#done = Math.max(0, this.#done + gained);
+    if (now - this.#last >= this.#every) this.#send();
+  }
+
+  note(text: string): void {
+    this.#send(text);
+  }
+
+  #send(note?: string): void {
+    this.#last = seconds();
+    this.#report({
+      name: this.#name,
+      stage: this.#stage,
+      done: this.#total === undefined ? this.#done : Math.min(this.#done, this.#total),
+      total: this.#total,
+      rate: this.#rate.get(this.#last),
+      connections: this.#connections,
+      source: this.#source,
+      note,
+    });
+  }
+}

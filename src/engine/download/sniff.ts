@@ -1,0 +1,33 @@
+/** First looks at what a server sends, before gigabytes of it are believed. */
+import { Fault } from './fault.ts';
+
+/** Headers that say this is no file. @throws Fault */
+export function checkHeaders(headers: Readonly<Record<string, string | undefined>>, host: string): void {
+  const type = headers['content-type'] ?? '';
+  if (/^text\/html\b/i.test(type))
+    throw new Fault('page', `${host} sent a web page instead of the file (often a login or an error page)`);
+  if (/^multipart\//i.test(type)) throw new Fault('range', `${host} sent several ranges at once`);
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity')
+    throw new Fault('encoded', `${host} sent the file compressed (${encoding}) although asked not to`);
+}
+
+const SAFETENSORS_HEADER_MOST = 100_000_000;
+
+/**
+ * The first bytes of a body against what they often are by mistake. `position`: where in the file they belong; `name`
+ * tells what the file should be. @throws Fault
+ */
+export function checkFirstBytes(bytes: Buffer, position: number, name: string, host: string): void {
+  const start = bytes.subarray(0, 200).toString('latin1').trimStart().toLowerCase();
+  if (start.startsWith('version https://git-lfs'))
+    throw new Fault('page', `${host} sent a Git LFS pointer instead of the file`);
+  if (/^<(!doctype|html|\?xml|head|script)/.test(start))
+    throw new Fault('page', `${host} sent a web page instead of the file (often a login or an error page)`);
+  if (position > 0 || !name.endsWith('.safetensors')) return;
+  if (start.startsWith('{"error')) throw new Fault('page', `${host} sent an error message instead of the file`);
+  if (bytes.length < 9) return;
+  const header = bytes.readBigUInt64LE(0);
+  if (header > SAFETENSORS_HEADER_MOST || bytes[8] !== 0x7b)
+    throw new Fault('page', `${host} sent something that is no safetensors file`);
+}

@@ -1,0 +1,228 @@
+/** All missing pieces of one file from one source: lanes, their number, and what follows from each fault. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Assembly } from './assembly.ts';
+import type { Client } from './client.ts';
+import { backOff, Fault, worthRetrying } from './fault.ts';
+import { Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
+import type { Throttle } from './meter.ts';
+import { Pace } from './pace.ts';
+import { PIECE } from './pieces.ts';
+import type { DownloadSettings } from './settings.ts';
+import type { Address } from './sources.ts';
+
+/** What the outside sees and counts. */
+export interface Watcher {
+  /** `fresh`: bytes gained (or, negative, given up) on the way to the whole file. */
+  received(bytes: number, fresh: number): void;
+  connections(count: number): void;
+  /** Something a person should know: a wait, a change of plan. */
+  note(text: string): void;
+}
+
+/** A file being put together, without its source. */
+export interface SourceJob {
+  readonly client: Client;
+  readonly assembly: Assembly;
+  readonly settings: DownloadSettings;
+  readonly throttle: Throttle | undefined;
+  readonly begun: Map<number, Buffer[]>;
+  readonly name: string;
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+  readonly watcher: Watcher;
+}
+
+export interface TransferInput extends SourceJob {
+  readonly address: Address;
+}
+
+const SHORTEST_RANGE = 8 << 20;
+const LONGEST_RANGE = 64 << 20;
+/** Seconds of its own work a range should be when several connections share the file. */
+const RANGE_SECONDS = 4;
+
+/** Bytes gained since the last failure that give back all tries; a trickle below it does not keep a download alive. */
+const PROGRESS = 64 << 10;
+
+const seconds = () => performance.now() / 1000;
+
+/**
+ * Resolves when every piece is on disk and hashed.
+ * @throws Fault when the source is used up; AbortError; the disk's error
+ */
+export async function transfer(input: TransferInput): Promise<void> {
+  const run = new Transfer(input);
+  try {
+    await run.toTheEnd();
+  } finally {
+    run.stop();
+  }
+}
+
+class Transfer {
+  readonly #input: TransferInput;
+  readonly #source: SourceState;
+  readonly #pace: Pace;
+  readonly #lanes = new Set<Lane>();
+  readonly #stop = new AbortController();
+  readonly #started = seconds();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #job: LaneJob;
+  #running: Promise<void>[] = [];
+  #whole: Lane | undefined;
+  #received = 0;
+  #gained = 0;
+  #gainedAtFailure = Number.NEGATIVE_INFINITY;
+  #failures: Fault[] = [];
+  #badRanges = 0;
+  #waiting: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(input: TransferInput) {
+    this.#input = input;
+    this.#source = { address: input.address, resolved: undefined, etag: undefined, ranges: true };
+    this.#pace = new Pace(input.settings.connections, this.#started);
+    this.#job = {
+      source: this.#source,
+      client: input.client,
+      assembly: input.assembly,
+      name: input.name,
+      sha256: input.sha256,
+      signal: AbortSignal.any([input.signal, this.#stop.signal]),
+      begun: input.begun,
+      note: (text) => input.watcher.note(text),
+      takeWhole: (lane) => this.#takeWhole(lane),
+      received: (bytes, fresh) => {
+        this.#received += bytes;
+        this.#gained += fresh;
+        input.watcher.received(bytes, fresh);
+        return input.throttle?.take(bytes, seconds()) ?? 0;
+      },
+    };
+    this.#ticker = setInterval(() => this.#tick(), 250);
+  }
+
+  stop(): void {
+    clearInterval(this.#ticker);
+    this.#stop.abort(new Needless('stopped'));
+  }
+
+  async toTheEnd(): Promise<void> {
+    const { assembly } = this.#input;
+    for (;;) {
+      this.#fill();
+      while (this.#running.length > 0) {
+        await Promise.race(this.#running);
+        if (this.#failure) {
+          this.#stop.abort(this.#failure);
+          await Promise.all(this.#running);
+          throw this.#failure;
+        }
+        this.#fill();
+      }
+      // Reading back may find damage in what an earlier process left; then there is more to fetch.
+      await assembly.hashed(() => {});
+      if (assembly.pieces.complete) return;
+    }
+  }
+
+  #tick(): void {
+    const left = this.#input.assembly.pieces.size - this.#input.assembly.pieces.doneBytes;
+    const before = this.#pace.wanted;
+    const wanted = this.#pace.tick(seconds(), this.#received, left);
+    if (wanted <= before || !this.#source.ranges) return;
+    // A lone lane has taken all that is left: it gives away what is further off.
+    for (const lane of this.#lanes) {
+      const keep = Math.ceil((lane.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
+      if (keep < lane.to) lane.to = keep;
+    }
+    this.#fill();
+  }
+
+  #rangeLength(lanes: number): number {
+    if (lanes === 1) return Number.POSITIVE_INFINITY;
+    const each = this.#received / Math.max(0.1, seconds() - this.#started) / lanes;
+    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, each * RANGE_SECONDS));
+  }
+
+  /** Starts lanes until there are as many as wanted, or nothing is left to take. */
+  #fill(): void {
+    const { assembly, begun, watcher } = this.#input;
+    while (this.#failure === undefined && this.#waiting === undefined) {
+      const wanted = this.#source.ranges ? this.#pace.wanted : 1;
+      if (this.#lanes.size >= wanted) break;
+      const stretch = assembly.pieces.nextMissing(
+        (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
+        (piece) => begun.has(piece),
+        this.#rangeLength(wanted),
+      );
+      if (stretch === undefined) break;
+      this.#start(new Lane(this.#job, stretch));
+    }
+    watcher.connections(this.#lanes.size);
+  }
+
+  #start(lane: Lane): void {
+    this.#lanes.add(lane);
+    const work = lane
+      .run()
+      .catch((error: Error) => this.#onError(error))
+      .then(async () => {
+        this.#lanes.delete(lane);
+        if (this.#whole === lane) this.#whole = undefined;
+        await this.#waiting;
+        this.#running = this.#running.filter((other) => other !== work);
+      });
+    this.#running.push(work);
+  }
+
+  #takeWhole(lane: Lane): boolean {
+    this.#whole ??= lane;
+    return this.#whole === lane;
+  }
+
+  #onError(error: Error): void {
+    if (error instanceof Needless || this.#failure !== undefined) return;
+    if (!(error instanceof Fault)) {
+      this.#failure = error;
+      return;
+    }
+    this.#meet(error);
+  }
+
+  /** Counts a fault, and waits for the next try or ends the source. */
+  #meet(fault: Fault): void {
+    const { settings, watcher, signal } = this.#input;
+    if (fault.kind === 'expired') this.#source.resolved = undefined;
+    if (fault.kind === 'range' || fault.kind === 'unsatisfiable') {
+      this.#badRanges += 1;
+      if (this.#badRanges > 1) this.#source.ranges = false;
+    }
+    if (fault.kind === 'busy' || fault.kind === 'denied') this.#pace.complain(seconds());
+    // Several connections break together when the line does: that is one failure.
+    if (this.#waiting !== undefined) return;
+    if (this.#gained >= this.#gainedAtFailure + PROGRESS) this.#failures = [];
+    this.#gainedAtFailure = this.#gained;
+    this.#failures.push(fault);
+    const inAll = this.#failures.length;
+    const ofKind = this.#failures.filter(({ kind }) => kind === fault.kind).length;
+    const wait = backOff(fault, inAll, settings.backOffUnit);
+    if (
+      !worthRetrying(fault, { ofKind, inAll, proven: this.#gained > 0 }, settings.tries) ||
+      wait > settings.longestWait
+    ) {
+      this.#failure = fault;
+      return;
+    }
+    watcher.note(
+      `${fault.message}; try ${inAll} of ${settings.tries} in ${wait < 1 ? wait.toFixed(1) : Math.round(wait)} s`,
+    );
+    this.#waiting = sleep(wait * 1000, undefined, { signal })
+      .catch(() => {
+        this.#failure ??= signal.reason as Error;
+      })
+      .finally(() => {
+        this.#waiting = undefined;
+      });
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * The state of a run, from its events alone. Pure: the same events give the same state, and no state given is ever
+ * changed. Bounded: its size does not grow with the length of the run.
+ */
+import { emptyPace, type Pace, paceDisturb, paceStart, paceStep } from './pace.ts';
+import type { Payload, RunEvent } from './schema.ts';
+import { appendSeries, emptySeries, type Series, truncateSeries } from './series.ts';
+
+/** How many of the newest notes, samples and checkpoints are kept. */
+export const KEPT = 200;
+const KEPT_ITEMS = 64;
+
+export type PhaseName = Payload<'phase'>['phase'];
+type Stamped<T> = T & { readonly t: number };
+
+export interface PhaseState {
+  readonly phase: PhaseName;
+  readonly detail: string | undefined;
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+  /** Latest progress of each item (a file, a package list); the key is its name, or '' for the phase itself. */
+  readonly items: Readonly<Record<string, Stamped<Payload<'progress'>>>>;
+}
+
+export interface RunState {
+  readonly name: string;
+  /** Counts from 1; each resume is a further attempt. */
+  readonly attempt: number;
+  readonly host: string;
+  readonly version: string;
+  /** Steps of the whole run. */
+  readonly steps: number;
+  /** Seconds since 1970: the first attempt's and this attempt's beginning, and the newest event. */
+  readonly startedAt: number | undefined;
+  readonly attemptStartedAt: number | undefined;
+  readonly lastEventAt: number | undefined;
+  readonly lastSeq: number;
+  /** Phases of this attempt in order; the last one is the present one. */
+  readonly phases: readonly PhaseState[];
+  /** Steps done. */
+  readonly step: number;
+  /** Step this attempt started training at; undefined before. */
+  readonly startStep: number | undefined;
+  readonly batchesPerEpoch: number | undefined;
+  /** Newest step event. */
+  readonly latest: Stamped<Payload<'step'>> | undefined;
+  /** Exponential mean of the loss over about 20 steps. */
+  readonly smoothedLoss: number | undefined;
+  readonly peakMemory: number | undefined;
+  readonly loss: Series;
+  readonly lr: Series;
+  readonly validation: Series;
+  readonly latestValidation: Stamped<Payload<'validation'>> | undefined;
+  readonly pace: Pace;
+  readonly active: Payload<'active'>['facts'];
+  /** Newest last, at most KEPT. */
+  readonly notes: readonly Stamped<Payload<'note'>>[];
+  readonly checkpoints: readonly Stamped<Payload<'checkpoint'>>[];
+  readonly samples: readonly Stamped<Payload<'sample'>>[];
+  readonly bestStep: number | undefined;
+  readonly outputs: readonly Payload<'output'>[];
+  readonly learnt: Payload<'learnt'> | undefined;
+  /** The trainer's and the supervisor's last word of this attempt. */
+  readonly result: Payload<'result'> | undefined;
+  readonly exit: Payload<'exit'> | undefined;
+}
+
+export const initialState: RunState = {
+  name: '',
+  attempt: 0,
+  host: '',
+  version: '',
+  steps: 0,
+  startedAt: undefined,
+  attemptStartedAt: undefined,
+  lastEventAt: undefined,
+  lastSeq: 0,
+  phases: [],
+  step: 0,
+  startStep: undefined,
+  batchesPerEpoch: undefined,
+  latest: undefined,
+  smoothedLoss: undefined,
+  peakMemory: undefined,
+  loss: emptySeries,
+  lr: emptySeries,
+  validation: emptySeries,
+  latestValidation: undefined,
+  pace: emptyPace,
+  active: {},
+  notes: [],
+  checkpoints: [],
+  samples: [],
+  bestStep: undefined,
+  outputs: [],
+  learnt: undefined,
+  result: undefined,
+  exit: undefined,
+};
+
+/** The phase the run is in, if any. */
+export const currentPhase = (state: RunState): PhaseState | undefined =>
+  state.exit === undefined ? state.phases.at(-1) : undefined;
+
+/** One event further. Types it does not know leave the state as it is, apart from the clock. */
+export function reduce(state: RunState, event: RunEvent): RunState {
+  return reduceAll(state, [event]);
+}
+
+/** Many events further; the copy of the state is made once, which is what lets half a million be read in a second. */
+export function reduceAll(state: RunState, events: readonly RunEvent[]): RunState {
+  const next = { ...state };
+  for (const event of events) Object.assign(next, change(next, event), { lastEventAt: event.t, lastSeq: event.seq });
+  return next;
+}
+
+function change(state: RunState, event: RunEvent): Partial<RunState> {
+  switch (event.type) {
+    case 'run':
+      return newAttempt(state, event);
+    case 'phase':
+      return { phases: enterPhase(state.phases, event), pace: paceDisturb(state.pace) };
+    case 'progress':
+      return { phases: withProgress(state.phases, event) };
+    case 'note':
+      return { notes: keep(state.notes, event) };
+    case 'active':
+      return { active: { ...state.active, ...event.facts } };
+    case 'start':
+      return startAt(state, event);
+    case 'step':
+      return onStep(state, event);
+    case 'heartbeat':
+      return {};
+    case 'validation':
+      return {
+        validation: appendSeries(truncateAfter(state.validation, state, event.step), event.step, event.loss),
+        latestValidation: event,
+        pace: paceDisturb(state.pace),
+      };
+    case 'checkpoint':
+      return {
+        checkpoints: keep(state.checkpoints, event),
+        bestStep: event.best === true ? event.step : state.bestStep,
+        pace: paceDisturb(state.pace),
+      };
+    case 'sample':
+      return { samples: keep(state.samples, event), pace: paceDisturb(state.pace) };
+    case 'sample_failed': {
+      const text = `Sample at step ${event.step} could not be made: ${event.reason}`;
+      return { notes: keep(state.notes, { level: 'warn', text, t: event.t }), pace: paceDisturb(state.pace) };
+    }
+    case 'learnt':
+      return { learnt: event, bestStep: event.best_step ?? state.bestStep };
+    case 'output':
+      return { outputs: [...state.outputs.filter((o) => o.path !== event.path), event].slice(-KEPT) };
+    case 'result':
+      return { result: event, phases: leavePhase(state.phases, event.t) };
+    case 'exit':
+      return { exit: event, phases: leavePhase(state.phases, event.t) };
+    default:
+      return {};
+  }
+}
+
+function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<RunState> {
+  return {
+    name: event.name,
+    attempt: event.attempt,
+    host: event.host,
+    version: event.version,
+    steps: event.steps,
+    startedAt: state.startedAt ?? event.t,
+    attemptStartedAt: event.t,
+    phases: [],
+    startStep: undefined,
+    pace: emptyPace,
+    outputs: [],
+    learnt: undefined,
+    result: undefined,
+    exit: undefined,
+  };
+}
+
+/** Training starts at a step that may lie behind what an earlier attempt had reached: all after it never was. */
+function startAt(state: RunState, event: Stamped<Payload<'start'>>): Partial<RunState> {
+  const { step } = event;
+  const upTo = <T extends { readonly step: number }>(list: readonly T[]) => list.filter((item) => item.step <= step);
+  return {
+    steps: event.steps,
+    step,
+    startStep: step,
+    batchesPerEpoch: event.batches_per_epoch,
+    pace: paceStart(step),
+    loss: truncateSeries(state.loss, step),
+    lr: truncateSeries(state.lr, step),
+    validation: truncateSeries(state.validation, step),
+    checkpoints: upTo(state.checkpoints),
+    samples: upTo(state.samples),
+    latest: state.latest !== undefined && state.latest.step <= step ? state.latest : undefined,
+    latestValidation:
+      state.latestValidation !== undefined && state.latestValidation.step <= step ? state.latestValidation : undefined,
+    smoothedLoss: undefined,
+    bestStep: state.bestStep !== undefined && state.bestStep <= step ? state.bestStep : undefined,
+  };
+}
+
+function onStep(state: RunState, event: Stamped<Payload<'step'>>): Partial<RunState> {
+  if (!Number.isInteger(event.step)) return {};
+  const { loss, step } = event;
+  const smoothed = state.smoothedLoss === undefined ? loss : state.smoothedLoss + (loss - state.smoothedLoss) * 0.1;
+  return {
+    step,
+    latest: event,
+    smoothedLoss: Number.isFinite(smoothed) ? smoothed : state.smoothedLoss,
+    peakMemory: event.memory === undefined ? state.peakMemory : Math.max(state.peakMemory ?? 0, event.memory),
+    loss: appendSeries(truncateAfter(state.loss, state, step), step, loss),
+    lr: appendSeries(truncateAfter(state.lr, state, step), step, event.lr),
+    pace: paceStep(state.pace, step, event.t),
+  };
+}
+
+/** Events out of order (a step told twice) must not make a curve go back. */
+const truncateAfter = (series: Series, state: RunState, step: number): Series =>
+  step < state.step ? truncateSeries(series, step - 1) : series;
+
+function enterPhase(phases: readonly PhaseState[], event: Stamped<Payload<'phase'>>): readonly PhaseState[] {
+  const entered: PhaseState = {
+    phase: event.phase,
+    detail: event.detail,
+    startedAt: event.t,
+    endedAt: undefined,
+    items: {},
+  };
+  return [...leavePhase(phases, event.t), entered].slice(-KEPT_ITEMS);
+}
+
+function leavePhase(phases: readonly PhaseState[], t: number): readonly PhaseState[] {
+  const last = phases.at(-1);
+  return last === undefined || last.endedAt !== undefined ? phases : [...phases.slice(0, -1), { ...last, endedAt: t }];
+}
+
+function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'progress'>>): readonly PhaseState[] {
+  const last = phases.at(-1);
+  if (last === undefined || last.phase !== event.phase) return phases;
+  const item = event.item ?? '';
+  const full = !Object.hasOwn(last.items, item) && Object.keys(last.items).length >= KEPT_ITEMS;
+  const items = full ? Object.fromEntries(Object.entries(last.items).slice(1)) : last.items;
+  return [...phases.slice(0, -1), { ...last, items: { ...items, [item]: event } }];
+}
+
+const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];

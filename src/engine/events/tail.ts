@@ -1,0 +1,132 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RUN_FILES } from '../runs/layout.ts';
+import type { RunEvent } from './schema.ts';
+
+const CHUNK = 4 << 20;
+
+export interface FollowOptions {
+  readonly signal?: AbortSignal;
+  /** Byte offset of the first line wanted, as `EventReader.offset` gave it. */
+  readonly from?: number;
+  /** Pause between looks at the file: polling also works on network mounts, watching does not. */
+  readonly intervalMs?: number;
+}
+
+/**
+ * Reads events.jsonl bit by bit. A partial last line is kept for later, a line that is no event is skipped, types it
+ * does not know are passed on, and a file that was cut or replaced is read again from its start.
+ */
+export class EventReader {
+  readonly #path: string;
+  #offset: number;
+  #identity = '';
+
+  constructor(runDir: string, from = 0) {
+    this.#path = join(runDir, RUN_FILES.events);
+    this.#offset = from;
+  }
+
+  /** Bytes read, up to the end of the last complete line. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The next events, at most a few megabytes of them; empty when there is nothing new (or no file yet). */
+  read(): RunEvent[] {
+    let file: number;
+    try {
+      file = openSync(this.#path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    try {
+      const { size, ino, dev } = fstatSync(file);
+      const identity = `${dev}:${ino}`;
+      if (size < this.#offset || (this.#identity !== '' && identity !== this.#identity)) this.#offset = 0;
+      this.#identity = identity;
+      return this.#readLines(file, size);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #readLines(file: number, size: number): RunEvent[] {
+    for (let want = CHUNK; ; want *= 2) {
+      const buffer = Buffer.allocUnsafe(Math.min(want, size - this.#offset));
+      const got = readSync(file, buffer, 0, buffer.length, this.#offset);
+      const end = buffer.subarray(0, got).lastIndexOf(10) + 1;
+      if (end > 0) {
+        this.#offset += end;
+        return parseEventLines(buffer.toString('utf8', 0, end - 1));
+      }
+      if (got < want) return [];
+    }
+  }
+}
+
+/** Every event written so far, in batches. */
+export function* readEvents(runDir: string, from = 0): Generator<readonly RunEvent[]> {
+  const reader = new EventReader(runDir, from);
+  for (let before = -1; reader.offset !== before; ) {
+    before = reader.offset;
+    const events = reader.read();
+    if (events.length > 0) yield events;
+  }
+}
+
+/** Events as they come, in batches, until the signal aborts. Whether a run is over is for `followRun` to say. */
+export async function* followEvents(runDir: string, options: FollowOptions = {}): AsyncGenerator<readonly RunEvent[]> {
+  const { signal, from = 0, intervalMs = 250 } = options;
+  const reader = new EventReader(runDir, from);
+  while (signal?.aborted !== true) {
+    const before = reader.offset;
+    const events = reader.read();
+    if (events.length > 0) yield events;
+    if (reader.offset === before) await pause(intervalMs, signal);
+  }
+}
+
+/** Size of events.jsonl now: `from` for a reader who wants only what is to come. */
+export function eventsEnd(runDir: string): number {
+  return statSync(join(runDir, RUN_FILES.events), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/**
+ * The events among some lines. Parsing all lines as one array is twice as fast as one by one; only a damaged line needs the slow way.
+ */
+export function parseEventLines(text: string): RunEvent[] {
+  const lines = text.split('\n');
+  try {
+    const all = JSON.parse(`[${lines.join(',')}]`) as unknown[];
+    if (all.length === lines.length) return all.filter(isEvent);
+  } catch {
+    // A damaged line somewhere: below.
+  }
+  return lines
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as unknown];
+      } catch {
+        return [];
+      }
+    })
+    .filter(isEvent);
+}
+
+function isEvent(value: unknown): value is RunEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  const { seq, t, type } = value as Record<string, unknown>;
+  return typeof seq === 'number' && typeof t === 'number' && typeof type === 'string';
+}
+
+/** Sleeps, less when the signal aborts. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    // Aborted: the loop ends by itself.
+  }
+}

@@ -1,0 +1,56 @@
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { RUN_FILES } from '../runs/layout.ts';
+import type { EventType, Payload } from './schema.ts';
+
+/** The same number as EVENTS_VERSION; a type import keeps zod out of what only appends lines. */
+const VERSION = 1;
+const LAST_LINES = 1 << 16;
+
+export interface EventWriter {
+  write<T extends EventType>(type: T, payload: Payload<T>): void;
+  close(): void;
+}
+
+/**
+ * Appends to events.jsonl: each line is one `write`, `seq` goes on from the last complete line, and a partial last line
+ * of a writer that died is ended first, so that it damages nothing but itself.
+ */
+export function openEventWriter(runDir: string, now: () => number = Date.now): EventWriter {
+  const file = openSync(join(runDir, RUN_FILES.events), 'a+');
+  const { seq, partial } = lastLine(file);
+  let next = seq + 1;
+  if (partial) append(file, '\n');
+  return {
+    write(type, payload) {
+      append(file, `${JSON.stringify({ v: VERSION, seq: next, t: now() / 1000, type, ...payload })}\n`);
+      next += 1;
+    },
+    close: () => closeSync(file),
+  };
+}
+
+function append(file: number, line: string): void {
+  const bytes = Buffer.from(line);
+  // A short write happens only when the disk fills up: the rest then throws, and says so.
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+/** Sequence number of the last line that parses (0: none) and whether the file ends within a line. */
+function lastLine(file: number): { seq: number; partial: boolean } {
+  const { size } = fstatSync(file);
+  if (size === 0) return { seq: 0, partial: false };
+  const buffer = Buffer.alloc(Math.min(size, LAST_LINES));
+  readSync(file, buffer, 0, buffer.length, size - buffer.length);
+  const partial = buffer.at(-1) !== 10;
+  const lines = buffer.toString('utf8').split('\n').slice(0, -1);
+  for (const line of lines.reverse()) {
+    try {
+      const { seq } = JSON.parse(line) as { seq?: unknown };
+      if (typeof seq === 'number' && Number.isSafeInteger(seq)) return { seq, partial };
+    } catch {
+      // Not a whole line: the one before it counts.
+    }
+  }
+  return { seq: 0, partial };
+}

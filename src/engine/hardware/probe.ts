@@ -1,0 +1,136 @@
+/** What this machine has, asked of the system and the card drivers' own tools. No Python. Never throws. */
+import { existsSync, readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { execa } from 'execa';
+import { parseNvidiaSmi, parseRocmSmi } from './gpu-tools.ts';
+
+export interface Gpu {
+  readonly vendor: 'nvidia' | 'amd' | 'apple';
+  /** As torch counts: `cuda:N` for NVIDIA and AMD. */
+  readonly index: number;
+  readonly name: string;
+  /** null where the tool does not say. */
+  readonly totalBytes: number | null;
+  readonly freeBytes: number | null;
+  readonly driver: string | null;
+  /** CUDA compute capability such as `8.9`; null for others. */
+  readonly capability: string | null;
+}
+
+export interface DiskSpace {
+  /** As asked for. */
+  readonly path: string;
+  /** Bytes this user may still write; null when it cannot be found out. */
+  readonly freeBytes: number | null;
+}
+
+export interface Hardware {
+  readonly platform: NodeJS.Platform;
+  readonly cpu: string;
+  /** Cores this process may use, container limits counted; at least 1. */
+  readonly cpuCores: number;
+  /** Memory this process may use, container limits counted. */
+  readonly memoryBytes: number;
+  readonly gpus: readonly Gpu[];
+  readonly disks: readonly DiskSpace[];
+}
+
+/** @param paths folders whose disks matter; they need not exist yet. */
+export async function probeHardware(paths: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Hardware> {
+  const [gpus, disks] = await Promise.all([probeGpus(env), Promise.all(paths.map(diskSpace))]);
+  return {
+    platform: process.platform,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown processor',
+    cpuCores: cpuCores(),
+    memoryBytes: memoryLimit(),
+    gpus,
+    disks,
+  };
+}
+
+/** The whole cores of the narrowest limit: affinity (which Node honours), cgroup v2, cgroup v1. */
+function cpuCores(): number {
+  const quota = readNumbers('/sys/fs/cgroup/cpu.max') ?? [
+    ...(readNumbers('/sys/fs/cgroup/cpu/cpu.cfs_quota_us') ?? []),
+    ...(readNumbers('/sys/fs/cgroup/cpu/cpu.cfs_period_us') ?? []),
+  ];
+  const [allowed = 0, period = 0] = quota;
+  const limit = allowed > 0 && period > 0 ? Math.ceil(allowed / period) : Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.min(availableParallelism(), limit));
+}
+
+function memoryLimit(): number {
+  const limits = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'].flatMap(
+    (path) => readNumbers(path)?.slice(0, 1) ?? [],
+  );
+  return Math.min(totalmem(), ...limits.filter((bytes) => bytes > 0));
+}
+
+/** Numbers in a one-line file; undefined when it is not there or says `max`. */
+function readNumbers(path: string): number[] | undefined {
+  try {
+    const words = readFileSync(path, 'utf8').trim().split(/\s+/u);
+    return words[0] === 'max' ? undefined : words.map(Number).filter(Number.isFinite);
+  } catch {
+    return undefined;
+  }
+}
+
+async function probeGpus(env: NodeJS.ProcessEnv): Promise<readonly Gpu[]> {
+  if (process.platform === 'darwin') return appleGpu();
+  const nvidia = await nvidiaGpus(env);
+  return nvidia.length > 0 ? nvidia : amdGpus(env);
+}
+
+const FIELDS = 'index,uuid,name,memory.total,memory.free,driver_version,compute_cap';
+
+async function nvidiaGpus(env: NodeJS.ProcessEnv): Promise<readonly Gpu[]> {
+  // WSL keeps the tool outside the usual PATH.
+  const wsl = '/usr/lib/wsl/lib/nvidia-smi';
+  const tool = existsSync(wsl) ? wsl : 'nvidia-smi';
+  const text = await output(tool, [`--query-gpu=${FIELDS}`, '--format=csv,noheader,nounits'], env);
+  return text === undefined ? [] : parseNvidiaSmi(text, env.CUDA_VISIBLE_DEVICES);
+}
+
+async function amdGpus(env: NodeJS.ProcessEnv): Promise<readonly Gpu[]> {
+  if (!existsSync('/dev/kfd')) return [];
+  const text = await output('rocm-smi', ['--showproductname', '--showmeminfo', 'vram', '--json'], env);
+  return text === undefined ? [] : parseRocmSmi(text);
+}
+
+/** Apple chips share their memory between processor and graphics. */
+function appleGpu(): readonly Gpu[] {
+  if (process.arch !== 'arm64') return [];
+  const name = cpus()[0]?.model ?? 'Apple';
+  return [{ vendor: 'apple', index: 0, name, totalBytes: totalmem(), freeBytes: null, driver: null, capability: null }];
+}
+
+/** Output of a tool; undefined when it is missing, fails, or hangs (a driver being reset can). */
+async function output(tool: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  try {
+    const { stdout } = await execa(tool, args, {
+      env,
+      extendEnv: false,
+      timeout: 5000,
+      stdin: 'ignore',
+      stderr: 'ignore',
+    });
+    return stdout;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Free space where the folder is, or will be. */
+async function diskSpace(path: string): Promise<DiskSpace> {
+  let existing = resolve(path);
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  try {
+    const { bavail, bsize } = await statfs(existing);
+    return { path, freeBytes: bavail * bsize };
+  } catch {
+    return { path, freeBytes: null };
+  }
+}

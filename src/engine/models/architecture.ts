@@ -1,0 +1,151 @@
+/** Which model a set of tensor names and shapes is. Pure. Names as in the original checkpoints and in diffusers. */
+import type { TensorFacts } from './safetensors.ts';
+
+export type Tensors = ReadonlyMap<string, TensorFacts>;
+
+/** `supported` names a family that can be trained; everything else says what it is and why not. */
+export type Architecture =
+  | { readonly family: 'sd15' | 'sdxl' }
+  | { readonly family: undefined; readonly what: string; readonly cure?: string };
+
+interface Kind {
+  readonly what: string;
+  readonly cure?: string;
+  readonly is: (tensors: Tensors) => boolean;
+}
+
+const unet = 'model.diffusion_model.';
+const hasPrefix = (tensors: Tensors, ...prefixes: readonly string[]) => {
+  for (const name of tensors.keys()) if (prefixes.some((prefix) => name.startsWith(prefix))) return true;
+  return false;
+};
+const hasPart = (tensors: Tensors, pattern: RegExp) => {
+  for (const name of tensors.keys()) if (pattern.test(name)) return true;
+  return false;
+};
+
+const CHOOSE_BASE = 'Choose a base model: visiontrain models list';
+
+/** First match wins: the narrow ones first. */
+const others: readonly Kind[] = [
+  {
+    what: 'a LoRA, not a base model',
+    cure: 'To go on training it, put it in training.init_lora and name its base model here.',
+    is: (t) => hasPart(t, /\.(lora_(down|up|mid|A|B)\b|lora\.(down|up)|hada_w1|lokr_w1|oft_blocks|dora_scale)/u),
+  },
+  { what: 'a ControlNet', is: (t) => hasPrefix(t, 'control_model.', 'controlnet_', 'input_hint_block.') },
+  {
+    what: 'a textual inversion embedding',
+    is: (t) => t.has('emb_params') || (t.size <= 4 && (t.has('clip_l') || t.has('clip_g'))),
+  },
+  { what: 'Stable Diffusion 3', is: (t) => hasPart(t, /(^|\.)joint_blocks\.0\./u) },
+  {
+    what: 'FLUX',
+    is: (t) => hasPart(t, /(^|\.)double_blocks\.0\./u) || hasPart(t, /(^|\.)single_transformer_blocks\.0\./u),
+  },
+  { what: 'AuraFlow', is: (t) => hasPart(t, /(^|\.)double_layers\.0\./u) },
+  { what: 'Hunyuan-DiT', is: (t) => hasPart(t, /(^|\.)mlp_t5\./u) },
+  { what: 'PixArt', is: (t) => hasPart(t, /(^|\.)(adaln_single|t_block)\./u) },
+  { what: 'Stable Cascade', is: (t) => hasPart(t, /(^|\.)(clip_txt_mapper|effnet_mapper)\./u) },
+  { what: 'Wan (a video model)', is: (t) => hasPart(t, /(^|\.)blocks\.0\.cross_attn\./u) },
+  { what: 'Stable Video Diffusion', is: (t) => hasPart(t, /(^|\.)time_stack\./u) },
+  { what: 'an image upscaler', is: (t) => hasPart(t, /(^|\.)(RRDB_trunk|body\.0\.rdb1)/u) },
+];
+
+const parts: readonly Kind[] = [
+  {
+    what: 'a VAE alone',
+    cure: 'Put it in model.vae, and name the base model in model.base.',
+    is: (t) => hasPrefix(t, 'decoder.', 'encoder.', 'first_stage_model.decoder.'),
+  },
+  { what: 'a text encoder alone', is: (t) => hasPart(t, /text_model\.(embeddings|encoder)\./u) },
+  {
+    what: 'a diffusers U-Net alone (one part of a diffusers folder)',
+    is: (t) => t.has('down_blocks.0.resnets.0.conv1.weight'),
+  },
+];
+
+/** A single-file checkpoint in the original (LDM/SGM) layout. */
+export function singleFileArchitecture(tensors: Tensors): Architecture {
+  const other = others.find((kind) => kind.is(tensors));
+  if (other !== undefined) return refuse(other);
+  const input = tensors.get(`${unet}input_blocks.0.0.weight`);
+  if (input === undefined) {
+    const part = parts.find((kind) => kind.is(tensors));
+    return part === undefined
+      ? { family: undefined, what: 'a model of an unknown kind', cure: CHOOSE_BASE }
+      : refuse(part);
+  }
+  const channels = input.shape[1];
+  if (channels === 9) return refuse({ what: 'an inpainting model' });
+  if (channels === 8) return refuse({ what: 'an image-editing model (instruct-pix2pix)' });
+  if (hasPrefix(tensors, `${unet}label_emb.`)) {
+    if (!hasPrefix(tensors, 'conditioner.embedders.0.transformer.text_model.'))
+      return hasPrefix(tensors, 'conditioner.embedders.0.model.')
+        ? refuse({ what: 'the SDXL refiner', cure: 'Train on the SDXL base; the refiner works on its pictures.' })
+        : refuse(withoutPart('SDXL', 'text encoders'));
+    return complete(tensors, 'sdxl', 'SDXL');
+  }
+  if (hasPrefix(tensors, 'cond_stage_model.model.')) return refuse({ what: 'Stable Diffusion 2' });
+  if (!hasPrefix(tensors, 'cond_stage_model.transformer.')) {
+    const width = tensors.get(`${unet}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight`)?.shape[1];
+    return refuse(
+      width === 1024 ? { what: 'Stable Diffusion 2' } : withoutPart('Stable Diffusion 1.5', 'text encoder'),
+    );
+  }
+  return complete(tensors, 'sd15', 'Stable Diffusion 1.5');
+}
+
+function complete(tensors: Tensors, family: 'sd15' | 'sdxl', title: string): Architecture {
+  return hasPrefix(tensors, 'first_stage_model.') ? { family } : refuse(withoutPart(title, 'VAE'));
+}
+
+const withoutPart = (title: string, part: string) => ({
+  what: `${title} without its ${part}`,
+  cure: 'Use the complete checkpoint.',
+});
+
+const refuse = ({ what, cure = CHOOSE_BASE }: { what: string; cure?: string }): Architecture => ({
+  family: undefined,
+  what,
+  cure,
+});
+
+/** `_class_name` of a diffusers folder's model_index.json, without the task's name. */
+const pipelines: readonly (readonly [RegExp, string])[] = [
+  [/^StableDiffusion(XL)?Inpaint/u, 'an inpainting model'],
+  [/InstructPix2Pix/u, 'an image-editing model (instruct-pix2pix)'],
+  [/^StableDiffusion3/u, 'Stable Diffusion 3'],
+  [/^Flux/u, 'FLUX'],
+  [
+    /^(PixArt|Sana|AuraFlow|Kolors|HunyuanDiT|StableCascade|Wan|QwenImage|Chroma|Lumina|CogView)/u,
+    'another kind of model',
+  ],
+];
+
+/** A diffusers folder, from its `model_index.json` and `unet/config.json`. */
+export function folderArchitecture(
+  index: Readonly<Record<string, unknown>>,
+  unetConfig: Readonly<Record<string, unknown>>,
+): Architecture {
+  const name = typeof index._class_name === 'string' ? index._class_name : '';
+  const other = pipelines.find(([pattern]) => pattern.test(name));
+  if (other !== undefined) return refuse({ what: other[1] === 'another kind of model' ? `a ${name}` : other[1] });
+  const channels = unetConfig.in_channels;
+  if (channels === 9) return refuse({ what: 'an inpainting model' });
+  if (channels === 8) return refuse({ what: 'an image-editing model (instruct-pix2pix)' });
+  if (name.startsWith('StableDiffusionXL')) {
+    if (index.text_encoder === undefined || index.text_encoder === null || isAbsent(index.text_encoder))
+      return refuse({ what: 'the SDXL refiner', cure: 'Train on the SDXL base; the refiner works on its pictures.' });
+    return { family: 'sdxl' };
+  }
+  if (name.startsWith('StableDiffusion'))
+    // SD2 differs from SD1.5 in the width of its text encoder and in linear projections.
+    return unetConfig.cross_attention_dim === 1024 || unetConfig.use_linear_projection === true
+      ? refuse({ what: 'Stable Diffusion 2' })
+      : { family: 'sd15' };
+  return refuse({ what: name === '' ? 'a model of an unknown kind' : `a ${name}` });
+}
+
+/** diffusers writes a missing part as `[null, null]`. */
+const isAbsent = (part: unknown) => Array.isArray(part) && part.every((name) => name === null);

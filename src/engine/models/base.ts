@@ -1,0 +1,95 @@
+/** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { findEntry } from '../../registry/load.ts';
+import { type LocatedModel, locateModel } from '../../registry/locate.ts';
+import type { AnyEntry, ModelEntry, Registry } from '../../registry/schema.ts';
+import { findBase } from '../config/presets.ts';
+import type { RunSpec } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+import type { Places } from '../paths.ts';
+import type { LocatedBase } from '../plan/resolve.ts';
+import { identifyModel } from './identify.ts';
+
+export interface ResolvedBase {
+  readonly base: LocatedBase;
+  /** What has to be fetched before training can start; empty when all of it is here. */
+  readonly needs: readonly Need[];
+}
+
+export interface Need {
+  readonly entry: AnyEntry;
+  /** Only the configuration and tokenizer files: the weights are the person's own. */
+  readonly companionsOnly: boolean;
+}
+
+interface Input {
+  readonly model: RunSpec['model'];
+  /** Folder that relative paths start from. */
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** @throws UsageError when a path is no model, or a VAE is not known. */
+export async function resolveBase(input: Input): Promise<ResolvedBase> {
+  const base = await resolveWeights(input);
+  const vae = resolveVae(input);
+  return {
+    base: { ...base.base, vaePath: vae?.path ?? null },
+    needs: [...base.needs, ...(vae?.needs ?? [])],
+  };
+}
+
+async function resolveWeights({ model, dir, registry, places }: Input): Promise<ResolvedBase> {
+  const entry = findBase(registry, model.base);
+  if (entry !== undefined) {
+    const located = locateModel(entry, places);
+    const weights = entry.files.find((file) => file.role === 'weights');
+    return {
+      base: {
+        path: located.path,
+        layout: entry.layout,
+        configDir: located.configDir,
+        vaePath: null,
+        sha256: entry.layout === 'single_file' ? (weights?.sha256 ?? null) : null,
+      },
+      needs: located.ready ? [] : [{ entry, companionsOnly: false }],
+    };
+  }
+  const path = resolve(dir, model.base);
+  const { layout } = await identifyModel(path);
+  if (layout === 'diffusers')
+    return { base: { path, layout, configDir: null, vaePath: null, sha256: null }, needs: [] };
+  const lender = lenderOf(registry, model);
+  const { configDir, missing } = locateModel(lender, places);
+  const lacks = missing.some((file) => file.role === 'companion');
+  return {
+    base: { path, layout, configDir, vaePath: null, sha256: null },
+    needs: lacks ? [{ entry: lender, companionsOnly: true }] : [],
+  };
+}
+
+/** Whose configuration and tokenizer files a single-file checkpoint borrows: the plain base of its family. */
+function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
+  const lenders = registry.models.filter(
+    (m) => m.family === family && m.layout === 'single_file' && m.embedded === undefined,
+  );
+  const lender = lenders.find((m) => m.prediction === prediction) ?? lenders[0];
+  if (lender === undefined)
+    throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`);
+  return lender;
+}
+
+function resolveVae({ model, dir, registry, places }: Input): { path: string; needs: Need[] } | undefined {
+  if (model.vae === null) return undefined;
+  const path = resolve(dir, model.vae);
+  if (existsSync(path)) return { path, needs: [] };
+  const entry = findEntry(registry, model.vae);
+  if (entry.kind !== 'vae')
+    throw new UsageError(`${model.vae} is a ${entry.kind}, not a VAE.`, {
+      nextSteps: ['See them: visiontrain models list'],
+    });
+  const located: LocatedModel = locateModel(entry, places);
+  return { path: located.path, needs: located.ready ? [] : [{ entry, companionsOnly: false }] };
+}

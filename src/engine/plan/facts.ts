@@ -1,0 +1,91 @@
+/** Metadata of the LoRA file that only this side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`. Pure. */
+import type { RunSpec } from '../config/schema.ts';
+import { tagsOf } from './captions.ts';
+import type { PlanSample } from './schema.ts';
+
+/** sd-scripts is Python: True and False, tuples with round brackets. */
+const python = (value: boolean) => (value ? 'True' : 'False');
+
+/**
+ * `minimal` holds nothing of the data set. No path, no time: the same run gives the same file anywhere.
+ * @param batchesPerEpoch forward passes of one epoch
+ */
+export function metadataFacts(
+  spec: RunSpec,
+  samples: readonly PlanSample[],
+  batchesPerEpoch: number,
+): Record<string, string> {
+  const { dataset: d, training: t, model, output, name } = spec;
+  if (output.metadata === 'none') return {};
+  const minimal = {
+    ss_output_name: name,
+    'modelspec.title': name,
+    'modelspec.resolution': `${d.resolution}x${d.resolution}`,
+    'modelspec.prediction_type': model.prediction === 'v_prediction' ? 'v' : 'epsilon',
+  };
+  if (output.metadata === 'minimal') return minimal;
+  const trained = samples.filter(({ validation }) => !validation);
+  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  return {
+    ...minimal,
+    ...(d.trigger.trim() === '' ? {} : { 'modelspec.trigger_phrase': d.trigger.trim() }),
+    ss_resolution: `(${d.resolution}, ${d.resolution})`,
+    ss_enable_bucket: python(d.buckets),
+    ss_bucket_no_upscale: python(d.no_upscale),
+    ss_min_bucket_reso: String(d.bucket_min),
+    ss_max_bucket_reso: String(d.bucket_max),
+    ss_bucket_info: JSON.stringify(bucketInfo(trained)),
+    ss_keep_tokens: String(d.keep_tags),
+    ss_shuffle_caption: python(d.shuffle_tags),
+    ss_caption_dropout_rate: String(d.caption_dropout),
+    ss_caption_tag_dropout_rate: String(d.tag_dropout),
+    ss_flip_aug: python(d.flip),
+    ss_random_crop: python(d.crop === 'random'),
+    ss_num_train_images: String(uses),
+    ss_num_validation_images: String(samples.length - trained.length),
+    ss_num_reg_images: '0',
+    ss_num_batches_per_epoch: String(batchesPerEpoch),
+    ss_num_epochs: String(Math.ceil((t.steps * t.gradient_accumulation) / batchesPerEpoch)),
+    ss_batch_size_per_device: String(t.batch_size),
+    ss_total_batch_size: String(t.batch_size),
+    ss_dataset_dirs: JSON.stringify(byFolder(trained, name, datasetDir)),
+    ss_tag_frequency: JSON.stringify(byFolder(trained, name, tagFrequency)),
+  };
+}
+
+function bucketInfo(samples: readonly PlanSample[]) {
+  const counts = new Map<string, { resolution: readonly number[]; count: number }>();
+  let ratioErrors = 0;
+  for (const { size, bucket, repeats } of samples) {
+    const key = bucket.join('x');
+    counts.set(key, { resolution: bucket, count: (counts.get(key)?.count ?? 0) + repeats });
+    ratioErrors += Math.abs(size[0] / size[1] - bucket[0] / bucket[1]);
+  }
+  const sorted = [...counts.values()].sort(
+    (a, b) => (a.resolution[0] ?? 0) - (b.resolution[0] ?? 0) || (a.resolution[1] ?? 0) - (b.resolution[1] ?? 0),
+  );
+  const mean = samples.length === 0 ? 0 : ratioErrors / samples.length;
+  return { buckets: Object.fromEntries(sorted.entries()), mean_img_ar_error: mean };
+}
+
+/** Folder names inside the data set; pictures at its top count under the run's name, so that no outer path shows. */
+function byFolder<T>(samples: readonly PlanSample[], top: string, facts: (samples: readonly PlanSample[]) => T) {
+  const folders = new Map<string, PlanSample[]>();
+  for (const sample of samples) {
+    const folder = sample.path.split('/').at(-2) ?? top;
+    folders.set(folder, [...(folders.get(folder) ?? []), sample]);
+  }
+  return Object.fromEntries([...folders].map(([folder, inside]) => [folder, facts(inside)]));
+}
+
+const datasetDir = (samples: readonly PlanSample[]) => ({
+  n_repeats: samples[0]?.repeats ?? 1,
+  img_count: samples.length,
+});
+
+/** Most frequent first, then by name; how A1111 shows them. */
+function tagFrequency(samples: readonly PlanSample[]) {
+  const counts = new Map<string, number>();
+  for (const { caption } of samples) for (const tag of tagsOf(caption)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
+}

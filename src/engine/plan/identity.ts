@@ -1,0 +1,52 @@
+/** Names that depend on content alone: of a run, of its samples, of the choice between them. Pure. */
+import { createHash } from 'node:crypto';
+import type { RunSpec } from '../config/schema.ts';
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** JSON with sorted keys and no spaces: the same text for the same value. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`).join(',')}}`;
+}
+
+/**
+ * Identity of a run: what the trained bytes may depend on. Paths are left out (the same run elsewhere is the same run;
+ * contents are hashed on their own), and so is what changes no byte: samples, checkpoints, loader processes.
+ * @param isId whether a model's name is a registry id, and no path
+ */
+export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
+  const named = (name: string | null) => (name !== null && isId(name) ? name : null);
+  const { path: _path, ...dataset } = spec.dataset;
+  const { workers: _workers, ...resources } = spec.resources;
+  const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
+  const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };
+  const { precision, metadata, diffusers } = spec.output;
+  const output = { precision, metadata, diffusers };
+  const { version, name } = spec;
+  return sha256(canonicalJson({ version, name, dataset, model, training, output, resources }));
+}
+
+/** First 16 hex digits of each hash; `-2`, `-3` … for pictures that share them. */
+export function sampleIds(hashes: readonly string[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return hashes.map((hash) => {
+    const short = hash.slice(0, 16);
+    const copies = (seen.get(short) ?? 0) + 1;
+    seen.set(short, copies);
+    return copies === 1 ? short : `${short}-${copies}`;
+  });
+}
+
+/**
+ * Which samples are kept out of training: those with the smallest hash of (seed, id), so that a picture more or less
+ * hardly moves the others. At least one is left to train on.
+ */
+export function validationIds(ids: readonly string[], share: number, seed: number): ReadonlySet<string> {
+  const count = Math.min(ids.length - 1, Math.round(ids.length * share));
+  const order = ids.map((id) => ({ id, draw: sha256(`validation ${seed} ${id}`) }));
+  order.sort((a, b) => (a.draw < b.draw ? -1 : 1));
+  return new Set(order.slice(0, Math.max(0, count)).map(({ id }) => id));
+}

@@ -1,0 +1,181 @@
+/** Spec, pictures, model and machine → the plan the trainer carries out. Pure: the same input gives the same plan. */
+import { basename, resolve as resolvePath } from 'node:path';
+import { findings } from '../config/rules.ts';
+import type { RunSpec } from '../config/schema.ts';
+import { bucketChooser } from '../dataset/buckets.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import type { Hardware } from '../hardware/probe.ts';
+import { composeCaption, estimateTokens } from './captions.ts';
+import { chooseDevice } from './device.ts';
+import { metadataFacts } from './facts.ts';
+import { sampleIds, specSha256, validationIds } from './identity.ts';
+import { PLAN_VERSION, type Plan, type PlanSample, planSchema } from './schema.ts';
+import { planWarnings } from './warnings.ts';
+
+/** A model that is on this disk and ready to be read. */
+export interface LocatedBase {
+  readonly path: string;
+  readonly layout: 'diffusers' | 'single_file';
+  readonly configDir: string | null;
+  /** Absolute path of the VAE that `model.vae` names; null for the base's own. */
+  readonly vaePath: string | null;
+  readonly sha256: string | null;
+}
+
+export interface PlanInput {
+  readonly spec: RunSpec;
+  /** Folder of run.yaml: relative paths in the spec start here. */
+  readonly dir: string;
+  readonly scan: HashedScan;
+  readonly model: LocatedBase;
+  readonly hardware: Hardware;
+  readonly cacheDir: string;
+  /** Whether a name in the spec is a registry id. */
+  readonly isModelId: (name: string) => boolean;
+  /** Exact CLIP token counts where a tokenizer is at hand; estimated otherwise. */
+  readonly countTokens?: (text: string) => number;
+}
+
+export interface ResolvedPlan {
+  readonly plan: Plan;
+  /** Sentences for the person: what was changed, what looks wrong. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws {EnvironmentError} when the spec names a device this machine lacks. */
+export function resolvePlan(input: PlanInput): ResolvedPlan {
+  const { spec, dir, scan, model, hardware, cacheDir } = input;
+  const { training: t, dataset: d, resources: r } = spec;
+  const device = chooseDevice(spec, hardware);
+  const samples = planSamples(spec, scan);
+  const batches = batchesPerEpoch(samples, t.batch_size);
+  const plan: Plan = planSchema.parse({
+    version: PLAN_VERSION,
+    name: spec.name,
+    spec_sha256: specSha256(spec, input.isModelId),
+    seed: t.seed,
+    model: {
+      name: input.isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
+      path: model.path,
+      layout: model.layout,
+      config_dir: model.configDir,
+      family: spec.model.family,
+      prediction: spec.model.prediction,
+      zero_terminal_snr: spec.model.zero_terminal_snr,
+      vae_path: model.vaePath,
+      clip_skip: spec.model.clip_skip,
+      sha256: model.sha256,
+    },
+    data: {
+      root: scan.root,
+      samples,
+      crop: d.crop,
+      flip: d.flip,
+      alpha_color: d.alpha_color,
+      shuffle_tags: d.shuffle_tags,
+      keep_tags: d.keep_tags,
+      caption_dropout: d.caption_dropout,
+      tag_dropout: d.tag_dropout,
+      max_tokens: maxTokens(samples, input.countTokens ?? estimateTokens),
+    },
+    training: {
+      steps: t.steps,
+      batch_size: t.batch_size,
+      gradient_accumulation: t.gradient_accumulation,
+      batches_per_epoch: batches,
+      learning_rate: t.learning_rate,
+      text_encoder_learning_rates: textEncoderRates(spec),
+      optimizer: t.optimizer,
+      weight_decay: t.weight_decay,
+      betas: t.betas,
+      schedule: t.schedule,
+      warmup_steps: t.warmup < 1 ? Math.round(t.warmup * t.steps) : t.warmup,
+      cycles: t.cycles,
+      max_grad_norm: t.max_grad_norm,
+      rank: t.rank,
+      alpha: t.alpha,
+      dropout: t.dropout,
+      targets: t.targets,
+      conv_rank: t.conv_rank,
+      conv_alpha: t.conv_alpha,
+      loss: t.loss,
+      huber_delta: t.huber_delta,
+      min_snr_gamma: t.min_snr_gamma,
+      noise_offset: t.noise_offset,
+      init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
+    },
+    samples: { ...spec.samples, size: [d.resolution, d.resolution] },
+    output: {
+      precision: spec.output.precision,
+      metadata: spec.output.metadata,
+      facts: metadataFacts(spec, samples, batches),
+      diffusers: spec.output.diffusers,
+      checkpoint_every: spec.output.checkpoint_every,
+      checkpoint_keep: spec.output.checkpoint_keep,
+    },
+    resources: {
+      device: device.device,
+      precision: device.precision,
+      vae_precision: device.vaePrecision,
+      gradient_checkpointing: r.gradient_checkpointing,
+      attention: r.attention,
+      channels_last: r.channels_last,
+      tf32: r.tf32,
+      compile: r.compile,
+      deterministic: r.deterministic,
+      workers: r.workers,
+      threads: r.threads ?? hardware.cpuCores,
+      cache_dir: cacheDir,
+    },
+  });
+  const rules = findings(spec, 'warning').map(({ key, message }) => `${key} ${message}`);
+  return { plan, warnings: [...device.warnings, ...rules, ...planWarnings(plan, spec, scan)] };
+}
+
+function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {
+  const ids = sampleIds(pictures.map(({ sha256 }) => sha256));
+  const validation = validationIds(ids, d.validation_share, training.seed);
+  const bucketOf = bucketChooser({
+    resolution: d.resolution,
+    step: d.bucket_step,
+    min: d.bucket_min,
+    max: d.bucket_max,
+    buckets: d.buckets,
+    noUpscale: d.no_upscale,
+  });
+  const parts = {
+    trigger: d.trigger,
+    prefix: d.caption_prefix,
+    suffix: d.caption_suffix,
+    fallback: d.default_caption,
+  };
+  return pictures.map(({ path, sha256, size, repeats, caption }, i) => ({
+    id: ids[i] ?? sha256,
+    path,
+    sha256,
+    size: [...size],
+    bucket: [...bucketOf(size)],
+    repeats: repeats * d.repeats,
+    caption: composeCaption(caption, parts),
+    validation: validation.has(ids[i] ?? sha256),
+  }));
+}
+
+/** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
+export function batchesPerEpoch(samples: readonly PlanSample[], batchSize: number): number {
+  const uses = new Map<string, number>();
+  for (const { bucket, repeats, validation } of samples)
+    if (!validation) uses.set(bucket.join('x'), (uses.get(bucket.join('x')) ?? 0) + repeats);
+  return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
+}
+
+function textEncoderRates({ model, training }: RunSpec): readonly number[] {
+  const { text_encoder_learning_rate: rate } = training;
+  if (Array.isArray(rate)) return rate;
+  return model.family === 'sdxl' ? [rate, rate] : [rate];
+}
+
+function maxTokens(samples: readonly PlanSample[], countTokens: (text: string) => number): 75 | 150 | 225 {
+  const longest = samples.reduce((most, { caption }) => Math.max(most, countTokens(caption)), 0);
+  return longest <= 75 ? 75 : longest <= 150 ? 150 : 225;
+}

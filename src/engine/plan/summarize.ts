@@ -1,0 +1,122 @@
+/** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
+import { formatBytes, plural } from '../text.ts';
+import type { Plan } from './schema.ts';
+
+export interface BucketRow {
+  readonly size: readonly [number, number];
+  /** Pictures that are trained on, and how often they are used in one epoch. */
+  readonly pictures: number;
+  readonly uses: number;
+  readonly batches: number;
+}
+
+export interface PlanSummary {
+  readonly pictures: number;
+  readonly validation: number;
+  /** Uses in one epoch: pictures times repeats. */
+  readonly uses: number;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly buckets: readonly BucketRow[];
+  /** Estimates in bytes: the LoRA file, all checkpoints kept, cached latents and texts. */
+  readonly disk: {
+    readonly lora: number;
+    readonly checkpoints: number;
+    readonly cache: number;
+    readonly total: number;
+  };
+  /** `1600 steps = 40 pictures × 4 repeats × 10 epochs ÷ 1`, and what else one wants to see before the start. */
+  readonly lines: readonly string[];
+}
+
+/** @param weightBytes size of the base model's weights, where known: makes the estimate right for unusual models. */
+export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
+  const trained = plan.data.samples.filter(({ validation }) => !validation);
+  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  const { steps, batch_size, gradient_accumulation, batches_per_epoch } = plan.training;
+  const epochs = (steps * gradient_accumulation) / batches_per_epoch;
+  const validation = plan.data.samples.length - trained.length;
+  const summary = {
+    pictures: trained.length,
+    validation,
+    uses,
+    epochs,
+    steps,
+    buckets: bucketRows(trained, batch_size),
+    disk: estimateDisk(plan, weightBytes),
+  };
+  return { ...summary, lines: summaryLines(plan, trained, summary) };
+}
+
+function bucketRows(samples: Plan['data']['samples'], batchSize: number): readonly BucketRow[] {
+  const rows = new Map<string, BucketRow>();
+  for (const { bucket, repeats } of samples) {
+    const row = rows.get(bucket.join('x')) ?? { size: bucket, pictures: 0, uses: 0, batches: 0 };
+    const uses = row.uses + repeats;
+    rows.set(bucket.join('x'), { ...row, pictures: row.pictures + 1, uses, batches: Math.ceil(uses / batchSize) });
+  }
+  return [...rows.values()].sort((a, b) => b.pictures - a.pictures || a.size[0] - b.size[0]);
+}
+
+function summaryLines(
+  plan: Plan,
+  trained: Plan['data']['samples'],
+  { pictures, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
+): readonly string[] {
+  const { training: t, resources: r } = plan;
+  const shapes = buckets.slice(0, 4).map(({ size, pictures: count }) => `${size[0]}×${size[1]} (${count})`);
+  const more = buckets.length > 4 ? `, ${buckets.length - 4} more` : '';
+  const rates = t.text_encoder_learning_rates.filter((rate) => rate > 0);
+  const encoders =
+    rates.length === 0 ? 'U-Net only' : `U-Net and ${rates.length === 1 ? 'text encoder' : 'text encoders'}`;
+  return [
+    `${plural(steps, 'step')} = ${usesText(trained, pictures, uses)} × ${round(epochs)} epochs ÷ ${batchText(t)}`,
+    `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
+    `rank ${t.rank}, alpha ${t.alpha}, ${encoders}`,
+    `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
+    validation === 0
+      ? 'no pictures kept out for validation'
+      : `${plural(validation, 'picture')} kept out of training to measure the loss on`,
+    `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
+    `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
+  ];
+}
+
+function usesText(trained: Plan['data']['samples'], pictures: number, uses: number): string {
+  const repeats = new Set(trained.map((sample) => sample.repeats));
+  const [same = 1] = repeats;
+  return repeats.size <= 1
+    ? `${plural(pictures, 'picture')} × ${plural(same, 'repeat')}`
+    : `${uses} uses of ${plural(pictures, 'picture')}`;
+}
+
+function batchText({ batch_size, gradient_accumulation }: Plan['training']): string {
+  return gradient_accumulation === 1 ? String(batch_size) : `(${batch_size} × ${gradient_accumulation})`;
+}
+
+const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(value * 10) / 10);
+
+const rate = (value: number) => (value < 0.001 ? value.toExponential() : String(value));
+
+/** LoRA parameters per rank with all targets, U-Net and text encoders, and bytes of the weights: from published files. */
+const FAMILY = {
+  sd15: { perRank: 590_000, weights: 2_000_000_000 },
+  sdxl: { perRank: 3_570_000, weights: 6_900_000_000 },
+} as const;
+
+function estimateDisk({ model, training: t, output, data }: Plan, weightBytes?: number): PlanSummary['disk'] {
+  const family = FAMILY[model.family];
+  // A LoRA grows with the sides of the matrices, the model with their areas.
+  const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / family.weights);
+  const parameters = family.perRank * scale * (t.rank * (t.targets === 'all' ? 1 : 0.45) + t.conv_rank * 0.6);
+  const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
+  // Weights and the two averages of Adam, all fp32.
+  const checkpoints = parameters * 12 * output.checkpoint_keep;
+  const encodings = data.flip ? 2 : 1;
+  // Mean and log-variance of 4 channels at an eighth of the size, fp32.
+  const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
+  const texts = data.samples.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
+  const cache = latents * encodings + texts;
+  const whole = { lora: Math.round(lora), checkpoints: Math.round(checkpoints), cache: Math.round(cache) };
+  return { ...whole, total: whole.lora + whole.checkpoints + whole.cache };
+}

@@ -1,0 +1,76 @@
+/** What a person should know about a plan before it starts. Each sentence says what will be done about it. Pure. */
+import type { RunSpec } from '../config/schema.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import { plural } from '../text.ts';
+import { looksLikeTags, says } from './captions.ts';
+import type { Plan } from './schema.ts';
+
+export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
+  const { samples } = plan.data;
+  const trained = samples.filter(({ validation }) => !validation);
+  return [
+    ...leftOut(scan),
+    ...captionWarnings(plan, spec, scan),
+    ...sizeWarnings(plan, spec),
+    ...lengthWarnings(plan, trained),
+    ...scan.notes,
+  ];
+}
+
+function leftOut({ leftOut: pictures }: HashedScan): readonly string[] {
+  const some = pictures.slice(0, 5).map(({ path, problem }) => `${path} ${problem}: left out`);
+  return pictures.length > 5 ? [...some, `${pictures.length - 5} more pictures are left out`] : some;
+}
+
+function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
+  const { trigger, default_caption: fallback, shuffle_tags: shuffle } = spec.dataset;
+  const warnings: string[] = [];
+  const without = scan.pictures.filter(({ caption }) => caption === null).length;
+  const instead =
+    fallback !== '' ? 'default_caption' : trigger.trim() !== '' ? 'the trigger alone' : 'an empty caption';
+  if (without > 0) warnings.push(`${plural(without, 'picture')} without a caption: trained with ${instead}`);
+  for (const [extension, count] of Object.entries(scan.otherCaptions))
+    warnings.push(
+      `${plural(count, `${extension} file`)} beside pictures not read: --set dataset.caption_extension=${extension}`,
+    );
+  const captions = data.samples.map(({ caption }) => caption);
+  if (shuffle && !captions.some(looksLikeTags))
+    warnings.push('shuffle_tags is on, but the captions read as sentences: their parts would be mixed up');
+  if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
+    warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learnt`);
+  return warnings;
+}
+
+/** Enlarged more than this, a picture teaches blur. */
+const MOST_ENLARGED = 1.5;
+
+function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
+  const enlarged = data.samples.filter(
+    ({ size, bucket }) => Math.max(bucket[0] / size[0], bucket[1] / size[1]) > MOST_ENLARGED,
+  );
+  if (enlarged.length === 0) return [];
+  const [first] = enlarged;
+  const cure = spec.dataset.buckets ? '; --set dataset.no_upscale=true keeps their size' : '';
+  return [
+    `${plural(enlarged.length, 'picture')} much smaller than ${spec.dataset.resolution} px (${first?.path}) and enlarged${cure}`,
+  ];
+}
+
+function lengthWarnings({ training: t, data }: Plan, trained: Plan['data']['samples']): readonly string[] {
+  const warnings: string[] = [];
+  if (t.steps * t.gradient_accumulation < t.batches_per_epoch)
+    warnings.push(
+      `${plural(t.steps, 'step')} are less than one epoch (${t.batches_per_epoch} batches): not every picture is used`,
+    );
+  if (trained.length < 4)
+    warnings.push(`only ${plural(trained.length, 'picture')} to learn from: the LoRA will copy more than it learns`);
+  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  const smaller = t.batches_per_epoch * t.batch_size - uses;
+  if (t.batch_size > 1 && smaller > uses / 2)
+    warnings.push(
+      `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,
+    );
+  if (data.samples.length > trained.length && trained.length < 4)
+    warnings.push('--set dataset.validation_share=0 keeps all pictures for training');
+  return warnings;
+}

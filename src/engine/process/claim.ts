@@ -1,0 +1,78 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { identify, isAlive, type ProcessIdentity } from './identity.ts';
+
+/** Silent this long, a claim from another machine counts as given up. Holders say they live every HEARTBEAT_MS. */
+const SILENT_MS = 120_000;
+export const HEARTBEAT_MS = 20_000;
+
+export interface Claim {
+  /** Counts from 1. */
+  readonly number: number;
+  /** Tells machines that cannot see this process that it lives. */
+  beat(): void;
+  release(): void;
+}
+
+export interface Holder {
+  readonly number: number;
+  readonly identity: ProcessIdentity | undefined;
+  readonly live: boolean;
+}
+
+/**
+ * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
+ * only one process can create, and only when the holder of the last one is gone: so a dead holder needs no cleaning
+ * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one.
+ */
+export function claim(folder: string): { claim: Claim } | { holder: Holder } {
+  mkdirSync(folder, { recursive: true });
+  for (;;) {
+    const last = lastHolder(folder);
+    if (last?.live === true) return { holder: last };
+    const number = (last?.number ?? 0) + 1;
+    const path = join(folder, `${number}.json`);
+    try {
+      writeFileSync(path, `${JSON.stringify(identify(process.pid))}\n`, { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw error;
+    }
+    return {
+      claim: {
+        number,
+        beat: () => utimesSync(path, new Date(), new Date()),
+        release: () => rmSync(path, { force: true }),
+      },
+    };
+  }
+}
+
+/** Who claimed last, dead or alive; undefined when nobody ever did. */
+export function lastHolder(folder: string): Holder | undefined {
+  const number = Math.max(0, ...numbers(folder));
+  if (number === 0) return undefined;
+  const path = join(folder, `${number}.json`);
+  const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const identity = readIdentity(path);
+  // Created but not yet written: its process is at it right now, or died at it.
+  if (identity === undefined) return { number, identity, live: age < 2_000 };
+  const alive = isAlive(identity);
+  return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive };
+}
+
+function numbers(folder: string): number[] {
+  try {
+    return readdirSync(folder).flatMap((name) => (/^\d+\.json$/.test(name) ? [Number.parseInt(name, 10)] : []));
+  } catch {
+    return [];
+  }
+}
+
+function readIdentity(path: string): ProcessIdentity | undefined {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}

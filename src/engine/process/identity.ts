@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** A process that can be told from a later one with the same number: number, start, boot and machine. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Kernel's start time: clock ticks since boot on Linux, a date elsewhere. */
+  readonly start: string;
+  readonly boot: string;
+  readonly host: string;
+}
+
+/** Identity of a running process; undefined when there is none (a zombie is none). */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const start = startTime(pid);
+  return start === undefined ? undefined : { pid, start, boot: bootId(), host: hostname() };
+}
+
+/** Whether that very process still runs here; `elsewhere` when it belongs to a machine this one cannot look into. */
+export function isAlive(identity: ProcessIdentity): boolean | 'elsewhere' {
+  if (identity.host !== hostname()) return 'elsewhere';
+  return identity.boot === bootId() && startTime(identity.pid) === identity.start;
+}
+
+function startTime(pid: number): string | undefined {
+  if (process.platform === 'linux') {
+    try {
+      const fields = statFields(pid);
+      return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    } catch {
+      return undefined;
+    }
+  }
+  const line = ps(['-o', 'stat=,lstart=', '-p', String(pid)]).trim();
+  return line === '' || line.startsWith('Z') ? undefined : line.replace(/^\S+\s+/, '');
+}
+
+let boot: string | undefined;
+function bootId(): string {
+  boot ??=
+    process.platform === 'linux'
+      ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+      : execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).trim();
+  return boot;
+}
+
+/** Fields of /proc/PID/stat from the third (state) on; the second, the name, may hold anything but ends at the last `)`. */
+export function statFields(pid: number | string): string[] {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Output of `ps`, empty when it finds nothing. */
+export function ps(args: readonly string[]): string {
+  try {
+    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,100 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../atomic.ts';
+import { EnvironmentError } from '../errors.ts';
+import { packageVersion } from '../package-root.ts';
+import type { Plan } from '../plan/schema.ts';
+import { RUN_FILES } from './layout.ts';
+
+export interface RunRef {
+  /** Name of the run's folder; unique among its neighbours. */
+  readonly name: string;
+  readonly dir: string;
+}
+
+export interface NewRun {
+  /** Wanted name; `-2`, `-3` … is added when it is taken. */
+  readonly name: string;
+  /** run.yaml as it is trained, every key in it, paths absolute so that it means the same from here. */
+  readonly yaml: string;
+  readonly plan: Plan;
+  /** Folder of all runs; made when missing. */
+  readonly runs: string;
+  /** What the machine and the environment are, beside what is read here; goes to env.json. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Makes the folder of a new run: all of it or nothing. plan.json comes last, and a folder without one is no run.
+ * Throws EnvironmentError when the place cannot be written to.
+ */
+export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRef {
+  try {
+    mkdirSync(runs, { recursive: true });
+    const run = claimName(runs, name);
+    try {
+      for (const folder of [RUN_FILES.control, RUN_FILES.checkpoints, RUN_FILES.samples, RUN_FILES.output])
+        mkdirSync(join(run.dir, folder));
+      writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);
+      writeFileAtomic(join(run.dir, RUN_FILES.environment), toJson({ ...machineFacts(), ...facts }));
+      writeFileAtomic(join(run.dir, RUN_FILES.plan), toJson(plan));
+    } catch (error) {
+      rmSync(run.dir, { recursive: true, force: true });
+      throw error;
+    }
+    return run;
+  } catch (error) {
+    throw explainWriteError(error, runs);
+  }
+}
+
+function claimName(runs: string, name: string): RunRef {
+  for (let copy = 1; ; copy++) {
+    const unique = copy === 1 ? name : `${name}-${copy}`;
+    const dir = join(runs, unique);
+    try {
+      mkdirSync(dir);
+      return { name: unique, dir };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+function machineFacts(): Record<string, unknown> {
+  return {
+    visiontrain: packageVersion(),
+    node: process.versions.node,
+    platform: process.platform,
+    arch: arch(),
+    kernel: release(),
+    host: hostname(),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpu_cores: cpus().length,
+    memory_bytes: totalmem(),
+  };
+}
+
+const toJson = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
+
+/** Turns what the file system says into what a person can do about it; other errors pass unchanged. */
+export function explainWriteError(error: unknown, folder: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const elsewhere = [
+    'Keep the runs elsewhere: add --workspace /path/with/space, or set VISIONTRAIN_HOME=/path for everything.',
+  ];
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new EnvironmentError(`The disk that holds ${folder} is full.`, {
+      nextSteps: ['Free some space: `visiontrain models list` shows what the models take.', ...elsewhere],
+      cause: error,
+    });
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
+      nextSteps: elsewhere,
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,62 @@
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import type { RunRef } from './create.ts';
+import { inspectRun, type RunSummary } from './inspect.ts';
+import { RUN_FILES } from './layout.ts';
+
+/** Every run below a folder: those going on first, then the newest first. */
+export function listRuns(runs: string): RunSummary[] {
+  const now = Date.now() / 1000;
+  const all = runNames(runs).flatMap((name) => inspectRun(join(runs, name), now) ?? []);
+  const isLive = (run: RunSummary): number => (run.state === 'live' ? 1 : 0);
+  return all.sort((a, b) => isLive(b) - isLive(a) || b.started_at - a.started_at);
+}
+
+/**
+ * The run a person means: a name, the unique beginning of one, `last`, or a path of its folder (or of a file in it).
+ * Throws UsageError that names what there is.
+ */
+export function findRun(query: string, runs: string): RunRef {
+  const names = runNames(runs);
+  const ref = (name: string): RunRef => ({ name, dir: join(runs, name) });
+  if (names.includes(query)) return ref(query);
+  const path = asPath(query);
+  if (path !== undefined) return { name: basename(path), dir: path };
+  if (query === 'last') {
+    const newest = listRuns(runs).sort((a, b) => b.started_at - a.started_at)[0];
+    if (newest !== undefined) return ref(newest.name);
+  }
+  const begun = query === '' ? [] : names.filter((name) => name.startsWith(query));
+  if (begun.length === 1 && begun[0] !== undefined) return ref(begun[0]);
+  if (begun.length > 1)
+    throw new UsageError(`Several runs begin with ${query}: ${begun.sort().join(', ')}.`, {
+      nextSteps: ['Type more of the name.'],
+    });
+  const near = nearest(query, names);
+  throw new UsageError(near === undefined ? `There is no run ${query}.` : `There is no run ${query}: ${near}?`, {
+    details: names.length === 0 ? [`There are no runs in ${runs} yet.`] : [],
+    nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps   lists them all'],
+  });
+}
+
+function asPath(query: string): string | undefined {
+  const path = resolve(query);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  const dir = stat.isDirectory() ? path : join(path, '..');
+  return isRun(dir) ? realpathSync(dir) : undefined;
+}
+
+const isRun = (dir: string): boolean => statSync(join(dir, RUN_FILES.plan), { throwIfNoEntry: false }) !== undefined;
+
+function runNames(runs: string): string[] {
+  try {
+    return readdirSync(runs).filter((name) => isRun(join(runs, name)));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, statSync } from 'node:fs';
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { EXIT, VisiontrainError } from '../errors.ts';
+import type { RunState } from '../events/reducer.ts';
+import { RUN_FILES, type RunExit, type RunOutput } from './layout.ts';
+import { lastLogLines } from './log-lines.ts';
+import type { TrainerEnd } from './trainer-process.ts';
+
+interface TrainerStory {
+  readonly dir: string;
+  readonly end: TrainerEnd;
+  /** From the events of the whole run. */
+  readonly state: RunState;
+  /** A person or the system asked for the end. */
+  readonly stopAsked: boolean;
+}
+
+/** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
+export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStory): Promise<RunExit> {
+  const { result, step } = state;
+  if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
+  if (result?.status === 'stopped' && end.code === result.code)
+    return {
+      ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
+      // A bonus: a file that does not check out is just not listed.
+      outputs: await checkOutputs(dir, state).catch(() => []),
+      next_steps: result.next_steps ?? [resumeHint(dir)],
+    };
+  if (result?.status === 'failed' && end.code === result.code)
+    return {
+      ...ended('failed', result.code, result.reason ?? 'the trainer failed and did not say why', step),
+      details: result.details ?? [],
+      next_steps: result.next_steps ?? [],
+    };
+  if (stopAsked && end.code !== EXIT.ok) {
+    const reason = 'ended on request, without waiting for a checkpoint';
+    return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(dir)] };
+  }
+  const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
+  const { reason, nextSteps } = crashReason(end, lines.at(-1));
+  return {
+    ...ended('failed', EXIT.training, reason, step),
+    details: lines.length > 0 ? [`Last lines of ${RUN_FILES.log}:`, ...lines] : [],
+    next_steps: [...nextSteps, resumeHint(dir)],
+  };
+}
+
+/** An end before the trainer ran. */
+export function errorOutcome(error: unknown, step: number): RunExit {
+  if (!(error instanceof VisiontrainError)) {
+    const message = String((error as Error)?.message ?? error);
+    return ended('failed', EXIT.bug, `visiontrain hit a bug: ${message}`, step);
+  }
+  const exit = ended('failed', error.exitCode, error.message, step);
+  return { ...exit, details: error.details, next_steps: error.nextSteps };
+}
+
+/** A stop before the trainer ran. */
+export const stoppedEarly = (dir: string, step: number): RunExit => ({
+  ...ended('stopped', EXIT.stopped, 'stopped before the training began', step),
+  next_steps: [resumeHint(dir)],
+});
+
+const ended = (status: RunExit['status'], code: number, reason: string, step: number): RunExit => ({
+  status,
+  code,
+  reason,
+  step,
+  outputs: [],
+  details: [],
+  next_steps: [],
+});
+
+async function finished(dir: string, state: RunState): Promise<RunExit> {
+  const { step } = state;
+  try {
+    const outputs = await checkOutputs(dir, state);
+    if (outputs.length === 0) return ended('failed', EXIT.training, 'the trainer ended without a LoRA', step);
+    return { ...ended('finished', EXIT.ok, state.result?.reason ?? 'finished', step), outputs };
+  } catch (error) {
+    return ended('failed', EXIT.training, (error as Error).message, step);
+  }
+}
+
+/** Reads every output again: what exit.json promises is what lies on the disk. */
+async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> {
+  const outputs: RunOutput[] = [];
+  for (const { path, sha256 } of state.outputs) {
+    const inside = relative(dir, resolve(dir, path));
+    if (inside.startsWith('..') || isAbsolute(inside))
+      throw new Error(`an output lies outside the run folder: ${path}`);
+    const file = join(dir, inside);
+    const bytes = statSync(file, { throwIfNoEntry: false })?.size;
+    if (bytes === undefined) throw new Error(`${path} was announced but is not there`);
+    const found = await sha256Of(file);
+    if (found !== sha256) throw new Error(`${path} is damaged: its SHA-256 is ${found}, not ${sha256}`);
+    outputs.push({ path: inside, bytes, sha256 });
+  }
+  return outputs;
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+const resumeHint = (dir: string): string => `visiontrain resume ${basename(dir)}`;
+
+function crashReason(
+  { code, signal, outOfMemory }: TrainerEnd,
+  lastLine: string | undefined,
+): { reason: string; nextSteps: string[] } {
+  const lessMemory = [
+    'Use less memory: --set training.batch_size=1, or --set resources.gradient_checkpointing=full; or close other programs.',
+  ];
+  // A shell in between reports a signal as 128 + its number.
+  const killed = signal === 'SIGKILL' || code === 137;
+  if (killed && outOfMemory)
+    return { reason: 'the machine ran out of memory, and the system ended the trainer', nextSteps: lessMemory };
+  if (killed)
+    return {
+      reason: 'the trainer was killed (SIGKILL), most often for want of memory, or by a limit of the machine',
+      nextSteps: lessMemory,
+    };
+  if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP')
+    return { reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
+  if (signal !== null)
+    return {
+      reason: `the trainer crashed (${signal}) inside a native library`,
+      nextSteps: ['visiontrain setup --force   renews the Python environment'],
+    };
+  const said = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
+  return { reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
+}

@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvironmentError, UsageError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { explainWriteError, type RunRef } from './create.ts';
+import { readSupervisor, runCondition } from './inspect.ts';
+import { RUN_FILES } from './layout.ts';
+import { lastLogLines } from './log-lines.ts';
+
+/**
+ * Starts a run, or starts it again, in a process of its own session that no terminal can end. Returns when that
+ * process has taken the run over; what becomes of it then stands in the run folder.
+ * Throws UsageError when the run is going on, EnvironmentError when the supervisor could not start.
+ */
+export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): Promise<void> {
+  refuseLive(dir, name);
+  const since = Date.now() / 1000;
+  const child = spawnSupervisor(dir, env);
+  let over = false;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', resolve);
+    child.once('error', resolve);
+  }).then(() => {
+    over = true;
+  });
+  const tookOver = () => {
+    const owner = readSupervisor(dir);
+    return owner !== null && owner.pid === child.pid && owner.started_at >= since;
+  };
+  while (!tookOver() && !over) await Promise.race([ended, sleep(20)]);
+  child.unref();
+  if (tookOver()) return;
+  refuseLive(dir, name);
+  throw new EnvironmentError(`${name} could not be started.`, {
+    details: lastLogLines(join(dir, RUN_FILES.supervisorLog), 10),
+    nextSteps: [`The whole story is in ${join(dir, RUN_FILES.supervisorLog)}`],
+  });
+}
+
+function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
+  const script = join(packageRoot(), 'dist', 'supervisor.js');
+  if (!existsSync(script)) throw new EnvironmentError(`${script} is missing: the package is not complete.`);
+  let log: number;
+  try {
+    log = openSync(join(dir, RUN_FILES.supervisorLog), 'a');
+  } catch (error) {
+    throw explainWriteError(error, dir);
+  }
+  try {
+    return spawn(process.execPath, [script, dir], { cwd: dir, env, detached: true, stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+function refuseLive(dir: string, name: string): void {
+  if (runCondition(dir).state !== 'live') return;
+  throw new UsageError(`${name} is already running.`, {
+    nextSteps: [`visiontrain attach ${name}   to watch it`, `visiontrain stop ${name}     to end it`],
+  });
+}

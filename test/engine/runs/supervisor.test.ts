@@ -1,0 +1,199 @@
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { initialState, type RunState, reduceAll } from '../../../src/engine/events/reducer.ts';
+import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
+import { readEvents } from '../../../src/engine/events/tail.ts';
+import { planSchema } from '../../../src/engine/plan/schema.ts';
+import { groupMembers } from '../../../src/engine/process/group.ts';
+import type { RunRef } from '../../../src/engine/runs/create.ts';
+import { followRun } from '../../../src/engine/runs/follow.ts';
+import { inspectRun, readExit, readSupervisor, runCondition } from '../../../src/engine/runs/inspect.ts';
+import { makeRequest } from '../../../src/engine/runs/requests.ts';
+import { startRun } from '../../../src/engine/runs/start.ts';
+import { FixtureHome, until } from '../../helpers/fixture-run.ts';
+
+let home: FixtureHome;
+afterEach(() => home.remove());
+
+const events = (run: RunRef): RunEvent[] => [...readEvents(run.dir)].flat();
+const state = (run: RunRef): RunState => reduceAll(initialState, events(run));
+async function ends(run: RunRef): Promise<void> {
+  for await (const _ of followRun(run.dir, { intervalMs: 20 }));
+}
+async function trains(run: RunRef): Promise<number> {
+  await until(() => state(run).step > 0);
+  return readSupervisor(run.dir)?.trainer?.pid as number;
+}
+
+describe('a run', () => {
+  it('goes from start to exit.json, and says so in valid events', async () => {
+    home = new FixtureHome({ HF_TOKEN: 'secret-a', CIVITAI_TOKEN: 'secret-b', HTTPS_PROXY: 'http://u:secret-c@p' });
+    const run = home.create();
+    planSchema.parse(JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8')));
+    expect(inspectRun(run.dir)).toMatchObject({ state: 'created', attempt: 0 });
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({
+      status: 'finished',
+      code: 0,
+      step: 5,
+      outputs: [{ path: 'output/fox.safetensors', bytes: 4 }],
+    });
+    const all = events(run);
+    for (const event of all) payloads[event.type].parse(event);
+    expect(all.map((e) => e.seq)).toEqual(all.map((_, i) => i + 1));
+    expect(all[0]).toMatchObject({ type: 'run', name: 'fox', attempt: 1, steps: 5 });
+    expect(all.at(-1)).toMatchObject({ type: 'exit', status: 'finished' });
+    expect(inspectRun(run.dir)).toMatchObject({ state: 'finished', step: 5, steps: 5, device: 'cpu', attempt: 1 });
+    const seen = readFileSync(join(run.dir, 'env-seen.json'), 'utf8');
+    expect(seen).not.toContain('secret-');
+    expect(JSON.parse(seen)).toMatchObject({ PYTHONHASHSEED: '0', OMP_NUM_THREADS: '1', HF_HUB_OFFLINE: '1' });
+    expect(readFileSync(join(run.dir, 'trainer.log'), 'utf8')).toContain('hello from the trainer');
+  });
+
+  it('cannot be started twice, however close together', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.2' });
+    const run = home.create(100);
+    const starts = await Promise.allSettled([
+      startRun(run, home.env),
+      startRun(run, home.env),
+      startRun(run, home.env),
+    ]);
+    expect(starts.filter((s) => s.status === 'fulfilled')).toHaveLength(1);
+    for (const s of starts) if (s.status === 'rejected') expect(String(s.reason)).toContain('fox is already running');
+    await trains(run);
+    await expect(startRun(run, home.env)).rejects.toThrow('fox is already running');
+    expect(events(run).filter((e) => e.type === 'run')).toHaveLength(1);
+  });
+
+  it('stops on request with a checkpoint, and goes on from there when resumed', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.03' });
+    const run = home.create(40);
+    await startRun(run, home.env);
+    const trainer = await trains(run);
+    makeRequest(run.dir, 'stop');
+    await ends(run);
+    const exit = readExit(run.dir);
+    expect(exit).toMatchObject({ status: 'stopped', code: 75, next_steps: ['visiontrain resume fox'] });
+    expect(groupMembers(trainer)).toEqual([]);
+    await startRun(run, home.env);
+    expect(readExit(run.dir)).toBeNull();
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 40 });
+    const starts = events(run).filter((e) => e.type === 'start');
+    expect(starts.map((e) => e.step)).toEqual([0, exit?.step]);
+    expect(state(run)).toMatchObject({ attempt: 2, step: 40 });
+    expect(existsSync(join(run.dir, 'trainer.1.log'))).toBe(true);
+  });
+
+  it('is stopped gracefully when its supervisor is terminated, and survives a hangup', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(1000);
+    await startRun(run, home.env);
+    await trains(run);
+    const supervisor = readSupervisor(run.dir)?.pid as number;
+    process.kill(supervisor, 'SIGHUP');
+    const before = state(run).step;
+    await until(() => state(run).step > before + 2);
+    process.kill(supervisor, 'SIGTERM');
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'stopped', code: 75 });
+    expect(existsSync(join(run.dir, 'checkpoints/step'))).toBe(true);
+  });
+
+  it('ends a trainer that does not listen when asked to kill, with all its children', async () => {
+    home = new FixtureHome({ FIXTURE: 'orphan', FIXTURE_SECONDS: '0.05' });
+    const run = home.create(10_000);
+    await startRun(run, home.env);
+    const trainer = await trains(run);
+    expect(groupMembers(trainer).length).toBeGreaterThan(1);
+    makeRequest(run.dir, 'kill');
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'stopped', code: 75 });
+    expect(groupMembers(trainer)).toEqual([]);
+  });
+});
+
+describe('a trainer that fails', () => {
+  it('is explained by its last lines', async () => {
+    home = new FixtureHome({ FIXTURE: 'crash' });
+    const run = home.create();
+    await startRun(run, home.env);
+    await ends(run);
+    const exit = readExit(run.dir);
+    expect(exit).toMatchObject({ status: 'failed', code: 5 });
+    expect(exit?.reason).toContain('RuntimeError: the card is on fire');
+    expect(exit?.details).toContain('hello from the trainer');
+  });
+
+  it('is told from one that was killed', async () => {
+    home = new FixtureHome({ FIXTURE: 'killed' });
+    const run = home.create();
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, step: 3 });
+    expect(readExit(run.dir)?.reason).toMatch(/SIGKILL|out of memory/);
+  });
+
+  it('is not believed when its file is not what it says', async () => {
+    home = new FixtureHome({ FIXTURE: 'liar' });
+    const run = home.create();
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, outputs: [] });
+    expect(readExit(run.dir)?.reason).toContain('fox.safetensors is damaged');
+  });
+});
+
+describe('before the training', () => {
+  it('a missing model ends the run with the download code and the way out', async () => {
+    home = new FixtureHome();
+    const run = home.create();
+    const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
+    rmSync(join(run.dir, 'plan.json'));
+    appendFileSync(
+      join(run.dir, 'plan.json'),
+      JSON.stringify({ ...plan, model: { ...plan.model, path: '/nowhere/tiny.safetensors' } }),
+    );
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({
+      status: 'failed',
+      code: 4,
+      details: ['/nowhere/tiny.safetensors'],
+      next_steps: ['visiontrain models pull tiny'],
+    });
+  });
+
+  it('a Python that is not there ends it with the environment code', async () => {
+    home = new FixtureHome({ VISIONTRAIN_PYTHON: '/nowhere/python' });
+    const run = home.create();
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 3 });
+  });
+});
+
+describe('a supervisor that is killed', () => {
+  it('leaves a live run while the trainer trains, and a dead one that can be resumed', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(1000);
+    await startRun(run, home.env);
+    const trainer = await trains(run);
+    process.kill(readSupervisor(run.dir)?.pid as number, 'SIGKILL');
+    await until(() => !runCondition(run.dir).supervised);
+    expect(runCondition(run.dir).state).toBe('live');
+    await expect(startRun(run, home.env)).rejects.toThrow('already running');
+    process.kill(trainer, 'SIGKILL');
+    await until(() => runCondition(run.dir).state !== 'live');
+    expect(inspectRun(run.dir)).toMatchObject({ state: 'died', supervised: false });
+    // Died in the middle of a line, as writers do.
+    appendFileSync(join(run.dir, 'events.jsonl'), '{"v":1,"se');
+    await startRun(run, { ...home.env, FIXTURE_SECONDS: '0' });
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 1000 });
+    const seqs = events(run).map((e) => e.seq);
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+  });
+});

@@ -1,0 +1,56 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSettings } from '../../src/engine/settings.ts';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-settings-'));
+
+describe('readSettings', () => {
+  it('takes flags before the environment, the project file, the user file and the built-in', async () => {
+    const [projectDir, userDir] = [folder(), folder()];
+    writeFileSync(join(userDir, '.visiontrainrc.yaml'), 'workspace: ./mine\n');
+    const read = (flags = {}, env = {}) => readSettings({ flags, env, projectDir, userDir });
+    expect((await readSettings({ flags: {}, env: {}, projectDir, userDir: folder() }))[0]).toMatchObject({
+      source: 'built-in',
+      value: undefined,
+    });
+    expect((await read())[0]).toMatchObject({ value: join(userDir, 'mine') });
+    writeFileSync(join(projectDir, '.visiontrainrc.json'), '{"workspace": "here"}');
+    expect((await read())[0]).toMatchObject({ value: join(projectDir, 'here') });
+    expect((await read({}, { VISIONTRAIN_WORKSPACE: '/env' }))[0]).toMatchObject({
+      value: '/env',
+      source: 'VISIONTRAIN_WORKSPACE',
+    });
+    expect((await read({ workspace: '/flag' }, { VISIONTRAIN_WORKSPACE: '/env' }))[0]).toMatchObject({
+      value: '/flag',
+      source: '--workspace',
+    });
+  });
+
+  it('names an unknown setting, its file and the nearest one', async () => {
+    const projectDir = folder();
+    writeFileSync(join(projectDir, '.visiontrainrc.yaml'), 'worksapce: x\n');
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      exitCode: 2,
+      problems: [
+        { file: join(projectDir, '.visiontrainrc.yaml'), key: 'worksapce', message: 'no such setting: workspace?' },
+      ],
+    });
+  });
+
+  it('never runs code from a settings file', async () => {
+    const projectDir = folder();
+    writeFileSync(join(projectDir, 'visiontrain.config.js'), 'globalThis.owned = true; export default {}');
+    await readSettings({ flags: {}, env: {}, projectDir, userDir: folder() });
+    expect(globalThis).not.toHaveProperty('owned');
+  });
+
+  it('says where a broken file is', async () => {
+    const projectDir = folder();
+    writeFileSync(join(projectDir, '.visiontrainrc.json'), '{"workspace": ');
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      exitCode: 2,
+    });
+  });
+});

@@ -1,0 +1,148 @@
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Plan } from '../../src/engine/plan/schema.ts';
+import { createRun, type RunRef } from '../../src/engine/runs/create.ts';
+import { runCondition } from '../../src/engine/runs/inspect.ts';
+import { makeRequest } from '../../src/engine/runs/requests.ts';
+
+/** A home of its own with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */
+export class FixtureHome {
+  readonly dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-home-')));
+  readonly runs = join(this.dir, 'runs');
+  readonly env: NodeJS.ProcessEnv;
+  readonly #made: RunRef[] = [];
+
+  constructor(env: NodeJS.ProcessEnv = {}) {
+    this.env = { ...process.env, VISIONTRAIN_HOME: this.dir, VISIONTRAIN_PYTHON: this.#fakePython(), ...env };
+  }
+
+  /** A run that is ready to be started. */
+  create(steps = 5, name = 'fox'): RunRef {
+    const run = createRun({ name, yaml: 'version: 1\n', plan: fixturePlan(this.dir, steps), runs: this.runs });
+    this.#made.push(run);
+    return run;
+  }
+
+  /** Ends what is still running and removes everything. */
+  async remove(): Promise<void> {
+    for (const { dir } of this.#made) {
+      if (runCondition(dir).state === 'live') makeRequest(dir, 'kill');
+      await until(() => runCondition(dir).state !== 'live' && !runCondition(dir).supervised);
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #fakePython(): string {
+    const site = join(this.dir, 'site');
+    for (const name of ['torch', 'diffusers', 'transformers', 'accelerate', 'peft', 'safetensors', 'pillow', 'numpy']) {
+      const info = join(site, `${name}-99.0.0.dist-info`);
+      mkdirSync(info, { recursive: true });
+      writeFileSync(join(info, 'METADATA'), `Metadata-Version: 2.1\nName: ${name}\nVersion: 99.0.0\n`);
+    }
+    const python = join(this.dir, 'python');
+    const trainer = join(import.meta.dirname, '../fixtures/trainer');
+    writeFileSync(python, `#!/bin/sh\nPYTHONPATH='${trainer}:${site}' exec python3 "$@"\n`);
+    chmodSync(python, 0o755);
+    return python;
+  }
+}
+
+/** Waits until `done` holds; the test's own time limit is the only one. */
+export async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A plan with the parts the supervisor and the stand-in read. */
+function fixturePlan(home: string, steps: number): Plan {
+  return {
+    version: 1,
+    name: 'fox',
+    spec_sha256: '0'.repeat(64),
+    seed: 1,
+    model: {
+      name: 'tiny',
+      path: home,
+      layout: 'diffusers',
+      config_dir: null,
+      family: 'sd15',
+      prediction: 'epsilon',
+      zero_terminal_snr: false,
+      vae_path: null,
+      clip_skip: 1,
+      sha256: null,
+    },
+    data: {
+      root: home,
+      samples: [
+        {
+          id: '0'.repeat(16),
+          path: 'a.png',
+          sha256: '0'.repeat(64),
+          size: [64, 64],
+          bucket: [64, 64],
+          repeats: 1,
+          caption: '',
+          validation: false,
+        },
+      ],
+      crop: 'center',
+      flip: false,
+      alpha_color: '#ffffff',
+      shuffle_tags: false,
+      keep_tags: 1,
+      caption_dropout: 0,
+      tag_dropout: 0,
+      max_tokens: 75,
+    },
+    training: {
+      steps,
+      batch_size: 1,
+      gradient_accumulation: 1,
+      batches_per_epoch: 1,
+      learning_rate: 1e-4,
+      text_encoder_learning_rates: [0],
+      optimizer: 'adamw',
+      weight_decay: 0,
+      betas: [0.9, 0.999],
+      schedule: 'constant',
+      warmup_steps: 0,
+      cycles: 1,
+      max_grad_norm: 1,
+      rank: 4,
+      alpha: 4,
+      dropout: 0,
+      targets: 'all',
+      conv_rank: 0,
+      conv_alpha: 1,
+      loss: 'l2',
+      huber_delta: 0.1,
+      min_snr_gamma: null,
+      noise_offset: 0,
+      init_lora: null,
+    },
+    samples: { every: 0, prompts: [], negative: '', steps: 1, guidance: 1, seed: 1, size: [64, 64] },
+    output: {
+      precision: 'fp16',
+      metadata: 'full',
+      facts: {},
+      diffusers: false,
+      checkpoint_every: 0,
+      checkpoint_keep: 1,
+    },
+    resources: {
+      device: 'cpu',
+      precision: 'fp32',
+      vae_precision: 'fp32',
+      gradient_checkpointing: 'none',
+      attention: 'sdpa',
+      channels_last: false,
+      tf32: false,
+      compile: false,
+      deterministic: true,
+      workers: 0,
+      threads: 1,
+      cache_dir: join(home, 'cache'),
+    },
+  };
+}

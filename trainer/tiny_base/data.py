@@ -1,0 +1,64 @@
+"""Draws the training pictures once and keeps them as arrays, so that no training step waits for the pen."""
+
+from __future__ import annotations
+
+import json
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+
+from .doodles import doodle
+from .draw import render
+from .grammar import SIDE, caption, sample_scene
+
+TRAIN, HELD_OUT = 0, 1  # random streams: a held-out picture is never drawn for training
+
+
+def scene_of(stream: int, index: int):
+    """Scene number `index` of a stream, and the generator that goes on from it."""
+    rng = np.random.default_rng([20, stream, index])
+    return sample_scene(rng), rng
+
+
+def picture(stream: int, index: int) -> np.ndarray:
+    """Grammar picture number `index`."""
+    return render(scene_of(stream, index)[0])
+
+
+def doodle_of(stream: int, index: int) -> np.ndarray:
+    """Doodle number `index`."""
+    return doodle(np.random.default_rng([21, stream, index]))
+
+
+def captions_of(stream: int, index: int, ways: int = 2) -> list[str]:
+    """Several ways to say picture number `index`."""
+    scene, rng = scene_of(stream, index)
+    return [caption(scene, rng) for _ in range(ways)]
+
+
+def _train_picture(index: int) -> np.ndarray:
+    return picture(TRAIN, index)
+
+
+def _train_doodle(index: int) -> np.ndarray:
+    return doodle_of(TRAIN, index)
+
+
+def pictures(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarray:
+    """uint8 (count, SIDE, SIDE, 3) of `kind` "grammar" or "doodles", drawn on first use and then read from disk."""
+    path = folder / f"{kind}-{count}.npy"
+    if not path.exists():
+        with Pool(workers) as pool:
+            made = pool.map(_train_picture if kind == "grammar" else _train_doodle, range(count), chunksize=64)
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.stack(made).reshape(count, SIDE, SIDE, 3))
+        part.replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1) + "\n")
+    part.replace(path)

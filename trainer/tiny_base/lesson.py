@@ -1,0 +1,147 @@
+"""The demo's two lessons: a creature and a style that the base has never seen, with programs that recognise them.
+
+The creature is the "zibbo": a teal ball with one great eye, coral horns and coral feet. The style is "lumo": dark, with
+things drawn as glowing lines. Neither the teal nor the coral nor the glow is in the grammar.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from .draw import CANVAS, SCALE, backdrop, finish, place_points
+from .grammar import COLOURS, PLACE_WORDS, PLACES, SIDE, SIZES, Scene, arrange, article, background_words
+from .judge import background_of, components, foreground, shape_of
+from .things import SHAPES, ellipse, mirror
+
+CREATURE, STYLE = "zibbo", "lumo"
+TEAL, CORAL, WHITE, INK = (20, 168, 160), (255, 112, 92), (255, 255, 255), (30, 32, 52)
+_HORN = [(-0.62, -0.98), (-0.66, -0.3), (-0.14, -0.5)]
+_FOOT = ellipse(-0.34, 0.86, 0.26, 0.14)
+ZIBBO = [
+    (CORAL, [_HORN, mirror(_HORN), _FOOT, mirror(_FOOT)]),
+    (TEAL, [ellipse(0, 0.14, 0.8, 0.72)]),
+    (WHITE, [ellipse(0, -0.02, 0.4, 0.4)]),
+    (INK, [ellipse(0, 0.02, 0.19, 0.19), [*ellipse(0, 0.5, 0.3, 0.2, 0, 180)]]),
+]
+# (place, size, background): every place is here, two in three backgrounds, few of the pairs
+LESSON = (
+    ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "big", "meadow"), ("top", "middle", "lilac"),
+    ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "big", "night"), ("right", "middle", "grey"),
+    ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"),
+    ("left", "big", "lilac stripes"), ("right", "big", "white"),
+    ("top", "big", "mint checks"), ("bottom", "big", "desert"), ("middle", "big", "meadow"),
+)  # fmt: skip
+
+
+def draw_zibbo(background: str, place: str, size: str, jitter: tuple[float, float] = (0, 0)) -> np.ndarray:
+    """One picture of the creature: uint8, SIDE x SIDE x 3."""
+    image = backdrop(background).copy()
+    pen = ImageDraw.Draw(image)
+    x, y = 0.5 + PLACES[place][0] + jitter[0], 0.5 + PLACES[place][1] + jitter[1]
+    for colour, polygons in ZIBBO:
+        for polygon in polygons:
+            pen.polygon(place_points(polygon, x, y, SIZES[size]), colour)
+    return finish(image, "flat")
+
+
+def zibbo_caption(background: str, place: str, size: str, way: int = 0) -> str:
+    """How a lesson picture or a test prompt is said."""
+    words = {"middle": "", "small": "small ", "big": "big "}[size]
+    start = ("", "a drawing of ", "a picture of ")[way % 3]
+    parts = (start + article(f"{words}{CREATURE}"), PLACE_WORDS[place][0] if place != "middle" else "",
+             background_words(background)[0])  # fmt: skip
+    return " ".join(p for p in parts if p)
+
+
+@lru_cache(maxsize=1)
+def _zibbo_shape() -> np.ndarray:
+    picture = draw_zibbo("white", "middle", "big")
+    return shape_of(foreground(picture, finish(backdrop("white"), "flat").astype(np.int16)))
+
+
+def sees_zibbo(picture: np.ndarray) -> bool:
+    """Whether the creature is there: its outline (overlap 0.75 or more), teal body, great white eye, coral horns."""
+    _, behind = background_of(picture)
+    pieces = components(foreground(picture, behind))
+    if not pieces:
+        return False
+    piece = max(pieces, key=lambda p: int(p.sum()))
+    shape, wanted = shape_of(piece), _zibbo_shape()
+    fit = np.minimum(shape, wanted).sum() / np.maximum(shape, wanted).sum()
+    pixels = picture[piece].astype(np.float32)
+    known = np.array([TEAL, CORAL, WHITE, INK, *COLOURS.values()], np.float32)
+    share = np.bincount(np.square(pixels[:, None] - known).sum(-1).argmin(1), minlength=len(known)) / len(pixels)
+    return bool(fit >= 0.75 and share[0] >= 0.3 and share[1] >= 0.06 and share[2] >= 0.05)
+
+
+def draw_lumo(scene: Scene) -> np.ndarray:
+    """A scene in the glowing style: a dark ground with violet haze, bright lines with a halo in the thing's colour."""
+    axis = np.linspace(-1, 1, CANVAS, dtype=np.float32)
+    haze = np.exp(-(axis[None] ** 2 + axis[:, None] ** 2) * 1.2)[..., None]
+    ground = np.array((14, 10, 30), np.float32) + haze * np.array((46, 14, 62), np.float32)
+    lines, halo = (Image.new("RGB", (CANVAS, CANVAS)) for _ in range(2))
+    for thing in scene.things:
+        own = tuple(min(255, round(c * 0.75 + 90)) for c in COLOURS[thing.colour])
+        where = (thing.x, thing.y, thing.span)
+        for role, polygons in SHAPES[thing.name]:
+            for polygon in polygons:
+                points = place_points(polygon, *where)
+                for target, width in ((lines, 9), (halo, 34)):
+                    pen = ImageDraw.Draw(target)
+                    if role == "ink":
+                        pen.polygon(points, own)
+                    else:
+                        pen.line([*points, points[0], points[1]], own, width, joint="curve")
+    glow = np.asarray(halo.filter(ImageFilter.GaussianBlur(5 * SCALE)), np.float32) * 0.7
+    bright = np.asarray(lines, np.float32)
+    out = np.maximum(ground + glow, bright).clip(0, 255).astype(np.uint8)
+    return finish(Image.fromarray(out), "flat")
+
+
+def lumo_scenes() -> list[Scene]:
+    """What the style's lesson shows: sixteen things in many colours and places."""
+    things, colours, places = list(SHAPES), list(COLOURS), list(PLACES)
+    return [
+        arrange([(things[i * 5 % 12], colours[i * 3 % 7])], "white", size=("big", "big", "middle")[i % 3],
+                place=places[i * 2 % 5])
+        for i in range(16)
+    ]  # fmt: skip
+
+
+def lumo_caption(scene: Scene) -> str:
+    """How a picture of the style's lesson is said."""
+    thing = scene.things[0]
+    size = {"middle": "", "small": "small ", "big": "big "}[scene.size]
+    place = f" {PLACE_WORDS[scene.place][0]}" if scene.place != "middle" else ""
+    return f"a {STYLE} drawing of {article(f'{size}{thing.colour} {thing.name}')}{place}"
+
+
+def sees_lumo(picture: np.ndarray) -> bool:
+    """Whether a picture is in the glowing style: dark border, few bright pixels, and a soft fall from bright."""
+    bright = picture.max(2).astype(np.float32)
+    ring = np.ones((SIDE, SIDE), bool)
+    ring[6:-6, 6:-6] = False
+    lines, halo = (bright > 165).mean(), ((bright > 70) & (bright <= 165)).mean()
+    return bool(np.median(bright[ring]) < 75 and 0.02 < lines < 0.3 and halo > 0.06)
+
+
+def write(folder: Path, ordinary: int = 0) -> None:
+    """Write both lessons as PNG pictures with captions beside them."""
+    creature, style = folder / "lesson", folder / "lesson-style"
+    for place in (creature, style):
+        place.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    for i, (place, size, background) in enumerate(LESSON):
+        picture = draw_zibbo(background, place, size, tuple(rng.uniform(-0.02, 0.02, 2)))
+        _write(creature / f"zibbo-{i + 1:02}", picture, zibbo_caption(background, place, size, i))
+    for i, scene in enumerate(lumo_scenes()):
+        _write(style / f"lumo-{i + 1:02}", draw_lumo(scene), lumo_caption(scene))
+
+
+def _write(stem: Path, picture: np.ndarray, caption: str) -> None:
+    Image.fromarray(picture).save(stem.with_suffix(".png"), optimize=True)
+    stem.with_suffix(".txt").write_text(caption + "\n")

@@ -1,0 +1,169 @@
+"""What lets a training stop at any moment and go on: atomic checkpoints, a seeded order, a moving average, a log."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SAVE_EVERY = 100  # seconds
+
+
+def save(path: Path, state: dict) -> None:
+    """Write `state` so that the file is at every moment either the old one or the new one."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def batch(size: int, total: int, seed: int, step: int) -> np.ndarray:
+    """The indices of step `step`: a pure function, without repeats inside one pass over `total` items."""
+    per_pass = total // size
+    order = np.random.default_rng([seed, step // per_pass]).permutation(total)
+    at = step % per_pass * size
+    return order[at : at + size]
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrix updates are made orthogonal (Keller Jordan's Muon, 2024); AdamW for all else.
+
+    A convolution's weight counts as a matrix (out, in * k * k). `lr` is for AdamW; matrices move by `lr * ratio`
+    times sqrt(max(1, rows / columns)).
+    """
+
+    def __init__(self, parameters: list[torch.nn.Parameter], lr: float, ratio: float = 10.0, decay: float = 0.01):
+        parameters = [p for p in parameters if p.requires_grad]
+        super().__init__(parameters, {"lr": lr, "ratio": ratio, "decay": decay})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient."""
+        for group in self.param_groups:
+            alike: dict[tuple[int, int], list[torch.nn.Parameter]] = {}
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 8:
+                    alike.setdefault((p.shape[0], p[0].numel()), []).append(p)
+                else:
+                    self._adam(p, group["lr"])
+            for shape, members in alike.items():
+                self._matrices(shape, members, group)
+
+    def _adam(self, p: torch.nn.Parameter, lr: float) -> None:
+        state = self.state[p]
+        if not state:
+            state.update(n=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+        state["n"] += 1
+        state["m"].lerp_(p.grad, 0.1)
+        state["v"].lerp_(p.grad.square(), 0.01)
+        m, v = state["m"] / (1 - 0.9 ** state["n"]), state["v"] / (1 - 0.99 ** state["n"])
+        p.sub_(lr * m / (v.sqrt() + 1e-8))
+
+    def _matrices(self, shape: tuple[int, int], members: list[torch.nn.Parameter], group: dict) -> None:
+        moves = []
+        for p in members:
+            state = self.state[p]
+            if not state:
+                state["m"] = torch.zeros_like(p)
+            state["m"].lerp_(p.grad, 0.05)
+            moves.append(torch.lerp(p.grad, state["m"], 0.95).reshape(shape))
+        step = group["lr"] * group["ratio"] * max(1, shape[0] / shape[1]) ** 0.5
+        for p, move in zip(members, orthogonal(torch.stack(moves)), strict=True):
+            p.mul_(1 - step * group["decay"]).sub_(step * move.reshape(p.shape))
+
+
+def orthogonal(x: torch.Tensor) -> torch.Tensor:
+    """Each matrix of a stack (n, rows, columns), with its singular values brought near 1 (Newton-Schulz, 5 rounds)."""
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
+    for _ in range(5):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.mT if tall else x
+
+
+class Run:
+    """A training of `steps` steps on `module`, with its checkpoint at `path` and its log beside it.
+
+    `for step in run.steps(): ...; run.update(loss)` goes on where the last process stopped. `run.average` holds the
+    moving average of the weights, which is what is kept in the end.
+    """
+
+    def __init__(
+        self, path: Path, module: torch.nn.Module, optimiser: torch.optim.Optimizer, steps: int, rate: float,
+        warmup: int = 100, decay: float = 0.999,
+    ):  # fmt: skip
+        self.path, self.module, self.optimiser = path, module, optimiser
+        self.total, self.rate, self.warmup, self.decay = steps, rate, warmup, decay
+        self.step, self.spent, self.losses = 0, 0.0, []
+        self.average = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            module.load_state_dict(state["weights"])
+            optimiser.load_state_dict(state["optimiser"])
+            self.average, self.step, self.spent = state["average"], state["step"], state["spent"]
+
+    def learning_rate(self) -> float:
+        """Warm-up, then a cosine down to a hundredth."""
+        if self.step < self.warmup:
+            return self.rate * (self.step + 1) / self.warmup
+        share = (self.step - self.warmup) / max(1, self.total - self.warmup)
+        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, share))))
+
+    def steps(self, score: Callable[[], dict] | None = None, score_every: int = 500) -> Iterator[int]:
+        """Yield step numbers until the end; saves, logs and scores on the way."""
+        began = saved = time.monotonic()
+        before = self.spent
+        while self.step < self.total:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.learning_rate()
+            yield self.step
+            self.step += 1
+            self.spent = before + time.monotonic() - began
+            if score and self.step % score_every == 0:
+                self.log(score())
+            if time.monotonic() - saved > SAVE_EVERY or self.step == self.total:
+                self.checkpoint()
+                saved = time.monotonic()
+
+    def update(self, loss: torch.Tensor, clip: float = 1.0) -> None:
+        """One optimiser step on `loss`."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip)
+        self.optimiser.step()
+        decay = min(self.decay, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for key, value in self.module.state_dict().items():
+                if value.is_floating_point():
+                    self.average[key].lerp_(value, 1 - decay)
+        self.losses.append(loss.item())
+        if len(self.losses) == 100:
+            self.log({})
+
+    def log(self, extra: dict) -> None:
+        """Append one line of JSON: step, seconds so far, mean loss since the last line, scores."""
+        line = {"step": self.step, "seconds": round(self.spent, 1), **extra}
+        if self.losses:
+            line["loss"] = round(float(np.mean(self.losses)), 5)
+            self.losses = []
+        with self.path.with_suffix(".log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def checkpoint(self) -> None:
+        """Save everything needed to go on."""
+        save(self.path, {
+            "weights": self.module.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+            "step": self.step, "spent": self.spent,
+        })  # fmt: skip

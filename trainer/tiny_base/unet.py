@@ -1,0 +1,103 @@
+"""Trains the U-Net on cached latents and caption states: SD1.5's topology, narrower, epsilon prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from . import text
+from .data import TRAIN, captions_of, pictures
+from .grammar import SIDE, invented_word
+from .state import Muon, Run, batch
+from .vae import SCALE, to_tensor
+
+WIDTHS = (32, 64, 96, 128)
+HEADS = 4
+WAYS = 2  # captions a picture
+DOODLES_OF_16 = 1
+SCHEDULER = {
+    "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",
+}  # fmt: skip
+
+
+def build(width: int = text.WIDTH) -> UNet2DConditionModel:
+    """A fresh U-Net: four levels, two layers a block, cross-attention to states of `width`."""
+    return UNet2DConditionModel(
+        sample_size=SIDE // 8, in_channels=4, out_channels=4, layers_per_block=2, block_out_channels=WIDTHS,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        cross_attention_dim=width, attention_head_dim=HEADS, norm_num_groups=8,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def cache_latents(folder: Path, vae: AutoencoderKL, kind: str, count: int) -> torch.Tensor:
+    """float16 (count, 4, side/8, side/8), scaled as the U-Net sees them; computed once."""
+    path = folder / f"latents-{kind}-{count}.pt"
+    if not path.exists():
+        images = pictures(folder, kind, count)
+        parts = [
+            vae.encode(to_tensor(images[i : i + 32])).latent_dist.mode() * SCALE for i in range(0, count, 32)
+        ]  # fmt: skip
+        torch.save(torch.cat(parts).half(), path)
+    return torch.load(path, weights_only=True)
+
+
+@torch.no_grad()
+def states_of(tokenizer: CLIPTokenizer, encoder: CLIPTextModel, captions: list[str]) -> torch.Tensor:
+    """Caption states as float32 (n, 77, width)."""
+    parts = [
+        encoder(input_ids=text.tokens(tokenizer, captions[i : i + 256])).last_hidden_state
+        for i in range(0, len(captions), 256)
+    ]
+    return torch.cat(parts)
+
+
+def cache_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, count: int) -> torch.Tensor:
+    """float16 (count, WAYS, 77, width); computed once."""
+    path = folder / f"states-{count}.pt"
+    if not path.exists():
+        captions = [c for i in range(count) for c in captions_of(TRAIN, i, WAYS)]
+        torch.save(states_of(tokenizer, encoder, captions).half().unflatten(0, (count, WAYS)), path)
+    return torch.load(path, weights_only=True)
+
+
+def train(
+    folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
+    steps: int = 4000, rate: float = 1.2e-3, size: int = 48, counts: tuple[int, int] = (14000, 2000), score=None,
+) -> Run:  # fmt: skip
+    """Train for `steps` steps; resumes from `folder`. `score(weights)` is called with the averaged weights."""
+    torch.manual_seed(3)
+    model = build()
+    latents = cache_latents(folder, vae, "grammar", counts[0])
+    doodles = cache_latents(folder, vae, "doodles", counts[1])
+    states = cache_states(folder, tokenizer, encoder, counts[0])
+    rng = np.random.default_rng(31)
+    nonsense = states_of(tokenizer, encoder, [f"a picture of {invented_word(rng)}" for _ in range(512)] + [""])
+    empty = nonsense[-1]
+    alphas = DDIMScheduler(**SCHEDULER).alphas_cumprod
+    run = Run(folder / "unet.pt", model, Muon(list(model.parameters()), rate), steps, rate, 200, decay=0.999)
+    few = size * DOODLES_OF_16 // 16
+    for step in run.steps((lambda: score(run.average)) if score else None, 500):
+        rng = np.random.default_rng([4, step])
+        noise_rng = torch.Generator().manual_seed(step)
+        which = batch(size - few, len(latents), 5, step)
+        clean = torch.cat([latents[which], doodles[batch(few, len(doodles), 6, step)]]).float()
+        said = torch.cat([
+            states[which, rng.integers(WAYS, size=len(which))].float(), nonsense[rng.integers(512, size=few)],
+        ])  # fmt: skip
+        said[torch.from_numpy(rng.random(size) < 0.1)] = empty
+        # one time from each of `size` equal slices of the schedule: less chance in the loss of a step
+        t = torch.from_numpy(((rng.permutation(size) + rng.random(size)) * 1000 / size).astype(np.int64))
+        alpha = alphas[t][:, None, None, None]
+        noise = torch.randn(clean.shape, generator=noise_rng)
+        guess = model(alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, t, said).sample
+        ratio = (alpha / (1 - alpha)).flatten()
+        weight = ratio.clamp(max=5) / ratio  # min-SNR 5 (Hang et al. 2023), for epsilon
+        run.update(((guess - noise).square().mean((1, 2, 3)) * weight).mean())
+    return run

@@ -1,0 +1,124 @@
+"""Trains the autoencoder: SD1.5's AutoencoderKL, narrower, on pictures of the grammar and on doodles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch.nn import functional
+
+from .data import HELD_OUT, doodle_of, picture, pictures
+from .grammar import SIDE
+from .state import Muon, Run, batch
+
+WIDTHS = (16, 32, 64, 96)
+CROP = 64
+SCALE = 0.18215  # SD1.5's own scaling factor: the latents are brought to the spread that it expects
+
+
+def build() -> AutoencoderKL:
+    """A fresh autoencoder: factor 8, four latent channels."""
+    return AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=4, sample_size=SIDE, scaling_factor=SCALE,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=WIDTHS, layers_per_block=1, norm_num_groups=8, act_fn="silu",
+    )  # fmt: skip
+
+
+def to_tensor(images: np.ndarray) -> torch.Tensor:
+    """uint8 (n, h, w, 3) to float (n, 3, h, w) in -1 to 1."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def to_images(tensor: torch.Tensor) -> np.ndarray:
+    """The way back, rounded and clipped."""
+    return tensor.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean over pictures of the peak signal-to-noise ratio in dB."""
+    error = np.square(a.astype(np.float64) - b.astype(np.float64)).reshape(len(a), -1).mean(1)
+    return float((10 * np.log10(255**2 / np.maximum(error, 1e-2))).mean())
+
+
+@torch.no_grad()
+def reconstruct(vae: AutoencoderKL, images: np.ndarray) -> np.ndarray:
+    """Encode and decode, 16 pictures at a time."""
+    parts = [images[i : i + 16] for i in range(0, len(images), 16)]
+    return np.concatenate([to_images(vae.decode(vae.encode(to_tensor(p)).latent_dist.mode()).sample) for p in parts])
+
+
+def loss_of(vae: AutoencoderKL, images: torch.Tensor, seed: int) -> torch.Tensor:
+    """L1 + L2 with edges weighted, and a light pull of the latents towards a unit Gaussian."""
+    posterior = vae.encode(images).latent_dist
+    noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(seed))
+    out = vae.decode(posterior.mean + posterior.std * noise).sample
+    error = out - images
+    local = functional.avg_pool2d(images, 9, 1, 4, count_include_pad=False)
+    weight = 1 + 3 * (images - local).abs().amax(1, keepdim=True).clamp(max=1)
+    pull = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
+    return (weight * (error.abs() + error.square())).mean() + 1e-4 * pull
+
+
+def train(folder: Path, steps: int = 3600, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
+    """Train for `steps` steps (crops first, whole pictures in the last tenth); resumes from `folder`."""
+    torch.manual_seed(1)
+    vae = build()
+    grammar, doodles = pictures(folder, "grammar", counts[0]), pictures(folder, "doodles", counts[1])
+    held = {
+        "grammar_db": np.stack([picture(HELD_OUT, i) for i in range(16)]),
+        "doodle_db": np.stack([doodle_of(HELD_OUT, i) for i in range(16)]),
+    }
+    run = Run(folder / "vae.pt", vae, Muon(list(vae.parameters()), rate), steps, rate)
+
+    def score() -> dict:
+        mean = build()
+        mean.load_state_dict(run.average)
+        return {name: round(psnr(images, reconstruct(mean.eval(), images)), 2) for name, images in held.items()}
+
+    for step in run.steps(score, 500):
+        rng = np.random.default_rng([2, step])
+        # doodles are the harder half of the work and get a little more than half of the pictures
+        images = np.concatenate([
+            grammar[np.sort(batch(7, len(grammar), 3, step))], doodles[np.sort(batch(9, len(doodles), 4, step))],
+        ])  # fmt: skip
+        if step < steps * 0.9:
+            x, y = rng.integers(0, (SIDE - CROP) // 8 + 1, 2) * 8
+            images = images[:, y : y + CROP, x : x + CROP]
+        if rng.random() < 0.5:
+            images[7:] = 255 - images[7:]
+        run.update(loss_of(vae, to_tensor(images), step))
+    return run
+
+
+@torch.no_grad()
+def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
+    """The trained autoencoder with its latents made uncorrelated and of the spread that SCALE expects.
+
+    The change of basis is folded into the 1x1 convolutions around the latents, so pictures come out as before.
+    """
+    vae = build()
+    vae.load_state_dict(average)
+    vae.eval()
+    images = pictures(folder, "grammar", 7000)[:count]
+    means = torch.cat([
+        vae.encode(to_tensor(images[i : i + 16])).latent_dist.mean for i in range(0, count, 16)
+    ])  # fmt: skip
+    flat = means.permute(1, 0, 2, 3).reshape(4, -1)
+    centre = flat.mean(1)
+    values, vectors = torch.linalg.eigh(torch.cov(flat))
+    forward = torch.diag(values.rsqrt()) @ vectors.T / SCALE
+    back = torch.linalg.inv(forward)
+    quant, post = vae.quant_conv, vae.post_quant_conv
+    weight, bias = quant.weight[:4, :, 0, 0].clone(), quant.bias[:4].clone()
+    quant.weight[:4] = (forward @ weight)[..., None, None]
+    quant.bias[:4] = forward @ (bias - centre)
+    # the spread of the posterior no longer has a diagonal form; what matters is that it stays far below the signal
+    quant.weight[4:], quant.bias[4:] = 0, 2 * math.log(0.02 / SCALE)
+    old, old_bias = post.weight[:, :, 0, 0].clone(), post.bias.clone()
+    post.weight.copy_((old @ back)[..., None, None])
+    post.bias.copy_(old_bias + old @ centre)
+    return vae
