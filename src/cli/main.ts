@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
   });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else
@@ -37,6 +37,13 @@ export async function main(argv: readonly string[]): Promise<void> {
         ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
       });
   }
+}
+
+/** `visiontrain` alone, or with options only, is the wizard. */
+function withCommand(argv: readonly string[]): readonly string[] {
+  const helps = ['-h', '--help', '-V', '--version'];
+  const named = argv[0] !== undefined && !argv[0].startsWith('-');
+  return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
 type Action = (
@@ -52,6 +59,7 @@ export function buildProgram(action: Action): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(see --help)')
+    .commandsGroup('Help:')
     .exitOverride();
   for (const entry of commands) {
     const command = program

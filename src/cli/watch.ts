@@ -1,38 +1,79 @@
 import { EXIT, type ExitCode } from '../engine/errors.ts';
+import { initialState, type RunState, reduceAll } from '../engine/events/reducer.ts';
+import { readEvents } from '../engine/events/tail.ts';
 import type { RunRef } from '../engine/runs/create.ts';
 import { followRun } from '../engine/runs/follow.ts';
 import { inspectRun, readExit, runCondition } from '../engine/runs/inspect.ts';
-import { neutralise } from '../engine/text.ts';
+import { makeRequest } from '../engine/runs/requests.ts';
 import type { Context } from './context.ts';
 import { jsonReporter } from './reporters/json.ts';
 import { plainReporter } from './reporters/plain.ts';
+import { styleFor } from './style.ts';
+import { type Capabilities, terminal } from './terminal.ts';
+
+export interface WatchOptions {
+  /** Byte offset in the events to begin at; lines only. */
+  readonly from?: number;
+  /** Looks only. */
+  readonly readonly?: boolean;
+}
 
 /**
- * Shows a run until it is over, as lines or with `--json` as events, and gives its exit code. Ctrl-C only stops the
- * watching (130). `from` is a byte offset in the events.
+ * Shows a run until it is over, on the screen, as lines or with `--json` as events, and gives its exit code. Leaving
+ * changes nothing for the run (130).
  */
-export async function watchRun(run: RunRef, { out, flags }: Context, from = 0): Promise<ExitCode> {
+export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
+  const { out, flags } = context;
+  const can = terminal(flags);
+  const onScreen = can.draw && !flags.json && runCondition(run.dir).state === 'live';
+  const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
+  if (left && runCondition(run.dir).state === 'live') {
+    out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
+    return onScreen ? EXIT.ok : EXIT.cancelled;
+  }
+  return reportEnd(run, context, can);
+}
+
+const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
+
+/** True when the person left before the end. */
+async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOptions): Promise<boolean> {
+  const { runDashboard } = await import('./ui/run-dashboard.tsx');
+  const how = await runDashboard({
+    runDir: dir,
+    can,
+    style: styleFor(can),
+    readonly: options.readonly === true,
+    events: (signal) => followRun(dir, { signal }),
+    control: (wish) => makeRequest(dir, requests[wish]),
+  });
+  return how === 'detached';
+}
+
+/** True when the person left before the end. */
+async function watchLines({ dir }: RunRef, { out, flags }: Context, { from = 0 }: WatchOptions): Promise<boolean> {
   const reporter = flags.json ? jsonReporter(out.data) : plainReporter(out.data);
   const leave = new AbortController();
   const onInterrupt = () => leave.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
+    for await (const batch of followRun(dir, { signal: leave.signal, from })) reporter.events(batch);
   } finally {
     process.removeListener('SIGINT', onInterrupt);
   }
-  if (leave.signal.aborted && runCondition(run.dir).state === 'live') {
-    out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
-    return EXIT.cancelled;
-  }
-  return reportEnd(run, { out, flags });
+  return leave.signal.aborted;
 }
 
-/** After the last event: what to type next, and the exit code of the run. */
-function reportEnd({ dir, name }: RunRef, { out, flags }: Pick<Context, 'out' | 'flags'>): ExitCode {
+/** After the last event: what came out or went wrong, what to type next, and the exit code of the run. */
+async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {
   const exit = readExit(dir);
   if (exit !== null) {
-    if (!flags.json) for (const line of [...exit.details, ...exit.next_steps]) out.talk(`  ${neutralise(line)}`);
+    if (!flags.json) {
+      const [{ renderEnd }, { readAbout }] = await Promise.all([import('./ui/end.ts'), import('./ui/about.ts')]);
+      const input = { state: stateOf(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
+      const room = { style: styleFor(can), columns: can.columns, colour: can.draw ? can.colour : 0 };
+      for (const line of renderEnd(input, room)) out.talk(line);
+    }
     return exit.code as ExitCode;
   }
   if (runCondition(dir).state === 'created') {
@@ -43,4 +84,10 @@ function reportEnd({ dir, name }: RunRef, { out, flags }: Pick<Context, 'out' | 
   out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
   out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
   return EXIT.training;
+}
+
+function stateOf(dir: string): RunState {
+  let state = initialState;
+  for (const batch of readEvents(dir)) state = reduceAll(state, batch);
+  return state;
 }

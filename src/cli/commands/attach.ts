@@ -3,5 +3,5 @@ import type { CommandRun } from '../context.ts';
 import { watchRun } from '../watch.ts';
 
 /** Watches a run to its end; leaving changes nothing for the run. */
-export const run: CommandRun = async ([query = ''], _options, context) =>
-  watchRun(findRun(query, context.places.runs), context);
+export const run: CommandRun = async ([query = ''], options, context) =>
+  watchRun(findRun(query, context.places.runs), context, { readonly: options.readonly === true });

@@ -46,7 +46,10 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
     const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document));
     const given = described.filter(({ path }) => has(document, path) || required.has(path.join('.')));
     const missing = described.filter((problem) => !given.includes(problem));
-    problems.push(...given, ...(problems.length + given.length === 0 ? noRecipe(document, missing) : []));
+    problems.push(
+      ...given,
+      ...(problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : []),
+    );
     return { problems: unique(problems) };
   }
   for (const { key, message } of findings(parsed.data, 'error')) problems.push({ path: key.split('.'), message });
@@ -106,8 +109,16 @@ function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts 
   return problems;
 }
 
-function noRecipe(document: Mapping, missing: readonly KeyProblem[]): KeyProblem[] {
+/** Keys are open that a recipe should have filled: the base model is unknown, or its recipe lacks them. */
+function noRecipe(
+  document: Mapping,
+  registry: Registry,
+  { facts }: FillOptions,
+  missing: readonly KeyProblem[],
+): readonly KeyProblem[] {
   const base = text(document, 'model', 'base') ?? '';
+  if (findBase(registry, base) === undefined && facts === undefined)
+    return [{ path: ['model', 'base'], message: 'no such model here or in visiontrain models list' }];
   return missing.map(({ path, message }) => ({ path, message: `${message} (no recipe of ${base} decides it)` }));
 }
 

@@ -1,6 +1,6 @@
 /** `--set a.b=value`: values typed on the command line, laid over a document. */
 import type { Problem } from '../errors.ts';
-import { findKey } from './keys.ts';
+import { findKey, specKeys } from './keys.ts';
 import { unknownKey } from './problems.ts';
 import { parseYaml } from './yaml-tree.ts';
 
@@ -41,6 +41,8 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
 }
 
 function noSuchKey(key: string): string {
+  const inside = specKeys.find(({ section }) => section === key);
+  if (inside !== undefined) return `is a group of settings: name one of them, such as ${inside.key}`;
   const segments = key.split('.');
   const name = segments.at(-1) ?? '';
   return unknownKey(segments.length > 1 ? segments.slice(0, -1) : [], name);

@@ -1,6 +1,6 @@
 /**
  * YAML text → plain value, with the place and the trailing comment of every key. Built on js-yaml's event stream, whose
- * offsets give line and column; see docs/decisions/yaml-positions.md. Only what a settings file needs is accepted: one
+ * offsets give line and column; see docs/decisions/0010-yaml-positions.md. Only what a settings file needs is accepted: one
  * document, mappings, sequences, scalars. Anchors, aliases, tags and duplicate keys are problems, so nothing can grow
  * ("alias bombs") or turn into another type.
  */
@@ -11,6 +11,8 @@ import {
   type Event,
   getScalarValue,
   parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
 
@@ -137,11 +139,11 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
         lastEnd = Math.max(lastEnd, event.valueEnd);
         if (wantsKey) {
           const name = getScalarValue(source, event);
-          const offset = Math.max(0, event.valueStart);
+          const offset = Math.max(0, scalarStart(event));
           if (parent.keys.has(name)) problem(offset, [...parent.path, name], 'this key is here twice: keep one');
           parent.keys.add(name);
           parent.pending = { name, place: places(offset), end: event.valueEnd };
-        } else take(event.valueStart, event.valueEnd);
+        } else take(scalarStart(event), event.valueEnd);
         break;
       case EVENT_ID.ALIAS:
         problem(event.anchorStart, parent?.path ?? [], 'aliases (*name) are not used here: write the value');
@@ -163,6 +165,10 @@ const frame = (kind: Frame['kind'], path: readonly string[]): Frame => ({
   pending: undefined,
   items: 0,
 });
+
+/** Where a scalar is seen to start: at its quote, which the event's own range leaves out. -1 for an empty one. */
+const scalarStart = ({ valueStart, style }: ScalarEvent): number =>
+  style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
 
 /** The comment that ends the line of `offset`; `offset` lies behind every character of the value that could hold a `#`. */
 function commentAfter(source: string, offset: number): string {

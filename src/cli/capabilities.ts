@@ -1,0 +1,62 @@
+/** What a terminal can do, decided once from its surroundings. Pure. */
+export interface Capabilities {
+  /** Questions can be asked: a person can type and see. */
+  readonly ask: boolean;
+  /** The screen may be redrawn; otherwise lines only. */
+  readonly draw: boolean;
+  /** Numbered questions, no redrawing: ACCESSIBLE=1, or a terminal that cannot move its cursor. */
+  readonly accessible: boolean;
+  /** 0 none, 1 sixteen, 2 256, 3 24 bits. */
+  readonly colour: 0 | 1 | 2 | 3;
+  readonly unicode: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  readonly tmux: boolean;
+}
+
+export interface TerminalFacts {
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: { readonly isTTY?: boolean };
+  readonly stdout: { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+  readonly noInput?: boolean;
+  readonly plain?: boolean;
+}
+
+/** Pure: everything that is asked of the terminal comes from here. */
+export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFacts): Capabilities {
+  const dumb = env.TERM === 'dumb';
+  const ci = isOn(env.CI) || isOn(env.CONTINUOUS_INTEGRATION);
+  const person = stdin.isTTY === true && stdout.isTTY === true && !ci;
+  const accessible = isOn(env.ACCESSIBLE) || dumb || plain === true;
+  return {
+    ask: person && noInput !== true,
+    draw: person && !accessible,
+    accessible,
+    colour: plain === true || dumb ? 0 : colourLevel(env, stdout.isTTY === true),
+    unicode: !dumb && hasUnicode(env),
+    columns: stdout.columns || 80,
+    rows: stdout.rows || 24,
+    tmux: Boolean(env.TMUX) || /^(tmux|screen)/.test(env.TERM ?? ''),
+  };
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {
+  if (env.FORCE_COLOR !== undefined) {
+    const level = { '0': 0, false: 0, '2': 2, '3': 3 }[env.FORCE_COLOR] ?? 1;
+    return level as 0 | 1 | 2 | 3;
+  }
+  if (env.NO_COLOR || !tty) return 0;
+  if (/^(truecolor|24bit)$/i.test(env.COLORTERM ?? '')) return 3;
+  return /-(256color|direct)$/.test(env.TERM ?? '') ? 2 : 1;
+}
+
+/** A locale that says something else than UTF-8 is believed; a missing one (bare containers) is not held against it. */
+function hasUnicode(env: NodeJS.ProcessEnv): boolean {
+  if (env.TERM === 'linux') return false;
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
+  return locale === undefined || locale === '' || /utf-?8/i.test(locale);
+}

@@ -1,0 +1,80 @@
+/** Layout of plain text in terminal cells: CJK and emoji are two cells wide. Colour is put on afterwards. */
+import width from 'fast-string-width';
+
+export { width };
+
+export function padEnd(text: string, cells: number): string {
+  return text + ' '.repeat(Math.max(0, cells - width(text)));
+}
+
+export function padStart(text: string, cells: number): string {
+  return ' '.repeat(Math.max(0, cells - width(text))) + text;
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/** At most `cells` wide; what was cut is marked with `mark`. */
+export function truncate(text: string, cells: number, mark = '…'): string {
+  if (width(text) <= cells) return text;
+  const room = cells - width(mark);
+  if (room < 0) return '';
+  let kept = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    used += width(segment);
+    if (used > room) break;
+    kept += segment;
+  }
+  return kept + mark;
+}
+
+/** As `truncate`, but keeps the end: for paths, where the end says more. */
+export function truncateStart(text: string, cells: number, mark = '…'): string {
+  if (width(text) <= cells) return text;
+  const room = cells - width(mark);
+  if (room < 0) return '';
+  let kept = '';
+  let used = 0;
+  for (const { segment } of [...graphemes.segment(text)].reverse()) {
+    used += width(segment);
+    if (used > room) break;
+    kept = segment + kept;
+  }
+  return mark + kept;
+}
+
+/** Words into lines of at most `cells`; a word that is longer stands alone, cut. */
+export function wrap(text: string, cells: number): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && width(line) + 1 + width(word) > cells) {
+        lines.push(line);
+        line = '';
+      }
+      line = line === '' ? truncate(word, cells) : `${line} ${word}`;
+    }
+    lines.push(line);
+  }
+  return lines;
+}
+
+/** `left` and `right` at the two ends of a line of `cells`; `left` gives way. */
+export function ends(left: string, right: string, cells: number): string {
+  const room = cells - width(right) - 1;
+  if (room < 1) return truncate(left, cells);
+  return `${padEnd(truncate(left, room), room + 1)}${right}`;
+}
+
+/** Rows of cells as aligned columns, two spaces apart; trailing space cut. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...rows.map((row) => width(row[i] ?? ''))));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => padEnd(cell, widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

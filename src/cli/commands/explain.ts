@@ -1,0 +1,56 @@
+import { UsageError } from '../../engine/errors.ts';
+import { findTerm, glossary, nearestTerm, type Term } from '../../wizard/glossary.ts';
+import { columns, truncate, wrap } from '../columns.ts';
+import type { CommandRun } from '../context.ts';
+import { type Style, spell, styleFor } from '../style.ts';
+import { terminal } from '../terminal.ts';
+
+/** `explain [TERM]`: one entry of the glossary, or the list of all. */
+export const run: CommandRun = async (args, _options, { out, flags }) => {
+  const can = terminal(flags);
+  const style = styleFor(can);
+  const wanted = args.join(' ').trim();
+  if (wanted === '') {
+    if (flags.json) out.json(glossary);
+    else for (const line of list(style, can.columns)) out.data(line);
+    return undefined;
+  }
+  const found = findTerm(wanted);
+  if (found === undefined) {
+    const near = nearestTerm(wanted);
+    throw new UsageError(`The glossary has no entry "${wanted}".`, {
+      nextSteps: [
+        ...(near === undefined ? [] : [`Did you mean:  visiontrain explain ${near}`]),
+        'All entries:  visiontrain explain',
+      ],
+    });
+  }
+  if (flags.json) out.json(found);
+  else for (const line of entry(found, style, can.columns)) out.data(line);
+  return undefined;
+};
+
+function entry({ term, text, keys }: Term, style: Style, cells: number): string[] {
+  const lines = wrap(spell(text, style), Math.min(cells - 1, 90));
+  return [style.bold(term), ...lines, ...(keys === undefined ? [] : [style.dim(`Settings: ${keys.join(', ')}`)])];
+}
+
+function list(style: Style, cells: number): string[] {
+  const groups = [...new Set(glossary.map(({ group }) => group))];
+  const wide = Math.max(...glossary.map(({ term }) => term.length));
+  return groups.flatMap((group) => [
+    '',
+    style.bold(group),
+    ...columns(
+      glossary
+        .filter((item) => item.group === group)
+        .map(({ term, text }) => [`  ${term.padEnd(wide)}`, style.dim(cut(spell(text, style), cells - wide - 6))]),
+    ),
+  ]);
+}
+
+/** The first sentence, as far as it fits. */
+function cut(text: string, room: number): string {
+  const sentence = text.match(/^.*?\.(?= |$)/)?.[0] ?? text;
+  return truncate(sentence, Math.max(20, room));
+}

@@ -1,0 +1,44 @@
+import { packageVersion } from '../../engine/package-root.ts';
+import { terminalAsker } from '../../wizard/ask/ask.ts';
+import { runWizard } from '../../wizard/wizard.ts';
+import type { CommandRun } from '../context.ts';
+import { styleFor } from '../style.ts';
+import { requirePerson, terminal } from '../terminal.ts';
+
+/** `new [FOLDER]`: the wizard; ends with run.yaml written, and the run started if that is wished. */
+export const run: CommandRun = async (args, options, context) => {
+  const { out, flags, places } = context;
+  const can = terminal(flags);
+  if (!flags.yes) {
+    requirePerson(can, [
+      'Start from a file:            visiontrain run run.yaml',
+      'Take every default:           visiontrain new FOLDER --yes',
+    ]);
+  }
+  const text = (name: string) => (typeof options[name] === 'string' ? options[name] : undefined);
+  const { action, file } = await runWizard({
+    asker: terminalAsker(can),
+    can,
+    style: styleFor(can),
+    places,
+    cwd: process.cwd(),
+    version: packageVersion(),
+    say: out.talk,
+    mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
+    folder: args[0],
+    from: text('from'),
+    file: text('output'),
+    yes: flags.yes,
+  });
+  if (action === 'save') {
+    out.talk(`  Start it with:  visiontrain run ${file}`);
+    return undefined;
+  }
+  const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
+    import('../start-run.ts'),
+    import('../../engine/config/load.ts'),
+    import('../../registry/load.ts'),
+  ]);
+  const registry = loadRegistry({ configDir: places.config });
+  return startFromSpec({ ...loadSpec(file, { registry }), registry }, { detach: action === 'detach' }, context);
+};

@@ -1,0 +1,119 @@
+/** Colours and glyphs, each with a twin for terminals without. One accent; red and yellow only for trouble. */
+
+export interface Glyphs {
+  readonly pointer: string;
+  readonly tick: string;
+  readonly cross: string;
+  readonly bullet: string;
+  readonly rule: string;
+  readonly full: string;
+  readonly empty: string;
+  /** Eighths of a full block, from one to seven; empty where there are none. */
+  readonly parts: readonly string[];
+  readonly down: string;
+  readonly up: string;
+  readonly back: string;
+  readonly dot: string;
+  readonly times: string;
+  readonly plusMinus: string;
+  readonly arrow: string;
+  readonly updown: string;
+  readonly ellipsis: string;
+  readonly about: string;
+  readonly axis: { readonly tick: string; readonly side: string; readonly corner: string; readonly floor: string };
+}
+
+const UNICODE: Glyphs = {
+  pointer: '❯',
+  tick: '✔',
+  cross: '✖',
+  bullet: '•',
+  rule: '─',
+  full: '█',
+  empty: '░',
+  parts: ['▏', '▎', '▍', '▌', '▋', '▊', '▉'],
+  down: '↓',
+  up: '↑',
+  back: '←',
+  dot: '·',
+  times: '×',
+  plusMinus: '±',
+  arrow: '→',
+  updown: '↑↓',
+  ellipsis: '…',
+  about: '≈',
+  axis: { tick: '┤', side: '│', corner: '└', floor: '─' },
+};
+
+const ASCII: Glyphs = {
+  pointer: '>',
+  tick: 'v',
+  cross: 'x',
+  bullet: '*',
+  rule: '-',
+  full: '#',
+  empty: '-',
+  parts: [],
+  down: 'down',
+  up: 'up',
+  back: '<-',
+  dot: '-',
+  times: 'x',
+  plusMinus: '+-',
+  arrow: '->',
+  updown: 'up/down',
+  ellipsis: '...',
+  about: '~',
+  axis: { tick: '|', side: '|', corner: '+', floor: '-' },
+};
+
+type Paint = (text: string) => string;
+
+export interface Style {
+  readonly glyph: Glyphs;
+  readonly unicode: boolean;
+  readonly accent: Paint;
+  readonly bold: Paint;
+  readonly dim: Paint;
+  readonly good: Paint;
+  readonly warn: Paint;
+  readonly bad: Paint;
+}
+
+/** `colour`: 0 none, 1 sixteen, 2 256, 3 24 bits; the words need only sixteen. */
+export function styleFor({ colour, unicode }: { readonly colour: number; readonly unicode: boolean }): Style {
+  const sgr =
+    (on: number, off: number): Paint =>
+    (text) =>
+      colour === 0 || text === '' ? text : `\u001b[${on}m${text}\u001b[${off}m`;
+  return {
+    glyph: unicode ? UNICODE : ASCII,
+    unicode,
+    accent: sgr(36, 39),
+    bold: sgr(1, 22),
+    dim: sgr(2, 22),
+    good: sgr(32, 39),
+    warn: sgr(33, 39),
+    bad: sgr(31, 39),
+  };
+}
+
+/** Words written with Unicode signs, made fit for a terminal that may have none. */
+export function spell(text: string, { unicode }: { readonly unicode: boolean }): string {
+  if (unicode) return text;
+  const twins: Record<string, string> = {
+    '×': 'x',
+    '÷': '/',
+    '·': '-',
+    '…': '...',
+    '≈': '~',
+    '±': '+-',
+    '→': '->',
+    '←': '<-',
+    '²': '2',
+    '’': "'",
+    '“': '"',
+    '”': '"',
+  };
+  return text.replace(/[×÷·…≈±→←²’“”]/g, (sign) => twins[sign] ?? sign);
+}

@@ -1,0 +1,157 @@
+/** The end of a run in words and pictures: what came out, whether it learnt, what to type next. Plain text, no cursor. */
+import { join, relative } from 'node:path';
+import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunExit } from '../../engine/runs/layout.ts';
+import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { padEnd, truncate, wrap } from '../columns.ts';
+import { type Style, spell } from '../style.ts';
+import type { RunAbout } from './about.ts';
+import { lossText } from './parts.ts';
+import { canShowPictures, renderPicturePair } from './pictures.ts';
+import { samplePairs } from './samples.ts';
+
+export interface EndInput {
+  readonly state: RunState;
+  readonly exit: RunExit;
+  readonly name: string;
+  readonly runDir: string;
+  /** Paths below it are shown relative. */
+  readonly cwd: string;
+  readonly about: RunAbout;
+}
+
+export interface EndRoom {
+  readonly style: Style;
+  readonly columns: number;
+  /** As `Capabilities.colour`; below 2 pictures are named, not shown. */
+  readonly colour: number;
+}
+
+const LABEL = 12;
+const PICTURE_ROWS = 14;
+
+export function renderEnd(input: EndInput, room: EndRoom): string[] {
+  const { exit, name, state } = input;
+  const { style } = room;
+  if (exit.status === 'finished') return finished(input, room);
+  if (exit.status === 'stopped') {
+    const where = state.steps > 0 ? ` at step ${exit.step} of ${state.steps}` : '';
+    return section(
+      `${style.warn(style.unicode ? '■' : '*')} ${style.bold(name)} was stopped${where}.`,
+      [neutralise(sentence(exit.reason))],
+      exit,
+      room,
+    );
+  }
+  const nothing = state.learnt?.verdict === 'nothing';
+  const what = nothing ? `Finished, but nothing was learnt (exit ${exit.code})` : stoppedBy(exit);
+  const why = nothing ? [neutralise(state.learnt?.reason ?? exit.reason)] : [];
+  const good = state.checkpoints.at(-1);
+  const kept = good === undefined || nothing ? [] : [`The checkpoint of step ${good.step} is good.`];
+  return section(`${style.bad(style.glyph.cross)} ${style.bold(name)}: ${what}`, [...why, ...kept], exit, room);
+}
+
+function stoppedBy({ step, reason, code }: RunExit): string {
+  const where = step > 0 ? `stopped at step ${step}: ` : '';
+  return `${where}${neutralise(sentence(reason))} (exit ${code})`;
+}
+
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** Headline, further lines, details, what to type. */
+function section(head: string, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): string[] {
+  const inside = columns - 3;
+  const words = [...lines, ...exit.details.map(neutralise)].flatMap((line) => wrap(spell(line, style), inside));
+  const steps = exit.next_steps.flatMap((line) => wrap(spell(neutralise(line), style), inside));
+  return [
+    '',
+    ...wrapHead(head, columns),
+    ...words.map((line) => `  ${line}`),
+    ...steps.map((line) => `  ${style.accent(line)}`),
+  ];
+}
+
+const wrapHead = (head: string, columns: number) =>
+  wrap(head, columns - 1).map((line, i) => (i === 0 ? line : `  ${line}`));
+
+function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: EndRoom): string[] {
+  const { style, columns } = room;
+  const rows: [string, readonly string[]][] = [];
+  const [lora] = exit.outputs;
+  const inside = columns - LABEL - 1;
+  if (lora !== undefined) {
+    const best = state.bestStep === undefined ? '' : `   best checkpoint: step ${state.bestStep}`;
+    rows.push([
+      'LoRA',
+      [
+        `${near(join(runDir, lora.path), cwd)}   ${formatBytes(lora.bytes)}`,
+        style.dim(`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}${best}`),
+      ],
+    ]);
+  }
+  const learnt = learntLines(state, style).flatMap((line) => wrap(line, inside));
+  if (learnt.length > 0) rows.push(['Learnt', learnt]);
+  const pictures = pictureLines(state, runDir, { ...room, columns: inside });
+  if (pictures.length > 0) rows.push(['Pictures', pictures]);
+  const prompt = about.prompt === undefined ? '' : ` ${style.glyph.dot} prompt: ${neutralise(about.prompt)}`;
+  rows.push([
+    'Use it',
+    [truncate(`ComfyUI: copy it to models/loras${spell(prompt, style)}`, inside, style.glyph.ellipsis)],
+  ]);
+  const steps = exit.next_steps.map(neutralise);
+  const again = `visiontrain run ${near(join(runDir, 'run.yaml'), cwd)}`;
+  rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
+  return [
+    '',
+    `${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
+    '',
+    ...rows.flatMap(([label, lines]) =>
+      lines.map((line, i) => `  ${style.dim(padEnd(i === 0 ? label : '', LABEL - 2))}${line}`),
+    ),
+  ];
+}
+
+function took({ startedAt, lastEventAt }: RunState): string {
+  return startedAt === undefined || lastEventAt === undefined ? '' : ` in ${formatDuration(lastEventAt - startedAt)}`;
+}
+
+function learntLines({ learnt }: RunState, style: Style): string[] {
+  if (learnt === undefined) return [];
+  const { verdict, before, after, moved, reason } = learnt;
+  const word = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' }[verdict];
+  const { arrow, plusMinus } = style.glyph;
+  const losses =
+    before === undefined || after === undefined
+      ? (reason ?? '')
+      : `loss at fixed noise ${lossText(before.loss)} ${arrow} ${lossText(after.loss)} ${plusMinus} ${lossText(after.stderr)}`;
+  const parts = Object.entries(moved).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
+  const first = `${verdict === 'learnt' ? style.good(word) : style.warn(word)}: ${spell(neutralise(losses), style)}`;
+  return [first, ...(parts.length > 0 ? [style.dim(`weights moved: ${parts.join(', ')}`)] : [])];
+}
+
+/** `unet.down` → `U-Net down` */
+function partName(part: string): string {
+  return neutralise(part)
+    .replace(/^unet\.?/, 'U-Net ')
+    .replaceAll('_', ' ')
+    .trim();
+}
+
+function pictureLines(state: RunState, runDir: string, { style, columns, colour }: EndRoom): string[] {
+  const newest = samplePairs(state)[0];
+  if (newest === undefined) return [];
+  const room = { columns: Math.min(columns, 60), rows: PICTURE_ROWS, colour, unicode: style.unicode };
+  const path = join(runDir, newest.with);
+  if (newest.without === undefined) return [path];
+  const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
+  const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
+  const where = canShowPictures(room)
+    ? [style.dim(truncate(join(runDir, 'samples'), columns, style.glyph.ellipsis))]
+    : [];
+  return [...pair, style.dim(truncate(caption, columns, style.glyph.ellipsis)), ...where];
+}
+
+function near(path: string, cwd: string): string {
+  const inside = relative(cwd, path);
+  return inside.startsWith('..') ? path : inside;
+}

@@ -1,0 +1,93 @@
+/** Full-screen pages over the dashboard: help, log, pictures, and questions. Lines of text, at most `rows` of them. */
+import { join } from 'node:path';
+import type { RunState } from '../../engine/events/reducer.ts';
+import { neutralise } from '../../engine/text.ts';
+import { ends, padEnd, truncate, wrap } from '../columns.ts';
+import type { Key } from '../keys.ts';
+import { type Style, spell } from '../style.ts';
+import { canShowPictures, renderPicture, renderPicturePair } from './pictures.ts';
+import { samplePairs } from './samples.ts';
+import type { ScreenSize } from './screen.ts';
+
+export function helpPage(keys: readonly Key[], style: Style, { columns }: ScreenSize): string[] {
+  const body = keys.flatMap(({ keys: names, help }) => {
+    const [first = '', ...rest] = wrap(spell(help, style), columns - 14);
+    return [
+      `  ${style.accent(padEnd(names.join(', '), 8))}  ${first}`,
+      ...rest.map((line) => `${' '.repeat(12)}${line}`),
+    ];
+  });
+  const ctrl = wrap(
+    'Ctrl-C asks what you want; Ctrl-Z goes back to the shell until fg. Closing the window changes nothing for the run.',
+    columns - 4,
+  );
+  return [
+    style.bold('Keys'),
+    '',
+    ...body,
+    '',
+    ...ctrl.map((line) => `  ${line}`),
+    '',
+    style.dim('any key: back to the run'),
+  ];
+}
+
+/** `lines`: the end of trainer.log, oldest first, already harmless. */
+export function logPage(lines: readonly string[], style: Style, { columns, rows }: ScreenSize): string[] {
+  const shown = lines.slice(-(rows - 4)).map((line) => truncate(line, columns, style.glyph.ellipsis));
+  const body = shown.length > 0 ? shown : ['The trainer has not printed anything yet.'];
+  return [style.bold('trainer.log'), '', ...body, '', style.dim('any key: back to the run')];
+}
+
+export interface PicturesInput {
+  readonly state: RunState;
+  readonly runDir: string;
+  /** Which pair, newest first. */
+  readonly at: number;
+  readonly colour: number;
+}
+
+export function picturesPage(
+  { state, runDir, at, colour }: PicturesInput,
+  style: Style,
+  { columns, rows }: ScreenSize,
+): string[] {
+  const pairs = samplePairs(state);
+  const pair = pairs[at];
+  const keys = style.dim(
+    `${style.unicode ? '← →' : 'left right'} others ${style.glyph.dot} any other key: back to the run`,
+  );
+  if (pair === undefined) return [style.bold('Samples'), '', 'No sample pictures yet; g asks for some.', '', keys];
+  const place = ends(
+    `Sample ${at + 1} of ${pairs.length}, step ${pair.step}, seed ${pair.seed}`,
+    '',
+    columns,
+  ).trimEnd();
+  const prompt = truncate(spell(neutralise(pair.prompt), style), columns, style.glyph.ellipsis);
+  const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
+  const path = join(runDir, pair.with);
+  const pictures =
+    pair.without === undefined
+      ? (renderPicture(path, room) ?? [neutralise(path)])
+      : renderPicturePair({ without: join(runDir, pair.without), with: path }, room);
+  const hint = canShowPictures(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
+  return [style.bold(place), style.dim(prompt), '', ...pictures.slice(0, rows - 6), ...hint, '', keys];
+}
+
+export interface Option {
+  readonly key: string;
+  readonly label: string;
+  readonly about: string;
+}
+
+/** A question with single keys; the first option is what Enter takes. */
+export function questionPage(question: string, options: readonly Option[], style: Style): string[] {
+  return [
+    style.bold(question),
+    '',
+    ...options.map(
+      ({ key, label, about }, i) =>
+        `  ${style.accent(key)}  ${padEnd(label, 16)}${style.dim(`${about}${i === 0 ? '  (Enter)' : ''}`)}`,
+    ),
+  ];
+}

@@ -1,0 +1,70 @@
+/** What is made ready before training: environment, base model, pictures; each with how far it is. Pure. */
+import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
+import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { padEnd, truncate } from '../columns.ts';
+import type { Style } from '../style.ts';
+import { bar, percent } from './parts.ts';
+import type { ScreenSize } from './screen.ts';
+
+const titles: Record<PhaseName, string> = {
+  environment: 'Python environment',
+  download: 'Base model',
+  load: 'Loading the model',
+  cache: 'Pictures and captions',
+  train: 'Training',
+  export: 'LoRA file',
+};
+
+/** The ordinary order, so that what is still to come can be shown. */
+const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
+
+export function phases(state: RunState, now: number, style: Style, { columns, rows }: ScreenSize): string[] {
+  const seen = state.phases;
+  const current = seen.at(-1);
+  const at = current === undefined ? -1 : order.indexOf(current.phase);
+  const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
+  const lines = [
+    ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
+    ...coming.map((phase) => style.dim(`  ${titles[phase]}`)),
+  ];
+  const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
+  return [...lines.slice(0, Math.max(1, rows - 2)), '', away];
+}
+
+function lines_(phase: PhaseState, now: number, style: Style, columns: number): string[] {
+  const title = padEnd(titles[phase.phase], 24);
+  const seconds = (phase.endedAt ?? now) - phase.startedAt;
+  const detail = phase.detail === undefined ? '' : `  ${neutralise(phase.detail)}`;
+  if (phase.endedAt !== undefined) {
+    const took = seconds >= 1 ? formatDuration(seconds) : 'ready';
+    return [`${style.good(style.glyph.tick)} ${title}${style.dim(took + detail)}`];
+  }
+  const head = `${style.accent(style.glyph.pointer)} ${style.bold(title)}${style.dim(formatDuration(seconds) + detail)}`;
+  const items = Object.entries(phase.items).slice(-5);
+  return [head, ...items.flatMap(([name, item]) => itemLines(name, item, style, columns))];
+}
+
+type Item = PhaseState['items'][string];
+
+function itemLines(name: string, item: Item, style: Style, columns: number): string[] {
+  const { done, total, rate, unit, detail } = item;
+  const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(Math.round(n)));
+  const label = name === '' ? [] : [`    ${truncate(neutralise(name), columns - 6, style.glyph.ellipsis)}`];
+  if (total !== undefined && done >= total && name !== '')
+    return [
+      `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total))}`,
+    ];
+  const count =
+    total === undefined
+      ? `${amount(done)} ${unit === 'bytes' ? '' : unit}`
+      : `${amount(done)} of ${amount(total)}${unit === 'bytes' ? '' : ` ${unit}`}`;
+  const speed =
+    rate === undefined || rate <= 0 ? '' : unit === 'bytes' ? `  ${formatBytes(rate)}/s` : `  ${rate.toFixed(1)}/s`;
+  const left =
+    total === undefined || rate === undefined || rate <= 0 || done >= total
+      ? ''
+      : `  ${formatDuration((total - done) / rate)} left`;
+  const words = detail === undefined ? '' : `  ${neutralise(detail)}`;
+  if (total === undefined || total === 0) return [...label, `    ${count}${speed}${words}`];
+  return [...label, `    ${bar(done / total, 30, style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`];
+}

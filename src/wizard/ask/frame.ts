@@ -1,0 +1,83 @@
+/** What surrounds every question: where am I, what to press, what it means. Pure text. */
+import { ends, truncate, width, wrap } from '../../cli/columns.ts';
+import { type Style, spell } from '../../cli/style.ts';
+
+export interface Frame {
+  readonly label: string;
+  readonly text: string;
+  /** `3/7  Model` */
+  readonly place: string;
+  readonly why: string;
+  /** Behind `?`. */
+  readonly help: readonly string[];
+  readonly canGoBack: boolean;
+  /** The record line for an answer. */
+  readonly record: (value: string) => string;
+  readonly style: Style;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type Reply = { readonly kind: 'answer'; readonly value: string } | { readonly kind: 'back' };
+
+const LABEL_CELLS = 10;
+
+export function topLine({ text, place, style, columns }: Frame): string {
+  const cells = columns - 1;
+  const room = Math.max(10, cells - width(place) - 3);
+  const [first = '', ...rest] = wrap(spell(text, style), room);
+  const head = ends(first, style.unicode ? place : spell(place, style), cells - 2);
+  const styled = head.replace(place, style.dim(place)).replace(first, style.bold(first));
+  return [`${style.accent('?')} ${styled}`, ...rest.map((line) => `  ${style.bold(line)}`)].join('\n');
+}
+
+/** The line that stays in the scrollback once a question is answered. */
+export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): string {
+  const { style, label, columns } = frame;
+  const text = truncate(spell(value, style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
+  return `${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
+}
+
+export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): string {
+  return style.dim(`${style.glyph.back} ${label}: back`);
+}
+
+/** Rule, explanation, keys. `about` is padded to `lines`, so that the list above does not jump. */
+export function pane(
+  frame: Frame,
+  body: { about: string; lines: number; error?: string | undefined; help: boolean; keys: readonly string[] },
+): string {
+  const { style, columns, rows } = frame;
+  const cells = columns - 1;
+  const about = body.help
+    ? frame.help.flatMap((entry) => wrap(spell(entry, style), cells)).slice(0, Math.max(4, rows - 8))
+    : wrap(spell(body.about, style), cells).slice(0, body.lines);
+  while (!body.help && about.length < body.lines) about.push('');
+  const keys = keysLine(body.keys, ` ${style.glyph.dot} `, cells);
+  return [
+    style.dim(style.glyph.rule.repeat(cells)),
+    ...about,
+    ...(body.error === undefined
+      ? []
+      : wrap(`${style.glyph.cross} ${spell(body.error, style)}`, cells).map((line) => style.bad(line))),
+    style.dim(keys),
+  ].join('\n');
+}
+
+/** Keys that every question has, after its own. */
+export function commonKeys(frame: Frame): string[] {
+  return [
+    ...(frame.help.length > 0 ? ['? help'] : []),
+    ...(frame.canGoBack ? ['Esc back'] : []),
+    'Ctrl-C leave (nothing is lost)',
+  ];
+}
+
+/** The keys that fit; words in brackets give way first, then the last keys. */
+function keysLine(keys: readonly string[], between: string, cells: number): string {
+  const whole = keys.join(between);
+  if (width(whole) <= cells) return whole;
+  const short = keys.map((key) => key.replace(/ \(.*\)$/, ''));
+  while (width(short.join(between)) > cells) short.pop();
+  return short.join(between);
+}

@@ -1,0 +1,135 @@
+/** A line to type, checked before it is taken; with completion below it where the question offers some. */
+import {
+  createPrompt,
+  isDownKey,
+  isEnterKey,
+  isTabKey,
+  isUpKey,
+  useEffect,
+  useKeypress,
+  useRef,
+  useState,
+} from '@inquirer/core';
+import { columns, truncate } from '../../cli/columns.ts';
+import { spell } from '../../cli/style.ts';
+import { neutralise } from '../../engine/text.ts';
+import type { Suggestion } from '../folders.ts';
+import type { LineAsk } from './ask.ts';
+import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+
+interface LineConfig {
+  readonly frame: Frame;
+  readonly form: LineAsk;
+}
+
+const SUGGESTIONS = 7;
+
+export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done) => {
+  const { style } = frame;
+  const [value, setValue] = useState('');
+  const [help, setHelp] = useState(false);
+  const [error, setError] = useState<string | undefined>(undefined);
+  const [checking, setChecking] = useState(false);
+  const [found, setFound] = useState<readonly Suggestion[]>([]);
+  const [active, setActive] = useState(-1);
+  const [over, setOver] = useState<Reply | undefined>(undefined);
+  const newest = useRef(0);
+
+  const lookUp = (text: string) => {
+    if (form.suggest === undefined) return;
+    newest.current += 1;
+    const mine = newest.current;
+    form.suggest(text).then(
+      (suggestions) => {
+        if (mine === newest.current) setFound(suggestions);
+      },
+      () => setFound([]),
+    );
+  };
+  useEffect(() => lookUp(''), []);
+
+  const leave = (reply: Reply) => {
+    newest.current += 1;
+    setOver(reply);
+    done(reply);
+  };
+  const submit = async (text: string, restore: () => void) => {
+    setChecking(true);
+    const problem = await form.check(text);
+    setChecking(false);
+    if (problem === undefined) leave({ kind: 'answer', value: text });
+    else {
+      restore();
+      setError(problem);
+    }
+  };
+
+  useKeypress(async (key, rl) => {
+    if (checking || over !== undefined) return;
+    const replace = (text: string) => {
+      rl.clearLine(0);
+      rl.write(text);
+      setValue(text);
+      setActive(-1);
+      lookUp(text);
+    };
+    setError(undefined);
+    if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
+    else if (isEnterKey(key)) await submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
+    else if (isTabKey(key)) {
+      const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
+      if (completed.length > value.length) replace(completed);
+      else if (found.length > 0) setActive((active + 1) % visible(found).length);
+      else replace(value || form.initial);
+    } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found).length - 1));
+    else if (isUpKey(key) && found.length > 0) setActive(Math.max(active - 1, -1));
+    else if (rl.line === '?' && value === '' && frame.help.length > 0) {
+      rl.clearLine(0);
+      setHelp(!help);
+    } else if (rl.line !== value) {
+      setValue(rl.line);
+      setActive(-1);
+      lookUp(rl.line);
+    }
+  });
+
+  if (over?.kind === 'back') return backLine(frame);
+  if (over?.kind === 'answer') return recordLine(frame, frame.record(over.value));
+  const shown =
+    value === ''
+      ? style.dim(spell(form.placeholder ?? neutralise(form.initial), style))
+      : style.accent(neutralise(value));
+  const keys = [
+    ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
+    checking ? 'looking…' : 'Enter go on',
+    ...commonKeys(frame),
+  ];
+  const below = pane(frame, {
+    about: frame.why,
+    lines: 2,
+    error,
+    help,
+    keys: keys.map((entry) => spell(entry, style)),
+  });
+  return [
+    `${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`,
+    [...list(found, active, frame), below].join('\n'),
+  ];
+});
+
+const visible = (found: readonly Suggestion[]) => found.slice(0, SUGGESTIONS);
+
+function list(found: readonly Suggestion[], active: number, { style, columns: cells }: Frame): string[] {
+  const rows = columns(visible(found).map(({ value, note }) => [neutralise(value), spell(note, style)]));
+  return rows.map((row, i) => {
+    const text = truncate(row, cells - 4, style.glyph.ellipsis);
+    return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : `  ${style.dim(text)}`;
+  });
+}
+
+function commonStart(texts: readonly string[]): string {
+  const [first = '', ...rest] = texts;
+  let length = first.length;
+  for (const text of rest) while (!text.startsWith(first.slice(0, length))) length -= 1;
+  return first.slice(0, length);
+}

@@ -1,0 +1,96 @@
+/** Everything behind the first question: facts, the other questions, the file. */
+import { dirname, isAbsolute, relative } from 'node:path';
+import { writeFileAtomic } from '../engine/atomic.ts';
+import type { Chooser } from '../engine/config/schema.ts';
+import { renderSpec } from '../engine/config/write.ts';
+import { EnvironmentError, UsageError } from '../engine/errors.ts';
+import type { Reply } from './ask/frame.ts';
+import { fromSpecFile } from './from-file.ts';
+import type { Flow } from './machine.ts';
+import { folderLines, machineLines } from './notes.ts';
+import type { Answers, Asking } from './question.ts';
+import { absolute } from './questions/data.ts';
+import { runSession } from './session.ts';
+import { modelProblem, readFacts, readFolder } from './sources.ts';
+import { derive } from './values.ts';
+import type { WizardInput, WizardResult } from './wizard.ts';
+
+export interface FinishInput {
+  readonly draft: string | undefined;
+  readonly lastMode: string | undefined;
+  readonly file: string;
+  readonly answers: Answers;
+  readonly save: (answers: Answers) => void;
+}
+
+export async function finish(input: WizardInput, start: FinishInput): Promise<WizardResult> {
+  const { style, can, say, cwd, places } = input;
+  const facts = await readFacts({ places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
+  const answers =
+    input.from === undefined ? start.answers : { ...fromSpecFile(input.from, facts, cwd), ...start.answers };
+  const sayAll = (lines: readonly string[]) => {
+    for (const line of lines) say(line);
+  };
+  if (!input.yes) sayAll(machineLines(facts, style));
+  const session = await runSession({
+    asker: input.yes ? takeDefaults : input.asker,
+    can,
+    style,
+    facts,
+    answers,
+    readFolder,
+    modelProblem,
+    save: start.save,
+    say: sayAll,
+    describeFolder: (folder) => (input.yes ? [] : folderLines(folder, style, can.columns)),
+    render: (context, flow) => document(flow, context, start.file),
+  });
+  const typed = session.context.answers.file?.value;
+  const file = typed === undefined ? start.file : absolute(typed, facts);
+  const text = document(session.flow, session.context, file);
+  try {
+    writeFileAtomic(file, text);
+  } catch (error) {
+    throw new EnvironmentError(`${file} cannot be written: ${(error as Error).message}`, {
+      nextSteps: ['Give another place:  visiontrain new -o FILE'],
+    });
+  }
+  say(`${style.good(style.glyph.tick)} Written: ${relative(cwd, file).startsWith('..') ? file : relative(cwd, file)}`);
+  return { action: session.action, file };
+}
+
+/** `--yes`: Enter on every question. */
+async function takeDefaults(
+  frame: { text: string },
+  form: { initial: string; check?: (text: string) => Promise<string | undefined> },
+): Promise<Reply> {
+  const problem = await form.check?.(form.initial);
+  if (problem !== undefined) throw new UsageError(`${frame.text} ${problem}`);
+  return { kind: 'answer', value: form.initial };
+}
+
+function document(flow: Flow, context: Asking, file: string): string {
+  const filled = derive(flow, context);
+  if ('problems' in filled) {
+    const all = filled.problems.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new UsageError('The answers do not fit together.', { details: all });
+  }
+  const { spec, provenance } = filled;
+  const base = context.facts.registry.models.some(({ id }) => id === spec.model.base)
+    ? spec.model.base
+    : pathIn(file, spec.model.base);
+  const written = {
+    ...spec,
+    dataset: { ...spec.dataset, path: pathIn(file, spec.dataset.path) },
+    model: { ...spec.model, base },
+  };
+  const who: Record<string, Chooser> = { ...provenance };
+  return renderSpec(written, who);
+}
+
+/** A path as it is written into a file: relative when it is below it, so that the folder can be moved. */
+function pathIn(file: string, path: string): string {
+  const inside = relative(dirname(file), path);
+  if (inside === '') return '.';
+  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}

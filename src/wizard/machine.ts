@@ -1,0 +1,62 @@
+/** The step machine: where we are, what comes next, what came before. Pure. */
+import { type Answers, type Asking, modeOf, type Question } from './question.ts';
+
+export interface Position {
+  readonly id: string;
+  /** The menu (the review, a group of settings) the person came from and returns to. */
+  readonly returnTo?: string;
+}
+
+export interface WizardState {
+  readonly answers: Answers;
+  readonly position: Position;
+}
+
+/** Questions in order, and those that are reached from a menu only. */
+export interface Flow {
+  readonly ordered: readonly Question[];
+  readonly find: (id: string) => Question | undefined;
+}
+
+/** Choices with this prefix lead to another question. */
+export const JUMP = 'go:';
+
+/** The questions that apply, in order. */
+export function visible(flow: Flow, context: Asking): readonly Question[] {
+  const mode = modeOf(context.answers);
+  return flow.ordered.filter((q) => (q.mode === undefined || q.mode === mode) && (q.when?.(context) ?? true));
+}
+
+/** The first question without an answer, else the last one (the review). */
+export function resume(flow: Flow, context: Asking): Position {
+  const questions = visible(flow, context);
+  const open = questions.find((q) => context.answers[q.id] === undefined) ?? questions.at(-1);
+  if (open === undefined) throw new Error('a wizard without questions');
+  return { id: open.id };
+}
+
+/** Takes an answer. `context` must already hold it. */
+export function next(flow: Flow, position: Position, value: string, context: Asking): Position {
+  if (value.startsWith(JUMP)) return { id: value.slice(JUMP.length), returnTo: position.id };
+  const questions = visible(flow, context);
+  const { returnTo } = position;
+  if (returnTo !== undefined) {
+    // An answer may have opened further questions, or closed the menu itself.
+    const limit = questions.findIndex((q) => q.id === returnTo);
+    if (limit === -1) return resume(flow, context);
+    const open = questions.slice(0, limit).find((q) => context.answers[q.id] === undefined);
+    return open === undefined ? { id: returnTo } : { id: open.id, returnTo };
+  }
+  const at = questions.findIndex((q) => q.id === position.id);
+  const following = questions[at + 1];
+  return following === undefined ? resume(flow, context) : { id: following.id };
+}
+
+/** The question before; undefined at the first one. */
+export function back(flow: Flow, position: Position, context: Asking): Position | undefined {
+  if (position.returnTo !== undefined) return { id: position.returnTo };
+  const questions = visible(flow, context);
+  const at = questions.findIndex((q) => q.id === position.id);
+  const before = questions[at - 1];
+  return before === undefined ? undefined : { id: before.id };
+}

@@ -1,0 +1,45 @@
+/** What the wizard says between questions: the machine, and what was found in a folder. */
+import { truncate, wrap } from '../cli/columns.ts';
+import { type Style, spell } from '../cli/style.ts';
+import { formatBytes, neutralise, plural } from '../engine/text.ts';
+import type { Facts, FolderFacts } from './facts.ts';
+
+/** Problems shown by name; the rest is counted. */
+const SHOWN = 4;
+
+export function machineLines({ machine }: Facts, style: Style): string[] {
+  const { cards, cpuCores, memoryGb, diskFreeBytes } = machine;
+  const lines = cards.map(
+    ({ name, freeGb, totalGb }) =>
+      `  Card   ${neutralise(name)}, ${freeGb.toFixed(1)} of ${totalGb.toFixed(1)} GB free`,
+  );
+  if (cards.length === 0)
+    lines.push(`  Card   none found: ${plural(cpuCores, 'CPU core')}, ${memoryGb.toFixed(0)} GB memory`);
+  if (diskFreeBytes !== undefined) lines.push(`  Disk   ${formatBytes(diskFreeBytes)} free`);
+  return [...lines.map((line) => style.dim(spell(line, style))), ''];
+}
+
+export function folderLines(folder: FolderFacts, style: Style, columns: number): string[] {
+  const { usable, pictures, captioned, smallest, largest, problems } = folder;
+  const used = usable === pictures ? plural(usable, 'picture') : `${usable} of ${plural(pictures, 'picture')}`;
+  const words =
+    captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;
+  const found = `${used} will be used, ${words} · ${sizes(smallest, largest)}`;
+  const left = problems.slice(0, SHOWN).map((problem) => `! ${problem}`);
+  if (problems.length > SHOWN) left.push(`! and ${problems.length - SHOWN} more`);
+  const few = usable < 5 ? [`! ${plural(usable, 'picture')}: very few. 15 to 40 varied ones teach better.`] : [];
+  const room = columns - 5;
+  return [
+    '',
+    ...wrap(spell(found, style), room).map((line) => `  ${line}`),
+    ...[...left, ...few].map((line) => `  ${style.warn(truncate(spell(line, style), room))}`),
+    `  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
+    '',
+  ];
+}
+
+function sizes(smallest: FolderFacts['smallest'], largest: FolderFacts['largest']): string {
+  if (smallest === undefined || largest === undefined) return '';
+  const [from, to] = [smallest, largest].map(([width, height]) => `${width}×${height}`);
+  return from === to ? `all ${from}` : `${from} to ${to}`;
+}

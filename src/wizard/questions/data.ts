@@ -1,0 +1,155 @@
+/** Mode and data set: where the pictures are, what they teach, how they are called. */
+import { basename, resolve } from 'node:path';
+import { plural } from '../../engine/text.ts';
+import type { Asking, Question } from '../question.ts';
+import { answered } from '../question.ts';
+import { modeForm, modeQuestion } from './mode.ts';
+
+const mode: Question = {
+  id: 'mode',
+  step: 'mode',
+  label: modeQuestion.words.label,
+  text: () => modeQuestion.words.text,
+  why: modeQuestion.words.why,
+  terms: ['lora', 'run.yaml'],
+  form: ({ answers, facts }) => {
+    const form = modeForm({ draft: undefined, lastMode: facts.lastMode });
+    return { ...form, initial: answers.mode?.value ?? form.initial };
+  },
+  record: modeQuestion.record,
+};
+
+const path: Question = {
+  id: 'dataset.path',
+  step: 'data',
+  label: 'Pictures',
+  text: () => 'Where are your pictures?',
+  why: 'A folder with 10 to 100 pictures; sub-folders count. Nothing in it is changed, moved or written.',
+  terms: ['data set', 'caption'],
+  form: ({ answers, facts }) => ({
+    kind: 'line',
+    initial: answers['dataset.path']?.value ?? facts.nearestPictures ?? '',
+    ...(facts.nearestPictures === undefined ? { placeholder: 'type a folder; Tab completes' } : {}),
+    path: 'pictures',
+  }),
+  sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
+};
+
+/** `~` and relative paths as the person means them. */
+export function absolute(path: string, { cwd, home }: { readonly cwd: string; readonly home: string }): string {
+  const expanded = path === '~' || path.startsWith('~/') ? `${home}${path.slice(1)}` : path;
+  return resolve(cwd, expanded);
+}
+
+const goal: Question = {
+  id: 'dataset.goal',
+  step: 'data',
+  label: 'Teaches',
+  text: () => 'What do the pictures teach?',
+  why: 'It picks the recipe.',
+  terms: ['goal', 'recipe'],
+  form: ({ answers }) => ({
+    kind: 'choose',
+    initial: answers['dataset.goal']?.value ?? 'character',
+    choices: [
+      {
+        value: 'character',
+        cells: ['A character or thing', 'one subject that should look the same each time'],
+        about: 'Learns quickly; 15 to 40 varied pictures do.',
+      },
+      {
+        value: 'style',
+        cells: ['A style', 'how pictures are drawn, whatever they show'],
+        about: 'Wants more pictures with many subjects, and more steps.',
+      },
+      {
+        value: 'concept',
+        cells: ['A concept', 'a pose, a kind of place, a way of dressing'],
+        about: 'Show it on many subjects, so that only the concept is common.',
+      },
+    ],
+  }),
+  record: (value) => ({ character: 'a character or thing', style: 'a style', concept: 'a concept' })[value] ?? value,
+  sets: (value) => ({ 'dataset.goal': value }),
+};
+
+/** What stands for no trigger word. */
+const NONE = '-';
+
+const trigger: Question = {
+  id: 'dataset.trigger',
+  step: 'data',
+  label: 'Trigger',
+  text: () => 'Which word calls your LoRA in a prompt?',
+  why: 'Best a word that means nothing yet, so that nothing else is overwritten. It goes in front of every caption; a single - is none.',
+  terms: ['trigger word', 'caption'],
+  form: (context) => ({
+    kind: 'line',
+    initial: answered(context, 'dataset.trigger') ?? inventTrigger(answered(context, 'dataset.path') ?? ''),
+    setting: 'dataset.trigger',
+  }),
+  record: (value) => (value === NONE ? 'none' : value),
+  sets: (value) => ({ 'dataset.trigger': value === NONE ? '' : value }),
+};
+
+/** A pronounceable-enough word from the folder's name that no model knows: `fox-emblem` → `zfxmblm`. */
+export function inventTrigger(path: string): string {
+  const letters = basename(resolve('/', path))
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z]/g, '');
+  const consonants = letters.replaceAll(/[aeiou]/g, '');
+  return `z${(consonants.length >= 3 ? consonants : letters).slice(0, 6) || 'subject'}`;
+}
+
+const missing = ({ facts }: Asking) => (facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned);
+
+const captions: Question = {
+  id: 'captions',
+  step: 'data',
+  label: 'Captions',
+  text: (context) => {
+    const count = missing(context);
+    return count === context.facts.folder?.usable
+      ? 'Your pictures have no captions. What shall they be called?'
+      : `${plural(count, 'picture has', 'pictures have')} no caption. What shall ${count === 1 ? 'it' : 'they'} be called?`;
+  },
+  why: 'A caption says what a picture shows; what it does not say is learnt as part of the trigger word.',
+  terms: ['caption', 'trigger word'],
+  when: (context) => missing(context) > 0,
+  form: ({ answers }) => ({
+    kind: 'choose',
+    initial: answers.captions?.value ?? 'trigger',
+    choices: [
+      {
+        value: 'trigger',
+        cells: ['Just the trigger word', 'good for one character, thing or style'],
+        about: 'Everything the pictures have in common goes into the trigger word.',
+      },
+      {
+        value: 'words',
+        cells: ['One caption for all of them', 'such as: a photo of a dog'],
+        about: 'It is put behind the trigger word. Your own .txt files beside pictures always win.',
+      },
+    ],
+  }),
+  record: (value) => (value === 'words' ? 'one for all that have none' : 'just the trigger word where there is none'),
+};
+
+const words: Question = {
+  id: 'dataset.default_caption',
+  step: 'data',
+  label: 'Words',
+  text: () => 'Which caption for the pictures that have none?',
+  why: 'Name the kind of thing (a dog, a house), not what makes yours special: that is for the trigger word.',
+  terms: ['caption'],
+  when: (context) => missing(context) > 0 && answered(context, 'captions') === 'words',
+  form: (context) => ({
+    kind: 'line',
+    initial: answered(context, 'dataset.default_caption') ?? 'a picture',
+    setting: 'dataset.default_caption',
+  }),
+  sets: (value) => ({ 'dataset.default_caption': value }),
+};
+
+export const dataQuestions: readonly Question[] = [mode, path, goal, trigger, captions, words];

@@ -1,0 +1,49 @@
+/** The first question; on the screen before anything heavy is loaded, so it imports nothing. */
+import type { ChooseForm } from '../question.ts';
+
+interface Known {
+  readonly draft: string | undefined;
+  readonly lastMode: string | undefined;
+}
+
+export const modeQuestion = {
+  words: {
+    label: 'Mode',
+    text: 'How do you want to set this up?',
+    place: '1/7  Mode',
+    why: 'You can change any answer at the end.',
+    help: [
+      'LoRA: A small file that teaches an existing picture model something new: a character, a style, a concept. It is loaded beside the model and can be made stronger or weaker.',
+    ],
+  },
+  record: (value: string) => ({ advanced: 'Advanced', resume: 'Continue the draft' })[value] ?? 'Easy',
+};
+
+export function modeForm({ draft, lastMode }: Known): ChooseForm {
+  const remembered = (value: string) => (lastMode === value ? ' You took it last time.' : '');
+  return {
+    kind: 'choose',
+    initial: draft !== undefined ? 'resume' : (lastMode ?? 'easy'),
+    choices: [
+      {
+        value: 'easy',
+        cells: ['Easy', 'a few questions; the rest is chosen for you'],
+        about: `Enter on every question gives a good LoRA. You can change any answer at the end.${remembered('easy')}`,
+      },
+      {
+        value: 'advanced',
+        cells: ['Advanced', 'every setting, each with its default and why'],
+        about: `The same questions, and every key of run.yaml in groups.${remembered('advanced')}`,
+      },
+      ...(draft === undefined
+        ? []
+        : [
+            {
+              value: 'resume',
+              cells: ['Continue', draft],
+              about: 'Goes on where you left. Your answers are checked against what is here today.',
+            },
+          ]),
+    ],
+  };
+}

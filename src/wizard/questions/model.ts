@@ -1,0 +1,145 @@
+/** The base model: what there is, what is here already, what fits. */
+import { formatBytes } from '../../engine/text.ts';
+import type { ModelEntry } from '../../registry/schema.ts';
+import { type Asking, answered, type Choice, type Question } from '../question.ts';
+
+/** One plain base of each kind; the rest is one choice further. */
+const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];
+
+const base: Question = {
+  id: 'model.base',
+  step: 'model',
+  label: 'Model',
+  text: () => 'Which base model?',
+  why: 'A LoRA works best on the model it was trained on, and its close relatives.',
+  terms: ['base model', 'lora', 'epsilon prediction', 'v prediction'],
+  form: (context) => {
+    const { registry } = context.facts;
+    const listed = registry.models.filter(
+      (entry) => SHORT_LIST.includes(entry.id) || entry.added_in !== undefined || entry.embedded !== undefined,
+    );
+    const choices = [
+      ...listed.filter((entry) => entry.embedded === undefined),
+      ...listed.filter((entry) => entry.embedded !== undefined),
+    ].map((entry) => modelChoice(entry, context));
+    const rest = registry.models.length - listed.length;
+    return {
+      kind: 'choose',
+      initial: answered(context, 'model.base') ?? recommended(listed, context),
+      choices: [
+        ...choices,
+        ...(rest > 0
+          ? [
+              {
+                value: 'more',
+                cells: [`${rest} more`],
+                about: 'Relatives of these: Animagine, NoobAI v-prediction, other versions.',
+              },
+            ]
+          : []),
+        {
+          value: 'file',
+          cells: ['A file of your own'],
+          about: 'A .safetensors checkpoint or a diffusers folder that is already on this machine.',
+        },
+      ],
+    };
+  },
+  record: (value, { facts }) =>
+    value === 'more'
+      ? 'one of the others'
+      : value === 'file'
+        ? 'a file of your own'
+        : title(value, facts.registry.models),
+  sets: (value): Readonly<Record<string, unknown>> =>
+    value === 'more' || value === 'file' ? {} : { 'model.base': value },
+};
+
+const more: Question = {
+  id: 'model.more',
+  step: 'model',
+  label: 'Model',
+  text: () => 'Which one?',
+  why: 'Take the one you make pictures with.',
+  terms: ['base model'],
+  when: (context) => answered(context, 'model.base') === 'more',
+  form: (context) => ({
+    kind: 'choose',
+    initial: answered(context, 'model.more') ?? '',
+    choices: context.facts.registry.models.map((entry) => modelChoice(entry, context)),
+  }),
+  record: (value, { facts }) => title(value, facts.registry.models),
+  sets: (value) => ({ 'model.base': value }),
+};
+
+const file: Question = {
+  id: 'model.file',
+  step: 'model',
+  label: 'Model',
+  text: () => 'Where is your model?',
+  why: 'A .safetensors checkpoint of the SD1.5 or SDXL family, or a folder in diffusers layout. Pickle files (.ckpt) are refused: they can run code.',
+  terms: ['base model', 'safetensors'],
+  when: (context) => answered(context, 'model.base') === 'file',
+  form: (context) => ({
+    kind: 'line',
+    initial: answered(context, 'model.file') ?? '',
+    placeholder: 'type a path; Tab completes',
+    path: 'model',
+  }),
+  sets: (value) => ({ 'model.base': value }),
+};
+
+const title = (id: string, models: readonly ModelEntry[]) => models.find((entry) => entry.id === id)?.title ?? id;
+
+function modelChoice(entry: ModelEntry, context: Asking): Choice {
+  const fit = memoryFit(entry, context);
+  return {
+    value: entry.id,
+    cells: [entry.title, `${entry.resolution} px`, here(entry, context), fit.word],
+    about: about(entry, context),
+    ...(fit.problem === undefined ? {} : { disabled: fit.problem }),
+  };
+}
+
+function here(entry: ModelEntry, { facts }: Asking): string {
+  if (entry.embedded !== undefined) return 'built in';
+  const state = facts.models.get(entry.id);
+  if (state?.ready === true) return 'here';
+  return state?.fetchBytes === undefined ? 'to fetch' : `${formatBytes(state.fetchBytes)} to fetch`;
+}
+
+function about(entry: ModelEntry, { facts }: Asking): string {
+  if (entry.embedded !== undefined)
+    return 'For trying visiontrain out: trains in minutes on any computer, but only knows tiny doodles. Not for real pictures.';
+  const parts = [entry.summary];
+  if (entry.memory_gb !== undefined)
+    parts.push(`Needs a card with ${entry.memory_gb.least} GB, better ${entry.memory_gb.comfortable}.`);
+  parts.push(`Licence: ${entry.license.name}.`);
+  if (facts.machine.cards.length === 0) parts.push('No card was found here: on a CPU a run takes days.');
+  return parts.join(' ');
+}
+
+/** Whether it can train on this machine. Without a card nothing is forbidden, but it is said. */
+function memoryFit(entry: ModelEntry, { facts }: Asking): { readonly word: string; readonly problem?: string } {
+  if (entry.embedded !== undefined) return { word: 'for trying out' };
+  const { cards } = facts.machine;
+  const { least, comfortable } = entry.memory_gb ?? { least: 0, comfortable: 0 };
+  if (cards.length === 0) return { word: 'very slow here' };
+  if (least === 0) return { word: '' };
+  const most = Math.max(...cards.map((card) => card.totalGb));
+  if (most + 0.5 < least) {
+    const problem = `It needs a card with at least ${least} GB; yours has ${most.toFixed(1)} GB.`;
+    return { word: 'too large', problem };
+  }
+  return { word: most + 0.5 >= comfortable ? 'fits' : 'fits, tight' };
+}
+
+/** SDXL where it fits, else SD1.5; without a card the embedded model, the only one that ends today. */
+function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
+  const most = Math.max(0, ...facts.machine.cards.map((card) => card.totalGb));
+  if (most === 0) return listed.find((entry) => entry.embedded !== undefined)?.id ?? '';
+  const sdxl = listed.find((entry) => entry.id === 'sdxl');
+  return most >= 11.5 && sdxl !== undefined ? 'sdxl' : 'sd15';
+}
+
+export const modelQuestions: readonly Question[] = [base, more, file];

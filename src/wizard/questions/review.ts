@@ -1,0 +1,143 @@
+/** The review: every answer with who chose it, each a door back to its question; and what to do now. */
+import type { Chooser, Provenance } from '../../engine/config/schema.ts';
+import { formatBytes, plural } from '../../engine/text.ts';
+import { type Flow, JUMP, visible } from '../machine.ts';
+import type { Asking, Choice, Question } from '../question.ts';
+import { baseOf, derive, entryOf } from '../values.ts';
+
+/** What the review can end with; each is the wizard's result. */
+export const actions = ['start', 'detach', 'save', 'show'] as const;
+export type ReviewAction = (typeof actions)[number];
+
+const isAction = (value: string): value is ReviewAction => actions.some((action) => action === value);
+export const reviewAction = (value: string): ReviewAction | undefined => (isAction(value) ? value : undefined);
+
+const name = (flow: () => Flow): Question => ({
+  id: 'name',
+  step: 'review',
+  label: 'Name',
+  onRequest: true,
+  text: () => 'What shall the run and its LoRA be called?',
+  why: 'It names the file you will use later: letters, digits, dots, dashes.',
+  form: (context) => {
+    const derived = derive(flow(), context);
+    return { kind: 'line', initial: 'spec' in derived ? derived.spec.name : '', setting: 'name' };
+  },
+  sets: (value) => ({ name: value }),
+});
+
+const file: Question = {
+  id: 'file',
+  step: 'review',
+  label: 'File',
+  onRequest: true,
+  text: () => 'Where shall the settings be written?',
+  why: 'This file repeats the run exactly: visiontrain run FILE. A file that is there already is replaced.',
+  terms: ['run.yaml'],
+  form: ({ answers, facts }) => ({ kind: 'line', initial: answers.file?.value ?? facts.file, path: 'file' }),
+};
+
+function review(flow: () => Flow): Question {
+  return {
+    id: 'review',
+    step: 'review',
+    label: 'Review',
+    text: () => 'All set. What now?',
+    why: 'Enter on a line above changes that answer.',
+    terms: ['run.yaml'],
+    form: (context) => ({
+      kind: 'choose',
+      initial: 'start',
+      choices: [...rows(flow(), context), ...actionChoices(flow(), context)],
+    }),
+  };
+}
+
+function rows(flow: Flow, context: Asking): Choice[] {
+  const derived = derive(flow, context);
+  const provenance: Provenance = 'spec' in derived ? derived.provenance : {};
+  const questions = visible(flow, context).filter(
+    (q) => q.id !== 'review' && !(q.id === 'model.base' && baseOf(context.answers) !== context.answers[q.id]?.value),
+  );
+  const answered = questions.flatMap((question): Choice[] => {
+    const answer = context.answers[question.id];
+    if (answer === undefined) return [];
+    const keys = Object.keys(question.sets?.(answer.value, context) ?? {});
+    const who = whoOf(keys, provenance) ?? (answer.by === 'you' ? 'you' : 'preset');
+    const text = question.record?.(answer.value, context) ?? answer.value;
+    return [{ value: JUMP + question.id, cells: [question.label, clip(text), who], about: question.why }];
+  });
+  return [...answered, ...derivedRows(derived, context)];
+}
+
+/** As run.yaml will say it; undefined when the answer decides no key. */
+function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undefined {
+  const all = keys.map((key) => provenance[key] ?? 'preset');
+  if (all.length === 0) return undefined;
+  return all.includes('detected') ? 'detected' : all.every((by) => by === 'you') ? 'you' : 'preset';
+}
+
+function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Asking): Choice[] {
+  if (!('spec' in derived)) return [];
+  const { spec, provenance } = derived;
+  const { device, precision, gradient_checkpointing } = spec.resources;
+  const card = facts.machine.cards[0];
+  const where = device === 'auto' ? (card?.name ?? plural(facts.machine.cpuCores, 'CPU core')) : device;
+  const checkpointing = gradient_checkpointing === 'none' ? '' : `, checkpointing ${gradient_checkpointing}`;
+  const memory: Choice = {
+    value: `${JUMP}set:resources.device`,
+    cells: ['Resources', clip(`${where}, ${precision}${checkpointing}`), provenance['resources.precision'] ?? 'preset'],
+    about: 'Where it trains, and in which number format.',
+  };
+  const named: Choice = {
+    value: `${JUMP}name`,
+    cells: ['Name', spec.name, answers.name === undefined ? 'preset' : 'you'],
+    about: 'Name of the run and of the LoRA file.',
+  };
+  const written: Choice = {
+    value: `${JUMP}file`,
+    cells: ['File', clip(answers.file?.value ?? facts.file), answers.file === undefined ? 'preset' : 'you'],
+    about: 'All settings, with a comment on each. This file repeats the run exactly.',
+  };
+  return [memory, named, written];
+}
+
+const clip = (text: string) => (text.length > 52 ? `…${text.slice(-51)}` : text);
+
+function actionChoices(flow: Flow, context: Asking): Choice[] {
+  const derived = derive(flow, context);
+  const wrong = 'problems' in derived ? derived.problems : [];
+  const problem = wrong.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  const blocked = problem === '' ? {} : { disabled: problem };
+  const entry = entryOf(context);
+  const bytes = entry === undefined ? undefined : context.facts.models.get(entry.id)?.fetchBytes;
+  const fetch = bytes === undefined || bytes === 0 ? '' : `; ${formatBytes(bytes)} are fetched first`;
+  return [
+    {
+      value: 'start',
+      cells: ['Start now'],
+      about: `Writes the file, trains and shows the run${fetch}. Closing the window does not stop it.`,
+      ...blocked,
+    },
+    {
+      value: 'detach',
+      cells: ['Start and detach'],
+      about: 'The same in the background: look at it with visiontrain attach.',
+      ...blocked,
+    },
+    {
+      value: 'save',
+      cells: ['Save run.yaml only'],
+      about: 'Start it whenever you like: visiontrain run FILE',
+      ...blocked,
+    },
+    { value: 'show', cells: ['Show run.yaml'], about: 'Every setting, and who chose it.', ...blocked },
+  ];
+}
+
+export function reviewQuestions(flow: () => Flow): {
+  readonly review: Question;
+  readonly onRequest: readonly Question[];
+} {
+  return { review: review(flow), onRequest: [name(flow), file] };
+}

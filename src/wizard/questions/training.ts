@@ -1,0 +1,208 @@
+/** Easy's three questions about training, each a step to either side of the recipe; and which card. */
+import { plural } from '../../engine/text.ts';
+import { type Asking, answered, type Choice, type Question } from '../question.ts';
+import { recipeValue, SETTING } from '../values.ts';
+
+interface Dial {
+  readonly id: string;
+  readonly label: string;
+  readonly text: string;
+  readonly why: string;
+  readonly terms: readonly string[];
+  /** The key that decides; the recipe's value of it is the middle. */
+  readonly key: string;
+  readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string }[];
+  /** In words, from the scaled value. */
+  readonly words: (value: number, context: Asking) => string;
+  readonly sets: (factor: number, context: Asking) => Readonly<Record<string, unknown>>;
+}
+
+const number = (context: Asking, key: string) => Number(recipeValue(context, key) ?? 0);
+
+function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial): Question {
+  const scaled = (factor: number, context: Asking) => words(number(context, key) * factor, context);
+  const own = (context: Asking) => context.answers[SETTING + key]?.value;
+  return {
+    id,
+    step: 'training',
+    label,
+    mode: 'easy',
+    text: () => text,
+    why,
+    terms,
+    // Without a recipe (a model nobody knows) there is no middle to turn from.
+    when: (context) => recipeValue(context, key) !== undefined,
+    form: (context) => {
+      const kept = own(context);
+      const mine: Choice[] =
+        kept === undefined
+          ? []
+          : [{ value: 'own', cells: ['Yours', words(Number(kept), context), 'set by you'], about: `${key}: ${kept}` }];
+      return {
+        kind: 'choose',
+        initial: answered(context, id) ?? (kept === undefined ? 'normal' : 'own'),
+        choices: [
+          ...mine,
+          ...choices.map(({ value, name, factor, note, about }) => ({
+            value,
+            cells: [name, scaled(factor, context), note],
+            about,
+          })),
+        ],
+      };
+    },
+    record: (value, context) => {
+      const choice = choices.find((c) => c.value === value);
+      return choice === undefined
+        ? `yours: ${words(Number(own(context)), context)}`
+        : `${choice.name.toLowerCase()}: ${scaled(choice.factor, context)}`;
+    },
+    sets: (value, context): Readonly<Record<string, unknown>> => {
+      const choice = choices.find((c) => c.value === value);
+      return choice === undefined || choice.factor === 1 ? {} : sets(choice.factor, context);
+    },
+  };
+}
+
+/** Two significant digits: 1575 steps look measured, 1600 looks like the choice it is. */
+export function rounded(value: number): number {
+  if (value < 10) return Math.max(1, Math.round(value));
+  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
+  return Math.round(value / unit) * unit;
+}
+
+const length = dial({
+  id: 'length',
+  label: 'Length',
+  text: 'How long?',
+  why: 'More steps learn more, until the pictures are copied instead of understood.',
+  terms: ['step', 'epoch', 'overfitting'],
+  key: 'training.steps',
+  choices: [
+    {
+      value: 'short',
+      name: 'Short',
+      factor: 0.4,
+      note: 'a first look',
+      about: 'Enough to see whether the pictures and the trigger word work.',
+    },
+    {
+      value: 'normal',
+      name: 'Normal',
+      factor: 1,
+      note: 'what most people keep',
+      about: 'The recipe of this base model for what you teach.',
+    },
+    {
+      value: 'long',
+      name: 'Long',
+      factor: 2,
+      note: 'subtle styles',
+      about: 'Watch the validation loss: the best checkpoint is named at the end, and may be an earlier one.',
+    },
+  ],
+  words: (value, context) => {
+    const steps = rounded(value);
+    const batch = number(context, 'training.batch_size') || 1;
+    const pictures = context.facts.folder?.usable ?? 0;
+    const passes =
+      pictures > 0 ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}` : '';
+    return `${steps} steps${passes}`;
+  },
+  sets: (factor, context) => ({ 'training.steps': rounded(number(context, 'training.steps') * factor) }),
+});
+
+const strength = dial({
+  id: 'strength',
+  label: 'Strength',
+  text: 'How strong?',
+  why: 'How much each step changes. Too strong gives noise and stiff poses, too gentle learns nothing.',
+  terms: ['learning rate', 'scheduler'],
+  key: 'training.learning_rate',
+  choices: [
+    {
+      value: 'gentle',
+      name: 'Gentle',
+      factor: 0.5,
+      note: 'mixes well with other LoRAs',
+      about: 'Half the learning rate. Take a longer run with it.',
+    },
+    {
+      value: 'normal',
+      name: 'Normal',
+      factor: 1,
+      note: 'what most people keep',
+      about: 'The learning rate of the recipe.',
+    },
+    {
+      value: 'strong',
+      name: 'Strong',
+      factor: 2,
+      note: 'few pictures, far from the model',
+      about: 'Twice the learning rate. If the samples turn stiff or noisy, go back to normal.',
+    },
+  ],
+  words: (value) => `learning rate ${Number(value.toPrecision(3))}`,
+  sets: (factor, context) => ({
+    'training.learning_rate': Number((number(context, 'training.learning_rate') * factor).toPrecision(6)),
+  }),
+});
+
+const detail = dial({
+  id: 'detail',
+  label: 'Detail',
+  text: 'How detailed?',
+  why: 'How much the LoRA can hold. More is not better by itself: a small one cannot copy, so it has to understand.',
+  terms: ['rank', 'alpha'],
+  key: 'training.rank',
+  choices: [
+    {
+      value: 'compact',
+      name: 'Compact',
+      factor: 0.5,
+      note: 'small file, hard to overfit',
+      about: 'Half the rank, half the file size.',
+    },
+    { value: 'normal', name: 'Normal', factor: 1, note: 'what most people keep', about: 'The rank of the recipe.' },
+    {
+      value: 'fine',
+      name: 'Fine',
+      factor: 2,
+      note: 'styles with much texture',
+      about: 'Twice the rank, twice the file size, a little more memory.',
+    },
+  ],
+  words: (value) => `rank ${Math.max(1, Math.round(value))}`,
+  // alpha follows, so that the strength of what is learnt stays as it was.
+  sets: (factor, context) => ({
+    'training.rank': Math.max(1, Math.round(number(context, 'training.rank') * factor)),
+    'training.alpha': Math.max(1, number(context, 'training.alpha') * factor),
+  }),
+});
+
+const card: Question = {
+  id: 'resources.card',
+  step: 'resources',
+  label: 'Card',
+  text: () => 'Which card shall train?',
+  why: 'The one with the most free memory trains most comfortably.',
+  terms: ['precision', 'gradient checkpointing'],
+  when: ({ facts }) => facts.machine.cards.length > 1,
+  form: (context) => ({
+    kind: 'choose',
+    initial:
+      answered(context, 'resources.card') ??
+      String(context.facts.machine.cards.toSorted((a, b) => b.freeGb - a.freeGb)[0]?.index ?? 0),
+    choices: context.facts.machine.cards.map((c) => ({
+      value: String(c.index),
+      cells: [`${c.index}  ${c.name}`, `${c.freeGb.toFixed(1)} of ${c.totalGb.toFixed(1)} GB free`],
+    })),
+  }),
+  record: (value, { facts }) => facts.machine.cards.find((c) => String(c.index) === value)?.name ?? value,
+  sets: (value, { facts }) => ({
+    'resources.device': facts.machine.cards.find((c) => String(c.index) === value)?.device ?? 'auto',
+  }),
+};
+
+export const trainingQuestions: readonly Question[] = [length, strength, detail];
+export const resourceQuestions: readonly Question[] = [card];

@@ -1,0 +1,222 @@
+/** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
+import { resolve } from 'node:path';
+import type { Style } from '../cli/style.ts';
+import type { Capabilities } from '../cli/terminal.ts';
+import { findKey } from '../engine/config/keys.ts';
+import { CancelledError } from '../engine/errors.ts';
+import type { Asker, LineAsk } from './ask/ask.ts';
+import type { Frame } from './ask/frame.ts';
+import type { Facts, FolderFacts } from './facts.ts';
+import { wizardFlow } from './flow.ts';
+import { fileProblem, suggestPaths } from './folders.ts';
+import { helpFor } from './glossary.ts';
+import { back, type Flow, JUMP, next, type Position, resume, visible } from './machine.ts';
+import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './question.ts';
+import { absolute } from './questions/data.ts';
+import { type ReviewAction, reviewAction } from './questions/review.ts';
+import { parse, show } from './questions/settings.ts';
+import { derive, SETTING } from './values.ts';
+
+export interface SessionInput {
+  readonly asker: Asker;
+  readonly can: Capabilities;
+  readonly style: Style;
+  readonly facts: Facts;
+  readonly answers: Answers;
+  /** Reads a folder; a sentence when it cannot be trained on. */
+  readonly readFolder: (path: string) => Promise<FolderFacts | string>;
+  /** A sentence when the file is no base model. */
+  readonly modelProblem: (path: string) => Promise<string | undefined>;
+  readonly save: (answers: Answers) => void;
+  readonly say: (lines: readonly string[]) => void;
+  /** Lines to show when a folder has been taken. */
+  readonly describeFolder: (folder: FolderFacts) => readonly string[];
+  readonly render: (context: Asking, flow: Flow) => string;
+}
+
+export interface SessionResult {
+  readonly action: Exclude<ReviewAction, 'show'>;
+  readonly context: Asking;
+  readonly flow: Flow;
+}
+
+export async function runSession(input: SessionInput): Promise<SessionResult> {
+  const flow = wizardFlow();
+  const session = new Map<string, FolderFacts>();
+  let { facts } = input;
+  let answers = input.answers;
+  const context = (): Asking => ({ answers, facts });
+
+  const lookAt = async (path: string): Promise<string | undefined> => {
+    const key = absolute(path, facts);
+    const folder = session.get(key) ?? (await input.readFolder(key));
+    if (typeof folder === 'string') return folder;
+    session.set(key, folder);
+    return undefined;
+  };
+  const check = async (question: Question, form: LineForm, text: string): Promise<string | undefined> => {
+    if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text);
+    if (form.path === 'model')
+      return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
+    if (form.path === 'file') return fileProblem(absolute(text, facts));
+    return settingProblem(flow, context(), question, form, text);
+  };
+  const take = (id: string, answer: Answer) => {
+    answers = { ...answers, [id]: answer };
+    if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
+    answers = followDefaults(flow, context());
+    input.save(answers);
+  };
+
+  answers = await stillValid(flow, input, check, (id, answer) => {
+    answers = { ...answers, [id]: answer };
+    if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
+    return context();
+  });
+  let position: Position = resume(flow, context());
+
+  for (;;) {
+    const question = flow.find(position.id);
+    if (question === undefined) throw new Error(`no question ${position.id}`);
+    const form = question.form(context());
+    const previous = back(flow, position, context());
+    const asked = form.kind === 'choose' ? form : bind(form, facts.cwd, (text) => check(question, form, text));
+    const reply = await input.asker(frameOf(input, question, context(), previous !== undefined), asked);
+    if (reply.kind === 'back') {
+      if (previous === undefined) throw new CancelledError('');
+      position = previous;
+      continue;
+    }
+    const action = question.id === 'review' ? reviewAction(reply.value) : undefined;
+    if (action === 'show') input.say(input.render(context(), flow).split('\n'));
+    else if (action !== undefined) return { action, context: context(), flow };
+    else {
+      if (!reply.value.startsWith(JUMP)) {
+        take(question.id, answerOf(question, form.initial, reply.value, answers[question.id]));
+        if (question.id === 'dataset.path' && facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
+      }
+      position = next(flow, position, reply.value, context());
+    }
+  }
+}
+
+/** Enter on what was offered is the default's answer, unless the person had chosen that value before. */
+function answerOf(question: Question, initial: string, value: string, before: Answer | undefined): Answer {
+  const isSetting = question.id.startsWith(SETTING);
+  const stored = isSetting && question.form !== undefined ? settingJson(question.id, value) : value;
+  const kept = value === initial && before?.by !== 'you' && !isSetting;
+  return { value: stored, by: kept ? 'default' : 'you' };
+}
+
+/** Single settings are kept as JSON; choices already are, lines are parsed. */
+function settingJson(id: string, value: string): string {
+  const node = findKey(id.slice(SETTING.length))?.node;
+  if (node === undefined || node.type === 'boolean' || node.enum !== undefined) return value;
+  return JSON.stringify(parse(node, value));
+}
+
+function settingProblem(
+  flow: Flow,
+  context: Asking,
+  question: Question,
+  form: LineForm,
+  text: string,
+): string | undefined {
+  const key = form.setting;
+  if (key === undefined) return undefined;
+  const value = question.id.startsWith(SETTING) ? settingJson(question.id, text) : text;
+  const answers = { ...context.answers, [question.id]: { value, by: 'you' as const } };
+  const derived = derive(flow, { ...context, answers });
+  const problems = 'problems' in derived ? derived.problems : [];
+  const problem = problems.find(({ path }) => path.join('.').startsWith(key));
+  return problem === undefined ? undefined : problem.message.replace(/^must/, `${key} must`);
+}
+
+/** Answers that were a default follow it when an earlier answer changes. */
+export function followDefaults(flow: Flow, context: Asking): Answers {
+  let { answers } = context;
+  for (const question of visible(flow, context)) {
+    const answer = answers[question.id];
+    if (answer?.by !== 'default' || question.id === 'mode') continue;
+    const { [question.id]: _, ...others } = answers;
+    const { initial } = question.form({ ...context, answers: others });
+    if (initial !== answer.value) answers = { ...others, [question.id]: { value: initial, by: 'default' } };
+  }
+  return answers;
+}
+
+/** Earlier answers (of a draft, a file, a flag), those left out that do not hold any more. */
+async function stillValid(
+  flow: Flow,
+  { answers, facts }: SessionInput,
+  check: (question: Question, form: LineForm, text: string) => Promise<string | undefined>,
+  keep: (id: string, answer: Answer) => Asking,
+): Promise<Answers> {
+  const none: Answers = {};
+  let context: Asking = { answers: none, facts };
+  for (const [id, answer] of Object.entries(answers)) if (flow.find(id)?.onRequest === true) context = keep(id, answer);
+  let known = new Set<string>();
+  for (let more = true; more; ) {
+    more = false;
+    for (const question of visible(flow, context)) {
+      const answer = answers[question.id];
+      if (answer === undefined || known.has(question.id)) continue;
+      known = known.add(question.id);
+      const form = question.form(context);
+      const choice = form.kind === 'choose' ? form.choices.find((c) => c.value === answer.value) : undefined;
+      const holds =
+        form.kind === 'choose'
+          ? choice !== undefined && choice.disabled === undefined
+          : (await check(question, form, answer.value)) === undefined;
+      if (!holds) continue;
+      context = keep(question.id, answer);
+      more = true;
+      break;
+    }
+  }
+  return context.answers;
+}
+
+function bind(form: LineForm, cwd: string, check: (text: string) => Promise<string | undefined>): LineAsk {
+  const { path } = form;
+  return {
+    kind: 'line',
+    initial: form.initial,
+    ...(form.placeholder === undefined ? {} : { placeholder: form.placeholder }),
+    check,
+    ...(path === undefined ? {} : { suggest: (text) => suggestPaths(text, path, cwd) }),
+  };
+}
+
+function frameOf({ style, can }: SessionInput, question: Question, context: Asking, canGoBack: boolean): Frame {
+  return {
+    label: question.label,
+    text: question.text(context),
+    place: placeOf(question),
+    why: question.why,
+    help: helpFor(question.terms ?? []),
+    canGoBack,
+    record: (value) => recordOf(question, value, context),
+    style,
+    columns: can.columns,
+    rows: can.rows,
+  };
+}
+
+/** `3/7  Model` */
+export function placeOf({ step }: Pick<Question, 'step'>): string {
+  const at = steps.findIndex(([id]) => id === step);
+  return `${at + 1}/${steps.length}  ${steps[at]?.[1] ?? ''}`;
+}
+
+function recordOf(question: Question, value: string, context: Asking): string {
+  if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
+  if (question.id.startsWith(SETTING)) return show(JSON.parse(settingJson(question.id, value)));
+  if (question.id === 'review')
+    return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
+  if (question.id === 'dataset.path') return resolve(absolute(value, context.facts));
+  return (
+    question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ??
+    value
+  );
+}

@@ -1,0 +1,147 @@
+/** Where the wizard's facts come from on a real machine. */
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { tryFill } from '../engine/config/fill.ts';
+import type { Chooser } from '../engine/config/schema.ts';
+import { scanDataset } from '../engine/dataset/scan.ts';
+import { VisiontrainError } from '../engine/errors.ts';
+import { probeHardware } from '../engine/hardware/probe.ts';
+import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
+import type { Places } from '../engine/paths.ts';
+import { neutralise } from '../engine/text.ts';
+import { loadRegistry } from '../registry/load.ts';
+import { locateModel } from '../registry/locate.ts';
+import type { Registry } from '../registry/schema.ts';
+import type { Facts, FolderFacts, Machine, ModelState } from './facts.ts';
+import { nearestPictures } from './folders.ts';
+import type { Values } from './values.ts';
+
+export interface FactsInput {
+  readonly places: Places;
+  readonly cwd: string;
+  readonly draft: string | undefined;
+  readonly lastMode: string | undefined;
+  readonly file: string;
+}
+
+export async function readFacts({ places, cwd, draft, lastMode, file }: FactsInput): Promise<Facts> {
+  const registry = loadRegistry({ configDir: places.config });
+  return {
+    cwd,
+    home: homedir(),
+    machine: await readMachine(places),
+    registry,
+    models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
+    folder: undefined,
+    nearestPictures: await nearestPictures(cwd),
+    draft,
+    lastMode,
+    file,
+    fill: filler(registry, dirname(file)),
+  };
+}
+
+function modelState(entry: Registry['models'][number], places: Places): ModelState {
+  const { ready, missing } = locateModel(entry, places);
+  const sizes = missing.map(({ bytes }) => bytes);
+  const known = sizes.every((bytes) => bytes !== undefined);
+  return { ready, fetchBytes: known ? sizes.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : undefined };
+}
+
+const GIB = 2 ** 30;
+
+/** Cards in GiB, as their makers count; those whose memory nobody tells are left out. */
+async function readMachine(places: Places): Promise<Machine> {
+  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home]);
+  return {
+    cards: gpus.flatMap(({ index, name, vendor, totalBytes, freeBytes, capability }) =>
+      totalBytes === null
+        ? []
+        : [
+            {
+              index,
+              name: neutralise(name),
+              totalGb: totalBytes / GIB,
+              freeGb: (freeBytes ?? totalBytes) / GIB,
+              device: vendor === 'apple' ? 'mps' : `cuda:${index}`,
+              // Ampere (8.0) is NVIDIA's first with bf16.
+              bf16: vendor === 'amd' || Number(capability ?? 0) >= 8,
+            },
+          ],
+    ),
+    cpuCores,
+    memoryGb: memoryBytes / GIB,
+    diskFreeBytes: disks[0]?.freeBytes ?? undefined,
+  };
+}
+
+function filler(registry: Registry, dir: string): Facts['fill'] {
+  const known = new Map<string, ModelFacts | undefined>();
+  const factsOf = (base: unknown): ModelFacts | undefined => {
+    if (typeof base !== 'string' || registry.models.some(({ id }) => id === base)) return undefined;
+    if (!known.has(base))
+      known.set(
+        base,
+        quietly(() => readModelFacts(join(dir, base))),
+      );
+    return known.get(base);
+  };
+  return (values, claimed: ReadonlyMap<string, Chooser>) =>
+    tryFill(nested({ version: 1, ...values }), registry, { dir, facts: factsOf(values['model.base']), claimed });
+}
+
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** `{'a.b': 1}` → `{a: {b: 1}}` */
+export function nested(values: Values): Record<string, unknown> {
+  const root: Record<string, Record<string, unknown>> = {};
+  const top: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(values)) {
+    const [section = '', name] = key.split('.');
+    if (name === undefined) top[section] = value;
+    else root[section] = { ...root[section], [name]: value };
+  }
+  return { ...top, ...root };
+}
+
+/** The folder as the wizard shows it, or why it cannot be trained on. */
+export async function readFolder(path: string): Promise<FolderFacts | string> {
+  try {
+    const { root, pictures, leftOut, otherCaptions, notes } = await scanDataset(path, { captionExtension: '.txt' });
+    const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
+    return {
+      path: root,
+      pictures: pictures.length + leftOut.length,
+      usable: pictures.length,
+      captioned: pictures.filter(({ caption }) => caption !== null).length,
+      otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
+      smallest: byArea[0]?.size,
+      largest: byArea.at(-1)?.size,
+      problems: [
+        ...leftOut.map(({ path: file, problem }) => `${neutralise(file)} ${neutralise(problem)}: left out`),
+        ...notes.map((note) => neutralise(note)),
+      ],
+    };
+  } catch (error) {
+    if (error instanceof VisiontrainError)
+      return [error.message, ...error.details].map((line) => neutralise(line)).join(' ');
+    throw error;
+  }
+}
+
+export async function modelProblem(path: string): Promise<string | undefined> {
+  try {
+    readModelFacts(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VisiontrainError)
+      return [error.message, ...error.details].map((line) => neutralise(line)).join(' ');
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The wizard: seven steps from nothing to a run.yaml. The first question is on the screen before anything heavy is
+ * loaded; the rest is read while the person looks at it.
+ */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Style } from '../cli/style.ts';
+import type { Capabilities } from '../cli/terminal.ts';
+import { CancelledError, UsageError } from '../engine/errors.ts';
+import type { Places } from '../engine/paths.ts';
+import type { Asker } from './ask/ask.ts';
+import type { Reply } from './ask/frame.ts';
+import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './draft.ts';
+import type { Answer, Answers } from './question.ts';
+import { modeForm, modeQuestion } from './questions/mode.ts';
+
+export interface WizardInput {
+  readonly asker: Asker;
+  readonly can: Capabilities;
+  readonly style: Style;
+  readonly places: Places;
+  readonly cwd: string;
+  readonly version: string;
+  /** Words for the person. */
+  readonly say: (line: string) => void;
+  /** Given on the command line. */
+  readonly mode?: 'easy' | 'advanced' | undefined;
+  readonly folder?: string | undefined;
+  readonly from?: string | undefined;
+  readonly file?: string | undefined;
+  /** Takes every default and asks nothing. */
+  readonly yes: boolean;
+}
+
+export interface WizardResult {
+  readonly action: 'start' | 'detach' | 'save';
+  /** The run.yaml that was written. */
+  readonly file: string;
+}
+
+export async function runWizard(input: WizardInput): Promise<WizardResult> {
+  const { places, style, say } = input;
+  if (input.yes && input.folder === undefined && input.from === undefined)
+    throw new UsageError('--yes needs to know where your pictures are.', {
+      nextSteps: ['visiontrain new FOLDER --yes'],
+    });
+  const draft = input.yes || input.from !== undefined ? undefined : loadDraft(places.state);
+  const lastMode = loadMode(places.state);
+  const described = draft === undefined ? undefined : describeDraft(draft, Date.now());
+  if (!input.yes) {
+    say('');
+    say(
+      `${style.bold(`visiontrain ${input.version}`)}   ${style.dim('a LoRA from your pictures, for Stable Diffusion')}`,
+    );
+    say('');
+  }
+  let saved = true;
+  const save = (answers: Answers) => {
+    if (!input.yes) saved = saveDraft(places.state, answers, Date.now());
+  };
+  try {
+    const mode = await firstAnswer(input, { draft: described, lastMode });
+    const { finish } = await import('./finish.ts');
+    const result = await finish(input, {
+      draft: described,
+      lastMode,
+      file: outputFile(input),
+      answers: { ...(mode.value === 'resume' ? draft?.answers : { mode }), ...given(input) },
+      save,
+    });
+    dropDraft(places.state);
+    return result;
+  } catch (error) {
+    if (!(error instanceof CancelledError) || input.yes) throw error;
+    const kept = loadDraft(places.state) !== undefined && saved;
+    throw new CancelledError(
+      kept ? 'Left. Nothing is lost: visiontrain goes on from here.' : 'Left. Nothing was started.',
+    );
+  }
+}
+
+/** Easy or Advanced, or the draft. */
+async function firstAnswer(
+  input: WizardInput,
+  known: { readonly draft: string | undefined; readonly lastMode: string | undefined },
+): Promise<Answer> {
+  const set = input.mode ?? (input.yes || input.from !== undefined ? (known.lastMode ?? 'easy') : undefined);
+  if (set !== undefined) return { value: set, by: 'you' };
+  const form = modeForm(known);
+  const frame = {
+    ...modeQuestion.words,
+    canGoBack: false,
+    record: modeQuestion.record,
+    style: input.style,
+    columns: input.can.columns,
+    rows: input.can.rows,
+  };
+  const asked: Promise<Reply> = input.asker(frame, form);
+  // Parsing the schemas takes as long as reading the question does.
+  setTimeout(() => void import('./finish.ts').catch(() => {}), 20);
+  const reply = await asked;
+  if (reply.kind === 'back') throw new CancelledError('');
+  if (reply.value !== 'resume') saveMode(input.places.state, reply.value);
+  return { value: reply.value, by: reply.value === form.initial ? 'default' : 'you' };
+}
+
+function given({ folder }: WizardInput): Answers {
+  return folder === undefined ? {} : { 'dataset.path': { value: folder, by: 'you' } };
+}
+
+/** `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
+function outputFile({ cwd, file, from }: WizardInput): string {
+  if (file !== undefined) return resolve(cwd, file);
+  if (from !== undefined) return resolve(cwd, from);
+  for (let n = 1; ; n += 1) {
+    const path = resolve(cwd, n === 1 ? 'run.yaml' : `run-${n}.yaml`);
+    if (!existsSync(path)) return path;
+  }
+}

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { type JsonNode, specKeys } from '../../src/engine/config/keys.ts';
+import { type RunSpec, specSchema } from '../../src/engine/config/schema.ts';
+import { testRegistry } from './registry.ts';
+
+/** Text that YAML, terminals and people stumble over. */
+const oddTexts = fc.constantFrom(
+  '',
+  ' ',
+  'no',
+  'Yes',
+  'null',
+  '~',
+  '1e3',
+  '0x10',
+  '.5',
+  '- a',
+  '# x',
+  'a # b',
+  'a: b',
+  '"',
+  "'",
+  '\\',
+  '\\n',
+  '{a}',
+  '[',
+  '&a',
+  '*a',
+  '!t',
+  '%',
+  '@',
+  '`',
+  '|',
+  '>',
+  '?',
+  'a,b',
+  '---',
+  '...',
+  '=',
+  '<<',
+  '__proto__',
+  'ünï',
+  '日本語',
+  '🦊',
+  '\ud800',
+  '\u202e',
+  '\ufeff',
+  '\u2028',
+  'a'.repeat(150),
+  ' lead',
+  'trail ',
+  "it's",
+  '$HOME',
+  '${x}',
+  '../a b/c',
+  'C:\\pics',
+  '2024-01-01',
+  '12:30:00',
+  'true',
+);
+const text = (node: JsonNode) => {
+  const clean = (s: string) => s.replaceAll(/[\p{Cc}]/gu, '').slice(0, Math.min(node.maxLength ?? 200, 200));
+  const any = fc
+    .oneof(oddTexts, fc.string(), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }))
+    .map(clean);
+  return node.minLength === undefined ? any : any.map((s) => (s === '' ? 'x' : s));
+};
+
+/** Values of keys whose schema is a pattern. */
+const patterned: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/u),
+  'dataset.caption_extension': fc.stringMatching(/^\.[A-Za-z0-9._-]{1,20}$/u),
+  'dataset.alpha_color': fc.stringMatching(/^#[0-9a-fA-F]{6}$/u),
+  'resources.device': fc.constantFrom('auto', 'cpu', 'mps', 'cuda', 'cuda:3'),
+  'training.warmup': fc.oneof(fc.double({ min: 0, max: 0.99, noNaN: true }), fc.integer({ min: 1, max: 1_000_000 })),
+};
+
+function number(node: JsonNode): fc.Arbitrary<number> {
+  const [low, high] = [node.minimum ?? node.exclusiveMinimum ?? -1e6, node.maximum ?? node.exclusiveMaximum ?? 1e6];
+  const step = node.multipleOf ?? 1;
+  if (node.type === 'integer')
+    return fc.integer({ min: Math.ceil(low / step), max: Math.floor(high / step) }).map((n) => n * step);
+  return fc.double({
+    min: low,
+    max: high,
+    noNaN: true,
+    minExcluded: node.minimum === undefined,
+    maxExcluded: node.maximum === undefined,
+  });
+}
+
+function value(node: JsonNode): fc.Arbitrary<unknown> {
+  if (node.const !== undefined) return fc.constant(node.const);
+  if (node.enum !== undefined) return fc.constantFrom(...node.enum);
+  if (node.anyOf !== undefined) return fc.oneof(...node.anyOf.map(value));
+  if (node.type === 'boolean') return fc.boolean();
+  if (node.type === 'null') return fc.constant(null);
+  if (node.type === 'string') return text(node);
+  if (node.type === 'array') {
+    if (node.prefixItems !== undefined) return fc.tuple(...node.prefixItems.map(value));
+    const maxLength = Math.min(node.maxItems ?? 5, 5);
+    return fc.array(value(node.items || {}), { minLength: node.minItems ?? 0, maxLength });
+  }
+  return number(node);
+}
+
+/** Any value every key accepts by itself. */
+export const anySpec: fc.Arbitrary<RunSpec> = fc
+  .tuple(...specKeys.map(({ key, node }) => patterned[key] ?? value(node)))
+  .map((values) => {
+    const document: Record<string, Record<string, unknown>> = {};
+    specKeys.forEach(({ key, section }, i) => {
+      if (section === '') Object.assign(document, { [key]: values[i] });
+      else document[section] = { ...document[section], [key.slice(section.length + 1)]: values[i] };
+    });
+    return specSchema.parse(document);
+  });
+
+/** Specs whose values also fit together, and whose base model is in the test registry. */
+export const loadableSpec: fc.Arbitrary<RunSpec> = fc
+  .tuple(anySpec, fc.constantFrom(...testRegistry.models), fc.integer({ min: 8, max: 16 }))
+  .map(([spec, entry, side]) => {
+    const { dataset: d, training: t, resources: r } = spec;
+    const sdxl = entry.family === 'sdxl';
+    const { text_encoder_learning_rate: rate } = t;
+    return {
+      ...spec,
+      dataset: {
+        ...d,
+        resolution: side * d.bucket_step,
+        bucket_min: d.bucket_step * 8,
+        bucket_max: 32 * d.bucket_step,
+      },
+      model: {
+        ...spec.model,
+        base: entry.id,
+        family: entry.family,
+        prediction: entry.prediction,
+        zero_terminal_snr: entry.zero_terminal_snr,
+        clip_skip: sdxl ? 1 : spec.model.clip_skip,
+      },
+      training: {
+        ...t,
+        warmup: t.warmup >= t.steps ? 0 : t.warmup,
+        text_encoder_learning_rate: !sdxl && Array.isArray(rate) ? 0 : rate,
+        noise_offset: entry.zero_terminal_snr ? 0 : t.noise_offset,
+        init_lora: t.init_lora === null ? null : 'old.safetensors',
+      },
+      resources: { ...r, vae_precision: 'fp32' },
+    };
+  });

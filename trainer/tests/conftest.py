@@ -1,0 +1,99 @@
+"""Session-wide tiny models and pictures, and a way to run the trainer in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
+
+# Whole, before the trainer imports only what it needs: the tests compare with stock pipelines, which want peft.
+import diffusers.loaders.peft  # noqa: F401
+import pytest
+import torch
+
+from tests import tiny_models
+from visiontrain_trainer.control import Control
+from visiontrain_trainer.events import Events
+from visiontrain_trainer.plan import parse_plan
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of the tiny model of a family; made once."""
+    root, made = tmp_path_factory.mktemp("models"), {}
+
+    def get(family: str) -> Path:
+        if family not in made:
+            made[family] = tiny_models.make_model(root / family, family)
+        return made[family]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    return folder, tiny_models.make_pictures(folder)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def plan_for(tiny: Any, pictures: Any, cache: Path) -> Callable[..., dict[str, Any]]:
+    def make(family: str = "sd15", /, **changes: Any) -> dict[str, Any]:
+        return tiny_models.make_plan(tiny(family), pictures[0], pictures[1], cache, **changes)
+
+    return make
+
+
+class Run:
+    """A run folder after training in this process."""
+
+    def __init__(self, folder: Path, code: int) -> None:
+        self.folder, self.code = folder, code
+        self.events = read_events(folder)
+
+    def of(self, type: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == type]
+
+    @property
+    def sha256(self) -> str:
+        return self.of("output")[0]["sha256"]
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def prepare_run(folder: Path, plan: dict[str, Any]) -> Path:
+    for name in ("control", "checkpoints", "samples", "output"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "plan.json").write_text(json.dumps(plan))
+    return folder
+
+
+@pytest.fixture
+def train_here(tmp_path: Path) -> Callable[..., Run]:
+    """Train in this process: `train_here(plan, name)`; the same name again goes on with that run."""
+
+    def run(plan: dict[str, Any], name: str = "run") -> Run:
+        from visiontrain_trainer.loop import train
+
+        folder = prepare_run(tmp_path / name, plan)
+        events = Events(folder / "events.jsonl")
+        try:
+            code = train(folder, parse_plan(plan), events, Control(folder / "control"))
+        finally:
+            events.close()
+        return Run(folder, code)
+
+    return run

@@ -1,0 +1,158 @@
+"""The LoRA file: its names, its strength, its metadata, and what stock diffusers makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from visiontrain_trainer.ldm_keys import unet_to_ldm
+from visiontrain_trainer.lora import Adapter
+from visiontrain_trainer.models import BaseModel
+from visiontrain_trainer.plan import parse_plan
+
+RATES = {"sd15": [1e-3], "sdxl": [1e-3, 1e-3]}
+
+
+def adapted(plan_data: dict[str, Any], checkpoint: Path) -> torch.nn.Module:
+    """The U-Net as it was in training: our layers with the checkpoint's fp32 weights."""
+    plan = parse_plan(plan_data)
+    unet = BaseModel(plan.model).unet(torch.float32)
+    adapter = Adapter({"unet": unet}, plan.training, plan.seed)
+    adapter.load(load_file(checkpoint / "adapter.safetensors"))
+    return unet
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@pytest.mark.parametrize("form", ["kohya", "diffusers"])
+def test_stock_load_lora_weights_gives_the_unet_of_training(
+    family: str, form: str, train_here: Any, plan_for: Any, tiny: Any
+) -> None:
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+
+    plan = plan_for(
+        family,
+        training={"steps": 2, "learning_rate": 0.05, "conv_rank": 2, "conv_alpha": 1.5},
+        output={"precision": "fp32", "diffusers": True},
+    )
+    run = train_here(plan)
+    file = next(run.folder / e["path"] for e in run.of("output") if e["format"] == form)
+    kind = StableDiffusionXLPipeline if family == "sdxl" else StableDiffusionPipeline
+    pipeline = kind.from_pretrained(tiny(family), local_files_only=True)
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 8, 8)
+    inputs: dict[str, Any] = {"encoder_hidden_states": torch.randn(2, 77, 40 if family == "sdxl" else 16)}
+    if family == "sdxl":
+        inputs["added_cond_kwargs"] = {"text_embeds": torch.randn(2, 24), "time_ids": torch.full((2, 6), 64.0)}
+    ours = adapted(plan, run.folder / "checkpoints" / "step-000002")
+    with torch.no_grad():
+        plain = pipeline.unet(x, 500, **inputs).sample
+        expected = ours(x, 500, **inputs).sample
+        pipeline.load_lora_weights(file)
+        got = pipeline.unet(x, 500, **inputs).sample
+    assert (expected - plain).abs().max() > 1e-2
+    torch.testing.assert_close(got, expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_names_are_those_of_sd_scripts(family: str, train_here: Any, plan_for: Any) -> None:
+    plan = plan_for(family, training={"steps": 1, "text_encoder_learning_rates": RATES[family]})
+    run = train_here(plan)
+    stored = load_file(run.folder / run.of("output")[0]["path"])
+    modules = {name.split(".", 1)[0] for name in stored}
+    assert {name.split(".", 1)[1] for name in stored} == {"lora_down.weight", "lora_up.weight", "alpha"}
+    assert all(float(tensor) == 2 for name, tensor in stored.items() if name.endswith(".alpha"))
+    prefixes = {"lora_unet", "lora_te"} if family == "sd15" else {"lora_unet", "lora_te1", "lora_te2"}
+    assert {"_".join(m.split("_")[:2]) for m in modules} == prefixes
+    if family == "sd15":
+        wanted = [
+            "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q",
+            "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_ff_net_0_proj",
+            "lora_unet_up_blocks_3_attentions_2_transformer_blocks_0_attn2_to_out_0",
+            "lora_unet_mid_block_attentions_0_proj_in",
+            "lora_te_text_model_encoder_layers_0_self_attn_q_proj",
+            "lora_te_text_model_encoder_layers_2_mlp_fc2",
+        ]
+    else:
+        wanted = [
+            "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q",
+            "lora_unet_input_blocks_8_1_transformer_blocks_1_ff_net_2",
+            "lora_unet_middle_block_1_proj_out",
+            "lora_unet_output_blocks_0_1_transformer_blocks_0_attn2_to_out_0",
+            "lora_unet_output_blocks_5_1_proj_in",
+            "lora_te1_text_model_encoder_layers_0_self_attn_k_proj",
+            "lora_te2_text_model_encoder_layers_2_mlp_fc1",
+        ]
+    assert set(wanted) <= modules
+
+
+@pytest.mark.parametrize(
+    ("name", "original"),
+    [
+        (
+            "down_blocks.2.attentions.1.transformer_blocks.9.attn2.to_k",
+            "input_blocks.8.1.transformer_blocks.9.attn2.to_k",
+        ),
+        ("down_blocks.0.downsamplers.0.conv", "input_blocks.3.0.op"),
+        ("up_blocks.1.upsamplers.0.conv", "output_blocks.5.2.conv"),
+        ("up_blocks.2.resnets.1.conv_shortcut", "output_blocks.7.0.skip_connection"),
+        ("mid_block.resnets.1.conv2", "middle_block.2.out_layers.3"),
+        ("mid_block.attentions.0.proj_in", "middle_block.1.proj_in"),
+        ("add_embedding.linear_2", "label_emb.0.2"),
+    ],
+)
+def test_sgm_names_of_real_sdxl(name: str, original: str) -> None:
+    kinds = ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
+    assert unet_to_ldm(name, {"layers_per_block": 2, "up_block_types": kinds}) == original
+
+
+def test_metadata_and_hashes(train_here: Any, plan_for: Any) -> None:
+    plan = plan_for(training={"steps": 1}, output={"facts": {"ss_tag_frequency": "{}", "ss_output_name": "other"}})
+    run = train_here(plan)
+    output = run.of("output")[0]
+    content = (run.folder / output["path"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == output["sha256"]
+    length = int.from_bytes(content[:8], "little")
+    with safe_open(run.folder / output["path"], framework="pt") as file:
+        facts = file.metadata()
+    assert facts["sshs_model_hash"] == hashlib.sha256(content[8 + length :]).hexdigest()
+    assert len(facts["sshs_legacy_hash"]) == 8
+    assert facts["ss_output_name"] == "other"  # what the plan says wins
+    assert facts["ss_base_model_version"] == "sd_v1" and facts["ss_network_module"] == "networks.lora"
+    assert (facts["ss_network_dim"], facts["ss_network_alpha"]) == ("4", "2")
+    assert facts["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert all(isinstance(value, str) for value in facts.values())
+    assert not any("date" in name or name.endswith("_at") for name in facts)
+
+
+@pytest.mark.parametrize(("level", "count"), [("minimal", 9), ("none", 0)])
+def test_less_metadata(level: str, count: int, train_here: Any, plan_for: Any) -> None:
+    run = train_here(plan_for(training={"steps": 1}, output={"metadata": level}))
+    header = (run.folder / run.of("output")[0]["path"]).read_bytes()
+    facts = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")]).get("__metadata__", {})
+    assert len(facts) == count
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@pytest.mark.parametrize("form", ["kohya", "diffusers"])
+def test_going_on_from_our_own_file(family: str, form: str, train_here: Any, plan_for: Any) -> None:
+    rates = {"text_encoder_learning_rates": RATES[family]}
+    output = {"precision": "fp32", "diffusers": True}
+    first = train_here(plan_for(family, training={"steps": 2, **rates}, output=output), "first")
+    file = next(first.folder / e["path"] for e in first.of("output") if e["format"] == form)
+    again = {"steps": 1, "learning_rate": 1e-30, "alpha": 3, "init_lora": str(file), "weight_decay": 0}
+    again["text_encoder_learning_rates"] = [1e-30] * len(RATES[family])
+    plan = plan_for(family, training=again, output=output)
+    second = train_here(plan, "second")
+    assert second.code == 5  # nothing learnt at such a rate: the file is what it was
+    a = load_file(first.folder / first.of("output")[1]["path"])
+    b = load_file(second.folder / second.of("output")[1]["path"])
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], atol=1e-6, rtol=1e-5)

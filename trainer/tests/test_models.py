@@ -1,0 +1,95 @@
+"""Folder and single-file models: same weights, same recognition, clear refusals."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.tiny_models import to_single_file
+from visiontrain_trainer.errors import TrainingError
+from visiontrain_trainer.models import BaseModel
+from visiontrain_trainer.plan import Model
+
+
+def model(path: Path, family: str, **changes: Any) -> Model:
+    values = {
+        "name": "tiny",
+        "path": str(path),
+        "layout": "diffusers",
+        "config_dir": None,
+        "family": family,
+        "prediction": "epsilon",
+        "zero_terminal_snr": False,
+        "vae_path": None,
+        "clip_skip": 1,
+        "sha256": None,
+    }
+    return Model(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_single_file_holds_the_same_weights_as_the_folder(tiny: Any, tmp_path: Path, family: str) -> None:
+    folder = tiny(family)
+    file = to_single_file(folder, tmp_path / "model.safetensors")
+    ours = BaseModel(model(folder, family))
+    single = BaseModel(model(file, family, layout="single_file", config_dir=str(folder)))
+    builders = {"unet": "unet", "vae": "vae"}
+    for build in builders:
+        a, b = (getattr(m, build)(torch.float32).state_dict() for m in (ours, single))
+        assert a.keys() == b.keys()
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    for name in ours.text_encoders:
+        a, b = (m.text_encoder(name, torch.float32).state_dict() for m in (ours, single))
+        assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_the_test_writer_agrees_with_diffusers_own_reader(tiny: Any, tmp_path: Path, family: str) -> None:
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+    from safetensors.torch import load_file
+
+    folder = tiny(family)
+    stored = load_file(to_single_file(folder, tmp_path / "model.safetensors"))
+    for part, convert in (("unet", convert_ldm_unet_checkpoint), ("vae", convert_ldm_vae_checkpoint)):
+        config = json.loads((folder / part / "config.json").read_text())
+        expected = load_file(folder / part / "diffusion_pytorch_model.safetensors")
+        got = convert(dict(stored), config)
+        assert got.keys() == expected.keys()
+        assert all(torch.equal(got[name].reshape(expected[name].shape), expected[name]) for name in expected)
+
+
+def test_refusals(tiny: Any, tmp_path: Path) -> None:
+    sd15, sdxl = tiny("sd15"), tiny("sdxl")
+    with pytest.raises(TrainingError, match="SDXL model, run.yaml says SD15"):
+        BaseModel(model(sdxl, "sd15"))
+    with pytest.raises(TrainingError, match="predicts epsilon, run.yaml says v_prediction"):
+        BaseModel(model(sd15, "sd15", prediction="v_prediction"))
+    (tmp_path / "model.ckpt").write_bytes(b"x")
+    with pytest.raises(TrainingError, match="pickle"):
+        BaseModel(model(tmp_path / "model.ckpt", "sd15", layout="single_file", config_dir=str(sd15)))
+    (tmp_path / "torn.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    with pytest.raises(TrainingError, match="not a whole safetensors file"):
+        BaseModel(model(tmp_path / "torn.safetensors", "sd15", layout="single_file", config_dir=str(sd15)))
+    with pytest.raises(TrainingError, match="no such"):
+        BaseModel(model(tmp_path / "nowhere", "sd15"))
+    shutil.copytree(sd15, tmp_path / "pickled")
+    unet = tmp_path / "pickled" / "unet"
+    (unet / "diffusion_pytorch_model.safetensors").rename(unet / "diffusion_pytorch_model.bin")
+    with pytest.raises(TrainingError, match="pickle"):
+        BaseModel(model(tmp_path / "pickled", "sd15"))
+
+
+def test_markers_in_a_single_file_decide_the_prediction(tiny: Any, tmp_path: Path) -> None:
+    folder = tiny("sdxl")
+    file = to_single_file(folder, tmp_path / "v.safetensors", markers=("v_pred", "ztsnr"))
+    single = {"layout": "single_file", "config_dir": str(folder)}
+    BaseModel(model(file, "sdxl", prediction="v_prediction", zero_terminal_snr=True, **single))
+    with pytest.raises(TrainingError, match="predicts v_prediction"):
+        BaseModel(model(file, "sdxl", **single))
+    with pytest.raises(TrainingError, match="zero terminal SNR"):
+        BaseModel(model(file, "sdxl", prediction="v_prediction", **single))

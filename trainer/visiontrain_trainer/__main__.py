@@ -1,0 +1,93 @@
+"""`python -m visiontrain_trainer RUN_DIR`: train what RUN_DIR/plan.json says. Exit codes 0, 3, 5, 75."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from .control import Control
+from .errors import STOPPED, MachineError, Stopped, TrainerError
+from .events import Events
+from .plan import Plan, read_plan
+
+
+def main(arguments: list[str]) -> int:
+    """Run the trainer in RUN_DIR; the last event before it returns is `result`."""
+    if len(arguments) != 1:
+        print("usage: python -m visiontrain_trainer RUN_DIR", file=sys.stderr)
+        return 2
+    run = Path(arguments[0]).resolve()
+    events = Events(run / "events.jsonl", enabled=os.environ.get("RANK", "0") == "0")
+    control = Control(run / "control")
+    control.listen()
+    try:
+        plan = read_plan(run / "plan.json")
+        events.emit("phase", phase="load", detail=plan.model.name)
+        code = _train(run, plan, events, control)
+    except Stopped:
+        code = STOPPED
+        events.emit(
+            "result",
+            status="stopped",
+            code=code,
+            step=0,
+            reason="Stopped on request before training began.",
+            next_steps=["Go on with `visiontrain resume`."],
+        )
+    except Exception as error:
+        traceback.print_exc()
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            error = MachineError(
+                "There is not enough memory.",
+                [str(error).split("\n")[0]],
+                ["Lower training.batch_size or dataset.resolution, or set resources.gradient_checkpointing to full."],
+            )
+        if not isinstance(error, TrainerError):
+            error = _unexpected(error)
+        code = error.code
+        events.emit(
+            "result",
+            status="failed",
+            code=code,
+            step=events.last_step,
+            reason=error.reason,
+            details=error.details,
+            next_steps=error.next_steps,
+        )
+    finally:
+        events.close()
+    return code
+
+
+def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
+    # Before torch is imported: OpenMP reads it when it starts.
+    os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
+    from .device import prepare_environment
+
+    prepare_environment(plan.resources)
+    from .loop import train
+
+    return train(run, plan, events, control)
+
+
+def _unexpected(error: Exception) -> TrainerError:
+    """A sentence for what nobody foresaw; the traceback is in trainer.log."""
+    first = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    if isinstance(error, ImportError):
+        return MachineError(
+            f"The Python environment lacks something the trainer needs ({first}).",
+            next_steps=["Repair it with `visiontrain setup`."],
+        )
+    if isinstance(error, OSError) and error.errno in (28, 122):
+        return MachineError("The disk is full.", [first], ["Free some space, then `visiontrain resume`."])
+    return TrainerError(
+        f"The trainer failed unexpectedly: {first}",
+        [type(error).__name__],
+        ["trainer.log in the run folder has the whole story."],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""Checkpoints: a folder that is complete or not there, with a checksum per file. The position is one integer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load
+
+from .errors import MachineError, TrainingError
+from .files import replace_folder, sha256_file, write_atomic
+from .safefile import serialize
+
+_STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    path: Path
+    step: int
+    adapter: dict[str, torch.Tensor]
+    optimizer: dict[str, torch.Tensor]
+    #: `optimizer` (plain values), and what the loop put in.
+    state: dict[str, Any]
+
+
+def name_of(step: int) -> str:
+    return f"step-{step:06d}"
+
+
+def save(
+    folder: Path,
+    step: int,
+    adapter: dict[str, torch.Tensor],
+    optimizer: dict[str, torch.Tensor],
+    state: dict[str, Any],
+) -> tuple[Path, int]:
+    """Write FOLDER/step-NNNNNN; returns (path, bytes). Raises MachineError when the disk does not take it."""
+    building, final = folder / f".{name_of(step)}.tmp", folder / name_of(step)
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        files = {"adapter.safetensors": serialize(adapter), "optimizer.safetensors": serialize(optimizer)}
+        hashes = {}
+        for name, content in files.items():
+            write_atomic(building / name, content)
+            hashes[name] = hashlib.sha256(content).hexdigest()
+        text = json.dumps({**state, "step": step, "files": hashes}, sort_keys=True, indent=1)
+        seal = hashlib.sha256(text.encode()).hexdigest()
+        write_atomic(building / _STATE, f"{text}\n{seal}\n".encode())
+        size = sum(len(content) for content in files.values()) + len(text)
+        replace_folder(building, final)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise MachineError(
+            f"{final}: the checkpoint cannot be written ({error.strerror}); the one before it is whole.",
+            next_steps=["Free some disk space, then `visiontrain resume`."],
+        ) from error
+    return final, size
+
+
+def _read(path: Path) -> Checkpoint:
+    text, seal = (path / _STATE).read_text().rstrip("\n").rsplit("\n", 1)
+    if hashlib.sha256(text.encode()).hexdigest() != seal:
+        raise ValueError("state.json does not match its checksum")
+    state = json.loads(text)
+    for name, expected in state.pop("files").items():
+        if sha256_file(path / name) != expected:
+            raise ValueError(f"{name} does not match its checksum")
+    return Checkpoint(
+        path,
+        state.pop("step"),
+        load((path / "adapter.safetensors").read_bytes()),
+        load((path / "optimizer.safetensors").read_bytes()),
+        state,
+    )
+
+
+def all_steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints that are there, newest first."""
+    names = [p.name.removeprefix("step-") for p in folder.glob("step-*") if p.is_dir()]
+    return sorted((int(n) for n in names if n.isdigit()), reverse=True)
+
+
+def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint, and a sentence for each damaged one passed over.
+
+    Raises TrainingError when it was made by a run of another spec.
+    """
+    damaged = []
+    for step in all_steps(folder):
+        path = folder / name_of(step)
+        try:
+            found = _read(path)
+        except (OSError, ValueError, KeyError) as error:
+            damaged.append(f"Checkpoint {path.name} is damaged ({error}): the one before it is used.")
+            continue
+        if found.state["spec_sha256"] != spec_sha256:
+            raise TrainingError(
+                f"{path}: the checkpoint belongs to a run of another run.yaml.",
+                next_steps=["Start a new run instead: `visiontrain run run.yaml --name another`."],
+            )
+        return found, damaged
+    return None, damaged
+
+
+def prune(folder: Path, keep: int, best: int | None) -> None:
+    """Remove all but the newest `keep` checkpoints and the best one, and what a killed process left half-made."""
+    for step in all_steps(folder)[keep:]:
+        if step != best:
+            shutil.rmtree(folder / name_of(step), ignore_errors=True)
+    for left in [*folder.glob(".step-*.tmp"), *folder.glob(".step-*.old")]:
+        shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,42 @@
+"""Requests to the running trainer: files RUN/control/{stop,save,sample} and the signals SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+
+from .errors import Stopped
+
+REQUESTS = ("stop", "save", "sample")
+
+
+class Control:
+    """`poll()` is called once per step: three `stat` calls, no thread. A request's file is removed when acted on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stop = False
+
+    def listen(self) -> None:
+        """Let SIGTERM and SIGINT ask for a stop at the next step instead of killing the process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def poll(self) -> set[str]:
+        """The requests that are waiting now."""
+        found = {name for name in REQUESTS if (self._folder / name).exists()}
+        return found | {"stop"} if self._stop else found
+
+    def done(self, requests: set[str]) -> None:
+        for name in requests:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def stop_if_asked(self) -> None:
+        """For stretches without training state (caching): raises Stopped."""
+        if "stop" in self.poll():
+            self.done({"stop"})
+            raise Stopped

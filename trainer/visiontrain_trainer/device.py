@@ -1,0 +1,192 @@
+"""The device, its number formats and switches, and the facts of what is really active."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+
+import torch
+
+from .errors import MachineError
+from .plan import Resources
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def prepare_environment(resources: Resources) -> None:
+    """Settings that libraries read when they start; call before they are imported and before CUDA is used."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    if resources.deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those of the run (torch.distributed); alone: rank 0 of 1."""
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        if self.count > 1:
+            torch.distributed.barrier()
+
+    def sum(self, tensor: torch.Tensor) -> None:
+        """Sum in place over all processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(tensor)
+
+    def agree(self, requests: set[str], names: tuple[str, ...]) -> set[str]:
+        """The first process's requests, known to all."""
+        if self.count == 1:
+            return requests
+        box = [sorted(requests & set(names))]
+        torch.distributed.broadcast_object_list(box, src=0)
+        return set(box[0])
+
+
+def join_processes(resources: Resources) -> Processes:
+    """Join the group that `accelerate launch` prepared, if it started more than one process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        return Processes()
+    from datetime import timedelta
+
+    from accelerate import PartialState
+
+    # Two hours: the others wait while the first fills the cache.
+    state = PartialState(cpu=resources.device == "cpu", timeout=timedelta(hours=2))
+    return Processes(state.process_index, state.num_processes, state.local_process_index)
+
+
+@dataclass(frozen=True)
+class Device:
+    torch: torch.device
+    #: Format of the base model and of activations; what is trained is always fp32.
+    dtype: torch.dtype
+    vae_dtype: torch.dtype
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.torch.type == "cuda"
+
+    def memory(self) -> int:
+        """Peak bytes in use: on the device, or of this process on a CPU."""
+        if self.is_cuda:
+            return torch.cuda.max_memory_allocated(self.torch)
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak * (1 if platform.system() == "Darwin" else 1024)
+
+
+def open_device(resources: Resources, processes: Processes) -> Device:
+    """Check that the planned device is there and switch everything as planned. Raises MachineError."""
+    name = resources.device
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise MachineError(
+            f"The plan wants {name}, but PyTorch sees no NVIDIA card.",
+            [f"PyTorch {torch.__version__}"],
+            ["Run `visiontrain doctor`.", "Or train on the CPU: --set resources.device=cpu."],
+        )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise MachineError(
+            "The plan wants mps, but PyTorch cannot use it here.", next_steps=["Run `visiontrain doctor`."]
+        )
+    device = torch.device(name)
+    if device.type == "cuda":
+        index = processes.local if processes.count > 1 else device.index or 0
+        if index >= torch.cuda.device_count():
+            raise MachineError(
+                f"The plan wants cuda:{index}, but there are {torch.cuda.device_count()} cards.",
+                next_steps=["Choose another with --set resources.device=cuda:0."],
+            )
+        device = torch.device("cuda", index)
+        torch.cuda.set_device(device)
+        if resources.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise MachineError(
+                f"{torch.cuda.get_device_name(device)} cannot compute in bf16.",
+                next_steps=["Use --set resources.precision=fp16."],
+            )
+    torch.set_num_threads(resources.threads)
+    torch.use_deterministic_algorithms(resources.deterministic)
+    # Filling fresh memory is part of deterministic mode for code that reads it uninitialised; none here does.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.deterministic = resources.deterministic
+    torch.backends.cudnn.benchmark = not resources.deterministic
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = resources.tf32
+    fast = resources.attention == "sdpa"
+    torch.backends.cuda.enable_flash_sdp(fast)
+    torch.backends.cuda.enable_mem_efficient_sdp(fast)
+    # cuDNN's attention has no deterministic backward (pytorch#182551).
+    torch.backends.cuda.enable_cudnn_sdp(fast and not resources.deterministic)
+    torch.backends.cuda.enable_math_sdp(True)
+    return Device(device, DTYPES[resources.precision], DTYPES[resources.vae_precision])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def encoder_identity(device: Device, dtype: torch.dtype) -> str:
+    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys."""
+    place = (
+        torch.cuda.get_device_name(device.torch)
+        if device.is_cuda
+        else f"{platform.machine()}/{torch.get_num_threads()}"
+    )
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}"
+
+
+def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:
+    """What is really in use, for the `active` event."""
+    facts: dict[str, str | int | bool | None] = {
+        "device": str(device.torch),
+        "device_name": torch.cuda.get_device_name(device.torch)
+        if device.is_cuda
+        else platform.processor() or platform.machine(),
+        "precision": resources.precision,
+        "vae_precision": resources.vae_precision,
+        "trainable_precision": "fp32",
+        "processes": processes.count,
+        "threads": torch.get_num_threads(),
+        "attention": attention_kernel(resources, device),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "tf32": torch.backends.cuda.matmul.allow_tf32 if device.is_cuda else False,
+        "channels_last": resources.channels_last,
+        "gradient_checkpointing": resources.gradient_checkpointing,
+        "compile": resources.compile,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "python": platform.python_version(),
+    }
+    for package in ("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"):
+        facts[package] = _version(package)
+    return facts
+
+
+def attention_kernel(resources: Resources, device: Device) -> str:
+    """Name of the attention kernel PyTorch takes for the U-Net's usual shapes on this device."""
+    if resources.attention == "math":
+        return "math"
+    if not device.is_cuda:
+        return "flash (cpu)" if device.torch.type == "cpu" else "sdpa"
+    from torch.backends.cuda import SDPAParams, can_use_efficient_attention, can_use_flash_attention
+
+    probe = torch.empty(1, 8, 256, 64, device=device.torch, dtype=device.dtype, requires_grad=True)
+    parameters = SDPAParams(probe, probe, probe, None, 0.0, False, False)
+    if can_use_flash_attention(parameters):
+        return "flash"
+    return "efficient" if can_use_efficient_attention(parameters) else "math"

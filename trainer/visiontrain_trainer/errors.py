@@ -1,0 +1,35 @@
+"""Failures a person can act on: one sentence, details, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FAILED = 5
+MACHINE = 3
+STOPPED = 75
+
+
+class TrainerError(Exception):
+    """A failure with an exit code; `reason` is one sentence that stands alone."""
+
+    code = FAILED
+
+    def __init__(self, reason: str, details: Sequence[str] = (), next_steps: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = list(details)
+        self.next_steps = list(next_steps)
+
+
+class TrainingError(TrainerError):
+    """The plan, the model, the pictures or the numbers are at fault: exit code 5."""
+
+
+class MachineError(TrainerError):
+    """The machine is at fault (device, memory, disk, a missing library): exit code 3."""
+
+    code = MACHINE
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: a request that was granted
+    """A stop request arrived where nothing has to be saved first."""

@@ -1,0 +1,105 @@
+"""Writer of RUN/events.jsonl (contract: `src/engine/events/schema.ts`): one line, one write, in append mode."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+HEARTBEAT_SECONDS = 15.0
+_TAIL = 1 << 16
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity; such a number is left out by its reader as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _last_line(path: Path) -> tuple[int, bool]:
+    """(seq of the last complete line or 0, whether the file ends in the middle of a line)."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            partial, window = False, _TAIL
+            while True:
+                file.seek(max(0, size - window))
+                text = file.read()
+                partial = bool(text) and not text.endswith(b"\n")
+                lines = text.split(b"\n")[: -1 if partial else None]
+                for line in reversed(lines):
+                    try:
+                        return int(json.loads(line)["seq"]), partial
+                    except (ValueError, KeyError, TypeError):
+                        continue
+                if window >= size:
+                    return 0, partial
+                window *= 4
+    except FileNotFoundError:
+        return 0, False
+
+
+class Events:
+    """Appends events; goes on from the last complete line. `enabled=False` (processes beside the first) is silent."""
+
+    def __init__(self, path: Path, *, enabled: bool = True) -> None:
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._phase: str = "load"
+        self._step: int | None = None
+        self._fd: int | None = None
+        if not enabled:
+            return
+        self._seq, partial = _last_line(path)
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        if partial:
+            # A writer died in the middle of a line: end it, so that readers skip it and nothing else.
+            os.write(self._fd, b"\n")
+        self._beat = threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat")
+        self._beat.start()
+
+    @property
+    def last_step(self) -> int:
+        """The last step reported, 0 before the first."""
+        return self._step or 0
+
+    def emit(self, type: str, **payload: Any) -> None:
+        """Append one event. Keys whose value is None are left out."""
+        if self._fd is None:
+            return
+        body = {key: _finite(value) for key, value in payload.items() if value is not None}
+        with self._lock:
+            if self._fd is None:
+                return
+            self._seq += 1
+            line = {"v": 1, "seq": self._seq, "t": round(time.time(), 3), "type": type, **body}
+            os.write(self._fd, (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        if type == "phase":
+            self._phase = str(payload["phase"])
+        elif type in ("step", "start"):
+            self._step = payload["step"]
+
+    def note(self, text: str, level: str = "info") -> None:
+        self.emit("note", level=level, text=text)
+
+    def _heartbeat(self) -> None:
+        while not self._done.wait(HEARTBEAT_SECONDS):
+            self.emit("heartbeat", phase=self._phase, step=self._step)
+
+    def close(self) -> None:
+        """Flush to disk and stop the heartbeat. Safe to call twice."""
+        self._done.set()
+        with self._lock:
+            if self._fd is not None:
+                os.fsync(self._fd)
+                os.close(self._fd)
+                self._fd = None

@@ -1,0 +1,139 @@
+"""Pictures as latents: encoded once, cached as mean and log-variance, so that each use draws its own sample."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .batches import View
+from .control import Control
+from .device import Device, encoder_identity
+from .errors import TrainingError
+from .events import Events
+from .files import sha256_file
+from .images import load_picture
+from .models import BaseModel
+from .plan import Plan, Sample
+from .store import Store, key_of
+
+#: Latents kept in memory once read.
+KEEP_BYTES = 4 << 30
+_PROGRESS_EVERY = 16
+
+Wanted = tuple[Sample, View]
+
+
+class Latents:
+    """Cached latents of the run's pictures. `get` gives fp16 mean and logvar, each [4, height/8, width/8]."""
+
+    def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
+        if device.vae_dtype == torch.float16 and plan.model.family == "sdxl" and plan.model.vae_path is None:
+            raise TrainingError(
+                "The SDXL VAE overflows in fp16 and would give black pictures.",
+                next_steps=["Set resources.vae_precision to fp32, or model.vae to sdxl-vae-fp16-fix."],
+            )
+        self._plan, self._base, self._device = plan, base, device
+        folder = Path(plan.resources.cache_dir)
+        self._store = Store(folder / "latents", KEEP_BYTES)
+        self.vae_hash = base.part("vae").digest(folder / "weights")
+        self._identity = encoder_identity(device, device.vae_dtype)
+        config = base.config("vae")
+        self.scaling = float(config.get("scaling_factor", 0.13025 if plan.model.family == "sdxl" else 0.18215))
+
+    def _key(self, sample: Sample, view: View) -> str:
+        color = self._plan.data.alpha_color.lower()
+        return key_of(
+            "latents",
+            sample.sha256,
+            sample.bucket,
+            view.crop,
+            view.flip,
+            color,
+            self.vae_hash,
+            self._identity,
+        )
+
+    def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+        entry = self._store.get(self._key(sample, view))
+        if entry is None:
+            raise TrainingError(
+                f"{sample.path}: its cached latents are gone or damaged.",
+                next_steps=["Run `visiontrain resume`: what is missing is encoded again."],
+            )
+        return entry["mean"], entry["logvar"]
+
+    def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> None:
+        """Encode what the cache lacks. Raises TrainingError naming a picture that cannot be read or encoded."""
+        unique = {self._key(sample, view): (sample, view) for sample, view in wanted}
+        missing = [item for key, item in unique.items() if self._store.get(key) is None]
+        total, done = len(unique), len(unique) - len(missing)
+        if missing:
+            events.emit("progress", phase="cache", unit="pictures", done=done, total=total)
+            vae = self._base.vae(self._device.vae_dtype).to(self._device.torch)
+            for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
+                control.stop_if_asked()
+                self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
+                done += 1
+                if done % _PROGRESS_EVERY == 0:
+                    events.emit("progress", phase="cache", unit="pictures", done=done, total=total)
+        events.emit("progress", phase="cache", unit="pictures", done=total, total=total)
+
+    def _decoded(self, items: list[Wanted]) -> Iterator[np.ndarray]:
+        """Pixels in order; with workers, some pictures ahead in threads (Pillow lets go of the interpreter lock)."""
+        workers = self._plan.resources.workers
+        if workers == 0:
+            yield from (self._decode(*item) for item in items)
+            return
+        with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
+            ahead: deque = deque()
+            try:
+                for item in items:
+                    ahead.append(pool.submit(self._decode, *item))
+                    if len(ahead) > 2 * workers:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _decode(self, sample: Sample, view: View) -> np.ndarray:
+        path = Path(self._plan.data.root) / sample.path
+        if not path.is_file():
+            raise TrainingError(
+                f"{path}: the picture is gone.",
+                next_steps=["Put it back, or start the run again with `visiontrain run`."],
+            )
+        if sha256_file(path) != sample.sha256:
+            raise TrainingError(
+                f"{path}: the picture changed after the run was planned.",
+                next_steps=["Start the run again with `visiontrain run`."],
+            )
+        pixels = load_picture(path, sample.size, sample.bucket, self._plan.data.alpha_color, view.crop)
+        return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
+
+    @torch.inference_mode()
+    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
+        # One picture at a time: in a batch its bytes would depend on its neighbours.
+        picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
+        moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
+        out = {
+            "mean": moments.mean[0].to("cpu", torch.float16),
+            "logvar": moments.logvar[0].to("cpu", torch.float16),
+        }
+        if not all(torch.isfinite(tensor).all() for tensor in out.values()):
+            precision = self._plan.resources.vae_precision
+            raise TrainingError(
+                f"{sample.path}: the VAE gave numbers that are not finite.",
+                [f"It ran in {precision}." + (" fp16 overflows with many VAEs." if precision == "fp16" else "")],
+                [
+                    "Set resources.vae_precision to fp32.",
+                    "If it is fp32 already, the picture or the VAE is damaged.",
+                ],
+            )
+        return out

@@ -1,0 +1,273 @@
+"""The run: before, steps, after. Read this first; everything it calls has one job and a file of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from . import checkpoint
+from .control import REQUESTS, Control
+from .errors import FAILED, STOPPED, TrainingError
+from .events import Events
+from .export import write_outputs
+from .measure import Measured, measure, measured_uses, verdict, weight_change
+from .optim import state_from_plain, state_to_plain
+from .pictures import Pictures
+from .plan import Plan
+from .session import Session, open_session
+from .step import Done
+
+_RATE_OVER_STEPS = 20
+#: On a GPU a step is reported while the next one runs: waiting for its numbers would leave the device idle.
+_STEPS_IN_FLIGHT = 1
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds beside weights and optimiser."""
+
+    step: int = 0
+    #: Loss of each measured picture before training, once known.
+    before: list[float] | None = None
+    #: The last validation and its step.
+    last: tuple[int, Measured] | None = None
+    #: The checkpoint that validates best: its step and loss.
+    best_step: int | None = None
+    best_loss: float = math.inf
+    saved_at: int | None = None
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
+
+
+def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
+    """Do what the plan says; returns the exit code. Raises TrainerError, or Stopped when there is nothing to save."""
+    session = open_session(run, plan, events, control)
+    progress = resume(session)
+    pictures = Pictures(session)
+    steps = plan.training.steps
+    events.emit("phase", phase="train")
+    events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
+    pictures.make(progress.step, adapter=False)
+
+    flight: deque[Done] = deque()
+    while progress.step < steps:
+        asked = session.processes.agree(control.poll(), REQUESTS)
+        if asked:
+            report(session, flight, progress, 0)
+            if asked & {"stop", "save"}:
+                save(session, progress, validated="stop" not in asked)
+            if "sample" in asked:
+                pictures.make(progress.step, adapter=True)
+            control.done(asked)
+            if "stop" in asked:
+                return stopped(session, progress)
+        began = time.perf_counter()
+        flight.append(session.stepper.run(progress.step))
+        progress.step += 1
+        report(session, flight, progress, _STEPS_IN_FLIGHT if session.device.is_cuda else 0)
+        progress.durations.append(time.perf_counter() - began)
+        if due(progress.step, plan.output.checkpoint_every, steps):
+            report(session, flight, progress, 0)
+            save(session, progress)
+        if due(progress.step, plan.samples.every, steps):
+            report(session, flight, progress, 0)
+            pictures.make(progress.step, adapter=True)
+    report(session, flight, progress, 0)
+    return finish(session, progress, pictures)
+
+
+def due(step: int, every: int, steps: int) -> bool:
+    """Whether something planned each `every` steps is due after `step`; at the last step the end does it."""
+    return every > 0 and step % every == 0 and step < steps
+
+
+def resume(session: Session) -> Progress:
+    """Go on from the newest whole checkpoint, or start at 0."""
+    found, damaged = checkpoint.newest(session.run / "checkpoints", session.plan.spec_sha256)
+    for sentence in damaged:
+        session.events.note(sentence, "warn")
+    if found is None:
+        return Progress()
+    session.adapter.load(found.adapter)
+    state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
+    session.stepper.micro_batch = found.state["micro_batch"]
+    session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
+    best = found.state["best"]
+    return Progress(
+        found.step,
+        found.state["before"],
+        best and best["step"],
+        best["loss"] if best else math.inf,
+        found.step,
+    )
+
+
+def report(session: Session, flight: deque[Done], progress: Progress, keep: int) -> None:
+    """Write the events of finished steps, leaving `keep` under way; stop at the first number not finite."""
+    while len(flight) > keep:
+        done = flight.popleft()
+        each, norm, digest = done.read()
+        loss = math.fsum(each) / len(each)
+        if not math.isfinite(loss):
+            place = next(i for i, value in enumerate(each) if not math.isfinite(value))
+            raise not_finite(session, f"the loss of {done.uses[place].sample.path}", done.step)
+        if not math.isfinite(norm):
+            raise not_finite(session, "a gradient", done.step)
+        rate = len(each) / median(progress.durations) if progress.durations else None
+        session.events.emit(
+            "step",
+            step=done.step,
+            epoch=done.epoch,
+            loss=loss,
+            lr=done.lr,
+            grad_norm=norm,
+            digest=digest,
+            pictures_per_second=rate and round(rate, 3),
+            memory=session.device.memory(),
+        )
+
+
+def not_finite(session: Session, what: str, step: int) -> TrainingError:
+    precision = session.plan.resources.precision
+    causes = [
+        "The learning rate is too high for this model and optimiser,"
+        " or the base model or the LoRA it started from is damaged."
+    ]
+    if precision == "fp16":
+        causes.insert(0, "Computing in fp16 overflows easily.")
+    steps = [f"Lower training.learning_rate (it is {session.plan.training.learning_rate:g})."]
+    if precision == "fp16":
+        steps.insert(0, "Set resources.precision to bf16 or fp32.")
+    return TrainingError(
+        f"Step {step}: {what} is not a finite number; nothing of it was saved.",
+        causes,
+        [
+            *steps,
+            "Checkpoints from before that step are whole: `visiontrain resume` goes on from the newest.",
+        ],
+    )
+
+
+def validate(session: Session, progress: Progress) -> Measured:
+    """Loss at fixed noise and timesteps; an event if the pictures were kept out of training.
+
+    The first time, the same with the weights training began from: measured late, it does not delay the first step.
+    """
+    uses, held_out = measured_uses(session.batches)
+
+    def measure_at(step: int) -> Measured:
+        found = measure(uses, session.diffusion.steps, session.stepper.measured)
+        if held_out:
+            session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
+        return found
+
+    if progress.last and progress.last[0] == progress.step:
+        return progress.last[1]
+    if progress.before is None:
+        now = session.adapter.tensors()
+        session.adapter.load(session.initial)
+        progress.before = measure_at(0).each
+        session.adapter.load(now)
+    progress.last = progress.step, measure_at(progress.step)
+    return progress.last[1]
+
+
+def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
+    """Checkpoint of the present state, none twice at the same step. When asked to stop there is no time to validate."""
+    if not session.processes.first or progress.saved_at == progress.step:
+        return
+    if not all(bool(torch.isfinite(flat).all()) for flat in session.adapter.flat.values()):
+        raise not_finite(session, "a weight of the LoRA", progress.step)
+    if validated and session.batches.validation and progress.step > 0:
+        loss = validate(session, progress).loss
+        if loss < progress.best_loss:
+            progress.best_step, progress.best_loss = progress.step, loss
+    tensors, values = state_to_plain(session.optimizer)
+    best = None if progress.best_step is None else {"step": progress.best_step, "loss": progress.best_loss}
+    scale = session.stepper.scale
+    state: dict[str, Any] = {
+        "spec_sha256": session.plan.spec_sha256,
+        "optimizer": values,
+        "micro_batch": session.stepper.micro_batch,
+        "loss_scale": [scale.value, scale.steps],
+        "before": progress.before,
+        "best": best,
+    }
+    folder = session.run / "checkpoints"
+    path, size = checkpoint.save(folder, progress.step, session.adapter.tensors(), tensors, state)
+    progress.saved_at = progress.step
+    checkpoint.prune(folder, session.plan.output.checkpoint_keep, progress.best_step)
+    session.events.emit(
+        "checkpoint",
+        step=progress.step,
+        path=str(path.relative_to(session.run)),
+        bytes=size,
+        best=True if progress.best_step == progress.step else None,
+    )
+
+
+def stopped(session: Session, progress: Progress) -> int:
+    session.events.emit(
+        "result",
+        status="stopped",
+        code=STOPPED,
+        step=progress.step,
+        reason=f"Stopped on request after step {progress.step} of {session.plan.training.steps}; it is saved.",
+        next_steps=["Go on with `visiontrain resume`."],
+    )
+    return STOPPED
+
+
+def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
+    """Last checkpoint, LoRA file, pictures, proof. The verdict "nothing" is a failure: exit code 5."""
+    events, plan = session.events, session.plan
+    save(session, progress)
+    if not session.processes.first:
+        session.processes.barrier()
+        return 0
+    events.emit("phase", phase="export")
+    written = write_outputs(
+        session.run,
+        plan,
+        session.adapter.tensors(),
+        session.scales,
+        dict(session.unet.config),
+        progress.step,
+        session.batches.epoch_of(progress.step - 1) + 1,
+    )
+    for file in written:
+        events.emit(
+            "output",
+            path=str(file.path.relative_to(session.run)),
+            bytes=file.bytes,
+            sha256=file.sha256,
+            format=file.format,
+        )
+    pictures.make(progress.step, adapter=True)
+    after = validate(session, progress)
+    before = Measured.of(progress.before or [])
+    learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
+    if progress.best_step is not None and progress.best_step < progress.step:
+        learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
+    events.emit("learnt", **learnt, best_step=progress.best_step)
+    session.processes.barrier()
+    if learnt["verdict"] == "nothing":
+        events.emit(
+            "result",
+            status="failed",
+            code=FAILED,
+            step=progress.step,
+            reason=learnt["reason"],
+            next_steps=[
+                "Raise training.learning_rate or training.steps, and check that the trigger is in the captions."
+            ],
+        )
+        return FAILED
+    events.emit("result", status="finished", code=0, step=progress.step)
+    return 0

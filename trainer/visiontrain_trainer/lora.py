@@ -1,0 +1,191 @@
+"""LoRA layers (arXiv:2106.09685) put into the base's modules. Trainable weights are fp32 and lie in one flat buffer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from . import rng
+from .errors import TrainingError
+from .plan import Training
+
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
+_TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+
+
+@dataclass
+class DropoutState:
+    """What dropout masks depend on: set by the loop before each forward pass of training, empty elsewhere."""
+
+    rate: float = 0.0
+    seed: int = 0
+    #: (epoch, use) of each picture of the batch.
+    uses: list[tuple[int, str]] = field(default_factory=list)
+
+
+class LoraLayer(nn.Module):
+    """y = base(x) + alpha / rank · up(down(x)); `base` is a frozen Linear or Conv2d."""
+
+    def __init__(self, base: nn.Module, name: str, rank: int, alpha: float, dropout: DropoutState) -> None:
+        super().__init__()
+        self.base = base
+        self.name = name
+        self.rank, self.alpha = rank, alpha
+        self.scale = alpha / rank
+        self.enabled = True
+        self._dropout = dropout
+        self.is_conv = isinstance(base, nn.Conv2d)
+        if self.is_conv:
+            down = (rank, base.in_channels, *base.kernel_size)
+            up: tuple[int, ...] = (base.out_channels, rank, 1, 1)
+        else:
+            down, up = (rank, base.in_features), (base.out_features, rank)
+        self.down = nn.Parameter(torch.empty(down))
+        self.up = nn.Parameter(torch.zeros(up))
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """Of the base: some of diffusers' code asks a layer for its number format."""
+        return self.base.weight
+
+    def _dropped(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop input channels per picture, drawn from (seed, layer, epoch, use): the same when computed again."""
+        d = self._dropout
+        channels = x.shape[1 if self.is_conv else -1]
+        rows = [rng.uniform((channels,), d.seed, "dropout", self.name, epoch, use) >= d.rate for epoch, use in d.uses]
+        mask = torch.stack(rows).to(x.device, x.dtype) / (1 - d.rate)
+        return x * (mask[:, :, None, None] if self.is_conv else mask.view(len(rows), *[1] * (x.dim() - 2), channels))
+
+    def forward(self, x: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
+        y = self.base(x)
+        if not self.enabled:
+            return y
+        if self._dropout.rate > 0 and self._dropout.uses:
+            x = self._dropped(x)
+        down, up = self.down.to(x.dtype), self.up.to(x.dtype)
+        if self.is_conv:
+            base = self.base
+            h = F.conv2d(x, down, None, base.stride, base.padding, base.dilation)
+            return y + F.conv2d(h * self.scale, up)
+        # Scaled where it is smallest: between the two factors.
+        return y + F.linear(F.linear(x, down) * self.scale, up)
+
+
+def _unet_targets(unet: nn.Module, plan: Training) -> Iterator[tuple[str, int, float]]:
+    for name, module in unet.named_modules():
+        if ".attentions." in name and isinstance(module, (nn.Linear, nn.Conv2d)):
+            point = isinstance(module, nn.Linear) or module.kernel_size == (1, 1)
+            if point and (plan.targets == "all" or name.endswith(_ATTENTION)):
+                yield name, plan.rank, plan.alpha
+        elif plan.conv_rank > 0 and name.startswith(_BLOCKS) and getattr(module, "kernel_size", None) == (3, 3):
+            yield name, plan.conv_rank, plan.conv_alpha
+
+
+class Adapter:
+    """All LoRA layers of a run, by (part, module name), their flat weights and gradients.
+
+    `parts` maps "unet" and each text encoder that is trained to its module. Layers keep their own tensors for
+    autograd, which are windows into `flat` (weights) and `flat_grad`: one tensor for the optimiser, the norm, the
+    digest and the sum over processes.
+    """
+
+    def __init__(self, parts: dict[str, nn.Module], plan: Training, seed: int) -> None:
+        self.dropout = DropoutState(plan.dropout, seed)
+        self.layers: dict[str, dict[str, LoraLayer]] = {}
+        for part, module in parts.items():
+            if part == "unet":
+                targets = list(_unet_targets(module, plan))
+            else:
+                targets = [
+                    (name, plan.rank, plan.alpha)
+                    for name, m in module.named_modules()
+                    if isinstance(m, nn.Linear) and ".layers." in name and name.endswith(_TEXT)
+                ]
+            self.layers[part] = {name: self._wrap(module, part, name, rank, alpha) for name, rank, alpha in targets}
+            if not self.layers[part]:
+                raise TrainingError(f"The {part} has no layers to train.")
+        for part, layers in self.layers.items():
+            for name, layer in layers.items():
+                bound = 1 / math.sqrt(layer.down[0].numel())
+                drawn = rng.uniform(layer.down.shape, seed, "init", part, name)
+                layer.down.data.copy_(drawn * 2 * bound - bound)
+        self.flat: dict[str, torch.Tensor] = {}
+        self.flat_grad: dict[str, torch.Tensor] = {}
+        self._flatten()
+
+    def _wrap(self, root: nn.Module, part: str, name: str, rank: int, alpha: float) -> LoraLayer:
+        parent_name, _, leaf = name.rpartition(".")
+        parent = root.get_submodule(parent_name)
+        base = getattr(parent, leaf)
+        layer = LoraLayer(base, f"{part}.{name}", rank, alpha, self.dropout).to(base.weight.device)
+        setattr(parent, leaf, layer)
+        return layer
+
+    def _flatten(self) -> None:
+        for part, layers in self.layers.items():
+            parameters = [p for layer in layers.values() for p in (layer.down, layer.up)]
+            device = parameters[0].device
+            flat = torch.cat([p.detach().reshape(-1) for p in parameters]).to(device)
+            grad = torch.zeros_like(flat)
+            start = 0
+            for parameter in parameters:
+                window = slice(start, start + parameter.numel())
+                parameter.data = flat[window].view(parameter.shape)
+                parameter.grad = grad[window].view(parameter.shape)
+                start += parameter.numel()
+            self.flat[part], self.flat_grad[part] = flat, grad
+
+    # -- as one thing ----------------------------------------------------------------------------------------------
+
+    def parameters(self, part: str) -> list[nn.Parameter]:
+        return [p for layer in self.layers[part].values() for p in (layer.down, layer.up)]
+
+    def zero_grad(self) -> None:
+        for grad in self.flat_grad.values():
+            grad.zero_()
+
+    def grad_norm(self) -> torch.Tensor:
+        return torch.stack([torch.linalg.vector_norm(grad) for grad in self.flat_grad.values()]).norm()
+
+    def enable(self, on: bool) -> None:
+        for layers in self.layers.values():
+            for layer in layers.values():
+                layer.enabled = on
+
+    def digest(self) -> torch.Tensor:
+        """64-bit checksum of all weights as an int64 scalar on the device: exact, independent of summation order."""
+        total = torch.zeros((), dtype=torch.int64, device=next(iter(self.flat.values())).device)
+        for flat in self.flat.values():
+            bits = flat.view(torch.int32).to(torch.int64)
+            places = torch.arange(1, 2 * len(bits), 2, device=bits.device)
+            total = total * 1_000_003 + (bits * places).sum()
+        return total
+
+    # -- in and out ------------------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Copies on the CPU: `part.module.down` and `.up`, fp32."""
+        return {
+            f"{layer.name}.{kind}": getattr(layer, kind).detach().to("cpu", copy=True)
+            for layers in self.layers.values()
+            for layer in layers.values()
+            for kind in ("down", "up")
+        }
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Inverse of `tensors`; every layer must be there with its shape. Raises TrainingError."""
+        for layers in self.layers.values():
+            for layer in layers.values():
+                for kind in ("down", "up"):
+                    own: nn.Parameter = getattr(layer, kind)
+                    given = tensors.get(f"{layer.name}.{kind}")
+                    if given is None or given.shape != own.shape:
+                        found = "missing" if given is None else f"{list(given.shape)} instead of {list(own.shape)}"
+                        raise TrainingError(f"LoRA weights do not fit: {layer.name}.{kind} is {found}.")
+                    own.data.copy_(given)

@@ -1,0 +1,99 @@
+"""Loss at fixed noise and timesteps, how far the weights moved, and what both say: did it learn?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .batches import BatchPlan, Use
+from .lora import Adapter
+
+#: Shares of the timesteps at which the loss is measured.
+SHARES = (0.125, 0.375, 0.625, 0.875)
+MAX_PICTURES = 64
+#: Without validation pictures this many of the training pictures are measured.
+TRAINING_PICTURES = 8
+#: ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
+MOVED_AT_LEAST = 1e-7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Mean loss and its standard error over the pictures; `each` is per picture, for paired comparison."""
+
+    loss: float
+    stderr: float
+    each: list[float]
+
+    @classmethod
+    def of(cls, each: list[float]) -> Measured:
+        return cls(*_mean_and_error(each), each)
+
+    def as_event(self) -> dict[str, float]:
+        return {"loss": self.loss, "stderr": self.stderr}
+
+
+def _mean_and_error(values: list[float]) -> tuple[float, float]:
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, 0.0
+    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
+
+
+def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
+    """What is measured, and whether it was kept out of training."""
+    held_out = bool(batches.validation)
+    pictures = batches.validation[:MAX_PICTURES] if held_out else batches.training[:TRAINING_PICTURES]
+    return [Use(sample, sample.id, -1) for sample in pictures], held_out
+
+
+def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int]], list[float]]) -> Measured:
+    """`losses_at(use, timesteps)`: unweighted losses of one picture at fixed noise."""
+    at = [int(share * timesteps) for share in SHARES]
+    return Measured.of([math.fsum(losses_at(use, at)) / len(at) for use in uses])
+
+
+def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
+    """‖ΔW‖ ÷ ‖W‖ per part (Frobenius), ΔW against where training began. The U-Net counts as down, middle and up."""
+    moved: dict[str, list[float]] = {}
+    for part, layers in adapter.layers.items():
+        for name, layer in layers.items():
+            section = part
+            if part == "unet":
+                section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
+            now = layer.down.detach().double().flatten(1), layer.up.detach().double().flatten(1)
+            then = [initial[f"{layer.name}.{k}"].double().flatten(1).to(now[0].device) for k in ("down", "up")]
+            # ‖[U, −U₀][D; D₀]‖² through the small Gram matrices, without forming the product.
+            down, up = torch.cat([now[0], then[0]]), torch.cat([now[1], -then[1]], dim=1)
+            square = ((down @ down.T) * (up.T @ up)).sum().clamp(min=0) * layer.scale**2
+            sums = moved.setdefault(section, [0.0, 0.0])
+            sums[0] += float(square)
+            sums[1] += float(layer.weight.detach().float().square().sum(dtype=torch.float64))
+    return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
+
+
+def verdict(moved: dict[str, float], before: Measured, after: Measured, held_out: bool) -> dict[str, Any]:
+    """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason."""
+    numbers = {"moved": moved, "before": before.as_event(), "after": after.as_event()}
+    if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
+        reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
+        return {"verdict": "nothing", **numbers, "reason": reason}
+    change, error = _mean_and_error([b - a for b, a in zip(before.each, after.each, strict=True)])
+    where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"
+    text = f"Loss at fixed noise on {len(after.each)} {where}: {before.loss:.5f} before, {after.loss:.5f} after"
+    if change == 0:
+        reason = f"{text}: the LoRA changes nothing that the model computes."
+        return {"verdict": "nothing", **numbers, "reason": reason}
+    if change > 2 * error:
+        return {"verdict": "learnt", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower)."}
+    direction = "not clearly lower" if change > 0 else "not lower"
+    return {
+        "verdict": "unknown",
+        **numbers,
+        "reason": f"{text}: {direction} (difference {change:.5f} ± {error:.5f}).",
+    }

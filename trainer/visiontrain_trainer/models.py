@@ -1,0 +1,258 @@
+"""The base model: a diffusers folder or a single-file checkpoint, read offline, each part only when it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from . import ldm_keys
+from .errors import TrainingError
+from .plan import Model
+from .weights import Part, TensorFile, part_in_folder, refuse_pickle
+
+TEXT_PREFIXES = {
+    "sd15": ["cond_stage_model.transformer."],
+    "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
+}
+
+
+@contextlib.contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let optional packages look absent while diffusers is imported: it would load them whole (measured: 4 s of 6)."""
+    absent = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            if sys.modules.get(name, name) is None:
+                del sys.modules[name]
+
+
+def import_diffusers() -> None:
+    """Import the parts of diffusers the trainer uses, once, without its optional companions."""
+    if "diffusers" not in sys.modules:
+        with _hidden("transformers", "peft", "torchvision", "xformers", "accelerate", "bitsandbytes", "flash_attn"):
+            import diffusers.models.autoencoders.autoencoder_kl
+            import diffusers.models.unets.unet_2d_condition
+            import diffusers.schedulers.scheduling_ddim  # noqa: F401
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(
+            f"{path}: the configuration cannot be read ({error}).",
+            next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],
+        ) from error
+
+
+class BaseModel:
+    """Where the parts of the base lie and how they are built. Opening reads headers only."""
+
+    def __init__(self, plan: Model) -> None:
+        self.plan = plan
+        path = Path(plan.path)
+        refuse_pickle(path)
+        self._file: TensorFile | None = None
+        if plan.layout == "single_file":
+            if plan.config_dir is None:
+                raise TrainingError(
+                    f"{path}: a single-file checkpoint needs configuration and tokenizer files beside it.",
+                    next_steps=["Fetch them with `visiontrain models pull`, or use the diffusers folder of the model."],
+                )
+            self._file = TensorFile(path)
+            self.configs = Path(plan.config_dir)
+        else:
+            if not path.is_dir():
+                raise TrainingError(f"{path}: no such folder.", next_steps=["Check model.base in run.yaml."])
+            self.configs = path
+        self._check()
+
+    # -- what the base is ------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        unet, single = self.part("unet"), self._file is not None
+        probe = "label_emb.0.0.weight" if single else "add_embedding.linear_1.weight"
+        family = "sdxl" if unet.shape(probe) is not None else "sd15"
+        if not unet:
+            raise TrainingError(f"{self.plan.path}: holds no U-Net: this is not a Stable Diffusion 1.5 or XL model.")
+        first = unet.shape("input_blocks.0.0.weight" if single else "conv_in.weight") or (0, 0)
+        proj = unet.shape("input_blocks.1.1.proj_in.weight" if single else "down_blocks.0.attentions.0.proj_in.weight")
+        if first[1:2] != (4,):
+            raise TrainingError(
+                f"{self.plan.path}: its U-Net takes {first[1] if len(first) > 1 else '?'} channels, not 4 "
+                "(an inpainting or other special model).",
+                next_steps=["Train on the plain version of the model."],
+            )
+        if family == "sd15" and proj is not None and len(proj) == 2:
+            raise TrainingError(
+                f"{self.plan.path}: this is a Stable Diffusion 2 model, which is not supported.",
+                next_steps=["Use an SD1.5 or SDXL base."],
+            )
+        if family != self.plan.family:
+            raise TrainingError(
+                f"{self.plan.path}: the file is an {family.upper()} model, run.yaml says {self.plan.family.upper()}.",
+                next_steps=[f"Set model.family to {family} in run.yaml."],
+            )
+        marked = self._marked_prediction()
+        if marked is not None and marked != self.plan.prediction:
+            raise TrainingError(
+                f"{self.plan.path}: the model predicts {marked}, run.yaml says {self.plan.prediction}.",
+                ["Training the wrong one gives no error and a LoRA of noise."],
+                [f"Set model.prediction to {marked} in run.yaml."],
+            )
+        if self._file is not None and "ztsnr" in self._file.tensors and not self.plan.zero_terminal_snr:
+            raise TrainingError(
+                f"{self.plan.path}: the model was made with zero terminal SNR, run.yaml says otherwise.",
+                next_steps=["Set model.zero_terminal_snr to true in run.yaml."],
+            )
+
+    def _marked_prediction(self) -> str | None:
+        if self._file is not None:
+            return "v_prediction" if "v_pred" in self._file.tensors else None
+        config = self.scheduler_config()
+        return config.get("prediction_type") if config else None
+
+    def scheduler_config(self) -> dict[str, Any]:
+        path = self.configs / "scheduler" / "scheduler_config.json"
+        return _json(path) if path.is_file() else {}
+
+    @property
+    def text_encoders(self) -> list[str]:
+        return ["text_encoder", "text_encoder_2"] if self.plan.family == "sdxl" else ["text_encoder"]
+
+    def config(self, part: str) -> dict[str, Any]:
+        if part == "vae" and self.plan.vae_path is not None:
+            path = Path(self.plan.vae_path)
+            own = (path if path.is_dir() else path.parent) / "config.json"
+            if own.is_file():
+                return _json(own)
+        return _json(self.configs / part / "config.json")
+
+    def tokenizer_dir(self, encoder: str) -> Path:
+        return self.configs / encoder.replace("text_encoder", "tokenizer")
+
+    # -- its tensors -----------------------------------------------------------------------------------------------
+
+    def part(self, name: str) -> Part:
+        """Tensors of `unet`, `vae`, `text_encoder` or `text_encoder_2`, named as stored."""
+        if name == "vae" and self.plan.vae_path is not None:
+            path = Path(self.plan.vae_path)
+            if path.is_dir():
+                return part_in_folder(path, "diffusion_pytorch_model")
+            file = TensorFile(path)
+            prefix = "first_stage_model." if any(n.startswith("first_stage_model.") for n in file.tensors) else ""
+            return Part([file], prefix)
+        if self._file is None:
+            stem = "model" if name.startswith("text_encoder") else "diffusion_pytorch_model"
+            return part_in_folder(self.configs / name, stem)
+        if name == "unet":
+            return Part([self._file], "model.diffusion_model.")
+        if name == "vae":
+            return Part([self._file], "first_stage_model.")
+        return Part([self._file], TEXT_PREFIXES[self.plan.family][self.text_encoders.index(name)])
+
+    def _named(self, name: str, wanted: list[str], config: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Tensors under diffusers / transformers names; `wanted` are the names the module has."""
+        part = self.part(name)
+        stored = set(part.names)
+        weights = part.read()
+        translate: Callable[[str, dict[str, Any]], str] | None = None
+        if name == "unet" and "input_blocks.0.0.weight" in stored:
+            translate = ldm_keys.unet_to_ldm
+        elif name == "vae" and "encoder.down.0.block.0.conv1.weight" in stored:
+            translate = ldm_keys.vae_to_ldm
+        elif name == "text_encoder_2" and "positional_embedding" in stored:
+            weights = ldm_keys.open_clip_to_hf(weights)
+        if translate is not None:
+            weights = {n: weights[t] for n in wanted if (t := translate(n, config)) in weights}
+        if name == "vae":
+            weights = {_current_vae_name(n): w for n, w in weights.items()}
+        return weights
+
+    def _fill(self, name: str, module: nn.Module, dtype: torch.dtype, config: dict[str, Any]) -> nn.Module:
+        shapes = {n: p.shape for n, p in module.state_dict().items()}
+        weights = self._named(name, list(shapes), config)
+        if name.startswith("text_encoder"):
+            # transformers 4 keeps a level "text_model" that transformers 5 dropped from CLIPTextModel.
+            nested = any(n.startswith("text_model.") for n in shapes)
+            short = {n.removeprefix("text_model."): w for n, w in weights.items()}
+            weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.") if nested else n) in short}
+        missing = [n for n in shapes if n not in weights and not n.endswith("position_ids")]
+        if missing:
+            raise TrainingError(
+                f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
+                next_steps=["The file is damaged or of another architecture: `visiontrain models verify` checks it."],
+            )
+        ready = {}
+        for n, shape in shapes.items():
+            if n not in weights:
+                continue
+            tensor = weights[n]
+            if tensor.shape != shape and tensor.numel() == shape.numel():
+                tensor = tensor.reshape(
+                    shape
+                )  # the original VAE writes its attention's linear layers as 1×1 convolutions
+            if tensor.shape != shape:
+                raise TrainingError(
+                    f"{self.plan.path}: {name}.{n} has the shape {list(tensor.shape)}, its configuration says "
+                    f"{list(shape)}."
+                )
+            # A copy: what stays memory-mapped would be paged in anew whenever the system is short of memory.
+            ready[n] = tensor.to(dtype) if tensor.dtype != dtype else tensor.clone()
+        module.load_state_dict(ready, strict=False, assign=True)
+        for owner in module.modules():
+            for key, buffer in list(owner._buffers.items()):
+                if buffer is not None and buffer.is_meta:
+                    if key != "position_ids":
+                        raise TrainingError(f"{name}: the buffer {key} has no value; this library version is unknown.")
+                    owner._buffers[key] = torch.arange(buffer.shape[-1]).expand(buffer.shape)
+        return module.requires_grad_(False).eval()
+
+    # -- its modules -----------------------------------------------------------------------------------------------
+
+    def unet(self, dtype: torch.dtype) -> nn.Module:
+        import_diffusers()
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+        config = self.config("unet")
+        with torch.device("meta"):
+            module = UNet2DConditionModel.from_config(config)
+        return self._fill("unet", module, dtype, dict(module.config))
+
+    def vae(self, dtype: torch.dtype) -> nn.Module:
+        import_diffusers()
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+        with torch.device("meta"):
+            module = AutoencoderKL.from_config(self.config("vae"))
+        return self._fill("vae", module, dtype, dict(module.config))
+
+    def text_encoder(self, name: str, dtype: torch.dtype) -> nn.Module:
+        from transformers.models.clip.configuration_clip import CLIPTextConfig
+        from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
+
+        raw = self.config(name)
+        kind = CLIPTextModelWithProjection if name == "text_encoder_2" else CLIPTextModel
+        with torch.device("meta"):
+            module = kind(
+                CLIPTextConfig(**{k: v for k, v in raw.items() if k not in ("architectures", "dtype", "torch_dtype")})
+            )
+        return self._fill(name, module, dtype, raw)
+
+
+def _current_vae_name(name: str) -> str:
+    """Folders saved by early diffusers name the VAE's attention query, key, value, proj_attn."""
+    if ".attentions." in name:
+        for old, new in (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")):
+            name = name.replace(f".{old}.", f".{new}.")
+    return name

@@ -1,0 +1,67 @@
+"""The diffusion: noise schedule, noisy latents, targets, per-step weights. Pure functions of tensors.
+
+Sources: DDPM (arXiv:2006.11239), v-prediction (arXiv:2202.00512), zero terminal SNR (arXiv:2305.08891),
+min-SNR (arXiv:2303.09556), offset noise (crosslabs.org/blog/diffusion-with-offset-noise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+
+def alphas_cumprod(config: Mapping[str, Any], zero_terminal_snr: bool) -> torch.Tensor:
+    """ᾱ_t, fp64 [T], from a scheduler configuration (Stable Diffusion's where a key is missing)."""
+    steps = int(config.get("num_train_timesteps", 1000))
+    start, end = float(config.get("beta_start", 0.00085)), float(config.get("beta_end", 0.012))
+    if config.get("beta_schedule", "scaled_linear") == "scaled_linear":
+        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64) ** 2
+    else:
+        betas = torch.linspace(start, end, steps, dtype=torch.float64)
+    product = torch.cumprod(1 - betas, 0)
+    if zero_terminal_snr:
+        root = product.sqrt()
+        # Shift so that the last is zero, scale so that the first stays (algorithm 1 of the paper).
+        root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+        product = root**2
+    return product
+
+
+class Diffusion:
+    """ᾱ on the device, and what follows from it. Latents are [B, 4, h, w], timesteps long [B] in [0, T)."""
+
+    def __init__(self, product: torch.Tensor, prediction: str, device: torch.device) -> None:
+        self.steps = len(product)
+        self._prediction = prediction
+        self._signal = product.sqrt().float().to(device)
+        self._noise = (1 - product).sqrt().float().to(device)
+        self._snr = (product / (1 - product)).float().to(device)
+
+    def noisy(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε"""
+        return self._signal[t].view(-1, 1, 1, 1) * latents + self._noise[t].view(-1, 1, 1, 1) * noise
+
+    def target(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """ε, or v = √ᾱ_t ε − √(1 − ᾱ_t) x_0"""
+        if self._prediction == "epsilon":
+            return noise
+        return self._signal[t].view(-1, 1, 1, 1) * noise - self._noise[t].view(-1, 1, 1, 1) * latents
+
+    def min_snr_weights(self, t: torch.Tensor, gamma: float) -> torch.Tensor:
+        """min(SNR, γ) / SNR for ε, min(SNR, γ) / (SNR + 1) for v; [B]. SNR 0 has the weight 1 and 0."""
+        snr = self._snr[t]
+        if self._prediction == "epsilon":
+            return torch.where(snr <= gamma, torch.ones_like(snr), gamma / snr)
+        return snr.clamp(max=gamma) / (snr + 1)
+
+
+def losses(prediction: torch.Tensor, target: torch.Tensor, kind: str, delta: float) -> torch.Tensor:
+    """Loss of each picture, fp32 [B]: mean square, or Huber scaled to equal the square below `delta`."""
+    prediction = prediction.float()
+    if kind == "huber":
+        each = 2 * torch.nn.functional.huber_loss(prediction, target, reduction="none", delta=delta)
+    else:
+        each = (prediction - target) ** 2
+    return each.flatten(1).mean(1)

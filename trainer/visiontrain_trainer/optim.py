@@ -1,0 +1,132 @@
+"""Optimisers from their own libraries, the learning rate as a pure function of the step, and state as plain files."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from .errors import MachineError
+from .lora import Adapter
+from .plan import Training
+
+#: Optimisers whose update of a weight does not look at the tensor's shape: they get each part as one flat tensor.
+_ELEMENTWISE = ("adamw", "prodigy")
+
+
+def learning_rate_factor(plan: Training, step: int) -> float:
+    """Factor on the learning rate at optimiser step `step` (from 0): linear warm-up, then the schedule.
+
+    Same formulas as diffusers' `get_scheduler`; polynomial is of degree 1 down to 1e-7 of the base rate's scale.
+    """
+    if step < plan.warmup_steps:
+        return step / max(1, plan.warmup_steps)
+    if plan.schedule == "constant":
+        return 1.0
+    progress = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
+    if plan.schedule == "linear":
+        return max(0.0, 1.0 - progress)
+    if plan.schedule == "cosine":
+        return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
+    if plan.schedule == "cosine_with_restarts":
+        return 0.0 if progress >= 1 else max(0.0, 0.5 * (1 + math.cos(math.pi * ((plan.cycles * progress) % 1.0))))
+    floor = min(1.0, 1e-7 / plan.learning_rate)
+    return (1 - floor) * (1 - min(1.0, progress)) + floor
+
+
+def _missing(package: str, optimizer: str) -> MachineError:
+    return MachineError(
+        f"The optimiser {optimizer} needs the package {package}, which this environment lacks.",
+        next_steps=["Install it with `visiontrain setup`, or use --set training.optimizer=adamw."],
+    )
+
+
+def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
+    """The plan's optimiser over the adapter's parts. Raises MachineError when its library is missing."""
+    rates = {"unet": plan.learning_rate}
+    for index, rate in enumerate(plan.text_encoder_learning_rates):
+        rates["text_encoder" if index == 0 else f"text_encoder_{index + 1}"] = rate
+    groups = []
+    for part in adapter.layers:
+        if plan.optimizer in _ELEMENTWISE:
+            whole = torch.nn.Parameter(adapter.flat[part])
+            whole.grad = adapter.flat_grad[part]
+            parameters = [whole]
+        else:
+            parameters = adapter.parameters(part)
+        groups.append({"params": parameters, "lr": rates[part], "base_lr": rates[part], "part": part})
+    kind, decay, betas = plan.optimizer, plan.weight_decay, plan.betas
+    device = next(iter(adapter.flat.values())).device.type
+    if kind == "adamw":
+        return torch.optim.AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
+    if kind == "adamw8bit":
+        try:
+            import bitsandbytes
+        except ImportError as error:
+            raise _missing("bitsandbytes", kind) from error
+        return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
+    if kind == "prodigy":
+        try:
+            import prodigyopt
+        except ImportError as error:
+            raise _missing("prodigyopt", kind) from error
+        return prodigyopt.Prodigy(
+            groups,
+            betas=betas,
+            weight_decay=decay,
+            decouple=True,
+            use_bias_correction=True,
+            safeguard_warmup=True,
+        )
+    from transformers.optimization import Adafactor
+
+    return Adafactor(groups, weight_decay=decay, scale_parameter=False, relative_step=False, warmup_init=False)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
+    """Set every group's rate to its base times `factor`; the first group's rate (the U-Net's) is returned."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+    return optimizer.param_groups[0]["lr"]
+
+
+def state_to_plain(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The optimiser's state as tensors (for safetensors) and JSON values."""
+    state = optimizer.state_dict()
+    tensors: dict[str, torch.Tensor] = {}
+    values: dict[str, Any] = {"groups": [], "state": {}}
+    for number, entry in state["state"].items():
+        for name, value in entry.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{number}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+            else:
+                values["state"].setdefault(str(number), {})[name] = value
+    for index, group in enumerate(state["param_groups"]):
+        plain = {}
+        for name, value in group.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"group.{index}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+            else:
+                plain[name] = value
+        values["groups"].append(plain)
+    return tensors, values
+
+
+def state_from_plain(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], values: dict[str, Any]
+) -> None:
+    """Inverse of `state_to_plain` for an optimiser made from the same plan."""
+    state: dict[int, dict[str, Any]] = {int(n): dict(entry) for n, entry in values["state"].items()}
+    groups = [dict(group) for group in values["groups"]]
+    for group in groups:
+        if isinstance(group.get("betas"), list):
+            group["betas"] = tuple(group["betas"])
+    for key, tensor in tensors.items():
+        if key.startswith("group."):
+            _, index, name = key.split(".", 2)
+            groups[int(index)][name] = tensor
+        else:
+            number, name = key.split(".", 1)
+            state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,189 @@
+"""Everything a run needs, built in the order that costs least: headers, cache, U-Net, adapter, optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+from torch import nn
+
+from .batches import BatchPlan
+from .captions import caption_for
+from .control import Control
+from .device import Device, Processes, active_facts, join_processes, open_device
+from .errors import TrainingError
+from .events import Events
+from .feed import Feed
+from .latents import Latents
+from .lora import Adapter
+from .lora_format import from_file
+from .measure import measured_uses
+from .models import BaseModel
+from .noise import Diffusion, alphas_cumprod
+from .optim import make_optimizer
+from .plan import Plan
+from .step import Stepper
+from .text import TextBank
+from .weights import refuse_pickle
+
+
+@dataclass
+class Session:
+    run: Path
+    plan: Plan
+    events: Events
+    control: Control
+    device: Device
+    processes: Processes
+    base: BaseModel
+    batches: BatchPlan
+    latents: Latents
+    texts: TextBank
+    unet: nn.Module
+    adapter: Adapter
+    #: The adapter's weights where training began (before any step), to measure how far they moved.
+    initial: dict[str, torch.Tensor]
+    optimizer: torch.optim.Optimizer
+    diffusion: Diffusion
+    stepper: Stepper
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """Layer name → alpha."""
+        return {layer.name: layer.alpha for layers in self.adapter.layers.values() for layer in layers.values()}
+
+
+def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Session:
+    """Build all of a run up to its first step. Raises TrainerError, or Stopped when asked to stop meanwhile."""
+    processes = join_processes(plan.resources)
+    device = open_device(plan.resources, processes)
+    base = BaseModel(plan.model)
+    batches = BatchPlan(plan)
+    latents, texts = Latents(plan, base, device), TextBank(plan, base, device)
+    if processes.first:
+        fill_cache(plan, batches, latents, texts, device, events, control)
+    processes.barrier()
+    if not processes.first:
+        fill_cache(plan, batches, latents, texts, device, events, control)
+
+    events.emit("phase", phase="load", detail=plan.model.name)
+    unet = base.unet(device.dtype).to(device.torch)
+    prepare_unet(unet, plan)
+    parts: dict[str, nn.Module] = {"unet": unet}
+    for name, rate, encoder in zip(
+        base.text_encoders, plan.training.text_encoder_learning_rates, texts.encoders, strict=False
+    ):
+        if rate > 0:
+            parts[name] = encoder.module
+    adapter = Adapter(parts, plan.training, plan.seed)
+    if plan.training.init_lora is not None:
+        start_from(Path(plan.training.init_lora), adapter, plan, unet, events)
+    if plan.resources.compile:
+        compile_blocks(unet)
+    diffusion = Diffusion(
+        alphas_cumprod(base.scheduler_config(), plan.model.zero_terminal_snr),
+        plan.model.prediction,
+        device.torch,
+    )
+    feed = Feed(plan, batches, latents, texts, device, diffusion.steps)
+    optimizer = make_optimizer(plan.training, adapter)
+    stepper = Stepper(plan, unet, adapter, optimizer, batches, feed, texts, diffusion, device, processes, events)
+    facts = active_facts(plan.resources, device, processes)
+    facts["trainable"] = sum(flat.numel() for flat in adapter.flat.values())
+    facts["layers"] = sum(len(layers) for layers in adapter.layers.values())
+    facts["optimizer"] = type(optimizer).__name__
+    events.emit("active", facts=facts)
+    return Session(
+        run,
+        plan,
+        events,
+        control,
+        device,
+        processes,
+        base,
+        batches,
+        latents,
+        texts,
+        unet,
+        adapter,
+        adapter.tensors(),
+        optimizer,
+        diffusion,
+        stepper,
+    )
+
+
+def fill_cache(
+    plan: Plan,
+    batches: BatchPlan,
+    latents: Latents,
+    texts: TextBank,
+    device: Device,
+    events: Events,
+    control: Control,
+) -> None:
+    """Encode what the run will use and the cache lacks."""
+    events.emit("phase", phase="cache")
+    uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+    measured, _ = measured_uses(batches)
+    latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
+    plain = {sample.caption for sample in plan.data.samples}
+    if any(plan.training.text_encoder_learning_rates):
+        texts.prepare_trained(plain, device.dtype)
+        return
+    varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags
+    captions = (
+        {caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key) for use in batches.all_uses()}
+        if varied
+        else plain
+    )
+    prompts = [*plan.samples.prompts, plan.samples.negative] if plan.samples.prompts else []
+    texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
+
+
+def prepare_unet(unet: nn.Module, plan: Plan) -> None:
+    """Memory layout and gradient checkpointing. Selective: the transformers, which hold most activations."""
+    if plan.resources.channels_last:
+        unet.to(memory_format=torch.channels_last)
+    kind = plan.resources.gradient_checkpointing
+    if kind != "none":
+        unet.enable_gradient_checkpointing()
+        unet.train()
+    if kind == "selective":
+        for name, module in unet.named_modules():
+            if hasattr(module, "gradient_checkpointing"):
+                module.gradient_checkpointing = name.rpartition(".")[0].endswith("attentions")
+
+
+def compile_blocks(unet: nn.Module) -> None:
+    """Compile each block by itself: short to compile, and one result serves all blocks of a kind."""
+    for module in unet.modules():
+        if type(module).__name__ in ("BasicTransformerBlock", "ResnetBlock2D"):
+            module.compile()
+
+
+def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events: Events) -> None:
+    """Load the LoRA to go on from. Raises TrainingError when it does not fit."""
+    refuse_pickle(path)
+    try:
+        stored = load(path.read_bytes())
+    except Exception as error:
+        raise TrainingError(
+            f"{path}: the LoRA to go on from cannot be read ({error}).",
+            next_steps=["Check training.init_lora."],
+        ) from error
+    own = adapter.tensors()
+    scales = {layer.name: layer.alpha for layers in adapter.layers.values() for layer in layers.values()}
+    tensors, unused = from_file(
+        stored,
+        scales,
+        {name: t.shape for name, t in own.items()},
+        plan.model.family,
+        dict(unet.config),
+        str(path),
+    )
+    adapter.load(tensors)
+    if unused:
+        events.note(f"{path.name}: {len(unused)} of its tensors are of layers this run does not train.", "warn")

@@ -1,0 +1,184 @@
+"""One optimiser step: forward and backward of its pictures, gradient norm, update. No host sync on a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .batches import BatchPlan, Use
+from .device import Device, Processes
+from .errors import MachineError, TrainingError
+from .events import Events
+from .feed import Batch, Feed, model_inputs
+from .lora import Adapter
+from .noise import Diffusion, losses
+from .optim import learning_rate_factor, set_rate
+from .plan import Plan
+from .text import TextBank
+
+_FIRST_SCALE, _GROW_AFTER = 2.0**16, 2000
+
+
+@dataclass
+class LossScale:
+    """fp16 only: the loss is multiplied so that small gradients survive; at an overflow the step is left out."""
+
+    value: float = 1.0
+    steps: int = 0
+
+    def overflowed(self) -> None:
+        self.value, self.steps = self.value / 2, 0
+
+    def succeeded(self) -> None:
+        self.steps += 1
+        if self.steps == _GROW_AFTER:
+            self.value, self.steps = self.value * 2, 0
+
+
+class Done:
+    """What a finished step leaves to report; on a GPU it is on its way to the host until `read`."""
+
+    def __init__(
+        self, step: int, epoch: int, lr: float, uses: list[Use], numbers: torch.Tensor, digest: torch.Tensor
+    ) -> None:
+        self.step, self.epoch, self.lr, self.uses = step, epoch, lr, uses
+        self._numbers = numbers.to("cpu", non_blocking=True)
+        self._digest = digest.to("cpu", non_blocking=True)
+        self._event: torch.cuda.Event | None = None
+        if numbers.is_cuda:
+            self._event = torch.cuda.Event()
+            self._event.record()
+
+    def read(self) -> tuple[list[float], float, str]:
+        """(loss of each picture, gradient norm, digest of the weights). Waits for the device."""
+        if self._event is not None:
+            self._event.synchronize()
+        *each, norm = self._numbers.tolist()
+        return each, norm, f"{int(self._digest) & (2**64 - 1):016x}"
+
+
+class Stepper:
+    def __init__(
+        self,
+        plan: Plan,
+        unet: nn.Module,
+        adapter: Adapter,
+        optimizer: torch.optim.Optimizer,
+        batches: BatchPlan,
+        feed: Feed,
+        texts: TextBank,
+        diffusion: Diffusion,
+        device: Device,
+        processes: Processes,
+        events: Events,
+    ) -> None:
+        self._plan, self._unet, self._adapter, self._optimizer = plan, unet, adapter, optimizer
+        self._batches, self._feed, self._texts, self._diffusion = batches, feed, texts, diffusion
+        self._device, self._processes, self._events = device, processes, events
+        self.micro_batch = plan.training.batch_size
+        self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
+
+    def picture_losses(self, batch: Batch) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
+        if batch.states is None:
+            dropout = self._adapter.dropout
+            uses = dropout.uses
+
+            def about_to(index: int | None) -> None:
+                dropout.uses = uses[index : index + 1] if index is not None else []
+
+            batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
+            dropout.uses = uses
+        noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
+        out = self._unet(noisy, batch.t, encoder_hidden_states=batch.states, added_cond_kwargs=extra, return_dict=False)
+        return losses(out[0], target, self._plan.training.loss, self._plan.training.huber_delta)
+
+    @torch.no_grad()
+    def measured(self, use: Use, steps: list[int]) -> list[float]:
+        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
+        size = self.micro_batch
+        parts = [steps[i : i + size] for i in range(0, len(steps), size)]
+        return [loss for part in parts for loss in self.picture_losses(self._feed.fixed(use, part)).tolist()]
+
+    def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
+        """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
+        training, adapter = self._plan.training, self._adapter
+        total = sum(map(len, passes))
+        each = torch.zeros(total, device=self._device.torch)
+        adapter.zero_grad()
+        start = 0
+        for uses in passes:
+            mine = range(len(uses))[self._processes.rank :: self._processes.count]
+            for first in range(0, len(mine), self.micro_batch):
+                places = mine[first : first + self.micro_batch]
+                batch = self._feed.batch([uses[i] for i in places])
+                adapter.dropout.uses = [(use.epoch, use.key) for use in batch.uses]
+                loss = self.picture_losses(batch)
+                if training.min_snr_gamma is not None:
+                    loss = loss * self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
+                (loss.sum() * (self.scale.value / total)).backward()
+                each[[start + i for i in places]] = loss.detach()
+            start += len(uses)
+        adapter.dropout.uses = []
+        for grad in adapter.flat_grad.values():
+            self._processes.sum(grad)
+        self._processes.sum(each)
+        return each
+
+    def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
+        while True:
+            try:
+                return self._gradients(passes)
+            except torch.OutOfMemoryError as error:
+                largest = max(map(len, passes))
+                if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
+                    raise MachineError(
+                        f"Step {step + 1}: the device has not enough memory.",
+                        [str(error).split("\n")[0]],
+                        [
+                            "Set resources.gradient_checkpointing to full.",
+                            "Or a lower training.batch_size or dataset.resolution.",
+                        ],
+                    ) from None
+                self.micro_batch = -(-min(self.micro_batch, largest) // 2)
+            if self._device.is_cuda:
+                torch.cuda.empty_cache()
+            self._events.note(
+                f"Step {step + 1}: not enough memory; from here {self.micro_batch} pictures at once, with the same "
+                "effective batch.",
+                "warn",
+            )
+
+    def run(self, step: int) -> Done:
+        """Optimiser step `step` (from 0). Raises MachineError out of memory, TrainingError when fp16 cannot go on."""
+        training, adapter = self._plan.training, self._adapter
+        passes = self._batches.step(step)
+        each = self._gradients_that_fit(step, passes)
+        if self.scale.value != 1.0:
+            for grad in adapter.flat_grad.values():
+                grad /= self.scale.value
+        norm = adapter.grad_norm()
+        if training.max_grad_norm > 0:
+            shorten = (training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
+            for grad in adapter.flat_grad.values():
+                grad *= shorten
+        rate = set_rate(self._optimizer, learning_rate_factor(training, step))
+        if self._device.dtype != torch.float16:
+            self._optimizer.step()
+        elif torch.isfinite(norm) or not torch.isfinite(each).all():
+            self._optimizer.step()
+            self.scale.succeeded()
+        else:
+            self.scale.overflowed()
+            self._events.note(f"Step {step + 1}: fp16 overflowed; left out, loss scale now {self.scale.value:g}.")
+            if self.scale.value < 1:
+                raise TrainingError(
+                    f"Step {step + 1}: the gradients overflow fp16 at every scale.",
+                    next_steps=["Use bf16 or fp32: --set resources.precision=bf16."],
+                )
+            norm = torch.zeros_like(norm)
+        uses = [use for batch in passes for use in batch]
+        numbers = torch.cat([each, norm[None]])
+        return Done(step + 1, self._batches.epoch_of(step) + 1, rate, uses, numbers, adapter.digest())
