@@ -87,7 +87,7 @@ export async function runCell(cell: Cell): Promise<CellResult> {
     let error: unknown;
     try {
       const sources = cell.mode === 'mirror' ? [source(server), source(mirror)] : [source(server)];
-      await fetchFrom(sources, AbortSignal.timeout(30_000), (progress) => seen.push(progress));
+      await fetchFrom(sources, AbortSignal.timeout(120_000), (progress) => seen.push(progress));
     } catch (caught) {
       error = caught;
     }
