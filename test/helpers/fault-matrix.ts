@@ -65,7 +65,8 @@ export async function runCell(cell: Cell): Promise<CellResult> {
           {},
           {
             connections: { first: cell.connections, most: cell.connections },
-            stallTimeout: 0.4,
+            // Long enough that a busy machine is not taken for a silent server.
+            stallTimeout: 1.5,
             backOffUnit: 0.01,
             longestWait: 10,
             tries: cell.mode === 'once' ? 8 : 3,
