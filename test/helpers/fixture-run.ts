@@ -62,7 +62,7 @@ export async function until(done: () => boolean): Promise<void> {
 }
 
 /** A plan with the parts the supervisor and the stand-in read. */
-function fixturePlan(home: string, steps: number, vaePath: string | null): Plan {
+export function fixturePlan(home: string, steps: number, vaePath: string | null): Plan {
   return {
     version: 1,
     name: 'fox',
