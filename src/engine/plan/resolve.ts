@@ -38,7 +38,7 @@ export interface PlanInput {
 
 export interface ResolvedPlan {
   readonly plan: Plan;
-  /** Sentences for the person: what was changed, what looks wrong. */
+  /** Sentences for the person: what was changed, what looks wrong. What the scan left out or noted is not repeated. */
   readonly warnings: readonly string[];
 }
 
@@ -108,7 +108,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     output: {
       precision: spec.output.precision,
       metadata: spec.output.metadata,
-      facts: metadataFacts(spec, samples, batches),
+      facts: metadataFacts(spec, samples),
       diffusers: spec.output.diffusers,
       checkpoint_every: spec.output.checkpoint_every,
       checkpoint_keep: spec.output.checkpoint_keep,
