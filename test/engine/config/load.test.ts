@@ -255,7 +255,7 @@ describe('malformed and hostile files get a sentence', () => {
           expect(error).toBeInstanceOf(ConfigError);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });
