@@ -5,7 +5,7 @@ import type { Chooser } from '../engine/config/schema.ts';
 import type { MemoryClass, ModelEntry } from '../registry/schema.ts';
 import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
-import { type Answers, type Asking, modeOf } from './question.ts';
+import type { Answers, Asking } from './question.ts';
 
 /** Prefix of the id of a single setting; what follows is the dotted key, the answer is JSON. */
 export const SETTING = 'set:';
@@ -50,7 +50,8 @@ export function detected(context: Asking): Values {
 }
 
 /** The spec as the answers have it, complete; or what is wrong with them. */
-export function derive(flow: Flow, context: Asking): FilledSpec | { readonly problems: readonly KeyProblem[] } {
+export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly problems: readonly KeyProblem[] } {
+  const context = withDefaults(flow, asking);
   const { answers, facts } = context;
   const given: Record<string, unknown> = {};
   const claimed = new Map<string, Chooser>();
@@ -77,6 +78,19 @@ export function derive(flow: Flow, context: Asking): FilledSpec | { readonly pro
   return facts.fill(given, claimed);
 }
 
+/** Questions still to come count as answered with Enter, so that there is a value for everything at any time. */
+function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
+  let context: Asking = { answers, facts };
+  for (const question of flow.ordered) {
+    if (question.sets === undefined || context.answers[question.id] !== undefined) continue;
+    if (!visible(flow, context).includes(question)) continue;
+    const { initial } = question.form(context);
+    if (initial === '') continue;
+    context = { answers: { ...context.answers, [question.id]: { value: initial, by: 'default' } }, facts };
+  }
+  return context;
+}
+
 /** The value a key would have if the person had not set it. */
 export function recipeValue(context: Asking, key: string): unknown {
   const goal = context.answers['dataset.goal']?.value ?? 'character';
@@ -84,5 +98,3 @@ export function recipeValue(context: Asking, key: string): unknown {
   const recipe = recipes[goal as keyof typeof recipes] ?? Object.values(recipes)[0];
   return recipe?.[key];
 }
-
-export const isAdvanced = (context: Asking) => modeOf(context.answers) === 'advanced';

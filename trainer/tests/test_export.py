@@ -131,7 +131,7 @@ def test_metadata_and_hashes(train_here: Any, plan_for: Any) -> None:
     assert not any("date" in name or name.endswith("_at") for name in facts)
 
 
-@pytest.mark.parametrize(("level", "count"), [("minimal", 8), ("none", 0)])
+@pytest.mark.parametrize(("level", "count"), [("minimal", 9), ("none", 0)])
 def test_less_metadata(level: str, count: int, train_here: Any, plan_for: Any) -> None:
     run = train_here(plan_for(training={"steps": 1}, output={"metadata": level}))
     header = (run.folder / run.of("output")[0]["path"]).read_bytes()

@@ -1,6 +1,6 @@
 import { UsageError } from '../../engine/errors.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../wizard/glossary.ts';
-import { columns, wrap } from '../columns.ts';
+import { columns, truncate, wrap } from '../columns.ts';
 import type { CommandRun } from '../context.ts';
 import { type Style, spell, styleFor } from '../style.ts';
 import { terminal } from '../terminal.ts';
@@ -51,6 +51,6 @@ function list(style: Style, cells: number): string[] {
 
 /** The first sentence, as far as it fits. */
 function cut(text: string, room: number): string {
-  const sentence = text.match(/^.*?[.:](?= |$)/)?.[0] ?? text;
-  return wrap(sentence, Math.max(20, room))[0] ?? '';
+  const sentence = text.match(/^.*?\.(?= |$)/)?.[0] ?? text;
+  return truncate(sentence, Math.max(20, room));
 }

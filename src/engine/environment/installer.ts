@@ -49,11 +49,12 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
     makeVenv: (dir, python) => ({ argv: [python, '-I', '-m', 'venv', '--clear', dir], env }),
     installLock: (python, lock) => pip(python, 'install', ...wheels, '--no-deps', '--require-hashes', '-r', lock),
     resolve: (python, requirement, source) =>
-      // fast-deps reads a wheel's metadata by ranged requests where the index does not serve it: never gigabytes.
       pip(
         python,
-        ...['install', '--dry-run', '--quiet', '--ignore-installed', '--use-feature=fast-deps', '--report', '-'],
-        ...['--only-binary', ':all:', ...from(source), requirement],
+        ...['install', '--dry-run', '--quiet', '--ignore-installed', '--report', '-', '--only-binary', ':all:'],
+        // Reads metadata by ranged requests where a mirror does not serve it apart: never gigabytes to look at it.
+        ...(source.index === undefined ? ['--use-feature=fast-deps'] : []),
+        ...[...from(source), requirement],
       ),
     brought(stdout) {
       const report = JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('{')))) as PipReport;

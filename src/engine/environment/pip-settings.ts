@@ -47,7 +47,7 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
 const MISLEADING =
   /^PIP_(TARGET|PREFIX|ROOT|USER|PYTHON|REQUIREMENT|CONSTRAINT|EDITABLE|DRY_RUN|REPORT|NO_DEPS|NO_BINARY|ONLY_BINARY|UPGRADE|REQUIRE_VIRTUALENV|REQUIRE_HASHES|IGNORE_INSTALLED|QUIET|VERBOSE|LOG)$/;
 const MISLEADING_PYTHON =
-  /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+|UV_PYTHON|UV_PROJECT_ENVIRONMENT|UV_SYSTEM_PYTHON)$/;
+  /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+|UV_PYTHON|UV_PROJECT_ENVIRONMENT|UV_SYSTEM_PYTHON|FORCE_COLOR|CLICOLOR_FORCE)$/;
 
 /** The environment pip, uv and Python run in: the person's, without what belongs to another Python. */
 export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -60,5 +60,7 @@ export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
     PIP_NO_INPUT: '1',
     PYTHONUTF8: '1',
+    // What is printed is read: pip's library takes even FORCE_COLOR=0 as a wish for colours.
+    NO_COLOR: '1',
   };
 }

@@ -1,4 +1,5 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
+import type { Chooser, Provenance } from '../../engine/config/schema.ts';
 import { formatBytes, plural } from '../../engine/text.ts';
 import { type Flow, JUMP, visible } from '../machine.ts';
 import type { Asking, Choice, Question } from '../question.ts';
@@ -54,7 +55,7 @@ function review(flow: () => Flow): Question {
 
 function rows(flow: Flow, context: Asking): Choice[] {
   const derived = derive(flow, context);
-  const provenance = 'spec' in derived ? derived.provenance : {};
+  const provenance: Provenance = 'spec' in derived ? derived.provenance : {};
   const questions = visible(flow, context).filter(
     (q) => q.id !== 'review' && !(q.id === 'model.base' && baseOf(context.answers) !== context.answers[q.id]?.value),
   );
@@ -62,12 +63,18 @@ function rows(flow: Flow, context: Asking): Choice[] {
     const answer = context.answers[question.id];
     if (answer === undefined) return [];
     const keys = Object.keys(question.sets?.(answer.value, context) ?? {});
-    const who =
-      answer.by === 'you' ? 'you' : keys.some((key) => provenance[key] === 'detected') ? 'detected' : 'preset';
+    const who = whoOf(keys, provenance) ?? (answer.by === 'you' ? 'you' : 'preset');
     const text = question.record?.(answer.value, context) ?? answer.value;
     return [{ value: JUMP + question.id, cells: [question.label, clip(text), who], about: question.why }];
   });
   return [...answered, ...derivedRows(derived, context)];
+}
+
+/** As run.yaml will say it; undefined when the answer decides no key. */
+function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undefined {
+  const all = keys.map((key) => provenance[key] ?? 'preset');
+  if (all.length === 0) return undefined;
+  return all.includes('detected') ? 'detected' : all.every((by) => by === 'you') ? 'you' : 'preset';
 }
 
 function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Asking): Choice[] {

@@ -153,6 +153,7 @@ describe('installFailure', () => {
     ['ERROR: HTTP error 403 Client Error: Forbidden for url', 'refuses'],
     ["PermissionError: [Errno 13] Permission denied: '/x'", 'cannot be written to'],
     ['ERROR: No matching distribution found for numpy==2.4.6', 'lacks a version'],
+    ['ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.', 'SHA-256 differs'],
     ['something else', 'Installing failed.'],
   ])('%s', (line, message) => {
     const error = installFailure('Installing', line.split('\n'), '/log');

@@ -1,0 +1,102 @@
+/** A real terminal: tmux on a socket of its own, keys in, screen out. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+let count = 0;
+const LONGEST_WAIT_MS = 45_000;
+
+export interface TerminalOptions {
+  readonly columns?: number;
+  readonly rows?: number;
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Terminal {
+  readonly #socket: string;
+
+  /** Runs the command; `[exit N]` stands on the screen when it has ended. */
+  constructor(command: readonly string[], { columns = 80, rows = 24, cwd, env = {} }: TerminalOptions) {
+    const found = spawnSync('tmux', ['-V']);
+    if (found.error !== undefined)
+      throw new Error(
+        'These tests look at a real terminal and need tmux: install it (apt-get install tmux, brew install tmux).',
+      );
+    count += 1;
+    this.#socket = `visiontrain-test-${process.pid}-${count}`;
+    const unset = ['CI', 'CONTINUOUS_INTEGRATION', 'NO_COLOR', 'FORCE_COLOR', 'ACCESSIBLE', 'LC_ALL', 'LC_CTYPE'];
+    const all: Record<string, string> = { LANG: 'C.UTF-8', COLORTERM: 'truecolor', ...env };
+    const line = [
+      // Ctrl-C at a cooked terminal reaches this shell too, and must not end it.
+      'trap : INT; env',
+      ...unset.flatMap((name) => ['-u', name]),
+      ...Object.entries(all).map(([name, value]) => quote(`${name}=${value}`)),
+      ...command.map(quote),
+      "; printf '\\n[exit %s]\\n' $?; sleep 600",
+    ].join(' ');
+    const size = ['-x', String(columns), '-y', String(rows)];
+    // tmux itself must know that its world is UTF-8, whatever the machine's locale is.
+    this.#tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, '-c', cwd, `sh -c ${quote(line)}`);
+  }
+
+  #tmux(...args: string[]): string {
+    const env = { ...process.env, LC_ALL: 'C.UTF-8', TMUX: '' };
+    return execFileSync('tmux', ['-L', this.#socket, ...args], {
+      encoding: 'utf8',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** Key names as tmux has them (Enter, Down, Escape, C-c), or text. */
+  keys(...keys: string[]): void {
+    this.#tmux('send-keys', ...keys);
+  }
+
+  text(words: string): void {
+    this.#tmux('send-keys', '-l', words);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
+  }
+
+  /** What is on the screen, as lines. */
+  screen(): string[] {
+    return this.#tmux('capture-pane', '-p').split('\n').slice(0, -1);
+  }
+
+  /** With colours. */
+  colours(): string {
+    return this.#tmux('capture-pane', '-p', '-e');
+  }
+
+  /** Everything, also what was scrolled away. */
+  history(): string {
+    return this.#tmux('capture-pane', '-p', '-S', '-');
+  }
+
+  /** The alternate screen is on; the cursor is shown. */
+  modes(): { alternate: boolean; cursor: boolean } {
+    const [alternate, cursor] = this.#tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim().split(' ');
+    return { alternate: alternate === '1', cursor: cursor === '1' };
+  }
+
+  /** Waits until the screen shows it. The limit only ends a test that hangs. */
+  async shows(wanted: RegExp | string): Promise<string[]> {
+    const until = Date.now() + LONGEST_WAIT_MS;
+    for (;;) {
+      const lines = this.screen();
+      const text = lines.join('\n');
+      if (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text)) return lines;
+      if (Date.now() > until) throw new Error(`The terminal never showed ${wanted}; it shows:\n${text}`);
+      await sleep(50);
+    }
+  }
+
+  close(): void {
+    spawnSync('tmux', ['-L', this.#socket, 'kill-server']);
+  }
+}
+
+const quote = (text: string) => (text.startsWith(';') ? text : `'${text.replaceAll("'", "'\\''")}'`);

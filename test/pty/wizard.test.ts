@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { png } from '../helpers/png.ts';
+import { Terminal, type TerminalOptions } from '../helpers/tmux.ts';
+
+const bin = join(import.meta.dirname, '..', '..', 'bin', 'visiontrain');
+let dir: string;
+let terminal: Terminal | undefined;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'visiontrain-pty-'));
+  mkdirSync(join(dir, 'fox'));
+  mkdirSync(join(dir, 'forest'));
+  for (let i = 0; i < 6; i += 1) {
+    writeFileSync(
+      join(dir, 'fox', `fox_${i}.png`),
+      png(96 + i, 96, (x, y) => [x, y, i * 30]),
+    );
+    if (i < 4) writeFileSync(join(dir, 'fox', `fox_${i}.txt`), 'a fox in the snow');
+  }
+  writeFileSync(join(dir, 'fox', 'cut.png'), 'no picture');
+});
+
+afterEach(() => {
+  terminal?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function start(args: readonly string[], options: Partial<TerminalOptions> = {}): Terminal {
+  terminal?.close();
+  const env = { VISIONTRAIN_HOME: join(dir, 'home'), ...options.env };
+  terminal = new Terminal([process.execPath, bin, ...args], { cwd: dir, ...options, env });
+  return terminal;
+}
+
+/** Nothing on the screen is wider than it, which tmux would show as a wrapped line: every rule is one line. */
+const rules = (lines: readonly string[]) => lines.filter((line) => /^[─-]{40,}$/.test(line.trimEnd()));
+
+describe('the wizard in a terminal of 80×24', () => {
+  it('takes Enter on every question to a run.yaml', async () => {
+    const t = start([]);
+    await t.shows('1/7  Mode');
+    t.keys('Enter');
+    await t.shows('2/7  Data set');
+    await t.shows(/fox\/ +7 pictures, 4 captions/);
+    t.keys('Enter');
+    await t.shows('6 of 7 pictures will be used, 4 with captions');
+    await t.shows('cut.png');
+    await t.shows('What do the pictures teach?');
+    t.keys('Enter');
+    await t.shows('Which word calls your LoRA');
+    t.keys('Enter');
+    await t.shows('2 pictures have no caption');
+    t.keys('Enter');
+    const models = await t.shows('3/7  Model');
+    expect(rules(models)).toHaveLength(1);
+    expect(models.join('\n')).toMatch(/Tiny.* built in/);
+    // Whatever this machine would recommend: the tiny model is two above the last row but one.
+    for (let i = 0; i < 20 && !/❯ Tiny/.test(t.screen().join('\n')); i += 1) {
+      t.keys('Down');
+      await t.shows(/❯/);
+    }
+    t.keys('Enter');
+    await t.shows('How long?');
+    t.keys('Enter');
+    await t.shows('How strong?');
+    t.keys('Enter');
+    await t.shows('How detailed?');
+    t.keys('Enter');
+    const review = await t.shows('6/7  Review');
+    expect(review.join('\n')).toMatch(/Pictures +fox +you/);
+    expect(review.join('\n')).toMatch(/❯ Start now/);
+    t.keys('Down', 'Down', 'Enter');
+    await t.shows('[exit 0]');
+    const written = readFileSync(join(dir, 'run.yaml'), 'utf8');
+    expect(written).toMatch(/path: fox +# you/);
+    expect(written).toMatch(/base: tiny/);
+    expect(written).toMatch(/rank: 16 +# preset/);
+  });
+
+  it('goes back with Esc, keeps what was answered, and changes an answer from the review', async () => {
+    const t = start(['new', 'fox', '--easy']);
+    await t.shows('What do the pictures teach?');
+    t.keys('Down', 'Enter');
+    await t.shows('Which word calls your LoRA');
+    t.keys('Escape');
+    await t.shows(/❯ A style/);
+    t.keys('Up', 'Enter');
+    await t.shows('Which word calls your LoRA');
+    t.text('zfoxy');
+    t.keys('Enter');
+    await t.shows('2 pictures have no caption');
+    // The row does what Esc does.
+    t.keys('End', 'Enter');
+    await t.shows(/❯ zfoxy/);
+  });
+
+  it('keeps a draft when it is left with Ctrl-C, and goes on with it', async () => {
+    const left = start(['new', 'fox', '--easy']);
+    await left.shows('What do the pictures teach?');
+    left.keys('Down', 'Enter');
+    await left.shows('Which word calls your LoRA');
+    left.keys('C-c');
+    await left.shows('[exit 130]');
+    await left.shows('Nothing is lost');
+    expect(left.modes().cursor).toBe(true);
+
+    const again = start([]);
+    await again.shows(/❯ Continue +the draft of today/);
+    again.keys('Enter');
+    await again.shows('Which word calls your LoRA');
+    again.keys('Escape');
+    await again.shows(/❯ A style/);
+  });
+
+  it('says at once what is wrong with a folder, and with a setting', async () => {
+    const t = start(['new', '--advanced']);
+    await t.shows('Where are your pictures?');
+    t.text('forest');
+    t.keys('Enter');
+    await t.shows('✖ The folder');
+    await t.shows('has no pictures');
+    t.keys('C-u');
+    t.text('fox');
+    t.keys('Enter');
+    await t.shows('What do the pictures teach?');
+    t.keys('Enter');
+    await t.shows('Which word calls');
+    t.keys('Enter');
+    await t.shows('2 pictures have no caption');
+    t.keys('Enter');
+    await t.shows('Anything else about the data set?');
+    await t.shows(/repeats +1 +preset/);
+    t.keys('/');
+    for (let i = 0; i < 30 && !/❯ repeats/.test(t.screen().join('\n')); i += 1) {
+      t.keys('Down');
+      await t.shows(/❯/);
+    }
+    t.keys('Enter');
+    await t.shows('dataset.repeats');
+    t.text('many');
+    t.keys('Enter');
+    await t.shows('must be a whole number, 1 to 10000');
+    t.keys('C-u');
+    t.text('3');
+    t.keys('Enter');
+    await t.shows(/repeats +3 +you/);
+  });
+
+  it('explains with ? and hides it again', async () => {
+    const t = start(['new', 'fox', '--easy']);
+    await t.shows('What do the pictures teach?');
+    t.keys('?');
+    await t.shows('recipe: The settings that suit a base model');
+    t.keys('?');
+    await t.shows('15 to 40 varied pictures do');
+  });
+
+  it('needs no sign beyond ASCII and no colour', async () => {
+    const t = start(['new', 'fox', '--easy'], { env: { LANG: 'C', NO_COLOR: '1' } });
+    const lines = await t.shows('What do the pictures teach?');
+    expect(lines.join('\n')).toContain('> A character or thing');
+    expect([...t.history()].filter((sign) => sign > '~')).toEqual([]);
+    expect(t.colours()).not.toContain('\u001b[3');
+  });
+
+  it('asks in numbered lines, without redrawing, under ACCESSIBLE=1', async () => {
+    const t = start(['new', 'fox', '--easy'], { env: { ACCESSIBLE: '1' } });
+    await t.shows('2. A style');
+    t.text('2');
+    t.keys('Enter');
+    await t.shows('Teaches: a style');
+    t.text('b');
+    t.keys('Enter');
+    await t.shows('Enter for 2');
+    t.keys('C-c');
+    await t.shows('[exit 130]');
+  });
+});
