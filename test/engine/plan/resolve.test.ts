@@ -230,7 +230,7 @@ describe('the plan', () => {
         expect(planSchema.parse(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
         expect(summarizePlan(plan).lines.length).toBeGreaterThan(3);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
