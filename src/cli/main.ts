@@ -59,6 +59,7 @@ export function buildProgram(action: Action): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(see --help)')
+    .commandsGroup('Help:')
     .exitOverride();
   for (const entry of commands) {
     const command = program

@@ -137,6 +137,7 @@ function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
     files: [...entry.files, ...shared],
     recipes,
     memory_classes: set.memory_classes,
+    recipe_set,
     recipe_source: set.source,
   };
 }

@@ -121,6 +121,8 @@ export const modelEntrySchema = z.strictObject({
   ...baseFields,
   recipes: z.partialRecord(z.enum(goals), recipeSchema).default({}),
   memory_classes: z.array(memoryClassSchema).default([]),
+  /** Name of the set its recipes were made from. */
+  recipe_set: z.string().optional(),
   /** Where the recipe's values come from. */
   recipe_source: z.string().optional(),
 });

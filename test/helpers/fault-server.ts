@@ -25,6 +25,7 @@ export const answerFaults = [
   'ignore-range',
   'other-size',
   'new-etag',
+  'replaced',
   'redirect-loop',
   '400',
   '401',
@@ -63,6 +64,8 @@ export class FaultServer {
   signedBy: FaultServer | undefined;
   signatureUses = Number.POSITIVE_INFINITY;
   extraHeaders: Record<string, string> = {};
+  /** What `replaced` puts in the place of the content, for good. */
+  replacement: Buffer | undefined;
   readonly seen: Seen[] = [];
   /** Bytes of bodies handed to the network. */
   served = 0;
@@ -125,7 +128,7 @@ export class FaultServer {
     const to = asked && match[2] !== '' ? Math.min(Number(match[2]) + 1, this.content.length) : this.content.length;
     const fault = this.#strike(from, to);
     if (fault !== undefined && fault.at <= from && !(bodyFaults as readonly string[]).includes(fault.kind))
-      return this.#instead(fault.kind, { from, to, response, request });
+      return void this.#instead(fault.kind, { from, to, response, request });
     if (asked && from >= this.content.length)
       return void response.writeHead(416, { 'content-range': `bytes */${this.content.length}` }).end();
     response.writeHead(asked ? 206 : 200, {
@@ -211,15 +214,15 @@ export class FaultServer {
   #instead(
     kind: FaultKind,
     { from, to, response, request }: { from: number; to: number; response: ServerResponse; request: IncomingMessage },
-  ): void {
+  ): unknown {
     const send = (status: number, headers: Record<string, string | number>, body: Buffer | string = '') => {
       this.served += body.length;
       response.writeHead(status, headers).end(body);
     };
     const range = { 'content-range': `bytes ${from}-${to - 1}/${this.content.length}` };
     const page = '<!DOCTYPE html><html><body>Please log in</body></html>';
-    if (kind === 'drop') return void request.socket.destroy();
-    if (kind === 'silent') return;
+    if (kind === 'drop') return request.socket.destroy();
+    if (kind === 'silent') return undefined;
     if (kind === 'html') return send(200, { 'content-type': 'text/html', 'content-length': page.length }, page);
     if (kind === 'html-error') return send(503, { 'content-type': 'text/html' }, page);
     if (kind === 'pointer') {
@@ -248,12 +251,17 @@ export class FaultServer {
       this.etag = `"etag-${Math.random()}"`;
       return send(200, { 'content-length': this.content.length, etag: this.etag }, this.content);
     }
+    if (kind === 'replaced') {
+      this.content = this.replacement ?? this.content;
+      this.etag = '"another"';
+      return send(200, { 'content-length': this.content.length, etag: this.etag }, this.content);
+    }
     if (kind === 'redirect-loop') return send(302, { location: request.url ?? '/' });
     if (kind === '416') return send(416, { 'content-range': `bytes */${this.content.length}` });
     if (kind === '429-seconds') return send(429, { 'retry-after': '1' });
     if (kind === '429-date') return send(429, { 'retry-after': new Date(Date.now() + 1000).toUTCString() });
     if (kind === '429-hour') return send(429, { 'retry-after': '3600' });
-    send(Number(kind), {});
+    return send(Number(kind), {});
   }
 }
 

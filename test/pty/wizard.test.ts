@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { png } from '../helpers/pictures.ts';
+import { png } from '../helpers/png.ts';
 import { Terminal, type TerminalOptions } from '../helpers/tmux.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'bin', 'visiontrain');

@@ -49,7 +49,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plan_for(tiny: Any, pictures: Any, cache: Path) -> Callable[..., dict[str, Any]]:
-    def make(family: str = "sd15", **changes: Any) -> dict[str, Any]:
+    def make(family: str = "sd15", /, **changes: Any) -> dict[str, Any]:
         return tiny_models.make_plan(tiny(family), pictures[0], pictures[1], cache, **changes)
 
     return make

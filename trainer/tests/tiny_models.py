@@ -103,7 +103,9 @@ def make_tokenizer(folder: Path, pad: str) -> tuple[int, tuple[int, int]]:
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), pad_token=pad)
+    tokenizer = CLIPTokenizer(
+        vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), pad_token=pad, model_max_length=77
+    )
     tokenizer.save_pretrained(str(folder))
     return len(vocabulary), (begin, end)
 
@@ -138,6 +140,7 @@ def make_model(folder: Path, family: str, prediction: str = "epsilon") -> Path:
         "prediction_type": prediction,
         "clip_sample": False,
         "set_alpha_to_one": False,
+        "steps_offset": 1,
     }
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
     kinds["scheduler"] = ["diffusers", "DDIMScheduler"]
@@ -174,9 +177,11 @@ def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
     return samples
 
 
-def make_plan(model: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, **changes: Any) -> dict[str, Any]:
+def make_plan(
+    base: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, /, **changes: Any
+) -> dict[str, Any]:
     """plan.json for a short CPU run; `changes` are `section={key: value}`."""
-    family = "sdxl" if (model / "text_encoder_2").exists() else "sd15"
+    family = "sdxl" if (base / "text_encoder_2").exists() else "sd15"
     plan: dict[str, Any] = {
         "version": 1,
         "name": "tiny",
@@ -184,7 +189,7 @@ def make_plan(model: Path, pictures: Path, shown: list[dict[str, Any]], cache: P
         "seed": 11,
         "model": {
             "name": "tiny",
-            "path": str(model),
+            "path": str(base),
             "layout": "diffusers",
             "config_dir": None,
             "family": family,

@@ -130,7 +130,7 @@ def write_outputs(
     dtype = DTYPES[plan.output.precision]
     facts = make_metadata(plan, steps, epochs)
     if plan.output.metadata == "minimal":
-        facts = {key: facts[key] for key in MINIMAL}
+        facts = {key: facts[key] for key in MINIMAL} | plan.output.facts
     kohya = to_kohya(tensors, scales, plan.model.family, unet_config, dtype)
     files = [("kohya", f"{plan.name}.safetensors", kohya)]
     if plan.output.diffusers:

@@ -64,11 +64,12 @@ class Feed:
             steps.append(rng.below(self._timesteps, seed, "timestep", use.epoch, use.key))
         return self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
 
-    def fixed(self, use: Use, t: int) -> Batch:
-        """For measuring: one picture at a fixed timestep and noise, its own caption, the mean of its latents."""
+    def fixed(self, use: Use, steps: list[int]) -> Batch:
+        """For measuring: one picture at fixed timesteps and noise, with its own caption and the mean of its latents."""
         mean, _ = self._latents.get(use.sample, self._batches.view(use))
-        noise = rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t)
-        return self._assemble([use], [mean.float()], [noise], [t], [use.sample.caption])
+        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t) for t in steps]
+        count = len(steps)
+        return self._assemble([use] * count, [mean.float()] * count, noise, steps, [use.sample.caption] * count)
 
     def _assemble(
         self,

@@ -34,8 +34,10 @@ class Progress:
     """What a checkpoint holds beside weights and optimiser."""
 
     step: int = 0
-    #: Loss of each measured picture before training.
+    #: Loss of each measured picture before training, once known.
     before: list[float] | None = None
+    #: The last validation and its step.
+    last: tuple[int, Measured] | None = None
     #: The checkpoint that validates best: its step and loss.
     best_step: int | None = None
     best_loss: float = math.inf
@@ -51,8 +53,6 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     steps = plan.training.steps
     events.emit("phase", phase="train")
     events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
-    if progress.before is None:
-        progress.before = validate(session, progress.step).each
     pictures.make(progress.step, adapter=False)
 
     flight: deque[Done] = deque()
@@ -61,7 +61,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
         if asked:
             report(session, flight, progress, 0)
             if asked & {"stop", "save"}:
-                save(session, progress)
+                save(session, progress, validated="stop" not in asked)
             if "sample" in asked:
                 pictures.make(progress.step, adapter=True)
             control.done(asked)
@@ -154,23 +154,38 @@ def not_finite(session: Session, what: str, step: int) -> TrainingError:
     )
 
 
-def validate(session: Session, step: int) -> Measured:
-    """Loss at fixed noise and timesteps; an event if the pictures were kept out of training."""
+def validate(session: Session, progress: Progress) -> Measured:
+    """Loss at fixed noise and timesteps; an event if the pictures were kept out of training.
+
+    The first time, the same with the weights training began from: measured late, it does not delay the first step.
+    """
     uses, held_out = measured_uses(session.batches)
-    found = measure(uses, session.diffusion.steps, session.stepper.measured)
-    if held_out:
-        session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
-    return found
+
+    def measure_at(step: int) -> Measured:
+        found = measure(uses, session.diffusion.steps, session.stepper.measured)
+        if held_out:
+            session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
+        return found
+
+    if progress.last and progress.last[0] == progress.step:
+        return progress.last[1]
+    if progress.before is None:
+        now = session.adapter.tensors()
+        session.adapter.load(session.initial)
+        progress.before = measure_at(0).each
+        session.adapter.load(now)
+    progress.last = progress.step, measure_at(progress.step)
+    return progress.last[1]
 
 
-def save(session: Session, progress: Progress) -> None:
-    """Checkpoint of the present state, with its validation loss; none twice at the same step."""
+def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
+    """Checkpoint of the present state, none twice at the same step. When asked to stop there is no time to validate."""
     if not session.processes.first or progress.saved_at == progress.step:
         return
     if not all(bool(torch.isfinite(flat).all()) for flat in session.adapter.flat.values()):
         raise not_finite(session, "a weight of the LoRA", progress.step)
-    if session.batches.validation and progress.step > 0:
-        loss = validate(session, progress.step).loss
+    if validated and session.batches.validation and progress.step > 0:
+        loss = validate(session, progress).loss
         if loss < progress.best_loss:
             progress.best_step, progress.best_loss = progress.step, loss
     tensors, values = state_to_plain(session.optimizer)
@@ -235,14 +250,11 @@ def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
             format=file.format,
         )
     pictures.make(progress.step, adapter=True)
-    uses, held_out = measured_uses(session.batches)
-    after = measure(uses, session.diffusion.steps, session.stepper.measured)
-    learnt = verdict(
-        weight_change(session.adapter, session.initial),
-        Measured.of(progress.before) if progress.before else None,
-        after,
-        held_out,
-    )
+    after = validate(session, progress)
+    before = Measured.of(progress.before or [])
+    learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
+    if progress.best_step is not None and progress.best_step < progress.step:
+        learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
     events.emit("learnt", **learnt, best_step=progress.best_step)
     session.processes.barrier()
     if learnt["verdict"] == "nothing":

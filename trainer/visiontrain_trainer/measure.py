@@ -52,13 +52,10 @@ def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
     return [Use(sample, sample.id, -1) for sample in pictures], held_out
 
 
-def measure(uses: list[Use], timesteps: int, loss_at: Callable[[Use, int], float]) -> Measured:
-    """`loss_at(use, t)`: unweighted loss of one picture at fixed noise."""
-    each = []
-    for use in uses:
-        at = [loss_at(use, int(share * timesteps)) for share in SHARES]
-        each.append(math.fsum(at) / len(at))
-    return Measured.of(each)
+def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int]], list[float]]) -> Measured:
+    """`losses_at(use, timesteps)`: unweighted losses of one picture at fixed noise."""
+    at = [int(share * timesteps) for share in SHARES]
+    return Measured.of([math.fsum(losses_at(use, at)) / len(at) for use in uses])
 
 
 def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
@@ -80,16 +77,12 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
     return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
 
 
-def verdict(moved: dict[str, float], before: Measured | None, after: Measured | None, held_out: bool) -> dict[str, Any]:
+def verdict(moved: dict[str, float], before: Measured, after: Measured, held_out: bool) -> dict[str, Any]:
     """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason."""
-    numbers: dict[str, Any] = {"moved": moved}
-    if before and after:
-        numbers |= {"before": before.as_event(), "after": after.as_event()}
+    numbers = {"moved": moved, "before": before.as_event(), "after": after.as_event()}
     if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
         reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
         return {"verdict": "nothing", **numbers, "reason": reason}
-    if not before or not after:
-        return {"verdict": "unknown", **numbers, "reason": "The loss before training is not known."}
     change, error = _mean_and_error([b - a for b, a in zip(before.each, after.each, strict=True)])
     where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"
     text = f"Loss at fixed noise on {len(after.each)} {where}: {before.loss:.5f} before, {after.loss:.5f} after"

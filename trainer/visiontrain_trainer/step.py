@@ -95,10 +95,12 @@ class Stepper:
         out = self._unet(noisy, batch.t, encoder_hidden_states=batch.states, added_cond_kwargs=extra, return_dict=False)
         return losses(out[0], target, self._plan.training.loss, self._plan.training.huber_delta)
 
-    def measured(self, use: Use, t: int) -> float:
-        """Loss of one picture at a fixed timestep and noise, without dropout."""
-        with torch.no_grad():
-            return float(self.picture_losses(self._feed.fixed(use, t)))
+    @torch.no_grad()
+    def measured(self, use: Use, steps: list[int]) -> list[float]:
+        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
+        size = self.micro_batch
+        parts = [steps[i : i + size] for i in range(0, len(steps), size)]
+        return [loss for part in parts for loss in self.picture_losses(self._feed.fixed(use, part)).tolist()]
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""

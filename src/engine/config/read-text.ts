@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 
 const LIMIT = 1024 * 1024;
@@ -37,17 +38,6 @@ export function decodeText(bytes: Buffer): TextFile {
     at = end;
   }
   return { text: bytes.toString('utf8', start) };
-}
-
-const strict = new TextDecoder('utf-8', { fatal: true });
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    strict.decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function fileProblem(error: unknown): string {

@@ -162,7 +162,7 @@ const modelSchema = z.strictObject({
     'On only for bases made so, such as NoobAI v-prediction.',
   ),
   vae: doc(
-    line(4096).nullable().default(null),
+    line(4096).min(1).nullable().default(null),
     'Another VAE: registry id or path. null: the one of the base.',
     'SDXL in fp16 needs sdxl-vae-fp16-fix.',
   ),
@@ -279,7 +279,7 @@ const trainingSchema = z.strictObject({
     '0.03 to 0.05 for strong contrast; 0 with zero terminal SNR.',
   ),
   init_lora: doc(
-    line(4096).nullable().default(null),
+    line(4096).min(1).nullable().default(null),
     'Go on from this LoRA file. null: start new.',
     'To teach an existing LoRA more.',
   ),

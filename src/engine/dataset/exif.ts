@@ -15,19 +15,22 @@ export function byteOrder(block: Buffer): ByteOrder | undefined {
   return undefined;
 }
 
-/** Orientation 1 to 8 in a TIFF block (the EXIF data of a JPEG, PNG or WebP, without its `Exif\0\0` prefix). */
-export function exifOrientation(block: Buffer): number {
+/**
+ * Orientation 1 to 8 in a TIFF block (the EXIF data of a JPEG, PNG or WebP, without its `Exif\0\0` prefix); undefined
+ * where it says nothing. @throws {RangeError} when the block ends too early.
+ */
+export function exifOrientation(block: Buffer): number | undefined {
   const order = byteOrder(block);
-  if (order === undefined) return 1;
+  if (order === undefined) return undefined;
   const directory = order.u32(4);
-  if (directory + 2 > block.length) return 1;
+  if (directory + 2 > block.length) return undefined;
   const entries = order.u16(directory);
   for (let i = 0; i < entries; i += 1) {
     const at = directory + 2 + 12 * i;
     if (at + 12 > block.length) break;
     if (order.u16(at) === ORIENTATION) return valid(order.u16(at + 8));
   }
-  return 1;
+  return undefined;
 }
 
 /** Pillow falls back to XMP where EXIF says nothing. */

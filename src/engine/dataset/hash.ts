@@ -1,7 +1,7 @@
 /** SHA-256 of every picture, whether each is whole, and which are the same: reads all bytes once, remembers by size and time. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Format } from './picture-header.ts';
@@ -47,11 +47,7 @@ export async function hashPictures(scan: Scan, { cacheDir, signal, onProgress }:
   const worker = async () => {
     for (const picture of queue) {
       signal?.throwIfAborted();
-      const known = before.get(picture.path);
-      facts.set(
-        picture.path,
-        known !== undefined && isSame(known, picture) ? known : await examine(scan.root, picture),
-      );
+      facts.set(picture.path, await examine(scan.root, picture, before.get(picture.path)));
       done += 1;
       onProgress?.(done, scan.pictures.length);
     }
@@ -83,40 +79,47 @@ function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>):
   return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 
-const isSame = (known: Remembered, { bytes, modified, changed }: Picture) =>
-  known.bytes === bytes && known.modified === modified && known.changed === changed;
-
-async function examine(root: string, picture: Picture): Promise<Remembered | string> {
-  const { bytes, modified, changed, format } = picture;
+/** @param known what is remembered of this path; @returns what is true now, or why it cannot be read. */
+async function examine(root: string, { path, format }: Picture, known?: Remembered): Promise<Remembered | string> {
   try {
-    const file = await open(join(root, picture.path), 'r');
-    const hash = createHash('sha256');
-    const chunk = Buffer.alloc(Math.min(1 << 20, Math.max(1, bytes)));
-    let tail: Buffer = Buffer.alloc(0);
+    const file = await open(join(root, path), 'r');
     try {
-      for (;;) {
-        const { bytesRead } = await file.read(chunk, 0, chunk.length);
-        if (bytesRead === 0) break;
-        const part = chunk.subarray(0, bytesRead);
-        hash.update(part);
-        tail = Buffer.concat([tail, part]).subarray(-TAIL);
-      }
+      const { size: bytes, mtimeMs: modified, ctimeMs: changed } = await file.stat();
+      if (known?.bytes === bytes && known.modified === modified && known.changed === changed) return known;
+      const { sha256, start, tail } = await digest(file, bytes);
+      const rest = async () => bytes > TAIL && endsIn(format, await readFile(join(root, path)));
+      const whole = format === 'webp' ? start.readUInt32LE(4) + 8 <= bytes : endsIn(format, tail) || (await rest());
+      return { bytes, modified, changed, sha256, whole };
     } finally {
       await file.close();
     }
-    const whole = endsIn(format, tail) || (bytes > TAIL && endsIn(format, await readFile(join(root, picture.path))));
-    return { bytes, modified, changed, sha256: hash.digest('hex'), whole };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' ? 'is gone' : `cannot be read: ${message}`;
   }
 }
 
+async function digest(file: FileHandle, bytes: number) {
+  const hash = createHash('sha256');
+  const chunk = Buffer.alloc(Math.min(1 << 20, Math.max(1, bytes)));
+  let start: Buffer | undefined;
+  let tail: Buffer = Buffer.alloc(0);
+  for (;;) {
+    const { bytesRead } = await file.read(chunk, 0, chunk.length);
+    if (bytesRead === 0) break;
+    const part = chunk.subarray(0, bytesRead);
+    hash.update(part);
+    start ??= Buffer.from(part.subarray(0, 16));
+    tail = Buffer.concat([tail, part.subarray(-TAIL)]).subarray(-TAIL);
+  }
+  return { sha256: hash.digest('hex'), start: start ?? Buffer.alloc(16), tail };
+}
+
 const TAIL = 65_536;
 
 /**
  * Whether the end mark is there. It may stand before the end: phones put films behind a JPEG. Inside a JPEG's pixels the
- * mark cannot occur (0xFF is followed by 0x00 there). WebP says its length in the header, which the scan has compared.
+ * mark cannot occur (0xFF is followed by 0x00 there). WebP says its length in its header instead.
  */
 function endsIn(format: Format, bytes: Buffer): boolean {
   if (format === 'jpeg') return bytes.lastIndexOf(Buffer.from([0xff, 0xd9])) >= 0;

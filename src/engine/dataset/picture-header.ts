@@ -26,26 +26,26 @@ export const FIRST_BYTES = 4096;
 const CUT = { problem: 'is cut short and cannot be read' } as const;
 const DAMAGED = { problem: 'is damaged and cannot be read' } as const;
 
-/** @param bytes size of the file. Never throws for anything in the file. */
-export function readHeader(readAt: ReadAt, bytes: number): HeaderResult {
-  if (bytes === 0) return { problem: 'is empty (0 bytes)' };
+/** Never throws for anything in the file. Whether its pixels are all there is not looked at: `hashPictures` does. */
+export function readHeader(readAt: ReadAt): HeaderResult {
   const start = readAt(0, FIRST_BYTES);
+  if (start.length === 0) return { problem: 'is empty (0 bytes)' };
   try {
-    const header = byContent(start, readAt, bytes);
+    const header = byContent(start, readAt);
     if ('problem' in header) return header;
     return header.width > 0 && header.height > 0 ? header : DAMAGED;
   } catch (error) {
     // Buffer reads past the end throw RangeError: the header ends before it should.
-    if (error instanceof RangeError) return bytes < 100_000 ? CUT : DAMAGED;
+    if (error instanceof RangeError) return CUT;
     throw error;
   }
 }
 
-function byContent(b: Buffer, readAt: ReadAt, bytes: number): HeaderResult {
-  if (b[0] === 0xff && b[1] === 0xd8) return jpeg(readAt, bytes);
-  if (b[0] === 0x89 && b.toString('latin1', 0, 8) === '\x89PNG\r\n\x1a\n') return png(b, readAt, bytes);
+function byContent(b: Buffer, readAt: ReadAt): HeaderResult {
+  if (b[0] === 0xff && b[1] === 0xd8) return jpeg(readAt);
+  if (b[0] === 0x89 && b.toString('latin1', 0, 8) === '\x89PNG\r\n\x1a\n') return png(b, readAt);
   const mark = b.toString('latin1', 0, 4);
-  if (mark === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return webp(b, readAt, bytes);
+  if (mark === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return webp(b, readAt);
   if (mark === 'GIF8') return { format: 'gif', width: b.readUInt16LE(6), height: b.readUInt16LE(8) };
   if (mark.startsWith('BM')) return bmp(b);
   if (mark === 'II*\0' || mark === 'MM\0*') return tiff(b, readAt);
@@ -65,11 +65,12 @@ function rotated(format: Format, width: number, height: number, orientation: num
 }
 
 /** Walks the segments: EXIF, colour profiles and thumbnails before the frame header can take megabytes. */
-function jpeg(readAt: ReadAt, bytes: number): HeaderResult {
+function jpeg(readAt: ReadAt): HeaderResult {
   let orientation: number | undefined;
   let fromXmp = 1;
-  for (let at = 2; at + 4 <= bytes; ) {
+  for (let at = 2; ; ) {
     const head = readAt(at, 10);
+    if (head.length < 4) return CUT;
     if (head[0] !== 0xff) return DAMAGED;
     const marker = head[1] ?? 0;
     // Fill bytes, and markers without a length.
@@ -94,27 +95,26 @@ function jpeg(readAt: ReadAt, bytes: number): HeaderResult {
     }
     at += 2 + length;
   }
-  return CUT;
 }
 
 /** undefined leaves the word to XMP. */
 function knownOrientation(block: Buffer): number | undefined {
   try {
-    const orientation = exifOrientation(block);
-    return orientation === 1 ? undefined : orientation;
+    return exifOrientation(block);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-function png(b: Buffer, readAt: ReadAt, bytes: number): HeaderResult {
+function png(b: Buffer, readAt: ReadAt): HeaderResult {
   if (b.toString('latin1', 12, 16) !== 'IHDR') return DAMAGED;
   const width = b.readUInt32BE(16);
   const height = b.readUInt32BE(20);
   // eXIf stands before the pixels; 100 chunks bound a hostile file.
-  for (let at = 33, chunks = 0; at + 8 <= bytes && chunks < 100; chunks += 1) {
+  for (let at = 33, chunks = 0; chunks < 100; chunks += 1) {
     const head = readAt(at, 8);
+    if (head.length < 8) break;
     const length = head.readUInt32BE(0);
     const kind = head.toString('latin1', 4, 8);
     if (kind === 'IDAT' || kind === 'IEND') break;
@@ -125,8 +125,7 @@ function png(b: Buffer, readAt: ReadAt, bytes: number): HeaderResult {
   return { format: 'png', width, height };
 }
 
-function webp(b: Buffer, readAt: ReadAt, bytes: number): HeaderResult {
-  if (b.readUInt32LE(4) + 8 > bytes) return CUT;
+function webp(b: Buffer, readAt: ReadAt): HeaderResult {
   const kind = b.toString('latin1', 12, 16);
   if (kind === 'VP8 ') {
     if (b.readUIntBE(23, 3) !== 0x9d012a) return DAMAGED;
@@ -141,13 +140,14 @@ function webp(b: Buffer, readAt: ReadAt, bytes: number): HeaderResult {
   const width = b.readUIntLE(24, 3) + 1;
   const height = b.readUIntLE(27, 3) + 1;
   const hasExif = (b.readUInt8(20) & 0x08) !== 0;
-  return rotated('webp', width, height, hasExif ? webpOrientation(readAt, bytes) : 1);
+  return rotated('webp', width, height, hasExif ? webpOrientation(readAt) : 1);
 }
 
 /** The EXIF chunk stands behind the pixels. */
-function webpOrientation(readAt: ReadAt, bytes: number): number {
-  for (let at = 12, chunks = 0; at + 8 <= bytes && chunks < 10_000; chunks += 1) {
+function webpOrientation(readAt: ReadAt): number {
+  for (let at = 12, chunks = 0; chunks < 10_000; chunks += 1) {
     const head = readAt(at, 8);
+    if (head.length < 8) break;
     const length = head.readUInt32LE(4);
     if (head.toString('latin1', 0, 4) === 'EXIF') {
       const block = readAt(at + 8, Math.min(length, 65_536));

@@ -1,5 +1,5 @@
 /** What is in a data set folder: pictures with size and caption, and everything that will not be used, with the reason. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
@@ -13,10 +13,6 @@ export interface Picture {
   /** Width and height in pixels after EXIF rotation. */
   readonly size: readonly [number, number];
   readonly format: Format;
-  readonly bytes: number;
-  /** Modification and change time in milliseconds: with `bytes`, whether the file is still the same. */
-  readonly modified: number;
-  readonly changed: number;
   /** One line; null when there is no caption file or it is empty. */
   readonly caption: string | null;
   /** From a folder named `N_anything`; 1 elsewhere. */
@@ -129,10 +125,13 @@ function folderFiles(folder: Folder, captionExtension: string, found: Found): Wo
     else if (name.toLowerCase().endsWith(wanted)) captions.set(name.slice(0, -wanted.length), name);
     else rest.push(name);
   }
-  const stems = new Set(pictures.map((name) => name.slice(0, -extname(name).length)));
+  const stems = new Set(pictures.flatMap((name) => [name, name.slice(0, -extname(name).length)]));
+  for (const [stem, name] of captions) if (!stems.has(stem)) rest.push(name);
   for (const name of rest) {
     const extension = extname(name).toLowerCase();
-    const isCaption = CAPTIONS.includes(extension) && stems.has(name.slice(0, -extension.length));
+    // A caption of the extension that was asked for is only here when it belongs to no picture.
+    const isCaption =
+      extension !== wanted && CAPTIONS.includes(extension) && stems.has(name.slice(0, -extension.length));
     const counts = isCaption ? found.otherCaptions : found.others;
     counts[extension] = (counts[extension] ?? 0) + 1;
   }
@@ -164,14 +163,13 @@ function inspect({ path, captionPath, repeats }: Work, found: Found): void {
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
   let file: number;
   try {
-    file = openSync(`${found.root}/${path}`, 'r');
+    file = openSync(`${found.root}/${path}`, constants.O_RDONLY);
   } catch (error) {
     leave('unreadable', openProblem(path, error));
     return;
   }
   try {
-    const stat = fstatSync(file);
-    const header = readHeader(windowReader(file), stat.size);
+    const header = readHeader(windowReader(file));
     if ('problem' in header) {
       leave('unreadable', header.problem);
       return;
@@ -186,16 +184,7 @@ function inspect({ path, captionPath, repeats }: Work, found: Found): void {
       return;
     }
     const caption = captionPath === undefined ? null : captionOf(captionPath, found);
-    found.pictures.push({
-      path,
-      size: [width, height],
-      format,
-      bytes: stat.size,
-      modified: stat.mtimeMs,
-      changed: stat.ctimeMs,
-      caption,
-      repeats,
-    });
+    found.pictures.push({ path, size: [width, height], format, caption, repeats });
   } catch (error) {
     leave('unreadable', `cannot be read: ${(error as Error).message}`);
   } finally {
@@ -219,7 +208,7 @@ const captionBytes = Buffer.alloc(CAPTION_LIMIT + 1);
 
 function captionOf(path: string, found: Found): string | null {
   try {
-    const file = openSync(`${found.root}/${path}`, 'r');
+    const file = openSync(`${found.root}/${path}`, constants.O_RDONLY);
     try {
       const { text, note } = readCaption(
         captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),

@@ -18,6 +18,8 @@ export interface Request {
   readonly token: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** A redirect to another host is the answer, not a way: what a hub says of a file stands in it. */
+  readonly stayHere?: boolean;
 }
 
 export interface Head {
@@ -79,6 +81,8 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
             onHead(head, flow) {
               first = seenFirst ?? head.headers;
               location = redirectTarget(head, here);
+              const leaves = location !== undefined && new URL(location).host !== new URL(here).host;
+              if (leaves && request.stayHere === true) location = undefined;
               if (location === undefined)
                 receiver.onHead(
                   { ...head, url: here, first, elsewhere: new URL(here).host !== new URL(request.url).host },

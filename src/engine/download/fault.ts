@@ -61,15 +61,15 @@ const TRIES: Readonly<Record<FaultKind, number>> = {
   stalled: 8,
   truncated: 8,
   busy: 8,
-  denied: 0,
-  // Storage look-ups of hubs slip for a moment now and then.
+  // One more look at what should be final: hubs slip for a moment now and then.
+  denied: 1,
   gone: 1,
   status: 1,
   expired: 6,
   range: 4,
   unsatisfiable: 2,
   page: 2,
-  'other-file': 0,
+  'other-file': 1,
   encoded: 2,
   redirect: 1,
 };

@@ -5,7 +5,6 @@ import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
 import { DownloadError } from '../errors.ts';
 import type { Payload } from '../events/schema.ts';
 import type { Places } from '../paths.ts';
-import { formatBytes } from '../text.ts';
 import { type FetchOptions, fetchFile, type Outcome } from './fetch-file.ts';
 import type { FileProgress } from './report.ts';
 import { createReuse } from './reuse.ts';
@@ -15,11 +14,13 @@ export interface FetchModelOptions {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** Progress of the whole model, as the `progress` event of a run has it. */
+  /** Progress of each file, as the `progress` event of a run has it. */
   readonly onProgress?: (progress: Payload<'progress'>) => void;
-  /** The same for each file, for those who show more. */
+  /** The same with all that is known, for those who show more. */
   readonly onFile?: (progress: FileProgress) => void;
   readonly settings?: SettingsOverrides;
+  /** Configuration and tokenizer files only: the weights are the person's own. */
+  readonly companionsOnly?: boolean;
 }
 
 /**
@@ -28,27 +29,21 @@ export interface FetchModelOptions {
  */
 export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): Promise<void> {
   const { missing } = locateModel(entry, options.places);
-  const total = missing.every((file) => file.bytes !== undefined)
-    ? missing.reduce((sum, file) => sum + (file.bytes ?? 0), 0)
-    : undefined;
-  let before = 0;
   const settings = downloadSettings(options.env, options.settings);
   const reuse = createReuse(options.places, options.env);
+  const wanted = options.companionsOnly === true ? missing.filter((file) => file.role === 'companion') : missing;
   // Small files first: a wrong token or a full disk shows at once, not after gigabytes.
-  for (const file of [...missing].sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))) {
-    let size = file.bytes ?? 0;
+  for (const file of wanted.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))) {
     await fetchEntryFile(entry, file, options.places, {
       settings,
       env: options.env,
       signal: options.signal,
       reuse,
       onProgress: (progress) => {
-        size = progress.total ?? size;
         options.onFile?.(progress);
-        options.onProgress?.(progressEvent(progress, before, total));
+        options.onProgress?.(progressEvent(progress));
       },
     });
-    before += size;
   }
 }
 
@@ -76,42 +71,34 @@ export function fetchEntryFile(
   return fetchFile(wanted, options);
 }
 
-/** Progress of one file among others as a run's event. */
-export function progressEvent(progress: FileProgress, before: number, total: number | undefined): Payload<'progress'> {
-  const stage = {
-    waiting: 'waiting',
-    reusing: 'looking on this machine',
-    downloading: '',
-    verifying: 'verifying',
-    done: '',
-  }[progress.stage];
-  const from = progress.stage === 'downloading' && progress.source !== undefined ? `from ${progress.source}` : '';
-  const lanes = progress.connections > 1 ? `${progress.connections} connections` : '';
-  const detail = progress.note ?? [stage, from, lanes].filter((text) => text !== '').join(', ');
-  // Looking, waiting and verifying count their own bytes; the model's own count stands still meanwhile.
-  const counted = progress.stage === 'downloading' || progress.stage === 'done' ? progress.done : undefined;
+/** Progress of a file as a run's event: bytes of the file, each stage (fetching, verifying …) counted on its own. */
+export function progressEvent(progress: FileProgress): Payload<'progress'> {
+  const { name, stage, done, total, rate, note, source, connections } = progress;
+  const words = {
+    waiting: ['waiting'],
+    reusing: ['looking for it on this machine'],
+    downloading: [source === undefined ? '' : `from ${source}`, connections > 1 ? `${connections} connections` : ''],
+    verifying: ['verifying'],
+    done: ['complete'],
+  }[stage].filter((word) => word !== '');
+  const detail = note ?? words.join(', ');
   return {
-    phase: progress.stage === 'verifying' ? 'verify' : 'download',
-    item: progress.name,
+    phase: 'download',
+    item: name,
     unit: 'bytes',
-    done: counted === undefined ? progress.done : before + counted,
-    ...(counted === undefined
-      ? progress.total === undefined
-        ? {}
-        : { total: progress.total }
-      : total === undefined
-        ? {}
-        : { total }),
-    ...(progress.rate === undefined ? {} : { rate: progress.rate }),
+    done,
+    ...(total === undefined ? {} : { total }),
+    ...(rate === undefined ? {} : { rate }),
     ...(detail === '' ? {} : { detail }),
   };
 }
 
-/** `6.9 GB` to fetch for an entry, or undefined when it is unknown or nothing is missing. */
-export function toFetch(entry: AnyEntry, places: Places): string | undefined {
+/** Bytes still to fetch for an entry; undefined when a size is unknown. */
+export function bytesToFetch(entry: AnyEntry, places: Places): number | undefined {
   const { missing } = locateModel(entry, places);
-  const known = missing.every((file) => file.bytes !== undefined);
-  return missing.length > 0 && known
-    ? formatBytes(missing.reduce((sum, file) => sum + (file.bytes ?? 0), 0))
-    : undefined;
+  const sizes = missing.map((file) => file.bytes);
+  return sizes.reduce<number | undefined>(
+    (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
 }

@@ -1,14 +1,21 @@
-import { EnvironmentError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import type { StepTools } from '../runs/supervisor.ts';
+import { checkEnvironment, type PythonEnvironment } from './check.ts';
+import { givenEnvironment } from './given.ts';
+import { packageRequirements } from './requirements.ts';
+import { type SetupProgress, setupEnvironment } from './setup.ts';
 
-export interface EnsureInput extends StepTools {
-  readonly places: Places;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** The Python to train with. */
-export async function ensureEnvironment({ env }: EnsureInput): Promise<{ readonly python: string }> {
-  if (env.VISIONTRAIN_PYTHON) return { python: env.VISIONTRAIN_PYTHON };
-  throw new EnvironmentError('The Python environment is not set up.', { nextSteps: ['visiontrain setup'] });
+/** The Python to train with: the one VISIONTRAIN_PYTHON names, else our own, made now if it is not there. */
+export async function ensureEnvironment(
+  { places, env }: { readonly places: Places; readonly env: NodeJS.ProcessEnv },
+  tools: StepTools,
+): Promise<PythonEnvironment> {
+  if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env);
+  const requirements = packageRequirements();
+  const ready = checkEnvironment(places, requirements);
+  if (ready !== undefined) return ready;
+  tools.phase('setting up Python (once)');
+  const onProgress = ({ item, done, total, detail }: SetupProgress) =>
+    tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) });
+  return setupEnvironment({ places, requirements, env, signal: tools.signal, onProgress });
 }

@@ -57,6 +57,8 @@ const WITHHELD = [
   /^(PIP|UV|npm_config|ACCELERATE|FSDP|DEEPSPEED)_/i,
   // Another Python's paths, and variables by which PyTorch would believe itself one of several processes.
   /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+)$/,
+  // The trainer prints into a file.
+  /^(FORCE_COLOR|CLICOLOR_FORCE)$/,
   /^(RANK|LOCAL_RANK|WORLD_SIZE|LOCAL_WORLD_SIZE|MASTER_ADDR|MASTER_PORT|NODE_RANK)$/,
 ];
 
@@ -70,6 +72,7 @@ function trainerEnv({ packageRoot, resources, env }: TrainerCommandInput): NodeJ
     PYTHONUNBUFFERED: '1',
     PYTHONHASHSEED: '0',
     PYTHONIOENCODING: 'utf-8',
+    NO_COLOR: '1',
     OMP_NUM_THREADS: String(resources.threads),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
     HF_HUB_OFFLINE: '1',

@@ -18,7 +18,7 @@ export function composeCaption(text: string | null, { trigger, prefix, suffix, f
 export function says(caption: string, trigger: string): boolean {
   if (trigger === '') return true;
   const letters = '[\\p{L}\\p{N}_]';
-  const escaped = trigger.replaceAll(/[\\^$.*+?()[\]{}|/-]/gu, '\\$&');
+  const escaped = trigger.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
   return new RegExp(`(?<!${letters})${escaped}(?!${letters})`, 'iu').test(caption);
 }
 

@@ -7,47 +7,23 @@ import type { PlanSample } from './schema.ts';
 const python = (value: boolean) => (value ? 'True' : 'False');
 
 /**
- * `minimal` holds nothing of the data set. No path, no time: the same run gives the same file anywhere.
- * @param batchesPerEpoch forward passes of one epoch
+ * Facts of the data set, and so only in `full` metadata; what the plan says elsewhere the trainer adds itself. No outer
+ * path, no time: the same run gives the same file anywhere.
  */
-export function metadataFacts(
-  spec: RunSpec,
-  samples: readonly PlanSample[],
-  batchesPerEpoch: number,
-): Record<string, string> {
-  const { dataset: d, training: t, model, output, name } = spec;
-  if (output.metadata === 'none') return {};
-  const minimal = {
-    ss_output_name: name,
-    'modelspec.title': name,
-    'modelspec.resolution': `${d.resolution}x${d.resolution}`,
-    'modelspec.prediction_type': model.prediction === 'v_prediction' ? 'v' : 'epsilon',
-  };
-  if (output.metadata === 'minimal') return minimal;
+export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Record<string, string> {
+  const { dataset: d, output, name } = spec;
+  if (output.metadata !== 'full') return {};
   const trained = samples.filter(({ validation }) => !validation);
-  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  const trigger = d.trigger.trim();
   return {
-    ...minimal,
-    ...(d.trigger.trim() === '' ? {} : { 'modelspec.trigger_phrase': d.trigger.trim() }),
+    ...(trigger === '' ? {} : { 'modelspec.trigger_phrase': trigger }),
+    'modelspec.resolution': `${d.resolution}x${d.resolution}`,
     ss_resolution: `(${d.resolution}, ${d.resolution})`,
     ss_enable_bucket: python(d.buckets),
     ss_bucket_no_upscale: python(d.no_upscale),
     ss_min_bucket_reso: String(d.bucket_min),
     ss_max_bucket_reso: String(d.bucket_max),
     ss_bucket_info: JSON.stringify(bucketInfo(trained)),
-    ss_keep_tokens: String(d.keep_tags),
-    ss_shuffle_caption: python(d.shuffle_tags),
-    ss_caption_dropout_rate: String(d.caption_dropout),
-    ss_caption_tag_dropout_rate: String(d.tag_dropout),
-    ss_flip_aug: python(d.flip),
-    ss_random_crop: python(d.crop === 'random'),
-    ss_num_train_images: String(uses),
-    ss_num_validation_images: String(samples.length - trained.length),
-    ss_num_reg_images: '0',
-    ss_num_batches_per_epoch: String(batchesPerEpoch),
-    ss_num_epochs: String(Math.ceil((t.steps * t.gradient_accumulation) / batchesPerEpoch)),
-    ss_batch_size_per_device: String(t.batch_size),
-    ss_total_batch_size: String(t.batch_size),
     ss_dataset_dirs: JSON.stringify(byFolder(trained, name, datasetDir)),
     ss_tag_frequency: JSON.stringify(byFolder(trained, name, tagFrequency)),
   };

@@ -13,8 +13,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Identity of a run. Paths are left out (the same run elsewhere is the same run; contents are hashed on their own), and
- * so is the number of loader processes, which changes no byte.
+ * Identity of a run: what the trained bytes may depend on. Paths are left out (the same run elsewhere is the same run;
+ * contents are hashed on their own), and so is what changes no byte: samples, checkpoints, loader processes.
  * @param isId whether a model's name is a registry id, and no path
  */
 export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
@@ -23,7 +23,10 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   const { workers: _workers, ...resources } = spec.resources;
   const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
   const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };
-  return sha256(canonicalJson({ ...spec, dataset, model, training, resources }));
+  const { precision, metadata, diffusers } = spec.output;
+  const output = { precision, metadata, diffusers };
+  const { version, name } = spec;
+  return sha256(canonicalJson({ version, name, dataset, model, training, output, resources }));
 }
 
 /** First 16 hex digits of each hash; `-2`, `-3` … for pictures that share them. */

@@ -1,5 +1,5 @@
 /** Spec, pictures, model and machine → the plan the trainer carries out. Pure: the same input gives the same plan. */
-import { resolve as resolvePath } from 'node:path';
+import { basename, resolve as resolvePath } from 'node:path';
 import { findings } from '../config/rules.ts';
 import type { RunSpec } from '../config/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
@@ -38,7 +38,7 @@ export interface PlanInput {
 
 export interface ResolvedPlan {
   readonly plan: Plan;
-  /** Sentences for the person: what was changed, what looks wrong. */
+  /** Sentences for the person: what was changed, what looks wrong. What the scan left out or noted is not repeated. */
   readonly warnings: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     spec_sha256: specSha256(spec, input.isModelId),
     seed: t.seed,
     model: {
-      name: spec.model.base,
+      name: input.isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
       path: model.path,
       layout: model.layout,
       config_dir: model.configDir,
@@ -108,7 +108,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     output: {
       precision: spec.output.precision,
       metadata: spec.output.metadata,
-      facts: metadataFacts(spec, samples, batches),
+      facts: metadataFacts(spec, samples),
       diffusers: spec.output.diffusers,
       checkpoint_every: spec.output.checkpoint_every,
       checkpoint_keep: spec.output.checkpoint_keep,

@@ -35,7 +35,7 @@ export const planSchema = z.strictObject({
   spec_sha256: sha256,
   seed: z.number().int().min(0),
   model: z.strictObject({
-    /** Registry id or the path as written; for people and metadata. */
+    /** Registry id or the file's name; for people and metadata. */
     name: z.string(),
     path: z.string(),
     layout: z.enum(['diffusers', 'single_file']),

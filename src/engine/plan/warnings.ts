@@ -8,18 +8,7 @@ import type { Plan } from './schema.ts';
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { samples } = plan.data;
   const trained = samples.filter(({ validation }) => !validation);
-  return [
-    ...leftOut(scan),
-    ...captionWarnings(plan, spec, scan),
-    ...sizeWarnings(plan, spec),
-    ...lengthWarnings(plan, trained),
-    ...scan.notes,
-  ];
-}
-
-function leftOut({ leftOut: pictures }: HashedScan): readonly string[] {
-  const some = pictures.slice(0, 5).map(({ path, problem }) => `${path} ${problem}: left out`);
-  return pictures.length > 5 ? [...some, `${pictures.length - 5} more pictures are left out`] : some;
+  return [...captionWarnings(plan, spec, scan), ...sizeWarnings(plan, spec), ...lengthWarnings(plan, trained)];
 }
 
 function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {

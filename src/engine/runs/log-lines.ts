@@ -9,6 +9,14 @@ export function cleanLogLine(line: string): string {
   return neutralise(stripVTControlCharacters(shown)).trimEnd();
 }
 
+/** The last `count` lines of a text that are not empty, cleaned. */
+export const lastLines = (text: string, count: number): string[] =>
+  text
+    .split('\n')
+    .map(cleanLogLine)
+    .filter((line) => line !== '')
+    .slice(-count);
+
 /** The last `count` lines of a file that are not empty, cleaned; none when there is no file. */
 export function lastLogLines(path: string, count: number): string[] {
   let file: number;
@@ -21,8 +29,7 @@ export function lastLogLines(path: string, count: number): string[] {
     const { size } = fstatSync(file);
     const buffer = Buffer.alloc(Math.min(size, 1 << 16));
     readSync(file, buffer, 0, buffer.length, size - buffer.length);
-    const lines = buffer.toString('utf8').split('\n').map(cleanLogLine);
-    return lines.filter((line) => line !== '').slice(-count);
+    return lastLines(buffer.toString('utf8'), count);
   } finally {
     closeSync(file);
   }

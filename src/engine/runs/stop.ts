@@ -11,7 +11,7 @@ export interface StopOptions {
 }
 
 /** Seconds an unsupervised trainer gets between SIGTERM and SIGKILL. */
-const GRACE = 15;
+const GRACE = 8;
 
 /**
  * Asks a run to end and waits until nobody of it is left. True when it is over; false when the signal aborted the

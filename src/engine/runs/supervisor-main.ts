@@ -17,7 +17,7 @@ try {
     env: process.env,
     terminated: terminated.signal,
     steps: {
-      environment: (tools) => ensureEnvironment({ places: places(process.env), env: process.env, ...tools }),
+      environment: (tools) => ensureEnvironment({ places: places(process.env), env: process.env }, tools),
       model: requireModel,
     },
   });

@@ -52,7 +52,7 @@ export interface SupervisorOptions {
 const POLL_MS = 250;
 const LOG_CHECK_MS = 30_000;
 /** Seconds from SIGTERM to SIGKILL when a person does not want to wait; a checkpoint may need some of them. */
-const KILL_GRACE = 15;
+const KILL_GRACE = 8;
 
 /** Runs the run to its end. Throws UsageError when another supervisor has it. */
 export async function supervise(dir: string, options: SupervisorOptions): Promise<ExitCode> {

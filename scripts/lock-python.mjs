@@ -1,0 +1,39 @@
+// Writes trainer/requirements/*.lock anew from the .in beside each: exact versions, every file's hash, one lock for all
+// supported Pythons and platforms, and no word of the index they came from. Needs uv (set UV to its path).
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const folder = join(import.meta.dirname, '..', 'trainer', 'requirements');
+const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
+// torch comes apart from the lock, and its many CUDA packages with it: a marker that never holds takes it out.
+const without = join(scratch, 'without.txt');
+writeFileSync(without, 'torch ; python_version < "3"\n');
+
+for (const name of ['requirements', 'dev']) {
+  const lock = join(folder, `${name}.lock`);
+  const made = join(scratch, `${name}.lock`);
+  const options = ['--universal', '--python-version', '3.10', '--generate-hashes', '--no-annotate', '--no-header'];
+  execFileSync(
+    process.env.UV ?? 'uv',
+    [
+      'pip',
+      'compile',
+      join(folder, `${name}.in`),
+      ...options,
+      '--no-emit-index-url',
+      '--override',
+      without,
+      '-q',
+      '-o',
+      made,
+    ],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  const text = readFileSync(made, 'utf8');
+  if (/:\/\//.test(text)) throw new Error(`${name}.lock would name a place: ${/.*:\/\/.*/.exec(text)?.[0]}`);
+  writeFileSync(lock, `# Made from ${name}.in by scripts/lock-python.mjs; do not edit.\n${text}`);
+  console.log(`${name}.lock: ${text.match(/^[a-z]/gm)?.length} packages`);
+}
+rmSync(scratch, { recursive: true });

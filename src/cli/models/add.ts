@@ -1,0 +1,208 @@
+/** `models add FILE|FOLDER|URL|HUB-ID`: an own base model, recognised by its hash and its tensors. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, extname, join, relative, resolve } from 'node:path';
+import { createClient } from '../../engine/download/client.ts';
+import { Fault } from '../../engine/download/fault.ts';
+import { knownHash } from '../../engine/download/reuse.ts';
+import { downloadSettings } from '../../engine/download/settings.ts';
+import { DownloadError, UsageError } from '../../engine/errors.ts';
+import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
+import { findModel, loadRegistry } from '../../registry/load.ts';
+import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
+import { findRemote, type RemoteModel, remoteFacts } from '../../registry/remote.ts';
+import type { AnyEntry, ModelEntry, ModelFile, Registry } from '../../registry/schema.ts';
+import type { CommandRun, Context } from '../context.ts';
+import { downloadReporter } from '../reporters/download.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+export const run: CommandRun = async ([what, ...more], options, context) => {
+  const { out, places, flags } = context;
+  if (what === undefined || more.length > 0)
+    throw new UsageError('Add one model.', {
+      nextSteps: [
+        'visiontrain models add FILE.safetensors',
+        'visiontrain models add owner/name',
+        'visiontrain models add https://civitai.com/models/…',
+      ],
+    });
+  const registry = loadRegistry({ configDir: places.config });
+  const found = existsSync(what) ? await local(resolve(what), context) : await remote(what, options, context, registry);
+  const known = knownAs(registry, found.files);
+  if (known !== undefined) {
+    if (flags.json) out.json({ id: known.id, known: true });
+    else out.talk(`This is ${known.title}; it is in the registry as ${known.id}.  visiontrain models pull ${known.id}`);
+    return undefined;
+  }
+  const entry = describe(found, options, registry);
+  const file = writeOwnEntry(places.config, entry);
+  if (flags.json) out.json({ id: entry.id, known: false, family: entry.family, prediction: entry.prediction, file });
+  else {
+    out.talk(
+      `Added ${entry.id}: ${entry.family}, ${entry.prediction}${found.facts.predictionFrom === 'assumed' ? ' (assumed: the file does not say; change it with --prediction v_prediction)' : ''}.`,
+    );
+    out.talk(`Its entry can be edited: ${file}`);
+    if (found.files.some((f) => f.local === undefined)) out.talk(`Fetch it: visiontrain models pull ${entry.id}`);
+  }
+  return undefined;
+};
+
+interface Found extends RemoteModel {
+  readonly facts: ModelFacts;
+}
+
+async function local(path: string, context: Context): Promise<Found> {
+  const facts = readModelFacts(path);
+  const report = downloadReporter(context);
+  const paths = statSync(path).isDirectory() ? weightsIn(path) : [path];
+  const files: ModelFile[] = [];
+  for (const each of paths) {
+    const bytes = statSync(each).size;
+    const name = each === path ? basename(path) : relative(path, each);
+    let done = 0;
+    const sha256 = await knownHash(each, context.places, (n) => {
+      done += n;
+      report.file({
+        name,
+        stage: 'verifying',
+        done,
+        total: bytes,
+        rate: undefined,
+        connections: 0,
+        source: undefined,
+        note: undefined,
+      });
+    });
+    files.push({
+      path: name,
+      role: 'weights',
+      bytes,
+      sha256,
+      confidence: 'one',
+      unverified: [],
+      sources: [],
+      local: each,
+    });
+  }
+  report.close();
+  return { title: basename(path, extname(path)), page: '', layout: facts.layout, files, facts };
+}
+
+function weightsIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.safetensors'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+async function remote(what: string, options: Options, { env }: Context, registry: Registry): Promise<Found> {
+  const settings = downloadSettings(env);
+  const client = createClient(settings, env);
+  const input = {
+    client,
+    settings,
+    env,
+    signal: new AbortController().signal,
+    sha256: text(options.sha256)?.toLowerCase(),
+    tokenEnv: text(options.tokenEnv),
+  };
+  try {
+    const found = await findRemote(what, input);
+    const [weights] = found.files.filter((file) => file.role === 'weights');
+    if (weights === undefined) throw new UsageError(`${what} holds no weights.`);
+    if (knownAs(registry, found.files) !== undefined) return { ...found, facts: unread(found) };
+    const facts = found.layout === 'single_file' ? await remoteFacts(weights, input) : folderFacts(found, options);
+    return { ...found, facts };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new DownloadError(`${what} cannot be looked at.`, {
+      details: [`${error.message}.`],
+      nextSteps:
+        error.kind === 'denied'
+          ? ['Set HF_TOKEN or CIVITAI_TOKEN if it needs a login.']
+          : ['Check the spelling and the network.'],
+      cause: error,
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+const unread = ({ layout }: RemoteModel): ModelFacts => ({
+  layout,
+  family: 'sdxl',
+  prediction: 'epsilon',
+  predictionFrom: 'assumed',
+  zeroTerminalSnr: false,
+});
+
+/** A second text encoder is what tells SDXL from SD1.5 in a list of files. */
+function folderFacts(found: RemoteModel, options: Options): ModelFacts {
+  const family =
+    text(options.family) ?? (found.files.some(({ path }) => path.startsWith('text_encoder_2/')) ? 'sdxl' : 'sd15');
+  return { ...unread(found), family: family === 'sd15' ? 'sd15' : 'sdxl' };
+}
+
+/** The entry that has exactly these weights. */
+function knownAs(registry: Registry, files: readonly ModelFile[]): AnyEntry | undefined {
+  const hashes = new Set(files.filter((f) => f.role === 'weights').map((f) => f.sha256));
+  return [...registry.models, ...registry.assets].find((entry) => {
+    const own = entry.files.filter((file) => file.role === 'weights');
+    return (
+      own.length > 0 &&
+      own.length === hashes.size &&
+      own.every((file) => file.sha256 !== undefined && hashes.has(file.sha256))
+    );
+  });
+}
+
+function describe(found: Found, options: Options, registry: Registry): OwnEntry {
+  const { family } = found.facts;
+  const prediction = text(options.prediction) ?? found.facts.prediction;
+  if (prediction !== 'epsilon' && prediction !== 'v_prediction')
+    throw new UsageError('--prediction is epsilon or v_prediction.');
+  const like =
+    text(options.like) === undefined
+      ? defaultLike(registry, family, prediction)
+      : findModel(registry, text(options.like) ?? '');
+  if (like.family !== family) throw new UsageError(`${like.id} is ${like.family}, but this model is ${family}.`);
+  return {
+    id: text(options.id) ?? slug(found.title),
+    title: text(options.title) ?? found.title,
+    summary: 'Added by you.',
+    family,
+    prediction,
+    zero_terminal_snr: found.facts.zeroTerminalSnr,
+    resolution: like.resolution,
+    layout: found.layout,
+    ...(like.recommended_vae === undefined ? {} : { recommended_vae: like.recommended_vae }),
+    recipe_set: like.recipe_set ?? family,
+    ...(found.layout === 'single_file' ? { companions: `${family}-config` } : {}),
+    files: found.files,
+    caption_style: like.caption_style,
+    guidance: like.guidance,
+    sample_prompts: like.sample_prompts,
+    negative_prompt: like.negative_prompt,
+    license: {
+      name: 'unknown',
+      url: found.page,
+      restrictions: 'Ask its author before you share or sell what you make with it.',
+      acceptance: false,
+    },
+  };
+}
+
+function defaultLike(registry: Registry, family: string, prediction: string): ModelEntry {
+  const fitting = registry.models.filter((m) => m.embedded === undefined && m.family === family);
+  const like = fitting.find((m) => m.prediction === prediction) ?? fitting[0];
+  if (like === undefined) throw new UsageError(`The registry has no model of the family ${family}.`);
+  return like;
+}
+
+const slug = (title: string) =>
+  title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.]+/g, '-')
+    .replaceAll(/^[-.]+|[-.]+$/g, '')
+    .slice(0, 60) || 'my-model';
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

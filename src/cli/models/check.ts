@@ -1,0 +1,47 @@
+/** `models check [ID…]`: is every source still there, with the size and hash the registry says? */
+import { createClient } from '../../engine/download/client.ts';
+import { downloadSettings } from '../../engine/download/settings.ts';
+import { CancelledError, EXIT } from '../../engine/errors.ts';
+import { plural } from '../../engine/text.ts';
+import { checkSources } from '../../registry/check.ts';
+import { findEntry, loadRegistry } from '../../registry/load.ts';
+import type { CommandRun } from '../context.ts';
+import { table } from '../table.ts';
+
+export const run: CommandRun = async (ids, _options, { out, places, env, flags }) => {
+  const registry = loadRegistry({ configDir: places.config });
+  const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : [...registry.models, ...registry.assets];
+  const settings = downloadSettings(env);
+  const client = createClient(settings, env);
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new CancelledError(''));
+  process.once('SIGINT', onSignal);
+  const live = process.stderr.isTTY === true && !flags.plain && !flags.json;
+  const onChecked = (done: number, total: number) => {
+    if (live) process.stderr.write(`\r${done} of ${total} sources asked${done === total ? '\n' : ''}`);
+  };
+  try {
+    const sources = await checkSources(entries, { client, settings, env, signal: stop.signal, onChecked });
+    const bad = sources.filter(({ state }) => state === 'stale' || state === 'unreachable');
+    if (flags.json) out.json({ sources, stale: bad.length });
+    else {
+      const rows = sources.map((s) => [
+        s.state,
+        s.ids.length > 1 ? `${s.ids[0]} and ${s.ids.length - 1} more` : (s.ids[0] ?? ''),
+        s.file,
+        s.source,
+        s.detail,
+      ]);
+      for (const line of table(['STATE', 'MODEL', 'FILE', 'SOURCE', 'REMARK'], rows)) out.data(line);
+      out.talk(
+        bad.length === 0
+          ? `${plural(sources.length, 'source')} good.`
+          : `${bad.length} of ${plural(sources.length, 'source')} stale or out of reach.`,
+      );
+    }
+    return bad.length === 0 ? EXIT.ok : EXIT.download;
+  } finally {
+    process.off('SIGINT', onSignal);
+    await client.close();
+  }
+};

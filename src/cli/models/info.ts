@@ -1,0 +1,61 @@
+/** `models info ID`: everything the registry knows of one entry. */
+import { UsageError } from '../../engine/errors.ts';
+import { formatBytes, neutralise } from '../../engine/text.ts';
+import { findEntry, loadRegistry } from '../../registry/load.ts';
+import { filePath, locateModel } from '../../registry/locate.ts';
+import type { AnyEntry, ModelEntry, Source } from '../../registry/schema.ts';
+import type { CommandRun } from '../context.ts';
+
+export const run: CommandRun = async ([id], _options, { out, places, flags }) => {
+  if (id === undefined) throw new UsageError('Which model?', { nextSteps: ['visiontrain models info ID'] });
+  const entry = findEntry(loadRegistry({ configDir: places.config }), id);
+  const located = locateModel(entry, places);
+  if (flags.json) {
+    out.json({ ...entry, path: located.path, ready: located.ready, missing: located.missing.map((file) => file.path) });
+    return undefined;
+  }
+  const line = (label: string, text: string) => out.data(`${label.padEnd(12)} ${neutralise(text)}`.trimEnd());
+  out.data(neutralise(`${entry.title}  (${entry.id})`));
+  out.data(neutralise(entry.summary));
+  out.data('');
+  if (entry.kind === 'base') baseLines(entry).forEach(([label, text]) => void line(label, text));
+  line('licence', `${entry.license.name}  ${entry.license.url}`);
+  if (entry.license.restrictions !== '') line('', entry.license.restrictions);
+  if (entry.license.acceptance) line('', 'To be accepted before the first download.');
+  if (entry.added_in !== undefined) line('added in', entry.added_in);
+  line('here', entry.embedded !== undefined ? 'built in' : located.ready ? located.path : 'no');
+  for (const file of entry.files.filter((f) => f.role === 'weights')) {
+    line('file', `${file.path}  ${file.bytes === undefined ? 'size not confirmed' : formatBytes(file.bytes)}`);
+    line('', `SHA-256 ${file.sha256 ?? 'not confirmed'}${file.confidence === 'one' ? '  (one public source)' : ''}`);
+    for (const source of file.sources) line('', sourceText(source, file.path));
+    if (file.local !== undefined) line('', filePath(entry, file, places));
+  }
+  const companions = entry.files.filter((f) => f.role === 'companion');
+  if (companions.length > 0) line('with it', companionText(companions));
+  return undefined;
+};
+
+function companionText(files: AnyEntry['files']): string {
+  const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
+  return `${files.length} small files, ${formatBytes(bytes)}`;
+}
+
+function baseLines(entry: ModelEntry): [string, string][] {
+  const memory = entry.memory_gb;
+  return [
+    ['family', `${entry.family}, ${entry.prediction}${entry.zero_terminal_snr ? ', zero terminal SNR' : ''}`],
+    ['pictures', `${entry.resolution} px; captions: ${entry.caption_style}`],
+    ...(memory === undefined
+      ? []
+      : ([['memory', `${memory.least} GB card at least, ${memory.comfortable} GB with room`]] as [string, string][])),
+    ...(entry.recommended_vae === undefined ? [] : ([['VAE', entry.recommended_vae]] as [string, string][])),
+    ['advice', entry.guidance],
+    ['recipe', entry.recipe_source ?? ''],
+  ];
+}
+
+function sourceText(source: Source, path: string): string {
+  if (source.kind === 'hub') return `hub ${source.repo} @ ${source.revision ?? 'main'} ${source.path ?? path}`;
+  if (source.kind === 'civitai') return `Civitai model ${source.model}, version ${source.version}`;
+  return source.url;
+}

@@ -1,0 +1,135 @@
+/** `models pull ID` or `models pull URL --sha256 HEX`: the one machinery for every download. */
+import { existsSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fetchFile } from '../../engine/download/fetch-file.ts';
+import { fetchModel } from '../../engine/download/fetch-model.ts';
+import { createReuse } from '../../engine/download/reuse.ts';
+import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
+import { redact } from '../../engine/download/sources.ts';
+import { CancelledError, UsageError } from '../../engine/errors.ts';
+import { acceptLicense, isAccepted } from '../../registry/licenses.ts';
+import { findEntry, loadRegistry } from '../../registry/load.ts';
+import { locateModel } from '../../registry/locate.ts';
+import type { Source } from '../../registry/schema.ts';
+import type { CommandRun, Context } from '../context.ts';
+import { downloadReporter } from '../reporters/download.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+export const run: CommandRun = async ([what, ...more], options, context) => {
+  if (what === undefined || more.length > 0)
+    throw new UsageError('Pull one model or one address.', {
+      nextSteps: [
+        'visiontrain models pull sdxl',
+        'visiontrain models pull https://… --sha256 HEX -o model.safetensors',
+      ],
+    });
+  const stop = new AbortController();
+  const onSignal = () =>
+    stop.abort(new CancelledError('Stopped. What is downloaded is kept; the same command goes on from there.'));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  const report = downloadReporter(context);
+  try {
+    const job = { options, context, signal: stop.signal, report };
+    if (/^https?:\/\//i.test(what)) await pullUrl(what, job);
+    else await pullEntry(what, job);
+  } finally {
+    report.close();
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+  }
+  return undefined;
+};
+
+interface Job {
+  readonly options: Options;
+  readonly context: Context;
+  readonly signal: AbortSignal;
+  readonly report: ReturnType<typeof downloadReporter>;
+}
+
+async function pullEntry(id: string, { options, context, signal, report }: Job): Promise<void> {
+  const { places, env, out, flags } = context;
+  const entry = findEntry(loadRegistry({ configDir: places.config }), id);
+  const { ready, path } = locateModel(entry, places);
+  if (!ready && entry.license.acceptance && !isAccepted(entry, places)) {
+    if (options.acceptLicense !== true)
+      throw new UsageError(`${entry.title} has a licence to accept first: ${entry.license.name}.`, {
+        details: [entry.license.restrictions, entry.license.url],
+        nextSteps: [`If you accept it: visiontrain models pull ${entry.id} --accept-license`],
+      });
+    acceptLicense(entry, places);
+  }
+  if (!ready) await fetchModel(entry, { places, env, signal, settings: overrides(options), onFile: report.file });
+  report.close();
+  if (flags.json) out.json({ id: entry.id, path, fetched: !ready });
+  else if (ready) out.talk(`${entry.title} is already here.`);
+  if (!flags.json) out.data(path);
+}
+
+async function pullUrl(url: string, { options, context, signal, report }: Job): Promise<void> {
+  const { places, env, out, flags } = context;
+  if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not an address.`);
+  const sha256 = text(options.sha256)?.toLowerCase();
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256))
+    throw new UsageError(
+      'An address needs the SHA-256 of its file (64 hexadecimal digits): it decides what is accepted.',
+      {
+        nextSteps: [
+          `visiontrain models pull ${redact(url)} --sha256 HEX`,
+          'Model pages on Hugging Face and Civitai show it beside the file.',
+        ],
+      },
+    );
+  const size = text(options.size);
+  if (size !== undefined && !/^[1-9]\d*$/.test(size))
+    throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`);
+  const tokenEnv = text(options.tokenEnv);
+  if (tokenEnv !== undefined && !env[tokenEnv])
+    throw new UsageError(`--token-env names ${tokenEnv}, but that variable is empty.`);
+  const addresses = [url, ...((options.mirror as string[] | undefined) ?? [])];
+  for (const mirror of addresses)
+    if (!URL.canParse(mirror)) throw new UsageError(`${JSON.stringify(mirror)} is not an address.`);
+  const sources: Source[] = addresses.map((address) => ({
+    kind: 'url',
+    url: address,
+    // The token is for the first host; a mirror elsewhere must not see it.
+    ...(tokenEnv !== undefined && new URL(address).host === new URL(url).host ? { token_env: tokenEnv } : {}),
+  }));
+  const path = target(text(options.output), url);
+  const outcome = await fetchFile(
+    { path, sha256, bytes: size === undefined ? undefined : Number(size), sources, name: basename(path) },
+    {
+      settings: downloadSettings(env, overrides(options)),
+      env,
+      signal,
+      reuse: createReuse(places, env),
+      onProgress: report.file,
+    },
+  );
+  report.close();
+  if (flags.json) out.json({ path, sha256, outcome });
+  else out.data(path);
+}
+
+/** The file to write: what `-o` says (a folder gets the address's own name in it), else that name here. */
+function target(output: string | undefined, url: string): string {
+  const name = basename(decodeURIComponent(new URL(url).pathname)).replaceAll(/[^\w.+ -]/g, '_');
+  if (output !== undefined && !(existsSync(output) && statSync(output).isDirectory())) return resolve(output);
+  if (name === '' || name.startsWith('.'))
+    throw new UsageError('The address has no file name.', { nextSteps: ['Give one with -o FILE.'] });
+  return resolve(join(output ?? '.', name));
+}
+
+function overrides(options: Options): SettingsOverrides {
+  const connections = text(options.connections);
+  if (connections !== undefined && !/^([1-9]|1[0-6])$/.test(connections))
+    throw new UsageError('--connections is a number from 1 to 16.');
+  const rate = text(options.limitRate);
+  const n = Number(connections);
+  return {
+    ...(connections === undefined ? {} : { connections: { first: n, most: n } }),
+    ...(rate === undefined ? {} : { limit: parseRate(rate) }),
+  };
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

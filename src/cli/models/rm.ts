@@ -1,0 +1,56 @@
+/** `models rm ID…`: removes downloaded files of an entry, and the entry itself if the person added it. `--partials`: what is unfinished. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { sizeOf } from '../../engine/download/disk.ts';
+import { listPartials, removePartial } from '../../engine/download/partials.ts';
+import { UsageError } from '../../engine/errors.ts';
+import { formatBytes, plural } from '../../engine/text.ts';
+import { findEntry, loadRegistry } from '../../registry/load.ts';
+import { filePath } from '../../registry/locate.ts';
+import { removeOwnEntry } from '../../registry/own.ts';
+import type { AnyEntry } from '../../registry/schema.ts';
+import type { CommandRun, Context } from '../context.ts';
+
+export const run: CommandRun = async (ids, options, context) => {
+  const { out, places, flags } = context;
+  if (ids.length === 0 && options.partials !== true)
+    throw new UsageError('Remove what?', {
+      nextSteps: ['visiontrain models rm ID', 'visiontrain models rm --partials'],
+    });
+  const registry = loadRegistry({ configDir: places.config });
+  const entries = ids.map((id) => findEntry(registry, id));
+  for (const entry of entries)
+    if (entry.embedded !== undefined) throw new UsageError(`${entry.id} is built in and takes no room.`);
+  const removed = entries.map((entry) => removeEntry(entry, context));
+  const partials = options.partials === true ? removePartials(context) : [];
+  if (flags.json) {
+    out.json({ removed, partials });
+    return undefined;
+  }
+  for (const { id, bytes, entry } of removed)
+    out.talk(`${id}: ${formatBytes(bytes)} freed${entry ? ', entry removed' : ''}.`);
+  if (options.partials === true) {
+    const bytes = partials.reduce((sum, partial) => sum + partial.bytes, 0);
+    out.talk(`${plural(partials.length, 'unfinished file')} removed, ${formatBytes(bytes)} freed.`);
+  }
+  return undefined;
+};
+
+/** Files outside our own folder are the person's and stay. */
+function removeEntry(entry: AnyEntry, { places }: Context) {
+  const own = entry.files.filter((file) => file.local === undefined);
+  const bytes = own.reduce((sum, file) => sum + (sizeOf(filePath(entry, file, places)) ?? 0), 0);
+  const folder = join(places.models, entry.id);
+  if (existsSync(folder)) rmSync(folder, { recursive: true });
+  const added = entry.added_in !== undefined;
+  if (entry.added_in !== undefined) removeOwnEntry(entry.added_in, entry.id);
+  return { id: entry.id, bytes, entry: added };
+}
+
+function removePartials({ places, out, flags }: Context) {
+  return listPartials(places.models).filter((partial) => {
+    const gone = removePartial(partial);
+    if (!gone && !flags.json) out.talk(`${partial.path} is being fetched right now; it stays.`);
+    return gone;
+  });
+}

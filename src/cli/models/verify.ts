@@ -1,0 +1,70 @@
+/** `models verify [ID…]`: reads every file that is here again and compares its SHA-256. */
+import { setAside, sha256OfFile, sizeOf } from '../../engine/download/disk.ts';
+import { EXIT } from '../../engine/errors.ts';
+import { findEntry, loadRegistry } from '../../registry/load.ts';
+import { filePath } from '../../registry/locate.ts';
+import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
+import type { CommandRun, Context } from '../context.ts';
+import { downloadReporter } from '../reporters/download.ts';
+import { table } from '../table.ts';
+
+type State = 'ok' | 'wrong' | 'missing' | 'no hash known';
+
+interface Verdict {
+  readonly id: string;
+  readonly file: string;
+  readonly path: string;
+  readonly state: State;
+  /** Where a wrong file of ours was moved, so that nothing uses it. */
+  readonly moved?: string;
+}
+
+export const run: CommandRun = async (ids, _options, context) => {
+  const { out, places, flags } = context;
+  const registry = loadRegistry({ configDir: places.config });
+  const all: readonly AnyEntry[] = [...registry.models, ...registry.assets];
+  const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : all;
+  const verdicts: Verdict[] = [];
+  const report = downloadReporter(context);
+  for (const entry of entries) {
+    const here = entry.files.some((file) => sizeOf(filePath(entry, file, places)) !== undefined);
+    if (!here && ids.length === 0) continue;
+    for (const file of entry.files) verdicts.push(await verify(entry, file, context, report.file));
+  }
+  report.close();
+  if (flags.json) out.json({ files: verdicts });
+  else if (verdicts.length === 0) out.talk('No models are here yet.');
+  else
+    for (const line of table(
+      ['MODEL', 'FILE', 'STATE'],
+      verdicts.map((v) => [v.id, v.file, v.moved === undefined ? v.state : `wrong; moved to ${v.moved}`]),
+    ))
+      out.data(line);
+  const bad = verdicts.find(({ state }) => state === 'wrong' || state === 'missing');
+  if (bad === undefined) return EXIT.ok;
+  if (!flags.json) out.talk(`Fetch what is wrong or missing again: visiontrain models pull ${bad.id}`);
+  return EXIT.download;
+};
+
+async function verify(
+  entry: AnyEntry,
+  file: ModelFile,
+  { places }: Context,
+  report: ReturnType<typeof downloadReporter>['file'],
+): Promise<Verdict> {
+  const path = filePath(entry, file, places);
+  const base = { id: entry.id, file: file.path, path };
+  const size = sizeOf(path);
+  if (size === undefined) return { ...base, state: 'missing' };
+  if (file.sha256 === undefined) return { ...base, state: 'no hash known' };
+  let done = 0;
+  const facts = { name: file.path, total: size, rate: undefined, connections: 0, source: undefined, note: undefined };
+  const sha256 = await sha256OfFile(path, (bytes) => {
+    done += bytes;
+    report({ ...facts, stage: 'verifying', done });
+  });
+  if (sha256 === file.sha256) return { ...base, state: 'ok' };
+  // A file the person owns stays where it is; one of ours must not be used any more.
+  if (file.local !== undefined) return { ...base, state: 'wrong' };
+  return { ...base, state: 'wrong', moved: await setAside(path, 'wrong-hash') };
+}

@@ -1,0 +1,56 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Places } from '../paths.ts';
+import { venvPython } from './installer.ts';
+import { environmentKey, type Requirements } from './requirements.ts';
+
+export interface PythonEnvironment {
+  /** Interpreter to start. */
+  readonly python: string;
+  readonly python_version: string;
+  /** Version of torch with its build, e.g. `2.13.0+cpu`. */
+  readonly torch: string;
+  /** `own`: made by setup; `given`: VISIONTRAIN_PYTHON. */
+  readonly kind: 'own' | 'given';
+}
+
+/** Written last: an environment without it is half-made and made anew. */
+export interface Stamp {
+  readonly key: string;
+  /** Real path of the interpreter the environment was made with. */
+  readonly base: string;
+  readonly python_version: string;
+  readonly torch: string;
+  readonly installer: 'pip' | 'uv';
+  readonly packages: number;
+  /** Seconds since 1970. */
+  readonly made_at: number;
+}
+
+export const STAMP = 'visiontrain.json';
+
+export const environmentDir = ({ envs }: Places, requirements: Requirements): string =>
+  join(envs, environmentKey(requirements));
+
+/**
+ * The environment, if it is whole and still fits; undefined when it has to be made. Reads three small files and starts
+ * nothing. A system update that takes away or replaces the Python below it is noticed.
+ */
+export function checkEnvironment(places: Places, requirements: Requirements): PythonEnvironment | undefined {
+  const dir = environmentDir(places, requirements);
+  const python = venvPython(dir);
+  try {
+    const stamp = JSON.parse(readFileSync(join(dir, STAMP), 'utf8')) as Stamp;
+    if (stamp.key !== environmentKey(requirements) || realpathSync(python) !== stamp.base) return undefined;
+    if (!configuredVersion(dir).startsWith(stamp.python_version)) return undefined;
+    return { python, python_version: stamp.python_version, torch: stamp.torch, kind: 'own' };
+  } catch {
+    return undefined;
+  }
+}
+
+/** venv writes `version = 3.11.2`, uv `version_info = 3.11.2`. */
+function configuredVersion(dir: string): string {
+  const text = readFileSync(join(dir, 'pyvenv.cfg'), 'utf8');
+  return /^version(?:_info)?\s*=\s*(\S+)/m.exec(text)?.[1] ?? '';
+}

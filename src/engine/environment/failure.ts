@@ -1,0 +1,73 @@
+import { EnvironmentError } from '../errors.ts';
+
+interface Cause {
+  readonly pattern: RegExp;
+  readonly message: string;
+  readonly nextSteps: readonly string[];
+}
+
+/** What pip and uv print when something outside them is wrong, most telling first. */
+const causes: readonly Cause[] = [
+  {
+    pattern: /No space left on device|Disk quota exceeded|ENOSPC/i,
+    message: 'The disk is full.',
+    nextSteps: [
+      'Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.',
+      'A small /tmp can be the cause too: TMPDIR=/larger/disk visiontrain setup',
+    ],
+  },
+  {
+    pattern: /DO NOT MATCH THE HASHES|Hash mismatch/i,
+    message: 'A package is not the one the lock names: its SHA-256 differs.',
+    nextSteps: [
+      'A proxy or mirror may have changed it. Try without: PIP_INDEX_URL=https://pypi.org/simple visiontrain setup --force',
+    ],
+  },
+  {
+    pattern: /CERTIFICATE_VERIFY_FAILED|invalid peer certificate|SSLError/i,
+    message: 'The connection is not trusted: its certificate is signed by someone this machine does not know.',
+    nextSteps: ['Behind a company proxy, name its certificate: PIP_CERT=/path/to/ca.pem visiontrain setup'],
+  },
+  {
+    pattern:
+      /\b(401|403)\b.*(Client Error|Unauthorized|Forbidden)|status code 40[13]|ProxyError|Tunnel connection failed/i,
+    message: 'The package index or a proxy refuses the connection.',
+    nextSteps: ['Check `pip config list` and the HTTPS_PROXY variable, then: visiontrain setup'],
+  },
+  {
+    pattern:
+      /Temporary failure in name resolution|Name or service not known|getaddrinfo|NewConnectionError|Max retries exceeded|ConnectTimeout|Read timed out|ReadTimeout|error sending request|dns error|tcp connect error|Network is unreachable|Connection (refused|reset|aborted)/i,
+    message: 'The package index cannot be reached.',
+    nextSteps: [
+      'Check the network, then: visiontrain setup   (what was fetched is kept)',
+      'Without a network: put the wheels into a folder and name it with PIP_NO_INDEX=1 PIP_FIND_LINKS=/that/folder',
+    ],
+  },
+  {
+    pattern: /Permission denied|Read-only file system|EACCES|EROFS/i,
+    message: 'The folder of the environment cannot be written to.',
+    nextSteps: ['Set VISIONTRAIN_HOME to a folder of yours.'],
+  },
+  {
+    pattern: /No matching distribution|no wheels? with a matching|No solution found|unsatisfiable/i,
+    message: 'Your package index lacks a version the lock names, for this Python and machine.',
+    nextSteps: [
+      'Look at `pip config list`: does the index mirror all of PyPI?',
+      'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python',
+    ],
+  },
+  {
+    pattern: /ensurepip.*(non-zero|returned|No module)|No module named ensurepip/i,
+    message: 'Python cannot make environments here: its venv module is not complete.',
+    nextSteps: ['Debian, Ubuntu: sudo apt install python3-venv'],
+  },
+];
+
+/** What a failed step of the set-up means, from what the tool said last. */
+export function installFailure(step: string, tail: readonly string[], log: string): EnvironmentError {
+  const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));
+  return new EnvironmentError(`The Python environment could not be set up. ${cause?.message ?? `${step} failed.`}`, {
+    details: [...tail.filter((line) => !/^(WARNING|\[notice\])/.test(line)).slice(-4), `Whole story: ${log}`],
+    nextSteps: cause?.nextSteps ?? ['visiontrain setup   tries again', 'visiontrain doctor   looks for the cause'],
+  });
+}

@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { lastLines } from '../runs/log-lines.ts';
+import type { PythonEnvironment } from './check.ts';
+import { installEnvironment } from './pip-settings.ts';
+
+// Metadata only: importing torch would take seconds, and a broken package must not keep the others from being told.
+const PROBE = `
+import importlib.metadata as m, json, sys
+def version(name):
+    try:
+        return m.version(name)
+    except m.PackageNotFoundError:
+        return None
+print(json.dumps({"python": ".".join(map(str, sys.version_info[:3])), "found": {n: version(n) for n in sys.argv[1:]}}))`;
+
+/**
+ * The environment VISIONTRAIN_PYTHON names, after a look at what it holds. Nothing is ever installed into it.
+ * Throws EnvironmentError that says all that is missing or too old at once.
+ */
+export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): PythonEnvironment {
+  const least = readRanges();
+  const names = least.map(({ name }) => name);
+  const { status, stdout, stderr, error } = spawnSync(python, ['-c', PROBE, ...names], {
+    env: installEnvironment(env),
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  if (error !== undefined || status !== 0)
+    throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
+      details: error === undefined ? lastLines(stderr, 3) : [error.message],
+      nextSteps: [
+        'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',
+        'Or unset it: visiontrain setup makes its own',
+      ],
+    });
+  const probe = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
+  const lacking = least.flatMap(({ name, version }) => {
+    const found = probe.found[name] ?? null;
+    if (found === null) return [`${name} is missing`];
+    return isAtLeast(found, version) ? [] : [`${name} ${found} is too old, ${version} or newer is needed`];
+  });
+  const wanted = least.map(({ name, version }) => `"${name}>=${version}"`).join(' ');
+  if (!isAtLeast(probe.python, '3.10')) lacking.unshift(`Python ${probe.python} is too old, 3.10 or newer is needed`);
+  if (lacking.length > 0)
+    throw new EnvironmentError(`The environment of VISIONTRAIN_PYTHON cannot train (${python}).`, {
+      details: lacking,
+      nextSteps: [`${python} -m pip install ${wanted}`, 'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own'],
+    });
+  return { python, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+}
+
+interface Probe {
+  readonly python: string;
+  readonly found: Readonly<Record<string, string | null>>;
+}
+
+function readRanges(): { name: string; version: string }[] {
+  const text = readFileSync(join(packageRoot(), 'trainer', 'requirements', 'ranges.txt'), 'utf8');
+  return [...text.matchAll(/^([a-z0-9_-]+)>=([0-9.]+)$/gm)].map(([, name = '', version = '']) => ({ name, version }));
+}
+
+/** Compares release numbers; a suffix (`+cpu`, `rc1`) does not count. */
+function isAtLeast(found: string, least: string): boolean {
+  const numbers = (version: string) => (/^[0-9.]+/.exec(version)?.[0] ?? '').split('.').map(Number);
+  const [a, b] = [numbers(found), numbers(least)];
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}

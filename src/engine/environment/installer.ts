@@ -1,0 +1,109 @@
+/** The two programs that can fill an environment, as the command lines of each job. uv where it is, else pip. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
+import type { ToolRun } from './tool.ts';
+
+export interface Installer {
+  readonly name: 'pip' | 'uv';
+  /** An empty environment in `dir`. */
+  makeVenv(dir: string, python: string): ToolRun;
+  /** Everything in a lock file, hashes checked, nothing built from source. */
+  installLock(python: string, lock: string): ToolRun;
+  /** Ends with 0 when a requirement can be had; what it would bring is for `brought` to read. */
+  resolve(python: string, requirement: string, source: Source): ToolRun;
+  /** Name and version of what `resolve` printed, and of what that asks for. */
+  brought(stdout: string): readonly string[];
+  install(python: string, requirement: string, source: Source): ToolRun;
+}
+
+export interface Source {
+  /** This index instead of the person's. */
+  readonly index?: string;
+  /** Requirements of the requirement come along, held to this file; without it none do. */
+  readonly constraints?: string;
+}
+
+export const venvPython = (dir: string): string => join(dir, 'bin', 'python');
+
+export const hasUv = (env: NodeJS.ProcessEnv): boolean =>
+  spawnSync('uv', ['--version'], { env, timeout: 10_000 }).status === 0;
+
+/** uv when it runs, else pip. `python` is the one the environment is for: its pip knows the person's settings. */
+export const chooseInstaller = (env: NodeJS.ProcessEnv, python: string): Installer =>
+  hasUv(env) ? uvInstaller(env, python) : pipInstaller(env);
+
+export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
+  const env = installEnvironment(outer);
+  const pip = (python: string, ...args: string[]): ToolRun => ({
+    argv: [python, '-I', '-m', 'pip', '--disable-pip-version-check', '--no-input', ...args],
+    env,
+  });
+  const wheels = ['--only-binary', ':all:', '--progress-bar', 'off'];
+  const from = ({ index, constraints }: Source): string[] => [
+    ...(index === undefined ? [] : ['--index-url', index]),
+    ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),
+  ];
+  return {
+    name: 'pip',
+    makeVenv: (dir, python) => ({ argv: [python, '-I', '-m', 'venv', '--clear', dir], env }),
+    installLock: (python, lock) => pip(python, 'install', ...wheels, '--no-deps', '--require-hashes', '-r', lock),
+    resolve: (python, requirement, source) =>
+      pip(
+        python,
+        ...['install', '--dry-run', '--quiet', '--ignore-installed', '--report', '-', '--only-binary', ':all:'],
+        // Reads metadata by ranged requests where a mirror does not serve it apart: never gigabytes to look at it.
+        ...(source.index === undefined ? ['--use-feature=fast-deps'] : []),
+        ...[...from(source), requirement],
+      ),
+    brought(stdout) {
+      const report = JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('{')))) as PipReport;
+      return report.install.flatMap(({ metadata }) => [
+        `${metadata.name}==${metadata.version}`,
+        ...(metadata.requires_dist ?? []),
+      ]);
+    },
+    install: (python, requirement, source) => pip(python, 'install', ...wheels, ...from(source), requirement),
+  };
+}
+
+interface PipReport {
+  readonly install: readonly { metadata: { name: string; version: string; requires_dist?: readonly string[] } }[];
+}
+
+export function uvInstaller(outer: NodeJS.ProcessEnv, python: string): Installer {
+  const clean = installEnvironment(outer);
+  // pip reads its own files; where this Python has no pip, its environment variables are read all the same.
+  const listed = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], {
+    env: clean,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  const variables = Object.entries(clean).flatMap(([name, value]) =>
+    name.startsWith('PIP_') ? [`:env:.${name.slice(4).toLowerCase()}='${value}'`] : [],
+  );
+  const env = uvEnvironment(parsePipConfig([listed.stdout ?? '', ...variables].join('\n')), clean);
+  const from = ({ index, constraints }: Source): string[] => [
+    ...(index === undefined ? [] : ['--default-index', index]),
+    ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),
+  ];
+  const install = (target: string, ...args: string[]): ToolRun => ({
+    argv: ['uv', 'pip', 'install', '--python', target, '--only-binary', ':all:', '--compile-bytecode', ...args],
+    env,
+  });
+  return {
+    name: 'uv',
+    makeVenv: (dir, base) => ({ argv: ['uv', 'venv', '--python', base, '--clear', '--no-project', dir], env }),
+    installLock: (target, lock) => install(target, '--no-deps', '--require-hashes', '-r', lock),
+    resolve: (target, requirement, { index }) => ({
+      argv: [
+        ...(['uv', 'pip', 'compile', '-', '--python', target, '--only-binary', ':all:'] as const),
+        ...['--quiet', '--no-header', '--no-annotate', ...(index === undefined ? [] : ['--default-index', index])],
+      ],
+      env,
+      input: `${requirement}\n`,
+    }),
+    brought: (stdout) => stdout.split('\n').filter((line) => line !== ''),
+    install: (target, requirement, source) => install(target, ...from(source), requirement),
+  };
+}

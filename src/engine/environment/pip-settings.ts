@@ -1,0 +1,66 @@
+/** The person's own pip settings, for uv, which does not read them: mirrors, wheel folders and certificates count. */
+
+/** Values by long option name (`index-url`), as `pip config list` shows them; what stands later there wins. */
+export type PipSettings = Readonly<Record<string, string>>;
+
+/** Sections that hold for `pip install`, in pip's order: general, the command's own, PIP_* variables. */
+const SECTIONS = ['global', 'install', ':env:'];
+
+/** Reads the output of `pip config list`: lines like `global.index-url='https://…'`. */
+export function parsePipConfig(text: string): PipSettings {
+  const rows = text.split('\n').flatMap((line) => {
+    const match = /^(global|install|:env:)\.([A-Za-z0-9_-]+)=(['"])(.*)\3$/.exec(line.trim());
+    const [, section = '', key = '', , value = ''] = match ?? [];
+    // Python writes a line end within a value, as pip.conf lists have them, as \n.
+    return match === null ? [] : [{ section, key, value: value.replaceAll('\\n', ' ').replaceAll("\\'", "'").trim() }];
+  });
+  const ordered = SECTIONS.flatMap((section) => rows.filter((row) => row.section === section));
+  return Object.fromEntries(ordered.map(({ key, value }) => [key.replaceAll('_', '-').toLowerCase(), value]));
+}
+
+/**
+ * The same settings as uv's environment variables: an address may hold a password, so none goes to a command line.
+ * What the person has told uv itself is left alone.
+ */
+export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const off = new Set(['0', 'false', 'no', 'off', '']);
+  const from: Record<string, string | undefined> = {
+    UV_DEFAULT_INDEX: pip['index-url'],
+    UV_INDEX: pip['extra-index-url'],
+    UV_FIND_LINKS: pip['find-links']?.split(/\s+/).join(','),
+    UV_INSECURE_HOST: pip['trusted-host'],
+    UV_HTTP_TIMEOUT: pip.timeout ?? pip['default-timeout'],
+    UV_NO_INDEX: off.has(pip['no-index']?.toLowerCase() ?? '') ? undefined : '1',
+    SSL_CERT_FILE: pip.cert,
+    SSL_CLIENT_CERT: pip['client-cert'],
+    HTTPS_PROXY: pip.proxy,
+    HTTP_PROXY: pip.proxy,
+    // pip looks for the best version in all places; uv would stop at the first place that knows the name.
+    UV_INDEX_STRATEGY: 'unsafe-best-match',
+  };
+  const own = (name: string) => env[name] ?? (name === 'UV_DEFAULT_INDEX' ? env.UV_INDEX_URL : undefined);
+  const added = Object.entries(from).filter(([name, value]) => value !== undefined && !own(name));
+  return { ...env, ...Object.fromEntries(added) };
+}
+
+/** Settings of pip that would install somewhere else or something else than asked. */
+const MISLEADING =
+  /^PIP_(TARGET|PREFIX|ROOT|USER|PYTHON|REQUIREMENT|CONSTRAINT|EDITABLE|DRY_RUN|REPORT|NO_DEPS|NO_BINARY|ONLY_BINARY|UPGRADE|REQUIRE_VIRTUALENV|REQUIRE_HASHES|IGNORE_INSTALLED|QUIET|VERBOSE|LOG)$/;
+const MISLEADING_PYTHON =
+  /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+|UV_PYTHON|UV_PROJECT_ENVIRONMENT|UV_SYSTEM_PYTHON|FORCE_COLOR|CLICOLOR_FORCE)$/;
+
+/** The environment pip, uv and Python run in: the person's, without what belongs to another Python. */
+export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => !MISLEADING.test(name) && !MISLEADING_PYTHON.test(name));
+  return {
+    ...Object.fromEntries(kept),
+    // A pip.conf may say `user = true`, which cannot work in an environment.
+    PIP_USER: '0',
+    PIP_REQUIRE_VIRTUALENV: '0',
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
+    PIP_NO_INPUT: '1',
+    PYTHONUTF8: '1',
+    // What is printed is read: pip's library takes even FORCE_COLOR=0 as a wish for colours.
+    NO_COLOR: '1',
+  };
+}

@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process';
+import { EnvironmentError } from '../errors.ts';
+
+export interface Python {
+  /** Absolute path of the interpreter. */
+  readonly path: string;
+  readonly version: string;
+}
+
+interface Probe extends Python {
+  readonly bits: number;
+  readonly venv: boolean;
+  readonly ensurepip: boolean;
+}
+
+const LEAST: readonly [number, number] = [3, 10];
+const NEWEST: readonly [number, number] = [3, 14];
+/** `python3` first: it is the one the person's own pip settings and wheels are for. */
+const NAMES = ['python3', 'python3.13', 'python3.12', 'python3.14', 'python3.11', 'python3.10', 'python'];
+
+const PROBE = `
+import importlib.util as u, json, struct, sys
+print(json.dumps({"path": sys.executable, "version": ".".join(map(str, sys.version_info[:3])),
+  "bits": struct.calcsize("P") * 8, "venv": u.find_spec("venv") is not None,
+  "ensurepip": u.find_spec("ensurepip") is not None}))`;
+
+/**
+ * A Python an environment can be made with. Each way it can fail has its own sentence: none there, all too old (or too
+ * new for the lock), no venv module. With uv the venv module is not needed.
+ */
+export function findPython(env: NodeJS.ProcessEnv, { needsVenv }: { needsVenv: boolean }): Python {
+  const found = NAMES.flatMap((name) => probe(name, env) ?? []);
+  const fits = found.filter(isSupported);
+  const usable = fits.find((python) => !needsVenv || (python.venv && python.ensurepip));
+  if (usable !== undefined) return { path: usable.path, version: usable.version };
+  const [incomplete] = fits;
+  if (incomplete !== undefined) throw withoutVenv(incomplete);
+  throw unsupported(found);
+}
+
+function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
+  const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
+  // A name may exist and yet not run (pyenv's shims, the macOS and Windows placeholders): then it is none.
+  const { status, stdout } = spawnSync(name, ['-I', '-c', PROBE], { env: clean, encoding: 'utf8', timeout: 20_000 });
+  if (status !== 0) return undefined;
+  try {
+    return JSON.parse(stdout) as Probe;
+  } catch {
+    return undefined;
+  }
+}
+
+function isSupported({ version, bits }: Probe): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return bits === 64 && major === 3 && minor >= LEAST[1] && minor <= NEWEST[1];
+}
+
+const install =
+  'Debian, Ubuntu: sudo apt install python3 python3-venv · Fedora: sudo dnf install python3 · macOS: brew install python';
+
+function unsupported(found: readonly Probe[]): EnvironmentError {
+  if (found.length === 0)
+    return new EnvironmentError('There is no Python on this machine; training needs Python 3.10 or newer.', {
+      nextSteps: [install, 'Or name one that holds PyTorch and diffusers: VISIONTRAIN_PYTHON=/path/to/python'],
+    });
+  const versions = [...new Set(found.map((p) => `${p.version}${p.bits === 64 ? '' : ` (${p.bits} bit)`}`))].join(', ');
+  return new EnvironmentError(`Training needs a 64-bit Python 3.10 to 3.14; this machine has ${versions}.`, {
+    nextSteps: [install, 'Or let uv bring one: https://docs.astral.sh/uv'],
+  });
+}
+
+function withoutVenv({ version, path }: Probe): EnvironmentError {
+  const [, minor] = version.split('.');
+  return new EnvironmentError(`${path} (Python ${version}) cannot make environments: its venv module is missing.`, {
+    nextSteps: [
+      `Debian, Ubuntu: sudo apt install python3-venv   (or python3.${minor}-venv)`,
+      'Or install uv, which needs no venv module: https://docs.astral.sh/uv',
+    ],
+  });
+}

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { signalGroup } from '../process/group.ts';
+import { cleanLogLine } from '../runs/log-lines.ts';
+
+export interface ToolRun {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** Given to the tool on its stdin. */
+  readonly input?: string;
+}
+
+export interface ToolOptions {
+  /** Everything the tool prints is added to this file. */
+  readonly log: string;
+  readonly signal: AbortSignal;
+  readonly onLine?: (line: string) => void;
+}
+
+export interface ToolResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  /** The last lines of both outputs. */
+  readonly tail: readonly string[];
+}
+
+const TAIL = 40;
+const OUTPUT_LIMIT = 8 << 20;
+
+/** Runs pip, uv or Python in a process group of its own, which is ended as a whole when the signal aborts. */
+export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
+  const { log, signal, onLine } = options;
+  signal.throwIfAborted();
+  const [program, ...args] = argv;
+  const file = openSync(log, 'a');
+  writeSync(file, `$ ${argv.join(' ')}\n`);
+  const tail: string[] = [];
+  let stdout = '';
+  const child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  // A tool that does not read its input is no failure.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input ?? '');
+  const abort = () => signalGroup(child.pid as number, 'SIGKILL');
+  signal.addEventListener('abort', abort, { once: true });
+  for (const stream of [child.stdout, child.stderr]) {
+    let partial = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      writeSync(file, text);
+      if (stream === child.stdout && stdout.length < OUTPUT_LIMIT) stdout += text;
+      const lines = (partial + text).split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines.map(cleanLogLine).filter((l) => l !== '')) {
+        tail.push(line);
+        if (tail.length > TAIL) tail.shift();
+        onLine?.(line);
+      }
+    });
+  }
+  return new Promise<ToolResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ code, stdout, tail });
+    });
+  }).finally(() => {
+    signal.removeEventListener('abort', abort);
+    closeSync(file);
+  });
+}

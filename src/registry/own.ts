@@ -1,0 +1,48 @@
+/** The person's own entries: one YAML file each, written and removed here. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
+import type { z } from 'zod';
+import { writeFileAtomic } from '../engine/atomic.ts';
+import { UsageError } from '../engine/errors.ts';
+import { ownModelsDir, readRegistryFile } from './load.ts';
+import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
+
+export type OwnEntry = z.input<typeof baseFileEntrySchema> & { companions?: string };
+
+/** Writes an entry as `models/<id>.yaml` in the person's config folder; returns the file. */
+export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
+  const folder = ownModelsDir(configDir);
+  const path = join(folder, `${entry.id}.yaml`);
+  if (existsSync(path))
+    throw new UsageError(`There is an entry ${entry.id} already.`, {
+      nextSteps: [`Give another name with --id, or remove it: visiontrain models rm ${entry.id}`],
+    });
+  mkdirSync(folder, { recursive: true });
+  writeFileAtomic(
+    path,
+    `# Added by visiontrain models add; may be edited.\n${dump({ version: REGISTRY_VERSION, models: [entry] }, { lineWidth: 110 })}`,
+  );
+  readRegistryFile(path);
+  return path;
+}
+
+/** Takes an entry out of a file of the person's; the file goes when nothing else is in it. */
+export function removeOwnEntry(path: string, id: string): void {
+  const document = parseYaml(readFileSync(path, 'utf8'), { schema: CORE_SCHEMA }) as Record<string, unknown[]>;
+  const file = readRegistryFile(path);
+  const others =
+    file.models.length +
+    file.assets.length -
+    1 +
+    Object.keys(file.recipe_sets).length +
+    Object.keys(file.companion_sets).length;
+  if (others <= 0) {
+    rmSync(path);
+    return;
+  }
+  for (const key of ['models', 'assets'])
+    if (document[key] !== undefined)
+      document[key] = document[key].filter((entry) => (entry as { id?: string }).id !== id);
+  writeFileAtomic(path, dump(document, { lineWidth: 110 }));
+}

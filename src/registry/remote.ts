@@ -1,0 +1,225 @@
+/** What is behind a hub id, a Civitai link or an address: file, hash and pins, asked for without fetching the weights. */
+import { createHash } from 'node:crypto';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { askAbout, readJson, readStart } from '../engine/download/ask.ts';
+import type { Client } from '../engine/download/client.ts';
+import type { DownloadSettings } from '../engine/download/settings.ts';
+import { type Address, addresses } from '../engine/download/sources.ts';
+import { UsageError } from '../engine/errors.ts';
+import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
+import { type CivitaiVersion, civitaiFile, civitaiLink } from './civitai.ts';
+import type { ModelFile, Source } from './schema.ts';
+
+export interface RemoteModel {
+  readonly title: string;
+  /** Page about it. */
+  readonly page: string;
+  readonly layout: 'single_file' | 'diffusers';
+  readonly files: ModelFile[];
+}
+
+export interface RemoteInput {
+  readonly client: Client;
+  readonly settings: DownloadSettings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  /** As given by the person; a plain address has no other way to say it. */
+  readonly sha256: string | undefined;
+  readonly tokenEnv: string | undefined;
+}
+
+/** @throws UsageError when it is unclear which file is meant; Fault when the server refuses */
+export async function findRemote(what: string, input: RemoteInput): Promise<RemoteModel> {
+  if (!/^https?:\/\//i.test(what)) return findOnHub(what, input);
+  const civitai = civitaiLink(what);
+  if (civitai !== undefined) return findOnCivitai(civitai, input);
+  const onHub = hubLink(what, input.settings.hub);
+  if (onHub !== undefined) return findOnHub(onHub, input);
+  if (input.sha256 === undefined)
+    throw new UsageError('An address needs the SHA-256 of its file.', {
+      nextSteps: [`visiontrain models add ${what} --sha256 HEX`],
+    });
+  const source: Source = {
+    kind: 'url',
+    url: what,
+    ...(input.tokenEnv === undefined ? {} : { token_env: input.tokenEnv }),
+  };
+  const name = basename(new URL(what).pathname);
+  const { bytes } = await askAbout(input.client, addressOf(source, name, input), input.signal);
+  return { title: name, page: what, layout: 'single_file', files: [weights(name, input.sha256, bytes, source)] };
+}
+
+/** `owner/name` or `owner/name/FILE` in a link to a hub. */
+function hubLink(url: string, hub: string): string | undefined {
+  const { origin, pathname } = new URL(url);
+  if (origin !== new URL(hub).origin && origin !== 'https://huggingface.co') return undefined;
+  const match = /^\/([\w.-]+\/[\w.-]+)(?:\/(?:resolve|blob)\/[^/]+\/(.+))?\/?$/.exec(pathname);
+  return match === null ? undefined : [match[1], match[2]].filter((part) => part !== undefined).join('/');
+}
+
+interface HubListing {
+  readonly sha?: string;
+  readonly siblings?: readonly {
+    rfilename?: string;
+    size?: number;
+    lfs?: { sha256?: string; oid?: string; size?: number };
+  }[];
+}
+
+async function findOnHub(what: string, input: RemoteInput): Promise<RemoteModel> {
+  const [owner = '', name = '', ...inner] = what.split('/');
+  const repo = `${owner}/${name}`;
+  if (!/^[\w.-]+\/[\w.-]+$/.test(repo))
+    throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`);
+  const { settings, client, signal } = input;
+  const url = `${settings.hub}/api/models/${repo}/revision/main?blobs=true`;
+  const page = `${settings.hub}/${repo}`;
+  const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
+  const listing = (await readJson(client, api, signal)) as HubListing;
+  const files = (listing.siblings ?? []).flatMap(({ rfilename, size, lfs }) =>
+    rfilename === undefined ? [] : [{ path: rfilename, bytes: lfs?.size ?? size, sha256: lfs?.sha256 ?? lfs?.oid }],
+  );
+  const source = (path: string): Source => ({
+    kind: 'hub',
+    repo,
+    path,
+    ...(listing.sha === undefined ? {} : { revision: listing.sha }),
+  });
+  const wanted = inner.join('/');
+  const checkpoints = files.filter(({ path }) => (wanted === '' ? /^[^/]+\.safetensors$/.test(path) : path === wanted));
+  const [one] = checkpoints;
+  if (one !== undefined && checkpoints.length === 1) {
+    if (one.sha256 === undefined) throw new UsageError(`The hub tells no SHA-256 of ${one.path}.`);
+    return {
+      title: `${repo} ${one.path}`,
+      page,
+      layout: 'single_file',
+      files: [weights(basename(one.path), one.sha256, one.bytes, source(one.path))],
+    };
+  }
+  if (checkpoints.length > 1)
+    throw new UsageError(`${repo} has several checkpoints.`, {
+      details: checkpoints.map(({ path }) => path),
+      nextSteps: [`Say which: visiontrain models add ${repo}/${one?.path}`],
+    });
+  if (wanted !== '' || !files.some(({ path }) => path === 'model_index.json'))
+    throw new UsageError(`${what} on the hub holds no .safetensors checkpoint and no diffusers model.`);
+  return { title: repo, page, layout: 'diffusers', files: await diffusersFiles(files, source, input) };
+}
+
+type Listed = { path: string; bytes: number | undefined; sha256: string | undefined };
+
+/** What training needs of a diffusers repository, without variants and copies for other programs. */
+async function diffusersFiles(
+  files: readonly Listed[],
+  source: (path: string) => Source,
+  input: RemoteInput,
+): Promise<ModelFile[]> {
+  const parts = /^(unet|vae|text_encoder|text_encoder_2|tokenizer|tokenizer_2|scheduler)\/[^/]+$/;
+  const needed = files.filter(({ path }) => {
+    if (path === 'model_index.json') return true;
+    return parts.test(path) && /\.(safetensors|json|txt)$/.test(path) && !/\.(fp16|non_ema|fp32)\./.test(path);
+  });
+  const result: ModelFile[] = [];
+  for (const file of needed) {
+    const from = source(file.path);
+    const role = file.path.endsWith('.safetensors') ? 'weights' : 'companion';
+    let { bytes, sha256 } = file;
+    if (sha256 === undefined) {
+      // The hub names only large files by their SHA-256; small ones are read once and pinned as they are now.
+      const body = await readStart(input.client, addressOf(from, file.path, input), 64 << 20, input.signal);
+      bytes = body.length;
+      sha256 = createHash('sha256').update(body).digest('hex');
+    }
+    result.push({ ...weights(file.path, sha256, bytes, from), role });
+  }
+  return result;
+}
+
+async function findOnCivitai(
+  link: { model: number | undefined; version: number | undefined },
+  input: RemoteInput,
+): Promise<RemoteModel> {
+  const { settings, client, signal } = input;
+  const ask = (path: string) => {
+    const url = `${settings.civitai}/api/v1/${path}`;
+    return readJson(
+      client,
+      { url, label: new URL(url).host, token: settings.civitaiToken, page: undefined, kind: 'civitai' },
+      signal,
+    );
+  };
+  let { version } = link;
+  if (version === undefined) {
+    if (link.model === undefined) throw new UsageError('This link to Civitai names no model.');
+    const model = (await ask(`models/${link.model}`)) as { modelVersions?: { id?: number }[] };
+    version = model.modelVersions?.[0]?.id;
+    if (version === undefined) throw new UsageError('This model has no published version on Civitai.');
+  }
+  const found = (await ask(`model-versions/${version}`)) as CivitaiVersion;
+  const file = civitaiFile(found, input.sha256);
+  const model = found.modelId ?? link.model;
+  if (file === undefined || model === undefined)
+    throw new UsageError('This version on Civitai offers no .safetensors checkpoint.');
+  return {
+    title: [found.model?.name, found.name].filter((part) => part !== undefined).join(' ') || file.name,
+    page: `${settings.civitai}/models/${model}?modelVersionId=${version}`,
+    layout: 'single_file',
+    // The API rounds sizes, so the size stays open until the file is asked for.
+    files: [weights(file.name, file.sha256, undefined, { kind: 'civitai', model, version })],
+  };
+}
+
+function weights(path: string, sha256: string, bytes: number | undefined, source: Source): ModelFile {
+  const size = bytes === undefined ? {} : { bytes };
+  return {
+    path,
+    role: 'weights',
+    ...size,
+    sha256,
+    confidence: 'one',
+    unverified: bytes === undefined ? ['bytes'] : [],
+    sources: [source],
+  };
+}
+
+function addressOf(source: Source, name: string, { settings, env }: RemoteInput): Address {
+  const [address] = addresses([source], name, settings, env);
+  if (address === undefined) throw new Error('a source has an address');
+  return address;
+}
+
+const HEADER_MOST = 100_000_000;
+
+/** Family and prediction of a checkpoint from its header alone: a few hundred kilobytes of several gigabytes. */
+export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
+  const [source] = file.sources;
+  if (source === undefined) throw new UsageError(`${file.path} has no source.`);
+  const address = addressOf(source, basename(file.path), input);
+  const start = await readStart(input.client, address, 8, input.signal);
+  const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
+  if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
+  const header = await readStart(input.client, address, 8 + length, input.signal);
+  // A file with the true header and a hole for the weights reads like the whole one.
+  const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
+  try {
+    const path = join(folder, basename(file.path));
+    const handle = openSync(path, 'w');
+    writeSync(handle, header);
+    ftruncateSync(handle, Math.max(file.bytes ?? 0, endOfTensors(header)));
+    closeSync(handle);
+    return readModelFacts(path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function endOfTensors(header: Buffer): number {
+  const tensors = JSON.parse(header.subarray(8).toString('utf8')) as Record<
+    string,
+    { data_offsets?: [number, number] }
+  >;
+  return header.length + Math.max(0, ...Object.values(tensors).map((tensor) => tensor.data_offsets?.[1] ?? 0));
+}

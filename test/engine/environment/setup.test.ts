@@ -1,0 +1,128 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkEnvironment, environmentDir, STAMP } from '../../../src/engine/environment/check.ts';
+import type { Requirements } from '../../../src/engine/environment/requirements.ts';
+import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
+import { places } from '../../../src/engine/paths.ts';
+import { makeWheels, writeLock } from '../../helpers/wheels.ts';
+
+// Real pip, real venv, real wheels; only the packages are small.
+const works =
+  'class ones:\n  def __init__(self, *s): self.n = s[0] * s[1]\n  def sum(self): return self\n  def item(self): return self.n\n';
+const broken = 'raise ImportError("libtorch_cpu.so: cannot open shared object file")\n';
+
+let dir: string;
+let wheels: string;
+let requirements: Requirements;
+let env: NodeJS.ProcessEnv;
+let seen: SetupProgress[];
+const at = () => places(env);
+const setup = (more: { signal?: AbortSignal; force?: boolean; onProgress?: (p: SetupProgress) => void } = {}) =>
+  setupEnvironment({
+    places: at(),
+    requirements,
+    env,
+    signal: new AbortController().signal,
+    onProgress: (progress) => seen.push(progress),
+    ...more,
+  });
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'vt-env-'));
+  wheels = join(dir, 'wheels');
+  seen = [];
+  const hashes = makeWheels(wheels, [
+    { name: 'alpha', version: '1.2.0', requires: ['beta'] },
+    { name: 'beta', version: '0.3.1' },
+  ]);
+  makeWheels(wheels, [{ name: 'torch', version: '2.13.0+cpu', requires: ['alpha'], code: works }]);
+  const lock = join(dir, 'requirements.lock');
+  writeLock(lock, hashes, `gamma==9.9 ; python_full_version < '3.2' \\\n    --hash=sha256:${'0'.repeat(64)}\n`);
+  requirements = { lock, torch: '2.13.0', build: 'cpu', cpuIndex: 'http://127.0.0.1:9/none', bytes: 1 };
+  // uv is kept out of the way: what is tested is the path that works everywhere.
+  const path = (process.env.PATH ?? '').split(':').filter((folder) => !existsSync(join(folder, 'uv')));
+  env = {
+    ...process.env,
+    PATH: path.join(':'),
+    VISIONTRAIN_HOME: join(dir, 'home'),
+    PIP_CONFIG_FILE: '/dev/null',
+    PIP_NO_INDEX: '1',
+    PIP_FIND_LINKS: wheels,
+    PIP_RETRIES: '0',
+    // A trap for an installer that is led astray by settings meant for others.
+    PYTHONPATH: join(dir, 'elsewhere'),
+    PIP_TARGET: join(dir, 'elsewhere'),
+    PIP_USER: '1',
+  };
+  for (const name of ['PIP_INDEX_URL', 'PIP_EXTRA_INDEX_URL']) delete env[name];
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('setupEnvironment with pip', () => {
+  it('is interruptible, makes it once for two that ask at once, and is then only looked at', async () => {
+    const leave = new AbortController();
+    const stopped = setup({ signal: leave.signal, onProgress: () => leave.abort(new Error('left')) });
+    await expect(stopped).rejects.toThrow('left');
+    expect(checkEnvironment(at(), requirements)).toBeUndefined();
+
+    const [first, second] = await Promise.all([setup(), setup()]);
+    expect(second).toEqual(first);
+    expect(first).toMatchObject({ torch: '2.13.0+cpu', kind: 'own' });
+    expect(seen.filter((p) => p.item === 'ready')).toEqual([{ item: 'ready', done: 3, total: 3 }]);
+    const folder = environmentDir(at(), requirements);
+    const lib = join(folder, 'lib');
+    const site = join(lib, readdirSync(lib)[0] ?? '', 'site-packages');
+    expect(readdirSync(site)).toEqual(expect.arrayContaining(['alpha', 'beta', 'torch']));
+    expect(existsSync(join(dir, 'elsewhere'))).toBe(false);
+    expect(JSON.parse(readFileSync(join(folder, STAMP), 'utf8'))).toMatchObject({
+      installer: 'pip',
+      torch: '2.13.0+cpu',
+    });
+
+    // Nothing can be started from here, so nothing was.
+    env = { ...env, PATH: '/nowhere' };
+    expect(await setup()).toEqual(first);
+    expect(checkEnvironment(at(), requirements)).toEqual(first);
+    // Another lock is another environment; a Python that was replaced below makes this one unfit.
+    writeFileSync(requirements.lock, `${readFileSync(requirements.lock, 'utf8')}# newer\n`);
+    expect(checkEnvironment(at(), requirements)).toBeUndefined();
+  });
+
+  it('notices a torch that does not work', async () => {
+    makeWheels(wheels, [{ name: 'torch', version: '2.13.0+cpu', code: broken }]);
+    await expect(setup()).rejects.toMatchObject({
+      exitCode: 3,
+      message: 'torch 2.13.0+cpu was installed but does not work on this machine.',
+      details: expect.arrayContaining([expect.stringContaining('libtorch_cpu.so')]),
+    });
+    expect(checkEnvironment(at(), requirements)).toBeUndefined();
+  });
+
+  it('names the cause and the log when the index cannot be reached', async () => {
+    delete env.PIP_NO_INDEX;
+    env = { ...env, PIP_FIND_LINKS: '', PIP_INDEX_URL: 'http://127.0.0.1:9/simple', PIP_RETRIES: '1' };
+    await expect(setup()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('cannot be reached'),
+      details: expect.arrayContaining([`Whole story: ${environmentDir(at(), requirements)}.log`]),
+    });
+    expect(checkEnvironment(at(), requirements)).toBeUndefined();
+  });
+});
+
+describe('setupEnvironment before it starts', () => {
+  it('says how much disk it needs', async () => {
+    requirements = { ...requirements, bytes: 1e18 };
+    await expect(setup()).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(/needs .* are free/) });
+  });
+
+  it('says that its home cannot be written to', async () => {
+    writeFileSync(join(dir, 'home'), 'a file where a folder should be');
+    await expect(setup()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('part of its path is a file'),
+    });
+  });
+});

@@ -1,0 +1,353 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fillSpec } from '../../../src/engine/config/fill.ts';
+import type { RunSpec } from '../../../src/engine/config/schema.ts';
+import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
+import { EnvironmentError } from '../../../src/engine/errors.ts';
+import type { Gpu, Hardware } from '../../../src/engine/hardware/probe.ts';
+import { sampleIds, validationIds } from '../../../src/engine/plan/identity.ts';
+import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
+import { planSchema } from '../../../src/engine/plan/schema.ts';
+import { summarizePlan } from '../../../src/engine/plan/summarize.ts';
+import { loadableSpec } from '../../helpers/arbitrary-spec.ts';
+import { testRegistry } from '../../helpers/registry.ts';
+
+type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+function spec(changes: Settings = {}): RunSpec {
+  const { dataset, model, ...rest } = changes;
+  const document = {
+    dataset: { path: 'p', trigger: 'zfx', ...dataset },
+    model: { base: 'sd15', ...model },
+    name: 'fox',
+    ...rest,
+  };
+  return fillSpec(document, testRegistry).spec;
+}
+
+interface Given {
+  readonly path?: string;
+  readonly size?: readonly [number, number];
+  readonly caption?: string | null;
+  readonly repeats?: number;
+}
+
+function scan(pictures: readonly Given[], root = '/data/foxes'): HashedScan {
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+  return {
+    root,
+    pictures: pictures.map(({ path, size = [512, 512], caption = null, repeats = 1 }, i) => ({
+      path: path ?? `p${i}.png`,
+      size,
+      format: 'png',
+      caption,
+      repeats,
+      sha256: hash(`${i}`),
+    })),
+    leftOut: [],
+    folders: [],
+    others: {},
+    otherCaptions: {},
+    notes: [],
+  };
+}
+
+const hardware = (...gpus: Gpu[]): Hardware => ({
+  platform: 'linux',
+  cpu: 'x',
+  cpuCores: 6,
+  memoryBytes: 16e9,
+  gpus,
+  disks: [],
+});
+const card = (capability: string, index = 0): Gpu => ({
+  vendor: 'nvidia',
+  index,
+  name: `Card ${capability}`,
+  totalBytes: 12e9,
+  freeBytes: 11e9,
+  driver: '570',
+  capability,
+});
+
+function resolve(changes: Partial<PlanInput> = {}) {
+  return resolvePlan({
+    spec: spec(),
+    dir: '/home/me',
+    scan: scan(Array.from({ length: 10 }, () => ({}))),
+    model: { path: '/m/sd15.safetensors', layout: 'single_file', configDir: '/m/config', vaePath: null, sha256: null },
+    hardware: hardware(card('8.9')),
+    cacheDir: '/cache',
+    isModelId: (name) => testRegistry.models.some(({ id }) => id === name),
+    ...changes,
+  });
+}
+
+describe('captions', () => {
+  const caption = (text: string | null, dataset: Readonly<Record<string, unknown>>) =>
+    resolve({ spec: spec({ dataset }), scan: scan([{ caption: text }]) }).plan.data.samples[0]?.caption;
+
+  it.each([
+    ['a red fox', {}, 'zfx, a red fox'],
+    [null, {}, 'zfx'],
+    [null, { default_caption: 'a fox' }, 'zfx, a fox'],
+    ['ZFX sits', {}, 'ZFX sits'],
+    ['a zfx, sitting', {}, 'a zfx, sitting'],
+    ['a zfxy fox', {}, 'zfx, a zfxy fox'],
+    [
+      'a fox',
+      { caption_prefix: 'best quality, ', caption_suffix: ', oil paint,' },
+      'zfx, best quality, a fox, oil paint',
+    ],
+    ['a fox', { trigger: '' }, 'a fox'],
+    ['c++ (fox)', { trigger: 'c++' }, 'c++ (fox)'],
+    ['a fox-1 b', { trigger: 'fox-1' }, 'a fox-1 b'],
+    ['[fox', { trigger: '[fox' }, '[fox'],
+    ['a fox', { trigger: 'f\u00f6x' }, 'f\u00f6x, a fox'],
+  ])('%j with %j reads %j', (text, dataset, expected) => {
+    expect(caption(text, dataset)).toBe(expected);
+  });
+});
+
+describe('the validation split', () => {
+  const ids = fc.uniqueArray(fc.stringMatching(/^[0-9a-f]{16}$/u), { minLength: 1, maxLength: 60 });
+
+  it('always leaves something to train on, and is a function of seed and ids alone', () => {
+    fc.assert(
+      fc.property(ids, fc.double({ min: 0, max: 0.5, noNaN: true }), fc.nat(), (all, share, seed) => {
+        const chosen = validationIds(all, share, seed);
+        expect(chosen.size).toBeLessThan(all.length);
+        expect(chosen.size).toBeLessThanOrEqual(Math.round(all.length * share));
+        expect(validationIds([...all].reverse(), share, seed)).toEqual(chosen);
+      }),
+    );
+  });
+
+  it('changes with the seed', () => {
+    const all = sampleIds(Array.from({ length: 40 }, (_, i) => createHash('sha256').update(`${i}`).digest('hex')));
+    expect(validationIds(all, 0.3, 1)).not.toEqual(validationIds(all, 0.3, 2));
+  });
+
+  it('keeps them out of the batches', () => {
+    const { plan } = resolve();
+    expect(plan.data.samples.filter(({ validation }) => validation)).toHaveLength(1);
+    expect(plan.training.batches_per_epoch).toBe(9);
+  });
+});
+
+describe('batches and steps', () => {
+  it('counts batches bucket by bucket, folder repeats times repeats', () => {
+    const pictures = [{ repeats: 3 }, {}, { size: [300, 600] as const }];
+    const { plan } = resolve({
+      spec: spec({ dataset: { validation_share: 0, repeats: 2 }, training: { batch_size: 3 } }),
+      scan: scan(pictures),
+    });
+    expect(plan.data.samples.map(({ repeats }) => repeats)).toEqual([6, 2, 2]);
+    // 8 uses of the square in batches of 3, and 2 of the other shape.
+    expect(plan.training.batches_per_epoch).toBe(3 + 1);
+  });
+
+  it.each([
+    [0.05, 80],
+    [0, 0],
+    [25, 25],
+  ])('warm-up %d of 1600 steps is %i steps', (warmup, steps) => {
+    expect(resolve({ spec: spec({ training: { warmup } }) }).plan.training.warmup_steps).toBe(steps);
+  });
+
+  it('gives every text encoder its rate', () => {
+    const rates = (model: string, rate: unknown) =>
+      resolve({ spec: spec({ model: { base: model }, training: { text_encoder_learning_rate: rate } }) }).plan.training
+        .text_encoder_learning_rates;
+    expect(rates('sd15', 1e-5)).toEqual([1e-5]);
+    expect(rates('sdxl', 1e-5)).toEqual([1e-5, 1e-5]);
+    expect(rates('sdxl', [1e-5, 0])).toEqual([1e-5, 0]);
+  });
+
+  it('finds the room captions need', () => {
+    const tokens = (words: number) =>
+      resolve({ scan: scan([{ caption: Array.from({ length: words }, () => 'fox').join(' ') }]) }).plan.data.max_tokens;
+    expect([tokens(20), tokens(74), tokens(120), tokens(900)]).toEqual([75, 150, 150, 225]);
+  });
+});
+
+describe('device and precision', () => {
+  const choice = (resources: Readonly<Record<string, unknown>>, machine: Hardware) => {
+    const { plan, warnings } = resolve({ spec: spec({ resources }), hardware: machine });
+    return [plan.resources.device, plan.resources.precision, warnings.filter((w) => w.startsWith('resources.')).length];
+  };
+
+  it.each<[string, Readonly<Record<string, unknown>>, Hardware, unknown[]]>([
+    ['a card', {}, hardware(card('8.9')), ['cuda:0', 'bf16', 0]],
+    ['a card without bf16', {}, hardware(card('7.5')), ['cuda:0', 'fp16', 1]],
+    ['no card', {}, hardware(), ['cpu', 'fp32', 1]],
+    ['no card and fp32', { precision: 'fp32' }, hardware(), ['cpu', 'fp32', 0]],
+    ['the processor on purpose', { device: 'cpu' }, hardware(card('8.9')), ['cpu', 'fp32', 1]],
+    ['the second card', { device: 'cuda:1' }, hardware(card('7.5'), card('9.0', 1)), ['cuda:1', 'bf16', 0]],
+    ['any card', { device: 'cuda' }, hardware(card('8.0')), ['cuda:0', 'bf16', 0]],
+  ])('%s', (_name, resources, machine, expected) => {
+    expect(choice(resources, machine)).toEqual(expected);
+  });
+
+  it.each([
+    ['cuda', hardware(), /no NVIDIA or AMD card was found/],
+    ['cuda:3', hardware(card('8.0')), /there is only cuda:0 \(Card 8\.0\)/],
+    ['mps', hardware(card('8.0')), /no Mac/],
+  ])('%s that is not there is an error with a way out', (device, machine, message) => {
+    const run = () => resolve({ spec: spec({ resources: { device } }), hardware: machine });
+    expect(run).toThrow(EnvironmentError);
+    expect(run).toThrow(message);
+  });
+
+  it('takes all cores unless told otherwise', () => {
+    expect(resolve().plan.resources.threads).toBe(6);
+    expect(resolve({ spec: spec({ resources: { threads: 2 } }) }).plan.resources.threads).toBe(2);
+  });
+});
+
+describe('the plan', () => {
+  it('fits its schema for any spec that loads', () => {
+    fc.assert(
+      fc.property(loadableSpec, (any) => {
+        const onCpu = { ...any, resources: { ...any.resources, device: 'cpu' } };
+        const { plan } = resolve({ spec: onCpu });
+        expect(planSchema.parse(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
+        expect(summarizePlan(plan).lines.length).toBeGreaterThan(3);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is written as the trainer reads it (trainer/tests/test_plan_contract.py reads the same file)', async () => {
+    const pictures = [
+      { path: '10_fox/a.png', caption: 'sitting, red', repeats: 10 },
+      { path: 'b.jpg', size: [1200, 800] as const },
+      { path: 'c.webp' },
+    ];
+    const full = spec({
+      training: { min_snr_gamma: null, init_lora: 'old.safetensors' },
+      samples: { prompts: ['zfx'] },
+    });
+    const { plan } = resolve({ spec: full, scan: scan(pictures), hardware: hardware() });
+    await expect(`${JSON.stringify(plan, null, 1)}\n`).toMatchFileSnapshot('../../fixtures/plan.json');
+  });
+
+  it('is the same wherever the files are, apart from the paths themselves', () => {
+    const here = resolve().plan;
+    const there = resolve({
+      spec: { ...spec(), dataset: { ...spec().dataset, path: '/mnt/elsewhere' } },
+      scan: scan(
+        Array.from({ length: 10 }, () => ({})),
+        '/mnt/elsewhere',
+      ),
+      model: { path: '/x', layout: 'single_file', configDir: '/y', vaePath: null, sha256: null },
+      dir: '/',
+      cacheDir: '/z',
+    }).plan;
+    const paths = ['/mnt', '/x', '/y', '/z', '/data', '/m/', '/cache', '/home'];
+    expect(there.spec_sha256).toBe(here.spec_sha256);
+    expect(there.output).toEqual(here.output);
+    expect(there.data.samples).toEqual(here.data.samples);
+    for (const path of paths) expect(JSON.stringify([there.output, there.training, there.samples])).not.toContain(path);
+  });
+
+  it('names a model of your own by its file alone, wherever that is', () => {
+    const own = (base: string) => resolve({ spec: { ...spec(), model: { ...spec().model, base } } }).plan;
+    const [here, there] = [own('./mine.safetensors'), own('/mnt/secret/mine.safetensors')];
+    expect(here.model.name).toBe('mine.safetensors');
+    expect(there).toEqual(here);
+  });
+
+  it('has another identity when a choice differs, and the same for more loader processes', () => {
+    const identity = (changes: Settings) => resolve({ spec: spec(changes) }).plan.spec_sha256;
+    expect(identity({ training: { rank: 17 } })).not.toBe(identity({}));
+    expect(identity({ resources: { workers: 4 } })).toBe(identity({}));
+  });
+
+  it('names copies apart', () => {
+    const same = 'ab'.repeat(32);
+    expect(sampleIds([same, 'cd'.repeat(32), same])).toEqual(['ab'.repeat(8), 'cd'.repeat(8), `${'ab'.repeat(8)}-2`]);
+  });
+});
+
+describe('metadata', () => {
+  const pictures = [
+    { path: '10_fox/a.png', caption: 'zfx, red, sitting', repeats: 10 },
+    { path: '10_fox/b.png', caption: 'zfx, red', repeats: 10 },
+    { path: 'c.png', caption: 'zfx, __proto__' },
+  ];
+  const facts = (metadata: string) =>
+    resolve({ spec: spec({ dataset: { validation_share: 0 }, output: { metadata } }), scan: scan(pictures) }).plan
+      .output.facts;
+
+  it('is complete when full', () => {
+    const full = facts('full');
+    expect(JSON.parse(full.ss_tag_frequency ?? '')).toEqual({
+      '10_fox': { zfx: 2, red: 2, sitting: 1 },
+      fox: JSON.parse('{"zfx": 1, "__proto__": 1}'),
+    });
+    expect(JSON.parse(full.ss_dataset_dirs ?? '')).toEqual({
+      '10_fox': { n_repeats: 10, img_count: 2 },
+      fox: { n_repeats: 1, img_count: 1 },
+    });
+    expect(full).toMatchObject({ ss_resolution: '(512, 512)', 'modelspec.trigger_phrase': 'zfx' });
+  });
+
+  it.each(['minimal', 'none'])('tells nothing of the data set when %s', (metadata) => {
+    expect(facts(metadata)).toEqual({});
+  });
+});
+
+describe('warnings', () => {
+  it('say what will be done', () => {
+    const { warnings } = resolve({
+      spec: spec({
+        dataset: { shuffle_tags: true },
+        training: { steps: 5, warmup: 0, batch_size: 1 },
+        samples: { prompts: ['a cat'] },
+      }),
+      scan: {
+        ...scan(
+          Array.from({ length: 12 }, (_, i) =>
+            i === 0 ? { size: [100, 100] as const } : { caption: 'a fox in the snow' },
+          ),
+        ),
+        otherCaptions: { '.caption': 3 },
+      },
+    });
+    expect(warnings).toEqual([
+      '1 picture without a caption: trained with the trigger alone',
+      '3 .caption files beside pictures not read: --set dataset.caption_extension=.caption',
+      'shuffle_tags is on, but the captions read as sentences: their parts would be mixed up',
+      'no sample prompt holds the trigger zfx: the samples would not show what is learnt',
+      '1 picture much smaller than 512 px (p0.png) and enlarged; --set dataset.no_upscale=true keeps their size',
+      '5 steps are less than one epoch (11 batches): not every picture is used',
+    ]);
+  });
+
+  it('are none for a sound plan', () => {
+    const captions = Array.from({ length: 12 }, () => ({ caption: 'a fox' }));
+    expect(resolve({ scan: scan(captions) }).warnings).toEqual([]);
+  });
+});
+
+describe('summarizePlan', () => {
+  it('shows how steps, pictures and epochs belong together', () => {
+    const { plan } = resolve({
+      spec: spec({ dataset: { validation_share: 0, repeats: 4 }, training: { steps: 400 } }),
+      scan: scan([...Array.from({ length: 8 }, () => ({})), { size: [300, 600] }, { size: [300, 600] }]),
+    });
+    const { lines, buckets, epochs, disk } = summarizePlan(plan);
+    expect(lines[0]).toBe('400 steps = 10 pictures × 4 repeats × 10 epochs ÷ 1');
+    expect(lines).toContain('2 bucket shapes: 512×512 (8), 320×704 (2)');
+    expect(buckets[0]).toEqual({ size: [512, 512], pictures: 8, uses: 32, batches: 32 });
+    expect(epochs).toBe(10);
+    expect(disk.total).toBe(disk.lora + disk.checkpoints + disk.cache);
+  });
+
+  it('expects less of a small model', () => {
+    const { plan } = resolve();
+    expect(summarizePlan(plan, 20e6).disk.lora).toBeLessThan(summarizePlan(plan).disk.lora / 5);
+  });
+});

@@ -1,0 +1,51 @@
+/** Small PNG files for tests. */
+import { deflateSync } from 'node:zlib';
+
+/** A PNG of 8 bits a channel; `pixel` gives RGB for a place. Rows use filter `filter` (0 none, 1 left, 2 up). */
+export function png(
+  width: number,
+  height: number,
+  pixel: (x: number, y: number) => readonly [number, number, number],
+  filter: 0 | 1 | 2 = 0,
+): Buffer {
+  const stride = width * 3;
+  const plain = new Uint8Array(stride * height);
+  for (let y = 0; y < height; y += 1) for (let x = 0; x < width; x += 1) plain.set(pixel(x, y), (y * width + x) * 3);
+  const raw = new Uint8Array((stride + 1) * height);
+  for (let y = 0; y < height; y += 1) {
+    raw[y * (stride + 1)] = filter;
+    for (let i = 0; i < stride; i += 1) {
+      const at = y * stride + i;
+      const before = filter === 1 && i >= 3 ? plain[at - 3] : filter === 2 && y > 0 ? plain[at - stride] : 0;
+      raw[y * (stride + 1) + 1 + i] = (plain[at] ?? 0) - (before ?? 0);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(raw)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(body.length, 0);
+  head.write(type, 4, 'latin1');
+  const end = Buffer.alloc(4);
+  end.writeUInt32BE(crc(Buffer.concat([head.subarray(4), body])), 0);
+  return Buffer.concat([head, body, end]);
+}
+
+function crc(data: Buffer): number {
+  let value = 0xffffffff;
+  for (const byte of data) {
+    value ^= byte;
+    for (let i = 0; i < 8; i += 1) value = (value >>> 1) ^ (value & 1 ? 0xedb88320 : 0);
+  }
+  return (value ^ 0xffffffff) >>> 0;
+}

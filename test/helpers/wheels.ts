@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+export interface WheelSpec {
+  readonly name: string;
+  readonly version: string;
+  readonly requires?: readonly string[];
+  readonly code?: string;
+}
+
+/** Real wheels in a folder; gives SHA-256 by file name. */
+export function makeWheels(folder: string, wheels: readonly WheelSpec[]): Record<string, string> {
+  const script = join(import.meta.dirname, '../fixtures/make-wheels.py');
+  return JSON.parse(execFileSync('python3', [script, folder], { input: JSON.stringify(wheels), encoding: 'utf8' }));
+}
+
+/** A lock file over some wheels, as uv writes them; `tail` is added as it is. */
+export function writeLock(path: string, hashes: Readonly<Record<string, string>>, tail = ''): void {
+  const rows = Object.entries(hashes).map(([file, hash]) => {
+    const [name, version] = file.split('-');
+    return `${name}==${version} \\\n    --hash=sha256:${hash}\n`;
+  });
+  writeFileSync(path, `# a lock\n${rows.join('')}${tail}`);
+}
+
+/** A package index over HTTP that serves the wheels of a folder. Counts what was asked of it. */
+export async function serveIndex(folder: string): Promise<{ url: string; asked: string[]; close: () => void }> {
+  const asked: string[] = [];
+  const server: Server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url ?? '');
+    asked.push(path);
+    const file = readdirSync(folder).find((name) => path === `/files/${name}`);
+    if (file !== undefined) {
+      response.end(readFileSync(join(folder, file)));
+      return;
+    }
+    const project = /^\/simple\/([^/]+)\/$/.exec(path)?.[1];
+    const files = readdirSync(folder).filter((name) => name.split('-')[0] === project);
+    response.statusCode = project !== undefined && files.length > 0 ? 200 : 404;
+    response.setHeader('content-type', 'text/html');
+    response.end(files.map((name) => `<a href="/files/${encodeURIComponent(name)}">${name}</a>`).join('\n'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/simple`, asked, close: () => server.close() };
+}

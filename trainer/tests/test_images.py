@@ -1,0 +1,124 @@
+"""Every kind of picture file comes out as the right pixels, in the right place."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from visiontrain_trainer.errors import TrainingError
+from visiontrain_trainer.images import CROP_POSITIONS, load_picture, place
+
+
+def gradient(width: int, height: int) -> np.ndarray:
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    return np.stack([x * 255 // max(1, width - 1), y * 255 // max(1, height - 1), x * 0 + 100], -1).astype(np.uint8)
+
+
+def load(
+    path: Path, size: tuple[int, int], bucket: tuple[int, int] | None = None, color: str = "#ffffff"
+) -> np.ndarray:
+    return load_picture(path, size, bucket or size, color, -1)
+
+
+def test_exif_rotation(tmp_path: Path) -> None:
+    pixels = gradient(40, 20)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn a quarter clockwise to show
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(load(tmp_path / "a.png", (20, 40)), np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("color", ["#ffffff", "#102030"])
+def test_transparency_lies_on_the_chosen_colour(tmp_path: Path, color: str) -> None:
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[:, :4] = (255, 0, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "rgba.png")
+    background = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    got = load(tmp_path / "rgba.png", (8, 8), color=color)
+    assert got[0, 0].tolist() == [255, 0, 0] and got[0, 7].tolist() == background
+    palette = Image.fromarray(pixels).convert("RGB").quantize(4)
+    palette.info["transparency"] = palette.getpixel((7, 0))
+    palette.save(tmp_path / "p.png", transparency=palette.info["transparency"])
+    got = load(tmp_path / "p.png", (8, 8), color=color)
+    assert got[0, 7].tolist() == background
+    Image.fromarray(pixels[..., [0, 3]], "LA").save(tmp_path / "la.png")
+    assert load(tmp_path / "la.png", (8, 8), color=color)[0, 7].tolist() == background
+
+
+def test_deep_grey_palette_and_cmyk(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    got = load(tmp_path / "deep.png", (8, 8))
+    np.testing.assert_allclose(got[..., 0], ramp / 257, atol=1)
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg")
+    r, g, b = load(tmp_path / "cmyk.jpg", (8, 8))[4, 4].tolist()
+    assert r > 200 and g < 60 and b < 60
+    Image.fromarray(gradient(8, 8)).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "p.gif")
+    assert load(tmp_path / "p.gif", (8, 8)).shape == (8, 8, 3)
+    Image.new("1", (8, 8), 1).save(tmp_path / "bits.png")
+    assert load(tmp_path / "bits.png", (8, 8)).min() == 255
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png"])
+def test_first_frame_of_an_animation(tmp_path: Path, ending: str) -> None:
+    frames = [Image.new("RGB", (16, 16), c) for c in ((250, 0, 0), (0, 250, 0))]
+    options = {"lossless": True} if ending == "webp" else {}
+    frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:], duration=100, **options)
+    assert load(tmp_path / f"a.{ending}", (16, 16))[8, 8].tolist() == [250, 0, 0]
+
+
+def test_colour_profile_to_srgb(tmp_path: Path) -> None:
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    broken = b"not a profile"
+    image = Image.fromarray(gradient(16, 16))
+    image.save(tmp_path / "broken.png", icc_profile=broken)
+    np.testing.assert_array_equal(load(tmp_path / "broken.png", (16, 16)), gradient(16, 16))
+    image.save(tmp_path / "lab.png", icc_profile=linear.tobytes())
+    assert load(tmp_path / "lab.png", (16, 16)).shape == (16, 16, 3)  # a profile of another kind of colours is ignored
+    image.save(tmp_path / "srgb.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    np.testing.assert_allclose(load(tmp_path / "srgb.png", (16, 16)), gradient(16, 16), atol=1)
+
+
+def test_resize_covers_the_bucket_and_crops_what_overhangs(tmp_path: Path) -> None:
+    Image.fromarray(gradient(300, 100)).save(tmp_path / "wide.png")
+    got = load_picture(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", -1)
+    assert got.shape == (64, 64, 3)
+    assert 80 < got[32, 0, 0] < 95 and 160 < got[32, 63, 0] < 175  # the middle third
+    left = load_picture(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", 0)
+    right = load_picture(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", CROP_POSITIONS - 1)
+    assert left[32, 0, 0] < 3 and right[32, 63, 0] > 252
+
+
+sides = st.integers(1, 5000)
+buckets = st.tuples(st.integers(1, 32), st.integers(1, 32)).map(lambda s: (s[0] * 64, s[1] * 64))
+
+
+@given(st.tuples(sides, sides), buckets, st.integers(-1, CROP_POSITIONS - 1))
+def test_place_always_fits(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> None:
+    where = place(size, bucket, crop)
+    assert where.left >= 0 and where.left + bucket[0] <= where.resized[0]
+    assert where.top >= 0 and where.top + bucket[1] <= where.resized[1]
+    assert where.resized[0] == bucket[0] or where.resized[1] == bucket[1]
+    # Off by no more than half a pixel from the exact scale.
+    scale = max(bucket[0] / size[0], bucket[1] / size[1])
+    assert abs(where.resized[0] - size[0] * scale) <= 1 and abs(where.resized[1] - size[1] * scale) <= 1
+
+
+def test_unreadable_or_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load(tmp_path / "a.png", (8, 8))
+    buffer = io.BytesIO()
+    Image.fromarray(gradient(64, 64)).save(buffer, "JPEG")
+    (tmp_path / "torn.jpg").write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load(tmp_path / "torn.jpg", (64, 64))
+    Image.fromarray(gradient(9, 8)).save(tmp_path / "b.png")
+    with pytest.raises(TrainingError, match="is 9×8, the plan says 8×8"):
+        load(tmp_path / "b.png", (8, 8))

@@ -1,0 +1,74 @@
+"""Text states equal those of the stock pipelines; long captions in chunks; clip_skip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.test_models import model
+from visiontrain_trainer.models import BaseModel
+from visiontrain_trainer.text import TextEncoder, encode_caption
+
+CAPTION = "zwx, a red fox"
+
+
+def encoders(folder: Any, family: str, **changes: Any) -> list[TextEncoder]:
+    base = BaseModel(model(folder, family, **changes))
+    return [TextEncoder(base, name, torch.float32, torch.device("cpu")) for name in base.text_encoders]
+
+
+def test_sd15_equals_the_pipeline(tiny: Any) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny("sd15"), local_files_only=True)
+    expected, _ = pipeline.encode_prompt(CAPTION, "cpu", 1, False)
+    with torch.no_grad():
+        got = encode_caption(encoders(tiny("sd15"), "sd15"), CAPTION, 75)
+    torch.testing.assert_close(got["states"], expected)
+
+
+@pytest.mark.parametrize("clip_skip", [1, 2, 3])
+def test_clip_skip_reads_that_layer_from_the_end(tiny: Any, clip_skip: int) -> None:
+    (encoder,) = encoders(tiny("sd15"), "sd15", clip_skip=clip_skip)
+    ids = encoder.chunks(CAPTION, 75)
+    root = getattr(encoder.module, "text_model", encoder.module)
+    with torch.no_grad():
+        hidden = encoder.module(input_ids=ids, output_hidden_states=True).hidden_states
+        got, _ = encoder.encode(ids)
+    # Tuples of transformers: the embeddings, then the output of each of the three layers.
+    torch.testing.assert_close(got, root.final_layer_norm(hidden[4 - clip_skip]))
+
+
+def test_sdxl_equals_the_pipeline(tiny: Any) -> None:
+    from diffusers import StableDiffusionXLPipeline
+
+    pipeline = StableDiffusionXLPipeline.from_pretrained(tiny("sdxl"), local_files_only=True)
+    states, _, pooled, _ = pipeline.encode_prompt(CAPTION, device="cpu", do_classifier_free_guidance=False)
+    with torch.no_grad():
+        got = encode_caption(encoders(tiny("sdxl"), "sdxl"), CAPTION, 75)
+    torch.testing.assert_close(got["states"], states)
+    torch.testing.assert_close(got["pooled"], pooled[0])
+
+
+def test_long_captions_in_chunks(tiny: Any) -> None:
+    (encoder,) = encoders(tiny("sd15"), "sd15")
+    begin, end = encoder.tokenizer.bos_token_id, encoder.tokenizer.eos_token_id
+    long = "a " * 100  # one token each
+    assert encoder.chunks("", 75).tolist() == [[begin] + [end] * 76]
+    assert encoder.chunks(long, 75).shape == (1, 77)
+    two = encoder.chunks(long, 225)
+    assert two.shape == (2, 77) and two[0, -1] == end and two[1, 25] != end and two[1, 26] == end
+    assert encoder.chunks("a " * 400, 225).shape == (3, 77)
+    with torch.no_grad():
+        whole = encode_caption([encoder], long, 150)["states"]
+        first = encode_caption([encoder], "a " * 75, 150)["states"]
+    torch.testing.assert_close(whole[0], first[0])
+
+
+def test_a_run_with_captions_of_different_lengths(train_here: Any, plan_for: Any, pictures: Any) -> None:
+    samples = [dict(s) for s in pictures[1]]
+    samples[0]["caption"] = "a " * 100
+    run = train_here(plan_for("sdxl", data={"samples": samples, "max_tokens": 225}))
+    assert run.code == 0
