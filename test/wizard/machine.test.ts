@@ -16,7 +16,7 @@ import { rounded } from '../../src/wizard/questions/training.ts';
 import { followDefaults } from '../../src/wizard/session.ts';
 import { readFacts, readFolder } from '../../src/wizard/sources.ts';
 import { derive, SETTING } from '../../src/wizard/values.ts';
-import { png } from '../helpers/pictures.ts';
+import { png } from '../helpers/png.ts';
 
 const flow = wizardFlow();
 const noCard: Machine = { cards: [], cpuCores: 4, memoryGb: 16, diskFreeBytes: 1e12 };

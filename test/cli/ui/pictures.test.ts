@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfBlocks, renderPicturePair } from '../../../src/cli/ui/pictures.ts';
 import { decodePng } from '../../../src/cli/ui/png.ts';
-import { png } from '../../helpers/pictures.ts';
+import { png } from '../../helpers/png.ts';
 
 const gradient = (x: number, y: number) => [x * 40, y * 30, 200 - x * 10] as const;
 const pixels = (width: number, height: number) =>
