@@ -1,5 +1,6 @@
 /** A real terminal: tmux on a socket of its own, keys in, screen out. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 let count = 0;
@@ -92,6 +93,13 @@ export class Terminal {
       if (Date.now() > until) throw new Error(`The terminal never showed ${wanted}; it shows:\n${text}`);
       await sleep(50);
     }
+  }
+
+  /** Process id of the command. */
+  child(): number {
+    const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();
+    const children = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
+    return Number(children[0]);
   }
 
   close(): void {

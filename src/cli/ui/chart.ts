@@ -62,7 +62,8 @@ function bounds(values: readonly number[]): [number, number] {
   const low = at(0.01);
   const high = at(0.99);
   const room = (high - low || Math.abs(high) || 1) * 0.05;
-  return [low - room, high + room];
+  // A loss has no room below zero.
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 
 /** One label at the top, middle and bottom, with as many digits as tell them apart. */

@@ -142,7 +142,7 @@ function pictureLines(state: RunState, runDir: string, { style, columns, colour 
   if (newest === undefined) return [];
   const room = { columns: Math.min(columns, 60), rows: PICTURE_ROWS, colour, unicode: style.unicode };
   const path = join(runDir, newest.with);
-  if (newest.without === undefined) return [path];
+  if (newest.without === undefined) return [neutralise(path)];
   const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
   const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
   const where = canShowPictures(room)
@@ -153,5 +153,5 @@ function pictureLines(state: RunState, runDir: string, { style, columns, colour 
 
 function near(path: string, cwd: string): string {
   const inside = relative(cwd, path);
-  return inside.startsWith('..') ? path : inside;
+  return neutralise(inside.startsWith('..') ? path : inside);
 }

@@ -47,7 +47,8 @@ export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): 
   if (layout === 'line') return [clipLine(oneLine(state, now, style), size.columns)];
 
   const cells = size.columns;
-  const top = [...headline(state, about, now, style, cells), ''];
+  const head = headline(state, about, now, style, cells);
+  const top = [...(isTraining(state) ? head : head.slice(0, 1)), ''];
   const bottom = [...(input.notice === undefined ? [] : [style.warn(input.notice)]), keyBar(input.keys, style, cells)];
   const room = size.rows - top.length - bottom.length;
   const body = isTraining(state)
