@@ -116,11 +116,13 @@ async function leavePartial(
 /** Where the transfer will begin. */
 function firstMissing(path: string): number {
   const { pieces } = readJournal(partNames(path).journal) ?? {};
-  return pieces?.nextMissing(
-    () => false,
-    () => false,
-    1,
-  )?.from ?? 0;
+  return (
+    pieces?.nextMissing(
+      () => false,
+      () => false,
+      1,
+    )?.from ?? 0
+  );
 }
 
 function judge(

@@ -1,7 +1,7 @@
 /** Downloads by the real command line whose process is killed with SIGKILL again and again, and what that costs. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,10 +41,16 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
         ...['models', 'pull', server.url, '--sha256', sha256, '--size', String(size), '-o', path],
         ...['--connections', String(run.connections), '--json'],
       ],
-      { env: { ...process.env, VISIONTRAIN_HOME: home, VISIONTRAIN_BACK_OFF: '0.05' }, stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        env: { ...process.env, VISIONTRAIN_HOME: home, VISIONTRAIN_BACK_OFF: '0.05' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
     );
   const checkName = () => {
-    if (existsSync(path) && (statSync(path).size !== size || createHash('sha256').update(readFileSync(path)).digest('hex') !== sha256))
+    if (
+      existsSync(path) &&
+      (statSync(path).size !== size || createHash('sha256').update(readFileSync(path)).digest('hex') !== sha256)
+    )
       violations.push('a wrong file under the final name');
   };
   try {
@@ -76,7 +82,12 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
     checkName();
     const left = readdirSync(join(home, 'out'));
     if (left.length > 1) violations.push(`left over: ${left.join(' ')}`);
-    return { kills, servedRatio: server.served / size, lostPerKill: kills === 0 ? 0 : Math.max(0, server.served - size) / kills, violations };
+    return {
+      kills,
+      servedRatio: server.served / size,
+      lostPerKill: kills === 0 ? 0 : Math.max(0, server.served - size) / kills,
+      violations,
+    };
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

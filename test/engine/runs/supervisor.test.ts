@@ -72,8 +72,8 @@ describe('a run', () => {
   });
 
   it('stops on request with a checkpoint, and goes on from there when resumed', async () => {
-    home = new FixtureHome({ FIXTURE_SECONDS: '0.03' });
-    const run = home.create(40);
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(1000);
     await startRun(run, home.env);
     const trainer = await trains(run);
     makeRequest(run.dir, 'stop');
@@ -81,13 +81,13 @@ describe('a run', () => {
     const exit = readExit(run.dir);
     expect(exit).toMatchObject({ status: 'stopped', code: 75, next_steps: ['visiontrain resume fox'] });
     expect(groupMembers(trainer)).toEqual([]);
-    await startRun(run, home.env);
+    await startRun(run, { ...home.env, FIXTURE_SECONDS: '0.001' });
     expect(readExit(run.dir)).toBeNull();
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 40 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 1000 });
     const starts = events(run).filter((e) => e.type === 'start');
     expect(starts.map((e) => e.step)).toEqual([0, exit?.step]);
-    expect(state(run)).toMatchObject({ attempt: 2, step: 40 });
+    expect(state(run)).toMatchObject({ attempt: 2, step: 1000 });
     expect(existsSync(join(run.dir, 'trainer.1.log'))).toBe(true);
   });
 
@@ -201,6 +201,21 @@ describe('before the training', () => {
     const done = { phase: 'download', unit: 'bytes', done: bytes.length, total: bytes.length };
     expect(all.filter((e) => e.type === 'progress').at(-1)).toMatchObject(done);
     expect(state(run).phases.map((p) => p.phase)).toEqual(['download', 'train']);
+  });
+
+  it('a stop while the model is fetched ends the run at once, to be resumed', async () => {
+    let asked = false;
+    const { url, close } = await serve(() => {
+      asked = true;
+    });
+    home = new FixtureHome();
+    const run = home.create(5, 'fox', addVae(url, Buffer.alloc(1000)));
+    await startRun(run, home.env);
+    await until(() => asked);
+    makeRequest(run.dir, 'stop');
+    await ends(run);
+    close();
+    expect(readExit(run.dir)).toMatchObject({ status: 'stopped', code: 75, next_steps: ['visiontrain resume fox'] });
   });
 
   it('a model that cannot be fetched ends the run with the download code', async () => {
