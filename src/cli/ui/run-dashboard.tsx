@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
 import type { RunEvent } from '../../engine/events/schema.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
@@ -35,17 +36,27 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   const dashboard = createModel(input);
   let read = false;
   let screenNow: Screen | undefined;
+  let begun = () => {};
+  const something = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const reading = (async () => {
     try {
-      for await (const batch of input.events(leave.signal)) dashboard.take(batch);
+      for await (const batch of input.events(leave.signal)) {
+        dashboard.take(batch);
+        begun();
+      }
       return leave.signal.aborted;
     } finally {
       read = true;
+      begun();
       screenNow?.leave();
     }
   })();
   // Awaited below; an error must not count as unhandled while the screen is still there.
   reading.catch(() => {});
+  // A run that has a past is first seen with it, not empty.
+  await Promise.race([something, sleep(PACE_MS)]);
   await show((size, screen) => {
     screenNow = screen;
     // It was all read before the screen was there.
