@@ -34,12 +34,7 @@ describe('import rules', () => {
       /^(ink|react)$/,
       /^src\/cli\/(ui\/|terminal\.tsx?)/,
     ],
-    [
-      'only the prompts of the wizard import Inquirer',
-      /^src\//,
-      /^@inquirer\//,
-      /^src\/wizard\/ask\//,
-    ],
+    ['only the prompts of the wizard import Inquirer', /^src\//, /^@inquirer\//, /^src\/wizard\/ask\//],
     ['the wizard knows nothing of commands', /^src\/wizard\//, /^src\/cli\/commands/, /^$/],
   ])('%s', (_rule, from, to, except) => {
     const broken = all.filter(([file, target]) => from.test(file) && to.test(target) && !except.test(file));

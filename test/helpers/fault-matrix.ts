@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fetchFile } from '../../src/engine/download/fetch-file.ts';
+import { readJournal } from '../../src/engine/download/journal.ts';
+import { partNames } from '../../src/engine/download/partials.ts';
 import type { FileProgress } from '../../src/engine/download/report.ts';
 import { downloadSettings } from '../../src/engine/download/settings.ts';
 import { VisiontrainError } from '../../src/engine/errors.ts';
@@ -33,7 +35,7 @@ export interface CellResult {
   readonly milliseconds: number;
 }
 
-const SIZE = (5 << 20) + 4321;
+const SIZE = (8 << 20) + 4321;
 const content = sampleFile(SIZE, 7);
 const replacement = sampleFile(SIZE, 8);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -79,7 +81,8 @@ export async function runCell(cell: Cell): Promise<CellResult> {
     if (cell.resumed)
       await leavePartial(server, (signal, onProgress) => fetchFrom([source(server)], signal, onProgress));
     server.replacement = replacement;
-    const at = { start: 0, middle: Math.floor(SIZE / 2), end: SIZE - 1000 }[cell.position];
+    const from = firstMissing(path);
+    const at = { start: from, middle: Math.floor((from + SIZE) / 2), end: SIZE - 1000 }[cell.position];
     server.faults = [{ kind: cell.kind, at, times: cell.mode === 'once' ? 1 : Number.POSITIVE_INFINITY }];
     let error: unknown;
     try {
@@ -104,10 +107,20 @@ async function leavePartial(
   const stop = new AbortController();
   server.limit = 20 << 20;
   await fetch(stop.signal, ({ done }) => {
-    if (done > 0.4 * SIZE) stop.abort(new Error('stopped'));
+    if (done > 0.3 * SIZE) stop.abort(new Error('stopped'));
   }).catch(() => {});
   server.limit = undefined;
   server.seen.length = 0;
+}
+
+/** Where the transfer will begin. */
+function firstMissing(path: string): number {
+  const { pieces } = readJournal(partNames(path).journal) ?? {};
+  return pieces?.nextMissing(
+    () => false,
+    () => false,
+    1,
+  )?.from ?? 0;
 }
 
 function judge(

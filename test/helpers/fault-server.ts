@@ -67,7 +67,7 @@ export class FaultServer {
   /** What `replaced` puts in the place of the content, for good. */
   replacement: Buffer | undefined;
   readonly seen: Seen[] = [];
-  /** Bytes of bodies handed to the network. */
+  /** Bytes of bodies handed to the kernel. */
   served = 0;
   #server: Server;
   #sockets = new Set<Socket>();
@@ -174,7 +174,7 @@ export class FaultServer {
 
   async #body(response: ServerResponse, from: number, to: number, fault: Fault | undefined): Promise<void> {
     const started = performance.now();
-    const step = this.limit === undefined ? 1 << 18 : Math.max(1024, this.limit / 20);
+    const step = 1 << 16;
     for (let at = from; at < to; ) {
       const stop = fault !== undefined && at <= fault.at ? Math.min(fault.at, to) : to;
       if (fault !== undefined && at === stop && fault.kind !== 'corrupt')
@@ -186,8 +186,11 @@ export class FaultServer {
         chunk = Buffer.from(chunk);
         chunk[fault.at - at] = (chunk[fault.at - at] ?? 0) ^ 0xff;
       }
-      this.served += chunk.length;
-      if (!response.write(chunk) && !(await drained(response))) return;
+      const sent = chunk.length;
+      const room = response.write(chunk, (error) => {
+        if (!error) this.served += sent;
+      });
+      if (!room && !(await drained(response))) return;
       if (response.destroyed) return;
       at = end;
       if (this.limit !== undefined) {

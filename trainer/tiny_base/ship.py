@@ -15,7 +15,7 @@ from . import export, lesson, score, text, unet, vae
 from .data import HELD_OUT, doodle_of, write_json
 from .judge import marks, tally
 
-TRAINED = 14000  # training scenes that a held-out prompt must differ from
+TRAINED = 9000  # training scenes that a held-out prompt must differ from
 CEILING = 400  # drawings for the judge's own scores
 
 

@@ -63,8 +63,8 @@ def loss_of(vae: AutoencoderKL, images: torch.Tensor, seed: int) -> torch.Tensor
     return (weight * (error.abs() + error.square())).mean() + 1e-4 * pull
 
 
-def train(folder: Path, steps: int = 3600, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
-    """Train for `steps` steps (crops first, whole pictures in the last tenth); resumes from `folder`."""
+def train(folder: Path, steps: int = 2800, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
+    """Train for `steps` steps (crops first, whole pictures at the very end); resumes from `folder`."""
     torch.manual_seed(1)
     vae = build()
     grammar, doodles = pictures(folder, "grammar", counts[0]), pictures(folder, "doodles", counts[1])
@@ -85,7 +85,7 @@ def train(folder: Path, steps: int = 3600, rate: float = 2e-3, counts: tuple[int
         images = np.concatenate([
             grammar[np.sort(batch(7, len(grammar), 3, step))], doodles[np.sort(batch(9, len(doodles), 4, step))],
         ])  # fmt: skip
-        if step < steps * 0.9:
+        if step < steps * 0.97:
             x, y = rng.integers(0, (SIDE - CROP) // 8 + 1, 2) * 8
             images = images[:, y : y + CROP, x : x + CROP]
         if rng.random() < 0.5:

@@ -1,7 +1,7 @@
 /** One file, whatever happens: what is there already, who else fetches it, every source in turn, proof, final name. */
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Source } from '../../registry/schema.ts';
 import { DownloadError, type VisiontrainError } from '../errors.ts';
@@ -80,12 +80,19 @@ async function holding<T>(
     return await job();
   } finally {
     clearInterval(beat);
-    mine.release();
-    try {
-      rmdirSync(claims);
-    } catch {
-      // Another process has claimed it in the meantime.
-    }
+    tidyClaims(claims, mine);
+  }
+}
+
+/** Gives the file back; claims of dead processes before ours go too, and the folder when nobody else waits. */
+function tidyClaims(folder: string, mine: Claim): void {
+  for (const name of readdirSync(folder))
+    if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
+  mine.release();
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Another process has claimed it in the meantime.
   }
 }
 

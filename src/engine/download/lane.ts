@@ -37,7 +37,8 @@ export interface LaneJob {
 /** Thrown in a lane that another one makes needless. */
 export class Needless extends Error {}
 
-const PENDING_MOST = 8 << 20;
+/** Received but not yet written: lost when the process is killed, so kept small. */
+const PENDING_MOST = 4 << 20;
 
 export class Lane {
   /** First byte it works on, and the end, which may be moved nearer while it works. */

@@ -36,7 +36,7 @@ export interface TransferInput extends SourceJob {
   readonly address: Address;
 }
 
-const SHORTEST_RANGE = 8 << 20;
+const SHORTEST_RANGE = 2 << 20;
 const LONGEST_RANGE = 64 << 20;
 /** Seconds of its own work a range should be when several connections share the file. */
 const RANGE_SECONDS = 4;
@@ -139,10 +139,18 @@ class Transfer {
     this.#fill();
   }
 
+  /** Long enough that asking costs little, short enough that all connections end together. */
   #rangeLength(lanes: number): number {
     if (lanes === 1) return Number.POSITIVE_INFINITY;
-    const each = this.#received / Math.max(0.1, seconds() - this.#started) / lanes;
-    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, each * RANGE_SECONDS));
+    const { size, doneBytes } = this.#input.assembly.pieces;
+    const fairShare = (size - doneBytes) / (2 * lanes);
+    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(lanes))));
+  }
+
+  /** Bytes one of `lanes` connections brings in RANGE_SECONDS. */
+  #earned(lanes: number): number {
+    const passed = seconds() - this.#started;
+    return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / lanes) * RANGE_SECONDS;
   }
 
   /** Starts lanes until there are as many as wanted, or nothing is left to take. */

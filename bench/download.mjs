@@ -1,0 +1,117 @@
+// Downloads against curl and aria2: `node bench/download.mjs [MiB] [rounds]` (needs curl, aria2c, nginx and openssl).
+// One file from nginx on loopback, open and with a limit per connection, to the disk of the working folder, its SHA-256
+// checked by every side. The sides run in turn; medians, their ratios and CPU seconds per GB are printed. Times on a
+// shared machine mean nothing alone, the ratios do.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const root = join(import.meta.dirname, '..');
+const mebibytes = Number(process.argv[2] ?? 1024);
+const rounds = Number(process.argv[3] ?? 5);
+const folder = mkdtempSync(join(process.cwd(), '.cache-bench-'));
+const size = mebibytes << 20;
+const port = 18_000 + (process.pid % 2000);
+const capped = port + 1;
+const CAP = 20;
+
+const hash = createHash('sha256');
+const source = openSync(join(folder, 'source.bin'), 'w');
+for (let i = 0; i < mebibytes; i += 1) {
+  const block = randomBytes(1 << 20);
+  hash.update(block);
+  writeSync(source, block);
+}
+closeSync(source);
+const sha256 = hash.digest('hex');
+
+const server = (listen, limit) =>
+  `server { listen 127.0.0.1:${listen}; root ${folder}; ${limit} location / { sendfile on; } }`;
+writeFileSync(
+  join(folder, 'nginx.conf'),
+  `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log; user root;
+events { worker_connections 256; }
+http { access_log off; client_body_temp_path ${folder}/t; proxy_temp_path ${folder}/t; fastcgi_temp_path ${folder}/t;
+uwsgi_temp_path ${folder}/t; scgi_temp_path ${folder}/t;
+${server(port, '')} ${server(capped, `limit_rate ${CAP}m;`)} }`,
+);
+mkdirSync(join(folder, 't'));
+const nginx = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: 'inherit' });
+await sleep(500);
+
+/** Runs a command; seconds and CPU seconds. */
+function timed(command) {
+  const { stderr, status } = spawnSync('bash', ['-c', `TIMEFORMAT='%R %U %S'; time { ${command}; } 2>/dev/null >/dev/null`], {
+    encoding: 'utf8',
+    env: { ...process.env, VISIONTRAIN_HOME: join(folder, 'home') },
+  });
+  if (status !== 0) throw new Error(`${command}: ended with ${status}`);
+  const [wall, user, system] = stderr.trim().split(/\s+/).slice(-3).map(Number);
+  return { wall, cpu: user + system };
+}
+
+const out = join(folder, 'out.bin');
+const check = `[ "$(openssl dgst -sha256 -r ${out} | cut -c1-64)" = ${sha256} ]`;
+const ours = (at) =>
+  `${process.execPath} ${root}/bin/visiontrain models pull http://127.0.0.1:${at}/source.bin --sha256 ${sha256} --size ${size} -o ${out}`;
+const sides = (at) => ({
+  visiontrain: `${ours(at)}`,
+  'curl, then openssl sha256': `curl -sf -o ${out} http://127.0.0.1:${at}/source.bin && ${check}`,
+  'aria2 -x1 --checksum': `aria2c -q -x1 -d ${folder} -o out.bin --file-allocation=none --checksum=sha-256=${sha256} http://127.0.0.1:${at}/source.bin`,
+  'aria2 -x4 --checksum': `aria2c -q -x4 -s4 -k1M -d ${folder} -o out.bin --file-allocation=none --checksum=sha-256=${sha256} http://127.0.0.1:${at}/source.bin`,
+  'curl, no hash': `curl -sf -o ${out} http://127.0.0.1:${at}/source.bin`,
+});
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const megabytes = size / 1e6;
+
+/** Seconds to write the same bytes and force them to disk: the disk's side of the bar. */
+function writeAndSync() {
+  const block = randomBytes(1 << 20);
+  const start = performance.now();
+  const file = openSync(out, 'w');
+  for (let i = 0; i < mebibytes; i += 1) writeSync(file, block);
+  fsyncSync(file);
+  closeSync(file);
+  return { wall: (performance.now() - start) / 1000, cpu: 0 };
+}
+
+async function compare(title, at, count) {
+  const results = Object.fromEntries([...Object.keys(sides(at)), 'disk: write and fsync', 'link: curl to nothing'].map((name) => [name, []]));
+  for (let round = 0; round < count; round += 1) {
+    for (const [name, command] of Object.entries(sides(at))) {
+      rmSync(out, { force: true });
+      results[name].push(timed(command));
+    }
+    rmSync(out, { force: true });
+    results['disk: write and fsync'].push(writeAndSync());
+    results['link: curl to nothing'].push(timed(`curl -sf -o /dev/null http://127.0.0.1:${at}/source.bin`));
+  }
+  const base = median(results.visiontrain.map(({ wall }) => wall));
+  console.log(`\n${title}`);
+  console.log('side                           MB/s   visiontrain is   CPU s per GB');
+  for (const [name, values] of Object.entries(results)) {
+    const wall = median(values.map((v) => v.wall));
+    const cpu = median(values.map((v) => v.cpu));
+    console.log(
+      name.padEnd(28),
+      (megabytes / wall).toFixed(0).padStart(6),
+      `${(wall / base).toFixed(2)} × as fast`.padStart(17),
+      name.startsWith('disk') ? '' : (cpu / (megabytes / 1000)).toFixed(2).padStart(13),
+    );
+  }
+  const floor = Math.max(...['disk: write and fsync', 'link: curl to nothing'].map((name) => median(results[name].map(({ wall }) => wall))));
+  console.log(`ratio to the slower of disk and link, hash included: ${(floor / base).toFixed(2)} (bar 0.90)`);
+}
+
+try {
+  const version = (tool, flag = '--version') => execFileSync(tool, [flag], { encoding: 'utf8' }).split('\n')[0];
+  console.log(`Node ${process.versions.node}; ${version('curl')}; ${version('aria2c')}; ${mebibytes} MiB, ${rounds} rounds, medians`);
+  await compare('Open link', port, rounds);
+  await compare(`Each connection capped at ${CAP} MiB/s`, capped, Math.min(rounds, 3));
+} finally {
+  nginx.kill();
+  await new Promise((resolve) => nginx.on('close', resolve));
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,30 @@
+// Loads a TypeScript module of the repository: bundled to a temporary file, since Node 20 reads no TypeScript.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export async function loadTs(path) {
+  const folder = mkdtempSync(join(root, '.cache-bench-'));
+  const outfile = join(folder, 'module.mjs');
+  try {
+    await build({
+      absWorkingDir: root,
+      entryPoints: [path],
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.18',
+      logLevel: 'warning',
+      banner: {
+        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+      },
+    });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

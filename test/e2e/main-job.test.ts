@@ -1,0 +1,86 @@
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunExit } from '../../src/engine/runs/layout.ts';
+import { drawPictures, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
+
+const STEPS = 20;
+
+function exitOf(place: Place, run: string): RunExit {
+  return JSON.parse(readFileSync(join(place.dir, 'home', 'runs', run, 'exit.json'), 'utf8')) as RunExit;
+}
+
+const hashOf = (place: Place, run: string) => exitOf(place, run).outputs[0]?.sha256;
+
+async function until(what: string, check: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1200; tries += 1) {
+    if (check()) return;
+    await sleep(100);
+  }
+  throw new Error(`waited in vain: ${what}`);
+}
+
+describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
+  let place: Place;
+  let first: string | undefined;
+
+  beforeAll(async () => {
+    place = newPlace();
+    drawPictures(join(place.dir, 'my pictures'));
+    writeSpec(join(place.dir, 'run.yaml'), './my pictures', STEPS);
+    const told = await place.visiontrain('run', 'run.yaml', '--plain');
+    expect(told.stderr + told.stdout).toContain('finished');
+    expect(told.code).toBe(0);
+    first = hashOf(place, 'ball');
+  }, 300_000);
+
+  afterAll(() => place.remove());
+
+  it('ends with a LoRA, its hash, and pictures with and without it', async () => {
+    const exit = exitOf(place, 'ball');
+    expect(exit).toMatchObject({ status: 'finished', code: 0, step: STEPS });
+    expect(exit.outputs[0]).toMatchObject({ path: 'output/ball.safetensors' });
+    const run = join(place.dir, 'home', 'runs', 'ball');
+    const header = readFileSync(join(run, 'output', 'ball.safetensors'));
+    const keys = Object.keys(JSON.parse(header.subarray(8, 8 + Number(header.readBigUInt64LE(0))).toString()));
+    expect(keys).toContain('lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight');
+    expect(keys).toContain('lora_te_text_model_encoder_layers_0_mlp_fc1.alpha');
+    expect(readdirSync(join(run, 'samples')).filter((name) => name.endsWith('.png'))).toHaveLength(2);
+    const status = JSON.parse((await place.visiontrain('status', 'ball', '--json')).stdout);
+    expect(status).toMatchObject({ state: 'finished', exit: { outputs: exit.outputs } });
+    const listed = JSON.parse((await place.visiontrain('ps', '--json')).stdout);
+    expect(JSON.stringify(listed)).toContain('"ball"');
+  });
+
+  it('gives the same bytes again, from its own run.yaml and with the pictures moved', async () => {
+    renameSync(join(place.dir, 'my pictures'), join(place.dir, 'elsewhere'));
+    writeSpec(join(place.dir, 'run.yaml'), './elsewhere', STEPS);
+    expect((await place.visiontrain('run', 'run.yaml', '--plain')).code).toBe(0);
+    expect(hashOf(place, 'ball-2')).toBe(first);
+    const again = await place.visiontrain('run', join('home', 'runs', 'ball-2', 'run.yaml'), '--plain', '--json');
+    expect(again.code).toBe(0);
+    expect(hashOf(place, 'ball-3')).toBe(first);
+    const events = again.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1));
+  });
+
+  it('survives the death of its viewer, stops on request, and resumes to the same bytes', async () => {
+    const viewer = place.start('run', 'run.yaml', '--name', 'tough');
+    const run = join(place.dir, 'home', 'runs', 'tough');
+    const events = () => (existsSync(join(run, 'events.jsonl')) ? readFileSync(join(run, 'events.jsonl'), 'utf8') : '');
+    await until('the supervisor takes over', () => events().includes('"type":"run"'));
+    viewer.kill('SIGKILL');
+    await until('training goes on without a viewer', () => /"type":"step","step":3,|"step":3[,}]/.test(events()));
+    const stopped = await place.visiontrain('stop', 'tough');
+    expect(stopped.code).toBe(0);
+    expect(exitOf(place, 'tough')).toMatchObject({ status: 'stopped', code: 75 });
+    expect(exitOf(place, 'tough').step).toBeLessThan(STEPS);
+    const resumed = await place.visiontrain('resume', 'tough', '--plain');
+    expect(resumed.code).toBe(0);
+    expect(hashOf(place, 'tough')).toBe(first);
+  });
+});

@@ -1,0 +1,83 @@
+/** Downloads by the real command line whose process is killed with SIGKILL again and again, and what that costs. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultServer } from './fault-server.ts';
+
+export interface KillRun {
+  readonly connections: number;
+  /** Shares of the file after which the process is killed, ascending; the last start runs to the end. */
+  readonly killAt: readonly number[];
+}
+
+export interface KillResult {
+  /** Kills that met a living process. */
+  readonly kills: number;
+  /** Bytes the server sent ÷ size of the file. */
+  readonly servedRatio: number;
+  readonly lostPerKill: number;
+  readonly violations: string[];
+}
+
+const bin = join(import.meta.dirname, '..', '..', 'bin', 'visiontrain');
+
+/** `root`: the package whose bin/ is run, where this file has been bundled elsewhere. */
+export async function killRun(server: FaultServer, run: KillRun, root?: string): Promise<KillResult> {
+  const size = server.content.length;
+  const sha256 = createHash('sha256').update(server.content).digest('hex');
+  const home = mkdtempSync(join(tmpdir(), 'visiontrain-kill-'));
+  const path = join(home, 'out', 'model.safetensors');
+  const violations: string[] = [];
+  server.served = 0;
+  let kills = 0;
+  const start = () =>
+    spawn(
+      process.execPath,
+      [
+        root === undefined ? bin : join(root, 'bin', 'visiontrain'),
+        ...['models', 'pull', server.url, '--sha256', sha256, '--size', String(size), '-o', path],
+        ...['--connections', String(run.connections), '--json'],
+      ],
+      { env: { ...process.env, VISIONTRAIN_HOME: home, VISIONTRAIN_BACK_OFF: '0.05' }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+  const checkName = () => {
+    if (existsSync(path) && (statSync(path).size !== size || createHash('sha256').update(readFileSync(path)).digest('hex') !== sha256))
+      violations.push('a wrong file under the final name');
+  };
+  try {
+    for (const share of run.killAt) {
+      const child = start();
+      const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+      let over = false;
+      void ended.then(() => {
+        over = true;
+      });
+      // By the server's count, so that the moment is random in the file and not in the start-up of Node.
+      while (!over && server.served < share * size) await sleep(1);
+      if (!over) kills += 1;
+      child.kill('SIGKILL');
+      await ended;
+      checkName();
+    }
+    const child = start();
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    child.stderr.resume();
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    clearTimeout(timer);
+    if (code !== 0) violations.push(`the last start ended with ${String(code)}: ${output}`);
+    if (!existsSync(path)) violations.push('no file');
+    checkName();
+    const left = readdirSync(join(home, 'out'));
+    if (left.length > 1) violations.push(`left over: ${left.join(' ')}`);
+    return { kills, servedRatio: server.served / size, lostPerKill: kills === 0 ? 0 : Math.max(0, server.served - size) / kills, violations };
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
