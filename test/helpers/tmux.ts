@@ -84,8 +84,8 @@ export class Terminal {
   }
 
   /** Waits until the screen shows it. The limit only ends a test that hangs. */
-  async shows(wanted: RegExp | string): Promise<string[]> {
-    const until = Date.now() + LONGEST_WAIT_MS;
+  async shows(wanted: RegExp | string, limitMs = LONGEST_WAIT_MS): Promise<string[]> {
+    const until = Date.now() + limitMs;
     for (;;) {
       const lines = this.screen();
       const text = lines.join('\n');
