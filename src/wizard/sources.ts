@@ -1,6 +1,6 @@
 /** Where the wizard's facts come from on a real machine. */
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { tryFill } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { scanDataset } from '../engine/dataset/scan.ts';
@@ -82,7 +82,7 @@ function filler(registry: Registry, dir: string): Facts['fill'] {
     if (!known.has(base))
       known.set(
         base,
-        quietly(() => readModelFacts(join(dir, base))),
+        quietly(() => readModelFacts(resolve(dir, base))),
       );
     return known.get(base);
   };
