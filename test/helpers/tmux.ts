@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 let count = 0;
-const LONGEST_WAIT_MS = 45_000;
+const LONGEST_WAIT_MS = 120_000;
 
 export interface TerminalOptions {
   readonly columns?: number;
@@ -84,8 +84,8 @@ export class Terminal {
   }
 
   /** Waits until the screen shows it. The limit only ends a test that hangs. */
-  async shows(wanted: RegExp | string): Promise<string[]> {
-    const until = Date.now() + LONGEST_WAIT_MS;
+  async shows(wanted: RegExp | string, limitMs = LONGEST_WAIT_MS): Promise<string[]> {
+    const until = Date.now() + limitMs;
     for (;;) {
       const lines = this.screen();
       const text = lines.join('\n');

@@ -38,7 +38,7 @@ function start(args: readonly string[], options: Partial<TerminalOptions> = {}):
 /** Nothing on the screen is wider than it, which tmux would show as a wrapped line: every rule is one line. */
 const rules = (lines: readonly string[]) => lines.filter((line) => /^[─-]{40,}$/.test(line.trimEnd()));
 
-describe('the wizard in a terminal of 80×24', () => {
+describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
   it('takes Enter on every question to a run.yaml', async () => {
     const t = start([]);
     await t.shows('1/7  Mode');

@@ -52,7 +52,11 @@ export function numbers(state: RunState, about: RunAbout, style: Style, cells: n
   const checked = latestValidation === undefined ? '' : `   validation ${lossText(latestValidation.loss)}${trend}`;
   const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
   const line = ends(`loss ${lossText(smoothedLoss)}${checked}`, rate, cells);
-  return [line.replace(rate, style.dim(rate))];
+  // In the colours of the curve and its marks, which thus need no legend.
+  const loss = line
+    .replace(/^loss/, (word) => style.accent(word))
+    .replace(' validation ', ` ${style.good('validation')} `);
+  return [loss.replace(rate, style.dim(rate))];
 }
 
 /** The loss of the whole run, smoothed, with the validations as dots. */

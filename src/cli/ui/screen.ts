@@ -49,7 +49,8 @@ export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): 
   const cells = size.columns;
   const head = headline(state, about, now, style, cells);
   const top = [...(isTraining(state) ? head : head.slice(0, 1)), ''];
-  const bottom = [...(input.notice === undefined ? [] : [style.warn(input.notice)]), keyBar(input.keys, style, cells)];
+  // Room between what happened and what can be pressed, which a notice may fill.
+  const bottom = [style.warn(input.notice ?? ''), keyBar(input.keys, style, cells)];
   const room = size.rows - top.length - bottom.length;
   const body = isTraining(state)
     ? training(input, layout, { columns: cells, rows: room }, style)
