@@ -56,7 +56,10 @@ bar(
   `${sum.explained} of ${sum.hopeless} hopeless cells end with a documented error, ${sum.harmless} complete all the same`,
   sum.explained + sum.harmless === sum.hopeless,
 );
-bar(`${violations.length} wrong files, hangs, silent set-backs or shown tokens in ${cells.length} cells`, violations.length === 0);
+bar(
+  `${violations.length} wrong files, hangs, silent set-backs or shown tokens in ${cells.length} cells`,
+  violations.length === 0,
+);
 console.log(`slowest cell ${(slowest / 1000).toFixed(1)} s`);
 
 console.log(`\nkill -9 at ${kills} random moments each, file of 48 MiB`);
@@ -98,6 +101,9 @@ for (const [connections, most] of [
   }
   await server.stop();
   const median = ratios.toSorted((a, b) => a - b)[2];
-  bar(`${connections} connection(s): median ${median.toFixed(3)}, worst ${Math.max(...ratios).toFixed(3)} (bar ${most})`, median <= most);
+  bar(
+    `${connections} connection(s): median ${median.toFixed(3)}, worst ${Math.max(...ratios).toFixed(3)} (bar ${most})`,
+    median <= most,
+  );
 }
 process.exitCode = missed === 0 ? 0 : 1;

@@ -43,10 +43,14 @@ await sleep(500);
 
 /** Runs a command; seconds and CPU seconds. */
 function timed(command) {
-  const { stderr, status } = spawnSync('bash', ['-c', `TIMEFORMAT='%R %U %S'; time { ${command}; } 2>/dev/null >/dev/null`], {
-    encoding: 'utf8',
-    env: { ...process.env, VISIONTRAIN_HOME: join(folder, 'home') },
-  });
+  const { stderr, status } = spawnSync(
+    'bash',
+    ['-c', `TIMEFORMAT='%R %U %S'; time { ${command}; } 2>/dev/null >/dev/null`],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, VISIONTRAIN_HOME: join(folder, 'home') },
+    },
+  );
   if (status !== 0) throw new Error(`${command}: ended with ${status}`);
   const [wall, user, system] = stderr.trim().split(/\s+/).slice(-3).map(Number);
   return { wall, cpu: user + system };
@@ -78,7 +82,9 @@ function writeAndSync() {
 }
 
 async function compare(title, at, count) {
-  const results = Object.fromEntries([...Object.keys(sides(at)), 'disk: write and fsync', 'link: curl to nothing'].map((name) => [name, []]));
+  const results = Object.fromEntries(
+    [...Object.keys(sides(at)), 'disk: write and fsync', 'link: curl to nothing'].map((name) => [name, []]),
+  );
   for (let round = 0; round < count; round += 1) {
     for (const [name, command] of Object.entries(sides(at))) {
       rmSync(out, { force: true });
@@ -101,13 +107,17 @@ async function compare(title, at, count) {
       name.startsWith('disk') ? '' : (cpu / (megabytes / 1000)).toFixed(2).padStart(13),
     );
   }
-  const floor = Math.max(...['disk: write and fsync', 'link: curl to nothing'].map((name) => median(results[name].map(({ wall }) => wall))));
+  const floor = Math.max(
+    ...['disk: write and fsync', 'link: curl to nothing'].map((name) => median(results[name].map(({ wall }) => wall))),
+  );
   console.log(`ratio to the slower of disk and link, hash included: ${(floor / base).toFixed(2)} (bar 0.90)`);
 }
 
 try {
   const version = (tool, flag = '--version') => execFileSync(tool, [flag], { encoding: 'utf8' }).split('\n')[0];
-  console.log(`Node ${process.versions.node}; ${version('curl')}; ${version('aria2c')}; ${mebibytes} MiB, ${rounds} rounds, medians`);
+  console.log(
+    `Node ${process.versions.node}; ${version('curl')}; ${version('aria2c')}; ${mebibytes} MiB, ${rounds} rounds, medians`,
+  );
   await compare('Open link', port, rounds);
   await compare(`Each connection capped at ${CAP} MiB/s`, capped, Math.min(rounds, 3));
 } finally {

@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cli } from '../helpers/cli.ts';
+import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
+import { HubServer } from '../helpers/hub-server.ts';
+import { kinds, safetensors } from '../helpers/safetensors.ts';
+
+let hub: HubServer;
+let home: string;
+let env: NodeJS.ProcessEnv;
+const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const weights = safetensors(kinds.sdxl);
+const config = '{"_class_name": "x"}';
+
+beforeAll(async () => {
+  hub = await new HubServer().start();
+});
+afterAll(() => hub.stop());
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'vt-models-'));
+  env = {
+    PATH: process.env.PATH,
+    HOME: home,
+    VISIONTRAIN_HOME: home,
+    HF_ENDPOINT: hub.url,
+    HF_TOKEN: 'hf_topsecret',
+    VISIONTRAIN_BACK_OFF: '0.01',
+  };
+  hub.repos.clear();
+  hub.asked.length = 0;
+  hub.tokens.length = 0;
+  hub.put('me/small', 'small.safetensors', weights);
+  hub.put('me/small', 'model_index.json', config);
+});
+
+/** A registry file of the person's own with one small model on the hub. */
+function ownModel(sha256 = digest(weights), acceptance = false): void {
+  const folder = join(home, 'config', 'models');
+  mkdirSync(folder, { recursive: true });
+  const source = (path: string) => `[{kind: hub, repo: me/small, revision: ${'a'.repeat(40)}, path: ${path}}]`;
+  writeFileSync(
+    join(folder, 'small.yaml'),
+    `version: 1
+models:
+  - id: small
+    title: Small
+    summary: for tests
+    family: sdxl
+    resolution: 1024
+    layout: single_file
+    recipe_set: sdxl
+    caption_style: tags
+    guidance: any
+    license: {name: none, url: 'https://example.invalid', restrictions: Be nice., acceptance: ${acceptance}}
+    files:
+      - {path: small.safetensors, role: weights, bytes: ${weights.length}, sha256: ${sha256}, sources: ${source('small.safetensors')}}
+      - {path: config/model_index.json, role: companion, bytes: ${config.length}, sha256: ${digest(Buffer.from(config))}, sources: ${source('model_index.json')}}
+`,
+  );
+}
+
+const json = (text: string) => JSON.parse(text) as Record<string, never>;
+
+describe('models list and info', () => {
+  it('lists the registry for people and as data', async () => {
+    const { code, stdout } = await cli(['models', 'list'], env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^tiny +sd15 +built in +Tiny/m);
+    const data = json((await cli(['models', 'list', '--json'], env)).stdout) as unknown as {
+      models: { id: string; ready: boolean }[];
+    };
+    expect(data.models.find(({ id }) => id === 'tiny')?.ready).toBe(true);
+    expect(data.models.find(({ id }) => id === 'sdxl')?.ready).toBe(false);
+  });
+
+  it('shows one entry, its licence and where it comes from', async () => {
+    const { stdout } = await cli(['models', 'info', 'noobai-vpred'], env);
+    expect(stdout).toMatch(/v_prediction, zero terminal SNR/);
+    expect(stdout).toMatch(/No commercial use/);
+    expect(stdout).toMatch(/hub Laxhar\/noobai-XL-Vpred-1\.0 @ 66aa55e/);
+  });
+
+  it.each([
+    [['models', 'info', 'sdlx'], /Did you mean sdxl\?/],
+    [['models', 'lits'], /Did you mean visiontrain models list\?/],
+    [['models', 'pull'], /Pull one model/],
+    [['models', 'pull', 'https://example.invalid/x.safetensors'], /needs the SHA-256/],
+    [['models', 'pull', 'sdxl', '--connections', '99'], /--connections is a number from 1 to 16/],
+    [['models', 'rm'], /Remove what\?/],
+    [['models', 'rm', 'tiny'], /built in/],
+  ])('%j is a usage error that says what to type', async (args, message) => {
+    const { code, stdout, stderr } = await cli(args, env);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('models pull', () => {
+  it('fetches an entry with its companions, then has nothing left to do', async () => {
+    ownModel();
+    const first = await cli(['models', 'pull', 'small'], env);
+    expect(first.code).toBe(0);
+    const path = join(home, 'models', 'small', 'small.safetensors');
+    expect(first.stdout).toBe(`${path}\n`);
+    expect(readFileSync(path).equals(weights)).toBe(true);
+    expect(readFileSync(join(home, 'models', 'small', 'config', 'model_index.json'), 'utf8')).toBe(config);
+    expect(hub.tokens.every((token) => token === 'Bearer hf_topsecret')).toBe(true);
+    expect(first.stdout + first.stderr).not.toContain('topsecret');
+    const asked = hub.asked.length;
+    expect((await cli(['models', 'pull', 'small'], env)).stderr).toContain('already here');
+    expect(hub.asked.length).toBe(asked);
+  });
+
+  it('asks to accept a licence first, once', async () => {
+    ownModel(undefined, true);
+    const refused = await cli(['models', 'pull', 'small'], env);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/Be nice\.[\s\S]*--accept-license/);
+    expect(hub.asked).toEqual([]);
+    expect((await cli(['models', 'pull', 'small', '--accept-license'], env)).code).toBe(0);
+    await cli(['models', 'rm', 'small'], env);
+    ownModel(undefined, true);
+    expect((await cli(['models', 'pull', 'small'], env)).code).toBe(0);
+  });
+
+  it('fetches an address with a mirror, and tells its progress as JSON lines', async () => {
+    const content = sampleFile(3 << 20);
+    const [broken, mirror] = [await new FaultServer(content).start(), await new FaultServer(content).start()];
+    broken.faults = [{ kind: '404', at: 0, times: Number.POSITIVE_INFINITY }];
+    const out = join(home, 'x.safetensors');
+    const { code, stdout, stderr } = await cli(
+      [
+        'models',
+        'pull',
+        broken.url,
+        '--sha256',
+        digest(content).toUpperCase(),
+        '--mirror',
+        mirror.url,
+        '-o',
+        out,
+        '--json',
+        '--token-env',
+        'MINE',
+      ],
+      { ...env, MINE: 'secret-of-mine' },
+    );
+    await broken.stop();
+    await mirror.stop();
+    expect(code).toBe(0);
+    expect(json(stdout)).toEqual({ path: out, sha256: digest(content), outcome: 'downloaded' });
+    const events = stderr.trim().split('\n').map(json);
+    expect(events.map((event) => event.stage)).toEqual(expect.arrayContaining(['downloading', 'verifying', 'done']));
+    // The token belongs to the host of the first address, whatever its port.
+    expect(broken.seen[0]?.authorization).toBe('Bearer secret-of-mine');
+    expect(mirror.seen[0]?.authorization).toBeUndefined();
+    expect(stdout + stderr).not.toContain('secret-of-mine');
+  });
+
+  it('ends with 4 and every reason when no source has it', async () => {
+    ownModel();
+    hub.repos.clear();
+    const { code, stderr } = await cli(['models', 'pull', 'small'], env);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/could not be downloaded\.[\s\S]*answered 404: EntryNotFound[\s\S]*models check/);
+  });
+});
+
+describe('models verify, rm and check', () => {
+  it('finds a damaged file, moves it out of use, and pull mends it', async () => {
+    ownModel();
+    await cli(['models', 'pull', 'small'], env);
+    const path = join(home, 'models', 'small', 'small.safetensors');
+    expect((await cli(['models', 'verify'], env)).code).toBe(0);
+    const spoilt = Buffer.from(weights);
+    spoilt[weights.length - 1] = 1;
+    writeFileSync(path, spoilt);
+    const { code, stdout } = await cli(['models', 'verify', 'small', '--json'], env);
+    expect(code).toBe(4);
+    expect(stdout).toContain('"state": "wrong"');
+    expect(existsSync(path)).toBe(false);
+    expect((await cli(['models', 'pull', 'small'], env)).code).toBe(0);
+    expect((await cli(['models', 'list'], env)).stdout).toMatch(/wrong hash/);
+    await cli(['models', 'rm', '--partials'], env);
+    expect(readdirSync(join(home, 'models', 'small')).sort()).toEqual(['config', 'small.safetensors']);
+  });
+
+  it('removes files and own entries', async () => {
+    ownModel();
+    await cli(['models', 'pull', 'small'], env);
+    expect((await cli(['models', 'rm', 'small', '--json'], env)).code).toBe(0);
+    expect(existsSync(join(home, 'models', 'small'))).toBe(false);
+    expect((await cli(['models', 'info', 'small'], env)).code).toBe(2);
+  });
+
+  it('checks sources: good ones, changed ones, gone ones', async () => {
+    ownModel();
+    const good = await cli(['models', 'check', 'small', '--json'], env);
+    expect([good.code, json(good.stdout).stale]).toEqual([0, 0]);
+    expect(hub.asked.every((line) => line.startsWith('HEAD'))).toBe(true);
+    hub.put('me/small', 'small.safetensors', sampleFile(weights.length));
+    hub.repos.get('me/small')?.delete('model_index.json');
+    const stale = await cli(['models', 'check', 'small'], env);
+    expect(stale.code).toBe(4);
+    expect(stale.stdout).toMatch(/^stale +small +small\.safetensors .*another file: SHA-256/m);
+    expect(stale.stdout).toMatch(/^stale +small +config\/model_index\.json .*404/m);
+  });
+});
+
+describe('models add', () => {
+  it('recognises a local checkpoint by its tensors and makes an entry to train on', async () => {
+    const file = join(home, 'My Merge v2.safetensors');
+    writeFileSync(file, safetensors({ ...kinds.sdxl, v_pred: [] }));
+    const { code, stderr } = await cli(['models', 'add', file], env);
+    expect(code).toBe(0);
+    expect(stderr).toContain('Added my-merge-v2: sdxl, v_prediction.');
+    const info = json((await cli(['models', 'info', 'my-merge-v2', '--json'], env)).stdout) as unknown as {
+      path: string;
+      recipe_set: string;
+    };
+    expect(info.path).toBe(file);
+    expect(info.recipe_set).toBe('vpred');
+    expect((await cli(['models', 'add', file], env)).stderr).toMatch(/in the registry as my-merge-v2/);
+    await cli(['models', 'rm', 'my-merge-v2'], env);
+    expect(existsSync(file)).toBe(true);
+  });
+
+  it('adds from a hub id without fetching the weights, pinned to the commit', async () => {
+    const { code, stderr } = await cli(['models', 'add', 'me/small', '--like', 'illustrious', '--id', 'mine'], env);
+    expect(stderr).toContain('Added mine: sdxl, epsilon');
+    expect(code).toBe(0);
+    const info = json((await cli(['models', 'info', 'mine', '--json'], env)).stdout) as unknown as {
+      recipe_set: string;
+      files: { sha256: string; sources: { revision: string }[] }[];
+    };
+    expect(info.recipe_set).toBe('illustrious');
+    expect(info.files[0]?.sha256).toBe(digest(weights));
+    expect(info.files[0]?.sources[0]?.revision).toBe(hub.commit);
+  });
+
+  it.each([
+    ['me/nothing', 4, /cannot be looked at/],
+    ['/nowhere/x.safetensors', 2, /no file, no address and no hub id/],
+    ['https://example.invalid/x.safetensors', 2, /needs the SHA-256/],
+  ])('%s is refused in words', async (what, expected, message) => {
+    const { code, stderr } = await cli(['models', 'add', what], env);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(expected);
+  });
+});
