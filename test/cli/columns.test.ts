@@ -32,6 +32,6 @@ describe('columns', () => {
   });
 
   it('aligns columns', () => {
-    expect(columns([['a', 'bb'], ['ccc']])).toEqual(['a    bb', 'ccc']);
+    expect(columns([['a', 'bb'], ['ccc', 'd'], ['a single cell']])).toEqual(['a    bb', 'ccc  d', 'a single cell']);
   });
 });
