@@ -90,4 +90,8 @@ def _unexpected(error: Exception) -> TrainerError:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is on the disk by now, and taking torch apart would keep a person waiting for seconds.
+    os._exit(exit_code)
