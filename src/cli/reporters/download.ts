@@ -20,6 +20,9 @@ function jsonLines(talk: (text: string) => void): DownloadReporter {
   return { file: (progress) => talk(JSON.stringify({ type: 'progress', ...progress })), close: () => {} };
 }
 
+/** Smaller files would say more lines than they take seconds. */
+const WORTH_A_LINE = 4e6;
+
 /** A line when a stage begins, at each tenth, and for every note. */
 function plainLines(talk: (text: string) => void): DownloadReporter {
   const last = new Map<string, { stage: string; tenth: number }>();
@@ -31,8 +34,7 @@ function plainLines(talk: (text: string) => void): DownloadReporter {
       const before = last.get(name);
       if (before?.stage === stage && before.tenth >= tenth) return;
       last.set(name, { stage, tenth });
-      // Small files would say more lines than they have seconds.
-      if ((total ?? 0) < 4e6 && stage !== 'done') return;
+      if ((total ?? done) < WORTH_A_LINE) return;
       talk(neutralise(`${name}: ${describe(progress)}`));
     },
     close: () => {},
@@ -81,37 +83,35 @@ function bars(): DownloadReporter {
   });
   let bar: SingleBar | undefined;
   let current = '';
-  const log = (text: string) =>
-    multi.log(`${neutralise(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))}\n`);
+  // The library forgets what is logged after the last bar is gone, so finished files are told at the end.
+  const finished: string[] = [];
+  const cut = (text: string) => neutralise(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
   return {
     file(progress) {
       const { name, stage, done, total, note, connections } = progress;
-      if (note !== undefined) log(`${name}: ${note}`);
+      if (note !== undefined) multi.log(`${cut(`${name}: ${note}`)}\n`);
       if (stage === 'done') {
         if (bar !== undefined) multi.remove(bar);
         bar = undefined;
-        current = '';
-        return log(`✔ ${name}  ${formatBytes(done)}`);
+        if (done >= WORTH_A_LINE) finished.push(cut(`${name}: complete, ${formatBytes(done)}`));
+        return;
       }
-      const text = neutralise(
-        [
-          name,
-          total === undefined ? formatBytes(done) : formatBytes(total),
-          speed(progress),
-          connections > 1 ? `${connections} connections` : '',
-        ]
-          .filter((part) => part !== '')
-          .join('  '),
-      );
+      const lanes = connections > 1 ? `${connections} connections` : '';
+      const size = formatBytes(total ?? done);
+      const text = neutralise([name, size, speed(progress), lanes].filter((part) => part !== '').join('  '));
       const payload = { stage: stages[stage].padEnd(9), share: percent(progress).padStart(5), text };
-      if (current !== name || bar === undefined) {
-        if (bar !== undefined) multi.remove(bar);
-        bar = multi.create(total ?? 1, 0, payload);
-        current = name;
+      if (current !== name && bar !== undefined) {
+        multi.remove(bar);
+        bar = undefined;
       }
+      bar ??= multi.create(Math.max(1, total ?? 1), 0, payload);
+      current = name;
       bar.setTotal(Math.max(1, total ?? 1));
       bar.update(Math.min(done, total ?? done), payload);
     },
-    close: () => multi.stop(),
+    close() {
+      multi.stop();
+      for (const line of finished.splice(0)) process.stderr.write(`${line}\n`);
+    },
   };
 }
