@@ -18,7 +18,7 @@ const { Terminal } = await import(helper);
 
 mkdirSync(images, { recursive: true });
 const dir = mkdtempSync(join(tmpdir(), 'visiontrain-pictures-'));
-const env = { VISIONTRAIN_HOME: join(dir, 'home') };
+const env = { VISIONTRAIN_HOME: join(dir, 'home'), HOME: dir };
 if (process.env.VISIONTRAIN_PYTHON) env.VISIONTRAIN_PYTHON = process.env.VISIONTRAIN_PYTHON;
 
 async function picture(terminal, name, title, { columns, rows }) {

@@ -38,7 +38,7 @@ export function renderEnd(input: EndInput, room: EndRoom): string[] {
     const where = state.steps > 0 ? ` at step ${exit.step} of ${state.steps}` : '';
     return section(
       `${style.warn(style.unicode ? '■' : '*')} ${style.bold(name)} was stopped${where}.`,
-      [neutralise(sentence(exit.reason))],
+      [neutralise(capital(sentence(exit.reason)))],
       exit,
       room,
     );
@@ -57,6 +57,7 @@ function stoppedBy({ step, reason, code }: RunExit): string {
 }
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Headline, further lines, details, what to type. */
 function section(head: string, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): string[] {
