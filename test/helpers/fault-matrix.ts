@@ -65,7 +65,8 @@ export async function runCell(cell: Cell): Promise<CellResult> {
           {},
           {
             connections: { first: cell.connections, most: cell.connections },
-            stallTimeout: 0.4,
+            // Long enough that a busy machine is not taken for a silent server.
+            stallTimeout: 1.5,
             backOffUnit: 0.01,
             longestWait: 10,
             tries: cell.mode === 'once' ? 8 : 3,
@@ -87,7 +88,7 @@ export async function runCell(cell: Cell): Promise<CellResult> {
     let error: unknown;
     try {
       const sources = cell.mode === 'mirror' ? [source(server), source(mirror)] : [source(server)];
-      await fetchFrom(sources, AbortSignal.timeout(30_000), (progress) => seen.push(progress));
+      await fetchFrom(sources, AbortSignal.timeout(120_000), (progress) => seen.push(progress));
     } catch (caught) {
       error = caught;
     }

@@ -5,6 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readJournal } from '../../src/engine/download/journal.ts';
+import { partNames } from '../../src/engine/download/partials.ts';
+import { PIECE, type PieceMap } from '../../src/engine/download/pieces.ts';
 import type { FaultServer } from './fault-server.ts';
 
 export interface KillRun {
@@ -32,7 +35,10 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
   const path = join(home, 'out', 'model.safetensors');
   const violations: string[] = [];
   server.served = 0;
+  server.seen.length = 0;
   let kills = 0;
+  /** What was on disk at each kill, and how many requests had been made. */
+  const proven: { pieces: PieceMap; requests: number }[] = [];
   const start = () =>
     spawn(
       process.execPath,
@@ -67,6 +73,8 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
       child.kill('SIGKILL');
       await ended;
       checkName();
+      const pieces = readJournal(partNames(path).journal)?.pieces;
+      if (pieces !== undefined) proven.push({ pieces, requests: server.seen.length });
     }
     const child = start();
     let output = '';
@@ -74,12 +82,15 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
       output += String(chunk);
     });
     child.stderr.resume();
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 200_000);
     const code = await new Promise((resolve) => child.on('close', resolve));
     clearTimeout(timer);
     if (code !== 0) violations.push(`the last start ended with ${String(code)}: ${output}`);
     if (!existsSync(path)) violations.push('no file');
     checkName();
+    for (const { pieces, requests } of proven)
+      for (const { range } of server.seen.slice(requests))
+        if (askedAgain(range, pieces)) violations.push(`${range} asks again for what was proven`);
     const left = readdirSync(join(home, 'out'));
     if (left.length > 1) violations.push(`left over: ${left.join(' ')}`);
     return {
@@ -91,4 +102,12 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
+}
+
+function askedAgain(range: string | undefined, pieces: PieceMap): boolean {
+  const [, from, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  if (from === undefined || last === undefined) return true;
+  for (let piece = Math.floor(Number(from) / PIECE); piece * PIECE <= Number(last); piece += 1)
+    if (pieces.isDone(piece)) return true;
+  return false;
 }

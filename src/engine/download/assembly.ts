@@ -42,13 +42,11 @@ export class Assembly {
   }
 
   /**
-   * Writes one whole piece. Resolves when it is written and journalled.
+   * Writes one whole piece with this CRC-32. Resolves when it is written and journalled.
    * @throws the disk's error (ENOSPC …)
    */
-  async put(piece: number, buffers: Buffer[]): Promise<void> {
+  async put(piece: number, buffers: Buffer[], crc: number): Promise<void> {
     if (this.#failure) throw this.#failure;
-    let crc = 0;
-    for (const buffer of buffers) crc = crc32(buffer, crc);
     await this.#write(buffers, piece * PIECE);
     if (this.#closed) return;
     if (this.pieces.isDone(piece)) this.replaced.push(piece);

@@ -92,13 +92,3 @@ export function progressEvent(progress: FileProgress): Payload<'progress'> {
     ...(detail === '' ? {} : { detail }),
   };
 }
-
-/** Bytes still to fetch for an entry; undefined when a size is unknown. */
-export function bytesToFetch(entry: AnyEntry, places: Places): number | undefined {
-  const { missing } = locateModel(entry, places);
-  const sizes = missing.map((file) => file.bytes);
-  return sizes.reduce<number | undefined>(
-    (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
-    0,
-  );
-}

@@ -47,6 +47,8 @@ export class Lane {
   #position = 0;
   #begun: Buffer[] = [];
   #begunBytes = 0;
+  /** CRC-32 of the piece so far, made while its bytes are still in the processor's cache. */
+  #crc = 0;
   #pendingBytes = 0;
   #writes: Promise<void> = Promise.resolve();
   #writeError: Error | undefined;
@@ -75,6 +77,7 @@ export class Lane {
     this.#begun = begun.get(first) ?? [];
     begun.delete(first);
     this.#begunBytes = this.#begun.reduce((sum, buffer) => sum + buffer.length, 0);
+    this.#crc = this.#begun.reduce((crc, buffer) => crc32(buffer, crc), 0);
     this.#position = this.from + this.#begunBytes;
     const shortcut = source.resolved;
     const own = new URL(source.address.url).host;
@@ -161,6 +164,7 @@ export class Lane {
     this.#job.begun.clear();
     this.#begun = [];
     this.#begunBytes = 0;
+    this.#crc = 0;
     this.#position = 0;
   }
 
@@ -180,6 +184,7 @@ export class Lane {
       if (!assembly.pieces.isDone(piece)) fresh += part.length;
       this.#begun.push(part);
       this.#begunBytes += part.length;
+      this.#crc = crc32(part, this.#crc);
       this.#position += part.length;
       if (part.length === missing) this.#finish(piece, flow);
     }
@@ -191,15 +196,17 @@ export class Lane {
   #finish(piece: number, flow: Flow | undefined): void {
     const buffers = this.#begun;
     const bytes = this.#begunBytes;
+    const crc = this.#crc;
     this.#begun = [];
     this.#begunBytes = 0;
+    this.#crc = 0;
     const { assembly } = this.#job;
-    const known = assembly.pieces.crcOf(piece);
-    if (known !== undefined && known === buffers.reduce((crc, buffer) => crc32(buffer, crc), 0)) return;
+    // A whole body passes over what is here already: only what differs is written.
+    if (assembly.pieces.crcOf(piece) === crc) return;
     this.#pendingBytes += bytes;
     if (this.#pendingBytes > PENDING_MOST) flow?.pause();
     this.#writes = this.#writes
-      .then(() => assembly.put(piece, buffers))
+      .then(() => assembly.put(piece, buffers, crc))
       .catch((error: Error) => {
         this.#writeError ??= error;
       })

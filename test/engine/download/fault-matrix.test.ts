@@ -11,4 +11,4 @@ test('every fault ends with the right bytes or a documented error, and every rec
     if (!isRecoverable(cell) && result.completed) wrong.push(`${name(cell)}: completed, which cannot be`);
   });
   expect(wrong).toEqual([]);
-}, 120_000);
+}, 600_000);
