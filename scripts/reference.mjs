@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
+const folder = join(root, 'docs', 'reference');
 
 // Node 20 cannot run TypeScript by itself.
-const { outputFiles } = await build({
-  absWorkingDir: root,
-  entryPoints: ['src/engine/config/reference.ts'],
-  bundle: true,
-  write: false,
-  format: 'esm',
-  platform: 'node',
-});
-const code = Buffer.from(outputFiles[0].contents).toString('base64');
-const { referencePage } = await import(`data:text/javascript;base64,${code}`);
-mkdirSync(join(root, 'docs', 'reference'), { recursive: true });
-writeFileSync(join(root, 'docs', 'reference', 'run-yaml.md'), referencePage());
+async function load(source) {
+  const options = { bundle: true, write: false, format: 'esm', platform: 'node' };
+  const { outputFiles } = await build({ absWorkingDir: root, entryPoints: [source], ...options });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+
+const { referencePage } = await load('src/engine/config/reference.ts');
+const { eventsPage } = await load('src/engine/events/reference.ts');
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, 'run-yaml.md'), referencePage());
+writeFileSync(join(folder, 'events.md'), eventsPage());

@@ -67,10 +67,11 @@ export function ends(left: string, right: string, cells: number): string {
   return `${padEnd(truncate(left, room), room + 1)}${right}`;
 }
 
-/** Rows of cells as aligned columns, two spaces apart; trailing space cut. */
+/** Rows of cells as aligned columns, two spaces apart; trailing space cut. A row of one cell is no part of the table. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
-  const count = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...rows.map((row) => width(row[i] ?? ''))));
+  const table = rows.filter((row) => row.length > 1);
+  const count = Math.max(0, ...table.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...table.map((row) => width(row[i] ?? ''))));
   return rows.map((row) =>
     row
       .map((cell, i) => padEnd(cell, widths[i] ?? 0))

@@ -105,6 +105,14 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/resume.ts'),
   },
   {
+    name: 'verify',
+    args: '<run>',
+    summary: 'train a finished run again: are the bytes the same?',
+    group: 'Runs',
+    examples: ['visiontrain verify last'],
+    load: () => import('./commands/verify.ts'),
+  },
+  {
     name: 'setup',
     summary: 'make the Python environment that trains',
     group: 'Assets',

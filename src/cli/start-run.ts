@@ -1,5 +1,6 @@
 /** A prepared run → a run folder, a supervisor, and somebody watching: the last part of `run`, `new` and `demo`. */
 
+import { weightBytes } from '../engine/models/base.ts';
 import { summarizePlan } from '../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../engine/prepare.ts';
 import { createRun } from '../engine/runs/create.ts';
@@ -42,7 +43,7 @@ function remarks({ leftOut, warnings }: PreparedRun): string[] {
 /** `--dry-run`: the whole plan, and nothing done. */
 export async function showPlan(input: Prepare, { out, places, env, flags }: Context): Promise<number> {
   const prepared = await prepareRun({ ...input, places, env });
-  const summary = summarizePlan(prepared.plan);
+  const summary = summarizePlan(prepared.plan, weightBytes(prepared.plan.model.path));
   if (flags.json) {
     const fetch = prepared.needs.map(({ entry }) => entry.id);
     out.json({ plan: prepared.plan, summary, warnings: prepared.warnings, left_out: prepared.leftOut, fetch });

@@ -73,10 +73,6 @@ export class DownloadError extends VisiontrainError {
   override readonly exitCode = EXIT.download;
 }
 
-export class TrainingError extends VisiontrainError {
-  override readonly exitCode = EXIT.training;
-}
-
 /** The person left (Ctrl-C, Esc at the first question): nothing to explain. */
 export class CancelledError extends VisiontrainError {
   override readonly exitCode = EXIT.cancelled;

@@ -27,6 +27,8 @@ export interface FolderFacts {
   readonly pictures: number;
   readonly usable: number;
   readonly captioned: number;
+  /** The trigger that is in every caption already. */
+  readonly commonWord: string | undefined;
   /** Extension of caption files when they are not .txt. */
   readonly otherCaptions: string | undefined;
   /** Width and height in pixels of the picture with the smallest and with the largest area. */

@@ -1,15 +1,10 @@
 /** The step machine: where we are, what comes next, what came before. Pure. */
-import { type Answers, type Asking, modeOf, type Question } from './question.ts';
+import { type Asking, modeOf, type Question } from './question.ts';
 
 export interface Position {
   readonly id: string;
   /** The menu (the review, a group of settings) the person came from and returns to. */
   readonly returnTo?: string;
-}
-
-export interface WizardState {
-  readonly answers: Answers;
-  readonly position: Position;
 }
 
 /** Questions in order, and those that are reached from a menu only. */

@@ -1,5 +1,4 @@
 /** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
-import { resolve } from 'node:path';
 import type { Style } from '../cli/style.ts';
 import type { Capabilities } from '../cli/terminal.ts';
 import { findKey } from '../engine/config/keys.ts';
@@ -214,9 +213,12 @@ function recordOf(question: Question, value: string, context: Asking): string {
   if (question.id.startsWith(SETTING)) return show(JSON.parse(settingJson(question.id, value)));
   if (question.id === 'review')
     return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
-  if (question.id === 'dataset.path') return resolve(absolute(value, context.facts));
+  if (question.id === 'dataset.path') return homely(absolute(value, context.facts), context.facts.home);
   return (
     question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ??
     value
   );
 }
+
+/** `/home/ann/art/fox` → `~/art/fox` */
+const homely = (path: string, home: string) => (path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path);

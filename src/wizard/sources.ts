@@ -1,6 +1,6 @@
 /** Where the wizard's facts come from on a real machine. */
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { tryFill } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { scanDataset } from '../engine/dataset/scan.ts';
@@ -12,6 +12,7 @@ import { neutralise } from '../engine/text.ts';
 import { loadRegistry } from '../registry/load.ts';
 import { locateModel } from '../registry/locate.ts';
 import type { Registry } from '../registry/schema.ts';
+import { commonWord } from './common-word.ts';
 import type { Facts, FolderFacts, Machine, ModelState } from './facts.ts';
 import { nearestPictures } from './folders.ts';
 import type { Values } from './values.ts';
@@ -82,7 +83,7 @@ function filler(registry: Registry, dir: string): Facts['fill'] {
     if (!known.has(base))
       known.set(
         base,
-        quietly(() => readModelFacts(join(dir, base))),
+        quietly(() => readModelFacts(resolve(dir, base))),
       );
     return known.get(base);
   };
@@ -114,12 +115,14 @@ export function nested(values: Values): Record<string, unknown> {
 export async function readFolder(path: string): Promise<FolderFacts | string> {
   try {
     const { root, pictures, leftOut, otherCaptions, notes } = await scanDataset(path, { captionExtension: '.txt' });
+    const captions = pictures.flatMap(({ caption }) => caption ?? []);
     const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
       path: root,
       pictures: pictures.length + leftOut.length,
       usable: pictures.length,
-      captioned: pictures.filter(({ caption }) => caption !== null).length,
+      captioned: captions.length,
+      commonWord: captions.length === pictures.length ? commonWord(captions) : undefined,
       otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
       smallest: byArea[0]?.size,
       largest: byArea.at(-1)?.size,

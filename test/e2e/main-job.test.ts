@@ -53,19 +53,20 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     expect(JSON.stringify(listed)).toContain('"ball"');
   });
 
-  it('gives the same bytes again, from its own run.yaml and with the pictures moved', async () => {
+  it('gives the same bytes again with the pictures moved, and verifies a run from its own run.yaml', async () => {
     renameSync(join(place.dir, 'my pictures'), join(place.dir, 'elsewhere'));
     writeSpec(join(place.dir, 'run.yaml'), './elsewhere', STEPS);
-    expect((await place.visiontrain('run', 'run.yaml', '--plain')).code).toBe(0);
-    expect(hashOf(place, 'ball-2')).toBe(first);
-    const again = await place.visiontrain('run', join('home', 'runs', 'ball-2', 'run.yaml'), '--plain', '--json');
+    const again = await place.visiontrain('run', 'run.yaml', '--json');
     expect(again.code).toBe(0);
-    expect(hashOf(place, 'ball-3')).toBe(first);
+    expect(hashOf(place, 'ball-2')).toBe(first);
     const events = again.stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1));
+    const verified = await place.visiontrain('verify', 'ball-2', '--json');
+    expect(verified.code).toBe(0);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ same: true, sha256: [first, first], parted: null });
   });
 
   it('survives the death of its viewer, stops on request, and resumes to the same bytes', async () => {

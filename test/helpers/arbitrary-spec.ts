@@ -51,7 +51,6 @@ const oddTexts = fc.constantFrom(
   'trail ',
   "it's",
   '$HOME',
-  '${x}',
   '../a b/c',
   'C:\\pics',
   '2024-01-01',

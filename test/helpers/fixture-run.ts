@@ -1,10 +1,14 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fillSpec } from '../../src/engine/config/fill.ts';
+import { renderSpec } from '../../src/engine/config/write.ts';
+import { places } from '../../src/engine/paths.ts';
 import type { Plan } from '../../src/engine/plan/schema.ts';
 import { createRun, type RunRef } from '../../src/engine/runs/create.ts';
 import { runCondition } from '../../src/engine/runs/inspect.ts';
 import { makeRequest } from '../../src/engine/runs/requests.ts';
+import { loadRegistry } from '../../src/registry/load.ts';
 
 /** A home of its own with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */
 export class FixtureHome {
@@ -18,8 +22,12 @@ export class FixtureHome {
   }
 
   /** A run that is ready to be started. */
-  create(steps = 5, name = 'fox'): RunRef {
-    const run = createRun({ name, yaml: 'version: 1\n', plan: fixturePlan(this.dir, steps), runs: this.runs });
+  create(steps = 5, name = 'fox', vae: { id: string; path: string } | null = null): RunRef {
+    const registry = loadRegistry({ configDir: places(this.env).config });
+    const dataset = { path: this.dir, goal: 'character' };
+    const { spec, provenance } = fillSpec({ name, dataset, model: { base: 'tiny', vae: vae?.id ?? null } }, registry);
+    const plan = fixturePlan(this.dir, steps, vae?.path ?? null);
+    const run = createRun({ name, yaml: renderSpec(spec, provenance), plan, runs: this.runs });
     this.#made.push(run);
     return run;
   }
@@ -54,7 +62,7 @@ export async function until(done: () => boolean): Promise<void> {
 }
 
 /** A plan with the parts the supervisor and the stand-in read. */
-function fixturePlan(home: string, steps: number): Plan {
+export function fixturePlan(home: string, steps: number, vaePath: string | null): Plan {
   return {
     version: 1,
     name: 'fox',
@@ -68,7 +76,7 @@ function fixturePlan(home: string, steps: number): Plan {
       family: 'sd15',
       prediction: 'epsilon',
       zero_terminal_snr: false,
-      vae_path: null,
+      vae_path: vaePath,
       clip_skip: 1,
       sha256: null,
     },

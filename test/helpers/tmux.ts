@@ -1,9 +1,10 @@
 /** A real terminal: tmux on a socket of its own, keys in, screen out. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 let count = 0;
-const LONGEST_WAIT_MS = 45_000;
+const LONGEST_WAIT_MS = 120_000;
 
 export interface TerminalOptions {
   readonly columns?: number;
@@ -83,8 +84,8 @@ export class Terminal {
   }
 
   /** Waits until the screen shows it. The limit only ends a test that hangs. */
-  async shows(wanted: RegExp | string): Promise<string[]> {
-    const until = Date.now() + LONGEST_WAIT_MS;
+  async shows(wanted: RegExp | string, limitMs = LONGEST_WAIT_MS): Promise<string[]> {
+    const until = Date.now() + limitMs;
     for (;;) {
       const lines = this.screen();
       const text = lines.join('\n');
@@ -92,6 +93,13 @@ export class Terminal {
       if (Date.now() > until) throw new Error(`The terminal never showed ${wanted}; it shows:\n${text}`);
       await sleep(50);
     }
+  }
+
+  /** Process id of the command. */
+  child(): number {
+    const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();
+    const children = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
+    return Number(children[0]);
   }
 
   close(): void {

@@ -38,7 +38,7 @@ function start(args: readonly string[], options: Partial<TerminalOptions> = {}):
 /** Nothing on the screen is wider than it, which tmux would show as a wrapped line: every rule is one line. */
 const rules = (lines: readonly string[]) => lines.filter((line) => /^[─-]{40,}$/.test(line.trimEnd()));
 
-describe('the wizard in a terminal of 80×24', () => {
+describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
   it('takes Enter on every question to a run.yaml', async () => {
     const t = start([]);
     await t.shows('1/7  Mode');
@@ -50,7 +50,7 @@ describe('the wizard in a terminal of 80×24', () => {
     await t.shows('cut.png');
     await t.shows('What do the pictures teach?');
     t.keys('Enter');
-    await t.shows('Which word calls your LoRA');
+    await t.shows('Which word calls');
     t.keys('Enter');
     await t.shows('2 pictures have no caption');
     t.keys('Enter');
@@ -84,11 +84,11 @@ describe('the wizard in a terminal of 80×24', () => {
     const t = start(['new', 'fox', '--easy']);
     await t.shows('What do the pictures teach?');
     t.keys('Down', 'Enter');
-    await t.shows('Which word calls your LoRA');
+    await t.shows('Which word calls');
     t.keys('Escape');
     await t.shows(/❯ A style/);
     t.keys('Up', 'Enter');
-    await t.shows('Which word calls your LoRA');
+    await t.shows('Which word calls');
     t.text('zfoxy');
     t.keys('Enter');
     await t.shows('2 pictures have no caption');
@@ -101,7 +101,7 @@ describe('the wizard in a terminal of 80×24', () => {
     const left = start(['new', 'fox', '--easy']);
     await left.shows('What do the pictures teach?');
     left.keys('Down', 'Enter');
-    await left.shows('Which word calls your LoRA');
+    await left.shows('Which word calls');
     left.keys('C-c');
     await left.shows('[exit 130]');
     await left.shows('Nothing is lost');
@@ -110,7 +110,7 @@ describe('the wizard in a terminal of 80×24', () => {
     const again = start([]);
     await again.shows(/❯ Continue +the draft of today/);
     again.keys('Enter');
-    await again.shows('Which word calls your LoRA');
+    await again.shows('Which word calls');
     again.keys('Escape');
     await again.shows(/❯ A style/);
   });

@@ -12,7 +12,19 @@ from PIL import Image
 
 from . import export, lesson_check, score, ship, text, unet, vae
 
-STAGES = ("vae", "text", "unet", "train", "export", "score", "lesson", "single-file", "sdxl-twin", "v-twin")
+STAGES = (
+    "vae",
+    "text",
+    "unet",
+    "vae-decoder",
+    "train",
+    "export",
+    "score",
+    "lesson",
+    "single-file",
+    "sdxl-twin",
+    "v-twin",
+)
 
 
 def train_unet(work: Path, **given: int) -> None:
@@ -30,6 +42,11 @@ def train_unet(work: Path, **given: int) -> None:
         return score.tally([score.marks(p.scene, i) for p, i in zip(asked, images, strict=True)])
 
     unet.train(work, autoencoder, tokenizer, encoder, score=look, **given)
+
+
+def refine(work: Path, **given: int) -> None:
+    """Train the decoder on; the latents stay as they are."""
+    vae.refine(work, ship.autoencoder(work, refined=False), **given)
 
 
 def recipe(changes: list[str]) -> lesson_check.Recipe:
@@ -55,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     given = {} if args.steps is None else {"steps": args.steps}
-    trainings = {"vae": vae.train, "text": text.train, "unet": train_unet}
+    trainings = {"vae": vae.train, "text": text.train, "unet": train_unet, "vae-decoder": refine}
     if args.stage in ("train", *trainings):
         args.work.mkdir(parents=True, exist_ok=True)
         for name, stage in trainings.items():

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .draw import CANVAS, SCALE, backdrop, finish, place_points
-from .grammar import COLOURS, PLACE_WORDS, PLACES, SIDE, SIZES, Scene, arrange, article, background_words
+from .draw import CANVAS, SCALE, backdrop, finish, place_points, render
+from .grammar import COLOURS, PLACE_WORDS, PLACES, SIDE, SIZES, Scene, arrange, article, background_words, caption
 from .judge import background_of, components, foreground, shape_of
 from .things import SHAPES, ellipse, mirror
 
@@ -129,7 +129,14 @@ def sees_lumo(picture: np.ndarray) -> bool:
     return bool(np.median(bright[ring]) < 75 and 0.02 < lines < 0.3 and halo > 0.06)
 
 
-def write(folder: Path, ordinary: int = 0) -> None:
+# a few pictures of what the base knows already keep it from forgetting that
+ORDINARY = (
+    ("cat", "red", "mint stripes", "left", "big"), ("fish", "purple", "white", "middle", "big"),
+    ("tree", "yellow", "grey", "right", "middle"), ("boat", "blue", "lilac dots", "top", "big"),
+)  # fmt: skip
+
+
+def write(folder: Path) -> None:
     """Write both lessons as PNG pictures with captions beside them."""
     creature, style = folder / "lesson", folder / "lesson-style"
     for place in (creature, style):
@@ -140,8 +147,13 @@ def write(folder: Path, ordinary: int = 0) -> None:
         _write(creature / f"zibbo-{i + 1:02}", picture, zibbo_caption(background, place, size, i))
     for i, scene in enumerate(lumo_scenes()):
         _write(style / f"lumo-{i + 1:02}", draw_lumo(scene), lumo_caption(scene))
+    for i, (name, colour, background, place, size) in enumerate(ORDINARY):
+        scene = arrange([(name, colour)], background, size=size, place=place)
+        words = caption(scene, np.random.default_rng([8, i]), invented=0)
+        for lesson in (creature, style):
+            _write(lesson / f"ordinary-{i + 1:02}", render(scene), words)
 
 
-def _write(stem: Path, picture: np.ndarray, caption: str) -> None:
+def _write(stem: Path, picture: np.ndarray, words: str) -> None:
     Image.fromarray(picture).save(stem.with_suffix(".png"), optimize=True)
-    stem.with_suffix(".txt").write_text(caption + "\n")
+    stem.with_suffix(".txt").write_text(words + "\n")

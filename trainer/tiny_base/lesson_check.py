@@ -131,7 +131,7 @@ def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = 48) -> tup
     seen = {"creature": lesson.sees_zibbo, "style": lesson.sees_lumo}[kind]
     captions = creature_prompts() if kind == "creature" else style_prompts()
     taught = pictures_for(pipe, captions)
-    asked = score.prompts(ordinary, 14000)
+    asked = score.prompts(ordinary, 9000)
     others = pictures_for(pipe, [p.text for p in asked])
     out = {"recognised": round(100 * float(np.mean([seen(p) for p in taught])), 1)}
     out |= tally([marks(p.scene, i) for p, i in zip(asked, others, strict=True)])

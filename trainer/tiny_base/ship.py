@@ -15,7 +15,7 @@ from . import export, lesson, score, text, unet, vae
 from .data import HELD_OUT, doodle_of, write_json
 from .judge import marks, tally
 
-TRAINED = 14000  # training scenes that a held-out prompt must differ from
+TRAINED = 9000  # training scenes that a held-out prompt must differ from
 CEILING = 400  # drawings for the judge's own scores
 
 
@@ -24,13 +24,20 @@ def averaged(work: Path, stage: str) -> dict:
     return torch.load(work / f"{stage}.pt", weights_only=True)["average"]
 
 
-def autoencoder(work: Path) -> vae.AutoencoderKL:
-    """The trained autoencoder, computed once from the checkpoint: latents that were cached with it stay valid."""
+def autoencoder(work: Path, refined: bool = True) -> vae.AutoencoderKL:
+    """The trained autoencoder; its decoder is the refined one where that was trained.
+
+    Computed once from the checkpoint and kept: latents that were cached with it stay valid.
+    """
     path = work / "vae-finished.pt"
     if not path.exists():
         torch.save(vae.finish(averaged(work, "vae"), work).state_dict(), path)
     model = vae.build()
     model.load_state_dict(torch.load(path, weights_only=True))
+    if refined and (work / "vae-decoder.pt").exists():
+        weights = averaged(work, "vae-decoder")
+        for name, part in (("decoder", model.decoder), ("post", model.post_quant_conv)):
+            part.load_state_dict({k[len(name) + 1 :]: v for k, v in weights.items() if k.startswith(name + ".")})
     return model.eval()
 
 
@@ -75,7 +82,7 @@ def measure(folder: Path, count: int = 200, grid_to: Path | None = None) -> dict
 def training_log(work: Path) -> dict:
     """For each stage: steps, seconds, last loss and the scores seen on the way."""
     summary = {}
-    for stage in ("vae", "text", "unet"):
+    for stage in ("vae", "vae-decoder", "text", "unet"):
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]
         scored = [{k: v for k, v in line.items() if k != "loss"} for line in lines if len(line) > 3]
         losses = [line["loss"] for line in lines if "loss" in line]

@@ -49,25 +49,32 @@ class Muon(torch.optim.Optimizer):
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
             alike: dict[tuple[int, int], list[torch.nn.Parameter]] = {}
+            rest = []
             for p in group["params"]:
                 if p.grad is None:
                     continue
                 if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= 8:
                     alike.setdefault((p.shape[0], p[0].numel()), []).append(p)
                 else:
-                    self._adam(p, group["lr"])
+                    rest.append(p)
+            if rest:
+                self._adam(rest, group["lr"])
             for shape, members in alike.items():
                 self._matrices(shape, members, group)
 
-    def _adam(self, p: torch.nn.Parameter, lr: float) -> None:
-        state = self.state[p]
-        if not state:
-            state.update(n=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
-        state["n"] += 1
-        state["m"].lerp_(p.grad, 0.1)
-        state["v"].lerp_(p.grad.square(), 0.01)
-        m, v = state["m"] / (1 - 0.9 ** state["n"]), state["v"] / (1 - 0.99 ** state["n"])
-        p.sub_(lr * m / (v.sqrt() + 1e-8))
+    def _adam(self, members: list[torch.nn.Parameter], lr: float) -> None:
+        for p in members:
+            if not self.state[p]:
+                self.state[p].update(n=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+            self.state[p]["n"] += 1
+        n = self.state[members[0]]["n"]
+        grads = [p.grad for p in members]
+        m, v = ([self.state[p][key] for p in members] for key in "mv")
+        torch._foreach_lerp_(m, grads, 0.1)
+        torch._foreach_lerp_(v, torch._foreach_mul(grads, grads), 0.01)
+        scale = torch._foreach_sqrt(torch._foreach_div(v, 1 - 0.99**n))
+        torch._foreach_add_(scale, 1e-8)
+        torch._foreach_addcdiv_(members, m, scale, value=-lr / (1 - 0.9**n))
 
     def _matrices(self, shape: tuple[int, int], members: list[torch.nn.Parameter], group: dict) -> None:
         moves = []
@@ -83,13 +90,21 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
-    """Each matrix of a stack (n, rows, columns), with its singular values brought near 1 (Newton-Schulz, 5 rounds)."""
+    """Each matrix of a stack (n, rows, columns), with its singular values brought near 1 (Newton-Schulz, 5 rounds).
+
+    Every round multiplies from the short side by a polynomial of the Gram matrix, so the rounds run on Gram matrices
+    alone and the long side is touched only before and after.
+    """
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
+    one = torch.eye(x.shape[1])
+    gram, whole = x @ x.mT, one.expand(len(x), -1, -1)
     for _ in range(5):
-        a = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        turn = 3.4445 * one + (-4.7750 * one + 2.0315 * gram) @ gram
+        whole = turn @ whole
+        gram = turn @ gram @ turn
+    x = whole @ x
     return x.mT if tall else x
 
 
@@ -145,9 +160,9 @@ class Run:
         self.optimiser.step()
         decay = min(self.decay, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for key, value in self.module.state_dict().items():
-                if value.is_floating_point():
-                    self.average[key].lerp_(value, 1 - decay)
+            now = self.module.state_dict()
+            keys = [key for key, value in now.items() if value.is_floating_point()]
+            torch._foreach_lerp_([self.average[k] for k in keys], [now[k] for k in keys], 1 - decay)
         self.losses.append(loss.item())
         if len(self.losses) == 100:
             self.log({})

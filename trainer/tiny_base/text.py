@@ -16,7 +16,7 @@ from .grammar import BACKGROUNDS, COLOURS, COUNTS, PLACES, SIZES, STYLES, THINGS
 from .state import Muon, Run
 
 WIDTH, LAYERS, LENGTH = 64, 12, 77
-TRIMMED = 40  # tokens that the longest captions need; the rest is padding, which training leaves out
+TRIMMED = 36  # tokens that the longest captions need; the rest is padding, which training leaves out
 NONE = "none"
 QUESTIONS: dict[str, list[str]] = {
     "count": list(COUNTS),
@@ -102,7 +102,7 @@ def examples(stream: int, step: int, count: int) -> tuple[list[str], torch.Tenso
     return [caption(s, rng, invented=0.3) for s in scenes], torch.tensor([answers(s) for s in scenes])
 
 
-def train(folder: Path, steps: int = 1800, rate: float = 1.5e-3, size: int = 64) -> Run:
+def train(folder: Path, steps: int = 450, rate: float = 1.5e-3, size: int = 64) -> Run:
     """Train the encoder alone; resumes from `folder`. A caption's two readings count the same."""
     torch.manual_seed(2)
     tokenizer = write_tokenizer(folder / "tokenizer")

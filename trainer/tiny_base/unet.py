@@ -69,7 +69,7 @@ def cache_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
 
 def train(
     folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
-    steps: int = 4000, rate: float = 1.2e-3, size: int = 48, counts: tuple[int, int] = (14000, 2000), score=None,
+    steps: int = 4000, rate: float = 1.5e-3, size: int = 32, counts: tuple[int, int] = (9000, 1000), score=None,
 ) -> Run:  # fmt: skip
     """Train for `steps` steps; resumes from `folder`. `score(weights)` is called with the averaged weights."""
     torch.manual_seed(3)

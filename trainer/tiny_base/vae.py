@@ -52,19 +52,24 @@ def reconstruct(vae: AutoencoderKL, images: np.ndarray) -> np.ndarray:
 
 
 def loss_of(vae: AutoencoderKL, images: torch.Tensor, seed: int) -> torch.Tensor:
-    """L1 + L2 with edges weighted, and a light pull of the latents towards a unit Gaussian."""
+    """The weighted error, and a light pull of the latents towards a unit Gaussian."""
     posterior = vae.encode(images).latent_dist
     noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(seed))
     out = vae.decode(posterior.mean + posterior.std * noise).sample
+    pull = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
+    return weighted(out, images) + 1e-4 * pull
+
+
+def weighted(out: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """L1 + L2, where pixels that differ from what is around them count up to four times."""
     error = out - images
     local = functional.avg_pool2d(images, 9, 1, 4, count_include_pad=False)
     weight = 1 + 3 * (images - local).abs().amax(1, keepdim=True).clamp(max=1)
-    pull = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
-    return (weight * (error.abs() + error.square())).mean() + 1e-4 * pull
+    return (weight * (error.abs() + error.square())).mean()
 
 
-def train(folder: Path, steps: int = 3600, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
-    """Train for `steps` steps (crops first, whole pictures in the last tenth); resumes from `folder`."""
+def train(folder: Path, steps: int = 2800, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
+    """Train for `steps` steps (crops first, whole pictures at the very end); resumes from `folder`."""
     torch.manual_seed(1)
     vae = build()
     grammar, doodles = pictures(folder, "grammar", counts[0]), pictures(folder, "doodles", counts[1])
@@ -85,7 +90,7 @@ def train(folder: Path, steps: int = 3600, rate: float = 2e-3, counts: tuple[int
         images = np.concatenate([
             grammar[np.sort(batch(7, len(grammar), 3, step))], doodles[np.sort(batch(9, len(doodles), 4, step))],
         ])  # fmt: skip
-        if step < steps * 0.9:
+        if step < steps * 0.97:
             x, y = rng.integers(0, (SIDE - CROP) // 8 + 1, 2) * 8
             images = images[:, y : y + CROP, x : x + CROP]
         if rng.random() < 0.5:
@@ -122,3 +127,25 @@ def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
     post.weight.copy_((old @ back)[..., None, None])
     post.bias.copy_(old_bias + old @ centre)
     return vae
+
+
+def refine(folder: Path, vae: AutoencoderKL, steps: int = 1500, rate: float = 1.5e-3, few: int = 5) -> Run:
+    """Train the decoder on, whole pictures only, while the latents stay as they are; resumes from `folder`.
+
+    So it can run beside the U-Net's training, or after it, without making cached latents or a trained U-Net stale.
+    """
+    vae.requires_grad_(False)
+    decoding = torch.nn.ModuleDict({"decoder": vae.decoder, "post": vae.post_quant_conv}).requires_grad_(True)
+    grammar, doodles = pictures(folder, "grammar", 9000), pictures(folder, "doodles", 7000)
+    run = Run(folder / "vae-decoder.pt", decoding, Muon(list(decoding.parameters()), rate), steps, rate)
+    for step in run.steps():
+        images = np.concatenate([
+            grammar[np.sort(batch(few, len(grammar), 8, step))], doodles[np.sort(batch(few, len(doodles), 9, step))],
+        ])  # fmt: skip
+        if np.random.default_rng([10, step]).random() < 0.5:
+            images[few:] = 255 - images[few:]
+        target = to_tensor(images)
+        with torch.no_grad():
+            latents = vae.encode(target).latent_dist.mode()
+        run.update(weighted(vae.decode(latents).sample, target))
+    return run

@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Any
 
 import torch
 
@@ -32,6 +33,8 @@ class Processes:
     rank: int = 0
     count: int = 1
     local: int = 0
+    #: Group for words between the processes, which do not wait for the device as tensors do.
+    words: Any = None
 
     @property
     def first(self) -> bool:
@@ -51,7 +54,7 @@ class Processes:
         if self.count == 1:
             return requests
         box = [sorted(requests & set(names))]
-        torch.distributed.broadcast_object_list(box, src=0)
+        torch.distributed.broadcast_object_list(box, src=0, group=self.words)
         return set(box[0])
 
 
@@ -65,7 +68,8 @@ def join_processes(resources: Resources) -> Processes:
 
     # Two hours: the others wait while the first fills the cache.
     state = PartialState(cpu=resources.device == "cpu", timeout=timedelta(hours=2))
-    return Processes(state.process_index, state.num_processes, state.local_process_index)
+    words = torch.distributed.new_group(backend="gloo")
+    return Processes(state.process_index, state.num_processes, state.local_process_index, words)
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,11 @@ def resume(session: Session) -> Progress:
     session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
     best = found.state["best"]
     return Progress(
-        found.step,
-        found.state["before"],
-        best and best["step"],
-        best["loss"] if best else math.inf,
-        found.step,
+        step=found.step,
+        before=found.state["before"],
+        best_step=best and best["step"],
+        best_loss=best["loss"] if best else math.inf,
+        saved_at=found.step,
     )
 
 

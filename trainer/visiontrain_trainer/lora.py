@@ -15,6 +15,8 @@ from .errors import TrainingError
 from .plan import Training
 
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+#: Weights per piece of the digest: bounds the memory it takes.
+_DIGEST_PIECE = 1 << 22
 _BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 _TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
@@ -162,9 +164,9 @@ class Adapter:
         """64-bit checksum of all weights as an int64 scalar on the device: exact, independent of summation order."""
         total = torch.zeros((), dtype=torch.int64, device=next(iter(self.flat.values())).device)
         for flat in self.flat.values():
-            bits = flat.view(torch.int32).to(torch.int64)
-            places = torch.arange(1, 2 * len(bits), 2, device=bits.device)
-            total = total * 1_000_003 + (bits * places).sum()
+            for piece in flat.view(torch.int32).split(_DIGEST_PIECE):
+                places = torch.arange(1, 2 * len(piece), 2, device=piece.device)
+                total = total * 1_000_003 + (piece * places).sum()
         return total
 
     # -- in and out ------------------------------------------------------------------------------------------------

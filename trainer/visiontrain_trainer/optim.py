@@ -91,25 +91,27 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
     return optimizer.param_groups[0]["lr"]
 
 
+_TENSOR = "__tensor__"
+_TUPLE = "__tuple__"
+
+
 def state_to_plain(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The optimiser's state as tensors (for safetensors) and JSON values."""
-    state = optimizer.state_dict()
+    """The optimiser's state as tensors (for safetensors) and JSON in which `{"__tensor__": name}` stands for each."""
     tensors: dict[str, torch.Tensor] = {}
-    values: dict[str, Any] = {"groups": [], "state": {}}
-    for number, entry in state["state"].items():
-        for name, value in entry.items():
-            if isinstance(value, torch.Tensor):
-                tensors[f"{number}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
-            else:
-                values["state"].setdefault(str(number), {})[name] = value
-    for index, group in enumerate(state["param_groups"]):
-        plain = {}
-        for name, value in group.items():
-            if isinstance(value, torch.Tensor):
-                tensors[f"group.{index}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
-            else:
-                plain[name] = value
-        values["groups"].append(plain)
+
+    def plain(value: Any, path: str) -> Any:
+        if isinstance(value, torch.Tensor):
+            tensors[path] = value.detach().to("cpu", copy=True).contiguous()
+            return {_TENSOR: path}
+        if isinstance(value, dict):
+            return {str(key): plain(item, f"{path}.{key}") for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            items = [plain(item, f"{path}.{index}") for index, item in enumerate(value)]
+            return {_TUPLE: items} if isinstance(value, tuple) else items
+        return value
+
+    state = optimizer.state_dict()
+    values = {"state": plain(state["state"], "state"), "param_groups": plain(state["param_groups"], "groups")}
     return tensors, values
 
 
@@ -117,16 +119,15 @@ def state_from_plain(
     optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], values: dict[str, Any]
 ) -> None:
     """Inverse of `state_to_plain` for an optimiser made from the same plan."""
-    state: dict[int, dict[str, Any]] = {int(n): dict(entry) for n, entry in values["state"].items()}
-    groups = [dict(group) for group in values["groups"]]
-    for group in groups:
-        if isinstance(group.get("betas"), list):
-            group["betas"] = tuple(group["betas"])
-    for key, tensor in tensors.items():
-        if key.startswith("group."):
-            _, index, name = key.split(".", 2)
-            groups[int(index)][name] = tensor
-        else:
-            number, name = key.split(".", 1)
-            state.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            if _TENSOR in value:
+                return tensors[value[_TENSOR]]
+            if _TUPLE in value:
+                return tuple(whole(item) for item in value[_TUPLE])
+            return {key: whole(item) for key, item in value.items()}
+        return [whole(item) for item in value] if isinstance(value, list) else value
+
+    state = {int(number): entry for number, entry in whole(values["state"]).items()}
+    optimizer.load_state_dict({"state": state, "param_groups": whole(values["param_groups"])})

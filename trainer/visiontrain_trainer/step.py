@@ -119,7 +119,8 @@ class Stepper:
                 if training.min_snr_gamma is not None:
                     loss = loss * self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
                 (loss.sum() * (self.scale.value / total)).backward()
-                each[[start + i for i in places]] = loss.detach()
+                # A slice and no list of places: those would be copied to the device, which waits for it.
+                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = loss.detach()
             start += len(uses)
         adapter.dropout.uses = []
         for grad in adapter.flat_grad.values():

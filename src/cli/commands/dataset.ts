@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { hashPictures } from '../../engine/dataset/hash.ts';
 import { type DatasetReport, datasetReport, reportLines } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
@@ -22,7 +21,7 @@ export const run: CommandRun = async ([action, folder], options, context) => {
 
 async function inspect(folder: string, captionExtension: string, { places }: Context) {
   const scan = await scanDataset(folder, { captionExtension });
-  return hashPictures(scan, { cacheDir: join(places.cache, 'dataset') });
+  return hashPictures(scan, { cacheDir: places.cache });
 }
 
 function show(report: DatasetReport, { out, flags }: Context): void {

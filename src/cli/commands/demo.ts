@@ -12,8 +12,18 @@ export const run: CommandRun = async (_args, options, context) => {
   const filled = fillSpec(
     {
       name: 'demo',
+      // The captions say `zibbo` themselves, and some pictures show ordinary things, so that those are not forgotten.
       dataset: { path: 'lesson', goal: 'character', trigger: '' },
       model: { base: 'tiny' },
+      // Two places the pictures do not have, and one prompt that must stay what it was.
+      samples: {
+        every: 0,
+        prompts: [
+          'a big zibbo on a lilac background',
+          'a zibbo on the right at night',
+          'a red fish on a white background',
+        ],
+      },
     },
     registry,
     { dir },

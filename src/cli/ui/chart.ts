@@ -39,20 +39,23 @@ export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: S
     marks.map(({ x, y }) => [`${Math.floor(yOf(y) / dots.y)}:${Math.floor(xOf(x) / dots.x)}`, true]),
   );
   const { axis } = style.glyph;
+  const mark = style.unicode ? '●' : 'o';
   const body = text.map((row, r) => {
-    const cellsOfRow = row.map((cell, c) =>
-      marked.has(`${r}:${c}`) ? style.warn(style.unicode ? '●' : 'o') : style.accent(cell),
-    );
+    const signs = row.map((cell, c) => (marked.has(`${r}:${c}`) ? mark : cell));
     const label = labels[r] ?? '';
-    return `${style.dim(padStart(label, wide))} ${style.dim(label === '' ? axis.side : axis.tick)}${joinRuns(cellsOfRow)}`;
+    const side = label === '' ? axis.side : axis.tick;
+    return `${style.dim(`${padStart(label, wide)} ${side}`)}${paintRuns(signs, mark, style)}`;
   });
   return [...body, style.dim(`${' '.repeat(wide + 1)}${axis.corner}${axis.floor.repeat(cells)}`)];
 }
 
 /** Adjacent cells of one colour need one escape, not one each: a slow link sends every byte. */
-function joinRuns(cells: readonly string[]): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are what is merged
-  return cells.join('').replace(/\u001b\[39m\u001b\[36m/g, '');
+function paintRuns(signs: readonly string[], mark: string, style: Style): string {
+  return signs
+    .join('')
+    .split(mark)
+    .map((run) => run.replace(/\S.*\S|\S/, (drawn) => style.accent(drawn)))
+    .join(style.good(mark));
 }
 
 /** A range that is never empty and not stretched by single outliers. */
@@ -62,7 +65,8 @@ function bounds(values: readonly number[]): [number, number] {
   const low = at(0.01);
   const high = at(0.99);
   const room = (high - low || Math.abs(high) || 1) * 0.05;
-  return [low - room, high + room];
+  // A loss has no room below zero.
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 
 /** One label at the top, middle and bottom, with as many digits as tell them apart. */

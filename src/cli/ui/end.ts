@@ -38,7 +38,7 @@ export function renderEnd(input: EndInput, room: EndRoom): string[] {
     const where = state.steps > 0 ? ` at step ${exit.step} of ${state.steps}` : '';
     return section(
       `${style.warn(style.unicode ? '■' : '*')} ${style.bold(name)} was stopped${where}.`,
-      [neutralise(sentence(exit.reason))],
+      [neutralise(capital(sentence(exit.reason)))],
       exit,
       room,
     );
@@ -57,6 +57,7 @@ function stoppedBy({ step, reason, code }: RunExit): string {
 }
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Headline, further lines, details, what to type. */
 function section(head: string, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): string[] {
@@ -142,7 +143,7 @@ function pictureLines(state: RunState, runDir: string, { style, columns, colour 
   if (newest === undefined) return [];
   const room = { columns: Math.min(columns, 60), rows: PICTURE_ROWS, colour, unicode: style.unicode };
   const path = join(runDir, newest.with);
-  if (newest.without === undefined) return [path];
+  if (newest.without === undefined) return [neutralise(path)];
   const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
   const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
   const where = canShowPictures(room)
@@ -153,5 +154,5 @@ function pictureLines(state: RunState, runDir: string, { style, columns, colour 
 
 function near(path: string, cwd: string): string {
   const inside = relative(cwd, path);
-  return inside.startsWith('..') ? path : inside;
+  return neutralise(inside.startsWith('..') ? path : inside);
 }

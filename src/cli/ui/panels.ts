@@ -42,7 +42,8 @@ export function progress(state: RunState, about: RunAbout, now: number, style: S
 /** Loss, validation, learning rate. */
 export function numbers(state: RunState, about: RunAbout, style: Style, cells: number): string[] {
   const { smoothedLoss, latest, validation, latestValidation } = state;
-  if (latest === undefined || smoothedLoss === undefined) return [style.dim('waiting for the first step')];
+  if (latest === undefined || smoothedLoss === undefined)
+    return [style.dim('First the pictures and the loss without the LoRA, to compare with; then the first step.')];
   const points = seriesPoints(validation);
   const before = points.at(-2);
   const trend =
@@ -52,7 +53,11 @@ export function numbers(state: RunState, about: RunAbout, style: Style, cells: n
   const checked = latestValidation === undefined ? '' : `   validation ${lossText(latestValidation.loss)}${trend}`;
   const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
   const line = ends(`loss ${lossText(smoothedLoss)}${checked}`, rate, cells);
-  return [line.replace(rate, style.dim(rate))];
+  // In the colours of the curve and its marks, which thus need no legend.
+  const loss = line
+    .replace(/^loss/, (word) => style.accent(word))
+    .replace(' validation ', ` ${style.good('validation')} `);
+  return [loss.replace(rate, style.dim(rate))];
 }
 
 /** The loss of the whole run, smoothed, with the validations as dots. */
@@ -68,7 +73,10 @@ export function curve(
   const drawn = chart({ line, marks: seriesPoints(state.validation), xMax, ...size }, style);
   return drawn.length > 0
     ? drawn
-    : [style.dim('the curve comes with the next steps'), ...new Array<string>(size.rows).fill('')];
+    : [
+        style.dim(state.step === 0 ? '' : 'the curve comes with the next steps'),
+        ...new Array<string>(size.rows).fill(''),
+      ];
 }
 
 /** Device, memory, and whether anything is heard at all. */

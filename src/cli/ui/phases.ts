@@ -48,16 +48,12 @@ type Item = PhaseState['items'][string];
 
 function itemLines(name: string, item: Item, style: Style, columns: number): string[] {
   const { done, total, rate, unit, detail } = item;
-  const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(Math.round(n)));
   const label = name === '' ? [] : [`    ${truncate(neutralise(name), columns - 6, style.glyph.ellipsis)}`];
   if (total !== undefined && done >= total && name !== '')
     return [
-      `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total))}`,
+      `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
     ];
-  const count =
-    total === undefined
-      ? `${amount(done)} ${unit === 'bytes' ? '' : unit}`
-      : `${amount(done)} of ${amount(total)}${unit === 'bytes' ? '' : ` ${unit}`}`;
+  const count = countText(done, total, unit);
   const speed =
     rate === undefined || rate <= 0 ? '' : unit === 'bytes' ? `  ${formatBytes(rate)}/s` : `  ${rate.toFixed(1)}/s`;
   const left =
@@ -66,5 +62,18 @@ function itemLines(name: string, item: Item, style: Style, columns: number): str
       : `  ${formatDuration((total - done) / rate)} left`;
   const words = detail === undefined ? '' : `  ${neutralise(detail)}`;
   if (total === undefined || total === 0) return [...label, `    ${count}${speed}${words}`];
-  return [...label, `    ${bar(done / total, 30, style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`];
+  return [
+    ...label,
+    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 56)), style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`,
+  ];
+}
+
+const amount = (n: number, unit: Item['unit']) => (unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unit}`);
+
+/** `4.6 of 6.9 GB`, `12 of 40 pictures` */
+function countText(done: number, total: number | undefined, unit: Item['unit']): string {
+  if (total === undefined) return amount(done, unit);
+  const [some = '', is] = amount(done, unit).split(' ');
+  const whole = amount(total, unit);
+  return whole.endsWith(` ${is}`) ? `${some} of ${whole}` : `${some} ${is} of ${whole}`;
 }

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
 import type { RunEvent } from '../../engine/events/schema.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { lastLogLines } from '../../engine/runs/log-lines.ts';
+import { neutralise } from '../../engine/text.ts';
+import { truncate } from '../columns.ts';
 import { keysFor } from '../keys.ts';
-import type { Style } from '../style.ts';
+import { type Style, spell } from '../style.ts';
 import { type Capabilities, type Screen, type Size, show } from '../terminal.ts';
 import { nothingKnown, type RunAbout, readAbout } from './about.ts';
 import { clipLine } from './clip.ts';
@@ -35,17 +38,27 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   const dashboard = createModel(input);
   let read = false;
   let screenNow: Screen | undefined;
+  let begun = () => {};
+  const something = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const reading = (async () => {
     try {
-      for await (const batch of input.events(leave.signal)) dashboard.take(batch);
+      for await (const batch of input.events(leave.signal)) {
+        dashboard.take(batch);
+        begun();
+      }
       return leave.signal.aborted;
     } finally {
       read = true;
+      begun();
       screenNow?.leave();
     }
   })();
   // Awaited below; an error must not count as unhandled while the screen is still there.
   reading.catch(() => {});
+  // A run that has a past is first seen with it, not empty.
+  await Promise.race([something, sleep(PACE_MS)]);
   await show((size, screen) => {
     screenNow = screen;
     // It was all read before the screen was there.
@@ -67,7 +80,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
   let dirty = true;
   const listeners = new Set<() => void>();
   const keys = keysFor(readonly);
-  const picture = newestPicture(runDir, can);
+  const picture = newestPicture(runDir, can, style);
 
   const changed = () => {
     dirty = false;
@@ -132,10 +145,11 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
   };
 }
 
-/** The newest sample for the wide layout, decoded once. */
+/** The newest sample for the wide layout under a line that says which, decoded once. */
 function newestPicture(
   runDir: string,
   { colour, unicode }: Capabilities,
+  style: Style,
 ): (state: RunState) => readonly string[] | undefined {
   let known = '';
   let lines: readonly string[] | undefined;
@@ -144,7 +158,9 @@ function newestPicture(
     if (newest === undefined) return undefined;
     if (newest.with !== known) {
       known = newest.with;
-      lines = renderPicture(join(runDir, newest.with), { columns: 40, rows: 16, colour, unicode });
+      const picture = renderPicture(join(runDir, newest.with), { columns: 40, rows: 16, colour, unicode });
+      const caption = spell(neutralise(`step ${newest.step}: ${newest.prompt}`), style);
+      lines = picture === undefined ? undefined : [style.dim(truncate(caption, 40, style.glyph.ellipsis)), ...picture];
     }
     return lines;
   };

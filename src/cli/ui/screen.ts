@@ -47,8 +47,10 @@ export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): 
   if (layout === 'line') return [clipLine(oneLine(state, now, style), size.columns)];
 
   const cells = size.columns;
-  const top = [...headline(state, about, now, style, cells), ''];
-  const bottom = [...(input.notice === undefined ? [] : [style.warn(input.notice)]), keyBar(input.keys, style, cells)];
+  const head = headline(state, about, now, style, cells);
+  const top = [...(isTraining(state) ? head : head.slice(0, 1)), ''];
+  // Room between what happened and what can be pressed, which a notice may fill.
+  const bottom = [style.warn(input.notice ?? ''), keyBar(input.keys, style, cells)];
   const room = size.rows - top.length - bottom.length;
   const body = isTraining(state)
     ? training(input, layout, { columns: cells, rows: room }, style)

@@ -142,7 +142,11 @@ function unreadable(
 ): ConfigError {
   const place = line === undefined ? {} : { line, column: 1 };
   const missing = problem === 'does not exist';
-  return new ConfigError(`${file} ${problem}.`, [{ file, ...place, key: '', message: problem }], {
-    nextSteps: missing ? ['Make one with:  visiontrain new'] : [],
-  });
+  return new ConfigError(
+    `${file} cannot be used; nothing was started.`,
+    [{ file, ...place, key: '', message: problem }],
+    {
+      nextSteps: missing ? ['Make one with:  visiontrain new'] : [],
+    },
+  );
 }

@@ -36,7 +36,7 @@ export function unknownKey(parent: readonly string[], name: string): string {
   if (farKey !== undefined) return `no such setting here: ${farKey}?`;
   return section === undefined
     ? `no such setting; there are ${list([...siblings], 'and')}`
-    : `no such setting in ${section} (visiontrain explain lists them)`;
+    : `no such setting in ${section} (visiontrain schema lists them all)`;
 }
 
 function wrongValue(issue: Issue, path: readonly string[], value: unknown): string {

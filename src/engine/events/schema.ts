@@ -13,93 +13,120 @@ export const EVENTS_VERSION = 1;
 const bytes = z.number().min(0);
 const step = z.number().int().min(0);
 
-/** Type → payload. `v`, `seq`, `t` (seconds since 1970) and `type` stand beside the payload in each line. */
+/**
+ * Type → payload. `v`, `seq`, `t` (seconds since 1970) and `type` stand beside the payload in each line. The
+ * descriptions make docs/reference/events.md.
+ */
 export const payloads = {
   // -- supervisor ------------------------------------------------------------------------------------------------
-  /** First line of the file, and again at each resume. */
-  run: z.object({
-    name: z.string(),
-    attempt: z.number().int().min(1),
-    steps: step,
-    host: z.string(),
-    version: z.string(),
-  }),
-  /** A stretch of the run begins. */
-  phase: z.object({
-    phase: z.enum(['environment', 'download', 'load', 'cache', 'train', 'export']),
-    detail: z.string().optional(),
-  }),
-  /** Progress within environment, download or cache; `total` is absent while unknown. */
-  progress: z.object({
-    phase: z.string(),
-    item: z.string().optional(),
-    unit: z.enum(['bytes', 'pictures', 'packages', 'captions']),
-    done: z.number().min(0),
-    total: z.number().min(0).optional(),
-    /** Units per second, smoothed. */
-    rate: z.number().min(0).optional(),
-    detail: z.string().optional(),
-  }),
-  /** Worth telling a person; `level` warn also says in `text` what is done about it. */
-  note: z.object({ level: z.enum(['info', 'warn']), text: z.string() }),
+  run: z
+    .object({
+      name: z.string(),
+      attempt: z.number().int().min(1).describe('Counts from 1; each resume is a further one.'),
+      steps: step.describe('Of the whole run.'),
+      host: z.string(),
+      version: z.string().describe('Of visiontrain.'),
+    })
+    .describe('First line of the file, and again at each resume.'),
+  phase: z
+    .object({
+      phase: z.enum(['environment', 'download', 'load', 'cache', 'train', 'export']),
+      detail: z.string().optional(),
+    })
+    .describe('A stretch of the run begins.'),
+  progress: z
+    .object({
+      phase: z.string(),
+      item: z.string().optional().describe('What is counted, where a phase counts several things, e.g. a file.'),
+      unit: z.enum(['bytes', 'pictures', 'packages', 'captions']),
+      done: z.number().min(0),
+      total: z.number().min(0).optional().describe('Absent while unknown.'),
+      rate: z.number().min(0).optional().describe('Units per second, smoothed.'),
+      detail: z.string().optional(),
+    })
+    .describe('Progress within environment, download or cache.'),
+  note: z
+    .object({ level: z.enum(['info', 'warn']), text: z.string() })
+    .describe('Worth telling a person; with level warn, `text` also says what is done about it.'),
   // -- trainer ---------------------------------------------------------------------------------------------------
-  /** What is really used: device, precision, attention kernel, versions, threads … */
-  active: z.object({ facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) }),
-  /** Training starts at this step (0, or the checkpoint's). */
-  start: z.object({ step, steps: step, batches_per_epoch: z.number().int() }),
-  /** An optimiser step is done. `loss` is the mean over the step's pictures. */
-  step: z.object({
-    step,
-    epoch: z.number().int(),
-    loss: z.number(),
-    lr: z.number(),
-    grad_norm: z.number().optional(),
-    /** Digest of the trainable weights after the step; every step in verify runs, else now and then. */
-    digest: z.string().optional(),
-    pictures_per_second: z.number().optional(),
-    memory: bytes.optional(),
-  }),
-  heartbeat: z.object({ phase: z.string(), step: step.optional() }),
-  validation: z.object({ step, loss: z.number(), stderr: z.number(), pictures: z.number().int() }),
-  /** Path relative to the run folder. */
-  checkpoint: z.object({ step, path: z.string(), bytes, best: z.boolean().optional() }),
-  /** `adapter` false: made with the base model alone. */
-  sample: z.object({
-    step,
-    index: z.number().int(),
-    path: z.string(),
-    prompt: z.string(),
-    seed: z.number().int(),
-    adapter: z.boolean(),
-  }),
-  /** A sample could not be made; training goes on. */
-  sample_failed: z.object({ step, reason: z.string() }),
-  /** The final proof; `moved` is ‖ΔW‖ ÷ ‖W‖ per part. */
-  learnt: z.object({
-    verdict: z.enum(['learnt', 'nothing', 'unknown']),
-    moved: z.record(z.string(), z.number()),
-    before: z.object({ loss: z.number(), stderr: z.number() }).optional(),
-    after: z.object({ loss: z.number(), stderr: z.number() }).optional(),
-    best_step: step.optional(),
-    reason: z.string().optional(),
-  }),
-  output: z.object({ path: z.string(), bytes, sha256: z.string(), format: z.enum(['kohya', 'diffusers']) }),
-  /** The trainer's last word. `finished` 0, `stopped` 75, `failed` 5 (or 3 for the machine's fault). */
-  result: z.object({
-    status: z.enum(['finished', 'stopped', 'failed']),
-    code: z.number().int(),
-    step,
-    reason: z.string().optional(),
-    details: z.array(z.string()).optional(),
-    next_steps: z.array(z.string()).optional(),
-  }),
+  active: z
+    .object({ facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) })
+    .describe('What is really used: device, precision, attention kernel, versions, threads …'),
+  start: z
+    .object({ step, steps: step, batches_per_epoch: z.number().int() })
+    .describe('Training starts at this step: 0, or the checkpoint’s. Whatever was told of later steps is void.'),
+  step: z
+    .object({
+      step,
+      epoch: z.number().int(),
+      loss: z.number().describe('Mean over the pictures of the step.'),
+      lr: z.number(),
+      grad_norm: z.number().optional(),
+      digest: z
+        .string()
+        .optional()
+        .describe('Of the trainable weights after the step; in verify runs each step, else now and then.'),
+      pictures_per_second: z.number().optional(),
+      memory: bytes.optional().describe('Peak bytes in use.'),
+    })
+    .describe('An optimiser step is done.'),
+  heartbeat: z
+    .object({ phase: z.string(), step: step.optional() })
+    .describe('The trainer lives, though it has nothing to tell; every 15 seconds.'),
+  validation: z
+    .object({ step, loss: z.number(), stderr: z.number(), pictures: z.number().int() })
+    .describe('Loss on pictures that are not trained on, at fixed noise and timesteps, with its standard error.'),
+  checkpoint: z
+    .object({ step, path: z.string().describe('Relative to the run folder.'), bytes, best: z.boolean().optional() })
+    .describe('A resumable checkpoint is on the disk.'),
+  sample: z
+    .object({
+      step,
+      index: z.number().int(),
+      path: z.string().describe('Relative to the run folder.'),
+      prompt: z.string(),
+      seed: z.number().int(),
+      adapter: z.boolean().describe('false: made with the base model alone.'),
+    })
+    .describe('A sample picture is on the disk.'),
+  sample_failed: z.object({ step, reason: z.string() }).describe('A sample could not be made; training goes on.'),
+  learnt: z
+    .object({
+      verdict: z.enum(['learnt', 'nothing', 'unknown']),
+      moved: z.record(z.string(), z.number()).describe('‖ΔW‖ ÷ ‖W‖ per part.'),
+      before: z.object({ loss: z.number(), stderr: z.number() }).optional(),
+      after: z.object({ loss: z.number(), stderr: z.number() }).optional(),
+      best_step: step.optional(),
+      reason: z.string().optional(),
+    })
+    .describe('The final proof that something was learnt.'),
+  output: z
+    .object({
+      path: z.string().describe('Relative to the run folder.'),
+      bytes,
+      sha256: z.string(),
+      format: z.enum(['kohya', 'diffusers']),
+    })
+    .describe('A LoRA file is on the disk.'),
+  result: z
+    .object({
+      status: z.enum(['finished', 'stopped', 'failed']),
+      code: z.number().int().describe('Exit code: 0 finished, 75 stopped, 5 failed, 3 failed by the machine’s fault.'),
+      step,
+      reason: z.string().optional(),
+      details: z.array(z.string()).optional(),
+      next_steps: z.array(z.string()).optional(),
+    })
+    .describe('The trainer’s last word.'),
   // -- supervisor, last line -------------------------------------------------------------------------------------
-  exit: z.object({
-    status: z.enum(['finished', 'stopped', 'failed']),
-    code: z.number().int(),
-    step,
-    reason: z.string().optional(),
-  }),
+  exit: z
+    .object({
+      status: z.enum(['finished', 'stopped', 'failed']),
+      code: z.number().int(),
+      step,
+      reason: z.string().optional(),
+    })
+    .describe('Last line of an attempt, by the supervisor; exit.json is there when it is.'),
 } as const;
 
 export type EventType = keyof typeof payloads;

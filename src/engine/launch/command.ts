@@ -15,7 +15,7 @@ export interface TrainerCommandInput {
   /** Folder of the installed package. */
   readonly packageRoot: string;
   readonly env: NodeJS.ProcessEnv;
-  /** How many processes train together; above 1 they are started by `accelerate launch`. */
+  /** How many cards train together, one process each; above 1 they are started by `accelerate launch`. */
   readonly processes?: number;
 }
 
@@ -31,10 +31,9 @@ export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
   return { argv: [python, ...launcher, ...trainer], env: trainerEnv(input), cwd: runDir };
 }
 
-function launchOptions({ device, threads }: Plan['resources'], processes: number): string[] {
-  const kind = device.startsWith('cuda') ? ['--multi_gpu'] : ['--cpu'];
+function launchOptions({ threads }: Plan['resources'], processes: number): string[] {
   return [
-    ...kind,
+    '--multi_gpu',
     ...['--num_processes', String(processes)],
     ...['--num_machines', '1'],
     ...['--machine_rank', '0'],

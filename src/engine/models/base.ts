@@ -1,6 +1,6 @@
 /** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { findEntry } from '../../registry/load.ts';
 import { type LocatedModel, locateModel } from '../../registry/locate.ts';
 import type { AnyEntry, ModelEntry, Registry } from '../../registry/schema.ts';
@@ -92,4 +92,14 @@ function resolveVae({ model, dir, registry, places }: Input): { path: string; ne
     });
   const located: LocatedModel = locateModel(entry, places);
   return { path: located.path, needs: located.ready ? [] : [{ entry, companionsOnly: false }] };
+}
+
+/** Bytes of a model's weights on this disk; undefined when they are not here yet. */
+export function weightBytes(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (found.isFile()) return found.size;
+  const files = readdirSync(path, { recursive: true, withFileTypes: true });
+  const weights = files.filter((file) => file.isFile() && file.name.endsWith('.safetensors'));
+  return weights.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
 }

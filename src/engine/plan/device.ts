@@ -13,8 +13,11 @@ export interface DeviceChoice {
   readonly warnings: readonly string[];
 }
 
+/** Side in pixels from which training without a card takes hours. */
+const SLOW_ON_CPU = 256;
+
 /** @throws {EnvironmentError} when the device that was named is not there. */
-export function chooseDevice({ resources }: RunSpec, hardware: Hardware): DeviceChoice {
+export function chooseDevice({ resources, dataset }: RunSpec, hardware: Hardware): DeviceChoice {
   const { device, gpu } = pickDevice(resources.device, hardware);
   const main = possiblePrecision(resources.precision, device, gpu);
   const vae = possiblePrecision(resources.vae_precision, device, gpu);
@@ -24,8 +27,8 @@ export function chooseDevice({ resources }: RunSpec, hardware: Hardware): Device
   };
   explain('precision', resources.precision, main);
   explain('vae_precision', resources.vae_precision, vae);
-  if (resources.device === 'auto' && device === 'cpu')
-    warnings.push('no graphics card was found: training on the processor is slow for anything but the tiny model');
+  if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
+    warnings.push('no graphics card was found: training at this resolution on the processor takes hours to days');
   return { device, precision: main, vaePrecision: vae, warnings };
 }
 

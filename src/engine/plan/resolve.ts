@@ -32,8 +32,6 @@ export interface PlanInput {
   readonly cacheDir: string;
   /** Whether a name in the spec is a registry id. */
   readonly isModelId: (name: string) => boolean;
-  /** Exact CLIP token counts where a tokenizer is at hand; estimated otherwise. */
-  readonly countTokens?: (text: string) => number;
 }
 
 export interface ResolvedPlan {
@@ -76,7 +74,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       keep_tags: d.keep_tags,
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
-      max_tokens: maxTokens(samples, input.countTokens ?? estimateTokens),
+      max_tokens: maxTokens(samples),
     },
     training: {
       steps: t.steps,
@@ -175,7 +173,7 @@ function textEncoderRates({ model, training }: RunSpec): readonly number[] {
   return model.family === 'sdxl' ? [rate, rate] : [rate];
 }
 
-function maxTokens(samples: readonly PlanSample[], countTokens: (text: string) => number): 75 | 150 | 225 {
-  const longest = samples.reduce((most, { caption }) => Math.max(most, countTokens(caption)), 0);
+function maxTokens(samples: readonly PlanSample[]): 75 | 150 | 225 {
+  const longest = samples.reduce((most, { caption }) => Math.max(most, estimateTokens(caption)), 0);
   return longest <= 75 ? 75 : longest <= 150 ? 150 : 225;
 }

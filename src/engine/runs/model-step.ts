@@ -1,14 +1,44 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadRegistry } from '../../registry/load.ts';
+import { loadSpec } from '../config/load.ts';
+import { fetchModel } from '../download/fetch-model.ts';
 import { DownloadError } from '../errors.ts';
+import { resolveBase } from '../models/base.ts';
+import type { Places } from '../paths.ts';
 import type { Plan } from '../plan/schema.ts';
+import { RUN_FILES } from './layout.ts';
+import type { StepTools } from './supervisor.ts';
 
-/** The model step without a fetcher: its files must be there already. Throws DownloadError when they are not. */
-export async function requireModel({ model }: Plan): Promise<void> {
+export interface ModelStepInput {
+  readonly dir: string;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Makes sure that all files of the run's base model and VAE are there, fetching what is missing. What is asked for is
+ * read from the run's own run.yaml, so that it is the same after a resume or on another machine. Throws DownloadError.
+ */
+export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepInput, tools: StepTools): Promise<void> {
+  const registry = loadRegistry({ configDir: places.config });
+  const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
+  const { needs } = await resolveBase({ model: spec.model, dir, registry, places });
+  for (const { entry, companionsOnly } of needs) {
+    tools.phase(entry.title);
+    const { signal } = tools;
+    await fetchModel(entry, { places, env, signal, companionsOnly, onProgress: tools.progress });
+  }
+  requireFiles(plan);
+}
+
+/** The plan's own paths are what the trainer opens: they must be there, whatever was resolved just now. */
+function requireFiles({ model }: Plan): void {
   const wanted = [model.path, model.config_dir, model.vae_path].filter((path) => path !== null);
   const missing = wanted.filter((path) => !existsSync(path));
   if (missing.length === 0) return;
-  throw new DownloadError(`The files of ${model.name} are not there.`, {
+  throw new DownloadError(`The files of ${model.name} are not where the plan has them.`, {
     details: missing,
-    nextSteps: [`visiontrain models pull ${model.name}`],
+    nextSteps: [`visiontrain models pull ${model.name}`, 'Or start a new run, which looks for them anew.'],
   });
 }

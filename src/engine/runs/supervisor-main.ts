@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { ensureEnvironment } from '../environment/ensure.ts';
 import { EXIT, VisiontrainError } from '../errors.ts';
 import { places } from '../paths.ts';
-import { requireModel } from './model-step.ts';
+import { fetchRunModel } from './model-step.ts';
 import { supervise } from './supervisor.ts';
 
 const terminated = new AbortController();
@@ -12,13 +12,15 @@ process.on('SIGHUP', () => undefined);
 process.on('SIGTERM', () => terminated.abort());
 process.on('SIGINT', () => terminated.abort());
 
+const dir = resolve(process.argv[2] ?? '.');
+const own = { dir, places: places(process.env), env: process.env };
 try {
-  process.exitCode = await supervise(resolve(process.argv[2] ?? '.'), {
+  process.exitCode = await supervise(dir, {
     env: process.env,
     terminated: terminated.signal,
     steps: {
-      environment: (tools) => ensureEnvironment({ places: places(process.env), env: process.env }, tools),
-      model: requireModel,
+      environment: (tools) => ensureEnvironment(own, tools),
+      model: (plan, tools) => fetchRunModel(plan, own, tools),
     },
   });
 } catch (error) {

@@ -168,7 +168,7 @@ function stepTools(dir: string, phase: 'environment' | 'download', signal: Abort
   return {
     signal,
     phase: (detail) => emit(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
-    progress: (progress) => emit(dir, 'progress', { phase, ...progress }),
+    progress: (progress) => emit(dir, 'progress', { ...progress, phase }),
     note: (note) => emit(dir, 'note', note),
   };
 }

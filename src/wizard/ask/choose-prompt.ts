@@ -81,7 +81,9 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
   const current = items[active];
   const keys = [`${style.glyph.updown} move`, 'Enter choose', ...commonKeys(frame)];
   const below = pane(frame, { about: current ? aboutOf(current, frame) : '', lines, error, help, keys });
-  return `${topLine(frame)}\n${page}\n${below}${HIDE_CURSOR}`;
+  // Air above the question, where the screen has it.
+  const air = items.length + lines + 4 < frame.rows ? '\n' : '';
+  return `${air}${topLine(frame)}\n${page}\n${below}${HIDE_CURSOR}`;
 });
 
 function aboutOf(choice: Choice, frame: Frame): string {

@@ -112,7 +112,7 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
     keys: keys.map((entry) => spell(entry, style)),
   });
   return [
-    `${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`,
+    `\n${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`,
     [...list(found, active, frame), below].join('\n'),
   ];
 });

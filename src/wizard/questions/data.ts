@@ -80,12 +80,18 @@ const trigger: Question = {
   id: 'dataset.trigger',
   step: 'data',
   label: 'Trigger',
-  text: () => 'Which word calls your LoRA in a prompt?',
+  text: ({ facts }) =>
+    facts.folder?.commonWord === undefined
+      ? 'Which word calls your LoRA in a prompt?'
+      : `Your captions all say ${facts.folder.commonWord}. Which word calls your LoRA in a prompt?`,
   why: 'Best a word that means nothing yet, so that nothing else is overwritten. It goes in front of every caption; a single - is none.',
   terms: ['trigger word', 'caption'],
   form: (context) => ({
     kind: 'line',
-    initial: answered(context, 'dataset.trigger') ?? inventTrigger(answered(context, 'dataset.path') ?? ''),
+    initial:
+      answered(context, 'dataset.trigger') ??
+      context.facts.folder?.commonWord ??
+      inventTrigger(answered(context, 'dataset.path') ?? ''),
     setting: 'dataset.trigger',
   }),
   record: (value) => (value === NONE ? 'none' : value),

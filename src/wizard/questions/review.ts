@@ -1,4 +1,5 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
+import { relative } from 'node:path';
 import type { Chooser, Provenance } from '../../engine/config/schema.ts';
 import { formatBytes, plural } from '../../engine/text.ts';
 import { type Flow, JUMP, visible } from '../machine.ts';
@@ -42,7 +43,7 @@ function review(flow: () => Flow): Question {
     id: 'review',
     step: 'review',
     label: 'Review',
-    text: () => 'All set. What now?',
+    text: () => 'All set: start, or change a line?',
     why: 'Enter on a line above changes that answer.',
     terms: ['run.yaml'],
     form: (context) => ({
@@ -96,12 +97,20 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
   };
   const written: Choice = {
     value: `${JUMP}file`,
-    cells: ['File', clip(answers.file?.value ?? facts.file), answers.file === undefined ? 'preset' : 'you'],
+    cells: [
+      'File',
+      clip(answers.file?.value ?? near(facts.file, facts.cwd)),
+      answers.file === undefined ? 'preset' : 'you',
+    ],
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
   return [memory, named, written];
 }
 
+const near = (path: string, cwd: string) => {
+  const inside = relative(cwd, path);
+  return inside.startsWith('..') ? path : inside;
+};
 const clip = (text: string) => (text.length > 52 ? `…${text.slice(-51)}` : text);
 
 function actionChoices(flow: Flow, context: Asking): Choice[] {

@@ -17,8 +17,13 @@ function load(text: string | Uint8Array, overrides: string[] = []) {
 }
 
 function problems(text: string | Uint8Array, overrides: string[] = []): readonly Problem[] {
+  writeFileSync(file, text);
+  return problemsOf(file, overrides);
+}
+
+function problemsOf(path: string, overrides: string[]): readonly Problem[] {
   try {
-    load(text, overrides);
+    loadSpec(path, { registry, overrides });
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
@@ -255,7 +260,7 @@ describe('malformed and hostile files get a sentence', () => {
           expect(error).toBeInstanceOf(ConfigError);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 });
@@ -274,7 +279,7 @@ describe('files that cannot be read', () => {
     ],
     ['a device that never ends', () => '/dev/zero', /not a regular file/],
   ])('%s', (_name, path, message) => {
-    expect(() => loadSpec(path(), { registry })).toThrow(message);
+    expect(problemsOf(path(), [])[0]?.message).toMatch(message);
   });
 });
 

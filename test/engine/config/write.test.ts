@@ -30,7 +30,7 @@ describe('renderSpec', () => {
         expect(problems).toEqual([]);
         expect(specSchema.parse(value)).toEqual(spec);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -45,7 +45,7 @@ describe('renderSpec', () => {
         expect(second.provenance).toEqual(first.provenance);
         expect(renderSpec(second.spec, second.provenance)).toBe(text);
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 

@@ -71,7 +71,7 @@ describe('readHeader', () => {
           expect(result.height).toBeGreaterThan(0);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });

@@ -125,7 +125,7 @@ describe('reduce', () => {
 
   it('stays small over a million events', () => {
     let state = reduce(reduce(initialState, run(0)), start(0, 0, 1_000_000));
-    for (let i = 1; i <= 960_000; i++) state = reduce(state, step(i, i));
+    for (let i = 0; i < 960_000; i += 10_000) state = reduceAll(state, steps(i, i + 10_000, i, 1));
     for (let i = 0; i < 20_000; i++) {
       state = reduce(state, event(1e6, 'note', { level: 'info', text: `n${i}` }));
       state = reduce(state, event(1e6, 'progress', { phase: 'train', item: `f${i}`, unit: 'bytes', done: 1 }));

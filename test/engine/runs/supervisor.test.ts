@@ -1,9 +1,13 @@
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { initialState, type RunState, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
 import { readEvents } from '../../../src/engine/events/tail.ts';
+import { places } from '../../../src/engine/paths.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { groupMembers } from '../../../src/engine/process/group.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
@@ -68,8 +72,8 @@ describe('a run', () => {
   });
 
   it('stops on request with a checkpoint, and goes on from there when resumed', async () => {
-    home = new FixtureHome({ FIXTURE_SECONDS: '0.03' });
-    const run = home.create(40);
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(1000);
     await startRun(run, home.env);
     const trainer = await trains(run);
     makeRequest(run.dir, 'stop');
@@ -77,13 +81,13 @@ describe('a run', () => {
     const exit = readExit(run.dir);
     expect(exit).toMatchObject({ status: 'stopped', code: 75, next_steps: ['visiontrain resume fox'] });
     expect(groupMembers(trainer)).toEqual([]);
-    await startRun(run, home.env);
+    await startRun(run, { ...home.env, FIXTURE_SECONDS: '0.001' });
     expect(readExit(run.dir)).toBeNull();
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 40 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 1000 });
     const starts = events(run).filter((e) => e.type === 'start');
     expect(starts.map((e) => e.step)).toEqual([0, exit?.step]);
-    expect(state(run)).toMatchObject({ attempt: 2, step: 40 });
+    expect(state(run)).toMatchObject({ attempt: 2, step: 1000 });
     expect(existsSync(join(run.dir, 'trainer.1.log'))).toBe(true);
   });
 
@@ -147,23 +151,82 @@ describe('a trainer that fails', () => {
 });
 
 describe('before the training', () => {
-  it('a missing model ends the run with the download code and the way out', async () => {
+  /** A VAE of the person's own list, whose one file lies on a server. */
+  function addVae(url: string, bytes: Buffer): { id: string; path: string } {
+    const { config, models } = places(home.env);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    mkdirSync(join(config, 'models'), { recursive: true });
+    const file = {
+      path: 'vae.safetensors',
+      role: 'weights',
+      bytes: bytes.length,
+      sha256,
+      sources: [{ kind: 'url', url }],
+    };
+    const license = { name: 'none', url, restrictions: '', acceptance: false };
+    const entry = {
+      id: 'my-vae',
+      kind: 'vae',
+      title: 'My VAE',
+      summary: '',
+      families: ['sd15'],
+      layout: 'single_file',
+      files: [file],
+      license,
+    };
+    writeFileSync(join(config, 'models', 'mine.yaml'), JSON.stringify({ version: 1, assets: [entry] }));
+    return { id: 'my-vae', path: join(models, 'my-vae', 'vae.safetensors') };
+  }
+
+  async function serve(answer: RequestListener): Promise<{ url: string; close: () => void }> {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/vae.safetensors`;
+    return { url, close: () => server.close() };
+  }
+
+  it('what is missing of the model is fetched, as events of the same stream', async () => {
+    const bytes = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}'), Buffer.alloc(1 << 20)]);
+    const { url, close } = await serve((_, response) => response.setHeader('content-length', bytes.length).end(bytes));
     home = new FixtureHome();
-    const run = home.create();
-    const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
-    rmSync(join(run.dir, 'plan.json'));
-    appendFileSync(
-      join(run.dir, 'plan.json'),
-      JSON.stringify({ ...plan, model: { ...plan.model, path: '/nowhere/tiny.safetensors' } }),
-    );
+    const vae = addVae(url, bytes);
+    const run = home.create(5, 'fox', vae);
     await startRun(run, home.env);
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({
-      status: 'failed',
-      code: 4,
-      details: ['/nowhere/tiny.safetensors'],
-      next_steps: ['visiontrain models pull tiny'],
+    close();
+    expect(readExit(run.dir)).toMatchObject({ status: 'finished' });
+    expect(readFileSync(vae.path).equals(bytes)).toBe(true);
+    const all = events(run);
+    for (const event of all) payloads[event.type].parse(event);
+    const done = { phase: 'download', unit: 'bytes', done: bytes.length, total: bytes.length };
+    expect(all.filter((e) => e.type === 'progress').at(-1)).toMatchObject(done);
+    expect(state(run).phases.map((p) => p.phase)).toEqual(['download', 'train']);
+  });
+
+  it('a stop while the model is fetched ends the run at once, to be resumed', async () => {
+    let asked = false;
+    const { url, close } = await serve(() => {
+      asked = true;
     });
+    home = new FixtureHome();
+    const run = home.create(5, 'fox', addVae(url, Buffer.alloc(1000)));
+    await startRun(run, home.env);
+    await until(() => asked);
+    makeRequest(run.dir, 'stop');
+    await ends(run);
+    close();
+    expect(readExit(run.dir)).toMatchObject({ status: 'stopped', code: 75, next_steps: ['visiontrain resume fox'] });
+  });
+
+  it('a model that cannot be fetched ends the run with the download code', async () => {
+    const { url, close } = await serve((_, response) => response.writeHead(404).end());
+    home = new FixtureHome();
+    const run = home.create(5, 'fox', addVae(url, Buffer.from('x')));
+    await startRun(run, home.env);
+    await ends(run);
+    close();
+    const next_steps = expect.arrayContaining([expect.any(String)]);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 4, next_steps });
   });
 
   it('a Python that is not there ends it with the environment code', async () => {

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { loadSpec } from '../../engine/config/load.ts';
+import { EXIT, UsageError } from '../../engine/errors.ts';
+import { prepareRun } from '../../engine/prepare.ts';
+import { type Comparison, compareRuns } from '../../engine/runs/compare.ts';
+import { createRun } from '../../engine/runs/create.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { readExit } from '../../engine/runs/inspect.ts';
+import { RUN_FILES } from '../../engine/runs/layout.ts';
+import { startRun } from '../../engine/runs/start.ts';
+import { loadRegistry } from '../../registry/load.ts';
+import type { CommandRun } from '../context.ts';
+import { watchRun } from '../watch.ts';
+
+/** Trains a finished run again from its own spec and says whether the bytes agree, and if not, where they part. */
+export const run: CommandRun = async ([query = ''], _options, context) => {
+  const { out, places, env, flags } = context;
+  const original = findRun(query, places.runs);
+  if (readExit(original.dir)?.status !== 'finished')
+    throw new UsageError(`${original.name} is not finished: there are no bytes to compare with.`, {
+      nextSteps: [`visiontrain resume ${original.name}`],
+    });
+  const registry = loadRegistry({ configDir: places.config });
+  const loaded = loadSpec(join(original.dir, RUN_FILES.spec), { registry });
+  const prepared = await prepareRun({ ...loaded, registry, places, env });
+  const again = createRun({
+    name: `${original.name}-verify`,
+    yaml: prepared.yaml,
+    plan: prepared.plan,
+    runs: places.runs,
+  });
+  await startRun(again, env);
+  // The dashboard is for runs that make something new; with --json the answer alone is data.
+  const code = await watchRun(again, {
+    ...context,
+    out: quiet(context),
+    flags: { ...flags, plain: true, json: false },
+  });
+  if (code !== EXIT.ok && readExit(again.dir)?.status !== 'finished') return code;
+  const comparison = compareRuns(original.dir, again.dir);
+  if (flags.json) out.json({ run: original.name, verify: again.name, ...comparison });
+  else for (const line of verdict(original.name, again.name, comparison)) out.data(line);
+  return comparison.same ? EXIT.ok : EXIT.training;
+};
+
+/** Progress is talk here: stdout is for the verdict. */
+function quiet({ out }: { out: Parameters<CommandRun>[2]['out'] }): Parameters<CommandRun>[2]['out'] {
+  return { ...out, data: out.talk };
+}
+
+function verdict(original: string, again: string, { same, sha256, parted, differences }: Comparison): string[] {
+  if (same) return [`${original} and ${again} are the same to the byte: SHA-256 ${sha256[0]}`];
+  const where =
+    parted === null
+      ? 'every step agrees, so the files differ in what was written beside the weights'
+      : parted.sameLoss
+        ? `they part in the update of step ${parted.step}: the loss agrees (${parted.losses[0]}), the weights do not`
+        : `they part at step ${parted.step}: loss ${parted.losses[0]} and ${parted.losses[1]}`;
+  const reasons = differences.map(
+    ({ fact, values }) => `  ${fact}: ${String(values[0])} then, ${String(values[1])} now`,
+  );
+  const likely =
+    reasons.length === 0 ? [] : ['What the two runs used differs, which is the likely reason:', ...reasons];
+  return [
+    `${original} and ${again} differ: ${where}.`,
+    `  ${original}  SHA-256 ${sha256[0]}`,
+    `  ${again}  SHA-256 ${sha256[1]}`,
+    ...likely,
+  ];
+}

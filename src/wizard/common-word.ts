@@ -1,0 +1,26 @@
+/** Words that say nothing of their own, so that a caption's having them makes them no trigger. */
+const ORDINARY = new Set(
+  (
+    'the and with for from this that its has are was his her their over under into onto near who which very all one two ' +
+    'photo photograph picture image drawing painting sketch illustration art artwork render style anime portrait view shot ' +
+    'close full body face head front side back left right top bottom middle center background white black red blue green ' +
+    'yellow brown grey gray pink purple orange big small large tiny man woman girl boy person people dog cat solo sitting ' +
+    'standing looking wearing masterpiece best quality detailed highres simple'
+  ).split(' '),
+);
+
+/**
+ * The one unusual word that every caption holds: someone captioned these pictures with a trigger already. Undefined when
+ * there is none, or several, or too few captions to tell.
+ */
+export function commonWord(captions: readonly string[]): string | undefined {
+  const [first, ...rest] = captions.map(wordsOf);
+  if (first === undefined || rest.length < 3) return undefined;
+  const shared = [...first].filter((word) => rest.every((words) => words.has(word)));
+  return shared.length === 1 ? shared[0] : undefined;
+}
+
+function wordsOf(caption: string): Set<string> {
+  const words = caption.toLowerCase().match(/[\p{L}\p{N}_]{3,40}/gu) ?? [];
+  return new Set(words.filter((word) => !ORDINARY.has(word)));
+}

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { styleFor } from '../../../src/cli/style.ts';
+import { nothingKnown } from '../../../src/cli/ui/about.ts';
+import { renderEnd } from '../../../src/cli/ui/end.ts';
+import { initialState, type RunState, reduceAll } from '../../../src/engine/events/reducer.ts';
+import type { RunExit } from '../../../src/engine/runs/layout.ts';
+import { trainingStory } from '../../helpers/run-story.ts';
+
+const end = 1_790_000_000;
+const trained = reduceAll(initialState, trainingStory({ name: 'fox', steps: 400, upTo: 400, every: 200, end }));
+const sha256 = '3f9a20c1'.repeat(8);
+const room = { style: styleFor({ colour: 0, unicode: true }), columns: 80, colour: 0 };
+const exit = (more: Partial<RunExit>): RunExit => ({
+  status: 'finished',
+  code: 0,
+  reason: 'finished',
+  step: 400,
+  outputs: [{ path: 'output/fox.safetensors', bytes: 91e6, sha256 }],
+  details: [],
+  next_steps: [],
+  ...more,
+});
+const render = (state: RunState, how: RunExit, more: object = {}) => {
+  const about = { ...nothingKnown, prompt: 'zfx, a fox' };
+  return renderEnd(
+    { state, exit: how, name: 'fox', runDir: '/work/runs/fox', cwd: '/work', about },
+    { ...room, ...more },
+  ).join('\n');
+};
+
+describe('the end of a run', () => {
+  it('says what came out, whether it learnt, how to use it and repeat it', () => {
+    const learnt = {
+      verdict: 'learnt' as const,
+      moved: { 'unet.down': 0.0041, text_encoder: 0.0012 },
+      before: { loss: 0.1127, stderr: 0.001 },
+      after: { loss: 0.0894, stderr: 0.0011 },
+    };
+    const text = render({ ...trained, learnt }, exit({}));
+    expect(text).toMatch(/✔ fox is trained: 400 steps in \d+ min/);
+    expect(text).toContain('runs/fox/output/fox.safetensors   91.0 MB');
+    expect(text).toContain('SHA-256 3f9a20c13f9a20c1…   best checkpoint: step 400');
+    expect(text).toContain('yes: loss at fixed noise 0.113 → 0.0894 ± 0.00110');
+    expect(text).toContain('weights moved: U-Net down 0.41 %, text encoder 0.12 %');
+    expect(text).toContain('ComfyUI: copy it to models/loras · prompt: zfx, a fox');
+    expect(text).toContain('visiontrain run runs/fox/run.yaml');
+    expect(text).toContain('/work/runs/fox/samples/000400-0.png');
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('is no green tick when nothing was learnt', () => {
+    const learnt = { verdict: 'nothing' as const, moved: { unet: 0 }, reason: 'The weights did not move.' };
+    const text = render({ ...trained, learnt }, exit({ status: 'failed', code: 5, reason: 'nothing was learnt' }));
+    expect(text).toContain('✖ fox: Finished, but nothing was learnt (exit 5)');
+    expect(text).toContain('The weights did not move.');
+    expect(text).not.toContain('✔');
+  });
+
+  it('says where and why it failed, what is good, what to type', () => {
+    const failed = exit({
+      status: 'failed',
+      code: 5,
+      step: 412,
+      reason: 'the loss is not a number',
+      details: ['First bad value: latent of pictures/fox_12.png.'],
+      next_steps: ['visiontrain resume fox --set resources.vae_precision=fp32'],
+    });
+    const text = render(trained, failed);
+    expect(text).toContain('✖ fox: stopped at step 412: the loss is not a number. (exit 5)');
+    expect(text).toContain('First bad value: latent of pictures/fox_12.png.');
+    expect(text).toContain('The checkpoint of step 400 is good.');
+    expect(text).toContain('visiontrain resume fox --set resources.vae_precision=fp32');
+  });
+
+  it('says how to go on with one that was stopped', () => {
+    const text = render(
+      trained,
+      exit({
+        status: 'stopped',
+        code: 75,
+        step: 200,
+        reason: 'stopped on request',
+        next_steps: ['visiontrain resume fox'],
+      }),
+    );
+    expect(text).toContain('■ fox was stopped at step 200 of 400.');
+    expect(text).toContain('visiontrain resume fox');
+  });
+
+  it('is plain ASCII where that is all there is, and harmless whatever a file is called', () => {
+    const hostile = exit({ outputs: [{ path: 'output/\u001b[2Jx.safetensors', bytes: 1, sha256 }] });
+    const text = render(trained, hostile, { style: styleFor({ colour: 0, unicode: false }) });
+    expect(text).not.toContain('\u001b');
+    expect([...text].filter((sign) => sign > '~' && sign !== '�')).toEqual([]);
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openEventWriter } from '../../../src/engine/events/writer.ts';
+import { compareRuns } from '../../../src/engine/runs/compare.ts';
+
+type Step = readonly [step: number, loss: number, digest: string];
+
+function finishedRun(steps: readonly Step[], sha256: string, facts: Record<string, string> = {}): string {
+  const dir = mkdtempSync(join(tmpdir(), 'visiontrain-compare-'));
+  const writer = openEventWriter(dir);
+  writer.write('active', { facts: { torch: '2.13.0', ...facts } });
+  for (const [step, loss, digest] of steps) writer.write('step', { step, epoch: 1, loss, lr: 1, digest });
+  writer.close();
+  const outputs = [{ path: 'output/a.safetensors', bytes: 1, sha256 }];
+  writeFileSync(join(dir, 'exit.json'), JSON.stringify({ status: 'finished', code: 0, step: steps.length, outputs }));
+  return dir;
+}
+
+const straight: Step[] = [
+  [1, 0.5, 'aa'],
+  [2, 0.4, 'bb'],
+  [3, 0.3, 'cc'],
+];
+
+describe('compareRuns', () => {
+  it('calls equal files the same', () => {
+    const both = compareRuns(finishedRun(straight, 'x'), finishedRun(straight, 'x'));
+    expect(both).toEqual({ same: true, sha256: ['x', 'x'], parted: null, differences: [] });
+  });
+
+  it('names the first step that parted, and whether loss or update did', () => {
+    const update = compareRuns(
+      finishedRun(straight, 'x'),
+      finishedRun(
+        [
+          [1, 0.5, 'aa'],
+          [2, 0.4, 'ZZ'],
+          [3, 0.2, 'YY'],
+        ],
+        'y',
+      ),
+    );
+    expect(update).toMatchObject({ same: false, parted: { step: 2, sameLoss: true } });
+    const loss = compareRuns(
+      finishedRun(straight, 'x'),
+      finishedRun(
+        [
+          [1, 0.5, 'aa'],
+          [2, 0.41, 'ZZ'],
+        ],
+        'y',
+      ),
+    );
+    expect(loss.parted).toEqual({ step: 2, losses: [0.4, 0.41], sameLoss: false });
+  });
+
+  it('counts a step that was done again after a resume by its last doing', () => {
+    const resumed = finishedRun(
+      [
+        [1, 0.5, 'aa'],
+        [2, 0.9, '??'],
+        [2, 0.4, 'bb'],
+        [3, 0.3, 'cc'],
+      ],
+      'x',
+    );
+    expect(compareRuns(finishedRun(straight, 'x'), resumed)).toMatchObject({ same: true, parted: null });
+  });
+
+  it('tells what the runs used differently', () => {
+    const other = finishedRun([[1, 0.6, 'qq']], 'y', { torch: '2.12.0' });
+    expect(compareRuns(finishedRun(straight, 'x'), other).differences).toEqual([
+      { fact: 'torch', values: ['2.13.0', '2.12.0'] },
+    ]);
+  });
+});

@@ -1,0 +1,26 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** A program under test/fixtures, bundled as dist/ is, so that plain Node can run it; the path of the result. */
+export async function bundleFixture(name: string): Promise<string> {
+  const outfile = join(root, '.cache', 'fixtures', `${name}.mjs`);
+  mkdirSync(join(root, '.cache', 'fixtures'), { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: [`test/fixtures/${name}.tsx`],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.18',
+    define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
+    alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+  });
+  return outfile;
+}
