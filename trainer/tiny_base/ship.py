@@ -85,8 +85,9 @@ def training_log(work: Path) -> dict:
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]
         scored = [{k: v for k, v in line.items() if k != "loss"} for line in lines if len(line) > 3]
         losses = [line["loss"] for line in lines if "loss" in line]
+        last = torch.load(work / f"{stage}.pt", weights_only=True)
         summary[stage] = {
-            "steps": lines[-1]["step"], "seconds": lines[-1]["seconds"], "first_loss": losses[0],
+            "steps": last["step"], "seconds": round(last["spent"], 1), "first_loss": losses[0],
             "last_loss": losses[-1], "scores": scored[-6:],
         }  # fmt: skip
     return summary
