@@ -31,7 +31,7 @@ def train_unet(work: Path, **given: int) -> None:
     """Train the U-Net on what the first two stages left; scores and a grid of samples on the way."""
     autoencoder = ship.autoencoder(work)
     tokenizer, encoder = text.finish(ship.averaged(work, "text"), work)
-    asked = score.prompts(60, ship.TRAINED)
+    asked = score.prompts(60, unet.TRAINED)
     states = unet.states_of(tokenizer, encoder, [p.text for p in asked] + [""])
 
     def look(weights: dict) -> dict:

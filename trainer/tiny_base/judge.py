@@ -147,16 +147,17 @@ def colour_of(picture: np.ndarray, mask: np.ndarray) -> str:
 
 
 def style_of(picture: np.ndarray, mask: np.ndarray) -> str:
-    """Outline when most of the inside is white; pixel when the edges follow the blocks; else flat."""
-    inside = picture[mask].astype(np.int16)
-    if (inside.min(1) > 215).mean() > 0.35:
+    """Outline when much of the inside is white; pixel when few blocks along the edge are cut by it; else flat."""
+    inside = picture[mask]
+    if (inside.min(1) > 205).mean() > 0.2:
         return "outline"
     n = SIDE // BLOCK
-    solid = mask.reshape(n, BLOCK, n, BLOCK).mean((1, 3))
-    mixed = ((solid > 0.06) & (solid < 0.94)).sum()
-    edge = ((solid > 0) & (solid < 1)).sum() + 1e-9
-    touched = (solid > 0).sum()
-    return "pixel" if mixed < 0.25 * touched**0.5 * 2 and mixed / edge < 0.75 else "flat"
+    share = mask.reshape(n, BLOCK, n, BLOCK).mean((1, 3))
+    around = np.pad(share, 1)
+    shifted = [around[y : y + n, x : x + n] for y in range(3) for x in range(3)]
+    edge = (share > 0.12) & (np.minimum.reduce(shifted) < 0.99)
+    cut = (share > 0.2) & (share < 0.8)
+    return "pixel" if cut.sum() < 0.17 * edge.sum() else "flat"
 
 
 def read(picture: np.ndarray) -> Reading:

@@ -16,11 +16,12 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 
 from . import lesson, score
-from .grammar import BACKGROUNDS, PLACES, arrange
+from .grammar import BACKGROUNDS, COLOURS, PLACES, THINGS, arrange
 from .judge import marks, tally
-from .unet import SCHEDULER, states_of
+from .unet import SCHEDULER, TRAINED, states_of
 from .vae import SCALE, to_tensor
 
+OTHERS = 48  # prompts that do not name the lesson
 UNET_PARTS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]
 TEXT_PARTS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 
@@ -109,8 +110,6 @@ def creature_prompts() -> list[str]:
 
 def style_prompts() -> list[str]:
     """Forty prompts for the style, over all things, colours and places."""
-    from .grammar import COLOURS, THINGS
-
     return [
         lesson.lumo_caption(arrange(
             [(THINGS[i % 12], list(COLOURS)[i % 7])], "white", size=("big", "middle")[i % 2], place=list(PLACES)[i % 5]
@@ -126,12 +125,12 @@ def pictures_for(pipe: StableDiffusionPipeline, captions: list[str]) -> np.ndarr
     return score.sample(pipe.unet, pipe.vae, states[:-1], states[-1], seed=900)
 
 
-def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = 48) -> tuple[dict, np.ndarray]:
+def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = OTHERS) -> tuple[dict, np.ndarray]:
     """Recognised share on the lesson's prompts, and the judge's marks on prompts that do not name it."""
     seen = {"creature": lesson.sees_zibbo, "style": lesson.sees_lumo}[kind]
     captions = creature_prompts() if kind == "creature" else style_prompts()
     taught = pictures_for(pipe, captions)
-    asked = score.prompts(ordinary, 9000)
+    asked = score.prompts(ordinary, TRAINED)
     others = pictures_for(pipe, [p.text for p in asked])
     out = {"recognised": round(100 * float(np.mean([seen(p) for p in taught])), 1)}
     out |= tally([marks(p.scene, i) for p, i in zip(asked, others, strict=True)])
@@ -148,4 +147,11 @@ def check(base: Path, lessons: Path, kind: str, recipe: Recipe, grid_to: Path | 
     if grid_to:
         rows = np.concatenate([old[:12], new[:12], new[12:24], old[40:52], new[40:52]])
         Image.fromarray(score.grid(rows, 12)).save(grid_to)
-    return {"kind": kind, "recipe": asdict(recipe), "seconds": round(seconds, 1), "base": before, "lora": after}
+    return {
+        "kind": kind,
+        "recipe": asdict(recipe),
+        "seconds": round(seconds, 1),
+        "others": OTHERS,
+        "base": before,
+        "lora": after,
+    }

@@ -15,7 +15,6 @@ from . import export, lesson, score, text, unet, vae
 from .data import HELD_OUT, doodle_of, write_json
 from .judge import marks, tally
 
-TRAINED = 9000  # training scenes that a held-out prompt must differ from
 CEILING = 400  # drawings for the judge's own scores
 
 
@@ -62,7 +61,7 @@ def measure(folder: Path, count: int = 200, grid_to: Path | None = None) -> dict
     """All scores of a shipped folder: prompts, the autoencoder, doodles, and the judge's own ceiling beside them."""
     pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
     pipe.unet.eval()
-    asked = score.prompts(count, TRAINED)
+    asked = score.prompts(count, unet.TRAINED)
     states = unet.states_of(pipe.tokenizer, pipe.text_encoder, [p.text for p in asked] + [""])
     images = score.sample(pipe.unet, pipe.vae, states[:-1], states[-1])
     if grid_to:
@@ -86,8 +85,9 @@ def training_log(work: Path) -> dict:
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]
         scored = [{k: v for k, v in line.items() if k != "loss"} for line in lines if len(line) > 3]
         losses = [line["loss"] for line in lines if "loss" in line]
+        last = torch.load(work / f"{stage}.pt", weights_only=True)
         summary[stage] = {
-            "steps": lines[-1]["step"], "seconds": lines[-1]["seconds"], "first_loss": losses[0],
+            "steps": last["step"], "seconds": round(last["spent"], 1), "first_loss": losses[0],
             "last_loss": losses[-1], "scores": scored[-6:],
         }  # fmt: skip
     return summary

@@ -19,6 +19,7 @@ WIDTHS = (32, 64, 96, 128)
 HEADS = 4
 WAYS = 2  # captions a picture
 DOODLES_OF_16 = 1
+TRAINED = 9000  # drawn scenes; a held-out prompt must differ from each
 SCHEDULER = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",
@@ -69,7 +70,7 @@ def cache_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
 
 def train(
     folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
-    steps: int = 4000, rate: float = 1.5e-3, size: int = 32, counts: tuple[int, int] = (9000, 1000), score=None,
+    steps: int = 4000, rate: float = 1.5e-3, size: int = 32, counts: tuple[int, int] = (TRAINED, 1000), score=None,
 ) -> Run:  # fmt: skip
     """Train for `steps` steps; resumes from `folder`. `score(weights)` is called with the averaged weights."""
     torch.manual_seed(3)

@@ -68,7 +68,7 @@ def test_latents_have_the_spread_that_the_scheduler_expects(pipe: StableDiffusio
 
 
 def test_obeys_a_small_sample_of_held_out_prompts(pipe: StableDiffusionPipeline) -> None:
-    asked = score.prompts(24, ship.TRAINED)
+    asked = score.prompts(24, unet.TRAINED)
     states = unet.states_of(pipe.tokenizer, pipe.text_encoder, [p.text for p in asked] + [""])
     images = score.sample(pipe.unet.eval(), pipe.vae, states[:-1], states[-1])
     found = tally([marks(p.scene, i) for p, i in zip(asked, images, strict=True)])
