@@ -41,6 +41,7 @@ export const commands: readonly CommandEntry[] = [
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
       ['--dry-run', 'show the whole plan and do nothing'],
+      ['--accept-license', 'accept the licence of what is fetched'],
     ],
     examples: [
       'visiontrain run run.yaml',

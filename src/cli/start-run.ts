@@ -6,6 +6,7 @@ import { type PreparedRun, type PrepareInput, prepareRun } from '../engine/prepa
 import { createRun } from '../engine/runs/create.ts';
 import { startRun } from '../engine/runs/start.ts';
 import { neutralise } from '../engine/text.ts';
+import { settleLicense } from '../registry/licenses.ts';
 import type { Context } from './context.ts';
 import { watchRun } from './watch.ts';
 
@@ -13,6 +14,8 @@ export interface StartOptions {
   /** Wanted name of the run; the spec's when missing. */
   readonly name?: string | undefined;
   readonly detach: boolean;
+  /** The person accepts the licences of what is fetched. */
+  readonly acceptLicense?: boolean;
 }
 
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
@@ -21,6 +24,11 @@ type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
   const { places, env, out, flags } = context;
   const prepared = await prepareRun({ ...input, places, env });
+  for (const { entry, companionsOnly } of prepared.needs) {
+    if (companionsOnly) continue;
+    const hint = `If you accept it: visiontrain models pull ${entry.id} --accept-license, then start the run again.`;
+    settleLicense(entry, places, options.acceptLicense ?? false, [hint]);
+  }
   if (!flags.json) for (const line of remarks(prepared)) out.talk(neutralise(line));
   const run = createRun({
     name: options.name ?? input.spec.name,

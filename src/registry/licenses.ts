@@ -2,16 +2,32 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../engine/atomic.ts';
+import { UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
 import type { AnyEntry } from './schema.ts';
 
 const file = (places: Places) => join(places.state, 'licenses.json');
 
-export function isAccepted(entry: AnyEntry, places: Places): boolean {
+function isAccepted(entry: AnyEntry, places: Places): boolean {
   return !entry.license.acceptance || read(places).includes(key(entry));
 }
 
-export function acceptLicense(entry: AnyEntry, places: Places): void {
+/**
+ * Before a first download: accepts the licence when the person said so, else refuses.
+ * @throws UsageError that names licence, restriction and what to type
+ */
+export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean, nextSteps: readonly string[]): void {
+  if (isAccepted(entry, places)) return;
+  const { name, url, restrictions } = entry.license;
+  if (!accepts)
+    throw new UsageError(`${entry.title} has a licence to accept first: ${name}.`, {
+      details: [restrictions, url].filter((line) => line !== ''),
+      nextSteps,
+    });
+  acceptLicense(entry, places);
+}
+
+function acceptLicense(entry: AnyEntry, places: Places): void {
   const accepted = new Set([...read(places), key(entry)]);
   mkdirSync(places.state, { recursive: true });
   writeFileAtomic(file(places), `${JSON.stringify([...accepted].sort(), null, 2)}\n`);

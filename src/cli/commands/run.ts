@@ -16,5 +16,9 @@ export const run: CommandRun = async ([file = ''], options, context) => {
     });
   const input = { ...loaded, registry };
   if (options.dryRun === true) return showPlan(input, context);
-  return startFromSpec(input, { name, detach: options.detach === true }, context);
+  return startFromSpec(
+    input,
+    { name, detach: options.detach === true, acceptLicense: options.acceptLicense === true },
+    context,
+  );
 };

@@ -7,7 +7,7 @@ import { createReuse } from '../../engine/download/reuse.ts';
 import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
 import { redact } from '../../engine/download/sources.ts';
 import { CancelledError, UsageError } from '../../engine/errors.ts';
-import { acceptLicense, isAccepted } from '../../registry/licenses.ts';
+import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
 import type { Source } from '../../registry/schema.ts';
@@ -51,13 +51,9 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
   const { places, env, out, flags } = context;
   const entry = findEntry(loadRegistry({ configDir: places.config }), id);
   const { ready, path } = locateModel(entry, places);
-  if (!ready && entry.license.acceptance && !isAccepted(entry, places)) {
-    if (options.acceptLicense !== true)
-      throw new UsageError(`${entry.title} has a licence to accept first: ${entry.license.name}.`, {
-        details: [entry.license.restrictions, entry.license.url],
-        nextSteps: [`If you accept it: visiontrain models pull ${entry.id} --accept-license`],
-      });
-    acceptLicense(entry, places);
+  if (!ready) {
+    const hint = `If you accept it: visiontrain models pull ${entry.id} --accept-license`;
+    settleLicense(entry, places, options.acceptLicense === true, [hint]);
   }
   if (!ready) await fetchModel(entry, { places, env, signal, settings: overrides(options), onFile: report.file });
   report.close();
