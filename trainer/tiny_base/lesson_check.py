@@ -40,7 +40,6 @@ class Recipe:
     dropout: float = 0.0
     schedule: str = "cosine"
     warmup: int = 10
-    flip: bool = False
 
 
 def read_set(folder: Path) -> tuple[np.ndarray, list[str]]:
