@@ -40,6 +40,7 @@ export const commands: readonly CommandEntry[] = [
       ['--set <key=value>', 'change one setting, e.g. training.steps=2000 (repeatable)', 'list'],
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
+      ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
       ['--dry-run', 'show the whole plan and do nothing'],
       ['--accept-license', 'accept the licence of what is fetched'],
     ],
@@ -102,7 +103,10 @@ export const commands: readonly CommandEntry[] = [
     args: '<run>',
     summary: 'go on with a run that was stopped, failed or died',
     group: 'Runs',
-    options: [['--detach', 'start it and return']],
+    options: [
+      ['--detach', 'start it and return'],
+      ['--foreground', 'SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+    ],
     load: () => import('./commands/resume.ts'),
   },
   {

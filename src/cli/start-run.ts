@@ -14,6 +14,8 @@ export interface StartOptions {
   /** Wanted name of the run; the spec's when missing. */
   readonly name?: string | undefined;
   readonly detach: boolean;
+  /** The run ends with this process: for batch systems. */
+  readonly foreground?: boolean;
   /** The person accepts the licences of what is fetched. */
   readonly acceptLicense?: boolean;
 }
@@ -37,7 +39,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     runs: places.runs,
   });
   await startRun(run, env);
-  if (!options.detach) return watchRun(run, context);
+  if (!options.detach) return watchRun(run, context, { foreground: options.foreground ?? false });
   if (flags.json) out.json({ run: run.name, dir: run.dir });
   else out.talk(`${run.name} is running.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
   return 0;

@@ -16,6 +16,8 @@ export interface WatchOptions {
   readonly from?: number;
   /** Looks only. */
   readonly readonly?: boolean;
+  /** The run belongs to this process: SIGINT and SIGTERM stop it with a checkpoint, a second one ends it at once. */
+  readonly foreground?: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface WatchOptions {
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
   const { out, flags } = context;
   const can = terminal(flags);
-  const onScreen = can.draw && !flags.json && runCondition(run.dir).state === 'live';
+  const onScreen = can.draw && !flags.json && options.foreground !== true && runCondition(run.dir).state === 'live';
   const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {
     out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
@@ -51,17 +53,38 @@ async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOpt
 }
 
 /** True when the person left before the end. */
-async function watchLines({ dir }: RunRef, { out, flags }: Context, { from = 0 }: WatchOptions): Promise<boolean> {
+async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
   const reporter = flags.json ? jsonReporter(out.data) : plainReporter(out.data);
   const leave = new AbortController();
-  const onInterrupt = () => leave.abort();
-  process.once('SIGINT', onInterrupt);
+  const release = options.foreground === true ? stopOnSignal(run, out.talk) : leaveOnInterrupt(leave);
   try {
-    for await (const batch of followRun(dir, { signal: leave.signal, from })) reporter.events(batch);
+    const from = options.from ?? 0;
+    for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
   } finally {
-    process.removeListener('SIGINT', onInterrupt);
+    release();
   }
   return leave.signal.aborted;
+}
+
+function leaveOnInterrupt(leave: AbortController): () => void {
+  const onInterrupt = () => leave.abort();
+  process.once('SIGINT', onInterrupt);
+  return () => process.removeListener('SIGINT', onInterrupt);
+}
+
+function stopOnSignal({ dir, name }: RunRef, talk: (text: string) => void): () => void {
+  let asked = false;
+  const onSignal = () => {
+    makeRequest(dir, asked ? 'kill' : 'stop');
+    talk(asked ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
+    asked = true;
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return () => {
+    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onSignal);
+  };
 }
 
 /** After the last event: what came out or went wrong, what to type next, and the exit code of the run. */

@@ -17,7 +17,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     });
   const from = eventsEnd(ref.dir);
   await startRun(ref, env);
-  if (options.detach !== true) return watchRun(ref, context, { from });
+  if (options.detach !== true) return watchRun(ref, context, { from, foreground: options.foreground === true });
   if (flags.json) out.json(inspectRun(ref.dir));
   else out.talk(`${ref.name} goes on.  visiontrain attach ${ref.name} · visiontrain stop ${ref.name}`);
   return EXIT.ok;

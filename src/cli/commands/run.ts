@@ -18,7 +18,12 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   if (options.dryRun === true) return showPlan(input, context);
   return startFromSpec(
     input,
-    { name, detach: options.detach === true, acceptLicense: options.acceptLicense === true },
+    {
+      name,
+      detach: options.detach === true,
+      foreground: options.foreground === true,
+      acceptLicense: options.acceptLicense === true,
+    },
     context,
   );
 };
