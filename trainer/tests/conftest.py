@@ -13,7 +13,6 @@ os.environ.update(
     TRANSFORMERS_OFFLINE="1",
     CUDA_VISIBLE_DEVICES="",
     OMP_NUM_THREADS="1",
-    OMP_WAIT_POLICY="PASSIVE",
 )
 
 # Whole, before the trainer imports only what it needs: the tests compare with stock pipelines, which want peft.
