@@ -63,7 +63,8 @@ def main(arguments: list[str]) -> int:
 
 def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     # Before torch is imported: OpenMP reads it when it starts. Its threads spin while they wait, which on a machine of
-    # our own is three times faster than sleeping (measured: 0.40 against 1.34 s a step); on a busy one fewer threads help.
+    # our own is three times faster than sleeping (measured: 0.40 against 1.34 s a step); on a busy one, fewer threads
+    # help.
     os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
     from .device import prepare_environment
 
