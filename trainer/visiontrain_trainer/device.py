@@ -100,11 +100,14 @@ def open_device(resources: Resources, processes: Processes) -> Device:
         raise MachineError(
             f"The plan wants {name}, but PyTorch sees no NVIDIA card.",
             [f"PyTorch {torch.__version__}"],
-            ["Run `visiontrain doctor`.", "Or train on the CPU: --set resources.device=cpu."],
+            [
+                "See your cards with `nvidia-smi`; `visiontrain setup --force` renews PyTorch.",
+                "Or train on the CPU: --set resources.device=cpu.",
+            ],
         )
     if name == "mps" and not torch.backends.mps.is_available():
         raise MachineError(
-            "The plan wants mps, but PyTorch cannot use it here.", next_steps=["Run `visiontrain doctor`."]
+            "The plan wants mps, but PyTorch cannot use it here.", next_steps=["Run `visiontrain setup --force`."]
         )
     device = torch.device(name)
     if device.type == "cuda":

@@ -68,6 +68,6 @@ export function installFailure(step: string, tail: readonly string[], log: strin
   const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));
   return new EnvironmentError(`The Python environment could not be set up. ${cause?.message ?? `${step} failed.`}`, {
     details: [...tail.filter((line) => !/^(WARNING|\[notice\])/.test(line)).slice(-4), `Whole story: ${log}`],
-    nextSteps: cause?.nextSteps ?? ['visiontrain setup   tries again', 'visiontrain doctor   looks for the cause'],
+    nextSteps: cause?.nextSteps ?? ['visiontrain setup   tries again'],
   });
 }

@@ -55,7 +55,7 @@ function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: 
 
 function missing(message: string): EnvironmentError {
   return new EnvironmentError(message, {
-    nextSteps: ['Look what is wrong:   visiontrain doctor', 'or let it choose:     --set resources.device=auto'],
+    nextSteps: ['See your cards:       nvidia-smi', 'or let it choose:     --set resources.device=auto'],
   });
 }
 

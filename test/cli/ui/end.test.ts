@@ -23,7 +23,7 @@ const exit = (more: Partial<RunExit>): RunExit => ({
 const render = (state: RunState, how: RunExit, more: object = {}) => {
   const about = { ...nothingKnown, prompt: 'zfx, a fox' };
   return renderEnd(
-    { state, exit: how, name: 'fox', runDir: '/work/runs/fox', cwd: '/work', about },
+    { state, exit: how, name: 'fox', runDir: '/home/me/runs/fox', cwd: '/home/me', about },
     { ...room, ...more },
   ).join('\n');
 };
@@ -44,7 +44,7 @@ describe('the end of a run', () => {
     expect(text).toContain('weights moved: U-Net down 0.41 %, text encoder 0.12 %');
     expect(text).toContain('ComfyUI: copy it to models/loras · prompt: zfx, a fox');
     expect(text).toContain('visiontrain run runs/fox/run.yaml');
-    expect(text).toContain('/work/runs/fox/samples/000400-0.png');
+    expect(text).toContain('/home/me/runs/fox/samples/000400-0.png');
     expect(text).not.toContain('\u001b');
   });
 
