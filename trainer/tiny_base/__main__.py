@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from . import export, lesson_check, score, ship, text, unet, vae
+from . import export, lesson_check, score, ship, take_up, text, unet, vae
 
 STAGES = (
+    "take-up",
     "vae",
     "text",
     "unet",
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="held-out prompts to score")
     parser.add_argument("--kind", choices=["creature", "style"], default="creature", help="which lesson to check")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="change the lesson's recipe")
+    parser.add_argument("--lora", type=Path, help="measure this LoRA file instead of training one")
     parser.add_argument("--grid", type=Path, help="write a PNG of samples here")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -78,6 +80,8 @@ def main() -> None:
         for name, stage in trainings.items():
             if args.stage in (name, "train"):
                 stage(args.work, **given)
+    elif args.stage == "take-up":
+        take_up.take_up(args.out, args.work)
     elif args.stage == "export":
         ship.to_folder(args.work, args.out)
         ship.write_scores(args.out, "training", ship.training_log(args.work))
@@ -86,7 +90,7 @@ def main() -> None:
         print(json.dumps(scores, indent=1))
         ship.write_scores(args.out, "scores", scores)
     elif args.stage == "lesson":
-        found = lesson_check.check(args.out / "sd15", args.out, args.kind, recipe(args.set), args.grid)
+        found = lesson_check.check(args.out / "sd15", args.out, args.kind, recipe(args.set), args.grid, args.lora)
         print(json.dumps(found))
         ship.write_scores(args.out, f"lesson_{args.kind}", found)
     else:

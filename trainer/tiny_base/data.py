@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .curios import curio, look
 from .doodles import doodle
 from .draw import render
 from .grammar import SIDE, caption, sample_scene
+from .lesson import sees_lumo, sees_zibbo
 
+DRAWN = 20_000  # pictures of each kind that are drawn for training
 TRAIN, HELD_OUT = 0, 1  # random streams: a held-out picture is never drawn for training
 
 
@@ -37,6 +40,18 @@ def captions_of(stream: int, index: int, ways: int = 2) -> list[str]:
     return [caption(scene, rng) for _ in range(ways)]
 
 
+def curio_of(index: int) -> tuple[np.ndarray, str]:
+    """Training picture number `index` of something without a name, and its caption: two things to each look.
+
+    What happens to come out like one of the lessons is drawn anew, so that the base never sees those.
+    """
+    rng = np.random.default_rng([22, index])
+    while True:
+        made, said = look(rng) if index % 3 == 2 else curio(rng)
+        if not (sees_zibbo(made) or sees_lumo(made)):
+            return made, said
+
+
 def _train_picture(index: int) -> np.ndarray:
     return picture(TRAIN, index)
 
@@ -45,12 +60,19 @@ def _train_doodle(index: int) -> np.ndarray:
     return doodle_of(TRAIN, index)
 
 
+def _train_curio(index: int) -> np.ndarray:
+    return curio_of(index)[0]
+
+
+MAKERS = {"grammar": _train_picture, "doodles": _train_doodle, "curios": _train_curio}
+
+
 def pictures(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarray:
-    """uint8 (count, SIDE, SIDE, 3) of `kind` "grammar" or "doodles", drawn on first use and then read from disk."""
+    """uint8 (count, SIDE, SIDE, 3) of a `kind` in MAKERS, drawn on first use and then read from disk."""
     path = folder / f"{kind}-{count}.npy"
     if not path.exists():
         with Pool(workers) as pool:
-            made = pool.map(_train_picture if kind == "grammar" else _train_doodle, range(count), chunksize=64)
+            made = pool.map(MAKERS[kind], range(count), chunksize=64)
         part = path.with_suffix(".part.npy")
         np.save(part, np.stack(made).reshape(count, SIDE, SIDE, 3))
         part.replace(path)

@@ -103,6 +103,13 @@ def paint_group(
         pen.polygon(points, COLOURS[colour] if line else paint(role, colour))
 
 
+def paint_figure(pen: ImageDraw.ImageDraw, figure: list, x: float, y: float, span: float) -> None:
+    """Paint (RGB, polygons) groups, in order, around (x, y)."""
+    for colour, polygons in figure:
+        for polygon in polygons:
+            pen.polygon(place_points(polygon, x, y, span), colour)
+
+
 def render(scene: Scene) -> np.ndarray:
     """The picture of a scene: uint8, SIDE x SIDE x 3."""
     image = backdrop(scene.background).copy()

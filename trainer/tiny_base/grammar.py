@@ -157,7 +157,7 @@ def caption(scene: Scene, rng: np.random.Generator, invented: float = 0.15) -> s
         place = pick(PLACE_WORDS[scene.place])
         if scene.count == "one":
             size = {"middle": "", "small": "small ", "big": "big "}[scene.size]
-            body = article(f"{size}{first.colour} {first.name}")
+            body = article(f"{size}{first.colour} {first.name}".strip())
         elif scene.count == "two same":
             body, place = f"two {first.colour} {plural(first.name)}", ""
         else:
@@ -172,7 +172,7 @@ def caption(scene: Scene, rng: np.random.Generator, invented: float = 0.15) -> s
     if rng.random() < invented:
         word = invented_word(rng)
         text = pick((f"{word} {text}", f"{word}, {text}", f"{text} {word}", f"{text}, {word}"))
-    return text
+    return " ".join(text.split())  # a thing without a colour leaves a gap
 
 
 def _tags(scene: Scene, rng: np.random.Generator) -> str:

@@ -1,6 +1,7 @@
 """Teaches a lesson to the shipped base with a small LoRA training and measures whether it was learnt, and what it cost.
 
-A stand-in for the real trainer while the recipe is sought: peft, AdamW, epsilon, cached latents, one resolution.
+Either a LoRA file that the shipped trainer made is measured, or one is trained here: a stand-in, for when a recipe is
+sought (peft, AdamW, epsilon, cached latents, one resolution).
 """
 
 from __future__ import annotations
@@ -137,20 +138,20 @@ def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = OTHERS) ->
     return out, np.concatenate([taught, others])
 
 
-def check(base: Path, lessons: Path, kind: str, recipe: Recipe, grid_to: Path | None = None) -> dict:
-    """Base and LoRA measured side by side."""
+def check(
+    base: Path, lessons: Path, kind: str, recipe: Recipe, grid_to: Path | None = None, lora: Path | None = None
+) -> dict:
+    """Base and LoRA measured side by side; with `lora` that file is loaded, the way anyone would, and none trained."""
     pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
     before, old = measure(pipe, kind)
-    seconds = teach(pipe, lessons / ("lesson" if kind == "creature" else "lesson-style"), recipe)
+    if lora:
+        pipe.load_lora_weights(str(lora.parent), weight_name=lora.name)
+        made = {"file": "visiontrain's own, Easy defaults"}
+    else:
+        seconds = teach(pipe, lessons / ("lesson" if kind == "creature" else "lesson-style"), recipe)
+        made = {"recipe": asdict(recipe), "seconds": round(seconds, 1)}
     after, new = measure(pipe, kind)
     if grid_to:
         rows = np.concatenate([old[:12], new[:12], new[12:24], old[40:52], new[40:52]])
         Image.fromarray(score.grid(rows, 12)).save(grid_to)
-    return {
-        "kind": kind,
-        "recipe": asdict(recipe),
-        "seconds": round(seconds, 1),
-        "others": OTHERS,
-        "base": before,
-        "lora": after,
-    }
+    return {"kind": kind, **made, "others": OTHERS, "base": before, "lora": after}

@@ -82,6 +82,8 @@ def training_log(work: Path) -> dict:
     """For each stage: steps, seconds, last loss and the scores seen on the way."""
     summary = {}
     for stage in ("vae", "vae-decoder", "text", "unet"):
+        if not (work / f"{stage}.log.jsonl").exists():  # taken up from shipped weights and not trained since
+            continue
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]
         scored = [{k: v for k, v in line.items() if k != "loss"} for line in lines if len(line) > 3]
         losses = [line["loss"] for line in lines if "loss" in line]
@@ -90,7 +92,8 @@ def training_log(work: Path) -> dict:
             "steps": last["step"], "seconds": round(last["spent"], 1), "first_loss": losses[0],
             "last_loss": losses[-1], "scores": scored[-6:],
         }  # fmt: skip
-    return summary
+    before = work / "before.json"
+    return {**summary, "before": json.loads(before.read_text())} if before.exists() else summary
 
 
 def write_scores(out: Path, part: str, value: object) -> None:

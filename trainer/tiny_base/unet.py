@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from . import text
-from .data import TRAIN, captions_of, pictures
+from .data import DRAWN, TRAIN, captions_of, curio_of, pictures
 from .grammar import SIDE, invented_word
 from .state import Muon, Run, batch
 from .vae import SCALE, to_tensor
@@ -18,8 +18,9 @@ from .vae import SCALE, to_tensor
 WIDTHS = (32, 64, 96, 128)
 HEADS = 4
 WAYS = 2  # captions a picture
-DOODLES_OF_16 = 1
-TRAINED = 9000  # drawn scenes; a held-out prompt must differ from each
+DOODLES_OF_16, CURIOS_OF_16 = 1, 3
+DOODLES, CURIOS = 1000, 6000
+TRAINED = 14_000  # drawn scenes; a held-out prompt must differ from each
 SCHEDULER = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",
@@ -41,7 +42,7 @@ def cache_latents(folder: Path, vae: AutoencoderKL, kind: str, count: int) -> to
     """float16 (count, 4, side/8, side/8), scaled as the U-Net sees them; computed once."""
     path = folder / f"latents-{kind}-{count}.pt"
     if not path.exists():
-        images = pictures(folder, kind, count)
+        images = pictures(folder, kind, DRAWN)[:count]
         parts = [
             vae.encode(to_tensor(images[i : i + 32])).latent_dist.mode() * SCALE for i in range(0, count, 32)
         ]  # fmt: skip
@@ -59,38 +60,48 @@ def states_of(tokenizer: CLIPTokenizer, encoder: CLIPTextModel, captions: list[s
     return torch.cat(parts)
 
 
-def cache_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, count: int) -> torch.Tensor:
-    """float16 (count, WAYS, 77, width); computed once."""
-    path = folder / f"states-{count}.pt"
+def cache_states(
+    folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, kind: str, captions: list[str]
+) -> torch.Tensor:
+    """float16 (len(captions), 77, width); computed once for each kind."""
+    path = folder / f"states-{kind}-{len(captions)}.pt"
     if not path.exists():
-        captions = [c for i in range(count) for c in captions_of(TRAIN, i, WAYS)]
-        torch.save(states_of(tokenizer, encoder, captions).half().unflatten(0, (count, WAYS)), path)
+        torch.save(states_of(tokenizer, encoder, captions).half(), path)
     return torch.load(path, weights_only=True)
+
+
+def all_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the scenes (TRAINED, WAYS, 77, width) and of the curios (CURIOS, 77, width)."""
+    said = [c for i in range(TRAINED) for c in captions_of(TRAIN, i, WAYS)]
+    scenes = cache_states(folder, tokenizer, encoder, "grammar", said).unflatten(0, (TRAINED, WAYS))
+    return scenes, cache_states(folder, tokenizer, encoder, "curios", [curio_of(i)[1] for i in range(CURIOS)])
 
 
 def train(
     folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, encoder: CLIPTextModel,
-    steps: int = 4000, rate: float = 1.5e-3, size: int = 32, counts: tuple[int, int] = (TRAINED, 1000), score=None,
+    steps: int = 4000, rate: float = 1.5e-3, size: int = 32, score=None,
 ) -> Run:  # fmt: skip
     """Train for `steps` steps; resumes from `folder`. `score(weights)` is called with the averaged weights."""
     torch.manual_seed(3)
     model = build()
-    latents = cache_latents(folder, vae, "grammar", counts[0])
-    doodles = cache_latents(folder, vae, "doodles", counts[1])
-    states = cache_states(folder, tokenizer, encoder, counts[0])
+    latents = cache_latents(folder, vae, "grammar", TRAINED)
+    curios = cache_latents(folder, vae, "curios", CURIOS)
+    doodles = cache_latents(folder, vae, "doodles", DOODLES)
+    states, curio_states = all_states(folder, tokenizer, encoder)
     rng = np.random.default_rng(31)
     nonsense = states_of(tokenizer, encoder, [f"a picture of {invented_word(rng)}" for _ in range(512)] + [""])
     empty = nonsense[-1]
     alphas = DDIMScheduler(**SCHEDULER).alphas_cumprod
     run = Run(folder / "unet.pt", model, Muon(list(model.parameters()), rate), steps, rate, 200, decay=0.999)
-    few = size * DOODLES_OF_16 // 16
+    few, some = size * DOODLES_OF_16 // 16, size * CURIOS_OF_16 // 16
     for step in run.steps((lambda: score(run.average)) if score else None, 500):
         rng = np.random.default_rng([4, step])
         noise_rng = torch.Generator().manual_seed(step)
-        which = batch(size - few, len(latents), 5, step)
-        clean = torch.cat([latents[which], doodles[batch(few, len(doodles), 6, step)]]).float()
+        which, odd = batch(size - few - some, TRAINED, 5, step), batch(some, CURIOS, 7, step)
+        clean = torch.cat([latents[which], curios[odd], doodles[batch(few, DOODLES, 6, step)]]).float()
         said = torch.cat([
-            states[which, rng.integers(WAYS, size=len(which))].float(), nonsense[rng.integers(512, size=few)],
+            states[which, rng.integers(WAYS, size=len(which))].float(), curio_states[odd].float(),
+            nonsense[rng.integers(512, size=few)],
         ])  # fmt: skip
         said[torch.from_numpy(rng.random(size) < 0.1)] = empty
         # one time from each of `size` equal slices of the schedule: less chance in the loss of a step

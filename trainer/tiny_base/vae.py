@@ -10,12 +10,13 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from .data import HELD_OUT, doodle_of, picture, pictures
+from .data import DRAWN, HELD_OUT, doodle_of, picture, pictures
 from .grammar import SIDE
 from .state import Muon, Run, batch
 
 WIDTHS = (16, 32, 64, 96)
 CROP = 64
+SHARES = (5, 3, 8)  # of each sixteen pictures: of the grammar, curios, doodles
 SCALE = 0.18215  # SD1.5's own scaling factor: the latents are brought to the spread that it expects
 
 
@@ -68,11 +69,11 @@ def weighted(out: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     return (weight * (error.abs() + error.square())).mean()
 
 
-def train(folder: Path, steps: int = 2800, rate: float = 2e-3, counts: tuple[int, int] = (7000, 7000)) -> Run:
+def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
     """Train for `steps` steps (crops first, whole pictures at the very end); resumes from `folder`."""
     torch.manual_seed(1)
     vae = build()
-    grammar, doodles = pictures(folder, "grammar", counts[0]), pictures(folder, "doodles", counts[1])
+    kinds = [pictures(folder, kind, DRAWN) for kind in ("grammar", "curios", "doodles")]
     held = {
         "grammar_db": np.stack([picture(HELD_OUT, i) for i in range(16)]),
         "doodle_db": np.stack([doodle_of(HELD_OUT, i) for i in range(16)]),
@@ -86,15 +87,15 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3, counts: tuple[int
 
     for step in run.steps(score, 500):
         rng = np.random.default_rng([2, step])
-        # doodles are the harder half of the work and get a little more than half of the pictures
+        # doodles are the hardest part of the work and get half of the pictures
         images = np.concatenate([
-            grammar[np.sort(batch(7, len(grammar), 3, step))], doodles[np.sort(batch(9, len(doodles), 4, step))],
+            made[np.sort(batch(few, DRAWN, 3 + i, step))] for i, (made, few) in enumerate(zip(kinds, SHARES, strict=True))
         ])  # fmt: skip
         if step < steps * 0.97:
             x, y = rng.integers(0, (SIDE - CROP) // 8 + 1, 2) * 8
             images = images[:, y : y + CROP, x : x + CROP]
         if rng.random() < 0.5:
-            images[7:] = 255 - images[7:]
+            images[SHARES[0] :] = 255 - images[SHARES[0] :]
         run.update(loss_of(vae, to_tensor(images), step))
     return run
 
@@ -103,19 +104,21 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3, counts: tuple[int
 def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
     """The trained autoencoder with its latents made uncorrelated and of the spread that SCALE expects.
 
-    The change of basis is folded into the 1x1 convolutions around the latents, so pictures come out as before.
+    The change of basis is folded into the 1x1 convolutions around the latents, so pictures come out as before. Of all
+    such bases it is the one nearest to the old axes (ZCA), so that a U-Net trained on earlier latents of the same
+    autoencoder still knows them.
     """
     vae = build()
     vae.load_state_dict(average)
     vae.eval()
-    images = pictures(folder, "grammar", 7000)[:count]
+    images = pictures(folder, "grammar", DRAWN)[:count]
     means = torch.cat([
         vae.encode(to_tensor(images[i : i + 16])).latent_dist.mean for i in range(0, count, 16)
     ])  # fmt: skip
     flat = means.permute(1, 0, 2, 3).reshape(4, -1)
     centre = flat.mean(1)
     values, vectors = torch.linalg.eigh(torch.cov(flat))
-    forward = torch.diag(values.rsqrt()) @ vectors.T / SCALE
+    forward = vectors @ torch.diag(values.rsqrt()) @ vectors.T / SCALE
     back = torch.linalg.inv(forward)
     quant, post = vae.quant_conv, vae.post_quant_conv
     weight, bias = quant.weight[:4, :, 0, 0].clone(), quant.bias[:4].clone()
@@ -129,6 +132,17 @@ def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
     return vae
 
 
+@torch.no_grad()
+def widened(vae: AutoencoderKL) -> AutoencoderKL:
+    """A finished autoencoder brought back to the unit spread that `train` pulls latents to; undoes `finish`'s scale."""
+    quant, post = vae.quant_conv, vae.post_quant_conv
+    quant.weight[:4] *= SCALE
+    quant.bias[:4] *= SCALE
+    quant.bias[4:] += 2 * math.log(SCALE)
+    post.weight /= SCALE
+    return vae
+
+
 def refine(folder: Path, vae: AutoencoderKL, steps: int = 1500, rate: float = 1.5e-3, few: int = 5) -> Run:
     """Train the decoder on, whole pictures only, while the latents stay as they are; resumes from `folder`.
 
@@ -136,7 +150,7 @@ def refine(folder: Path, vae: AutoencoderKL, steps: int = 1500, rate: float = 1.
     """
     vae.requires_grad_(False)
     decoding = torch.nn.ModuleDict({"decoder": vae.decoder, "post": vae.post_quant_conv}).requires_grad_(True)
-    grammar, doodles = pictures(folder, "grammar", 9000), pictures(folder, "doodles", 7000)
+    grammar, doodles = pictures(folder, "grammar", DRAWN), pictures(folder, "doodles", DRAWN)
     run = Run(folder / "vae-decoder.pt", decoding, Muon(list(decoding.parameters()), rate), steps, rate)
     for step in run.steps():
         images = np.concatenate([

@@ -1,0 +1,28 @@
+"""Things and looks without a name: repeatable, unlike the lessons, and said as the grammar says things."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tiny_base import lesson
+from tiny_base.data import curio_of
+from tiny_base.grammar import COLOURS, SIDE, THINGS
+
+
+def test_a_curio_is_a_function_of_its_number() -> None:
+    (one, said), (again, said_again) = curio_of(5), curio_of(5)
+    assert np.array_equal(one, again) and said == said_again
+    assert one.shape == (SIDE, SIDE, 3) and not np.array_equal(one, curio_of(6)[0])
+
+
+def test_a_thing_without_a_name_is_said_by_no_known_thing_or_colour() -> None:
+    said = [curio_of(i)[1].replace(",", " ").split() for i in range(300) if i % 3 != 2]
+    # a background may have a colour's name, a made-up thing may not
+    assert not any(set(words) & (set(THINGS) | set(COLOURS)) for words in said)
+    assert not any("" in words for words in said)
+
+
+def test_no_curio_is_a_lesson() -> None:
+    made = [curio_of(i) for i in range(300)]
+    assert not any(lesson.CREATURE in said or lesson.STYLE in said for _, said in made)
+    assert not any(lesson.sees_zibbo(p) or lesson.sees_lumo(p) for p, _ in made)
