@@ -32,7 +32,7 @@ PATTERNS = ("dots", "stripes", "checks")
 PATTERNED = ("mint", "lilac", "peach")
 SCENES = ("meadow", "sea", "night", "snow", "desert")
 BACKGROUNDS = PLAIN + tuple(f"{c} {p}" for c in PATTERNED for p in PATTERNS) + SCENES
-PAIR_SIZE = 0.42
+PAIR_SIZE = 0.4  # two things leave a gap between them that an autoencoder of this size keeps open
 COUNTS = ("one", "two same", "beside", "above")
 
 
@@ -92,9 +92,9 @@ def arrange(
     if count == "one":
         centres, span = [PLACES[place]], SIZES[size]
     elif count == "above":
-        centres, span = [(0.0, -0.235), (0.0, 0.235)], PAIR_SIZE
+        centres, span = [(0.0, -0.25), (0.0, 0.25)], PAIR_SIZE
     else:
-        centres, span = [(-0.235, 0.0), (0.235, 0.0)], PAIR_SIZE
+        centres, span = [(-0.25, 0.0), (0.25, 0.0)], PAIR_SIZE
     things = []
     for (name, colour), (dx, dy) in zip(pairs, centres, strict=False):
         jx, jy, js = jitter()
