@@ -127,8 +127,6 @@ def test_latents_that_are_not_finite_name_the_picture(plan_for: Any, tiny: Any, 
     ("changes", "code", "reason"),
     [
         ({"resources": {"device": "cuda:0"}}, 3, "no NVIDIA card"),
-        ({"training": {"optimizer": "prodigy"}}, 3, "needs the package prodigyopt"),
-        ({"training": {"optimizer": "adamw8bit"}}, 3, "needs the package bitsandbytes"),
         ({"data": {"root": "/nowhere"}, "resources": {"cache_dir": "fresh"}}, 5, "the picture is gone"),
         ({"training": {"init_lora": "/nowhere.safetensors"}}, 5, "cannot be read"),
         ({"training": {"init_lora": "/nowhere.pt"}}, 5, "pickle"),

@@ -34,6 +34,9 @@ def test_schedules_equal_those_of_diffusers(schedule: str, warmup: int, plan_for
     "changes",
     [
         {"training": {"optimizer": "adafactor"}},
+        {"training": {"optimizer": "prodigy", "learning_rate": 1}},
+        # Convolutions of this rank are large enough for bitsandbytes to keep their state in 8 bits.
+        {"training": {"optimizer": "adamw8bit", "rank": 64, "conv_rank": 16}},
         {"resources": {"precision": "bf16"}},
         {"resources": {"precision": "fp16", "channels_last": True}},
         {"training": {"text_encoder_learning_rates": [1e-3, 2e-3]}, "resources": {"precision": "bf16"}},

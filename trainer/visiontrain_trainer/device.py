@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,10 @@ import torch
 from .errors import MachineError
 from .plan import Resources
 
+_LIBRARIES = (
+    *("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"),
+    *("bitsandbytes", "prodigyopt"),
+)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -176,12 +182,25 @@ def active_facts(resources: Resources, device: Device, processes: Processes) -> 
         "channels_last": resources.channels_last,
         "gradient_checkpointing": resources.gradient_checkpointing,
         "compile": resources.compile,
+        "cpu": cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if device.is_cuda else None,
         "python": platform.python_version(),
     }
-    for package in ("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"):
+    for package in _LIBRARIES:
         facts[package] = _version(package)
     return facts
+
+
+def cpu_model() -> str:
+    """Name of the processor: some libraries choose their kernels by it. Linux tells it in /proc/cpuinfo."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def attention_kernel(resources: Resources, device: Device) -> str:
