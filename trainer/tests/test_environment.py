@@ -48,7 +48,7 @@ def test_a_resume_elsewhere_says_what_differs_and_promises_nothing(
     compared = run.of("compared")
     for event in compared:
         assert [d["fact"] for d in event["differences"]] == ["cpu_capability", "threads", "torch"]
-        assert {d["fact"]: d["then"] for d in event["differences"]}["threads"] == 64
+        assert {d["fact"]: d["was"] for d in event["differences"]}["threads"] == 64
     # The second resume is in the same environment as the steps before it, but not as the first ones.
     assert [e["step"] for e in compared] == [3, 5]
     warned = [e["text"] for e in run.of("note") if e["level"] == "warn"]
@@ -75,4 +75,4 @@ def test_a_verifying_run_compares_with_the_original(
 
 def test_what_cannot_change_a_byte_is_not_compared() -> None:
     assert differences({"device": "cuda:0", "layers": 1, "tf32": True}, {"device": "cuda:1", "tf32": True}) == []
-    assert differences({"gpu": 1}, {}) == [{"fact": "gpu", "then": 1, "now": None}]
+    assert differences({"gpu": 1}, {}) == [{"fact": "gpu", "was": 1, "now": None}]

@@ -144,6 +144,16 @@ def test_clear_sentences(changes: Any, code: int, reason: str, plan_for: Any, tm
     assert reason in result["reason"] and result["next_steps"]
 
 
+@pytest.mark.parametrize(("optimizer", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])
+def test_a_missing_optimizer_library_is_named(
+    optimizer: str, package: str, plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    folder = prepare_run(tmp_path / "run", plan_for(training={"optimizer": optimizer}))
+    assert main([str(folder)]) == 3
+    assert f"needs the package {package}" in read_events(folder)[-1]["reason"]
+
+
 def test_a_plan_that_is_none(tmp_path: Path) -> None:
     folder = prepare_run(tmp_path / "run", {})
     assert main([str(folder)]) == 5

@@ -1,4 +1,4 @@
-"""What the bytes of a result may depend on beside the plan: recorded with each checkpoint, compared before a promise."""
+"""What the bytes of a result may depend on beside the plan: kept with each checkpoint, compared at a resume."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Stretch:
 
 
 def differences(then: Facts, now: Facts) -> list[dict[str, Any]]:
-    """`{fact, then, now}` of each fact that may change a byte and is not the same, by name."""
+    """`{fact, was, now}` of each fact that may change a byte and is not the same, by name."""
     names = sorted((set(then) | set(now)) - _WITHOUT_EFFECT)
-    return [{"fact": n, "then": then.get(n), "now": now.get(n)} for n in names if then.get(n) != now.get(n)]
+    return [{"fact": n, "was": then.get(n), "now": now.get(n)} for n in names if then.get(n) != now.get(n)]
 
 
 def in_words(found: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{d['fact'].replace('_', ' ')} was {_word(d['then'])}, is {_word(d['now'])}" for d in found)
+    return ", ".join(f"{d['fact'].replace('_', ' ')} was {_word(d['was'])}, is {_word(d['now'])}" for d in found)
 
 
 def _word(value: Any) -> str:

@@ -35,8 +35,8 @@ class Progress:
     """What a checkpoint holds beside weights and optimiser."""
 
     step: int = 0
-    #: Loss of each measured picture before training, once known.
-    before: list[float] | None = None
+    #: Losses of each measured picture before training, once known.
+    before: list[list[float]] | None = None
     #: The last validation and its step.
     last: tuple[int, Measured] | None = None
     #: The checkpoint that validates best: its step and loss.

@@ -58,7 +58,7 @@ export const payloads = {
       original: z.string().describe('`checkpoint` at a resume; in a run that `verify` made, the run it verifies.'),
       step: step.describe('Training goes on after this step.'),
       differences: z
-        .array(z.object({ fact: z.string(), then: fact, now: fact }))
+        .array(z.object({ fact: z.string(), was: fact, now: fact }))
         .describe('Facts of `active` that may change a byte and are not the same; empty: equal bytes are promised.'),
     })
     .describe('The present environment against the recorded one, before the first step.'),

@@ -84,7 +84,7 @@ describe('compareRuns', () => {
   it('tells that the first run was itself resumed in another environment', () => {
     const first = finishedRun(straight, 'x');
     const writer = openEventWriter(first);
-    const differences = [{ fact: 'torch', then: '2.12.0', now: '2.13.0' }];
+    const differences = [{ fact: 'torch', was: '2.12.0', now: '2.13.0' }];
     writer.write('compared', { original: 'checkpoint', step: 2, differences });
     writer.close();
     expect(compareRuns(first, finishedRun(straight, 'y')).mixed).toEqual(['torch']);
