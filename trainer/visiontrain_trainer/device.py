@@ -153,15 +153,19 @@ def _version(package: str) -> str | None:
         return None
 
 
-def encoder_identity(device: Device, dtype: torch.dtype) -> str:
-    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys."""
+def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str:
+    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys.
+
+    `libraries`: those beside PyTorch that encode it.
+    """
     place = (
         torch.cuda.get_device_name(device.torch)
         if device.is_cuda
         else f"{platform.machine()}/{torch.get_num_threads()}"
     )
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}"
+    versions = "|".join(f"{name} {_version(name)}" for name in libraries)
+    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{versions}"
 
 
 def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:

@@ -187,6 +187,15 @@ describe('batches and steps', () => {
   });
 });
 
+describe('long captions', () => {
+  it('says which will not be read to their end', () => {
+    const captions = (words: number) =>
+      resolve({ scan: scan([{ caption: 'fox '.repeat(words) }]) }).warnings.filter((w) => w.includes('225 tokens'));
+    expect(captions(150)).toEqual([]);
+    expect(captions(300)).toHaveLength(1);
+  });
+});
+
 describe('device and precision', () => {
   it('takes plain AdamW where bitsandbytes has no build, and says so', () => {
     const wanted = { spec: spec({ training: { optimizer: 'adamw8bit' } }) };
