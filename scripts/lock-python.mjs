@@ -1,7 +1,8 @@
 // Writes trainer/requirements/*.lock anew from the .in beside each: exact versions, every file's hash, one lock for all
-// supported Pythons and platforms, and no word of the index they came from. Needs uv (set UV to its path).
+// supported Pythons and platforms, and no word of the index they came from. Needs uv (set UV to its path). What is
+// locked already stays as it is while the .in allows it; with --upgrade everything moves to its newest version.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,6 +15,7 @@ writeFileSync(without, 'torch ; python_version < "3"\n');
 for (const name of ['requirements', 'dev']) {
   const lock = join(folder, `${name}.lock`);
   const made = join(scratch, `${name}.lock`);
+  if (!process.argv.includes('--upgrade')) copyFileSync(lock, made);
   const options = ['--universal', '--python-version', '3.10', '--generate-hashes', '--no-annotate', '--no-header'];
   execFileSync(
     process.env.UV ?? 'uv',

@@ -78,14 +78,15 @@ def test_control_files_save_and_sample(train_here: Any, plan_for: Any, tmp_path:
     assert not list((folder / "control").iterdir())
 
 
-def test_sigterm_saves_and_exits_75(plan_for: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_save_and_exit_75(number: signal.Signals, plan_for: Any, tmp_path: Path) -> None:
     folder = prepare_run(tmp_path / "run", plan_for(training={"steps": 100_000}))
     process = subprocess.Popen(
         [sys.executable, "-m", "visiontrain_trainer", str(folder)], env={**os.environ, "PYTHONPATH": str(TRAINER)}
     )
     while not any(e["type"] == "step" for e in (read_events(folder) if (folder / "events.jsonl").exists() else [])):
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait() == 75
     last = read_events(folder)[-1]
     assert (last["type"], last["status"], last["code"]) == ("result", "stopped", 75)
@@ -127,8 +128,6 @@ def test_latents_that_are_not_finite_name_the_picture(plan_for: Any, tiny: Any, 
     ("changes", "code", "reason"),
     [
         ({"resources": {"device": "cuda:0"}}, 3, "no NVIDIA card"),
-        ({"training": {"optimizer": "prodigy"}}, 3, "needs the package prodigyopt"),
-        ({"training": {"optimizer": "adamw8bit"}}, 3, "needs the package bitsandbytes"),
         ({"data": {"root": "/nowhere"}, "resources": {"cache_dir": "fresh"}}, 5, "the picture is gone"),
         ({"training": {"init_lora": "/nowhere.safetensors"}}, 5, "cannot be read"),
         ({"training": {"init_lora": "/nowhere.pt"}}, 5, "pickle"),
@@ -144,6 +143,16 @@ def test_clear_sentences(changes: Any, code: int, reason: str, plan_for: Any, tm
     result = read_events(folder)[-1]
     assert (result["type"], result["status"], result["code"]) == ("result", "failed", code)
     assert reason in result["reason"] and result["next_steps"]
+
+
+@pytest.mark.parametrize(("optimizer", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])
+def test_a_missing_optimizer_library_is_named(
+    optimizer: str, package: str, plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    folder = prepare_run(tmp_path / "run", plan_for(training={"optimizer": optimizer}))
+    assert main([str(folder)]) == 3
+    assert f"needs the package {package}" in read_events(folder)[-1]["reason"]
 
 
 def test_a_plan_that_is_none(tmp_path: Path) -> None:
@@ -216,6 +225,55 @@ def test_a_failing_sample_does_not_end_the_run(train_here: Any, plan_for: Any, t
     run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 3}))
     assert run.code == 0
     assert [e["step"] for e in run.of("sample_failed")] == [3, 6]
+
+
+def test_no_kind_of_failing_sample_ends_the_run(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("prompt")
+
+    quiet = train_here(plan_for(), "quiet")
+    monkeypatch.setattr("visiontrain_trainer.pictures.sample_latents", fail)
+    run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 2}))
+    assert run.code == 0 and run.sha256 == quiet.sha256
+    assert [e["step"] for e in run.of("sample_failed")] == [0, 2, 4, 6]
+
+
+def _at_step(step: int, act: Any, monkeypatch: Any) -> None:
+    """Let `act(stepper)` meddle after the gradients of a step are made."""
+    from visiontrain_trainer.step import Stepper
+
+    gradients = Stepper._gradients
+    seen: list[int] = []
+
+    def meddled(self: Any, passes: Any) -> torch.Tensor:
+        each = gradients(self, passes)
+        seen.append(1)
+        if len(seen) == step:
+            act(self)
+        return each
+
+    monkeypatch.setattr(Stepper, "_gradients", meddled)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    _at_step(3, lambda stepper: stepper._adapter.flat_grad["unet"][5].fill_(float("nan")), monkeypatch)
+    folder = prepare_run(tmp_path / "run", plan_for(output={"checkpoint_every": 1}))
+    assert main([str(folder)]) == 5
+    events = read_events(folder)
+    assert events[-1]["reason"].startswith("Step 3: a gradient is not a finite number")
+    assert [e["step"] for e in events if e["type"] == "checkpoint"] == [1, 2]
+    assert not list((folder / "output").iterdir())
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """The last step's update overflows: no loss follows that would show it."""
+    _at_step(6, lambda stepper: stepper._adapter.flat["unet"][5].fill_(float("inf")), monkeypatch)
+    folder = prepare_run(tmp_path / "run", plan_for())
+    assert main([str(folder)]) == 5
+    events = read_events(folder)
+    assert "a weight of the LoRA is not a finite number" in events[-1]["reason"]
+    assert [e["step"] for e in events if e["type"] == "checkpoint"] == [2, 4]
+    assert not list((folder / "output").iterdir())
 
 
 def test_a_lora_that_learnt_nothing_fails(train_here: Any, plan_for: Any) -> None:

@@ -85,6 +85,24 @@ def test_colour_profile_to_srgb(tmp_path: Path) -> None:
     np.testing.assert_allclose(load(tmp_path / "srgb.png", (16, 16)), gradient(16, 16), atol=1)
 
 
+def swapped_profile() -> bytes:
+    """The sRGB profile with red and blue primaries changed over: what is red in such a picture is blue."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(data[128:132], "big")
+    places = {bytes(data[i : i + 4]): i for i in range(132, 132 + 12 * count, 12)}
+    red, blue = places[b"rXYZ"], places[b"bXYZ"]
+    data[red + 4 : red + 12], data[blue + 4 : blue + 12] = data[blue + 4 : blue + 12], data[red + 4 : red + 12]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_a_profile_changes_the_colours(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGB", (8, 8), (250, 0, 0)).convert(mode)
+    image.save(tmp_path / "a.png", icc_profile=swapped_profile())
+    r, g, b = load(tmp_path / "a.png", (8, 8))[4, 4].tolist()
+    assert r < 20 and g < 20 and b > 230
+
+
 def test_resize_covers_the_bucket_and_crops_what_overhangs(tmp_path: Path) -> None:
     Image.fromarray(gradient(300, 100)).save(tmp_path / "wide.png")
     got = load_picture(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", -1)

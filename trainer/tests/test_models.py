@@ -93,3 +93,47 @@ def test_markers_in_a_single_file_decide_the_prediction(tiny: Any, tmp_path: Pat
         BaseModel(model(file, "sdxl", **single))
     with pytest.raises(TrainingError, match="zero terminal SNR"):
         BaseModel(model(file, "sdxl", prediction="v_prediction", **single))
+
+
+def test_the_sdxl_vae_never_runs_in_fp16_unfixed(tiny: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    from visiontrain_trainer import latents
+    from visiontrain_trainer.files import sha256_file
+
+    folder = tiny("sdxl")
+
+    def fixed(vae: Path | None) -> bool:
+        return latents.fixed_for_fp16(BaseModel(model(folder, "sdxl", vae_path=None if vae is None else str(vae))))
+
+    other = tmp_path / "vae"
+    shutil.copytree(folder / "vae", other)
+    assert not fixed(None) and not fixed(other)  # another VAE is not a fixed one
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "force_upcast": False}))
+    assert fixed(other)
+    (tmp_path / "single").mkdir()
+    single = Path(
+        shutil.copy(other / "diffusion_pytorch_model.safetensors", tmp_path / "single" / "sdxl_vae.safetensors")
+    )
+    assert not fixed(single)
+    monkeypatch.setattr(latents, "_FIXED", (sha256_file(single),))
+    assert fixed(single)
+
+
+@pytest.mark.parametrize("form", ["folder", "file", "original"])
+def test_another_vae_takes_the_place_of_the_bases(form: str, tiny: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder, other = tiny("sd15"), tmp_path / "vae"
+    shutil.copytree(folder / "vae", other)
+    file = other / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor * 2 for name, tensor in load_file(file).items()}, file)
+    path = other if form == "folder" else file
+    if form == "original":
+        whole = tmp_path / "whole"
+        shutil.copytree(folder, whole)
+        shutil.copy(file, whole / "vae" / file.name)
+        path = to_single_file(whole, tmp_path / "vae.safetensors")
+    own, ours = BaseModel(model(folder, "sd15")), BaseModel(model(folder, "sd15", vae_path=str(path)))
+    assert own.part("vae").digest() != ours.part("vae").digest()
+    before, after = (m.vae(torch.float32).state_dict() for m in (own, ours))
+    assert all(torch.equal(before[name] * 2, after[name]) for name in before)

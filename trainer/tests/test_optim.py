@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.test_exact import _stop_after
 from visiontrain_trainer.optim import learning_rate_factor
@@ -34,6 +35,9 @@ def test_schedules_equal_those_of_diffusers(schedule: str, warmup: int, plan_for
     "changes",
     [
         {"training": {"optimizer": "adafactor"}},
+        {"training": {"optimizer": "prodigy", "learning_rate": 1}},
+        # Convolutions of this rank are large enough for bitsandbytes to keep their state in 8 bits.
+        {"training": {"optimizer": "adamw8bit", "rank": 64, "conv_rank": 16}},
         {"resources": {"precision": "bf16"}},
         {"resources": {"precision": "fp16", "channels_last": True}},
         {"training": {"text_encoder_learning_rates": [1e-3, 2e-3]}, "resources": {"precision": "bf16"}},
@@ -49,6 +53,14 @@ def test_optimisers_and_formats_resume_exactly(changes: Any, plan_for: Any, trai
     (tmp_path / "cut" / "control").mkdir(parents=True)
     assert _stop_after(tmp_path / "cut", plan, 3) == 75
     assert train_here(plan, "cut").sha256 == whole.sha256
+
+
+def test_8_bit_adamw_keeps_its_state_in_8_bits(plan_for: Any, train_here: Any) -> None:
+    plan = plan_for(training={"optimizer": "adamw8bit", "rank": 64, "conv_rank": 16, "steps": 1})
+    run = train_here(plan)
+    state = load_file(run.folder / run.of("checkpoint")[-1]["path"] / "optimizer.safetensors")
+    assert any(t.dtype == torch.uint8 for n, t in state.items() if n.endswith("state1"))
+    assert run.of("active")[0]["facts"]["optimizer"] == "AdamW8bit"
 
 
 def test_trainable_weights_are_fp32_in_every_precision(plan_for: Any, tmp_path: Any) -> None:

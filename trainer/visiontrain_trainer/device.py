@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,10 @@ import torch
 from .errors import MachineError
 from .plan import Resources
 
+_LIBRARIES = (
+    *("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"),
+    *("bitsandbytes", "prodigyopt"),
+)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -147,15 +153,19 @@ def _version(package: str) -> str | None:
         return None
 
 
-def encoder_identity(device: Device, dtype: torch.dtype) -> str:
-    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys."""
+def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str:
+    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys.
+
+    `libraries`: those beside PyTorch that encode it.
+    """
     place = (
         torch.cuda.get_device_name(device.torch)
         if device.is_cuda
         else f"{platform.machine()}/{torch.get_num_threads()}"
     )
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}"
+    versions = "|".join(f"{name} {_version(name)}" for name in libraries)
+    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{versions}"
 
 
 def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:
@@ -176,12 +186,25 @@ def active_facts(resources: Resources, device: Device, processes: Processes) -> 
         "channels_last": resources.channels_last,
         "gradient_checkpointing": resources.gradient_checkpointing,
         "compile": resources.compile,
+        "cpu": cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if device.is_cuda else None,
         "python": platform.python_version(),
     }
-    for package in ("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"):
+    for package in _LIBRARIES:
         facts[package] = _version(package)
     return facts
+
+
+def cpu_model() -> str:
+    """Name of the processor: some libraries choose their kernels by it. Linux tells it in /proc/cpuinfo."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def attention_kernel(resources: Resources, device: Device) -> str:

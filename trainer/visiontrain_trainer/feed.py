@@ -64,10 +64,13 @@ class Feed:
             steps.append(rng.below(self._timesteps, seed, "timestep", use.epoch, use.key))
         return self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
 
-    def fixed(self, use: Use, steps: list[int]) -> Batch:
-        """For measuring: one picture at fixed timesteps and noise, with its own caption and the mean of its latents."""
+    def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
+        """For measuring: one picture at fixed timesteps and noise, with its own caption and the mean of its latents.
+
+        `draw` (from 0) names one of several noises.
+        """
         mean, _ = self._latents.get(use.sample, self._batches.view(use))
-        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t) for t in steps]
+        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, draw) for t in steps]
         count = len(steps)
         return self._assemble([use] * count, [mean.float()] * count, noise, steps, [use.sample.caption] * count)
 

@@ -45,6 +45,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         return image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        image = image.convert("RGB") if image.mode == "P" else image
         if image.mode not in ("RGB", "CMYK", "L"):
             return image
         return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image

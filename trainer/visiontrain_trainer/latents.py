@@ -27,12 +27,30 @@ _PROGRESS_EVERY = 16
 
 Wanted = tuple[Sample, View]
 
+#: SHA-256 of the fp16-fix VAE of SDXL, as a folder's weights and as one file (presets/models.yaml).
+_FIXED = (
+    "1b909373b28f2137098b0fd9dbc6f97f8410854f31f84ddc9fa04b077b0ace2c",
+    "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1",
+)
+
+
+def fixed_for_fp16(base: BaseModel) -> bool:
+    """Whether an SDXL base's VAE runs in fp16: its configuration says so, or it is the fixed one that has none.
+
+    A file beside no configuration of its own borrows the base's, which says nothing of it.
+    """
+    if base.plan.vae_path is not None:
+        path = Path(base.plan.vae_path)
+        if path.is_file() and not (path.parent / "config.json").is_file():
+            return sha256_file(path) in _FIXED
+    return not base.config("vae").get("force_upcast", True)
+
 
 class Latents:
     """Cached latents of the run's pictures. `get` gives fp16 mean and logvar, each [4, height/8, width/8]."""
 
     def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
-        if device.vae_dtype == torch.float16 and plan.model.family == "sdxl" and plan.model.vae_path is None:
+        if device.vae_dtype == torch.float16 and plan.model.family == "sdxl" and not fixed_for_fp16(base):
             raise TrainingError(
                 "The SDXL VAE overflows in fp16 and would give black pictures.",
                 next_steps=["Set resources.vae_precision to fp32, or model.vae to sdxl-vae-fp16-fix."],
@@ -41,7 +59,7 @@ class Latents:
         folder = Path(plan.resources.cache_dir)
         self._store = Store(folder / "latents", KEEP_BYTES)
         self.vae_hash = base.part("vae").digest(folder / "weights")
-        self._identity = encoder_identity(device, device.vae_dtype)
+        self._identity = encoder_identity(device, device.vae_dtype, "diffusers", "pillow")
         config = base.config("vae")
         self.scaling = float(config.get("scaling_factor", 0.13025 if plan.model.family == "sdxl" else 0.18215))
 

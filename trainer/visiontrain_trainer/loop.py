@@ -14,6 +14,7 @@ import torch
 
 from . import checkpoint
 from .control import REQUESTS, Control
+from .environment import Stretch, compare_with_checkpoints, compare_with_original
 from .errors import FAILED, STOPPED, TrainingError
 from .events import Events
 from .export import write_outputs
@@ -34,20 +35,23 @@ class Progress:
     """What a checkpoint holds beside weights and optimiser."""
 
     step: int = 0
-    #: Loss of each measured picture before training, once known.
-    before: list[float] | None = None
+    #: Losses of each measured picture before training, once known.
+    before: list[list[float]] | None = None
     #: The last validation and its step.
     last: tuple[int, Measured] | None = None
     #: The checkpoint that validates best: its step and loss.
     best_step: int | None = None
     best_loss: float = math.inf
     saved_at: int | None = None
+    #: In what environments the steps so far were computed.
+    stretches: list[Stretch] = field(default_factory=list)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
 
 
 def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     """Do what the plan says; returns the exit code. Raises TrainerError, or Stopped when there is nothing to save."""
     session = open_session(run, plan, events, control)
+    compare_with_original(run, session.facts, events)
     progress = resume(session)
     pictures = Pictures(session)
     steps = plan.training.steps
@@ -93,18 +97,20 @@ def resume(session: Session) -> Progress:
     for sentence in damaged:
         session.events.note(sentence, "warn")
     if found is None:
-        return Progress()
+        return Progress(stretches=[Stretch(0, session.facts)])
     session.adapter.load(found.adapter)
     state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
     session.stepper.micro_batch = found.state["micro_batch"]
     session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
     best = found.state["best"]
+    recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
     return Progress(
         step=found.step,
         before=found.state["before"],
         best_step=best and best["step"],
         best_loss=best["loss"] if best else math.inf,
         saved_at=found.step,
+        stretches=compare_with_checkpoints(recorded, session.facts, found.step, session.events),
     )
 
 
@@ -198,6 +204,7 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
         "loss_scale": [scale.value, scale.steps],
         "before": progress.before,
         "best": best,
+        "environments": [stretch.as_json() for stretch in progress.stretches],
     }
     folder = session.run / "checkpoints"
     path, size = checkpoint.save(folder, progress.step, session.adapter.tensors(), tensors, state)

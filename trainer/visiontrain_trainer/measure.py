@@ -17,32 +17,45 @@ SHARES = (0.125, 0.375, 0.625, 0.875)
 MAX_PICTURES = 64
 #: Without validation pictures this many of the training pictures are measured.
 TRAINING_PICTURES = 8
+#: Fewer pictures than this are measured with several draws of noise each: from one value no error can be told.
+LEAST_VALUES = 8
+#: Student's t for 8 values, two-sided, 95 %: so many standard errors are no accident.
+CERTAIN = 2.36
+#: Of fewer pictures the verdict says that they speak for little but themselves.
+FEW_PICTURES = 4
 #: ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
 MOVED_AT_LEAST = 1e-7
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean loss and its standard error over the pictures; `each` is per picture, for paired comparison."""
+    """Mean loss and its standard error; `each` holds the losses of each picture, one per draw of noise."""
 
     loss: float
     stderr: float
-    each: list[float]
+    each: list[list[float]]
 
     @classmethod
-    def of(cls, each: list[float]) -> Measured:
+    def of(cls, each: list[list[float]]) -> Measured:
         return cls(*_mean_and_error(each), each)
 
     def as_event(self) -> dict[str, float]:
         return {"loss": self.loss, "stderr": self.stderr}
 
 
-def _mean_and_error(values: list[float]) -> tuple[float, float]:
-    mean = math.fsum(values) / len(values)
+def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
+    """Mean over pictures, and its standard error: that of the draws, or of the pictures where they vary more."""
+    pictures = [math.fsum(draws) / len(draws) for draws in each]
+    errors = [_error_of_mean(values) for values in ([v for draws in each for v in draws], pictures)]
+    return math.fsum(pictures) / len(pictures), max(errors)
+
+
+def _error_of_mean(values: list[float]) -> float:
     if len(values) < 2:
-        return mean, 0.0
+        return 0.0
+    mean = math.fsum(values) / len(values)
     variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    return mean, math.sqrt(variance / len(values))
+    return math.sqrt(variance / len(values))
 
 
 def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
@@ -52,10 +65,11 @@ def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
     return [Use(sample, sample.id, -1) for sample in pictures], held_out
 
 
-def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int]], list[float]]) -> Measured:
-    """`losses_at(use, timesteps)`: unweighted losses of one picture at fixed noise."""
+def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
+    """`losses_at(use, timesteps, draw)`: unweighted losses of one picture at fixed noise, the `draw`-th of it."""
     at = [int(share * timesteps) for share in SHARES]
-    return Measured.of([math.fsum(losses_at(use, at)) / len(at) for use in uses])
+    draws = max(1, -(-LEAST_VALUES // len(uses)))
+    return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
 
 
 def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
@@ -83,17 +97,23 @@ def verdict(moved: dict[str, float], before: Measured, after: Measured, held_out
     if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
         reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
         return {"verdict": "nothing", **numbers, "reason": reason}
-    change, error = _mean_and_error([b - a for b, a in zip(before.each, after.each, strict=True)])
+    pairs = zip(before.each, after.each, strict=True)
+    change, error = _mean_and_error([[b - a for b, a in zip(*draws, strict=True)] for draws in pairs])
     where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"
-    text = f"Loss at fixed noise on {len(after.each)} {where}: {before.loss:.5f} before, {after.loss:.5f} after"
+    count = len(after.each)
+    if count == 1:
+        where = where.replace("pictures", "picture", 1).replace("were", "was")
+    text = f"Loss at fixed noise on {count} {where}: {before.loss:.5f} before, {after.loss:.5f} after"
     if change == 0:
         reason = f"{text}: the LoRA changes nothing that the model computes."
         return {"verdict": "nothing", **numbers, "reason": reason}
-    if change > 2 * error:
-        return {"verdict": "learnt", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower)."}
+    few = f" {count} of them say little about others." if 1 < count < FEW_PICTURES else ""
+    few = " A single picture says little about others." if count == 1 else few
+    if change > CERTAIN * error:
+        return {"verdict": "learnt", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower).{few}"}
     direction = "not clearly lower" if change > 0 else "not lower"
     return {
         "verdict": "unknown",
         **numbers,
-        "reason": f"{text}: {direction} (difference {change:.5f} ± {error:.5f}).",
+        "reason": f"{text}: {direction} (difference {change:.5f} ± {error:.5f}).{few}",
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from .errors import TrainerError
 from .sample import Conditioning, decode, make_scheduler, sample_latents, save_png
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ class Pictures:
                 self._one(step, index, prompt, name, adapter)
         except InterruptedError:
             pass
-        except (TrainerError, RuntimeError, ValueError, OSError) as error:
-            session.events.emit("sample_failed", step=step, reason=str(error).split("\n")[0])
+        except Exception as error:
+            traceback.print_exc()
+            reason = str(error).split("\n")[0] or type(error).__name__
+            session.events.emit("sample_failed", step=step, reason=reason)
             if session.device.is_cuda:
                 torch.cuda.empty_cache()
         finally:

@@ -48,6 +48,8 @@ class Session:
     optimizer: torch.optim.Optimizer
     diffusion: Diffusion
     stepper: Stepper
+    #: What is really in use, as in the `active` event.
+    facts: dict[str, str | int | bool | None]
 
     @property
     def scales(self) -> dict[str, float]:
@@ -112,6 +114,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         optimizer,
         diffusion,
         stepper,
+        facts,
     )
 
 

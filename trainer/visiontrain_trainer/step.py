@@ -96,11 +96,11 @@ class Stepper:
         return losses(out[0], target, self._plan.training.loss, self._plan.training.huber_delta)
 
     @torch.no_grad()
-    def measured(self, use: Use, steps: list[int]) -> list[float]:
+    def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
         """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
         size = self.micro_batch
         parts = [steps[i : i + size] for i in range(0, len(steps), size)]
-        return [loss for part in parts for loss in self.picture_losses(self._feed.fixed(use, part)).tolist()]
+        return [loss for part in parts for loss in self.picture_losses(self._feed.fixed(use, part, draw)).tolist()]
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""

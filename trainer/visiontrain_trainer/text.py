@@ -106,7 +106,7 @@ class TextBank:
             hashes,
             skip,
             plan.data.max_tokens,
-            encoder_identity(device, torch.float32),
+            encoder_identity(device, torch.float32, "transformers"),
             plan.resources.precision,
         ]
         self.encoders: list[TextEncoder] = []

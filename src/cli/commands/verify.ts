@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSpec } from '../../engine/config/load.ts';
 import { EXIT, UsageError } from '../../engine/errors.ts';
+import type { Plan } from '../../engine/plan/schema.ts';
 import { prepareRun } from '../../engine/prepare.ts';
-import { type Comparison, compareRuns } from '../../engine/runs/compare.ts';
+import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
 import { createRun } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { readExit } from '../../engine/runs/inspect.ts';
@@ -26,8 +28,9 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   const again = createRun({
     name: `${original.name}-verify`,
     yaml: prepared.yaml,
-    plan: prepared.plan,
+    plan: withThreads(prepared.plan, original.dir),
     runs: places.runs,
+    facts: { verifies: { run: original.name, facts: usedFacts(original.dir) } },
   });
   await startRun(again, env);
   // The dashboard is for runs that make something new; with --json the answer alone is data.
@@ -43,12 +46,18 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   return comparison.same ? EXIT.ok : EXIT.training;
 };
 
+/** As many threads as the first time: sums in another order round differently. More than there are cores only cost time. */
+function withThreads(plan: Plan, original: string): Plan {
+  const { threads } = (JSON.parse(readFileSync(join(original, RUN_FILES.plan), 'utf8')) as Plan).resources;
+  return { ...plan, resources: { ...plan.resources, threads } };
+}
+
 /** Progress is talk here: stdout is for the verdict. */
 function quiet({ out }: { out: Parameters<CommandRun>[2]['out'] }): Parameters<CommandRun>[2]['out'] {
   return { ...out, data: out.talk };
 }
 
-function verdict(original: string, again: string, { same, sha256, parted, differences }: Comparison): string[] {
+function verdict(original: string, again: string, { same, sha256, parted, differences, mixed }: Comparison): string[] {
   if (same) return [`${original} and ${again} are the same to the byte: SHA-256 ${sha256[0]}`];
   const where =
     parted === null
@@ -61,10 +70,15 @@ function verdict(original: string, again: string, { same, sha256, parted, differ
   );
   const likely =
     reasons.length === 0 ? [] : ['What the two runs used differs, which is the likely reason:', ...reasons];
+  const resumed =
+    mixed.length === 0
+      ? []
+      : [`${original} was resumed where these differed, so its bytes were not promised: ${mixed.join(', ')}.`];
   return [
     `${original} and ${again} differ: ${where}.`,
     `  ${original}  SHA-256 ${sha256[0]}`,
     `  ${again}  SHA-256 ${sha256[1]}`,
+    ...resumed,
     ...likely,
   ];
 }

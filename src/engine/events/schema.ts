@@ -12,6 +12,7 @@ export const EVENTS_VERSION = 1;
 
 const bytes = z.number().min(0);
 const step = z.number().int().min(0);
+const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 /**
  * Type → payload. `v`, `seq`, `t` (seconds since 1970) and `type` stand beside the payload in each line. The
@@ -50,8 +51,17 @@ export const payloads = {
     .describe('Worth telling a person; with level warn, `text` also says what is done about it.'),
   // -- trainer ---------------------------------------------------------------------------------------------------
   active: z
-    .object({ facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])) })
+    .object({ facts: z.record(z.string(), fact) })
     .describe('What is really used: device, precision, attention kernel, versions, threads …'),
+  compared: z
+    .object({
+      original: z.string().describe('`checkpoint` at a resume; in a run that `verify` made, the run it verifies.'),
+      step: step.describe('Training goes on after this step.'),
+      differences: z
+        .array(z.object({ fact: z.string(), was: fact, now: fact }))
+        .describe('Facts of `active` that may change a byte and are not the same; empty: equal bytes are promised.'),
+    })
+    .describe('The present environment against the recorded one, before the first step.'),
   start: z
     .object({ step, steps: step, batches_per_epoch: z.number().int() })
     .describe('Training starts at this step: 0, or the checkpoint’s. Whatever was told of later steps is void.'),

@@ -1,15 +1,17 @@
-/** Which device trains, and in which number format: what was asked for, against what the machine can do. Pure. */
+/** Which device trains, in which number format and with which optimiser: what was asked for, against what the machine can do. Pure. */
 import type { RunSpec } from '../config/schema.ts';
 import { EnvironmentError } from '../errors.ts';
 import type { Gpu, Hardware } from '../hardware/probe.ts';
 
 type Precision = RunSpec['resources']['precision'];
+type Optimizer = RunSpec['training']['optimizer'];
 
 export interface DeviceChoice {
   /** `cpu`, `mps` or `cuda:N`. */
   readonly device: string;
   readonly precision: Precision;
   readonly vaePrecision: Precision;
+  readonly optimizer: Optimizer;
   readonly warnings: readonly string[];
 }
 
@@ -17,7 +19,7 @@ export interface DeviceChoice {
 const SLOW_ON_CPU = 256;
 
 /** @throws {EnvironmentError} when the device that was named is not there. */
-export function chooseDevice({ resources, dataset }: RunSpec, hardware: Hardware): DeviceChoice {
+export function chooseDevice({ resources, dataset, training }: RunSpec, hardware: Hardware): DeviceChoice {
   const { device, gpu } = pickDevice(resources.device, hardware);
   const main = possiblePrecision(resources.precision, device, gpu);
   const vae = possiblePrecision(resources.vae_precision, device, gpu);
@@ -27,9 +29,19 @@ export function chooseDevice({ resources, dataset }: RunSpec, hardware: Hardware
   };
   explain('precision', resources.precision, main);
   explain('vae_precision', resources.vae_precision, vae);
+  const optimizer = possibleOptimizer(training.optimizer, hardware);
+  if (optimizer !== training.optimizer)
+    warnings.push(
+      `training.optimizer: bitsandbytes, which ${training.optimizer} comes from, is for Linux; ${optimizer} is used: the same steps with more memory`,
+    );
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
     warnings.push('no graphics card was found: training at this resolution on the processor takes hours to days');
-  return { device, precision: main, vaePrecision: vae, warnings };
+  return { device, precision: main, vaePrecision: vae, optimizer, warnings };
+}
+
+/** As trainer/requirements/requirements.in has it. */
+function possibleOptimizer(wanted: Optimizer, { platform }: Hardware): Optimizer {
+  return wanted === 'adamw8bit' && platform !== 'linux' ? 'adamw' : wanted;
 }
 
 function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: Gpu | undefined } {

@@ -83,7 +83,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       batches_per_epoch: batches,
       learning_rate: t.learning_rate,
       text_encoder_learning_rates: textEncoderRates(spec),
-      optimizer: t.optimizer,
+      optimizer: device.optimizer,
       weight_decay: t.weight_decay,
       betas: t.betas,
       schedule: t.schedule,

@@ -2,7 +2,7 @@
 import type { RunSpec } from '../config/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { plural } from '../text.ts';
-import { looksLikeTags, says } from './captions.ts';
+import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
 
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
@@ -23,12 +23,20 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
       `${plural(count, `${extension} file`)} beside pictures not read: --set dataset.caption_extension=${extension}`,
     );
   const captions = data.samples.map(({ caption }) => caption);
+  const long = captions.filter((caption) => estimateTokens(caption) > MOST_TOKENS).length;
+  if (long > 0)
+    warnings.push(
+      `${plural(long, 'caption')} longer than about ${MOST_TOKENS} tokens: what goes beyond is not read, so shorten it`,
+    );
   if (shuffle && !captions.some(looksLikeTags))
     warnings.push('shuffle_tags is on, but the captions read as sentences: their parts would be mixed up');
   if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
     warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learnt`);
   return warnings;
 }
+
+/** Three chunks of CLIP: nothing reads more. */
+const MOST_TOKENS = 225;
 
 /** Enlarged more than this, a picture teaches blur. */
 const MOST_ENLARGED = 1.5;

@@ -10,6 +10,8 @@ export interface Comparison {
   readonly parted: PartedStep | null;
   /** What the runs really used, where it differs: the likely reason. */
   readonly differences: readonly { readonly fact: string; readonly values: readonly [unknown, unknown] }[];
+  /** The first run itself was resumed where these facts differed: its bytes were not promised to come again. */
+  readonly mixed: readonly string[];
 }
 
 export interface PartedStep {
@@ -23,16 +25,22 @@ interface Trace {
   /** Of the attempt that did the step last: an earlier one's steps after its checkpoint never were. */
   readonly steps: ReadonlyMap<number, { readonly loss: number; readonly digest: string | undefined }>;
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Facts that differed between its attempts. */
+  readonly mixed: readonly string[];
 }
+
+/** Which of several equal cards, what carries bytes to and fro: facts that no byte depends on, as the trainer has them. */
+const WITHOUT_EFFECT = new Set(['device', 'accelerate', 'safetensors']);
 
 export function compareRuns(first: string, second: string): Comparison {
   const sha256 = [loraHash(first), loraHash(second)] as const;
   const [a, b] = [trace(first), trace(second)];
   const names = [...new Set([...Object.keys(a.facts), ...Object.keys(b.facts)])].sort();
   const differences = names
-    .filter((fact) => a.facts[fact] !== b.facts[fact])
+    .filter((fact) => a.facts[fact] !== b.facts[fact] && !WITHOUT_EFFECT.has(fact))
     .map((fact) => ({ fact, values: [a.facts[fact], b.facts[fact]] as const }));
-  return { same: sha256[0] !== null && sha256[0] === sha256[1], sha256, parted: firstParted(a, b), differences };
+  const same = sha256[0] !== null && sha256[0] === sha256[1];
+  return { same, sha256, parted: firstParted(a, b), differences, mixed: a.mixed };
 }
 
 function firstParted(a: Trace, b: Trace): PartedStep | null {
@@ -50,12 +58,18 @@ function firstParted(a: Trace, b: Trace): PartedStep | null {
 function trace(dir: string): Trace {
   const steps = new Map<number, { loss: number; digest: string | undefined }>();
   let facts: Record<string, unknown> = {};
+  const mixed = new Set<string>();
   for (const batch of readEvents(dir))
     for (const event of batch) {
       if (event.type === 'step') steps.set(event.step, { loss: event.loss, digest: event.digest });
       else if (event.type === 'active') facts = event.facts;
+      else if (event.type === 'compared' && event.original === 'checkpoint')
+        for (const { fact } of event.differences) mixed.add(fact);
     }
-  return { steps, facts };
+  return { steps, facts, mixed: [...mixed].sort() };
 }
+
+/** What a run really used, from its newest `active` event; empty when it never got that far. */
+export const usedFacts = (dir: string): Readonly<Record<string, unknown>> => trace(dir).facts;
 
 const loraHash = (dir: string): string | null => readExit(dir)?.outputs[0]?.sha256 ?? null;

@@ -187,7 +187,28 @@ describe('batches and steps', () => {
   });
 });
 
+describe('long captions', () => {
+  it('says which will not be read to their end', () => {
+    const captions = (words: number) =>
+      resolve({ scan: scan([{ caption: 'fox '.repeat(words) }]) }).warnings.filter((w) => w.includes('225 tokens'));
+    expect(captions(150)).toEqual([]);
+    expect(captions(300)).toHaveLength(1);
+  });
+});
+
 describe('device and precision', () => {
+  it('takes plain AdamW where bitsandbytes has no build, and says so', () => {
+    const wanted = { spec: spec({ training: { optimizer: 'adamw8bit' } }) };
+    const there = resolve({ ...wanted, hardware: hardware() });
+    expect([there.plan.training.optimizer, there.warnings.filter((w) => w.startsWith('training.'))]).toEqual([
+      'adamw8bit',
+      [],
+    ]);
+    const mac = resolve({ ...wanted, hardware: { ...hardware(), platform: 'darwin' } });
+    expect(mac.plan.training.optimizer).toBe('adamw');
+    expect(mac.warnings.filter((w) => w.startsWith('training.optimizer: bitsandbytes'))).toHaveLength(1);
+  });
+
   const choice = (resources: Readonly<Record<string, unknown>>, machine: Hardware) => {
     const { plan, warnings } = resolve({ spec: spec({ resources }), hardware: machine });
     return [plan.resources.device, plan.resources.precision, warnings.filter((w) => w.startsWith('resources.')).length];

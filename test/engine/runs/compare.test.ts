@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openEventWriter } from '../../../src/engine/events/writer.ts';
-import { compareRuns } from '../../../src/engine/runs/compare.ts';
+import { compareRuns, usedFacts } from '../../../src/engine/runs/compare.ts';
 
 type Step = readonly [step: number, loss: number, digest: string];
 
@@ -27,7 +27,7 @@ const straight: Step[] = [
 describe('compareRuns', () => {
   it('calls equal files the same', () => {
     const both = compareRuns(finishedRun(straight, 'x'), finishedRun(straight, 'x'));
-    expect(both).toEqual({ same: true, sha256: ['x', 'x'], parted: null, differences: [] });
+    expect(both).toEqual({ same: true, sha256: ['x', 'x'], parted: null, differences: [], mixed: [] });
   });
 
   it('names the first step that parted, and whether loss or update did', () => {
@@ -74,5 +74,20 @@ describe('compareRuns', () => {
     expect(compareRuns(finishedRun(straight, 'x'), other).differences).toEqual([
       { fact: 'torch', values: ['2.13.0', '2.12.0'] },
     ]);
+  });
+
+  it('does not blame a fact that no byte depends on', () => {
+    const other = finishedRun([[1, 0.6, 'qq']], 'y', { device: 'cuda:1', safetensors: '9' });
+    expect(compareRuns(finishedRun(straight, 'x'), other).differences).toEqual([]);
+  });
+
+  it('tells that the first run was itself resumed in another environment', () => {
+    const first = finishedRun(straight, 'x');
+    const writer = openEventWriter(first);
+    const differences = [{ fact: 'torch', was: '2.12.0', now: '2.13.0' }];
+    writer.write('compared', { original: 'checkpoint', step: 2, differences });
+    writer.close();
+    expect(compareRuns(first, finishedRun(straight, 'y')).mixed).toEqual(['torch']);
+    expect(usedFacts(first)).toEqual({ torch: '2.13.0' });
   });
 });
