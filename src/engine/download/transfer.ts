@@ -99,7 +99,7 @@ class Transfer {
         return input.throttle?.take(bytes, seconds()) ?? 0;
       },
     };
-    this.#ticker = setInterval(() => this.#tick(), 250);
+    this.#ticker = setInterval(() => this.#tick(), 125);
   }
 
   stop(): void {
