@@ -133,12 +133,13 @@ export class Assembly {
   }
 
   /** Everything that is there in one piece from the front is hashed, and errors of reading have come up. `onStep` is called now and then. */
-  async hashed(onStep: () => void): Promise<void> {
+  async hashed(onStep: () => void, signal?: AbortSignal): Promise<void> {
     let told = performance.now();
     while (this.#hashedPieces < this.#asked && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
         this.#steps.push(resolve);
       });
+      signal?.throwIfAborted();
       if (performance.now() - told < 100) continue;
       told = performance.now();
       onStep();

@@ -78,7 +78,8 @@ function start(): Worker {
 export class TailHash {
   readonly #id = ++lastId;
   readonly #worker = start();
-  #digest: ((hex: string) => void) | undefined;
+  /** Who waits for an answer, in the order of asking, which is the order of the answers. */
+  #waiting: ((hex: string) => void)[] = [];
   #onPiece: (piece: number, good: boolean) => void;
   #onError: (error: Error) => void;
 
@@ -111,17 +112,18 @@ export class TailHash {
   #ask(end: 'digest' | 'drop'): Promise<string> {
     if (thread !== this.#worker) return Promise.resolve('');
     return new Promise((resolve) => {
-      this.#digest = resolve;
+      this.#waiting.push(resolve);
       this.#worker.postMessage({ id: this.#id, end });
     });
   }
 
   #answer(answer: Answer): void {
     if ('piece' in answer) this.#onPiece(answer.piece, answer.good);
-    else if ('digest' in answer) this.#digest?.(answer.digest);
+    else if ('digest' in answer) this.#waiting.shift()?.(answer.digest);
     else {
       this.#onError(Object.assign(new Error(answer.error), answer.code === undefined ? {} : { code: answer.code }));
-      this.#digest?.('');
+      // A thread that is gone answers nobody.
+      if (thread !== this.#worker) for (const resolve of this.#waiting.splice(0)) resolve('');
     }
   }
 }

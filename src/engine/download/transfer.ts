@@ -121,7 +121,7 @@ class Transfer {
         this.#fill();
       }
       // Reading back may find damage in what an earlier process left; then there is more to fetch.
-      await assembly.hashed(() => {});
+      await assembly.hashed(() => {}, this.#input.signal);
       if (assembly.pieces.complete) return;
     }
   }
