@@ -1,16 +1,20 @@
-// Downloads against curl and aria2: `node bench/download.mjs [MiB] [rounds]` (needs curl, aria2c, nginx and openssl).
-// One file from nginx on loopback, open and with a limit per connection, to the disk of the working folder, its SHA-256
-// checked by every side. The sides run in turn; medians, their ratios and CPU seconds per GB are printed. Times on a
-// shared machine mean nothing alone, the ratios do.
+// Downloads against curl and aria2: `node bench/download.mjs [MiB] [rounds] [link …]` (needs curl, aria2c, nginx, openssl).
+// One file from nginx on loopback to the disk of the working folder, its SHA-256 checked by every side. Links: `open`,
+// `capped` (20 MiB/s per connection), and lines of a total speed, `1gbit` and `2500mbit` (tc in a network namespace of
+// its own, so root and iproute2 are needed). The sides run in turn; medians, their ratios and CPU seconds per GB are
+// printed. Times on a shared machine mean nothing alone, the ratios do. Start-up of the command line is included.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = join(import.meta.dirname, '..');
 const mebibytes = Number(process.argv[2] ?? 1024);
 const rounds = Number(process.argv[3] ?? 5);
+const links = process.argv.length > 4 ? process.argv.slice(4) : ['open', 'capped', '1gbit', '2500mbit'];
+const inNamespace = process.env.BENCH_LINK;
 const folder = mkdtempSync(join(process.cwd(), '.cache-bench-'));
 const size = mebibytes << 20;
 const port = 18_000 + (process.pid % 2000);
@@ -60,13 +64,20 @@ const out = join(folder, 'out.bin');
 const check = `[ "$(openssl dgst -sha256 -r ${out} | cut -c1-64)" = ${sha256} ]`;
 const ours = (at) =>
   `${process.execPath} ${root}/bin/visiontrain models pull http://127.0.0.1:${at}/source.bin --sha256 ${sha256} --size ${size} -o ${out}`;
-const sides = (at) => ({
+const allSides = (at) => ({
   visiontrain: `${ours(at)}`,
   'curl, then openssl sha256': `curl -sf -o ${out} http://127.0.0.1:${at}/source.bin && ${check}`,
   'aria2 -x1 --checksum': `aria2c -q -x1 -d ${folder} -o out.bin --file-allocation=none --checksum=sha-256=${sha256} http://127.0.0.1:${at}/source.bin`,
   'aria2 -x4 --checksum': `aria2c -q -x4 -s4 -k1M -d ${folder} -o out.bin --file-allocation=none --checksum=sha-256=${sha256} http://127.0.0.1:${at}/source.bin`,
   'curl, no hash': `curl -sf -o ${out} http://127.0.0.1:${at}/source.bin`,
 });
+/** Slow links leave out what is as slow as another side. */
+const sides = (at) => {
+  const { 'aria2 -x1 --checksum': single, 'curl, no hash': bare, ...rest } = allSides(at);
+  return at === capped || inNamespace !== undefined
+    ? rest
+    : { ...rest, 'aria2 -x1 --checksum': single, 'curl, no hash': bare };
+};
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const megabytes = size / 1e6;
 
@@ -81,10 +92,9 @@ function writeAndSync() {
   return { wall: (performance.now() - start) / 1000, cpu: 0 };
 }
 
-async function compare(title, at, count) {
-  const results = Object.fromEntries(
-    [...Object.keys(sides(at)), 'disk: write and fsync', 'link: curl to nothing'].map((name) => [name, []]),
-  );
+function compare(title, at, count) {
+  const floors = ['disk: write and fsync', ...(at === capped ? [] : ['link: curl to nothing'])];
+  const results = Object.fromEntries([...Object.keys(sides(at)), ...floors].map((name) => [name, []]));
   for (let round = 0; round < count; round += 1) {
     for (const [name, command] of Object.entries(sides(at))) {
       rmSync(out, { force: true });
@@ -92,10 +102,10 @@ async function compare(title, at, count) {
     }
     rmSync(out, { force: true });
     results['disk: write and fsync'].push(writeAndSync());
-    results['link: curl to nothing'].push(timed(`curl -sf -o /dev/null http://127.0.0.1:${at}/source.bin`));
+    results['link: curl to nothing']?.push(timed(`curl -sf -o /dev/null http://127.0.0.1:${at}/source.bin`));
   }
   const base = median(results.visiontrain.map(({ wall }) => wall));
-  console.log(`\n${title}`);
+  console.log(`\n${title}; ${mebibytes} MiB, ${count} rounds, medians`);
   console.log('side                           MB/s   visiontrain is   CPU s per GB');
   for (const [name, values] of Object.entries(results)) {
     const wall = median(values.map((v) => v.wall));
@@ -107,19 +117,44 @@ async function compare(title, at, count) {
       name.startsWith('disk') ? '' : (cpu / (megabytes / 1000)).toFixed(2).padStart(13),
     );
   }
-  const floor = Math.max(
-    ...['disk: write and fsync', 'link: curl to nothing'].map((name) => median(results[name].map(({ wall }) => wall))),
-  );
+  if (at === capped) return;
+  const floor = Math.max(...floors.map((name) => median(results[name].map(({ wall }) => wall))));
   console.log(`ratio to the slower of disk and link, hash included: ${(floor / base).toFixed(2)} (bar 0.90)`);
+}
+
+/** The same script where the loopback itself is no faster than `rate`. */
+function onLine(rate) {
+  const set = `ip link set lo up && tc qdisc add dev lo root tbf rate ${rate} burst 640kb latency 20ms`;
+  const { status } = spawnSync(
+    'unshare',
+    [
+      '-n',
+      'sh',
+      '-c',
+      `${set} && exec "$@"`,
+      'sh',
+      process.execPath,
+      import.meta.filename,
+      String(mebibytes),
+      String(rounds),
+      rate,
+    ],
+    { stdio: 'inherit', env: { ...process.env, BENCH_LINK: rate } },
+  );
+  if (status !== 0) throw new Error(`${rate}: needs root, unshare and tc`);
 }
 
 try {
   const version = (tool, flag = '--version') => execFileSync(tool, [flag], { encoding: 'utf8' }).split('\n')[0];
-  console.log(
-    `Node ${process.versions.node}; ${version('curl')}; ${version('aria2c')}; ${mebibytes} MiB, ${rounds} rounds, medians`,
-  );
-  await compare('Open link', port, rounds);
-  await compare(`Each connection capped at ${CAP} MiB/s`, capped, Math.min(rounds, 3));
+  if (inNamespace === undefined)
+    console.log(
+      `Node ${process.versions.node}; ${version('curl').split(' (')[0]}; ${version('aria2c')}; ${new Date().toISOString().slice(0, 10)}, load average ${loadavg()[0].toFixed(1)}`,
+    );
+  for (const link of links)
+    if (link === 'open') compare('Open link', port, rounds);
+    else if (link === 'capped') compare(`Each connection capped at ${CAP} MiB/s`, capped, rounds);
+    else if (inNamespace === link) compare(`Line of ${link}/s in all`, port, rounds);
+    else onLine(link);
 } finally {
   nginx.kill();
   await new Promise((resolve) => nginx.on('close', resolve));

@@ -18,7 +18,7 @@ export function reportError(error: unknown, out: Output, { json, debug, ascii }:
     out.json({ error: errorDocument(error, code) });
     return code;
   }
-  if (code === EXIT.cancelled) {
+  if (code === EXIT.cancelled || code === EXIT.terminated) {
     if (known?.message) out.talk(neutralise(known.message));
     return code;
   }

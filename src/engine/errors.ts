@@ -77,3 +77,8 @@ export class DownloadError extends VisiontrainError {
 export class CancelledError extends VisiontrainError {
   override readonly exitCode = EXIT.cancelled;
 }
+
+/** The system or another program asked to end (SIGTERM, SIGHUP). */
+export class TerminatedError extends VisiontrainError {
+  override readonly exitCode = EXIT.terminated;
+}

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { cli } from '../helpers/cli.ts';
+import { cli, startCli } from '../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
 import { HubServer } from '../helpers/hub-server.ts';
 import { kinds, safetensors } from '../helpers/safetensors.ts';
@@ -170,6 +170,48 @@ describe('models pull', () => {
 });
 
 describe('models verify, rm and check', () => {
+  it('tells how far all files of an entry are, never going back', async () => {
+    ownModel();
+    const { code, stderr } = await cli(['models', 'pull', 'small', '--json'], env);
+    expect(code).toBe(0);
+    const all = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).all as { file: number; files: number; done: number; total: number });
+    expect(all.at(-1)).toEqual({
+      file: 2,
+      files: 2,
+      done: weights.length + config.length,
+      total: weights.length + config.length,
+    });
+    expect(all.map(({ done }) => done)).toEqual(all.map(({ done }) => done).toSorted((a, b) => a - b));
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('keeps what it has at %s, ends with %i, and lists it wherever it is', async (signal, expected) => {
+    const content = sampleFile(6 << 20);
+    const server = await new FaultServer(content).start();
+    server.limit = 2 << 20;
+    const folder = mkdtempSync(join(tmpdir(), 'vt-elsewhere-'));
+    writeFileSync(join(folder, 'mine.other'), 'not of visiontrain');
+    writeFileSync(join(folder, 'mine.part'), 'not of visiontrain');
+    const path = join(folder, 'model.safetensors');
+    const { child, done } = startCli(['models', 'pull', server.url, '--sha256', digest(content), '-o', path], env);
+    while (server.served < 3 << 20) await new Promise((resolve) => setTimeout(resolve, 10));
+    child.kill(signal);
+    const { code, stderr } = await done;
+    await server.stop();
+    expect(code).toBe(expected);
+    expect(stderr).toContain('the same command goes on from there');
+    const { partials } = JSON.parse((await cli(['models', 'list', '--json'], env)).stdout);
+    expect(partials).toMatchObject([{ path: `${path}.part`, kind: 'unfinished', total: content.length, busy: false }]);
+    expect(readdirSync(folder).length).toBe(4);
+    await cli(['models', 'rm', '--partials'], env);
+    expect(readdirSync(folder).sort()).toEqual(['mine.other', 'mine.part']);
+  });
+
   it('finds a damaged file, moves it out of use, and pull mends it', async () => {
     ownModel();
     await cli(['models', 'pull', 'small'], env);

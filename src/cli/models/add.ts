@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, relative, resolve } from 'node:path';
 import { createClient } from '../../engine/download/client.ts';
 import { Fault } from '../../engine/download/fault.ts';
+import { Reporter } from '../../engine/download/report.ts';
 import { knownHash } from '../../engine/download/reuse.ts';
 import { downloadSettings } from '../../engine/download/settings.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
@@ -13,6 +14,7 @@ import { findRemote, type RemoteModel, remoteFacts } from '../../registry/remote
 import type { AnyEntry, ModelEntry, ModelFile, Registry } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
+import { stopSignals } from '../stop-signals.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -27,7 +29,11 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
       ],
     });
   const registry = loadRegistry({ configDir: places.config });
-  const found = existsSync(what) ? await local(resolve(what), context) : await remote(what, options, context, registry);
+  const stop = stopSignals('Stopped. Nothing was added.');
+  const found = await (existsSync(what)
+    ? local(resolve(what), context, stop.signal)
+    : remote(what, options, context, registry, stop.signal)
+  ).finally(stop.off);
   const known = knownAs(registry, found.files);
   if (known !== undefined) {
     if (flags.json) out.json({ id: known.id, known: true });
@@ -51,7 +57,7 @@ interface Found extends RemoteModel {
   readonly facts: ModelFacts;
 }
 
-async function local(path: string, context: Context): Promise<Found> {
+async function local(path: string, context: Context, signal: AbortSignal): Promise<Found> {
   const facts = readModelFacts(path);
   const report = downloadReporter(context);
   const paths = statSync(path).isDirectory() ? weightsIn(path) : [path];
@@ -59,19 +65,12 @@ async function local(path: string, context: Context): Promise<Found> {
   for (const each of paths) {
     const bytes = statSync(each).size;
     const name = each === path ? basename(path) : relative(path, each);
-    let done = 0;
-    const sha256 = await knownHash(each, context.places, (n) => {
-      done += n;
-      report.file({
-        name,
-        stage: 'verifying',
-        done,
-        total: bytes,
-        rate: undefined,
-        connections: 0,
-        source: undefined,
-        note: undefined,
-      });
+    const progress = new Reporter(name, bytes, 0.25, report.file);
+    progress.stage('verifying');
+    const onBytes = (n: number) => progress.bytes(n, n);
+    const sha256 = await knownHash(each, context.places, onBytes, signal).catch((error: unknown) => {
+      report.close();
+      throw error;
     });
     files.push({
       path: name,
@@ -95,14 +94,20 @@ function weightsIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-async function remote(what: string, options: Options, { env }: Context, registry: Registry): Promise<Found> {
+async function remote(
+  what: string,
+  options: Options,
+  { env }: Context,
+  registry: Registry,
+  signal: AbortSignal,
+): Promise<Found> {
   const settings = downloadSettings(env);
   const client = createClient(settings, env);
   const input = {
     client,
     settings,
     env,
-    signal: new AbortController().signal,
+    signal,
     sha256: text(options.sha256)?.toLowerCase(),
     tokenEnv: text(options.tokenEnv),
   };

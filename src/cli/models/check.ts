@@ -1,11 +1,12 @@
 /** `models check [ID…]`: is every source still there, with the size and hash the registry says? */
 import { createClient } from '../../engine/download/client.ts';
 import { downloadSettings } from '../../engine/download/settings.ts';
-import { CancelledError, EXIT } from '../../engine/errors.ts';
+import { EXIT } from '../../engine/errors.ts';
 import { plural } from '../../engine/text.ts';
 import { checkSources } from '../../registry/check.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
+import { stopSignals } from '../stop-signals.ts';
 import { table } from '../table.ts';
 
 export const run: CommandRun = async (ids, _options, { out, places, env, flags }) => {
@@ -13,9 +14,7 @@ export const run: CommandRun = async (ids, _options, { out, places, env, flags }
   const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : [...registry.models, ...registry.assets];
   const settings = downloadSettings(env);
   const client = createClient(settings, env);
-  const stop = new AbortController();
-  const onSignal = () => stop.abort(new CancelledError(''));
-  process.once('SIGINT', onSignal);
+  const stop = stopSignals();
   const live = process.stderr.isTTY === true && !flags.plain && !flags.json;
   const onChecked = (done: number, total: number) => {
     if (live) process.stderr.write(`\r${done} of ${total} sources asked${done === total ? '\n' : ''}`);
@@ -41,7 +40,7 @@ export const run: CommandRun = async (ids, _options, { out, places, env, flags }
     }
     return bad.length === 0 ? EXIT.ok : EXIT.download;
   } finally {
-    process.off('SIGINT', onSignal);
+    stop.off();
     await client.close();
   }
 };

@@ -1,5 +1,5 @@
 /** `models list`: what there is, what of it is here, and what lies around unfinished. */
-import { listPartials, type Partial } from '../../engine/download/partials.ts';
+import { listAllPartials, type Partial } from '../../engine/download/partials.ts';
 import { formatBytes, formatDuration } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
@@ -10,7 +10,7 @@ import { table } from '../table.ts';
 export const run: CommandRun = async (_args, _options, context) => {
   const { out, places, flags } = context;
   const registry = loadRegistry({ configDir: places.config });
-  const partials = listPartials(places.models);
+  const partials = listAllPartials(places);
   const entries: readonly AnyEntry[] = [...registry.models, ...registry.assets];
   if (flags.json) {
     out.json({ models: entries.map((entry) => summary(entry, context)), partials });

@@ -1,18 +1,20 @@
 /** `models pull ID` or `models pull URL --sha256 HEX`: the one machinery for every download. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fetchFile } from '../../engine/download/fetch-file.ts';
 import { fetchModel } from '../../engine/download/fetch-model.ts';
+import { rememberFolder } from '../../engine/download/partials.ts';
 import { createReuse } from '../../engine/download/reuse.ts';
 import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
 import { redact } from '../../engine/download/sources.ts';
-import { CancelledError, UsageError } from '../../engine/errors.ts';
+import { UsageError } from '../../engine/errors.ts';
 import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
 import type { Source } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
+import { stopSignals } from '../stop-signals.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -24,10 +26,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
         'visiontrain models pull https://… --sha256 HEX -o model.safetensors',
       ],
     });
-  const stop = new AbortController();
-  const onSignal = () =>
-    stop.abort(new CancelledError('Stopped. What is downloaded is kept; the same command goes on from there.'));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  const stop = stopSignals('Stopped. What is downloaded is kept; the same command goes on from there.');
   const report = downloadReporter(context);
   try {
     const job = { options, context, signal: stop.signal, report };
@@ -35,7 +34,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
     else await pullEntry(what, job);
   } finally {
     report.close();
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+    stop.off();
   }
   return undefined;
 };
@@ -92,6 +91,7 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
     ...(tokenEnv !== undefined && new URL(address).host === new URL(url).host ? { token_env: tokenEnv } : {}),
   }));
   const path = target(text(options.output), url);
+  rememberFolder(places, dirname(path));
   const outcome = await fetchFile(
     { path, sha256, bytes: size === undefined ? undefined : Number(size), sources, name: basename(path) },
     {

@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sizeOf } from '../../engine/download/disk.ts';
-import { listPartials, removePartial } from '../../engine/download/partials.ts';
+import { listAllPartials, listPartials, removePartial } from '../../engine/download/partials.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { formatBytes, plural } from '../../engine/text.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
@@ -21,6 +21,11 @@ export const run: CommandRun = async (ids, options, context) => {
   const entries = ids.map((id) => findEntry(registry, id));
   for (const entry of entries)
     if (entry.embedded !== undefined) throw new UsageError(`${entry.id} is built in and takes no room.`);
+  for (const entry of entries)
+    if (listPartials(join(places.models, entry.id)).some(({ busy }) => busy))
+      throw new UsageError(`${entry.id} is being fetched right now.`, {
+        nextSteps: ['Stop that process first (Ctrl-C keeps what it has), then remove it.'],
+      });
   const removed = entries.map((entry) => removeEntry(entry, context));
   const partials = options.partials === true ? removePartials(context) : [];
   if (flags.json) {
@@ -48,7 +53,7 @@ function removeEntry(entry: AnyEntry, { places }: Context) {
 }
 
 function removePartials({ places, out, flags }: Context) {
-  return listPartials(places.models).filter((partial) => {
+  return listAllPartials(places).filter((partial) => {
     const gone = removePartial(partial);
     if (!gone && !flags.json) out.talk(`${partial.path} is being fetched right now; it stays.`);
     return gone;

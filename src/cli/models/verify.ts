@@ -1,12 +1,17 @@
 /** `models verify [ID…]`: reads every file that is here again and compares its SHA-256. */
 import { setAside, sha256OfFile, sizeOf } from '../../engine/download/disk.ts';
+import { Reporter } from '../../engine/download/report.ts';
 import { EXIT } from '../../engine/errors.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { filePath } from '../../registry/locate.ts';
 import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
+import { stopSignals } from '../stop-signals.ts';
 import { table } from '../table.ts';
+
+/** Seconds between reports. */
+const REPORT_EVERY = 0.25;
 
 type State = 'ok' | 'wrong' | 'missing' | 'no hash known';
 
@@ -26,12 +31,17 @@ export const run: CommandRun = async (ids, _options, context) => {
   const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : all;
   const verdicts: Verdict[] = [];
   const report = downloadReporter(context);
-  for (const entry of entries) {
-    const here = entry.files.some((file) => sizeOf(filePath(entry, file, places)) !== undefined);
-    if (!here && ids.length === 0) continue;
-    for (const file of entry.files) verdicts.push(await verify(entry, file, context, report.file));
+  const stop = stopSignals('Stopped.');
+  try {
+    for (const entry of entries) {
+      const here = entry.files.some((file) => sizeOf(filePath(entry, file, places)) !== undefined);
+      if (!here && ids.length === 0) continue;
+      for (const file of entry.files) verdicts.push(await verify(entry, file, context, report.file, stop.signal));
+    }
+  } finally {
+    report.close();
+    stop.off();
   }
-  report.close();
   if (flags.json) out.json({ files: verdicts });
   else if (verdicts.length === 0) out.talk('No models are here yet.');
   else
@@ -51,18 +61,16 @@ async function verify(
   file: ModelFile,
   { places }: Context,
   report: ReturnType<typeof downloadReporter>['file'],
+  signal: AbortSignal,
 ): Promise<Verdict> {
   const path = filePath(entry, file, places);
   const base = { id: entry.id, file: file.path, path };
   const size = sizeOf(path);
   if (size === undefined) return { ...base, state: 'missing' };
   if (file.sha256 === undefined) return { ...base, state: 'no hash known' };
-  let done = 0;
-  const facts = { name: file.path, total: size, rate: undefined, connections: 0, source: undefined, note: undefined };
-  const sha256 = await sha256OfFile(path, (bytes) => {
-    done += bytes;
-    report({ ...facts, stage: 'verifying', done });
-  });
+  const progress = new Reporter(file.path, size, REPORT_EVERY, report);
+  progress.stage('verifying');
+  const sha256 = await sha256OfFile(path, (bytes) => progress.bytes(bytes, bytes), signal);
   if (sha256 === file.sha256) return { ...base, state: 'ok' };
   // A file the person owns stays where it is; one of ours must not be used any more.
   if (file.local !== undefined) return { ...base, state: 'wrong' };

@@ -50,23 +50,24 @@ const stages = {
 };
 
 function describe(progress: FileProgress): string {
-  const { stage, done, total, source } = progress;
-  if (stage === 'done') return `${stages.done}, ${formatBytes(done)}`;
+  const { stage, done, total, source, all } = progress;
+  const place = all === undefined ? '' : `file ${all.file} of ${all.files}`;
+  if (stage === 'done') return [`${stages.done}, ${formatBytes(done)}`, place].filter((text) => text !== '').join('  ');
   const share = total === undefined ? formatBytes(done) : `${percent(progress)} of ${formatBytes(total)}`;
   const where = stage === 'downloading' && source !== undefined ? `from ${source}` : '';
-  return [stages[stage], share, speed(progress), where].filter((text) => text !== '').join('  ');
+  return [stages[stage], share, speed(progress), where, place].filter((text) => text !== '').join('  ');
 }
 
 /** `12.3 MB/s, 4 min left`; empty in the first moments. */
-function speed({ rate, done, total }: FileProgress): string {
+function speed({ rate, left }: FileProgress): string {
   if (rate === undefined || rate <= 0) return '';
-  const left = total === undefined ? '' : `, ${formatDuration((total - done) / rate)} left`;
-  return `${formatBytes(rate)}/s${left}`;
+  return `${formatBytes(rate)}/s${left === undefined ? '' : `, ${formatDuration(left)} left`}`;
 }
 
-const percent = ({ done, total }: FileProgress) => `${Math.floor((100 * done) / Math.max(1, total ?? 1))} %`;
+const percent = ({ done, total }: { done: number; total: number | undefined }) =>
+  `${Math.floor((100 * done) / Math.max(1, total ?? 1))} %`;
 
-/** One bar for the file at work, notes above it; finished files leave a line each. */
+/** One bar for the file at work and, of several, one for all; notes above them; finished files leave a line each. */
 function bars(): DownloadReporter {
   const multi = new MultiBar({
     stream: process.stderr,
@@ -82,32 +83,37 @@ function bars(): DownloadReporter {
     gracefulExit: false,
   });
   let bar: SingleBar | undefined;
-  let current = '';
+  let allBar: SingleBar | undefined;
   // The library forgets what is logged after the last bar is gone, so finished files are told at the end.
   const finished: string[] = [];
   const cut = (text: string) => neutralise(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
+  const draw = (old: SingleBar | undefined, done: number, total: number | undefined, payload: object): SingleBar => {
+    const whole = Math.max(1, total ?? done);
+    const now = old ?? multi.create(whole, 0, payload);
+    now.setTotal(whole);
+    now.update(Math.min(done, whole), payload);
+    return now;
+  };
   return {
     file(progress) {
-      const { name, stage, done, total, note, connections } = progress;
+      const { name, stage, done, total, note, connections, source, all } = progress;
       if (note !== undefined) multi.log(`${cut(`${name}: ${note}`)}\n`);
-      if (stage === 'done') {
-        if (bar !== undefined) multi.remove(bar);
-        bar = undefined;
-        if (done >= WORTH_A_LINE) finished.push(cut(`${name}: complete, ${formatBytes(done)}`));
-        return;
-      }
+      if (stage === 'done' && done >= WORTH_A_LINE) finished.push(cut(`complete  ${formatBytes(done)}  ${name}`));
       const lanes = connections > 1 ? `${connections} connections` : '';
       const size = formatBytes(total ?? done);
-      const text = neutralise([name, size, speed(progress), lanes].filter((part) => part !== '').join('  '));
-      const payload = { stage: stages[stage].padEnd(9), share: percent(progress).padStart(5), text };
-      if (current !== name && bar !== undefined) {
-        multi.remove(bar);
-        bar = undefined;
-      }
-      bar ??= multi.create(Math.max(1, total ?? 1), 0, payload);
-      current = name;
-      bar.setTotal(Math.max(1, total ?? 1));
-      bar.update(Math.min(done, total ?? done), payload);
+      // What changes comes first: a narrow terminal cuts the end.
+      const words = [size, speed(progress), lanes, name, source === undefined ? '' : `from ${source}`];
+      const text = neutralise(words.filter((part) => part !== '').join('  '));
+      const share = percent(progress).padStart(5);
+      bar = draw(bar, done, total, { stage: stages[stage].padEnd(9), share, text });
+      if (all === undefined) return;
+      const files = `${all.file} of ${all.files} files`;
+      const sum = all.total === undefined ? formatBytes(all.done) : formatBytes(all.total);
+      allBar = draw(allBar, all.done, all.total, {
+        stage: 'in all'.padEnd(9),
+        share: all.total === undefined ? '     ' : percent(all).padStart(5),
+        text: `${sum}  ${files}`,
+      });
     },
     close() {
       multi.stop();

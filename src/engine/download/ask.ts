@@ -18,7 +18,7 @@ export async function readStart(client: Client, address: Address, bytes: number,
         checkHeaders(head.headers, address.label);
       },
       onData: (chunk) => {
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
         got += chunk.length;
         return got < bytes;
       },
@@ -36,7 +36,7 @@ export async function readJson(client: Client, address: Address, signal: AbortSi
     {
       onHead: (head) => refuse(head, address),
       onData: (chunk) => {
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
         got += chunk.length;
         if (got > MOST) throw new Fault('page', `${address.label} sends an endless answer`);
         return true;

@@ -1,16 +1,18 @@
 /**
- * A partial file on its way to being whole: takes pieces in any order, writes them, journals them, and hashes the file
- * from the front as far as it is there. A piece that arrives in order is hashed from memory; any other (and everything
- * an earlier process left) is read back, its CRC-32 checked first.
+ * A partial file on its way to being whole: takes bytes wherever they belong, writes them, journals every finished
+ * piece, and hashes the file from the front as far as it is there. What an earlier process left is hashed only after its
+ * CRC-32 has agreed.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+import { TailHash } from './hash-thread.ts';
 import type { Journal } from './journal.ts';
 import { PIECE, type PieceMap } from './pieces.ts';
 
 /** Data is forced to disk at least this often, so that the end has little left to do and a power cut takes little. */
 const SYNC_BYTES = 64 << 20;
+/** Most pieces the hash is told of ahead of its work, so that a stop need not wait for gigabytes to be read. */
+const AHEAD = 32;
 
 export class Assembly {
   readonly pieces: PieceMap;
@@ -19,13 +21,16 @@ export class Assembly {
   readonly #file: FileHandle;
   readonly #journal: Journal;
   readonly #onDamage: (piece: number) => void;
-  #hash: Hash = createHash('sha256');
+  /** Pieces this process has written itself. */
+  readonly #own = new Set<number>();
+  #hash: TailHash;
   #hashedPieces = 0;
-  #reading: Promise<void> | undefined;
+  /** Pieces the hash has been told of. */
+  #asked = 0;
+  #steps: (() => void)[] = [];
   #syncing: Promise<void> | undefined;
   #unsynced = 0;
   #failure: Error | undefined;
-  #closed = false;
 
   /** `onDamage`: a piece on disk is not what its journal line says, and is to be fetched again. */
   constructor(file: FileHandle, journal: Journal, pieces: PieceMap, onDamage: (piece: number) => void) {
@@ -33,45 +38,45 @@ export class Assembly {
     this.#journal = journal;
     this.pieces = pieces;
     this.#onDamage = onDamage;
+    this.#hash = this.#newHash();
     this.#catchUp();
   }
 
-  /** Bytes from the front that are proven: read or received, CRC-checked and hashed. */
+  /** Bytes from the front that are proven: on disk, CRC-checked where they are old, and hashed. */
   get hashedBytes(): number {
     return Math.min(this.#hashedPieces * PIECE, this.pieces.size);
   }
 
   /**
-   * Writes one whole piece with this CRC-32. Resolves when it is written and journalled.
+   * Writes bytes of a piece that is not finished. Written at once and on this thread: the bytes are still in the
+   * processor's cache, nothing waits in memory to be lost by a kill, and a slow disk holds the connection back by itself.
    * @throws the disk's error (ENOSPC …)
    */
-  async put(piece: number, buffers: Buffer[], crc: number): Promise<void> {
+  write(bytes: Uint8Array, position: number): void {
     if (this.#failure) throw this.#failure;
-    await this.#write(buffers, piece * PIECE);
-    if (this.#closed) return;
-    if (this.pieces.isDone(piece)) this.replaced.push(piece);
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(this.#file.fd, bytes, done, bytes.length - done, position + done);
+    this.#unsynced += bytes.length;
+  }
+
+  /** All bytes of a piece are written: journals it. */
+  finish(piece: number, crc: number): void {
     this.pieces.finish(piece, crc);
+    this.#own.add(piece);
     this.#journal.record(piece, crc);
-    if (piece === this.#hashedPieces && this.#reading === undefined) {
-      for (const buffer of buffers) this.#hash.update(buffer);
-      this.#hashedPieces += 1;
-    } else if (piece < this.#hashedPieces) this.#restartHash();
     this.#catchUp();
-    this.#sync(buffers);
+    this.#sync();
   }
 
-  async #write(buffers: Buffer[], position: number): Promise<void> {
-    let rest = buffers;
-    let at = position;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#file.writev(rest, at);
-      at += bytesWritten;
-      rest = without(rest, bytesWritten);
-    }
+  /** Writes a piece that was there in another form. */
+  replace(piece: number, bytes: Uint8Array, crc: number): void {
+    this.write(bytes, piece * PIECE);
+    this.replaced.push(piece);
+    if (piece < this.#asked) this.#restartHash();
+    this.finish(piece, crc);
   }
 
-  #sync(buffers: Buffer[]): void {
-    for (const buffer of buffers) this.#unsynced += buffer.length;
+  #sync(): void {
     if (this.#unsynced < SYNC_BYTES || this.#syncing !== undefined) return;
     this.#unsynced = 0;
     this.#syncing = this.#file
@@ -84,59 +89,69 @@ export class Assembly {
       });
   }
 
-  /** Starts reading back what is on disk but not hashed yet, unless that goes on already. */
-  #catchUp(): void {
-    if (this.#reading !== undefined || this.#closed || !this.#canHash()) return;
-    this.#reading = this.#readBack()
-      .catch((error: Error) => {
+  #newHash(): TailHash {
+    const hash = new TailHash(
+      this.#file.fd,
+      (piece, good) => {
+        if (hash !== this.#hash) return;
+        if (good) this.#hashedPieces = piece + 1;
+        else {
+          this.#asked = piece;
+          this.pieces.forget(piece);
+          this.#onDamage(piece);
+        }
+        this.#catchUp();
+        this.#stepped();
+      },
+      (error) => {
         this.#failure ??= error;
-      })
-      .finally(() => {
-        this.#reading = undefined;
-        if (this.#failure === undefined) this.#catchUp();
-      });
+        this.#stepped();
+      },
+    );
+    return hash;
   }
 
-  #canHash(): boolean {
-    return this.#hashedPieces < this.pieces.count && this.pieces.isDone(this.#hashedPieces);
-  }
-
-  async #readBack(): Promise<void> {
-    const buffer = Buffer.allocUnsafe(PIECE);
-    while (this.#canHash() && !this.#closed) {
-      const piece = this.#hashedPieces;
-      const hash = this.#hash;
-      const length = this.pieces.lengthOf(piece);
-      const data = buffer.subarray(0, await readFully(this.#file, buffer, length, piece * PIECE));
-      // A restart of the hash, or a new claim on the piece, may have come in between.
-      if (hash !== this.#hash || piece !== this.#hashedPieces) continue;
-      if (data.length === length && crc32(data) === this.pieces.crcOf(piece)) {
-        hash.update(data);
-        this.#hashedPieces += 1;
-      } else {
-        this.pieces.forget(piece);
-        this.#onDamage(piece);
-      }
-    }
+  #stepped(): void {
+    for (const step of this.#steps.splice(0)) step();
   }
 
   #restartHash(): void {
-    this.#hash = createHash('sha256');
+    void this.#hash.drop();
+    this.#hash = this.#newHash();
     this.#hashedPieces = 0;
+    this.#asked = 0;
   }
 
-  /** Everything that is there is hashed, and errors of reading have come up. `onStep` is called now and then. */
-  async hashed(onStep: () => void): Promise<void> {
-    while (this.#reading !== undefined) {
-      await Promise.race([this.#reading, new Promise((resolve) => setTimeout(resolve, 100).unref())]);
+  /** Tells the hash of every piece that is next and there. */
+  #catchUp(): void {
+    while (this.#asked < this.#hashedPieces + AHEAD && this.pieces.isDone(this.#asked)) {
+      const piece = this.#asked;
+      const crc = this.#own.has(piece) ? undefined : this.pieces.crcOf(piece);
+      this.#hash.add({ piece, position: piece * PIECE, length: this.pieces.lengthOf(piece), crc });
+      this.#asked += 1;
+    }
+  }
+
+  /** Everything that is there in one piece from the front is hashed, and errors of reading have come up. `onStep` is called now and then. */
+  async hashed(onStep: () => void, signal?: AbortSignal): Promise<void> {
+    let told = performance.now();
+    while (this.#hashedPieces < this.#asked && this.#failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#steps.push(resolve);
+      });
+      signal?.throwIfAborted();
+      if (performance.now() - told < 100) continue;
+      told = performance.now();
       onStep();
     }
     if (this.#failure) throw this.#failure;
   }
 
   /** SHA-256 of the whole file; only when all is there and `hashed()`. */
-  digest(): string {
-    return this.#hash.copy().digest('hex');
+  async digest(): Promise<string> {
+    const hex = await this.#hash.digest();
+    if (this.#failure) throw this.#failure;
+    return hex;
   }
 
   /** Cuts to size and forces everything to disk. */
@@ -148,8 +163,7 @@ export class Assembly {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#reading;
+    await this.#hash.drop();
     await this.#syncing;
     this.#journal.close();
     await this.#file.close();
@@ -164,27 +178,4 @@ export async function openPart(path: string): Promise<FileHandle> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return await open(path, 'wx+', 0o644);
   }
-}
-
-/** Bytes read: fewer than `length` only at the end of the file. */
-export async function readFully(file: FileHandle, buffer: Buffer, length: number, position: number): Promise<number> {
-  let got = 0;
-  while (got < length) {
-    const { bytesRead } = await file.read(buffer, got, length - got, position + got);
-    if (bytesRead === 0) break;
-    got += bytesRead;
-  }
-  return got;
-}
-
-/** `buffers` without their first `count` bytes. */
-function without(buffers: Buffer[], count: number): Buffer[] {
-  const rest = [...buffers];
-  let left = count;
-  for (let first = rest[0]; first !== undefined && left >= first.length; first = rest[0]) {
-    left -= first.length;
-    rest.shift();
-  }
-  if (left > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(left);
-  return rest;
 }

@@ -10,6 +10,7 @@ import { EnvironmentError } from '../errors.ts';
 import { packageVersion } from '../package-root.ts';
 import { Fault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
+import { buildReusingConnector } from './socket.ts';
 import { redact } from './sources.ts';
 
 export interface Request {
@@ -42,7 +43,7 @@ export interface Flow {
 export interface Receiver {
   /** Throws to refuse the body. */
   onHead(head: Head, flow: Flow): void;
-  /** Returns false when it has all it wants: the rest is left unread. */
+  /** The chunk's memory is used again afterwards. Returns false when it has all it wants: the rest is left unread. */
   onData(chunk: Buffer): boolean;
 }
 
@@ -282,7 +283,8 @@ function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv): Dispat
   }
   const connect = { timeout: settings.connectTimeout * 1000, ...(ca === undefined ? {} : { ca }) };
   const proxies = proxyVariables(env);
-  if (proxies.httpProxy === '' && proxies.httpsProxy === '') return new Agent({ connect, pipelining: 1 });
+  if (proxies.httpProxy === '' && proxies.httpsProxy === '')
+    return new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
   for (const proxy of [proxies.httpProxy, proxies.httpsProxy])
     if (proxy !== '' && !URL.canParse(proxy))
       throw new EnvironmentError('A proxy variable is not an address.', {

@@ -191,10 +191,10 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
     const last = await fromAny(usable, job, report, failures);
     if (last === undefined) throw exhausted(wanted, failures);
     report.stage('verifying', assembly.hashedBytes, size);
-    await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size));
-    if (assembly.digest() !== wanted.sha256) {
+    await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size), signal);
+    if ((await assembly.digest()) !== wanted.sha256) {
       const others = usable.filter((address) => address !== last && !failures.some((f) => f.address === address));
-      if (!(await repair(job, [...others, last], report))) throw await wrongHash(wanted, assembly.digest());
+      if (!(await repair(job, [...others, last], report))) throw await wrongHash(wanted, await assembly.digest());
     }
     await assembly.seal();
   } finally {

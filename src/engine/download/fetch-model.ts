@@ -33,17 +33,50 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   const reuse = createReuse(options.places, options.env);
   const wanted = options.companionsOnly === true ? missing.filter((file) => file.role === 'companion') : missing;
   // Small files first: a wrong token or a full disk shows at once, not after gigabytes.
-  for (const file of wanted.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))) {
+  const sorted = wanted.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
+  const together = new Together(sorted);
+  for (const file of sorted) {
+    together.next();
     await fetchEntryFile(entry, file, options.places, {
       settings,
       env: options.env,
       signal: options.signal,
       reuse,
       onProgress: (progress) => {
-        options.onFile?.(progress);
+        options.onFile?.(together.place(progress));
         options.onProgress?.(progressEvent(progress));
       },
     });
+  }
+}
+
+/** How far all files are as one, which never goes back: a file that is verified or read again has been fetched. */
+class Together {
+  readonly #files: number;
+  readonly #total: number | undefined;
+  #file = 0;
+  #before = 0;
+  #here = 0;
+
+  constructor(files: readonly ModelFile[]) {
+    this.#files = files.length;
+    this.#total = files.some(({ bytes }) => bytes === undefined)
+      ? undefined
+      : files.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+  }
+
+  next(): void {
+    this.#file += 1;
+    this.#before += this.#here;
+    this.#here = 0;
+  }
+
+  place(progress: FileProgress): FileProgress {
+    if (this.#files < 2) return progress;
+    const counts = progress.stage === 'downloading' || progress.stage === 'done';
+    if (counts) this.#here = Math.max(this.#here, progress.done);
+    const all = { file: this.#file, files: this.#files, done: this.#before + this.#here, total: this.#total };
+    return { ...progress, all };
   }
 }
 

@@ -7,6 +7,12 @@ import { PIECE } from './pieces.ts';
 import { checkFirstBytes, checkHeaders } from './sniff.ts';
 import type { Address } from './sources.ts';
 
+/** The beginning of a piece: how much of it is written, and the CRC-32 of that. */
+export interface Begun {
+  readonly bytes: number;
+  readonly crc: number;
+}
+
 /** What is learnt of a source while it is used. */
 export interface SourceState {
   readonly address: Address;
@@ -25,8 +31,8 @@ export interface LaneJob {
   readonly name: string;
   readonly sha256: string;
   readonly signal: AbortSignal;
-  /** Beginnings of pieces whose connection broke, kept in memory. */
-  readonly begun: Map<number, Buffer[]>;
+  /** Beginnings of pieces whose connection broke: on disk, and good for as long as this process lives. */
+  readonly begun: Map<number, Begun>;
   /** Bytes arrived; returns seconds to hold the flow. `fresh` counts those that were not there before. */
   received(bytes: number, fresh: number): number;
   note(text: string): void;
@@ -37,22 +43,16 @@ export interface LaneJob {
 /** Thrown in a lane that another one makes needless. */
 export class Needless extends Error {}
 
-/** Received but not yet written: lost when the process is killed, so kept small. */
-const PENDING_MOST = 4 << 20;
-
 export class Lane {
   /** First byte it works on, and the end, which may be moved nearer while it works. */
   readonly from: number;
   to: number;
   #position = 0;
-  #begun: Buffer[] = [];
   #begunBytes = 0;
   /** CRC-32 of the piece so far, made while its bytes are still in the processor's cache. */
   #crc = 0;
-  #pendingBytes = 0;
-  #writes: Promise<void> = Promise.resolve();
-  #writeError: Error | undefined;
-  #held = false;
+  /** Bytes of a piece that is here already, kept until it shows whether they differ. */
+  #second: Buffer[] = [];
   #looked = false;
   #job: LaneJob;
 
@@ -74,10 +74,10 @@ export class Lane {
   async run(): Promise<void> {
     const { source, client, begun, signal } = this.#job;
     const first = Math.floor(this.from / PIECE);
-    this.#begun = begun.get(first) ?? [];
+    const { bytes, crc } = begun.get(first) ?? { bytes: 0, crc: 0 };
     begun.delete(first);
-    this.#begunBytes = this.#begun.reduce((sum, buffer) => sum + buffer.length, 0);
-    this.#crc = this.#begun.reduce((crc, buffer) => crc32(buffer, crc), 0);
+    this.#begunBytes = bytes;
+    this.#crc = crc;
     this.#position = this.from + this.#begunBytes;
     const shortcut = source.resolved;
     const own = new URL(source.address.url).host;
@@ -103,10 +103,10 @@ export class Lane {
       if (this.#position < this.to)
         throw new Fault('truncated', `${source.address.label} ended ${this.to - this.#position} bytes early`);
     } finally {
-      await this.#writes;
-      if (this.#begunBytes > 0) begun.set(Math.floor(this.#position / PIECE), this.#begun);
+      const piece = Math.floor(this.#position / PIECE);
+      if (this.#begunBytes > 0 && this.#second.length === 0)
+        begun.set(piece, { bytes: this.#begunBytes, crc: this.#crc });
     }
-    if (this.#writeError) throw this.#writeError;
   }
 
   #rangeHeaders(): Record<string, string> {
@@ -162,7 +162,6 @@ export class Lane {
     note(`${host} cannot go on in the middle and sends the file from its start; what is here already is kept`);
     this.#job.received(0, -this.#begunBytes - bytesIn(this.#job.begun));
     this.#job.begun.clear();
-    this.#begun = [];
     this.#begunBytes = 0;
     this.#crc = 0;
     this.#position = 0;
@@ -170,7 +169,6 @@ export class Lane {
 
   #onData(chunk: Buffer, flow: Flow | undefined): boolean {
     const { assembly, name, source } = this.#job;
-    if (this.#writeError) throw this.#writeError;
     if (!this.#looked) checkFirstBytes(chunk, this.#position, name, source.address.label);
     this.#looked = true;
     let rest = this.#position + chunk.length > this.to ? chunk.subarray(0, this.to - this.#position) : chunk;
@@ -181,51 +179,37 @@ export class Lane {
       const missing = assembly.pieces.lengthOf(piece) - this.#begunBytes;
       const part = rest.subarray(0, missing);
       rest = rest.subarray(part.length);
-      if (!assembly.pieces.isDone(piece)) fresh += part.length;
-      this.#begun.push(part);
-      this.#begunBytes += part.length;
+      if (assembly.pieces.isDone(piece)) this.#second.push(Buffer.from(part));
+      else {
+        assembly.write(part, this.#position);
+        fresh += part.length;
+      }
       this.#crc = crc32(part, this.#crc);
+      this.#begunBytes += part.length;
       this.#position += part.length;
-      if (part.length === missing) this.#finish(piece, flow);
+      if (part.length === missing) this.#finish(piece);
     }
     const hold = this.#job.received(bytes, fresh);
-    if (hold > 0) this.#hold(flow, hold);
+    if (hold > 0 && flow !== undefined) {
+      flow.pause();
+      setTimeout(() => flow.resume(), hold * 1000);
+    }
     return this.#position < this.to;
   }
 
-  #finish(piece: number, flow: Flow | undefined): void {
-    const buffers = this.#begun;
-    const bytes = this.#begunBytes;
+  #finish(piece: number): void {
+    const { assembly } = this.#job;
     const crc = this.#crc;
-    this.#begun = [];
+    const second = this.#second;
+    this.#second = [];
     this.#begunBytes = 0;
     this.#crc = 0;
-    const { assembly } = this.#job;
     // A whole body passes over what is here already: only what differs is written.
-    if (assembly.pieces.crcOf(piece) === crc) return;
-    this.#pendingBytes += bytes;
-    if (this.#pendingBytes > PENDING_MOST) flow?.pause();
-    this.#writes = this.#writes
-      .then(() => assembly.put(piece, buffers, crc))
-      .catch((error: Error) => {
-        this.#writeError ??= error;
-      })
-      .then(() => {
-        this.#pendingBytes -= bytes;
-        if (this.#pendingBytes <= PENDING_MOST / 2 && !this.#held) flow?.resume();
-      });
-  }
-
-  #hold(flow: Flow | undefined, seconds: number): void {
-    flow?.pause();
-    this.#held = true;
-    setTimeout(() => {
-      this.#held = false;
-      if (this.#pendingBytes <= PENDING_MOST / 2) flow?.resume();
-    }, seconds * 1000);
+    if (!assembly.pieces.isDone(piece)) assembly.finish(piece, crc);
+    else if (assembly.pieces.crcOf(piece) !== crc) assembly.replace(piece, Buffer.concat(second), crc);
   }
 }
 
-function bytesIn(begun: ReadonlyMap<number, Buffer[]>): number {
-  return [...begun.values()].flat().reduce((sum, buffer) => sum + buffer.length, 0);
+function bytesIn(begun: ReadonlyMap<number, Begun>): number {
+  return [...begun.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,12 +1,15 @@
-/** How many connections pay: one at first, another only while each measurably brings more. */
+/** How many connections pay: one at first, then twice as many each time, only while that measurably brings more. */
 
-/** Seconds a number of connections is watched before it is judged, and the part of them that is not counted. */
-const WATCH = 2;
-const SETTLE = 0.75;
-/** Seconds after a connection that did not pay until the next is tried. */
+/**
+ * Seconds a number of connections is watched before it is judged, and the part before them that is not counted. Short:
+ * a server that caps each connection shows it at once, and every second spent below the right number is lost.
+ */
+const WATCH = 0.5;
+const SETTLE = 0.25;
+/** Seconds after connections that did not pay until more are tried again. */
 const REST = 30;
 /** Fewer seconds left than this are not worth another connection. */
-const WORTH = 8;
+const WORTH = 3;
 
 export class Pace {
   #wanted: number;
@@ -14,8 +17,8 @@ export class Pace {
   #since: number;
   #bytesAt = 0;
   #counting = false;
-  /** Rate of one connection fewer, while the last one is on trial. */
-  #before: number | undefined;
+  /** Number and rate of the connections before the last ones came, while those are on trial. */
+  #before: { wanted: number; rate: number } | undefined;
   #restUntil = 0;
 
   constructor({ first, most }: { first: number; most: number }, now: number) {
@@ -38,17 +41,18 @@ export class Pace {
     if (!this.#counting || now - this.#since < WATCH) return this.#wanted;
     const rate = (received - this.#bytesAt) / (now - this.#since);
     if (this.#before !== undefined) {
-      // The whole gain of a further connection would be 1 ÷ those before; two fifths of it must come.
-      const pays = rate >= this.#before * (1 + 0.4 / (this.#wanted - 1));
+      const { wanted, rate: rateBefore } = this.#before;
       this.#before = undefined;
+      // Two fifths of what the new connections could bring at most must come.
+      const pays = rate >= rateBefore * (1 + 0.4 * (this.#wanted / wanted - 1));
       if (!pays) {
         this.#restUntil = now + REST;
-        return this.#change(this.#wanted - 1, now);
+        return this.#change(wanted, now);
       }
     }
     if (this.#wanted < this.#most && now >= this.#restUntil && rate > 0 && left / rate > WORTH) {
-      this.#before = rate;
-      return this.#change(this.#wanted + 1, now);
+      this.#before = { wanted: this.#wanted, rate };
+      return this.#change(Math.min(this.#most, this.#wanted * 2), now);
     }
     this.#since = now;
     this.#bytesAt = received;

@@ -1,8 +1,13 @@
 /** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { writeFileAtomic } from '../atomic.ts';
+import type { Places } from '../paths.ts';
 import { lastHolder } from '../process/claim.ts';
 import { readJournal } from './journal.ts';
+
+/** Folders of the person's that are remembered, the latest ones. */
+const MOST_FOLDERS = 100;
 
 export interface PartNames {
   readonly part: string;
@@ -33,10 +38,45 @@ export interface Partial {
   readonly busy: boolean;
 }
 
-/** Everything unfinished below a folder. */
+/** Everything unfinished below a folder of ours. */
 export function listPartials(folder: string, now = Date.now()): Partial[] {
   if (!existsSync(folder)) return [];
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return describeAll(folder, readdirSync(folder, { recursive: true, encoding: 'utf8' }), now);
+}
+
+/** The same in all folders: ours, and those the person has had files fetched into. */
+export function listAllPartials(places: Places): Partial[] {
+  const elsewhere = rememberedFolders(places).flatMap((folder) => {
+    // The folder is the person's: only what is certainly ours counts, and `.other` files are not.
+    const names = readdirSync(folder).filter((name) => /\.part$|\.part\.wrong-hash(-\d+)?$/.test(name));
+    const ours = names.filter((name) => !name.endsWith('.part') || existsSync(join(folder, `${name}.journal`)));
+    return describeAll(folder, ours, Date.now());
+  });
+  return [...listPartials(places.models), ...elsewhere];
+}
+
+const foldersFile = (places: Places) => join(places.state, 'download-folders.json');
+
+function rememberedFolders(places: Places): string[] {
+  try {
+    const list: unknown = JSON.parse(readFileSync(foldersFile(places), 'utf8'));
+    return Array.isArray(list) ? list.filter((path): path is string => typeof path === 'string' && isFolder(path)) : [];
+  } catch {
+    return [];
+  }
+}
+
+const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Notes a folder outside ours that a file is fetched into, so that what stays unfinished there can be listed. */
+export function rememberFolder(places: Places, folder: string): void {
+  const known = rememberedFolders(places);
+  if (known.includes(folder) || `${folder}/`.startsWith(`${places.models}/`)) return;
+  mkdirSync(places.state, { recursive: true });
+  writeFileAtomic(foldersFile(places), `${JSON.stringify([...known, folder].slice(-MOST_FOLDERS))}\n`);
+}
+
+function describeAll(folder: string, names: readonly string[], now: number): Partial[] {
   return names.flatMap((name): Partial[] => {
     const match = /\.part$|\.(wrong-hash|other)(?:-\d+)?$/.exec(name);
     if (match === null) return [];

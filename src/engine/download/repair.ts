@@ -52,7 +52,7 @@ async function compare(job: SourceJob, address: Address, report: Reporter): Prom
       else {
         judged = assembly.replaced.length;
         await assembly.hashed(() => {});
-        right = assembly.digest() === job.sha256;
+        right = (await assembly.digest()) === job.sha256;
         if (right) return enough.abort(new Needless('the hash is right'));
       }
     }

@@ -9,11 +9,20 @@ export interface FileProgress {
   readonly total: number | undefined;
   /** Bytes per second, smoothed; undefined in the first moments. */
   readonly rate: number | undefined;
+  /** Seconds left at that rate. */
+  readonly left: number | undefined;
   readonly connections: number;
   /** Host the bytes come from. */
   readonly source: string | undefined;
   /** Said once: a wait, a retry, a change of plan. */
   readonly note: string | undefined;
+  /** Where this file stands among all that are fetched together; `total` only when every size is known. */
+  readonly all?: {
+    readonly file: number;
+    readonly files: number;
+    readonly done: number;
+    readonly total: number | undefined;
+  };
 }
 
 const seconds = () => performance.now() / 1000;
@@ -69,12 +78,15 @@ export class Reporter {
 
   #send(note?: string): void {
     this.#last = seconds();
+    const rate = this.#rate.get(this.#last);
+    const missing = this.#total === undefined ? undefined : Math.max(0, this.#total - this.#done);
     this.#report({
       name: this.#name,
       stage: this.#stage,
       done: this.#total === undefined ? this.#done : Math.min(this.#done, this.#total),
       total: this.#total,
-      rate: this.#rate.get(this.#last),
+      rate,
+      left: rate === undefined || rate === 0 || missing === undefined ? undefined : missing / rate,
       connections: this.#connections,
       source: this.#source,
       note,

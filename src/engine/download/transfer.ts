@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assembly } from './assembly.ts';
 import type { Client } from './client.ts';
 import { backOff, Fault, worthRetrying } from './fault.ts';
-import { Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
+import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
 import type { Throttle } from './meter.ts';
 import { Pace } from './pace.ts';
 import { PIECE } from './pieces.ts';
@@ -25,7 +25,7 @@ export interface SourceJob {
   readonly assembly: Assembly;
   readonly settings: DownloadSettings;
   readonly throttle: Throttle | undefined;
-  readonly begun: Map<number, Buffer[]>;
+  readonly begun: Map<number, Begun>;
   readonly name: string;
   readonly sha256: string;
   readonly signal: AbortSignal;
@@ -99,7 +99,7 @@ class Transfer {
         return input.throttle?.take(bytes, seconds()) ?? 0;
       },
     };
-    this.#ticker = setInterval(() => this.#tick(), 250);
+    this.#ticker = setInterval(() => this.#tick(), 125);
   }
 
   stop(): void {
@@ -121,7 +121,7 @@ class Transfer {
         this.#fill();
       }
       // Reading back may find damage in what an earlier process left; then there is more to fetch.
-      await assembly.hashed(() => {});
+      await assembly.hashed(() => {}, this.#input.signal);
       if (assembly.pieces.complete) return;
     }
   }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -194,6 +195,60 @@ describe('talking to servers', () => {
     await get(server, { env: { ALL_PROXY: `http://${address}`, NO_PROXY: '127.0.0.1' } });
     expect(through).toBe(1);
     proxy.close();
+  });
+});
+
+const openssl = spawnSync('openssl', ['version']).status === 0;
+
+describe.skipIf(!openssl)('over TLS', () => {
+  /** A server with a certificate nobody signed, that knows ranges. */
+  async function serveTls() {
+    const folder = mkdtempSync(join(tmpdir(), 'vt-tls-'));
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', ...names],
+      { stdio: 'ignore' },
+    );
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+      const [, from = '0', last = String(SIZE - 1)] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+      response.writeHead(206, {
+        'content-length': Number(last) - Number(from) + 1,
+        'content-range': `bytes ${from}-${last}/${SIZE}`,
+      });
+      response.end(content.subarray(Number(from), Number(last) + 1));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/model.safetensors`;
+    return { server, cert, sources: [{ kind: 'url', url }] satisfies Source[] };
+  }
+
+  it('trusts the certificate authority it is told of, and no other', async () => {
+    const plain = await serve();
+    const { server, cert, sources } = await serveTls();
+    try {
+      const { path } = await get(plain, { sources, env: { SSL_CERT_FILE: cert } });
+      expect(digest(readFileSync(path))).toBe(sha256);
+      await expect(get(plain, { sources })).rejects.toThrow(DownloadError);
+      await expect(get(plain, { sources, env: { SSL_CERT_FILE: `${cert}.gone` } })).rejects.toThrow(/cannot be read/);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('loses no byte when the flow is held again and again', async () => {
+    const plain = await serve();
+    const { server, cert, sources } = await serveTls();
+    try {
+      const settings = { limit: 8 << 20, connections: { first: 3, most: 3 } };
+      const { path } = await get(plain, { sources, env: { SSL_CERT_FILE: cert }, settings });
+      expect(digest(readFileSync(path))).toBe(sha256);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
 

@@ -1,0 +1,42 @@
+/**
+ * Sockets that read into one buffer each, over and over. Node's own way takes fresh memory for every read, whose page
+ * faults cost as much as the copying: measured at two thirds of this one's speed on an open link.
+ */
+import type { Socket } from 'node:net';
+import { buildConnector } from 'undici';
+
+/** About what a fast link brings between two looks at the socket, and little enough for the processor's cache. */
+const BUFFER = 128 << 10;
+
+/**
+ * A connector for undici. Whoever gets a chunk must be done with it, or have copied it, when the call returns; undici
+ * passes it on within that call, and what it puts back (`unshift`, when a body is paused) is copied here.
+ */
+export function buildReusingConnector(options: buildConnector.BuildOptions): buildConnector.connector {
+  return (target, callback) => {
+    const buffer = Buffer.allocUnsafeSlow(BUFFER);
+    const waiting: Buffer[] = [];
+    let socket: Socket | undefined;
+    const onread = {
+      buffer,
+      callback(length: number): boolean {
+        const first = waiting.length === 0;
+        const chunk = buffer.subarray(0, length);
+        waiting.push(first ? chunk : Buffer.from(chunk));
+        if (first) socket?.emit('readable');
+        if (waiting.length === 0) return true;
+        // Not taken: the connection is paused. TLS may deliver more before it stops, into the same memory.
+        if (first && waiting[0] === chunk) waiting[0] = Buffer.from(chunk);
+        return false;
+      },
+    };
+    // `onread` is an option of net.connect and tls.connect that undici passes on without naming it.
+    const connect = buildConnector({ ...options, onread } as buildConnector.BuildOptions);
+    socket = connect(target, callback) as unknown as Socket;
+    const read = socket.read.bind(socket);
+    // An empty queue asks the stream itself: that starts reading again after a pause, and sees the end.
+    socket.read = (size?: number) => (size === 0 ? undefined : waiting.shift()) ?? read(0);
+    socket.unshift = (chunk: Uint8Array) => void waiting.unshift(Buffer.from(chunk));
+    return socket;
+  };
+}
