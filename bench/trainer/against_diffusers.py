@@ -19,6 +19,8 @@ Same model, pictures, captions, rank, attention layers only, batch, precision (f
 - example-malloc  with the glibc settings that our launcher gives our own process on a CPU
 
 First step: from process start to the end of the first optimiser step. Samples/s: over all steps after it. Peak: VmHWM.
+Both rates also in CPU time (user and system, read from outside), which on a machine shared with others says more; with
+one thread the two agree where nothing else runs.
 Bars: first step below half of the example's, samples/s at least 1.3 times, less peak memory.
 """
 
@@ -31,39 +33,61 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from common import TRAINER, make_plan, pictures, prepare
 
 HERE = Path(__file__).parent
-Result = tuple[float, float, float]
+#: Seconds to the first step, samples/s after it, peak GiB; the first two again in CPU time.
+Result = tuple[float, float, float, float, float]
+COLUMNS = ("first step", "samples/s", "peak GiB", "first step CPU", "samples/CPU s")
 
 
-def watched(argv: list[str], environment: dict[str, str], log: Path) -> tuple[float, int]:
-    """(wall-clock time at start, peak bytes) of a process that must end well."""
+@dataclass
+class Watch:
+    """A process from outside: when it began, its peak bytes, and (wall-clock time, CPU seconds) every 20 ms."""
+
+    began: float
+    peak: int
+    busy: list[tuple[float, float]]
+
+    def cpu_at(self, t: float) -> float:
+        return float(np.interp(t, *zip(*self.busy, strict=True)))
+
+
+def watched(argv: list[str], environment: dict[str, str], log: Path) -> Watch:
+    """Run a process that must end well."""
+    tick = os.sysconf("SC_CLK_TCK")
     with log.open("w") as out:
         began = time.time()
         process = subprocess.Popen(argv, env=environment, stdout=out, stderr=subprocess.STDOUT)
-        peak = 0
+        watch = Watch(began, 0, [(began, 0.0)])
         while process.poll() is None:
             # The peak of the process's own memory; rusage would count what its parent had before exec.
             try:
                 for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
                     if line.startswith("VmHWM"):
-                        peak = max(peak, int(line.split()[1]) * 1024)
-            except OSError:
+                        watch.peak = max(watch.peak, int(line.split()[1]) * 1024)
+                fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+                watch.busy.append((time.time(), (int(fields[11]) + int(fields[12])) / tick))
+            except (OSError, IndexError):
                 pass
-            time.sleep(0.05)
+            time.sleep(0.02)
     if process.returncode:
         sys.exit(f"{argv[:4]} failed with {process.returncode}:\n{log.read_text()[-3000:]}")
-    return began, peak
+    return watch
 
 
-def numbers(began: float, ends: list[float], batch: int, peak: int) -> Result:
-    """(seconds to the first step, samples/s after it, peak GiB)."""
-    return ends[0] - began, (len(ends) - 1) * batch / (ends[-1] - ends[0]), peak / 2**30
+def numbers(watch: Watch, ends: list[float], batch: int) -> Result:
+    """`ends`: when each step ended."""
+    samples, busy = (len(ends) - 1) * batch, [watch.cpu_at(ends[0]), watch.cpu_at(ends[-1])]
+    first, rest = ends[0] - watch.began, ends[-1] - ends[0]
+    return first, samples / rest, watch.peak / 2**30, busy[0], samples / (busy[1] - busy[0])
 
 
 class Sides:
@@ -102,9 +126,9 @@ class Sides:
                 ["node", HERE / "command.mjs", run, sys.executable], check=True, capture_output=True, text=True
             ).stdout
         )
-        began, peak = watched(command["argv"], command["env"], run / "trainer.log")
+        watch = watched(command["argv"], command["env"], run / "trainer.log")
         events: list[dict[str, Any]] = [json.loads(line) for line in (run / "events.jsonl").open()]
-        return numbers(began, [e["t"] for e in events if e["type"] == "step"], self.given.batch, peak)
+        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch)
 
     def example(self, malloc: bool) -> Result:
         given = self.given
@@ -146,8 +170,8 @@ class Sides:
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         argv = [given.example_python, HERE / "stamped.py", out / "stamps", given.example, *words, "--center_crop"]
-        began, peak = watched(list(map(str, argv)), environment, out / "log")
-        return numbers(began, list(map(float, (out / "stamps").read_text().split())), given.batch, peak)
+        watch = watched(list(map(str, argv)), environment, out / "log")
+        return numbers(watch, list(map(float, (out / "stamps").read_text().split())), given.batch)
 
     def run(self, side: str) -> Result:
         if side.startswith("ours"):
@@ -179,15 +203,18 @@ def main() -> None:
     for _ in range(given.rounds):
         for name in names:
             found[name].append(sides.run(name))
-            print(f"  {name:15} first step {found[name][-1][0]:7.2f} s   samples/s {found[name][-1][1]:7.2f}", flush=True)
-    middle = {name: tuple(median(r[i] for r in results) for i in range(3)) for name, results in found.items()}
+            print(f"  {name:15} {shown(found[name][-1])}", flush=True)
+    middle = {name: [median(column) for column in zip(*results, strict=True)] for name, results in found.items()}
     print(f"{given.side} px, batch {given.batch}, rank {given.rank}, {given.steps} steps, {given.threads} threads")
-    for name, (first, rate, peak) in middle.items():
-        print(f"{name:15} first step {first:7.2f} s   samples/s {rate:7.2f}   peak {peak:6.3f} GiB")
+    for name in names:
+        print(f"{name:15} {shown(middle[name])}")
     for ours in [n for n in names if n.startswith("ours")]:
         for other in [n for n in names if not n.startswith("ours")]:
-            first, rate, peak = (a / b for a, b in zip(middle[ours], middle[other], strict=True))
-            print(f"{ours} ÷ {other}: first step {first:.2f}   samples/s {rate:.2f}   peak {peak:.2f}")
+            print(f"{ours} ÷ {other}: {shown([a / b for a, b in zip(middle[ours], middle[other], strict=True)])}")
+
+
+def shown(values: Sequence[float]) -> str:
+    return "   ".join(f"{column} {value:7.3f}" for column, value in zip(COLUMNS, values, strict=True))
 
 
 if __name__ == "__main__":
