@@ -142,6 +142,8 @@ class Adapter:
                 parameter.grad = grad[window].view(parameter.shape)
                 start += parameter.numel()
             self.flat[part], self.flat_grad[part] = flat, grad
+        longest = min(_DIGEST_PIECE, max(map(len, self.flat.values())))
+        self._places = torch.arange(1, 2 * longest, 2, device=device)
 
     # -- as one thing ----------------------------------------------------------------------------------------------
 
@@ -165,8 +167,10 @@ class Adapter:
         total = torch.zeros((), dtype=torch.int64, device=next(iter(self.flat.values())).device)
         for flat in self.flat.values():
             for piece in flat.view(torch.int32).split(_DIGEST_PIECE):
-                places = torch.arange(1, 2 * len(piece), 2, device=piece.device)
-                total = total * 1_000_003 + (piece * places).sum()
+                places = self._places[: len(piece)]
+                # The same number by both; the first takes half the time, and CUDA has it for no whole numbers.
+                on_cpu = piece.device.type == "cpu"
+                total = total * 1_000_003 + (torch.dot(piece.long(), places) if on_cpu else (piece * places).sum())
         return total
 
     # -- in and out ------------------------------------------------------------------------------------------------

@@ -1,0 +1,221 @@
+"""Ours against diffusers' own text-to-image LoRA example: first step, samples/s, peak memory; in turn, medians.
+
+    python bench/trainer/against_diffusers.py WORK_FOLDER --example train_text_to_image_lora.py
+        [--model FOLDER] [--side PIXELS] [--batch N] [--pictures N] [--steps N] [--rank N] [--rounds N] [--threads N]
+        [--sides ours,ours-warm,example,example-malloc] [--example-python PYTHON]
+
+The example is examples/text_to_image/train_text_to_image_lora.py of github.com/huggingface/diffusers; it is not part
+of this repository. It needs `datasets` and `torchvision` beside what the trainer needs: an environment that has both,
+with the same torch, is given by --example-python. It runs unchanged, by `python SCRIPT` and not through
+`accelerate launch` (which would add its own import of torch to the first step); stamped.py writes down when each
+optimiser step ended.
+
+Same model, pictures, captions, rank, attention layers only, batch, precision (fp32), threads, learning rate. Sides:
+
+- ours            the trainer as the supervisor starts it, with an empty cache: every picture and caption is encoded
+                  before the first step
+- ours-warm       the same with the cache of the run before
+- example         in a plain environment
+- example-malloc  with the glibc settings that our launcher gives our own process on a CPU
+
+First step: from process start to the end of the first optimiser step. Samples/s: over all steps after it. Peak: VmHWM.
+Both rates also in CPU time (user and system, read from outside), which on a machine shared with others says more; with
+one thread the two agree where nothing else runs.
+Bars: first step below half of the example's, samples/s at least 1.3 times, less peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from common import TRAINER, make_plan, pictures, prepare
+
+HERE = Path(__file__).parent
+#: Seconds to the first step, samples/s after it, peak GiB; the first two again in CPU time.
+Result = tuple[float, float, float, float, float]
+COLUMNS = ("first step", "samples/s", "peak GiB", "first step CPU", "samples/CPU s")
+
+
+@dataclass
+class Watch:
+    """A process from outside: when it began, its peak bytes, and (wall-clock time, CPU seconds) every 20 ms."""
+
+    began: float
+    peak: int
+    busy: list[tuple[float, float]]
+
+    def cpu_at(self, t: float) -> float:
+        return float(np.interp(t, *zip(*self.busy, strict=True)))
+
+
+def watched(argv: list[str], environment: dict[str, str], log: Path) -> Watch:
+    """Run a process that must end well."""
+    tick = os.sysconf("SC_CLK_TCK")
+    with log.open("w") as out:
+        began = time.time()
+        process = subprocess.Popen(argv, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        watch = Watch(began, 0, [(began, 0.0)])
+        while process.poll() is None:
+            # The peak of the process's own memory; rusage would count what its parent had before exec.
+            try:
+                for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+                    if line.startswith("VmHWM"):
+                        watch.peak = max(watch.peak, int(line.split()[1]) * 1024)
+                fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+                watch.busy.append((time.time(), (int(fields[11]) + int(fields[12])) / tick))
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.02)
+    if process.returncode:
+        sys.exit(f"{argv[:4]} failed with {process.returncode}:\n{log.read_text()[-3000:]}")
+    return watch
+
+
+def numbers(watch: Watch, ends: list[float], batch: int) -> Result:
+    """`ends`: when each step ended."""
+    samples, busy = (len(ends) - 1) * batch, [watch.cpu_at(ends[0]), watch.cpu_at(ends[-1])]
+    first, rest = ends[0] - watch.began, ends[-1] - ends[0]
+    return first, samples / rest, watch.peak / 2**30, busy[0], samples / (busy[1] - busy[0])
+
+
+class Sides:
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.data = given.work / f"pictures-{given.pictures}-{given.side}"
+        self.samples = pictures(self.data, given.pictures, given.side)
+        self.plan = make_plan(
+            given.model,
+            self.data,
+            self.samples,
+            given.work / "cache",
+            training={
+                "batch_size": given.batch,
+                "steps": given.steps,
+                "rank": given.rank,
+                "alpha": given.rank,
+                "targets": "attention",
+                "schedule": "constant",
+                "warmup_steps": 0,
+                "learning_rate": 1e-4,
+            },
+            output={"checkpoint_every": 0},
+            resources={"threads": given.threads},
+        )
+
+    def ours(self, warm: bool) -> Result:
+        work = self.given.work
+        if not warm:
+            shutil.rmtree(work / "cache", ignore_errors=True)
+        run = work / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        prepare(run, self.plan)
+        command = json.loads(
+            subprocess.run(
+                ["node", HERE / "command.mjs", run, sys.executable], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        watch = watched(command["argv"], command["env"], run / "trainer.log")
+        events: list[dict[str, Any]] = [json.loads(line) for line in (run / "events.jsonl").open()]
+        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch)
+
+    def example(self, malloc: bool) -> Result:
+        given = self.given
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(given.threads),
+            # No address is asked on the way: waiting for a network would count against the example.
+            "HF_HUB_OFFLINE": "1",
+            "HF_DATASETS_OFFLINE": "1",
+            "HF_HOME": str(given.work / "huggingface"),
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+        if malloc:
+            run = given.work / "run"
+            shown = subprocess.run(
+                ["node", HERE / "command.mjs", run, sys.executable], check=True, capture_output=True, text=True
+            )
+            environment |= {k: v for k, v in json.loads(shown.stdout)["env"].items() if k.startswith("MALLOC_")}
+        out = given.work / "example"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        options = {
+            "pretrained_model_name_or_path": given.model,
+            "train_data_dir": self.data,
+            "caption_column": "text",
+            "resolution": given.side,
+            "train_batch_size": given.batch,
+            "max_train_steps": given.steps,
+            "rank": given.rank,
+            "learning_rate": 1e-4,
+            "lr_scheduler": "constant",
+            "lr_warmup_steps": 0,
+            "seed": 11,
+            "mixed_precision": "no",
+            "checkpointing_steps": 1_000_000,
+            "output_dir": out,
+            # All trackers that are installed: none is.
+            "report_to": "all",
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        argv = [given.example_python, HERE / "stamped.py", out / "stamps", given.example, *words, "--center_crop"]
+        watch = watched(list(map(str, argv)), environment, out / "log")
+        return numbers(watch, list(map(float, (out / "stamps").read_text().split())), given.batch)
+
+    def run(self, side: str) -> Result:
+        if side.startswith("ours"):
+            return self.ours(warm=side == "ours-warm")
+        return self.example(malloc=side == "example-malloc")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--example", type=Path, required=True)
+    parser.add_argument("--example-python", default=sys.executable)
+    parser.add_argument("--model", type=Path, default=TRAINER.parent / "presets" / "tiny" / "sd15")
+    for name, default in (
+        ("side", 96),
+        ("batch", 4),
+        ("pictures", 16),
+        ("steps", 60),
+        ("rank", 8),
+        ("rounds", 3),
+        ("threads", 2),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--sides", default="ours,ours-warm,example,example-malloc")
+    given = parser.parse_args()
+    given.work, given.model, given.example = (p.resolve() for p in (given.work, given.model, given.example))
+    sides, names = Sides(given), given.sides.split(",")
+    found: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(given.rounds):
+        for name in names:
+            found[name].append(sides.run(name))
+            print(f"  {name:15} {shown(found[name][-1])}", flush=True)
+    middle = {name: [median(column) for column in zip(*results, strict=True)] for name, results in found.items()}
+    print(f"{given.side} px, batch {given.batch}, rank {given.rank}, {given.steps} steps, {given.threads} threads")
+    for name in names:
+        print(f"{name:15} {shown(middle[name])}")
+    for ours in [n for n in names if n.startswith("ours")]:
+        for other in [n for n in names if not n.startswith("ours")]:
+            print(f"{ours} ÷ {other}: {shown([a / b for a, b in zip(middle[ours], middle[other], strict=True)])}")
+
+
+def shown(values: Sequence[float]) -> str:
+    return "   ".join(f"{column} {value:7.3f}" for column, value in zip(COLUMNS, values, strict=True))
+
+
+if __name__ == "__main__":
+    main()
