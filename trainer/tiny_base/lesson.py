@@ -143,6 +143,8 @@ def write(folder: Path) -> None:
     creature, style = folder / "lesson", folder / "lesson-style"
     for place in (creature, style):
         place.mkdir(parents=True, exist_ok=True)
+        for old in place.iterdir():
+            old.unlink()
     rng = np.random.default_rng(7)
     for i, (place, size, background) in enumerate(LESSON):
         picture = draw_zibbo(background, place, size, tuple(rng.uniform(-0.02, 0.02, 2)))
