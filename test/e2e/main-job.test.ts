@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,6 +37,13 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
 
   afterAll(() => place.remove());
 
+  const comparedIn = (run: string) => {
+    const lines = readFileSync(join(place.dir, 'home', 'runs', run, 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    return lines.map((line) => JSON.parse(line)).find(({ type }) => type === 'compared');
+  };
+
   it('ends with a LoRA, its hash, and pictures with and without it', async () => {
     const exit = exitOf(place, 'ball');
     expect(exit).toMatchObject({ status: 'finished', code: 0, step: STEPS });
@@ -67,6 +74,17 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     const verified = await place.visiontrain('verify', 'ball-2', '--json');
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.stdout)).toMatchObject({ same: true, sha256: [first, first], parted: null });
+    expect(comparedIn('ball-2-verify')).toMatchObject({ original: 'ball-2', differences: [] });
+  });
+
+  it('says before it verifies what was computed otherwise', async () => {
+    const events = join(place.dir, 'home', 'runs', 'ball-2', 'events.jsonl');
+    writeFileSync(events, readFileSync(events, 'utf8').replace(/"torch": "[^"]*"/u, '"torch": "2.0.0"'));
+    const verified = await place.visiontrain('verify', 'ball-2');
+    expect(verified.stderr).toContain('ball-2 was computed otherwise: torch was 2.0.0, is ');
+    expect(verified.stderr.indexOf('computed otherwise')).toBeLessThan(verified.stderr.indexOf(`step ${STEPS}/`));
+    expect(verified.stdout).toContain('the same to the byte');
+    expect(comparedIn('ball-2-verify-2')).toMatchObject({ differences: [{ fact: 'torch', was: '2.0.0' }] });
   });
 
   it('survives the death of its viewer, stops on request, and resumes to the same bytes', async () => {
