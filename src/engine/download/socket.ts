@@ -1,6 +1,6 @@
 /**
  * Sockets that read into one buffer each, over and over. Node's own way takes fresh memory for every read, whose page
- * faults cost as much as the copying: measured at two thirds of this one's speed on an open link.
+ * faults cost: measured at 0.6 to 0.9 of this one's speed (prototypes, open link).
  */
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
