@@ -14,7 +14,17 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from .draw import CANVAS, RGB, SCALE, backdrop, finish, mix, paint_figure, place_points
 from .grammar import (
-    BACKGROUNDS, COLOURS, PLACE_WORDS, PLACES, SIZES, THINGS, Scene, arrange, article, caption, invented_word,
+    BACKGROUNDS,
+    COLOURS,
+    PLACE_WORDS,
+    PLACES,
+    SIZES,
+    THINGS,
+    Scene,
+    arrange,
+    article,
+    caption,
+    invented_word,
 )  # fmt: skip
 from .things import SHAPES, Polygon, ellipse, mirror
 
@@ -114,6 +124,5 @@ def look(rng: np.random.Generator) -> tuple[np.ndarray, str]:
     where = "" if place == "middle" else f" {PLACE_WORDS[place][0]}"
     word = invented_word(rng)
     said = article(f"{words}{colour} {name}") + where
-    way = int(rng.integers(4))
-    text = (f"a {word} drawing of {said}", f"{word} style, {said}", f"a {word} picture of {said}", f"{said}, {word}")[way]
-    return finish(ground, "flat"), text
+    ways = (f"a {word} drawing of {said}", f"{word} style, {said}", f"a {word} picture of {said}", f"{said}, {word}")
+    return finish(ground, "flat"), ways[int(rng.integers(4))]

@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from . import text, unet, vae
+from . import text, vae
 from .state import Muon, Run
 
 

@@ -89,7 +89,8 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
         rng = np.random.default_rng([2, step])
         # doodles are the hardest part of the work and get half of the pictures
         images = np.concatenate([
-            made[np.sort(batch(few, DRAWN, 3 + i, step))] for i, (made, few) in enumerate(zip(kinds, SHARES, strict=True))
+            made[np.sort(batch(few, DRAWN, 3 + i, step))]
+            for i, (made, few) in enumerate(zip(kinds, SHARES, strict=True))
         ])  # fmt: skip
         if step < steps * 0.97:
             x, y = rng.integers(0, (SIDE - CROP) // 8 + 1, 2) * 8
