@@ -124,5 +124,6 @@ def look(rng: np.random.Generator) -> tuple[np.ndarray, str]:
     where = "" if place == "middle" else f" {PLACE_WORDS[place][0]}"
     word = invented_word(rng)
     said = article(f"{words}{colour} {name}") + where
-    ways = (f"a {word} drawing of {said}", f"{word} style, {said}", f"a {word} picture of {said}", f"{said}, {word}")
+    style = f"{word} style"
+    ways = (f"a {word} drawing of {said}", f"{style}, {said}", f"a {word} picture of {said}", f"{said} in {style}")
     return finish(ground, "flat"), ways[int(rng.integers(4))]
