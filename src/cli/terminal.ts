@@ -100,6 +100,9 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
       // Ink leaves stdin paused and unreferenced, and a prompt before it too.
       stdin.resume();
       stdin.ref();
+      // Ink does this too, but only after its first frame: a Ctrl-Z or Ctrl-C between the two would be the kernel's to
+      // answer, and would leave the alternate screen on.
+      if (stdin.isTTY) stdin.setRawMode(true);
       const size = { columns: stdout.columns || 80, rows: stdout.rows || 24 };
       const instance = render(element(size, screen), {
         stdout: painter((text) => void stdout.write(text), size),
