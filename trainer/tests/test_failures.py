@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER
@@ -97,8 +97,6 @@ def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tiny: Any, 
     broken = tmp_path / "broken"
     shutil.copytree(tiny("sd15"), broken)
     file = broken / "unet" / "diffusion_pytorch_model.safetensors"
-    from safetensors.torch import save_file
-
     tensors = load_file(file)
     tensors["conv_out.bias"][0] = float("inf")
     save_file(tensors, file)
@@ -114,8 +112,6 @@ def test_latents_that_are_not_finite_name_the_picture(plan_for: Any, tiny: Any, 
     broken = tmp_path / "broken"
     shutil.copytree(tiny("sd15"), broken)
     file = broken / "vae" / "diffusion_pytorch_model.safetensors"
-    from safetensors.torch import save_file
-
     tensors = load_file(file)
     tensors["quant_conv.bias"][0] = float("nan")
     save_file(tensors, file)
@@ -255,25 +251,49 @@ def _at_step(step: int, act: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(Stepper, "_gradients", meddled)
 
 
-def test_a_gradient_that_is_not_finite_stops_the_run(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    _at_step(3, lambda stepper: stepper._adapter.flat_grad["unet"][5].fill_(float("nan")), monkeypatch)
-    folder = prepare_run(tmp_path / "run", plan_for(output={"checkpoint_every": 1}))
+@pytest.mark.parametrize(("part", "word"), [("unet", "U-Net"), ("text_encoder", "text encoder")])
+def test_a_gradient_that_is_not_finite_stops_the_run(
+    part: str, word: str, plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    _at_step(3, lambda stepper: stepper._adapter.flat_grad[part][5].fill_(float("nan")), monkeypatch)
+    plan = plan_for(training={"text_encoder_learning_rates": [1e-3]}, output={"checkpoint_every": 1})
+    folder = prepare_run(tmp_path / "run", plan)
     assert main([str(folder)]) == 5
     events = read_events(folder)
-    assert events[-1]["reason"].startswith("Step 3: a gradient is not a finite number")
+    assert events[-1]["reason"].startswith(f"Step 3: a gradient of the {word} is not a finite number")
     assert [e["step"] for e in events if e["type"] == "checkpoint"] == [1, 2]
     assert not list((folder / "output").iterdir())
 
 
-def test_a_weight_that_is_not_finite_is_never_saved(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    """The last step's update overflows: no loss follows that would show it."""
-    _at_step(6, lambda stepper: stepper._adapter.flat["unet"][5].fill_(float("inf")), monkeypatch)
-    folder = prepare_run(tmp_path / "run", plan_for())
+@pytest.mark.parametrize("step", [3, 6])
+@pytest.mark.parametrize(("part", "word"), [("unet", "U-Net (down_blocks.0"), ("text_encoder", "text encoder (")])
+def test_a_weight_that_is_not_finite_stops_the_run_at_its_step(
+    part: str, word: str, step: int, plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The update overflows though loss and gradient are sound; after the last step no loss would ever show it."""
+    _at_step(step, lambda stepper: stepper._adapter.flat[part][5].fill_(float("inf")), monkeypatch)
+    folder = prepare_run(tmp_path / "run", plan_for(training={"text_encoder_learning_rates": [1e-3]}))
     assert main([str(folder)]) == 5
     events = read_events(folder)
-    assert "a weight of the LoRA is not a finite number" in events[-1]["reason"]
-    assert [e["step"] for e in events if e["type"] == "checkpoint"] == [2, 4]
+    result = events[-1]
+    assert result["reason"].startswith(f"Step {step}: a weight of the LoRA in the {word}")
+    assert "is not a finite number" in result["reason"]
+    assert any("learning rate" in cause for cause in result["details"])
+    assert any("learning_rate" in cure for cure in result["next_steps"])
+    assert [e["step"] for e in events if e["type"] == "step"] == list(range(1, step))
+    assert [e["step"] for e in events if e["type"] == "checkpoint"] == list(range(2, step, 2))
     assert not list((folder / "output").iterdir())
+
+
+def test_a_damaged_lora_to_go_on_from_is_refused(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+    first = train_here(plan_for(training={"steps": 1}), "first")
+    tensors = load_file(first.folder / first.of("output")[0]["path"])
+    name = next(n for n in tensors if n.endswith("mid_block_attentions_0_proj_in.lora_up.weight"))
+    tensors[name][0] = float("nan")
+    damaged = tmp_path / "damaged.safetensors"
+    save_file(tensors, damaged)
+    with pytest.raises(TrainingError, match=r"damaged\.safetensors: .* not finite \(unet\.mid_block"):
+        train_here(plan_for(training={"init_lora": str(damaged)}), "second")
 
 
 def test_a_lora_that_learnt_nothing_fails(train_here: Any, plan_for: Any) -> None:

@@ -187,6 +187,12 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
         dict(unet.config),
         str(path),
     )
+    damaged = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+    if damaged is not None:
+        raise TrainingError(
+            f"{path}: the LoRA to go on from holds numbers that are not finite ({damaged}).",
+            next_steps=["Choose another file for training.init_lora."],
+        )
     adapter.load(tensors)
     if unused:
         events.note(f"{path.name}: {len(unused)} of its tensors are of layers this run does not train.", "warn")
