@@ -151,6 +151,28 @@ def test_a_missing_optimizer_library_is_named(
     assert f"needs the package {package}" in read_events(folder)[-1]["reason"]
 
 
+def test_compile_without_a_compiler_is_said_before_the_first_step(plan_for: Any, tmp_path: Path) -> None:
+    plan = plan_for(training={"steps": 1, "warmup_steps": 0}, resources={"compile": True})
+    folder = prepare_run(tmp_path / "run", plan)
+    # A process of its own: torch keeps what it found out about compilers, and what it compiled.
+    away = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor")}
+    done = subprocess.run(
+        [sys.executable, "-m", "visiontrain_trainer", str(folder)],
+        env={**os.environ, **away, "PYTHONPATH": str(TRAINER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    events = read_events(folder)
+    warned = [e for e in events if e["type"] == "note" and e["text"].startswith("resources.compile: ")]
+    assert len(warned) == 1 and warned[0]["level"] == "warn" and "run uncompiled" in warned[0]["text"]
+    active = next(e for e in events if e["type"] == "active")
+    assert active["facts"]["compile"] is False
+    order = [e["type"] for e in events]
+    assert events.index(warned[0]) < order.index("active") < order.index("step")
+
+
 def test_a_plan_that_is_none(tmp_path: Path) -> None:
     folder = prepare_run(tmp_path / "run", {})
     assert main([str(folder)]) == 5
