@@ -6,10 +6,8 @@ import copy
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER
-from visiontrain_trainer import checkpoint
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.errors import MachineError, TrainingError
+from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.events import Events
-from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
-
-
-def test_damaged_newest_checkpoint_falls_back(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    plan = plan_for(output={"checkpoint_keep": 5})
-    whole = train_here(plan, "run")
-    folder = tmp_path / "run" / "checkpoints"
-    weights = folder / "step-000006" / "adapter.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    (folder / "step-000004" / "state.json").write_text("{}")
-    again = train_here(plan, "run")
-    assert again.sha256 == whole.sha256
-    notes = [e["text"] for e in again.of("note") if e["level"] == "warn"]
-    assert any("step-000006 is damaged (adapter.safetensors" in n for n in notes)
-    assert any("step-000004 is damaged" in n for n in notes)
-    assert [e["step"] for e in again.of("start")] == [0, 2]
-
-
-def test_a_checkpoint_of_another_spec_is_refused(train_here: Any, plan_for: Any) -> None:
-    train_here(plan_for(), "run")
-    with pytest.raises(TrainingError, match=r"another run\.yaml"):
-        train_here(plan_for(spec_sha256="1" * 64), "run")
-
-
-def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tmp_path: Path, pictures: Any) -> None:
-    samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
-    plan = plan_for(
-        data={"samples": samples},
-        training={"steps": 9, "learning_rate": 3.0, "schedule": "constant"},
-        output={"checkpoint_every": 1, "checkpoint_keep": 2},
-    )
-    left = tmp_path / "run" / "checkpoints" / ".step-000001.tmp"
-    left.mkdir(parents=True)
-    run = train_here(plan)
-    best = run.of("learnt")[0]["best_step"]
-    curve = {e["step"]: e["loss"] for e in run.of("validation")}
-    assert curve[best] == min(curve[s] for s in curve if s > 0)
-    assert sorted(checkpoint.all_steps(tmp_path / "run" / "checkpoints")) == sorted({8, 9, best})
-    assert not left.exists()
-    assert [e["step"] for e in run.of("checkpoint") if e.get("best")][-1] == best
-
-
-def test_control_files_save_and_sample(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    folder = prepare_run(tmp_path / "run", plan_for())
-    for name in ("save", "sample"):
-        (folder / "control" / name).touch()
-    run = train_here(plan_for(samples={"prompts": ["zwx"]}, output={"checkpoint_every": 0}))
-    assert [e["step"] for e in run.of("checkpoint")] == [0, 6]
-    assert [(e["step"], e["adapter"]) for e in run.of("sample")] == [(0, False), (0, True), (6, True)]
-    assert not list((folder / "control").iterdir())
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_save_and_exit_75(number: signal.Signals, plan_for: Any, tmp_path: Path) -> None:
-    folder = prepare_run(tmp_path / "run", plan_for(training={"steps": 100_000}))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "visiontrain_trainer", str(folder)], env={**os.environ, "PYTHONPATH": str(TRAINER)}
-    )
-    while not any(e["type"] == "step" for e in (read_events(folder) if (folder / "events.jsonl").exists() else [])):
-        time.sleep(0.05)
-    process.send_signal(number)
-    assert process.wait() == 75
-    last = read_events(folder)[-1]
-    assert (last["type"], last["status"], last["code"]) == ("result", "stopped", 75)
-    assert checkpoint.newest(folder / "checkpoints", "0" * 64)[0].step == last["step"]  # type: ignore[union-attr]
 
 
 def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tiny: Any, tmp_path: Path) -> None:
@@ -201,59 +131,6 @@ def test_damaged_cache_entries_are_made_again(train_here: Any, plan_for: Any, tm
         content = entry.read_bytes()
         entry.write_bytes(content[:-3] if number % 2 else content[:-1] + bytes([content[-1] ^ 1]))
     assert train_here(plan, "second").sha256 == first.sha256
-
-
-def test_out_of_memory_goes_on_with_smaller_batches(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
-    """There is no memory limit to hit on a CPU: the U-Net itself refuses batches above one picture."""
-    plan = plan_for(training={"batch_size": 4, "steps": 3})
-    free = train_here(plan, "free")
-    build = BaseModel.unet
-
-    def narrow(self: BaseModel, dtype: torch.dtype) -> torch.nn.Module:
-        unet = build(self, dtype)
-
-        def refuse(module: Any, inputs: Any) -> None:
-            if len(inputs[0]) > 1:
-                raise torch.OutOfMemoryError("not enough")
-
-        unet.register_forward_pre_hook(refuse)
-        return unet
-
-    monkeypatch.setattr(BaseModel, "unet", narrow)
-    tight = train_here(plan, "tight")
-    assert [e["loss"] for e in tight.of("step")] == pytest.approx([e["loss"] for e in free.of("step")], rel=1e-4)
-    warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
-    assert "2 pictures at once" in warned[0] and "1 pictures at once" in warned[1] and len(warned) == 2
-
-
-def test_out_of_memory_with_one_picture_says_what_to_change(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
-    def refuse(*_: Any) -> None:
-        raise torch.OutOfMemoryError("not enough")
-
-    monkeypatch.setattr("visiontrain_trainer.step.model_inputs", refuse)
-    with pytest.raises(MachineError, match="not enough memory") as caught:
-        train_here(plan_for())
-    assert any("gradient_checkpointing" in step for step in caught.value.next_steps)
-
-
-def test_a_failing_sample_does_not_end_the_run(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    folder = prepare_run(tmp_path / "run", plan_for())
-    for step in (3, 6):
-        (folder / "samples" / f"step-{step:06d}-0.png" / "in the way").mkdir(parents=True)
-    run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 3}))
-    assert run.code == 0
-    assert [e["step"] for e in run.of("sample_failed")] == [3, 6]
-
-
-def test_no_kind_of_failing_sample_ends_the_run(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
-    def fail(*_: Any) -> None:
-        raise KeyError("prompt")
-
-    quiet = train_here(plan_for(), "quiet")
-    monkeypatch.setattr("visiontrain_trainer.pictures.sample_latents", fail)
-    run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 2}))
-    assert run.code == 0 and run.sha256 == quiet.sha256
-    assert [e["step"] for e in run.of("sample_failed")] == [0, 2, 4, 6]
 
 
 def _at_step(step: int, act: Any, monkeypatch: Any) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from .batches import BatchPlan, Use
 from .device import Device, Processes
-from .errors import MachineError, TrainingError
+from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
 from .lora import Adapter
@@ -166,7 +166,9 @@ class Stepper:
         while True:
             try:
                 return self._gradients(passes)
-            except torch.OutOfMemoryError as error:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 largest = max(map(len, passes))
                 if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
                     raise MachineError(
