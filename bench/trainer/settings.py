@@ -1,4 +1,4 @@
-"""What each setting costs or gives: CPU time per picture and peak memory of steps of a run, one setting changed at a time.
+"""What each setting costs or gives: CPU time per picture and peak memory of a run, one setting changed at a time.
 
     python bench/trainer/settings.py WORK_FOLDER [--model FOLDER] [--side PIXELS] [--steps N] [--rounds N] [--threads N]
                                      [--only NAME,NAME]
@@ -106,6 +106,7 @@ def main() -> None:
             if done.returncode:
                 sys.exit(f"{name} failed:\n{done.stderr[-2000:]}")
             found[name].append(json.loads(done.stdout.splitlines()[-1]))
+            print(name, found[name][-1], file=sys.stderr, flush=True)
     middle = {name: {key: median(r[key] for r in rows) for key in rows[0]} for name, rows in found.items()}
     base = middle[names[0]]
     print(f"{'':24} CPU ms/picture  ratio   peak MiB  ratio   CPU s to the end of the first step")
