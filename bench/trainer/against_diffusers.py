@@ -40,7 +40,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from common import TRAINER, make_plan, pictures, prepare
+from common import TRAINER, launch, make_plan, pictures, prepare
 
 HERE = Path(__file__).parent
 #: Seconds to the first step, samples/s after it, peak GiB; the first two again in CPU time.
@@ -121,11 +121,7 @@ class Sides:
         run = work / "run"
         shutil.rmtree(run, ignore_errors=True)
         prepare(run, self.plan)
-        command = json.loads(
-            subprocess.run(
-                ["node", HERE / "command.mjs", run, sys.executable], check=True, capture_output=True, text=True
-            ).stdout
-        )
+        command = launch(run)
         watch = watched(command["argv"], command["env"], run / "trainer.log")
         events: list[dict[str, Any]] = [json.loads(line) for line in (run / "events.jsonl").open()]
         return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch)
@@ -142,11 +138,8 @@ class Sides:
             "CUDA_VISIBLE_DEVICES": "",
         }
         if malloc:
-            run = given.work / "run"
-            shown = subprocess.run(
-                ["node", HERE / "command.mjs", run, sys.executable], check=True, capture_output=True, text=True
-            )
-            environment |= {k: v for k, v in json.loads(shown.stdout)["env"].items() if k.startswith("MALLOC_")}
+            ours = launch(given.work / "run")["env"]
+            environment |= {k: v for k, v in ours.items() if k.startswith("MALLOC_")}
         out = given.work / "example"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
