@@ -92,4 +92,4 @@ def run(folder: Path, until: str | None = None) -> dict[str, Any]:
     return {"seconds": seconds, "first_step": first, "events": events}
 
 
-__all__ = ["TRAINER", "launch", "make_plan", "pictures", "prepare", "run"]
+__all__ = ["TRAINER", "launch", "make_plan", "pictures", "prepare", "read_events", "run"]
