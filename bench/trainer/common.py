@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -55,19 +54,42 @@ def prepare(folder: Path, plan: dict[str, Any]) -> Path:
     return folder
 
 
-def run(folder: Path, threads: int) -> dict[str, Any]:
-    """Train in a process of its own: {rc, seconds, first_step (from process start), events}."""
-    environment = {**os.environ, "PYTHONPATH": str(TRAINER), "OMP_NUM_THREADS": str(threads)}
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """What a run has written so far, without a last line that is not whole yet."""
+    path = folder / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def launch(folder: Path) -> dict[str, Any]:
+    """How the supervisor would start the trainer in a run folder: {argv, env, cwd}."""
+    command = ["node", Path(__file__).with_name("command.mjs"), folder, sys.executable]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def run(folder: Path, until: str | None = None) -> dict[str, Any]:
+    """Train in a process of its own: {seconds, first_step (from process start), events}.
+
+    `until`: an event's type; the process is ended where it comes.
+    """
+    command = launch(folder)
     wall, began = time.time(), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "visiontrain_trainer", str(folder)], env=environment, capture_output=True, text=True
-    )
-    seconds = time.perf_counter() - began
-    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-    if done.returncode:
-        sys.exit(f"the run failed with {done.returncode}: {events[-1]}\n{done.stderr[-2000:]}")
+    with (folder / "trainer.log").open("w") as log:
+        process = subprocess.Popen(command["argv"], env=command["env"], stdout=log, stderr=subprocess.STDOUT)
+    ended = False
+    while process.poll() is None and not ended:
+        time.sleep(0.2)
+        ended = until is not None and any(e["type"] == until for e in read_events(folder))
+    if ended:
+        process.kill()
+    process.wait()
+    seconds, events = time.perf_counter() - began, read_events(folder)
+    if process.returncode and not ended:
+        sys.exit(
+            f"the run failed with {process.returncode}: {events[-1:]}\n{(folder / 'trainer.log').read_text()[-2000:]}"
+        )
     first = next(e["t"] for e in events if e["type"] == "step") - wall
-    return {"rc": done.returncode, "seconds": seconds, "first_step": first, "events": events}
+    return {"seconds": seconds, "first_step": first, "events": events}
 
 
-__all__ = ["make_plan", "pictures", "prepare", "run"]
+__all__ = ["TRAINER", "launch", "make_plan", "pictures", "prepare", "read_events", "run"]

@@ -33,6 +33,18 @@ SCHEDULER = {
 }
 
 
+#: Tensors and numbers in each part of the published models.
+SIZES = {
+    ("sd15", "unet"): (686, 859_520_964),
+    ("sdxl", "unet"): (1680, 2_567_463_684),
+    ("sd15", "vae"): (248, 83_653_863),
+    ("sdxl", "vae"): (248, 83_653_863),
+    ("sd15", "text_encoder"): (196, 123_060_480),
+    ("sdxl", "text_encoder"): (196, 123_060_480),
+    ("sdxl", "text_encoder_2"): (517, 694_659_840),
+}
+
+
 def text_config(width: int, layers: int, heads: int, act: str) -> dict[str, Any]:
     return {
         "hidden_size": width,
@@ -99,10 +111,24 @@ def random_weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return out
 
 
+def bystanders(family: str) -> dict[str, torch.Tensor]:
+    """What published single files hold beside weights: the first text encoder's places; SD1.5 its noise schedule."""
+    prefix = "conditioner.embedders.0" if family == "sdxl" else "cond_stage_model"
+    out = {f"{prefix}.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
+    if family == "sd15":
+        betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+        out |= {"betas": betas.float(), "alphas_cumprod": torch.cumprod(1 - betas, 0).float()}
+        out |= {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(0, dtype=torch.int32)}
+    return out
+
+
 def build(family: str, folder: Path, single: Path | None) -> None:
-    everything: dict[str, torch.Tensor] = {}
+    everything = bystanders(family)
     for part, module in modules(family).items():
         weights = random_weights(module)
+        size = len(weights), sum(tensor.numel() for tensor in weights.values())
+        if size != SIZES[family, part]:
+            sys.exit(f"{family} {part}: {size} tensors and numbers, not {SIZES[family, part]}")
         (folder / part).mkdir(parents=True, exist_ok=True)
         stem = "model" if part.startswith("text") else "diffusion_pytorch_model"
         save_file(weights, folder / part / f"{stem}.safetensors")

@@ -6,9 +6,11 @@ import type { Provenance, RunSpec } from './config/schema.ts';
 import { renderSpec } from './config/write.ts';
 import { hashPictures } from './dataset/hash.ts';
 import { scanDataset } from './dataset/scan.ts';
+import { lackingPackages } from './environment/given.ts';
 import { probeHardware } from './hardware/probe.ts';
 import { type Need, resolveBase } from './models/base.ts';
 import type { Places } from './paths.ts';
+import { extraPackages } from './plan/device.ts';
 import { resolvePlan } from './plan/resolve.ts';
 import type { Plan } from './plan/schema.ts';
 
@@ -59,6 +61,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     scan: hashed,
     model: base,
     hardware,
+    lacking: lackingPackages(env, extraPackages(spec)),
     cacheDir: places.cache,
     isModelId,
   });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,6 +85,29 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     expect(verified.stderr.indexOf('computed otherwise')).toBeLessThan(verified.stderr.indexOf(`step ${STEPS}/`));
     expect(verified.stdout).toContain('the same to the byte');
     expect(comparedIn('ball-2-verify-2')).toMatchObject({ differences: [{ fact: 'torch', was: '2.0.0' }] });
+  });
+
+  it('refuses to verify on other pictures or captions, and names them', async () => {
+    const folder = join(place.dir, 'elsewhere');
+    const [picture, caption] = [join(folder, 'picture 1.png'), join(folder, 'picture 3.txt')];
+    const before = { picture: readFileSync(picture), caption: readFileSync(caption) };
+    appendFileSync(picture, 'one byte more');
+    writeFileSync(caption, 'another word');
+    const refused = await place.visiontrain('verify', 'ball-2');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('The data set of ball-2 is not the one it was trained on');
+    expect(refused.stderr).toMatch(/picture 1\.png is another picture: SHA-256 [0-9a-f]{12}… then, [0-9a-f]{12}… now/);
+    expect(refused.stderr).toMatch(/picture 3\.jpeg has another caption: "zxball, a ball, number 3" then/);
+    expect(readdirSync(join(place.dir, 'home', 'runs')).sort()).toEqual([
+      'ball',
+      'ball-2',
+      'ball-2-verify',
+      'ball-2-verify-2',
+    ]);
+    const document = JSON.parse((await place.visiontrain('verify', 'ball-2', '--json')).stdout);
+    expect(document.error.details.join('\n')).toContain('picture 3.jpeg');
+    writeFileSync(picture, before.picture);
+    writeFileSync(caption, before.caption);
   });
 
   it('survives the death of its viewer, stops on request, and resumes to the same bytes', async () => {

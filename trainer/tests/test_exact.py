@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import prepare_run, read_events
+from tests.conftest import prepare_run
 
 TRAINER = Path(__file__).parents[1]
 
@@ -118,25 +119,74 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
+#: What a killed run had just told: deaths after these fall into steps, saving, measuring and drawing alike.
+_TOLD = ("step", "validation", "sample", "checkpoint")
+
+
+def _told(folder: Path) -> int:
+    events = folder / "events.jsonl"
+    return sum(e["type"] in _TOLD for e in _whole_lines(events)) if events.exists() else 0
+
+
+def _whole_lines(events: Path) -> list[dict[str, Any]]:
+    """A killed writer may leave a torn line, and a living one is watched while it writes."""
+    lines = events.read_bytes().split(b"\n")[:-1]
+    return [json.loads(line) for line in lines if line.endswith(b"}")]
+
+
+def _kill_and_go_on(folder: Path, deaths: list[int]) -> dict[str, Any]:
+    """Start the run and SIGKILL it after so many further events, once per number; then to the end. Its output event."""
+    for after in deaths:
+        process, goal = _start(folder), _told(folder) + after
+        while process.poll() is None and _told(folder) < goal:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, (folder / "trainer.log").read_text()
+    process = _start(folder)
+    assert process.wait() == 0, (folder / "trainer.log").read_text()
+    events = _whole_lines(folder / "events.jsonl")
+    starts = [e["step"] for e in events if e["type"] == "start"]
+    assert len(starts) == len(deaths) + 1 and starts[-1] > 0
+    return [e for e in events if e["type"] == "output"][-1]
+
+
 def test_killed_at_random_steps_and_resumed(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     plan = _rich(plan_for, training={"steps": 40}, output={"checkpoint_every": 3})
     whole = train_here(plan, "whole")
-    folder = prepare_run(tmp_path / "killed", plan)
-    draw = random.Random(time.time_ns())
-    for _ in range(2):
-        process = _start(folder)
-        last = draw.randrange(5, 20)
-        before = _reached(folder)
-        while process.poll() is None and _reached(folder) < before + last:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    seed = time.time_ns()
+    print("seed", seed)
+    draw = random.Random(seed)
+    killed = prepare_run(tmp_path / "killed", plan)
+    assert _kill_and_go_on(killed, [draw.randrange(5, 20) for _ in range(2)])["sha256"] == whole.sha256
+
+
+def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+    """Accumulation, text encoder, loader processes, validation and samples together; killed in the cache too."""
+    samples = [{**sample, "validation": index == 2} for index, sample in enumerate(pictures[1])]
+    common = {
+        "data": {"samples": samples},
+        "training": {"steps": 24, "gradient_accumulation": 2, "text_encoder_learning_rates": [1e-3]},
+    }
+    plain = _rich(plan_for, **copy.deepcopy(common), output={"checkpoint_every": 0})
+    whole = train_here(plain, "whole")
+    busy = _rich(
+        plan_for,
+        **common,
+        samples={"every": 2, "prompts": ["zwx", "zwx, blue"]},
+        output={"checkpoint_every": 3},
+        resources={"workers": 4, "cache_dir": str(tmp_path / "cache")},
+    )
+    folder = prepare_run(tmp_path / "killed", busy)
+    draw = random.Random(6)
     process = _start(folder)
-    assert process.wait() == 0, (folder / "trainer.log").read_text()
-    outputs = [e for e in read_events(folder) if e["type"] == "output"]
-    assert outputs[-1]["sha256"] == whole.sha256
-
-
-def _reached(folder: Path) -> int:
-    events = folder / "events.jsonl"
-    return events.read_text().count('"type": "step"') if events.exists() else 0
+    while process.poll() is None and not list((tmp_path / "cache").rglob("*.safetensors")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, (folder / "trainer.log").read_text()
+    output = _kill_and_go_on(folder, [draw.randrange(6, 26) for _ in range(3)])
+    assert output["sha256"] == whole.sha256
+    events = _whole_lines(folder / "events.jsonl")
+    last = {e["step"]: (e["loss"], e["digest"]) for e in events if e["type"] == "step"}
+    assert last == {e["step"]: (e["loss"], e["digest"]) for e in whole.of("step")}
+    assert {e["step"] for e in events if e["type"] == "validation"} == {0, *range(3, 25, 3)}
+    assert {e["step"] for e in events if e["type"] == "sample"} == set(range(0, 25, 2))

@@ -12,6 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from visiontrain_trainer.errors import TrainingError
+from visiontrain_trainer.export import write_outputs
 from visiontrain_trainer.ldm_keys import unet_to_ldm
 from visiontrain_trainer.lora import Adapter
 from visiontrain_trainer.models import BaseModel
@@ -129,6 +131,66 @@ def test_metadata_and_hashes(train_here: Any, plan_for: Any) -> None:
     assert facts["modelspec.architecture"] == "stable-diffusion-v1/lora"
     assert all(isinstance(value, str) for value in facts.values())
     assert not any("date" in name or name.endswith("_at") for name in facts)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_16_bit_files_hold_the_fp32_weights_rounded_once(
+    family: str, precision: str, dtype: torch.dtype, train_here: Any, plan_for: Any, tiny: Any
+) -> None:
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+
+    training = {"steps": 2, "learning_rate": 0.05, "conv_rank": 2, "text_encoder_learning_rates": RATES[family]}
+    runs = {
+        p: train_here(plan_for(family, training=training, output={"precision": p, "diffusers": True}), p)
+        for p in ("fp32", precision)
+    }
+    files = {p: {e["format"]: run.folder / e["path"] for e in run.of("output")} for p, run in runs.items()}
+    for form in ("kohya", "diffusers"):
+        whole, rounded = load_file(files["fp32"][form]), load_file(files[precision][form])
+        assert whole.keys() == rounded.keys()
+        for name, tensor in whole.items():
+            assert (tensor.dtype, rounded[name].dtype) == (torch.float32, dtype)
+            assert torch.equal(rounded[name], tensor.to(dtype)), name
+        # The rounding is a real one: fp32 weights under a 16-bit label would pass what is above.
+        assert any(not torch.equal(rounded[name].float(), tensor) for name, tensor in whole.items())
+        content = files[precision][form].read_bytes()
+        payload = content[8 + int.from_bytes(content[:8], "little") :]
+        assert len(payload) == 2 * sum(tensor.numel() for tensor in whole.values())
+        with safe_open(files[precision][form], framework="pt") as file:
+            assert file.metadata()["sshs_model_hash"] == hashlib.sha256(payload).hexdigest()
+
+    kind = StableDiffusionXLPipeline if family == "sdxl" else StableDiffusionPipeline
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 8, 8)
+    inputs: dict[str, Any] = {"encoder_hidden_states": torch.randn(2, 77, 40 if family == "sdxl" else 16)}
+    if family == "sdxl":
+        inputs["added_cond_kwargs"] = {"text_embeds": torch.randn(2, 24), "time_ids": torch.full((2, 6), 64.0)}
+
+    def output(file: Path | None) -> torch.Tensor:
+        pipeline = kind.from_pretrained(tiny(family), local_files_only=True)
+        if file is not None:
+            pipeline.load_lora_weights(file)
+        with torch.no_grad():
+            return pipeline.unet(x, 500, **inputs).sample
+
+    plain, whole_output = output(None), output(files["fp32"]["kohya"])
+    effect = (whole_output - plain).norm()
+    for form in ("kohya", "diffusers"):
+        # Half a unit in the last place of every weight: 2^-9 for bf16, 2^-12 for fp16.
+        off = (output(files[precision][form]) - whole_output).norm() / effect
+        assert off < (0.02 if precision == "bf16" else 0.003)
+        assert off > 0
+
+
+def test_a_weight_too_large_for_the_file_is_refused(plan_for: Any, tmp_path: Path) -> None:
+    plan = parse_plan(plan_for())
+    tensors = {"unet.mid_block.attentions.0.proj_in.down": torch.ones(4, 8)}
+    tensors["unet.mid_block.attentions.0.proj_in.up"] = torch.full((8, 4), 7e4)
+    scales = {"unet.mid_block.attentions.0.proj_in": 2.0}
+    with pytest.raises(TrainingError, match=r"proj_in\.lora_up\.weight has a weight too large for a file in fp16"):
+        write_outputs(tmp_path, plan, tensors, scales, {}, 1, 1)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 @pytest.mark.parametrize(("level", "count"), [("minimal", 9), ("none", 0)])

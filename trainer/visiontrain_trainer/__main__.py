@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 
 from .control import Control
-from .errors import STOPPED, MachineError, Stopped, TrainerError
+from .errors import STOPPED, MachineError, Stopped, TrainerError, is_out_of_memory
 from .events import Events
 from .plan import Plan, read_plan
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        if is_out_of_memory(error):
             error = MachineError(
                 "There is not enough memory.",
                 [str(error).split("\n")[0]],

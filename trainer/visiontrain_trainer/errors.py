@@ -21,6 +21,12 @@ class TrainerError(Exception):
         self.next_steps = list(next_steps)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: of a card, of Python, or of PyTorch on a CPU, which has no class for it."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+
+
 class TrainingError(TrainerError):
     """The plan, the model, the pictures or the numbers are at fault: exit code 5."""
 

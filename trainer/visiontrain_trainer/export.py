@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from .device import DTYPES
-from .errors import MachineError
+from .errors import MachineError, TrainingError
 from .files import write_atomic
 from .lora_format import to_diffusers, to_kohya
 from .plan import Plan
@@ -117,6 +117,20 @@ def _with_hashes(tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> 
     return facts | {"sshs_model_hash": payload_sha256(copy), "sshs_legacy_hash": legacy}
 
 
+def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> None:
+    """Weights of a run are finite in fp32; rounded to 16 bits they need not be."""
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise TrainingError(
+                f"{name} has a weight too large for a file in {precision}; no file was written.",
+                ["Weights of a LoRA are far below 1: the learning rate was too high.", "The training itself is saved."],
+                [
+                    "Lower training.learning_rate.",
+                    "Or keep what was learnt: --set output.precision=fp32 in a new run of the same run.yaml.",
+                ],
+            )
+
+
 def write_outputs(
     run: Path,
     plan: Plan,
@@ -126,7 +140,10 @@ def write_outputs(
     steps: int,
     epochs: int,
 ) -> list[Written]:
-    """Write the kohya file and, when planned, the diffusers one. Raises MachineError when the disk is full."""
+    """Write the kohya file and, when planned, the diffusers one.
+
+    Raises MachineError when the disk is full, TrainingError when a weight is too large for the file's number format.
+    """
     dtype = DTYPES[plan.output.precision]
     facts = make_metadata(plan, steps, epochs)
     if plan.output.metadata == "minimal":
@@ -135,6 +152,8 @@ def write_outputs(
     files = [("kohya", f"{plan.name}.safetensors", kohya)]
     if plan.output.diffusers:
         files.append(("diffusers", f"{plan.name}.diffusers.safetensors", to_diffusers(tensors, scales, dtype)))
+    for _, _, content in files:
+        _refuse_overflow(content, plan.output.precision)
     written = []
     for kind, name, content in files:
         extra = {} if plan.output.metadata == "none" else _with_hashes(content, facts)

@@ -10,14 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
 from . import checkpoint
 from .control import REQUESTS, Control
 from .environment import Stretch, compare_with_checkpoints, compare_with_original
-from .errors import FAILED, STOPPED, TrainingError
+from .errors import FAILED, STOPPED
 from .events import Events
 from .export import write_outputs
+from .finite import check_step
 from .measure import Measured, measure, measured_uses, verdict, weight_change
 from .optim import state_from_plain, state_to_plain
 from .pictures import Pictures
@@ -117,47 +116,20 @@ def resume(session: Session) -> Progress:
 def report(session: Session, flight: deque[Done], progress: Progress, keep: int) -> None:
     """Write the events of finished steps, leaving `keep` under way; stop at the first number not finite."""
     while len(flight) > keep:
-        done = flight.popleft()
-        each, norm, digest = done.read()
-        loss = math.fsum(each) / len(each)
-        if not math.isfinite(loss):
-            place = next(i for i, value in enumerate(each) if not math.isfinite(value))
-            raise not_finite(session, f"the loss of {done.uses[place].sample.path}", done.step)
-        if not math.isfinite(norm):
-            raise not_finite(session, "a gradient", done.step)
-        rate = len(each) / median(progress.durations) if progress.durations else None
+        done = flight.popleft().read()
+        check_step(session.plan, session.adapter, done)
+        rate = len(done.each) / median(progress.durations) if progress.durations else None
         session.events.emit(
             "step",
             step=done.step,
             epoch=done.epoch,
-            loss=loss,
+            loss=math.fsum(done.each) / len(done.each),
             lr=done.lr,
-            grad_norm=norm,
-            digest=digest,
+            grad_norm=done.norm,
+            digest=done.digest,
             pictures_per_second=rate and round(rate, 3),
             memory=session.device.memory(),
         )
-
-
-def not_finite(session: Session, what: str, step: int) -> TrainingError:
-    precision = session.plan.resources.precision
-    causes = [
-        "The learning rate is too high for this model and optimiser,"
-        " or the base model or the LoRA it started from is damaged."
-    ]
-    if precision == "fp16":
-        causes.insert(0, "Computing in fp16 overflows easily.")
-    steps = [f"Lower training.learning_rate (it is {session.plan.training.learning_rate:g})."]
-    if precision == "fp16":
-        steps.insert(0, "Set resources.precision to bf16 or fp32.")
-    return TrainingError(
-        f"Step {step}: {what} is not a finite number; nothing of it was saved.",
-        causes,
-        [
-            *steps,
-            "Checkpoints from before that step are whole: `visiontrain resume` goes on from the newest.",
-        ],
-    )
 
 
 def validate(session: Session, progress: Progress) -> Measured:
@@ -188,8 +160,6 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
     """Checkpoint of the present state, none twice at the same step. When asked to stop there is no time to validate."""
     if not session.processes.first or progress.saved_at == progress.step:
         return
-    if not all(bool(torch.isfinite(flat).all()) for flat in session.adapter.flat.values()):
-        raise not_finite(session, "a weight of the LoRA", progress.step)
     if validated and session.batches.validation and progress.step > 0:
         loss = validate(session, progress).loss
         if loss < progress.best_loss:

@@ -154,8 +154,9 @@ class Adapter:
         for grad in self.flat_grad.values():
             grad.zero_()
 
-    def grad_norm(self) -> torch.Tensor:
-        return torch.stack([torch.linalg.vector_norm(grad) for grad in self.flat_grad.values()]).norm()
+    def norms(self, flat: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Euclidean norm of each part of `flat` or `flat_grad`, [parts] on the device."""
+        return torch.stack([torch.linalg.vector_norm(part) for part in flat.values()])
 
     def enable(self, on: bool) -> None:
         for layers in self.layers.values():

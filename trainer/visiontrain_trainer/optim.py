@@ -38,7 +38,11 @@ def learning_rate_factor(plan: Training, step: int) -> float:
 def _missing(package: str, optimizer: str) -> MachineError:
     return MachineError(
         f"The optimiser {optimizer} needs the package {package}, which this environment lacks.",
-        next_steps=["Install it with `visiontrain setup`, or use --set training.optimizer=adamw."],
+        next_steps=[
+            "Renew our own environment with `visiontrain setup --force`;"
+            f' into one of yours: "$VISIONTRAIN_PYTHON" -m pip install {package}',
+            "Or use --set training.optimizer=adamw in a new run.",
+        ],
     )
 
 

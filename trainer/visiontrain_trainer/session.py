@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     adapter = Adapter(parts, plan.training, plan.seed)
     if plan.training.init_lora is not None:
         start_from(Path(plan.training.init_lora), adapter, plan, unet, events)
-    if plan.resources.compile:
+    compiled = plan.resources.compile and can_compile(device, events)
+    if compiled:
         compile_blocks(unet)
     diffusion = Diffusion(
         alphas_cumprod(base.scheduler_config(), plan.model.zero_terminal_snr),
@@ -93,6 +95,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     optimizer = make_optimizer(plan.training, adapter)
     stepper = Stepper(plan, unet, adapter, optimizer, batches, feed, texts, diffusion, device, processes, events)
     facts = active_facts(plan.resources, device, processes)
+    facts["compile"] = compiled
     facts["trainable"] = sum(flat.numel() for flat in adapter.flat.values())
     facts["layers"] = sum(len(layers) for layers in adapter.layers.values())
     facts["optimizer"] = type(optimizer).__name__
@@ -160,6 +163,27 @@ def prepare_unet(unet: nn.Module, plan: Plan) -> None:
                 module.gradient_checkpointing = name.rpartition(".")[0].endswith("attentions")
 
 
+def can_compile(device: Device, events: Events) -> bool:
+    """Whether torch.compile works here, by compiling a function of one line, forward and backward; if not, says why.
+
+    It needs what no package brings: a C++ compiler for the CPU, Triton and a card it knows for CUDA, Python's headers.
+    A trial finds all of it out before the first step; without one the run would end there.
+    """
+    weight = torch.ones(8, 8, device=device.torch, requires_grad=True)
+    try:
+        torch.compile(lambda x: torch.nn.functional.gelu(x @ weight))(weight.detach() + 1).sum().backward()
+    except Exception as error:
+        traceback.print_exc()
+        reason = next((line.strip() for line in str(error).split("\n") if line.strip()), type(error).__name__)
+        events.note(
+            f"resources.compile: torch.compile does not work on this machine ({reason[:200]}); the blocks run "
+            "uncompiled: the same training, slower. A C++ compiler (g++), and Triton on a card, are what it needs.",
+            "warn",
+        )
+        return False
+    return True
+
+
 def compile_blocks(unet: nn.Module) -> None:
     """Compile each block by itself: short to compile, and one result serves all blocks of a kind."""
     for module in unet.modules():
@@ -187,6 +211,12 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
         dict(unet.config),
         str(path),
     )
+    damaged = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+    if damaged is not None:
+        raise TrainingError(
+            f"{path}: the LoRA to go on from holds numbers that are not finite ({damaged}).",
+            next_steps=["Choose another file for training.init_lora."],
+        )
     adapter.load(tensors)
     if unused:
         events.note(f"{path.name}: {len(unused)} of its tensors are of layers this run does not train.", "warn")

@@ -9,7 +9,7 @@ from torch import nn
 
 from .batches import BatchPlan, Use
 from .device import Device, Processes
-from .errors import MachineError, TrainingError
+from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
 from .lora import Adapter
@@ -37,13 +37,43 @@ class LossScale:
             self.value, self.steps = self.value * 2, 0
 
 
+@dataclass(frozen=True)
+class Finished:
+    """What a step gave, on the host."""
+
+    #: From 1.
+    step: int
+    #: From 1.
+    epoch: int
+    lr: float
+    uses: list[Use]
+    #: Weighted loss of each picture, in the order of `uses`.
+    each: list[float]
+    #: Of all gradients before clipping; 0 when fp16 overflowed and the step was left out.
+    norm: float
+    #: Norm of the gradients of each part before clipping, and of its weights after the step.
+    gradients: dict[str, float]
+    weights: dict[str, float]
+    #: 64 bits in hex, of the weights after the step.
+    digest: str
+
+
 class Done:
-    """What a finished step leaves to report; on a GPU it is on its way to the host until `read`."""
+    """A step that is done or, on a GPU, under way: its numbers are on their way to the host until `read`."""
 
     def __init__(
-        self, step: int, epoch: int, lr: float, uses: list[Use], numbers: torch.Tensor, digest: torch.Tensor
+        self,
+        step: int,
+        epoch: int,
+        lr: float,
+        uses: list[Use],
+        parts: list[str],
+        numbers: torch.Tensor,
+        digest: torch.Tensor,
     ) -> None:
-        self.step, self.epoch, self.lr, self.uses = step, epoch, lr, uses
+        """`numbers`: losses of `uses`, norm of all gradients, norms of gradients and of weights of each of `parts`."""
+        self._said = step, epoch, lr, uses
+        self._parts = parts
         self._numbers = numbers.to("cpu", non_blocking=True)
         self._digest = digest.to("cpu", non_blocking=True)
         self._event: torch.cuda.Event | None = None
@@ -51,12 +81,16 @@ class Done:
             self._event = torch.cuda.Event()
             self._event.record()
 
-    def read(self) -> tuple[list[float], float, str]:
-        """(loss of each picture, gradient norm, digest of the weights). Waits for the device."""
+    def read(self) -> Finished:
+        """Waits for the device."""
         if self._event is not None:
             self._event.synchronize()
-        *each, norm = self._numbers.tolist()
-        return each, norm, f"{int(self._digest) & (2**64 - 1):016x}"
+        numbers = self._numbers.tolist()
+        uses, count = self._said[3], len(self._parts)
+        gradients = dict(zip(self._parts, numbers[-2 * count : -count], strict=True))
+        weights = dict(zip(self._parts, numbers[-count:], strict=True))
+        digest = f"{int(self._digest) & (2**64 - 1):016x}"
+        return Finished(*self._said, numbers[: len(uses)], numbers[len(uses)], gradients, weights, digest)
 
 
 class Stepper:
@@ -132,7 +166,9 @@ class Stepper:
         while True:
             try:
                 return self._gradients(passes)
-            except torch.OutOfMemoryError as error:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 largest = max(map(len, passes))
                 if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
                     raise MachineError(
@@ -160,7 +196,8 @@ class Stepper:
         if self.scale.value != 1.0:
             for grad in adapter.flat_grad.values():
                 grad /= self.scale.value
-        norm = adapter.grad_norm()
+        gradients = adapter.norms(adapter.flat_grad)
+        norm = gradients.norm()
         if training.max_grad_norm > 0:
             shorten = (training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
             for grad in adapter.flat_grad.values():
@@ -179,7 +216,8 @@ class Stepper:
                     f"Step {step + 1}: the gradients overflow fp16 at every scale.",
                     next_steps=["Use bf16 or fp32: --set resources.precision=bf16."],
                 )
-            norm = torch.zeros_like(norm)
+            norm, gradients = torch.zeros_like(norm), torch.zeros_like(gradients)
         uses = [use for batch in passes for use in batch]
-        numbers = torch.cat([each, norm[None]])
-        return Done(step + 1, self._batches.epoch_of(step) + 1, rate, uses, numbers, adapter.digest())
+        numbers = torch.cat([each, norm[None], gradients, adapter.norms(adapter.flat)])
+        epoch = self._batches.epoch_of(step) + 1
+        return Done(step + 1, epoch, rate, uses, list(adapter.flat), numbers, adapter.digest())

@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSpec } from '../../engine/config/load.ts';
 import { EXIT, UsageError } from '../../engine/errors.ts';
+import { dataChanges } from '../../engine/plan/changes.ts';
 import type { Plan } from '../../engine/plan/schema.ts';
-import { prepareRun } from '../../engine/prepare.ts';
+import { type PreparedRun, prepareRun } from '../../engine/prepare.ts';
 import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
-import { createRun } from '../../engine/runs/create.ts';
+import { createRun, type RunRef } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { readExit } from '../../engine/runs/inspect.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { startRun } from '../../engine/runs/start.ts';
+import { plural } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { watchRun } from '../watch.ts';
@@ -25,10 +27,12 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   const registry = loadRegistry({ configDir: places.config });
   const loaded = loadSpec(join(original.dir, RUN_FILES.spec), { registry });
   const prepared = await prepareRun({ ...loaded, registry, places, env });
+  const planned = readPlan(original.dir);
+  refuseChangedData(original, planned, prepared);
   const again = createRun({
     name: `${original.name}-verify`,
     yaml: prepared.yaml,
-    plan: withThreads(prepared.plan, original.dir),
+    plan: withThreads(prepared.plan, planned),
     runs: places.runs,
     facts: { verifies: { run: original.name, facts: usedFacts(original.dir) } },
   });
@@ -46,10 +50,37 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   return comparison.same ? EXIT.ok : EXIT.training;
 };
 
+const readPlan = (dir: string): Plan => JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')) as Plan;
+
 /** As many threads as the first time: sums in another order round differently. More than there are cores only cost time. */
-function withThreads(plan: Plan, original: string): Plan {
-  const { threads } = (JSON.parse(readFileSync(join(original, RUN_FILES.plan), 'utf8')) as Plan).resources;
+function withThreads(plan: Plan, { resources: { threads } }: Plan): Plan {
   return { ...plan, resources: { ...plan.resources, threads } };
+}
+
+const MOST_NAMED = 20;
+
+/** Other pictures or captions give other bytes, whatever the trainer does: nobody need wait for a training to know it. */
+function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }: PreparedRun): void {
+  const changes = dataChanges(then.data.samples, plan.data.samples, plan.output.metadata === 'full');
+  if (changes.length === 0) return;
+  const more = changes.length - MOST_NAMED;
+  const spec = join(dir, RUN_FILES.spec);
+  const unread = leftOut.filter((line) => changes.some(({ kind, path }) => kind === 'gone' && line.startsWith(path)));
+  throw new UsageError(
+    `The data set of ${name} is not the one it was trained on (${plural(changes.length, 'difference')}): another training cannot give the same bytes, so none was started.`,
+    {
+      details: [
+        `In ${plan.data.root}:`,
+        ...changes.slice(0, MOST_NAMED).map(({ path, what }) => `  ${path} ${what}`),
+        ...(more > 0 ? [`  and ${more} more`] : []),
+        ...unread.map((line) => `  ${line}`),
+      ],
+      nextSteps: [
+        'Put the pictures and captions back as they were, then verify again.',
+        `Or train on what is there now: visiontrain run ${spec}`,
+      ],
+    },
+  );
 }
 
 /** Progress is talk here: stdout is for the verdict. */

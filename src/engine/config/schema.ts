@@ -367,7 +367,11 @@ const resourcesSchema = z.strictObject({
     'Often faster on cards with tensor cores.',
   ),
   tf32: doc(z.boolean().default(false), 'Allow TF32 in fp32 parts on NVIDIA cards.', 'Faster, slightly coarser.'),
-  compile: doc(z.boolean().default(false), 'torch.compile of the U-Net blocks.', 'Pays on runs of an hour and more.'),
+  compile: doc(
+    z.boolean().default(false),
+    'torch.compile of the U-Net blocks, where a C++ compiler or Triton is there.',
+    'Pays on runs of an hour and more.',
+  ),
   deterministic: doc(
     z.boolean().default(true),
     'Only kernels that give the same bytes each time.',

@@ -23,21 +23,11 @@ print(json.dumps({"python": ".".join(map(str, sys.version_info[:3])), "found": {
  */
 export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): PythonEnvironment {
   const least = readRanges();
-  const names = least.map(({ name }) => name);
-  const { status, stdout, stderr, error } = spawnSync(python, ['-c', PROBE, ...names], {
-    env: installEnvironment(env),
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  if (error !== undefined || status !== 0)
-    throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
-      details: error === undefined ? lastLines(stderr, 3) : [error.message],
-      nextSteps: [
-        'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',
-        'Or unset it: visiontrain setup makes its own',
-      ],
-    });
-  const probe = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
+  const probe = askPython(
+    python,
+    env,
+    least.map(({ name }) => name),
+  );
   const lacking = least.flatMap(({ name, version }) => {
     const found = probe.found[name] ?? null;
     if (found === null) return [`${name} is missing`];
@@ -51,6 +41,33 @@ export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): Python
       nextSteps: [`${python} -m pip install ${wanted}`, 'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own'],
     });
   return { python, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+}
+
+/**
+ * Which of some packages the environment VISIONTRAIN_PYTHON names lacks; our own, which holds all, when it is not set.
+ * Starts Python only when there is something to ask. Throws EnvironmentError when it does not run.
+ */
+export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]): readonly string[] {
+  if (!env.VISIONTRAIN_PYTHON || names.length === 0) return [];
+  const { found } = askPython(env.VISIONTRAIN_PYTHON, env, names);
+  return names.filter((name) => (found[name] ?? null) === null);
+}
+
+function askPython(python: string, env: NodeJS.ProcessEnv, names: readonly string[]): Probe {
+  const { status, stdout, stderr, error } = spawnSync(python, ['-c', PROBE, ...names], {
+    env: installEnvironment(env),
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  if (error !== undefined || status !== 0)
+    throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
+      details: error === undefined ? lastLines(stderr, 3) : [error.message],
+      nextSteps: [
+        'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',
+        'Or unset it: visiontrain setup makes its own',
+      ],
+    });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
 }
 
 interface Probe {

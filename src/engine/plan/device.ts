@@ -12,14 +12,34 @@ export interface DeviceChoice {
   readonly precision: Precision;
   readonly vaePrecision: Precision;
   readonly optimizer: Optimizer;
+  readonly tf32: boolean;
   readonly warnings: readonly string[];
 }
 
 /** Side in pixels from which training without a card takes hours. */
 const SLOW_ON_CPU = 256;
 
-/** @throws {EnvironmentError} when the device that was named is not there. */
-export function chooseDevice({ resources, dataset, training }: RunSpec, hardware: Hardware): DeviceChoice {
+/** The package an optimiser comes from, where it is none that every environment holds. */
+const OPTIMIZER_PACKAGE: Readonly<Partial<Record<Optimizer, string>>> = {
+  adamw8bit: 'bitsandbytes',
+  prodigy: 'prodigyopt',
+};
+
+/** Packages beside the usual ones that a spec needs. */
+export function extraPackages({ training }: RunSpec): readonly string[] {
+  const name = OPTIMIZER_PACKAGE[training.optimizer];
+  return name === undefined ? [] : [name];
+}
+
+/**
+ * @param lacking those of `extraPackages` that the Python of VISIONTRAIN_PYTHON does not hold
+ * @throws {EnvironmentError} when the device that was named is not there, or an optimiser that nothing can stand in for.
+ */
+export function chooseDevice(
+  { resources, dataset, training }: RunSpec,
+  hardware: Hardware,
+  lacking: readonly string[],
+): DeviceChoice {
   const { device, gpu } = pickDevice(resources.device, hardware);
   const main = possiblePrecision(resources.precision, device, gpu);
   const vae = possiblePrecision(resources.vae_precision, device, gpu);
@@ -29,19 +49,35 @@ export function chooseDevice({ resources, dataset, training }: RunSpec, hardware
   };
   explain('precision', resources.precision, main);
   explain('vae_precision', resources.vae_precision, vae);
-  const optimizer = possibleOptimizer(training.optimizer, hardware);
-  if (optimizer !== training.optimizer)
-    warnings.push(
-      `training.optimizer: bitsandbytes, which ${training.optimizer} comes from, is for Linux; ${optimizer} is used: the same steps with more memory`,
-    );
+  const why = whyNoOptimizer(training.optimizer, hardware, lacking);
+  if (why !== undefined) warnings.push(`training.optimizer: ${why}; adamw is used: the same steps with more memory`);
+  const optimizer = why === undefined ? training.optimizer : 'adamw';
+  const tf32 = resources.tf32 && device.startsWith('cuda') && !tooOld(gpu);
+  if (resources.tf32 && !tf32) warnings.push(`resources.tf32: ${reason(device, gpu, 'tf32')}; fp32 is used`);
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
     warnings.push('no graphics card was found: training at this resolution on the processor takes hours to days');
-  return { device, precision: main, vaePrecision: vae, optimizer, warnings };
+  return { device, precision: main, vaePrecision: vae, optimizer, tf32, warnings };
 }
 
-/** As trainer/requirements/requirements.in has it. */
-function possibleOptimizer(wanted: Optimizer, { platform }: Hardware): Optimizer {
-  return wanted === 'adamw8bit' && platform !== 'linux' ? 'adamw' : wanted;
+/** Why 8-bit AdamW cannot be had here; undefined when it can, or another optimiser is wanted. */
+function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: readonly string[]): string | undefined {
+  const name = OPTIMIZER_PACKAGE[wanted];
+  if (name === undefined) return undefined;
+  // As trainer/requirements/requirements.in has it.
+  if (wanted === 'adamw8bit' && platform !== 'linux') return `${name}, which ${wanted} comes from, is for Linux`;
+  if (!lacking.includes(name)) return undefined;
+  if (wanted === 'adamw8bit') return `the Python of VISIONTRAIN_PYTHON lacks ${name}, which ${wanted} comes from`;
+  // Prodigy finds its own rate: no other optimiser makes the same steps with the same settings.
+  throw new EnvironmentError(
+    `training.optimizer is ${wanted}, but the Python of VISIONTRAIN_PYTHON lacks ${name}, which it comes from.`,
+    {
+      nextSteps: [
+        `Put it there:       "$VISIONTRAIN_PYTHON" -m pip install ${name}`,
+        'or use another:     --set training.optimizer=adamw --set training.learning_rate=1e-4',
+        'or unset VISIONTRAIN_PYTHON: visiontrain setup makes an environment that has it',
+      ],
+    },
+  );
 }
 
 function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: Gpu | undefined } {
@@ -75,13 +111,14 @@ function missing(message: string): EnvironmentError {
 function possiblePrecision(wanted: Precision, device: string, gpu: Gpu | undefined): Precision {
   if (wanted === 'fp32' || device === 'mps') return wanted;
   if (device === 'cpu') return 'fp32';
-  return wanted === 'bf16' && tooOldForBf16(gpu) ? 'fp16' : wanted;
+  return wanted === 'bf16' && tooOld(gpu) ? 'fp16' : wanted;
 }
 
-function tooOldForBf16(gpu: Gpu | undefined): boolean {
+/** NVIDIA's cards compute bf16 and TF32 since Ampere. */
+function tooOld(gpu: Gpu | undefined): boolean {
   return gpu?.vendor === 'nvidia' && gpu.capability !== null && Number(gpu.capability.split('.')[0]) < 8;
 }
 
-function reason(device: string, gpu: Gpu | undefined, wanted: Precision): string {
+function reason(device: string, gpu: Gpu | undefined, wanted: Precision | 'tf32'): string {
   return device === 'cpu' ? `${wanted} needs a graphics card` : `${gpu?.name ?? device} cannot compute ${wanted}`;
 }

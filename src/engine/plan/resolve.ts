@@ -29,6 +29,8 @@ export interface PlanInput {
   readonly scan: HashedScan;
   readonly model: LocatedBase;
   readonly hardware: Hardware;
+  /** Those of `extraPackages(spec)` that the Python to train with does not hold. */
+  readonly lacking: readonly string[];
   readonly cacheDir: string;
   /** Whether a name in the spec is a registry id. */
   readonly isModelId: (name: string) => boolean;
@@ -40,11 +42,11 @@ export interface ResolvedPlan {
   readonly warnings: readonly string[];
 }
 
-/** @throws {EnvironmentError} when the spec names a device this machine lacks. */
+/** @throws {EnvironmentError} when the spec names a device this machine lacks, or an optimiser its Python lacks. */
 export function resolvePlan(input: PlanInput): ResolvedPlan {
   const { spec, dir, scan, model, hardware, cacheDir } = input;
   const { training: t, dataset: d, resources: r } = spec;
-  const device = chooseDevice(spec, hardware);
+  const device = chooseDevice(spec, hardware, input.lacking);
   const samples = planSamples(spec, scan);
   const batches = batchesPerEpoch(samples, t.batch_size);
   const plan: Plan = planSchema.parse({
@@ -118,7 +120,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       gradient_checkpointing: r.gradient_checkpointing,
       attention: r.attention,
       channels_last: r.channels_last,
-      tf32: r.tf32,
+      tf32: device.tf32,
       compile: r.compile,
       deterministic: r.deterministic,
       workers: r.workers,

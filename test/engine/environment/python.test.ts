@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { installFailure } from '../../../src/engine/environment/failure.ts';
-import { givenEnvironment } from '../../../src/engine/environment/given.ts';
+import { givenEnvironment, lackingPackages } from '../../../src/engine/environment/given.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from '../../../src/engine/environment/pip-settings.ts';
 import { findPython } from '../../../src/engine/environment/python.ts';
 
@@ -89,6 +89,17 @@ describe('givenEnvironment', () => {
           'numpy 1.9.0 is too old, 1.24 or newer is needed',
         ],
       }),
+    );
+  });
+
+  it('says which optional packages are lacking, and starts no Python when none is wanted', () => {
+    const python = withPackages({ ...all, bitsandbytes: '0.45.0' });
+    const env = { ...process.env, VISIONTRAIN_PYTHON: python };
+    expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['prodigyopt']);
+    expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: undefined }, ['prodigyopt'])).toEqual([]);
+    expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, [])).toEqual([]);
+    expect(() => lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, ['prodigyopt'])).toThrow(
+      /does not run as Python/,
     );
   });
 

@@ -7,6 +7,7 @@ import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
 import { EnvironmentError } from '../../../src/engine/errors.ts';
 import type { Gpu, Hardware } from '../../../src/engine/hardware/probe.ts';
 import { estimateTokens } from '../../../src/engine/plan/captions.ts';
+import { extraPackages } from '../../../src/engine/plan/device.ts';
 import { sampleIds, validationIds } from '../../../src/engine/plan/identity.ts';
 import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
@@ -79,6 +80,7 @@ function resolve(changes: Partial<PlanInput> = {}) {
     scan: scan(Array.from({ length: 10 }, () => ({}))),
     model: { path: '/m/sd15.safetensors', layout: 'single_file', configDir: '/m/config', vaePath: null, sha256: null },
     hardware: hardware(card('8.9')),
+    lacking: [],
     cacheDir: '/cache',
     isModelId: (name) => testRegistry.models.some(({ id }) => id === name),
     ...changes,
@@ -207,6 +209,33 @@ describe('device and precision', () => {
     const mac = resolve({ ...wanted, hardware: { ...hardware(), platform: 'darwin' } });
     expect(mac.plan.training.optimizer).toBe('adamw');
     expect(mac.warnings.filter((w) => w.startsWith('training.optimizer: bitsandbytes'))).toHaveLength(1);
+  });
+
+  it('takes plain AdamW where the given Python lacks bitsandbytes, and refuses Prodigy where it lacks prodigyopt', () => {
+    const asked = (optimizer: string, ...lacking: string[]) =>
+      resolve({ spec: spec({ training: { optimizer, learning_rate: 1 } }), lacking });
+    const { plan, warnings } = asked('adamw8bit', 'bitsandbytes');
+    expect(plan.training.optimizer).toBe('adamw');
+    expect(warnings.find((w) => w.startsWith('training.optimizer'))).toMatch(
+      /VISIONTRAIN_PYTHON lacks bitsandbytes.*adamw is used/,
+    );
+    expect(asked('prodigy', 'bitsandbytes').plan.training.optimizer).toBe('prodigy');
+    expect(() => asked('prodigy', 'prodigyopt')).toThrow(EnvironmentError);
+    expect(() => asked('prodigy', 'prodigyopt')).toThrow(/lacks prodigyopt/);
+    expect(extraPackages(spec())).toEqual([]);
+    expect(extraPackages(spec({ training: { optimizer: 'prodigy' } }))).toEqual(['prodigyopt']);
+  });
+
+  it.each<[string, Hardware, boolean, RegExp | undefined]>([
+    ['a card', hardware(card('8.0')), true, undefined],
+    ['an old card', hardware(card('7.5')), false, /Card 7\.5 cannot compute tf32; fp32 is used/],
+    ['no card', hardware(), false, /tf32 needs a graphics card; fp32 is used/],
+  ])('TF32 on %s', (_name, machine, tf32, warning) => {
+    const { plan, warnings } = resolve({ spec: spec({ resources: { tf32: true } }), hardware: machine });
+    expect(plan.resources.tf32).toBe(tf32);
+    const told = warnings.find((w) => w.startsWith('resources.tf32'));
+    if (warning === undefined) expect(told).toBeUndefined();
+    else expect(told).toMatch(warning);
   });
 
   const choice = (resources: Readonly<Record<string, unknown>>, machine: Hardware) => {

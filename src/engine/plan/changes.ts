@@ -1,0 +1,67 @@
+/** What became of the pictures and captions of a plan since it was made. Pure. */
+import { byCodePoint } from '../dataset/walk.ts';
+import type { PlanSample } from './schema.ts';
+
+export interface DataChange {
+  readonly path: string;
+  readonly kind: 'picture' | 'caption' | 'repeats' | 'folder' | 'gone' | 'new';
+  /** A sentence without its subject, which is the path. */
+  readonly what: string;
+}
+
+/**
+ * Compares by content: a picture that only has another name is the same picture.
+ * @param namesFolders the LoRA's metadata tells the folders inside the data set, so that another one gives other bytes
+ * @returns every difference that another training would see, by path; empty when it would see the same.
+ */
+export function dataChanges(
+  then: readonly PlanSample[],
+  now: readonly PlanSample[],
+  namesFolders: boolean,
+): readonly DataChange[] {
+  const before = new Map(then.map((sample) => [sample.id, sample]));
+  const after = new Map(now.map((sample) => [sample.id, sample]));
+  const gone = then.filter(({ id }) => !after.has(id));
+  const fresh = new Map(now.filter(({ id }) => !before.has(id)).map((sample) => [sample.path, sample]));
+  const changes: DataChange[] = [];
+  for (const old of gone) {
+    const replaced = fresh.get(old.path);
+    fresh.delete(old.path);
+    changes.push(
+      replaced === undefined
+        ? { path: old.path, kind: 'gone', what: 'is gone, or cannot be read any more' }
+        : {
+            path: old.path,
+            kind: 'picture',
+            what: `is another picture: SHA-256 ${short(old)} then, ${short(replaced)} now`,
+          },
+    );
+  }
+  for (const { path } of fresh.values()) changes.push({ path, kind: 'new', what: 'is new' });
+  for (const old of then) {
+    const same = after.get(old.id);
+    if (same === undefined) continue;
+    changes.push(...sampleChanges(old, same));
+    if (namesFolders && folderOf(old) !== folderOf(same))
+      changes.push({ path: same.path, kind: 'folder', what: `is ${old.path}, and the LoRA's metadata names folders` });
+  }
+  return changes.sort((a, b) => byCodePoint(a.path, b.path));
+}
+
+const folderOf = ({ path }: PlanSample) => path.split('/').at(-2);
+
+const short = ({ sha256 }: PlanSample) => `${sha256.slice(0, 12)}…`;
+
+function sampleChanges(then: PlanSample, { path, caption, repeats }: PlanSample): readonly DataChange[] {
+  const said = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  const changes: DataChange[] = [];
+  if (then.caption !== caption)
+    changes.push({
+      path,
+      kind: 'caption',
+      what: `has another caption: ${said(then.caption)} then, ${said(caption)} now`,
+    });
+  if (then.repeats !== repeats)
+    changes.push({ path, kind: 'repeats', what: `was used ${then.repeats} × an epoch, is used ${repeats} × now` });
+  return changes;
+}

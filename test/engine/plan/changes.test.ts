@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { dataChanges } from '../../../src/engine/plan/changes.ts';
+import type { PlanSample } from '../../../src/engine/plan/schema.ts';
+
+function sample(path: string, content: string, changes: Partial<PlanSample> = {}): PlanSample {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const size: [number, number] = [64, 64];
+  return {
+    id: sha256.slice(0, 16),
+    path,
+    sha256,
+    size,
+    bucket: size,
+    repeats: 1,
+    caption: 'zfx',
+    validation: false,
+    ...changes,
+  };
+}
+
+const then = [sample('a.png', 'A'), sample('b.png', 'B', { caption: 'zfx, red' }), sample('c/d.png', 'D')];
+const told = (now: readonly PlanSample[], namesFolders = false) =>
+  dataChanges(then, now, namesFolders).map(({ path, kind }) => [path, kind]);
+const [a, b, d] = then as [PlanSample, PlanSample, PlanSample];
+
+describe('dataChanges', () => {
+  it('sees none in the same data set, in another order or under other names', () => {
+    expect(told(then)).toEqual([]);
+    expect(told([d, { ...a, path: 'renamed.png' }, b])).toEqual([]);
+  });
+
+  it('names by path what changed, is gone and is new', () => {
+    const now = [sample('a.png', 'other'), { ...b, caption: 'zfx, blue' }, sample('new.png', 'N')];
+    expect(told(now)).toEqual([
+      ['a.png', 'picture'],
+      ['b.png', 'caption'],
+      ['c/d.png', 'gone'],
+      ['new.png', 'new'],
+    ]);
+    const [picture, caption] = dataChanges(then, now, false);
+    expect(picture?.what).toContain(`SHA-256 ${a.sha256.slice(0, 12)}… then`);
+    expect(caption?.what).toBe('has another caption: "zfx, red" then, "zfx, blue" now');
+  });
+
+  it('tells two pictures that changed places from two that changed', () => {
+    expect(told([{ ...b, path: 'a.png' }, { ...a, path: 'b.png' }, d])).toEqual([]);
+  });
+
+  it('sees another folder where the metadata names it', () => {
+    const now = [a, b, { ...d, path: 'e/d.png' }];
+    expect(told(now)).toEqual([]);
+    expect(told(now, true)).toEqual([['e/d.png', 'folder']]);
+    expect(told([{ ...a, path: 'renamed.png' }, b, d], true)).toEqual([]);
+  });
+
+  it('sees that a folder was renamed to other repeats', () => {
+    expect(told([a, b, { ...d, path: '10_c/d.png', repeats: 10 }])).toEqual([['10_c/d.png', 'repeats']]);
+  });
+});
