@@ -14,7 +14,7 @@ from statistics import median
 
 from common import TRAINER, make_plan, pictures
 
-IMPORT = "import time,torch;from visiontrain_trainer.models import import_diffusers;import_diffusers();t=time.process_time();{};print(time.process_time()-t)"
+IMPORT = "import time,torch;from visiontrain_trainer.imports import import_diffusers;import_diffusers();t=time.process_time();{};print(time.process_time()-t)"
 
 
 def import_seconds(statement: str) -> float:

@@ -43,7 +43,17 @@ export class FixtureHome {
 
   #fakePython(): string {
     const site = join(this.dir, 'site');
-    for (const name of ['torch', 'diffusers', 'transformers', 'accelerate', 'peft', 'safetensors', 'pillow', 'numpy']) {
+    for (const name of [
+      'torch',
+      'diffusers',
+      'transformers',
+      'tokenizers',
+      'accelerate',
+      'peft',
+      'safetensors',
+      'pillow',
+      'numpy',
+    ]) {
       const info = join(site, `${name}-99.0.0.dist-info`);
       mkdirSync(info, { recursive: true });
       writeFileSync(join(info, 'METADATA'), `Metadata-Version: 2.1\nName: ${name}\nVersion: 99.0.0\n`);

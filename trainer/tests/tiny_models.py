@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from visiontrain_trainer.models import import_diffusers
+from visiontrain_trainer.imports import import_diffusers
 from visiontrain_trainer.rng import uniform
 
 SEED = 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import platform
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from .plan import Resources
 
 _LIBRARIES = (
     *("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"),
-    *("bitsandbytes", "prodigyopt"),
+    *("tokenizers", "bitsandbytes", "prodigyopt"),
 )
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -131,7 +132,13 @@ def open_device(resources: Resources, processes: Processes) -> Device:
                 next_steps=["Use --set resources.precision=fp16."],
             )
     torch.set_num_threads(resources.threads)
-    torch.use_deterministic_algorithms(resources.deterministic)
+    if resources.compile:
+        # Before diffusers, which marks its classes for the compiler only where that is already there.
+        importlib.import_module("torch._dynamo")
+        torch.use_deterministic_algorithms(resources.deterministic)
+    else:
+        # The same switch, without importing torch's compiler to set its own.
+        torch.set_deterministic_debug_mode("error" if resources.deterministic else "default")
     # Filling fresh memory is part of deterministic mode for code that reads it uninitialised; none here does.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.deterministic = resources.deterministic

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import nn
 
 from . import ldm_keys
 from .errors import TrainingError
+from .imports import import_diffusers
 from .plan import Model
 from .weights import Part, TensorFile, part_in_folder, refuse_pickle
 
@@ -21,28 +20,6 @@ TEXT_PREFIXES = {
     "sd15": ["cond_stage_model.transformer."],
     "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
 }
-
-
-@contextlib.contextmanager
-def _hidden(*packages: str) -> Iterator[None]:
-    """Let optional packages look absent while diffusers is imported: it would load them whole (measured: 4 s of 6)."""
-    absent = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in absent:
-            if sys.modules.get(name, name) is None:
-                del sys.modules[name]
-
-
-def import_diffusers() -> None:
-    """Import the parts of diffusers the trainer uses, once, without its optional companions."""
-    if "diffusers" not in sys.modules:
-        with _hidden("transformers", "peft", "torchvision", "xformers", "accelerate", "bitsandbytes", "flash_attn"):
-            import diffusers.models.autoencoders.autoencoder_kl
-            import diffusers.models.unets.unet_2d_condition
-            import diffusers.schedulers.scheduling_ddim  # noqa: F401
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -183,11 +160,10 @@ class BaseModel:
         shapes = {n: p.shape for n, p in module.state_dict().items()}
         weights = self._named(name, list(shapes), config)
         if name.startswith("text_encoder"):
-            # transformers 4 keeps a level "text_model" that transformers 5 dropped from CLIPTextModel.
-            nested = any(n.startswith("text_model.") for n in shapes)
+            # Files have the level "text_model" or not, by the version of transformers that wrote them.
             short = {n.removeprefix("text_model."): w for n, w in weights.items()}
-            weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.") if nested else n) in short}
-        missing = [n for n in shapes if n not in weights and not n.endswith("position_ids")]
+            weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.")) in short}
+        missing = [n for n in shapes if n not in weights]
         if missing:
             raise TrainingError(
                 f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
@@ -195,8 +171,6 @@ class BaseModel:
             )
         ready = {}
         for n, shape in shapes.items():
-            if n not in weights:
-                continue
             tensor = weights[n]
             if tensor.shape != shape and tensor.numel() == shape.numel():
                 tensor = tensor.reshape(
@@ -210,12 +184,9 @@ class BaseModel:
             # A copy: what stays memory-mapped would be paged in anew whenever the system is short of memory.
             ready[n] = tensor.to(dtype) if tensor.dtype != dtype else tensor.clone()
         module.load_state_dict(ready, strict=False, assign=True)
-        for owner in module.modules():
-            for key, buffer in list(owner._buffers.items()):
-                if buffer is not None and buffer.is_meta:
-                    if key != "position_ids":
-                        raise TrainingError(f"{name}: the buffer {key} has no value; this library version is unknown.")
-                    owner._buffers[key] = torch.arange(buffer.shape[-1]).expand(buffer.shape)
+        unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
+        if unset is not None:
+            raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
         return module.requires_grad_(False).eval()
 
     # -- its modules -----------------------------------------------------------------------------------------------
@@ -238,16 +209,12 @@ class BaseModel:
         return self._fill("vae", module, dtype, dict(module.config))
 
     def text_encoder(self, name: str, dtype: torch.dtype) -> nn.Module:
-        from transformers.models.clip.configuration_clip import CLIPTextConfig
-        from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
+        from .clip import ClipText, ClipTextWithProjection
 
-        raw = self.config(name)
-        kind = CLIPTextModelWithProjection if name == "text_encoder_2" else CLIPTextModel
+        config = self.config(name)
         with torch.device("meta"):
-            module = kind(
-                CLIPTextConfig(**{k: v for k, v in raw.items() if k not in ("architectures", "dtype", "torch_dtype")})
-            )
-        return self._fill(name, module, dtype, raw)
+            module = (ClipTextWithProjection if name == "text_encoder_2" else ClipText)(config)
+        return self._fill(name, module, dtype, config)
 
 
 def _current_vae_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -13,6 +14,19 @@ from .plan import Training
 
 #: Optimisers whose update of a weight does not look at the tensor's shape: they get each part as one flat tensor.
 _ELEMENTWISE = ("adamw", "prodigy")
+
+
+class AdamW(torch.optim.AdamW):
+    """torch's own, without importing torch's compiler (half as long again as torch) to be kept out of it.
+
+    The wrappers taken off here do that alone, and `step` turns gradients off as the one it had. Nothing compiles it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
 def learning_rate_factor(plan: Training, step: int) -> float:
@@ -63,7 +77,7 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
     kind, decay, betas = plan.optimizer, plan.weight_decay, plan.betas
     device = next(iter(adapter.flat.values())).device.type
     if kind == "adamw":
-        return torch.optim.AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
+        return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
     if kind == "adamw8bit":
         try:
             import bitsandbytes

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from . import rng
-from .models import import_diffusers
+from .imports import import_diffusers
 from .plan import Plan
 
 #: Conditioning of one prompt: `states` [L, width], and for SDXL `pooled` [p].

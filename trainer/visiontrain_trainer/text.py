@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
 from .control import Control
 from .device import DTYPES, Device, encoder_identity
@@ -17,6 +15,7 @@ from .files import sha256_file
 from .models import BaseModel
 from .plan import Plan
 from .store import Store, key_of
+from .tokens import ClipTokenizer
 
 CHUNK = 75
 KEEP_BYTES = 4 << 30
@@ -29,48 +28,25 @@ class TextEncoder:
     """One CLIP text encoder with its tokenizer."""
 
     def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        from transformers.models.clip.tokenization_clip import CLIPTokenizer
-
         self.module = base.text_encoder(name, dtype).to(device)
-        self.tokenizer = CLIPTokenizer.from_pretrained(str(base.tokenizer_dir(name)), local_files_only=True)
+        self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
         self._sdxl = base.plan.family == "sdxl"
         # SDXL reads the layer before the last, always; SD1.5 the one chosen by clip_skip.
         self._from_end = 2 if self._sdxl else base.plan.clip_skip
 
     def chunks(self, caption: str, max_tokens: int) -> torch.Tensor:
         """Token ids [chunks, 77]: begin, 75 tokens, end and padding; what is over `max_tokens` is cut."""
-        ids = self.tokenizer(caption, add_special_tokens=False, truncation=False, verbose=False)["input_ids"][
-            :max_tokens
-        ]
-        begin, end, pad = (
-            self.tokenizer.bos_token_id,
-            self.tokenizer.eos_token_id,
-            self.tokenizer.pad_token_id,
-        )
+        ids, tokens = self.tokenizer.ids(caption)[:max_tokens], self.tokenizer
         rows = []
         for start in range(0, max(len(ids), 1), CHUNK):
             piece = ids[start : start + CHUNK]
-            rows.append([begin, *piece, end] + [pad] * (CHUNK - len(piece)))
+            rows.append([tokens.begin, *piece, tokens.end] + [tokens.pad] * (CHUNK - len(piece)))
         return torch.tensor(rows, dtype=torch.long)
 
     def encode(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """States [chunks, 77, width] of the chosen layer, and each chunk's pooled projection [chunks, p] if any."""
-        root = getattr(self.module, "text_model", self.module)
-        caught: list[torch.Tensor] = []
-
-        def catch(module: nn.Module, inputs: Any, output: Any) -> None:
-            caught.append(output[0] if isinstance(output, tuple) else output)
-
-        layers = root.encoder.layers
-        hook = layers[len(layers) - self._from_end].register_forward_hook(catch)
-        try:
-            result = self.module(input_ids=ids.to(next(self.module.parameters()).device))
-        finally:
-            hook.remove()
-        states = caught[0]
-        if not self._sdxl:
-            states = root.final_layer_norm(states)
-        return states, getattr(result, "text_embeds", None)
+        states, pooled = self.module(ids.to(next(self.module.parameters()).device), self._from_end)
+        return states if self._sdxl else self.module.final_layer_norm(states), pooled
 
 
 def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -> dict[str, torch.Tensor]:
@@ -106,7 +82,7 @@ class TextBank:
             hashes,
             skip,
             plan.data.max_tokens,
-            encoder_identity(device, torch.float32, "transformers"),
+            encoder_identity(device, torch.float32, "tokenizers"),
             plan.resources.precision,
         ]
         self.encoders: list[TextEncoder] = []

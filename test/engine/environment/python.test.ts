@@ -66,6 +66,7 @@ describe('givenEnvironment', () => {
   const all = {
     diffusers: '0.42.1',
     transformers: '5.0.0',
+    tokenizers: '0.22.0',
     accelerate: '1.15.0',
     safetensors: '0.8.0',
     pillow: '13.0.0',
