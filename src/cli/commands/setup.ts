@@ -38,7 +38,7 @@ async function ready(
   const onSignal = () =>
     leave.abort(new CancelledError('Stopped. What was fetched is kept; visiontrain setup goes on.'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
-  const progress = await setupProgress(out, flags);
+  const progress = setupProgress({ out, flags, env });
   try {
     const environment = await setupEnvironment({
       places,
