@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { formatBytes } from '../../src/engine/text.ts';
 import { cli, startCli } from '../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
 import { HubServer } from '../helpers/hub-server.ts';
@@ -158,6 +159,22 @@ describe('models pull', () => {
     expect(broken.seen[0]?.authorization).toBe('Bearer secret-of-mine');
     expect(mirror.seen[0]?.authorization).toBeUndefined();
     expect(stdout + stderr).not.toContain('secret-of-mine');
+  });
+
+  it('asks for room for all files of an entry before the first byte of any', async () => {
+    const { bavail, bsize } = statfsSync(home);
+    // Each of the two has room, but not both.
+    const bytes = Math.floor(0.6 * bavail * bsize);
+    ownModel();
+    const file = join(home, 'config', 'models', 'small.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/bytes: \d+/g, `bytes: ${bytes}`));
+    const { code, stdout, stderr } = await cli(['models', 'pull', 'small'], env);
+    expect([code, stdout]).toEqual([3, '']);
+    expect(stderr).toMatch(/The disk is too full for Small \(2 files\)\./);
+    expect(stderr).toContain(`${home}: ${formatBytes(2 * bytes + (64 << 20))} needed, `);
+    expect(stderr).toMatch(/Free [\d.]+ [GT]B there, then run the same command again/);
+    expect(hub.asked).toEqual([]);
+    expect(existsSync(join(home, 'models', 'small'))).toBe(false);
   });
 
   it('ends with 4 and every reason when no source has it', async () => {

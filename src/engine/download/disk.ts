@@ -14,14 +14,20 @@ const BLOCK = 1 << 22;
 export function checkRoom(folder: string, bytes: number, what: string): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
-  if (free >= bytes + RESERVE) return;
+  const lacking = bytes + RESERVE - free;
+  if (lacking <= 0) return;
   throw new EnvironmentError(`The disk is too full for ${what}.`, {
-    details: [`${folder}: ${formatBytes(free)} free, ${formatBytes(bytes + RESERVE)} needed.`],
+    details: [`${folder}: ${formatBytes(bytes + RESERVE)} needed, ${formatBytes(free)} free.`],
     nextSteps: [
-      'Free some room; unfinished downloads are shown by: visiontrain models list',
+      `Free ${formatBytes(lacking)} there, then run the same command again. What models take: visiontrain models list`,
       'Or put models on another disk: export VISIONTRAIN_HOME=/path/on/a/larger/disk',
     ],
   });
+}
+
+/** The folder, or the nearest one above it that exists. */
+export function nearestFolder(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
 }
 
 const DISK_ERRORS: Readonly<Record<string, string>> = {

@@ -13,7 +13,7 @@ import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from './
 import { type Failure, Fault } from './fault.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { Throttle } from './meter.ts';
-import { partNames } from './partials.ts';
+import { keptPieces, partNames } from './partials.ts';
 import { PieceMap } from './pieces.ts';
 import { probeSize } from './probe.ts';
 import { repair } from './repair.ts';
@@ -229,12 +229,10 @@ async function fromAny(
 /** Opens the partial file with what its journal vouches for; one of another file is moved aside. */
 async function openAssembly(wanted: WantedFile, size: number, report: Reporter): Promise<Assembly> {
   const names = partNames(wanted.path);
-  const left = readJournal(names.journal);
-  const same = left !== undefined && left.identity.sha256 === wanted.sha256 && left.identity.size === size;
-  if (!same && left !== undefined && existsSync(names.part)) {
+  const kept = keptPieces(wanted, size);
+  if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
     report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
-  }
-  const pieces = same && existsSync(names.part) ? left.pieces : new PieceMap(size);
+  const pieces = kept ?? new PieceMap(size);
   checkRoom(dirname(wanted.path), size - pieces.doneBytes, wanted.name);
   const part = await openPart(names.part);
   const journal = openJournal(names.journal, { sha256: wanted.sha256, size }, { fresh: pieces.doneBytes === 0 });

@@ -21,9 +21,11 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkRoom } from '../../../src/engine/download/disk.ts';
 import { fetchFile } from '../../../src/engine/download/fetch-file.ts';
+import { readJournal } from '../../../src/engine/download/journal.ts';
 import { listPartials, partNames, removePartial } from '../../../src/engine/download/partials.ts';
 import type { FileProgress } from '../../../src/engine/download/report.ts';
 import { createReuse, type Reuse } from '../../../src/engine/download/reuse.ts';
+import { stillToCome } from '../../../src/engine/download/room.ts';
 import { downloadSettings, type SettingsOverrides } from '../../../src/engine/download/settings.ts';
 import { DownloadError, EnvironmentError } from '../../../src/engine/errors.ts';
 import { places } from '../../../src/engine/paths.ts';
@@ -437,6 +439,25 @@ describe('what is here already', () => {
 describe('limits', () => {
   it('refuses before it starts when the disk has no room', () => {
     expect(() => checkRoom(tmpdir(), 1e18, 'sdxl')).toThrow(EnvironmentError);
+  });
+
+  it('asks for what is still to come: not for what is here, kept from before, or lies ready to be linked', async () => {
+    const server = await serve();
+    const partial = await interrupted(server);
+    const root = dirname(partial);
+    const env = { HOME: root, VISIONTRAIN_HOME: join(root, 'vt'), HF_HOME: join(root, 'hf') };
+    const file = (path: string) => ({ path, sha256, bytes: SIZE, sources: [], name: 'model' });
+    const toCome = (path: string) => stillToCome(file(path), { places: places(env), env });
+    const kept = readJournal(partNames(partial).journal)?.pieces.doneBytes ?? 0;
+    expect(kept).toBeGreaterThan(0);
+    expect(toCome(partial)).toBe(SIZE - kept);
+    expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(SIZE);
+    writeFileSync(join(root, 'whole.safetensors'), content);
+    expect(toCome(join(root, 'whole.safetensors'))).toBe(0);
+    const blobs = join(root, 'hf', 'hub', 'models--a--b', 'blobs');
+    mkdirSync(blobs, { recursive: true });
+    writeFileSync(join(blobs, sha256), content);
+    expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(0);
   });
 
   it('ends after the time it is given, and goes on from there', async () => {
