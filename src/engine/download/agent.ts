@@ -22,6 +22,14 @@ function withScheme(proxy: string): string {
   return proxy === '' || /^[a-z0-9]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
 }
 
+/** Hosts of the proxies in use, without user and password. */
+export function proxyHosts(env: NodeJS.ProcessEnv): string[] {
+  const { httpProxy, httpsProxy } = proxyVariables(env);
+  return [...new Set([httpsProxy, httpProxy].filter((proxy) => URL.canParse(proxy)))].map(
+    (proxy) => new URL(proxy).host,
+  );
+}
+
 /** @throws EnvironmentError when certificates cannot be read or a proxy is no address */
 export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv): Dispatcher {
   const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
@@ -40,9 +48,11 @@ export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv):
   if (proxies.httpProxy === '' && proxies.httpsProxy === '')
     return new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
   for (const proxy of [proxies.httpProxy, proxies.httpsProxy])
-    if (proxy !== '' && !URL.canParse(proxy))
-      throw new EnvironmentError('A proxy variable is not an address.', {
-        nextSteps: ['It should look like http://host:port; check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.'],
+    if (proxy !== '' && !(URL.canParse(proxy) && /^(https?|socks5?):$/.test(new URL(proxy).protocol)))
+      throw new EnvironmentError('A proxy variable is no address of a proxy that can be used.', {
+        nextSteps: [
+          'It should look like http://host:port (https and socks5 are known too); check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
+        ],
       });
   return new EnvHttpProxyAgent({
     ...proxies,

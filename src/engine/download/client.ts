@@ -1,4 +1,5 @@
 /** One GET or HEAD at a time, redirects followed by hand so that a token never reaches another host. */
+import { DownloadError } from '../errors.ts';
 import { packageVersion } from '../package-root.ts';
 import { createAgent } from './agent.ts';
 import { exchange, type Flow, type Headers } from './exchange.ts';
@@ -35,7 +36,10 @@ export interface Receiver {
 }
 
 export interface Client {
-  /** Resolves when the body ended or the receiver has enough. @throws Fault; AbortError when the signal fires */
+  /**
+   * Resolves when the body ended or the receiver has enough.
+   * @throws Fault; AbortError when the signal fires; DownloadError in offline mode, before anything is sent
+   */
   send(request: Request, receiver: Receiver): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,6 +52,10 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
   return {
     close: () => agent.destroy(),
     async send(request, receiver) {
+      if (settings.offline)
+        throw new DownloadError(`Offline mode is on, so ${new URL(request.url).host} is not asked.`, {
+          nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE).'],
+        });
       let { url, token } = request;
       let first: Head['first'] | undefined;
       for (let hops = 0; ; hops += 1) {

@@ -37,17 +37,23 @@ const DISK_ERRORS: Readonly<Record<string, string>> = {
   EPERM: 'no permission to write there',
   EROFS: 'the disk is read-only',
   EIO: 'the disk reports an error',
+  ENOENT: 'something there was removed while it was being worked on',
   EFBIG: 'the file system cannot hold a file of this size',
   ENAMETOOLONG: 'the name is too long',
 };
 
 /** A disk error as something a person can act on; undefined when it is no disk error. */
 export function diskError(error: unknown, path: string, kept: boolean): EnvironmentError | undefined {
-  const words = DISK_ERRORS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? '';
+  const words = DISK_ERRORS[code];
   if (words === undefined) return undefined;
   return new EnvironmentError(`${path}: ${words}.`, {
     ...(kept ? { details: ['What is downloaded so far is kept; the same command goes on from there.'] } : {}),
-    nextSteps: ['Free some room or mend the permissions, then run the same command again.'],
+    nextSteps: [
+      code === 'ENOENT'
+        ? 'Run the same command again.'
+        : 'Free some room or mend the permissions, then run the same command again.',
+    ],
     cause: error,
   });
 }

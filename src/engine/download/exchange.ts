@@ -3,6 +3,7 @@
  * copy every chunk through streams: measured at a third of its speed.
  */
 import type { Dispatcher } from 'undici';
+import { decodePercent } from '../text.ts';
 import { Fault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 
@@ -39,7 +40,7 @@ export function exchange(
   const { origin, pathname, search, username, password } = new URL(request.url);
   const headers = { ...request.headers };
   if (username !== '' && headers.authorization === undefined)
-    headers.authorization = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+    headers.authorization = `Basic ${Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`).toString('base64')}`;
   return new Promise<void>((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let settled = false;
@@ -132,9 +133,22 @@ function abortError(signal: AbortSignal): Error {
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
 
+/** Codes of OpenSSL and Node for a certificate that is not believed. */
+const CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
+
 function asFault(error: Error, host: string): Error {
-  if (error instanceof Fault || error.name === 'AbortError') return error;
+  if (error instanceof Fault) return error;
+  // undici has no codes for these two, and takes the first for an abort.
+  const refused = /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(error.message)?.[1];
+  if (refused !== undefined)
+    return new Fault('proxy', `the proxy answered ${refused}${refused === '407' ? ': it asks for a login' : ''}`, {
+      cause: error,
+    });
+  if (error.name === 'AbortError') return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (error.message === 'invalid authorization header')
+    return new Fault('denied', `the token for ${host} has characters no header can carry`, { cause: error });
+  if (CERTIFICATE.test(code)) return new Fault('certificate', `${host}: ${error.message}`, { cause: error });
   if (code === 'UND_ERR_CONNECT_TIMEOUT')
     return new Fault('network', `no connection to ${host} in time`, { cause: error });
   if (TIMEOUTS.has(code)) return new Fault('stalled', `${host} went silent`, { cause: error });

@@ -10,7 +10,7 @@ import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from './
 import { type Failure, Fault } from './fault.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { Throttle } from './meter.ts';
-import { keptPieces, partNames } from './partials.ts';
+import { isKept, keptPieces, partNames } from './partials.ts';
 import { PieceMap } from './pieces.ts';
 import { probeSize } from './probe.ts';
 import { repair } from './repair.ts';
@@ -61,7 +61,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
         details: ['What is downloaded so far is kept; the same command goes on from there.'],
         cause: error,
       });
-    throw diskError(error, wanted.path, existsSync(partNames(wanted.path).part)) ?? error;
+    throw diskError(error, wanted.path, isKept(wanted.path)) ?? error;
   }
 }
 
@@ -112,7 +112,7 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
   const all = addresses(wanted.sources, basename(wanted.path), settings, env);
   const failures: Failure[] = [];
   const size = wanted.bytes ?? (await probeSize(all, { client, settings, signal, failures }));
-  if (size === undefined) throw exhausted(wanted, failures);
+  if (size === undefined) throw exhausted(wanted, failures, env);
   const assembly = await openAssembly(wanted, size, report);
   const job: SourceJob = {
     client,
@@ -134,7 +134,7 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
     const usable = all.filter((address) => !failures.some((failure) => failure.address === address));
     report.stage('downloading', assembly.pieces.doneBytes, size);
     const last = await fromAny(usable, job, report, failures);
-    if (last === undefined) throw exhausted(wanted, failures);
+    if (last === undefined) throw exhausted(wanted, failures, env);
     report.stage('verifying', assembly.hashedBytes, size);
     await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size), signal);
     if ((await assembly.digest()) !== wanted.sha256) {

@@ -32,6 +32,12 @@ export function keptPieces(file: { path: string; sha256: string }, size: number)
   return left?.identity.sha256 === file.sha256 && left.identity.size === size ? left.pieces : undefined;
 }
 
+/** Something of the file that goes there has come already. */
+export function isKept(path: string): boolean {
+  const { part, journal } = partNames(path);
+  return existsSync(part) && (readJournal(journal)?.pieces.doneBytes ?? 0) > 0;
+}
+
 export interface Partial {
   readonly path: string;
   /** Of an unfinished download, of a file whose hash was wrong, or of one that was in the way. */

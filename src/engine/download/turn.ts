@@ -27,13 +27,14 @@ export async function holding<T>(
 
 /** Gives the file back; claims of dead processes before ours go too, and the folder when nobody else waits. */
 function tidyClaims(folder: string, mine: Claim): void {
-  for (const name of readdirSync(folder))
-    if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
-  mine.release();
   try {
+    // Ours goes last: a number below it that is claimed anew would be taken for a dead one's.
+    for (const name of readdirSync(folder))
+      if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
+    mine.release();
     rmdirSync(folder);
   } catch {
-    // Another process has claimed it in the meantime.
+    // Another process has claimed it in the meantime, or somebody removed it.
   }
 }
 
