@@ -43,8 +43,8 @@ export function truncateStart(text: string, cells: number, mark = '…'): string
   return mark + kept;
 }
 
-/** Words into lines of at most `cells`; a word that is longer stands alone, cut. */
-export function wrap(text: string, cells: number): string[] {
+/** Words into lines of at most `cells`; a word that is longer stands alone, cut, or whole with `whole`. */
+export function wrap(text: string, cells: number, { whole = false } = {}): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
     let line = '';
@@ -53,7 +53,7 @@ export function wrap(text: string, cells: number): string[] {
         lines.push(line);
         line = '';
       }
-      line = line === '' ? truncate(word, cells) : `${line} ${word}`;
+      line = line === '' ? (whole ? word : truncate(word, cells)) : `${line} ${word}`;
     }
     lines.push(line);
   }
@@ -67,15 +67,15 @@ export function ends(left: string, right: string, cells: number): string {
   return `${padEnd(truncate(left, room), room + 1)}${right}`;
 }
 
-/** Rows of cells as aligned columns, two spaces apart; trailing space cut. A row of one cell is no part of the table. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
+/** Rows of cells as aligned columns, `gap` spaces apart; trailing space cut. A row of one cell is no part of the table. */
+export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const table = rows.filter((row) => row.length > 1);
   const count = Math.max(0, ...table.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...table.map((row) => width(row[i] ?? ''))));
   return rows.map((row) =>
     row
       .map((cell, i) => padEnd(cell, widths[i] ?? 0))
-      .join('  ')
+      .join(' '.repeat(gap))
       .trimEnd(),
   );
 }

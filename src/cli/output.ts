@@ -1,5 +1,7 @@
 /** The only door to stdout and stderr: stdout is data, stderr is talk. */
 export interface Output {
+  /** Cells of the terminal data goes to; undefined when it goes to a file or another program. */
+  readonly width: number | undefined;
   /** Data for the next program, with a line end added. */
   data(text: string): void;
   /** Words for the person. */
@@ -10,6 +12,9 @@ export interface Output {
 
 export function processOutput(): Output {
   return {
+    get width() {
+      return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
+    },
     data: (text) => void process.stdout.write(`${text}\n`),
     talk: (text) => void process.stderr.write(`${text}\n`),
     json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),

@@ -1,7 +1,7 @@
 import type { SetupProgress } from '../engine/environment/setup.ts';
 import { neutralise } from '../engine/text.ts';
-import type { GlobalFlags } from './context.ts';
-import type { Output } from './output.ts';
+import type { Context } from './context.ts';
+import { type Bars, progressBars } from './reporters/bars.ts';
 
 export interface ProgressView {
   readonly show: (progress: SetupProgress) => void;
@@ -9,36 +9,22 @@ export interface ProgressView {
 }
 
 /** The set-up's progress on stderr: a bar on a terminal, else a line when something new begins and every ten packages. */
-export async function setupProgress(out: Output, flags: GlobalFlags): Promise<ProgressView> {
-  const bar = process.stderr.isTTY && !flags.plain && process.env.TERM !== 'dumb';
-  return bar ? barView() : lineView(out);
+export function setupProgress(context: Pick<Context, 'out' | 'flags' | 'env'>): ProgressView {
+  const bars = progressBars(context);
+  return bars === undefined ? lineView(context) : barView(bars);
 }
 
-async function barView(): Promise<ProgressView> {
-  const { SingleBar, Presets } = (await import('cli-progress')).default;
-  const bar = new SingleBar(
-    {
-      format: '  {bar} {value}/{total}  {item}',
-      clearOnComplete: true,
-      hideCursor: true,
-      barsize: 30,
-      linewrap: false,
-      stream: process.stderr,
-    },
-    Presets.shades_classic,
-  );
-  bar.start(1, 0, { item: '' });
+function barView(bars: Bars): ProgressView {
   return {
     show({ item, done, total, detail }) {
-      const text = detail === undefined ? item : `${item}: ${detail}`;
-      bar.setTotal(Math.max(1, total));
-      bar.update(done, { item: neutralise(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 50)) });
+      const count = total > 0 ? `${done} of ${total}  ` : '';
+      bars.set('setup', done, Math.max(1, total), `${count}${detail === undefined ? item : `${item}: ${detail}`}`);
     },
-    end: () => bar.stop(),
+    end: () => bars.close(),
   };
 }
 
-function lineView(out: Output): ProgressView {
+function lineView({ out }: Pick<Context, 'out'>): ProgressView {
   let last = { item: '', done: 0 };
   return {
     show({ item, done, total }) {

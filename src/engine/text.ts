@@ -9,6 +9,15 @@ export function neutralise(text: string): string {
   return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '�'));
 }
 
+/** `my%20model` → `my model`; text that is not well encoded stays as it is. */
+export function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** `6.9 GB`, decimal units, three significant digits at most. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -1,4 +1,5 @@
 /** What Civitai's API says of a model version; only the fields we use. */
+import { basename } from 'node:path';
 
 export interface CivitaiVersion {
   readonly id?: number;
@@ -24,7 +25,7 @@ export function civitaiFile(version: CivitaiVersion, wanted?: string): CivitaiFi
     // Hashes come in upper case.
     const sha256 = hashes?.SHA256?.toLowerCase();
     return name?.endsWith('.safetensors') && sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256)
-      ? [{ name, sha256, first: primary === true ? 0 : type === 'Model' ? 1 : 2 }]
+      ? [{ name: basename(name), sha256, first: primary === true ? 0 : type === 'Model' ? 1 : 2 }]
       : [];
   });
   return files.find((file) => file.sha256 === wanted) ?? files.sort((a, b) => a.first - b.first)[0];
@@ -34,7 +35,7 @@ export function civitaiFile(version: CivitaiVersion, wanted?: string): CivitaiFi
 export function civitaiLink(url: string): { model: number | undefined; version: number | undefined } | undefined {
   const { hostname, pathname, searchParams } = new URL(url);
   if (!/(^|\.)civitai\.(com|red)$/.test(hostname)) return undefined;
-  const number = (text: string | null | undefined) => (text === null || text === undefined ? undefined : Number(text));
+  const number = (text: string | null | undefined) => (/^\d+$/.test(text ?? '') ? Number(text) : undefined);
   return {
     model: number(/^\/models\/(\d+)/.exec(pathname)?.[1]),
     version: number(/^\/api\/download\/models\/(\d+)/.exec(pathname)?.[1] ?? searchParams.get('modelVersionId')),

@@ -71,7 +71,12 @@ export function readRegistryFile(path: string): RegistryFile {
     const at = error.mark === undefined ? {} : { line: error.mark.line + 1, column: error.mark.column + 1 };
     throw new ConfigError('The model list cannot be read.', [{ file: path, ...at, key: '', message: error.reason }]);
   }
-  const result = registryFileSchema.safeParse(parsed);
+  return checkRegistryDocument(parsed, path);
+}
+
+/** A registry file's content, validated. @throws ConfigError that names `path` */
+export function checkRegistryDocument(document: unknown, path: string): RegistryFile {
+  const result = registryFileSchema.safeParse(document);
   if (!result.success)
     throw new ConfigError(
       'The model list has mistakes.',

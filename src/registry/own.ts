@@ -5,7 +5,7 @@ import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
 import type { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import { UsageError } from '../engine/errors.ts';
-import { ownModelsDir, readRegistryFile } from './load.ts';
+import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
 import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
 
 export type OwnEntry = z.input<typeof baseFileEntrySchema> & { companions?: string };
@@ -18,12 +18,11 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
     throw new UsageError(`There is an entry ${entry.id} already.`, {
       nextSteps: [`Give another name with --id, or remove it: visiontrain models rm ${entry.id}`],
     });
+  const document = { version: REGISTRY_VERSION, models: [entry] };
+  // Before it is written: a file with a mistake would stop every command that reads the registry.
+  checkRegistryDocument(document, path);
   mkdirSync(folder, { recursive: true });
-  writeFileAtomic(
-    path,
-    `# Added by visiontrain models add; may be edited.\n${dump({ version: REGISTRY_VERSION, models: [entry] }, { lineWidth: 110 })}`,
-  );
-  readRegistryFile(path);
+  writeFileAtomic(path, `# Added by visiontrain models add; may be edited.\n${dump(document, { lineWidth: 110 })}`);
   return path;
 }
 

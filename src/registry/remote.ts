@@ -1,14 +1,12 @@
 /** What is behind a hub id, a Civitai link or an address: file, hash and pins, asked for without fetching the weights. */
 import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { askAbout, readJson, readStart } from '../engine/download/ask.ts';
 import type { Client } from '../engine/download/client.ts';
 import type { DownloadSettings } from '../engine/download/settings.ts';
-import { type Address, addresses } from '../engine/download/sources.ts';
+import { type Address, addressedFile, addresses, redact } from '../engine/download/sources.ts';
 import { UsageError } from '../engine/errors.ts';
-import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
+import { decodePercent } from '../engine/text.ts';
 import { type CivitaiVersion, civitaiFile, civitaiLink } from './civitai.ts';
 import type { ModelFile, Source } from './schema.ts';
 
@@ -32,31 +30,56 @@ export interface RemoteInput {
 
 /** @throws UsageError when it is unclear which file is meant; Fault when the server refuses */
 export async function findRemote(what: string, input: RemoteInput): Promise<RemoteModel> {
-  if (!/^https?:\/\//i.test(what)) return findOnHub(what, input);
+  if (!/^https?:\/\//i.test(what)) return findOnHub(hubId(what), input);
+  if (!URL.canParse(what)) throw new UsageError(`${JSON.stringify(what)} is not an address.`);
   const civitai = civitaiLink(what);
   if (civitai !== undefined) return findOnCivitai(civitai, input);
   const onHub = hubLink(what, input.settings.hub);
   if (onHub !== undefined) return findOnHub(onHub, input);
   if (input.sha256 === undefined)
     throw new UsageError('An address needs the SHA-256 of its file.', {
-      nextSteps: [`visiontrain models add ${what} --sha256 HEX`],
+      nextSteps: [`visiontrain models add ${redact(what)} --sha256 HEX`],
     });
   const source: Source = {
     kind: 'url',
     url: what,
     ...(input.tokenEnv === undefined ? {} : { token_env: input.tokenEnv }),
   };
-  const name = basename(new URL(what).pathname);
+  const name = addressedFile(what);
+  if (name === undefined)
+    throw new UsageError('The address has no file name.', {
+      nextSteps: ['Fetch the file first: visiontrain models pull URL --sha256 HEX -o FILE; then add FILE.'],
+    });
   const { bytes } = await askAbout(input.client, addressOf(source, name, input), input.signal);
-  return { title: name, page: what, layout: 'single_file', files: [weights(name, input.sha256, bytes, source)] };
+  return {
+    title: withoutEnding(name),
+    page: what,
+    layout: 'single_file',
+    files: [weights(name, input.sha256, bytes, source)],
+  };
 }
 
-/** `owner/name` or `owner/name/FILE` in a link to a hub. */
-function hubLink(url: string, hub: string): string | undefined {
+interface OnHub {
+  readonly repo: string;
+  /** File in it; empty for the one checkpoint there is. */
+  readonly inner: string;
+  readonly revision: string;
+}
+
+/** @throws UsageError when it is not `owner/name` or `owner/name/FILE` */
+function hubId(what: string): OnHub {
+  const [, repo, inner = ''] = /^([\w.-]+\/[\w.-]+)(?:\/(.+))?$/.exec(what) ?? [];
+  if (repo === undefined) throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`);
+  return { repo, inner, revision: 'main' };
+}
+
+/** A link to a repository, a revision of it or a file in it. */
+function hubLink(url: string, hub: string): OnHub | undefined {
   const { origin, pathname } = new URL(url);
   if (origin !== new URL(hub).origin && origin !== 'https://huggingface.co') return undefined;
-  const match = /^\/([\w.-]+\/[\w.-]+)(?:\/(?:resolve|blob)\/[^/]+\/(.+))?\/?$/.exec(pathname);
-  return match === null ? undefined : [match[1], match[2]].filter((part) => part !== undefined).join('/');
+  const link = /^\/([\w.-]+\/[\w.-]+)(?:\/(?:tree\/([^/]+)|(?:resolve|blob)\/([^/]+)\/(.+)))?\/?$/;
+  const [, repo, tree, revision = tree ?? 'main', inner = ''] = link.exec(pathname) ?? [];
+  return repo === undefined ? undefined : { repo, inner: decodePercent(inner), revision: decodePercent(revision) };
 }
 
 interface HubListing {
@@ -68,13 +91,9 @@ interface HubListing {
   }[];
 }
 
-async function findOnHub(what: string, input: RemoteInput): Promise<RemoteModel> {
-  const [owner = '', name = '', ...inner] = what.split('/');
-  const repo = `${owner}/${name}`;
-  if (!/^[\w.-]+\/[\w.-]+$/.test(repo))
-    throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`);
+async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): Promise<RemoteModel> {
   const { settings, client, signal } = input;
-  const url = `${settings.hub}/api/models/${repo}/revision/main?blobs=true`;
+  const url = `${settings.hub}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const page = `${settings.hub}/${repo}`;
   const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
   const listing = (await readJson(client, api, signal)) as HubListing;
@@ -87,13 +106,12 @@ async function findOnHub(what: string, input: RemoteInput): Promise<RemoteModel>
     path,
     ...(listing.sha === undefined ? {} : { revision: listing.sha }),
   });
-  const wanted = inner.join('/');
-  const checkpoints = files.filter(({ path }) => (wanted === '' ? /^[^/]+\.safetensors$/.test(path) : path === wanted));
+  const checkpoints = files.filter(({ path }) => (inner === '' ? /^[^/]+\.safetensors$/.test(path) : path === inner));
   const [one] = checkpoints;
   if (one !== undefined && checkpoints.length === 1) {
     if (one.sha256 === undefined) throw new UsageError(`The hub tells no SHA-256 of ${one.path}.`);
     return {
-      title: `${repo} ${one.path}`,
+      title: `${repo} ${withoutEnding(basename(one.path))}`,
       page,
       layout: 'single_file',
       files: [weights(basename(one.path), one.sha256, one.bytes, source(one.path))],
@@ -104,8 +122,12 @@ async function findOnHub(what: string, input: RemoteInput): Promise<RemoteModel>
       details: checkpoints.map(({ path }) => path),
       nextSteps: [`Say which: visiontrain models add ${repo}/${one?.path}`],
     });
-  if (wanted !== '' || !files.some(({ path }) => path === 'model_index.json'))
-    throw new UsageError(`${what} on the hub holds no .safetensors checkpoint and no diffusers model.`);
+  if (inner !== '' || !files.some(({ path }) => path === 'model_index.json'))
+    throw new UsageError(
+      inner === ''
+        ? `${repo} on the hub holds no .safetensors checkpoint and no diffusers model.`
+        : `${repo} on the hub has no file ${inner}.`,
+    );
   return { title: repo, page, layout: 'diffusers', files: await diffusersFiles(files, source, input) };
 }
 
@@ -164,7 +186,7 @@ async function findOnCivitai(
   if (file === undefined || model === undefined)
     throw new UsageError('This version on Civitai offers no .safetensors checkpoint.');
   return {
-    title: [found.model?.name, found.name].filter((part) => part !== undefined).join(' ') || file.name,
+    title: [found.model?.name, found.name].filter((part) => part !== undefined).join(' ') || withoutEnding(file.name),
     page: `${settings.civitai}/models/${model}?modelVersionId=${version}`,
     layout: 'single_file',
     // The API rounds sizes, so the size stays open until the file is asked for.
@@ -185,41 +207,11 @@ function weights(path: string, sha256: string, bytes: number | undefined, source
   };
 }
 
-function addressOf(source: Source, name: string, { settings, env }: RemoteInput): Address {
+/** The address of a source as downloads have it. */
+export function addressOf(source: Source, name: string, { settings, env }: RemoteInput): Address {
   const [address] = addresses([source], name, settings, env);
   if (address === undefined) throw new Error('a source has an address');
   return address;
 }
 
-const HEADER_MOST = 100_000_000;
-
-/** Family and prediction of a checkpoint from its header alone: a few hundred kilobytes of several gigabytes. */
-export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
-  const [source] = file.sources;
-  if (source === undefined) throw new UsageError(`${file.path} has no source.`);
-  const address = addressOf(source, basename(file.path), input);
-  const start = await readStart(input.client, address, 8, input.signal);
-  const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
-  if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
-  const header = await readStart(input.client, address, 8 + length, input.signal);
-  // A file with the true header and a hole for the weights reads like the whole one.
-  const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
-  try {
-    const path = join(folder, basename(file.path));
-    const handle = openSync(path, 'w');
-    writeSync(handle, header);
-    ftruncateSync(handle, Math.max(file.bytes ?? 0, endOfTensors(header)));
-    closeSync(handle);
-    return readModelFacts(path);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function endOfTensors(header: Buffer): number {
-  const tensors = JSON.parse(header.subarray(8).toString('utf8')) as Record<
-    string,
-    { data_offsets?: [number, number] }
-  >;
-  return header.length + Math.max(0, ...Object.values(tensors).map((tensor) => tensor.data_offsets?.[1] ?? 0));
-}
+const withoutEnding = (name: string) => name.replace(/\.safetensors$/i, '');

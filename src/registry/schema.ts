@@ -16,7 +16,8 @@ const innerPath = z
   .string()
   .min(1)
   .refine((path) => !/^\/|\\|(^|\/)\.\.(\/|$)/.test(path), 'must be a path inside its folder, with forward slashes');
-const id = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes');
+export const ID = /^[a-z0-9][a-z0-9.-]*$/;
+const id = z.string().regex(ID, 'lower-case letters, digits, dots and dashes');
 
 export const sourceSchema = z.discriminatedUnion('kind', [
   /** A repository of a Hugging Face hub. Without `revision` (unverified) its main branch: the hash is the judge. */

@@ -24,6 +24,8 @@ describe('columns', () => {
 
   it('wraps at words', () => {
     expect(wrap('one two three', 8)).toEqual(['one two', 'three']);
+    expect(wrap('see https://example.org/x now', 8)).toEqual(['see', 'https:/…', 'now']);
+    expect(wrap('see https://example.org/x now', 8, { whole: true })).toEqual(['see', 'https://example.org/x', 'now']);
   });
 
   it('puts two texts at the ends of a line, the left one giving way', () => {

@@ -1,8 +1,18 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { formatBytes } from '../../src/engine/text.ts';
 import { cli, startCli } from '../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
 import { HubServer } from '../helpers/hub-server.ts';
@@ -89,12 +99,21 @@ describe('models list and info', () => {
     [['models', 'pull'], /Pull one model/],
     [['models', 'pull', 'https://example.invalid/x.safetensors'], /needs the SHA-256/],
     [['models', 'pull', 'sdxl', '--connections', '99'], /--connections is a number from 1 to 16/],
+    [['models', 'pull', 'http://['], /is not an address/],
+    [['models', 'add', 'http://['], /is not an address/],
+    [['models', 'add', 'https://example.invalid/', '--sha256', 'a'.repeat(64)], /has no file name/],
+    [['models', 'add', 'https://example.invalid/x.safetensors', '--sha256', 'XYZ'], /64 hexadecimal digits/],
+    [['models', 'add', 'https://example.invalid/x.safetensors', '--token-env', 'NONE'], /that variable is empty/],
+    [['models', 'add', 'me/small', '--id', '../../evil'], /An id has lower-case letters[\s\S]*--id evil/],
+    [['models', 'add', 'me/small', '--id', 'sdxl'], /There is an entry sdxl already/],
     [['models', 'rm'], /Remove what\?/],
     [['models', 'rm', 'tiny'], /built in/],
   ])('%j is a usage error that says what to type', async (args, message) => {
     const { code, stdout, stderr } = await cli(args, env);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
+    expect(existsSync(join(home, 'config'))).toBe(false);
+    expect(hub.asked).toEqual([]);
   });
 });
 
@@ -158,6 +177,22 @@ describe('models pull', () => {
     expect(broken.seen[0]?.authorization).toBe('Bearer secret-of-mine');
     expect(mirror.seen[0]?.authorization).toBeUndefined();
     expect(stdout + stderr).not.toContain('secret-of-mine');
+  });
+
+  it('asks for room for all files of an entry before the first byte of any', async () => {
+    const { bavail, bsize } = statfsSync(home);
+    // Each of the two has room, but not both.
+    const bytes = Math.floor(0.6 * bavail * bsize);
+    ownModel();
+    const file = join(home, 'config', 'models', 'small.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/bytes: \d+/g, `bytes: ${bytes}`));
+    const { code, stdout, stderr } = await cli(['models', 'pull', 'small'], env);
+    expect([code, stdout]).toEqual([3, '']);
+    expect(stderr).toMatch(/The disk is too full for Small \(2 files\)\./);
+    expect(stderr).toContain(`${home}: ${formatBytes(2 * bytes + (64 << 20))} needed, `);
+    expect(stderr).toMatch(/Free [\d.]+ [GT]B there, then run the same command again/);
+    expect(hub.asked).toEqual([]);
+    expect(existsSync(join(home, 'models', 'small'))).toBe(false);
   });
 
   it('ends with 4 and every reason when no source has it', async () => {
@@ -252,6 +287,81 @@ describe('models verify, rm and check', () => {
   });
 });
 
+describe('surroundings', () => {
+  it.each([
+    ['add', ['models', 'add', 'me/small']],
+    ['check', ['models', 'check', 'small']],
+    ['pull', ['models', 'pull', 'small']],
+  ])('%s touches no network in offline mode', async (_name, args) => {
+    ownModel();
+    const { code, stderr } = await cli(args, { ...env, VISIONTRAIN_OFFLINE: '1' });
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/[oO]ffline mode is on[\s\S]*Unset VISIONTRAIN_OFFLINE/);
+    expect(hub.asked).toEqual([]);
+  });
+
+  it.each(['mirror.example', 'ftp://mirror.example'])('HF_ENDPOINT=%s is refused in words', async (endpoint) => {
+    const { code, stderr } = await cli(['models', 'pull', 'sdxl', '--accept-license'], {
+      ...env,
+      HF_ENDPOINT: endpoint,
+    });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('HF_ENDPOINT must be an address')]);
+  });
+
+  it('two processes share a download; one may leave, one may die', async () => {
+    const content = sampleFile(12 << 20);
+    const server = await new FaultServer(content).start();
+    server.limit = 4 << 20;
+    const path = join(home, 'm.safetensors');
+    const pull = () =>
+      startCli(['models', 'pull', server.url, '--sha256', digest(content), '-o', path, '--plain'], env);
+    const says = async ({ child }: ReturnType<typeof pull>, words: string) => {
+      let said = '';
+      child.stderr?.on('data', (text: string) => {
+        said += text;
+      });
+      while (!said.includes(words)) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    const first = pull();
+    while (server.served < 2 << 20) await new Promise((resolve) => setTimeout(resolve, 10));
+    const second = pull();
+    await says(second, `waiting for another visiontrain that fetches this file (process ${first.child.pid} on `);
+    const third = pull();
+    await says(third, 'waiting for');
+    third.child.kill('SIGINT');
+    expect((await third.done).code).toBe(130);
+    first.child.kill('SIGKILL');
+    await first.done;
+    server.limit = undefined;
+    const { code, stdout } = await second.done;
+    expect([code, stdout]).toEqual([0, `${path}\n`]);
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(readdirSync(home).filter((name) => name.includes('m.safetensors'))).toEqual(['m.safetensors']);
+    expect(server.served).toBeLessThan(content.length + (3 << 20));
+    await server.stop();
+  });
+
+  it.each([
+    ['its claim', '.m.safetensors.claims', 0],
+    ['its journal', 'm.safetensors.part.journal', 0],
+    ['the partial file', 'm.safetensors.part', 3],
+  ])('somebody removes %s while it is fetched', async (_what, name, expected) => {
+    const content = sampleFile(6 << 20);
+    const server = await new FaultServer(content).start();
+    server.limit = 4 << 20;
+    const path = join(home, 'm.safetensors');
+    const pull = () => startCli(['models', 'pull', server.url, '--sha256', digest(content), '-o', path], env);
+    const { done } = pull();
+    while (server.served < 2 << 20) await new Promise((resolve) => setTimeout(resolve, 10));
+    rmSync(join(home, name), { recursive: true });
+    const { code, stderr } = await done;
+    expect([code, stderr.includes('hit a bug')]).toEqual([expected, false]);
+    expect((await pull().done).code).toBe(0);
+    expect(readFileSync(path).equals(content)).toBe(true);
+    await server.stop();
+  });
+});
+
 describe('models add', () => {
   it('recognises a local checkpoint by its tensors and makes an entry to train on', async () => {
     const file = join(home, 'My Merge v2.safetensors');
@@ -281,6 +391,67 @@ describe('models add', () => {
     expect(info.recipe_set).toBe('illustrious');
     expect(info.files[0]?.sha256).toBe(digest(weights));
     expect(info.files[0]?.sources[0]?.revision).toBe(hub.commit);
+  });
+
+  it.each([
+    ['/me/space/blob/main/my%20model.safetensors', 'me-space-my-model', 'my model.safetensors'],
+    ['/me/small/tree/main', 'me-small-small', 'small.safetensors'],
+    [`/me/small/tree/${'c'.repeat(40)}`, 'me-small-small', 'small.safetensors'],
+    ['/me/small/resolve/main/small.safetensors?download=true', 'me-small-small', 'small.safetensors'],
+  ])('adds from the link %s as a browser shows it', async (link, id, file) => {
+    hub.put('me/space', 'my model.safetensors', weights);
+    const { code, stderr } = await cli(['models', 'add', hub.url + link], env);
+    expect(stderr).toContain(`Added ${id}: sdxl`);
+    expect(code).toBe(0);
+    const { files } = JSON.parse((await cli(['models', 'info', id, '--json'], env)).stdout);
+    expect(files[0]).toMatchObject({ path: file, sources: [{ kind: 'hub', path: file, revision: hub.commit }] });
+  });
+
+  it('asks for the revision a link names', async () => {
+    const gone = 'b'.repeat(40);
+    const { code } = await cli(['models', 'add', `${hub.url}/me/small/resolve/${gone}/small.safetensors`], env);
+    expect(code).toBe(4);
+    expect(hub.asked).toEqual([`GET /api/models/me/small/revision/${gone}`]);
+  });
+
+  it('adds from an address, by a token that an entry names and never holds', async () => {
+    const store = await new FaultServer(weights).start();
+    const asked = await new FaultServer(weights).start();
+    asked.signedBy = store;
+    try {
+      const address = `http://127.0.0.1:${asked.port}/my%20model.safetensors`;
+      const args = ['models', 'add', address, '--sha256', digest(weights), '--token-env', 'MINE'];
+      const added = await cli(args, { ...env, MINE: 'secret-of-mine' });
+      expect([added.code, added.stderr]).toEqual([0, expect.stringContaining('Added my-model: sdxl')]);
+      const file = join(home, 'config', 'models', 'my-model.yaml');
+      expect(readFileSync(file, 'utf8')).not.toContain('secret');
+      // Companions would come from the hub.
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/^ *companions:.*\n/m, ''));
+      asked.signedBy = undefined;
+      asked.faults = [{ kind: '401', at: 0, times: Number.POSITIVE_INFINITY }];
+      const refused = await cli(['models', 'pull', 'my-model'], env);
+      expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining('Set MINE to a token for 127.0.0.1')]);
+      asked.faults = [];
+      asked.signedBy = store;
+      expect((await cli(['models', 'pull', 'my-model'], { ...env, MINE: 'secret-of-mine\n' })).code).toBe(0);
+      const tokens = asked.seen.map(({ authorization }) => authorization);
+      expect(new Set(tokens)).toEqual(new Set(['Bearer secret-of-mine', undefined]));
+      expect(tokens.at(-1)).toBe('Bearer secret-of-mine');
+      // Another host, though it is the same machine.
+      expect(store.seen.length).toBeGreaterThan(1);
+      expect(store.seen.map(({ authorization }) => authorization).filter((token) => token !== undefined)).toEqual([]);
+    } finally {
+      await asked.stop();
+      await store.stop();
+    }
+  });
+
+  it('leaves the registry readable when an entry cannot be written', async () => {
+    const nonsense = Buffer.concat([Buffer.from([20, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{no JSON in this one}')]);
+    hub.put('me/small', 'small.safetensors', nonsense);
+    const { code, stderr } = await cli(['models', 'add', 'me/small'], env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('its header cannot be read')]);
+    expect((await cli(['models', 'list'], env)).code).toBe(0);
   });
 
   it.each([

@@ -8,6 +8,9 @@ export class HubServer {
   readonly repos = new Map<string, Map<string, Buffer>>();
   /** Civitai version → its document. */
   readonly versions = new Map<number, unknown>();
+  /** Civitai model → its document; version → the file behind its download address. */
+  readonly models = new Map<number, unknown>();
+  readonly downloads = new Map<number, Buffer>();
   readonly commit = 'c'.repeat(40);
   readonly asked: string[] = [];
   readonly tokens: (string | undefined)[] = [];
@@ -37,12 +40,15 @@ export class HubServer {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
     this.asked.push(`${request.method} ${path}`);
     this.tokens.push(request.headers.authorization);
-    const listing = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/main$/.exec(path)?.[1];
+    const listing = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(?:main|c{40})$/.exec(path)?.[1];
     const version = /^\/api\/v1\/model-versions\/(\d+)$/.exec(path)?.[1];
+    const model = /^\/api\/v1\/models\/(\d+)$/.exec(path)?.[1];
+    const download = /^\/api\/download\/models\/(\d+)$/.exec(path)?.[1];
     const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
     if (listing !== undefined) return this.#json(response, this.#listing(listing));
     if (version !== undefined) return this.#json(response, this.versions.get(Number(version)));
-    const bytes = this.repos.get(file?.[1] ?? '')?.get(file?.[3] ?? '');
+    if (model !== undefined) return this.#json(response, this.models.get(Number(model)));
+    const bytes = this.downloads.get(Number(download)) ?? this.repos.get(file?.[1] ?? '')?.get(file?.[3] ?? '');
     if (bytes === undefined) return response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end();
     const range = /^bytes=(\d+)-(\d+)?$/.exec(request.headers.range ?? '');
     const from = Number(range?.[1] ?? 0);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -46,4 +46,41 @@ export async function serveIndex(folder: string): Promise<{ url: string; asked: 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}/simple`, asked, close: () => server.close() };
+}
+
+/** PATH without uv: the set-up then takes pip, the way that works everywhere. */
+export function withoutUv(path = process.env.PATH ?? ''): string {
+  return path
+    .split(':')
+    .filter((folder) => !existsSync(join(folder, 'uv')))
+    .join(':');
+}
+
+/** A package index that takes questions and never answers, and the variables that make pip ask it. */
+export async function silentIndex(): Promise<{
+  env: Record<string, string>;
+  /** When the first question has come. */
+  asked: Promise<void>;
+  close: () => void;
+}> {
+  let first = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    first = resolve;
+  });
+  const server = createServer(() => first());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    env: {
+      PIP_CONFIG_FILE: '/dev/null',
+      PIP_INDEX_URL: `http://127.0.0.1:${port}/simple`,
+      PIP_EXTRA_INDEX_URL: '',
+      PIP_FIND_LINKS: '',
+    },
+    asked,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }

@@ -1,10 +1,15 @@
-import { expect, test } from 'vitest';
-import { createClient } from '../../src/engine/download/client.ts';
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { type Client, createClient } from '../../src/engine/download/client.ts';
 import { downloadSettings } from '../../src/engine/download/settings.ts';
 import { checkSources } from '../../src/registry/check.ts';
 import { civitaiFile, civitaiLink } from '../../src/registry/civitai.ts';
 import { findModel, loadRegistry } from '../../src/registry/load.ts';
+import { findRemote, type RemoteInput } from '../../src/registry/remote.ts';
+import { remoteFacts } from '../../src/registry/remote-facts.ts';
+import type { ModelFile } from '../../src/registry/schema.ts';
 import { HubServer } from '../helpers/hub-server.ts';
+import { kinds, safetensors } from '../helpers/safetensors.ts';
 
 test('finds the numbers in the links people copy', () => {
   expect(civitaiLink('https://civitai.com/models/257749/pony?modelVersionId=290640')).toEqual({
@@ -16,6 +21,7 @@ test('finds the numbers in the links people copy', () => {
     version: 290640,
   });
   expect(civitaiLink('https://civitai.com/models/257749')).toEqual({ model: 257749, version: undefined });
+  expect(civitaiLink('https://civitai.com/models/1?modelVersionId=abc')).toEqual({ model: 1, version: undefined });
   expect(civitaiLink('https://notcivitai.com/models/1')).toBeUndefined();
 });
 
@@ -31,6 +37,63 @@ test('takes the wanted file of a version, else the primary checkpoint, never a p
   expect(civitaiFile(version)?.name).toBe('c.safetensors');
   expect(civitaiFile(version, hash('b'))?.name).toBe('b.safetensors');
   expect(civitaiFile({ files: [file('a.ckpt', 'a')] })).toBeUndefined();
+  // A name is where the file will lie.
+  expect(civitaiFile({ files: [file('../../a.safetensors', 'a')] })?.name).toBe('a.safetensors');
+});
+
+describe('a link to Civitai', () => {
+  const weights = safetensors({ ...kinds.sdxl, v_pred: [] });
+  const sha256 = createHash('sha256').update(weights).digest('hex');
+  let site: HubServer;
+  let client: Client;
+  let input: RemoteInput;
+  beforeEach(async () => {
+    site = await new HubServer().start();
+    site.models.set(7, { modelVersions: [{ id: 71 }, { id: 70 }] });
+    site.versions.set(71, {
+      id: 71,
+      modelId: 7,
+      name: 'v2',
+      model: { name: 'A Merge' },
+      files: [
+        { name: 'aMerge_v2.safetensors', type: 'Model', primary: true, hashes: { SHA256: sha256.toUpperCase() } },
+      ],
+    });
+    site.downloads.set(71, weights);
+    const settings = downloadSettings({ CIVITAI_TOKEN: 'key' }, { civitai: site.url, hub: 'http://127.0.0.1:9' });
+    client = createClient(settings, {});
+    const { signal } = new AbortController();
+    input = { client, settings, env: {}, signal, sha256: undefined, tokenEnv: undefined };
+  });
+  afterEach(async () => {
+    await client.close();
+    await site.stop();
+  });
+
+  it.each([
+    'https://civitai.com/models/7?modelVersionId=71',
+    'https://civitai.com/models/7/a-merge',
+    'https://civitai.com/api/download/models/71?type=Model&format=SafeTensor',
+  ])('%s: the file, its hash and what it is, without fetching it', async (link) => {
+    const found = await findRemote(link, input);
+    expect(found).toMatchObject({ title: 'A Merge v2', page: `${site.url}/models/7?modelVersionId=71` });
+    const [file] = found.files as [ModelFile];
+    expect(file).toMatchObject({
+      path: 'aMerge_v2.safetensors',
+      sha256,
+      sources: [{ kind: 'civitai', model: 7, version: 71 }],
+    });
+    expect(await remoteFacts(file, input)).toMatchObject({ family: 'sdxl', prediction: 'v_prediction' });
+    expect(new Set(site.tokens)).toEqual(new Set(['Bearer key']));
+  });
+
+  it.each([
+    ['https://civitai.com/images/1', 'names no model'],
+    ['https://civitai.com/models/8', 'answered 404'],
+    ['https://civitai.com/models/7?modelVersionId=70', 'answered 404'],
+  ])('%s is refused in words', async (link, message) => {
+    await expect(findRemote(link, input)).rejects.toThrow(message);
+  });
 });
 
 test('the check asks the API of Civitai, not its download counter', async () => {

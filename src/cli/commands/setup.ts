@@ -2,10 +2,11 @@ import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../
 import { givenEnvironment } from '../../engine/environment/given.ts';
 import { packageRequirements } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
-import { CancelledError, EXIT } from '../../engine/errors.ts';
+import { EXIT } from '../../engine/errors.ts';
 import { formatDuration } from '../../engine/text.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { setupProgress } from '../setup-progress.ts';
+import { stopSignals } from '../stop-signals.ts';
 
 /** Makes the Python environment, or says that it is ready. With `--json` the last line is the result. */
 export const run: CommandRun = async (_args, options, context) => {
@@ -34,23 +35,20 @@ async function ready(
   const whole = force ? undefined : checkEnvironment(places, requirements);
   if (whole !== undefined) return { environment: whole, made: false };
   if (!flags.json) out.talk(`Making the Python environment in ${environmentDir(places, requirements)}`);
-  const leave = new AbortController();
-  const onSignal = () =>
-    leave.abort(new CancelledError('Stopped. What was fetched is kept; visiontrain setup goes on.'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onSignal);
-  const progress = await setupProgress(out, flags);
+  const stop = stopSignals('Stopped. What was fetched is kept; visiontrain setup goes on.');
+  const progress = setupProgress({ out, flags, env });
   try {
     const environment = await setupEnvironment({
       places,
       requirements,
       env,
       force,
-      signal: leave.signal,
+      signal: stop.signal,
       onProgress: progress.show,
     });
     return { environment, made: true };
   } finally {
     progress.end();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal);
+    stop.off();
   }
 }

@@ -6,17 +6,19 @@ import { Fault } from '../../engine/download/fault.ts';
 import { Reporter } from '../../engine/download/report.ts';
 import { knownHash } from '../../engine/download/reuse.ts';
 import { downloadSettings } from '../../engine/download/settings.ts';
+import { redact } from '../../engine/download/sources.ts';
+import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
 import { findModel, loadRegistry } from '../../registry/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
-import { findRemote, type RemoteModel, remoteFacts } from '../../registry/remote.ts';
-import type { AnyEntry, ModelEntry, ModelFile, Registry } from '../../registry/schema.ts';
+import { findRemote, type RemoteModel } from '../../registry/remote.ts';
+import { remoteFacts } from '../../registry/remote-facts.ts';
+import { type AnyEntry, ID, type ModelEntry, type ModelFile, type Registry } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
 import { stopSignals } from '../stop-signals.ts';
-
-type Options = Readonly<Record<string, unknown>>;
+import { type Options, sha256Option, text, tokenOption } from './options.ts';
 
 export const run: CommandRun = async ([what, ...more], options, context) => {
   const { out, places, flags } = context;
@@ -29,6 +31,8 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
       ],
     });
   const registry = loadRegistry({ configDir: places.config });
+  const id = text(options.id);
+  if (id !== undefined) checkNewId(id, registry);
   const stop = stopSignals('Stopped. Nothing was added.');
   const found = await (existsSync(what)
     ? local(resolve(what), context, stop.signal)
@@ -41,6 +45,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
     return undefined;
   }
   const entry = describe(found, options, registry);
+  checkNewId(entry.id, registry);
   const file = writeOwnEntry(places.config, entry);
   if (flags.json) out.json({ id: entry.id, known: false, family: entry.family, prediction: entry.prediction, file });
   else {
@@ -52,6 +57,18 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
   }
   return undefined;
 };
+
+/** An own entry with the id of another would take its place. @throws UsageError */
+function checkNewId(id: string, registry: Registry): void {
+  if (!ID.test(id))
+    throw new UsageError(`An id has lower-case letters, digits, dots and dashes; ${JSON.stringify(id)} has not.`, {
+      nextSteps: [`--id ${slug(id)}`],
+    });
+  if ([...registry.models, ...registry.assets].some((entry) => entry.id === id || entry.aliases.includes(id)))
+    throw new UsageError(`There is an entry ${id} already.`, {
+      nextSteps: [`Give another name with --id. What it is: visiontrain models info ${id}`],
+    });
+}
 
 interface Found extends RemoteModel {
   readonly facts: ModelFacts;
@@ -108,8 +125,8 @@ async function remote(
     settings,
     env,
     signal,
-    sha256: text(options.sha256)?.toLowerCase(),
-    tokenEnv: text(options.tokenEnv),
+    sha256: sha256Option(options),
+    tokenEnv: tokenOption(options, env),
   };
   try {
     const found = await findRemote(what, input);
@@ -120,12 +137,14 @@ async function remote(
     return { ...found, facts };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    throw new DownloadError(`${what} cannot be looked at.`, {
+    throw new DownloadError(`${/^https?:/i.test(what) ? redact(what) : what} cannot be looked at.`, {
       details: [`${error.message}.`],
       nextSteps:
         error.kind === 'denied'
           ? ['Set HF_TOKEN or CIVITAI_TOKEN if it needs a login.']
-          : ['Check the spelling and the network.'],
+          : ['gone', 'status', 'page'].includes(error.kind)
+            ? ['Check the spelling.']
+            : failureAdvice([error], env),
       cause: error,
     });
   } finally {
@@ -210,4 +229,3 @@ const slug = (title: string) =>
     .replaceAll(/[^a-z0-9.]+/g, '-')
     .replaceAll(/^[-.]+|[-.]+$/g, '')
     .slice(0, 60) || 'my-model';
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

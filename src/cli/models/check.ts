@@ -6,21 +6,24 @@ import { plural } from '../../engine/text.ts';
 import { checkSources } from '../../registry/check.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
+import { progressBars } from '../reporters/bars.ts';
 import { stopSignals } from '../stop-signals.ts';
 import { table } from '../table.ts';
 
-export const run: CommandRun = async (ids, _options, { out, places, env, flags }) => {
+export const run: CommandRun = async (ids, _options, context) => {
+  const { out, places, env, flags } = context;
   const registry = loadRegistry({ configDir: places.config });
   const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : [...registry.models, ...registry.assets];
   const settings = downloadSettings(env);
   const client = createClient(settings, env);
   const stop = stopSignals();
-  const live = process.stderr.isTTY === true && !flags.plain && !flags.json;
-  const onChecked = (done: number, total: number) => {
-    if (live) process.stderr.write(`\r${done} of ${total} sources asked${done === total ? '\n' : ''}`);
-  };
+  const bars = progressBars(context);
+  const onChecked = (done: number, total: number) =>
+    bars?.set('asked', done, total, `${done} of ${total} sources asked`);
   try {
-    const sources = await checkSources(entries, { client, settings, env, signal: stop.signal, onChecked });
+    const sources = await checkSources(entries, { client, settings, env, signal: stop.signal, onChecked }).finally(() =>
+      bars?.close(),
+    );
     const bad = sources.filter(({ state }) => state === 'stale' || state === 'unreachable');
     if (flags.json) out.json({ sources, stale: bad.length });
     else {

@@ -4,6 +4,7 @@ import { formatBytes, neutralise } from '../../engine/text.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { filePath, locateModel } from '../../registry/locate.ts';
 import type { AnyEntry, ModelEntry, Source } from '../../registry/schema.ts';
+import { width, wrap } from '../columns.ts';
 import type { CommandRun } from '../context.ts';
 
 export const run: CommandRun = async ([id], _options, { out, places, flags }) => {
@@ -14,26 +15,52 @@ export const run: CommandRun = async ([id], _options, { out, places, flags }) =>
     out.json({ ...entry, path: located.path, ready: located.ready, missing: located.missing.map((file) => file.path) });
     return undefined;
   }
-  const line = (label: string, text: string) => out.data(`${label.padEnd(12)} ${neutralise(text)}`.trimEnd());
+  const line = (label: string, text: string) => {
+    for (const part of labelled(label, neutralise(text), out.width)) out.data(part);
+  };
   out.data(neutralise(`${entry.title}  (${entry.id})`));
-  out.data(neutralise(entry.summary));
+  for (const part of wrap(neutralise(entry.summary), cellsFor(out.width), { whole: true })) out.data(part);
   out.data('');
   if (entry.kind === 'base') baseLines(entry).forEach(([label, text]) => void line(label, text));
-  line('licence', `${entry.license.name}  ${entry.license.url}`);
+  line('licence', entry.license.name);
+  if (entry.license.url !== '') line('', entry.license.url);
   if (entry.license.restrictions !== '') line('', entry.license.restrictions);
   if (entry.license.acceptance) line('', 'To be accepted before the first download.');
   if (entry.added_in !== undefined) line('added in', entry.added_in);
   line('here', entry.embedded !== undefined ? 'built in' : located.ready ? located.path : 'no');
   for (const file of entry.files.filter((f) => f.role === 'weights')) {
     line('file', `${file.path}  ${file.bytes === undefined ? 'size not confirmed' : formatBytes(file.bytes)}`);
-    line('', `SHA-256 ${file.sha256 ?? 'not confirmed'}${file.confidence === 'one' ? '  (one public source)' : ''}`);
-    for (const source of file.sources) line('', sourceText(source, file.path));
+    line('SHA-256', file.sha256 ?? 'not confirmed');
+    if (file.confidence === 'one') line('', '(one public source)');
+    for (const [i, source] of file.sources.entries()) line(i === 0 ? 'from' : '', sourceText(source, file.path));
     if (file.local !== undefined) line('', filePath(entry, file, places));
   }
   const companions = entry.files.filter((f) => f.role === 'companion');
   if (companions.length > 0) line('with it', companionText(companions));
   return undefined;
 };
+
+const LABEL = 13;
+const NARROW = 60;
+/** Longer lines are hard to read. */
+const WIDEST = 100;
+
+const cellsFor = (terminal: number | undefined) =>
+  terminal === undefined ? Number.POSITIVE_INFINITY : Math.min(WIDEST, terminal);
+
+/**
+ * A label and its text, wrapped beside it, or below it where little room is left. A word is never cut: hashes, paths and
+ * addresses are there to be copied.
+ */
+function labelled(label: string, text: string, terminal: number | undefined): string[] {
+  const cells = cellsFor(terminal);
+  const beside = label.padEnd(LABEL) + text;
+  const indent = cells < NARROW && width(beside) > cells ? 2 : LABEL;
+  const [first = '', ...rest] = wrap(text, cells - indent, { whole: true });
+  const below = rest.map((part) => ' '.repeat(indent) + part);
+  if (indent === LABEL) return [`${label.padEnd(LABEL)}${first}`.trimEnd(), ...below];
+  return [...(label === '' ? [] : [label]), `${' '.repeat(indent)}${first}`.trimEnd(), ...below];
+}
 
 function companionText(files: AnyEntry['files']): string {
   const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);

@@ -1,14 +1,17 @@
 /** `models list`: what there is, what of it is here, and what lies around unfinished. */
 import { listAllPartials, type Partial } from '../../engine/download/partials.ts';
-import { formatBytes, formatDuration } from '../../engine/text.ts';
+import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
 import type { AnyEntry } from '../../registry/schema.ts';
+import { capabilities } from '../capabilities.ts';
+import { width } from '../columns.ts';
 import type { CommandRun, Context } from '../context.ts';
+import { styleFor } from '../style.ts';
 import { table } from '../table.ts';
 
 export const run: CommandRun = async (_args, _options, context) => {
-  const { out, places, flags } = context;
+  const { out, places, flags, env } = context;
   const registry = loadRegistry({ configDir: places.config });
   const partials = listAllPartials(places);
   const entries: readonly AnyEntry[] = [...registry.models, ...registry.assets];
@@ -20,8 +23,15 @@ export const run: CommandRun = async (_args, _options, context) => {
     const facts = summary(entry, context);
     return [facts.id, facts.what, facts.bytes === null ? '' : formatBytes(facts.bytes), facts.state, facts.title];
   });
-  for (const line of table(['ID', 'FOR', 'SIZE', 'HERE', 'WHAT'], rows)) out.data(line);
-  for (const line of partialLines(partials)) out.data(line);
+  // What it is called in full is the first thing a person can do without, and what it is for the next.
+  const { unicode } = capabilities({ env, stdin: process.stdin, stdout: process.stdout });
+  const { ellipsis } = styleFor({ colour: 0, unicode }).glyph;
+  const room = { width: out.width, expendable: ['WHAT', 'FOR'], ellipsis };
+  for (const line of table(['ID', 'FOR', 'SIZE', 'HERE', 'WHAT'], rows, room)) out.data(line);
+  for (const line of partialLines(partials, out.width)) out.data(line);
+  if (out.width !== undefined)
+    for (const line of ['', 'More of one: visiontrain models info ID', 'Fetch it:    visiontrain models pull ID'])
+      out.talk(line);
   return undefined;
 };
 
@@ -49,7 +59,8 @@ export function summary(entry: AnyEntry, { places }: Context) {
 
 const words = { unfinished: 'unfinished', 'wrong-hash': 'wrong hash', other: 'was in the way' } as const;
 
-function partialLines(partials: readonly Partial[]): string[] {
+/** A table; where it is too wide, the path of each on a line of its own, whole. */
+function partialLines(partials: readonly Partial[], room = Number.POSITIVE_INFINITY): string[] {
   if (partials.length === 0) return [];
   const rows = partials.map(({ kind, bytes, total, age, busy, path }) => [
     busy ? 'being fetched' : words[kind],
@@ -57,10 +68,11 @@ function partialLines(partials: readonly Partial[]): string[] {
     `${formatDuration(age)} ago`,
     path,
   ]);
-  return [
-    '',
-    ...table(['UNFINISHED', 'SIZE', 'LAST', 'FILE'], rows),
-    '',
-    'Remove them: visiontrain models rm --partials',
+  const lines = table(['UNFINISHED', 'SIZE', 'LAST', 'FILE'], rows);
+  const fits = lines.every((line) => width(line) <= room);
+  const apart = () => [
+    'UNFINISHED',
+    ...rows.flatMap(([state, size, last, path]) => [`${state}, ${size}, ${last}`, neutralise(`  ${path}`)]),
   ];
+  return ['', ...(fits ? lines : apart()), '', 'Remove them: visiontrain models rm --partials'];
 }

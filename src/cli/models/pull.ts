@@ -6,7 +6,7 @@ import { fetchModel } from '../../engine/download/fetch-model.ts';
 import { rememberFolder } from '../../engine/download/partials.ts';
 import { createReuse } from '../../engine/download/reuse.ts';
 import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
-import { redact } from '../../engine/download/sources.ts';
+import { addressedFile, redact } from '../../engine/download/sources.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
@@ -15,8 +15,7 @@ import type { Source } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
 import { stopSignals } from '../stop-signals.ts';
-
-type Options = Readonly<Record<string, unknown>>;
+import { type Options, sha256Option, text, tokenOption } from './options.ts';
 
 export const run: CommandRun = async ([what, ...more], options, context) => {
   if (what === undefined || more.length > 0)
@@ -64,8 +63,8 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
 async function pullUrl(url: string, { options, context, signal, report }: Job): Promise<void> {
   const { places, env, out, flags } = context;
   if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not an address.`);
-  const sha256 = text(options.sha256)?.toLowerCase();
-  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256))
+  const sha256 = sha256Option(options);
+  if (sha256 === undefined)
     throw new UsageError(
       'An address needs the SHA-256 of its file (64 hexadecimal digits): it decides what is accepted.',
       {
@@ -78,9 +77,7 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   const size = text(options.size);
   if (size !== undefined && !/^[1-9]\d*$/.test(size))
     throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`);
-  const tokenEnv = text(options.tokenEnv);
-  if (tokenEnv !== undefined && !env[tokenEnv])
-    throw new UsageError(`--token-env names ${tokenEnv}, but that variable is empty.`);
+  const tokenEnv = tokenOption(options, env);
   const addresses = [url, ...((options.mirror as string[] | undefined) ?? [])];
   for (const mirror of addresses)
     if (!URL.canParse(mirror)) throw new UsageError(`${JSON.stringify(mirror)} is not an address.`);
@@ -109,9 +106,9 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
 
 /** The file to write: what `-o` says (a folder gets the address's own name in it), else that name here. */
 function target(output: string | undefined, url: string): string {
-  const name = basename(decodeURIComponent(new URL(url).pathname)).replaceAll(/[^\w.+ -]/g, '_');
   if (output !== undefined && !(existsSync(output) && statSync(output).isDirectory())) return resolve(output);
-  if (name === '' || name.startsWith('.'))
+  const name = addressedFile(url);
+  if (name === undefined)
     throw new UsageError('The address has no file name.', { nextSteps: ['Give one with -o FILE.'] });
   return resolve(join(output ?? '.', name));
 }
@@ -127,5 +124,3 @@ function overrides(options: Options): SettingsOverrides {
     ...(rate === undefined ? {} : { limit: parseRate(rate) }),
   };
 }
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,18 +1,19 @@
 /** Progress of downloads: bars on a terminal, a line per tenth elsewhere, JSON lines on stderr with `--json`. */
-import { MultiBar, type SingleBar } from 'cli-progress';
 import type { FileProgress } from '../../engine/download/report.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import type { Context } from '../context.ts';
+import { type Bars, progressBars } from './bars.ts';
 
 export interface DownloadReporter {
   file(progress: FileProgress): void;
   close(): void;
 }
 
-export function downloadReporter({ out, flags }: Context): DownloadReporter {
+export function downloadReporter(context: Context): DownloadReporter {
+  const { out, flags } = context;
   if (flags.json) return jsonLines(out.talk);
-  const rich = process.stderr.isTTY === true && !flags.plain && process.env.TERM !== 'dumb';
-  return rich ? bars() : plainLines(out.talk);
+  const bars = progressBars(context);
+  return bars === undefined ? plainLines(out.talk) : barRows(bars);
 }
 
 /** One JSON object per report: the same facts the bars show. */
@@ -67,57 +68,30 @@ function speed({ rate, left }: FileProgress): string {
 const percent = ({ done, total }: { done: number; total: number | undefined }) =>
   `${Math.floor((100 * done) / Math.max(1, total ?? 1))} %`;
 
-/** One bar for the file at work and, of several, one for all; notes above them; finished files leave a line each. */
-function bars(): DownloadReporter {
-  const multi = new MultiBar({
-    stream: process.stderr,
-    // The library cuts lines to the width of the terminal and redraws after a resize.
-    format: '{stage} {bar} {share}  {text}',
-    barsize: 20,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    fps: 8,
-    gracefulExit: false,
-  });
-  let bar: SingleBar | undefined;
-  let allBar: SingleBar | undefined;
-  // The library forgets what is logged after the last bar is gone, so finished files are told at the end.
-  const finished: string[] = [];
-  const cut = (text: string) => neutralise(text).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
-  const draw = (old: SingleBar | undefined, done: number, total: number | undefined, payload: object): SingleBar => {
-    const whole = Math.max(1, total ?? done);
-    const now = old ?? multi.create(whole, 0, payload);
-    now.setTotal(whole);
-    now.update(Math.min(done, whole), payload);
-    return now;
-  };
+/** One bar for the file at work and, of several, one for all; notes and finished files stay above them. */
+function barRows(shown: Bars): DownloadReporter {
   return {
     file(progress) {
       const { name, stage, done, total, note, connections, source, all } = progress;
-      if (note !== undefined) multi.log(`${cut(`${name}: ${note}`)}\n`);
-      if (stage === 'done' && done >= WORTH_A_LINE) finished.push(cut(`complete  ${formatBytes(done)}  ${name}`));
-      const lanes = connections > 1 ? `${connections} connections` : '';
-      const size = formatBytes(total ?? done);
+      if (note !== undefined) shown.note(`${name}: ${note}`);
+      if (stage === 'done' && done >= WORTH_A_LINE) shown.note(`complete  ${formatBytes(done)}  ${name}`);
+      const whole = Math.max(1, total ?? done);
       // What changes comes first: a narrow terminal cuts the end.
-      const words = [size, speed(progress), lanes, name, source === undefined ? '' : `from ${source}`];
-      const text = neutralise(words.filter((part) => part !== '').join('  '));
-      const share = percent(progress).padStart(5);
-      bar = draw(bar, done, total, { stage: stages[stage].padEnd(9), share, text });
+      const words = [
+        `${stages[stage].padEnd(9)} ${percent(progress).padStart(5)}`,
+        formatBytes(total ?? done),
+        speed(progress),
+        name,
+        source === undefined ? '' : `from ${source}`,
+        connections > 1 ? `${connections} connections` : '',
+      ];
+      shown.set('file', done, whole, words.filter((part) => part !== '').join('  '));
       if (all === undefined) return;
-      const files = `${all.file} of ${all.files} files`;
-      const sum = all.total === undefined ? formatBytes(all.done) : formatBytes(all.total);
-      allBar = draw(allBar, all.done, all.total, {
-        stage: 'in all'.padEnd(9),
-        share: all.total === undefined ? '     ' : percent(all).padStart(5),
-        text: `${sum}  ${files}`,
-      });
+      const share = all.total === undefined ? '' : percent(all);
+      const sum = formatBytes(all.total ?? all.done);
+      const text = `${'in all'.padEnd(9)} ${share.padStart(5)}  ${sum}  file ${all.file} of ${all.files}`;
+      shown.set('all', all.done, Math.max(1, all.total ?? all.done), text);
     },
-    close() {
-      multi.stop();
-      for (const line of finished.splice(0)) process.stderr.write(`${line}\n`);
-    },
+    close: () => shown.close(),
   };
 }

@@ -14,14 +14,20 @@ const BLOCK = 1 << 22;
 export function checkRoom(folder: string, bytes: number, what: string): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
-  if (free >= bytes + RESERVE) return;
+  const lacking = bytes + RESERVE - free;
+  if (lacking <= 0) return;
   throw new EnvironmentError(`The disk is too full for ${what}.`, {
-    details: [`${folder}: ${formatBytes(free)} free, ${formatBytes(bytes + RESERVE)} needed.`],
+    details: [`${folder}: ${formatBytes(bytes + RESERVE)} needed, ${formatBytes(free)} free.`],
     nextSteps: [
-      'Free some room; unfinished downloads are shown by: visiontrain models list',
+      `Free ${formatBytes(lacking)} there, then run the same command again. What models take: visiontrain models list`,
       'Or put models on another disk: export VISIONTRAIN_HOME=/path/on/a/larger/disk',
     ],
   });
+}
+
+/** The folder, or the nearest one above it that exists. */
+export function nearestFolder(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
 }
 
 const DISK_ERRORS: Readonly<Record<string, string>> = {
@@ -31,17 +37,23 @@ const DISK_ERRORS: Readonly<Record<string, string>> = {
   EPERM: 'no permission to write there',
   EROFS: 'the disk is read-only',
   EIO: 'the disk reports an error',
+  ENOENT: 'something there was removed while it was being worked on',
   EFBIG: 'the file system cannot hold a file of this size',
   ENAMETOOLONG: 'the name is too long',
 };
 
 /** A disk error as something a person can act on; undefined when it is no disk error. */
 export function diskError(error: unknown, path: string, kept: boolean): EnvironmentError | undefined {
-  const words = DISK_ERRORS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? '';
+  const words = DISK_ERRORS[code];
   if (words === undefined) return undefined;
   return new EnvironmentError(`${path}: ${words}.`, {
     ...(kept ? { details: ['What is downloaded so far is kept; the same command goes on from there.'] } : {}),
-    nextSteps: ['Free some room or mend the permissions, then run the same command again.'],
+    nextSteps: [
+      code === 'ENOENT'
+        ? 'Run the same command again.'
+        : 'Free some room or mend the permissions, then run the same command again.',
+    ],
     cause: error,
   });
 }

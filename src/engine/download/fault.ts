@@ -3,8 +3,12 @@
 import type { Address } from './sources.ts';
 
 const faultKinds = [
-  /** Refused, reset, no such host, TLS. */
+  /** Refused, reset, no such host, a broken handshake. */
   'network',
+  /** Nobody we trust has signed the server's certificate, or it is of another host or out of date. */
+  'certificate',
+  /** The proxy refuses to let us through. */
+  'proxy',
   /** No bytes, or next to none, for too long. */
   'stalled',
   /** The body ended before its announced end. */
@@ -58,6 +62,9 @@ export class Fault extends Error {
 /** How often in a row, without a byte gained, a fault of each kind is met with another try at the same source. */
 const TRIES: Readonly<Record<FaultKind, number>> = {
   network: 8,
+  // Both are settings, and stay as they are while we wait.
+  certificate: 0,
+  proxy: 0,
   stalled: 8,
   truncated: 8,
   busy: 8,

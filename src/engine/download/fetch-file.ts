@@ -1,27 +1,26 @@
 /** One file, whatever happens: what is there already, who else fetches it, every source in turn, proof, final name. */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { basename, dirname } from 'node:path';
 import type { Source } from '../../registry/schema.ts';
-import { DownloadError, type VisiontrainError } from '../errors.ts';
-import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
-import { formatDuration } from '../text.ts';
+import { DownloadError } from '../errors.ts';
 import { Assembly, openPart } from './assembly.ts';
 import { type Client, createClient } from './client.ts';
 import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from './disk.ts';
 import { type Failure, Fault } from './fault.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { Throttle } from './meter.ts';
-import { partNames } from './partials.ts';
+import { isKept, keptPieces, partNames } from './partials.ts';
 import { PieceMap } from './pieces.ts';
 import { probeSize } from './probe.ts';
 import { repair } from './repair.ts';
 import { type FileProgress, Reporter } from './report.ts';
 import type { Reuse } from './reuse.ts';
 import type { DownloadSettings } from './settings.ts';
-import { type Address, accessAdvice, addresses } from './sources.ts';
+import { type Address, addresses } from './sources.ts';
 import { type SourceJob, transfer } from './transfer.ts';
+import { holding } from './turn.ts';
+import { exhausted, wrongHash } from './verdict.ts';
 
 export interface WantedFile {
   /** Absolute path it gets in the end. */
@@ -54,7 +53,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
   const signal = limit === null ? options.signal : AbortSignal.any([options.signal, AbortSignal.timeout(limit * 1000)]);
   try {
     mkdirSync(dirname(wanted.path), { recursive: true });
-    return await holding(wanted, { ...options, signal }, report, () => work(wanted, { ...options, signal }, report));
+    return await holding(wanted.path, signal, report, () => work(wanted, { ...options, signal }, report));
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     if ((error as Error).name === 'TimeoutError')
@@ -62,61 +61,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
         details: ['What is downloaded so far is kept; the same command goes on from there.'],
         cause: error,
       });
-    throw diskError(error, wanted.path, existsSync(partNames(wanted.path).part)) ?? error;
-  }
-}
-
-/** Runs `job` as the only process that works on this file; another one's work is waited for. */
-async function holding<T>(
-  wanted: WantedFile,
-  options: FetchOptions,
-  report: Reporter,
-  job: () => Promise<T>,
-): Promise<T> {
-  const { claims } = partNames(wanted.path);
-  const mine = await takeTurn(claims, wanted, options.signal, report);
-  const beat = setInterval(() => mine.beat(), HEARTBEAT_MS);
-  try {
-    return await job();
-  } finally {
-    clearInterval(beat);
-    tidyClaims(claims, mine);
-  }
-}
-
-/** Gives the file back; claims of dead processes before ours go too, and the folder when nobody else waits. */
-function tidyClaims(folder: string, mine: Claim): void {
-  for (const name of readdirSync(folder))
-    if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
-  mine.release();
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Another process has claimed it in the meantime.
-  }
-}
-
-async function takeTurn(claims: string, wanted: WantedFile, signal: AbortSignal, report: Reporter): Promise<Claim> {
-  let told = false;
-  for (;;) {
-    try {
-      const result = claim(claims);
-      if ('claim' in result) return result.claim;
-      if (!told) {
-        const who = result.holder.identity;
-        report.stage('waiting', 0);
-        report.note(
-          `waiting for another visiontrain that fetches this file${who === undefined ? '' : ` (process ${who.pid} on ${who.host})`}`,
-        );
-        told = true;
-      }
-    } catch (error) {
-      // The holder removed the folder between our making it and our writing into it.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    const { pieces } = readJournal(partNames(wanted.path).journal) ?? {};
-    if (pieces !== undefined) report.stage('waiting', pieces.doneBytes, pieces.size);
-    await sleep(told ? 500 : 20, undefined, { signal });
+    throw diskError(error, wanted.path, isKept(wanted.path)) ?? error;
   }
 }
 
@@ -167,7 +112,7 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
   const all = addresses(wanted.sources, basename(wanted.path), settings, env);
   const failures: Failure[] = [];
   const size = wanted.bytes ?? (await probeSize(all, { client, settings, signal, failures }));
-  if (size === undefined) throw exhausted(wanted, failures);
+  if (size === undefined) throw exhausted(wanted, failures, env);
   const assembly = await openAssembly(wanted, size, report);
   const job: SourceJob = {
     client,
@@ -189,7 +134,7 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
     const usable = all.filter((address) => !failures.some((failure) => failure.address === address));
     report.stage('downloading', assembly.pieces.doneBytes, size);
     const last = await fromAny(usable, job, report, failures);
-    if (last === undefined) throw exhausted(wanted, failures);
+    if (last === undefined) throw exhausted(wanted, failures, env);
     report.stage('verifying', assembly.hashedBytes, size);
     await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size), signal);
     if ((await assembly.digest()) !== wanted.sha256) {
@@ -229,12 +174,10 @@ async function fromAny(
 /** Opens the partial file with what its journal vouches for; one of another file is moved aside. */
 async function openAssembly(wanted: WantedFile, size: number, report: Reporter): Promise<Assembly> {
   const names = partNames(wanted.path);
-  const left = readJournal(names.journal);
-  const same = left !== undefined && left.identity.sha256 === wanted.sha256 && left.identity.size === size;
-  if (!same && left !== undefined && existsSync(names.part)) {
+  const kept = keptPieces(wanted, size);
+  if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
     report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
-  }
-  const pieces = same && existsSync(names.part) ? left.pieces : new PieceMap(size);
+  const pieces = kept ?? new PieceMap(size);
   checkRoom(dirname(wanted.path), size - pieces.doneBytes, wanted.name);
   const part = await openPart(names.part);
   const journal = openJournal(names.journal, { sha256: wanted.sha256, size }, { fresh: pieces.doneBytes === 0 });
@@ -242,52 +185,4 @@ async function openAssembly(wanted: WantedFile, size: number, report: Reporter):
     report.bytes(0, -pieces.lengthOf(piece));
     report.note(`megabyte ${piece + 1} of what was here already is damaged; it is fetched again`);
   });
-}
-
-async function wrongHash(wanted: WantedFile, found: string): Promise<DownloadError> {
-  const { part, journal } = partNames(wanted.path);
-  const aside = await setAside(part, 'wrong-hash');
-  await rm(journal, { force: true });
-  return new DownloadError(`${wanted.name} is not the file it should be: its SHA-256 is wrong.`, {
-    details: [
-      `expected ${wanted.sha256}`,
-      `received ${found}`,
-      'Every piece was compared with a second download, and it stays so: the server has another file.',
-      `What came is kept, under a name nothing uses: ${aside}`,
-    ],
-    nextSteps: [
-      'If you gave the hash yourself, check it.',
-      'If the file comes from the registry: visiontrain models check',
-      'The kept file can be removed: visiontrain models rm --partials',
-    ],
-  });
-}
-
-/** Every source failed: all reasons, and what helps. */
-function exhausted(wanted: WantedFile, failures: readonly Failure[]): VisiontrainError {
-  const denied = failures.find(({ fault }) => fault.kind === 'denied');
-  return new DownloadError(`${wanted.name} could not be downloaded.`, {
-    details: [
-      ...failures.map(({ fault }) => `${fault.message}.`),
-      ...(existsSync(partNames(wanted.path).part)
-        ? ['What is downloaded so far is kept; the same command goes on from there.']
-        : []),
-    ],
-    nextSteps: denied === undefined ? failureAdvice(failures) : accessAdvice(denied.address),
-    cause: failures[0]?.fault,
-  });
-}
-
-function failureAdvice(failures: readonly Failure[]): string[] {
-  const kinds = new Set(failures.map(({ fault }) => fault.kind));
-  if (kinds.has('network') || kinds.has('stalled') || kinds.has('truncated'))
-    return [
-      'Check the network, and HTTPS_PROXY if you are behind a proxy; then run the same command again.',
-      'Another mirror of the hub can be named: export HF_ENDPOINT=https://…',
-    ];
-  const wait = Math.max(0, ...failures.map(({ fault }) => fault.retryAfter ?? 0));
-  if (wait > 0) return [`The server asks to wait ${formatDuration(wait)}; then run the same command again.`];
-  if (kinds.has('gone') || kinds.has('other-file') || kinds.has('page'))
-    return ['See whether the sources are still good: visiontrain models check'];
-  return ['Run the same command again later.'];
 }

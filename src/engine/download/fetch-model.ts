@@ -5,9 +5,10 @@ import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
 import { DownloadError } from '../errors.ts';
 import type { Payload } from '../events/schema.ts';
 import type { Places } from '../paths.ts';
-import { type FetchOptions, fetchFile, type Outcome } from './fetch-file.ts';
+import { fetchFile, type WantedFile } from './fetch-file.ts';
 import type { FileProgress } from './report.ts';
 import { createReuse } from './reuse.ts';
+import { checkRoomForAll } from './room.ts';
 import { downloadSettings, type SettingsOverrides } from './settings.ts';
 
 export interface FetchModelOptions {
@@ -28,16 +29,14 @@ export interface FetchModelOptions {
  * @throws DownloadError, EnvironmentError, or the signal's reason; the next call goes on where this one stopped
  */
 export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): Promise<void> {
-  const { missing } = locateModel(entry, options.places);
   const settings = downloadSettings(options.env, options.settings);
   const reuse = createReuse(options.places, options.env);
-  const wanted = options.companionsOnly === true ? missing.filter((file) => file.role === 'companion') : missing;
-  // Small files first: a wrong token or a full disk shows at once, not after gigabytes.
-  const sorted = wanted.toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
-  const together = new Together(sorted);
-  for (const file of sorted) {
+  const files = missingFiles(entry, options.places, options.companionsOnly);
+  checkModelRoom([{ entry, companionsOnly: options.companionsOnly }], options);
+  const together = new Together(files);
+  for (const file of files) {
     together.next();
-    await fetchEntryFile(entry, file, options.places, {
+    await fetchFile(file, {
       settings,
       env: options.env,
       signal: options.signal,
@@ -58,7 +57,7 @@ class Together {
   #before = 0;
   #here = 0;
 
-  constructor(files: readonly ModelFile[]) {
+  constructor(files: readonly Pick<WantedFile, 'bytes'>[]) {
     this.#files = files.length;
     this.#total = files.some(({ bytes }) => bytes === undefined)
       ? undefined
@@ -80,13 +79,30 @@ class Together {
   }
 }
 
-/** One file of an entry. */
-export function fetchEntryFile(
-  entry: AnyEntry,
-  file: ModelFile,
-  places: Places,
-  options: FetchOptions,
-): Promise<Outcome> {
+/**
+ * Bytes to come are asked room for as one, before the first: a run needs its base model and its VAE together.
+ * @throws EnvironmentError
+ */
+export function checkModelRoom(
+  needs: readonly { readonly entry: AnyEntry; readonly companionsOnly: boolean | undefined }[],
+  { places, env }: Pick<FetchModelOptions, 'places' | 'env'>,
+): void {
+  // Then nothing is fetched, and what is found here is checked when it has to be copied.
+  if (downloadSettings(env).offline) return;
+  const files = needs.flatMap((need) => missingFiles(need.entry, places, need.companionsOnly));
+  checkRoomForAll(files, needs.map(({ entry }) => entry.title).join(' and '), { places, env });
+}
+
+/** What is missing of an entry. Small files first: a wrong token shows at once, not after gigabytes. */
+function missingFiles(entry: AnyEntry, places: Places, companionsOnly = false): WantedFile[] {
+  return locateModel(entry, places)
+    .missing.filter((file) => !companionsOnly || file.role === 'companion')
+    .toSorted((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0))
+    .map((file) => wantedFile(entry, file, places));
+}
+
+/** @throws DownloadError when nothing is known that could be fetched */
+function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFile {
   if (file.local !== undefined)
     throw new DownloadError(`${file.local} is gone.`, {
       details: [`${entry.id} was added from that file, and nothing else is known of it.`],
@@ -94,14 +110,13 @@ export function fetchEntryFile(
     });
   if (file.sha256 === undefined)
     throw new DownloadError(`${entry.id}: the hash of ${file.path} is unknown, so it cannot be fetched safely.`);
-  const wanted = {
+  return {
     path: filePath(entry, file, places),
     sha256: file.sha256,
     bytes: file.bytes,
     sources: file.sources,
     name: file.path,
   };
-  return fetchFile(wanted, options);
 }
 
 /** Progress of a file as a run's event: bytes of the file, each stage (fetching, verifying …) counted on its own. */

@@ -1,7 +1,8 @@
 /** One connection at work on one stretch of the file: asks for it, checks the answer, turns the body into pieces. */
 import { crc32 } from 'node:zlib';
 import type { Assembly } from './assembly.ts';
-import type { Client, Flow, Head } from './client.ts';
+import type { Client, Head } from './client.ts';
+import type { Flow } from './exchange.ts';
 import { Fault, statusFault } from './fault.ts';
 import { PIECE } from './pieces.ts';
 import { checkFirstBytes, checkHeaders } from './sniff.ts';

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../atomic.ts';
 import type { Places } from '../paths.ts';
 import { lastHolder } from '../process/claim.ts';
 import { readJournal } from './journal.ts';
+import type { PieceMap } from './pieces.ts';
 
 /** Folders of the person's that are remembered, the latest ones. */
 const MOST_FOLDERS = 100;
@@ -22,6 +23,19 @@ export function partNames(path: string): PartNames {
     journal: `${path}.part.journal`,
     claims: join(dirname(path), `.${basename(path)}.claims`),
   };
+}
+
+/** Pieces of a file that an earlier try has left, as its journal has them; undefined when there are none of this file. */
+export function keptPieces(file: { path: string; sha256: string }, size: number): PieceMap | undefined {
+  const { part, journal } = partNames(file.path);
+  const left = existsSync(part) ? readJournal(journal) : undefined;
+  return left?.identity.sha256 === file.sha256 && left.identity.size === size ? left.pieces : undefined;
+}
+
+/** Something of the file that goes there has come already. */
+export function isKept(path: string): boolean {
+  const { part, journal } = partNames(path);
+  return existsSync(part) && (readJournal(journal)?.pieces.doneBytes ?? 0) > 0;
 }
 
 export interface Partial {

@@ -47,7 +47,8 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
   };
 }
 
-function candidates(wanted: WantedFile, places: Places, env: NodeJS.ProcessEnv): string[] {
+/** Files that may have the bytes: blobs of that hash, and files of that size where models usually are. */
+export function candidates(wanted: WantedFile, places: Places, env: NodeJS.ProcessEnv): string[] {
   const hub = hubCacheDir(env);
   const blobs = listFolder(hub)
     .filter((name) => name.startsWith('models--'))

@@ -34,7 +34,7 @@ export interface DownloadSettings {
 
 export type SettingsOverrides = Partial<DownloadSettings>;
 
-/** Settings from the environment, then what the caller overrides. @throws UsageError on a variable that is no number */
+/** Settings from the environment, then what the caller overrides. @throws UsageError on a variable that is no number or no address */
 export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOverrides = {}): DownloadSettings {
   const number = (name: string, fallback: number): number => {
     const text = env[name];
@@ -57,13 +57,22 @@ export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOver
     tries: number('VISIONTRAIN_DOWNLOAD_TRIES', 8),
     backOffUnit: number('VISIONTRAIN_BACK_OFF', 0.5),
     longestWait: 300,
-    hub: (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
+    hub: hubAddress(env.HF_ENDPOINT),
     civitai: 'https://civitai.com',
-    hubToken: env.HF_TOKEN || hubTokenFile(env),
-    civitaiToken: env.CIVITAI_TOKEN || undefined,
+    hubToken: env.HF_TOKEN?.trim() || hubTokenFile(env),
+    civitaiToken: env.CIVITAI_TOKEN?.trim() || undefined,
     reportEvery: 0.25,
     ...overrides,
   };
+}
+
+function hubAddress(endpoint: string | undefined): string {
+  const address = (endpoint || 'https://huggingface.co').replace(/\/+$/, '');
+  if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
+    throw new UsageError(`HF_ENDPOINT must be an address, not ${JSON.stringify(endpoint)}.`, {
+      nextSteps: ['It looks like: export HF_ENDPOINT=https://mirror.example'],
+    });
+  return address;
 }
 
 /** `500k`, `5M`, `5MB`, `1.5G` or a plain number: bytes per second, decimal. @throws UsageError */

@@ -1,5 +1,7 @@
 /** From registry sources to addresses, and which token may go to which host. */
+import { basename } from 'node:path';
 import type { Source } from '../../registry/schema.ts';
+import { decodePercent } from '../text.ts';
 import type { DownloadSettings } from './settings.ts';
 
 export interface Address {
@@ -8,6 +10,8 @@ export interface Address {
   readonly label: string;
   /** Bearer token for this address's own host. */
   readonly token: string | undefined;
+  /** Variable the token is read from, where the source names one. */
+  readonly tokenEnv?: string;
   /** Where a person can read about access, for messages. */
   readonly page: string | undefined;
   readonly kind: Source['kind'];
@@ -31,8 +35,17 @@ export function addresses(
       const page = `${settings.civitai}/models/${source.model}?modelVersionId=${source.version}`;
       return { url, label: hostOf(url), token: settings.civitaiToken, page, kind: 'civitai' };
     }
-    const token = source.token_env === undefined ? ownToken(source.url, settings) : env[source.token_env];
-    return { url: source.url, label: hostOf(source.url), token, page: undefined, kind: 'url' };
+    const { url, token_env: name } = source;
+    if (name === undefined)
+      return { url, label: hostOf(url), token: ownToken(url, settings), page: undefined, kind: 'url' };
+    return {
+      url,
+      label: hostOf(url),
+      token: env[name]?.trim() || undefined,
+      tokenEnv: name,
+      page: undefined,
+      kind: 'url',
+    };
   });
 }
 
@@ -46,6 +59,12 @@ function ownToken(url: string, settings: DownloadSettings): string | undefined {
 
 function hostOf(url: string): string {
   return new URL(url).host;
+}
+
+/** Name of the file an address ends in, made fit for a disk; undefined when there is none. */
+export function addressedFile(url: string): string | undefined {
+  const name = basename(decodePercent(new URL(url).pathname)).replaceAll(/[^\w.+ -]/g, '_');
+  return name === '' || name.startsWith('.') ? undefined : name;
 }
 
 /** An address fit to be shown or written down: no user, no password, no query. */
@@ -68,6 +87,12 @@ export function accessAdvice(address: Address): string[] {
       address.token === undefined
         ? 'Set CIVITAI_TOKEN to an API key of your Civitai account: this creator asks for a login.'
         : 'Civitai refuses this key: the file may be in early access, or downloads are switched off.',
+    ];
+  if (address.tokenEnv !== undefined)
+    return [
+      address.token === undefined
+        ? `Set ${address.tokenEnv} to a token for ${address.label}.`
+        : `Check that the token in ${address.tokenEnv} has access.`,
     ];
   return ['If the address needs a token: put it in a variable and name it with --token-env NAME.'];
 }

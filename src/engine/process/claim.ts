@@ -41,7 +41,13 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
     return {
       claim: {
         number,
-        beat: () => utimesSync(path, new Date(), new Date()),
+        beat() {
+          try {
+            utimesSync(path, new Date(), new Date());
+          } catch {
+            // Somebody removed the folder: that must not end the work that goes on.
+          }
+        },
         release: () => rmSync(path, { force: true }),
       },
     };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadRegistry } from '../../registry/load.ts';
 import { loadSpec } from '../config/load.ts';
-import { fetchModel } from '../download/fetch-model.ts';
+import { checkModelRoom, fetchModel } from '../download/fetch-model.ts';
 import { DownloadError } from '../errors.ts';
 import { resolveBase } from '../models/base.ts';
 import type { Places } from '../paths.ts';
@@ -18,12 +18,14 @@ export interface ModelStepInput {
 
 /**
  * Makes sure that all files of the run's base model and VAE are there, fetching what is missing. What is asked for is
- * read from the run's own run.yaml, so that it is the same after a resume or on another machine. Throws DownloadError.
+ * read from the run's own run.yaml, so that it is the same after a resume or on another machine. Throws
+ * DownloadError, or EnvironmentError when the disk has no room for all of it.
  */
 export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepInput, tools: StepTools): Promise<void> {
   const registry = loadRegistry({ configDir: places.config });
   const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
   const { needs } = await resolveBase({ model: spec.model, dir, registry, places });
+  checkModelRoom(needs, { places, env });
   for (const { entry, companionsOnly } of needs) {
     tools.phase(entry.title);
     const { signal } = tools;

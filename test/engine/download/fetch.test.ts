@@ -13,22 +13,25 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkRoom } from '../../../src/engine/download/disk.ts';
 import { fetchFile } from '../../../src/engine/download/fetch-file.ts';
+import { readJournal } from '../../../src/engine/download/journal.ts';
 import { listPartials, partNames, removePartial } from '../../../src/engine/download/partials.ts';
 import type { FileProgress } from '../../../src/engine/download/report.ts';
 import { createReuse, type Reuse } from '../../../src/engine/download/reuse.ts';
+import { stillToCome } from '../../../src/engine/download/room.ts';
 import { downloadSettings, type SettingsOverrides } from '../../../src/engine/download/settings.ts';
 import { DownloadError, EnvironmentError } from '../../../src/engine/errors.ts';
 import { places } from '../../../src/engine/paths.ts';
 import { identify } from '../../../src/engine/process/identity.ts';
 import type { Source } from '../../../src/registry/schema.ts';
+import { cli } from '../../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../../helpers/fault-server.ts';
 
 const SIZE = (4 << 20) + 77;
@@ -200,6 +203,69 @@ describe('talking to servers', () => {
 
 const openssl = spawnSync('openssl', ['version']).status === 0;
 
+/** A proxy that tunnels, or refuses with a status; `logins` is what it was told. */
+async function serveProxy(refuse?: number) {
+  const logins: (string | undefined)[] = [];
+  const note = ({ headers }: IncomingMessage) =>
+    logins.push(
+      headers['proxy-authorization'] && Buffer.from(headers['proxy-authorization'].slice(6), 'base64').toString(),
+    );
+  const proxy = createServer((request, response) => {
+    note(request);
+    response.writeHead(refuse ?? 500).end();
+  });
+  proxy.on('connect', (request: IncomingMessage, client: Socket) => {
+    note(request);
+    if (refuse !== undefined) return void client.end(`HTTP/1.1 ${refuse} No\r\ncontent-length: 0\r\n\r\n`);
+    const { hostname, port } = new URL(`http://${request.url}`);
+    const server = connect(Number(port), hostname, () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      server.pipe(client).pipe(server);
+    });
+    server.on('error', () => client.destroy());
+    client.on('error', () => server.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const close = () => {
+    proxy.closeAllConnections();
+    proxy.close();
+  };
+  return { host, logins, close };
+}
+
+describe('a proxy', () => {
+  it('that asks for a login is said at once, with where the login goes', async () => {
+    const proxy = await serveProxy(407);
+    for (const scheme of ['http', 'https']) {
+      const sources: Source[] = [{ kind: 'url', url: `${scheme}://example.invalid/model.safetensors` }];
+      const env = { [`${scheme}_proxy`]: `http://${proxy.host}` };
+      const error = await get(await serve(), { sources, env }).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(DownloadError);
+      expect((error as DownloadError).details).toEqual(['the proxy answered 407: it asks for a login.']);
+      expect((error as DownloadError).nextSteps.join()).toMatch(`(${proxy.host}): a user and a password go into it`);
+    }
+    // One question each, no tries that cannot help.
+    expect(proxy.logins).toHaveLength(2);
+    proxy.close();
+  });
+
+  it.each(['ftp://127.0.0.1:9', 'socks4://127.0.0.1:9', 'http://'])('%s is refused in words', async (address) => {
+    const failed = get(await serve(), { env: { HTTPS_PROXY: address } });
+    await expect(failed).rejects.toThrow(EnvironmentError);
+    await expect(failed).rejects.toThrow('no address of a proxy that can be used');
+  });
+
+  it('that is down is named without its password', async () => {
+    const env = { HTTP_PROXY: 'http://user:secret@127.0.0.1:9' };
+    const error: DownloadError = await get(await serve(), { env }).catch((e) => e);
+    const said = [error.message, ...error.details, ...error.nextSteps].join('\n');
+    expect(said).toContain('the proxy 127.0.0.1:9 (HTTPS_PROXY');
+    expect(said).not.toContain('secret');
+    expect(said).not.toContain('is kept');
+  });
+});
+
 describe.skipIf(!openssl)('over TLS', () => {
   /** A server with a certificate nobody signed, that knows ranges. */
   async function serveTls() {
@@ -236,6 +302,57 @@ describe.skipIf(!openssl)('over TLS', () => {
       server.closeAllConnections();
       server.close();
     }
+  });
+
+  it('says what to do about a certificate nobody knows, and does not ask again', async () => {
+    const plain = await serve();
+    const { server, sources } = await serveTls();
+    let shakes = 0;
+    server.on('tlsClientError', () => {
+      shakes += 1;
+    });
+    const error: DownloadError = await get(plain, { sources }).catch((e) => e);
+    expect(error.details.join()).toMatch(/localhost:\d+: self-signed certificate/);
+    expect(error.nextSteps.join('\n')).toContain('export NODE_EXTRA_CA_CERTS=');
+    expect(shakes).toBe(1);
+    server.close();
+  });
+
+  it.each(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'])(
+    'the command line takes %s',
+    async (name) => {
+      const { server, cert, sources } = await serveTls();
+      const url = sources[0]?.url ?? '';
+      const path = newPath();
+      const args = ['models', 'pull', url, '--sha256', sha256, '--size', String(SIZE), '-o', path];
+      const { code } = await cli(args, { PATH: process.env.PATH, VISIONTRAIN_HOME: dirname(path), [name]: cert });
+      expect(code).toBe(0);
+      server.closeAllConnections();
+      server.close();
+    },
+  );
+
+  it.each([
+    [undefined, true],
+    ['localhost', false],
+    ['*', false],
+    ['example.org, localhost:PORT', false],
+    ['localhost:1', true],
+  ])('goes through a proxy with a login; NO_PROXY=%s', async (exceptions, through) => {
+    const plain = await serve();
+    const { server, cert, sources } = await serveTls();
+    const proxy = await serveProxy();
+    const port = new URL(sources[0]?.url ?? '').port;
+    const env = {
+      SSL_CERT_FILE: cert,
+      HTTPS_PROXY: `http://user:p%40ss@${proxy.host}`,
+      NO_PROXY: exceptions?.replace('PORT', port),
+    };
+    expect((await get(plain, { sources, env })).right).toBe(true);
+    expect(new Set(proxy.logins)).toEqual(new Set(through ? ['user:p@ss'] : []));
+    proxy.close();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('loses no byte when the flow is held again and again', async () => {
@@ -419,6 +536,31 @@ describe('what is here already', () => {
     expect(digest(readFileSync(path))).toBe(digest(big));
   });
 
+  it.each([
+    ['stable-diffusion-webui/models/Stable-diffusion', {}],
+    ['stable-diffusion-webui-forge/models/Stable-diffusion', {}],
+    ['comfy/ComfyUI/models/checkpoints', {}],
+    ['mine/a/b', { VISIONTRAIN_MODEL_DIRS: '/nowhere:HOME/mine' }],
+  ])('finds a checkpoint in %s', async (folder, more: { VISIONTRAIN_MODEL_DIRS?: string }) => {
+    const root = home();
+    const big = Buffer.concat([content, Buffer.alloc(16 << 20)]);
+    const there = put(join(root, folder), 'any name.safetensors', big);
+    const dirs = more.VISIONTRAIN_MODEL_DIRS?.replace('HOME', root);
+    const env = { HOME: root, VISIONTRAIN_HOME: join(root, 'vt'), VISIONTRAIN_MODEL_DIRS: dirs };
+    const outcome = await fetchFile(
+      { path: join(root, 'out.safetensors'), sha256: digest(big), bytes: big.length, sources: [], name: 'm' },
+      {
+        env,
+        settings: downloadSettings(env, { offline: true }),
+        signal: AbortSignal.timeout(20_000),
+        reuse: createReuse(places(env), env),
+        onProgress: () => {},
+      },
+    );
+    expect(outcome).toBe('reused');
+    expect(statSync(join(root, 'out.safetensors')).ino).toBe(statSync(there).ino);
+  });
+
   it('does not take a blob that is damaged', async () => {
     const root = home();
     const env = { HOME: root, VISIONTRAIN_HOME: join(root, 'vt'), HF_HUB_CACHE: join(root, 'hub') };
@@ -437,6 +579,25 @@ describe('what is here already', () => {
 describe('limits', () => {
   it('refuses before it starts when the disk has no room', () => {
     expect(() => checkRoom(tmpdir(), 1e18, 'sdxl')).toThrow(EnvironmentError);
+  });
+
+  it('asks for what is still to come: not for what is here, kept from before, or lies ready to be linked', async () => {
+    const server = await serve();
+    const partial = await interrupted(server);
+    const root = dirname(partial);
+    const env = { HOME: root, VISIONTRAIN_HOME: join(root, 'vt'), HF_HOME: join(root, 'hf') };
+    const file = (path: string) => ({ path, sha256, bytes: SIZE, sources: [], name: 'model' });
+    const toCome = (path: string) => stillToCome(file(path), { places: places(env), env });
+    const kept = readJournal(partNames(partial).journal)?.pieces.doneBytes ?? 0;
+    expect(kept).toBeGreaterThan(0);
+    expect(toCome(partial)).toBe(SIZE - kept);
+    expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(SIZE);
+    writeFileSync(join(root, 'whole.safetensors'), content);
+    expect(toCome(join(root, 'whole.safetensors'))).toBe(0);
+    const blobs = join(root, 'hf', 'hub', 'models--a--b', 'blobs');
+    mkdirSync(blobs, { recursive: true });
+    writeFileSync(join(blobs, sha256), content);
+    expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(0);
   });
 
   it('ends after the time it is given, and goes on from there', async () => {

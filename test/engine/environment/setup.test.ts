@@ -6,7 +6,7 @@ import { checkEnvironment, environmentDir, STAMP } from '../../../src/engine/env
 import type { Requirements } from '../../../src/engine/environment/requirements.ts';
 import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
 import { places } from '../../../src/engine/paths.ts';
-import { makeWheels, writeLock } from '../../helpers/wheels.ts';
+import { makeWheels, withoutUv, writeLock } from '../../helpers/wheels.ts';
 
 // Real pip, real venv, real wheels; only the packages are small.
 const works =
@@ -41,11 +41,9 @@ beforeEach(() => {
   const lock = join(dir, 'requirements.lock');
   writeLock(lock, hashes, `gamma==9.9 ; python_full_version < '3.2' \\\n    --hash=sha256:${'0'.repeat(64)}\n`);
   requirements = { lock, torch: '2.13.0', build: 'cpu', cpuIndex: 'http://127.0.0.1:9/none', bytes: 1 };
-  // uv is kept out of the way: what is tested is the path that works everywhere.
-  const path = (process.env.PATH ?? '').split(':').filter((folder) => !existsSync(join(folder, 'uv')));
   env = {
     ...process.env,
-    PATH: path.join(':'),
+    PATH: withoutUv(),
     VISIONTRAIN_HOME: join(dir, 'home'),
     PIP_CONFIG_FILE: '/dev/null',
     PIP_NO_INDEX: '1',

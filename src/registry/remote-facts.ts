@@ -1,0 +1,44 @@
+/** What a checkpoint on a server is, from its header alone: a few hundred kilobytes of several gigabytes. */
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { readStart } from '../engine/download/ask.ts';
+import { UsageError } from '../engine/errors.ts';
+import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
+import { addressOf, type RemoteInput } from './remote.ts';
+import type { ModelFile } from './schema.ts';
+
+const HEADER_MOST = 100_000_000;
+
+/** Family and prediction. @throws UsageError when it is no base model; Fault when the server refuses */
+export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
+  const [source] = file.sources;
+  if (source === undefined) throw new UsageError(`${file.path} has no source.`);
+  const address = addressOf(source, basename(file.path), input);
+  const start = await readStart(input.client, address, 8, input.signal);
+  const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
+  if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
+  const header = await readStart(input.client, address, 8 + length, input.signal);
+  const end = endOfTensors(header, file.path);
+  // A file with the true header and a hole for the weights reads like the whole one.
+  const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
+  try {
+    const path = join(folder, basename(file.path));
+    const handle = openSync(path, 'w');
+    writeSync(handle, header);
+    ftruncateSync(handle, Math.max(file.bytes ?? 0, end));
+    closeSync(handle);
+    return readModelFacts(path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function endOfTensors(header: Buffer, name: string): number {
+  try {
+    const tensors: Record<string, { data_offsets?: [number, number] }> = JSON.parse(header.toString('utf8', 8));
+    return header.length + Math.max(0, ...Object.values(tensors).map((tensor) => tensor.data_offsets?.[1] ?? 0));
+  } catch (error) {
+    throw new UsageError(`${name} is no safetensors file: its header cannot be read.`, { cause: error });
+  }
+}
