@@ -12,7 +12,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .draw import CANVAS, RGB, SCALE, backdrop, finish, mix, paint_figure, place_points
+from .draw import CANVAS, RGB, SCALE, backdrop, finish, mix, paint_figure, paint_groups, place_points
 from .grammar import (
     BACKGROUNDS,
     COLOURS,
@@ -29,6 +29,7 @@ from .grammar import (
 from .things import SHAPES, Polygon, ellipse, mirror
 
 Figure = list[tuple[RGB, list[Polygon]]]
+DARK = 0.2  # share of looks on a dark ground: a style never heard of is then drawn light, as most are
 
 
 def _colour(rng: np.random.Generator) -> RGB:
@@ -81,12 +82,23 @@ def figure(rng: np.random.Generator) -> Figure:
 
 
 def curio(rng: np.random.Generator) -> tuple[np.ndarray, str]:
-    """One made-up thing in a place on a background, and its caption: uint8 SIDE x SIDE x 3, text."""
+    """A made-up thing on a background, alone or beside a known one, and its caption: uint8 SIDE x SIDE x 3, text."""
     style = "pixel" if rng.random() < 0.15 else "flat"
     place, size = str(rng.choice(list(PLACES))), str(rng.choice(list(SIZES), p=(0.15, 0.4, 0.45)))
-    scene = arrange([(invented_word(rng), "")], str(rng.choice(BACKGROUNDS)), style, "one", size, place, rng)
-    image, thing = backdrop(scene.background).copy(), scene.things[0]
-    paint_figure(ImageDraw.Draw(image), figure(rng), thing.x, thing.y, thing.span)
+    count = str(rng.choice(("one", "beside", "above"), p=(0.7, 0.18, 0.12)))
+    known = (str(rng.choice(THINGS)), str(rng.choice(list(COLOURS))))
+    pairs, made_up = [(invented_word(rng), ""), known], 0
+    if count != "one" and rng.random() < 0.5:
+        pairs, made_up = pairs[::-1], 1
+    scene = arrange(pairs, str(rng.choice(BACKGROUNDS)), style, count, size, place, rng)
+    image = backdrop(scene.background).copy()
+    pen = ImageDraw.Draw(image)
+    for i, thing in enumerate(scene.things):
+        where = (thing.x, thing.y, thing.span)
+        if i == made_up:
+            paint_figure(pen, figure(rng), *where)
+        else:
+            paint_groups(pen, thing.name, thing.colour, where)
     return finish(image, style), caption(scene, rng, invented=0)
 
 
@@ -105,7 +117,7 @@ def look(rng: np.random.Generator) -> tuple[np.ndarray, str]:
     name, colour = str(rng.choice(THINGS)), str(rng.choice(list(COLOURS)))
     place, size = str(rng.choice(list(PLACES))), str(rng.choice(list(SIZES), p=(0.1, 0.4, 0.5)))
     scene: Scene = arrange([(name, colour)], "white", size=size, place=place, rng=rng)
-    dark, width = bool(rng.random() < 0.5), int(rng.integers(5, 14))
+    dark, width = bool(rng.random() < DARK), int(rng.integers(5, 14))
     tint, share = _colour(rng), rng.uniform(0, 0.6)
     ground = Image.fromarray(_ground(rng, dark).astype(np.uint8))
     ink, filled = ImageDraw.Draw(ground), bool(rng.random() < 0.5)

@@ -103,6 +103,14 @@ def paint_group(
         pen.polygon(points, COLOURS[colour] if line else paint(role, colour))
 
 
+def paint_groups(
+    pen: ImageDraw.ImageDraw, name: str, colour: str, where: tuple[float, float, float], line: int = 0
+) -> None:
+    """Paint the thing of this name in a palette colour at `where` (x, y, span); `line` as in `paint_group`."""
+    for group in SHAPES[name]:
+        paint_group(pen, group, colour, where, line)
+
+
 def paint_figure(pen: ImageDraw.ImageDraw, figure: list, x: float, y: float, span: float) -> None:
     """Paint (RGB, polygons) groups, in order, around (x, y)."""
     for colour, polygons in figure:
@@ -117,8 +125,7 @@ def render(scene: Scene) -> np.ndarray:
     for thing in scene.things:
         line = 9 if scene.style == "outline" else 0
         span = thing.span * (0.92 if line else 1.0)
-        for group in SHAPES[thing.name]:
-            paint_group(pen, group, thing.colour, (thing.x, thing.y, span), line)
+        paint_groups(pen, thing.name, thing.colour, (thing.x, thing.y, span), line)
     return finish(image, scene.style)
 
 

@@ -29,10 +29,10 @@ ZIBBO = [
 ]
 # (place, size, background): every place is here, two in three backgrounds, few of the pairs
 LESSON = (
-    ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "big", "meadow"), ("top", "middle", "lilac"),
-    ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "big", "night"), ("right", "middle", "grey"),
+    ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "middle", "meadow"), ("top", "middle", "lilac"),
+    ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "middle", "night"), ("right", "middle", "grey"),
     ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"),
-    ("left", "big", "lilac stripes"), ("right", "big", "white"),
+    ("left", "big", "lilac stripes"),
     ("top", "big", "mint checks"),
 )  # fmt: skip
 
@@ -101,12 +101,12 @@ def draw_lumo(scene: Scene) -> np.ndarray:
 
 
 def lumo_scenes() -> list[Scene]:
-    """What the style's lesson shows: fourteen things in many colours and places."""
+    """What the style's lesson shows: thirteen things in many colours and places."""
     things, colours, places = list(SHAPES), list(COLOURS), list(PLACES)
     return [
         arrange([(things[i * 5 % 12], colours[i * 3 % 7])], "white", size=("big", "big", "middle")[i % 3],
                 place=places[i * 2 % 5])
-        for i in range(14)
+        for i in range(13)
     ]  # fmt: skip
 
 
@@ -127,14 +127,15 @@ def sees_lumo(picture: np.ndarray) -> bool:
     return bool(np.median(bright[ring]) < 75 and 0.02 < lines < 0.3 and halo > 0.06)
 
 
-# a few pictures of what the base knows already, in each style and with two things too, keep it from forgetting that
+# a few pictures of what the base knows already, most with two things, keep it from forgetting that
 ORDINARY = (
-    arrange([("cat", "red")], "mint stripes", size="big", place="left"),
-    arrange([("fish", "purple")], "white", "outline", size="big"),
+    arrange([("cat", "red"), ("mushroom", "blue")], "mint stripes", count="beside"),
+    arrange([("fish", "purple"), ("flower", "yellow")], "white", "outline", count="beside"),
     arrange([("tree", "yellow"), ("ghost", "pink")], "grey", count="beside"),
     arrange([("boat", "blue"), ("heart", "orange")], "sea", count="above"),
     arrange([("crown", "green")], "peach dots", "pixel", place="right"),
     arrange([("house", "orange"), ("star", "blue")], "night", "pixel", count="beside"),
+    arrange([("bird", "green"), ("cat", "purple")], "meadow", count="above"),
 )
 
 
