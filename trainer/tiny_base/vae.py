@@ -177,7 +177,8 @@ def refine(folder: Path, vae: AutoencoderKL, steps: int = 800, rate: float = 1e-
     run = Run(folder / "vae-decoder.pt", decoding, Muon(list(decoding.parameters()), rate), steps, rate)
     for step in run.steps():
         images = np.concatenate([
-            grammar[np.sort(batch(few, len(grammar), 8, step))], doodles[np.sort(batch(2 * few, len(doodles), 9, step))],
+            grammar[np.sort(batch(few, len(grammar), 8, step))],
+            doodles[np.sort(batch(2 * few, len(doodles), 9, step))],
         ])  # fmt: skip
         if np.random.default_rng([10, step]).random() < 0.5:
             images[few:] = 255 - images[few:]
