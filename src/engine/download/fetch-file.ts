@@ -1,12 +1,12 @@
 /** One file, whatever happens: what is there already, who else fetches it, every source in turn, proof, final name. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../registry/schema.ts';
 import { DownloadError } from '../errors.ts';
 import { Assembly, openPart } from './assembly.ts';
 import { type Client, createClient } from './client.ts';
-import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from './disk.ts';
+import { checkRoom, diskError, makeFolder, setAside, settle, sha256OfFile, sizeOf } from './disk.ts';
 import { type Failure, Fault } from './fault.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { Throttle } from './meter.ts';
@@ -52,11 +52,11 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
   const limit = options.settings.totalTimeout;
   const signal = limit === null ? options.signal : AbortSignal.any([options.signal, AbortSignal.timeout(limit * 1000)]);
   try {
-    mkdirSync(dirname(wanted.path), { recursive: true });
+    makeFolder(dirname(wanted.path));
     return await holding(wanted.path, signal, report, () => work(wanted, { ...options, signal }, report));
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
-    if ((error as Error).name === 'TimeoutError')
+    if (signal.aborted)
       throw new DownloadError(`${wanted.name} took longer than ${limit} s.`, {
         details: ['What is downloaded so far is kept; the same command goes on from there.'],
         cause: error,

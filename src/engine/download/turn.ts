@@ -7,6 +7,9 @@ import { readJournal } from './journal.ts';
 import { partNames } from './partials.ts';
 import type { Reporter } from './report.ts';
 
+/** More than any crowd of processes brings about; a second's worth of tries. */
+const MOST_VANISHED = 50;
+
 /** Runs `job` as the only process that works on this file; another one's work is waited for. */
 export async function holding<T>(
   path: string,
@@ -41,6 +44,7 @@ function tidyClaims(folder: string, mine: Claim): void {
 async function takeTurn(path: string, signal: AbortSignal, report: Reporter): Promise<Claim> {
   const { claims, journal } = partNames(path);
   let told = false;
+  let vanished = 0;
   for (;;) {
     try {
       const result = claim(claims);
@@ -54,8 +58,9 @@ async function takeTurn(path: string, signal: AbortSignal, report: Reporter): Pr
         told = true;
       }
     } catch (error) {
-      // The holder removed the folder between our making it and our writing into it.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // The holder removed the folder between our making it and our writing into it; or none can be made (below /proc).
+      vanished += 1;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || vanished > MOST_VANISHED) throw error;
     }
     const { pieces } = readJournal(journal) ?? {};
     if (pieces !== undefined) report.stage('waiting', pieces.doneBytes, pieces.size);

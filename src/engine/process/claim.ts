@@ -23,10 +23,11 @@ export interface Holder {
 /**
  * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
  * only one process can create, and only when the holder of the last one is gone: so a dead holder needs no cleaning
- * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one.
+ * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one. The folder is
+ * made, the one it lies in must be there.
  */
 export function claim(folder: string): { claim: Claim } | { holder: Holder } {
-  mkdirSync(folder, { recursive: true });
+  make(folder);
   for (;;) {
     const last = lastHolder(folder);
     if (last?.live === true) return { holder: last };
@@ -51,6 +52,14 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
         release: () => rmSync(path, { force: true }),
       },
     };
+  }
+}
+
+function make(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

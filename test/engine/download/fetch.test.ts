@@ -7,6 +7,8 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -21,6 +23,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkRoom } from '../../../src/engine/download/disk.ts';
 import { fetchFile } from '../../../src/engine/download/fetch-file.ts';
+import { checkModelRoom } from '../../../src/engine/download/fetch-model.ts';
 import { readJournal } from '../../../src/engine/download/journal.ts';
 import { listPartials, partNames, removePartial } from '../../../src/engine/download/partials.ts';
 import type { FileProgress } from '../../../src/engine/download/report.ts';
@@ -30,7 +33,8 @@ import { downloadSettings, type SettingsOverrides } from '../../../src/engine/do
 import { DownloadError, EnvironmentError } from '../../../src/engine/errors.ts';
 import { places } from '../../../src/engine/paths.ts';
 import { identify } from '../../../src/engine/process/identity.ts';
-import type { Source } from '../../../src/registry/schema.ts';
+import { loadRegistry } from '../../../src/registry/load.ts';
+import { type AssetEntry, assetEntrySchema, type Source } from '../../../src/registry/schema.ts';
 import { cli } from '../../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../../helpers/fault-server.ts';
 
@@ -600,13 +604,44 @@ describe('limits', () => {
     expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(0);
   });
 
-  it('ends after the time it is given, and goes on from there', async () => {
+  it('asks for room for a base model and its VAE together', () => {
+    const root = dirname(newPath());
+    const env = { HOME: root, VISIONTRAIN_HOME: root };
+    const { bavail, bsize } = statfsSync(root);
+    // Each of the two has room, but not both.
+    const bytes = Math.floor(0.6 * bavail * bsize);
+    const files = [{ path: 'w.safetensors', role: 'weights' as const, bytes, sha256 }];
+    const known = loadRegistry({ configDir: root }).assets.find(({ kind }) => kind === 'vae') as AssetEntry;
+    const entry = (id: string) => assetEntrySchema.parse({ ...known, id, title: id, files });
+    const room = (...ids: string[]) =>
+      checkModelRoom(
+        ids.map((id) => ({ entry: entry(id), companionsOnly: false })),
+        { places: places(env), env },
+      );
+    room('base');
+    room('vae');
+    expect(() => room('base', 'vae')).toThrow('The disk is too full for base and vae (2 files).');
+  });
+
+  it('ends after the time it is given, also while another process is waited for, and goes on from there', async () => {
     const server = await serve();
     server.limit = 2 << 20;
     const path = newPath();
     await expect(get(server, { path, settings: { totalTimeout: 0.8 } })).rejects.toThrow('took longer than 0.8 s');
     server.limit = undefined;
+    const { claims } = partNames(path);
+    mkdirSync(claims, { recursive: true });
+    writeFileSync(join(claims, '9.json'), JSON.stringify(identify(process.pid)));
+    await expect(get(server, { path, settings: { totalTimeout: 0.3 } })).rejects.toThrow('took longer than 0.3 s');
+    rmSync(claims, { recursive: true });
     expect((await get(server, { path })).right).toBe(true);
+  });
+
+  it('gives up where no folder can be made beside the file', async () => {
+    const path = '/proc/model.safetensors';
+    const refused = await get(await serve(), { path }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(EnvironmentError);
+    expect((refused as EnvironmentError).message).toContain(path);
   });
 
   it('keeps to a bandwidth limit and still ends right', async () => {
