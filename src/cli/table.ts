@@ -38,3 +38,22 @@ export function table(
   const without = (row: readonly string[]) => row.filter((_, i) => i !== at);
   return table(without(head), rows.map(without), { width: room, expendable: others, ellipsis });
 }
+
+/**
+ * The table where it fits; else each row in lines of its own: its first cells with commas between them, then the last
+ * `apart` ones below, whole, so that a path or an address can still be taken from there.
+ */
+export function tableOrRecords(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { width: room, apart }: { readonly width: number | undefined; readonly apart: number },
+): string[] {
+  const lines = table(head, rows);
+  if (room === undefined || lines.every((line) => width(line) <= room)) return lines;
+  return rows.flatMap((row) => {
+    const [short, long] = [row.slice(0, -apart), row.slice(-apart)].map((cells) =>
+      cells.filter((cell) => cell !== '').map(neutralise),
+    );
+    return [short?.join(', ') ?? '', ...(long ?? []).map((cell) => `  ${cell}`)];
+  });
+}

@@ -60,9 +60,9 @@ describe('models list', () => {
     const path = join(folder, 'model.safetensors.part');
     writeFileSync(path, 'abc');
     const wide = await shown(150, ['list']);
-    expect(wide.find((line) => line.startsWith('UNFINISHED'))).toMatch(/^UNFINISHED +SIZE +LAST +FILE$/);
+    expect(wide).toContainEqual(expect.stringMatching(/^STATE +SIZE +LAST +FILE$/));
     const narrow = await shown(70, ['list']);
-    expect(narrow).toContain('UNFINISHED');
+    expect(narrow).toContain('Unfinished or set aside:');
     expect(narrow.join('')).toContain(`  ${path}`);
   });
 });

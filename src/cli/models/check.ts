@@ -8,7 +8,7 @@ import { findEntry, loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { progressBars } from '../reporters/bars.ts';
 import { stopSignals } from '../stop-signals.ts';
-import { table } from '../table.ts';
+import { tableOrRecords } from '../table.ts';
 
 export const run: CommandRun = async (ids, _options, context) => {
   const { out, places, env, flags } = context;
@@ -34,7 +34,8 @@ export const run: CommandRun = async (ids, _options, context) => {
         s.source,
         s.detail,
       ]);
-      for (const line of table(['STATE', 'MODEL', 'FILE', 'SOURCE', 'REMARK'], rows)) out.data(line);
+      const head = ['STATE', 'MODEL', 'FILE', 'SOURCE', 'REMARK'];
+      for (const line of tableOrRecords(head, rows, { width: out.width, apart: 2 })) out.data(line);
       out.talk(
         bad.length === 0
           ? `${plural(sources.length, 'source')} good.`

@@ -1,14 +1,13 @@
 /** `models list`: what there is, what of it is here, and what lies around unfinished. */
 import { listAllPartials, type Partial } from '../../engine/download/partials.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
 import type { AnyEntry } from '../../registry/schema.ts';
 import { capabilities } from '../capabilities.ts';
-import { width } from '../columns.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { styleFor } from '../style.ts';
-import { table } from '../table.ts';
+import { table, tableOrRecords } from '../table.ts';
 
 export const run: CommandRun = async (_args, _options, context) => {
   const { out, places, flags, env } = context;
@@ -59,8 +58,7 @@ export function summary(entry: AnyEntry, { places }: Context) {
 
 const words = { unfinished: 'unfinished', 'wrong-hash': 'wrong hash', other: 'was in the way' } as const;
 
-/** A table; where it is too wide, the path of each on a line of its own, whole. */
-function partialLines(partials: readonly Partial[], room = Number.POSITIVE_INFINITY): string[] {
+function partialLines(partials: readonly Partial[], room: number | undefined): string[] {
   if (partials.length === 0) return [];
   const rows = partials.map(({ kind, bytes, total, age, busy, path }) => [
     busy ? 'being fetched' : words[kind],
@@ -68,11 +66,6 @@ function partialLines(partials: readonly Partial[], room = Number.POSITIVE_INFIN
     `${formatDuration(age)} ago`,
     path,
   ]);
-  const lines = table(['UNFINISHED', 'SIZE', 'LAST', 'FILE'], rows);
-  const fits = lines.every((line) => width(line) <= room);
-  const apart = () => [
-    'UNFINISHED',
-    ...rows.flatMap(([state, size, last, path]) => [`${state}, ${size}, ${last}`, neutralise(`  ${path}`)]),
-  ];
-  return ['', ...(fits ? lines : apart()), '', 'Remove them: visiontrain models rm --partials'];
+  const lines = tableOrRecords(['STATE', 'SIZE', 'LAST', 'FILE'], rows, { width: room, apart: 1 });
+  return ['', 'Unfinished or set aside:', ...lines, '', 'Remove them: visiontrain models rm --partials'];
 }

@@ -8,7 +8,7 @@ import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
 import { stopSignals } from '../stop-signals.ts';
-import { table } from '../table.ts';
+import { tableOrRecords } from '../table.ts';
 
 /** Seconds between reports. */
 const REPORT_EVERY = 0.25;
@@ -45,9 +45,10 @@ export const run: CommandRun = async (ids, _options, context) => {
   if (flags.json) out.json({ files: verdicts });
   else if (verdicts.length === 0) out.talk('No models are here yet.');
   else
-    for (const line of table(
+    for (const line of tableOrRecords(
       ['MODEL', 'FILE', 'STATE'],
       verdicts.map((v) => [v.id, v.file, v.moved === undefined ? v.state : `wrong; moved to ${v.moved}`]),
+      { width: out.width, apart: 1 },
     ))
       out.data(line);
   const bad = verdicts.find(({ state }) => state === 'wrong' || state === 'missing');
