@@ -18,7 +18,9 @@ Same model, pictures, captions, rank, attention layers only, batch, precision (f
 - example         in a plain environment
 - example-malloc  with the glibc settings that our launcher gives our own process on a CPU
 
-Both sides end with their LoRA written. First step: from process start to the end of the first optimiser step.
+Both sides end with their LoRA written. First step: from process start to the end of the first optimiser step. One pass:
+to the end of the step with which each picture was used once: the example encodes a picture whenever it uses it, ours all
+of them before the first step.
 Samples/s: over all steps after it. Peak: VmHWM. Both rates also in CPU time (user and system, read from outside), which
 on a machine shared with others says more; with one thread the two agree where nothing else runs.
 Bars: first step below half of the example's, samples/s at least 1.3 times, less peak memory.
@@ -41,9 +43,10 @@ import numpy as np
 from common import TRAINER, launch, make_plan, pictures, prepare, read_events
 
 HERE = Path(__file__).parent
-#: Seconds to the first step, samples/s after it, peak GiB; the first two again in CPU time.
-Result = tuple[float, float, float, float, float]
-COLUMNS = ("first step", "samples/s", "peak GiB", "first step CPU", "samples/CPU s")
+#: Seconds to the first step, to the end of one pass over the pictures, samples/s after the first step, peak GiB; all
+#: but the last again in CPU time.
+Result = tuple[float, ...]
+COLUMNS = ("first step", "one pass", "samples/s", "peak GiB", "first step CPU", "one pass CPU", "samples/CPU s")
 
 
 @dataclass
@@ -85,11 +88,13 @@ def watched(argv: list[str], environment: dict[str, str], log: Path, done: Calla
     return watch
 
 
-def numbers(watch: Watch, ends: list[float], batch: int) -> Result:
-    """`ends`: when each step ended."""
-    samples, busy = (len(ends) - 1) * batch, [watch.cpu_at(ends[0]), watch.cpu_at(ends[-1])]
-    first, rest = ends[0] - watch.began, ends[-1] - ends[0]
-    return first, samples / rest, watch.peak / 2**30, busy[0], samples / (busy[1] - busy[0])
+def numbers(watch: Watch, ends: list[float], batch: int, pictures: int) -> Result:
+    """`ends`: when each step ended, of a training that is at least one pass long."""
+    once = ends[-(-pictures // batch) - 1]
+    first, passed, last = (watch.cpu_at(t) for t in (ends[0], once, ends[-1]))
+    samples, rest = (len(ends) - 1) * batch, ends[-1] - ends[0]
+    wall = (ends[0] - watch.began, once - watch.began, samples / rest)
+    return *wall, watch.peak / 2**30, first, passed, samples / (last - first)
 
 
 class Sides:
@@ -128,7 +133,7 @@ class Sides:
         written = run / "output" / f"{self.plan['name']}.safetensors"
         watch = watched(command["argv"], command["env"], run / "trainer.log", written.exists)
         events = read_events(run)
-        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch)
+        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch, self.given.pictures)
 
     def example(self, malloc: bool) -> Result:
         given = self.given
@@ -168,7 +173,7 @@ class Sides:
         words = [f"--{name}={value}" for name, value in options.items()]
         argv = [given.example_python, HERE / "stamped.py", out / "stamps", given.example, *words, "--center_crop"]
         watch = watched(list(map(str, argv)), environment, out / "log")
-        return numbers(watch, list(map(float, (out / "stamps").read_text().split())), given.batch)
+        return numbers(watch, list(map(float, (out / "stamps").read_text().split())), given.batch, given.pictures)
 
     def run(self, side: str) -> Result:
         if side.startswith("ours"):
