@@ -17,7 +17,7 @@ STAGES = (
     "vae",
     "text",
     "unet",
-    "vae-decoder",
+    "vae-refine",
     "train",
     "export",
     "score",
@@ -46,7 +46,7 @@ def train_unet(work: Path, **given: int) -> None:
 
 
 def refine(work: Path, **given: int) -> None:
-    """Train the decoder on; the latents stay as they are."""
+    """Train the autoencoder on; the latents of what the U-Net knows stay as they are."""
     vae.refine(work, ship.autoencoder(work, refined=False), **given)
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     given = {} if args.steps is None else {"steps": args.steps}
-    trainings = {"vae": vae.train, "text": text.train, "unet": train_unet, "vae-decoder": refine}
+    trainings = {"vae": vae.train, "text": text.train, "unet": train_unet, "vae-refine": refine}
     if args.stage in ("train", *trainings):
         args.work.mkdir(parents=True, exist_ok=True)
         for name, stage in trainings.items():

@@ -16,6 +16,7 @@ from .data import HELD_OUT, doodle_of, write_json
 from .judge import marks, tally
 
 CEILING = 400  # drawings for the judge's own scores
+DOODLES = 512  # their decibels spread so widely that the mean of 64 is off by 0.8
 
 
 def averaged(work: Path, stage: str) -> dict:
@@ -24,7 +25,7 @@ def averaged(work: Path, stage: str) -> dict:
 
 
 def autoencoder(work: Path, refined: bool = True) -> vae.AutoencoderKL:
-    """The trained autoencoder; its decoder is the refined one where that was trained.
+    """The trained autoencoder, or the refined one where that was trained.
 
     Computed once from the checkpoint and kept: latents that were cached with it stay valid.
     """
@@ -32,11 +33,8 @@ def autoencoder(work: Path, refined: bool = True) -> vae.AutoencoderKL:
     if not path.exists():
         torch.save(vae.finish(averaged(work, "vae"), work).state_dict(), path)
     model = vae.build()
-    model.load_state_dict(torch.load(path, weights_only=True))
-    if refined and (work / "vae-decoder.pt").exists():
-        weights = averaged(work, "vae-decoder")
-        for name, part in (("decoder", model.decoder), ("post", model.post_quant_conv)):
-            part.load_state_dict({k[len(name) + 1 :]: v for k, v in weights.items() if k.startswith(name + ".")})
+    again = refined and (work / "vae-refine.pt").exists()
+    model.load_state_dict(averaged(work, "vae-refine") if again else torch.load(path, weights_only=True))
     return model.eval()
 
 
@@ -66,7 +64,7 @@ def measure(folder: Path, count: int = 200, grid_to: Path | None = None) -> dict
     images = score.sample(pipe.unet, pipe.vae, states[:-1], states[-1])
     if grid_to:
         Image.fromarray(score.grid(images[:96], 12)).save(grid_to)
-    doodles = np.stack([doodle_of(HELD_OUT, i) for i in range(64)])
+    doodles = np.stack([doodle_of(HELD_OUT, i) for i in range(DOODLES)])
     return {
         "prompts": {
             "count": count, "guidance": score.GUIDANCE, "steps": score.STEPS,
@@ -81,7 +79,7 @@ def measure(folder: Path, count: int = 200, grid_to: Path | None = None) -> dict
 def training_log(work: Path) -> dict:
     """For each stage: steps, seconds, last loss and the scores seen on the way."""
     summary = {}
-    for stage in ("vae", "vae-decoder", "text", "unet"):
+    for stage in ("vae", "vae-refine", "text", "unet"):
         if not (work / f"{stage}.log.jsonl").exists():  # taken up from shipped weights and not trained since
             continue
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]

@@ -127,12 +127,13 @@ function stepText(event: Payload<'step'>, state: RunState, now: number): string 
 function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>): string {
   const parts = Object.entries(moved).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
   const weights = parts.length > 0 ? `weights moved: ${parts.join(', ')}` : '';
+  // The reason is sentences, and has the losses in it.
   const losses =
-    before !== undefined && after !== undefined
+    reason === undefined && before !== undefined && after !== undefined
       ? `validation loss ${before.loss.toFixed(4)} → ${after.loss.toFixed(4)} ± ${after.stderr.toFixed(4)}`
       : '';
   const word = { learnt: 'yes', nothing: 'nothing was learnt', unknown: 'cannot be told' }[verdict];
-  return [word, reason ?? '', losses, weights].filter((text) => text !== '').join('; ');
+  return [word, losses, weights, reason ?? ''].filter((text) => text !== '').join('; ');
 }
 
 function exitText({ step, code, reason }: Payload<'exit'>, state: RunState): string {

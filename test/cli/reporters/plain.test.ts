@@ -36,6 +36,13 @@ describe('plain lines', () => {
           before: { loss: 0.1127, stderr: 0.001 },
           after: { loss: 0.0894, stderr: 0.0011 },
         }),
+        event(8, 'learnt', {
+          verdict: 'unknown',
+          moved: { 'U-Net': 0.0041 },
+          before: { loss: 0.1127, stderr: 0.001 },
+          after: { loss: 0.1126, stderr: 0.0011 },
+          reason: 'Loss at fixed noise: not clearly lower (difference 0.0001).',
+        }),
         event(71, 'exit', { status: 'stopped', code: 75, step: 100, reason: 'stopped on request' }),
       ]),
     ).toEqual([
@@ -46,6 +53,7 @@ describe('plain lines', () => {
       '14:29:07 saved    checkpoint at step 100 (best so far)',
       '14:29:08 sample   samples/0.png (without the LoRA)',
       '14:29:09 learnt   yes; validation loss 0.1127 → 0.0894 ± 0.0011; weights moved: U-Net 0.41 %',
+      '14:29:10 learnt   cannot be told; weights moved: U-Net 0.41 %; Loss at fixed noise: not clearly lower (difference 0.0001).',
       '14:30:13 stopped  exit 75, step 100 of 200 in 71 s: stopped on request',
     ]);
   });
