@@ -1,6 +1,6 @@
 /** The disk: room, hashes of what lies there, moving into place, and its errors in words. */
 import { createHash } from 'node:crypto';
-import { constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -28,17 +28,6 @@ export function checkRoom(folder: string, bytes: number, what: string): void {
 /** The folder, or the nearest one above it that exists. */
 export function nearestFolder(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
-}
-
-/** The folder and those above it. Node 20's own recursive call never returns where none can be made, as below /proc. */
-export function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
 
 const DISK_ERRORS: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../folder.ts';
 import { identify, isAlive, type ProcessIdentity } from './identity.ts';
 
 /** Silent this long, a claim from another machine counts as given up. Holders say they live every HEARTBEAT_MS. */
@@ -23,11 +24,10 @@ export interface Holder {
 /**
  * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
  * only one process can create, and only when the holder of the last one is gone: so a dead holder needs no cleaning
- * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one. The folder is
- * made, the one it lies in must be there.
+ * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one.
  */
 export function claim(folder: string): { claim: Claim } | { holder: Holder } {
-  make(folder);
+  makeFolder(folder);
   for (;;) {
     const last = lastHolder(folder);
     if (last?.live === true) return { holder: last };
@@ -52,14 +52,6 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
         release: () => rmSync(path, { force: true }),
       },
     };
-  }
-}
-
-function make(folder: string): void {
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
