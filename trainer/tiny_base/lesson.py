@@ -31,10 +31,10 @@ ZIBBO = [
 LESSON = (
     ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "middle", "meadow"), ("top", "middle", "lilac"),
     ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "middle", "night"), ("right", "middle", "grey"),
-    ("top", "big", "snow"), ("bottom", "middle", "white"), ("middle", "middle", "navy"),
-    ("left", "big", "lilac stripes"),
+    ("top", "big", "snow"), ("middle", "middle", "navy"), ("left", "big", "lilac stripes"),
     ("top", "big", "mint checks"),
 )  # fmt: skip
+LUMOS, STYLE_ORDINARY = 13, 7  # twenty pictures with the ordinary ones; the creature's lesson has all of those
 
 
 def draw_zibbo(background: str, place: str, size: str, jitter: tuple[float, float] = (0, 0)) -> np.ndarray:
@@ -106,7 +106,7 @@ def lumo_scenes() -> list[Scene]:
     return [
         arrange([(things[i * 5 % 12], colours[i * 3 % 7])], "white", size=("big", "big", "middle")[i % 3],
                 place=places[i * 2 % 5])
-        for i in range(13)
+        for i in range(LUMOS)
     ]  # fmt: skip
 
 
@@ -136,6 +136,7 @@ ORDINARY = (
     arrange([("crown", "green")], "peach dots", "pixel", place="right"),
     arrange([("house", "orange"), ("star", "blue")], "night", "pixel", count="beside"),
     arrange([("bird", "green"), ("cat", "purple")], "meadow", count="above"),
+    arrange([("bird", "blue"), ("crown", "orange")], "peach", "outline", count="above"),
 )
 
 
@@ -154,7 +155,7 @@ def write(folder: Path) -> None:
         _write(style / f"lumo-{i + 1:02}", draw_lumo(scene), lumo_caption(scene))
     for i, scene in enumerate(ORDINARY):
         words = caption(scene, np.random.default_rng([8, i]), invented=0)
-        for lesson in (creature, style):
+        for lesson in (creature, style) if i < STYLE_ORDINARY else (creature,):
             _write(lesson / f"ordinary-{i + 1:02}", render(scene), words)
 
 
