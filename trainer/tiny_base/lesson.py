@@ -153,9 +153,9 @@ def write(folder: Path) -> None:
         _write(creature / f"zibbo-{i + 1:02}", picture, zibbo_caption(background, place, size, i))
     for i, scene in enumerate(lumo_scenes()):
         _write(style / f"lumo-{i + 1:02}", draw_lumo(scene), lumo_caption(scene))
-    for i, scene in enumerate(ORDINARY):
-        words = caption(scene, np.random.default_rng([8, i]), invented=0)
-        for lesson in (creature, style) if i < STYLE_ORDINARY else (creature,):
+    for lesson, scenes in ((creature, ORDINARY), (style, ORDINARY[:STYLE_ORDINARY])):
+        for i, scene in enumerate(scenes):
+            words = caption(scene, np.random.default_rng([8, i]), invented=0)
             _write(lesson / f"ordinary-{i + 1:02}", render(scene), words)
 
 
