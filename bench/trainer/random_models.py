@@ -1,6 +1,6 @@
 """Full-size SD1.5 and SDXL with random weights, in the exact layouts of the real ones: for measuring, never committed.
 
-python bench/trainer/random_models.py sd15|sdxl FOLDER [--single-file FILE]
+python bench/trainer/random_models.py sd15|sdxl FOLDER [--single-file FILE] [--device cuda]
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def modules(family: str) -> dict[str, torch.nn.Module]:
     return {"unet": unet, "vae": vae, "text_encoder": first, "text_encoder_2": second}
 
 
-def random_weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """fp16; of a size that keeps activations near one."""
-    generator = torch.Generator().manual_seed(0)
+def random_weights(module: torch.nn.Module, device: str = "cpu") -> dict[str, torch.Tensor]:
+    """fp16; of a size that keeps activations near one. Other numbers on another kind of device."""
+    generator = torch.Generator(device).manual_seed(0)
     out = {}
     for name, parameter in module.named_parameters():
         if parameter.dim() > 1:
             spread = (1 / parameter[0].numel()) ** 0.5
-            out[name] = (torch.rand(parameter.shape, generator=generator) - 0.5).mul_(spread).half()
+            out[name] = (torch.rand(parameter.shape, generator=generator, device=device) - 0.5).mul_(spread).half().cpu()
         else:
             out[name] = torch.full(parameter.shape, float("norm" in name and name.endswith("weight"))).half()
     return out
@@ -122,10 +122,10 @@ def bystanders(family: str) -> dict[str, torch.Tensor]:
     return out
 
 
-def build(family: str, folder: Path, single: Path | None) -> None:
+def build(family: str, folder: Path, single: Path | None, device: str = "cpu") -> None:
     everything = bystanders(family)
     for part, module in modules(family).items():
-        weights = random_weights(module)
+        weights = random_weights(module, device)
         size = len(weights), sum(tensor.numel() for tensor in weights.values())
         if size != SIZES[family, part]:
             sys.exit(f"{family} {part}: {size} tensors and numbers, not {SIZES[family, part]}")
@@ -162,5 +162,6 @@ if __name__ == "__main__":
     parser.add_argument("family", choices=["sd15", "sdxl"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--single-file", type=Path)
+    parser.add_argument("--device", default="cpu", help="where the numbers are drawn: cuda is faster")
     given = parser.parse_args()
-    build(given.family, given.folder, given.single_file)
+    build(given.family, given.folder, given.single_file, given.device)

@@ -12,6 +12,7 @@ from .device import Device, Processes
 from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
+from .graphs import Graphs, graphable
 from .lora import Adapter
 from .noise import Diffusion, losses
 from .optim import learning_rate_factor, set_rate
@@ -113,9 +114,11 @@ class Stepper:
         self._device, self._processes, self._events = device, processes, events
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
+        self.graphs = Graphs(self._backward, events) if graphable(plan, device) else None
+        self._pass = self.graphs or self._backward
 
-    def picture_losses(self, batch: Batch) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
+    def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """All that the forward pass of a batch reads, by name."""
         if batch.states is None:
             dropout = self._adapter.dropout
             uses = dropout.uses
@@ -126,15 +129,35 @@ class Stepper:
             batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
             dropout.uses = uses
         noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
-        out = self._unet(noisy, batch.t, encoder_hidden_states=batch.states, added_cond_kwargs=extra, return_dict=False)
-        return losses(out[0], target, self._plan.training.loss, self._plan.training.huber_delta)
+        return {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
+
+    def _losses(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
+        extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
+        out = self._unet(
+            inputs["noisy"],
+            inputs["t"],
+            encoder_hidden_states=inputs["states"],
+            added_cond_kwargs=extra or None,
+            return_dict=False,
+        )
+        return losses(out[0], inputs["target"], self._plan.training.loss, self._plan.training.huber_delta)
+
+    def _backward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Add the gradients of a batch to the adapter's; returns the weighted loss of each picture."""
+        loss = self._losses(inputs)
+        if "weights" in inputs:
+            loss = loss * inputs["weights"]
+        (loss.sum() * inputs["factor"]).backward()
+        self._adapter.gather()
+        return loss.detach()
 
     @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
         """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
         size = self.micro_batch
         parts = [steps[i : i + size] for i in range(0, len(steps), size)]
-        return [loss for part in parts for loss in self.picture_losses(self._feed.fixed(use, part, draw)).tolist()]
+        return [loss for part in parts for loss in self._losses(self._inputs(self._feed.fixed(use, part, draw))).tolist()]
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
@@ -149,12 +172,14 @@ class Stepper:
                 places = mine[first : first + self.micro_batch]
                 batch = self._feed.batch([uses[i] for i in places])
                 adapter.dropout.uses = [(use.epoch, use.key) for use in batch.uses]
-                loss = self.picture_losses(batch)
+                inputs = self._inputs(batch)
                 if training.min_snr_gamma is not None:
-                    loss = loss * self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
-                (loss.sum() * (self.scale.value / total)).backward()
-                # A slice and no list of places: those would be copied to the device, which waits for it.
-                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = loss.detach()
+                    inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
+                # Filled in on the device: what is copied to it waits for it.
+                inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
+                loss = self._pass(inputs)
+                # A slice and no list of places, for the same reason.
+                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = loss
             start += len(uses)
         adapter.dropout.uses = []
         for grad in adapter.flat_grad.values():
@@ -217,6 +242,7 @@ class Stepper:
                     next_steps=["Use bf16 or fp32: --set resources.precision=bf16."],
                 )
             norm, gradients = torch.zeros_like(norm), torch.zeros_like(gradients)
+        adapter.refresh()
         uses = [use for batch in passes for use in batch]
         numbers = torch.cat([each, norm[None], gradients, adapter.norms(adapter.flat)])
         epoch = self._batches.epoch_of(step) + 1

@@ -1,0 +1,237 @@
+"""On a card: images/s, TFLOP/s, share of the matmul peak and peak memory of full-size training, one setting at a time.
+
+    python bench/trainer/gpu.py WORK_FOLDER [--family sdxl|sd15] [--side PIXELS] [--steps N] [--rounds N]
+                                [--only NAME,NAME] [--profile NAME]
+
+Builds the model with random weights in WORK_FOLDER if it is not there. All that a step of a real run does is counted:
+batch plan, cache, draws, loss, clipping, checks, digest, event; latents are random, but read through the trainer's own
+cache. The settings take turns ROUNDS times, medians are printed. A setting that starts with "again" is trained twice
+from the beginning, and the weights' digests of its first steps are compared.
+
+TFLOP/s are those of the model's own work, forward and backward (torch.utils.flop_counter), recomputation not counted;
+the peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import shutil
+import time
+from collections import deque
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import make_plan, prepare
+from random_models import build
+from step import cached_pictures, fill
+
+WARM = 4
+#: Name → changes of the plan's sections `training` and `resources`.
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "batch 1": {"training": {"batch_size": 1}},
+    "batch 1, no graphs": {"training": {"batch_size": 1}},
+    "batch 1, strict": {"training": {"batch_size": 1}, "resources": {"deterministic": True}},
+    "batch 1, full checkpointing": {"training": {"batch_size": 1}, "resources": {"gradient_checkpointing": "full"}},
+    "batch 4": {},
+    "batch 4, no graphs": {},
+    "batch 4, strict": {"resources": {"deterministic": True}},
+    "batch 4, channels last": {"resources": {"channels_last": True}},
+    "batch 4, selective checkpointing": {"resources": {"gradient_checkpointing": "selective"}},
+    "batch 4, full checkpointing": {"resources": {"gradient_checkpointing": "full"}},
+    "batch 4, compile": {"resources": {"compile": True}},
+    "batch 4, compile, channels last": {"resources": {"compile": True, "channels_last": True}},
+    "batch 4, attention layers": {"training": {"targets": "attention"}},
+    "batch 4, 8-bit AdamW": {"training": {"optimizer": "adamw8bit"}},
+    "batch 4, fp16": {"resources": {"precision": "fp16"}},
+    "batch 8": {"training": {"batch_size": 8}},
+}
+
+
+class Bench:
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.base = given.work / given.family
+        if not self.base.exists():
+            build(given.family, self.base, None, "cuda")
+        self.shown = cached_pictures(32, given.side)
+
+    def plan(self, name: str) -> dict[str, Any]:
+        changes = SETTINGS[name]
+        training = {"batch_size": 4, "steps": 100_000, "rank": 16, "alpha": 8, "learning_rate": 1e-4}
+        resources = {
+            "device": "cuda:0",
+            "precision": "bf16",
+            "deterministic": False,
+            "tf32": True,
+            "threads": 4,
+        }
+        return make_plan(
+            self.base,
+            self.given.work,
+            self.shown,
+            self.given.work / "cache",
+            training={**training, "min_snr_gamma": 5, **changes.get("training", {})},
+            resources={**resources, **changes.get("resources", {})},
+        )
+
+    def open(self, name: str) -> Any:
+        from visiontrain_trainer.batches import BatchPlan
+        from visiontrain_trainer.control import Control
+        from visiontrain_trainer.device import Processes, open_device
+        from visiontrain_trainer.events import Events
+        from visiontrain_trainer.latents import Latents
+        from visiontrain_trainer.models import BaseModel
+        from visiontrain_trainer.plan import parse_plan
+        from visiontrain_trainer.session import open_session
+
+        data = self.plan(name)
+        run = self.given.work / self.given.run
+        shutil.rmtree(run, ignore_errors=True)
+        plan = parse_plan(data)
+        events = Events(prepare(run, data) / "events.jsonl")
+        device = open_device(plan.resources, Processes())
+        fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), self.given.side)
+        session = open_session(run, plan, events, Control(run / "control"))
+        if "no graphs" in name:
+            session.stepper._pass = session.stepper._backward  # noqa: SLF001 - what is compared
+        return session
+
+    def measure(self, name: str) -> dict[str, Any]:
+        import torch
+        from visiontrain_trainer.loop import Progress, report
+
+        began = time.perf_counter()
+        session = self.open(name)
+        torch.cuda.synchronize()
+        opened = time.perf_counter() - began
+        torch.cuda.reset_peak_memory_stats()
+        progress, flight = Progress(), deque()
+
+        def step() -> None:
+            flight.append(session.stepper.run(progress.step))
+            progress.step += 1
+            report(session, flight, progress, 1)
+
+        def timed(count: int) -> float:
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            for _ in range(count):
+                step()
+            torch.cuda.synchronize()
+            return time.perf_counter() - began
+
+        warm = timed(WARM)
+        seconds = timed(self.given.steps)
+        if name == self.given.profile:
+            with torch.profiler.profile() as profile:
+                timed(2)
+            print(profile.key_averages().table(sort_by="self_cuda_time_total", row_limit=40, max_name_column_width=90))
+        report(session, flight, progress, 0)
+        free, total = torch.cuda.mem_get_info()
+        result = {
+            "opened": opened,
+            "warm": warm,
+            "step": seconds / self.given.steps,
+            "images": self.given.steps * session.plan.training.batch_size / seconds,
+            "allocated": torch.cuda.max_memory_allocated() / 2**30,
+            "reserved": torch.cuda.max_memory_reserved() / 2**30,
+            "used": (total - free) / 2**30,
+            "digests": [e["digest"] for e in _events(session.run) if e["type"] == "step"],
+            "notes": [e["text"] for e in _events(session.run) if e["type"] == "note"],
+        }
+        session.events.close()
+        return result
+
+    def flops(self) -> float:
+        """Floating-point operations of one picture, forward and backward."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        session = self.open("batch 1, no graphs")
+        with FlopCounterMode(display=False) as counter:
+            session.stepper.run(0).read()
+        session.events.close()
+        return counter.get_total_flops()
+
+
+def _events(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+
+
+def matmul_peak() -> float:
+    """FLOP/s of the best of several products of two bf16 matrices of random numbers."""
+    import torch
+
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    times = []
+    for _ in range(12):
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(10):
+            a @ b
+        torch.cuda.synchronize()
+        times.append((time.perf_counter() - began) / 10)
+    return 2 * 8192**3 / median(times[2:])
+
+
+def empty() -> None:
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--family", choices=["sd15", "sdxl"], default="sdxl")
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", help="names of settings, with semicolons between")
+    parser.add_argument("--profile", help="name of a setting")
+    parser.add_argument("--run", default="run", help="name of the run folder, for two at a time")
+    given = parser.parse_args()
+
+    from visiontrain_trainer.device import prepare_environment
+    from visiontrain_trainer.plan import parse_plan
+
+    bench = Bench(given)
+    prepare_environment(parse_plan(bench.plan("batch 1, strict")).resources)
+    import torch
+
+    peak = matmul_peak()
+    empty()
+    work = bench.flops()
+    empty()
+    print(
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}: matmul {peak / 1e12:.0f} TFLOP/s; "
+        f"{given.family} at {given.side}²: {work / 1e12:.2f} TFLOP a picture",
+        flush=True,
+    )
+    names = given.only.split(";") if given.only else list(SETTINGS)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for _ in range(given.rounds):
+        for name in names:
+            try:
+                found[name].append(bench.measure(name))
+            except Exception as error:
+                print(f"{name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
+                empty()
+                continue
+            empty()
+            row = found[name][-1]
+            rate = row["images"] * work
+            print(
+                f"{name:34} {row['images']:6.2f} images/s {row['step'] * 1e3:7.1f} ms a step {rate / 1e12:5.0f} TFLOP/s "
+                f"{rate / peak:4.0%}   allocated {row['allocated']:5.1f} reserved {row['reserved']:5.1f} used {row['used']:5.1f} "
+                f"GiB   opened in {row['opened']:4.1f} s, {WARM} steps in {row['warm']:5.1f} s  {row['notes']}",
+                flush=True,
+            )
+            print("   ", " ".join(row["digests"][:6]))
+
+
+if __name__ == "__main__":
+    main()
