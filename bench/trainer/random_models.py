@@ -134,7 +134,9 @@ def build(family: str, folder: Path, single: Path | None, device: str = "cpu") -
         save_file(weights, folder / part / f"{stem}.safetensors")
         config = dict(module.config) if isinstance(module.config, dict) else module.config.to_dict()
         config = {k: v for k, v in config.items() if not k.startswith("_")}
-        if not part.startswith("text"):
+        if part.startswith("text"):
+            config["architectures"] = [type(module).__name__]
+        else:
             config["_class_name"] = type(module).__name__
         (folder / part / "config.json").write_text(json.dumps(config))
         if single:

@@ -1,6 +1,8 @@
 """Run a training script unchanged, with the time of every optimiser step written to a file.
 
 python bench/trainer/stamped.py STAMPS SCRIPT [argument ...]
+
+On a card also the most bytes that tensors took and that were reserved for them, so far.
 """
 
 from __future__ import annotations
@@ -33,6 +35,11 @@ def fit_torchvision() -> object:
 if __name__ == "__main__":
     stamps = open(sys.argv[1], "w", buffering=1)  # noqa: SIM115 - open as long as the process
     keep = fit_torchvision()
-    register_optimizer_step_post_hook(lambda *_: stamps.write(f"{time.time():.6f}\n"))
+
+    def stamp(*_: object) -> None:
+        memory = (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()) if torch.cuda.is_available() else ()
+        stamps.write(" ".join([f"{time.time():.6f}", *map(str, memory)]) + "\n")
+
+    register_optimizer_step_post_hook(stamp)
     sys.argv = sys.argv[2:]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -147,6 +147,7 @@ def validate(session: Session, progress: Progress) -> Measured:
 
     if progress.last and progress.last[0] == progress.step:
         return progress.last[1]
+    session.stepper.release()
     if progress.before is None:
         now = session.adapter.tensors()
         session.adapter.load(session.initial)

@@ -98,6 +98,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     stepper = Stepper(plan, unet, adapter, optimizer, batches, feed, texts, diffusion, device, processes, events)
     facts = active_facts(plan.resources, device, processes)
     facts["compile"] = compiled
+    facts["graphs"] = stepper.graphs is not None
     facts["trainable"] = sum(flat.numel() for flat in adapter.flat.values())
     facts["layers"] = sum(len(layers) for layers in adapter.layers.values())
     facts["optimizer"] = type(optimizer).__name__

@@ -114,8 +114,9 @@ class Stepper:
         self._device, self._processes, self._events = device, processes, events
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
-        self.graphs = Graphs(self._backward, events) if graphable(plan, device) else None
-        self._pass = self.graphs or self._backward
+        self.graphs: Graphs | None = None
+        if graphable(plan, device):
+            self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events)
 
     def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
         """All that the forward pass of a batch reads, by name."""
@@ -152,6 +153,11 @@ class Stepper:
         self._adapter.gather()
         return loss.detach()
 
+    def release(self) -> None:
+        """Leave the device's memory to other work between steps."""
+        if self.graphs:
+            self.graphs.release()
+
     @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
         """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
@@ -177,7 +183,7 @@ class Stepper:
                     inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
                 # Filled in on the device: what is copied to it waits for it.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
-                loss = self._pass(inputs)
+                loss = self.graphs(inputs) if self.graphs else self._backward(inputs)
                 # A slice and no list of places, for the same reason.
                 each[start + places[0] : start + places[-1] + 1 : self._processes.count] = loss
             start += len(uses)

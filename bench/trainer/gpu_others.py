@@ -1,0 +1,202 @@
+"""On a card: ours against diffusers' SDXL LoRA example and sd-scripts, full-size, in turn: first step, images/s, memory.
+
+    python bench/trainer/gpu_others.py WORK_FOLDER [--example train_text_to_image_lora_sdxl.py] [--sd-scripts FOLDER]
+        [--sd-path PYTHONPATH] [--sides ours,ours-attention,sd-scripts,example] [--side PIXELS] [--batch N] [--steps N]
+
+The model is SDXL with random weights (random_models.py), bf16, rank 16, AdamW, min-SNR 5, no gradient checkpointing,
+pictures and captions the same for all. sd-scripts trains the layers that `ours` does, with latents and captions cached;
+the example trains attention layers, as `ours-attention` does. Their requirements are their own: --sd-path holds
+sd-scripts' pinned libraries. Each is ended after its last step. First step: from process start, the encoding of pictures
+and captions included. Images/s: over the steps after the third.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from common import TRAINER, make_plan, pictures, prepare, read_events
+from random_models import build
+
+HERE = Path(__file__).parent
+#: Optimiser steps left out of the rate.
+WARM = 3
+
+
+def watched(argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any, count: int) -> dict[str, Any]:
+    """Run until `steps()` gives `count` steps: (time, bytes allocated, bytes reserved) each."""
+    with log.open("w") as out:
+        began = time.time()
+        process = subprocess.Popen(list(map(str, argv)), env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
+        while process.poll() is None and len(steps()) < count:
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    found = steps()
+    if len(found) < count:
+        sys.exit(f"{argv[:4]} ended after {len(found)} steps:\n{log.read_text()[-3000:]}")
+    times = [row[0] for row in found]
+    return {
+        "first": times[0] - began,
+        "rate": (count - WARM) / (times[count - 1] - times[WARM - 1]),
+        "allocated": max(row[1] for row in found) / 2**30,
+        "reserved": max(row[2] for row in found) / 2**30,
+    }
+
+
+class Sides:
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given, self.work = given, given.work
+        self.model, self.single = self.work / "sdxl", self.work / "sdxl.safetensors"
+        if not self.single.exists():
+            shutil.rmtree(self.model, ignore_errors=True)
+            build("sdxl", self.model, self.single, "cuda")
+        self.data = self.work / "pictures"
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.samples = pictures(self.data, 8, given.side)
+        self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(self.work / "hf")}
+
+    def stamps(self, file: Path) -> list[list[float]]:
+        text = file.read_text() if file.exists() else ""
+        return [[float(word) for word in line.split()] for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def ours(self, targets: str) -> dict[str, Any]:
+        given = self.given
+        plan = make_plan(
+            self.model,
+            self.data,
+            self.samples,
+            self.work / "cache",
+            training={
+                "batch_size": given.batch,
+                "steps": 10_000,
+                "rank": 16,
+                "alpha": 8,
+                "targets": targets,
+                "schedule": "constant",
+                "warmup_steps": 0,
+                "learning_rate": 1e-4,
+                "min_snr_gamma": 5,
+            },
+            output={"checkpoint_every": 0},
+            resources={
+                "device": "cuda:0",
+                "precision": "bf16",
+                "deterministic": False,
+                "tf32": True,
+                "threads": 4,
+                "workers": 2,
+            },
+        )
+        run = self.work / "ours"
+        for folder in (run, self.work / "cache"):
+            shutil.rmtree(folder, ignore_errors=True)
+        prepare(run, plan)
+        paths = os.pathsep.join([str(TRAINER), os.environ.get("PYTHONPATH", "")])
+
+        def steps() -> list[tuple[float, int, int]]:
+            return [(e["t"], e["memory"], 0) for e in read_events(run) if e["type"] == "step"]
+
+        argv = [sys.executable, "-m", "visiontrain_trainer", run]
+        return watched(argv, {**self.environment, "PYTHONPATH": paths}, run / "log", run, steps, given.steps)
+
+    def example(self) -> dict[str, Any]:
+        given, out = self.given, self.work / "example"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        options = {
+            "pretrained_model_name_or_path": self.model,
+            "train_data_dir": self.data,
+            "caption_column": "text",
+            "resolution": given.side,
+            "train_batch_size": given.batch,
+            "max_train_steps": 10_000,
+            "rank": 16,
+            "learning_rate": 1e-4,
+            "lr_scheduler": "constant",
+            "lr_warmup_steps": 0,
+            "mixed_precision": "bf16",
+            "snr_gamma": 5,
+            "seed": 11,
+            "checkpointing_steps": 1_000_000,
+            "dataloader_num_workers": 2,
+            "output_dir": out,
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        argv = [sys.executable, HERE / "stamped.py", out / "stamps", given.example.resolve(), *words]
+        argv += ["--center_crop", "--allow_tf32"]
+        return watched(argv, self.environment, out / "log", out, lambda: self.stamps(out / "stamps"), given.steps)
+
+    def sd_scripts(self) -> dict[str, Any]:
+        given, out = self.given, self.work / "sd-scripts"
+        shutil.rmtree(out, ignore_errors=True)
+        folder, tokenizers = out / "data" / "1_zwx", out / "tokenizers"
+        folder.mkdir(parents=True)
+        for sample in self.samples:
+            shutil.copy(self.data / sample["path"], folder)
+            (folder / sample["path"]).with_suffix(".txt").write_text(sample["caption"])
+        for own, name in (("tokenizer", "openai_clip-vit-large-patch14"), ("tokenizer_2", "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k")):
+            shutil.copytree(self.model / own, tokenizers / name)
+        options = {
+            "pretrained_model_name_or_path": self.single,
+            "tokenizer_cache_dir": tokenizers,
+            "train_data_dir": out / "data",
+            "caption_extension": ".txt",
+            "resolution": f"{given.side},{given.side}",
+            "train_batch_size": given.batch,
+            "network_module": "networks.lora",
+            "network_dim": 16,
+            "network_alpha": 8,
+            "mixed_precision": "bf16",
+            "max_train_steps": 10_000,
+            "learning_rate": 1e-4,
+            "lr_scheduler": "constant",
+            "optimizer_type": "AdamW",
+            "min_snr_gamma": 5,
+            "seed": 11,
+            "max_data_loader_n_workers": 2,
+            "output_dir": out,
+            "output_name": "out",
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        words += ["--network_train_unet_only", "--cache_latents", "--cache_text_encoder_outputs", "--sdpa"]
+        words += ["--no_half_vae", "--persistent_data_loader_workers"]
+        argv = [sys.executable, HERE / "stamped.py", out / "stamps", "sdxl_train_network.py", *words]
+        paths = os.pathsep.join([str(given.sd_path), str(given.sd_scripts), os.environ.get("PYTHONPATH", "")])
+        environment = {**self.environment, "PYTHONPATH": paths}
+        return watched(argv, environment, out / "log", given.sd_scripts, lambda: self.stamps(out / "stamps"), given.steps)
+
+    def run(self, side: str) -> dict[str, Any]:
+        if side == "sd-scripts":
+            return self.sd_scripts()
+        if side == "example":
+            return self.example()
+        return self.ours("attention" if side == "ours-attention" else "all")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--example", type=Path)
+    parser.add_argument("--sd-scripts", type=Path)
+    parser.add_argument("--sd-path", default="", help="what comes first on sd-scripts' PYTHONPATH")
+    parser.add_argument("--sides", default="ours,sd-scripts,ours-attention,example")
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=15)
+    given = parser.parse_args()
+    sides = Sides(given)
+    for side in given.sides.split(","):
+        found = sides.run(side)
+        found["images"] = found.pop("rate") * given.batch
+        print(f"{side:15} " + "   ".join(f"{name} {value:.2f}" for name, value in found.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What is recorded when, and what happens where it fails. A stand-in for the card: the real one is in test_gpu.py."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import read_events
+from visiontrain_trainer.device import Device
+from visiontrain_trainer.events import Events
+from visiontrain_trainer.graphs import Graphs, graphable
+from visiontrain_trainer.plan import parse_plan
+
+
+class Card:
+    """Like CUDA: while it records, nothing is computed; a replay computes with what is in the recorded inputs."""
+
+    def __init__(self) -> None:
+        self.written = torch.zeros(3)
+        self.recording: Recorded | None = None
+        self.recorded: list[Recorded] = []
+        self.passes = 0
+        self.broken = False
+
+    def function(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        if self.recording is not None:
+            self.recording.inputs, self.recording.output = inputs, torch.full((), float("nan"))
+            return self.recording.output
+        self.passes += 1
+        self.written += inputs["x"].sum()
+        return inputs["x"].max()
+
+
+class Recorded:
+    card: Card
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, torch.Tensor] = {}
+        self.output = torch.zeros(())
+
+    def replay(self) -> None:
+        self.output.copy_(self.card.function(self.inputs))
+
+    def pool(self) -> tuple[int, int]:
+        return 0, 1
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    card = Card()
+    Recorded.card = card
+
+    @contextlib.contextmanager
+    def record(graph: Recorded, **_: Any) -> Iterator[None]:
+        if card.broken:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        card.recording = graph
+        yield
+        card.recording = None
+        card.recorded.append(graph)
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recorded)
+    monkeypatch.setattr(torch.cuda, "graph", record)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    return card
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Iterator[Events]:
+    events = Events(tmp_path / "events.jsonl")
+    yield events
+    events.close()
+
+
+def test_every_number_comes_from_a_replay(card: Card, events: Events) -> None:
+    graphs = Graphs(card.function, [card.written], events)
+    assert graphs({"x": torch.tensor([1.0, 2.0])}) == 2
+    # The first pass of a shape is undone: what was added is what the replay added.
+    assert card.written.tolist() == [3, 3, 3] and card.passes == 2
+    first = graphs({"x": torch.tensor([5.0, 4.0])})
+    assert graphs({"x": torch.tensor([0.0, 0.0])}) == 0
+    assert first == 5, "an output must not change with the next replay"
+    assert card.written.tolist() == [12, 12, 12] and len(card.recorded) == 1
+
+
+def test_one_record_for_each_shape(card: Card, events: Events) -> None:
+    graphs = Graphs(card.function, [card.written], events)
+    for size in (2, 3, 2, 3, 3):
+        graphs({"x": torch.ones(size)})
+    assert len(card.recorded) == 2
+    graphs({"x": torch.ones(2, dtype=torch.float64)})
+    assert len(card.recorded) == 3
+
+
+def test_released_memory_is_recorded_again_without_a_first_pass(card: Card, events: Events) -> None:
+    graphs = Graphs(card.function, [card.written], events)
+    graphs({"x": torch.ones(2)})
+    graphs.release()
+    passes = card.passes
+    graphs({"x": torch.ones(2)})
+    assert len(card.recorded) == 2 and card.passes == passes + 1
+    assert card.written.tolist() == [4, 4, 4]
+
+
+def test_where_nothing_can_be_recorded_passes_are_plain(card: Card, events: Events, tmp_path: Path) -> None:
+    card.broken = True
+    graphs = Graphs(card.function, [card.written], events)
+    for _ in range(3):
+        assert graphs({"x": torch.tensor([1.0, 2.0])}) == 2
+    assert card.written.tolist() == [9, 9, 9] and not card.recorded
+    (note,) = [event for event in read_events(tmp_path) if event["type"] == "note"]
+    assert note["level"] == "warn" and "not permitted when stream is capturing" in note["text"]
+
+
+def test_out_of_memory_in_a_first_pass_is_the_callers(card: Card, events: Events) -> None:
+    def full(_: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("not enough")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        Graphs(full, [card.written], events)({"x": torch.ones(2)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"dropout": 0.1}, False), ({"text_encoder_learning_rates": [1e-4]}, False)],
+)
+def test_only_passes_that_ask_the_host_for_nothing(changes: Any, expected: bool, plan_for: Any) -> None:
+    plan = parse_plan(plan_for(training=changes))
+    on_card = Device(torch.device("cuda", 0), torch.bfloat16, torch.float32)
+    assert graphable(plan, on_card) is expected
+    assert not graphable(plan, Device(torch.device("cpu"), torch.float32, torch.float32))
