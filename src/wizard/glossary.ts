@@ -305,7 +305,7 @@ export const glossary: readonly Term[] = [
     term: 'deterministic',
     also: ['reproducible', 'determinism'],
     group: 'The machine',
-    text: 'Only ways of computing that give the same bytes each time. A little slower on a graphics card, and the reason why the same run.yaml gives the same LoRA.',
+    text: 'Only ways of computing that give the same bytes each time. About a fifth slower on a graphics card, and the reason why the same run.yaml gives the same LoRA.',
     keys: ['resources.deterministic'],
   },
 ];

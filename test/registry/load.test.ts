@@ -95,7 +95,7 @@ test('memory classes: the largest that the card reaches', () => {
   expect(memoryClassFor(sdxl, 6)).toBeNull();
   expect(memoryClassFor(sdxl, 7.8)?.from_gb).toBe(8);
   expect(memoryClassFor(sdxl, 23.6)?.from_gb).toBe(24);
-  expect(memoryClassFor(sdxl, 139)?.from_gb).toBe(40);
+  expect(memoryClassFor(sdxl, 139)?.from_gb).toBe(24);
 });
 
 test('a prompt without a trigger has no gap', () => {

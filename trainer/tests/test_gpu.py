@@ -1,4 +1,4 @@
-"""On a card, where one is named: `VISIONTRAIN_TEST_CARD=0 pytest tests/test_gpu.py`. The promises of the other files."""
+"""The promises of the other files on a card, where one is named: `VISIONTRAIN_TEST_CARD=0 pytest tests/test_gpu.py`."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, picture
 def test_checkpointing_changes_no_number(checkpointing: str, train_here: Any, plan_for: Any) -> None:
     straight = train_here(_plan(plan_for, resources={"precision": "bf16"}), "straight")
     changed = {"precision": "bf16", "gradient_checkpointing": checkpointing}
-    assert train_here(_plan(plan_for, resources=changed), "checkpointed").sha256 == straight.sha256
+    # The files differ in what they tell of the run.
+    assert _digests(train_here(_plan(plan_for, resources=changed), "checkpointed")) == _digests(straight)
 
 
 def test_sampling_and_measuring_in_between(train_here: Any, plan_for: Any) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -90,6 +91,12 @@ class Device:
     def is_cuda(self) -> bool:
         return self.torch.type == "cuda"
 
+    def forget_peak(self) -> None:
+        """Let `memory` speak of what comes now: on a card encoding is over, and its memory given back."""
+        if self.is_cuda:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.torch)
+
     def memory(self) -> int:
         """Peak bytes in use: on the device, or of this process on a CPU."""
         if self.is_cuda:
@@ -142,7 +149,7 @@ def open_device(resources: Resources, processes: Processes) -> Device:
     # Filling fresh memory is part of deterministic mode for code that reads it uninitialised; none here does.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.deterministic = resources.deterministic
-    torch.backends.cudnn.benchmark = not resources.deterministic
+    torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = resources.tf32
     fast = resources.attention == "sdpa"
     torch.backends.cuda.enable_flash_sdp(fast)
@@ -151,6 +158,19 @@ def open_device(resources: Resources, processes: Processes) -> Device:
     torch.backends.cuda.enable_cudnn_sdp(fast and not resources.deterministic)
     torch.backends.cuda.enable_math_sdp(True)
     return Device(device, DTYPES[resources.precision], DTYPES[resources.vae_precision])
+
+
+@contextlib.contextmanager
+def trying_algorithms(resources: Resources) -> Iterator[None]:
+    """Where bytes need not repeat, cuDNN tries all it has at each new shape: pays where a shape comes again and again.
+
+    Not for single pictures: an encoder's trial took 130 GB of a card that had them.
+    """
+    torch.backends.cudnn.benchmark = not resources.deterministic
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = False
 
 
 def _version(package: str) -> str | None:
@@ -220,10 +240,8 @@ def attention_kernel(resources: Resources, device: Device) -> str:
         return "math"
     if not device.is_cuda:
         return "flash (cpu)" if device.torch.type == "cpu" else "sdpa"
-    from torch.backends.cuda import SDPAParams, can_use_efficient_attention, can_use_flash_attention
+    from torch.nn.attention import SDPBackend
 
     probe = torch.empty(1, 8, 256, 64, device=device.torch, dtype=device.dtype, requires_grad=True)
-    parameters = SDPAParams(probe, probe, probe, None, 0.0, False, False)
-    if can_use_flash_attention(parameters):
-        return "flash"
-    return "efficient" if can_use_efficient_attention(parameters) else "math"
+    # What PyTorch itself asks before each attention; it has no public name.
+    return SDPBackend(torch._fused_sdp_choice(probe, probe, probe)).name.removesuffix("_ATTENTION").lower()

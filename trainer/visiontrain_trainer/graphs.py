@@ -1,7 +1,8 @@
 """A pass over the U-Net as a CUDA graph: its thousands of kernels go to the card in one call.
 
 A step of a LoRA launches some ten thousand small kernels; on a fast card Python takes longer to ask for them than they
-take (measured: 9 times as long for one picture of SDXL at 1024², bench/results/trainer-gpu.txt). A graph records them once for each shape of batch and replays them: the same kernels, so the same numbers.
+take (bench/results/trainer-gpu.txt). A graph records them once for each shape of batch and replays them: the same
+kernels, so the same numbers (docs/decisions/0023-cuda-graphs.md).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class _Recorded:
 
 
 def graphable(plan: Plan, device: Device) -> bool:
-    """Whether a pass is the same kernels each time: dropout's masks and the words of trained encoders come from the host."""
+    """Whether a pass is the same kernels each time: dropout's masks and trained encoders' words come from the host."""
     return device.is_cuda and plan.training.dropout == 0 and not any(plan.training.text_encoder_learning_rates)
 
 

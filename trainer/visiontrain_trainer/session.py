@@ -73,6 +73,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     if not processes.first:
         fill_cache(plan, batches, latents, texts, device, events, control)
 
+    device.forget_peak()
     events.emit("phase", phase="load", detail=plan.model.name)
     unet = base.unet(device.dtype).to(device.torch)
     prepare_unet(unet, plan)

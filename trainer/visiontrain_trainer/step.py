@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .batches import BatchPlan, Use
-from .device import Device, Processes
+from .device import Device, Processes, trying_algorithms
 from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
@@ -163,7 +163,8 @@ class Stepper:
         """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
         size = self.micro_batch
         parts = [steps[i : i + size] for i in range(0, len(steps), size)]
-        return [loss for part in parts for loss in self._losses(self._inputs(self._feed.fixed(use, part, draw))).tolist()]
+        batches = (self._feed.fixed(use, part, draw) for part in parts)
+        return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
@@ -196,7 +197,8 @@ class Stepper:
     def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
         while True:
             try:
-                return self._gradients(passes)
+                with trying_algorithms(self._plan.resources):
+                    return self._gradients(passes)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

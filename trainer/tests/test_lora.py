@@ -1,0 +1,86 @@
+"""LoRA's layers: the fused product that cards get, and weights kept in fp32 beside those computed with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from visiontrain_trainer.control import Control
+from visiontrain_trainer.events import Events
+from visiontrain_trainer.lora import FusedLinear
+from visiontrain_trainer.plan import parse_plan
+from visiontrain_trainer.session import Session, open_session
+
+SCALE = 0.5
+
+
+def _tensors(shape: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
+    """(x, weight, bias, down, up) in fp64; 7 features in, 9 out, rank 3."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((*shape, 7), (9, 7), (9,), (3, 7), (9, 3))
+    x, weight, bias, down, up = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)
+    return x.requires_grad_(), weight, bias, down.requires_grad_(), up.requires_grad_()
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 5), (2, 3, 4)])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_fused_is_the_plain_formula(shape: tuple[int, ...], with_bias: bool) -> None:
+    x, weight, bias, down, up = _tensors(shape)
+    given_bias = bias if with_bias else None
+    fused = FusedLinear.apply(x, weight, given_bias, down, up, SCALE)
+    plain = F.linear(x, weight, given_bias) + SCALE * F.linear(F.linear(x, down), up)
+    torch.testing.assert_close(fused, plain)
+    assert torch.autograd.gradcheck(
+        lambda *t: FusedLinear.apply(t[0], weight, given_bias, *t[1:], SCALE), (x, down, up)
+    )
+
+
+def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous() -> None:
+    x, weight, bias, down, up = _tensors((5, 2))
+    given = x.detach().transpose(0, 1)
+    plain = F.linear(given, weight, bias) + SCALE * F.linear(F.linear(given, down), up)
+    expected = torch.autograd.grad(plain.square().sum(), (down, up))
+    fused = FusedLinear.apply(given, weight, bias, down, up, SCALE)
+    torch.testing.assert_close(torch.autograd.grad(fused.square().sum(), (down, up)), expected)
+
+
+@pytest.fixture
+def session(plan_for: Any, tmp_path: Any, request: pytest.FixtureRequest) -> Any:
+    plan = plan_for(resources={"precision": request.param}, training={"conv_rank": 2})
+    (tmp_path / "control").mkdir()
+    events = Events(tmp_path / "events.jsonl")
+    yield open_session(tmp_path, parse_plan(plan), events, Control(tmp_path / "control"))
+    events.close()
+
+
+def _computed_with(session: Session) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    layers = session.adapter.layers["unet"].values()
+    return [pair for layer in layers for pair in zip(layer.used, (layer.down, layer.up), strict=True)]
+
+
+@pytest.mark.parametrize("session", ["bf16", "fp32"], indirect=True)
+def test_layers_compute_with_the_newest_weights(session: Session) -> None:
+    for step in range(3):
+        session.stepper.run(step)
+        for used, kept in _computed_with(session):
+            assert kept.dtype == torch.float32 and torch.equal(used, kept.to(used.dtype))
+    moved = session.adapter.tensors()
+    session.adapter.load(session.initial)
+    assert any(not torch.equal(session.initial[name], moved[name]) for name in moved)
+    assert all(torch.equal(used, kept.to(used.dtype)) for used, kept in _computed_with(session))
+
+
+@pytest.mark.parametrize("session", ["bf16"], indirect=True)
+def test_gradients_are_gathered_in_fp32_and_added(session: Session) -> None:
+    adapter = session.adapter
+    adapter.zero_grad()
+    for times in (1, 2):
+        for used, _ in _computed_with(session):
+            (used.float().sum() * 3).backward()
+        adapter.gather()
+        assert adapter.flat_grad["unet"].dtype == torch.float32
+        assert torch.equal(adapter.flat_grad["unet"], torch.full_like(adapter.flat["unet"], 3.0 * times))
+    assert all(used.grad is None for used, _ in _computed_with(session))
