@@ -137,3 +137,13 @@ def test_another_vae_takes_the_place_of_the_bases(form: str, tiny: Any, tmp_path
     assert own.part("vae").digest() != ours.part("vae").digest()
     before, after = (m.vae(torch.float32).state_dict() for m in (own, ours))
     assert all(torch.equal(before[name] * 2, after[name]) for name in before)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_every_tensor_is_put_on_the_device(family: str, tiny: Any) -> None:
+    """`meta` in the place of a card: what stayed behind would be found only there."""
+    base, device = BaseModel(model(tiny(family), family)), torch.device("meta")
+    encoders = [base.text_encoder(name, torch.bfloat16, device) for name in base.text_encoders]
+    for module in (base.unet(torch.bfloat16, device), base.vae(torch.float32, device), *encoders):
+        tensors = [*module.parameters(), *module.buffers()]
+        assert tensors and all(tensor.device == device for tensor in tensors)

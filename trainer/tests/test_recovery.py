@@ -10,16 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
-from visiontrain_trainer import checkpoint
+from visiontrain_trainer import checkpoint, sample
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.models import BaseModel
+from visiontrain_trainer.plan import parse_plan
 
 
 def _flip_a_bit(path: Path) -> None:
@@ -194,6 +196,32 @@ def test_out_of_memory_goes_on_with_smaller_batches(
     warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
     # Recorded: a resumed run does not find it out again.
     assert "2 pictures at once" in warned[0] and "1 pictures at once" in warned[1] and len(warned) == 2
+
+
+@pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])
+def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, plan_for: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sample, "TILE", 64)
+    base = Path(__file__).parents[2] / "presets" / "tiny" / "sd15"
+    vae = BaseModel(parse_plan(plan_for(model={"path": str(base)})).model).vae(torch.float32)
+    x, y = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 96), indexing="ij")
+    with torch.no_grad():
+        latents = vae.encode(torch.stack([x, y, x * y])[None]).latent_dist.mean
+    whole = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
+    sizes: list[int] = []
+
+    def refuse(module: Any, inputs: Any) -> None:
+        sizes.append(max(inputs[0].shape[-2:]))
+        if sizes[-1] > 8:
+            run_out()
+
+    vae.decoder.register_forward_pre_hook(refuse)
+    for _ in range(2):
+        tiled = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
+        assert tiled.shape == whole.shape == (128, 96, 3)
+        # The same picture: tiles know less of what surrounds them.
+        assert np.corrcoef(tiled.ravel(), whole.ravel())[0, 1] > 0.95
+    # Found out once; from then on in tiles at once.
+    assert sizes.count(16) == 1 and max(sizes[1:]) == 8
 
 
 @pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])

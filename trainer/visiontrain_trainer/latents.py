@@ -92,7 +92,7 @@ class Latents:
         total, done = len(unique), len(unique) - len(missing)
         if missing:
             events.emit("progress", phase="cache", unit="pictures", done=done, total=total)
-            vae = self._base.vae(self._device.vae_dtype).to(self._device.torch)
+            vae = self._base.vae(self._device.vae_dtype, self._device.torch)
             for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
                 control.stop_if_asked()
                 self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))

@@ -16,6 +16,7 @@ from .imports import import_diffusers
 from .plan import Model
 from .weights import Part, TensorFile, part_in_folder, refuse_pickle
 
+_CPU = torch.device("cpu")
 TEXT_PREFIXES = {
     "sd15": ["cond_stage_model.transformer."],
     "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
@@ -156,7 +157,9 @@ class BaseModel:
             weights = {_current_vae_name(n): w for n, w in weights.items()}
         return weights
 
-    def _fill(self, name: str, module: nn.Module, dtype: torch.dtype, config: dict[str, Any]) -> nn.Module:
+    def _fill(
+        self, name: str, module: nn.Module, dtype: torch.dtype, device: torch.device, config: dict[str, Any]
+    ) -> nn.Module:
         shapes = {n: p.shape for n, p in module.state_dict().items()}
         weights = self._named(name, list(shapes), config)
         if name.startswith("text_encoder"):
@@ -181,8 +184,10 @@ class BaseModel:
                     f"{self.plan.path}: {name}.{n} has the shape {list(tensor.shape)}, its configuration says "
                     f"{list(shape)}."
                 )
-            # A copy: what stays memory-mapped would be paged in anew whenever the system is short of memory.
-            ready[n] = tensor.to(dtype) if tensor.dtype != dtype else tensor.clone()
+            # Converted where it will be: a card is faster, and the host holds no second copy of the model.
+            there = tensor.to(device)
+            # On a processor a copy: what stays memory-mapped would be paged in anew whenever memory is short.
+            ready[n] = there.to(dtype, copy=there is tensor)
         module.load_state_dict(ready, strict=False, assign=True)
         unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
         if unset is not None:
@@ -191,30 +196,30 @@ class BaseModel:
 
     # -- its modules -----------------------------------------------------------------------------------------------
 
-    def unet(self, dtype: torch.dtype) -> nn.Module:
+    def unet(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
         import_diffusers()
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
         config = self.config("unet")
         with torch.device("meta"):
             module = UNet2DConditionModel.from_config(config)
-        return self._fill("unet", module, dtype, dict(module.config))
+        return self._fill("unet", module, dtype, device, dict(module.config))
 
-    def vae(self, dtype: torch.dtype) -> nn.Module:
+    def vae(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
         import_diffusers()
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
         with torch.device("meta"):
             module = AutoencoderKL.from_config(self.config("vae"))
-        return self._fill("vae", module, dtype, dict(module.config))
+        return self._fill("vae", module, dtype, device, dict(module.config))
 
-    def text_encoder(self, name: str, dtype: torch.dtype) -> nn.Module:
+    def text_encoder(self, name: str, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
         from .clip import ClipText, ClipTextWithProjection
 
         config = self.config(name)
         with torch.device("meta"):
             module = (ClipTextWithProjection if name == "text_encoder_2" else ClipText)(config)
-        return self._fill(name, module, dtype, config)
+        return self._fill(name, module, dtype, device, config)
 
 
 def _current_vae_name(name: str) -> str:

@@ -11,8 +11,12 @@ from PIL import Image
 from torch import nn
 
 from . import rng
+from .errors import is_out_of_memory
 from .imports import import_diffusers
 from .plan import Plan
+
+#: Side in pixels of what is decoded at once where the whole picture is too much.
+TILE = 512
 
 #: Conditioning of one prompt: `states` [L, width], and for SDXL `pooled` [p].
 Conditioning = Mapping[str, torch.Tensor]
@@ -70,8 +74,23 @@ def sample_latents(
 
 @torch.no_grad()
 def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image:
+    """The picture of latents [1, 4, h, w]; in tiles from where memory does not suffice for the whole."""
     weight = next(vae.parameters())
-    pixels = vae.decode((latents / scaling).to(weight.device, weight.dtype), return_dict=False)[0][0].float()
+    x = (latents / scaling).to(weight.device, weight.dtype)
+    try:
+        pixels = vae.decode(x, return_dict=False)[0][0].float()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or vae.use_tiling:
+            raise
+        # Outside of the handler: the error holds on to what the failed pass had made.
+        pixels = None
+    if pixels is None:
+        if x.is_cuda:
+            torch.cuda.empty_cache()
+        vae.enable_tiling()
+        # By itself it makes tiles as large as the pictures the VAE was trained on.
+        vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // 8
+        pixels = vae.decode(x, return_dict=False)[0][0].float()
     if not torch.isfinite(pixels).all():
         raise ValueError("the picture has numbers that are not finite")
     values = (pixels.clamp(-1, 1) * 127.5 + 127.5).round().to("cpu", torch.uint8)

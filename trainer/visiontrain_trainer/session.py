@@ -75,7 +75,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
 
     device.forget_peak()
     events.emit("phase", phase="load", detail=plan.model.name)
-    unet = base.unet(device.dtype).to(device.torch)
+    unet = base.unet(device.dtype, device.torch)
     prepare_unet(unet, plan)
     parts: dict[str, nn.Module] = {"unet": unet}
     for name, rate, encoder in zip(

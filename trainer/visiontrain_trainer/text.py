@@ -28,7 +28,7 @@ class TextEncoder:
     """One CLIP text encoder with its tokenizer."""
 
     def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        self.module = base.text_encoder(name, dtype).to(device)
+        self.module = base.text_encoder(name, dtype, device)
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
         self._sdxl = base.plan.family == "sdxl"
         # SDXL reads the layer before the last, always; SD1.5 the one chosen by clip_skip.
