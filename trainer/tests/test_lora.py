@@ -84,3 +84,15 @@ def test_gradients_are_gathered_in_fp32_and_added(session: Session) -> None:
         assert adapter.flat_grad["unet"].dtype == torch.float32
         assert torch.equal(adapter.flat_grad["unet"], torch.full_like(adapter.flat["unet"], 3.0 * times))
     assert all(used.grad is None for used, _ in _computed_with(session))
+
+
+@pytest.mark.parametrize("session", ["bf16"], indirect=True)
+def test_what_a_broken_off_pass_left_does_not_count(session: Session) -> None:
+    passes = session.batches.step(0)
+    session.stepper._gradients(passes)
+    clean = session.adapter.flat_grad["unet"].clone()
+    assert clean.any()
+    for used, _ in _computed_with(session):
+        used.grad = torch.ones_like(used)
+    session.stepper._gradients(passes)
+    assert torch.equal(session.adapter.flat_grad["unet"], clean)

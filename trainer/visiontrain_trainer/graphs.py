@@ -75,15 +75,16 @@ class Graphs:
             # Other threads may use the card meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 output = self._function(own)
+            self._pool = graph.pool()
+            return _Recorded(graph, own, output)
         except Exception as error:
             traceback.print_exc()
-            self._failed = True
-            self.release()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
-            self._events.note(f"No CUDA graphs here ({reason}): the same training, slower on a fast card.", "warn")
-            return None
-        self._pool = graph.pool()
-        return _Recorded(graph, own, output)
+        # Not while the error holds what was made up to it.
+        self._failed = True
+        self.release()
+        self._events.note(f"No CUDA graphs here ({reason}): the same training, slower on a fast card.", "warn")
+        return None
 
     def release(self) -> None:
         """Give back the memory that passes work in, for something else; what is needed again is recorded again."""

@@ -222,14 +222,19 @@ class Adapter:
         for part, low in self._low.items():
             low.copy_(self.flat[part])
 
+    def forget(self) -> None:
+        """Before a backward pass: nothing is left of one that broke off, when memory ran out in it."""
+        for leaves in self._leaves.values():
+            for leaf in leaves:
+                leaf.grad = None
+
     @torch.no_grad()
     def gather(self) -> None:
         """After a backward pass: its gradients are in `flat_grad`, added to what was there."""
         for part, leaves in self._leaves.items():
             grads = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
             self.flat_grad[part] += torch.cat([grad.reshape(-1) for grad in grads])
-            for leaf in leaves:
-                leaf.grad = None
+        self.forget()
 
     def norms(self, flat: dict[str, torch.Tensor]) -> torch.Tensor:
         """Euclidean norm of each part of `flat` or `flat_grad`, [parts] on the device."""

@@ -149,6 +149,7 @@ class Stepper:
         loss = self._losses(inputs)
         if "weights" in inputs:
             loss = loss * inputs["weights"]
+        self._adapter.forget()
         (loss.sum() * inputs["factor"]).backward()
         self._adapter.gather()
         return loss.detach()
