@@ -10,40 +10,48 @@ from torch.nn import functional as F
 
 from visiontrain_trainer.control import Control
 from visiontrain_trainer.events import Events
-from visiontrain_trainer.lora import FusedLinear
+from visiontrain_trainer.fused import FusedGeglu, FusedLinear, fuse_geglu
+from visiontrain_trainer.lora import LoraLayer
 from visiontrain_trainer.plan import parse_plan
 from visiontrain_trainer.session import Session, open_session
 
 SCALE = 0.5
 
 
-def _tensors(shape: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    """(x, weight, bias, down, up) in fp64; 7 features in, 9 out, rank 3."""
+def _tensors(shape: tuple[int, ...], width: int = 8) -> tuple[torch.Tensor, ...]:
+    """(x, weight, bias, down, up) in fp64; 7 features in, rank 3."""
     generator = torch.Generator().manual_seed(0)
-    shapes = ((*shape, 7), (9, 7), (9,), (3, 7), (9, 3))
+    shapes = ((*shape, 7), (width, 7), (width,), (3, 7), (width, 3))
     x, weight, bias, down, up = (torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes)
     return x.requires_grad_(), weight, bias, down.requires_grad_(), up.requires_grad_()
 
 
+def _plain(function: Any, x: torch.Tensor, weight: torch.Tensor, bias: Any, down: Any, up: Any) -> torch.Tensor:
+    y = F.linear(x, weight, bias) + SCALE * F.linear(F.linear(x, down), up)
+    if function is FusedLinear:
+        return y
+    a, b = y.chunk(2, dim=-1)
+    return a * F.gelu(b)
+
+
+@pytest.mark.parametrize("function", [FusedLinear, FusedGeglu])
 @pytest.mark.parametrize("shape", [(4,), (2, 5), (2, 3, 4)])
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_fused_is_the_plain_formula(shape: tuple[int, ...], with_bias: bool) -> None:
+def test_fused_is_the_plain_formula(function: Any, shape: tuple[int, ...], with_bias: bool) -> None:
     x, weight, bias, down, up = _tensors(shape)
-    given_bias = bias if with_bias else None
-    fused = FusedLinear.apply(x, weight, given_bias, down, up, SCALE)
-    plain = F.linear(x, weight, given_bias) + SCALE * F.linear(F.linear(x, down), up)
-    torch.testing.assert_close(fused, plain)
-    assert torch.autograd.gradcheck(
-        lambda *t: FusedLinear.apply(t[0], weight, given_bias, *t[1:], SCALE), (x, down, up)
+    given = bias if with_bias else None
+    torch.testing.assert_close(
+        function.apply(x, weight, given, down, up, SCALE), _plain(function, x, weight, given, down, up)
     )
+    assert torch.autograd.gradcheck(lambda *t: function.apply(t[0], weight, given, *t[1:], SCALE), (x, down, up))
 
 
-def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous() -> None:
+@pytest.mark.parametrize("function", [FusedLinear, FusedGeglu])
+def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous(function: Any) -> None:
     x, weight, bias, down, up = _tensors((5, 2))
     given = x.detach().transpose(0, 1)
-    plain = F.linear(given, weight, bias) + SCALE * F.linear(F.linear(given, down), up)
-    expected = torch.autograd.grad(plain.square().sum(), (down, up))
-    fused = FusedLinear.apply(given, weight, bias, down, up, SCALE)
+    expected = torch.autograd.grad(_plain(function, given, weight, bias, down, up).square().sum(), (down, up))
+    fused = function.apply(given, weight, bias, down, up, SCALE)
     torch.testing.assert_close(torch.autograd.grad(fused.square().sum(), (down, up)), expected)
 
 
@@ -96,3 +104,27 @@ def test_what_a_broken_off_pass_left_does_not_count(session: Session) -> None:
         used.grad = torch.ones_like(used)
     session.stepper._gradients(passes)
     assert torch.equal(session.adapter.flat_grad["unet"], clean)
+
+
+@pytest.mark.parametrize("session", ["fp32"], indirect=True)
+def test_a_step_with_fused_layers_is_the_same_step(session: Session, monkeypatch: Any) -> None:
+    """As on a card, computed here: every linear layer fused, GEGLU too."""
+    passes = session.batches.step(0)
+    for step in range(3):
+        session.stepper.run(step)
+    plain_losses = session.stepper._gradients(passes)
+    plain = session.adapter.flat_grad["unet"].clone()
+    taken: list[str] = []
+
+    def fused(self: LoraLayer, function: Any, x: torch.Tensor) -> torch.Tensor:
+        taken.append(function.__name__)
+        return function.apply(x, self.base.weight, self.base.bias, *self.used, self.scale)
+
+    monkeypatch.setattr(LoraLayer, "fuses", lambda self, x: self.enabled and not self.is_conv)
+    monkeypatch.setattr(LoraLayer, "fused", fused)
+    fuse_geglu(session.unet)
+    torch.testing.assert_close(session.stepper._gradients(passes), plain_losses, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(session.adapter.flat_grad["unet"], plain, rtol=1e-3, atol=1e-6)
+    blocks = sum(type(module).__name__ == "GEGLU" for module in session.unet.modules())
+    layers = sum(not layer.is_conv for layer in session.adapter.layers["unet"].values())
+    assert len(taken) == layers * len(passes) and taken.count("FusedGeglu") == blocks * len(passes) > 0

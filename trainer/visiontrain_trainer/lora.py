@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from . import rng
 from .errors import TrainingError
+from .fused import FusedLinear
 from .plan import Training
 
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
@@ -30,42 +30,6 @@ class DropoutState:
     seed: int = 0
     #: (epoch, use) of each picture of the batch.
     uses: list[tuple[int, str]] = field(default_factory=list)
-
-
-class FusedLinear(torch.autograd.Function):
-    """x Wᵀ + b + s · (x downᵀ) upᵀ for x [..., in]: each sum is made by the product that gives its second term.
-
-    On a card the sums alone, forward and backward, were a tenth of a step of SDXL (bench/results/trainer-gpu.txt).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        down: torch.Tensor,
-        up: torch.Tensor,
-        scale: float,
-    ) -> torch.Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        h = rows @ down.t()
-        y = F.linear(rows, weight, bias).addmm_(h, up.t(), alpha=scale)
-        ctx.save_for_backward(rows, h, weight, down, up)
-        ctx.scale, ctx.shape = scale, x.shape
-        return y.view(*x.shape[:-1], -1)
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        rows, h, weight, down, up = ctx.saved_tensors
-        grad = grad.reshape(-1, grad.shape[-1])
-        of_h = grad @ up
-        of_x = None
-        if ctx.needs_input_grad[0]:
-            of_x = (grad @ weight).addmm_(of_h, down, alpha=ctx.scale).view(ctx.shape)
-        of_down = torch.addmm(down, of_h.t(), rows, beta=0, alpha=ctx.scale)
-        of_up = torch.addmm(up, grad.t(), h, beta=0, alpha=ctx.scale)
-        return of_x, None, None, of_down, of_up, None
 
 
 class LoraLayer(nn.Module):
@@ -103,16 +67,28 @@ class LoraLayer(nn.Module):
         mask = torch.stack(rows).to(x.device, x.dtype) / (1 - d.rate)
         return x * (mask[:, :, None, None] if self.is_conv else mask.view(len(rows), *[1] * (x.dim() - 2), channels))
 
+    @property
+    def _drops(self) -> bool:
+        return self._dropout.rate > 0 and bool(self._dropout.uses)
+
+    def fuses(self, x: torch.Tensor) -> bool:
+        """Whether this pass may take the fused products: on a card. The compiler fuses by itself."""
+        plain = self.is_conv or not self.enabled or self._drops
+        return x.is_cuda and not plain and not torch.compiler.is_compiling()
+
+    def fused(self, function: type[torch.autograd.Function], x: torch.Tensor) -> torch.Tensor:
+        """`function` (FusedLinear or FusedGeglu) of x and this layer's weights."""
+        return function.apply(x, self.base.weight, self.base.bias, *self.used, self.scale)
+
     def forward(self, x: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
-        if not self.enabled:
-            return self.base(x)
-        down, up = self.used
-        dropping = self._dropout.rate > 0 and bool(self._dropout.uses)
-        if x.is_cuda and not self.is_conv and not dropping and not torch.compiler.is_compiling():
-            return FusedLinear.apply(x, self.base.weight, self.base.bias, down, up, self.scale)
+        if self.fuses(x):
+            return self.fused(FusedLinear, x)
         y = self.base(x)
-        if dropping:
+        if not self.enabled:
+            return y
+        if self._drops:
             x = self._dropped(x)
+        down, up = self.used
         if self.is_conv:
             base = self.base
             h = F.conv2d(x, down, None, base.stride, base.padding, base.dilation)

@@ -19,6 +19,7 @@ from .device import Device, Processes, active_facts, join_processes, open_device
 from .errors import TrainingError
 from .events import Events
 from .feed import Feed
+from .fused import fuse_geglu
 from .latents import Latents
 from .lora import Adapter
 from .lora_format import from_file
@@ -87,6 +88,8 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     if plan.training.init_lora is not None:
         start_from(Path(plan.training.init_lora), adapter, plan, unet, events)
     compiled = plan.resources.compile and can_compile(device, events)
+    if device.is_cuda and not compiled:
+        fuse_geglu(unet)
     if compiled:
         compile_blocks(unet)
     diffusion = Diffusion(
