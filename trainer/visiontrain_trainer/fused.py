@@ -48,8 +48,8 @@ class FusedLinear(torch.autograd.Function):
 class FusedGeglu(torch.autograd.Function):
     """a · gelu(b) (arXiv:2002.05202), where a and b are the halves of FusedLinear's result, each a tensor of its own.
 
-    gelu(b) is computed again in the backward pass, so that it need not be kept: 42 MB a block of SDXL at 1024², batch 4,
-    for one more kernel.
+    gelu(b) is computed again in the backward pass, so that it need not be kept: 42 MB a block of SDXL at 1024², batch
+    4, for one more kernel.
     """
 
     @staticmethod
