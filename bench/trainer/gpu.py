@@ -1,12 +1,12 @@
 """On a card: images/s, TFLOP/s, share of the matmul peak and peak memory of full-size training, one setting at a time.
 
     python bench/trainer/gpu.py WORK_FOLDER [--family sdxl|sd15] [--side PIXELS] [--steps N] [--rounds N]
-                                [--only NAME,NAME] [--profile NAME]
+                                [--only "NAME;NAME"] [--profile NAME]
 
 Builds the model with random weights in WORK_FOLDER if it is not there. All that a step of a real run does is counted:
 batch plan, cache, draws, loss, clipping, checks, digest, event; latents are random, but read through the trainer's own
-cache. The settings take turns ROUNDS times, medians are printed. A setting that starts with "again" is trained twice
-from the beginning, and the weights' digests of its first steps are compared.
+cache. The settings take turns ROUNDS times. The weights' digests after the first steps are printed too: a setting named
+twice in --only shows whether they repeat.
 
 TFLOP/s are those of the model's own work, forward and backward (torch.utils.flop_counter), recomputation not counted;
 the peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process.
@@ -167,7 +167,7 @@ def _events(run: Path) -> list[dict[str, Any]]:
 
 
 def matmul_peak() -> float:
-    """FLOP/s of the best of several products of two bf16 matrices of random numbers."""
+    """FLOP/s of a product of two bf16 matrices of random numbers, the median of ten times ten."""
     import torch
 
     a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
@@ -219,17 +219,15 @@ def main() -> None:
         flush=True,
     )
     names = given.only.split(";") if given.only else list(SETTINGS)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for _ in range(given.rounds):
         for name in names:
             try:
-                found[name].append(bench.measure(name))
+                row = bench.measure(name)
             except Exception as error:
                 print(f"{name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
                 empty()
                 continue
             empty()
-            row = found[name][-1]
             rate = row["images"] * work
             print(
                 f"{name:34} {row['images']:6.2f} images/s {row['step'] * 1e3:7.1f} ms a step {rate / 1e12:5.0f} TFLOP/s "

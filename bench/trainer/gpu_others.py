@@ -7,7 +7,8 @@ The model is SDXL with random weights (random_models.py), bf16, rank 16, AdamW, 
 pictures and captions the same for all. sd-scripts trains the layers that `ours` does, with latents and captions cached;
 the example trains attention layers, as `ours-attention` does. Their requirements are their own: --sd-path holds
 sd-scripts' pinned libraries. Each is ended after its last step. First step: from process start, the encoding of pictures
-and captions included. Images/s: over the steps after the third.
+and captions included. Images/s: over the steps after the third. Memory: of tensors at the peak, which for ours is that of
+training alone; on the card, of everything from the start on, as nvidia-smi sees it twice a second.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ def watched(argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, 
     with log.open("w") as out:
         began = time.time()
         process = subprocess.Popen(list(map(str, argv)), env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
+        looked, card = 0.0, 0.0
         while process.poll() is None and len(steps()) < count:
             time.sleep(0.05)
+            if time.time() - looked > 0.5:
+                looked, card = time.time(), max(card, used_on_card())
         process.kill()
         process.wait()
     found = steps()
@@ -47,7 +51,14 @@ def watched(argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, 
         "rate": (count - WARM) / (times[count - 1] - times[WARM - 1]),
         "allocated": max(row[1] for row in found) / 2**30,
         "reserved": max(row[2] for row in found) / 2**30,
+        "on the card": card,
     }
+
+
+def used_on_card() -> float:
+    """GiB in use on the first card."""
+    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    return int(subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()[0]) / 1024
 
 
 class Sides:
