@@ -77,7 +77,9 @@ export const payloads = {
         .optional()
         .describe('Of the trainable weights after the step; in verify runs each step, else now and then.'),
       pictures_per_second: z.number().optional(),
-      memory: bytes.optional().describe('Peak bytes: tensors on the card since encoding was over; on a CPU the process.'),
+      memory: bytes
+        .optional()
+        .describe('Peak bytes: tensors on the card since encoding was over; on a CPU the process.'),
     })
     .describe('An optimiser step is done.'),
   heartbeat: z
