@@ -1,4 +1,4 @@
-// ruff's checks and format over trainer/, with the version the dev lock names.
+// ruff's checks and format over trainer/ and bench/, with the version the dev lock names.
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { pythonForTests } from './lib/python.mjs';
@@ -7,5 +7,5 @@ const root = join(import.meta.dirname, '..');
 const { python, tools } = pythonForTests(root);
 const env = { ...process.env, PYTHONPATH: [tools, process.env.PYTHONPATH].filter(Boolean).join(delimiter) };
 const ruff = (...args) =>
-  spawnSync(python, ['-m', 'ruff', ...args, 'trainer'], { cwd: root, env, stdio: 'inherit' }).status ?? 1;
+  spawnSync(python, ['-m', 'ruff', ...args, 'trainer', 'bench'], { cwd: root, env, stdio: 'inherit' }).status ?? 1;
 process.exitCode = ruff('check') || ruff('format', '--check');

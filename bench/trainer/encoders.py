@@ -1,4 +1,4 @@
-"""Our CLIP text encoders against transformers', full-size with random weights: import, load, encode, and the bits of both.
+"""Our CLIP text encoders against transformers', full-size with random weights: import, load, encode, bits.
 
     python bench/trainer/encoders.py [--dtypes fp32,fp16,bf16] [--rounds N] [--threads N]
 

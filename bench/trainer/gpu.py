@@ -230,9 +230,10 @@ def main() -> None:
             empty()
             rate = row["images"] * work
             print(
-                f"{name:34} {row['images']:6.2f} images/s {row['step'] * 1e3:7.1f} ms a step {rate / 1e12:5.0f} TFLOP/s "
-                f"{rate / peak:4.0%}   allocated {row['allocated']:5.1f} reserved {row['reserved']:5.1f} used {row['used']:5.1f} "
-                f"GiB   opened in {row['opened']:4.1f} s, {WARM} steps in {row['warm']:5.1f} s  {row['notes']}",
+                f"{name:34} {row['images']:6.2f} images/s {row['step'] * 1e3:7.1f} ms a step "
+                f"{rate / 1e12:5.0f} TFLOP/s {rate / peak:4.0%}   allocated {row['allocated']:5.1f} "
+                f"reserved {row['reserved']:5.1f} used {row['used']:5.1f} GiB   opened in {row['opened']:4.1f} s, "
+                f"{WARM} steps in {row['warm']:5.1f} s  {row['notes']}",
                 flush=True,
             )
             print("   ", " ".join(row["digests"][:6]))

@@ -1,4 +1,4 @@
-"""On a card: ours against diffusers' SDXL LoRA example and sd-scripts, full-size, in turn: first step, images/s, memory.
+"""On a card: ours against diffusers' SDXL LoRA example and sd-scripts, full-size: first step, images/s, memory.
 
     python bench/trainer/gpu_others.py WORK_FOLDER [--example train_text_to_image_lora_sdxl.py] [--sd-scripts FOLDER]
         [--sd-path PYTHONPATH] [--sides ours,ours-attention,sd-scripts,example] [--side PIXELS] [--batch N] [--steps N]
@@ -6,9 +6,9 @@
 The model is SDXL with random weights (random_models.py), bf16, rank 16, AdamW, min-SNR 5, no gradient checkpointing,
 pictures and captions the same for all. sd-scripts trains the layers that `ours` does, with latents and captions cached;
 the example trains attention layers, as `ours-attention` does. Their requirements are their own: --sd-path holds
-sd-scripts' pinned libraries. Each is ended after its last step. First step: from process start, the encoding of pictures
-and captions included. Images/s: over the steps after the third. Memory: of tensors at the peak, which for ours is that of
-training alone; on the card, of everything from the start on, as nvidia-smi sees it twice a second.
+sd-scripts' pinned libraries. Each is ended after its last step. First step: from process start, the encoding of
+pictures and captions included. Images/s: over the steps after the third. Memory: of tensors at the peak, which for ours
+is that of training alone; on the card, of everything from the start on, as nvidia-smi sees it twice a second.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import others
 from common import TRAINER, make_plan, pictures, prepare, read_events
 from random_models import build
 
-HERE = Path(__file__).parent
 #: Optimiser steps left out of the rate.
 WARM = 3
 
 
-def watched(argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any, count: int) -> dict[str, Any]:
+def watched(
+    argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any, count: int
+) -> dict[str, Any]:
     """Run until `steps()` gives `count` steps: (time, bytes allocated, bytes reserved) each."""
     with log.open("w") as out:
         began = time.time()
@@ -71,11 +73,7 @@ class Sides:
         self.data = self.work / "pictures"
         shutil.rmtree(self.data, ignore_errors=True)
         self.samples = pictures(self.data, 8, given.side)
-        self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(self.work / "hf")}
-
-    def stamps(self, file: Path) -> list[list[float]]:
-        text = file.read_text() if file.exists() else ""
-        return [[float(word) for word in line.split()] for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        self.environment = {**os.environ, **others.OFFLINE, "HF_HOME": str(self.work / "hf")}
 
     def ours(self, targets: str) -> dict[str, Any]:
         given = self.given
@@ -124,64 +122,38 @@ class Sides:
         options = {
             "pretrained_model_name_or_path": self.model,
             "train_data_dir": self.data,
-            "caption_column": "text",
             "resolution": given.side,
             "train_batch_size": given.batch,
             "max_train_steps": 10_000,
             "rank": 16,
             "learning_rate": 1e-4,
-            "lr_scheduler": "constant",
-            "lr_warmup_steps": 0,
             "mixed_precision": "bf16",
             "snr_gamma": 5,
-            "seed": 11,
-            "checkpointing_steps": 1_000_000,
             "dataloader_num_workers": 2,
-            "output_dir": out,
         }
-        words = [f"--{name}={value}" for name, value in options.items()]
-        argv = [sys.executable, HERE / "stamped.py", out / "stamps", given.example.resolve(), *words]
-        argv += ["--center_crop", "--allow_tf32"]
-        return watched(argv, self.environment, out / "log", out, lambda: self.stamps(out / "stamps"), given.steps)
+        argv = others.example(sys.executable, given.example.resolve(), out, options, ["--allow_tf32"])
+        return watched(argv, self.environment, out / "log", out, lambda: others.stamps(out), given.steps)
 
     def sd_scripts(self) -> dict[str, Any]:
         given, out = self.given, self.work / "sd-scripts"
         shutil.rmtree(out, ignore_errors=True)
-        folder, tokenizers = out / "data" / "1_zwx", out / "tokenizers"
-        folder.mkdir(parents=True)
-        for sample in self.samples:
-            shutil.copy(self.data / sample["path"], folder)
-            (folder / sample["path"]).with_suffix(".txt").write_text(sample["caption"])
-        for own, name in (("tokenizer", "openai_clip-vit-large-patch14"), ("tokenizer_2", "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k")):
-            shutil.copytree(self.model / own, tokenizers / name)
+        others.sd_scripts_folder(out, self.model, self.data, self.samples)
         options = {
             "pretrained_model_name_or_path": self.single,
-            "tokenizer_cache_dir": tokenizers,
-            "train_data_dir": out / "data",
-            "caption_extension": ".txt",
             "resolution": f"{given.side},{given.side}",
             "train_batch_size": given.batch,
-            "network_module": "networks.lora",
             "network_dim": 16,
             "network_alpha": 8,
             "mixed_precision": "bf16",
             "max_train_steps": 10_000,
             "learning_rate": 1e-4,
-            "lr_scheduler": "constant",
-            "optimizer_type": "AdamW",
             "min_snr_gamma": 5,
-            "seed": 11,
             "max_data_loader_n_workers": 2,
-            "output_dir": out,
-            "output_name": "out",
         }
-        words = [f"--{name}={value}" for name, value in options.items()]
-        words += ["--network_train_unet_only", "--cache_latents", "--cache_text_encoder_outputs", "--sdpa"]
-        words += ["--no_half_vae", "--persistent_data_loader_workers"]
-        argv = [sys.executable, HERE / "stamped.py", out / "stamps", "sdxl_train_network.py", *words]
-        paths = os.pathsep.join([str(given.sd_path), str(given.sd_scripts), os.environ.get("PYTHONPATH", "")])
-        environment = {**self.environment, "PYTHONPATH": paths}
-        return watched(argv, environment, out / "log", given.sd_scripts, lambda: self.stamps(out / "stamps"), given.steps)
+        words = ["--cache_text_encoder_outputs", "--no_half_vae", "--persistent_data_loader_workers"]
+        argv = others.sd_scripts(sys.executable, "sdxl_train_network.py", out, options, words)
+        environment = {**self.environment, "PYTHONPATH": others.sd_scripts_path(given.sd_scripts, given.sd_path)}
+        return watched(argv, environment, out / "log", given.sd_scripts, lambda: others.stamps(out), given.steps)
 
     def run(self, side: str) -> dict[str, Any]:
         if side == "sd-scripts":

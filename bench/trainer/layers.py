@@ -14,7 +14,14 @@ from statistics import median
 
 from common import TRAINER, make_plan, pictures
 
-IMPORT = "import time,torch;from visiontrain_trainer.imports import import_diffusers;import_diffusers();t=time.process_time();{};print(time.process_time()-t)"
+IMPORT = """
+import time, torch
+from visiontrain_trainer.imports import import_diffusers
+import_diffusers()
+began = time.process_time()
+{}
+print(time.process_time() - began)
+"""
 
 
 def import_seconds(statement: str) -> float:

@@ -105,7 +105,9 @@ def random_weights(module: torch.nn.Module, device: str = "cpu") -> dict[str, to
     for name, parameter in module.named_parameters():
         if parameter.dim() > 1:
             spread = (1 / parameter[0].numel()) ** 0.5
-            out[name] = (torch.rand(parameter.shape, generator=generator, device=device) - 0.5).mul_(spread).half().cpu()
+            out[name] = (
+                (torch.rand(parameter.shape, generator=generator, device=device) - 0.5).mul_(spread).half().cpu()
+            )
         else:
             out[name] = torch.full(parameter.shape, float("norm" in name and name.endswith("weight"))).half()
     return out

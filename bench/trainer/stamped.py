@@ -10,6 +10,7 @@ from __future__ import annotations
 import runpy
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -33,11 +34,13 @@ def fit_torchvision() -> object:
 
 
 if __name__ == "__main__":
-    stamps = open(sys.argv[1], "w", buffering=1)  # noqa: SIM115 - open as long as the process
+    stamps = Path(sys.argv[1]).open("w", buffering=1)  # noqa: SIM115 - open as long as the process
     keep = fit_torchvision()
 
     def stamp(*_: object) -> None:
-        memory = (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()) if torch.cuda.is_available() else ()
+        memory = (
+            (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()) if torch.cuda.is_available() else ()
+        )
         stamps.write(" ".join([f"{time.time():.6f}", *map(str, memory)]) + "\n")
 
     register_optimizer_step_post_hook(stamp)

@@ -17,7 +17,6 @@ import time
 from collections import deque
 from pathlib import Path
 from statistics import median
-
 from typing import Any
 
 from common import TRAINER, make_plan, prepare

@@ -1,26 +1,28 @@
-"""Ours against diffusers' own text-to-image LoRA example: first step, samples/s, peak memory; in turn, medians.
+"""Ours against diffusers' text-to-image LoRA example and sd-scripts on a processor: first step, samples/s, peak memory.
 
-    python bench/trainer/against_diffusers.py WORK_FOLDER --example train_text_to_image_lora.py
+    python bench/trainer/against_others.py WORK_FOLDER [--example train_text_to_image_lora.py]
+        [--example-python PYTHON] [--sd-scripts FOLDER] [--sd-path PYTHONPATH] [--single-file FILE]
         [--model FOLDER] [--side PIXELS] [--batch N] [--pictures N] [--steps N] [--rank N] [--rounds N] [--threads N]
-        [--sides ours,ours-warm,example,example-malloc] [--example-python PYTHON]
+        [--sides ours,ours-warm,example,example-malloc,ours-all,ours-all-warm,sd-scripts]
 
-The example is examples/text_to_image/train_text_to_image_lora.py of github.com/huggingface/diffusers; it is not part
-of this repository. It needs `datasets` and `torchvision` beside what the trainer needs: an environment that has both,
-with the same torch, is given by --example-python. It runs unchanged, by `python SCRIPT` and not through
-`accelerate launch` (which would add its own import of torch to the first step); stamped.py writes down when each
-optimiser step ended.
+In turn, medians. The others are run unchanged (others.py), by `python SCRIPT` and not through `accelerate launch`,
+which would add its own import of torch to the first step. The example needs `datasets` and `torchvision` beside what
+the trainer needs: an environment that has both, with the same torch, is given by --example-python. sd-scripts needs
+its own pinned libraries, given by --sd-path, and SD1.5 in full size as one file, --single-file.
 
-Same model, pictures, captions, rank, attention layers only, batch, precision (fp32), threads, learning rate. Sides:
+Same model, pictures, captions, rank, batch, precision (fp32), threads, learning rate. Sides:
 
 - ours            the trainer as the supervisor starts it, with an empty cache: every picture and caption is encoded
-                  before the first step
+                  before the first step; attention layers only, as the example trains
 - ours-warm       the same with the cache of the run before
 - example         in a plain environment
 - example-malloc  with the glibc settings that our launcher gives our own process on a CPU
+- ours-all, ours-all-warm   the same as ours, with all layers of the transformer blocks, as sd-scripts trains
+- sd-scripts      with latents cached in memory, which it does before its first step; captions are encoded in each step
 
-Both sides end with their LoRA written. First step: from process start to the end of the first optimiser step. One pass:
-to the end of the step with which each picture was used once: the example encodes a picture whenever it uses it, ours all
-of them before the first step.
+Ours and the example end with their LoRA written, sd-scripts after its last step. First step: from process start to
+the end of the first optimiser step. One pass: to the end of the step with which each picture was used once: the example
+encodes a picture whenever it uses it, the others all of them before the first step.
 Samples/s: over all steps after it. Peak: VmHWM. Both rates also in CPU time (user and system, read from outside), which
 on a machine shared with others says more; with one thread the two agree where nothing else runs.
 Bars: first step below half of the example's, samples/s at least 1.3 times, less peak memory.
@@ -38,11 +40,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
+import others
 from common import TRAINER, launch, make_plan, pictures, prepare, read_events
 
-HERE = Path(__file__).parent
 #: Seconds to the first step, to the end of one pass over the pictures, samples/s after the first step, peak GiB; all
 #: but the last again in CPU time.
 Result = tuple[float, ...]
@@ -61,12 +64,18 @@ class Watch:
         return float(np.interp(t, *zip(*self.busy, strict=True)))
 
 
-def watched(argv: list[str], environment: dict[str, str], log: Path, done: Callable[[], bool] = lambda: False) -> Watch:
+def watched(
+    argv: list[str],
+    environment: dict[str, str],
+    log: Path,
+    done: Callable[[], bool] = lambda: False,
+    cwd: Path | None = None,
+) -> Watch:
     """Run a process that must end well, or until `done` (asked every 20 ms) says that what is compared is over."""
     tick = os.sysconf("SC_CLK_TCK")
     with log.open("w") as out:
         began = time.time()
-        process = subprocess.Popen(argv, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(argv, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
         watch = Watch(began, 0, [(began, 0.0)])
         while process.poll() is None:
             # The peak of the process's own memory; rusage would count what its parent had before exec.
@@ -102,7 +111,17 @@ class Sides:
         self.given = given
         self.data = given.work / f"pictures-{given.pictures}-{given.side}"
         self.samples = pictures(self.data, given.pictures, given.side)
-        self.plan = make_plan(
+        self.plain = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(given.threads),
+            **others.OFFLINE,
+            "HF_HOME": str(given.work / "huggingface"),
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+
+    def plan(self, targets: str) -> dict[str, Any]:
+        given = self.given
+        return make_plan(
             given.model,
             self.data,
             self.samples,
@@ -112,7 +131,7 @@ class Sides:
                 "steps": given.steps,
                 "rank": given.rank,
                 "alpha": given.rank,
-                "targets": "attention",
+                "targets": targets,
                 "schedule": "constant",
                 "warmup_steps": 0,
                 "learning_rate": 1e-4,
@@ -121,71 +140,85 @@ class Sides:
             resources={"threads": given.threads},
         )
 
-    def ours(self, warm: bool) -> Result:
+    def ours(self, targets: str, warm: bool) -> Result:
         work = self.given.work
         if not warm:
             shutil.rmtree(work / "cache", ignore_errors=True)
         run = work / "run"
         shutil.rmtree(run, ignore_errors=True)
-        prepare(run, self.plan)
+        plan = self.plan(targets)
+        prepare(run, plan)
         command = launch(run)
         # The proof of learning comes after the file; the example has none.
-        written = run / "output" / f"{self.plan['name']}.safetensors"
+        written = run / "output" / f"{plan['name']}.safetensors"
         watch = watched(command["argv"], command["env"], run / "trainer.log", written.exists)
         events = read_events(run)
         return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch, self.given.pictures)
 
     def example(self, malloc: bool) -> Result:
-        given = self.given
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(given.threads),
-            # No address is asked on the way: waiting for a network would count against the example.
-            "HF_HUB_OFFLINE": "1",
-            "HF_DATASETS_OFFLINE": "1",
-            "HF_HOME": str(given.work / "huggingface"),
-            "CUDA_VISIBLE_DEVICES": "",
-        }
+        given, environment = self.given, self.plain
         if malloc:
             ours = launch(given.work / "run")["env"]
-            environment |= {k: v for k, v in ours.items() if k.startswith("MALLOC_")}
+            environment = {**environment, **{k: v for k, v in ours.items() if k.startswith("MALLOC_")}}
         out = given.work / "example"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         options = {
             "pretrained_model_name_or_path": given.model,
             "train_data_dir": self.data,
-            "caption_column": "text",
             "resolution": given.side,
             "train_batch_size": given.batch,
             "max_train_steps": given.steps,
             "rank": given.rank,
             "learning_rate": 1e-4,
-            "lr_scheduler": "constant",
-            "lr_warmup_steps": 0,
-            "seed": 11,
             "mixed_precision": "no",
-            "checkpointing_steps": 1_000_000,
-            "output_dir": out,
             # All trackers that are installed: none is.
             "report_to": "all",
         }
-        words = [f"--{name}={value}" for name, value in options.items()]
-        argv = [given.example_python, HERE / "stamped.py", out / "stamps", given.example, *words, "--center_crop"]
-        watch = watched(list(map(str, argv)), environment, out / "log")
-        return numbers(watch, list(map(float, (out / "stamps").read_text().split())), given.batch, given.pictures)
+        watch = watched(others.example(given.example_python, given.example, out, options), environment, out / "log")
+        return self.numbers(watch, out)
+
+    def sd_scripts(self) -> Result:
+        given, out = self.given, self.given.work / "sd-scripts"
+        shutil.rmtree(out, ignore_errors=True)
+        others.sd_scripts_folder(out, given.model, self.data, self.samples)
+        options = {
+            "pretrained_model_name_or_path": given.single_file,
+            "resolution": f"{given.side},{given.side}",
+            "train_batch_size": given.batch,
+            "max_train_steps": given.steps,
+            "network_dim": given.rank,
+            "network_alpha": given.rank,
+            "learning_rate": 1e-4,
+            "mixed_precision": "no",
+            "max_data_loader_n_workers": 0,
+        }
+        argv = others.sd_scripts(sys.executable, "train_network.py", out, options)
+        environment = {**self.plain, "PYTHONPATH": others.sd_scripts_path(given.sd_scripts, given.sd_path)}
+        watch = watched(
+            argv, environment, out / "log", lambda: len(others.stamps(out)) >= given.steps, given.sd_scripts
+        )
+        return self.numbers(watch, out)
+
+    def numbers(self, watch: Watch, out: Path) -> Result:
+        return numbers(watch, [row[0] for row in others.stamps(out)], self.given.batch, self.given.pictures)
 
     def run(self, side: str) -> Result:
         if side.startswith("ours"):
-            return self.ours(warm=side == "ours-warm")
+            return self.ours("all" if "all" in side else "attention", warm=side.endswith("warm"))
+        if side == "sd-scripts":
+            return self.sd_scripts()
         return self.example(malloc=side == "example-malloc")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--example", type=Path, required=True)
+    parser.add_argument("--example", type=Path)
     parser.add_argument("--example-python", default=sys.executable)
+    parser.add_argument("--sd-scripts", type=Path)
+    parser.add_argument("--sd-path", default="", help="what comes first on sd-scripts' PYTHONPATH")
+    parser.add_argument("--single-file", type=Path)
     parser.add_argument("--model", type=Path, default=TRAINER.parent / "presets" / "tiny" / "sd15")
     for name, default in (
         ("side", 96),
@@ -199,7 +232,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--sides", default="ours,ours-warm,example,example-malloc")
     given = parser.parse_args()
-    given.work, given.model, given.example = (p.resolve() for p in (given.work, given.model, given.example))
+    for name in ("work", "model", "example", "sd_scripts", "single_file"):
+        if getattr(given, name) is not None:
+            setattr(given, name, getattr(given, name).resolve())
     sides, names = Sides(given), given.sides.split(",")
     found: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(given.rounds):
