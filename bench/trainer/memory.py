@@ -1,0 +1,127 @@
+"""Peak bytes of tensors in a training step, counted without a card: what each setting takes, of all parts of it.
+
+    python bench/trainer/memory.py [--family sdxl|sd15] [--side PIXELS] [--precision bf16] [--rank N] [--targets all]
+                                   [--batches 1,2,4] [--checkpointing none,selective,full]
+
+The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every storage
+is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs beyond that:
+its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; a CUDA graph adds nothing.
+Compared with what was measured on a card in bench/results/trainer-gpu.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import weakref
+from types import SimpleNamespace
+from typing import Any
+
+import common  # noqa: F401 - puts the trainer on the path
+import torch
+from random_models import modules
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from visiontrain_trainer.device import DTYPES
+from visiontrain_trainer.fused import fuse_geglu
+from visiontrain_trainer.lora import Adapter, LoraLayer
+from visiontrain_trainer.noise import losses
+from visiontrain_trainer.session import prepare_unet
+
+
+class Counted(TorchDispatchMode):
+    """Bytes of all storages that operations below this mode made and that are still there, and their peak."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._seen: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_iter(out):
+            if isinstance(tensor, torch.Tensor):
+                self.count(tensor)
+        return out
+
+    def count(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata  # noqa: SLF001 - one for each storage, however many tensors look into it
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        size = storage.nbytes()
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._seen.discard(key)
+        self.now -= size
+
+
+def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tuple[int, int]:
+    """(before the first step, at the peak), of the U-Net alone on the device, as in training."""
+    dtype, sdxl = DTYPES[given.precision], given.family == "sdxl"
+    plan = SimpleNamespace(
+        rank=given.rank, alpha=given.rank, dropout=0, conv_rank=0, conv_alpha=1, targets=given.targets
+    )
+    resources = SimpleNamespace(channels_last=False, gradient_checkpointing=checkpointing)
+    unet = modules(given.family)["unet"].requires_grad_(False)
+    with FakeTensorMode(allow_non_fake_inputs=True), Counted() as counted:
+        weights = {name: torch.empty(tensor.shape, dtype=dtype) for name, tensor in unet.state_dict().items()}
+        unet.load_state_dict(weights, assign=True)
+        del weights
+        prepare_unet(unet, SimpleNamespace(resources=resources))
+        adapter = Adapter({"unet": unet}, plan, seed=0)
+        fuse_geglu(unet)
+        flat, grad = adapter.flat["unet"], adapter.flat_grad["unet"]
+        whole = torch.nn.Parameter(flat)
+        whole.grad = grad
+        optimizer = torch.optim.AdamW([whole], foreach=True)
+        side, before = given.side // 8, counted.now
+        counted.peak = before
+        noisy = torch.empty(batch, 4, side, side, dtype=dtype)
+        states = torch.empty(batch, 77, 2048 if sdxl else 768, dtype=dtype)
+        extra = {"text_embeds": torch.empty(batch, 1280, dtype=dtype), "time_ids": torch.empty(batch, 6, dtype=dtype)}
+        for _ in range(2):
+            out = unet(
+                noisy,
+                torch.zeros(batch, dtype=torch.long),
+                encoder_hidden_states=states,
+                added_cond_kwargs=extra if sdxl else None,
+                return_dict=False,
+            )
+            losses(out[0], torch.empty(batch, 4, side, side), "l2", 1.0).sum().backward()
+            del out
+            adapter.gather()
+            optimizer.step()
+            adapter.refresh()
+    return before, counted.peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--family", choices=["sdxl", "sd15"], default="sdxl")
+    parser.add_argument("--side", type=int)
+    parser.add_argument("--precision", choices=list(DTYPES), default="bf16")
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--targets", default="all")
+    parser.add_argument("--batches", default="1,2,4")
+    parser.add_argument("--checkpointing", default="none,selective,full")
+    given = parser.parse_args()
+    given.side = given.side or (1024 if given.family == "sdxl" else 512)
+    # As on a card; and tensors without content cannot be moved, nor need they be.
+    LoraLayer.fuses = lambda layer, x: not layer.is_conv
+    LoraLayer.to = lambda layer, device: layer
+    print(
+        f"{given.family} at {given.side}², {given.precision}, rank {given.rank}, {given.targets} layers; GiB of tensors"
+    )
+    for kind in given.checkpointing.split(","):
+        for batch in map(int, given.batches.split(",")):
+            before, peak = (n / 2**30 for n in step_bytes(given, batch, kind))
+            print(f"checkpointing {kind:9}  batch {batch}   weights {before:5.2f}   peak {peak:6.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
