@@ -3,10 +3,10 @@
     python bench/trainer/memory.py [--family sdxl|sd15] [--side PIXELS] [--precision bf16] [--rank N] [--targets all]
                                    [--batches 1,2,4] [--checkpointing none,selective,full]
 
-The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every storage
-is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs beyond that:
-its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; a CUDA graph adds nothing.
-Compared with what was measured on a card in bench/results/trainer-gpu.txt.
+The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every
+storage is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs
+beyond that: its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; a CUDA graph
+adds nothing. Compared with what was measured on a card in bench/results/trainer-memory.txt.
 """
 
 from __future__ import annotations
