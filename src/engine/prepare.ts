@@ -9,6 +9,7 @@ import { scanDataset } from './dataset/scan.ts';
 import { lackingPackages } from './environment/given.ts';
 import { probeHardware } from './hardware/probe.ts';
 import { type Need, resolveBase } from './models/base.ts';
+import { checkInitLora } from './models/identify.ts';
 import type { Places } from './paths.ts';
 import { extraPackages } from './plan/device.ts';
 import { resolvePlan } from './plan/resolve.ts';
@@ -42,6 +43,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { spec, provenance, dir, registry, places, env, signal } = input;
   const isModelId = (name: string) =>
     findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
+  if (spec.training.init_lora !== null) checkInitLora(resolve(dir, spec.training.init_lora));
   const { base, needs } = await resolveBase({ model: spec.model, dir, registry, places });
   const scan = await scanDataset(resolve(dir, spec.dataset.path), {
     captionExtension: spec.dataset.caption_extension,

@@ -141,7 +141,7 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
       training: {
         ...t,
         warmup: t.warmup >= t.steps ? 0 : t.warmup,
-        text_encoder_learning_rate: !sdxl && Array.isArray(rate) ? 0 : rate,
+        text_encoder_learning_rate: t.optimizer === 'prodigy' || (!sdxl && Array.isArray(rate)) ? 0 : rate,
         noise_offset: entry.zero_terminal_snr ? 0 : t.noise_offset,
         init_lora: t.init_lora === null ? null : 'old.safetensors',
       },

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run
 from tests.test_exact import _stop_after
@@ -71,6 +73,25 @@ def test_a_verifying_run_compares_with_the_original(
     assert len(warned) == bool(then) and all("first was computed otherwise" in w for w in warned)
     order = [e["type"] for e in run.events]
     assert order.index("compared") < order.index("step")
+
+
+def test_another_lora_to_go_on_from_or_another_base_is_told(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+    lora = tmp_path / "first.safetensors"
+    before = train_here(plan_for(training={"steps": 1}), "before")
+    lora.write_bytes((before.folder / before.of("output")[0]["path"]).read_bytes())
+    plan = plan_for(training={"init_lora": str(lora)}, output={"checkpoint_every": 0})
+    prepare_run(tmp_path / "run", plan)
+    assert _stop_after(tmp_path / "run", plan, 3) == 75
+    tensors = load_file(lora)
+    save_file({name: tensor * 1.5 for name, tensor in tensors.items()}, lora)
+    plan["model"]["path"] = str(shutil.copytree(plan["model"]["path"], tmp_path / "base"))
+    weights = tmp_path / "base" / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor * 1.01 for name, tensor in load_file(weights).items()}, weights)
+    run = train_here(plan)
+    (event,) = run.of("compared")
+    assert [d["fact"] for d in event["differences"]] == ["base_weights", "init_lora"]
+    (warned,) = [e["text"] for e in run.of("note") if e["level"] == "warn"]
+    assert "base weights was" in warned and "init lora was" in warned and "not promised" in warned
 
 
 def test_what_cannot_change_a_byte_is_not_compared() -> None:

@@ -55,7 +55,7 @@ def test_latents_that_are_not_finite_name_the_picture(plan_for: Any, tiny: Any, 
     [
         ({"resources": {"device": "cuda:0"}}, 3, "no NVIDIA card"),
         ({"data": {"root": "/nowhere"}, "resources": {"cache_dir": "fresh"}}, 5, "the picture is gone"),
-        ({"training": {"init_lora": "/nowhere.safetensors"}}, 5, "cannot be read"),
+        ({"training": {"init_lora": "/nowhere.safetensors"}}, 5, "is not there"),
         ({"training": {"init_lora": "/nowhere.pt"}}, 5, "pickle"),
         ({"family": "sdxl", "resources": {"vae_precision": "fp16"}}, 5, "overflows in fp16"),
     ],

@@ -135,6 +135,7 @@ def test_another_vae_takes_the_place_of_the_bases(form: str, tiny: Any, tmp_path
         path = to_single_file(whole, tmp_path / "vae.safetensors")
     own, ours = BaseModel(model(folder, "sd15")), BaseModel(model(folder, "sd15", vae_path=str(path)))
     assert own.part("vae").digest() != ours.part("vae").digest()
+    assert own.fingerprint() != ours.fingerprint() == BaseModel(ours.plan).fingerprint()
     before, after = (m.vae(torch.float32).state_dict() for m in (own, ours))
     assert all(torch.equal(before[name] * 2, after[name]) for name in before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,11 @@ class BaseModel:
         if name == "vae":
             return Part([self._file], "first_stage_model.")
         return Part([self._file], TEXT_PREFIXES[self.plan.family][self.text_encoders.index(name)])
+
+    def fingerprint(self) -> str:
+        """16 hex digits that tell this base with its VAE from others, also where no hash of it is known in advance."""
+        parts = "".join(self.part(name).fingerprint() for name in ("unet", "vae", *self.text_encoders))
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def _named(self, name: str, wanted: list[str], config: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Tensors under diffusers / transformers names; `wanted` are the names the module has."""

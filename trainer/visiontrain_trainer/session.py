@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import traceback
 from dataclasses import dataclass
 from functools import partial
@@ -85,8 +86,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         if rate > 0:
             parts[name] = encoder.module
     adapter = Adapter(parts, plan.training, plan.seed)
-    if plan.training.init_lora is not None:
-        start_from(Path(plan.training.init_lora), adapter, plan, unet, events)
+    init_lora = plan.training.init_lora and start_from(Path(plan.training.init_lora), adapter, plan, unet, events)
     compiled = plan.resources.compile and can_compile(device, events)
     if device.is_cuda and not compiled:
         fuse_geglu(unet)
@@ -104,6 +104,8 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     facts["compile"] = compiled
     facts["graphs"] = stepper.graphs is not None
     facts["trainable"] = sum(flat.numel() for flat in adapter.flat.values())
+    facts["base_weights"] = base.fingerprint()
+    facts["init_lora"] = init_lora
     facts["layers"] = sum(len(layers) for layers in adapter.layers.values())
     facts["optimizer"] = type(optimizer).__name__
     events.emit("active", facts=facts)
@@ -203,11 +205,16 @@ def compile_blocks(unet: nn.Module) -> None:
             module.compile()
 
 
-def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events: Events) -> None:
-    """Load the LoRA to go on from. Raises TrainingError when it does not fit."""
+def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events: Events) -> str:
+    """Load the LoRA to go on from; returns 16 hex digits of its SHA-256. Raises TrainingError when it does not fit."""
     refuse_pickle(path)
     try:
-        stored = load(path.read_bytes())
+        content = path.read_bytes()
+        stored = load(content)
+    except FileNotFoundError as error:
+        raise TrainingError(
+            f"{path}: the LoRA to go on from is not there.", next_steps=["Put it back, or check training.init_lora."]
+        ) from error
     except Exception as error:
         raise TrainingError(
             f"{path}: the LoRA to go on from cannot be read ({error}).",
@@ -232,3 +239,4 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
     adapter.load(tensors)
     if unused:
         events.note(f"{path.name}: {len(unused)} of its tensors are of layers this run does not train.", "warn")
+    return hashlib.sha256(content).hexdigest()[:16]

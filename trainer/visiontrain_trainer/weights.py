@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from .errors import TrainingError
 from .files import write_atomic
 
+#: Tensors of a part whose beginning a fingerprint takes in.
+_LOOKS = 64
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -104,6 +106,23 @@ class Part:
         for file, names in by_file.items():
             out |= {names[stored]: tensor for stored, tensor in file.read(sorted(names)).items()}
         return out
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all names, types and shapes and the first bytes of some tensors.
+
+        Tells two models apart at no cost. It proves nothing: of a tensor that is not looked into, nothing is seen.
+        """
+        digest, names = hashlib.sha256(), self.names
+        looked_into = set(names[:: -(-len(names) // _LOOKS)])
+        for name in names:
+            file, stored = self._where[name]
+            info = file.tensors[stored]
+            digest.update(f"{name}\0{info.dtype}\0{info.shape}\0".encode())
+            if name in looked_into:
+                with file.path.open("rb") as handle:
+                    handle.seek(info.start)
+                    digest.update(handle.read(min(info.end - info.start, 4096)))
+        return digest.hexdigest()
 
     def digest(self, memory: Path | None = None) -> str:
         """SHA-256 over names, types, shapes and bytes: the same for a copy elsewhere.

@@ -66,6 +66,16 @@ export const rules: readonly Rule[] = [
       ),
   },
   {
+    key: 'training.text_encoder_learning_rate',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        t.optimizer === 'prodigy' &&
+          [t.text_encoder_learning_rate].flat().some((rate) => rate !== 0 && rate !== t.learning_rate),
+        'prodigy has one rate for all that learns: write the same as learning_rate (1 is usual), or 0 to leave the text encoder as it is',
+      ),
+  },
+  {
     key: 'training.warmup',
     level: 'error',
     check: ({ training: t }) =>

@@ -33,6 +33,25 @@ export function readModelFacts(path: string): ModelFacts {
   }
 }
 
+/**
+ * The LoRA a run goes on from; whether it fits the base is seen when both are loaded.
+ * @throws UsageError when it is not there or no safetensors file, before anything is fetched for it.
+ */
+export function checkInitLora(path: string): void {
+  try {
+    readSafetensorsHeader(path);
+  } catch (error) {
+    const found = error instanceof UsageError ? error.message : `${path} ${fileError(error)}.`;
+    throw new UsageError(`training.init_lora: ${found}`, {
+      nextSteps:
+        error instanceof UsageError && error.nextSteps.length > 0
+          ? error.nextSteps
+          : ['Check the path; it starts at the folder of run.yaml.'],
+      cause: error,
+    });
+  }
+}
+
 function fileFacts(path: string): ModelFacts {
   const header = readSafetensorsHeader(path);
   const family = familyOf(singleFileArchitecture(header.tensors), path);

@@ -136,6 +136,16 @@ describe('problems', () => {
     expect(problems(MINIMAL, [`${key}=${value}`])).toEqual([{ file: `--set ${key}=${value}`, key, message }]);
   });
 
+  it('refuse Prodigy with rates that it cannot have', () => {
+    const prodigy = ['training.optimizer=prodigy', 'training.learning_rate=1'];
+    const asked = (rate: string) =>
+      problems(MINIMAL, [...prodigy, `training.text_encoder_learning_rate=${rate}`]).map((p) => p.message);
+    for (const fine of ['0', '1']) expect(() => asked(fine)).toThrow('no problem was found');
+    expect(asked('0.5')).toEqual([
+      'prodigy has one rate for all that learns: write the same as learning_rate (1 is usual), or 0 to leave the text encoder as it is',
+    ]);
+  });
+
   it.each([
     ['model.clip_skip=2', 'is for SD1.5 only (SDXL always reads one fixed layer): write 1'],
     [

@@ -212,8 +212,9 @@ describe('device and precision', () => {
   });
 
   it('takes plain AdamW where the given Python lacks bitsandbytes, and refuses Prodigy where it lacks prodigyopt', () => {
+    const prodigy = { learning_rate: 1, text_encoder_learning_rate: 0 };
     const asked = (optimizer: string, ...lacking: string[]) =>
-      resolve({ spec: spec({ training: { optimizer, learning_rate: 1 } }), lacking });
+      resolve({ spec: spec({ training: { optimizer, ...prodigy } }), lacking });
     const { plan, warnings } = asked('adamw8bit', 'bitsandbytes');
     expect(plan.training.optimizer).toBe('adamw');
     expect(warnings.find((w) => w.startsWith('training.optimizer'))).toMatch(
@@ -223,7 +224,7 @@ describe('device and precision', () => {
     expect(() => asked('prodigy', 'prodigyopt')).toThrow(EnvironmentError);
     expect(() => asked('prodigy', 'prodigyopt')).toThrow(/lacks prodigyopt/);
     expect(extraPackages(spec())).toEqual([]);
-    expect(extraPackages(spec({ training: { optimizer: 'prodigy' } }))).toEqual(['prodigyopt']);
+    expect(extraPackages(spec({ training: { optimizer: 'prodigy', ...prodigy } }))).toEqual(['prodigyopt']);
   });
 
   it.each<[string, Hardware, boolean, RegExp | undefined]>([
