@@ -26,6 +26,16 @@ class Card:
         self.recorded: list[Recorded] = []
         self.passes = 0
         self.broken = False
+        #: Passes that are recorded, and above how many of them neither a first pass nor a record has room.
+        self.kept, self.room = 0, 100
+        self.replaying = False
+
+    def need_room(self) -> None:
+        if self.kept > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def emptied(self) -> None:
+        self.kept = 0
 
     def function(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         if self.recording is not None:
@@ -33,6 +43,8 @@ class Card:
             return self.recording.output
         self.passes += 1
         self.written += inputs["x"].sum()
+        if not self.replaying:
+            self.need_room()
         return inputs["x"].max()
 
 
@@ -44,7 +56,9 @@ class Recorded:
         self.output = torch.zeros(())
 
     def replay(self) -> None:
+        self.card.replaying = True
         self.output.copy_(self.card.function(self.inputs))
+        self.card.replaying = False
 
     def pool(self) -> tuple[int, int]:
         return 0, 1
@@ -59,14 +73,17 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
     def record(graph: Recorded, **_: Any) -> Iterator[None]:
         if card.broken:
             raise RuntimeError("operation not permitted when stream is capturing")
+        card.need_room()
         card.recording = graph
         yield
         card.recording = None
         card.recorded.append(graph)
+        card.kept += 1
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Recorded)
     monkeypatch.setattr(torch.cuda, "graph", record)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "empty_cache", card.emptied)
     return card
 
 
@@ -115,6 +132,22 @@ def test_where_nothing_can_be_recorded_passes_are_plain(card: Card, events: Even
     assert card.written.tolist() == [9, 9, 9] and not card.recorded
     (note,) = [event for event in read_events(tmp_path) if event["type"] == "note"]
     assert note["level"] == "warn" and "not permitted when stream is capturing" in note["text"]
+
+
+@pytest.mark.parametrize("where", ["first pass", "record"])
+def test_recorded_passes_make_room_for_a_new_shape(where: str, card: Card, events: Events, tmp_path: Path) -> None:
+    graphs = Graphs(card.function, [card.written], events)
+    # Enough for the passes of two shapes, or for what a third needs.
+    if where == "record":
+        for size in (1, 2, 3):
+            graphs({"x": torch.ones(size)})
+        graphs.release()
+        card.written.zero_()
+    card.room = 1
+    for size in (1, 2, 3, 1, 3):
+        assert graphs({"x": torch.ones(size)}) == 1
+    assert card.written.tolist() == [10, 10, 10], "what a pass that broke off had added is gone"
+    assert not [event for event in read_events(tmp_path) if event["type"] == "note"]
 
 
 def test_out_of_memory_in_a_first_pass_is_the_callers(card: Card, events: Events) -> None:

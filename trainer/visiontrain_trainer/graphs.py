@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from .device import Device
+from .errors import is_out_of_memory
 from .events import Events
 from .plan import Plan
 
@@ -49,15 +50,30 @@ class Graphs:
         self._failed = False
 
     def __call__(self, inputs: Inputs) -> torch.Tensor:
-        """Raises what `function` raises, out of memory above all, from a first pass alone."""
+        """Raises what `function` raises, out of memory above all, from a first pass alone.
+
+        A first pass needs its memory beside what the recorded ones keep: where it does not suffice, they make room.
+        """
+        try:
+            return self._pass(inputs)
+        except Exception as error:
+            if not self._recorded or not is_out_of_memory(error):
+                raise
+        # Not while the error holds what was made up to it.
+        self.release()
+        return self._pass(inputs)
+
+    def _pass(self, inputs: Inputs) -> torch.Tensor:
         shapes = tuple((name, tensor.shape, tensor.dtype) for name, tensor in inputs.items())
         found = self._recorded.get(shapes)
         if found is None and not self._failed:
             if shapes not in self._tried:
                 before = [tensor.clone() for tensor in self._written]
-                self._function(inputs)
-                for tensor, old in zip(self._written, before, strict=True):
-                    tensor.copy_(old)
+                try:
+                    self._function(inputs)
+                finally:
+                    for tensor, old in zip(self._written, before, strict=True):
+                        tensor.copy_(old)
                 self._tried.add(shapes)
             found = self._record(inputs)
         if found is None:
@@ -78,6 +94,8 @@ class Graphs:
             self._pool = graph.pool()
             return _Recorded(graph, own, output)
         except Exception as error:
+            if self._recorded and is_out_of_memory(error):
+                raise
             traceback.print_exc()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
         # Not while the error holds what was made up to it.
