@@ -5,8 +5,9 @@
 
 The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every
 storage is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs
-beyond that: its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; CUDA graphs add
-nothing that a card must have (docs/decisions/0023-cuda-graphs.md). Compared with what was measured on a card in bench/results/trainer-memory.txt.
+beyond that: its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; CUDA graphs
+add nothing that a card must have (docs/decisions/0023-cuda-graphs.md). Compared with what was measured on a card in
+bench/results/trainer-memory.txt.
 """
 
 from __future__ import annotations
