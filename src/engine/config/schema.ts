@@ -206,7 +206,7 @@ const trainingSchema = z.strictObject({
   optimizer: doc(
     z.enum(optimizers).default('adamw'),
     'Optimiser.',
-    'adamw8bit and adafactor save memory; prodigy finds its own rate (set learning_rate 1).',
+    'adamw8bit and adafactor save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0.',
   ),
   weight_decay: doc(
     z.number().min(0).max(1).default(0.01),

@@ -8,7 +8,12 @@ import type { Plan } from './schema.ts';
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { samples } = plan.data;
   const trained = samples.filter(({ validation }) => !validation);
-  return [...captionWarnings(plan, spec, scan), ...sizeWarnings(plan, spec), ...lengthWarnings(plan, trained)];
+  return [
+    ...captionWarnings(plan, spec, scan),
+    ...sizeWarnings(plan, spec),
+    ...cropWarnings(plan, spec),
+    ...lengthWarnings(plan, trained),
+  ];
 }
 
 function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
@@ -40,6 +45,24 @@ const MOST_TOKENS = 225;
 
 /** Enlarged more than this, a picture teaches blur. */
 const MOST_ENLARGED = 1.5;
+
+/** Share of a picture that a crop must leave for the rest to be taken for the picture. */
+const LEAST_KEPT = 0.5;
+
+function cropWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
+  const cut = data.samples.filter(({ size, bucket }) => {
+    const [wide, high] = [size[0] / bucket[0], size[1] / bucket[1]];
+    return Math.min(wide, high) / Math.max(wide, high) < LEAST_KEPT;
+  });
+  const [first] = cut;
+  if (first === undefined) return [];
+  const cure = spec.dataset.buckets
+    ? 'cut out by hand what matters'
+    : '--set dataset.buckets=true keeps the shapes of pictures';
+  return [
+    `more than half is cut away of ${plural(cut.length, 'picture')} (${first.path}: ${first.size.join('×')} to ${first.bucket.join('×')}); ${cure}`,
+  ];
+}
 
 function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   const enlarged = data.samples.filter(

@@ -392,6 +392,23 @@ describe('warnings', () => {
     ]);
   });
 
+  it('name pictures of which most is cut away, and what keeps their shape', () => {
+    const captions = Array.from({ length: 12 }, (_, i) => ({
+      path: `p${i}.png`,
+      caption: 'a fox',
+      size: i < 2 ? ([4000, 600] as const) : ([1024, 1024] as const),
+    }));
+    const of = (dataset: Record<string, unknown>) =>
+      resolve({ spec: spec({ dataset }), scan: scan(captions) }).warnings;
+    expect(of({ bucket_max: 1536 })).toEqual([]);
+    expect(of({ bucket_max: 640 })).toEqual([
+      'more than half is cut away of 2 pictures (p0.png: 4000×600 to 640×256); cut out by hand what matters',
+    ]);
+    expect(of({ buckets: false })).toEqual([
+      'more than half is cut away of 2 pictures (p0.png: 4000×600 to 512×512); --set dataset.buckets=true keeps the shapes of pictures',
+    ]);
+  });
+
   it('are none for a sound plan', () => {
     const captions = Array.from({ length: 12 }, () => ({ caption: 'a fox' }));
     expect(resolve({ scan: scan(captions) }).warnings).toEqual([]);
