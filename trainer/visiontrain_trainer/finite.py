@@ -48,7 +48,10 @@ def _not_finite(plan: Plan, what: str, step: int) -> TrainingError:
     ]
     if precision == "fp16":
         causes.insert(0, "Computing in fp16 overflows easily.")
-    steps = [f"Lower training.learning_rate (it is {plan.training.learning_rate:g})."]
+    rate = plan.training.learning_rate
+    steps = [
+        f"Lower training.learning_rate (it is {rate:g}): visiontrain run run.yaml --set training.learning_rate={rate / 3:.1g}"
+    ]
     if precision == "fp16":
         steps.insert(0, "Set resources.precision to bf16 or fp32.")
     return TrainingError(
@@ -56,6 +59,6 @@ def _not_finite(plan: Plan, what: str, step: int) -> TrainingError:
         causes,
         [
             *steps,
-            "Checkpoints from before that step are whole: `visiontrain resume` goes on from the newest.",
+            "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step.",
         ],
     )
