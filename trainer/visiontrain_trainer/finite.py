@@ -49,9 +49,8 @@ def _not_finite(plan: Plan, what: str, step: int) -> TrainingError:
     if precision == "fp16":
         causes.insert(0, "Computing in fp16 overflows easily.")
     rate = plan.training.learning_rate
-    steps = [
-        f"Lower training.learning_rate (it is {rate:g}): visiontrain run run.yaml --set training.learning_rate={rate / 3:.1g}"
-    ]
+    lower = f"visiontrain run run.yaml --set training.learning_rate={rate / 3:.1g}"
+    steps = [f"Lower training.learning_rate (it is {rate:g}): {lower}"]
     if precision == "fp16":
         steps.insert(0, "Set resources.precision to bf16 or fp32.")
     return TrainingError(
