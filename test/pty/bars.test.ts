@@ -153,9 +153,9 @@ describe('progress bars in a terminal', { timeout: 300_000 }, () => {
 
   it('are written in ASCII where the locale has nothing else', async () => {
     const t = start({ columns: 80, env: { LANG: 'C' } });
-    const lines = await t.shows(/^fetching.* [#-]{15}$/m);
+    // The second file's name is the one that is too long.
+    const lines = await t.shows(/^fetching.*\.\.\. .* ?[#-]{15}$/m);
     expect(lines.join('')).toMatch(/^[\x20-\x7e]+$/);
-    expect(lines.join('\n')).toMatch(/^fetching.*\.\.\. /m);
   });
 
   it.each([

@@ -13,6 +13,8 @@ export interface DeviceChoice {
   readonly vaePrecision: Precision;
   readonly optimizer: Optimizer;
   readonly tf32: boolean;
+  /** The card it is; undefined on a processor. */
+  readonly gpu: Gpu | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -56,7 +58,7 @@ export function chooseDevice(
   if (resources.tf32 && !tf32) warnings.push(`resources.tf32: ${reason(device, gpu, 'tf32')}; fp32 is used`);
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
     warnings.push('no graphics card was found: training at this resolution on the processor takes hours to days');
-  return { device, precision: main, vaePrecision: vae, optimizer, tf32, warnings };
+  return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
 }
 
 /** Why 8-bit AdamW cannot be had here; undefined when it can, or another optimiser is wanted. */

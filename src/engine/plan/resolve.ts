@@ -9,6 +9,7 @@ import { composeCaption, estimateTokens } from './captions.ts';
 import { chooseDevice } from './device.ts';
 import { metadataFacts } from './facts.ts';
 import { sampleIds, specSha256, validationIds } from './identity.ts';
+import { memoryWarnings } from './memory.ts';
 import { PLAN_VERSION, type Plan, type PlanSample, planSchema } from './schema.ts';
 import { planWarnings } from './warnings.ts';
 
@@ -129,7 +130,8 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     },
   });
   const rules = findings(spec, 'warning').map(({ key, message }) => `${key} ${message}`);
-  return { plan, warnings: [...device.warnings, ...rules, ...planWarnings(plan, spec, scan)] };
+  const memory = memoryWarnings(plan, device.gpu);
+  return { plan, warnings: [...device.warnings, ...memory, ...rules, ...planWarnings(plan, spec, scan)] };
 }
 
 function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {

@@ -392,6 +392,11 @@ describe('warnings', () => {
     ]);
   });
 
+  it('begin with memory that the card does not have', () => {
+    const [first] = resolve({ spec: spec({ training: { batch_size: 64 } }) }).warnings;
+    expect(first).toMatch(/^a step takes about [\d.]+ GB of memory, more than the 12.0 GB of Card 8.9: --set /);
+  });
+
   it('name pictures of which most is cut away, and what keeps their shape', () => {
     const captions = Array.from({ length: 12 }, (_, i) => ({
       path: `p${i}.png`,

@@ -1,0 +1,78 @@
+/** What a step takes of a card's memory, from counted peaks: bench/results/trainer-memory.txt. Pure. */
+import type { Gpu } from '../hardware/probe.ts';
+import { formatBytes } from '../text.ts';
+import type { Plan } from './schema.ts';
+
+type Checkpointing = Plan['resources']['gradient_checkpointing'];
+
+const GIB = 2 ** 30;
+/** The driver's context and what the allocator rounds up: 0.9 to 1.1 GiB on the cards measured. */
+const CARD_ITSELF = 1 * GIB;
+
+/** GiB of tensors at the peak, in 16 bits: what is there anyway, for each unit of rank, for each picture of so many pixels. */
+const COUNTED = {
+  sdxl: {
+    fixed: 4.81,
+    rank: 0.0447,
+    picture: { none: 5.57, selective: 1.01, full: 0.59 },
+    pixels: 1024 ** 2,
+    // Weights of the two encoders, and their LoRA at usual ranks.
+    textEncoders: 2,
+  },
+  sd15: {
+    fixed: 1.64,
+    rank: 0.0072,
+    picture: { none: 0.8, selective: 0.35, full: 0.22 },
+    pixels: 512 ** 2,
+    textEncoders: 0.4,
+  },
+} as const;
+
+/** Bytes of a card that training takes at its peak; undefined where they were not counted. */
+export function memoryOf({ model, training: t, data, resources: r }: Plan): number | undefined {
+  if (r.precision === 'fp32' || r.attention === 'math') return undefined;
+  const counted = COUNTED[model.family];
+  const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
+  const pictures = (t.batch_size * largest) / counted.pixels;
+  const encoders = t.text_encoder_learning_rates.some((rate) => rate > 0) ? counted.textEncoders : 0;
+  const gib = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * pictures + encoders;
+  return gib * GIB + CARD_ITSELF;
+}
+
+/** Whether the run fits the card it was given to, and if not, the least change that makes it fit. */
+export function memoryWarnings(plan: Plan, gpu: Gpu | undefined): readonly string[] {
+  const needed = memoryOf(plan);
+  if (gpu === undefined || gpu.vendor === 'apple' || gpu.totalBytes === null || needed === undefined) return [];
+  const takes = `a step takes about ${formatBytes(needed)} of memory`;
+  if (needed > gpu.totalBytes)
+    return [`${takes}, more than the ${formatBytes(gpu.totalBytes)} of ${gpu.name}: ${cure(plan, gpu.totalBytes)}`];
+  if (gpu.freeBytes !== null && needed > gpu.freeBytes)
+    return [`${takes}; of ${gpu.name} ${formatBytes(gpu.freeBytes)} are free: close what else uses it`];
+  return [];
+}
+
+const ORDER: readonly Checkpointing[] = ['none', 'selective', 'full'];
+
+function cure(plan: Plan, room: number): string {
+  const { batch_size: batch, gradient_accumulation: passes } = plan.training;
+  const stronger = ORDER.slice(ORDER.indexOf(plan.resources.gradient_checkpointing) + 1);
+  for (const [size, kinds] of [
+    [batch, stronger],
+    [1, ORDER],
+  ] as const)
+    for (const kind of kinds) {
+      const smaller: Plan = {
+        ...plan,
+        training: { ...plan.training, batch_size: size },
+        resources: { ...plan.resources, gradient_checkpointing: kind },
+      };
+      const bytes = memoryOf(smaller);
+      if (bytes === undefined || bytes > room) continue;
+      const sets = [
+        ...(size === batch ? [] : [`training.batch_size=1`, `training.gradient_accumulation=${passes * batch}`]),
+        ...(kind === plan.resources.gradient_checkpointing ? [] : [`resources.gradient_checkpointing=${kind}`]),
+      ];
+      return `${sets.map((set) => `--set ${set}`).join(' ')} takes ${formatBytes(bytes)}`;
+    }
+  return 'a lower dataset.resolution or training.rank takes less';
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Gpu } from '../../../src/engine/hardware/probe.ts';
+import { memoryOf, memoryWarnings } from '../../../src/engine/plan/memory.ts';
+import { type Plan, planSchema } from '../../../src/engine/plan/schema.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const fixture = planSchema.parse(JSON.parse(readFileSync(join(root, 'test/fixtures/plan.json'), 'utf8')));
+
+interface Changes {
+  family?: 'sd15' | 'sdxl';
+  side?: number;
+  training?: Partial<Plan['training']>;
+  resources?: Partial<Plan['resources']>;
+}
+
+function plan({ family = 'sdxl', side = family === 'sdxl' ? 1024 : 512, training, resources }: Changes = {}): Plan {
+  const [sample] = fixture.data.samples;
+  if (sample === undefined) throw new Error('the fixture has no pictures');
+  return {
+    ...fixture,
+    model: { ...fixture.model, family },
+    data: { ...fixture.data, samples: [{ ...sample, bucket: [side, side] }] },
+    training: { ...fixture.training, rank: 16, batch_size: 1, text_encoder_learning_rates: [0], ...training },
+    resources: {
+      ...fixture.resources,
+      device: 'cuda:0',
+      precision: 'bf16',
+      attention: 'sdpa',
+      gradient_checkpointing: 'none',
+      ...resources,
+    },
+  };
+}
+
+const card = (total: number, free = total): Gpu => ({
+  vendor: 'nvidia',
+  index: 0,
+  name: 'Card',
+  totalBytes: total * 1e9,
+  freeBytes: free * 1e9,
+  driver: '570',
+  capability: '8.9',
+});
+
+/** The table of bench/results/trainer-memory.txt: [family, rank, batch, GiB with none, selective, full]. */
+const counted = (() => {
+  const text = readFileSync(join(root, 'bench/results/trainer-memory.txt'), 'utf8');
+  const rows: [Plan['model']['family'], number, number, (number | null)[]][] = [];
+  let family: Plan['model']['family'] = 'sdxl';
+  let rank = 0;
+  for (const line of text.split('\n')) {
+    if (/^SD1\.5 at/.test(line)) family = 'sd15';
+    const named = /^rank (\d+)(, attention)?/.exec(line);
+    if (named !== null) rank = named[2] === undefined ? Number(named[1]) : 0;
+    const row = /batch (\d) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-)$/.exec(line);
+    const peaks = row?.slice(2).map((word) => (word === '-' ? null : Number(word)));
+    if (row !== null && peaks !== undefined && rank > 0) rows.push([family, rank, Number(row[1]), peaks]);
+  }
+  return rows;
+})();
+
+describe('memory of a step', () => {
+  it.each(counted)('of %s at rank %i, batch %i is as it was counted', (family, rank, batch_size, peaks) => {
+    for (const [i, gradient_checkpointing] of (['none', 'selective', 'full'] as const).entries()) {
+      const bytes = memoryOf(plan({ family, training: { rank, batch_size }, resources: { gradient_checkpointing } }));
+      const peak = peaks[i];
+      if (peak !== null && peak !== undefined) expect(Math.abs((bytes ?? 0) / 2 ** 30 - 1 - peak)).toBeLessThan(0.06);
+    }
+  });
+
+  it('was read from the whole table', () => {
+    expect(counted).toHaveLength(9);
+  });
+
+  it('is not said where it was not counted', () => {
+    expect(memoryOf(plan({ resources: { precision: 'fp32' } }))).toBeUndefined();
+    expect(memoryOf(plan({ resources: { attention: 'math' } }))).toBeUndefined();
+    expect(memoryWarnings(plan({ resources: { precision: 'fp32' } }), card(2))).toEqual([]);
+    expect(memoryWarnings(plan(), undefined)).toEqual([]);
+  });
+
+  it('is silent where the run fits', () => {
+    expect(memoryWarnings(plan(), card(16))).toEqual([]);
+  });
+
+  it.each([
+    [{ batch_size: 2 }, 12, '--set resources.gradient_checkpointing=selective takes 9.2 GB'],
+    [{ batch_size: 8 }, 13, '--set resources.gradient_checkpointing=full takes 12.1 GB'],
+    [
+      { batch_size: 16, gradient_accumulation: 2 },
+      9,
+      '--set training.batch_size=1 --set training.gradient_accumulation=32 --set resources.gradient_checkpointing=selective takes 8.1 GB',
+    ],
+    [{}, 6, 'a lower dataset.resolution or training.rank takes less'],
+  ])('names the least change that makes %o fit %d GB', (training, total, cure) => {
+    const [warning] = memoryWarnings(plan({ training }), card(total));
+    expect(warning).toMatch(/^a step takes about [\d.]+ GB of memory, more than the [\d.]+ GB of Card: /);
+    expect(warning?.split(': ')[1]).toBe(cure);
+  });
+
+  it('tells of a card that others use', () => {
+    expect(memoryWarnings(plan(), card(16, 8))).toEqual([
+      'a step takes about 13.0 GB of memory; of Card 8.0 GB are free: close what else uses it',
+    ]);
+  });
+});
