@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { goals } from '../../../src/engine/config/schema.ts';
 import type { Gpu } from '../../../src/engine/hardware/probe.ts';
 import { memoryOf, memoryWarnings } from '../../../src/engine/plan/memory.ts';
 import { type Plan, planSchema } from '../../../src/engine/plan/schema.ts';
+
+import { loadRegistry } from '../../../src/registry/load.ts';
+import { recipeFor } from '../../../src/registry/recipes.ts';
+import type { MemoryClass, ModelEntry } from '../../../src/registry/schema.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const fixture = planSchema.parse(JSON.parse(readFileSync(join(root, 'test/fixtures/plan.json'), 'utf8')));
@@ -73,6 +78,36 @@ describe('memory of a step', () => {
   it('was read from the whole table', () => {
     expect(counted).toHaveLength(9);
   });
+
+  const classes = loadRegistry({ configDir: '/nonexistent' }).models.flatMap((entry) =>
+    entry.memory_classes.map((c) => [entry.id, c.title, entry, c]),
+  );
+  it.each(classes as [string, string, ModelEntry, MemoryClass][])(
+    '%s on a %s fits it, for any goal',
+    (...[, , entry, c]) => {
+      for (const goal of goals) {
+        const values = { ...recipeFor(entry, goal), ...c.values };
+        const number = (key: string) => Number(values[key]);
+        const bytes = memoryOf(
+          plan({
+            family: entry.family,
+            side: number('dataset.resolution'),
+            training: {
+              rank: number('training.rank'),
+              batch_size: number('training.batch_size'),
+              text_encoder_learning_rates: [number('training.text_encoder_learning_rate')],
+            },
+            resources: {
+              precision: 'bf16',
+              gradient_checkpointing: values['resources.gradient_checkpointing'] as 'none' | 'selective' | 'full',
+            },
+          }),
+        );
+        // Cards report a little less than their name says.
+        expect(bytes).toBeLessThan((c.from_gb - 0.2) * 2 ** 30);
+      }
+    },
+  );
 
   it('is not said where it was not counted', () => {
     expect(memoryOf(plan({ resources: { precision: 'fp32' } }))).toBeUndefined();
