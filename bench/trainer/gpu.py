@@ -43,6 +43,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "batch 2, full checkpointing": {"training": {"batch_size": 2}, "resources": {"gradient_checkpointing": "full"}},
     "batch 4": {},
     "batch 4, no graphs": {},
+    "batch 4, plain GEGLU": {},
     "batch 4, strict": {"resources": {"deterministic": True}},
     "batch 4, channels last": {"resources": {"channels_last": True}},
     "batch 4, selective checkpointing": {"resources": {"gradient_checkpointing": "selective"}},
@@ -103,6 +104,10 @@ class Bench:
         session = open_session(run, plan, events, Control(run / "control"))
         if "no graphs" in name:
             session.stepper.graphs = None
+        if "plain GEGLU" in name:
+            for module in session.unet.modules():
+                if type(module).__name__ == "GEGLU":
+                    vars(module).pop("forward", None)
         return session
 
     def measure(self, name: str) -> dict[str, Any]:
