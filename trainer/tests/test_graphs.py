@@ -28,7 +28,7 @@ class Card:
         self.broken = False
         #: Passes that are recorded, and above how many of them neither a first pass nor a record has room.
         self.kept, self.room = 0, 100
-        self.replaying = False
+        self.replaying = self.ends_badly = False
 
     def need_room(self) -> None:
         if self.kept > self.room:
@@ -73,10 +73,16 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
     def record(graph: Recorded, **_: Any) -> Iterator[None]:
         if card.broken:
             raise RuntimeError("operation not permitted when stream is capturing")
-        card.need_room()
         card.recording = graph
-        yield
-        card.recording = None
+        try:
+            card.need_room()
+            yield
+        except torch.OutOfMemoryError:
+            if card.ends_badly:
+                raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
+            raise
+        finally:
+            card.recording = None
         card.recorded.append(graph)
         card.kept += 1
 
@@ -134,11 +140,12 @@ def test_where_nothing_can_be_recorded_passes_are_plain(card: Card, events: Even
     assert note["level"] == "warn" and "not permitted when stream is capturing" in note["text"]
 
 
-@pytest.mark.parametrize("where", ["first pass", "record"])
+@pytest.mark.parametrize("where", ["first pass", "record", "record that ends badly"])
 def test_recorded_passes_make_room_for_a_new_shape(where: str, card: Card, events: Events, tmp_path: Path) -> None:
     graphs = Graphs(card.function, [card.written], events)
     # Enough for the passes of two shapes, or for what a third needs.
-    if where == "record":
+    card.ends_badly = where == "record that ends badly"
+    if where != "first pass":
         for size in (1, 2, 3):
             graphs({"x": torch.ones(size)})
         graphs.release()

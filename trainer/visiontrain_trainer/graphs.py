@@ -94,8 +94,10 @@ class Graphs:
             self._pool = graph.pool()
             return _Recorded(graph, own, output)
         except Exception as error:
-            if self._recorded and is_out_of_memory(error):
-                raise
+            # Ending a record that broke off may fail in its turn.
+            short = error if is_out_of_memory(error) else error.__context__
+            if self._recorded and short is not None and is_out_of_memory(short):
+                raise short from None
             traceback.print_exc()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
         # Not while the error holds what was made up to it.
