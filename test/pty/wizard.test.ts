@@ -38,6 +38,19 @@ function start(args: readonly string[], options: Partial<TerminalOptions> = {}):
 /** Nothing on the screen is wider than it, which tmux would show as a wrapped line: every rule is one line. */
 const rules = (lines: readonly string[]) => lines.filter((line) => /^[─-]{40,}$/.test(line.trimEnd()));
 
+/** Down until the marked row is the wanted one; each key once the row before it was left. */
+async function moveTo(t: Terminal, row: RegExp): Promise<void> {
+  const marked = () => t.screen().find((line) => line.includes('❯')) ?? '';
+  for (let i = 0; i < 40; i += 1) {
+    const from = marked();
+    if (row.test(from)) return;
+    t.keys('Down');
+    for (let waited = 0; waited < 200 && [from, ''].includes(marked()); waited += 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`No row became ${row}; the terminal shows:\n${t.screen().join('\n')}`);
+}
+
 describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
   it('takes Enter on every question to a run.yaml', async () => {
     const t = start([]);
@@ -58,10 +71,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     expect(rules(models)).toHaveLength(1);
     expect(models.join('\n')).toMatch(/Tiny.* built in/);
     // Whatever this machine would recommend: the tiny model is two above the last row but one.
-    for (let i = 0; i < 20 && !/❯ Tiny/.test(t.screen().join('\n')); i += 1) {
-      t.keys('Down');
-      await t.shows(/❯/);
-    }
+    await moveTo(t, /❯ Tiny/);
     t.keys('Enter');
     await t.shows('How long?');
     t.keys('Enter');
@@ -134,11 +144,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     await t.shows('Anything else about the data set?');
     await t.shows(/repeats +1 +preset/);
     t.keys('/');
-    const marked = () => /❯ (\S+)/.exec(t.screen().join('\n'))?.[1] ?? '';
-    for (let from = marked(); from !== 'repeats'; from = marked()) {
-      t.keys('Down');
-      await t.shows(new RegExp(`❯ (?!${from} )\\S`));
-    }
+    await moveTo(t, /❯ repeats/);
     t.keys('Enter');
     await t.shows('dataset.repeats');
     t.text('many');
