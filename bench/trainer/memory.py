@@ -2,6 +2,7 @@
 
     python bench/trainer/memory.py [--family sdxl|sd15] [--side PIXELS] [--precision bf16] [--rank N] [--targets all]
                                    [--batches 1,2,4] [--checkpointing none,selective,full]
+                                   [--conv-rank N] [--text-encoders]
 
 The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every
 storage is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs
@@ -19,10 +20,12 @@ from typing import Any
 
 import common  # noqa: F401 - puts the trainer on the path
 import torch
-from random_models import modules
+from random_models import SECOND_TEXT, TEXT, modules
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
+from visiontrain_trainer.clip import ClipText, ClipTextWithProjection
 from visiontrain_trainer.device import DTYPES
 from visiontrain_trainer.fused import fuse_geglu
 from visiontrain_trainer.lora import Adapter, LoraLayer
@@ -61,31 +64,60 @@ class Counted(TorchDispatchMode):
         self.now -= size
 
 
+def empty_weights(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    module.load_state_dict(
+        {name: torch.empty(tensor.shape, dtype=dtype) for name, tensor in module.state_dict().items()}, assign=True
+    )
+    return module.requires_grad_(False)
+
+
+def encoded(encoders: dict[str, nn.Module], batch: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """States and pooled states of a batch, one caption at a time, as `TextBank.trained` makes them."""
+    rows, pooled = [], []
+    for _ in range(batch):
+        ids = torch.zeros(1, 77, dtype=torch.long)
+        outs = [encoder(ids, 2) for encoder in encoders.values()]
+        rows.append(torch.cat([states for states, _ in outs], dim=-1))
+        pooled += [projected for _, projected in outs if projected is not None]
+    return torch.cat(rows), torch.cat(pooled) if pooled else None
+
+
 def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tuple[int, int]:
-    """(before the first step, at the peak), of the U-Net alone on the device, as in training."""
+    """(before the first step, at the peak), of what is on the device in training: the U-Net, and trained encoders."""
     dtype, sdxl = DTYPES[given.precision], given.family == "sdxl"
     plan = SimpleNamespace(
-        rank=given.rank, alpha=given.rank, dropout=0, conv_rank=0, conv_alpha=1, targets=given.targets
+        rank=given.rank,
+        alpha=given.rank,
+        dropout=0,
+        conv_rank=given.conv_rank,
+        conv_alpha=1,
+        targets=given.targets,
     )
     resources = SimpleNamespace(channels_last=False, gradient_checkpointing=checkpointing)
-    unet = modules(given.family)["unet"].requires_grad_(False)
+    unet, encoders = modules(given.family)["unet"], {}
+    if given.text_encoders:
+        with torch.device("meta"):
+            encoders = {"text_encoder": ClipText(TEXT)}
+            if sdxl:
+                encoders["text_encoder_2"] = ClipTextWithProjection(SECOND_TEXT)
     with FakeTensorMode(allow_non_fake_inputs=True), Counted() as counted:
-        weights = {name: torch.empty(tensor.shape, dtype=dtype) for name, tensor in unet.state_dict().items()}
-        unet.load_state_dict(weights, assign=True)
-        del weights
+        parts = {name: empty_weights(module, dtype) for name, module in {"unet": unet, **encoders}.items()}
         prepare_unet(unet, SimpleNamespace(resources=resources))
-        adapter = Adapter({"unet": unet}, plan, seed=0)
+        adapter = Adapter(parts, plan, seed=0)
         fuse_geglu(unet)
-        flat, grad = adapter.flat["unet"], adapter.flat_grad["unet"]
-        whole = torch.nn.Parameter(flat)
-        whole.grad = grad
-        optimizer = torch.optim.AdamW([whole], foreach=True)
+        wholes = [nn.Parameter(flat) for flat in adapter.flat.values()]
+        for whole, grad in zip(wholes, adapter.flat_grad.values(), strict=True):
+            whole.grad = grad
+        optimizer = torch.optim.AdamW(wholes, foreach=True)
         side, before = given.side // 8, counted.now
         counted.peak = before
         noisy = torch.empty(batch, 4, side, side, dtype=dtype)
         states = torch.empty(batch, 77, 2048 if sdxl else 768, dtype=dtype)
-        extra = {"text_embeds": torch.empty(batch, 1280, dtype=dtype), "time_ids": torch.empty(batch, 6, dtype=dtype)}
+        pooled = torch.empty(batch, 1280, dtype=dtype)
         for _ in range(2):
+            if encoders:
+                states, pooled = encoded(encoders, batch)
+            extra = {"text_embeds": pooled, "time_ids": torch.empty(batch, 6, dtype=dtype)}
             out = unet(
                 noisy,
                 torch.zeros(batch, dtype=torch.long),
@@ -94,7 +126,9 @@ def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tup
                 return_dict=False,
             )
             losses(out[0], torch.empty(batch, 4, side, side), "l2", 1.0).sum().backward()
-            del out
+            del out, extra
+            if encoders:
+                del states, pooled
             adapter.gather()
             optimizer.step()
             adapter.refresh()
@@ -108,6 +142,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=list(DTYPES), default="bf16")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--targets", default="all")
+    parser.add_argument("--conv-rank", type=int, default=0)
+    parser.add_argument("--text-encoders", action="store_true", help="train them too")
     parser.add_argument("--batches", default="1,2,4")
     parser.add_argument("--checkpointing", default="none,selective,full")
     given = parser.parse_args()
@@ -116,7 +152,10 @@ def main() -> None:
     LoraLayer.fuses = lambda layer, x: not layer.is_conv
     LoraLayer.to = lambda layer, device: layer
     print(
-        f"{given.family} at {given.side}², {given.precision}, rank {given.rank}, {given.targets} layers; GiB of tensors"
+        f"{given.family} at {given.side}², {given.precision}, rank {given.rank}, {given.targets} layers"
+        + (f", LoCon of rank {given.conv_rank}" if given.conv_rank else "")
+        + (", text encoders trained" if given.text_encoders else "")
+        + "; GiB of tensors"
     )
     for kind in given.checkpointing.split(","):
         for batch in map(int, given.batches.split(",")):

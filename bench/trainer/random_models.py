@@ -60,6 +60,11 @@ def text_config(width: int, layers: int, heads: int, act: str) -> dict[str, Any]
     }
 
 
+#: The text encoder of SD1.5, which is the first of SDXL, and SDXL's second.
+TEXT = text_config(768, 12, 12, "quick_gelu")
+SECOND_TEXT = text_config(1280, 32, 20, "gelu")
+
+
 def modules(family: str) -> dict[str, torch.nn.Module]:
     """The parts on the meta device."""
     import_diffusers()
@@ -77,7 +82,7 @@ def modules(family: str) -> dict[str, torch.nn.Module]:
             latent_channels=4,
             scaling_factor=0.18215 if family == "sd15" else 0.13025,
         )
-        first = CLIPTextModel(CLIPTextConfig(**text_config(768, 12, 12, "quick_gelu")))
+        first = CLIPTextModel(CLIPTextConfig(**TEXT))
         if family == "sd15":
             unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
             return {"unet": unet, "vae": vae, "text_encoder": first}
@@ -94,7 +99,7 @@ def modules(family: str) -> dict[str, torch.nn.Module]:
             addition_time_embed_dim=256,
             projection_class_embeddings_input_dim=2816,
         )
-        second = CLIPTextModelWithProjection(CLIPTextConfig(**text_config(1280, 32, 20, "gelu")))
+        second = CLIPTextModelWithProjection(CLIPTextConfig(**SECOND_TEXT))
     return {"unet": unet, "vae": vae, "text_encoder": first, "text_encoder_2": second}
 
 

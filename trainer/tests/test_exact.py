@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.conftest import prepare_run
 
@@ -49,6 +51,34 @@ def test_twice_cold_and_warm_cache(straight: Any, train_here: Any, plan_for: Any
 def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     plan = _rich(plan_for, resources={"workers": 4, "cache_dir": str(tmp_path / "workers")})
     assert train_here(plan, "workers").sha256 == straight.sha256
+
+
+def test_more_captions_than_are_kept(
+    straight: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """They are encoded as they come, and not stored: a long run of shuffled tags would fill the disk."""
+    monkeypatch.setattr("visiontrain_trainer.text.CACHE_LIMIT", 2)
+    run = train_here(_rich(plan_for, resources={"cache_dir": str(tmp_path / "cache")}), "live")
+    assert run.sha256 == straight.sha256
+    assert any("the text encoders stay loaded" in e["text"] for e in run.of("note"))
+    captions = {sample["caption"] for sample in pictures[1]}
+    assert len(list((tmp_path / "cache" / "text").rglob("*.safetensors"))) == len({"", *captions})
+
+
+def test_crops_that_are_the_same_are_encoded_once(
+    train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
+) -> None:
+    """A picture of its bucket's size has nothing to crop; as it is and mirrored is all there is to see of it."""
+    fitting = Image.open(pictures[0] / "1.png").crop((0, 0, 64, 64))
+    (tmp_path / "data").mkdir()
+    fitting.save(tmp_path / "data" / "1.png")
+    sha256 = hashlib.sha256((tmp_path / "data" / "1.png").read_bytes()).hexdigest()
+    sample = {**pictures[1][1], "size": [64, 64], "sha256": sha256, "repeats": 8}
+    data = {"root": str(tmp_path / "data"), "samples": [sample], "crop": "random", "flip": True}
+    training = {"batches_per_epoch": 4, "steps": 12}
+    run = train_here(plan_for(data=data, training=training, resources={"cache_dir": str(tmp_path / "cache")}))
+    assert run.code == 0
+    assert len(list((tmp_path / "cache" / "latents").rglob("*.safetensors"))) == 2
 
 
 def test_sampling_and_measuring_in_between(straight: Any, train_here: Any, plan_for: Any) -> None:

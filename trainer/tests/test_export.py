@@ -16,6 +16,7 @@ from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.export import write_outputs
 from visiontrain_trainer.ldm_keys import unet_to_ldm
 from visiontrain_trainer.lora import Adapter
+from visiontrain_trainer.lora_format import from_file
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
 
@@ -218,3 +219,47 @@ def test_going_on_from_our_own_file(family: str, form: str, train_here: Any, pla
     assert a.keys() == b.keys()
     for name in a:
         torch.testing.assert_close(a[name], b[name], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rslora", [False, True])
+def test_going_on_from_a_file_of_diffusers_own(
+    rslora: bool, train_here: Any, plan_for: Any, tiny: Any, tmp_path: Path
+) -> None:
+    """Its names carry no alpha: it stands in the file's metadata, and the weights are worth nothing without it."""
+    from diffusers import StableDiffusionPipeline
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny("sd15"), local_files_only=True)
+    unet = pipeline.unet
+    targets = ["to_q", "to_k", "to_v", "to_out.0"]
+    pattern = {"attn1.to_q": 12}
+    torch.manual_seed(0)
+    unet.add_adapter(
+        LoraConfig(
+            r=4, lora_alpha=1, alpha_pattern=pattern, use_rslora=rslora, init_lora_weights=False, target_modules=targets
+        )
+    )
+    pipeline.save_lora_weights(
+        tmp_path,
+        unet_lora_layers=convert_state_dict_to_diffusers(get_peft_model_state_dict(unet)),
+        unet_lora_adapter_metadata=unet.peft_config["default"].to_dict(),
+    )
+    file = tmp_path / "pytorch_lora_weights.safetensors"
+    data = plan_for(training={"steps": 1, "learning_rate": 1e-30, "targets": "attention", "init_lora": str(file)})
+    run = train_here(data)
+    assert run.code == 5  # nothing learnt at such a rate: the weights are what they were
+    ours = adapted(data, run.folder / "checkpoints" / "step-000001")
+    x, states = torch.randn(2, 4, 8, 8), torch.randn(2, 77, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, 500, states).sample, unet(x, 500, states).sample, atol=2e-5, rtol=1e-4)
+        unet.disable_adapters()
+        assert (ours(x, 500, states).sample - unet(x, 500, states).sample).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"unet.lora_alpha": "strong"}', '{"unet.alpha_pattern": {"(": 1}}'])
+def test_metadata_that_makes_no_sense_is_refused(text: str) -> None:
+    tensors = {"unet.a.lora_A.weight": torch.ones(2, 3), "unet.a.lora_B.weight": torch.ones(3, 2)}
+    shapes = {"unet.a.down": torch.Size([2, 3]), "unet.a.up": torch.Size([3, 2])}
+    with pytest.raises(TrainingError, match="its strength is unknown"):
+        from_file(tensors, {"lora_adapter_metadata": text}, {"unet.a": 2.0}, shapes, "sd15", {}, "x.safetensors")

@@ -18,7 +18,7 @@ from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
 from visiontrain_trainer import checkpoint, sample
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.errors import TrainingError
+from visiontrain_trainer.errors import TrainingError, is_out_of_memory
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
@@ -166,6 +166,19 @@ def _of_a_card() -> None:
 def _of_a_cpu() -> None:
     """As PyTorch itself says it: no machine has so much."""
     torch.empty(1 << 48)
+
+
+@pytest.mark.parametrize(
+    ("words", "memory"),
+    [
+        ("MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1.2 GB)", True),
+        ("CUDA error: out of memory", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUDA error: device-side assert triggered", False),
+    ],
+)
+def test_what_pytorch_says_of_memory_without_a_class(words: str, memory: bool) -> None:
+    assert is_out_of_memory(RuntimeError(words)) is memory
 
 
 @pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])

@@ -21,10 +21,20 @@ class TrainerError(Exception):
         self.next_steps = list(next_steps)
 
 
+#: What PyTorch says where it has no class for it: on a CPU, on Apple's chips, below its own allocator on a card.
+_NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "MPS backend out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: of a card, of Python, or of PyTorch on a CPU, which has no class for it."""
+    """Whether memory ran out: of a card, of Python, or of PyTorch on another device."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    return named or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
 
 
 class TrainingError(TrainerError):

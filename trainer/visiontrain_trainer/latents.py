@@ -16,7 +16,7 @@ from .device import Device, encoder_identity
 from .errors import TrainingError
 from .events import Events
 from .files import sha256_file
-from .images import load_picture
+from .images import load_picture, place
 from .models import BaseModel
 from .plan import Plan, Sample
 from .store import Store, key_of
@@ -65,11 +65,13 @@ class Latents:
 
     def _key(self, sample: Sample, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
+        # The place itself and not the name of a crop: where nothing overhangs, all crops are the same.
+        where = place(sample.size, sample.bucket, view.crop)
         return key_of(
             "latents",
             sample.sha256,
             sample.bucket,
-            view.crop,
+            (where.resized, where.left, where.top),
             view.flip,
             color,
             self.vae_hash,
@@ -87,7 +89,9 @@ class Latents:
 
     def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> None:
         """Encode what the cache lacks. Raises TrainingError naming a picture that cannot be read or encoded."""
-        unique = {self._key(sample, view): (sample, view) for sample, view in wanted}
+        # First by what costs nothing to compare: a long run uses each picture many times.
+        different = {(sample.id, view): (sample, view) for sample, view in wanted}
+        unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
         missing = [item for key, item in unique.items() if self._store.get(key) is None]
         total, done = len(unique), len(unique) - len(missing)
         if missing:

@@ -5,6 +5,9 @@ The adapter's own tensors are `part.module.down` / `.up` with diffusers module n
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,10 +66,34 @@ def to_diffusers(tensors: Tensors, scales: Mapping[str, float], dtype: torch.dty
 
 _DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".lora_linear_layer.down.weight")
 _UP = (".lora_up.weight", ".lora_B.weight", ".lora.up.weight", ".lora_linear_layer.up.weight")
+_PEFT = "lora_adapter_metadata"
+
+
+def _configured_alpha(metadata: Mapping[str, str], part: str, module: str, rank: int, source: str) -> float | None:
+    """Alpha of a layer as diffusers writes it beside names that carry none: peft's configuration of each part.
+
+    Patterns and rank-stabilised scaling as peft reads them (`get_pattern_key`; arXiv:2312.03732).
+    """
+    if _PEFT not in metadata:
+        return None
+    try:
+        config = json.loads(metadata[_PEFT])
+        alpha = config.get(f"{part}.lora_alpha")
+        patterns: dict[str, float] = config.get(f"{part}.alpha_pattern") or {}
+        named = (value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", module))
+        alpha = next(named, alpha)
+        stabilised = math.sqrt(rank) if config.get(f"{part}.use_rslora") else 1.0
+        return None if alpha is None else float(alpha) * stabilised
+    except (ValueError, TypeError, AttributeError, re.error) as error:
+        raise TrainingError(
+            f"{source}: its metadata {_PEFT} cannot be read ({error}), so its strength is unknown.",
+            next_steps=["Choose another file for training.init_lora."],
+        ) from error
 
 
 def from_file(
     stored: Tensors,
+    metadata: Mapping[str, str],
     scales: Mapping[str, float],
     shapes: Mapping[str, torch.Size],
     family: str,
@@ -75,6 +102,7 @@ def from_file(
 ) -> tuple[Tensors, list[str]]:
     """Read a LoRA in kohya or diffusers names into the adapter's tensors; `up` is rescaled to the adapter's alpha.
 
+    The file's own alpha stands in tensors (`.alpha`) or in its `metadata` (peft's); without either it is the rank.
     Returns (tensors, stored names nothing in the adapter matches). Raises TrainingError when ranks differ, the file
     lacks a layer, or is of a kind other than plain LoRA.
     """
@@ -110,6 +138,7 @@ def from_file(
         rank = len(found["down"])
         stored_alpha = next((stored[n + ".alpha"] for n in names if n + ".alpha" in stored), None)
         used |= {n + ".alpha" for n in names if n + ".alpha" in stored}
-        factor = float(stored_alpha) if stored_alpha is not None else rank
-        out[f"{layer}.down"], out[f"{layer}.up"] = found["down"], found["up"] * (factor / alpha)
+        own = _configured_alpha(metadata, part, module, rank, source) if stored_alpha is None else float(stored_alpha)
+        factor = (rank if own is None else own) / alpha
+        out[f"{layer}.down"], out[f"{layer}.up"] = found["down"], found["up"] * factor
     return out, sorted(set(stored) - used)

@@ -72,6 +72,12 @@ def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int]
     return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
 
 
+def _double(tensor: torch.Tensor) -> torch.Tensor:
+    """In fp64, which Apple's chips do not have: on the CPU there."""
+    tensor = tensor.detach()
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
 def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
     """‖ΔW‖ ÷ ‖W‖ per part (Frobenius), ΔW against where training began. The U-Net counts as down, middle and up."""
     moved: dict[str, list[float]] = {}
@@ -80,14 +86,14 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
             section = part
             if part == "unet":
                 section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
-            now = layer.down.detach().double().flatten(1), layer.up.detach().double().flatten(1)
+            now = [_double(weight).flatten(1) for weight in (layer.down, layer.up)]
             then = [initial[f"{layer.name}.{k}"].double().flatten(1).to(now[0].device) for k in ("down", "up")]
             # ‖[U, −U₀][D; D₀]‖² through the small Gram matrices, without forming the product.
             down, up = torch.cat([now[0], then[0]]), torch.cat([now[1], -then[1]], dim=1)
             square = ((down @ down.T) * (up.T @ up)).sum().clamp(min=0) * layer.scale**2
             sums = moved.setdefault(section, [0.0, 0.0])
             sums[0] += float(square)
-            sums[1] += float(layer.weight.detach().float().square().sum(dtype=torch.float64))
+            sums[1] += float(_double(layer.weight).square().sum())
     return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
 
 

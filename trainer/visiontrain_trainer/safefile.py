@@ -46,6 +46,15 @@ def serialize(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] |
     return len(text).to_bytes(8, "little") + text + b"".join(blocks)
 
 
+def _payload_start(content: bytes) -> int:
+    return 8 + int.from_bytes(content[:8], "little")
+
+
+def metadata_of(content: bytes) -> dict[str, str]:
+    """What stands in the header of a whole safetensors file beside its tensors; the library's `load` leaves it out."""
+    return json.loads(content[8 : _payload_start(content)]).get("__metadata__", {})
+
+
 def payload_sha256(content: bytes) -> str:
     """SHA-256 of what follows the header: the `sshs_model_hash` of Stable Diffusion tools."""
-    return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    return hashlib.sha256(memoryview(content)[_payload_start(content) :]).hexdigest()

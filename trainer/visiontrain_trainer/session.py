@@ -29,6 +29,7 @@ from .models import BaseModel
 from .noise import Diffusion, alphas_cumprod
 from .optim import make_optimizer
 from .plan import Plan
+from .safefile import metadata_of
 from .step import Stepper
 from .text import TextBank
 from .weights import refuse_pickle
@@ -210,7 +211,7 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
     refuse_pickle(path)
     try:
         content = path.read_bytes()
-        stored = load(content)
+        stored, metadata = load(content), metadata_of(content)
     except FileNotFoundError as error:
         raise TrainingError(
             f"{path}: the LoRA to go on from is not there.", next_steps=["Put it back, or check training.init_lora."]
@@ -224,6 +225,7 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
     scales = {layer.name: layer.alpha for layers in adapter.layers.values() for layer in layers.values()}
     tensors, unused = from_file(
         stored,
+        metadata,
         scales,
         {name: t.shape for name, t in own.items()},
         plan.model.family,

@@ -75,8 +75,8 @@ class Done:
         """`numbers`: losses of `uses`, norm of all gradients, norms of gradients and of weights of each of `parts`."""
         self._said = step, epoch, lr, uses
         self._parts = parts
-        self._numbers = numbers.to("cpu", non_blocking=True)
-        self._digest = digest.to("cpu", non_blocking=True)
+        # Elsewhere there is nothing to wait for: what has not arrived yet would be read.
+        self._numbers, self._digest = (tensor.to("cpu", non_blocking=tensor.is_cuda) for tensor in (numbers, digest))
         self._event: torch.cuda.Event | None = None
         if numbers.is_cuda:
             self._event = torch.cuda.Event()

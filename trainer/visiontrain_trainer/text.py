@@ -19,8 +19,9 @@ from .tokens import ClipTokenizer
 
 CHUNK = 75
 KEEP_BYTES = 4 << 30
-#: Up to this many different captions are encoded in advance; with more (shuffled tags) the encoders stay loaded.
-CACHE_LIMIT = 4096
+#: Up to this many different captions are encoded in advance: 5 GB on the disk for SDXL, of at most 75 tokens each. With
+#: more (tags shuffled in a long run) the encoders stay loaded, which src/engine/plan/memory.ts counts in.
+CACHE_LIMIT = 16_384
 _PROGRESS_EVERY = 16
 
 
@@ -87,6 +88,8 @@ class TextBank:
         ]
         self.encoders: list[TextEncoder] = []
         self.rows = 1
+        #: Whether captions are encoded as they come, too many to be kept.
+        self._live = False
 
     def _key(self, caption: str) -> str:
         return key_of("text", caption, *self._identity)
@@ -107,12 +110,16 @@ class TextBank:
         return {name: tensor.to("cpu", dtype) for name, tensor in encoded.items()}
 
     def entry(self, caption: str) -> dict[str, torch.Tensor]:
-        """`states` [chunks, 77, width] and, for SDXL, `pooled` [p]; encoded now if they are not stored."""
+        """`states` [chunks, 77, width] and, for SDXL, `pooled` [p]; encoded now if they are not stored.
+
+        Also with nothing stored each call for a caption gives the same bits: one caption at a time, in fp32.
+        """
         key = self._key(caption)
         found = self._store.get(key)
         if found is None:
             found = self._encode(caption)
-            self._store.put(key, found)
+            if not self._live:
+                self._store.put(key, found)
         return found
 
     def get(self, caption: str) -> dict[str, torch.Tensor]:
@@ -170,5 +177,6 @@ class TextBank:
                 f"{len(unique)} different captions: the text encoders stay loaded and encode them as they come."
             )
             self.load()
+            self._live = True
         else:
             self.unload()
