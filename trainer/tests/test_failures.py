@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.errors import TrainingError
+from visiontrain_trainer.errors import MachineError, TrainingError
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.plan import parse_plan
 
@@ -215,6 +217,48 @@ def test_events_go_on_after_a_torn_line(tmp_path: Path) -> None:
     lines = path.read_bytes().split(b"\n")
     assert json.loads(lines[0])["seq"] == 1 and json.loads(lines[2])["seq"] == 2
     assert json.loads(lines[2])["loss"] is None and len(lines) == 4
+
+
+def test_no_room_for_another_event_ends_with_the_machines_code(
+    train_here: Any, plan_for: Any, tmp_path: Path
+) -> None:
+    """Neither events nor the log take another byte: the code is the last word, and the line before stays whole."""
+    plan = plan_for(output={"checkpoint_every": 0})
+    train_here(plan, "warm")
+    folder = prepare_run(tmp_path / "run", plan)
+    room = 1 << 16
+    line = b'{"v":1,"seq":1,"t":1,"type":"heartbeat","phase":"load"}\n'
+    (folder / "events.jsonl").write_bytes(line * (room // len(line)))
+    (folder / "trainer.log").write_bytes(b"." * room)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    with (folder / "trainer.log").open("ab") as log:
+        ended = subprocess.run(
+            [sys.executable, "-m", "visiontrain_trainer", str(folder)],
+            env={**os.environ, "PYTHONPATH": str(TRAINER), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=log,
+            stderr=log,
+            preexec_fn=limit,
+        )
+    assert ended.returncode == 3
+    assert (folder / "trainer.log").stat().st_size == room
+    assert not list((folder / "output").iterdir())
+
+
+def test_no_room_for_an_event_is_said_in_words(tmp_path: Path, monkeypatch: Any) -> None:
+    events = Events(tmp_path / "events.jsonl")
+    events.emit("phase", phase="load")
+    monkeypatch.setattr(os, "write", _full)
+    with pytest.raises(MachineError, match=r"events\.jsonl: cannot be written \(No space left on device\)"):
+        events.emit("phase", phase="train")
+    monkeypatch.undo()
+    events.close()
+
+
+def _full(*_: Any) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_plan_roundtrip_is_strict_about_lists(plan_for: Any) -> None:

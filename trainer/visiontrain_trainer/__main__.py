@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
             next_steps=["Go on with `visiontrain resume`."],
         )
     except Exception as error:
-        traceback.print_exc()
+        _into_the_log()
         if is_out_of_memory(error):
             error = MachineError(
                 "There is not enough memory.",
@@ -47,15 +48,17 @@ def main(arguments: list[str]) -> int:
         if not isinstance(error, TrainerError):
             error = _unexpected(error)
         code = error.code
-        events.emit(
-            "result",
-            status="failed",
-            code=code,
-            step=events.last_step,
-            reason=error.reason,
-            details=error.details,
-            next_steps=error.next_steps,
-        )
+        # With a full disk the code alone has to say it.
+        with contextlib.suppress(MachineError):
+            events.emit(
+                "result",
+                status="failed",
+                code=code,
+                step=events.last_step,
+                reason=error.reason,
+                details=error.details,
+                next_steps=error.next_steps,
+            )
     finally:
         events.close()
     return code
@@ -72,6 +75,13 @@ def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     from .loop import train
 
     return train(run, plan, events, control)
+
+
+def _into_the_log() -> None:
+    """The traceback of what is being handled, if the disk still takes it."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+        sys.stderr.flush()
 
 
 def _unexpected(error: Exception) -> TrainerError:
@@ -93,7 +103,8 @@ def _unexpected(error: Exception) -> TrainerError:
 
 if __name__ == "__main__":
     exit_code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
     # All is on the disk by now, and taking torch apart would keep a person waiting for seconds.
     os._exit(exit_code)

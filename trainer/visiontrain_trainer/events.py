@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -9,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from .errors import MachineError
 
 HEARTBEAT_SECONDS = 15.0
 _TAIL = 1 << 16
@@ -56,6 +59,7 @@ class Events:
         self._done = threading.Event()
         self._phase: str = "load"
         self._step: int | None = None
+        self._path = path
         self._fd: int | None = None
         if not enabled:
             return
@@ -63,7 +67,7 @@ class Events:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         if partial:
             # A writer died in the middle of a line: end it, so that readers skip it and nothing else.
-            os.write(self._fd, b"\n")
+            self._write(b"\n")
         self._beat = threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat")
         self._beat.start()
 
@@ -73,7 +77,7 @@ class Events:
         return self._step or 0
 
     def emit(self, type: str, **payload: Any) -> None:
-        """Append one event. Keys whose value is None are left out."""
+        """Append one event. Keys whose value is None are left out. Raises MachineError when the disk is full."""
         if self._fd is None:
             return
         body = {key: _finite(value) for key, value in payload.items() if value is not None}
@@ -82,24 +86,38 @@ class Events:
                 return
             self._seq += 1
             line = {"v": 1, "seq": self._seq, "t": round(time.time(), 3), "type": type, **body}
-            os.write(self._fd, (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode())
+            self._write((json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode())
         if type == "phase":
             self._phase = str(payload["phase"])
         elif type in ("step", "start"):
             self._step = payload["step"]
+
+    def _write(self, line: bytes) -> None:
+        try:
+            # A short write happens only when the disk fills up: the rest then fails, and says so.
+            while line:
+                line = line[os.write(self._fd, line) :]  # type: ignore[arg-type]
+        except OSError as error:
+            raise MachineError(
+                f"{self._path}: cannot be written ({error.strerror}); what the last checkpoint holds is safe.",
+                next_steps=["Free some disk space, then `visiontrain resume`."],
+            ) from error
 
     def note(self, text: str, level: str = "info") -> None:
         self.emit("note", level=level, text=text)
 
     def _heartbeat(self) -> None:
         while not self._done.wait(HEARTBEAT_SECONDS):
-            self.emit("heartbeat", phase=self._phase, step=self._step)
+            # The next event of the run itself will say so, if there is no room by then.
+            with contextlib.suppress(MachineError):
+                self.emit("heartbeat", phase=self._phase, step=self._step)
 
     def close(self) -> None:
         """Flush to disk and stop the heartbeat. Safe to call twice."""
         self._done.set()
         with self._lock:
             if self._fd is not None:
-                os.fsync(self._fd)
+                with contextlib.suppress(OSError):
+                    os.fsync(self._fd)
                 os.close(self._fd)
                 self._fd = None

@@ -22,6 +22,8 @@ export const RUN_FILES = {
   samples: 'samples',
   output: 'output',
   exit: 'exit.json',
+  /** Room for the last word about a run whose disk is full; there only while it goes on. */
+  reserve: '.reserve',
 } as const;
 
 /** supervisor.json. */

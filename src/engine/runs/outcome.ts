@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, statfsSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../errors.ts';
 import type { RunState } from '../events/reducer.ts';
+import { diskFull } from './create.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from './layout.ts';
 import { lastLogLines } from './log-lines.ts';
 import type { TrainerEnd } from './trainer-process.ts';
@@ -37,6 +38,11 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
     const reason = 'ended on request, without waiting for a checkpoint';
     return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(dir)] };
   }
+  // Its last word found no room either.
+  if (end.code === EXIT.environment && isFull(dir)) {
+    const exit = errorOutcome(diskFull(dir), step);
+    return { ...exit, next_steps: [...exit.next_steps, resumeHint(dir)] };
+  }
   const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
   const { reason, nextSteps } = crashReason(end, lines.at(-1));
   return {
@@ -46,7 +52,15 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
   };
 }
 
-/** An end before the trainer ran. */
+/** Less than anything of a run needs. */
+const NO_ROOM = 1 << 20;
+
+function isFull(dir: string): boolean {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize < NO_ROOM;
+}
+
+/** An end without a word of the trainer. */
 export function errorOutcome(error: unknown, step: number): RunExit {
   if (!(error instanceof VisiontrainError)) {
     const message = String((error as Error)?.message ?? error);

@@ -2,7 +2,8 @@
  * Owns a run from its first check to exit.json: environment, model, trainer, the word on how it ended. It is detached
  * from every terminal; whoever wants to know or to ask something does so through the run folder.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
@@ -50,6 +51,7 @@ export interface SupervisorOptions {
 }
 
 const POLL_MS = 250;
+const RESERVE = 1 << 16;
 const LOG_CHECK_MS = 30_000;
 /** Seconds from SIGTERM to SIGKILL when a person does not want to wait; a checkpoint may need some of them. */
 const KILL_GRACE = 8;
@@ -79,6 +81,8 @@ async function attempt(dir: string, { number }: Claim, options: SupervisorOption
   announce(null);
   const requests = watchRequests(dir, options.terminated);
   try {
+    // At random: a file system that compresses would keep no room for zeros.
+    writeFileSync(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
     const plan = JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')) as Plan;
     const { steps } = plan.training;
     emit(dir, 'run', { name: basename(dir), attempt: number, steps, host: hostname(), version: packageVersion() });
@@ -117,6 +121,7 @@ async function train(
   const end = await trainer.ended;
   clearInterval(logs);
   requests.kill.removeEventListener('abort', kill);
+  rmSync(join(dir, RUN_FILES.reserve), { force: true });
   await endStragglers(dir, trainer.pid);
   announce(null);
   return trainerOutcome({ dir, end, state: lastState(dir), stopAsked: requests.stop.aborted || requests.kill.aborted });
@@ -191,6 +196,7 @@ function lastState(dir: string): RunState {
 
 /** exit.json, then the last event: who reads the event may rely on the file. */
 function writeOutcome(dir: string, exit: RunExit): ExitCode {
+  rmSync(join(dir, RUN_FILES.reserve), { force: true });
   writeFileAtomic(join(dir, RUN_FILES.exit), `${JSON.stringify(exit, null, 1)}\n`);
   const { status, code, step, reason } = exit;
   emit(dir, 'exit', { status, code, step, reason });

@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -138,6 +139,37 @@ describe('a trainer that fails', () => {
     await ends(run);
     expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, step: 3 });
     expect(readExit(run.dir)?.reason).toMatch(/SIGKILL|out of memory/);
+  });
+
+  /** Its own file system, as small as a full one needs to be; only a machine that lets us mount has this test. */
+  const mounted = (folder: string): boolean => {
+    mkdirSync(folder, { recursive: true });
+    return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status === 0;
+  };
+
+  it('for want of room on the disk says so in exit.json, for which room was kept', async (context) => {
+    home = new FixtureHome({ FIXTURE: 'full' });
+    if (!mounted(home.runs)) context.skip();
+    try {
+      const run = home.create();
+      await startRun(run, home.env);
+      await ends(run);
+      expect(readExit(run.dir)).toMatchObject({
+        status: 'failed',
+        code: 3,
+        step: 3,
+        reason: `The disk that holds ${run.dir} is full.`,
+      });
+      expect(readExit(run.dir)?.next_steps.at(-1)).toBe('visiontrain resume fox');
+      expect(existsSync(join(run.dir, '.reserve'))).toBe(false);
+      rmSync(join(run.dir, 'filler'));
+      await startRun(run, { ...home.env, FIXTURE: 'finish' });
+      await ends(run);
+      expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 5 });
+      expect(existsSync(join(run.dir, '.reserve'))).toBe(false);
+    } finally {
+      spawnSync('umount', ['--lazy', home.runs]);
+    }
   });
 
   it('is not believed when its file is not what it says', async () => {
