@@ -219,9 +219,7 @@ def test_events_go_on_after_a_torn_line(tmp_path: Path) -> None:
     assert json.loads(lines[2])["loss"] is None and len(lines) == 4
 
 
-def test_no_room_for_another_event_ends_with_the_machines_code(
-    train_here: Any, plan_for: Any, tmp_path: Path
-) -> None:
+def test_no_room_for_another_event_ends_with_the_machines_code(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     """Neither events nor the log take another byte: the code is the last word, and the line before stays whole."""
     plan = plan_for(output={"checkpoint_every": 0})
     train_here(plan, "warm")

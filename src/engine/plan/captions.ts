@@ -1,4 +1,5 @@
-/** How a caption is put together, and how long it may get. Pure. */
+/** How a caption is put together, how long it may get, how many there are. Pure. */
+import type { Plan } from './schema.ts';
 
 export interface CaptionParts {
   readonly trigger: string;
@@ -36,6 +37,18 @@ export const tagsOf = (caption: string): readonly string[] =>
     .split(',')
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '');
+
+/** How many different captions a run may see at most: tags may be shuffled and dropped anew at each use of a picture. */
+export function mostCaptions({ data, training: t }: Plan): number {
+  const epochs = Math.ceil((t.steps * t.gradient_accumulation) / t.batches_per_epoch);
+  return data.samples.reduce((sum, { caption, repeats, validation }) => {
+    const free = Math.max(0, tagsOf(caption).length - data.keep_tags);
+    const forms = (data.shuffle_tags ? factorial(free) : 1) * (data.tag_dropout > 0 ? 2 ** free : 1);
+    return sum + (validation ? 1 : Math.min(epochs * repeats, forms));
+  }, 0);
+}
+
+const factorial = (n: number): number => Array.from({ length: n }, (_, i) => i + 1).reduce((all, i) => all * i, 1);
 
 /** Sentences have few commas for their words. */
 export function looksLikeTags(caption: string): boolean {

@@ -1,6 +1,7 @@
 /** What a step takes of a card's memory, from counted peaks: bench/results/trainer-memory.txt. Pure. */
 import type { Gpu } from '../hardware/probe.ts';
 import { formatBytes } from '../text.ts';
+import { mostCaptions } from './captions.ts';
 import type { Plan } from './schema.ts';
 
 type Checkpointing = Plan['resources']['gradient_checkpointing'];
@@ -9,6 +10,9 @@ const GIB = 2 ** 30;
 /** The driver's context and what the allocator rounds up: 0.9 to 1.1 GiB on the cards measured. */
 const CARD_ITSELF = 1 * GIB;
 
+/** So many different captions the trainer encodes before it loads the U-Net (`CACHE_LIMIT` in its text.py). */
+export const CAPTIONS_IN_ADVANCE = 16_384;
+
 /** GiB of tensors at the peak, in 16 bits: what is there anyway, for each unit of rank, for each picture of so many pixels. */
 const COUNTED = {
   sdxl: {
@@ -16,27 +20,40 @@ const COUNTED = {
     rank: 0.0447,
     picture: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
-    // Weights of the two encoders, and their LoRA at usual ranks.
-    textEncoders: 2,
+    convolutions: { rank: 0.0066, picture: { none: 0.115, selective: 0.115, full: 0.065 } },
+    // A picture here is one of a caption of 75 tokens; in fp32 are encoders that only encode.
+    textEncoders: { fixed: 1.48, rank: 0.0158, picture: 0.22, loaded: 3.05 },
   },
   sd15: {
     fixed: 1.64,
     rank: 0.0072,
     picture: { none: 0.8, selective: 0.35, full: 0.22 },
     pixels: 512 ** 2,
-    textEncoders: 0.4,
+    convolutions: { rank: 0.0092, picture: { none: 0.015, selective: 0.015, full: 0.003 } },
+    textEncoders: { fixed: 0.235, rank: 0.0027, picture: 0.023, loaded: 0.46 },
   },
 } as const;
 
 /** Bytes of a card that training takes at its peak; undefined where they were not counted. */
-export function memoryOf({ model, training: t, data, resources: r }: Plan): number | undefined {
+export function memoryOf(plan: Plan): number | undefined {
+  const { model, training: t, data, resources: r } = plan;
   if (r.precision === 'fp32' || r.attention === 'math') return undefined;
   const counted = COUNTED[model.family];
   const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
   const pictures = (t.batch_size * largest) / counted.pixels;
-  const encoders = t.text_encoder_learning_rates.some((rate) => rate > 0) ? counted.textEncoders : 0;
-  const gib = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * pictures + encoders;
-  return gib * GIB + CARD_ITSELF;
+  const unet = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * pictures;
+  const { rank, picture } = counted.convolutions;
+  const convolutions = t.conv_rank > 0 ? rank * t.conv_rank + picture[r.gradient_checkpointing] * pictures : 0;
+  return (unet + convolutions + textEncodersOf(plan)) * GIB + CARD_ITSELF;
+}
+
+/** GiB that text encoders take beside the U-Net: trained, or loaded for captions too many to be kept. */
+function textEncodersOf(plan: Plan): number {
+  const { training: t, data } = plan;
+  const { fixed, rank, picture, loaded } = COUNTED[plan.model.family].textEncoders;
+  if (t.text_encoder_learning_rates.some((rate) => rate > 0))
+    return fixed + rank * t.rank + (picture * t.batch_size * data.max_tokens) / 75;
+  return mostCaptions(plan) > CAPTIONS_IN_ADVANCE ? loaded : 0;
 }
 
 /** Whether the run fits the card it was given to, and if not, the least change that makes it fit. */
