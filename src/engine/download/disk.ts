@@ -10,10 +10,15 @@ import { formatBytes } from '../text.ts';
 const RESERVE = 64 << 20;
 const BLOCK = 1 << 22;
 
+/** Bytes that this user may still write to the disk of `folder`. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
 /** @throws EnvironmentError when the disk of `folder` has no room for `bytes` more */
 export function checkRoom(folder: string, bytes: number, what: string): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
+  const free = freeBytes(folder);
   const lacking = bytes + RESERVE - free;
   if (lacking <= 0) return;
   throw new EnvironmentError(`The disk is too full for ${what}.`, {

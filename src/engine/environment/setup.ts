@@ -1,15 +1,7 @@
-import {
-  appendFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
+import { freeBytes } from '../download/disk.ts';
 import { EnvironmentError } from '../errors.ts';
 import { pause } from '../events/tail.ts';
 import type { Places } from '../paths.ts';
@@ -227,8 +219,7 @@ function installed(dir: string): string[] {
 }
 
 function checkDisk(folder: string, needed: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
+  const free = freeBytes(folder);
   if (free >= needed) return;
   throw new EnvironmentError(
     `The Python environment needs ${formatBytes(needed)} on the disk of ${folder}; ${formatBytes(free)} are free.`,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, statfsSync, statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { freeBytes } from '../download/disk.ts';
 import { EXIT, VisiontrainError } from '../errors.ts';
 import type { RunState } from '../events/reducer.ts';
 import { diskFull } from './create.ts';
@@ -39,7 +40,7 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
     return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(dir)] };
   }
   // Its last word found no room either.
-  if (end.code === EXIT.environment && isFull(dir)) {
+  if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
     const exit = errorOutcome(diskFull(dir), step);
     return { ...exit, next_steps: [...exit.next_steps, resumeHint(dir)] };
   }
@@ -54,11 +55,6 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
 
 /** Less than anything of a run needs. */
 const NO_ROOM = 1 << 20;
-
-function isFull(dir: string): boolean {
-  const { bavail, bsize } = statfsSync(dir);
-  return bavail * bsize < NO_ROOM;
-}
 
 /** An end without a word of the trainer. */
 export function errorOutcome(error: unknown, step: number): RunExit {
