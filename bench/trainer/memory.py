@@ -129,7 +129,7 @@ def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tup
             del out, extra
             if encoders:
                 del states, pooled
-            adapter.gather()
+            adapter.gather(*adapter.layers)
             optimizer.step()
             adapter.refresh()
     return before, counted.peak

@@ -33,21 +33,30 @@ def _digests(run: Run) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("family", "precision"), [("sd15", "fp32"), ("sd15", "bf16"), ("sd15", "fp16"), ("sdxl", "bf16")]
+    ("family", "precision", "training"),
+    [
+        ("sd15", "fp32", {}),
+        ("sd15", "bf16", {}),
+        ("sd15", "fp16", {}),
+        ("sdxl", "bf16", {}),
+        ("sd15", "bf16", {"dropout": 0.1}),
+        ("sd15", "fp32", {"dropout": 0.1, "text_encoder_learning_rates": [1e-3]}),
+        ("sdxl", "bf16", {"dropout": 0.1, "text_encoder_learning_rates": [1e-3, 1e-3]}),
+    ],
 )
 def test_graphs_compute_what_plain_passes_do(
-    family: str, precision: str, train_here: Any, plan_for: Any, monkeypatch: Any
+    family: str, precision: str, training: Any, train_here: Any, plan_for: Any, monkeypatch: Any
 ) -> None:
     from visiontrain_trainer import step
 
-    plan = _plan(plan_for, family, resources={"precision": precision})
+    plan = _plan(plan_for, family, resources={"precision": precision}, training=training)
     replayed = []
     replay = torch.cuda.CUDAGraph.replay
     monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", lambda self: (replayed.append(self), replay(self)))
     with_graphs = train_here(plan, "graphs")
     assert len(replayed) == STEPS
     assert all("fp16 overflowed" in note["text"] for note in with_graphs.of("note"))
-    monkeypatch.setattr(step, "graphable", lambda *_: False)
+    monkeypatch.setattr(step, "Graphs", lambda *_: None)
     replayed.clear()
     plain = train_here(plan, "plain")
     assert not replayed

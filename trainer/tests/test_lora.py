@@ -88,7 +88,7 @@ def test_gradients_are_gathered_in_fp32_and_added(session: Session) -> None:
     for times in (1, 2):
         for used, _ in _computed_with(session):
             (used.float().sum() * 3).backward()
-        adapter.gather()
+        adapter.gather("unet")
         assert adapter.flat_grad["unet"].dtype == torch.float32
         assert torch.equal(adapter.flat_grad["unet"], torch.full_like(adapter.flat["unet"], 3.0 * times))
     assert all(used.grad is None for used, _ in _computed_with(session))

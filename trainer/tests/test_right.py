@@ -66,7 +66,7 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
     if plan.model.zero_terminal_snr:
         first, last = signal[0].clone(), signal[-1].clone()
         signal = (signal - last) * first / (first - last)
-    encoders = [TextEncoder(session.base, n, torch.float32, torch.device("cpu")) for n in session.base.text_encoders]
+    encoders = [TextEncoder(session.base, n, torch.float32, session.device) for n in session.base.text_encoders]
     v, seed = plan.model.prediction == "v_prediction", plan.seed
     total, uses = 0.0, [use for batch in session.batches.step(0) for use in batch]
     for use in uses:

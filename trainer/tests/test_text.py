@@ -8,15 +8,17 @@ import pytest
 import torch
 
 from tests.test_models import model
+from visiontrain_trainer.device import Device
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.text import TextEncoder, encode_caption
 
 CAPTION = "zwx, a red fox"
+CPU = Device(torch.device("cpu"), torch.float32, torch.float32)
 
 
 def encoders(folder: Any, family: str, **changes: Any) -> list[TextEncoder]:
     base = BaseModel(model(folder, family, **changes))
-    return [TextEncoder(base, name, torch.float32, torch.device("cpu")) for name in base.text_encoders]
+    return [TextEncoder(base, name, torch.float32, CPU) for name in base.text_encoders]
 
 
 def test_sd15_equals_the_pipeline(tiny: Any) -> None:

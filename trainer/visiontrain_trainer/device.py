@@ -91,6 +91,12 @@ class Device:
     def is_cuda(self) -> bool:
         return self.torch.type == "cuda"
 
+    def put(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor of the host on the device; a card does not wait for it, nor the host for the card."""
+        if not self.is_cuda:
+            return tensor.to(self.torch)
+        return tensor.pin_memory().to(self.torch, non_blocking=True)
+
     def forget_peak(self) -> None:
         """Let `memory` speak of what comes now: on a card encoding is over, and its memory given back."""
         if self.is_cuda:

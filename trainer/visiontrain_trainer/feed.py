@@ -82,30 +82,26 @@ class Feed:
         t: list[int],
         captions: list[str],
     ) -> Batch:
+        put = self._device.put
         states = pooled = time_ids = None
         if not self._trains_text:
             entries = [self._texts.get(caption) for caption in captions]
-            states = self._put(torch.stack([entry["states"] for entry in entries]))
+            states = put(torch.stack([entry["states"] for entry in entries]))
             if "pooled" in entries[0]:
-                pooled = self._put(torch.stack([entry["pooled"] for entry in entries]))
+                pooled = put(torch.stack([entry["pooled"] for entry in entries]))
         if self._plan.model.family == "sdxl":
-            time_ids = self._put(torch.tensor([self._time_ids(use) for use in uses], dtype=torch.float32))
-        x = self._put(torch.stack(latents)) * self._latents.scaling
+            time_ids = put(torch.tensor([self._time_ids(use) for use in uses], dtype=torch.float32))
+        x = put(torch.stack(latents)) * self._latents.scaling
         return Batch(
             uses,
             x,
-            self._put(torch.stack(noise)),
-            self._put(torch.tensor(t)),
+            put(torch.stack(noise)),
+            put(torch.tensor(t)),
             captions,
             states,
             pooled,
             time_ids,
         )
-
-    def _put(self, tensor: torch.Tensor) -> torch.Tensor:
-        if not self._device.is_cuda:
-            return tensor.to(self._device.torch)
-        return tensor.pin_memory().to(self._device.torch, non_blocking=True)
 
     def _time_ids(self, use: Use) -> list[float]:
         """SDXL's original height, width, crop top, left, target height, width; seen as mirrored when it is."""

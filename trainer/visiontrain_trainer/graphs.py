@@ -13,43 +13,34 @@ from dataclasses import dataclass
 
 import torch
 
-from .device import Device
 from .errors import is_out_of_memory
 from .events import Events
-from .plan import Plan
 
-Inputs = dict[str, torch.Tensor]
+Tensors = dict[str, torch.Tensor]
 
 
 @dataclass
 class _Recorded:
     graph: torch.cuda.CUDAGraph
-    inputs: Inputs
-    output: torch.Tensor
-
-
-def graphable(plan: Plan, device: Device) -> bool:
-    """Whether a pass is the same kernels each time: dropout's masks and trained encoders' words come from the host."""
-    return device.is_cuda and plan.training.dropout == 0 and not any(plan.training.text_encoder_learning_rates)
+    inputs: Tensors
+    outputs: Tensors
 
 
 class Graphs:
     """`function` of a dictionary of tensors on the card, recorded once for each set of shapes and replayed.
 
-    Beside its output it may add to `written`; it must not wait for the card. A first pass of each shape, in which
+    Beside its outputs it may add to `written`; it must not wait for the card. A first pass of each shape, in which
     libraries set themselves up, is undone: every number of a run comes from a replay, also after it was resumed.
     """
 
-    def __init__(
-        self, function: Callable[[Inputs], torch.Tensor], written: Iterable[torch.Tensor], events: Events
-    ) -> None:
+    def __init__(self, function: Callable[[Tensors], Tensors], written: Iterable[torch.Tensor], events: Events) -> None:
         self._function, self._written, self._events = function, list(written), events
         self._tried: set[tuple] = set()
         self._recorded: dict[tuple, _Recorded] = {}
         self._pool: tuple[int, int] | None = None
         self._failed = False
 
-    def __call__(self, inputs: Inputs) -> torch.Tensor:
+    def __call__(self, inputs: Tensors) -> Tensors:
         """Raises what `function` raises, out of memory above all, from a first pass alone.
 
         A first pass needs its memory beside what the recorded ones keep: where it does not suffice, they make room.
@@ -63,7 +54,7 @@ class Graphs:
         self.release()
         return self._pass(inputs)
 
-    def _pass(self, inputs: Inputs) -> torch.Tensor:
+    def _pass(self, inputs: Tensors) -> Tensors:
         shapes = tuple((name, tensor.shape, tensor.dtype) for name, tensor in inputs.items())
         found = self._recorded.get(shapes)
         if found is None and not self._failed:
@@ -82,17 +73,17 @@ class Graphs:
         for name, tensor in inputs.items():
             found.inputs[name].copy_(tensor)
         found.graph.replay()
-        return found.output.clone()
+        return {name: tensor.clone() for name, tensor in found.outputs.items()}
 
-    def _record(self, inputs: Inputs) -> _Recorded | None:
+    def _record(self, inputs: Tensors) -> _Recorded | None:
         own = {name: tensor.clone() for name, tensor in inputs.items()}
         graph = torch.cuda.CUDAGraph()
         try:
             # Other threads may use the card meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                output = self._function(own)
+                outputs = self._function(own)
             self._pool = graph.pool()
-            return _Recorded(graph, own, output)
+            return _Recorded(graph, own, outputs)
         except Exception as error:
             # Ending a record that broke off may fail in its turn.
             short = error if is_out_of_memory(error) else error.__context__
@@ -106,9 +97,14 @@ class Graphs:
         self._events.note(f"No CUDA graphs here ({reason}): the same training, slower on a fast card.", "warn")
         return None
 
-    def release(self) -> None:
-        """Give back the memory that passes work in, for something else; what is needed again is recorded again."""
+    def release(self) -> bool:
+        """Give back the memory that passes work in, for something else; what is needed again is recorded again.
+
+        Returns whether there was any.
+        """
+        held = bool(self._recorded)
         torch.cuda.synchronize()
         self._recorded.clear()
         self._pool = None
         torch.cuda.empty_cache()
+        return held

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from . import rng
+from .dropout import Dropout
 from .errors import TrainingError
 from .fused import FusedLinear
 from .plan import Training
@@ -22,20 +22,10 @@ _BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 _TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
-@dataclass
-class DropoutState:
-    """What dropout masks depend on: set by the loop before each forward pass of training, empty elsewhere."""
-
-    rate: float = 0.0
-    seed: int = 0
-    #: (epoch, use) of each picture of the batch.
-    uses: list[tuple[int, str]] = field(default_factory=list)
-
-
 class LoraLayer(nn.Module):
     """y = base(x) + alpha / rank · up(down(x)); `base` is a frozen Linear or Conv2d."""
 
-    def __init__(self, base: nn.Module, name: str, rank: int, alpha: float, dropout: DropoutState) -> None:
+    def __init__(self, base: nn.Module, name: str, rank: int, alpha: float, dropout: Dropout) -> None:
         super().__init__()
         self.base = base
         self.name = name
@@ -49,6 +39,7 @@ class LoraLayer(nn.Module):
             up: tuple[int, ...] = (base.out_channels, rank, 1, 1)
         else:
             down, up = (rank, base.in_features), (base.out_features, rank)
+        self._window = dropout.window(down[1])
         self.down = nn.Parameter(torch.empty(down))
         self.up = nn.Parameter(torch.zeros(up))
         #: What is computed with: the two weights, or their copies in the base's number format.
@@ -59,21 +50,13 @@ class LoraLayer(nn.Module):
         """Of the base: some of diffusers' code asks a layer for its number format."""
         return self.base.weight
 
-    def _dropped(self, x: torch.Tensor) -> torch.Tensor:
-        """Drop input channels per picture, drawn from (seed, layer, epoch, use): the same when computed again."""
-        d = self._dropout
-        channels = x.shape[1 if self.is_conv else -1]
-        rows = [rng.uniform((channels,), d.seed, "dropout", self.name, epoch, use) >= d.rate for epoch, use in d.uses]
-        mask = torch.stack(rows).to(x.device, x.dtype) / (1 - d.rate)
-        return x * (mask[:, :, None, None] if self.is_conv else mask.view(len(rows), *[1] * (x.dim() - 2), channels))
-
-    @property
-    def _drops(self) -> bool:
-        return self._dropout.rate > 0 and bool(self._dropout.uses)
+    def _dropped(self, x: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        mask = masks[:, self._window]
+        return x * (mask[:, :, None, None] if self.is_conv else mask.view(len(mask), *[1] * (x.dim() - 2), -1))
 
     def fuses(self, x: torch.Tensor) -> bool:
         """Whether this pass may take the fused products: on a card. The compiler fuses by itself."""
-        plain = self.is_conv or not self.enabled or self._drops
+        plain = self.is_conv or not self.enabled or self._dropout.masks is not None
         return x.is_cuda and not plain and not torch.compiler.is_compiling()
 
     def fused(self, function: type[torch.autograd.Function], x: torch.Tensor) -> torch.Tensor:
@@ -86,8 +69,8 @@ class LoraLayer(nn.Module):
         y = self.base(x)
         if not self.enabled:
             return y
-        if self._drops:
-            x = self._dropped(x)
+        if self._dropout.masks is not None:
+            x = self._dropped(x, self._dropout.masks)
         down, up = self.used
         if self.is_conv:
             base = self.base
@@ -116,7 +99,7 @@ class Adapter:
     """
 
     def __init__(self, parts: dict[str, nn.Module], plan: Training, seed: int) -> None:
-        self.dropout = DropoutState(plan.dropout, seed)
+        self.dropout = Dropout(plan.dropout, seed)
         self.layers: dict[str, dict[str, LoraLayer]] = {}
         for part, module in parts.items():
             if part == "unet":
@@ -189,6 +172,7 @@ class Adapter:
         return [p for layer in self.layers[part].values() for p in (layer.down, layer.up)]
 
     def zero_grad(self) -> None:
+        self.forget()
         for grad in self.flat_grad.values():
             grad.zero_()
 
@@ -200,17 +184,22 @@ class Adapter:
 
     def forget(self) -> None:
         """Before a backward pass: nothing is left of one that broke off, when memory ran out in it."""
-        for leaves in self._leaves.values():
-            for leaf in leaves:
-                leaf.grad = None
+        for part in self._leaves:
+            self._forget(part)
+
+    def _forget(self, part: str) -> None:
+        for leaf in self._leaves[part]:
+            leaf.grad = None
 
     @torch.no_grad()
-    def gather(self) -> None:
-        """After a backward pass: its gradients are in `flat_grad`, added to what was there."""
-        for part, leaves in self._leaves.items():
-            grads = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
-            self.flat_grad[part] += torch.cat([grad.reshape(-1) for grad in grads])
-        self.forget()
+    def gather(self, *parts: str) -> None:
+        """After a backward pass through `parts`: its gradients are in `flat_grad`, added to what was there."""
+        for part in parts:
+            # Where the base is fp32 they are there already.
+            if part in self._leaves:
+                grads = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in self._leaves[part]]
+                self.flat_grad[part] += torch.cat([grad.reshape(-1) for grad in grads])
+                self._forget(part)
 
     def norms(self, flat: dict[str, torch.Tensor]) -> torch.Tensor:
         """Euclidean norm of each part of `flat` or `flat_grad`, [parts] on the device."""

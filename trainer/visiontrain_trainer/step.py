@@ -12,12 +12,14 @@ from .device import Device, Processes, trying_algorithms
 from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
-from .graphs import Graphs, graphable
+from .graphs import Graphs
 from .lora import Adapter
 from .noise import Diffusion, losses
 from .optim import learning_rate_factor, set_rate
 from .plan import Plan
 from .text import TextBank
+
+Tensors = dict[str, torch.Tensor]
 
 _FIRST_SCALE, _GROW_AFTER = 2.0**16, 2000
 
@@ -114,25 +116,25 @@ class Stepper:
         self._device, self._processes, self._events = device, processes, events
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
-        self.graphs: Graphs | None = None
-        if graphable(plan, device):
-            self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events)
+        #: Text encoders that are trained, and those of a pass's inputs that come from them.
+        self._encoders = [part for part in adapter.layers if part != "unet"]
+        self._words = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
+        self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events) if device.is_cuda else None
 
-    def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def _inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
         """All that the forward pass of a batch reads, by name."""
         if batch.states is None:
             dropout = self._adapter.dropout
-            uses = dropout.uses
 
             def about_to(index: int | None) -> None:
-                dropout.uses = uses[index : index + 1] if index is not None else []
+                dropout.masks = masks[index : index + 1] if masks is not None and index is not None else None
 
             batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
-            dropout.uses = uses
         noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
-        return {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
+        inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
+        return inputs if masks is None else {**inputs, "masks": masks}
 
-    def _losses(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _losses(self, inputs: Tensors) -> torch.Tensor:
         """Unweighted loss of each picture, fp32 [B]."""
         extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
         out = self._unet(
@@ -144,15 +146,32 @@ class Stepper:
         )
         return losses(out[0], inputs["target"], self._plan.training.loss, self._plan.training.huber_delta)
 
-    def _backward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Add the gradients of a batch to the adapter's; returns the weighted loss of each picture."""
-        loss = self._losses(inputs)
-        if "weights" in inputs:
-            loss = loss * inputs["weights"]
-        self._adapter.forget()
-        (loss.sum() * inputs["factor"]).backward()
-        self._adapter.gather()
-        return loss.detach()
+    def _backward(self, inputs: Tensors) -> Tensors:
+        """Add the U-Net's gradients of a batch to the adapter's.
+
+        Returns the weighted `loss` of each picture and, by their names, gradients of the inputs that trained text
+        encoders made.
+        """
+        words = {name: inputs[name].detach().requires_grad_() for name in self._words}
+        # Until the end of the backward pass: checkpointed layers are computed again in it.
+        with self._adapter.dropout.dropping(inputs.get("masks")):
+            loss = self._losses({**inputs, **words})
+            if "weights" in inputs:
+                loss = loss * inputs["weights"]
+            self._adapter.forget()
+            (loss.sum() * inputs["factor"]).backward()
+        self._adapter.gather("unet")
+        return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in words.items()}}
+
+    def _pass(self, inputs: Tensors) -> torch.Tensor:
+        """Forward and backward of a batch through all that is trained; returns the weighted loss of each picture."""
+        words = [inputs[name] for name in self._words]
+        inputs = {name: tensor.detach() for name, tensor in inputs.items()}
+        out = self.graphs(inputs) if self.graphs else self._backward(inputs)
+        if words:
+            torch.autograd.backward(words, [out[name] for name in self._words])
+            self._adapter.gather(*self._encoders)
+        return out["loss"]
 
     def release(self) -> None:
         """Leave the device's memory to other work between steps."""
@@ -179,23 +198,22 @@ class Stepper:
             for first in range(0, len(mine), self.micro_batch):
                 places = mine[first : first + self.micro_batch]
                 batch = self._feed.batch([uses[i] for i in places])
-                adapter.dropout.uses = [(use.epoch, use.key) for use in batch.uses]
-                inputs = self._inputs(batch)
+                drawn = [(use.epoch, use.key) for use in batch.uses]
+                inputs = self._inputs(batch, adapter.dropout.draw(drawn, self._device))
                 if training.min_snr_gamma is not None:
                     inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
                 # Filled in on the device: what is copied to it waits for it.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
-                loss = self.graphs(inputs) if self.graphs else self._backward(inputs)
                 # A slice and no list of places, for the same reason.
-                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = loss
+                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
             start += len(uses)
-        adapter.dropout.uses = []
         for grad in adapter.flat_grad.values():
             self._processes.sum(grad)
         self._processes.sum(each)
         return each
 
     def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
+        made_room = False
         while True:
             try:
                 with trying_algorithms(self._plan.resources):
@@ -203,24 +221,33 @@ class Stepper:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                largest = max(map(len, passes))
-                if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
-                    raise MachineError(
-                        f"Step {step + 1}: the device has not enough memory.",
-                        [str(error).split("\n")[0]],
-                        [
-                            "Set resources.gradient_checkpointing to full.",
-                            "Or a lower training.batch_size or dataset.resolution.",
-                        ],
-                    ) from None
-                self.micro_batch = -(-min(self.micro_batch, largest) // 2)
+                reason = str(error).split("\n")[0]
+            # Not while the error holds what was made up to it.
             if self._device.is_cuda:
                 torch.cuda.empty_cache()
-            self._events.note(
-                f"Step {step + 1}: not enough memory; from here {self.micro_batch} pictures at once, with the same "
-                "effective batch.",
-                "warn",
+            if self.graphs and self.graphs.release() and not made_room:
+                # What is outside the graphs, text encoders above all, may need what they keep.
+                made_room = True
+            else:
+                self._take_fewer(step, max(map(len, passes)), reason)
+
+    def _take_fewer(self, step: int, largest: int, reason: str) -> None:
+        """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
+        if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
+            raise MachineError(
+                f"Step {step + 1}: the device has not enough memory.",
+                [reason],
+                [
+                    "Set resources.gradient_checkpointing to full.",
+                    "Or a lower training.batch_size or dataset.resolution.",
+                ],
             )
+        self.micro_batch = -(-min(self.micro_batch, largest) // 2)
+        self._events.note(
+            f"Step {step + 1}: not enough memory; from here {self.micro_batch} pictures at once, with the same "
+            "effective batch.",
+            "warn",
+        )
 
     def run(self, step: int) -> Done:
         """Optimiser step `step` (from 0). Raises MachineError out of memory, TrainingError when fp16 cannot go on."""

@@ -28,9 +28,10 @@ _PROGRESS_EVERY = 16
 class TextEncoder:
     """One CLIP text encoder with its tokenizer."""
 
-    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        self.module = base.text_encoder(name, dtype, device)
+    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: Device) -> None:
+        self.module = base.text_encoder(name, dtype, device.torch)
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
+        self._device = device
         self._sdxl = base.plan.family == "sdxl"
         # SDXL reads the layer before the last, always; SD1.5 the one chosen by clip_skip.
         self._from_end = 2 if self._sdxl else base.plan.clip_skip
@@ -46,7 +47,7 @@ class TextEncoder:
 
     def encode(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """States [chunks, 77, width] of the chosen layer, and each chunk's pooled projection [chunks, p] if any."""
-        states, pooled = self.module(ids.to(next(self.module.parameters()).device), self._from_end)
+        states, pooled = self.module(self._device.put(ids), self._from_end)
         return states if self._sdxl else self.module.final_layer_norm(states), pooled
 
 
@@ -97,7 +98,7 @@ class TextBank:
     def load(self, dtype: torch.dtype = torch.float32) -> list[TextEncoder]:
         if not self.encoders:
             names = self._base.text_encoders
-            self.encoders = [TextEncoder(self._base, name, dtype, self._device.torch) for name in names]
+            self.encoders = [TextEncoder(self._base, name, dtype, self._device) for name in names]
         return self.encoders
 
     def unload(self) -> None:
