@@ -203,7 +203,7 @@ export const glossary: readonly Term[] = [
     term: 'rank',
     also: ['dim', 'network dim', 'network rank', 'conv rank', 'locon'],
     group: 'Training',
-    text: 'The size of the LoRA: how many directions each layer may learn. 8 to 32 is plenty for a character, 32 to 64 for a rich style. More makes a larger file that copies more easily.',
+    text: 'The size of the LoRA: how many directions each layer may learn. 8 to 32 is plenty for a character, 32 to 64 for a rich style. More makes a larger file that copies more easily. A conv rank above 0 makes it a LoCon: the convolutions learn too.',
     keys: ['training.rank', 'training.conv_rank'],
   },
   {

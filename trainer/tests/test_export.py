@@ -65,12 +65,15 @@ def test_stock_load_lora_weights_gives_the_unet_of_training(
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_names_are_those_of_sd_scripts(family: str, train_here: Any, plan_for: Any) -> None:
-    plan = plan_for(family, training={"steps": 1, "text_encoder_learning_rates": RATES[family]})
-    run = train_here(plan)
+    training = {"steps": 1, "conv_rank": 3, "conv_alpha": 1.5, "text_encoder_learning_rates": RATES[family]}
+    run = train_here(plan_for(family, training=training))
     stored = load_file(run.folder / run.of("output")[0]["path"])
     modules = {name.split(".", 1)[0] for name in stored}
     assert {name.split(".", 1)[1] for name in stored} == {"lora_down.weight", "lora_up.weight", "alpha"}
-    assert all(float(tensor) == 2 for name, tensor in stored.items() if name.endswith(".alpha"))
+    strengths = {m: (stored[f"{m}.lora_down.weight"].shape, float(stored[f"{m}.alpha"])) for m in modules}
+    spatial = {m for m, (shape, _) in strengths.items() if shape[2:] == (3, 3)}
+    assert {(strengths[m][0][0], strengths[m][1]) for m in spatial} == {(3, 1.5)}
+    assert {(strengths[m][0][0], strengths[m][1]) for m in modules - spatial} == {(4, 2)}
     prefixes = {"lora_unet", "lora_te"} if family == "sd15" else {"lora_unet", "lora_te1", "lora_te2"}
     assert {"_".join(m.split("_")[:2]) for m in modules} == prefixes
     if family == "sd15":
@@ -79,20 +82,27 @@ def test_names_are_those_of_sd_scripts(family: str, train_here: Any, plan_for: A
             "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_ff_net_0_proj",
             "lora_unet_up_blocks_3_attentions_2_transformer_blocks_0_attn2_to_out_0",
             "lora_unet_mid_block_attentions_0_proj_in",
+            "lora_unet_mid_block_resnets_1_time_emb_proj",
             "lora_te_text_model_encoder_layers_0_self_attn_q_proj",
             "lora_te_text_model_encoder_layers_2_mlp_fc2",
         ]
+        convolutions = ["down_blocks_1_downsamplers_0_conv", "up_blocks_3_resnets_0_conv1"]
+        points = ["up_blocks_3_resnets_0_conv_shortcut"]
     else:
         wanted = [
             "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q",
             "lora_unet_input_blocks_8_1_transformer_blocks_1_ff_net_2",
             "lora_unet_middle_block_1_proj_out",
+            "lora_unet_middle_block_2_emb_layers_1",
             "lora_unet_output_blocks_0_1_transformer_blocks_0_attn2_to_out_0",
             "lora_unet_output_blocks_5_1_proj_in",
             "lora_te1_text_model_encoder_layers_0_self_attn_k_proj",
             "lora_te2_text_model_encoder_layers_2_mlp_fc1",
         ]
-    assert set(wanted) <= modules
+        convolutions = ["input_blocks_3_0_op", "output_blocks_2_0_in_layers_2"]
+        points = ["output_blocks_2_0_skip_connection"]
+    assert set(wanted) | {f"lora_unet_{n}" for n in points} <= modules - spatial
+    assert {f"lora_unet_{n}" for n in convolutions} <= spatial
 
 
 @pytest.mark.parametrize(
@@ -207,9 +217,10 @@ def test_less_metadata(level: str, count: int, train_here: Any, plan_for: Any) -
 def test_going_on_from_our_own_file(family: str, form: str, train_here: Any, plan_for: Any) -> None:
     rates = {"text_encoder_learning_rates": RATES[family]}
     output = {"precision": "fp32", "diffusers": True}
-    first = train_here(plan_for(family, training={"steps": 2, **rates}, output=output), "first")
+    convolutions = {"conv_rank": 2, "conv_alpha": 1.5}
+    first = train_here(plan_for(family, training={"steps": 2, **convolutions, **rates}, output=output), "first")
     file = next(first.folder / e["path"] for e in first.of("output") if e["format"] == form)
-    again = {"steps": 1, "learning_rate": 1e-30, "alpha": 3, "init_lora": str(file), "weight_decay": 0}
+    again = {"steps": 1, "learning_rate": 1e-30, "alpha": 3, "init_lora": str(file), "weight_decay": 0, "conv_rank": 2}
     again["text_encoder_learning_rates"] = [1e-30] * len(RATES[family])
     plan = plan_for(family, training=again, output=output)
     second = train_here(plan, "second")

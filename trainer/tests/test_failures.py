@@ -22,6 +22,7 @@ from tests.test_exact import TRAINER
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.errors import MachineError, TrainingError
 from visiontrain_trainer.events import Events
+from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
 
 
@@ -71,6 +72,33 @@ def test_clear_sentences(changes: Any, code: int, reason: str, plan_for: Any, tm
     result = read_events(folder)[-1]
     assert (result["type"], result["status"], result["code"]) == ("result", "failed", code)
     assert reason in result["reason"] and result["next_steps"]
+
+
+@pytest.mark.parametrize(
+    ("part", "reason", "step"),
+    [
+        ("vae", ".png: there is not enough memory to encode it at 64×64.", "vae_precision"),
+        ("unet", "There is not enough memory to load the model.", "resources.precision"),
+    ],
+)
+def test_memory_that_runs_out_before_the_first_step(
+    part: str, reason: str, step: str, plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    build = getattr(BaseModel, part)
+
+    def narrow(*arguments: Any) -> torch.nn.Module:
+        if part == "unet":
+            torch.empty(1 << 48)
+        module = build(*arguments)
+        monkeypatch.setattr(module, "encode", lambda *_, **__: torch.empty(1 << 48))
+        return module
+
+    monkeypatch.setattr(BaseModel, part, narrow)
+    folder = prepare_run(tmp_path / "run", plan_for(resources={"cache_dir": str(tmp_path / "fresh")}))
+    assert main([str(folder)]) == 3
+    result = read_events(folder)[-1]
+    assert result["reason"].endswith(reason) and any(step in text for text in result["next_steps"])
+    assert "allocate" in result["details"][0]
 
 
 @pytest.mark.parametrize(("optimizer", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])

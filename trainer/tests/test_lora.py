@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from visiontrain_trainer.control import Control
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.fused import FusedGeglu, FusedLinear, fuse_geglu
-from visiontrain_trainer.lora import LoraLayer
+from visiontrain_trainer.imports import import_diffusers
+from visiontrain_trainer.lora import Adapter, LoraLayer
 from visiontrain_trainer.plan import parse_plan
 from visiontrain_trainer.session import Session, open_session
 
@@ -53,6 +54,42 @@ def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous(functi
     expected = torch.autograd.grad(_plain(function, given, weight, bias, down, up).square().sum(), (down, up))
     fused = function.apply(given, weight, bias, down, up, SCALE)
     torch.testing.assert_close(torch.autograd.grad(fused.square().sum(), (down, up)), expected)
+
+
+#: By family: configuration of the U-Net, layers that sd-scripts' LoRA has of it, and those of its LoCon.
+SD_SCRIPTS = {
+    "sd15": ({"cross_attention_dim": 768, "attention_head_dim": 8}, 192, 278),
+    "sdxl": (
+        {
+            "block_out_channels": (320, 640, 1280),
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            "transformer_layers_per_block": [1, 2, 10],
+            "attention_head_dim": [5, 10, 20],
+            "cross_attention_dim": 2048,
+            "use_linear_projection": True,
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 256,
+            "projection_class_embeddings_input_dim": 2816,
+        },
+        722,
+        788,
+    ),
+}
+
+
+@pytest.mark.parametrize("family", SD_SCRIPTS)
+def test_as_many_layers_as_sd_scripts_has_of_the_real_model(family: str, plan_for: Any) -> None:
+    """It prints them: "create LoRA for U-Net: 722 modules."."""
+    import_diffusers()
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    config, plain, with_convolutions = SD_SCRIPTS[family]
+    for conv_rank, count in ((0, plain), (1, with_convolutions)):
+        training = parse_plan(plan_for(training={"rank": 1, "conv_rank": conv_rank})).training
+        with torch.device("meta"):
+            unet = UNet2DConditionModel(**config)
+        assert len(Adapter({"unet": unet}, training, seed=0).layers["unet"]) == count
 
 
 @pytest.fixture

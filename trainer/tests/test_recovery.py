@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
 from visiontrain_trainer import checkpoint, sample
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.errors import TrainingError, is_out_of_memory
+from visiontrain_trainer.errors import MachineError, TrainingError, is_out_of_memory
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
@@ -88,6 +89,22 @@ def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tm
     assert sorted(checkpoint.all_steps(tmp_path / "run" / "checkpoints")) == sorted({8, 9, best})
     assert not left.exists()
     assert [e["step"] for e in run.of("checkpoint") if e.get("best")][-1] == best
+
+
+@pytest.mark.parametrize(("before", "words"), [((), "there is none before it"), ((3, 5), "that of step 5 is whole")])
+def test_a_checkpoint_that_the_disk_does_not_take(
+    before: tuple[int, ...], words: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for step in before:
+        checkpoint.save(tmp_path, step, {}, {}, {})
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "write_atomic", full)
+    with pytest.raises(MachineError, match=f"step-000009: .*No space left on device.*; {words}"):
+        checkpoint.save(tmp_path, 9, {}, {}, {})
+    assert checkpoint.all_steps(tmp_path) == sorted(before, reverse=True)
 
 
 def test_control_files_save_and_sample(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

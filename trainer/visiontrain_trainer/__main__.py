@@ -9,9 +9,17 @@ import traceback
 from pathlib import Path
 
 from .control import Control
-from .errors import STOPPED, MachineError, Stopped, TrainerError, is_out_of_memory
+from .errors import STOPPED, MachineError, Stopped, TrainerError, is_out_of_memory, no_memory
 from .events import Events
 from .plan import Plan, read_plan
+
+#: By phase: what memory was wanted for, and what takes less. Steps and pictures have words of their own.
+_WITHOUT_MEMORY = {
+    "load": ("load the model", "Or set resources.precision to bf16 or fp16: half of what fp32 takes."),
+    "cache": ("encode pictures and captions", "Or set resources.vae_precision to bf16: half of what fp32 takes."),
+    "train": ("go on training", "Or lower training.batch_size, or set resources.gradient_checkpointing to full."),
+    "export": ("write the LoRA", "Then go on with `visiontrain resume`."),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -40,11 +48,8 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         _into_the_log()
         if is_out_of_memory(error):
-            error = MachineError(
-                "There is not enough memory.",
-                [str(error).split("\n")[0]],
-                ["Lower training.batch_size or dataset.resolution, or set resources.gradient_checkpointing to full."],
-            )
+            doing, cure = _WITHOUT_MEMORY[events.phase]
+            error = no_memory(f"There is not enough memory to {doing}.", error, cure)
         if not isinstance(error, TrainerError):
             error = _unexpected(error)
         code = error.code

@@ -57,8 +57,10 @@ def save(
         replace_folder(building, final)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
+        before = all_steps(folder)
+        kept = f"that of step {before[0]} is whole" if before else "there is none before it"
         raise MachineError(
-            f"{final}: the checkpoint cannot be written ({error.strerror}); the one before it is whole.",
+            f"{final}: the checkpoint cannot be written ({error.strerror}); {kept}.",
             next_steps=["Free some disk space, then `visiontrain resume`."],
         ) from error
     return final, size

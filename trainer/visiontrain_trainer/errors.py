@@ -47,5 +47,10 @@ class MachineError(TrainerError):
     code = MACHINE
 
 
+def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineError:
+    """`reason` as the failure that `error`, memory that ran out, is to a person."""
+    return MachineError(reason, [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps])
+
+
 class Stopped(Exception):  # noqa: N818 - not an error: a request that was granted
     """A stop request arrived where nothing has to be saved first."""

@@ -72,6 +72,11 @@ class Events:
         self._beat.start()
 
     @property
+    def phase(self) -> str:
+        """The phase last reported, "load" before the first."""
+        return self._phase
+
+    @property
     def last_step(self) -> int:
         """The last step reported, 0 before the first."""
         return self._step or 0

@@ -13,7 +13,7 @@ import torch
 from .batches import View
 from .control import Control
 from .device import Device, encoder_identity
-from .errors import TrainingError
+from .errors import MachineError, TrainingError, is_out_of_memory, no_memory
 from .events import Events
 from .files import sha256_file
 from .images import load_picture, place
@@ -142,8 +142,13 @@ class Latents:
     @torch.inference_mode()
     def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
         # One picture at a time: in a batch its bytes would depend on its neighbours.
-        picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
-        moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
+        try:
+            picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
+            moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._no_memory(sample, error) from error
         out = {
             "mean": moments.mean[0].to("cpu", torch.float16),
             "logvar": moments.logvar[0].to("cpu", torch.float16),
@@ -159,3 +164,12 @@ class Latents:
                 ],
             )
         return out
+
+    def _no_memory(self, sample: Sample, error: BaseException) -> MachineError:
+        half = "Or set resources.vae_precision to bf16: half of what fp32 takes."
+        return no_memory(
+            f"{sample.path}: there is not enough memory to encode it at {sample.bucket[0]}×{sample.bucket[1]}.",
+            error,
+            *([half] if self._device.vae_dtype == torch.float32 else []),
+            "Or lower dataset.resolution.",
+        )

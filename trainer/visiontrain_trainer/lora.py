@@ -81,13 +81,16 @@ class LoraLayer(nn.Module):
 
 
 def _unet_targets(unet: nn.Module, plan: Training) -> Iterator[tuple[str, int, float]]:
+    """(name, rank, alpha) of the layers that learn: those of sd-scripts' LoRA, and with `conv_rank` of its LoCon."""
     for name, module in unet.named_modules():
-        if ".attentions." in name and isinstance(module, (nn.Linear, nn.Conv2d)):
-            point = isinstance(module, nn.Linear) or module.kernel_size == (1, 1)
-            if point and (plan.targets == "all" or name.endswith(_ATTENTION)):
+        if not isinstance(module, (nn.Linear, nn.Conv2d)):
+            continue
+        spatial = isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1)
+        if ".attentions." in name:
+            if not spatial and (plan.targets == "all" or name.endswith(_ATTENTION)):
                 yield name, plan.rank, plan.alpha
-        elif plan.conv_rank > 0 and name.startswith(_BLOCKS) and getattr(module, "kernel_size", None) == (3, 3):
-            yield name, plan.conv_rank, plan.conv_alpha
+        elif plan.conv_rank > 0 and name.startswith(_BLOCKS):
+            yield name, plan.conv_rank if spatial else plan.rank, plan.conv_alpha if spatial else plan.alpha
 
 
 class Adapter:

@@ -257,12 +257,12 @@ const trainingSchema = z.strictObject({
   ),
   targets: doc(
     z.enum(['all', 'attention']).default('all'),
-    'Layers that learn: all linear and 1×1 layers of the transformer blocks, or attention only.',
+    'Layers that learn of the transformer blocks: all linear and 1×1 ones, or attention only.',
     'attention is smaller and learns less of style.',
   ),
   conv_rank: doc(
     count(0, 1024).default(0),
-    'LoRA of the 3×3 convolutions too (LoCon); 0 is off.',
+    'Rank of the 3×3 convolutions (LoCon; the other layers of their blocks then learn at `rank`); 0 is off.',
     'Helps styles with texture.',
   ),
   conv_alpha: doc(z.number().positive().max(4096).default(1), 'Alpha of the convolution part.', 'As alpha.'),

@@ -98,17 +98,36 @@ const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(v
 
 const rate = (value: number) => (value < 0.001 ? value.toExponential() : String(value));
 
-/** LoRA parameters per rank with all targets, U-Net and text encoders, and bytes of the weights: from published files. */
+/** LoRA parameters for each unit of rank, by the layers that have them, and bytes of the weights of the whole model. */
 const FAMILY = {
-  sd15: { perRank: 590_000, weights: 2_000_000_000 },
-  sdxl: { perRank: 3_570_000, weights: 6_900_000_000 },
+  sd15: {
+    unet: { all: 423_936, attention: 199_296 },
+    locon: { spatial: 544_000, others: 82_880 },
+    encoders: [165_888],
+    weights: 2_000_000_000,
+  },
+  sdxl: {
+    unet: { all: 2_659_840, attention: 1_451_520 },
+    locon: { spatial: 355_840, others: 58_560 },
+    encoders: [165_888, 737_280],
+    weights: 6_900_000_000,
+  },
 } as const;
 
-function estimateDisk({ model, training: t, output, data }: Plan, weightBytes?: number): PlanSummary['disk'] {
-  const family = FAMILY[model.family];
+function loraParameters({ model, training: t }: Plan): number {
+  const { unet, locon, encoders } = FAMILY[model.family];
+  const trained = encoders.filter((_, index) => (t.text_encoder_learning_rates[index] ?? 0) > 0);
+  const words = trained.reduce<number>((sum, each) => sum + each, 0);
+  const convolutions = t.conv_rank > 0 ? t.conv_rank * locon.spatial + t.rank * locon.others : 0;
+  return t.rank * (unet[t.targets] + words) + convolutions;
+}
+
+function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
+  const { model, output, data } = plan;
+  const { weights } = FAMILY[model.family];
   // A LoRA grows with the sides of the matrices, the model with their areas.
-  const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / family.weights);
-  const parameters = family.perRank * scale * (t.rank * (t.targets === 'all' ? 1 : 0.45) + t.conv_rank * 0.6);
+  const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / weights);
+  const parameters = loraParameters(plan) * scale;
   const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
   // Weights and the two averages of Adam, all fp32.
   const checkpoints = parameters * 12 * output.checkpoint_keep;

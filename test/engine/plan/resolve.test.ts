@@ -434,6 +434,24 @@ describe('summarizePlan', () => {
     expect(disk.total).toBe(disk.lora + disk.checkpoints + disk.cache);
   });
 
+  it.each([
+    // MB that sd-scripts writes in 16 bits, its metadata aside.
+    ['sdxl', 170.2, { rank: 32 }],
+    ['sdxl', 228, { rank: 32, text_encoder_learning_rates: [1e-4, 1e-4] }],
+    ['sd15', 151, { rank: 128, text_encoder_learning_rates: [1e-4] }],
+    ['sd15', 33.6, { rank: 16, conv_rank: 16 }],
+    ['sdxl', 92.9, { rank: 32, targets: 'attention' }],
+  ] as const)('tells the size of a LoRA: %s, %d MB', (family, megabytes, changes) => {
+    const { plan } = resolve();
+    const { disk } = summarizePlan({
+      ...plan,
+      model: { ...plan.model, family },
+      training: { ...plan.training, targets: 'all', conv_rank: 0, text_encoder_learning_rates: [0], ...changes },
+      output: { ...plan.output, precision: 'fp16', diffusers: false },
+    });
+    expect(disk.lora / 1e6).toBeCloseTo(megabytes, 0);
+  });
+
   it('expects less of a small model', () => {
     const { plan } = resolve();
     expect(summarizePlan(plan, 20e6).disk.lora).toBeLessThan(summarizePlan(plan).disk.lora / 5);
