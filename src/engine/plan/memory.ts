@@ -13,14 +13,17 @@ const CARD_ITSELF = 1 * GIB;
 /** So many different captions the trainer encodes before it loads the U-Net (`CACHE_LIMIT` in its text.py). */
 export const CAPTIONS_IN_ADVANCE = 16_384;
 
-/** GiB of tensors at the peak, in 16 bits: what is there anyway, for each unit of rank, for each picture of so many pixels. */
+/**
+ * GiB of tensors at the peak, in 16 bits: what is there anyway, for each unit of rank, for each picture of so many pixels;
+ * of a LoCon for each unit of its own rank, and `others` for each unit of the rank.
+ */
 const COUNTED = {
   sdxl: {
     fixed: 4.81,
     rank: 0.0447,
     picture: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
-    convolutions: { rank: 0.0066, picture: { none: 0.115, selective: 0.115, full: 0.065 } },
+    convolutions: { rank: 0.0064, others: 0.001, picture: { none: 0.125, selective: 0.125, full: 0.1 } },
     // A picture here is one of a caption of 75 tokens; in fp32 are encoders that only encode.
     textEncoders: { fixed: 1.48, rank: 0.0158, picture: 0.22, loaded: 3.05 },
   },
@@ -29,7 +32,7 @@ const COUNTED = {
     rank: 0.0072,
     picture: { none: 0.8, selective: 0.35, full: 0.22 },
     pixels: 512 ** 2,
-    convolutions: { rank: 0.0092, picture: { none: 0.015, selective: 0.015, full: 0.003 } },
+    convolutions: { rank: 0.0092, others: 0.0014, picture: { none: 0.016, selective: 0.016, full: 0.005 } },
     textEncoders: { fixed: 0.235, rank: 0.0027, picture: 0.023, loaded: 0.46 },
   },
 } as const;
@@ -42,8 +45,9 @@ export function memoryOf(plan: Plan): number | undefined {
   const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
   const pictures = (t.batch_size * largest) / counted.pixels;
   const unet = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * pictures;
-  const { rank, picture } = counted.convolutions;
-  const convolutions = t.conv_rank > 0 ? rank * t.conv_rank + picture[r.gradient_checkpointing] * pictures : 0;
+  const { rank, others, picture } = counted.convolutions;
+  const locon = rank * t.conv_rank + others * t.rank + picture[r.gradient_checkpointing] * pictures;
+  const convolutions = t.conv_rank > 0 ? locon : 0;
   return (unet + convolutions + textEncodersOf(plan)) * GIB + CARD_ITSELF;
 }
 

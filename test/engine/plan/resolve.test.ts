@@ -10,6 +10,7 @@ import { estimateTokens } from '../../../src/engine/plan/captions.ts';
 import { extraPackages } from '../../../src/engine/plan/device.ts';
 import { sampleIds, validationIds } from '../../../src/engine/plan/identity.ts';
 import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
+import type { Plan } from '../../../src/engine/plan/schema.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { summarizePlan } from '../../../src/engine/plan/summarize.ts';
 import { loadableSpec } from '../../helpers/arbitrary-spec.ts';
@@ -434,14 +435,14 @@ describe('summarizePlan', () => {
     expect(disk.total).toBe(disk.lora + disk.checkpoints + disk.cache);
   });
 
-  it.each([
+  it.each<[Plan['model']['family'], number, Partial<Plan['training']>]>([
     // MB that sd-scripts writes in 16 bits, its metadata aside.
     ['sdxl', 170.2, { rank: 32 }],
     ['sdxl', 228, { rank: 32, text_encoder_learning_rates: [1e-4, 1e-4] }],
     ['sd15', 151, { rank: 128, text_encoder_learning_rates: [1e-4] }],
     ['sd15', 33.6, { rank: 16, conv_rank: 16 }],
     ['sdxl', 92.9, { rank: 32, targets: 'attention' }],
-  ] as const)('tells the size of a LoRA: %s, %d MB', (family, megabytes, changes) => {
+  ])('tells the size of a LoRA: %s, %d MB', (family, megabytes, changes) => {
     const { plan } = resolve();
     const { disk } = summarizePlan({
       ...plan,
