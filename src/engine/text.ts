@@ -41,6 +41,13 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** `12.3 MB/s`, `1.9 pictures/s`, or the other way round when slow: `4.2 s/picture`. `perSecond` is above 0. */
+export function formatRate(perSecond: number, unit: 'bytes' | 'pictures' | 'packages' | 'captions'): string {
+  if (unit === 'bytes') return `${formatBytes(perSecond)}/s`;
+  if (perSecond < 1) return `${(1 / perSecond).toFixed(1)} s/${unit.slice(0, -1)}`;
+  return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unit}/s`;
+}
+
 /** `1 picture`, `42 pictures`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

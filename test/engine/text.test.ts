@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, neutralise } from '../../src/engine/text.ts';
+import { formatBytes, formatDuration, formatRate, neutralise } from '../../src/engine/text.ts';
 
 describe('neutralise', () => {
   it('leaves no control character that a terminal acts on', () => {
@@ -37,5 +37,17 @@ describe('formatDuration', () => {
     [200_000, '2 d 7 h'],
   ])('%d seconds are %s', (seconds, text) => {
     expect(formatDuration(seconds)).toBe(text);
+  });
+});
+
+describe('formatRate', () => {
+  it.each([
+    [12_345_678, 'bytes', '12.3 MB/s'],
+    [0.4, 'bytes', '0 B/s'],
+    [123.4, 'captions', '123 captions/s'],
+    [1.94, 'pictures', '1.9 pictures/s'],
+    [0.0625, 'pictures', '16.0 s/picture'],
+  ] as const)('%d %s a second are %s', (perSecond, unit, text) => {
+    expect(formatRate(perSecond, unit)).toBe(text);
   });
 });

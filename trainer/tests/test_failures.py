@@ -21,7 +21,7 @@ from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.errors import MachineError, TrainingError
-from visiontrain_trainer.events import Events
+from visiontrain_trainer.events import Events, Progress
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
 
@@ -230,6 +230,34 @@ def test_a_lora_that_learnt_nothing_fails(train_here: Any, plan_for: Any) -> Non
     assert run.code == 5
     assert run.of("learnt")[0]["verdict"] == "nothing"
     assert "did not move" in run.events[-1]["reason"]
+
+
+def test_progress_is_said_once_a_second_and_at_its_end(tmp_path: Path, monkeypatch: Any) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("visiontrain_trainer.events.time.monotonic", lambda: clock[0])
+    events = Events(tmp_path / "events.jsonl")
+    # A thousand from the cache at once, then two that take four seconds each, and one that ends it.
+    progress = Progress(events, "pictures", 1003)
+    for seconds in [0.001] * 1000 + [4, 4, 0.5]:
+        clock[0] += seconds
+        progress.advance()
+    events.close()
+    said = [(e["done"], e.get("rate")) for e in read_events(tmp_path)]
+    assert said[0] == (0, None) and said[-1][0] == 1003
+    assert [done for done, _ in said[1:-1]] == [1000, 1001, 1002]
+    assert said[1][1] == 1000 and said[-1][1] == pytest.approx(1003 / 9.5, abs=1e-3)
+
+
+def test_progress_tells_the_rate_of_what_is_done_now(tmp_path: Path, monkeypatch: Any) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("visiontrain_trainer.events.time.monotonic", lambda: clock[0])
+    events = Events(tmp_path / "events.jsonl")
+    progress = Progress(events, "pictures", 2000)
+    for seconds in [0.001] * 1000 + [4] * 12:
+        clock[0] += seconds
+        progress.advance()
+    events.close()
+    assert read_events(tmp_path)[-1]["rate"] == 0.25
 
 
 def test_events_go_on_after_a_torn_line(tmp_path: Path) -> None:

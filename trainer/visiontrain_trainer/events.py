@@ -8,6 +8,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,30 @@ class Events:
                     os.fsync(self._fd)
                 os.close(self._fd)
                 self._fd = None
+
+
+class Progress:
+    """How much of something countable is done: said at its first, its last, and no more than once a second between.
+
+    Its rate is that of the last ten seconds in which something was done: what the cache holds goes a thousand times as
+    fast as what has to be encoded.
+    """
+
+    def __init__(self, events: Events, unit: str, total: int) -> None:
+        self._events, self._unit, self._done, self._total = events, unit, 0, total
+        self._said: deque[tuple[float, int]] = deque(maxlen=10)
+        self._say(time.monotonic())
+
+    def advance(self) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if self._done == self._total or now - self._said[-1][0] >= 1:
+            self._say(now)
+
+    def _say(self, now: float) -> None:
+        began, before = self._said[0] if self._said else (now, 0)
+        rate = round((self._done - before) / (now - began), 3) if now - began >= 1 else None
+        self._said.append((now, self._done))
+        self._events.emit(
+            "progress", phase="cache", unit=self._unit, done=self._done, total=self._total, rate=rate
+        )

@@ -14,7 +14,7 @@ from .batches import View
 from .control import Control
 from .device import Device, encoder_identity
 from .errors import MachineError, TrainingError, is_out_of_memory, no_memory
-from .events import Events
+from .events import Events, Progress
 from .files import sha256_file
 from .images import load_picture, place
 from .models import BaseModel
@@ -23,7 +23,6 @@ from .store import Store, key_of
 
 #: Latents kept in memory once read.
 KEEP_BYTES = 4 << 30
-_PROGRESS_EVERY = 16
 
 Wanted = tuple[Sample, View]
 
@@ -92,18 +91,20 @@ class Latents:
         # First by what costs nothing to compare: a long run uses each picture many times.
         different = {(sample.id, view): (sample, view) for sample, view in wanted}
         unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
-        missing = [item for key, item in unique.items() if self._store.get(key) is None]
-        total, done = len(unique), len(unique) - len(missing)
+        progress = Progress(events, "pictures", len(unique))
+        missing = []
+        for key, item in unique.items():
+            control.stop_if_asked()
+            if self._store.get(key) is None:
+                missing.append(item)
+            else:
+                progress.advance()
         if missing:
-            events.emit("progress", phase="cache", unit="pictures", done=done, total=total)
             vae = self._base.vae(self._device.vae_dtype, self._device.torch)
             for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
                 control.stop_if_asked()
                 self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
-                done += 1
-                if done % _PROGRESS_EVERY == 0:
-                    events.emit("progress", phase="cache", unit="pictures", done=done, total=total)
-        events.emit("progress", phase="cache", unit="pictures", done=total, total=total)
+                progress.advance()
 
     def _decoded(self, items: list[Wanted]) -> Iterator[np.ndarray]:
         """Pixels in order; with workers, some pictures ahead in threads (Pillow lets go of the interpreter lock)."""

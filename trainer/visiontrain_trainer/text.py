@@ -10,7 +10,7 @@ import torch
 
 from .control import Control
 from .device import DTYPES, Device, encoder_identity
-from .events import Events
+from .events import Events, Progress
 from .files import sha256_file
 from .models import BaseModel
 from .plan import Plan
@@ -22,7 +22,6 @@ KEEP_BYTES = 4 << 30
 #: Up to this many different captions are encoded in advance: 5 GB on the disk for SDXL, of at most 75 tokens each. With
 #: more (tags shuffled in a long run) the encoders stay loaded, which src/engine/plan/memory.ts counts in.
 CACHE_LIMIT = 16_384
-_PROGRESS_EVERY = 16
 
 
 class TextEncoder:
@@ -163,15 +162,11 @@ class TextBank:
         unique = sorted({"", *captions})
         live = len(unique) > CACHE_LIMIT
         wanted = sorted({"", *longest}) if live else sorted({*unique, *longest})
-        missing = [caption for caption in wanted if self._store.get(self._key(caption)) is None]
-        done = len(wanted) - len(missing)
-        for caption in missing:
+        progress = Progress(events, "captions", len(wanted))
+        for caption in wanted:
             control.stop_if_asked()
-            if done % _PROGRESS_EVERY == 0:
-                events.emit("progress", phase="cache", unit="captions", done=done, total=len(wanted))
             self.entry(caption)
-            done += 1
-        events.emit("progress", phase="cache", unit="captions", done=done, total=len(wanted))
+            progress.advance()
         self.rows = max((len(self.entry(caption)["states"]) for caption in {*longest}), default=1)
         if live:
             events.note(

@@ -5,7 +5,7 @@
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
-import { formatBytes, formatDuration, neutralise, plural } from '../../engine/text.ts';
+import { formatBytes, formatDuration, formatRate, neutralise, plural } from '../../engine/text.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress: how far, and what it says. */
@@ -110,15 +110,15 @@ function progressText({ item, unit, done, total, rate, detail }: Payload<'progre
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(n));
   const of = total === undefined ? '' : ` of ${amount(total)}`;
   const count = unit === 'bytes' ? `${amount(done)}${of}` : `${amount(done)}${of} ${unit}`;
-  const speed =
-    rate === undefined ? '' : unit === 'bytes' ? `  ${formatBytes(rate)}/s` : `  ${rate.toFixed(1)} ${unit}/s`;
-  return `${item === undefined ? '' : `${item}  `}${count}${speed}${detail === undefined ? '' : `  ${detail}`}`;
+  const speed = rate ? `  ${formatRate(rate, unit)}` : '';
+  const left = rate && total !== undefined && done < total ? `  ${formatDuration((total - done) / rate)} left` : '';
+  return `${item === undefined ? '' : `${item}  `}${count}${speed}${left}${detail === undefined ? '' : `  ${detail}`}`;
 }
 
 function stepText(event: Payload<'step'>, state: RunState, now: number): string {
   const share = Math.floor((100 * event.step) / state.steps);
   const loss = state.smoothedLoss === undefined ? '' : `  loss ${state.smoothedLoss.toFixed(4)}`;
-  const rate = event.pictures_per_second === undefined ? '' : `  ${event.pictures_per_second.toFixed(1)} pictures/s`;
+  const rate = event.pictures_per_second ? `  ${formatRate(event.pictures_per_second, 'pictures')}` : '';
   const seconds = secondsLeft(state.pace, state.steps, now);
   const left = seconds === undefined || event.step >= state.steps ? '' : `  ${formatDuration(seconds)} left`;
   return `step ${event.step}/${state.steps} ${share} %${loss}${rate}${left}`;

@@ -2,13 +2,13 @@
 import { secondsLeft } from '../../engine/events/pace.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { seriesPoints } from '../../engine/events/series.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration, formatRate, neutralise } from '../../engine/text.ts';
 import { ends, width } from '../columns.ts';
 import type { Key } from '../keys.ts';
 import type { Style } from '../style.ts';
 import type { RunAbout } from './about.ts';
 import { chart, smooth } from './chart.ts';
-import { bar, clock, lossText, paceText, percent } from './parts.ts';
+import { bar, clock, lossText, percent } from './parts.ts';
 
 /** Seconds without any event before it is said. */
 const SILENCE = 60;
@@ -33,7 +33,7 @@ export function progress(state: RunState, about: RunAbout, now: number, style: S
   const parts = [
     `step ${step} of ${steps}`,
     latest === undefined ? undefined : `epoch ${latest.epoch + 1}${epochs}`,
-    latest?.pictures_per_second === undefined ? undefined : paceText(latest.pictures_per_second),
+    latest?.pictures_per_second ? formatRate(latest.pictures_per_second, 'pictures') : undefined,
     startedAt === undefined ? undefined : `started ${clock(startedAt, now)}`,
   ];
   return [ends(parts.filter(Boolean).join(dot), '', cells).trimEnd()];

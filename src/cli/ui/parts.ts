@@ -27,10 +27,4 @@ export function lossText(loss: number): string {
   return loss >= 0.001 && loss < 1000 ? loss.toPrecision(3) : loss.toExponential(2);
 }
 
-/** `1.9 pictures/s`, or the other way round when slow. */
-export function paceText(perSecond: number): string {
-  if (perSecond >= 1) return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} pictures/s`;
-  return `${(1 / perSecond).toFixed(1)} s/picture`;
-}
-
 export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;

@@ -1,6 +1,6 @@
 /** What is made ready before training: environment, base model, pictures; each with how far it is. Pure. */
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration, formatRate, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate } from '../columns.ts';
 import type { Style } from '../style.ts';
 import { bar, percent } from './parts.ts';
@@ -54,17 +54,13 @@ function itemLines(name: string, item: Item, style: Style, columns: number): str
       `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
     ];
   const count = countText(done, total, unit);
-  const speed =
-    rate === undefined || rate <= 0 ? '' : unit === 'bytes' ? `  ${formatBytes(rate)}/s` : `  ${rate.toFixed(1)}/s`;
-  const left =
-    total === undefined || rate === undefined || rate <= 0 || done >= total
-      ? ''
-      : `  ${formatDuration((total - done) / rate)} left`;
+  const speed = rate ? `  ${formatRate(rate, unit)}` : '';
+  const left = rate && total !== undefined && done < total ? `  ${formatDuration((total - done) / rate)} left` : '';
   const words = detail === undefined ? '' : `  ${neutralise(detail)}`;
   if (total === undefined || total === 0) return [...label, `    ${count}${speed}${words}`];
   return [
     ...label,
-    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 56)), style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`,
+    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`,
   ];
 }
 

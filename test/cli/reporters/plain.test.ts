@@ -70,6 +70,13 @@ describe('plain lines', () => {
     expect(lines(slow).filter((line) => line.includes('train'))).toHaveLength(4);
   });
 
+  it('tell how fast pictures are encoded and when that ends', () => {
+    const going = event(9, 'progress', { phase: 'cache', unit: 'pictures', done: 3, total: 40, rate: 0.25 });
+    expect(lines([run, event(0, 'phase', { phase: 'cache' }), going]).at(-1)).toBe(
+      '14:29:11 cache    3 of 40 pictures  4.0 s/picture  2 min left',
+    );
+  });
+
   it('let no text from outside move the cursor', () => {
     const [, line] = lines([run, event(0, 'note', { level: 'warn', text: 'cap\x1b[2Jtion\nsecond‮' })]);
     expect(line).toBe('14:29:02 warning  cap\ufffd[2Jtion second\ufffd');

@@ -46,7 +46,18 @@ const frame = (events: readonly RunEvent[], columns: number, rows: number, style
     style,
   );
 
+const encoding = story(now - 60, [
+  [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
+  [0, { type: 'phase', phase: 'cache' }],
+  [60, { type: 'progress', phase: 'cache', unit: 'pictures', done: 1200, total: 1500, rate: 0.095 }],
+]);
+
 describe('the dashboard', () => {
+  it('tells how fast pictures are encoded and when that ends, on 80 columns', () => {
+    const text = frame(encoding, 80, 24).join('\n');
+    expect(text).toContain('80 %  1200 of 1500 pictures  10.5 s/picture  53 min left');
+  });
+
   it('is fed with events as the schema has them', () => {
     for (const event of [...training, ...fetching]) expect(payloads[event.type].safeParse(event).error).toBeUndefined();
   });
