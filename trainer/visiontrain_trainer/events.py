@@ -151,6 +151,4 @@ class Progress:
         began, before = self._said[0] if self._said else (now, 0)
         rate = round((self._done - before) / (now - began), 3) if now - began >= 1 else None
         self._said.append((now, self._done))
-        self._events.emit(
-            "progress", phase="cache", unit=self._unit, done=self._done, total=self._total, rate=rate
-        )
+        self._events.emit("progress", phase="cache", unit=self._unit, done=self._done, total=self._total, rate=rate)
