@@ -104,15 +104,10 @@ def test_another_seed_gives_other_bytes(straight: Any, train_here: Any, plan_for
 def test_stopped_and_resumed(changes: Any, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     plan = _rich(plan_for, training=changes, output={"checkpoint_every": 0})
     whole = train_here(plan, "whole")
-    cut = copy.deepcopy(plan)
-    stops = tmp_path / "cut" / "control"
-    prepare_run(tmp_path / "cut", plan)
-    stops.joinpath("stop").touch()
-    assert train_here(cut, "cut").code == 75  # before the first step
-    half = copy.deepcopy(plan)
-    half["training"]["steps"] = plan["training"]["steps"]
-    run = _stop_after(tmp_path / "cut", half, 3)
-    assert run == 75
+    folder = prepare_run(tmp_path / "cut", plan)
+    # Before the first step, and again after the third.
+    assert _stop_after(folder, plan, 0) == 75
+    assert _stop_after(folder, plan, 3) == 75
     done = train_here(plan, "cut")
     assert done.code == 0
     assert done.sha256 == whole.sha256
@@ -122,7 +117,7 @@ def test_stopped_and_resumed(changes: Any, train_here: Any, plan_for: Any, tmp_p
 
 
 def _stop_after(folder: Path, plan: dict[str, Any], step: int) -> int:
-    """Train in this process and ask for a stop as soon as `step` is reported."""
+    """Train in this process and ask for a stop as soon as `step` is reported; 0: as soon as the start is."""
     from visiontrain_trainer.control import Control
     from visiontrain_trainer.events import Events
     from visiontrain_trainer.loop import train
@@ -131,7 +126,7 @@ def _stop_after(folder: Path, plan: dict[str, Any], step: int) -> int:
     class Watching(Events):
         def emit(self, type: str, **payload: Any) -> None:
             super().emit(type, **payload)
-            if type == "step" and payload["step"] == step:
+            if type in ("start", "step") and payload["step"] == step:
                 (folder / "control" / "stop").touch()
 
     events = Watching(folder / "events.jsonl")
