@@ -48,6 +48,17 @@ export function formatRate(perSecond: number, unit: 'bytes' | 'pictures' | 'pack
   return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unit}/s`;
 }
 
+/** `12 pictures/s  4 min left`, as far as it is known; '' at first and when nothing moves. */
+export function formatPace(
+  rate: number | undefined,
+  unit: Parameters<typeof formatRate>[1],
+  left: number | undefined,
+): string {
+  if (!rate) return '';
+  const time = left !== undefined && left > 0 ? `  ${formatDuration(left / rate)} left` : '';
+  return `${formatRate(rate, unit)}${time}`;
+}
+
 /** `1 picture`, `42 pictures`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

@@ -5,7 +5,7 @@
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
-import { formatBytes, formatDuration, formatRate, neutralise, plural } from '../../engine/text.ts';
+import { formatBytes, formatDuration, formatPace, formatRate, neutralise, plural } from '../../engine/text.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress: how far, and what it says. */
@@ -110,9 +110,8 @@ function progressText({ item, unit, done, total, rate, detail }: Payload<'progre
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(n));
   const of = total === undefined ? '' : ` of ${amount(total)}`;
   const count = unit === 'bytes' ? `${amount(done)}${of}` : `${amount(done)}${of} ${unit}`;
-  const speed = rate ? `  ${formatRate(rate, unit)}` : '';
-  const left = rate && total !== undefined && done < total ? `  ${formatDuration((total - done) / rate)} left` : '';
-  return `${item === undefined ? '' : `${item}  `}${count}${speed}${left}${detail === undefined ? '' : `  ${detail}`}`;
+  const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
+  return [item, count, pace, detail].filter(Boolean).join('  ');
 }
 
 function stepText(event: Payload<'step'>, state: RunState, now: number): string {

@@ -1,6 +1,6 @@
 /** What is made ready before training: environment, base model, pictures; each with how far it is. Pure. */
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
-import { formatBytes, formatDuration, formatRate, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration, formatPace, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate } from '../columns.ts';
 import type { Style } from '../style.ts';
 import { bar, percent } from './parts.ts';
@@ -54,13 +54,12 @@ function itemLines(name: string, item: Item, style: Style, columns: number): str
       `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
     ];
   const count = countText(done, total, unit);
-  const speed = rate ? `  ${formatRate(rate, unit)}` : '';
-  const left = rate && total !== undefined && done < total ? `  ${formatDuration((total - done) / rate)} left` : '';
-  const words = detail === undefined ? '' : `  ${neutralise(detail)}`;
-  if (total === undefined || total === 0) return [...label, `    ${count}${speed}${words}`];
+  const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
+  const words = [pace, neutralise(detail ?? '')].map((word) => (word === '' ? '' : `  ${word}`)).join('');
+  if (total === undefined || total === 0) return [...label, `    ${count}${words}`];
   return [
     ...label,
-    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${speed}${left}${words}`,
+    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${words}`,
   ];
 }
 
