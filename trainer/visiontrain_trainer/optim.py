@@ -13,7 +13,7 @@ from .lora import Adapter
 from .plan import Training
 
 #: Optimisers whose update of a weight does not look at the tensor's shape: they get each part as one flat tensor.
-_ELEMENTWISE = ("adamw", "prodigy")
+_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy")
 
 
 class AdamW(torch.optim.AdamW):
