@@ -293,3 +293,18 @@ def test_no_kind_of_failing_sample_ends_the_run(train_here: Any, plan_for: Any, 
     run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 2}))
     assert run.code == 0 and run.sha256 == quiet.sha256
     assert [e["step"] for e in run.of("sample_failed")] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [({"optimizer": "adafactor"}, "parameter group"), ({"conv_rank": 4, "conv_alpha": 4}, "is missing")],
+    ids=["optimiser", "layers"],
+)
+def test_a_checkpoint_of_another_layout_is_refused_in_words(
+    changes: Any, detail: str, plan_for: Any, train_here: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "cut" / "control").mkdir(parents=True)
+    assert _stop_after(tmp_path / "cut", plan_for(), 3) == 75
+    with pytest.raises(TrainingError, match="step-000003: the checkpoint does not fit the layers and") as refused:
+        train_here(plan_for(training=changes), "cut")
+    assert detail in refused.value.details[0]

@@ -13,7 +13,7 @@ from typing import Any
 from . import checkpoint
 from .control import REQUESTS, Control
 from .environment import Stretch, compare_with_checkpoints, compare_with_original
-from .errors import FAILED, STOPPED
+from .errors import FAILED, STOPPED, TrainingError
 from .events import Events
 from .export import write_outputs
 from .finite import check_step
@@ -91,14 +91,21 @@ def due(step: int, every: int, steps: int) -> bool:
 
 
 def resume(session: Session) -> Progress:
-    """Go on from the newest whole checkpoint, or start at 0."""
+    """Go on from the newest whole checkpoint, or start at 0. Raises TrainingError for one that does not fit."""
     found, damaged = checkpoint.newest(session.run / "checkpoints", session.plan.spec_sha256)
     for sentence in damaged:
         session.events.note(sentence, "warn")
     if found is None:
         return Progress(stretches=[Stretch(0, session.facts)])
-    session.adapter.load(found.adapter)
-    state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
+    try:
+        session.adapter.load(found.adapter)
+        state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
+    except (TrainingError, ValueError, KeyError) as error:
+        raise TrainingError(
+            f"{found.path}: the checkpoint does not fit the layers and the optimiser of this run.",
+            [str(error).split("\n")[0], "Another version of visiontrain wrote it."],
+            ["Go on with that version, or start anew: `visiontrain run` with the run's run.yaml."],
+        ) from error
     session.stepper.micro_batch = found.state["micro_batch"]
     session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
     best = found.state["best"]
