@@ -140,7 +140,7 @@ function partName(part: string): string {
 
 function pictureLines(state: RunState, runDir: string, { style, columns, colour }: EndRoom): string[] {
   const newest = samplePairs(state)[0];
-  if (newest === undefined) return [];
+  if (newest?.with === undefined) return [];
   const room = { columns: Math.min(columns, 60), rows: PICTURE_ROWS, colour, unicode: style.unicode };
   const path = join(runDir, newest.with);
   if (newest.without === undefined) return [neutralise(path)];

@@ -5,8 +5,8 @@ import { neutralise } from '../../engine/text.ts';
 import { ends, padEnd, truncate, wrap } from '../columns.ts';
 import type { Key } from '../keys.ts';
 import { type Style, spell } from '../style.ts';
-import { canShowPictures, renderPicture, renderPicturePair } from './pictures.ts';
-import { samplePairs } from './samples.ts';
+import { canShowPictures, type PictureRoom, renderPicture, renderPicturePair } from './pictures.ts';
+import { type SamplePair, samplePairs } from './samples.ts';
 import type { ScreenSize } from './screen.ts';
 
 export function helpPage(keys: readonly Key[], style: Style, { columns }: ScreenSize): string[] {
@@ -65,13 +65,18 @@ export function picturesPage(
   ).trimEnd();
   const prompt = truncate(spell(neutralise(pair.prompt), style), columns, style.glyph.ellipsis);
   const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
-  const path = join(runDir, pair.with);
-  const pictures =
-    pair.without === undefined
-      ? (renderPicture(path, room) ?? [neutralise(path)])
-      : renderPicturePair({ without: join(runDir, pair.without), with: path }, room);
+  const pictures = pairPictures(pair, runDir, room);
   const hint = canShowPictures(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
   return [style.bold(place), style.dim(prompt), '', ...pictures.slice(0, rows - 6), ...hint, '', keys];
+}
+
+function pairPictures(pair: SamplePair, runDir: string, room: PictureRoom): readonly string[] {
+  const [without, withIt] = [pair.without, pair.with].map((path) => path && join(runDir, path));
+  if (without && withIt) return renderPicturePair({ without, with: withIt }, room);
+  const alone = withIt ?? without ?? '';
+  const heading = without ? ['without the LoRA'] : [];
+  const below = { ...room, rows: room.rows - heading.length };
+  return [...heading, ...(renderPicture(alone, below) ?? [neutralise(alone)])];
 }
 
 export interface Option {

@@ -155,11 +155,13 @@ function newestPicture(
   let lines: readonly string[] | undefined;
   return (state) => {
     const newest = samplePairs(state)[0];
-    if (newest === undefined) return undefined;
-    if (newest.with !== known) {
-      known = newest.with;
-      const picture = renderPicture(join(runDir, newest.with), { columns: 40, rows: 16, colour, unicode });
-      const caption = spell(neutralise(`step ${newest.step}: ${newest.prompt}`), style);
+    const path = newest?.with ?? newest?.without;
+    if (newest === undefined || path === undefined) return undefined;
+    if (path !== known) {
+      known = path;
+      const picture = renderPicture(join(runDir, path), { columns: 40, rows: 16, colour, unicode });
+      const which = newest.with === undefined ? 'without the LoRA' : `step ${newest.step}`;
+      const caption = spell(neutralise(`${which}: ${newest.prompt}`), style);
       lines = picture === undefined ? undefined : [style.dim(truncate(caption, 40, style.glyph.ellipsis)), ...picture];
     }
     return lines;

@@ -163,7 +163,7 @@ async function whileCounting(
   const timer = setInterval(() => say(item, detail), 500);
   try {
     await step((line) => {
-      detail = line.slice(0, 100);
+      detail = line.trim().replace(/\s+/g, ' ').slice(0, 100);
     });
   } finally {
     clearInterval(timer);

@@ -53,7 +53,7 @@ export interface RunState {
   readonly latestValidation: Stamped<Payload<'validation'>> | undefined;
   readonly pace: Pace;
   readonly active: Payload<'active'>['facts'];
-  /** Newest last, at most KEPT. */
+  /** Newest last, at most KEPT; of samples all of the base, which every later one is compared with. */
   readonly notes: readonly Stamped<Payload<'note'>>[];
   readonly checkpoints: readonly Stamped<Payload<'checkpoint'>>[];
   readonly samples: readonly Stamped<Payload<'sample'>>[];
@@ -145,7 +145,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
         pace: paceDisturb(state.pace),
       };
     case 'sample':
-      return { samples: keep(state.samples, event), pace: paceDisturb(state.pace) };
+      return { samples: keepSample(state.samples, event), pace: paceDisturb(state.pace) };
     case 'sample_failed': {
       const text = `Sample at step ${event.step} could not be made: ${event.reason}`;
       return { notes: keep(state.notes, { level: 'warn', text, t: event.t }), pace: paceDisturb(state.pace) };
@@ -250,3 +250,16 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
 }
 
 const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];
+
+function keepSample(samples: RunState['samples'], event: Stamped<Payload<'sample'>>): RunState['samples'] {
+  const all = [...samples.filter(({ path }) => path !== event.path), event];
+  return all.length > KEPT
+    ? all.toSpliced(
+        Math.max(
+          0,
+          all.findIndex(({ adapter }) => adapter),
+        ),
+        1,
+      )
+    : all;
+}
