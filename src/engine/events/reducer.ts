@@ -27,6 +27,8 @@ export interface RunState {
   /** Counts from 1; each resume is a further attempt. */
   readonly attempt: number;
   readonly host: string;
+  /** As planned. */
+  readonly device: string | undefined;
   readonly version: string;
   /** Steps of the whole run. */
   readonly steps: number;
@@ -69,6 +71,7 @@ export const initialState: RunState = {
   name: '',
   attempt: 0,
   host: '',
+  device: undefined,
   version: '',
   steps: 0,
   startedAt: undefined,
@@ -168,6 +171,7 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
     name: event.name,
     attempt: event.attempt,
     host: event.host,
+    device: event.device,
     version: event.version,
     steps: event.steps,
     startedAt: state.startedAt ?? event.t,

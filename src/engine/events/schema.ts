@@ -26,6 +26,10 @@ export const payloads = {
       attempt: z.number().int().min(1).describe('Counts from 1; each resume is a further one.'),
       steps: step.describe('Of the whole run.'),
       host: z.string(),
+      device: z
+        .string()
+        .optional()
+        .describe('As planned; `active` tells the one in use. Not in files of early versions.'),
       version: z.string().describe('Of visiontrain.'),
     })
     .describe('First line of the file, and again at each resume.'),

@@ -50,7 +50,7 @@ export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | u
     step: events.step,
     steps: events.steps,
     seconds_left: state === 'live' ? (secondsLeft(events.pace, events.steps, now) ?? null) : null,
-    device: typeof events.active.device === 'string' ? events.active.device : null,
+    device: events.device ?? null,
     attempt: lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0,
     host: supervisor?.host ?? null,
     started_at: supervisor?.started_at ?? made.mtimeMs / 1000,

@@ -84,8 +84,14 @@ async function attempt(dir: string, { number }: Claim, options: SupervisorOption
     // At random: a file system that compresses would keep no room for zeros.
     writeFileSync(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
     const plan = JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')) as Plan;
-    const { steps } = plan.training;
-    emit(dir, 'run', { name: basename(dir), attempt: number, steps, host: hostname(), version: packageVersion() });
+    emit(dir, 'run', {
+      name: basename(dir),
+      attempt: number,
+      steps: plan.training.steps,
+      host: hostname(),
+      device: plan.resources.device,
+      version: packageVersion(),
+    });
     const { python } = await options.steps.environment(stepTools(dir, 'environment', requests.stop));
     await options.steps.model(plan, stepTools(dir, 'download', requests.stop));
     requests.stop.throwIfAborted();

@@ -51,6 +51,12 @@ describe('a run', () => {
     expect(all[0]).toMatchObject({ type: 'run', name: 'fox', attempt: 1, steps: 5 });
     expect(all.at(-1)).toMatchObject({ type: 'exit', status: 'finished' });
     expect(inspectRun(run.dir)).toMatchObject({ state: 'finished', step: 5, steps: 5, device: 'cpu', attempt: 1 });
+    // However long what lies between the ends of the file.
+    const middle = Array.from({ length: 2000 }, () =>
+      JSON.stringify({ v: 1, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
+    );
+    writeFileSync(join(run.dir, 'events.jsonl'), `${[JSON.stringify(all[0]), ...middle].join('\n')}\n`);
+    expect(inspectRun(run.dir)).toMatchObject({ steps: 5, device: 'cpu' });
     const seen = readFileSync(join(run.dir, 'env-seen.json'), 'utf8');
     expect(seen).not.toContain('secret-');
     expect(JSON.parse(seen)).toMatchObject({ PYTHONHASHSEED: '0', OMP_NUM_THREADS: '1', HF_HUB_OFFLINE: '1' });
