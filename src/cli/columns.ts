@@ -60,6 +60,13 @@ export function wrap(text: string, cells: number, { whole = false } = {}): strin
   return lines;
 }
 
+/** A sentence in lines of at most `cells`: all but the first stand two cells further in. Words stay whole. */
+export function hanging(text: string, cells: number): string {
+  const words = text.trimStart();
+  const first = ' '.repeat(text.length - words.length);
+  return first + wrap(words, cells - first.length - 2, { whole: true }).join(`\n${first}  `);
+}
+
 /** `left` and `right` at the two ends of a line of `cells`; `left` gives way. */
 export function ends(left: string, right: string, cells: number): string {
   const room = cells - width(right) - 1;

@@ -1,3 +1,5 @@
+import { hanging } from './columns.ts';
+
 /** The only door to stdout and stderr: stdout is data, stderr is talk. */
 export interface Output {
   /** Cells of the terminal data goes to; undefined when it goes to a file or another program. */
@@ -6,17 +8,21 @@ export interface Output {
   data(text: string): void;
   /** Words for the person. */
   talk(text: string): void;
+  /** As `talk`, for sentences: broken between words where a terminal would break within one. */
+  prose(text: string): void;
   /** One JSON document, indented for people who look at it. */
   json(value: unknown): void;
 }
 
 export function processOutput(): Output {
+  const talk = (text: string) => void process.stderr.write(`${text}\n`);
   return {
     get width() {
       return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
     },
     data: (text) => void process.stdout.write(`${text}\n`),
-    talk: (text) => void process.stderr.write(`${text}\n`),
+    talk,
+    prose: (text) => talk(process.stderr.isTTY ? hanging(text, (process.stderr.columns || 80) - 1) : text),
     json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
   };
 }

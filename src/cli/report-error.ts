@@ -32,15 +32,13 @@ export function reportError(error: unknown, out: Output, { json, debug, ascii }:
     );
     return code;
   }
-  out.talk(`${mark} ${neutralise(known.message)}`);
-  for (const line of errorLines(known)) out.talk(`  ${neutralise(line)}`);
+  out.prose(`${mark} ${neutralise(known.message)}`);
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.talk(`  ${neutralise(line)}`);
+  for (const line of known.details) out.prose(`  ${neutralise(line)}`);
+  // A command that is broken cannot be copied.
+  for (const line of known.nextSteps) out.talk(`  ${neutralise(line)}`);
   if (debug) out.talk(String(known.stack));
   return code;
-}
-
-function errorLines(error: VisiontrainError): string[] {
-  const problems = error instanceof ConfigError ? problemTable(error.problems) : [];
-  return [...problems, ...error.details, ...error.nextSteps];
 }
 
 function problemTable(problems: readonly Problem[]): string[] {

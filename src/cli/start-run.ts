@@ -31,7 +31,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     const hint = `If you accept it: visiontrain models pull ${entry.id} --accept-license, then start the run again.`;
     settleLicense(entry, places, options.acceptLicense ?? false, [hint]);
   }
-  if (!flags.json) for (const line of remarks(prepared)) out.talk(neutralise(line));
+  if (!flags.json) for (const line of remarks(prepared)) out.prose(neutralise(line));
   const run = createRun({
     name: options.name ?? input.spec.name,
     yaml: prepared.yaml,
@@ -62,7 +62,7 @@ export async function showPlan(input: Prepare, { out, places, env, flags }: Cont
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.talk(`  ${line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
-  for (const line of remarks(prepared)) out.talk(neutralise(line));
+  for (const line of remarks(prepared)) out.prose(neutralise(line));
   out.data(prepared.yaml);
   return 0;
 }

@@ -1,6 +1,7 @@
 /** What the wizard knows while it asks: read once by the driver, looked at by questions. */
 import type { Filled } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
+import type { Scan } from '../engine/dataset/scan.ts';
 import type { Registry } from '../registry/schema.ts';
 
 export interface Card {
@@ -27,6 +28,8 @@ export interface FolderFacts {
   readonly pictures: number;
   readonly usable: number;
   readonly captioned: number;
+  /** Folders with pictures, and how often each picture in them is used: an `N_name` folder says so. */
+  readonly folders: Scan['folders'];
   /** The trigger that is in every caption already. */
   readonly commonWord: string | undefined;
   /** Extension of caption files when they are not .txt. */

@@ -1,7 +1,9 @@
-/** Folders while a path is being typed: what is there, how many pictures, without opening any. */
+/** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
 import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isPicture } from '../engine/dataset/scan.ts';
+import { isPassedOver } from '../engine/dataset/walk.ts';
 import { plural } from '../engine/text.ts';
 import { absolute } from './questions/data.ts';
 
@@ -10,26 +12,40 @@ export interface Suggestion {
   readonly note: string;
 }
 
-const PICTURE = /\.(jpe?g|png|webp)$/i;
-/** A folder larger than this is not counted to the end while someone types. */
-const COUNTED = 20_000;
+/** Names looked at, and folders opened, in all of a folder's: more is not counted while someone types. */
+const MOST_NAMES = 20_000;
+const MOST_FOLDERS = 16;
 const LISTED = 40;
 
 interface Count {
   readonly pictures: number;
   readonly captions: number;
+  /** Directly in it. */
   readonly folders: number;
+  /** Whether there may be more than was counted. */
+  readonly open: boolean;
 }
 
-/** Pictures directly in a folder. Unreadable folders count as empty. */
-export async function countPictures(folder: string): Promise<Count> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const some = entries.slice(0, COUNTED);
-  return {
-    pictures: some.filter((e) => !e.isDirectory() && PICTURE.test(e.name)).length,
-    captions: some.filter((e) => !e.isDirectory() && e.name.endsWith('.txt')).length,
-    folders: some.filter((e) => e.isDirectory() && !e.name.startsWith('.')).length,
-  };
+/** What a folder and those in it hold, as a data set would use it. Folders that cannot be read count as empty. */
+export async function countPictures(root: string, most = MOST_FOLDERS): Promise<Count> {
+  const count = { pictures: 0, captions: 0, folders: 0 };
+  const queue = [root];
+  let names = 0;
+  for (let opened = 0; opened < most && names < MOST_NAMES; opened += 1) {
+    const folder = queue.shift();
+    if (folder === undefined) break;
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      names += 1;
+      if (names > MOST_NAMES) break;
+      if (isPassedOver(entry.name)) continue;
+      if (entry.isDirectory()) {
+        queue.push(join(folder, entry.name));
+        if (folder === root) count.folders += 1;
+      } else if (isPicture(entry.name)) count.pictures += 1;
+      else if (entry.name.endsWith('.txt')) count.captions += 1;
+    }
+  }
+  return { ...count, open: queue.length > 0 || names > MOST_NAMES };
 }
 
 /** What the typed text can go on with. The values are written as the person writes: with `~`, relative or absolute. */
@@ -61,21 +77,28 @@ export async function suggestPaths(
   return found;
 }
 
-function note({ pictures, captions, folders }: Count): string {
-  if (pictures > 0) return `${plural(pictures, 'picture')}${captions > 0 ? `, ${plural(captions, 'caption')}` : ''}`;
+function note({ pictures, captions, folders, open }: Count): string {
+  const words = captions > 0 ? `, ${plural(captions, 'caption')}` : '';
+  if (pictures > 0) return `${open ? 'over ' : ''}${plural(pictures, 'picture')}${words}`;
   return folders > 0 ? plural(folders, 'folder') : 'no pictures';
 }
 
+/** Folders opened of each candidate before the first question is asked: enough for `train/10_fox`. */
+const GLIMPSE = 4;
+
 /** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
 export async function nearestPictures(cwd: string): Promise<string | undefined> {
-  if ((await countPictures(cwd)).pictures > 0) return '.';
-  const inside = await suggestPaths('', 'pictures', cwd);
-  let best: { value: string; pictures: number } | undefined;
-  for (const { value } of inside) {
-    const { pictures } = await countPictures(join(cwd, value));
-    if (pictures > (best?.pictures ?? 0)) best = { value, pictures };
+  if ((await countPictures(cwd, 1)).pictures > 0) return '.';
+  const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);
+  let best: { name: string; pictures: number } | undefined;
+  const folders = inside
+    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !isPassedOver(entry.name))
+    .map(({ name }) => name);
+  for (const name of folders.sort((a, b) => a.localeCompare(b)).slice(0, LISTED)) {
+    const { pictures } = await countPictures(join(cwd, name), GLIMPSE);
+    if (pictures > (best?.pictures ?? 0)) best = { name, pictures };
   }
-  return best?.value.replace(/\/$/, '');
+  return best?.name;
 }
 
 /** Why a run.yaml cannot be written there; undefined when it can. */

@@ -1,6 +1,7 @@
 /** What the wizard says between questions: the machine, and what was found in a folder. */
 import { truncate, wrap } from '../cli/columns.ts';
 import { type Style, spell } from '../cli/style.ts';
+import { repeatLines } from '../engine/dataset/report.ts';
 import { formatBytes, neutralise, plural } from '../engine/text.ts';
 import type { Facts, FolderFacts } from './facts.ts';
 
@@ -20,11 +21,13 @@ export function machineLines({ machine }: Facts, style: Style): string[] {
 }
 
 export function folderLines(folder: FolderFacts, style: Style, columns: number): string[] {
-  const { usable, pictures, captioned, smallest, largest, problems } = folder;
+  const { usable, pictures, captioned, folders, smallest, largest, problems } = folder;
   const used = usable === pictures ? plural(usable, 'picture') : `${usable} of ${plural(pictures, 'picture')}`;
   const words =
     captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;
   const found = `${used} will be used, ${words} · ${sizes(smallest, largest)}`;
+  const repeats = repeatLines(folders);
+  const more = repeats.length > SHOWN ? [`and ${plural(repeats.length - SHOWN, 'more such folder')}`] : [];
   const left = problems.slice(0, SHOWN).map((problem) => `! ${problem}`);
   if (problems.length > SHOWN) left.push(`! and ${problems.length - SHOWN} more`);
   const few = usable < 5 ? [`! ${plural(usable, 'picture')}: very few. 15 to 40 varied ones teach better.`] : [];
@@ -32,6 +35,7 @@ export function folderLines(folder: FolderFacts, style: Style, columns: number):
   return [
     '',
     ...wrap(spell(found, style), room).map((line) => `  ${line}`),
+    ...[...repeats.slice(0, SHOWN), ...more].map((line) => `  ${truncate(spell(neutralise(line), style), room)}`),
     ...[...left, ...few].map((line) => `  ${style.warn(truncate(spell(line, style), room))}`),
     `  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
     '',

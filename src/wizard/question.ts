@@ -1,4 +1,5 @@
 /** Questions as data, answers, and what is known while asking. No input or output here. */
+import type { Chooser } from '../engine/config/schema.ts';
 import type { Facts } from './facts.ts';
 
 export const steps = [
@@ -68,6 +69,8 @@ export interface Question {
   readonly onRequest?: true;
   /** The answer as one line of the record. */
   readonly record?: (value: string, context: Asking) => string;
+  /** Who chose what the answer stands for, where that need not be who gave it. */
+  readonly chooser?: (context: Asking) => Chooser;
   /** run.yaml keys that the answer decides, dotted. */
   readonly sets?: (value: string, context: Asking) => Readonly<Record<string, unknown>>;
 }

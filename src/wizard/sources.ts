@@ -114,7 +114,9 @@ export function nested(values: Values): Record<string, unknown> {
 /** The folder as the wizard shows it, or why it cannot be trained on. */
 export async function readFolder(path: string): Promise<FolderFacts | string> {
   try {
-    const { root, pictures, leftOut, otherCaptions, notes } = await scanDataset(path, { captionExtension: '.txt' });
+    const { root, pictures, folders, leftOut, otherCaptions, notes } = await scanDataset(path, {
+      captionExtension: '.txt',
+    });
     const captions = pictures.flatMap(({ caption }) => caption ?? []);
     const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
@@ -122,6 +124,7 @@ export async function readFolder(path: string): Promise<FolderFacts | string> {
       pictures: pictures.length + leftOut.length,
       usable: pictures.length,
       captioned: captions.length,
+      folders,
       commonWord: captions.length === pictures.length ? commonWord(captions) : undefined,
       otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
       smallest: byArea[0]?.size,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { columns, ends, padEnd, truncate, truncateStart, width, wrap } from '../../src/cli/columns.ts';
+import { columns, ends, hanging, padEnd, truncate, truncateStart, width, wrap } from '../../src/cli/columns.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 60 }).map((t) => t.replaceAll(/[\p{C}\n\r\t]/gu, ''));
 
@@ -26,6 +26,19 @@ describe('columns', () => {
     expect(wrap('one two three', 8)).toEqual(['one two', 'three']);
     expect(wrap('see https://example.org/x now', 8)).toEqual(['see', 'https:/…', 'now']);
     expect(wrap('see https://example.org/x now', 8, { whole: true })).toEqual(['see', 'https://example.org/x', 'now']);
+  });
+
+  it('sets the lines of a sentence but the first two cells in', () => {
+    expect(hanging('  ! one two three', 13)).toBe('  ! one two\n    three');
+    expect(hanging('short', 80)).toBe('short');
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[!-~]{1,12}$/)), (words) => {
+        const said = words.join(' ');
+        const lines = hanging(said, 20).split('\n');
+        for (const line of lines) expect(width(line)).toBeLessThanOrEqual(20);
+        expect(lines.map((line, i) => (i === 0 ? line : line.slice(2))).join(' ')).toBe(said);
+      }),
+    );
   });
 
   it('puts two texts at the ends of a line, the left one giving way', () => {

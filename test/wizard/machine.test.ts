@@ -182,6 +182,32 @@ describe('questions', () => {
   });
 });
 
+describe('the review', () => {
+  const rows = (context: Asking) => {
+    const form = flow.find('review')?.form(context);
+    return form?.kind === 'choose' ? form.choices.map(({ cells }) => cells) : [];
+  };
+
+  it('names every line once, in both modes', () => {
+    for (const mode of ['easy', 'advanced']) {
+      const labels = rows(enter({ mode })).map(([label]) => label);
+      expect(new Set(labels).size, labels.join(' ')).toBe(labels.length);
+      expect(labels).toContain('Resources');
+    }
+  });
+
+  it('says what each group of settings comes to, and who chose it', () => {
+    const context = enter({ mode: 'advanced' }, { ...noCard, cards: [card(0, 24)] });
+    const mine = { ...context.answers, 'set:training.steps': you('1234'), 'model.base': you('sdxl') };
+    const found = Object.fromEntries(
+      rows(asking(mine, { ...noCard, cards: [card(0, 24)] })).map(([label, ...cells]) => [label, cells]),
+    );
+    expect(found.Training).toEqual([expect.stringMatching(/^1234 steps, batch \d+, \w+ [\d.e-]+, rank \d+$/), 'you']);
+    expect(found['Model kind']).toEqual(['sdxl, epsilon prediction', 'preset']);
+    expect(found.Resources).toEqual([expect.stringMatching(/^Card 0, bf16/), 'detected']);
+  });
+});
+
 describe('Enter on every question', () => {
   it('gives a complete spec on a machine without a card: the embedded model, in fp32', () => {
     const { spec, provenance } = specOf(enter());

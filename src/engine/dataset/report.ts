@@ -48,9 +48,7 @@ export function reportLines(report: DatasetReport): readonly string[] {
   const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
   lines.push(`  ${plural(pictures, 'picture')} will be used (${formats.join(', ')})${sizes}`);
   lines.push(`  ${plural(captions, 'caption')}${captions === pictures ? '' : `, ${pictures - captions} without`}`);
-  const repeated = folders.filter(({ repeats }) => repeats !== 1);
-  for (const { path, pictures: count, repeats } of repeated.slice(0, NAMED))
-    lines.push(`  ${path}/: ${plural(count, 'picture')}, each used ${repeats} times (the number in the folder's name)`);
+  for (const line of repeatLines(folders).slice(0, NAMED)) lines.push(`  ${line}`);
   for (const { path, problem } of leftOut.slice(0, NAMED)) lines.push(`  ! ${path} ${problem}: left out`);
   if (leftOut.length > NAMED) lines.push(`  ! ${leftOut.length - NAMED} more pictures are left out (--json lists all)`);
   for (const [extension, count] of Object.entries(otherCaptions))
@@ -64,6 +62,16 @@ export function reportLines(report: DatasetReport): readonly string[] {
   );
   if (rest.length > 0) lines.push(`  Other files, not used: ${rest.slice(0, 8).join(', ')}`);
   return [...lines, '  Nothing in this folder is changed, moved or written.'];
+}
+
+/** One line for each folder whose name says how often its pictures are used. */
+export function repeatLines(folders: Scan['folders']): string[] {
+  return folders
+    .filter(({ repeats }) => repeats !== 1)
+    .map(
+      ({ path, pictures, repeats }) =>
+        `${path}/: ${plural(pictures, 'picture')}, each used ${repeats} times (the number in the folder's name)`,
+    );
 }
 
 function sizeRange(smallest: readonly [number, number], largest: readonly [number, number]): string {

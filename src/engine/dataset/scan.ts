@@ -106,6 +106,9 @@ function openFolder(root: string) {
   }
 }
 
+/** By its name. */
+export const isPicture = (name: string): boolean => PICTURES.has(extname(name).toLowerCase());
+
 interface Work {
   readonly path: string;
   readonly captionPath: string | undefined;
@@ -120,8 +123,7 @@ function folderFiles(folder: Folder, captionExtension: string, found: Found): Wo
   const rest: string[] = [];
   const wanted = captionExtension.toLowerCase();
   for (const name of folder.files) {
-    const extension = extname(name).toLowerCase();
-    if (PICTURES.has(extension)) pictures.push(name);
+    if (isPicture(name)) pictures.push(name);
     else if (name.toLowerCase().endsWith(wanted)) captions.set(name.slice(0, -wanted.length), name);
     else rest.push(name);
   }

@@ -38,7 +38,7 @@ export function walkFolder(root: string): Walk {
     }
     const files: string[] = [];
     for (const entry of entries) {
-      if (entry.name.startsWith('.') || JUNK.has(entry.name)) continue;
+      if (isPassedOver(entry.name)) continue;
       const kind = entry.isSymbolicLink() ? linkKind(`${full}/${entry.name}`) : entry;
       if (kind?.isDirectory()) queue.push(path === '' ? entry.name : `${path}/${entry.name}`);
       else if (kind?.isFile()) files.push(entry.name);
@@ -46,6 +46,11 @@ export function walkFolder(root: string): Walk {
     folders.push({ path, files });
   }
   return { folders, closed };
+}
+
+/** Names that a data set never uses: hidden ones, and what unpackers leave. */
+export function isPassedOver(name: string): boolean {
+  return name.startsWith('.') || JUNK.has(name);
 }
 
 /** undefined for a link that leads nowhere. */

@@ -63,10 +63,11 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
   const cells = frame.columns - 1;
   const lines = Math.min(4, Math.max(1, ...items.map((item) => wrap(aboutOf(item, frame), cells).length)));
   const texts = columns(items.map((item) => item.cells.map((cell) => spell(cell, style))));
+  const pageSize = Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0));
   const page = usePagination({
     items,
     active,
-    pageSize: Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0)),
+    pageSize,
     loop: false,
     renderItem: ({ item, index, isActive }) => {
       const text = truncate(texts[index] ?? '', cells - 2, style.glyph.ellipsis);
@@ -80,7 +81,8 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
   if (over?.kind === 'answer') return recordLine(frame, frame.record(over.value));
   const current = items[active];
   const keys = [`${style.glyph.updown} move`, 'Enter choose', ...commonKeys(frame)];
-  const below = pane(frame, { about: current ? aboutOf(current, frame) : '', lines, error, help, keys });
+  const mark = items.length > pageSize ? `${active + 1} of ${items.length}` : '';
+  const below = pane(frame, { about: current ? aboutOf(current, frame) : '', lines, error, help, keys, mark });
   // Air above the question, where the screen has it.
   const air = items.length + lines + 4 < frame.rows ? '\n' : '';
   return `${air}${topLine(frame)}\n${page}\n${below}${HIDE_CURSOR}`;

@@ -45,7 +45,15 @@ export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): stri
 /** Rule, explanation, keys. `about` is padded to `lines`, so that the list above does not jump. */
 export function pane(
   frame: Frame,
-  body: { about: string; lines: number; error?: string | undefined; help: boolean; keys: readonly string[] },
+  body: {
+    about: string;
+    lines: number;
+    error?: string | undefined;
+    help: boolean;
+    keys: readonly string[];
+    /** Set into the rule: where in a longer list one is. */
+    mark?: string;
+  },
 ): string {
   const { style, columns, rows } = frame;
   const cells = columns - 1;
@@ -55,13 +63,18 @@ export function pane(
   while (!body.help && about.length < body.lines) about.push('');
   const keys = keysLine(body.keys, ` ${style.glyph.dot} `, cells);
   return [
-    style.dim(style.glyph.rule.repeat(cells)),
+    style.dim(rule(body.mark ?? '', style.glyph.rule, cells)),
     ...about,
     ...(body.error === undefined
       ? []
       : wrap(`${style.glyph.cross} ${spell(body.error, style)}`, cells).map((line) => style.bad(line))),
     style.dim(keys),
   ].join('\n');
+}
+
+function rule(mark: string, glyph: string, cells: number): string {
+  if (mark === '') return glyph.repeat(cells);
+  return `${glyph.repeat(Math.max(0, cells - width(mark) - 4))} ${mark} ${glyph.repeat(2)}`;
 }
 
 /** Keys that every question has, after its own. */

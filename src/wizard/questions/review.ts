@@ -1,10 +1,11 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
 import { relative } from 'node:path';
 import type { Chooser, Provenance } from '../../engine/config/schema.ts';
-import { formatBytes, plural } from '../../engine/text.ts';
+import { formatBytes } from '../../engine/text.ts';
 import { type Flow, JUMP, visible } from '../machine.ts';
-import type { Asking, Choice, Question } from '../question.ts';
+import { type Asking, type Choice, modeOf, type Question } from '../question.ts';
 import { baseOf, derive, entryOf } from '../values.ts';
+import { trainsOn } from './settings.ts';
 
 /** What the review can end with; each is the wizard's result. */
 export const actions = ['start', 'detach', 'save', 'show'] as const;
@@ -64,7 +65,7 @@ function rows(flow: Flow, context: Asking): Choice[] {
     const answer = context.answers[question.id];
     if (answer === undefined) return [];
     const keys = Object.keys(question.sets?.(answer.value, context) ?? {});
-    const who = whoOf(keys, provenance) ?? (answer.by === 'you' ? 'you' : 'preset');
+    const who = question.chooser?.(context) ?? whoOf(keys, provenance) ?? (answer.by === 'you' ? 'you' : 'preset');
     const text = question.record?.(answer.value, context) ?? answer.value;
     return [{ value: JUMP + question.id, cells: [question.label, clip(text), who], about: question.why }];
   });
@@ -81,13 +82,9 @@ function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undef
 function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Asking): Choice[] {
   if (!('spec' in derived)) return [];
   const { spec, provenance } = derived;
-  const { device, precision, gradient_checkpointing } = spec.resources;
-  const card = facts.machine.cards[0];
-  const where = device === 'auto' ? (card?.name ?? plural(facts.machine.cpuCores, 'CPU core')) : device;
-  const checkpointing = gradient_checkpointing === 'none' ? '' : `, checkpointing ${gradient_checkpointing}`;
   const memory: Choice = {
     value: `${JUMP}set:resources.device`,
-    cells: ['Resources', clip(`${where}, ${precision}${checkpointing}`), provenance['resources.precision'] ?? 'preset'],
+    cells: ['Resources', clip(trainsOn(spec, facts.machine)), provenance['resources.precision'] ?? 'preset'],
     about: 'Where it trains, and in which number format.',
   };
   const named: Choice = {
@@ -104,7 +101,8 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
     ],
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
-  return [memory, named, written];
+  // Advanced has all of the resources as a question.
+  return modeOf(answers) === 'easy' ? [memory, named, written] : [named, written];
 }
 
 const near = (path: string, cwd: string) => {

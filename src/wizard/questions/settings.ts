@@ -1,5 +1,9 @@
 /** Advanced: every key of run.yaml as a question of its own, made from the schema's own words, in groups. */
+
 import { type JsonNode, type SpecKey, specKeys } from '../../engine/config/keys.ts';
+import type { RunSpec } from '../../engine/config/schema.ts';
+import { plural } from '../../engine/text.ts';
+import type { Machine } from '../facts.ts';
 import { type Flow, JUMP } from '../machine.ts';
 import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from '../question.ts';
 import { derive, SETTING } from '../values.ts';
@@ -10,34 +14,74 @@ interface Group {
   readonly label: string;
   readonly text: string;
   readonly section: string;
+  /** What a review says of it. */
+  readonly gist: (spec: RunSpec, machine: Machine) => string;
 }
 
 const groups: readonly Group[] = [
   {
     id: 'settings:dataset',
     step: 'data',
-    label: 'More',
+    label: 'Data set',
     text: 'Anything else about the data set?',
     section: 'dataset',
+    gist: ({ dataset: d }) => `${d.resolution} px, ${d.buckets ? 'buckets' : `${d.crop} crop`}`,
   },
-  { id: 'settings:model', step: 'model', label: 'More', text: 'Anything else about the model?', section: 'model' },
-  { id: 'settings:training', step: 'training', label: 'Training', text: 'How shall it train?', section: 'training' },
+  {
+    id: 'settings:model',
+    step: 'model',
+    label: 'Model kind',
+    text: 'Anything else about the model?',
+    section: 'model',
+    gist: ({ model: m }) =>
+      `${m.family}, ${m.prediction} prediction${m.zero_terminal_snr ? ', zero-terminal SNR' : ''}`,
+  },
+  {
+    id: 'settings:training',
+    step: 'training',
+    label: 'Training',
+    text: 'How shall it train?',
+    section: 'training',
+    gist: ({ training: t }) =>
+      `${plural(t.steps, 'step')}, batch ${t.batch_size}, ${t.optimizer} ${t.learning_rate}, rank ${t.rank}`,
+  },
   {
     id: 'settings:samples',
     step: 'training',
     label: 'Samples',
     text: 'Which sample pictures on the way?',
     section: 'samples',
+    gist: ({ samples: s }) =>
+      s.prompts.length === 0
+        ? 'none'
+        : `${plural(s.prompts.length, 'prompt')}, ${s.every === 0 ? 'before and after' : `each ${plural(s.every, 'step')}`}`,
   },
-  { id: 'settings:output', step: 'training', label: 'Output', text: 'What shall come out?', section: 'output' },
+  {
+    id: 'settings:output',
+    step: 'training',
+    label: 'Output',
+    text: 'What shall come out?',
+    section: 'output',
+    gist: ({ output: o }) =>
+      `${o.precision}, ${o.metadata} metadata, checkpoint each ${plural(o.checkpoint_every, 'step')}`,
+  },
   {
     id: 'settings:resources',
     step: 'resources',
     label: 'Resources',
     text: 'With which resources?',
     section: 'resources',
+    gist: trainsOn,
   },
 ];
+
+/** Where it trains, and how. */
+export function trainsOn({ resources }: RunSpec, { cards, cpuCores }: Machine): string {
+  const { device, precision, gradient_checkpointing } = resources;
+  const where = device === 'auto' ? (cards[0]?.name ?? plural(cpuCores, 'CPU core')) : device;
+  const checkpointing = gradient_checkpointing === 'none' ? '' : `, checkpointing ${gradient_checkpointing}`;
+  return `${where}, ${precision}${checkpointing}`;
+}
 
 /** Keys that have a question of their own in both modes; `version` is never asked. */
 const asked = new Set(['version', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base', 'name']);
@@ -107,7 +151,8 @@ function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Que
   };
 }
 
-function groupQuestion({ id, step, label, text, section }: Group, flow: () => Flow): Question {
+function groupQuestion({ id, step, label, text, section, gist }: Group, flow: () => Flow): Question {
+  const mine = ({ answers }: Asking) => keysOf(section).some(({ key }) => answers[SETTING + key] !== undefined);
   return {
     id,
     step,
@@ -131,10 +176,13 @@ function groupQuestion({ id, step, label, text, section }: Group, flow: () => Fl
       return { kind: 'choose', initial: 'on', choices: [on, ...rows] };
     },
     record: (_value, context) => {
-      const mine = keysOf(section).filter(({ key }) => context.answers[SETTING + key] !== undefined);
-      return mine.length === 0
-        ? 'as recommended'
-        : `yours: ${mine.map(({ key }) => key.slice(section.length + 1)).join(', ')}`;
+      const derived = derive(flow(), context);
+      return 'spec' in derived ? gist(derived.spec, context.facts.machine) : 'to be mended';
+    },
+    chooser: (context) => {
+      const derived = derive(flow(), context);
+      const detected = 'spec' in derived && keysOf(section).some(({ key }) => derived.provenance[key] === 'detected');
+      return mine(context) ? 'you' : detected ? 'detected' : 'preset';
     },
   };
 }

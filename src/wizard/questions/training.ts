@@ -104,9 +104,12 @@ const length = dial({
   words: (value, context) => {
     const steps = rounded(value);
     const batch = number(context, 'training.batch_size') || 1;
-    const pictures = context.facts.folder?.usable ?? 0;
+    const { usable: pictures = 0, folders = [] } = context.facts.folder ?? {};
+    const uneven = new Set(folders.map(({ repeats }) => repeats)).size > 1 ? ' on average' : '';
     const passes =
-      pictures > 0 ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}` : '';
+      pictures > 0
+        ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}${uneven}`
+        : '';
     return `${steps} steps${passes}`;
   },
   sets: (factor, context) => ({ 'training.steps': rounded(number(context, 'training.steps') * factor) }),
