@@ -1,3 +1,4 @@
+import { EXIT } from '../engine/errors.ts';
 import { hanging } from './columns.ts';
 
 /** The only door to stdout and stderr: stdout is data, stderr is talk. */
@@ -15,6 +16,8 @@ export interface Output {
 }
 
 export function processOutput(): Output {
+  process.stdout.on('error', unread);
+  process.stderr.on('error', unheard);
   const talk = (text: string) => void process.stderr.write(`${text}\n`);
   return {
     get width() {
@@ -25,4 +28,16 @@ export function processOutput(): Output {
     prose: (text) => talk(process.stderr.isTTY ? hanging(text, (process.stderr.columns || 80) - 1) : text),
     json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
   };
+}
+
+/** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped as by SIGTERM. */
+function unread(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
+  else process.exit(EXIT.ok);
+}
+
+/** Words that nobody hears are no reason to end. */
+function unheard(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

@@ -1,4 +1,5 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readEvents } from '../../src/engine/events/tail.ts';
@@ -144,12 +145,31 @@ describe('status, ps and logs', () => {
     home.create(5, 'fox-emblem');
     home.create(5, 'fox-style');
     mkdirSync(join(home.runs, 'no-run'));
+    writeFileSync(join(home.runs, 'notes.txt'), 'a file that is no run');
+    symlinkSync('loop', join(home.runs, 'loop'));
+    expect((await cli(['ps'], home.env)).stdout).toMatch(/^fox-emblem/m);
+    expect((await cli(['status', 'loop'], home.env)).code).toBe(2);
     expect((await cli(['status', 'fox-embelm'], home.env)).stderr).toContain('There is no run fox-embelm: fox-emblem?');
     expect((await cli(['status', 'fox'], home.env)).stderr).toContain('fox-emblem, fox-style');
     expect((await cli(['status', 'fox-s'], home.env)).stdout).toContain('fox-style');
     expect((await cli(['status', 'no-run'], home.env)).code).toBe(2);
     expect((await cli(['attach', 'fox-s'], home.env)).stderr).toContain('has not been started');
   });
+});
+
+it('paths in the environment may be relative to where a command is typed', async () => {
+  home = new FixtureHome();
+  const run = home.create();
+  const env = { ...home.env, VISIONTRAIN_HOME: '.', VISIONTRAIN_PYTHON: './python' };
+  expect(await cli(['resume', 'fox'], env, home.dir)).toMatchObject({ code: 0 });
+  expect(readExit(run.dir)).toMatchObject({ status: 'finished' });
+});
+
+it('ends quietly when nobody reads on', () => {
+  const bin = join(import.meta.dirname, '../../bin/visiontrain');
+  const line = `"${process.execPath}" "${bin}" schema | true; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' });
+  expect({ stdout, stderr }).toEqual({ stdout: '0\n', stderr: '' });
 });
 
 it('setup names the Python that is used, as the last line of JSON too', async () => {

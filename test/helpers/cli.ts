@@ -14,8 +14,9 @@ export interface CliResult {
 export function startCli(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  cwd?: string,
 ): { child: ChildProcess; done: Promise<CliResult> } {
-  const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [bin, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8');
@@ -30,4 +31,5 @@ export function startCli(
   return { child, done };
 }
 
-export const cli = (args: readonly string[], env: NodeJS.ProcessEnv): Promise<CliResult> => startCli(args, env).done;
+export const cli = (args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<CliResult> =>
+  startCli(args, env, cwd).done;

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { lastLines } from '../runs/log-lines.ts';
@@ -40,7 +40,9 @@ export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): Python
       details: lacking,
       nextSteps: [`${python} -m pip install ${wanted}`, 'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own'],
     });
-  return { python, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+  // A path must hold in any folder; a bare name is looked up wherever it is used.
+  const path = python.includes('/') ? resolve(python) : python;
+  return { python: path, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
 }
 
 /**

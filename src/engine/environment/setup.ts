@@ -5,7 +5,7 @@ import { freeBytes } from '../download/disk.ts';
 import { EnvironmentError } from '../errors.ts';
 import { pause } from '../events/tail.ts';
 import type { Places } from '../paths.ts';
-import { type Claim, claim } from '../process/claim.ts';
+import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { explainWriteError } from '../runs/create.ts';
 import { formatBytes } from '../text.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
@@ -46,10 +46,12 @@ export async function setupEnvironment(input: SetupInput): Promise<PythonEnviron
   try {
     mkdirSync(places.envs, { recursive: true });
     const lock = await waitForTurn(input);
+    const beat = setInterval(lock.beat, HEARTBEAT_MS);
     try {
       const meanwhile = input.force === true ? undefined : checkEnvironment(places, requirements);
       return meanwhile ?? (await build(input));
     } finally {
+      clearInterval(beat);
       lock.release();
     }
   } catch (error) {

@@ -33,7 +33,14 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
   signal.throwIfAborted();
   const [program, ...args] = argv;
   const file = openSync(log, 'a');
-  writeSync(file, `$ ${argv.join(' ')}\n`);
+  const write = (text: string) => {
+    try {
+      writeSync(file, text);
+    } catch {
+      // No room, most likely; the tool meets that itself, and says so.
+    }
+  };
+  write(`$ ${argv.join(' ')}\n`);
   const tail: string[] = [];
   let stdout = '';
   const child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -46,7 +53,7 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
     let partial = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
-      writeSync(file, text);
+      write(text);
       if (stream === child.stdout && stdout.length < OUTPUT_LIMIT) stdout += text;
       const lines = (partial + text).split('\n');
       partial = lines.pop() ?? '';

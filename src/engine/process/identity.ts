@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** A process that can be told from a later one with the same number: number, start, boot and machine. */
@@ -9,18 +9,25 @@ export interface ProcessIdentity {
   readonly start: string;
   readonly boot: string;
   readonly host: string;
+  /** Linux: the namespace `pid` counts in. Containers of one machine may share all else. */
+  readonly ns?: string;
 }
 
 /** Identity of a running process; undefined when there is none (a zombie is none). */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = startTime(pid);
-  return start === undefined ? undefined : { pid, start, boot: bootId(), host: hostname() };
+  if (start === undefined) return undefined;
+  const ns = namespace();
+  return { pid, start, boot: bootId(), host: hostname(), ...(ns === undefined ? {} : { ns }) };
 }
 
 /** Whether that very process still runs here; `elsewhere` when it belongs to a machine this one cannot look into. */
 export function isAlive(identity: ProcessIdentity): boolean | 'elsewhere' {
   if (identity.host !== hostname()) return 'elsewhere';
-  return identity.boot === bootId() && startTime(identity.pid) === identity.start;
+  if (identity.boot !== bootId()) return false;
+  const ns = namespace();
+  if (identity.ns !== undefined && ns !== undefined && identity.ns !== ns) return 'elsewhere';
+  return startTime(identity.pid) === identity.start;
 }
 
 function startTime(pid: number): string | undefined {
@@ -36,12 +43,20 @@ function startTime(pid: number): string | undefined {
   return line === '' || line.startsWith('Z') ? undefined : line.replace(/^\S+\s+/, '');
 }
 
+function namespace(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return undefined;
+  }
+}
+
 let boot: string | undefined;
 function bootId(): string {
   boot ??=
     process.platform === 'linux'
       ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-      : execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).trim();
+      : execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim();
   return boot;
 }
 
@@ -54,7 +69,9 @@ export function statFields(pid: number | string): string[] {
 /** Output of `ps`, empty when it finds nothing. */
 export function ps(args: readonly string[]): string {
   try {
-    return execFileSync('ps', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    // Dates must read the same whoever asks.
+    const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+    return execFileSync('ps', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
   } catch {
     return '';
   }

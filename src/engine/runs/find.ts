@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
@@ -43,13 +43,13 @@ export function findRun(query: string, runs: string): RunRef {
 
 function asPath(query: string): string | undefined {
   const path = resolve(query);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  const dir = stat.isDirectory() ? path : join(path, '..');
+  if (!existsSync(path)) return undefined;
+  const dir = statSync(path).isDirectory() ? path : join(path, '..');
   return isRun(dir) ? realpathSync(dir) : undefined;
 }
 
-const isRun = (dir: string): boolean => statSync(join(dir, RUN_FILES.plan), { throwIfNoEntry: false }) !== undefined;
+/** A folder that may not be opened is none. */
+const isRun = (dir: string): boolean => existsSync(join(dir, RUN_FILES.plan));
 
 function runNames(runs: string): string[] {
   try {

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { secondsLeft } from '../events/pace.ts';
-import { initialState, type RunState, reduceAll } from '../events/reducer.ts';
+import { initialState, type PhaseName, type RunState, reduceAll } from '../events/reducer.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { parseEventLines } from '../events/tail.ts';
 import { lastHolder } from '../process/claim.ts';
@@ -105,10 +105,22 @@ function glance(dir: string): RunState {
     const tail = readAt(file, size - TAIL, TAIL);
     // What lies between is missing, so a resumed run's steps may seem to jump: only the newest count.
     const first = parseEventLines(head.toString('utf8')).filter(isIdentity);
-    return reduceAll(initialState, [...first, ...parseEventLines(tail.toString('utf8'))]);
+    const newest = parseEventLines(tail.toString('utf8'));
+    return reduceAll(initialState, [...first, ...phaseBefore(newest), ...newest]);
   } finally {
     closeSync(file);
   }
+}
+
+/** The phase that the newest events belong to, when its beginning is not among them. */
+function phaseBefore(newest: readonly RunEvent[]): RunEvent[] {
+  for (const event of newest) {
+    const { seq, t } = event;
+    if (event.type === 'phase') return [];
+    const phase = event.type === 'step' ? 'train' : event.type === 'progress' ? (event.phase as PhaseName) : undefined;
+    if (phase !== undefined) return [{ v: 1, seq, t, type: 'phase', phase }];
+  }
+  return [];
 }
 
 const isIdentity = (event: RunEvent): boolean =>

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, renameSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUN_FILES } from './layout.ts';
 
@@ -24,8 +24,13 @@ export function rotateLog(runDir: string): void {
 export function capLog(runDir: string, limit = LOG_LIMIT): void {
   const log = join(runDir, RUN_FILES.log);
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= limit) return;
-  makeRoom(runDir);
-  copyFileSync(log, old(runDir, 1));
+  try {
+    makeRoom(runDir);
+    copyFileSync(log, old(runDir, 1));
+  } catch {
+    // A full disk needs the room more than anybody needs the log's past.
+    rmSync(old(runDir, 1), { force: true });
+  }
   truncateSync(log, 0);
 }
 

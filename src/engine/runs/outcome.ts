@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { freeBytes } from '../download/disk.ts';
-import { EXIT, VisiontrainError } from '../errors.ts';
+import { ConfigError, EXIT, VisiontrainError } from '../errors.ts';
 import type { RunState } from '../events/reducer.ts';
 import { diskFull } from './create.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from './layout.ts';
@@ -14,12 +15,14 @@ interface TrainerStory {
   readonly end: TrainerEnd;
   /** From the events of the whole run. */
   readonly state: RunState;
-  /** A person or the system asked for the end. */
+  /** A person or the system asked for the end, with a checkpoint. */
   readonly stopAsked: boolean;
+  /** Without one. */
+  readonly killAsked: boolean;
 }
 
 /** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
-export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStory): Promise<RunExit> {
+export async function trainerOutcome({ dir, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
   const { result, step } = state;
   if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
   if (result?.status === 'stopped' && end.code === result.code)
@@ -35,7 +38,7 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
       details: result.details ?? [],
       next_steps: result.next_steps ?? [],
     };
-  if (stopAsked && end.code !== EXIT.ok) {
+  if (end.code !== EXIT.ok && (killAsked || (stopAsked && endedFromOutside(end)))) {
     const reason = 'ended on request, without waiting for a checkpoint';
     return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(dir)] };
   }
@@ -53,6 +56,13 @@ export async function trainerOutcome({ dir, end, state, stopAsked }: TrainerStor
   };
 }
 
+/** By a signal that ends, and not by one that tells of a crash. */
+function endedFromOutside({ code, signal }: TrainerEnd): boolean {
+  const ends: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'];
+  // A shell in between reports a signal as 128 + its number.
+  return signal === null ? ends.some((name) => code === 128 + constants.signals[name]) : ends.includes(signal);
+}
+
 /** Less than anything of a run needs. */
 const NO_ROOM = 1 << 20;
 
@@ -63,7 +73,8 @@ export function errorOutcome(error: unknown, step: number): RunExit {
     return ended('failed', EXIT.bug, `visiontrain hit a bug: ${message}`, step);
   }
   const exit = ended('failed', error.exitCode, error.message, step);
-  return { ...exit, details: error.details, next_steps: error.nextSteps };
+  const problems = error instanceof ConfigError ? error.problems.map(({ key, message }) => `${key} ${message}`) : [];
+  return { ...exit, details: [...problems, ...error.details], next_steps: error.nextSteps };
 }
 
 /** A stop before the trainer ran. */

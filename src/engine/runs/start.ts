@@ -49,7 +49,8 @@ function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
     throw explainWriteError(error, dir);
   }
   try {
-    return spawn(process.execPath, [script, dir], { cwd: dir, env, detached: true, stdio: ['ignore', log, log] });
+    // In the caller's folder, against which paths in `env` may be relative.
+    return spawn(process.execPath, [script, dir], { env, detached: true, stdio: ['ignore', log, log] });
   } finally {
     closeSync(log);
   }

@@ -20,7 +20,11 @@ try {
     terminated: terminated.signal,
     steps: {
       environment: (tools) => ensureEnvironment(own, tools),
-      model: (plan, tools) => fetchRunModel(plan, own, tools),
+      model: async (plan, tools) => {
+        await fetchRunModel(plan, own, tools);
+        // What is left is told by absolute paths: a run of days must not hold somebody's folder.
+        process.chdir(dir);
+      },
     },
   });
 } catch (error) {

@@ -130,7 +130,13 @@ async function train(
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   await endStragglers(dir, trainer.pid);
   announce(null);
-  return trainerOutcome({ dir, end, state: lastState(dir), stopAsked: requests.stop.aborted || requests.kill.aborted });
+  return trainerOutcome({
+    dir,
+    end,
+    state: lastState(dir),
+    stopAsked: requests.stop.aborted,
+    killAsked: requests.kill.aborted,
+  });
 }
 
 /** What the trainer left running would keep its memory: nobody may be left when the run is said to be over. */
@@ -178,9 +184,9 @@ function watchRequests(dir: string, terminated: AbortSignal): Requests {
 function stepTools(dir: string, phase: 'environment' | 'download', signal: AbortSignal): StepTools {
   return {
     signal,
-    phase: (detail) => emit(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
-    progress: (progress) => emit(dir, 'progress', { ...progress, phase }),
-    note: (note) => emit(dir, 'note', note),
+    phase: (detail) => tell(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
+    progress: (progress) => tell(dir, 'progress', { ...progress, phase }),
+    note: (note) => tell(dir, 'note', note),
   };
 }
 
@@ -191,6 +197,15 @@ function emit<T extends EventType>(dir: string, type: T, payload: Payload<T>): v
     writer.write(type, payload);
   } finally {
     writer.close();
+  }
+}
+
+/** For timers, where nobody catches: a full disk ends the step by its own writes, which are caught. */
+function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
+  try {
+    emit(dir, type, payload);
+  } catch {
+    // Told or not, the step goes on.
   }
 }
 

@@ -21,6 +21,8 @@ describe('identity', () => {
     expect(isAlive({ ...me, start: '1' })).toBe(false);
     expect(isAlive({ ...me, boot: 'another boot' })).toBe(false);
     expect(isAlive({ ...me, host: `not-${hostname()}` })).toBe('elsewhere');
+    // Containers of one machine share its name, its boot and, by chance, a number.
+    if (process.platform === 'linux') expect(isAlive({ ...me, ns: 'pid:[1]' })).toBe('elsewhere');
     const { pid } = spawnSync('true');
     expect(identify(pid)).toBeUndefined();
   });

@@ -11,6 +11,7 @@ import { readEvents } from '../../../src/engine/events/tail.ts';
 import { places } from '../../../src/engine/paths.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { groupMembers } from '../../../src/engine/process/group.ts';
+import { identify } from '../../../src/engine/process/identity.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
 import { inspectRun, readExit, readSupervisor, runCondition } from '../../../src/engine/runs/inspect.ts';
@@ -57,6 +58,23 @@ describe('a run', () => {
     );
     writeFileSync(join(run.dir, 'events.jsonl'), `${[JSON.stringify(all[0]), ...middle].join('\n')}\n`);
     expect(inspectRun(run.dir)).toMatchObject({ steps: 5, device: 'cpu' });
+    const event = (type: string, more: object) => JSON.stringify({ v: 1, seq: 2, t: 1, type, ...more });
+    const trained = Array.from({ length: 2000 }, (_, i) => event('step', { step: i + 1, epoch: 0, loss: 1, lr: 1 }));
+    const fetched = Array.from({ length: 2000 }, () =>
+      event('progress', { phase: 'download', unit: 'bytes', done: 1 }),
+    );
+    const phases = [event('phase', { phase: 'environment' }), event('heartbeat', { phase: 'environment' })];
+    rmSync(join(run.dir, 'exit.json'));
+    for (const [newest, phase] of [
+      [trained, 'train'],
+      [fetched, 'download'],
+    ] as const) {
+      writeFileSync(join(run.dir, 'events.jsonl'), `${[JSON.stringify(all[0]), ...phases, ...newest].join('\n')}\n`);
+      const claims = join(run.dir, 'attempts');
+      writeFileSync(join(claims, '1.json'), JSON.stringify(identify(process.pid)));
+      expect(inspectRun(run.dir)).toMatchObject({ state: 'live', phase });
+      rmSync(join(claims, '1.json'));
+    }
     const seen = readFileSync(join(run.dir, 'env-seen.json'), 'utf8');
     expect(seen).not.toContain('secret-');
     expect(JSON.parse(seen)).toMatchObject({ PYTHONHASHSEED: '0', OMP_NUM_THREADS: '1', HF_HUB_OFFLINE: '1' });
@@ -136,6 +154,17 @@ describe('a trainer that fails', () => {
     expect(exit).toMatchObject({ status: 'failed', code: 5 });
     expect(exit?.reason).toContain('RuntimeError: the card is on fire');
     expect(exit?.details).toContain('hello from the trainer');
+  });
+
+  it('is a failure also after it was asked to stop', async () => {
+    home = new FixtureHome({ FIXTURE: 'crash_at_stop', FIXTURE_SECONDS: '0.02' });
+    const run = home.create(1000);
+    await startRun(run, home.env);
+    await trains(run);
+    makeRequest(run.dir, 'stop');
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5 });
+    expect(readExit(run.dir)?.reason).toContain('the checkpoint caught fire');
   });
 
   it('is told from one that was killed', async () => {
@@ -265,6 +294,17 @@ describe('before the training', () => {
     close();
     const next_steps = expect.arrayContaining([expect.any(String)]);
     expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 4, next_steps });
+  });
+
+  it('what is wrong with the run.yaml of the run is said in exit.json', async () => {
+    home = new FixtureHome();
+    const run = home.create();
+    const yaml = join(run.dir, 'run.yaml');
+    writeFileSync(yaml, readFileSync(yaml, 'utf8').replace(/base: tiny/, 'base: /mnt/gone.safetensors'));
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 2 });
+    expect(readExit(run.dir)?.details.join()).toMatch(/model\.base .*\/mnt\/gone\.safetensors/);
   });
 
   it('a Python that is not there ends it with the environment code', async () => {
