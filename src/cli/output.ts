@@ -33,6 +33,8 @@ export function processOutput(): Output {
 /** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped as by SIGTERM. */
 function unread(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
+  // Each further write tells it again.
+  process.stdout.off('error', unread).on('error', unheard);
   if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
   else process.exit(EXIT.ok);
 }

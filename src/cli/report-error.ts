@@ -1,4 +1,4 @@
-import { ConfigError, EXIT, type Problem, VisiontrainError } from '../engine/errors.ts';
+import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
 import { neutralise } from '../engine/text.ts';
 import type { Output } from './output.ts';
@@ -12,10 +12,10 @@ export interface ReportOptions {
 
 /** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
 export function reportError(error: unknown, out: Output, { json, debug, ascii }: ReportOptions): number {
-  const known = error instanceof VisiontrainError ? error : undefined;
+  const known = error instanceof VisiontrainError ? error : fileError(error);
   const code = known?.exitCode ?? EXIT.bug;
   if (json) {
-    out.json({ error: errorDocument(error, code) });
+    out.json({ error: errorDocument(known ?? error, code) });
     return code;
   }
   if (code === EXIT.cancelled || code === EXIT.terminated) {
@@ -39,6 +39,27 @@ export function reportError(error: unknown, out: Output, { json, debug, ascii }:
   for (const line of known.nextSteps) out.talk(`  ${neutralise(line)}`);
   if (debug) out.talk(String(known.stack));
   return code;
+}
+
+/** What a person can mend about files, wherever it came up. Other words of the file system are a bug's. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'your share of the disk is used up',
+  EIO: 'the disk cannot read or write it',
+  ESTALE: 'the network disk has lost it',
+};
+
+function fileError(error: unknown): EnvironmentError | undefined {
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  const problem = FILE_PROBLEMS[code];
+  if (problem === undefined || path === undefined) return undefined;
+  return new EnvironmentError(`${path}: ${problem}.`, {
+    nextSteps: ['Set VISIONTRAIN_HOME to a folder of yours with room, if it is a file of visiontrain.'],
+    cause: error,
+  });
 }
 
 function problemTable(problems: readonly Problem[]): string[] {

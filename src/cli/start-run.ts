@@ -1,14 +1,15 @@
 /** A prepared run → a run folder, a supervisor, and somebody watching: the last part of `run`, `new` and `demo`. */
 
+import { EXIT } from '../engine/errors.ts';
 import { weightBytes } from '../engine/models/base.ts';
 import { summarizePlan } from '../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../engine/prepare.ts';
-import { createRun } from '../engine/runs/create.ts';
+import { createRun, type RunRef } from '../engine/runs/create.ts';
 import { startRun } from '../engine/runs/start.ts';
 import { neutralise } from '../engine/text.ts';
 import { settleLicense } from '../registry/licenses.ts';
 import type { Context } from './context.ts';
-import { watchRun } from './watch.ts';
+import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
   /** Wanted name of the run; the spec's when missing. */
@@ -32,17 +33,27 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     settleLicense(entry, places, options.acceptLicense ?? false, [hint]);
   }
   if (!flags.json) for (const line of remarks(prepared)) out.prose(neutralise(line));
-  const run = createRun({
-    name: options.name ?? input.spec.name,
-    yaml: prepared.yaml,
-    plan: prepared.plan,
-    runs: places.runs,
-  });
-  await startRun(run, env);
-  if (!options.detach) return watchRun(run, context, { foreground: options.foreground ?? false });
+  const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
+  try {
+    const run = createRun({
+      name: options.name ?? input.spec.name,
+      yaml: prepared.yaml,
+      plan: prepared.plan,
+      runs: places.runs,
+    });
+    await startRun(run, env);
+    owner?.owns(run);
+    if (!options.detach) return await watchRun(run, context, { owner });
+    tellStarted(run, context);
+    return EXIT.ok;
+  } finally {
+    owner?.release();
+  }
+}
+
+function tellStarted(run: RunRef, { out, flags }: Context): void {
   if (flags.json) out.json({ run: run.name, dir: run.dir });
   else out.talk(`${run.name} is running.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
-  return 0;
 }
 
 /** What a person should know before the start. */

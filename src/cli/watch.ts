@@ -16,8 +16,8 @@ export interface WatchOptions {
   readonly from?: number;
   /** Looks only. */
   readonly readonly?: boolean;
-  /** The run belongs to this process: SIGINT and SIGTERM stop it with a checkpoint, a second one ends it at once. */
-  readonly foreground?: boolean;
+  /** The run belongs to this process, whose signals are the run's. */
+  readonly owner?: RunOwner | undefined;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface WatchOptions {
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
   const { out, flags } = context;
   const can = terminal(flags);
-  const onScreen = can.draw && !flags.json && options.foreground !== true && runCondition(run.dir).state === 'live';
+  const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
   const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {
     out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
@@ -56,7 +56,7 @@ async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOpt
 async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
   const reporter = flags.json ? jsonReporter(out.data) : plainReporter(out.data);
   const leave = new AbortController();
-  const release = options.foreground === true ? stopOnSignal(run, out.talk) : leaveOnInterrupt(leave);
+  const release = options.owner?.release ?? leaveOnInterrupt(leave);
   try {
     const from = options.from ?? 0;
     for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
@@ -72,18 +72,40 @@ function leaveOnInterrupt(leave: AbortController): () => void {
   return () => process.removeListener('SIGINT', onInterrupt);
 }
 
-function stopOnSignal({ dir, name }: RunRef, talk: (text: string) => void): () => void {
-  let asked = false;
+export interface RunOwner {
+  /** The run has been started: a wish that came before is its now. */
+  owns(run: RunRef): void;
+  release(): void;
+}
+
+/**
+ * From now on SIGINT and SIGTERM stop the run that this process will start, with a checkpoint; a second one ends it at
+ * once.
+ */
+export function ownSignals(talk: (text: string) => void): RunOwner {
+  let run: RunRef | undefined;
+  let asked = 0;
+  const carryOut = () => {
+    if (run === undefined || asked === 0) return;
+    makeRequest(run.dir, asked > 1 ? 'kill' : 'stop');
+    const { name } = run;
+    talk(asked > 1 ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
+  };
   const onSignal = () => {
-    makeRequest(dir, asked ? 'kill' : 'stop');
-    talk(asked ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
-    asked = true;
+    asked += 1;
+    carryOut();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  return () => {
-    process.removeListener('SIGINT', onSignal);
-    process.removeListener('SIGTERM', onSignal);
+  return {
+    owns(started) {
+      run = started;
+      carryOut();
+    },
+    release() {
+      process.removeListener('SIGINT', onSignal);
+      process.removeListener('SIGTERM', onSignal);
+    },
   };
 }
 

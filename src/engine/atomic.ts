@@ -19,10 +19,14 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
     rmSync(temporary, { force: true });
     throw error;
   }
-  const folder = openSync(dirname(path), 'r');
   try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
+    const folder = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch {
+    // Some network file systems cannot sync a folder; the name is there all the same.
   }
 }

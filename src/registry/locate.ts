@@ -1,8 +1,8 @@
 /** Where a model is on this machine, and what of it is missing. Reads file sizes only: names appear after hashing. */
-import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '../engine/package-root.ts';
 import type { Places } from '../engine/paths.ts';
+import { statOf } from '../engine/stat.ts';
 import type { AnyEntry, ModelFile } from './schema.ts';
 
 export interface LocatedModel {
@@ -53,6 +53,6 @@ function rootOf(absolute: string, inner: string): string {
 }
 
 function isComplete(path: string, bytes: number | undefined): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   return found?.isFile() === true && (bytes === undefined || found.size === bytes);
 }

@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readEvents } from '../../src/engine/events/tail.ts';
 import type { RunRef } from '../../src/engine/runs/create.ts';
@@ -157,6 +158,29 @@ describe('status, ps and logs', () => {
   });
 });
 
+describe('in the foreground', () => {
+  it('a stop that comes before the run has begun is the run’s', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(10_000);
+    const { child, done } = startCli(['resume', 'fox', '--foreground'], home.env);
+    await until(() => existsSync(join(run.dir, 'attempts')));
+    child.kill('SIGTERM');
+    expect(await done).toMatchObject({ code: 75 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'stopped' });
+  });
+
+  it('a reader that goes stops the run once, with a checkpoint', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
+    const run = home.create(10_000);
+    const bin = join(import.meta.dirname, '../../bin/visiontrain');
+    const line = `"${process.execPath}" "${bin}" resume fox --foreground --json | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const ended = await promisify(execFile)('bash', ['-c', line], { env: home.env });
+    expect(ended.stdout.trim().split('\n').at(-1)).toBe('75');
+    expect(readExit(run.dir)?.reason).not.toContain('without waiting');
+    expect(existsSync(join(run.dir, 'checkpoints', 'step'))).toBe(true);
+  });
+});
+
 it('paths in the environment may be relative to where a command is typed', async () => {
   home = new FixtureHome();
   const run = home.create();
@@ -166,6 +190,7 @@ it('paths in the environment may be relative to where a command is typed', async
 });
 
 it('ends quietly when nobody reads on', () => {
+  home = new FixtureHome();
   const bin = join(import.meta.dirname, '../../bin/visiontrain');
   const line = `"${process.execPath}" "${bin}" schema | true; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' });

@@ -48,6 +48,14 @@ def test_twice_cold_and_warm_cache(straight: Any, train_here: Any, plan_for: Any
     assert train_here(cold, "warm").sha256 == straight.sha256
 
 
+def test_a_cache_filled_by_other_kernels(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+    """What another run encoded with other kernels is not this run's: its last bits differ."""
+    cache, cold = str(tmp_path / "cache"), str(tmp_path / "cold")
+    alone = train_here(_rich(plan_for, resources={"cache_dir": cold}), "alone")
+    train_here(_rich(plan_for, resources={"cache_dir": cache, "attention": "math"}), "math")
+    assert train_here(_rich(plan_for, resources={"cache_dir": cache}), "after").sha256 == alone.sha256
+
+
 def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     plan = _rich(plan_for, resources={"workers": 4, "cache_dir": str(tmp_path / "workers")})
     assert train_here(plan, "workers").sha256 == straight.sha256

@@ -91,6 +91,15 @@ def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tm
     assert [e["step"] for e in run.of("checkpoint") if e.get("best")][-1] == best
 
 
+def test_a_damaged_checkpoint_that_was_passed_over_displaces_none(tmp_path: Path) -> None:
+    for step in (100, 200):
+        checkpoint.save(tmp_path, step, {}, {}, {})
+    # 200 was damaged: the run has gone on from 100.
+    checkpoint.save(tmp_path, 150, {}, {}, {})
+    checkpoint.prune(tmp_path, 150, keep=1, best=100)
+    assert checkpoint.all_steps(tmp_path) == [150, 100]
+
+
 @pytest.mark.parametrize(("before", "words"), [((), "there is none before it"), ((3, 5), "that of step 5 is whole")])
 def test_a_checkpoint_that_the_disk_does_not_take(
     before: tuple[int, ...], words: str, tmp_path: Path, monkeypatch: Any

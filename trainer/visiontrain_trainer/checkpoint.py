@@ -111,10 +111,15 @@ def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]
     return None, damaged
 
 
-def prune(folder: Path, keep: int, best: int | None) -> None:
-    """Remove all but the newest `keep` checkpoints and the best one, and what a killed process left half-made."""
-    for step in all_steps(folder)[keep:]:
-        if step != best:
+def prune(folder: Path, now: int, keep: int, best: int | None) -> None:
+    """Remove all but the newest `keep` checkpoints and the best one, and what a killed process left half-made.
+
+    Those of steps after `now` were damaged, or the run had not gone on from an earlier one: they count no more.
+    """
+    steps = all_steps(folder)
+    kept = {best, *[step for step in steps if step <= now][:keep]}
+    for step in steps:
+        if step not in kept:
             shutil.rmtree(folder / name_of(step), ignore_errors=True)
     for left in [*folder.glob(".step-*.tmp"), *folder.glob(".step-*.old")]:
         shutil.rmtree(left, ignore_errors=True)

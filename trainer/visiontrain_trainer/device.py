@@ -198,7 +198,13 @@ def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str
     )
     capability = torch.backends.cpu.get_cpu_capability()
     versions = "|".join(f"{name} {_version(name)}" for name in libraries)
-    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{versions}"
+    kernels = (
+        torch.backends.cuda.flash_sdp_enabled(),
+        torch.backends.cuda.cudnn_sdp_enabled(),
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cudnn.deterministic,
+    )
+    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{kernels}|{versions}"
 
 
 def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:

@@ -187,7 +187,7 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
     folder = session.run / "checkpoints"
     path, size = checkpoint.save(folder, progress.step, session.adapter.tensors(), tensors, state)
     progress.saved_at = progress.step
-    checkpoint.prune(folder, session.plan.output.checkpoint_keep, progress.best_step)
+    checkpoint.prune(folder, progress.step, session.plan.output.checkpoint_keep, progress.best_step)
     session.events.emit(
         "checkpoint",
         step=progress.step,

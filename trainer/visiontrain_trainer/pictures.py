@@ -88,4 +88,5 @@ class Pictures:
                 states, pooled = texts.trained([prompt, negative])
             pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
             return pair[0], pair[1]
-        return texts.get(prompt), texts.get(negative)
+        longer = max(len(texts.entry(text)["states"]) for text in (prompt, negative))
+        return texts.get(prompt, longer), texts.get(negative, longer)

@@ -122,12 +122,15 @@ class TextBank:
                 self._store.put(key, found)
         return found
 
-    def get(self, caption: str) -> dict[str, torch.Tensor]:
-        """Like `entry`, with all captions of the run at the same number of chunks: states [rows · 77, width]."""
+    def get(self, caption: str, least: int = 0) -> dict[str, torch.Tensor]:
+        """Like `entry`, with all captions of the run at the same number of chunks: states [rows · 77, width].
+
+        Of `least` chunks where that is more: prompts may be longer than every caption.
+        """
         entry = self.entry(caption)
-        states = entry["states"]
-        if len(states) < self.rows:
-            empty = self.entry("")["states"][:1].expand(self.rows - len(states), -1, -1)
+        states, rows = entry["states"], max(self.rows, least)
+        if len(states) < rows:
+            empty = self.entry("")["states"][:1].expand(rows - len(states), -1, -1)
             states = torch.cat([states, empty])
         return {**entry, "states": states.reshape(-1, states.shape[-1])}
 
@@ -143,10 +146,11 @@ class TextBank:
             about_to(index)
             entries.append(encode_caption(self.encoders, caption, self._plan.data.max_tokens))
         about_to(None)
-        if any(len(entry["states"]) < self.rows for entry in entries):
+        rows = max(self.rows, *(len(entry["states"]) for entry in entries))
+        if any(len(entry["states"]) < rows for entry in entries):
             empty = encode_caption(self.encoders, "", self._plan.data.max_tokens)["states"][:1]
             for entry in entries:
-                lacking = max(0, self.rows - len(entry["states"]))
+                lacking = rows - len(entry["states"])
                 entry["states"] = torch.cat([entry["states"], empty.expand(lacking, -1, -1)])
         states = torch.stack([entry["states"].reshape(-1, entry["states"].shape[-1]) for entry in entries])
         return states, torch.stack([entry["pooled"] for entry in entries]) if "pooled" in entries[0] else None

@@ -4,7 +4,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import type { CommandRun } from '../context.ts';
-import { watchRun } from '../watch.ts';
+import { ownSignals, watchRun } from '../watch.ts';
 
 /** Starts a run again in its folder; the trainer goes on from its newest good checkpoint. */
 export const run: CommandRun = async ([query = ''], options, context) => {
@@ -16,8 +16,14 @@ export const run: CommandRun = async ([query = ''], options, context) => {
       nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
     });
   const from = eventsEnd(ref.dir);
-  await startRun(ref, env);
-  if (options.detach !== true) return watchRun(ref, context, { from, foreground: options.foreground === true });
+  const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;
+  try {
+    await startRun(ref, env);
+    owner?.owns(ref);
+    if (options.detach !== true) return await watchRun(ref, context, { from, owner });
+  } finally {
+    owner?.release();
+  }
   if (flags.json) out.json(inspectRun(ref.dir));
   else out.talk(`${ref.name} goes on.  visiontrain attach ${ref.name} · visiontrain stop ${ref.name}`);
   return EXIT.ok;

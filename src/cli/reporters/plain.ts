@@ -36,7 +36,7 @@ export function formatLine(t: number, label: string, text: string): string {
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()]
     .map((n) => String(n).padStart(2, '0'))
     .join(':');
-  return `${clock} ${label.padEnd(8)} ${neutralise(text)}`;
+  return `${clock} ${neutralise(`${label.padEnd(8)} ${text}`)}`;
 }
 
 /** Lets the first, the last and each tenth pass, and one a minute in between. */
@@ -69,7 +69,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['run', `${event.name}: ${plural(event.steps, 'step')}${again}`]];
     }
     case 'phase':
-      return [[event.phase, event.detail ?? phaseTexts[event.phase]]];
+      // A later version may know more phases.
+      return [[event.phase, event.detail ?? phaseTexts[event.phase] ?? event.phase]];
     case 'progress':
       return [[event.phase, progressText(event)]];
     case 'note':

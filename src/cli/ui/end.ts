@@ -86,7 +86,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
       'LoRA',
       [
         `${near(join(runDir, lora.path), cwd)}   ${formatBytes(lora.bytes)}`,
-        style.dim(`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}${best}`),
+        style.dim(`SHA-256 ${neutralise(lora.sha256.slice(0, 16))}${style.glyph.ellipsis}${best}`),
       ],
     ]);
   }

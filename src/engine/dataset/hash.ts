@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Format } from './picture-header.ts';
 import { type LeftOut, type Picture, pictureFolders, type Scan } from './scan.ts';
@@ -129,9 +129,7 @@ function endsIn(format: Format, bytes: Buffer): boolean {
 }
 
 function cacheFile(cacheDir: string, root: string): string {
-  const folder = join(cacheDir, 'pictures');
-  mkdirSync(folder, { recursive: true });
-  return join(folder, `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
+  return join(cacheDir, 'pictures', `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
 }
 
 /** A cache that cannot be read is no cache; it is written anew. */
@@ -145,7 +143,11 @@ function readCache(path: string): Map<string, Remembered> {
   }
 }
 
+/** A place that takes no file costs time at the next look, and nothing else. */
 function writeCache(path: string, facts: ReadonlyMap<string, Remembered | string>): void {
   const entries = [...facts].filter(([, known]) => typeof known !== 'string').sort(([a], [b]) => byCodePoint(a, b));
-  writeFileAtomic(path, JSON.stringify({ version: CACHE_VERSION, entries }));
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileAtomic(path, JSON.stringify({ version: CACHE_VERSION, entries }));
+  } catch {}
 }

@@ -1,5 +1,6 @@
 /** All files below a folder, in one fixed order, whatever the file system's own. Follows links, never in circles. */
-import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, realpathSync } from 'node:fs';
+import { statOf } from '../stat.ts';
 
 export interface Folder {
   /** Relative to the root with forward slashes; empty for the root itself. */
@@ -39,7 +40,7 @@ export function walkFolder(root: string): Walk {
     const files: string[] = [];
     for (const entry of entries) {
       if (isPassedOver(entry.name)) continue;
-      const kind = entry.isSymbolicLink() ? linkKind(`${full}/${entry.name}`) : entry;
+      const kind = entry.isSymbolicLink() ? statOf(`${full}/${entry.name}`) : entry;
       if (kind?.isDirectory()) queue.push(path === '' ? entry.name : `${path}/${entry.name}`);
       else if (kind?.isFile()) files.push(entry.name);
     }
@@ -51,15 +52,6 @@ export function walkFolder(root: string): Walk {
 /** Names that a data set never uses: hidden ones, and what unpackers leave. */
 export function isPassedOver(name: string): boolean {
   return name.startsWith('.') || JUNK.has(name);
-}
-
-/** undefined for a link that leads nowhere. */
-function linkKind(path: string) {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Order of Unicode code points, the same in Python: UTF-16 alone would put U+FFxx behind emoji. */

@@ -1,9 +1,10 @@
 /** The disk: room, hashes of what lies there, moving into place, and its errors in words. */
 import { createHash } from 'node:crypto';
-import { constants, existsSync, statfsSync, statSync } from 'node:fs';
+import { constants, existsSync, statfsSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { statOf } from '../stat.ts';
 import { formatBytes } from '../text.ts';
 
 /** Left free for everything else. */
@@ -135,6 +136,6 @@ export async function setAside(path: string, why: string): Promise<string> {
 
 /** Size of a regular file (links followed); undefined when there is none. */
 export function sizeOf(path: string): number | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   return found?.isFile() === true ? found.size : undefined;
 }

@@ -1,9 +1,10 @@
 /** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Places } from '../paths.ts';
 import { lastHolder } from '../process/claim.ts';
+import { statOf } from '../stat.ts';
 import { readJournal } from './journal.ts';
 import type { PieceMap } from './pieces.ts';
 
@@ -80,7 +81,7 @@ function rememberedFolders(places: Places): string[] {
   }
 }
 
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+const isFolder = (path: string) => statOf(path)?.isDirectory() === true;
 
 /** Notes a folder outside ours that a file is fetched into, so that what stays unfinished there can be listed. */
 export function rememberFolder(places: Places, folder: string): void {
@@ -95,7 +96,7 @@ function describeAll(folder: string, names: readonly string[], now: number): Par
     const match = /\.part$|\.(wrong-hash|other)(?:-\d+)?$/.exec(name);
     if (match === null) return [];
     const path = join(folder, name);
-    const found = statSync(path, { throwIfNoEntry: false });
+    const found = statOf(path);
     if (found?.isFile() !== true) return [];
     const final = path.replace(/\.part$/, '');
     return [

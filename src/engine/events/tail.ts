@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RUN_FILES } from '../runs/layout.ts';
+import { statOf } from '../stat.ts';
 import type { RunEvent } from './schema.ts';
 
 const CHUNK = 4 << 20;
@@ -91,7 +92,7 @@ export async function* followEvents(runDir: string, options: FollowOptions = {})
 
 /** Size of events.jsonl now: `from` for a reader who wants only what is to come. */
 export function eventsEnd(runDir: string): number {
-  return statSync(join(runDir, RUN_FILES.events), { throwIfNoEntry: false })?.size ?? 0;
+  return statOf(join(runDir, RUN_FILES.events))?.size ?? 0;
 }
 
 /**

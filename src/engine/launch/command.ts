@@ -85,6 +85,8 @@ function trainerEnv({ packageRoot, resources, env }: TrainerCommandInput): NodeJ
     NO_COLOR: '1',
     OMP_NUM_THREADS: String(resources.threads),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
+    // Cards are counted as nvidia-smi counts them, which the plan was made by; by itself CUDA puts the fastest first.
+    CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(resources.device === 'cpu' ? KEEP_MEMORY : {}),
     HF_HUB_OFFLINE: '1',
     TRANSFORMERS_OFFLINE: '1',

@@ -9,6 +9,7 @@ import type { RunSpec } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import type { LocatedBase } from '../plan/resolve.ts';
+import { statOf } from '../stat.ts';
 import { identifyModel } from './identify.ts';
 
 export interface ResolvedBase {
@@ -96,7 +97,7 @@ function resolveVae({ model, dir, registry, places }: Input): { path: string; ne
 
 /** Bytes of a model's weights on this disk; undefined when they are not here yet. */
 export function weightBytes(path: string): number | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   if (found === undefined) return undefined;
   if (found.isFile()) return found.size;
   const files = readdirSync(path, { recursive: true, withFileTypes: true });

@@ -49,7 +49,9 @@ function byFolder<T>(samples: readonly PlanSample[], top: string, facts: (sample
   const folders = new Map<string, PlanSample[]>();
   for (const sample of samples) {
     const folder = sample.path.split('/').at(-2) ?? top;
-    folders.set(folder, [...(folders.get(folder) ?? []), sample]);
+    const inside = folders.get(folder);
+    if (inside === undefined) folders.set(folder, [sample]);
+    else inside.push(sample);
   }
   return Object.fromEntries([...folders].map(([folder, inside]) => [folder, facts(inside)]));
 }

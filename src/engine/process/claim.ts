@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../folder.ts';
+import { statOf } from '../stat.ts';
 import { identify, isAlive, type ProcessIdentity } from './identity.ts';
 
 /** Silent this long, a claim from another machine counts as given up. Holders say they live every HEARTBEAT_MS. */
@@ -13,6 +14,8 @@ export interface Claim {
   /** Tells machines that cannot see this process that it lives. */
   beat(): void;
   release(): void;
+  /** Over, but its number stays taken: other machines, which cannot look, need not wait for its silence. */
+  end(): void;
 }
 
 export interface Holder {
@@ -42,14 +45,9 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
     return {
       claim: {
         number,
-        beat() {
-          try {
-            utimesSync(path, new Date(), new Date());
-          } catch {
-            // Somebody removed the folder: that must not end the work that goes on.
-          }
-        },
+        beat: () => stamp(path, new Date()),
         release: () => rmSync(path, { force: true }),
+        end: () => stamp(path, new Date(0)),
       },
     };
   }
@@ -60,12 +58,23 @@ export function lastHolder(folder: string): Holder | undefined {
   const number = Math.max(0, ...numbers(folder));
   if (number === 0) return undefined;
   const path = join(folder, `${number}.json`);
-  const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const found = statOf(path);
+  // Released since its name was read: whoever holds it now is another.
+  if (found === undefined) return lastHolder(folder);
+  const age = Date.now() - found.mtimeMs;
   const identity = readIdentity(path);
   // Created but not yet written: its process is at it right now, or died at it.
   if (identity === undefined) return { number, identity, live: age < 2_000 };
   const alive = isAlive(identity);
   return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive };
+}
+
+function stamp(path: string, time: Date): void {
+  try {
+    utimesSync(path, time, time);
+  } catch {
+    // Somebody removed the folder: that must not end the work that goes on.
+  }
 }
 
 function numbers(folder: string): number[] {

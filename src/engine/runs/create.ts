@@ -31,7 +31,7 @@ export interface NewRun {
  */
 export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRef {
   try {
-    mkdirSync(runs, { recursive: true });
+    makeRuns(runs);
     const run = claimName(runs, name);
     try {
       for (const folder of [RUN_FILES.control, RUN_FILES.checkpoints, RUN_FILES.samples, RUN_FILES.output])
@@ -46,6 +46,19 @@ export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRe
     return run;
   } catch (error) {
     throw explainWriteError(error, runs);
+  }
+}
+
+function makeRuns(runs: string): void {
+  try {
+    mkdirSync(runs, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new EnvironmentError(`${runs} cannot be made: a part of its path is a link that leads nowhere.`, {
+      details: ['Is the disk it leads to connected?'],
+      nextSteps: [ELSEWHERE],
+      cause: error,
+    });
   }
 }
 
@@ -94,10 +107,13 @@ export function explainWriteError(error: unknown, folder: string): unknown {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(folder, error);
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
-      nextSteps: elsewhere,
-      cause: error,
-    });
+  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
+    return new EnvironmentError(
+      `${folder} cannot be made: a part of its path is a file, or a link that leads nowhere.`,
+      {
+        nextSteps: elsewhere,
+        cause: error,
+      },
+    );
   return error;
 }

@@ -1,5 +1,5 @@
 /** What is known of a run from its folder alone: small reads only, since `ps` looks at every run. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { secondsLeft } from '../events/pace.ts';
 import { initialState, type PhaseName, type RunState, reduceAll } from '../events/reducer.ts';
@@ -7,6 +7,7 @@ import type { RunEvent } from '../events/schema.ts';
 import { parseEventLines } from '../events/tail.ts';
 import { lastHolder } from '../process/claim.ts';
 import { isAlive } from '../process/identity.ts';
+import { statOf } from '../stat.ts';
 import { RUN_FILES, type RunExit, type SupervisorFile } from './layout.ts';
 
 /** `created`: never started. `died`: neither supervisor nor trainer runs, and none said how it ended. */
@@ -36,7 +37,7 @@ const TAIL = 1 << 16;
 
 /** Summary of the run in a folder; undefined when the folder is no run. */
 export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | undefined {
-  const made = statSync(join(dir, RUN_FILES.plan), { throwIfNoEntry: false });
+  const made = statOf(join(dir, RUN_FILES.plan));
   if (made === undefined) return undefined;
   const { state, supervised } = runCondition(dir);
   const supervisor = readSupervisor(dir);

@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { statOf } from '../stat.ts';
 import { RUN_FILES } from './layout.ts';
 
 /** Old logs kept beside trainer.log, as trainer.1.log (the newest) to trainer.5.log. */
@@ -23,7 +24,7 @@ export function rotateLog(runDir: string): void {
  */
 export function capLog(runDir: string, limit = LOG_LIMIT): void {
   const log = join(runDir, RUN_FILES.log);
-  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= limit) return;
+  if ((statOf(log)?.size ?? 0) <= limit) return;
   try {
     makeRoom(runDir);
     copyFileSync(log, old(runDir, 1));

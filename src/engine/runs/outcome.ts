@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { freeBytes } from '../download/disk.ts';
 import { ConfigError, EXIT, VisiontrainError } from '../errors.ts';
 import type { RunState } from '../events/reducer.ts';
+import { statOf } from '../stat.ts';
 import { diskFull } from './create.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from './layout.ts';
 import { lastLogLines } from './log-lines.ts';
@@ -112,7 +113,7 @@ async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> 
     if (inside.startsWith('..') || isAbsolute(inside))
       throw new Error(`an output lies outside the run folder: ${path}`);
     const file = join(dir, inside);
-    const bytes = statSync(file, { throwIfNoEntry: false })?.size;
+    const bytes = statOf(file)?.size;
     if (bytes === undefined) throw new Error(`${path} was announced but is not there`);
     const found = await sha256Of(file);
     if (found !== sha256) throw new Error(`${path} is damaged: its SHA-256 is ${found}, not ${sha256}`);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UsageError } from '../errors.ts';
@@ -58,7 +59,8 @@ function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
 
 function refuseLive(dir: string, name: string): void {
   if (runCondition(dir).state !== 'live') return;
-  throw new UsageError(`${name} is already running.`, {
+  const host = readSupervisor(dir)?.host ?? hostname();
+  throw new UsageError(`${name} is already running${host === hostname() ? '' : ` on ${host}`}.`, {
     nextSteps: [`visiontrain attach ${name}   to watch it`, `visiontrain stop ${name}     to end it`],
   });
 }

@@ -68,6 +68,7 @@ export async function supervise(dir: string, options: SupervisorOptions): Promis
     return writeOutcome(dir, await attempt(dir, held.claim, options));
   } finally {
     clearInterval(beat);
+    held.claim.end();
   }
 }
 
@@ -119,7 +120,13 @@ async function train(
 ): Promise<RunExit> {
   const command = trainerCommand({ python, runDir: dir, resources: plan.resources, packageRoot: packageRoot(), env });
   const trainer = await startTrainer(command);
-  announce(identify(trainer.pid) ?? null);
+  try {
+    announce(identify(trainer.pid) ?? null);
+  } catch (error) {
+    // Nobody would know of it, and a resume would start a second one beside it.
+    await endGroup(trainer.pid, KILL_GRACE);
+    throw error;
+  }
   const logs = setInterval(() => capLog(dir), LOG_CHECK_MS);
   const kill = () => void endGroup(trainer.pid, KILL_GRACE);
   requests.kill.addEventListener('abort', kill, { once: true });

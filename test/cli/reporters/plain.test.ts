@@ -20,6 +20,11 @@ const step = (after: number, n: number) =>
   event(after, 'step', { step: n, epoch: 0, loss: 0.1, lr: 1e-4, pictures_per_second: 1.9 });
 
 describe('plain lines', () => {
+  it('hold no control characters, and pass what a later version may tell', () => {
+    const odd = { ...event(1, 'phase', { phase: 'cache' }), phase: '\u001b]0;title\u0007later' } as unknown as RunEvent;
+    expect(lines([run, odd]).at(-1)).toBe('14:29:03 \ufffd]0;title\ufffdlater \ufffd]0;title\ufffdlater');
+  });
+
   it('tell a run one line an event that matters, the time first', () => {
     expect(
       lines([

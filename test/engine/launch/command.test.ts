@@ -16,6 +16,7 @@ describe('trainerCommand', () => {
       PYTHONHASHSEED: '0',
       PYTHONUNBUFFERED: '1',
       CUBLAS_WORKSPACE_CONFIG: ':4096:8',
+      CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
       OMP_NUM_THREADS: '1',
       HF_HUB_OFFLINE: '1',
       TRANSFORMERS_OFFLINE: '1',

@@ -66,6 +66,16 @@ describe('claim', () => {
     expect(lastHolder(dir)?.live).toBe(false);
   });
 
+  it('that is over is over for other machines too, and keeps its number', () => {
+    const held = claim(dir);
+    if (!('claim' in held)) throw new Error('was free');
+    const path = join(dir, '1.json');
+    writeFileSync(path, JSON.stringify({ ...me, host: 'elsewhere' }));
+    expect(claim(dir)).toMatchObject({ holder: { live: true } });
+    held.claim.end();
+    expect(claim(dir)).toMatchObject({ claim: { number: 2 } });
+  });
+
   it('waits for one that is being written, and not for ever', () => {
     write(1, '');
     expect(lastHolder(dir)?.live).toBe(true);

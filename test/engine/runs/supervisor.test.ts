@@ -1,9 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { initialState, type RunState, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
@@ -52,6 +63,8 @@ describe('a run', () => {
     expect(all[0]).toMatchObject({ type: 'run', name: 'fox', attempt: 1, steps: 5 });
     expect(all.at(-1)).toMatchObject({ type: 'exit', status: 'finished' });
     expect(inspectRun(run.dir)).toMatchObject({ state: 'finished', step: 5, steps: 5, device: 'cpu', attempt: 1 });
+    // Also for a machine that cannot see the process.
+    await until(() => statSync(join(run.dir, 'attempts', '1.json')).mtimeMs === 0);
     // However long what lies between the ends of the file.
     const middle = Array.from({ length: 2000 }, () =>
       JSON.stringify({ v: 1, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
@@ -205,6 +218,22 @@ describe('a trainer that fails', () => {
     } finally {
       spawnSync('umount', ['--lazy', home.runs]);
     }
+  });
+
+  it('is not left alone when nobody can be told of it', async () => {
+    const python = join(mkdtempSync(join(tmpdir(), 'vt-python-')), 'python');
+    home = new FixtureHome({ FIXTURE_SECONDS: '60', VISIONTRAIN_PYTHON: python });
+    const run = home.create();
+    // Once it has been asked what it holds, supervisor.json cannot be replaced: it is a folder with a file in it.
+    const spoil = `sleep 1; rm '${run.dir}/supervisor.json'; mkdir -p '${run.dir}/supervisor.json/x'`;
+    writeFileSync(python, `#!/bin/sh\ncase "$1" in -c) ${spoil};; esac\nexec '${join(home.dir, 'python')}' "$@"\n`);
+    chmodSync(python, 0o755);
+    await startRun(run, home.env);
+    await ends(run);
+    expect(readExit(run.dir)?.status).toBe('failed');
+    await until(() => !runCondition(run.dir).supervised);
+    expect(spawnSync('pgrep', ['-f', run.dir], { encoding: 'utf8' })).toMatchObject({ status: 1, stdout: '' });
+    rmSync(dirname(python), { recursive: true });
   });
 
   it('is not believed when its file is not what it says', async () => {
