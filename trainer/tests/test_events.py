@@ -47,6 +47,26 @@ def test_progress_tells_the_rate_of_what_is_done_now(tmp_path: Path, monkeypatch
     assert read_events(tmp_path)[-1]["rate"] == 0.25
 
 
+def test_an_event_is_not_lost_to_one_that_found_no_room(tmp_path: Path, monkeypatch: Any) -> None:
+    events = Events(tmp_path / "events.jsonl")
+    write, room = os.write, [10]
+
+    def full(fd: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data[: room.pop()])
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        with pytest.raises(MachineError, match="No space left"):
+            events.emit("heartbeat", phase="train")
+    events.emit("checkpoint", step=1, path="checkpoints/step-000001", bytes=1)
+    events.emit("note", level="info", text="on")
+    events.close()
+    lines = (tmp_path / "events.jsonl").read_bytes().split(b"\n")
+    assert len(lines[0]) == 10 and [json.loads(line)["type"] for line in lines[1:-1]] == ["checkpoint", "note"]
+
+
 def test_events_go_on_after_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     first = Events(path)

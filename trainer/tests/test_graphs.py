@@ -24,6 +24,9 @@ class Card:
         self.recorded: list[Recorded] = []
         self.passes = 0
         self.broken = False
+        self.stream = "usual"
+        #: As PyTorch's own bookkeeping after a record that broke off: it refuses to give memory back.
+        self.confused = False
         #: Passes that are recorded, and above how many of them neither a first pass nor a record has room.
         self.kept, self.room = 0, 100
         self.replaying = self.ends_badly = False
@@ -33,6 +36,8 @@ class Card:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     def emptied(self) -> None:
+        if self.confused:
+            raise RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
         self.kept = 0
 
     def function(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -70,6 +75,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
     @contextlib.contextmanager
     def record(graph: Recorded, **_: Any) -> Iterator[None]:
         if card.broken:
+            card.stream, card.confused = "of the record", True
             raise RuntimeError("operation not permitted when stream is capturing")
         card.recording = graph
         try:
@@ -88,6 +94,9 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
     monkeypatch.setattr(torch.cuda, "graph", record)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     monkeypatch.setattr(torch.cuda, "empty_cache", card.emptied)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: card.stream)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: setattr(card, "stream", stream))
     return card
 
 
@@ -133,7 +142,7 @@ def test_where_nothing_can_be_recorded_passes_are_plain(card: Card, events: Even
     graphs = Graphs(card.function, [card.written], events)
     for _ in range(3):
         assert graphs({"x": torch.tensor([1.0, 2.0])})["max"] == 2
-    assert card.written.tolist() == [9, 9, 9] and not card.recorded
+    assert card.written.tolist() == [9, 9, 9] and not card.recorded and card.stream == "usual"
     (note,) = [event for event in read_events(tmp_path) if event["type"] == "note"]
     assert note["level"] == "warn" and "not permitted when stream is capturing" in note["text"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ def test_exif_rotation(tmp_path: Path) -> None:
     exif[0x0112] = 6  # turn a quarter clockwise to show
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(load(tmp_path / "a.png", (20, 40)), np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "count", "value"),
+    [(282, 2, 4, b"abc\0"), (256, 9, 1, struct.pack("<i", -1)), (258, 2, 3, b"8 8\0")],
+)
+def test_exif_rotation_beside_tags_that_are_none(tmp_path: Path, tag: int, kind: int, count: int, value: bytes) -> None:
+    """A resolution in words, a negative width: viewers do not mind."""
+    entries = sorted([(274, 3, 1, struct.pack("<HH", 6, 0)), (tag, kind, count, value)])
+    directory = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + directory + struct.pack("<I", 0)
+    Image.new("RGB", (32, 16), "red").save(tmp_path / "a.jpg", exif=exif)
+    assert load(tmp_path / "a.jpg", (16, 32)).shape == (32, 16, 3)
 
 
 @pytest.mark.parametrize("color", ["#ffffff", "#102030"])

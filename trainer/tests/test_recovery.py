@@ -19,10 +19,13 @@ from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
 from visiontrain_trainer import checkpoint, sample
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.errors import MachineError, TrainingError, is_out_of_memory
+from visiontrain_trainer.control import Control, Unasked
+from visiontrain_trainer.errors import MachineError, Stopped, TrainingError, is_out_of_memory
 from visiontrain_trainer.events import Events
 from visiontrain_trainer.models import BaseModel
+from visiontrain_trainer.optim import AdamW
 from visiontrain_trainer.plan import parse_plan
+from visiontrain_trainer.step import Stepper
 
 
 def _flip_a_bit(path: Path) -> None:
@@ -235,6 +238,60 @@ def test_out_of_memory_goes_on_with_smaller_batches(
     warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
     # Recorded: a resumed run does not find it out again.
     assert "2 pictures at once" in warned[0] and "1 pictures at once" in warned[1] and len(warned) == 2
+
+
+@pytest.mark.parametrize("most", [1, 0])
+def test_out_of_memory_while_validating_loses_no_step(
+    most: int, train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
+) -> None:
+    """With room for one picture they are measured one by one; with none the run goes on without a measurement."""
+    samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
+    plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
+    free = train_here(plan, "free")
+    measured = Stepper._measured
+
+    def narrow(self: Stepper, use: Any, steps: list[int], draw: int, size: int) -> list[float]:
+        if size > most:
+            _of_a_card()
+        return measured(self, use, steps, draw, size)
+
+    monkeypatch.setattr(Stepper, "_measured", narrow)
+    tight = train_here(plan, "tight")
+    assert tight.code == 0 and tight.sha256 == free.sha256
+    assert [e["step"] for e in tight.of("checkpoint")] == [e["step"] for e in free.of("checkpoint")]
+    losses = [[e["loss"] for e in run.of("validation")] for run in (free, tight)]
+    warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
+    if most:
+        assert losses[1] == pytest.approx(losses[0], rel=1e-5) and not warned
+    else:
+        assert not losses[1] and "not enough memory to validate" in warned[0]
+        assert tight.of("learnt")[0]["verdict"] == "unknown"
+
+
+def test_out_of_memory_in_the_first_update_is_tried_again(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
+    free = train_here(plan_for(), "free")
+    step, refused = AdamW.step, []
+
+    def once(self: AdamW) -> None:
+        if not refused:
+            refused.append(True)
+            # As it leaves things: with half of what it makes for its first weights.
+            weights = self.param_groups[0]["params"][0]
+            self.state[weights]["exp_avg"] = torch.zeros_like(weights)
+            _of_a_card()
+        step(self)
+
+    monkeypatch.setattr(AdamW, "step", once)
+    assert train_here(plan_for(), "tight").sha256 == free.sha256 and refused
+
+
+def test_only_the_first_process_is_asked_to_stop(tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    Unasked(tmp_path).stop_if_asked()
+    assert (tmp_path / "stop").exists()
+    with pytest.raises(Stopped):
+        Control(tmp_path).stop_if_asked()
+    assert not (tmp_path / "stop").exists()
 
 
 @pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])

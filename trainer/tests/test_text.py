@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from tests.test_models import model
+from visiontrain_trainer.control import Control
 from visiontrain_trainer.device import Device
+from visiontrain_trainer.events import Events
 from visiontrain_trainer.models import BaseModel
-from visiontrain_trainer.text import TextEncoder, encode_caption
+from visiontrain_trainer.plan import parse_plan
+from visiontrain_trainer.text import TextBank, TextEncoder, encode_caption
 
 CAPTION = "zwx, a red fox"
 CPU = Device(torch.device("cpu"), torch.float32, torch.float32)
@@ -85,3 +89,22 @@ def test_a_prompt_longer_than_every_caption_has_its_picture(train_here: Any, pla
     run = train_here(plan)
     assert run.code == 0 and not run.of("sample_failed")
     assert {event["index"] for event in run.of("sample")} == {0, 1}
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_caption_longer_than_the_plans_is_cut(trained: bool, plan_for: Any, tmp_path: Path) -> None:
+    """Shuffled tags may need a token more than the caption they are of; all of a batch are of one length."""
+    plan = parse_plan(plan_for(data={"max_tokens": 225}, resources={"cache_dir": str(tmp_path)}))
+    bank = TextBank(plan, BaseModel(plan.model), CPU)
+    events = Events(tmp_path / "events.jsonl")
+    if trained:
+        bank.prepare_trained(["a"], torch.float32)
+        states, _ = bank.trained(["a", "a " * 80])
+        whole, _ = bank.trained(["a", "a " * 80], whole=True)
+    else:
+        bank.prepare(["a", "a " * 80], ["a"], events, Control(tmp_path / "control"))
+        states = torch.stack([bank.get(caption)["states"] for caption in ("a", "a " * 80)])
+        whole = torch.stack([bank.get(caption, 2)["states"] for caption in ("a", "a " * 80)])
+    events.close()
+    assert states.shape[1] == 77 and whole.shape[1] == 154
+    assert torch.equal(whole[:, :77], states)

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
             code=code,
             step=0,
             reason="Stopped on request before training began.",
-            next_steps=["Go on with `visiontrain resume`."],
+            next_steps=[f"Go on with `visiontrain resume {run.name}`."],
         )
     except Exception as error:
         _into_the_log()
@@ -62,7 +62,8 @@ def main(arguments: list[str]) -> int:
                 step=events.last_step,
                 reason=error.reason,
                 details=error.details,
-                next_steps=error.next_steps,
+                # What fails does not know the name of the run.
+                next_steps=[step.replace(" resume`", f" resume {run.name}`") for step in error.next_steps],
             )
     finally:
         events.close()

@@ -40,3 +40,10 @@ class Control:
         if "stop" in self.poll():
             self.done({"stop"})
             raise Stopped
+
+
+class Unasked(Control):
+    """Of processes beside the first: that one is asked, and they hear of it from it."""
+
+    def poll(self) -> set[str]:
+        return set()

@@ -74,9 +74,10 @@ def join_processes(resources: Resources) -> Processes:
 
     from accelerate import PartialState
 
-    # Two hours: the others wait while the first fills the cache.
-    state = PartialState(cpu=resources.device == "cpu", timeout=timedelta(hours=2))
-    words = torch.distributed.new_group(backend="gloo")
+    # The others wait while the first fills the cache, makes samples and validates.
+    long = timedelta(hours=2)
+    state = PartialState(cpu=resources.device == "cpu", timeout=long)
+    words = torch.distributed.new_group(backend="gloo", timeout=long)
     return Processes(state.process_index, state.num_processes, state.local_process_index, words)
 
 
@@ -100,7 +101,7 @@ class Device:
     def forget_peak(self) -> None:
         """Let `memory` speak of what comes now: on a card encoding is over, and its memory given back."""
         if self.is_cuda:
-            torch.cuda.empty_cache()
+            give_back_memory()
             torch.cuda.reset_peak_memory_stats(self.torch)
 
     def memory(self) -> int:
@@ -111,6 +112,16 @@ class Device:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak * (1 if platform.system() == "Darwin" else 1024)
+
+
+def give_back_memory() -> None:
+    """Let the card's other users, and larger pieces, have what PyTorch keeps and does not use.
+
+    After the record of a CUDA graph broke off, PyTorch before 2.13 refuses (pytorch#180395): then it is kept.
+    """
+    if torch.cuda.is_initialized():
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
 
 
 def open_device(resources: Resources, processes: Processes) -> Device:

@@ -62,6 +62,8 @@ class Events:
         self._step: int | None = None
         self._path = path
         self._fd: int | None = None
+        #: Whether the file ends in the middle of a line: the next one has to begin anew.
+        self._torn = False
         if not enabled:
             return
         self._seq, partial = _last_line(path)
@@ -99,10 +101,13 @@ class Events:
             self._step = payload["step"]
 
     def _write(self, line: bytes) -> None:
+        if self._torn:
+            line = b"\n" + line
         try:
             # A short write happens only when the disk fills up: the rest then fails, and says so.
             while line:
-                line = line[os.write(self._fd, line) :]  # type: ignore[arg-type]
+                rest = line[os.write(self._fd, line) :]  # type: ignore[arg-type]
+                line, self._torn = rest, bool(rest)
         except OSError as error:
             raise MachineError(
                 f"{self._path}: cannot be written ({error.strerror}); what the last checkpoint holds is safe.",

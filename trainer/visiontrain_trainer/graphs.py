@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .device import give_back_memory
 from .errors import is_out_of_memory
 from .events import Events
 
@@ -77,7 +78,7 @@ class Graphs:
 
     def _record(self, inputs: Tensors) -> _Recorded | None:
         own = {name: tensor.clone() for name, tensor in inputs.items()}
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             # Other threads may use the card meanwhile.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
@@ -91,6 +92,8 @@ class Graphs:
                 raise short from None
             traceback.print_exc()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
+            # Where the end of a record fails, PyTorch leaves the stream it was made on in place.
+            torch.cuda.set_stream(stream)
         # Not while the error holds what was made up to it.
         self._failed = True
         self.release()
@@ -106,5 +109,5 @@ class Graphs:
         torch.cuda.synchronize()
         self._recorded.clear()
         self._pool = None
-        torch.cuda.empty_cache()
+        give_back_memory()
         return held

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from .errors import TrainingError
 
 #: A random crop takes one of this many evenly spaced positions, so that every position can be cached.
 CROP_POSITIONS = 8
+#: EXIF's orientation → how to turn the picture upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _HIGH_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
@@ -79,6 +89,12 @@ def _flatten(image: Image.Image, color: str) -> Image.Image:
     return background
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says. By hand: Pillow's own way writes all of EXIF anew, and fails at one odd tag among many."""
+    turn = _UPRIGHT.get(image.getexif().get(0x0112, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
     """Pixels of `path` in its bucket: uint8 [height, width, 3].
 
@@ -90,8 +106,11 @@ def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], col
         with Image.open(path) as opened:
             opened.seek(0)
             opened.load()
-            image = _flatten(ImageOps.exif_transpose(opened), color)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            image = _flatten(_upright(opened), color)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Whatever a decoder may raise: the picture has to be named.
         raise TrainingError(
             f"{path}: the picture cannot be read ({error}).",
             next_steps=[

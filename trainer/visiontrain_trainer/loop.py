@@ -12,8 +12,9 @@ from typing import Any
 
 from . import checkpoint
 from .control import REQUESTS, Control
+from .device import give_back_memory
 from .environment import Stretch, compare_with_checkpoints, compare_with_original
-from .errors import FAILED, STOPPED, TrainingError
+from .errors import FAILED, STOPPED, TrainingError, is_out_of_memory
 from .events import Events
 from .export import write_outputs
 from .finite import check_step
@@ -158,10 +159,24 @@ def validate(session: Session, progress: Progress) -> Measured:
     if progress.before is None:
         now = session.adapter.tensors()
         session.adapter.load(session.initial)
-        progress.before = measure_at(0).each
-        session.adapter.load(now)
+        try:
+            progress.before = measure_at(0).each
+        finally:
+            session.adapter.load(now)
     progress.last = progress.step, measure_at(progress.step)
     return progress.last[1]
+
+
+def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
+    """None where memory does not suffice: what was learnt must not be lost for it."""
+    try:
+        return validate(session, progress)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    give_back_memory()
+    session.events.note(f"Step {progress.step}: not enough memory to validate; left out.", "warn")
+    return None
 
 
 def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
@@ -169,9 +184,9 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
     if not session.processes.first or progress.saved_at == progress.step:
         return
     if validated and session.batches.validation and progress.step > 0:
-        loss = validate(session, progress).loss
-        if loss < progress.best_loss:
-            progress.best_step, progress.best_loss = progress.step, loss
+        found = validate_if_it_fits(session, progress)
+        if found and found.loss < progress.best_loss:
+            progress.best_step, progress.best_loss = progress.step, found.loss
     tensors, values = state_to_plain(session.optimizer)
     best = None if progress.best_step is None else {"step": progress.best_step, "loss": progress.best_loss}
     scale = session.stepper.scale
@@ -204,7 +219,7 @@ def stopped(session: Session, progress: Progress) -> int:
         code=STOPPED,
         step=progress.step,
         reason=f"Stopped on request after step {progress.step} of {session.plan.training.steps}; it is saved.",
-        next_steps=["Go on with `visiontrain resume`."],
+        next_steps=[f"Go on with `visiontrain resume {session.run.name}`."],
     )
     return STOPPED
 
@@ -235,8 +250,8 @@ def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
             format=file.format,
         )
     pictures.make(progress.step, adapter=True)
-    after = validate(session, progress)
-    before = Measured.of(progress.before or [])
+    after = validate_if_it_fits(session, progress)
+    before = Measured.of(progress.before) if progress.before else None
     learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
     if progress.best_step is not None and progress.best_step < progress.step:
         learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."

@@ -97,12 +97,20 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
     return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
 
 
-def verdict(moved: dict[str, float], before: Measured, after: Measured, held_out: bool) -> dict[str, Any]:
-    """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason."""
-    numbers = {"moved": moved, "before": before.as_event(), "after": after.as_event()}
+def verdict(moved: dict[str, float], before: Measured | None, after: Measured | None, held_out: bool) -> dict[str, Any]:
+    """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason.
+
+    Without a measurement there is only how far the weights moved.
+    """
+    numbers: dict[str, Any] = {"moved": moved}
+    if before and after:
+        numbers |= {"before": before.as_event(), "after": after.as_event()}
     if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
         reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
         return {"verdict": "nothing", **numbers, "reason": reason}
+    if not before or not after:
+        reason = "There was not enough memory to measure the loss; the sample pictures tell."
+        return {"verdict": "unknown", **numbers, "reason": reason}
     pairs = zip(before.each, after.each, strict=True)
     change, error = _mean_and_error([[b - a for b, a in zip(*draws, strict=True)] for draws in pairs])
     where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from .device import give_back_memory
 from .sample import Conditioning, decode, make_scheduler, sample_latents, save_png
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Pictures:
             traceback.print_exc()
             reason = str(error).split("\n")[0] or type(error).__name__
             session.events.emit("sample_failed", step=step, reason=reason)
-            if session.device.is_cuda:
-                torch.cuda.empty_cache()
+            give_back_memory()
         finally:
             session.adapter.enable(True)
             session.unet.train(training)
@@ -85,7 +85,7 @@ class Pictures:
         texts, negative = self._session.texts, self._session.plan.samples.negative
         if any(self._session.plan.training.text_encoder_learning_rates):
             with torch.no_grad():
-                states, pooled = texts.trained([prompt, negative])
+                states, pooled = texts.trained([prompt, negative], whole=True)
             pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
             return pair[0], pair[1]
         longer = max(len(texts.entry(text)["states"]) for text in (prompt, negative))

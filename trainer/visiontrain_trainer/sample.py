@@ -11,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from . import rng
+from .device import give_back_memory
 from .errors import is_out_of_memory
 from .imports import import_diffusers
 from .plan import Plan
@@ -85,8 +86,7 @@ def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image
         # Outside of the handler: the error holds on to what the failed pass had made.
         pixels = None
     if pixels is None:
-        if x.is_cuda:
-            torch.cuda.empty_cache()
+        give_back_memory()
         vae.enable_tiling()
         # By itself it makes tiles as large as the pictures the VAE was trained on.
         vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // 8

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .batches import BatchPlan
 from .captions import caption_for
-from .control import Control
+from .control import Control, Unasked
 from .device import Device, Processes, active_facts, join_processes, open_device
 from .errors import TrainingError
 from .events import Events
@@ -74,7 +74,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         fill_cache(plan, batches, latents, texts, device, events, control)
     processes.barrier()
     if not processes.first:
-        fill_cache(plan, batches, latents, texts, device, events, control)
+        fill_cache(plan, batches, latents, texts, device, events, Unasked(run / "control"))
 
     device.forget_peak()
     events.emit("phase", phase="load", detail=plan.model.name)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .batches import BatchPlan, Use
-from .device import Device, Processes, trying_algorithms
+from .device import Device, Processes, give_back_memory, trying_algorithms
 from .errors import MachineError, TrainingError, is_out_of_memory
 from .events import Events
 from .feed import Batch, Feed, model_inputs
@@ -182,8 +182,20 @@ class Stepper:
 
     @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
-        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training."""
-        size = self.micro_batch
+        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training.
+
+        One at a time where memory does not suffice: the picture may be larger than any that is trained on.
+        """
+        try:
+            return self._measured(use, steps, draw, self.micro_batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Not while the error holds what was made up to it.
+        give_back_memory()
+        return self._measured(use, steps, draw, 1)
+
+    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[float]:
         parts = [steps[i : i + size] for i in range(0, len(steps), size)]
         batches = (self._feed.fixed(use, part, draw) for part in parts)
         return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
@@ -225,8 +237,7 @@ class Stepper:
                     raise
                 reason = str(error).split("\n")[0]
             # Not while the error holds what was made up to it.
-            if self._device.is_cuda:
-                torch.cuda.empty_cache()
+            give_back_memory()
             if self.graphs and self.graphs.release() and not made_room:
                 # What is outside the graphs, text encoders above all, may need what they keep.
                 made_room = True
@@ -251,6 +262,22 @@ class Stepper:
             "warn",
         )
 
+    def _update(self) -> None:
+        """The optimiser's step. AdamW's first makes its two numbers per weight, beside what the graphs keep."""
+        optimizer = self._optimizer
+        first = isinstance(optimizer, torch.optim.AdamW) and not optimizer.state
+        try:
+            optimizer.step()
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not first or not is_out_of_memory(error):
+                raise
+        # Nothing was updated: AdamW makes room for all weights before it changes any.
+        optimizer.state.clear()
+        self.release()
+        give_back_memory()
+        optimizer.step()
+
     def run(self, step: int) -> Done:
         """Optimiser step `step` (from 0). Raises MachineError out of memory, TrainingError when fp16 cannot go on."""
         training, adapter = self._plan.training, self._adapter
@@ -267,9 +294,9 @@ class Stepper:
                 grad *= shorten
         rate = set_rate(self._optimizer, learning_rate_factor(training, step))
         if self._device.dtype != torch.float16:
-            self._optimizer.step()
+            self._update()
         elif torch.isfinite(norm) or not torch.isfinite(each).all():
-            self._optimizer.step()
+            self._update()
             self.scale.succeeded()
         else:
             self.scale.overflowed()

@@ -125,34 +125,37 @@ class TextBank:
     def get(self, caption: str, least: int = 0) -> dict[str, torch.Tensor]:
         """Like `entry`, with all captions of the run at the same number of chunks: states [rows · 77, width].
 
-        Of `least` chunks where that is more: prompts may be longer than every caption.
+        Of `least` chunks where that is more: prompts may be longer than every caption. What shuffled tags have more is
+        cut: a tag that ends a caption may take a token more there than before a comma.
         """
         entry = self.entry(caption)
-        states, rows = entry["states"], max(self.rows, least)
+        rows = max(self.rows, least)
+        states = entry["states"][:rows]
         if len(states) < rows:
             empty = self.entry("")["states"][:1].expand(rows - len(states), -1, -1)
             states = torch.cat([states, empty])
         return {**entry, "states": states.reshape(-1, states.shape[-1])}
 
     def trained(
-        self, captions: list[str], about_to: Callable[[int | None], None] = lambda index: None
+        self, captions: list[str], about_to: Callable[[int | None], None] = lambda index: None, *, whole: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """States [B, rows · 77, width] and pooled [B, p] through encoders that are being trained; nothing is stored.
 
-        `about_to(i)` is called before caption i is encoded, and with None before the padding is.
+        As many chunks as `get` gives, or with `whole` as the longest has. `about_to(i)` is called before caption i is
+        encoded, and with None before the padding is.
         """
         entries = []
         for index, caption in enumerate(captions):
             about_to(index)
             entries.append(encode_caption(self.encoders, caption, self._plan.data.max_tokens))
         about_to(None)
-        rows = max(self.rows, *(len(entry["states"]) for entry in entries))
+        rows = max(self.rows, *(len(entry["states"]) for entry in entries)) if whole else self.rows
         if any(len(entry["states"]) < rows for entry in entries):
             empty = encode_caption(self.encoders, "", self._plan.data.max_tokens)["states"][:1]
             for entry in entries:
-                lacking = rows - len(entry["states"])
+                lacking = max(0, rows - len(entry["states"]))
                 entry["states"] = torch.cat([entry["states"], empty.expand(lacking, -1, -1)])
-        states = torch.stack([entry["states"].reshape(-1, entry["states"].shape[-1]) for entry in entries])
+        states = torch.stack([entry["states"][:rows].reshape(-1, entry["states"].shape[-1]) for entry in entries])
         return states, torch.stack([entry["pooled"] for entry in entries]) if "pooled" in entries[0] else None
 
     def prepare_trained(self, captions: Iterable[str], dtype: torch.dtype) -> None:
