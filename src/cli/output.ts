@@ -5,6 +5,8 @@ import { hanging } from './columns.ts';
 export interface Output {
   /** Cells of the terminal data goes to; undefined when it goes to a file or another program. */
   readonly width: number | undefined;
+  /** The same of where words go. */
+  readonly talkWidth: number | undefined;
   /** Data for the next program, with a line end added. */
   data(text: string): void;
   /** Words for the person. */
@@ -19,13 +21,20 @@ export function processOutput(): Output {
   process.stdout.on('error', unread);
   process.stderr.on('error', unheard);
   const talk = (text: string) => void process.stderr.write(`${text}\n`);
+  const talkWidth = () => (process.stderr.isTTY ? process.stderr.columns || 80 : undefined);
   return {
+    get talkWidth() {
+      return talkWidth();
+    },
     get width() {
       return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
     },
     data: (text) => void process.stdout.write(`${text}\n`),
     talk,
-    prose: (text) => talk(process.stderr.isTTY ? hanging(text, (process.stderr.columns || 80) - 1) : text),
+    prose(text) {
+      const cells = talkWidth();
+      talk(cells === undefined ? text : hanging(text, cells - 1));
+    },
     json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
   };
 }

@@ -36,6 +36,9 @@ export async function watchRun(run: RunRef, context: Context, options: WatchOpti
   return reportEnd(run, context, can);
 }
 
+/** Into a file or a program, where paths are to be copied from. */
+const UNCUT = 10_000;
+
 const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
 
 /** True when the person left before the end. */
@@ -116,7 +119,12 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
     if (!flags.json) {
       const [{ renderEnd }, { readAbout }] = await Promise.all([import('./ui/end.ts'), import('./ui/about.ts')]);
       const input = { state: stateOf(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
-      const room = { style: styleFor(can), columns: can.columns, colour: can.draw ? can.colour : 0 };
+      const room = {
+        style: styleFor(can),
+        columns: out.talkWidth ?? UNCUT,
+        rows: can.rows,
+        colour: can.draw ? can.colour : 0,
+      };
       for (const line of renderEnd(input, room)) out.talk(line);
     }
     return exit.code as ExitCode;

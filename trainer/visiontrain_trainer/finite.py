@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -11,36 +14,49 @@ from .lora import Adapter
 from .plan import Plan
 from .step import Finished
 
+_SAME_AGAIN = "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step."
 
-def check_step(plan: Plan, adapter: Adapter, done: Finished) -> None:
+
+@dataclass(frozen=True)
+class Place:
+    """What the advice needs to know of a run."""
+
+    plan: Plan
+    folder: Path
+    #: Whether there is a checkpoint to go on from.
+    saved: bool
+
+
+def check_step(place: Place, adapter: Adapter, done: Finished) -> None:
     """Raises TrainingError for the step's first loss, gradient or weight that is not finite, in that order."""
     for use, loss in zip(done.uses, done.each, strict=True):
         if not math.isfinite(loss):
-            raise _not_finite(plan, f"the loss of {use.sample.path}", done.step)
+            raise _not_finite(place, f"the loss of {use.sample.path}", done.step)
     for part, norm in done.gradients.items():
         if not math.isfinite(norm):
-            raise _not_finite(plan, f"a gradient of the {_word(part)}", done.step)
+            raise _not_finite(place, f"a gradient of the {_word(part)}", done.step)
     if not math.isfinite(done.norm):
-        raise _not_finite(plan, "the norm of all gradients", done.step)
+        raise _not_finite(place, "the norm of all gradients", done.step)
     if not all(math.isfinite(norm) for norm in done.weights.values()):
-        _check_weights(plan, adapter, done.step)
+        _check_weights(place, adapter, done.step)
 
 
-def _check_weights(plan: Plan, adapter: Adapter, step: int) -> None:
+def _check_weights(place: Place, adapter: Adapter, step: int) -> None:
     """Raises TrainingError that names the first layer of the LoRA with a weight that is not finite. Waits for a GPU."""
     for part, layers in adapter.layers.items():
         if bool(torch.isfinite(adapter.flat[part]).all()):
             continue
         for name, layer in layers.items():
             if not bool(torch.isfinite(layer.down).all() and torch.isfinite(layer.up).all()):
-                raise _not_finite(plan, f"a weight of the LoRA in the {_word(part)} ({name})", step)
+                raise _not_finite(place, f"a weight of the LoRA in the {_word(part)} ({name})", step)
 
 
 def _word(part: str) -> str:
     return "U-Net" if part == "unet" else part.replace("_", " ")
 
 
-def _not_finite(plan: Plan, what: str, step: int) -> TrainingError:
+def _not_finite(place: Place, what: str, step: int) -> TrainingError:
+    plan = place.plan
     precision = plan.resources.precision
     causes = [
         "The learning rate is too high for this model and optimiser,"
@@ -49,15 +65,14 @@ def _not_finite(plan: Plan, what: str, step: int) -> TrainingError:
     if precision == "fp16":
         causes.insert(0, "Computing in fp16 overflows easily.")
     rate = plan.training.learning_rate
-    lower = f"visiontrain run run.yaml --set training.learning_rate={rate / 3:.1g}"
-    steps = [f"Lower training.learning_rate (it is {rate:g}): {lower}"]
+    # Far above where LoRAs learn, a third of it is still far above.
+    lower = 1e-4 if rate > 0.01 and plan.training.optimizer != "prodigy" else rate / 3
+    again = f"visiontrain run {shlex.quote(str(place.folder / 'run.yaml'))} --set training.learning_rate={lower:.1g}"
+    steps = [f"Lower training.learning_rate (it is {rate:g}): {again}"]
     if precision == "fp16":
         steps.insert(0, "Set resources.precision to bf16 or fp32.")
     return TrainingError(
         f"Step {step}: {what} is not a finite number; nothing of it was saved.",
         causes,
-        [
-            *steps,
-            "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step.",
-        ],
+        steps + [_SAME_AGAIN] * place.saved,
     )

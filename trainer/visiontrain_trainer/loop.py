@@ -17,7 +17,7 @@ from .environment import Stretch, compare_with_checkpoints, compare_with_origina
 from .errors import FAILED, STOPPED, TrainingError, is_out_of_memory
 from .events import Events
 from .export import write_outputs
-from .finite import check_step
+from .finite import Place, check_step
 from .measure import Measured, measure, measured_uses, verdict, weight_change
 from .optim import state_from_plain, state_to_plain
 from .pictures import Pictures
@@ -125,7 +125,7 @@ def report(session: Session, flight: deque[Done], progress: Progress, keep: int)
     """Write the events of finished steps, leaving `keep` under way; stop at the first number not finite."""
     while len(flight) > keep:
         done = flight.popleft().read()
-        check_step(session.plan, session.adapter, done)
+        check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, done)
         rate = len(done.each) / median(progress.durations) if progress.durations else None
         session.events.emit(
             "step",

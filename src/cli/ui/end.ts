@@ -23,6 +23,8 @@ export interface EndInput {
 export interface EndRoom {
   readonly style: Style;
   readonly columns: number;
+  /** All of the end is to be seen at once: pictures take what the words leave. */
+  readonly rows: number;
   /** As `Capabilities.colour`; below 2 pictures are named, not shown. */
   readonly colour: number;
 }
@@ -92,16 +94,21 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   }
   const learnt = learntLines(state, style).flatMap((line) => wrap(line, inside));
   if (learnt.length > 0) rows.push(['Learnt', learnt]);
-  const pictures = pictureLines(state, runDir, { ...room, columns: inside });
-  if (pictures.length > 0) rows.push(['Pictures', pictures]);
-  const prompt = about.prompt === undefined ? '' : ` ${style.glyph.dot} prompt: ${neutralise(about.prompt)}`;
+  const before = rows.length;
+  const prompt = about.prompt === undefined ? [] : [spell(`prompt: ${neutralise(about.prompt)}`, style)];
   rows.push([
     'Use it',
-    [truncate(`ComfyUI: copy it to models/loras${spell(prompt, style)}`, inside, style.glyph.ellipsis)],
+    ['copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', ...prompt].map((line) =>
+      truncate(line, inside, style.glyph.ellipsis),
+    ),
   ]);
   const steps = exit.next_steps.map(neutralise);
   const again = `visiontrain run ${near(join(runDir, 'run.yaml'), cwd)}`;
   rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
+  // Beside them: three lines above, two below the pictures, and the shell's own.
+  const left = room.rows - rows.flatMap(([, lines]) => lines).length - 6;
+  const pictures = pictureLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
+  if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
   return [
     '',
     `${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
@@ -121,8 +128,9 @@ function learntLines({ learnt }: RunState, style: Style): string[] {
   const { verdict, before, after, moved, reason } = learnt;
   const word = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' }[verdict];
   const { arrow, plusMinus } = style.glyph;
+  // The reason compares picture by picture; the error of one mean alone says less.
   const losses =
-    before === undefined || after === undefined
+    reason !== undefined || before === undefined || after === undefined
       ? (reason ?? '')
       : `loss at fixed noise ${lossText(before.loss)} ${arrow} ${lossText(after.loss)} ${plusMinus} ${lossText(after.stderr)}`;
   const parts = Object.entries(moved).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
@@ -138,10 +146,14 @@ function partName(part: string): string {
     .trim();
 }
 
-function pictureLines(state: RunState, runDir: string, { style, columns, colour }: EndRoom): string[] {
+/** Fewer rows show no more than a smear. */
+const LEAST_ROWS = 5;
+
+function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): string[] {
   const newest = samplePairs(state)[0];
   if (newest?.with === undefined) return [];
-  const room = { columns: Math.min(columns, 60), rows: PICTURE_ROWS, colour, unicode: style.unicode };
+  const shown = { colour: rows < LEAST_ROWS ? 0 : colour, unicode: style.unicode };
+  const room = { columns: canShowPictures(shown) ? Math.min(columns, 60) : columns, rows, ...shown };
   const path = join(runDir, newest.with);
   if (newest.without === undefined) return [neutralise(path)];
   const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);

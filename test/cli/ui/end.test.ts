@@ -1,15 +1,20 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { styleFor } from '../../../src/cli/style.ts';
 import { nothingKnown } from '../../../src/cli/ui/about.ts';
 import { renderEnd } from '../../../src/cli/ui/end.ts';
+import { samplePairs } from '../../../src/cli/ui/samples.ts';
 import { initialState, type RunState, reduceAll } from '../../../src/engine/events/reducer.ts';
 import type { RunExit } from '../../../src/engine/runs/layout.ts';
+import { png } from '../../helpers/png.ts';
 import { trainingStory } from '../../helpers/run-story.ts';
 
 const end = 1_790_000_000;
 const trained = reduceAll(initialState, trainingStory({ name: 'fox', steps: 400, upTo: 400, every: 200, end }));
 const sha256 = '3f9a20c1'.repeat(8);
-const room = { style: styleFor({ colour: 0, unicode: true }), columns: 80, colour: 0 };
+const room = { style: styleFor({ colour: 0, unicode: true }), columns: 80, rows: 24, colour: 0 };
 const exit = (more: Partial<RunExit>): RunExit => ({
   status: 'finished',
   code: 0,
@@ -42,10 +47,43 @@ describe('the end of a run', () => {
     expect(text).toContain('SHA-256 3f9a20c13f9a20c1…   best checkpoint: step 400');
     expect(text).toContain('yes: loss at fixed noise 0.113 → 0.0894 ± 0.00110');
     expect(text).toContain('weights moved: U-Net down 0.41 %, text encoder 0.12 %');
-    expect(text).toContain('ComfyUI: copy it to models/loras · prompt: zfx, a fox');
+    expect(text).toContain('copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)');
+    expect(text).toContain('prompt: zfx, a fox');
     expect(text).toContain('visiontrain run runs/fox/run.yaml');
     expect(text).toContain('/home/me/runs/fox/samples/000400-0.png');
     expect(text).not.toContain('\u001b');
+  });
+
+  it('gives the trainer’s reason, which compares picture by picture, where there is one', () => {
+    const reason =
+      'Loss at fixed noise on 4 pictures kept out of training: 0.06 before, 0.06 after: not clearly lower.';
+    const loss = { loss: 0.06, stderr: 0.03 };
+    const learnt = { verdict: 'unknown' as const, moved: { unet: 0.001 }, before: loss, after: loss, reason };
+    const text = render({ ...trained, learnt }, exit({}), { columns: 200 });
+    expect(text).toContain(`cannot be told: ${reason}`);
+    expect(text).not.toContain('±');
+  });
+
+  it('fits the terminal with its pictures, and cuts no path where there is none', () => {
+    const runDir = mkdtempSync(join(tmpdir(), 'vt-end-'));
+    const [pair] = samplePairs(trained);
+    mkdirSync(join(runDir, 'samples'));
+    for (const path of [pair?.with, pair?.without])
+      writeFileSync(
+        join(runDir, path ?? ''),
+        png(96, 96, (x, y) => [x, y, 0]),
+      );
+    const shown = (rows: number, columns = 80, colour = 3) =>
+      renderEnd(
+        { state: trained, exit: exit({}), name: 'fox', runDir, cwd: '/', about: { ...nothingKnown, prompt: 'zfx' } },
+        { ...room, rows, columns, colour },
+      );
+    for (const rows of [24, 30, 60]) {
+      expect(shown(rows).join('\n')).toContain('without the LoRA');
+      expect(shown(rows).length).toBeLessThan(rows);
+    }
+    expect(shown(14).join('\n')).not.toContain('▀');
+    expect(shown(24, 10_000, 0).join('\n')).toContain(join(runDir, pair?.with ?? ''));
   });
 
   it('is no green tick when nothing was learnt', () => {
