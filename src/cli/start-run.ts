@@ -29,8 +29,11 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
   const prepared = await prepareRun({ ...input, places, env });
   for (const { entry, companionsOnly } of prepared.needs) {
     if (companionsOnly) continue;
-    const hint = `If you accept it: visiontrain models pull ${entry.id} --accept-license, then start the run again.`;
-    settleLicense(entry, places, options.acceptLicense ?? false, [hint]);
+    const hints = [
+      'If you accept it, start the run again with --accept-license.',
+      `Or fetch it first:  visiontrain models pull ${entry.id} --accept-license`,
+    ];
+    settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
   if (!flags.json) for (const line of remarks(prepared)) out.prose(neutralise(line));
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;

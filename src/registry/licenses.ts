@@ -8,7 +8,8 @@ import type { AnyEntry } from './schema.ts';
 
 const file = (places: Places) => join(places.state, 'licenses.json');
 
-function isAccepted(entry: AnyEntry, places: Places): boolean {
+/** Whether it asks for no acceptance, or has it. */
+export function isAccepted(entry: AnyEntry, places: Places): boolean {
   return !entry.license.acceptance || read(places).includes(key(entry));
 }
 

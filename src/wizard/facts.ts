@@ -45,6 +45,8 @@ export interface ModelState {
   readonly ready: boolean;
   /** Bytes still to be fetched; undefined when a size is unknown. */
   readonly fetchBytes: number | undefined;
+  /** To be accepted before it is fetched. */
+  readonly license: Registry['models'][number]['license'] | undefined;
 }
 
 export interface Facts {

@@ -5,14 +5,15 @@ import type { Chooser } from '../engine/config/schema.ts';
 import { renderSpec } from '../engine/config/write.ts';
 import { EnvironmentError, UsageError } from '../engine/errors.ts';
 import type { Reply } from './ask/frame.ts';
+import type { Facts } from './facts.ts';
 import { fromSpecFile } from './from-file.ts';
 import type { Flow } from './machine.ts';
 import { folderLines, machineLines } from './notes.ts';
 import type { Answers, Asking } from './question.ts';
-import { absolute } from './questions/data.ts';
+import { acceptsLicense } from './questions/model.ts';
 import { runSession } from './session.ts';
 import { modelProblem, readFacts, readFolder } from './sources.ts';
-import { derive } from './values.ts';
+import { absolute, derive } from './values.ts';
 import type { WizardInput, WizardResult } from './wizard.ts';
 
 export interface FinishInput {
@@ -25,12 +26,17 @@ export interface FinishInput {
 
 export async function finish(input: WizardInput, start: FinishInput): Promise<WizardResult> {
   const { style, can, say, cwd, places } = input;
-  const facts = await readFacts({ places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
+  const read = await readFacts({ places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
+  const facts = input.yes ? { ...read, models: withoutLicenses(read) } : read;
   const answers =
     input.from === undefined ? start.answers : { ...fromSpecFile(input.from, facts, cwd), ...start.answers };
   const sayAll = (lines: readonly string[]) => {
     for (const line of lines) say(line);
   };
+  if (input.folder !== undefined) {
+    const found = await readFolder(absolute(input.folder, facts), places);
+    if (typeof found === 'string') throw new UsageError(found);
+  }
   if (!input.yes) sayAll(machineLines(facts, style));
   const session = await runSession({
     asker: input.yes ? takeDefaults : input.asker,
@@ -38,7 +44,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     style,
     facts,
     answers,
-    readFolder,
+    readFolder: (path) => readFolder(path, places),
     modelProblem,
     save: start.save,
     say: sayAll,
@@ -56,8 +62,12 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     });
   }
   say(`${style.good(style.glyph.tick)} Written: ${relative(cwd, file).startsWith('..') ? file : relative(cwd, file)}`);
-  return { action: session.action, file };
+  return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
+
+/** No licence is accepted by a flag that takes defaults: the start of the run says what to do. */
+const withoutLicenses = ({ models }: Facts): Facts['models'] =>
+  new Map([...models].map(([id, state]) => [id, { ...state, license: undefined }]));
 
 /** `--yes`: Enter on every question. */
 async function takeDefaults(

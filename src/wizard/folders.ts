@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { isPicture } from '../engine/dataset/scan.ts';
 import { isPassedOver } from '../engine/dataset/walk.ts';
 import { plural } from '../engine/text.ts';
-import { absolute } from './questions/data.ts';
+import { absolute } from './values.ts';
 
 export interface Suggestion {
   readonly value: string;

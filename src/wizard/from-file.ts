@@ -3,8 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { loadSpec } from '../engine/config/load.ts';
 import type { Facts } from './facts.ts';
 import type { Answers } from './question.ts';
-import { at } from './questions/settings.ts';
-import { SETTING } from './values.ts';
+import { at, SETTING } from './values.ts';
 
 /** Keys that a question of its own asks for. */
 const questions = new Set(['name', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base']);

@@ -1,5 +1,5 @@
 /** What the wizard says between questions: the machine, and what was found in a folder. */
-import { truncate, wrap } from '../cli/columns.ts';
+import { hanging, wrap } from '../cli/columns.ts';
 import { type Style, spell } from '../cli/style.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
 import { formatBytes, neutralise, plural } from '../engine/text.ts';
@@ -32,11 +32,12 @@ export function folderLines(folder: FolderFacts, style: Style, columns: number):
   if (problems.length > SHOWN) left.push(`! and ${problems.length - SHOWN} more`);
   const few = usable < 5 ? [`! ${plural(usable, 'picture')}: very few. 15 to 40 varied ones teach better.`] : [];
   const room = columns - 5;
+  const told = (line: string) => hanging(spell(neutralise(line), style), room).split('\n');
   return [
     '',
     ...wrap(spell(found, style), room).map((line) => `  ${line}`),
-    ...[...repeats.slice(0, SHOWN), ...more].map((line) => `  ${truncate(spell(neutralise(line), style), room)}`),
-    ...[...left, ...few].map((line) => `  ${style.warn(truncate(spell(line, style), room))}`),
+    ...[...repeats.slice(0, SHOWN), ...more].flatMap(told).map((line) => `  ${line}`),
+    ...[...left, ...few].flatMap(told).map((line) => `  ${style.warn(line)}`),
     `  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
     '',
   ];

@@ -11,10 +11,9 @@ import { fileProblem, suggestPaths } from './folders.ts';
 import { helpFor } from './glossary.ts';
 import { back, type Flow, JUMP, next, type Position, resume, visible } from './machine.ts';
 import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './question.ts';
-import { absolute } from './questions/data.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { parse, show } from './questions/settings.ts';
-import { derive, SETTING } from './values.ts';
+import { absolute, derive, SETTING } from './values.ts';
 
 export interface SessionInput {
   readonly asker: Asker;
@@ -72,6 +71,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
     return context();
   });
+  if (facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
   let position: Position = resume(flow, context());
 
   for (;;) {

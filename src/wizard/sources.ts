@@ -3,12 +3,14 @@ import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { tryFill } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
-import { scanDataset } from '../engine/dataset/scan.ts';
+import { hashPictures } from '../engine/dataset/hash.ts';
+import { type Scan, scanDataset } from '../engine/dataset/scan.ts';
 import { VisiontrainError } from '../engine/errors.ts';
 import { probeHardware } from '../engine/hardware/probe.ts';
 import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
 import type { Places } from '../engine/paths.ts';
 import { neutralise } from '../engine/text.ts';
+import { isAccepted } from '../registry/licenses.ts';
 import { loadRegistry } from '../registry/load.ts';
 import { locateModel } from '../registry/locate.ts';
 import type { Registry } from '../registry/schema.ts';
@@ -46,7 +48,11 @@ function modelState(entry: Registry['models'][number], places: Places): ModelSta
   const { ready, missing } = locateModel(entry, places);
   const sizes = missing.map(({ bytes }) => bytes);
   const known = sizes.every((bytes) => bytes !== undefined);
-  return { ready, fetchBytes: known ? sizes.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : undefined };
+  return {
+    ready,
+    fetchBytes: known ? sizes.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : undefined,
+    license: ready || isAccepted(entry, places) ? undefined : entry.license,
+  };
 }
 
 const GIB = 2 ** 30;
@@ -111,12 +117,26 @@ export function nested(values: Values): Record<string, unknown> {
   return { ...top, ...root };
 }
 
-/** The folder as the wizard shows it, or why it cannot be trained on. */
-export async function readFolder(path: string): Promise<FolderFacts | string> {
+/** Longer nobody waits for an answer to a path: what was not read by then is read when the run starts. */
+const PATIENCE_MS = 10_000;
+
+/** Every picture read whole, so that those cut short and those that are there twice are known; else their headers. */
+async function lookAtPictures(path: string, cacheDir: string): Promise<Scan> {
+  const scan = await scanDataset(path, { captionExtension: '.txt' });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
-    const { root, pictures, folders, leftOut, otherCaptions, notes } = await scanDataset(path, {
-      captionExtension: '.txt',
-    });
+    return await hashPictures(scan, { cacheDir, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const later = 'too many to read all of them now: what is cut short, or there twice, is looked for before the start';
+    return { ...scan, notes: [...scan.notes, later] };
+  }
+}
+
+/** The folder as the wizard shows it, or why it cannot be trained on. */
+export async function readFolder(path: string, { cache }: Pick<Places, 'cache'>): Promise<FolderFacts | string> {
+  try {
+    const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, cache);
     const captions = pictures.flatMap(({ caption }) => caption ?? []);
     const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {

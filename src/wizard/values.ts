@@ -1,4 +1,5 @@
 /** Answers → values of run.yaml, and who chose them. Pure. */
+import { resolve } from 'node:path';
 import type { FilledSpec } from '../engine/config/fill.ts';
 import type { KeyProblem } from '../engine/config/problems.ts';
 import type { Chooser } from '../engine/config/schema.ts';
@@ -93,8 +94,27 @@ function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
 
 /** The value a key would have if the person had not set it. */
 export function recipeValue(context: Asking, key: string): unknown {
-  const goal = context.answers['dataset.goal']?.value ?? 'character';
-  const recipes = entryOf(context)?.recipes ?? {};
-  const recipe = recipes[goal as keyof typeof recipes] ?? Object.values(recipes)[0];
+  const { answers, facts } = context;
+  const goal = answers['dataset.goal']?.value ?? 'character';
+  const entry = entryOf(context);
+  const base = baseOf(answers);
+  if (entry === undefined) {
+    // A file of one's own takes the recipe of the base it is a relative of.
+    if (base === undefined) return undefined;
+    const file = absolute(base, facts);
+    const filled = facts.fill({ 'dataset.path': facts.cwd, 'dataset.goal': goal, 'model.base': file }, new Map());
+    return 'spec' in filled ? at(filled.spec, key) : undefined;
+  }
+  const recipe = entry.recipes[goal as keyof typeof entry.recipes] ?? Object.values(entry.recipes)[0];
   return recipe?.[key];
+}
+
+export function at(spec: unknown, key: string): unknown {
+  return key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], spec);
+}
+
+/** `~` and relative paths as the person means them. */
+export function absolute(path: string, { cwd, home }: { readonly cwd: string; readonly home: string }): string {
+  const expanded = path === '~' || path.startsWith('~/') ? `${home}${path.slice(1)}` : path;
+  return resolve(cwd, expanded);
 }

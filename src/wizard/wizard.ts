@@ -36,6 +36,8 @@ export interface WizardResult {
   readonly action: 'start' | 'detach' | 'save';
   /** The run.yaml that was written. */
   readonly file: string;
+  /** The person has accepted the licence of what is to be fetched. */
+  readonly acceptsLicense: boolean;
 }
 
 export async function runWizard(input: WizardInput): Promise<WizardResult> {
@@ -110,8 +112,16 @@ function given({ folder }: WizardInput): Answers {
 
 /** `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
 function outputFile({ cwd, file, from }: WizardInput): string {
-  if (file !== undefined) return resolve(cwd, file);
-  if (from !== undefined) return resolve(cwd, from);
+  const start = from === undefined ? undefined : resolve(cwd, from);
+  if (file !== undefined) {
+    const path = resolve(cwd, file);
+    if (existsSync(path) && path !== start)
+      throw new UsageError(`${file} is there already, and would be lost.`, {
+        nextSteps: ['Give another name with -o, or remove it.', `To change it:  visiontrain new --from ${file}`],
+      });
+    return path;
+  }
+  if (start !== undefined) return start;
   for (let n = 1; ; n += 1) {
     const path = resolve(cwd, n === 1 ? 'run.yaml' : `run-${n}.yaml`);
     if (!existsSync(path)) return path;

@@ -52,6 +52,24 @@ describe('a folder while its path is typed', () => {
 });
 
 describe('a folder that was read', () => {
+  it('counts what the run will use: nothing twice, nothing cut short', async () => {
+    files('fox');
+    const whole = png(64, 64, (x, y) => [x, y, 0]);
+    for (const [name, bytes] of [
+      ['a.png', whole],
+      ['again.png', whole],
+      ['cut.png', png(64, 65, (x, y) => [y, x, 0]).subarray(0, 600)],
+    ] as const)
+      writeFileSync(join(dir, 'fox', name), bytes);
+    writeFileSync(join(dir, 'fox', 'again.txt'), 'a fox');
+    const facts = await readFolder(join(dir, 'fox'), { cache: join(dir, 'cache') });
+    expect(facts).toMatchObject({ pictures: 3, usable: 1, captioned: 0 });
+    expect(typeof facts === 'string' ? [] : facts.problems).toEqual([
+      'again.png is the same picture as a.png: left out',
+      'cut.png is cut short and cannot be read: left out',
+    ]);
+  });
+
   it('says how often the pictures of numbered folders are used', async () => {
     for (const folder of ['10_fox', '2_den', 'plain']) {
       files(folder);
@@ -60,7 +78,7 @@ describe('a folder that was read', () => {
         png(64, 64, (x, y) => [x, y, folder.length]),
       );
     }
-    const facts = await readFolder(dir);
+    const facts = await readFolder(dir, { cache: join(dir, 'cache') });
     if (typeof facts === 'string') throw new Error(facts);
     const style = styleFor({ colour: 0, unicode: true });
     expect(folderLines(facts, style, 80)).toEqual(

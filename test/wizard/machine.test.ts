@@ -11,6 +11,7 @@ import { helpFor } from '../../src/wizard/glossary.ts';
 import { back, JUMP, next, type Position, resume, visible } from '../../src/wizard/machine.ts';
 import type { Answer, Answers, Asking } from '../../src/wizard/question.ts';
 import { inventTrigger } from '../../src/wizard/questions/data.ts';
+import { acceptsLicense } from '../../src/wizard/questions/model.ts';
 import { parse, show } from '../../src/wizard/questions/settings.ts';
 import { rounded } from '../../src/wizard/questions/training.ts';
 import { followDefaults } from '../../src/wizard/session.ts';
@@ -48,7 +49,7 @@ beforeAll(async () => {
     lastMode: undefined,
     file: join(dir, 'run.yaml'),
   });
-  const folder = await readFolder(join(dir, 'fox'));
+  const folder = await readFolder(join(dir, 'fox'), own);
   if (typeof folder === 'string') throw new Error(folder);
   facts = { ...read, folder, machine: noCard };
 });
@@ -265,6 +266,37 @@ describe('answers', () => {
     expect(specOf(set(48)).spec.training.rank).toBe(48);
     const wrong = derive(flow, set(0));
     expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['training.rank']);
+  });
+
+  it('turn the dials of a file of one’s own around the recipe of its kind', () => {
+    const file = join(import.meta.dirname, '../../presets/tiny/sd15');
+    const context = enter({ 'model.base': 'file', 'model.file': file });
+    expect(visible(flow, context).map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['length', 'strength', 'detail']),
+    );
+    const { spec } = specOf(enter({ 'model.base': 'file', 'model.file': file, length: 'long' }));
+    expect(spec.training.steps).toBe(2 * specOf(context).spec.training.steps);
+  });
+
+  it('accept no licence by Enter, nor another than the one that was shown', () => {
+    const base = enter();
+    const license = { name: 'Strict', url: 'https://example.org/l', restrictions: 'No selling.', acceptance: true };
+    const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
+    const models = new Map([...facts.models, ...locked]);
+    const of = (answers: Answers): Asking => ({
+      answers: { ...base.answers, ...answers },
+      facts: { ...base.facts, models },
+    });
+    const asked = of({ 'model.base': you('noobai') });
+    const question = visible(flow, asked).find(({ id }) => id === 'model.license');
+    const form = question?.form(asked);
+    expect(form).toMatchObject({ kind: 'choose', initial: `${JUMP}model.base` });
+    expect(acceptsLicense(asked)).toBe(false);
+    const yes = form?.kind === 'choose' ? (form.choices[1]?.value ?? '') : '';
+    expect(acceptsLicense(of({ 'model.base': you('noobai'), 'model.license': you(yes) }))).toBe(true);
+    expect(acceptsLicense(of({ 'model.base': you('tiny'), 'model.license': you(yes) }))).toBe(false);
+    expect(acceptsLicense(of({ 'model.base': you('noobai'), 'model.license': you('accept Another') }))).toBe(false);
+    expect(visible(flow, base).some(({ id }) => id === 'model.license')).toBe(false);
   });
 
   it('name a model that cannot fit, but do not let it be taken', () => {

@@ -16,7 +16,7 @@ export const run: CommandRun = async (args, options, context) => {
     ]);
   }
   const text = (name: string) => (typeof options[name] === 'string' ? options[name] : undefined);
-  const { action, file } = await runWizard({
+  const { action, file, acceptsLicense } = await runWizard({
     asker: terminalAsker(can),
     can,
     style: styleFor(can),
@@ -40,5 +40,9 @@ export const run: CommandRun = async (args, options, context) => {
     import('../../registry/load.ts'),
   ]);
   const registry = loadRegistry({ configDir: places.config });
-  return startFromSpec({ ...loadSpec(file, { registry }), registry }, { detach: action === 'detach' }, context);
+  return startFromSpec(
+    { ...loadSpec(file, { registry }), registry },
+    { detach: action === 'detach', acceptLicense: acceptsLicense },
+    context,
+  );
 };

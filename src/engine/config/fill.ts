@@ -74,6 +74,11 @@ function presetsFor(document: Mapping, registry: Registry, { dir, facts }: FillO
       prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
     }),
   );
+  const steps = valueAt(document, ['training', 'steps']);
+  const warmup = presets.get('training.warmup')?.value;
+  // A recipe's warm-up is meant for its own length.
+  if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
+    presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
   presets.set('name', { value: runName(text(document, 'dataset', 'path'), dir), by: 'preset' });
   return presets;
 }
@@ -106,6 +111,13 @@ function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts 
   };
   check('family', family, (is) => `this model is ${is} ${from}`);
   check('prediction', prediction, (is) => `this model predicts ${is} ${from}`);
+  const vae = registry.assets.find(({ id }) => id === text(document, 'model', 'vae'));
+  const meant = vae?.families ?? [];
+  if (vae !== undefined && family !== undefined && meant.length > 0 && !meant.includes(family))
+    problems.push({
+      path: ['model', 'vae'],
+      message: `${vae.title} is for ${meant.join(' and ')}, this model is ${family} ${from}: write null`,
+    });
   return problems;
 }
 

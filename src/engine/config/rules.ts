@@ -79,7 +79,10 @@ export const rules: readonly Rule[] = [
     key: 'training.warmup',
     level: 'error',
     check: ({ training: t }) =>
-      when(t.warmup >= 1 && t.warmup >= t.steps, `must be fewer than the ${t.steps} steps of the run`),
+      when(
+        t.warmup >= 1 && t.warmup >= t.steps,
+        `must be fewer than the ${t.steps} steps of the run, such as ${Math.floor(t.steps / 10)}`,
+      ),
   },
   {
     key: 'training.noise_offset',

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import { plural } from '../../engine/text.ts';
 import type { Asking, Question } from '../question.ts';
 import { answered } from '../question.ts';
+import { absolute } from '../values.ts';
 import { modeForm, modeQuestion } from './mode.ts';
 
 const mode: Question = {
@@ -34,12 +35,6 @@ const path: Question = {
   }),
   sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
 };
-
-/** `~` and relative paths as the person means them. */
-export function absolute(path: string, { cwd, home }: { readonly cwd: string; readonly home: string }): string {
-  const expanded = path === '~' || path.startsWith('~/') ? `${home}${path.slice(1)}` : path;
-  return resolve(cwd, expanded);
-}
 
 const goal: Question = {
   id: 'dataset.goal',

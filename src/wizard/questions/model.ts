@@ -1,7 +1,9 @@
 /** The base model: what there is, what is here already, what fits. */
 import { formatBytes } from '../../engine/text.ts';
 import type { ModelEntry } from '../../registry/schema.ts';
+import { JUMP } from '../machine.ts';
 import { type Asking, answered, type Choice, type Question } from '../question.ts';
+import { entryOf } from '../values.ts';
 
 /** One plain base of each kind; the rest is one choice further. */
 const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];
@@ -142,4 +144,45 @@ function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
   return most >= 11.5 && sdxl !== undefined ? 'sdxl' : 'sd15';
 }
 
-export const modelQuestions: readonly Question[] = [base, more, file];
+/** The licence that has to be accepted before the chosen model is fetched. */
+function pending(context: Asking) {
+  const entry = entryOf(context);
+  const license = entry && context.facts.models.get(entry.id)?.license;
+  return entry === undefined || license === undefined ? undefined : { title: entry.title, ...license };
+}
+
+const accepted = (name: string) => `accept ${name}`;
+
+/** Whether the person has accepted the licence of the model that is chosen now. */
+export function acceptsLicense(context: Asking): boolean {
+  const license = pending(context);
+  return license !== undefined && answered(context, 'model.license') === accepted(license.name);
+}
+
+const license: Question = {
+  id: 'model.license',
+  step: 'model',
+  label: 'Licence',
+  text: (context) => {
+    const { title = '', name = '' } = pending(context) ?? {};
+    return `${title} has a licence to accept first: ${name}. Do you?`;
+  },
+  why: 'It says what may be done with the model and with what comes out of it.',
+  when: (context) => pending(context) !== undefined,
+  form: (context) => {
+    const { name = '', restrictions = '', url = '' } = pending(context) ?? {};
+    const about = [restrictions, url].filter((line) => line !== '').join(' ');
+    return {
+      kind: 'choose',
+      // Never by Enter alone.
+      initial: `${JUMP}model.base`,
+      choices: [
+        { value: `${JUMP}model.base`, cells: ['No', 'take another model'], about },
+        { value: accepted(name), cells: ['Yes', 'I accept it'], about },
+      ],
+    };
+  },
+  record: () => 'accepted',
+};
+
+export const modelQuestions: readonly Question[] = [base, more, file, license];

@@ -6,7 +6,7 @@ import { plural } from '../../engine/text.ts';
 import type { Machine } from '../facts.ts';
 import { type Flow, JUMP } from '../machine.ts';
 import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from '../question.ts';
-import { derive, SETTING } from '../values.ts';
+import { at, derive, SETTING } from '../values.ts';
 
 interface Group {
   readonly id: string;
@@ -188,10 +188,6 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
 }
 
 const clip = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
-
-export function at(spec: unknown, key: string): unknown {
-  return key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], spec);
-}
 
 /** Groups in the order of the flow, and every single setting. */
 export function settingQuestions(flow: () => Flow): {

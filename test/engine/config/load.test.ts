@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadSpec } from '../../../src/engine/config/load.ts';
 import { ConfigError, type Problem } from '../../../src/engine/errors.ts';
+import { loadRegistry } from '../../../src/registry/load.ts';
 import { testRegistry as registry } from '../../helpers/registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vt-load-'));
@@ -50,6 +51,23 @@ describe('a file of three keys', () => {
 
   it('takes the recipe of its goal', () => {
     expect(load(MINIMAL.replace('path: my foxes', 'path: x\n  goal: character')).spec.training.rank).toBe(32);
+  });
+
+  it('shortens the recipe’s warm-up for a run shorter than that, and not one of its own', () => {
+    const real = loadRegistry({ configDir: folder });
+    writeFileSync(file, MINIMAL.replace('base: sd15', 'base: tiny'));
+    const { spec, provenance } = loadSpec(file, { registry: real, overrides: ['training.steps=10'] });
+    expect([spec.training.steps, spec.training.warmup, provenance['training.warmup']]).toEqual([10, 1, 'preset']);
+    const own = () => loadSpec(file, { registry: real, overrides: ['training.steps=10', 'training.warmup=20'] });
+    expect(own).toThrow(ConfigError);
+  });
+
+  it('refuses a VAE of another family', () => {
+    const real = loadRegistry({ configDir: folder });
+    writeFileSync(file, MINIMAL);
+    expect(() => loadSpec(file, { registry: real, overrides: ['model.vae=sdxl-vae-fp16-fix'] })).toThrow(ConfigError);
+    const sdxl = ['model.base=sdxl', 'model.vae=sdxl-vae-fp16-fix'];
+    expect(loadSpec(file, { registry: real, overrides: sdxl }).spec.model.vae).toBe('sdxl-vae-fp16-fix');
   });
 
   it('takes an empty section for one with nothing in it', () => {
@@ -123,7 +141,7 @@ describe('problems', () => {
   it.each([
     ['model.prediction: v_prediction', 'this model predicts epsilon (SD 1.5): remove the line'],
     ['model.family: sdxl', 'this model is sd15 (SD 1.5): remove the line'],
-    ['training.warmup: 5000', 'must be fewer than the 1600 steps of the run'],
+    ['training.warmup: 5000', 'must be fewer than the 1600 steps of the run, such as 160'],
     ['training.text_encoder_learning_rate: [1.0e-5, 0]', 'SD1.5 has one text encoder: write one number'],
     ['training.init_lora: old.ckpt', 'must be a .safetensors file (other formats can run code when opened)'],
     ['dataset.resolution: 500', 'must be a multiple of 8, such as 504'],
