@@ -26,7 +26,7 @@ export const commands: readonly CommandEntry[] = [
       ['--easy', 'ask the few questions that matter'],
       ['--advanced', 'ask for every setting'],
       ['--from <file>', 'start from the answers of a run.yaml'],
-      ['-o, --output <file>', 'where run.yaml is written'],
+      ['-o, --output <file>', 'where run.yaml is written; a file that is there is not replaced'],
     ],
     examples: ['visiontrain', 'visiontrain new ~/art/fox --easy', 'visiontrain new --from run.yaml -o second.yaml'],
     load: () => import('./commands/new.ts'),

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { EXIT } from '../engine/errors.ts';
+import { EXIT, UsageError } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
 import { places } from '../engine/paths.ts';
 import { readSettings } from '../engine/settings.ts';
@@ -29,9 +29,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const mistyped = error instanceof CommanderError;
+    if (mistyped && (error.exitCode === 0 || !flags.json))
+      // It has said so itself.
+      process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else
-      process.exitCode = reportError(error, out, {
+      process.exitCode = reportError(mistyped ? new UsageError(error.message.replace(/^error: /, '')) : error, out, {
         json: flags.json,
         debug: flags.debug,
         ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
@@ -92,7 +95,7 @@ const globalOptions = [
   ['--json', 'machine-readable output on stdout'],
   ['--plain', 'plain lines: no colours, no cursor movement'],
   ['--no-input', 'never ask'],
-  ['-y, --yes', 'take the default of every question'],
+  ['-y, --yes', 'take the default of every question; in `new` also "start now"'],
   ['--workspace <dir>', 'folder of the runs'],
   ['--debug', 'show details of errors'],
 ] as const;

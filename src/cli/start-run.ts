@@ -56,7 +56,10 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
 
 function tellStarted(run: RunRef, { out, flags }: Context): void {
   if (flags.json) out.json({ run: run.name, dir: run.dir });
-  else out.talk(`${run.name} is running.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
+  else {
+    out.talk(`${run.name} is running.`);
+    for (const what of ['attach', 'stop']) out.talk(`  visiontrain ${what} ${run.name}`);
+  }
 }
 
 /** What a person should know before the start. */

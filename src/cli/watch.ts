@@ -30,7 +30,8 @@ export async function watchRun(run: RunRef, context: Context, options: WatchOpti
   const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
   const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {
-    out.talk(`Detached. Training continues.  visiontrain attach ${run.name} · visiontrain stop ${run.name}`);
+    out.talk(`Detached. Training continues.  visiontrain attach ${run.name}`);
+    out.talk(`                               visiontrain stop ${run.name}`);
     return onScreen ? EXIT.ok : EXIT.cancelled;
   }
   return reportEnd(run, context, can);

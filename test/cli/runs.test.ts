@@ -189,6 +189,13 @@ it('paths in the environment may be relative to where a command is typed', async
   expect(readExit(run.dir)).toMatchObject({ status: 'finished' });
 });
 
+it('says in JSON what was mistyped', async () => {
+  home = new FixtureHome();
+  const { code, stdout } = await cli(['ps', '--nonsense', '--json'], home.env);
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: 2, message: expect.stringContaining('--nonsense') } });
+});
+
 it('ends quietly when nobody reads on', () => {
   home = new FixtureHome();
   const bin = join(import.meta.dirname, '../../bin/visiontrain');

@@ -15,7 +15,7 @@ export const run: CommandRun = async (args, _options, { out, flags }) => {
     else for (const line of list(style, can.columns)) out.data(line);
     return undefined;
   }
-  const found = findTerm(wanted);
+  const found = findTerm(wanted) ?? (await settingTerm(wanted));
   if (found === undefined) {
     const near = nearestTerm(wanted);
     throw new UsageError(`The glossary has no entry "${wanted}".`, {
@@ -30,7 +30,21 @@ export const run: CommandRun = async (args, _options, { out, flags }) => {
   return undefined;
 };
 
-function entry({ term, text, keys }: Term, style: Style, cells: number): string[] {
+type Explained = Pick<Term, 'term' | 'text' | 'keys'>;
+
+/** A key of run.yaml in the schema's own words, where the glossary has none. Only then is the schema loaded. */
+async function settingTerm(wanted: string): Promise<Explained | undefined> {
+  const { expectation, specKeys } = await import('../../engine/config/keys.ts');
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[\s-]+/g, '_');
+  const name = plain(wanted);
+  const found = specKeys.find(({ key }) => key === name) ?? specKeys.find(({ key }) => key.split('.').at(-1) === name);
+  if (found === undefined) return undefined;
+  const { key, node } = found;
+  const text = [node.description, node.why, `It is ${expectation(node)}.`].filter(Boolean).join(' ');
+  return { term: key, text };
+}
+
+function entry({ term, text, keys }: Explained, style: Style, cells: number): string[] {
   const lines = wrap(spell(text, style), Math.min(cells - 1, 90));
   return [style.bold(term), ...lines, ...(keys === undefined ? [] : [style.dim(`Settings: ${keys.join(', ')}`)])];
 }

@@ -23,8 +23,13 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   const onInterrupt = () => leave.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal }))
+    let said = false;
+    for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal })) {
       out.data(flags.json ? JSON.stringify({ line }) : line);
+      said = true;
+    }
+    if (!said && !flags.json)
+      out.talk(`The trainer of ${name} has printed nothing, as it should.  visiontrain attach ${name}   tells the run`);
   } finally {
     process.removeListener('SIGINT', onInterrupt);
   }

@@ -25,6 +25,9 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     owner?.release();
   }
   if (flags.json) out.json(inspectRun(ref.dir));
-  else out.talk(`${ref.name} goes on.  visiontrain attach ${ref.name} · visiontrain stop ${ref.name}`);
+  else {
+    out.talk(`${ref.name} goes on.`);
+    for (const what of ['attach', 'stop']) out.talk(`  visiontrain ${what} ${ref.name}`);
+  }
   return EXIT.ok;
 };

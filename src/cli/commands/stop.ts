@@ -21,8 +21,14 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   if (flags.json) out.json({ ...summary, was_live: wasLive });
   else if (!over && leave.signal.aborted) out.talk(`${name} will stop after this step.`);
   else if (!over) out.talk(`Some processes of ${name} cannot be ended; they may still hold memory.`);
-  else if (!wasLive) out.talk(`${name} is not running: it is ${summary.state}.`);
-  else out.talk(`${name} is ${summary.state} at step ${summary.step} of ${summary.steps}.  visiontrain resume ${name}`);
+  else if (!wasLive)
+    out.talk(`${name} is not running: it ${summary.state === 'died' ? 'died' : `is ${summary.state}`}.`);
+  else {
+    out.talk(
+      `${name} ${summary.state === 'died' ? 'died' : `is ${summary.state}`} at step ${summary.step} of ${summary.steps}.`,
+    );
+    out.talk(`  visiontrain resume ${name}`);
+  }
   if (over) return EXIT.ok;
   return leave.signal.aborted ? EXIT.cancelled : EXIT.environment;
 };

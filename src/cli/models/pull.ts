@@ -1,5 +1,4 @@
 /** `models pull ID` or `models pull URL --sha256 HEX`: the one machinery for every download. */
-import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fetchFile } from '../../engine/download/fetch-file.ts';
 import { fetchModel } from '../../engine/download/fetch-model.ts';
@@ -8,6 +7,7 @@ import { createReuse } from '../../engine/download/reuse.ts';
 import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
 import { addressedFile, redact } from '../../engine/download/sources.ts';
 import { UsageError } from '../../engine/errors.ts';
+import { statOf } from '../../engine/stat.ts';
 import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
@@ -104,9 +104,10 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   else out.data(path);
 }
 
-/** The file to write: what `-o` says (a folder gets the address's own name in it), else that name here. */
+/** The file to write: what `-o` says (a folder, there or to be made, gets the address's own name), else that name here. */
 function target(output: string | undefined, url: string): string {
-  if (output !== undefined && !(existsSync(output) && statSync(output).isDirectory())) return resolve(output);
+  const folder = output !== undefined && (output.endsWith('/') || statOf(output)?.isDirectory() === true);
+  if (output !== undefined && !folder) return resolve(output);
   const name = addressedFile(url);
   if (name === undefined)
     throw new UsageError('The address has no file name.', { nextSteps: ['Give one with -o FILE.'] });

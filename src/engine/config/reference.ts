@@ -15,7 +15,8 @@ model:
   base: sd15
 \`\`\`
 
-What is left out comes from the recipe of the base model (*recipe* below), else from the default. Unknown keys, wrong
+What is left out comes from the recipe of the base model, else from the default; a recipe may set any key, and sets those
+with *recipe* below. Unknown keys, wrong
 types and combinations that cannot work are errors that name file, line and key. Relative paths start at the file's own
 folder. On the command line, \`--set training.rank=32\` lays a value over the file.
 

@@ -8,7 +8,7 @@ const COMMENT = 38;
 const WHO_WIDTH = 'detected '.length;
 
 const HEADER = [
-  '# One training run, every choice explicit. Start it with:  visiontrain run run.yaml',
+  '# One training run, every choice explicit. Start it with:  visiontrain run <this file>',
   '# Behind each value: who chose it, and what it means.',
   '#   you       you wrote or picked it; a value you change counts as yours',
   '#   preset    the recipe of the base model, or the default for all models',

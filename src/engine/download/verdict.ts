@@ -69,6 +69,9 @@ export function failureAdvice(faults: readonly Fault[], env: NodeJS.ProcessEnv):
   const wait = Math.max(0, ...faults.map(({ retryAfter }) => retryAfter ?? 0));
   if (wait > 0) return [`The server asks to wait ${formatDuration(wait)}; then run the same command again.`];
   if (kinds.has('gone') || kinds.has('other-file') || kinds.has('page'))
-    return ['See whether the sources are still good: visiontrain models check'];
+    return [
+      'Look whether the address still leads to the file.',
+      'If it comes from the registry: visiontrain models check',
+    ];
   return ['Run the same command again later.'];
 }

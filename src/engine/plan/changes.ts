@@ -48,12 +48,25 @@ export function dataChanges(
   return changes.sort((a, b) => byCodePoint(a.path, b.path));
 }
 
+/** Letters of a caption that are told: those around where it parts from what it was. */
+const SAID = 60;
+
+function firstDifference(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return at;
+}
+
 const folderOf = ({ path }: PlanSample) => path.split('/').at(-2);
 
 const short = ({ sha256 }: PlanSample) => `${sha256.slice(0, 12)}…`;
 
 function sampleChanges(then: PlanSample, { path, caption, repeats }: PlanSample): readonly DataChange[] {
-  const said = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  const from = Math.max(0, firstDifference(then.caption, caption) - 20);
+  const said = (text: string) => {
+    const part = text.slice(from, from + SAID);
+    return JSON.stringify(`${from > 0 ? '…' : ''}${part}${from + SAID < text.length ? '…' : ''}`);
+  };
   const changes: DataChange[] = [];
   if (then.caption !== caption)
     changes.push({

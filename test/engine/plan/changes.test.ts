@@ -41,6 +41,15 @@ describe('dataChanges', () => {
     const [picture, caption] = dataChanges(then, now, false);
     expect(picture?.what).toContain(`SHA-256 ${a.sha256.slice(0, 12)}… then`);
     expect(caption?.what).toBe('has another caption: "zfx, red" then, "zfx, blue" now');
+    const long = 'a fox in the snow, a red coat, a yellow flower on the left, a house far away, ';
+    const [said] = dataChanges(
+      [sample('b.png', 'B', { caption: `${long}morning` })],
+      [sample('b.png', 'B', { caption: `${long}evening` })],
+      false,
+    );
+    expect(said?.what).toBe(
+      'has another caption: "…, a house far away, morning" then, "…, a house far away, evening" now',
+    );
   });
 
   it('tells two pictures that changed places from two that changed', () => {
