@@ -22,7 +22,7 @@ import { readEvents } from '../../../src/engine/events/tail.ts';
 import { places } from '../../../src/engine/paths.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { groupMembers } from '../../../src/engine/process/group.ts';
-import { identify } from '../../../src/engine/process/identity.ts';
+import { identify, ps } from '../../../src/engine/process/identity.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
 import { inspectRun, readExit, readSupervisor, runCondition } from '../../../src/engine/runs/inspect.ts';
@@ -232,7 +232,11 @@ describe('a trainer that fails', () => {
     await ends(run);
     expect(readExit(run.dir)?.status).toBe('failed');
     await until(() => !runCondition(run.dir).supervised);
-    expect(spawnSync('pgrep', ['-f', run.dir], { encoding: 'utf8' })).toMatchObject({ status: 1, stdout: '' });
+    expect(
+      ps(['-A', '-o', 'args'])
+        .split('\n')
+        .filter((line) => line.includes(run.dir)),
+    ).toEqual([]);
     rmSync(dirname(python), { recursive: true });
   });
 
