@@ -30,7 +30,7 @@ describe('dataset check', () => {
       '',
       '  1 picture will be used (1 png) · 40×30',
       '  1 caption',
-      "  10_fox/: 1 picture, each used 10 times (the number in the folder's name)",
+      '  10_fox/: 1 picture, each used 10 times, as its name says',
       '  ! copy.png is the same picture as 10_fox/a.png: left out',
       '  ! evil\ufffd[31m.png is empty (0 bytes): left out',
       '  Other files, not used: 1 .heic',

@@ -83,8 +83,8 @@ describe('a folder that was read', () => {
     const style = styleFor({ colour: 0, unicode: true });
     expect(folderLines(facts, style, 80)).toEqual(
       expect.arrayContaining([
-        "  10_fox/: 1 picture, each used 10 times (the number in the folder's name)",
-        "  2_den/: 1 picture, each used 2 times (the number in the folder's name)",
+        '  10_fox/: 1 picture, each used 10 times, as its name says',
+        '  2_den/: 1 picture, each used 2 times, as its name says',
       ]),
     );
   });

@@ -70,7 +70,7 @@ export function repeatLines(folders: Scan['folders']): string[] {
     .filter(({ repeats }) => repeats !== 1)
     .map(
       ({ path, pictures, repeats }) =>
-        `${path}/: ${plural(pictures, 'picture')}, each used ${repeats} times (the number in the folder's name)`,
+        `${path}/: ${plural(pictures, 'picture')}, each used ${repeats} times, as its name says`,
     );
 }
 

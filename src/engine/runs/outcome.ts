@@ -45,8 +45,7 @@ export async function trainerOutcome({ dir, end, state, stopAsked, killAsked }: 
   }
   // Its last word found no room either.
   if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
-    const exit = errorOutcome(diskFull(dir), step);
-    return { ...exit, next_steps: [...exit.next_steps, resumeHint(dir)] };
+    return errorOutcome(dir, diskFull(dir), step);
   }
   const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
   const { reason, nextSteps } = crashReason(end, lines.at(-1));
@@ -67,15 +66,16 @@ function endedFromOutside({ code, signal }: TrainerEnd): boolean {
 /** Less than anything of a run needs. */
 const NO_ROOM = 1 << 20;
 
-/** An end without a word of the trainer. */
-export function errorOutcome(error: unknown, step: number): RunExit {
+/** An end without a word of the trainer. What the network or the machine did can be done again once it is mended. */
+export function errorOutcome(dir: string, error: unknown, step: number): RunExit {
   if (!(error instanceof VisiontrainError)) {
     const message = String((error as Error)?.message ?? error);
     return ended('failed', EXIT.bug, `visiontrain hit a bug: ${message}`, step);
   }
   const exit = ended('failed', error.exitCode, error.message, step);
   const problems = error instanceof ConfigError ? error.problems.map(({ key, message }) => `${key} ${message}`) : [];
-  return { ...exit, details: [...problems, ...error.details], next_steps: error.nextSteps };
+  const again = error.exitCode === EXIT.download || error.exitCode === EXIT.environment ? [resumeHint(dir)] : [];
+  return { ...exit, details: [...problems, ...error.details], next_steps: [...error.nextSteps, ...again] };
 }
 
 /** A stop before the trainer ran. */

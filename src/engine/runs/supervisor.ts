@@ -104,7 +104,7 @@ async function attempt(dir: string, { number }: Claim, options: SupervisorOption
     }
     const explained = explainWriteError(error, dir);
     if (!(explained instanceof VisiontrainError)) console.error(error);
-    return errorOutcome(explained, lastState(dir).step);
+    return errorOutcome(dir, explained, lastState(dir).step);
   } finally {
     requests.end();
   }

@@ -105,10 +105,10 @@ const length = dial({
     const steps = rounded(value);
     const batch = number(context, 'training.batch_size') || 1;
     const { usable: pictures = 0, folders = [] } = context.facts.folder ?? {};
-    const uneven = new Set(folders.map(({ repeats }) => repeats)).size > 1 ? ' on average' : '';
+    const uneven = new Set(folders.map(({ repeats }) => repeats)).size > 1;
     const passes =
       pictures > 0
-        ? `, each picture ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}${uneven}`
+        ? `, ${uneven ? 'pictures about' : 'each picture'} ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}`
         : '';
     return `${steps} steps${passes}`;
   },
