@@ -80,7 +80,9 @@ def _configured_alpha(metadata: Mapping[str, str], part: str, module: str, rank:
         config = json.loads(metadata[_PEFT])
         alpha = config.get(f"{part}.lora_alpha")
         patterns: dict[str, float] = config.get(f"{part}.alpha_pattern") or {}
-        named = (value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", module))
+        # Transformers named the layers of text encoders with `text_model.` in front, and later without it.
+        names = (module, f"text_model.{module}")
+        named = (v for key, v in patterns.items() if any(re.match(rf"(.*\.)?({key})$", name) for name in names))
         alpha = next(named, alpha)
         stabilised = math.sqrt(rank) if config.get(f"{part}.use_rslora") else 1.0
         return None if alpha is None else float(alpha) * stabilised
