@@ -77,7 +77,7 @@ function errorDocument(error: unknown, code: number): Record<string, unknown> {
     kind: error.name,
     message: error.message,
     details: error.details,
-    nextSteps: error.nextSteps,
+    next_steps: error.nextSteps,
     ...(error instanceof ConfigError ? { problems: error.problems } : {}),
   };
 }

@@ -5,6 +5,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
+import { verdictWords } from '../ui/parts.ts';
 import { formatWhen } from '../when.ts';
 
 /** Where a run is, and when it is over how it ended. */
@@ -48,6 +49,13 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
   };
 }
 
+const phaseText = ({ phase, supervised }: RunSummary): string =>
+  `${phase === 'train' ? 'training' : (phase ?? 'starting')}${supervised ? '' : ' (alone: its supervisor is gone)'}`;
+
+function learntText({ verdict, reason }: NonNullable<RunState['learnt']>): string {
+  return `${verdictWords[verdict]}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
 function lines(summary: RunSummary, state: RunState): [string, string][] {
   const { exit } = summary;
   const left = summary.seconds_left === null ? '' : `, ${formatDuration(summary.seconds_left)} left`;
@@ -55,7 +63,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
   const silent = state.lastEventAt === undefined ? 0 : now.getTime() / 1000 - state.lastEventAt;
   const all: [string, string | undefined][] = [
     ['Run', summary.name],
-    ['State', summary.state === 'live' ? `${summary.phase ?? 'starting'}${left}` : summary.state],
+    ['State', summary.state === 'live' ? `${phaseText(summary)}${left}` : summary.state],
     ['Reason', exit !== null && exit.reason !== 'finished' ? exit.reason : undefined],
     ['Silent', summary.state === 'live' && silent > 60 ? `nothing heard for ${formatDuration(silent)}` : undefined],
     ['Step', summary.steps > 0 ? `${state.step} of ${summary.steps}` : undefined],
@@ -65,6 +73,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
       state.latestValidation &&
         `${state.latestValidation.loss.toFixed(4)} ± ${state.latestValidation.stderr.toFixed(4)} at step ${state.latestValidation.step}`,
     ],
+    ['Learnt', state.learnt && learntText(state.learnt)],
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
     ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],
     ['Started', `${formatWhen(summary.started_at, now)}${summary.attempt > 1 ? `, attempt ${summary.attempt}` : ''}`],
@@ -73,7 +82,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
       'Output',
       `${path}  ${formatBytes(bytes)}  SHA-256 ${sha256}`,
     ]),
-    ...(exit?.next_steps ?? []).map((step): [string, string] => ['Next', step]),
+    ...(exit?.next_steps ?? []).map((step, i): [string, string] => [i === 0 ? 'Next' : '', step]),
   ];
   return all.filter((line): line is [string, string] => line[1] !== undefined);
 }

@@ -6,7 +6,7 @@ import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate, wrap } from '../columns.ts';
 import { type Style, spell } from '../style.ts';
 import type { RunAbout } from './about.ts';
-import { lossText } from './parts.ts';
+import { lossText, verdictWords } from './parts.ts';
 import { canShowPictures, renderPicturePair } from './pictures.ts';
 import { samplePairs } from './samples.ts';
 
@@ -64,8 +64,10 @@ const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 /** Headline, further lines, details, what to type. */
 function section(head: string, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): string[] {
   const inside = columns - 3;
-  const words = [...lines, ...exit.details.map(neutralise)].flatMap((line) => wrap(spell(line, style), inside));
-  const steps = exit.next_steps.flatMap((line) => wrap(spell(neutralise(line), style), inside));
+  // Whole, since paths and commands in them are to be copied.
+  const broken = (line: string) => wrap(spell(line, style), inside, { whole: true });
+  const words = [...lines, ...exit.details.map(neutralise)].flatMap(broken);
+  const steps = exit.next_steps.map(neutralise).flatMap(broken);
   return [
     '',
     ...wrapHead(head, columns),
@@ -126,7 +128,7 @@ function took({ startedAt, lastEventAt }: RunState): string {
 function learntLines({ learnt }: RunState, style: Style): string[] {
   if (learnt === undefined) return [];
   const { verdict, before, after, moved, reason } = learnt;
-  const word = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' }[verdict];
+  const word = verdictWords[verdict];
   const { arrow, plusMinus } = style.glyph;
   // The reason compares picture by picture; the error of one mean alone says less.
   const losses =
