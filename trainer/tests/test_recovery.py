@@ -1,4 +1,4 @@
-"""A run that is stopped, short of memory, or finds its checkpoint damaged goes on; a failing sample changes nothing."""
+"""A run that is stopped, or finds its checkpoint damaged, goes on; a failing sample changes nothing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
-from visiontrain_trainer import checkpoint, sample
+from visiontrain_trainer import checkpoint
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.control import Control, Unasked
-from visiontrain_trainer.errors import MachineError, Stopped, TrainingError, is_out_of_memory
+from visiontrain_trainer.errors import MachineError, Stopped, TrainingError
 from visiontrain_trainer.events import Events
-from visiontrain_trainer.models import BaseModel
-from visiontrain_trainer.optim import AdamW
-from visiontrain_trainer.plan import parse_plan
-from visiontrain_trainer.step import Stepper
 
 
 def _flip_a_bit(path: Path) -> None:
@@ -188,103 +182,6 @@ def test_signals_save_and_exit_75(number: signal.Signals, plan_for: Any, tmp_pat
     assert checkpoint.newest(folder / "checkpoints", "0" * 64)[0].step == last["step"]  # type: ignore[union-attr]
 
 
-def _of_a_card() -> None:
-    raise torch.OutOfMemoryError("not enough")
-
-
-def _of_a_cpu() -> None:
-    """As PyTorch itself says it: no machine has so much."""
-    torch.empty(1 << 48)
-
-
-@pytest.mark.parametrize(
-    ("words", "memory"),
-    [
-        ("MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1.2 GB)", True),
-        ("CUDA error: out of memory", True),
-        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
-        ("CUDA error: device-side assert triggered", False),
-    ],
-)
-def test_what_pytorch_says_of_memory_without_a_class(words: str, memory: bool) -> None:
-    assert is_out_of_memory(RuntimeError(words)) is memory
-
-
-@pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])
-def test_out_of_memory_goes_on_with_smaller_batches(
-    run_out: Any, train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
-) -> None:
-    """There is no memory limit to hit on a CPU: the U-Net itself refuses batches above one picture."""
-    plan = plan_for(training={"batch_size": 4, "gradient_accumulation": 2, "steps": 4}, output={"checkpoint_every": 0})
-    free = train_here(plan, "free")
-    build = BaseModel.unet
-
-    def narrow(self: BaseModel, *where: Any) -> torch.nn.Module:
-        unet = build(self, *where)
-
-        def refuse(module: Any, inputs: Any) -> None:
-            if len(inputs[0]) > 1:
-                run_out()
-
-        unet.register_forward_pre_hook(refuse)
-        return unet
-
-    monkeypatch.setattr(BaseModel, "unet", narrow)
-    prepare_run(tmp_path / "tight", plan)
-    assert _stop_after(tmp_path / "tight", plan, 2) == 75
-    tight = train_here(plan, "tight")
-    assert tight.code == 0
-    assert [e["loss"] for e in tight.of("step")] == pytest.approx([e["loss"] for e in free.of("step")], rel=1e-4)
-    warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
-    # Recorded: a resumed run does not find it out again.
-    assert "2 pictures at once" in warned[0] and "1 pictures at once" in warned[1] and len(warned) == 2
-
-
-@pytest.mark.parametrize("most", [1, 0])
-def test_out_of_memory_while_validating_loses_no_step(
-    most: int, train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
-) -> None:
-    """With room for one picture they are measured one by one; with none the run goes on without a measurement."""
-    samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
-    plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
-    free = train_here(plan, "free")
-    measured = Stepper._measured
-
-    def narrow(self: Stepper, use: Any, steps: list[int], draw: int, size: int) -> list[float]:
-        if size > most:
-            _of_a_card()
-        return measured(self, use, steps, draw, size)
-
-    monkeypatch.setattr(Stepper, "_measured", narrow)
-    tight = train_here(plan, "tight")
-    assert tight.code == 0 and tight.sha256 == free.sha256
-    assert [e["step"] for e in tight.of("checkpoint")] == [e["step"] for e in free.of("checkpoint")]
-    losses = [[e["loss"] for e in run.of("validation")] for run in (free, tight)]
-    warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
-    if most:
-        assert losses[1] == pytest.approx(losses[0], rel=1e-5) and not warned
-    else:
-        assert not losses[1] and "not enough memory to validate" in warned[0]
-        assert tight.of("learnt")[0]["verdict"] == "unknown"
-
-
-def test_out_of_memory_in_the_first_update_is_tried_again(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
-    free = train_here(plan_for(), "free")
-    step, refused = AdamW.step, []
-
-    def once(self: AdamW) -> None:
-        if not refused:
-            refused.append(True)
-            # As it leaves things: with half of what it makes for its first weights.
-            weights = self.param_groups[0]["params"][0]
-            self.state[weights]["exp_avg"] = torch.zeros_like(weights)
-            _of_a_card()
-        step(self)
-
-    monkeypatch.setattr(AdamW, "step", once)
-    assert train_here(plan_for(), "tight").sha256 == free.sha256 and refused
-
-
 def test_only_the_first_process_is_asked_to_stop(tmp_path: Path) -> None:
     (tmp_path / "stop").touch()
     Unasked(tmp_path).stop_if_asked()
@@ -292,53 +189,6 @@ def test_only_the_first_process_is_asked_to_stop(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         Control(tmp_path).stop_if_asked()
     assert not (tmp_path / "stop").exists()
-
-
-@pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])
-def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, plan_for: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sample, "TILE", 64)
-    base = Path(__file__).parents[2] / "presets" / "tiny" / "sd15"
-    vae = BaseModel(parse_plan(plan_for(model={"path": str(base)})).model).vae(torch.float32)
-    x, y = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 96), indexing="ij")
-    with torch.no_grad():
-        latents = vae.encode(torch.stack([x, y, x * y])[None]).latent_dist.mean
-    whole = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
-    sizes: list[int] = []
-
-    def refuse(module: Any, inputs: Any) -> None:
-        sizes.append(max(inputs[0].shape[-2:]))
-        if sizes[-1] > 8:
-            run_out()
-
-    vae.decoder.register_forward_pre_hook(refuse)
-    for _ in range(2):
-        tiled = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
-        assert tiled.shape == whole.shape == (128, 96, 3)
-        # The same picture: tiles know less of what surrounds them.
-        assert np.corrcoef(tiled.ravel(), whole.ravel())[0, 1] > 0.95
-    # Found out once; from then on in tiles at once.
-    assert sizes.count(16) == 1 and max(sizes[1:]) == 8
-
-
-@pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])
-def test_out_of_memory_with_one_picture_says_what_to_change(
-    run_out: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("visiontrain_trainer.step.model_inputs", lambda *_: run_out())
-    folder = prepare_run(tmp_path / "run", plan_for())
-    assert main([str(folder)]) == 3
-    result = read_events(folder)[-1]
-    assert result["reason"] == "Step 1: the device has not enough memory."
-    assert any("gradient_checkpointing" in step for step in result["next_steps"])
-
-
-def test_another_failure_of_a_step_is_not_taken_for_memory(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
-    def fail(*_: Any) -> None:
-        raise RuntimeError("shapes do not fit")
-
-    monkeypatch.setattr("visiontrain_trainer.step.model_inputs", fail)
-    with pytest.raises(RuntimeError, match="shapes do not fit"):
-        train_here(plan_for())
 
 
 def test_a_failing_sample_does_not_end_the_run(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

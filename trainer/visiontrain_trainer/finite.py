@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
+from .done import Finished
 from .errors import TrainingError
 from .lora import Adapter
 from .plan import Plan
-from .step import Finished
 
 _SAME_AGAIN = "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step."
 

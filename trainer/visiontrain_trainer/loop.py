@@ -13,6 +13,7 @@ from typing import Any
 from . import checkpoint
 from .control import REQUESTS, Control
 from .device import give_back_memory
+from .done import Done
 from .environment import Stretch, compare_with_checkpoints, compare_with_original
 from .errors import FAILED, STOPPED, TrainingError, is_out_of_memory
 from .events import Events
@@ -23,7 +24,6 @@ from .optim import state_from_plain, state_to_plain
 from .pictures import Pictures
 from .plan import Plan
 from .session import Session, open_session
-from .step import Done
 
 _RATE_OVER_STEPS = 20
 #: On a GPU a step is reported while the next one runs: waiting for its numbers would leave the device idle.
