@@ -215,7 +215,7 @@ export const glossary: readonly Term[] = [
   },
   {
     term: 'min-SNR gamma',
-    also: ['min snr', 'min snr gamma', 'snr'],
+    also: ['min snr', 'min snr gamma', 'snr', 'gamma'],
     group: 'Training',
     text: 'Evens out how much the noisy and the nearly finished stages of a picture count, so that training is steadier. 5 is usual; null in run.yaml turns it off.',
     keys: ['training.min_snr_gamma'],
