@@ -13,11 +13,22 @@ export type { Capabilities } from './capabilities.ts';
 
 let cached: Capabilities | undefined;
 
-/** This process's terminal. The size is that of now. */
+/** This process's terminal. The size is that of the moment it is read. */
 export function terminal(flags: { readonly noInput?: boolean; readonly plain?: boolean } = {}): Capabilities {
   cached ??= capabilities({ env: process.env, stdin: process.stdin, stdout: process.stdout, ...flags });
-  return { ...cached, columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 };
+  return {
+    ...cached,
+    get columns() {
+      return process.stdout.columns || 80;
+    },
+    get rows() {
+      return process.stdout.rows || 24;
+    },
+  };
 }
+
+/** A process that was stopped does not come to its timers before it goes on. */
+const UNSTOPPED_MS = 300;
 
 let busy = false;
 
@@ -41,6 +52,9 @@ export function requirePerson(can: Capabilities, instead: readonly string[]): vo
 export async function ask<T>(prompt: () => Promise<T>): Promise<T> {
   const release = own();
   process.stdin.ref();
+  // After Ctrl-Z and fg Node's readline leaves stdin paused, and a process with nothing to read ends.
+  const continued = () => setImmediate(() => process.stdin.resume());
+  process.on('SIGCONT', continued);
   try {
     return await prompt();
   } catch (error) {
@@ -48,6 +62,7 @@ export async function ask<T>(prompt: () => Promise<T>): Promise<T> {
     if (name === 'ExitPromptError' || name === 'AbortPromptError') throw new CancelledError('');
     throw error;
   } finally {
+    process.off('SIGCONT', continued);
     release();
   }
 }
@@ -117,6 +132,8 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
         stop = false;
         restoreTerminal();
         await stopUntilContinued();
+        // A change of size meanwhile was told to the shell alone.
+        process.kill(process.pid, 'SIGWINCH');
         enterScreen();
       }
     }
@@ -128,13 +145,19 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
   }
 }
 
-/** Stops the whole process group, as the terminal itself would on Ctrl-Z: npx and npm wait for us. */
+/**
+ * Stops the whole process group, as the terminal itself would on Ctrl-Z: npx and npm wait for us. Where no shell could
+ * continue it (`ssh -t host visiontrain …`) the kernel does not stop it, and the screen comes back by itself.
+ */
 async function stopUntilContinued(): Promise<void> {
-  const alive = setInterval(() => {}, 1000);
-  const continued = new Promise((resolve) => process.once('SIGCONT', resolve));
-  process.kill(0, 'SIGTSTP');
-  await continued;
-  clearInterval(alive);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, UNSTOPPED_MS);
+    process.once('SIGCONT', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    process.kill(0, 'SIGTSTP');
+  });
 }
 
 let entered = false;

@@ -60,7 +60,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     return settingProblem(flow, context(), question, form, text);
   };
   const take = (id: string, answer: Answer) => {
-    answers = { ...answers, [id]: answer };
+    answers = { ...without(answers, outlived[id] ?? []), [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
     answers = followDefaults(flow, context());
     input.save(answers);
@@ -98,6 +98,15 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     }
   }
 }
+
+/** Answers that speak of what another answer chose, and are asked for again when that is chosen anew. */
+const outlived: Readonly<Record<string, readonly string[]>> = {
+  'model.base': ['model.more', 'model.license'],
+  'model.more': ['model.license'],
+};
+
+const without = (answers: Answers, ids: readonly string[]): Answers =>
+  Object.fromEntries(Object.entries(answers).filter(([id]) => !ids.includes(id)));
 
 /** Enter on what was offered is the default's answer, unless the person had chosen that value before. */
 function answerOf(question: Question, initial: string, value: string, before: Answer | undefined): Answer {
@@ -197,8 +206,12 @@ function frameOf({ style, can }: SessionInput, question: Question, context: Aski
     canGoBack,
     record: (value) => recordOf(question, value, context),
     style,
-    columns: can.columns,
-    rows: can.rows,
+    get columns() {
+      return can.columns;
+    },
+    get rows() {
+      return can.rows;
+    },
   };
 }
 

@@ -94,8 +94,12 @@ async function firstAnswer(
     canGoBack: false,
     record: modeQuestion.record,
     style: input.style,
-    columns: input.can.columns,
-    rows: input.can.rows,
+    get columns() {
+      return input.can.columns;
+    },
+    get rows() {
+      return input.can.rows;
+    },
   };
   const asked: Promise<Reply> = input.asker(frame, form);
   // Parsing the schemas takes as long as reading the question does.

@@ -90,7 +90,7 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     t.keys('c', 'g', 's');
     await t.shows('Stop fox?');
     t.keys('y');
-    await t.shows('Stopping: a checkpoint is saved first');
+    await t.shows('Stopping, with a checkpoint.');
     expect(asked()).toEqual(['checkpoint', 'sample', 'stop']);
     t.keys('C-c');
     await t.shows('left: detached');
@@ -111,6 +111,17 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     expect(terminal.modes().alternate).toBe(true);
     terminal.keys('d');
     await terminal.shows('left: detached');
+  });
+
+  it('comes back by itself after Ctrl-Z where no shell could bring it back', async () => {
+    const t = start('alone');
+    await t.shows('step 992 of 1600');
+    t.keys('C-z');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await t.shows('step 992 of 1600');
+    expect(t.modes().alternate).toBe(true);
+    t.keys('d');
+    await t.shows('left: detached');
   });
 
   it('ends by itself when the run does', async () => {

@@ -156,6 +156,55 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     await t.shows(/repeats +3 +you/);
   });
 
+  it('completes with Tab, picks with Tab, and goes on typing where that was', async () => {
+    mkdirSync(join(dir, 'forge'));
+    const t = start(['new', '--easy']);
+    await t.shows('Where are your pictures?');
+    await t.shows(/forest\/[\s\S]*forge\/[\s\S]*fox\//);
+    t.text('f');
+    await t.shows(/❯ f$/m);
+    t.keys('Tab');
+    await t.shows(/❯ fo$/m);
+    t.keys('Tab');
+    await t.shows(/❯ forest\//);
+    t.text('x');
+    await t.shows(/❯ fox$/m);
+    await t.shows(/fox\/ +7 pictures, 4 captions/);
+    t.keys('Enter');
+    await t.shows('What do the pictures teach?');
+  });
+
+  it('goes on after Ctrl-Z and fg', async () => {
+    terminal?.close();
+    const env = { VISIONTRAIN_HOME: join(dir, 'home'), PS1: 'shell> ' };
+    terminal = new Terminal(['bash', '--norc', '-i'], { cwd: dir, env });
+    await terminal.shows('shell>');
+    terminal.text(`'${process.execPath}' '${bin}' new fox --easy`);
+    terminal.keys('Enter');
+    await terminal.shows('What do the pictures teach?');
+    terminal.keys('C-z');
+    await terminal.shows('Stopped');
+    terminal.text('fg');
+    terminal.keys('Enter');
+    await terminal.shows('fg');
+    // What is typed before the prompt reads again is the shell's.
+    for (let i = 0; i < 100 && !/Which word calls/.test(terminal.screen().join('\n')); i += 1) {
+      terminal.keys('Enter');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await terminal.shows('Teaches');
+    expect(terminal.screen().join('\n')).not.toContain('Left.');
+  });
+
+  it('draws the next question for the terminal as it is then', async () => {
+    const t = start(['new', 'fox', '--easy']);
+    await t.shows('What do the pictures teach?');
+    t.resize(60, 15);
+    t.keys('Enter');
+    const lines = await t.shows(/Which word calls[\s\S]*Esc back/);
+    expect(rules(lines).at(-1)?.trimEnd()).toMatch(/^[─-]{59}$/);
+  });
+
   it('explains with ? and hides it again', async () => {
     const t = start(['new', 'fox', '--easy']);
     await t.shows('What do the pictures teach?');

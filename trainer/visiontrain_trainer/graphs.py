@@ -86,14 +86,14 @@ class Graphs:
             self._pool = graph.pool()
             return _Recorded(graph, own, outputs)
         except Exception as error:
+            # Where the end of a record fails, PyTorch leaves the stream it was made on in place.
+            torch.cuda.set_stream(stream)
             # Ending a record that broke off may fail in its turn.
             short = error if is_out_of_memory(error) else error.__context__
             if self._recorded and short is not None and is_out_of_memory(short):
                 raise short from None
             traceback.print_exc()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
-            # Where the end of a record fails, PyTorch leaves the stream it was made on in place.
-            torch.cuda.set_stream(stream)
         # Not while the error holds what was made up to it.
         self._failed = True
         self.release()

@@ -253,7 +253,7 @@ def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
     after = validate_if_it_fits(session, progress)
     before = Measured.of(progress.before) if progress.before else None
     learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
-    if progress.best_step is not None and progress.best_step < progress.step:
+    if after and progress.best_step is not None and progress.best_step < progress.step:
         learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
     events.emit("learnt", **learnt, best_step=progress.best_step)
     session.processes.barrier()

@@ -210,14 +210,16 @@ class Stepper:
     def _update(self) -> None:
         """The optimiser's step. AdamW's first makes its two numbers per weight, beside what the graphs keep."""
         optimizer = self._optimizer
-        first = isinstance(optimizer, torch.optim.AdamW) and not optimizer.state
+        # Of several parts the first would be updated twice.
+        alone = isinstance(optimizer, torch.optim.AdamW) and len(optimizer.param_groups) == 1
+        first = alone and not optimizer.state
         try:
             optimizer.step()
             return
         except (RuntimeError, MemoryError) as error:
             if not first or not is_out_of_memory(error):
                 raise
-        # Nothing was updated: AdamW makes room for all weights before it changes any.
+        # Nothing was updated: AdamW makes room for all weights of a part before it changes any.
         optimizer.state.clear()
         self.release()
         give_back_memory()

@@ -2,14 +2,14 @@
 import { join } from 'node:path';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { neutralise } from '../../engine/text.ts';
-import { ends, padEnd, truncate, wrap } from '../columns.ts';
+import { ends, padEnd, truncate, width, wrap } from '../columns.ts';
 import type { Key } from '../keys.ts';
 import { type Style, spell } from '../style.ts';
 import { canShowPictures, type PictureRoom, renderPicture, renderPicturePair } from './pictures.ts';
 import { type SamplePair, samplePairs } from './samples.ts';
 import type { ScreenSize } from './screen.ts';
 
-export function helpPage(keys: readonly Key[], style: Style, { columns }: ScreenSize): string[] {
+export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: ScreenSize): string[] {
   const body = keys.flatMap(({ keys: names, help }) => {
     const [first = '', ...rest] = wrap(spell(help, style), columns - 14);
     return [
@@ -21,15 +21,15 @@ export function helpPage(keys: readonly Key[], style: Style, { columns }: Screen
     'Ctrl-C asks what you want; Ctrl-Z goes back to the shell until fg. Closing the window changes nothing for the run.',
     columns - 4,
   );
-  return [
-    style.bold('Keys'),
-    '',
-    ...body,
-    '',
-    ...ctrl.map((line) => `  ${line}`),
-    '',
-    style.dim('any key: back to the run'),
-  ];
+  const back = style.dim('any key: back to the run');
+  const page = [style.bold('Keys'), '', ...body, '', ...ctrl.map((line) => `  ${line}`), '', back];
+  if (page.length <= rows) return page;
+  // Too little room: a line for each key, as far as it goes.
+  const short = keys.map(({ keys: names, help }) => {
+    const about = truncate(spell(help, style), columns - 12, style.glyph.ellipsis);
+    return `${style.accent(padEnd(names.join(', '), 8))}  ${about}`;
+  });
+  return [...short.slice(0, rows - 1), back];
 }
 
 /** `lines`: the end of trainer.log, oldest first, already harmless. */
@@ -87,12 +87,11 @@ export interface Option {
 
 /** A question with single keys; the first option is what Enter takes. */
 export function questionPage(question: string, options: readonly Option[], style: Style): string[] {
+  const named = options.map(({ label }, i) => `${label}${i === 0 ? ' (Enter)' : ''}`);
+  const wide = Math.max(...named.map((name) => width(name))) + 2;
   return [
     style.bold(question),
     '',
-    ...options.map(
-      ({ key, label, about }, i) =>
-        `  ${style.accent(key)}  ${padEnd(label, 16)}${style.dim(`${about}${i === 0 ? '  (Enter)' : ''}`)}`,
-    ),
+    ...options.map(({ key, about }, i) => `  ${style.accent(key)}  ${padEnd(named[i] ?? '', wide)}${style.dim(about)}`),
   ];
 }

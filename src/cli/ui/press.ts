@@ -71,7 +71,7 @@ function answerLeave(run: UiState, key: string, { readonly }: PressContext): Pre
 }
 
 function stop(ui: UiState): Pressed {
-  const notice = 'Stopping: a checkpoint is saved first. d leaves meanwhile; visiontrain stop RUN --now does not wait.';
+  const notice = 'Stopping, with a checkpoint. d leaves meanwhile; stop --now does not wait.';
   return { ui: { ...ui, notice, stopping: true }, wish: 'stop' };
 }
 

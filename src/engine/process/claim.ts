@@ -54,14 +54,14 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
 }
 
 /** Who claimed last, dead or alive; undefined when nobody ever did. */
-export function lastHolder(folder: string): Holder | undefined {
+export function lastHolder(folder: string, tries = 3): Holder | undefined {
   const number = Math.max(0, ...numbers(folder));
   if (number === 0) return undefined;
   const path = join(folder, `${number}.json`);
   const found = statOf(path);
   // Released since its name was read: whoever holds it now is another.
-  if (found === undefined) return lastHolder(folder);
-  const age = Date.now() - found.mtimeMs;
+  if (found === undefined && tries > 1) return lastHolder(folder, tries - 1);
+  const age = Date.now() - (found?.mtimeMs ?? 0);
   const identity = readIdentity(path);
   // Created but not yet written: its process is at it right now, or died at it.
   if (identity === undefined) return { number, identity, live: age < 2_000 };

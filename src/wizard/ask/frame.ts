@@ -14,6 +14,7 @@ export interface Frame {
   /** The record line for an answer. */
   readonly record: (value: string) => string;
   readonly style: Style;
+  /** Of the terminal as it is now: it may be resized while a question is open. */
   readonly columns: number;
   readonly rows: number;
 }

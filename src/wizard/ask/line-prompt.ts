@@ -79,8 +79,12 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
     else if (isTabKey(key)) {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
       if (completed.length > value.length) replace(completed);
-      else if (found.length > 0) setActive((active + 1) % visible(found).length);
-      else replace(value || form.initial);
+      else if (found.length > 0) {
+        // Readline has taken the Tab for a letter.
+        rl.clearLine(0);
+        rl.write(value);
+        setActive((active + 1) % visible(found).length);
+      } else replace(value || form.initial);
     } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found).length - 1));
     else if (isUpKey(key) && found.length > 0) setActive(Math.max(active - 1, -1));
     else if (rl.line === '?' && value === '' && frame.help.length > 0) {
@@ -120,7 +124,9 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
 const visible = (found: readonly Suggestion[]) => found.slice(0, SUGGESTIONS);
 
 function list(found: readonly Suggestion[], active: number, { style, columns: cells }: Frame): string[] {
-  const rows = columns(visible(found).map(({ value, note }) => [neutralise(value), spell(note, style)]));
+  // One long name must not push the notes of all others off the screen.
+  const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);
+  const rows = columns(visible(found).map(({ value, note }) => [name(value), spell(note, style)]));
   return rows.map((row, i) => {
     const text = truncate(row, cells - 4, style.glyph.ellipsis);
     return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : `  ${style.dim(text)}`;

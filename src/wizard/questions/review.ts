@@ -1,5 +1,6 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
 import { relative } from 'node:path';
+import { truncateStart } from '../../cli/columns.ts';
 import type { Chooser, Provenance } from '../../engine/config/schema.ts';
 import { formatBytes } from '../../engine/text.ts';
 import { type Flow, JUMP, visible } from '../machine.ts';
@@ -89,7 +90,7 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
   };
   const named: Choice = {
     value: `${JUMP}name`,
-    cells: ['Name', spec.name, answers.name === undefined ? 'preset' : 'you'],
+    cells: ['Name', clip(spec.name), answers.name === undefined ? 'preset' : 'you'],
     about: 'Name of the run and of the LoRA file.',
   };
   const written: Choice = {
@@ -109,7 +110,7 @@ const near = (path: string, cwd: string) => {
   const inside = relative(cwd, path);
   return inside.startsWith('..') ? path : inside;
 };
-const clip = (text: string) => (text.length > 52 ? `…${text.slice(-51)}` : text);
+const clip = (text: string) => truncateStart(text, 50);
 
 function actionChoices(flow: Flow, context: Asking): Choice[] {
   const derived = derive(flow, context);

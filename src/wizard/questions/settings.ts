@@ -1,5 +1,6 @@
 /** Advanced: every key of run.yaml as a question of its own, made from the schema's own words, in groups. */
 
+import { truncate } from '../../cli/columns.ts';
 import { type JsonNode, type SpecKey, specKeys } from '../../engine/config/keys.ts';
 import type { RunSpec } from '../../engine/config/schema.ts';
 import { plural } from '../../engine/text.ts';
@@ -168,7 +169,7 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
         const who = 'spec' in derived ? (derived.provenance[key] ?? 'preset') : '';
         return {
           value: `${JUMP}${SETTING}${key}`,
-          cells: [name, clip(value), who],
+          cells: [name, truncate(value, 40), who],
           about: `${node.description ?? ''} ${node.why ?? ''}`,
         };
       });
@@ -186,8 +187,6 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
     },
   };
 }
-
-const clip = (text: string) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
 
 /** Groups in the order of the flow, and every single setting. */
 export function settingQuestions(flow: () => Flow): {

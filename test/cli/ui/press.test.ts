@@ -37,7 +37,7 @@ describe('keys of the dashboard', () => {
     expect(typed(['s', 'escape']).wishes).toEqual([]);
     const { ui, wishes } = typed(['s', 'y']);
     expect(wishes).toEqual(['stop']);
-    expect(ui.notice).toMatch(/Stopping: a checkpoint is saved first/);
+    expect(ui.notice).toMatch(/^Stopping, with a checkpoint/);
   });
 
   it('asks for checkpoints and samples', () => {
