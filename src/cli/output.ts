@@ -1,4 +1,3 @@
-import { EXIT } from '../engine/errors.ts';
 import { hanging } from './columns.ts';
 
 /** The only door to stdout and stderr: stdout is data, stderr is talk. */
@@ -39,13 +38,17 @@ export function processOutput(): Output {
   };
 }
 
-/** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped as by SIGTERM. */
+/** A command that is about to end by itself gets so long to do it, with its own exit code. */
+const UNREAD_MS = 500;
+
+/** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped, as by SIGTERM. */
 function unread(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
   // Each further write tells it again.
   process.stdout.off('error', unread).on('error', unheard);
-  if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
-  else process.exit(EXIT.ok);
+  const end = () => void process.kill(process.pid, 'SIGTERM');
+  if (process.listenerCount('SIGTERM') > 0) end();
+  else setTimeout(end, UNREAD_MS).unref();
 }
 
 /** Words that nobody hears are no reason to end. */

@@ -37,7 +37,7 @@ export function reportError(error: unknown, out: Output, { json, debug, ascii }:
   for (const line of known.details) out.prose(`  ${neutralise(line)}`);
   // A command that is broken cannot be copied.
   for (const line of known.nextSteps) out.talk(`  ${neutralise(line)}`);
-  if (debug) out.talk(String(known.stack));
+  if (debug) out.talk(String((error as Error).stack));
   return code;
 }
 

@@ -5,7 +5,7 @@ import type { Chooser } from '../engine/config/schema.ts';
 import { renderSpec } from '../engine/config/write.ts';
 import { EnvironmentError, UsageError } from '../engine/errors.ts';
 import type { Reply } from './ask/frame.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, FolderFacts } from './facts.ts';
 import { fromSpecFile } from './from-file.ts';
 import type { Flow } from './machine.ts';
 import { folderLines, machineLines } from './notes.ts';
@@ -33,9 +33,10 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
   const sayAll = (lines: readonly string[]) => {
     for (const line of lines) say(line);
   };
+  let given: FolderFacts | string | undefined;
   if (input.folder !== undefined) {
-    const found = await readFolder(absolute(input.folder, facts), places);
-    if (typeof found === 'string') throw new UsageError(found);
+    given = await readFolder(absolute(input.folder, facts), places);
+    if (typeof given === 'string') throw new UsageError(given);
   }
   if (!input.yes) sayAll(machineLines(facts, style));
   const session = await runSession({
@@ -44,7 +45,8 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     style,
     facts,
     answers,
-    readFolder: (path) => readFolder(path, places),
+    // One that was given has been read.
+    readFolder: async (path) => (typeof given === 'object' && given.path === path ? given : readFolder(path, places)),
     modelProblem,
     save: start.save,
     say: sayAll,

@@ -26,7 +26,10 @@ interface Count {
   readonly open: boolean;
 }
 
-/** What a folder and those in it hold, as a data set would use it. Folders that cannot be read count as empty. */
+/**
+ * What a folder and those in it hold, as a data set would use it; links to folders are not followed here. Folders that
+ * cannot be read count as empty.
+ */
 export async function countPictures(root: string, most = MOST_FOLDERS): Promise<Count> {
   const count = { pictures: 0, captions: 0, folders: 0 };
   const queue = [root];
@@ -106,6 +109,7 @@ export async function fileProblem(path: string): Promise<string | undefined> {
   if (path === '') return 'Type the name of a file.';
   const there = await stat(path).catch(() => undefined);
   if (there?.isDirectory()) return 'That is a folder. Add a file name, such as /run.yaml.';
+  if (there !== undefined) return 'There is such a file already, and it would be lost. Take another name.';
   const parent = await stat(dirname(path)).catch(() => undefined);
   return parent?.isDirectory() ? undefined : `There is no folder ${dirname(path)}.`;
 }

@@ -42,7 +42,8 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   const flow = wizardFlow();
   const session = new Map<string, FolderFacts>();
   let { facts } = input;
-  let answers = input.answers;
+  // Of those given only what still holds is taken over.
+  let answers: Answers = {};
   const context = (): Asking => ({ answers, facts });
 
   const lookAt = async (path: string): Promise<string | undefined> => {
@@ -56,14 +57,17 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text);
     if (form.path === 'model')
       return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
-    if (form.path === 'file') return fileProblem(absolute(text, facts));
+    if (form.path === 'file') {
+      const path = absolute(text, facts);
+      return path === facts.file ? undefined : fileProblem(path);
+    }
     return settingProblem(flow, context(), question, form, text);
   };
   const take = (id: string, answer: Answer) => {
     answers = { ...without(answers, outlived[id] ?? []), [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
     answers = followDefaults(flow, context());
-    input.save(answers);
+    input.save(fromAnywhere(answers, facts));
   };
 
   answers = await stillValid(flow, input, check, (id, answer) => {
@@ -97,6 +101,15 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
       position = next(flow, position, reply.value, context());
     }
   }
+}
+
+/** A draft may be gone on with in another folder. */
+function fromAnywhere(answers: Answers, facts: Facts): Answers {
+  const paths = ['dataset.path', 'model.file', 'file'].flatMap((id) => {
+    const answer = answers[id];
+    return answer === undefined ? [] : [[id, { ...answer, value: absolute(answer.value, facts) }] as const];
+  });
+  return { ...answers, ...Object.fromEntries(paths) };
 }
 
 /** Answers that speak of what another answer chose, and are asked for again when that is chosen anew. */

@@ -204,6 +204,21 @@ it('ends quietly when nobody reads on', () => {
   expect({ stdout, stderr }).toEqual({ stdout: '0\n', stderr: '' });
 });
 
+it('keeps its exit code when nobody reads on, and ends what would go on for ever', async () => {
+  home = new FixtureHome({ FIXTURE: 'crash' });
+  await startRun(home.create(), home.env);
+  const bin = join(import.meta.dirname, '../../bin/visiontrain');
+  const piped = (words: string) =>
+    promisify(execFile)('bash', ['-c', `"${process.execPath}" "${bin}" ${words} | true; echo "\${PIPESTATUS[0]}"`], {
+      env: home.env,
+    });
+  expect((await piped('attach fox --json')).stdout).toBe('5\n');
+  const run = home.create(100_000, 'long');
+  await startRun(run, { ...home.env, FIXTURE: 'finish', FIXTURE_SECONDS: '0.05' });
+  expect((await piped('attach long --json')).stdout).toBe('143\n');
+  expect(inspectRun(run.dir)?.state).toBe('live');
+});
+
 it('setup names the Python that is used, as the last line of JSON too', async () => {
   home = new FixtureHome();
   const { code, stdout } = await cli(['setup', '--json'], home.env);

@@ -41,7 +41,7 @@ export function trainingStory({ name, steps, upTo, every, end }: TrainingStory):
     const noise = Math.sin(step * 12.9898) * 0.02 * Math.sin(step * 0.37);
     const loss = 0.07 + 0.07 * Math.exp(-step / (steps / 4)) + noise;
     const lr = 1e-4 * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
-    const epoch = Math.floor((step - 1) / 160);
+    const epoch = Math.floor((step - 1) / 160) + 1;
     lines.push([0.5, { type: 'step', step, epoch, loss, lr, pictures_per_second: 1.9, memory: 9.6e9 }]);
     if (step % every !== 0) continue;
     const value = 0.088 + 0.03 * Math.exp(-step / (steps / 3));

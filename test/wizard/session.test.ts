@@ -5,41 +5,40 @@ import { afterAll, expect, it } from 'vitest';
 import { styleFor } from '../../src/cli/style.ts';
 import type { Capabilities } from '../../src/cli/terminal.ts';
 import { places } from '../../src/engine/paths.ts';
+import type { Facts } from '../../src/wizard/facts.ts';
+import type { Answers } from '../../src/wizard/question.ts';
 import { acceptsLicense } from '../../src/wizard/questions/model.ts';
 import { runSession } from '../../src/wizard/session.ts';
 import { modelProblem, readFacts, readFolder } from '../../src/wizard/sources.ts';
 import { png } from '../helpers/png.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vt-session-'));
+mkdirSync(join(dir, 'fox'));
+writeFileSync(
+  join(dir, 'fox', 'a.png'),
+  png(64, 64, (x, y) => [x, y, 0]),
+);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-it('asks for the licence of another model again, and for another model where it is refused', async () => {
-  const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
-  mkdirSync(join(dir, 'fox'));
-  writeFileSync(
-    join(dir, 'fox', 'a.png'),
-    png(64, 64, (x, y) => [x, y, 0]),
-  );
-  const read = await readFacts({ places: own, cwd: dir, draft: undefined, lastMode: undefined, file: join(dir, 'r') });
-  const license = { name: 'Strict', url: 'https://example.org/l', restrictions: '', acceptance: true };
-  const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
-  const facts = { ...read, models: new Map([...read.models, ...locked]) };
-  // Label → what is answered there, in turn; Enter when nothing is left.
-  const script: Record<string, string[]> = {
-    Mode: ['easy'],
-    Model: ['more', 'noobai', 'more', 'noobai', 'sdxl'],
-    Licence: ['', 'accept Strict', 'accept Strict'],
-    Review: ['go:model.base', 'start'],
-  };
+const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
+const facts = async (cwd: string) =>
+  readFacts({ places: own, cwd, draft: undefined, lastMode: undefined, file: join(cwd, 'run.yaml') });
+
+/** Enter on every question that has no script; what was asked, by label. */
+async function drive(
+  given: { facts: Facts; answers?: Answers; save?: (answers: Answers) => void },
+  script: Record<string, string[]>,
+) {
   const asked: string[] = [];
   const { context } = await runSession({
     asker: async ({ label }, form) => {
       asked.push(label);
-      return { kind: 'answer', value: script[label]?.shift() || form.initial };
+      const value = script[label]?.shift() || form.initial;
+      if (form.kind === 'line') expect(await form.check(value)).toBeUndefined();
+      return { kind: 'answer', value };
     },
     can: { columns: 80, rows: 24 } as Capabilities,
     style: styleFor({ colour: 0, unicode: true }),
-    facts,
     answers: {},
     readFolder: (path) => readFolder(path, own),
     modelProblem,
@@ -47,7 +46,46 @@ it('asks for the licence of another model again, and for another model where it 
     say: () => {},
     describeFolder: () => [],
     render: () => '',
+    ...given,
   });
+  return { asked, context };
+}
+
+it('takes from a draft only what still holds, and its paths from any folder', async () => {
+  let draft: Answers = {};
+  const keep = (answers: Answers) => {
+    draft = answers;
+  };
+  const first = { facts: await facts(dir), save: keep };
+  await drive(first, { Mode: ['easy'], Teaches: ['style'], Review: ['save'] });
+  expect(draft['dataset.path']?.value).toBe(join(dir, 'fox'));
+  const elsewhere = mkdtempSync(join(dir, 'elsewhere-'));
+  const again = await drive({ facts: await facts(elsewhere), answers: draft }, { Review: ['save'] });
+  expect(again.asked).toEqual(['Review']);
+  expect(again.context.facts.folder?.usable).toBe(1);
+  const gone = { ...draft, 'dataset.path': { value: join(elsewhere, 'gone'), by: 'you' as const } };
+  const mended = await drive(
+    { facts: await facts(elsewhere), answers: gone },
+    { Pictures: [join(dir, 'fox')], Review: ['save'] },
+  );
+  // What comes after is shown again, as it was answered.
+  expect(mended.asked.slice(0, 2)).toEqual(['Pictures', 'Teaches']);
+  expect(mended.context.answers['dataset.goal']?.value).toBe('style');
+});
+
+it('asks for the licence of another model again, and for another model where it is refused', async () => {
+  const read = await facts(dir);
+  const license = { name: 'Strict', url: 'https://example.org/l', restrictions: '', acceptance: true };
+  const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
+  const known = { ...read, models: new Map([...read.models, ...locked]) };
+  // Label → what is answered there, in turn; Enter when nothing is left.
+  const script: Record<string, string[]> = {
+    Mode: ['easy'],
+    Model: ['more', 'noobai', 'more', 'noobai', 'sdxl'],
+    Licence: ['', 'accept Strict', 'accept Strict'],
+    Review: ['go:model.base', 'start'],
+  };
+  const { asked, context } = await drive({ facts: known }, script);
   expect(asked.filter((label) => ['Model', 'Licence', 'Review'].includes(label))).toEqual([
     'Model',
     'Model',

@@ -39,6 +39,8 @@ class Progress:
     before: list[list[float]] | None = None
     #: The last validation and its step.
     last: tuple[int, Measured] | None = None
+    #: The last step at which memory did not suffice to validate.
+    unmeasured: int | None = None
     #: The checkpoint that validates best: its step and loss.
     best_step: int | None = None
     best_loss: float = math.inf
@@ -169,12 +171,15 @@ def validate(session: Session, progress: Progress) -> Measured:
 
 def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
     """None where memory does not suffice: what was learnt must not be lost for it."""
+    if progress.unmeasured == progress.step:
+        return None
     try:
         return validate(session, progress)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     give_back_memory()
+    progress.unmeasured = progress.step
     session.events.note(f"Step {progress.step}: not enough memory to validate; left out.", "warn")
     return None
 

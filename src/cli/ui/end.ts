@@ -77,7 +77,7 @@ function section(head: string, lines: readonly string[], exit: RunExit, { style,
 }
 
 const wrapHead = (head: string, columns: number) =>
-  wrap(head, columns - 1).map((line, i) => (i === 0 ? line : `  ${line}`));
+  wrap(head, columns - 1, { whole: true }).map((line, i) => (i === 0 ? line : `  ${line}`));
 
 function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: EndRoom): string[] {
   const { style, columns } = room;

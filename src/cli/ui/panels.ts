@@ -32,7 +32,7 @@ export function progress(state: RunState, about: RunAbout, now: number, style: S
   const epochs = about.epochs === undefined ? '' : ` of ${about.epochs}`;
   const parts = [
     `step ${step} of ${steps}`,
-    latest === undefined ? undefined : `epoch ${latest.epoch + 1}${epochs}`,
+    latest === undefined ? undefined : `epoch ${latest.epoch}${epochs}`,
     latest?.pictures_per_second ? formatRate(latest.pictures_per_second, 'pictures') : undefined,
     startedAt === undefined ? undefined : `started ${clock(startedAt, now)}`,
   ];

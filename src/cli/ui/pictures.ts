@@ -44,7 +44,7 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): string[
       ['with', pair.with],
     ].map(
       ([name = '', path = '']) =>
-        `${name.padEnd(8)} ${truncateStart(neutralise(path), Math.max(20, room.columns - 9))}`,
+        `${name.padEnd(8)} ${truncateStart(neutralise(path), Math.max(20, room.columns - 9), room.unicode ? '…' : '...')}`,
     );
   }
   const cells = cellsOf(left);

@@ -72,7 +72,7 @@ export const payloads = {
   step: z
     .object({
       step,
-      epoch: z.number().int(),
+      epoch: z.number().int().describe('From 1.'),
       loss: z.number().describe('Mean over the pictures of the step.'),
       lr: z.number(),
       grad_norm: z.number().optional(),

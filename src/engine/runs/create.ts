@@ -107,13 +107,10 @@ export function explainWriteError(error: unknown, folder: string): unknown {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(folder, error);
-  if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'ENOENT')
-    return new EnvironmentError(
-      `${folder} cannot be made: a part of its path is a file, or a link that leads nowhere.`,
-      {
-        nextSteps: elsewhere,
-        cause: error,
-      },
-    );
+  if (code === 'ENOTDIR' || code === 'EEXIST')
+    return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
+      nextSteps: elsewhere,
+      cause: error,
+    });
   return error;
 }

@@ -57,9 +57,7 @@ async function judge(
 
 function invitation(frame: Frame, form: ChooseForm | LineAsk): string {
   const standard =
-    form.kind === 'line'
-      ? (form.placeholder ?? form.initial)
-      : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
+    form.kind === 'line' ? form.initial : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
   const also = [
     standard === '' || standard === '0' ? undefined : `Enter for ${standard}`,
     frame.help.length > 0 ? '? for help' : undefined,

@@ -1,5 +1,5 @@
 /** Mode and data set: where the pictures are, what they teach, how they are called. */
-import { basename, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { plural } from '../../engine/text.ts';
 import type { Asking, Question } from '../question.ts';
 import { answered } from '../question.ts';
@@ -30,9 +30,15 @@ const path: Question = {
   form: ({ answers, facts }) => ({
     kind: 'line',
     initial: answers['dataset.path']?.value ?? facts.nearestPictures ?? '',
-    ...(facts.nearestPictures === undefined ? { placeholder: 'type a folder; Tab completes' } : {}),
+    ...(answers['dataset.path'] === undefined && facts.nearestPictures === undefined
+      ? { placeholder: 'type a folder; Tab completes' }
+      : {}),
     path: 'pictures',
   }),
+  record: (value, { facts }) => {
+    const inside = relative(facts.cwd, absolute(value, facts));
+    return inside === '' || inside.startsWith('..') ? value : inside;
+  },
   sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
 };
 

@@ -35,7 +35,7 @@ const file: Question = {
   label: 'File',
   onRequest: true,
   text: () => 'Where shall the settings be written?',
-  why: 'This file repeats the run exactly: visiontrain run FILE. A file that is there already is replaced.',
+  why: 'This file repeats the run exactly: visiontrain run FILE. No other file is replaced.',
   terms: ['run.yaml'],
   form: ({ answers, facts }) => ({ kind: 'line', initial: answers.file?.value ?? facts.file, path: 'file' }),
 };
