@@ -39,7 +39,7 @@ export function processOutput(): Output {
 }
 
 /** A command that is about to end by itself gets so long to do it, with its own exit code. */
-const UNREAD_MS = 500;
+const UNREAD_MS = 1000;
 
 /** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped, as by SIGTERM. */
 function unread(error: NodeJS.ErrnoException): void {

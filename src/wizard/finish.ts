@@ -4,6 +4,7 @@ import { writeFileAtomic } from '../engine/atomic.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { renderSpec } from '../engine/config/write.ts';
 import { EnvironmentError, UsageError } from '../engine/errors.ts';
+import { neutralise } from '../engine/text.ts';
 import type { Reply } from './ask/frame.ts';
 import type { Facts, FolderFacts } from './facts.ts';
 import { fromSpecFile } from './from-file.ts';
@@ -63,7 +64,8 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
       nextSteps: ['Give another place:  visiontrain new -o FILE'],
     });
   }
-  say(`${style.good(style.glyph.tick)} Written: ${relative(cwd, file).startsWith('..') ? file : relative(cwd, file)}`);
+  const near = relative(cwd, file).startsWith('..') ? file : relative(cwd, file);
+  say(`${style.good(style.glyph.tick)} Written: ${neutralise(near)}`);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
 

@@ -114,7 +114,7 @@ function fromAnywhere(answers: Answers, facts: Facts): Answers {
 
 /** Answers that speak of what another answer chose, and are asked for again when that is chosen anew. */
 const outlived: Readonly<Record<string, readonly string[]>> = {
-  'model.base': ['model.more', 'model.license'],
+  'model.base': ['model.more', 'model.file', 'model.license'],
   'model.more': ['model.license'],
 };
 

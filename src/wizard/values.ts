@@ -71,6 +71,9 @@ export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly prob
     }
   }
   for (const [id, answer] of Object.entries(answers)) {
+    const asked = flow.find(id);
+    if (asked?.onRequest === true && asked.sets !== undefined)
+      for (const [key, value] of Object.entries(asked.sets(answer.value, context))) given[key] = value;
     if (!id.startsWith(SETTING)) continue;
     const key = id.slice(SETTING.length);
     given[key] = JSON.parse(answer.value);

@@ -8,6 +8,7 @@ import type { Style } from '../cli/style.ts';
 import type { Capabilities } from '../cli/terminal.ts';
 import { CancelledError, UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
+import { statOf } from '../engine/stat.ts';
 import type { Asker } from './ask/ask.ts';
 import type { Reply } from './ask/frame.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './draft.ts';
@@ -46,6 +47,8 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
     throw new UsageError('--yes needs to know where your pictures are.', {
       nextSteps: ['visiontrain new FOLDER --yes'],
     });
+  if (input.folder !== undefined && statOf(resolve(input.cwd, input.folder))?.isDirectory() !== true)
+    throw new UsageError(`There is no folder ${input.folder}.`);
   const draft = input.yes || input.from !== undefined ? undefined : loadDraft(places.state);
   const lastMode = loadMode(places.state);
   const described = draft === undefined ? undefined : describeDraft(draft, Date.now());

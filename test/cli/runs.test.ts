@@ -206,7 +206,9 @@ it('ends quietly when nobody reads on', () => {
 
 it('keeps its exit code when nobody reads on, and ends what would go on for ever', async () => {
   home = new FixtureHome({ FIXTURE: 'crash' });
-  await startRun(home.create(), home.env);
+  const crashed = home.create();
+  await startRun(crashed, home.env);
+  await ends(crashed);
   const bin = join(import.meta.dirname, '../../bin/visiontrain');
   const piped = (words: string) =>
     promisify(execFile)('bash', ['-c', `"${process.execPath}" "${bin}" ${words} | true; echo "\${PIPESTATUS[0]}"`], {

@@ -96,6 +96,16 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     await t.shows('left: detached');
   });
 
+  it('understands keys that arrive together', async () => {
+    const t = start('together');
+    await t.shows('step 992 of 1600');
+    t.text('s\r');
+    await t.shows('Stopping, with a checkpoint');
+    expect(asked()).toEqual(['stop']);
+    t.text('\u0003\u0003');
+    await t.shows('left: detached');
+  });
+
   it('comes back after Ctrl-Z and fg', async () => {
     terminal = new Terminal(['bash', '--norc', '-i'], { cwd: dir, env: { PS1: 'shell> ' } });
     await terminal.shows('shell>');

@@ -197,6 +197,23 @@ describe('the review', () => {
     }
   });
 
+  it('names the run as it is called there, and refuses what cannot name one', () => {
+    const context = enter();
+    const named = (value: string) => asking({ ...context.answers, name: you(value) });
+    expect(specOf(named('my-fox'))).toMatchObject({ spec: { name: 'my-fox' }, provenance: { name: 'you' } });
+    expect(rows(named('my-fox')).find(([label]) => label === 'Name')).toEqual(['Name', 'my-fox', 'you']);
+    const wrong = derive(flow, named('no/name é'));
+    expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['name']);
+  });
+
+  it('has a line for the model also when its file was not named yet', () => {
+    const context = enter();
+    const half = asking({ ...context.answers, 'model.base': you('file') });
+    const form = flow.find('review')?.form(half);
+    const line = form?.kind === 'choose' ? form.choices.find(({ cells }) => cells[0] === 'Model') : undefined;
+    expect(line?.value).toBe(`${JUMP}model.base`);
+  });
+
   it('says what each group of settings comes to, and who chose it', () => {
     const context = enter({ mode: 'advanced' }, { ...noCard, cards: [card(0, 24)] });
     const mine = { ...context.answers, 'set:training.steps': you('1234'), 'model.base': you('sdxl') };

@@ -10,6 +10,15 @@ export interface DashboardModel {
   readonly press: (key: string, screen: Screen) => void;
 }
 
+/** Keys that have a name, as signs among others. */
+const SIGNS: Readonly<Record<string, string>> = {
+  '\u0003': 'ctrl-c',
+  '\u001a': 'ctrl-z',
+  '\u001b': 'escape',
+  '\r': 'enter',
+  '\n': 'enter',
+};
+
 /** Shows lines as they are and hands on single keys. All that lasts lives in the model: Ink is mounted anew at times. */
 export function Dashboard({ model, size, screen }: { model: DashboardModel; size: Size; screen: Screen }) {
   const [, redraw] = useState(0);
@@ -22,7 +31,7 @@ export function Dashboard({ model, size, screen }: { model: DashboardModel; size
     else if (key.rightArrow) model.press('right', screen);
     else if (key.escape) model.press('escape', screen);
     // Keys typed fast, or over a slow link, arrive together.
-    else for (const sign of input) model.press(sign, screen);
+    else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
   });
   return (
     <Box flexDirection="column" width={size.columns - 1}>

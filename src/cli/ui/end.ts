@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import type { RunState } from '../../engine/events/reducer.ts';
 import type { RunExit } from '../../engine/runs/layout.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
-import { padEnd, truncate, wrap } from '../columns.ts';
+import { padEnd, truncate, width, wrap } from '../columns.ts';
 import { type Style, spell } from '../style.ts';
 import type { RunAbout } from './about.ts';
 import { lossText, verdictWords } from './parts.ts';
@@ -54,7 +54,7 @@ export function renderEnd(input: EndInput, room: EndRoom): string[] {
 }
 
 function stoppedBy({ step, reason, code }: RunExit): string {
-  const where = step > 0 ? `stopped at step ${step}: ` : '';
+  const where = step > 0 && !/^Step \d/.test(reason) ? `stopped at step ${step}: ` : '';
   return `${where}${neutralise(sentence(reason))} (exit ${code})`;
 }
 
@@ -67,7 +67,13 @@ function section(head: string, lines: readonly string[], exit: RunExit, { style,
   // Whole, since paths and commands in them are to be copied.
   const broken = (line: string) => wrap(spell(line, style), inside, { whole: true });
   const words = [...lines, ...exit.details.map(neutralise)].flatMap(broken);
-  const steps = exit.next_steps.map(neutralise).flatMap(broken);
+  const steps = exit.next_steps.map(neutralise).flatMap((line) => {
+    // A command that is broken cannot be copied.
+    const [, words = '', command] = /^(.*: )?(visiontrain .*)$/.exec(line) ?? [];
+    return command === undefined || width(line) <= inside
+      ? broken(line)
+      : [...(words ? broken(words.trim()) : []), command];
+  });
   return [
     '',
     ...wrapHead(head, columns),

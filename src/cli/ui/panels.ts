@@ -43,7 +43,7 @@ export function progress(state: RunState, about: RunAbout, now: number, style: S
 export function numbers(state: RunState, about: RunAbout, style: Style, cells: number): string[] {
   const { smoothedLoss, latest, validation, latestValidation } = state;
   if (latest === undefined || smoothedLoss === undefined)
-    return [style.dim('First the pictures and the loss without the LoRA, to compare with; then the first step.')];
+    return [style.dim('First pictures and loss without the LoRA, to compare with; then step 1.')];
   const points = seriesPoints(validation);
   const before = points.at(-2);
   const trend =

@@ -12,6 +12,7 @@ import {
 } from '@inquirer/core';
 import { columns, truncate, wrap } from '../../cli/columns.ts';
 import { spell } from '../../cli/style.ts';
+import { neutralise } from '../../engine/text.ts';
 import type { Choice } from '../question.ts';
 import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
 
@@ -62,7 +63,7 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
 
   const cells = frame.columns - 1;
   const lines = Math.min(4, Math.max(1, ...items.map((item) => wrap(aboutOf(item, frame), cells).length)));
-  const texts = columns(items.map((item) => item.cells.map((cell) => spell(cell, style))));
+  const texts = columns(items.map((item) => item.cells.map((cell) => spell(neutralise(cell), style))));
   const pageSize = Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0));
   const page = usePagination({
     items,

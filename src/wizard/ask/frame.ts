@@ -1,6 +1,7 @@
 /** What surrounds every question: where am I, what to press, what it means. Pure text. */
 import { ends, truncate, width, wrap } from '../../cli/columns.ts';
 import { type Style, spell } from '../../cli/style.ts';
+import { neutralise } from '../../engine/text.ts';
 
 export interface Frame {
   readonly label: string;
@@ -35,7 +36,7 @@ export function topLine({ text, place, style, columns }: Frame): string {
 /** The line that stays in the scrollback once a question is answered. */
 export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): string {
   const { style, label, columns } = frame;
-  const text = truncate(spell(value, style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
+  const text = truncate(spell(neutralise(value), style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
   return `${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
 }
 

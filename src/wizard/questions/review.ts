@@ -56,11 +56,15 @@ function review(flow: () => Flow): Question {
   };
 }
 
+/** Where a row leads that is not its own question: all models are to be had from the first list. */
+const doors: Readonly<Record<string, string>> = { 'model.more': 'model.base', 'model.file': 'model.base' };
+
 function rows(flow: Flow, context: Asking): Choice[] {
   const derived = derive(flow, context);
   const provenance: Provenance = 'spec' in derived ? derived.provenance : {};
+  const base = baseOf(context.answers);
   const questions = visible(flow, context).filter(
-    (q) => q.id !== 'review' && !(q.id === 'model.base' && baseOf(context.answers) !== context.answers[q.id]?.value),
+    (q) => q.id !== 'review' && !(q.id === 'model.base' && base !== undefined && base !== context.answers[q.id]?.value),
   );
   const answered = questions.flatMap((question): Choice[] => {
     const answer = context.answers[question.id];
@@ -68,7 +72,13 @@ function rows(flow: Flow, context: Asking): Choice[] {
     const keys = Object.keys(question.sets?.(answer.value, context) ?? {});
     const who = question.chooser?.(context) ?? whoOf(keys, provenance) ?? (answer.by === 'you' ? 'you' : 'preset');
     const text = question.record?.(answer.value, context) ?? answer.value;
-    return [{ value: JUMP + question.id, cells: [question.label, clip(text), who], about: question.why }];
+    return [
+      {
+        value: JUMP + (doors[question.id] ?? question.id),
+        cells: [question.label, clip(text), who],
+        about: question.why,
+      },
+    ];
   });
   return [...answered, ...derivedRows(derived, context)];
 }

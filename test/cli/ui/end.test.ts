@@ -110,6 +110,21 @@ describe('the end of a run', () => {
     expect(text).toContain('visiontrain resume fox --set resources.vae_precision=fp32');
   });
 
+  it('breaks no command, and does not say the step twice', () => {
+    const command = `visiontrain run /home/me/${'long/'.repeat(12)}run.yaml --set training.learning_rate=0.0001`;
+    const failed = exit({
+      status: 'failed',
+      code: 5,
+      step: 3,
+      reason: 'Step 4: the loss of a.png is not a finite number.',
+      next_steps: [`Lower training.learning_rate (it is 10): ${command}`],
+    });
+    const text = render(trained, failed);
+    expect(text).toContain(`  Lower training.learning_rate (it is 10):\n  ${command}`);
+    expect(text).toContain('✖ fox: Step 4: the loss of a.png');
+    expect(text).not.toContain('stopped at step');
+  });
+
   it('says how to go on with one that was stopped', () => {
     const text = render(
       trained,
