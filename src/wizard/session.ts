@@ -70,6 +70,15 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     input.save(fromAnywhere(answers, facts));
   };
 
+  /** Esc out of a change takes all of it back, also what it opened. */
+  let before: Answers | undefined;
+  const restore = (earlier: Answers) => {
+    answers = earlier;
+    const path = answers['dataset.path'];
+    if (path !== undefined) facts = { ...facts, folder: session.get(absolute(path.value, facts)) ?? facts.folder };
+    input.save(fromAnywhere(answers, facts));
+  };
+
   answers = await stillValid(flow, input, check, (id, answer) => {
     answers = { ...answers, [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
@@ -87,6 +96,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     const reply = await input.asker(frameOf(input, question, context(), previous !== undefined), asked);
     if (reply.kind === 'back') {
       if (previous === undefined) throw new CancelledError('');
+      if (position.returnTo !== undefined && before !== undefined) restore(before);
       position = previous;
       continue;
     }
@@ -98,6 +108,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
         take(question.id, answerOf(question, form.initial, reply.value, answers[question.id]));
         if (question.id === 'dataset.path' && facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
       }
+      if (reply.value.startsWith(JUMP)) before = answers;
       position = next(flow, position, reply.value, context());
     }
   }

@@ -72,8 +72,8 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     t.resize(120, 34);
     await t.shows(/step 992[\s\S]*▀▀▀/);
     t.resize(50, 12);
-    await t.shows(/^fox 62 % step 992\/1600/);
-    expect(t.screen().join('').trim()).toMatch(/left$/);
+    await t.shows(/^62 % step 992\/1600/);
+    expect(t.screen().join('').trim()).toMatch(/left fox$/);
     t.resize(80, 24);
     const after = await t.shows(/step 992[\s\S]*\? help/);
     const still = (lines: readonly string[]) => lines.filter((line) => !/ends|heard/.test(line));

@@ -34,6 +34,7 @@ async function drive(
     asker: async ({ label }, form) => {
       asked.push(label);
       const value = script[label]?.shift() || form.initial;
+      if (value === 'esc') return { kind: 'back' };
       if (form.kind === 'line') expect(await form.check(value)).toBeUndefined();
       return { kind: 'answer', value };
     },
@@ -71,6 +72,20 @@ it('takes from a draft only what still holds, and its paths from any folder', as
   // What comes after is shown again, as it was answered.
   expect(mended.asked.slice(0, 2)).toEqual(['Pictures', 'Teaches']);
   expect(mended.context.answers['dataset.goal']?.value).toBe('style');
+});
+
+it('takes a change back whole when it is left with Esc half-way', async () => {
+  const known = await facts(dir);
+  const script = {
+    Mode: ['easy', 'advanced'],
+    Model: ['', 'file', 'esc'],
+    'Data set': ['esc'],
+    Review: ['go:model.base', 'go:mode', 'save'],
+  };
+  const { context, asked } = await drive({ facts: known }, script);
+  expect(asked.slice(-6)).toEqual(['Model', 'Model', 'Review', 'Mode', 'Data set', 'Review']);
+  expect(context.answers['model.base']?.value).toBe('tiny');
+  expect(context.answers.mode?.value).toBe('easy');
 });
 
 it('asks for the licence of another model again, and for another model where it is refused', async () => {

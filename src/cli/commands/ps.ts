@@ -25,7 +25,8 @@ export const run: CommandRun = async (_args, _options, { out, places, flags }) =
     r.device ?? '-',
     formatWhen(r.started_at, now),
   ]);
-  for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows)) out.data(line);
+  const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
+  for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room)) out.data(line);
   return 0;
 };
 

@@ -27,7 +27,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
     out.talk(
       `${name} ${summary.state === 'died' ? 'died' : `is ${summary.state}`} at step ${summary.step} of ${summary.steps}.`,
     );
-    out.talk(`  visiontrain resume ${name}`);
+    if (summary.state !== 'finished') out.talk(`  visiontrain resume ${name}`);
   }
   if (over) return EXIT.ok;
   return leave.signal.aborted ? EXIT.cancelled : EXIT.environment;

@@ -114,7 +114,10 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   const again = `visiontrain run ${near(join(runDir, 'run.yaml'), cwd)}`;
   rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
   // Beside them: three lines above, two below the pictures, and the shell's own.
-  const left = room.rows - rows.flatMap(([, lines]) => lines).length - 6;
+  // Lines that are too long, of paths to be copied, fold.
+  const folded = (line: string) => Math.max(1, Math.ceil((LABEL + width(line)) / columns));
+  const words = rows.flatMap(([, lines]) => lines).reduce((sum, line) => sum + folded(line), 0);
+  const left = room.rows - words - 6;
   const pictures = pictureLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
   if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
   return [

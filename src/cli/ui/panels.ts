@@ -105,19 +105,18 @@ export function keyBar(keys: readonly Key[], style: Style, cells: number): strin
   return style.dim(texts.join(between));
 }
 
-/** All there is room for on a tiny terminal. */
+/** All there is room for on a tiny terminal; the name, which may be long, gives way. */
 export function oneLine(state: RunState, now: number, style: Style): string {
   const left = secondsLeft(state.pace, state.steps, now);
   const phase = state.phases.at(-1)?.phase ?? 'starting';
   const parts =
     state.latest === undefined
-      ? [neutralise(state.name), phase]
+      ? [phase]
       : [
-          neutralise(state.name),
           percent(share(state)),
           `step ${state.step}/${state.steps}`,
           state.smoothedLoss === undefined ? '' : `loss ${lossText(state.smoothedLoss)}`,
           left === undefined ? '' : `${formatDuration(left)} left`,
         ];
-  return style.bold(parts.filter(Boolean).join(' '));
+  return style.bold([...parts, neutralise(state.name)].filter(Boolean).join(' '));
 }

@@ -83,9 +83,9 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
         // Readline has taken the Tab for a letter.
         rl.clearLine(0);
         rl.write(value);
-        setActive((active + 1) % visible(found).length);
+        setActive((active + 1) % visible(found, frame).length);
       } else replace(value || form.initial);
-    } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found).length - 1));
+    } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found, frame).length - 1));
     else if (isUpKey(key) && found.length > 0) setActive(Math.max(active - 1, -1));
     else if (rl.line === '?' && value === '' && frame.help.length > 0) {
       rl.clearLine(0);
@@ -121,12 +121,15 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
   ];
 });
 
-const visible = (found: readonly Suggestion[]) => found.slice(0, SUGGESTIONS);
+/** As many as leave room for the question itself. */
+const visible = (found: readonly Suggestion[], { rows }: Pick<Frame, 'rows'>) =>
+  found.slice(0, Math.max(1, Math.min(SUGGESTIONS, rows - 9)));
 
-function list(found: readonly Suggestion[], active: number, { style, columns: cells }: Frame): string[] {
+function list(found: readonly Suggestion[], active: number, frame: Frame): string[] {
+  const { style, columns: cells } = frame;
   // One long name must not push the notes of all others off the screen.
   const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);
-  const rows = columns(visible(found).map(({ value, note }) => [name(value), spell(note, style)]));
+  const rows = columns(visible(found, frame).map(({ value, note }) => [name(value), spell(note, style)]));
   return rows.map((row, i) => {
     const text = truncate(row, cells - 4, style.glyph.ellipsis);
     return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : `  ${style.dim(text)}`;

@@ -117,7 +117,7 @@ describe('the dashboard', () => {
 
   it('is one line where there is no room', () => {
     expect(frame(training, 59, 12)).toEqual([
-      expect.stringMatching(/^fox-emblem 62 % step 992\/1600 loss 0\.0\d+ 5 min left$/),
+      expect.stringMatching(/^62 % step 992\/1600 loss 0\.0\d+ 5 min left fox-emblem$/),
     ]);
     expect(layoutOf({ columns: 59, rows: 40 })).toBe('line');
     expect(layoutOf({ columns: 80, rows: 24 })).toBe('narrow');
