@@ -42,6 +42,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   const flow = wizardFlow();
   const session = new Map<string, FolderFacts>();
   let { facts } = input;
+  let position: Position = { id: 'mode' };
   // Of those given only what still holds is taken over.
   let answers: Answers = {};
   const context = (): Asking => ({ answers, facts });
@@ -64,7 +65,9 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     return settingProblem(flow, context(), question, form, text);
   };
   const take = (id: string, answer: Answer) => {
-    answers = { ...without(answers, outlived[id] ?? []), [id]: answer };
+    // In the order of questions they are shown once more anyhow; from the review they are not.
+    const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
+    answers = { ...without(answers, anew ? (outlived[id] ?? []) : []), [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
     answers = followDefaults(flow, context());
     input.save(fromAnywhere(answers, facts));
@@ -85,7 +88,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     return context();
   });
   if (facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
-  let position: Position = resume(flow, context());
+  position = resume(flow, context());
 
   for (;;) {
     const question = flow.find(position.id);

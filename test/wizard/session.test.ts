@@ -74,6 +74,20 @@ it('takes from a draft only what still holds, and its paths from any folder', as
   expect(mended.context.answers['dataset.goal']?.value).toBe('style');
 });
 
+it('keeps a model of the longer list when all questions are gone through once more', async () => {
+  const known = await facts(dir);
+  const answers = {
+    'dataset.path': { value: join(dir, 'fox'), by: 'you' as const },
+    'model.base': { value: 'more', by: 'you' as const },
+    'model.more': { value: 'tiny', by: 'you' as const },
+    name: { value: 'special', by: 'you' as const },
+  };
+  const { context, asked } = await drive({ facts: known, answers }, { Review: ['save'] });
+  expect(asked.filter((label) => label === 'Model')).toHaveLength(2);
+  expect(context.answers['model.more']?.value).toBe('tiny');
+  expect(context.answers.name?.value).toBe('special');
+});
+
 it('takes a change back whole when it is left with Esc half-way', async () => {
   const known = await facts(dir);
   const script = {

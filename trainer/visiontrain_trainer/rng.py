@@ -3,7 +3,7 @@
 No state is carried from draw to draw, so caching, sampling, validation, a resumed run and any number of processes
 see the same numbers. All draws are made on the CPU: they do not depend on the device.
 
-Of a tensor's key PyTorch's generator takes the lower 32 bits: that any two of n noises are equal has a chance of n² / 2^33.
+Of a tensor's key PyTorch's generator takes the lower 32 bits: that two of n noises are equal has a chance of n² / 2^33.
 """
 
 from __future__ import annotations
