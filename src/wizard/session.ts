@@ -167,12 +167,15 @@ function settingProblem(
   return problem === undefined ? undefined : problem.message.replace(/^must/, `${key} must`);
 }
 
+/** Defaults of the folder or the person, not of earlier answers: a draft may be gone on with elsewhere. */
+const ofThePlace = new Set(['mode', 'dataset.path']);
+
 /** Answers that were a default follow it when an earlier answer changes. */
 export function followDefaults(flow: Flow, context: Asking): Answers {
   let { answers } = context;
   for (const question of visible(flow, context)) {
     const answer = answers[question.id];
-    if (answer?.by !== 'default' || question.id === 'mode') continue;
+    if (answer?.by !== 'default' || ofThePlace.has(question.id)) continue;
     const { [question.id]: _, ...others } = answers;
     const { initial } = question.form({ ...context, answers: others });
     if (initial !== answer.value) answers = { ...others, [question.id]: { value: initial, by: 'default' } };

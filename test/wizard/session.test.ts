@@ -61,8 +61,10 @@ it('takes from a draft only what still holds, and its paths from any folder', as
   await drive(first, { Mode: ['easy'], Teaches: ['style'], Review: ['save'] });
   expect(draft['dataset.path']?.value).toBe(join(dir, 'fox'));
   const elsewhere = mkdtempSync(join(dir, 'elsewhere-'));
-  const again = await drive({ facts: await facts(elsewhere), answers: draft }, { Review: ['save'] });
-  expect(again.asked).toEqual(['Review']);
+  const { detail: _, ...begun } = draft;
+  const again = await drive({ facts: await facts(elsewhere), answers: begun }, { Review: ['save'] });
+  expect(again.asked).toEqual(['Detail', 'Review']);
+  expect(again.context.answers['dataset.path']).toEqual({ value: join(dir, 'fox'), by: 'default' });
   expect(again.context.facts.folder?.usable).toBe(1);
   const gone = { ...draft, 'dataset.path': { value: join(elsewhere, 'gone'), by: 'you' as const } };
   const mended = await drive(
