@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 
 export interface Places {
   /** Everything below it is ours: VISIONTRAIN_HOME, or the platform's data folder. */
@@ -36,4 +36,11 @@ export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
       ? join(own, 'state')
       : join(xdg('XDG_STATE_HOME', mac ? 'Library/Application Support' : '.local/state'), 'visiontrain'),
   };
+}
+
+/** A path as it is told: from `dir` on when it lies below it, else whole. */
+export function near(path: string, dir: string): string {
+  const inside = relative(dir, path);
+  const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
+  return outside ? path : inside;
 }

@@ -1,12 +1,13 @@
 /** Reads `presets/models.yaml` and the person's own `models/*.yaml`, and finds entries in them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { type Goal, goals } from '../engine/config/schema.ts';
 import { ConfigError, type Problem, UsageError } from '../engine/errors.ts';
 import { nearest } from '../engine/nearest.ts';
 import { packageRoot } from '../engine/package-root.ts';
+import { near } from '../engine/paths.ts';
 import { recipeProblems } from './recipes.ts';
 import {
   type AnyEntry,
@@ -89,7 +90,7 @@ function problem(file: string, issue: z.core.$ZodIssue): Problem {
   const key = issue.path.map(String).join('.');
   const unknown = issue.code === 'unrecognized_keys' ? `unknown: ${issue.keys.join(', ')}` : issue.message;
   return {
-    file: relative(process.cwd(), file).startsWith('..') ? file : relative(process.cwd(), file),
+    file: near(file, process.cwd()),
     key,
     message: unknown,
   };

@@ -1,9 +1,10 @@
 /** Everything behind the first question: facts, the other questions, the file. */
-import { dirname, isAbsolute, relative } from 'node:path';
+import { dirname } from 'node:path';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { renderSpec } from '../engine/config/write.ts';
 import { EnvironmentError, UsageError } from '../engine/errors.ts';
+import { near } from '../engine/paths.ts';
 import { neutralise } from '../engine/text.ts';
 import type { Reply } from './ask/frame.ts';
 import type { Facts, FolderFacts } from './facts.ts';
@@ -64,8 +65,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
       nextSteps: ['Give another place:  visiontrain new -o FILE'],
     });
   }
-  const near = relative(cwd, file).startsWith('..') ? file : relative(cwd, file);
-  say(`${style.good(style.glyph.tick)} Written: ${neutralise(near)}`);
+  say(`${style.good(style.glyph.tick)} Written: ${neutralise(near(file, cwd))}`);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
 
@@ -104,7 +104,6 @@ function document(flow: Flow, context: Asking, file: string): string {
 
 /** A path as it is written into a file: relative when it is below it, so that the folder can be moved. */
 function pathIn(file: string, path: string): string {
-  const inside = relative(dirname(file), path);
-  if (inside === '') return '.';
-  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+  const folder = dirname(file);
+  return path === folder ? '.' : near(path, folder);
 }

@@ -1,6 +1,7 @@
 /** The end of a run in words and pictures: what came out, whether it learnt, what to type next. Plain text, no cursor. */
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { RunState } from '../../engine/events/reducer.ts';
+import { near } from '../../engine/paths.ts';
 import type { RunExit } from '../../engine/runs/layout.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate, width, wrap } from '../columns.ts';
@@ -95,7 +96,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     rows.push([
       'LoRA',
       [
-        `${near(join(runDir, lora.path), cwd)}   ${formatBytes(lora.bytes)}`,
+        `${neutralise(near(join(runDir, lora.path), cwd))}   ${formatBytes(lora.bytes)}`,
         style.dim(`SHA-256 ${neutralise(lora.sha256.slice(0, 16))}${style.glyph.ellipsis}${best}`),
       ],
     ]);
@@ -111,7 +112,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     ),
   ]);
   const steps = exit.next_steps.map(neutralise);
-  const again = `visiontrain run ${near(join(runDir, 'run.yaml'), cwd)}`;
+  const again = `visiontrain run ${neutralise(near(join(runDir, 'run.yaml'), cwd))}`;
   rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
   // Beside them: three lines above, two below the pictures, and the shell's own.
   // Lines that are too long, of paths to be copied, fold.
@@ -173,9 +174,4 @@ function pictureLines(state: RunState, runDir: string, { style, columns, rows, c
     ? [style.dim(truncate(join(runDir, 'samples'), columns, style.glyph.ellipsis))]
     : [];
   return [...pair, style.dim(truncate(caption, columns, style.glyph.ellipsis)), ...where];
-}
-
-function near(path: string, cwd: string): string {
-  const inside = relative(cwd, path);
-  return neutralise(inside.startsWith('..') ? path : inside);
 }

@@ -1,5 +1,6 @@
 /** Mode and data set: where the pictures are, what they teach, how they are called. */
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
+import { near } from '../../engine/paths.ts';
 import { plural } from '../../engine/text.ts';
 import type { Asking, Question } from '../question.ts';
 import { answered } from '../question.ts';
@@ -35,10 +36,7 @@ const path: Question = {
       : {}),
     path: 'pictures',
   }),
-  record: (value, { facts }) => {
-    const inside = relative(facts.cwd, absolute(value, facts));
-    return inside === '' || inside.startsWith('..') ? value : inside;
-  },
+  record: (value, { facts }) => near(absolute(value, facts), facts.cwd),
   sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
 };
 

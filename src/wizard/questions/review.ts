@@ -1,7 +1,7 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
-import { relative } from 'node:path';
 import { truncateStart } from '../../cli/columns.ts';
 import type { Chooser, Provenance } from '../../engine/config/schema.ts';
+import { near } from '../../engine/paths.ts';
 import { formatBytes } from '../../engine/text.ts';
 import { type Flow, JUMP, visible } from '../machine.ts';
 import { type Asking, type Choice, modeOf, type Question } from '../question.ts';
@@ -116,10 +116,6 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
   return modeOf(answers) === 'easy' ? [memory, named, written] : [named, written];
 }
 
-const near = (path: string, cwd: string) => {
-  const inside = relative(cwd, path);
-  return inside.startsWith('..') ? path : inside;
-};
 const clip = (text: string) => truncateStart(text, 50);
 
 function actionChoices(flow: Flow, context: Asking): Choice[] {
