@@ -10,7 +10,11 @@ rmSync(dist, { recursive: true, force: true });
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', supervisor: 'src/engine/runs/supervisor-main.ts' },
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    start: 'src/engine/compile-cache.ts',
+    supervisor: 'src/engine/runs/supervisor-main.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -1,8 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import { EXIT, UsageError } from '../engine/errors.ts';
+import { EnvironmentError, EXIT, UsageError } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
-import { places } from '../engine/paths.ts';
+import { near, places } from '../engine/paths.ts';
+import { checkPlaces } from '../engine/private-folder.ts';
 import { readSettings } from '../engine/settings.ts';
+import { neutralise } from '../engine/text.ts';
+import { typedEnvironment } from '../engine/typed-env.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import type { Context, GlobalFlags } from './context.ts';
 import { processOutput } from './output.ts';
@@ -14,16 +17,17 @@ export async function main(argv: readonly string[]): Promise<void> {
   const flags = globalFlags(argv);
   const program = buildProgram(async (entry, args, options) => {
     const { run } = await entry.load();
-    const base = places(process.env);
+    const cwd = currentFolder();
+    const env = typedEnvironment(process.env, cwd);
+    const base = places(env);
     const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
-    const settings = await readSettings({
-      flags: typed,
-      env: process.env,
-      projectDir: process.cwd(),
-      userDir: base.config,
-    });
-    const workspace = settings.find(({ name }) => name === 'workspace')?.value;
-    const context: Context = { out, env: process.env, places: places(process.env, workspace), flags };
+    const say = (line: string) => out.talk(neutralise(line));
+    const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
+    const workspace = settings.find(({ name }) => name === 'workspace');
+    if (workspace?.from === 'folder' && !flags.json)
+      say(`The runs are in ${workspace.value}, as ${near(workspace.source, cwd)} here says.`);
+    const context: Context = { out, env, places: places(env, workspace?.value), flags };
+    checkPlaces(context.places);
     process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
   });
   try {
@@ -39,6 +43,17 @@ export async function main(argv: readonly string[]): Promise<void> {
         debug: flags.debug,
         ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
       });
+  }
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new EnvironmentError('The folder you are in is gone, or cannot be entered any more.', {
+      nextSteps: ['Go to another:  cd'],
+      cause,
+    });
   }
 }
 

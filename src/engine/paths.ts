@@ -1,5 +1,6 @@
-import { homedir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { requireHome } from './home.ts';
+import { plainPath } from './typed-path.ts';
 
 export interface Places {
   /** Everything below it is ours: VISIONTRAIN_HOME, or the platform's data folder. */
@@ -14,11 +15,14 @@ export interface Places {
   readonly state: string;
 }
 
-/** Where things live. `workspace` (a flag or setting) moves the runs only. */
+/**
+ * Where things live. `workspace` (a flag or setting) moves the runs only.
+ * @throws EnvironmentError where VISIONTRAIN_HOME is not set and this user has no home
+ */
 export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
   const xdg = (name: string, fallback: string) => {
     const value = env[name];
-    return value !== undefined && isAbsolute(value) ? value : join(env.HOME ?? homedir(), fallback);
+    return value !== undefined && isAbsolute(value) ? value : join(requireHome(env), fallback);
   };
   const own = env.VISIONTRAIN_HOME ? resolve(env.VISIONTRAIN_HOME) : undefined;
   const mac = process.platform === 'darwin';
@@ -42,5 +46,5 @@ export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
 export function near(path: string, dir: string): string {
   const inside = relative(dir, path);
   const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
-  return outside ? path : inside;
+  return outside ? path : plainPath(inside);
 }

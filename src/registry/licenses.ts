@@ -1,9 +1,10 @@
 /** Which licences the person has accepted; kept with the name of the licence, so that a changed one is asked again. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import { UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
+import { makePrivateFolder } from '../engine/private-folder.ts';
 import type { AnyEntry } from './schema.ts';
 
 const file = (places: Places) => join(places.state, 'licenses.json');
@@ -30,7 +31,7 @@ export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean,
 
 function acceptLicense(entry: AnyEntry, places: Places): void {
   const accepted = new Set([...read(places), key(entry)]);
-  mkdirSync(places.state, { recursive: true });
+  makePrivateFolder(places.state);
   writeFileAtomic(file(places), `${JSON.stringify([...accepted].sort(), null, 2)}\n`);
 }
 

@@ -1,10 +1,11 @@
 /** The person's own entries: one YAML file each, written and removed here. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
 import type { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import { UsageError } from '../engine/errors.ts';
+import { makePrivateFolder } from '../engine/private-folder.ts';
 import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
 import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
 
@@ -21,7 +22,7 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   const document = { version: REGISTRY_VERSION, models: [entry] };
   // Before it is written: a file with a mistake would stop every command that reads the registry.
   checkRegistryDocument(document, path);
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   writeFileAtomic(path, `# Added by visiontrain models add; may be edited.\n${dump(document, { lineWidth: 110 })}`);
   return path;
 }

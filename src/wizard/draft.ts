@@ -1,7 +1,8 @@
 /** The draft: saved after each answer, offered the next time, gone when run.yaml is written. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../engine/atomic.ts';
+import { makePrivateFolder } from '../engine/private-folder.ts';
 import { neutralise } from '../engine/text.ts';
 import type { Answer, Answers } from './question.ts';
 
@@ -18,7 +19,7 @@ const modeFile = (stateDir: string) => join(stateDir, 'wizard-mode');
 /** False when the place cannot be written; the wizard goes on without. */
 export function saveDraft(stateDir: string, answers: Answers, now: number): boolean {
   try {
-    mkdirSync(stateDir, { recursive: true });
+    makePrivateFolder(stateDir);
     writeFileAtomic(draftFile(stateDir), `${JSON.stringify({ version: VERSION, at: now, answers })}\n`, 0o600);
     return true;
   } catch {
@@ -54,7 +55,7 @@ export function loadMode(stateDir: string): string | undefined {
 
 export function saveMode(stateDir: string, mode: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true });
+    makePrivateFolder(stateDir);
     writeFileAtomic(modeFile(stateDir), `${mode}\n`);
   } catch {
     // Remembering is a courtesy.

@@ -1,7 +1,6 @@
 /** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
 import { readdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isPicture } from '../engine/dataset/scan.ts';
 import { isPassedOver } from '../engine/dataset/walk.ts';
 import { plural } from '../engine/text.ts';
@@ -60,7 +59,7 @@ export async function suggestPaths(
   const cut = typed.lastIndexOf('/') + 1;
   const base = typed.slice(0, cut);
   const start = typed.slice(cut).toLowerCase();
-  const folder = absolute(typed === '~' ? '~/' : base === '' ? '.' : base, { cwd, home: homedir() });
+  const folder = placeWhileTyped(typed === '~' ? '~/' : base === '' ? '.' : base, cwd);
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const wanted = entries
     .filter(({ name }) => name.toLowerCase().startsWith(start) && (start.startsWith('.') || !name.startsWith('.')))
@@ -78,6 +77,15 @@ export async function suggestPaths(
       found.push({ value: `${base}${entry.name}`, note: '' });
   }
   return found;
+}
+
+/** What is typed so far need be no path yet. */
+function placeWhileTyped(text: string, cwd: string): string {
+  try {
+    return absolute(text, { cwd });
+  } catch {
+    return resolve(cwd, text);
+  }
 }
 
 function note({ pictures, captions, folders, open }: Count): string {

@@ -1,6 +1,7 @@
 /** An existing run.yaml as answers: what the person chose in it stays theirs, the rest follows today's presets. */
 import { dirname, resolve } from 'node:path';
 import { loadSpec } from '../engine/config/load.ts';
+import { typedPath } from '../engine/typed-path.ts';
 import type { Facts } from './facts.ts';
 import type { Answers } from './question.ts';
 import { at, SETTING } from './values.ts';
@@ -10,7 +11,7 @@ const questions = new Set(['name', 'dataset.path', 'dataset.goal', 'dataset.trig
 
 /** @throws ConfigError when the file has problems */
 export function fromSpecFile(file: string, { registry }: Pick<Facts, 'registry'>, cwd: string): Answers {
-  const path = resolve(cwd, file);
+  const path = typedPath(file, cwd);
   const { spec, provenance } = loadSpec(path, { registry });
   const known = registry.models.some(({ id }) => id === spec.model.base);
   const listed: Answers = {

@@ -2,7 +2,8 @@
 import type { Style } from '../cli/style.ts';
 import type { Capabilities } from '../cli/terminal.ts';
 import { findKey } from '../engine/config/keys.ts';
-import { CancelledError } from '../engine/errors.ts';
+import { CancelledError, UsageError } from '../engine/errors.ts';
+import { neutralise } from '../engine/text.ts';
 import type { Asker, LineAsk } from './ask/ask.ts';
 import type { Frame } from './ask/frame.ts';
 import type { Facts, FolderFacts } from './facts.ts';
@@ -54,7 +55,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     session.set(key, folder);
     return undefined;
   };
-  const check = async (question: Question, form: LineForm, text: string): Promise<string | undefined> => {
+  const judge = async (question: Question, form: LineForm, text: string): Promise<string | undefined> => {
     if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text);
     if (form.path === 'model')
       return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
@@ -64,6 +65,12 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     }
     return settingProblem(flow, context(), question, form, text);
   };
+  const check = (question: Question, form: LineForm, text: string): Promise<string | undefined> =>
+    judge(question, form, text).catch((error: unknown) => {
+      // A path that can be none here.
+      if (!(error instanceof UsageError)) throw error;
+      return neutralise([error.message, ...error.nextSteps].join(' '));
+    });
   const take = (id: string, answer: Answer) => {
     // In the order of questions they are shown once more anyhow; from the review they are not.
     const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;

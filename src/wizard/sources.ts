@@ -1,5 +1,4 @@
 /** Where the wizard's facts come from on a real machine. */
-import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { tryFill } from '../engine/config/fill.ts';
 import type { Chooser } from '../engine/config/schema.ts';
@@ -7,6 +6,7 @@ import { hashPictures } from '../engine/dataset/hash.ts';
 import { type Scan, scanDataset } from '../engine/dataset/scan.ts';
 import { VisiontrainError } from '../engine/errors.ts';
 import { probeHardware } from '../engine/hardware/probe.ts';
+import { homeFolder } from '../engine/home.ts';
 import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
 import type { Places } from '../engine/paths.ts';
 import { neutralise } from '../engine/text.ts';
@@ -31,7 +31,8 @@ export async function readFacts({ places, cwd, draft, lastMode, file }: FactsInp
   const registry = loadRegistry({ configDir: places.config });
   return {
     cwd,
-    home: homedir(),
+    // Where there is none, no path is shown from it on.
+    home: homeFolder(process.env) ?? '~',
     machine: await readMachine(places),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),

@@ -1,8 +1,8 @@
 /** Answers → values of run.yaml, and who chose them. Pure. */
-import { resolve } from 'node:path';
 import type { FilledSpec } from '../engine/config/fill.ts';
 import type { KeyProblem } from '../engine/config/problems.ts';
 import type { Chooser } from '../engine/config/schema.ts';
+import { typedPath } from '../engine/typed-path.ts';
 import type { MemoryClass, ModelEntry } from '../registry/schema.ts';
 import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
@@ -116,8 +116,7 @@ export function at(spec: unknown, key: string): unknown {
   return key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], spec);
 }
 
-/** `~` and relative paths as the person means them. */
-export function absolute(path: string, { cwd, home }: { readonly cwd: string; readonly home: string }): string {
-  const expanded = path === '~' || path.startsWith('~/') ? `${home}${path.slice(1)}` : path;
-  return resolve(cwd, expanded);
+/** A typed path as the person means it, absolute. @throws UsageError for one of Windows that is not found from here */
+export function absolute(path: string, { cwd }: { readonly cwd: string }): string {
+  return typedPath(path, cwd);
 }

@@ -9,6 +9,7 @@ import type { Capabilities } from '../cli/terminal.ts';
 import { CancelledError, UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
 import { statOf } from '../engine/stat.ts';
+import { typedPath } from '../engine/typed-path.ts';
 import type { Asker } from './ask/ask.ts';
 import type { Reply } from './ask/frame.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './draft.ts';
@@ -47,7 +48,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
     throw new UsageError('--yes needs to know where your pictures are.', {
       nextSteps: ['visiontrain new FOLDER --yes'],
     });
-  if (input.folder !== undefined && statOf(resolve(input.cwd, input.folder))?.isDirectory() !== true)
+  if (input.folder !== undefined && statOf(typedPath(input.folder, input.cwd))?.isDirectory() !== true)
     throw new UsageError(`There is no folder ${input.folder}.`);
   const draft = input.yes || input.from !== undefined ? undefined : loadDraft(places.state);
   const lastMode = loadMode(places.state);
@@ -119,9 +120,9 @@ function given({ folder }: WizardInput): Answers {
 
 /** `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
 function outputFile({ cwd, file, from }: WizardInput): string {
-  const start = from === undefined ? undefined : resolve(cwd, from);
+  const start = from === undefined ? undefined : typedPath(from, cwd);
   if (file !== undefined) {
-    const path = resolve(cwd, file);
+    const path = typedPath(file, cwd);
     if (existsSync(path) && path !== start)
       throw new UsageError(`${file} is there already, and would be lost.`, {
         nextSteps: ['Give another name with -o, or remove it.', `To change it:  visiontrain new --from ${file}`],

@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSettings } from '../../src/engine/settings.ts';
+import { readSettings, settingFiles } from '../../src/engine/settings.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-settings-'));
 
@@ -39,11 +40,29 @@ describe('readSettings', () => {
     });
   });
 
-  it('never runs code from a settings file', async () => {
+  it('takes an import in a settings file for data', async () => {
+    for (const name of settingFiles) {
+      const projectDir = folder();
+      const ran = join(projectDir, 'ran');
+      for (const ending of ['js', 'mjs', 'cjs', 'ts'])
+        writeFileSync(join(projectDir, `theme.${ending}`), `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`);
+      writeFileSync(join(projectDir, 'theme.mjs'), `import fs from 'fs'; fs.writeFileSync(${JSON.stringify(ran)}, '')`);
+      for (const file of ['theme.mjs', 'theme.js', 'theme.cjs', 'theme.ts', 'other.yaml']) {
+        writeFileSync(join(projectDir, name), `{"$import": "./${file}", "workspace": "w"}`);
+        await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+          problems: [{ key: '$import' }],
+        });
+      }
+      expect(existsSync(ran)).toBe(false);
+    }
+  });
+
+  it('says where a file stands that is no settings file at all', async () => {
     const projectDir = folder();
-    writeFileSync(join(projectDir, 'visiontrain.config.js'), 'globalThis.owned = true; export default {}');
-    await readSettings({ flags: {}, env: {}, projectDir, userDir: folder() });
-    expect(globalThis).not.toHaveProperty('owned');
+    execFileSync('mkfifo', [join(projectDir, '.visiontrainrc')]);
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      problems: [{ file: join(projectDir, '.visiontrainrc'), message: 'is not a regular file' }],
+    });
   });
 
   it('says where a broken file is', async () => {

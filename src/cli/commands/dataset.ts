@@ -3,6 +3,7 @@ import { type DatasetReport, datasetReport, reportLines } from '../../engine/dat
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { neutralise } from '../../engine/text.ts';
+import { typedPath } from '../../engine/typed-path.ts';
 import type { CommandRun, Context } from '../context.ts';
 
 /** `dataset check DIR`: what is in a folder, and what would not be used. Changes nothing. */
@@ -20,7 +21,7 @@ export const run: CommandRun = async ([action, folder], options, context) => {
 };
 
 async function inspect(folder: string, captionExtension: string, { places }: Context) {
-  const scan = await scanDataset(folder, { captionExtension });
+  const scan = await scanDataset(typedPath(folder, '.'), { captionExtension });
   return hashPictures(scan, { cacheDir: places.cache });
 }
 

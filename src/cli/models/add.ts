@@ -1,6 +1,6 @@
 /** `models add FILE|FOLDER|URL|HUB-ID`: an own base model, recognised by its hash and its tensors. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, extname, join, relative, resolve } from 'node:path';
+import { basename, extname, join, relative } from 'node:path';
 import { createClient } from '../../engine/download/client.ts';
 import { Fault } from '../../engine/download/fault.ts';
 import { Reporter } from '../../engine/download/report.ts';
@@ -10,6 +10,7 @@ import { redact } from '../../engine/download/sources.ts';
 import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
+import { typedPath } from '../../engine/typed-path.ts';
 import { findModel, loadRegistry } from '../../registry/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
 import { findRemote, type RemoteModel } from '../../registry/remote.ts';
@@ -34,8 +35,9 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
   const id = text(options.id);
   if (id !== undefined) checkNewId(id, registry);
   const stop = stopSignals('Stopped. Nothing was added.');
-  const found = await (existsSync(what)
-    ? local(resolve(what), context, stop.signal)
+  const path = /^https?:/i.test(what) ? what : typedPath(what, '.');
+  const found = await (existsSync(path)
+    ? local(path, context, stop.signal)
     : remote(what, options, context, registry, stop.signal)
   ).finally(stop.off);
   const known = knownAs(registry, found.files);

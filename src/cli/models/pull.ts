@@ -1,5 +1,5 @@
 /** `models pull ID` or `models pull URL --sha256 HEX`: the one machinery for every download. */
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fetchFile } from '../../engine/download/fetch-file.ts';
 import { fetchModel } from '../../engine/download/fetch-model.ts';
 import { rememberFolder } from '../../engine/download/partials.ts';
@@ -8,6 +8,7 @@ import { downloadSettings, parseRate, type SettingsOverrides } from '../../engin
 import { addressedFile, redact } from '../../engine/download/sources.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { statOf } from '../../engine/stat.ts';
+import { typedPath } from '../../engine/typed-path.ts';
 import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
@@ -106,12 +107,13 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
 
 /** The file to write: what `-o` says (a folder, there or to be made, gets the address's own name), else that name here. */
 function target(output: string | undefined, url: string): string {
-  const folder = output !== undefined && (output.endsWith('/') || statOf(output)?.isDirectory() === true);
-  if (output !== undefined && !folder) return resolve(output);
+  const typed = output === undefined ? undefined : typedPath(output, '.');
+  const folder = typed !== undefined && (/[/\\]['"]?\s*$/.test(output ?? '') || statOf(typed)?.isDirectory() === true);
+  if (typed !== undefined && !folder) return typed;
   const name = addressedFile(url);
   if (name === undefined)
     throw new UsageError('The address has no file name.', { nextSteps: ['Give one with -o FILE.'] });
-  return resolve(join(output ?? '.', name));
+  return resolve(typed ?? '.', name);
 }
 
 function overrides(options: Options): SettingsOverrides {

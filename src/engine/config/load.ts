@@ -6,6 +6,7 @@ import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
 import { plural } from '../text.ts';
+import { typedPath } from '../typed-path.ts';
 import { isMapping, tryFill } from './fill.ts';
 import { migrate } from './migrations.ts';
 import { applyOverrides, type Overridden } from './overrides.ts';
@@ -13,6 +14,7 @@ import { findBase } from './presets.ts';
 import type { KeyProblem } from './problems.ts';
 import { readTextFile } from './read-text.ts';
 import { type Chooser, choosers, type Provenance, type RunSpec } from './schema.ts';
+import { withTypedPaths } from './typed-paths.ts';
 import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
 
 export interface LoadOptions {
@@ -32,7 +34,7 @@ export interface LoadedSpec {
 
 /** @throws {ConfigError} with all problems, each with its place. */
 export function loadSpec(file: string, { overrides = [], registry }: LoadOptions): LoadedSpec {
-  const path = resolve(file);
+  const path = typedPath(file, '.');
   const dir = dirname(path);
   const read = readTextFile(path);
   if ('problem' in read) throw unreadable(file, read);
@@ -56,9 +58,13 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
     // Keys of another version cannot be judged by this one's schema; without a number they can.
     if (typeof document.version === 'number') throw failed(problems);
   }
-  const current = 'document' in migrated ? migrated.document : { ...document, version: 1 };
+  const { document: current, problems: noPaths } = withTypedPaths(
+    'document' in migrated ? migrated.document : { ...document, version: 1 },
+    { registry, dir },
+  );
+  problems.push(...noPaths.map(locate));
   const base = ownModel(current, registry, dir);
-  if (base.problem !== undefined) problems.push(locate(base.problem));
+  if (base.problem !== undefined && noPaths.length === 0) problems.push(locate(base.problem));
   const filled = tryFill(current, registry, { dir, facts: base.facts, claimed: claims(tree, overridden) });
   if (filled.problems !== undefined) {
     const known = new Set(problems.map(({ key }) => key));

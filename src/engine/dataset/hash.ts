@@ -1,9 +1,10 @@
 /** SHA-256 of every picture, whether each is whole, and which are the same: reads all bytes once, remembers by size and time. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 import type { Format } from './picture-header.ts';
 import { type LeftOut, type Picture, pictureFolders, type Scan } from './scan.ts';
 import { noPictures } from './scan-errors.ts';
@@ -147,7 +148,7 @@ function readCache(path: string): Map<string, Remembered> {
 function writeCache(path: string, facts: ReadonlyMap<string, Remembered | string>): void {
   const entries = [...facts].filter(([, known]) => typeof known !== 'string').sort(([a], [b]) => byCodePoint(a, b));
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makePrivateFolder(dirname(path));
     writeFileAtomic(path, JSON.stringify({ version: CACHE_VERSION, entries }));
   } catch {}
 }

@@ -5,6 +5,7 @@ import type { AnyEntry, ModelFile } from '../../registry/schema.ts';
 import { DownloadError } from '../errors.ts';
 import type { Payload } from '../events/schema.ts';
 import type { Places } from '../paths.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 import { fetchFile, type WantedFile } from './fetch-file.ts';
 import type { FileProgress } from './report.ts';
 import { createReuse } from './reuse.ts';
@@ -33,6 +34,7 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   const reuse = createReuse(options.places, options.env);
   const files = missingFiles(entry, options.places, options.companionsOnly);
   checkModelRoom([{ entry, companionsOnly: options.companionsOnly }], options);
+  if (files.length > 0) makePrivateFolder(options.places.models);
   const together = new Together(files);
   for (const file of files) {
     together.next();

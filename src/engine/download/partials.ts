@@ -1,8 +1,9 @@
 /** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Places } from '../paths.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 import { lastHolder } from '../process/claim.ts';
 import { statOf } from '../stat.ts';
 import { readJournal } from './journal.ts';
@@ -87,7 +88,7 @@ const isFolder = (path: string) => statOf(path)?.isDirectory() === true;
 export function rememberFolder(places: Places, folder: string): void {
   const known = rememberedFolders(places);
   if (known.includes(folder) || `${folder}/`.startsWith(`${places.models}/`)) return;
-  mkdirSync(places.state, { recursive: true });
+  makePrivateFolder(places.state);
   writeFileAtomic(foldersFile(places), `${JSON.stringify([...known, folder].slice(-MOST_FOLDERS))}\n`);
 }
 

@@ -3,10 +3,11 @@
  * the person names, and models of ours. Found by size and SHA-256, never by name; linked hard, else copied.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
+import { homeFolder } from '../home.ts';
 import type { Places } from '../paths.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 import { formatBytes } from '../text.ts';
 import { checkRoom, linkOrCopy, sha256OfFile, sizeOf } from './disk.ts';
 import type { WantedFile } from './fetch-file.ts';
@@ -50,9 +51,9 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
 /** Files that may have the bytes: blobs of that hash, and files of that size where models usually are. */
 export function candidates(wanted: WantedFile, places: Places, env: NodeJS.ProcessEnv): string[] {
   const hub = hubCacheDir(env);
-  const blobs = listFolder(hub)
+  const blobs = (hub === undefined ? [] : listFolder(hub))
     .filter((name) => name.startsWith('models--'))
-    .map((name) => join(hub, name, 'blobs', wanted.sha256))
+    .map((name) => join(hub as string, name, 'blobs', wanted.sha256))
     .filter((path) => existsSync(path));
   if (wanted.bytes === undefined || wanted.bytes < WORTH_SEARCHING) return blobs;
   const here = resolve(wanted.path);
@@ -62,9 +63,9 @@ export function candidates(wanted: WantedFile, places: Places, env: NodeJS.Proce
 
 /** Folders where checkpoints usually are; VISIONTRAIN_MODEL_DIRS (separated like PATH) comes first. */
 export function modelFolders(places: Places, env: NodeJS.ProcessEnv): string[] {
-  const home = env.HOME ?? homedir();
+  const home = homeFolder(env);
   const named = (env.VISIONTRAIN_MODEL_DIRS ?? '').split(':').filter((folder) => folder !== '');
-  const roots = [home, '/workspace', '/opt', '/data'];
+  const roots = [...(home === undefined ? [] : [home]), '/workspace', '/opt', '/data'];
   const usual = roots.flatMap((root) => [
     ...['ComfyUI', 'comfyui', 'comfy/ComfyUI'].map((app) => join(root, app, 'models')),
     ...['stable-diffusion-webui', 'stable-diffusion-webui-forge', 'forge', 'automatic1111'].map((app) =>
@@ -114,7 +115,7 @@ export async function knownHash(
   const known = readHashes(store)[resolve(path)];
   if (known?.size === size && known.mtime === mtimeMs) return known.sha256;
   const sha256 = await sha256OfFile(path, onBytes, signal);
-  mkdirSync(places.cache, { recursive: true });
+  makePrivateFolder(places.cache);
   writeFileAtomic(store, JSON.stringify({ ...readHashes(store), [resolve(path)]: { size, mtime: mtimeMs, sha256 } }));
   return sha256;
 }

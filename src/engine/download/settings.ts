@@ -1,8 +1,8 @@
 /** How downloads behave: defaults, environment, and what a command line changes. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { homeFolder } from '../home.ts';
 
 export interface DownloadSettings {
   readonly offline: boolean;
@@ -85,18 +85,22 @@ export function parseRate(text: string): number {
   return value;
 }
 
-/** Where a Hugging Face cache keeps its repositories, and where its token is. */
-export function hubCacheDir(env: NodeJS.ProcessEnv): string {
-  return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(hubHome(env), 'hub');
+/** Where a Hugging Face cache keeps its repositories; undefined for a user without a home. */
+export function hubCacheDir(env: NodeJS.ProcessEnv): string | undefined {
+  return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || below(hubHome(env), 'hub');
 }
 
-function hubHome(env: NodeJS.ProcessEnv): string {
-  return env.HF_HOME || join(env.XDG_CACHE_HOME || join(env.HOME ?? homedir(), '.cache'), 'huggingface');
+function hubHome(env: NodeJS.ProcessEnv): string | undefined {
+  return env.HF_HOME || below(env.XDG_CACHE_HOME || below(homeFolder(env), '.cache'), 'huggingface');
 }
+
+const below = (folder: string | undefined, name: string) => (folder === undefined ? undefined : join(folder, name));
 
 function hubTokenFile(env: NodeJS.ProcessEnv): string | undefined {
+  const file = env.HF_TOKEN_PATH || below(hubHome(env), 'token');
+  if (file === undefined) return undefined;
   try {
-    return readFileSync(env.HF_TOKEN_PATH || join(hubHome(env), 'token'), 'utf8').trim() || undefined;
+    return readFileSync(file, 'utf8').trim() || undefined;
   } catch {
     return undefined;
   }

@@ -1,10 +1,11 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import { freeBytes } from '../download/disk.ts';
 import { EnvironmentError } from '../errors.ts';
 import { pause } from '../events/tail.ts';
 import type { Places } from '../paths.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { explainWriteError } from '../runs/create.ts';
 import { formatBytes } from '../text.ts';
@@ -44,7 +45,7 @@ export async function setupEnvironment(input: SetupInput): Promise<PythonEnviron
   const ready = input.force === true ? undefined : checkEnvironment(places, requirements);
   if (ready !== undefined) return ready;
   try {
-    mkdirSync(places.envs, { recursive: true });
+    makePrivateFolder(places.envs);
     const lock = await waitForTurn(input);
     const beat = setInterval(lock.beat, HEARTBEAT_MS);
     try {

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { typedPath } from '../typed-path.ts';
 import type { RunRef } from './create.ts';
 import { inspectRun, type RunSummary } from './inspect.ts';
 import { RUN_FILES } from './layout.ts';
@@ -42,7 +43,7 @@ export function findRun(query: string, runs: string): RunRef {
 }
 
 function asPath(query: string): string | undefined {
-  const path = resolve(query);
+  const path = typedPath(query, '.');
   if (!existsSync(path)) return undefined;
   const dir = statSync(path).isDirectory() ? path : join(path, '..');
   return isRun(dir) ? realpathSync(dir) : undefined;

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import type { Registry } from '../../registry/schema.ts';
+import { VisiontrainError } from '../errors.ts';
+import { typedPath } from '../typed-path.ts';
+import { isMapping } from './fill.ts';
+import { findBase } from './presets.ts';
+import type { KeyProblem } from './problems.ts';
+
+const PATH_KEYS = [
+  ['dataset', 'path'],
+  ['model', 'base'],
+  ['model', 'vae'],
+  ['training', 'init_lora'],
+] as const;
+
+/** The document with the paths in it read as people write them: one that is plain stays as it stands. */
+export function withTypedPaths(
+  document: Readonly<Record<string, unknown>>,
+  { registry, dir }: { readonly registry: Registry; readonly dir: string },
+): { readonly document: Readonly<Record<string, unknown>>; readonly problems: readonly KeyProblem[] } {
+  const isId = (name: string) =>
+    findBase(registry, name) !== undefined ||
+    registry.assets.some(({ id, aliases }) => id === name || aliases.includes(name));
+  const problems: KeyProblem[] = [];
+  let current = document;
+  for (const [section, key] of PATH_KEYS) {
+    const group = current[section];
+    const value = isMapping(group) ? group[key] : undefined;
+    if (!isMapping(group) || typeof value !== 'string' || value === '' || isId(value)) continue;
+    try {
+      const path = typedPath(value, dir);
+      if (path !== resolve(dir, value)) current = { ...current, [section]: { ...group, [key]: path } };
+    } catch (error) {
+      if (!(error instanceof VisiontrainError)) throw error;
+      problems.push({ path: [section, key], message: [error.message, ...error.nextSteps].join(' ') });
+    }
+  }
+  return { document: current, problems };
+}

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { typedPath } from './typed-path.ts';
+
+/** One path each, ours and those of the Hugging Face tools. */
+const PATHS = [
+  'VISIONTRAIN_HOME',
+  'VISIONTRAIN_WORKSPACE',
+  'HF_HOME',
+  'HF_HUB_CACHE',
+  'HUGGINGFACE_HUB_CACHE',
+  'HF_TOKEN_PATH',
+];
+
+/** Read by pip, uv and OpenSSL from where they stand, which is never the person's folder. Words or commas part lists. */
+const TOOL_PATHS =
+  /^(PIP_(CERT|CLIENT_CERT|CACHE_DIR|CONFIG_FILE|FIND_LINKS)|UV_(CACHE_DIR|CONFIG_FILE|FIND_LINKS)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|TMPDIR)$/;
+
+/**
+ * The environment with every path in it absolute, read as a person writes it: what is started elsewhere finds the same.
+ * @throws UsageError for a value that can be no path here
+ */
+export function typedEnvironment(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
+  const path = (text: string) => typedPath(text, cwd, { env });
+  const typed: NodeJS.ProcessEnv = { ...env };
+  for (const name of PATHS) if (env[name]) typed[name] = path(env[name]);
+  // A bare name is a command.
+  if (env.VISIONTRAIN_PYTHON && /[/\\~]/.test(env.VISIONTRAIN_PYTHON))
+    typed.VISIONTRAIN_PYTHON = path(env.VISIONTRAIN_PYTHON);
+  if (env.VISIONTRAIN_MODEL_DIRS)
+    typed.VISIONTRAIN_MODEL_DIRS = env.VISIONTRAIN_MODEL_DIRS.split(':')
+      .filter((folder) => folder !== '')
+      .map(path)
+      .join(':');
+  const whole = (word: string) => (!isAbsolute(word) && existsSync(resolve(cwd, word)) ? resolve(cwd, word) : word);
+  for (const [name, value = ''] of Object.entries(env))
+    if (TOOL_PATHS.test(name) && value !== '') typed[name] = value.replaceAll(/[^\s,]+/g, whole);
+  return typed;
+}
