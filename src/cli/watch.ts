@@ -1,10 +1,10 @@
 import { EXIT, type ExitCode } from '../engine/errors.ts';
-import { initialState, type RunState, reduceAll } from '../engine/events/reducer.ts';
-import { readEvents } from '../engine/events/tail.ts';
+import { readState } from '../engine/events/state.ts';
 import type { RunRef } from '../engine/runs/create.ts';
 import { followRun } from '../engine/runs/follow.ts';
-import { inspectRun, readExit, runCondition } from '../engine/runs/inspect.ts';
+import { inspectRun, runCondition } from '../engine/runs/inspect.ts';
 import { makeRequest } from '../engine/runs/requests.ts';
+import { readExit } from '../engine/runs/run-files.ts';
 import type { Context } from './context.ts';
 import { jsonReporter } from './reporters/json.ts';
 import { plainReporter } from './reporters/plain.ts';
@@ -119,7 +119,7 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
   if (exit !== null) {
     if (!flags.json) {
       const [{ renderEnd }, { readAbout }] = await Promise.all([import('./ui/end.ts'), import('./ui/about.ts')]);
-      const input = { state: stateOf(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
+      const input = { state: readState(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
       const room = {
         style: styleFor(can),
         columns: out.talkWidth ?? UNCUT,
@@ -138,10 +138,4 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
   out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
   out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
   return EXIT.training;
-}
-
-function stateOf(dir: string): RunState {
-  let state = initialState;
-  for (const batch of readEvents(dir)) state = reduceAll(state, batch);
-  return state;
 }

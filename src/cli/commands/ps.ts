@@ -1,6 +1,6 @@
 import { listRuns } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/inspect.ts';
-import { formatDuration } from '../../engine/text.ts';
+import { formatDuration, neutralise } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { table } from '../table.ts';
 import { formatWhen } from '../when.ts';
@@ -27,6 +27,7 @@ export const run: CommandRun = async (_args, _options, { out, places, flags }) =
   ]);
   const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
   for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room)) out.data(line);
+  for (const { name, problem } of runs) if (problem !== null) out.prose(neutralise(`! ${name}: ${problem}`));
   return 0;
 };
 

@@ -1,7 +1,7 @@
 import { EXIT, UsageError } from '../../engine/errors.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import { inspectRun } from '../../engine/runs/inspect.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import type { CommandRun } from '../context.ts';
 import { ownSignals, watchRun } from '../watch.ts';
@@ -10,8 +10,7 @@ import { ownSignals, watchRun } from '../watch.ts';
 export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
-  const { state } = inspectRun(ref.dir) as RunSummary;
-  if (state === 'finished')
+  if (ref.state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
       nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
     });

@@ -1,4 +1,5 @@
 import { loadSpec } from '../../engine/config/load.ts';
+import { RUN_NAME } from '../../engine/config/schema.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
@@ -10,7 +11,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   const overrides = options.set as readonly string[];
   const loaded = loadSpec(file, { overrides, registry });
   const name = typeof options.name === 'string' ? options.name : undefined;
-  if (name !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name))
+  if (name !== undefined && !RUN_NAME.test(name))
     throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });

@@ -1,8 +1,8 @@
 import { secondsPerStep } from '../../engine/events/pace.ts';
-import { currentPhase, initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
-import { readEvents } from '../../engine/events/tail.ts';
+import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
+import { readState } from '../../engine/events/state.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import type { RunSummary } from '../../engine/runs/inspect.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { verdictWords } from '../ui/parts.ts';
@@ -10,10 +10,8 @@ import { formatWhen } from '../when.ts';
 
 /** Where a run is, and when it is over how it ended. */
 export const run: CommandRun = async ([query = ''], _options, { out, places, flags }) => {
-  const { dir } = findRun(query, places.runs);
-  const summary = inspectRun(dir) as RunSummary;
-  let state = initialState;
-  for (const events of readEvents(dir)) state = reduceAll(state, events);
+  const summary = findRun(query, places.runs);
+  const state = summary.state === 'unreadable' ? initialState : readState(summary.dir);
   if (flags.json) out.json(document(summary, state));
   else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${neutralise(text)}`);
   return 0;
@@ -64,6 +62,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
   const all: [string, string | undefined][] = [
     ['Run', summary.name],
     ['State', summary.state === 'live' ? `${phaseText(summary)}${left}` : summary.state],
+    ['Problem', summary.problem ?? undefined],
     ['Reason', exit !== null && exit.reason !== 'finished' ? exit.reason : undefined],
     ['Silent', summary.state === 'live' && silent > 60 ? `nothing heard for ${formatDuration(silent)}` : undefined],
     ['Step', summary.steps > 0 ? `${state.step} of ${summary.steps}` : undefined],

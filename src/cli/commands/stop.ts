@@ -1,14 +1,14 @@
 import { EXIT } from '../../engine/errors.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { inspectRun, type RunSummary, runCondition } from '../../engine/runs/inspect.ts';
+import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
 import { stopRun } from '../../engine/runs/stop.ts';
 import type { CommandRun } from '../context.ts';
 
 /** Ends a run: after the step with a checkpoint, or with `--now` at once. Success is that it is over. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
-  const { name, dir } = findRun(query, places.runs);
+  const { name, dir, state } = findRun(query, places.runs);
   const now = options.now === true;
-  const wasLive = runCondition(dir).state === 'live';
+  const wasLive = state === 'live';
   if (wasLive && !flags.json)
     out.talk(now ? `Ending ${name} …` : `Stopping ${name} after this step, with a checkpoint …  (--now does not wait)`);
   const leave = new AbortController();

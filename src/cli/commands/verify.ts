@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSpec } from '../../engine/config/load.ts';
 import { EXIT, UsageError } from '../../engine/errors.ts';
@@ -8,8 +7,9 @@ import { type PreparedRun, prepareRun } from '../../engine/prepare.ts';
 import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
 import { createRun, type RunRef } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { readExit } from '../../engine/runs/inspect.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
+import { readPlan } from '../../engine/runs/read-plan.ts';
+import { readExit } from '../../engine/runs/run-files.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { neutralise, plural } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
@@ -49,8 +49,6 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   else for (const line of verdict(original.name, again.name, comparison)) out.data(neutralise(line));
   return comparison.same ? EXIT.ok : EXIT.training;
 };
-
-const readPlan = (dir: string): Plan => JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')) as Plan;
 
 /** As many threads as the first time: sums in another order round differently. More than there are cores only cost time. */
 function withThreads(plan: Plan, { resources: { threads } }: Plan): Plan {

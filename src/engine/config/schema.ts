@@ -27,6 +27,9 @@ const line = (max: number) =>
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must be one line without control characters');
 
+/** What a run, and with it the LoRA file, may be called. */
+export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
 export const goals = ['character', 'style', 'concept'] as const;
 export const families = ['sd15', 'sdxl'] as const;
 export const predictions = ['epsilon', 'v_prediction'] as const;
@@ -398,7 +401,7 @@ export const specSchema = z.strictObject({
     'Never by hand; `visiontrain` migrates older files.',
   ),
   name: doc(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, dot, dash and underscore, 100 at most'),
+    z.string().regex(RUN_NAME, 'letters, digits, dot, dash and underscore, 100 at most'),
     'Name of the run and of the LoRA file; left out, the name of the folder with the pictures.',
     'So that you find it again.',
   ),

@@ -9,6 +9,7 @@ import { appendSeries, emptySeries, type Series, truncateSeries } from './series
 /** How many of the newest notes, samples and checkpoints are kept. */
 export const KEPT = 200;
 const KEPT_ITEMS = 64;
+const KEPT_FACTS = 256;
 
 export type PhaseName = Payload<'phase'>['phase'];
 type Stamped<T> = T & { readonly t: number };
@@ -128,7 +129,7 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
     case 'note':
       return { notes: keep(state.notes, event) };
     case 'active':
-      return { active: { ...state.active, ...event.facts } };
+      return { active: withFacts(state.active, event.facts) };
     case 'start':
       return startAt(state, event);
     case 'step':
@@ -254,6 +255,15 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
 }
 
 const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];
+
+/** What is known already is renewed; more than any trainer tells is left out. */
+function withFacts(active: RunState['active'], facts: RunState['active']): RunState['active'] {
+  const full = Object.keys(active).length >= KEPT_FACTS;
+  const taken = Object.entries(facts).filter(([name, value]) =>
+    full ? Object.hasOwn(active, name) && active[name] !== value : true,
+  );
+  return taken.length === 0 ? active : { ...active, ...Object.fromEntries(taken) };
+}
 
 function keepSample(samples: RunState['samples'], event: Stamped<Payload<'sample'>>): RunState['samples'] {
   const all = [...samples.filter(({ path }) => path !== event.path), event];

@@ -39,9 +39,13 @@ export function appendSeries(series: Series, x: number, y: number): Series {
 
 /** Forgets everything after step `x`, as a resumed run does. */
 export function truncateSeries(series: Series, x: number): Series {
-  const points = series.blocks.flat().filter((point) => point.x <= x);
+  let whole = series.blocks.length;
+  while (whole > 0 && (series.blocks[whole - 1]?.[0]?.x ?? 0) > x) whole -= 1;
+  const blocks = series.blocks.slice(0, whole);
+  const last = blocks.pop();
+  if (last !== undefined) blocks.push(last.filter((point) => point.x <= x));
   const pending = series.pending !== null && series.pending.x <= x ? series.pending : null;
-  return { stride: series.stride, blocks: toBlocks(points), pending };
+  return { stride: series.stride, blocks, pending };
 }
 
 /** The whole curve, oldest first; the last point may stand for fewer values than the others. */

@@ -1,8 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openRegular } from '../regular-file.ts';
 import { RUN_FILES } from '../runs/layout.ts';
 import { statOf } from '../stat.ts';
+import { checkedEvent } from './check.ts';
 import type { RunEvent } from './schema.ts';
 
 const CHUNK = 4 << 20;
@@ -34,11 +36,14 @@ export class EventReader {
     return this.#offset;
   }
 
-  /** The next events, at most a few megabytes of them; empty when there is nothing new (or no file yet). */
+  /**
+   * The next events, at most a few megabytes of them; empty when there is nothing new (or no file yet).
+   * @throws ForeignFileError when the name is not that of a plain file
+   */
   read(): RunEvent[] {
     let file: number;
     try {
-      file = openSync(this.#path, 'r');
+      file = openRegular(this.#path, constants.O_RDONLY);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
@@ -55,17 +60,33 @@ export class EventReader {
   }
 
   #readLines(file: number, size: number): RunEvent[] {
-    for (let want = CHUNK; ; want *= 2) {
-      const buffer = Buffer.allocUnsafe(Math.min(want, size - this.#offset));
-      const got = readSync(file, buffer, 0, buffer.length, this.#offset);
-      const end = buffer.subarray(0, got).lastIndexOf(10) + 1;
-      if (end > 0) {
-        this.#offset += end;
-        return parseEventLines(buffer.toString('utf8', 0, end - 1));
-      }
-      if (got < want) return [];
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, size - this.#offset));
+    const got = readSync(file, buffer, 0, buffer.length, this.#offset);
+    const end = buffer.subarray(0, got).lastIndexOf(10) + 1;
+    if (end > 0) {
+      this.#offset += end;
+      return parseEventLines(buffer.toString('utf8', 0, end - 1));
     }
+    // No event is as long: what follows it may be some again.
+    if (got === CHUNK) this.#offset = endOfLine(file, this.#offset + got, size) ?? this.#offset;
+    return [];
   }
+}
+
+/** A file that holds no end of a line for so long is none of events. */
+const MOST_SKIPPED = 256 << 20;
+
+/** Where the line ends that a place lies in; undefined when it does not end. */
+function endOfLine(file: number, from: number, size: number): number | undefined {
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  for (let at = from; at < Math.min(size, from + MOST_SKIPPED); ) {
+    const got = readSync(file, buffer, 0, CHUNK, at);
+    if (got === 0) return undefined;
+    const end = buffer.subarray(0, got).indexOf(10);
+    if (end >= 0) return at + end + 1;
+    at += got;
+  }
+  return undefined;
 }
 
 /** Every event written so far, in batches. */
@@ -95,14 +116,18 @@ export function eventsEnd(runDir: string): number {
   return statOf(join(runDir, RUN_FILES.events))?.size ?? 0;
 }
 
+/** Longer lines are no events of ours: the longest tell a prompt, or the end of a log. */
+const LONGEST_LINE = 1 << 18;
+
 /**
- * The events among some lines. Parsing all lines as one array is twice as fast as one by one; only a damaged line needs the slow way.
+ * The events among some lines. Parsing all lines as one array is twice as fast as one by one; only a damaged line needs
+ * the slow way.
  */
 export function parseEventLines(text: string): RunEvent[] {
-  const lines = text.split('\n');
+  const lines = text.split('\n').filter((line) => line.length <= LONGEST_LINE);
   try {
     const all = JSON.parse(`[${lines.join(',')}]`) as unknown[];
-    if (all.length === lines.length) return all.filter(isEvent);
+    if (all.length === lines.length) return all.filter(checkedEvent);
   } catch {
     // A damaged line somewhere: below.
   }
@@ -114,13 +139,7 @@ export function parseEventLines(text: string): RunEvent[] {
         return [];
       }
     })
-    .filter(isEvent);
-}
-
-function isEvent(value: unknown): value is RunEvent {
-  if (typeof value !== 'object' || value === null) return false;
-  const { seq, t, type } = value as Record<string, unknown>;
-  return typeof seq === 'number' && typeof t === 'number' && typeof type === 'string';
+    .filter(checkedEvent);
 }
 
 /** Sleeps, less when the signal aborts. */

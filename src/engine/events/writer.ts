@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { openRegular } from '../regular-file.ts';
 import { RUN_FILES } from '../runs/layout.ts';
 import type { EventType, Payload } from './schema.ts';
 
@@ -15,9 +16,10 @@ export interface EventWriter {
 /**
  * Appends to events.jsonl: each line is one `write`, `seq` goes on from the last complete line, and a partial last line
  * of a writer that died is ended first, so that it damages nothing but itself.
+ * @throws ForeignFileError when the name is not that of a plain file
  */
 export function openEventWriter(runDir: string, now: () => number = Date.now): EventWriter {
-  const file = openSync(join(runDir, RUN_FILES.events), 'a+');
+  const file = openRegular(join(runDir, RUN_FILES.events), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
   const { seq, partial } = lastLine(file);
   let next = seq + 1;
   if (partial) append(file, '\n');

@@ -4,7 +4,7 @@
  * (`trainer/visiontrain_trainer/plan.py`) mirrors this schema and refuses unknown keys.
  */
 import { z } from 'zod';
-import { families, optimizers, precisions, predictions, schedules } from '../config/schema.ts';
+import { families, optimizers, precisions, predictions, RUN_NAME, schedules } from '../config/schema.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -30,7 +30,8 @@ export const planSampleSchema = z.strictObject({
 
 export const planSchema = z.strictObject({
   version: z.literal(PLAN_VERSION),
-  name: z.string(),
+  /** Also the name of the file that comes out, so that it can name no other place. */
+  name: z.string().regex(RUN_NAME),
   /** SHA-256 of the canonical JSON of the spec without paths: the run's identity. */
   spec_sha256: sha256,
   seed: z.number().int().min(0),

@@ -22,12 +22,15 @@ export function groupMembers(group: number): number[] {
     .map(Number);
 }
 
-/** Sends a signal to a whole group; a group that is gone is no error. */
+/** Sends a signal to a whole group; one that is gone, or is another user's, is left to `groupEnds` to tell. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
+  // By -1 the system means every process there is.
+  if (group <= 1) return;
   try {
     process.kill(-group, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }
 

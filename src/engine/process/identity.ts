@@ -13,6 +13,18 @@ export interface ProcessIdentity {
   readonly ns?: string;
 }
 
+/** Whether a value read from a file can be the identity of a process: 1 is the system's, and 0 and below mean groups. */
+export function isIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, start, boot, host, ns } = value as Readonly<Record<string, unknown>>;
+  return (
+    Number.isSafeInteger(pid) &&
+    (pid as number) > 1 &&
+    [start, boot, host].every((part) => typeof part === 'string') &&
+    (ns === undefined || typeof ns === 'string')
+  );
+}
+
 /** Identity of a running process; undefined when there is none (a zombie is none). */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = startTime(pid);

@@ -36,7 +36,7 @@ export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRe
     const run = claimName(runs, name);
     try {
       for (const folder of [RUN_FILES.control, RUN_FILES.checkpoints, RUN_FILES.samples, RUN_FILES.output])
-        mkdirSync(join(run.dir, folder));
+        mkdirSync(join(run.dir, folder), PRIVATE);
       writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);
       writeFileAtomic(join(run.dir, RUN_FILES.environment), toJson({ ...machineFacts(), ...facts }));
       writeFileAtomic(join(run.dir, RUN_FILES.plan), toJson(plan));
@@ -50,9 +50,12 @@ export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRe
   }
 }
 
+/** Captions, samples and the LoRA are the person's; who can write here steers the run. */
+const PRIVATE = { mode: 0o700 };
+
 function makeRuns(runs: string): void {
   try {
-    makeFolder(runs, 0o700);
+    makeFolder(runs, PRIVATE.mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new EnvironmentError(`${runs} cannot be made: a part of its path is a link that leads nowhere.`, {
@@ -68,7 +71,7 @@ function claimName(runs: string, name: string): RunRef {
     const unique = copy === 1 ? name : `${name}-${copy}`;
     const dir = join(runs, unique);
     try {
-      mkdirSync(dir);
+      mkdirSync(dir, PRIVATE);
       return { name: unique, dir };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -1,16 +1,15 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { typedPath } from '../typed-path.ts';
-import type { RunRef } from './create.ts';
 import { inspectRun, type RunSummary } from './inspect.ts';
 import { RUN_FILES } from './layout.ts';
 
 /** Every run below a folder: those going on first, then the newest first. */
 export function listRuns(runs: string): RunSummary[] {
   const now = Date.now() / 1000;
-  const all = runNames(runs).flatMap((name) => inspectRun(join(runs, name), now) ?? []);
+  const all = names(runs).flatMap((name) => inspectRun(join(runs, name), now) ?? []);
   const isLive = (run: RunSummary): number => (run.state === 'live' ? 1 : 0);
   return all.sort((a, b) => isLive(b) - isLive(a) || b.started_at - a.started_at);
 }
@@ -19,18 +18,19 @@ export function listRuns(runs: string): RunSummary[] {
  * The run a person means: a name, the unique beginning of one, `last`, or a path of its folder (or of a file in it).
  * Throws UsageError that names what there is.
  */
-export function findRun(query: string, runs: string): RunRef {
+export function findRun(query: string, runs: string): RunSummary {
   const names = runNames(runs);
-  const ref = (name: string): RunRef => ({ name, dir: join(runs, name) });
-  if (names.includes(query)) return ref(query);
-  const path = asPath(query);
-  if (path !== undefined) return { name: basename(path), dir: path };
+  const named = names.includes(query) ? join(runs, query) : asPath(query);
+  const found = named === undefined ? undefined : inspectRun(named);
+  if (found !== undefined) return found;
   if (query === 'last') {
-    const newest = listRuns(runs).sort((a, b) => b.started_at - a.started_at)[0];
-    if (newest !== undefined) return ref(newest.name);
+    const sound = listRuns(runs).filter(({ state }) => state !== 'unreadable');
+    const newest = sound.sort((a, b) => b.started_at - a.started_at)[0];
+    if (newest !== undefined) return newest;
   }
   const begun = query === '' ? [] : names.filter((name) => name.startsWith(query));
-  if (begun.length === 1 && begun[0] !== undefined) return ref(begun[0]);
+  const only = begun.length === 1 && begun[0] !== undefined ? inspectRun(join(runs, begun[0])) : undefined;
+  if (only !== undefined) return only;
   if (begun.length > 1)
     throw new UsageError(`Several runs begin with ${query}: ${begun.sort().join(', ')}.`, {
       nextSteps: ['Type more of the name.'],
@@ -52,9 +52,11 @@ function asPath(query: string): string | undefined {
 /** A folder that may not be opened is none. */
 const isRun = (dir: string): boolean => existsSync(join(dir, RUN_FILES.plan));
 
-function runNames(runs: string): string[] {
+const runNames = (runs: string): string[] => names(runs).filter((name) => isRun(join(runs, name)));
+
+function names(runs: string): string[] {
   try {
-    return readdirSync(runs).filter((name) => isRun(join(runs, name)));
+    return readdirSync(runs);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];

@@ -1,17 +1,21 @@
 /** What is known of a run from its folder alone: small reads only, since `ps` looks at every run. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, readSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { secondsLeft } from '../events/pace.ts';
 import { initialState, type PhaseName, type RunState, reduceAll } from '../events/reducer.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { parseEventLines } from '../events/tail.ts';
-import { lastHolder } from '../process/claim.ts';
-import { isAlive } from '../process/identity.ts';
-import { statOf } from '../stat.ts';
-import { RUN_FILES, type RunExit, type SupervisorFile } from './layout.ts';
+import { type Holder, lastHolder } from '../process/claim.ts';
+import { ForeignFileError, openRegular, strangeKind } from '../regular-file.ts';
+import { RUN_FILES, type RunExit } from './layout.ts';
+import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } from './run-files.ts';
+import { isTrainerOf } from './trainer-proof.ts';
 
-/** `created`: never started. `died`: neither supervisor nor trainer runs, and none said how it ended. */
-export type RunCondition = 'created' | 'live' | 'finished' | 'stopped' | 'failed' | 'died';
+/**
+ * `created`: never started. `died`: neither supervisor nor trainer runs, and none said how it ended. `unreadable`: a
+ * file of the folder is not what visiontrain writes.
+ */
+export type RunCondition = 'created' | 'live' | 'finished' | 'stopped' | 'failed' | 'died' | 'unreadable';
 
 export interface RunSummary {
   readonly name: string;
@@ -30,33 +34,74 @@ export interface RunSummary {
   /** False on a live run: it trains, but its supervisor is gone, and nobody will write exit.json. */
   readonly supervised: boolean;
   readonly exit: RunExit | null;
+  /** What is wrong with an unreadable one: the file and the reason. */
+  readonly problem: string | null;
 }
 
 const HEAD = 4096;
 const TAIL = 1 << 16;
 
-/** Summary of the run in a folder; undefined when the folder is no run. */
+/** Summary of the run in a folder; undefined when the folder is no run. A damaged one has a summary that says so. */
 export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | undefined {
-  const made = statOf(join(dir, RUN_FILES.plan));
-  if (made === undefined) return undefined;
-  const { state, supervised } = runCondition(dir);
-  const supervisor = readSupervisor(dir);
-  const events = glance(dir);
-  const phase = events.phases.at(-1)?.phase ?? null;
+  let made: Stats;
+  try {
+    made = lstatSync(join(dir, RUN_FILES.plan));
+  } catch {
+    // No plan, or a folder that may not be entered.
+    return undefined;
+  }
+  try {
+    const strange = strangeKind(made);
+    if (strange !== undefined) throw new ForeignFileError(join(dir, RUN_FILES.plan), strange);
+    return summaryOf(dir, made.mtimeMs / 1000, now);
+  } catch (error) {
+    return unreadable(dir, made.mtimeMs / 1000, error);
+  }
+}
+
+function summaryOf(dir: string, made: number, now: number): RunSummary {
+  const holder = lastHolder(join(dir, RUN_FILES.attempts));
+  const supervisor = readSupervisorStrictly(dir);
+  const exit = readExitStrictly(dir);
+  const { state, supervised } = conditionOf(dir, holder, exit);
+  const events = state === 'live' || exit === null ? glance(dir) : beginning(dir);
+  const live = state === 'live';
   return {
     name: basename(dir),
     dir,
     state,
-    phase: state === 'live' ? phase : null,
-    step: events.step,
+    phase: live ? (events.phases.at(-1)?.phase ?? null) : null,
+    step: live || exit === null ? events.step : exit.step,
     steps: events.steps,
-    seconds_left: state === 'live' ? (secondsLeft(events.pace, events.steps, now) ?? null) : null,
+    seconds_left: live ? (secondsLeft(events.pace, events.steps, now) ?? null) : null,
     device: events.device ?? null,
-    attempt: lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0,
+    attempt: holder?.number ?? 0,
     host: supervisor?.host ?? null,
-    started_at: supervisor?.started_at ?? made.mtimeMs / 1000,
+    started_at: supervisor?.started_at ?? made,
     supervised,
-    exit: state === 'live' ? null : readExit(dir),
+    exit: live ? null : exit,
+    problem: null,
+  };
+}
+
+function unreadable(dir: string, made: number, error: unknown): RunSummary {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  const said = code === undefined ? message : `${path ?? dir} cannot be read (${code})`;
+  return {
+    name: basename(dir),
+    dir,
+    state: 'unreadable',
+    phase: null,
+    step: 0,
+    steps: 0,
+    seconds_left: null,
+    device: null,
+    attempt: 0,
+    host: null,
+    started_at: made,
+    supervised: false,
+    exit: null,
+    problem: said.replace(`${dir}/`, '').replace(/\.$/, ''),
   };
 }
 
@@ -67,40 +112,28 @@ export interface Condition {
 }
 
 /** Whether the run goes on, and if not, how it ended. */
-export function runCondition(dir: string): Condition {
-  const holder = lastHolder(join(dir, RUN_FILES.attempts));
+export const runCondition = (dir: string): Condition =>
+  conditionOf(dir, lastHolder(join(dir, RUN_FILES.attempts)), readExit(dir));
+
+function conditionOf(dir: string, holder: Holder | undefined, exit: RunExit | null): Condition {
   if (holder === undefined) return { state: 'created', supervised: false };
-  const supervised = holder.live;
-  const exit = readExit(dir);
-  if (exit !== null) return { state: exit.status, supervised };
+  if (holder.live) return { state: exit === null ? 'live' : exit.status, supervised: true };
+  if (exit !== null) return { state: exit.status, supervised: false };
   const trainer = readSupervisor(dir)?.trainer ?? null;
-  const trains = trainer !== null && isAlive(trainer) === true;
-  return { state: supervised || trains ? 'live' : 'died', supervised };
+  const alone = trainer !== null && isTrainerOf(dir, trainer);
+  return { state: alone ? 'live' : 'died', supervised: false };
 }
 
-export const readExit = (dir: string): RunExit | null => readJson<RunExit>(join(dir, RUN_FILES.exit));
-
-export const readSupervisor = (dir: string): SupervisorFile | null =>
-  readJson<SupervisorFile>(join(dir, RUN_FILES.supervisor));
-
-function readJson<T>(path: string): T | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T;
-  } catch {
-    return null;
-  }
+/** What the first events tell of the whole run; of one that is over, exit.json tells the rest. */
+function beginning(dir: string): RunState {
+  return withEvents(dir, initialState, (file) =>
+    reduceAll(initialState, parseEventLines(readAt(file, 0, HEAD).toString('utf8')).filter(isRun)),
+  );
 }
 
 /** State from the first and the newest events only: enough for step, pace and phase, and the same cost for any run. */
 function glance(dir: string): RunState {
-  let file: number;
-  try {
-    file = openSync(join(dir, RUN_FILES.events), 'r');
-  } catch {
-    return initialState;
-  }
-  try {
-    const { size } = fstatSync(file);
+  return withEvents(dir, initialState, (file, size) => {
     if (size <= HEAD + TAIL) return reduceAll(initialState, parseEventLines(readAt(file, 0, size).toString('utf8')));
     const head = readAt(file, 0, HEAD);
     const tail = readAt(file, size - TAIL, TAIL);
@@ -108,6 +141,19 @@ function glance(dir: string): RunState {
     const first = parseEventLines(head.toString('utf8')).filter(isIdentity);
     const newest = parseEventLines(tail.toString('utf8'));
     return reduceAll(initialState, [...first, ...phaseBefore(newest), ...newest]);
+  });
+}
+
+function withEvents<T>(dir: string, none: T, read: (file: number, size: number) => T): T {
+  let file: number;
+  try {
+    file = openRegular(join(dir, RUN_FILES.events), constants.O_RDONLY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
+    throw error;
+  }
+  try {
+    return read(file, fstatSync(file).size);
   } finally {
     closeSync(file);
   }
@@ -123,6 +169,8 @@ function phaseBefore(newest: readonly RunEvent[]): RunEvent[] {
   }
   return [];
 }
+
+const isRun = (event: RunEvent): boolean => event.type === 'run';
 
 const isIdentity = (event: RunEvent): boolean =>
   event.type === 'run' || event.type === 'active' || event.type === 'start' || event.type === 'phase';

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { pause } from '../events/tail.ts';
+import { ForeignFileError, openRegular } from '../regular-file.ts';
 import { neutralise } from '../text.ts';
 
 /** A line of a log as it can be shown: of a bar that was redrawn the last state, and nothing that moves the cursor. */
@@ -21,7 +22,7 @@ export const lastLines = (text: string, count: number): string[] =>
 export function lastLogLines(path: string, count: number): string[] {
   let file: number;
   try {
-    file = openSync(path, 'r');
+    file = openRegular(path, constants.O_RDONLY);
   } catch {
     return [];
   }
@@ -37,7 +38,7 @@ export function lastLogLines(path: string, count: number): string[] {
 
 /**
  * All lines of a log, cleaned, and while `more` holds those still to come. A log that was cut or set aside is followed
- * into the new one.
+ * into the new one. Throws ForeignFileError for what is no plain file.
  */
 export async function* followLog(
   path: string,
@@ -59,6 +60,7 @@ export async function* followLog(
       const all = Buffer.concat([rest, bytes]);
       const end = all.lastIndexOf(10) + 1;
       rest = all.subarray(end);
+      if (end === 0 && rest.length > LONGEST_LINE) rest = Buffer.alloc(0);
       if (end > 0) for (const line of all.toString('utf8', 0, end - 1).split('\n')) yield cleanLogLine(line);
     }
     if (!again) break;
@@ -67,11 +69,15 @@ export async function* followLog(
   if (rest.length > 0) yield cleanLogLine(rest.toString('utf8'));
 }
 
+/** A line that does not end is let go of: whatever prints it, no one reads it. */
+const LONGEST_LINE = 16 << 20;
+
 function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {
   let file: number;
   try {
-    file = openSync(path, 'r');
-  } catch {
+    file = openRegular(path, constants.O_RDONLY);
+  } catch (error) {
+    if (error instanceof ForeignFileError) throw error;
     return { size: offset, bytes: Buffer.alloc(0) };
   }
   try {

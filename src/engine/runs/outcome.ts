@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants as access, createReadStream, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { freeBytes } from '../download/disk.ts';
 import { ConfigError, EXIT, VisiontrainError } from '../errors.ts';
 import type { RunState } from '../events/reducer.ts';
-import { statOf } from '../stat.ts';
+import { openRegular } from '../regular-file.ts';
 import { diskFull } from './create.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from './layout.ts';
+import type { LiveFolder } from './live-folder.ts';
 import { lastLogLines } from './log-lines.ts';
 import type { TrainerEnd } from './trainer-process.ts';
 
 interface TrainerStory {
-  readonly dir: string;
+  readonly folder: LiveFolder;
   readonly end: TrainerEnd;
   /** From the events of the whole run. */
   readonly state: RunState;
@@ -23,7 +24,8 @@ interface TrainerStory {
 }
 
 /** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
-export async function trainerOutcome({ dir, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
+export async function trainerOutcome({ folder, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
+  const { dir } = folder;
   const { result, step } = state;
   if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
   if (result?.status === 'stopped' && end.code === result.code)
@@ -31,7 +33,7 @@ export async function trainerOutcome({ dir, end, state, stopAsked, killAsked }: 
       ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
       // A bonus: a file that does not check out is just not listed.
       outputs: await checkOutputs(dir, state).catch(() => []),
-      next_steps: result.next_steps ?? [resumeHint(dir)],
+      next_steps: result.next_steps ?? [resumeHint(folder)],
     };
   if (result?.status === 'failed' && end.code === result.code)
     return {
@@ -41,18 +43,18 @@ export async function trainerOutcome({ dir, end, state, stopAsked, killAsked }: 
     };
   if (end.code !== EXIT.ok && (killAsked || (stopAsked && endedFromOutside(end)))) {
     const reason = 'ended on request, without waiting for a checkpoint';
-    return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(dir)] };
+    return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(folder)] };
   }
   // Its last word found no room either.
   if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
-    return errorOutcome(dir, diskFull(dir), step);
+    return errorOutcome(folder, diskFull(folder.path()), step);
   }
   const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
   const { reason, nextSteps } = crashReason(end, lines.at(-1));
   return {
     ...ended('failed', EXIT.training, reason, step),
     details: lines.length > 0 ? [`Last lines of ${RUN_FILES.log}:`, ...lines] : [],
-    next_steps: [...nextSteps, resumeHint(dir)],
+    next_steps: [...nextSteps, resumeHint(folder)],
   };
 }
 
@@ -67,21 +69,23 @@ function endedFromOutside({ code, signal }: TrainerEnd): boolean {
 const NO_ROOM = 1 << 20;
 
 /** An end without a word of the trainer. What the network or the machine did can be done again once it is mended. */
-export function errorOutcome(dir: string, error: unknown, step: number): RunExit {
+export function errorOutcome(folder: LiveFolder, error: unknown, step: number): RunExit {
+  const named = (text: string) => text.replaceAll(folder.dir, folder.path());
   if (!(error instanceof VisiontrainError)) {
     const message = String((error as Error)?.message ?? error);
-    return ended('failed', EXIT.bug, `visiontrain hit a bug: ${message}`, step);
+    return ended('failed', EXIT.bug, `visiontrain hit a bug: ${named(message)}`, step);
   }
-  const exit = ended('failed', error.exitCode, error.message, step);
+  const exit = ended('failed', error.exitCode, named(error.message), step);
   const problems = error instanceof ConfigError ? error.problems.map(({ key, message }) => `${key} ${message}`) : [];
-  const again = error.exitCode === EXIT.download || error.exitCode === EXIT.environment ? [resumeHint(dir)] : [];
-  return { ...exit, details: [...problems, ...error.details], next_steps: [...error.nextSteps, ...again] };
+  const again = error.exitCode === EXIT.download || error.exitCode === EXIT.environment ? [resumeHint(folder)] : [];
+  const details = [...problems, ...error.details].map(named);
+  return { ...exit, details, next_steps: [...error.nextSteps, ...again].map(named) };
 }
 
 /** A stop before the trainer ran. */
-export const stoppedEarly = (dir: string, step: number): RunExit => ({
+export const stoppedEarly = (folder: LiveFolder, step: number): RunExit => ({
   ...ended('stopped', EXIT.stopped, 'stopped before the training began', step),
-  next_steps: [resumeHint(dir)],
+  next_steps: [resumeHint(folder)],
 });
 
 const ended = (status: RunExit['status'], code: number, reason: string, step: number): RunExit => ({
@@ -112,23 +116,28 @@ async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> 
     const inside = relative(dir, resolve(dir, path));
     if (inside.startsWith('..') || isAbsolute(inside))
       throw new Error(`an output lies outside the run folder: ${path}`);
-    const file = join(dir, inside);
-    const bytes = statOf(file)?.size;
-    if (bytes === undefined) throw new Error(`${path} was announced but is not there`);
-    const found = await sha256Of(file);
+    const { bytes, sha256: found } = await readOutput(join(dir, inside), path);
     if (found !== sha256) throw new Error(`${path} is damaged: its SHA-256 is ${found}, not ${sha256}`);
     outputs.push({ path: inside, bytes, sha256 });
   }
   return outputs;
 }
 
-async function sha256Of(file: string): Promise<string> {
+async function readOutput(file: string, told: string): Promise<{ bytes: number; sha256: string }> {
+  let fd: number;
+  try {
+    fd = openRegular(file, access.O_RDONLY);
+  } catch (error) {
+    throw new Error(`${told} was announced but is not there`, { cause: error });
+  }
+  // The stream closes it.
+  const { size } = fstatSync(fd);
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return { bytes: size, sha256: hash.digest('hex') };
 }
 
-const resumeHint = (dir: string): string => `visiontrain resume ${basename(dir)}`;
+const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;
 
 function crashReason(
   { code, signal, outOfMemory }: TrainerEnd,

@@ -1,23 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
+import { lastHolder } from '../process/claim.ts';
+import { ForeignFileError, openRegular } from '../regular-file.ts';
 import { explainWriteError, type RunRef } from './create.ts';
-import { readSupervisor, runCondition } from './inspect.ts';
+import { runCondition } from './inspect.ts';
 import { RUN_FILES } from './layout.ts';
 import { lastLogLines } from './log-lines.ts';
+import { readSupervisor } from './run-files.ts';
+import { refuseForeignFolder } from './trust.ts';
 
 /**
  * Starts a run, or starts it again, in a process of its own session that no terminal can end. Returns when that
  * process has taken the run over; what becomes of it then stands in the run folder.
- * Throws UsageError when the run is going on, EnvironmentError when the supervisor could not start.
+ * Throws UsageError when the run is going on, EnvironmentError when the supervisor could not start, or when others could
+ * change what is in the folder.
  */
 export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): Promise<void> {
   refuseLive(dir, name);
-  const since = Date.now() / 1000;
+  refuseForeignFolder(dir);
+  // Clocks are set back now and then; the number of a start only grows.
+  const before = lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
   const child = spawnSupervisor(dir, env);
   let over = false;
   const ended = new Promise<void>((resolve) => {
@@ -28,7 +35,7 @@ export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): P
   });
   const tookOver = () => {
     const owner = readSupervisor(dir);
-    return owner !== null && owner.pid === child.pid && owner.started_at >= since;
+    return owner !== null && owner.pid === child.pid && owner.attempt > before;
   };
   while (!tookOver() && !over) await Promise.race([ended, sleep(20)]);
   child.unref();
@@ -45,8 +52,9 @@ function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
   if (!existsSync(script)) throw new EnvironmentError(`${script} is missing: the package is not complete.`);
   let log: number;
   try {
-    log = openSync(join(dir, RUN_FILES.supervisorLog), 'a');
+    log = openRegular(join(dir, RUN_FILES.supervisorLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   } catch (error) {
+    if (error instanceof ForeignFileError) throw error;
     throw explainWriteError(error, dir);
   }
   try {

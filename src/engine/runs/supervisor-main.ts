@@ -13,17 +13,18 @@ process.on('SIGTERM', () => terminated.abort());
 process.on('SIGINT', () => terminated.abort());
 
 const dir = resolve(process.argv[2] ?? '.');
-const own = { dir, places: places(process.env), env: process.env };
+const own = { places: places(process.env), env: process.env };
 try {
   process.exitCode = await supervise(dir, {
     env: process.env,
     terminated: terminated.signal,
+    cacheDir: own.places.cache,
     steps: {
       environment: (tools) => ensureEnvironment(own, tools),
-      model: async (plan, tools) => {
-        await fetchRunModel(plan, own, tools);
+      model: async (plan, tools, folder) => {
+        await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
         // What is left is told by absolute paths: a run of days must not hold somebody's folder.
-        process.chdir(dir);
+        process.chdir(folder.dir);
       },
     },
   });

@@ -3,14 +3,13 @@
  * from every terminal; whoever wants to know or to ask something does so through the run folder.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import { type ExitCode, UsageError, VisiontrainError } from '../errors.ts';
-import { initialState, type RunState, reduceAll } from '../events/reducer.ts';
 import type { EventType, Payload } from '../events/schema.ts';
-import { readEvents } from '../events/tail.ts';
+import { readState } from '../events/state.ts';
 import { openEventWriter } from '../events/writer.ts';
 import { trainerCommand } from '../launch/command.ts';
 import { packageRoot, packageVersion } from '../package-root.ts';
@@ -20,10 +19,13 @@ import { endGroup, groupEnds, signalGroup } from '../process/group.ts';
 import { identify, type ProcessIdentity } from '../process/identity.ts';
 import { explainWriteError } from './create.ts';
 import { RUN_FILES, type RunExit, type SupervisorFile } from './layout.ts';
+import { type LiveFolder, openFolder } from './live-folder.ts';
 import { capLog, rotateLog } from './log-files.ts';
 import { errorOutcome, stoppedEarly, trainerOutcome } from './outcome.ts';
+import { readPlan } from './read-plan.ts';
 import { dropAllRequests, dropRequest, hasRequest, makeRequest } from './requests.ts';
 import { startTrainer } from './trainer-process.ts';
+import { refuseForeignFolder } from './trust.ts';
 
 /** What a step before the trainer is handed. */
 export interface StepTools {
@@ -40,86 +42,125 @@ export interface SupervisorSteps {
   /** Makes the Python environment ready and says which Python to use. */
   readonly environment: (tools: StepTools) => Promise<{ readonly python: string }>;
   /** Makes sure that the model's files are there. */
-  readonly model: (plan: Plan, tools: StepTools) => Promise<void>;
+  readonly model: (plan: Plan, tools: StepTools, folder: LiveFolder) => Promise<void>;
 }
 
 export interface SupervisorOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly steps: SupervisorSteps;
+  /** What is encoded goes here, wherever the plan was made. */
+  readonly cacheDir: string;
   /** Aborted by SIGTERM or SIGINT: the same as a stop request. */
   readonly terminated: AbortSignal;
 }
 
 const POLL_MS = 250;
 const RESERVE = 1 << 16;
-const LOG_CHECK_MS = 30_000;
+const LOG_CHECK_MS = 5_000;
+const FENCE_MS = 1_000;
 /** Seconds from SIGTERM to SIGKILL when a person does not want to wait; a checkpoint may need some of them. */
 const KILL_GRACE = 8;
 
-/** Runs the run to its end. Throws UsageError when another supervisor has it. */
-export async function supervise(dir: string, options: SupervisorOptions): Promise<ExitCode> {
+/**
+ * Runs the run to its end. Throws UsageError when another supervisor has it, or takes it over because it could not see
+ * that this one lives; EnvironmentError when others could change what is in the folder.
+ */
+export async function supervise(path: string, options: SupervisorOptions): Promise<ExitCode> {
+  refuseForeignFolder(path);
+  const folder = openFolder(path);
+  try {
+    return await own(folder, options);
+  } finally {
+    folder.close();
+  }
+}
+
+async function own(folder: LiveFolder, options: SupervisorOptions): Promise<ExitCode> {
+  const { dir } = folder;
   const held = claim(join(dir, RUN_FILES.attempts));
-  if ('holder' in held) throw new UsageError(`${basename(dir)} is already running.`);
+  if ('holder' in held) throw new UsageError(`${basename(folder.path())} is already running.`);
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
   const beat = setInterval(held.claim.beat, HEARTBEAT_MS);
   try {
-    return writeOutcome(dir, await attempt(dir, held.claim, options));
+    const exit = await attempt(folder, held.claim, options);
+    const lost = lostRun(folder, held.claim);
+    if (lost !== undefined) throw lost;
+    return writeOutcome(dir, exit);
   } finally {
     clearInterval(beat);
     held.claim.end();
   }
 }
 
-async function attempt(dir: string, { number }: Claim, options: SupervisorOptions): Promise<RunExit> {
+/** Why this process may not go on, nor write another word; undefined while it may. */
+function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
+  const path = folder.path();
+  if (folder.lost())
+    return new UsageError(`${path} was moved or removed while the run went on: its trainer was ended.`);
+  if (!lost()) return undefined;
+  return new UsageError(
+    `${path} was taken over while this machine could not be seen: its attempt ${number} was ended.`,
+  );
+}
+
+async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptions): Promise<RunExit> {
+  const { dir } = folder;
   const startedAt = Date.now() / 1000;
   const announce = (trainer: ProcessIdentity | null): void => {
     const own = identify(process.pid) as ProcessIdentity;
-    const file: SupervisorFile = { ...own, attempt: number, started_at: startedAt, trainer };
+    const file: SupervisorFile = { ...own, attempt: held.number, started_at: startedAt, trainer };
     writeFileAtomic(join(dir, RUN_FILES.supervisor), `${JSON.stringify(file, null, 1)}\n`);
   };
   announce(null);
-  const requests = watchRequests(dir, options.terminated);
+  const requests = watchRequests(dir, options.terminated, () => lostRun(folder, held));
   try {
     // At random: a file system that compresses would keep no room for zeros.
-    writeFileSync(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
-    const plan = JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')) as Plan;
+    writeFileAtomic(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
+    const plan = readPlan(dir);
     emit(dir, 'run', {
-      name: basename(dir),
-      attempt: number,
+      name: basename(folder.path()),
+      attempt: held.number,
       steps: plan.training.steps,
       host: hostname(),
       device: plan.resources.device,
       version: packageVersion(),
     });
     const { python } = await options.steps.environment(stepTools(dir, 'environment', requests.stop));
-    await options.steps.model(plan, stepTools(dir, 'download', requests.stop));
+    await options.steps.model(plan, stepTools(dir, 'download', requests.stop), folder);
     requests.stop.throwIfAborted();
-    return await train(dir, plan, python, options, requests, announce);
+    return await train({ folder, plan, python, options, requests, announce });
   } catch (error) {
+    requests.lost.throwIfAborted();
     if (requests.stop.aborted) {
       dropRequest(dir, 'stop');
-      return stoppedEarly(dir, lastState(dir).step);
+      return stoppedEarly(folder, lastStep(dir));
     }
-    const explained = explainWriteError(error, dir);
+    const explained = explainWriteError(error, folder.path());
     if (!(explained instanceof VisiontrainError)) console.error(error);
-    return errorOutcome(dir, explained, lastState(dir).step);
+    return errorOutcome(folder, explained, lastStep(dir));
   } finally {
     requests.end();
   }
 }
 
-async function train(
-  dir: string,
-  plan: Plan,
-  python: string,
-  { env }: SupervisorOptions,
-  requests: Requests,
-  announce: (trainer: ProcessIdentity | null) => void,
-): Promise<RunExit> {
-  const command = trainerCommand({ python, runDir: dir, resources: plan.resources, packageRoot: packageRoot(), env });
-  const trainer = await startTrainer(command);
+interface Training {
+  readonly folder: LiveFolder;
+  readonly plan: Plan;
+  readonly python: string;
+  readonly options: SupervisorOptions;
+  readonly requests: Requests;
+  readonly announce: (trainer: ProcessIdentity | null) => void;
+}
+
+async function train({ folder, plan, python, options, requests, announce }: Training): Promise<RunExit> {
+  const { dir } = folder;
+  const { env, cacheDir } = options;
+  const runDir = folder.path();
+  const command = trainerCommand({ python, runDir, resources: plan.resources, packageRoot: packageRoot(), env });
+  const inOurCache = { ...command, env: { ...command.env, VISIONTRAIN_CACHE_DIR: cacheDir } };
+  const trainer = await startTrainer(inOurCache, join(dir, RUN_FILES.log));
   try {
     announce(identify(trainer.pid) ?? null);
   } catch (error) {
@@ -127,23 +168,38 @@ async function train(
     await endGroup(trainer.pid, KILL_GRACE);
     throw error;
   }
-  const logs = setInterval(() => capLog(dir), LOG_CHECK_MS);
+  const logs = setInterval(() => tendLog(dir), LOG_CHECK_MS);
   const kill = () => void endGroup(trainer.pid, KILL_GRACE);
+  // At once: it must write nothing more where another has begun.
+  const fence = () => signalGroup(trainer.pid, 'SIGKILL');
   requests.kill.addEventListener('abort', kill, { once: true });
+  requests.lost.addEventListener('abort', fence, { once: true });
   if (requests.kill.aborted) kill();
+  if (requests.lost.aborted) fence();
   const end = await trainer.ended;
   clearInterval(logs);
   requests.kill.removeEventListener('abort', kill);
+  requests.lost.removeEventListener('abort', fence);
+  requests.lost.throwIfAborted();
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   await endStragglers(dir, trainer.pid);
   announce(null);
   return trainerOutcome({
-    dir,
+    folder,
     end,
-    state: lastState(dir),
+    state: readState(dir),
     stopAsked: requests.stop.aborted,
     killAsked: requests.kill.aborted,
   });
+}
+
+/** On a timer, where nobody catches: a log that is no plain file any more is left to whoever reads it. */
+function tendLog(dir: string): void {
+  try {
+    capLog(dir);
+  } catch (error) {
+    console.error((error as Error).message);
+  }
 }
 
 /** What the trainer left running would keep its memory: nobody may be left when the run is said to be over. */
@@ -160,13 +216,14 @@ async function endStragglers(dir: string, group: number): Promise<void> {
 interface Requests {
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
+  /** The run is another's now; the reason says why. */
+  readonly lost: AbortSignal;
   end(): void;
 }
 
 /** Requests as signals. Before the trainer runs `stop` is for the supervisor; afterwards the trainer acts on the file. */
-function watchRequests(dir: string, terminated: AbortSignal): Requests {
-  const stop = new AbortController();
-  const kill = new AbortController();
+function watchRequests(dir: string, terminated: AbortSignal, whyLost: () => Error | undefined): Requests {
+  const [stop, kill, lost] = [new AbortController(), new AbortController(), new AbortController()];
   const onTerminated = () => makeRequest(dir, 'stop');
   terminated.addEventListener('abort', onTerminated, { once: true });
   if (terminated.aborted) onTerminated();
@@ -178,11 +235,19 @@ function watchRequests(dir: string, terminated: AbortSignal): Requests {
       kill.abort();
     }
   }, POLL_MS);
+  const fence = setInterval(() => {
+    const reason = whyLost();
+    if (reason === undefined || lost.signal.aborted) return;
+    lost.abort(reason);
+    stop.abort();
+  }, FENCE_MS);
   return {
     stop: stop.signal,
     kill: kill.signal,
+    lost: lost.signal,
     end() {
       clearInterval(timer);
+      clearInterval(fence);
       terminated.removeEventListener('abort', onTerminated);
     },
   };
@@ -216,10 +281,13 @@ function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): v
   }
 }
 
-function lastState(dir: string): RunState {
-  let state = initialState;
-  for (const events of readEvents(dir)) state = reduceAll(state, events);
-  return state;
+/** What the run had reached; 0 where its events cannot be read, which is then the reason for its end. */
+function lastStep(dir: string): number {
+  try {
+    return readState(dir).step;
+  } catch {
+    return 0;
+  }
 }
 
 /** exit.json, then the last event: who reads the event may rely on the file. */

@@ -92,13 +92,13 @@ describe('EventReader', () => {
     expect(texts(reader.read()).at(-1)).toBe('newer');
   });
 
-  it('reads a line longer than a chunk', () => {
+  it('passes over a line that is longer than any event', () => {
     const writer = openEventWriter(dir);
     writer.write('note', { level: 'info', text: 'x'.repeat(9 << 20) });
+    writer.write('note', { level: 'info', text: 'y'.repeat(1 << 20) });
     writer.write('note', { level: 'info', text: 'end' });
     writer.close();
-    expect(texts(all()).at(-1)).toBe('end');
-    expect(all()).toHaveLength(2);
+    expect(texts(all())).toEqual(['end']);
   });
 });
 

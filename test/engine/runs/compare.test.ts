@@ -14,7 +14,8 @@ function finishedRun(steps: readonly Step[], sha256: string, facts: Record<strin
   for (const [step, loss, digest] of steps) writer.write('step', { step, epoch: 1, loss, lr: 1, digest });
   writer.close();
   const outputs = [{ path: 'output/a.safetensors', bytes: 1, sha256 }];
-  writeFileSync(join(dir, 'exit.json'), JSON.stringify({ status: 'finished', code: 0, step: steps.length, outputs }));
+  const exit = { status: 'finished', code: 0, reason: 'finished', step: steps.length, outputs };
+  writeFileSync(join(dir, 'exit.json'), JSON.stringify({ ...exit, details: [], next_steps: [] }));
   return dir;
 }
 

@@ -1,0 +1,153 @@
+/**
+ * Lines of events.jsonl checked by hand against the schema: a run folder may be a stranger's, half a million lines must
+ * be read in a second, and `ps` may not wait for zod. The types hold each shape to the keys of `payloads`, a test to its
+ * values.
+ */
+import type { EventType, Payload, RunEvent } from './schema.ts';
+
+type Check = (value: unknown) => boolean;
+interface Optional {
+  readonly optional: Check;
+}
+type Shape<T extends EventType> = {
+  readonly [K in keyof Payload<T>]-?: undefined extends Payload<T>[K] ? Optional : Check;
+};
+
+/** Entries of one list or record; a trainer tells some thirty facts. */
+const MOST_ENTRIES = 256;
+/** Nesting of what a later version may add. */
+const DEEPEST = 8;
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+const number: Check = Number.isFinite;
+const whole: Check = Number.isSafeInteger;
+const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const amount: Check = (value) => Number.isFinite(value) && (value as number) >= 0;
+const positive: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
+const fact: Check = (value) => value === null || text(value) || number(value) || flag(value);
+const oneOf = (...words: readonly unknown[]): Check => {
+  const known = new Set(words);
+  return (value) => known.has(value);
+};
+const object = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const recordOf =
+  (check: Check): Check =>
+  (value) => {
+    if (!object(value)) return false;
+    const values = Object.values(value);
+    return values.length <= MOST_ENTRIES && values.every(check);
+  };
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.length <= MOST_ENTRIES && value.every(check);
+const objectOf =
+  (keys: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    object(value) && Object.entries(keys).every(([key, check]) => check(value[key]));
+const optional = (check: Check): Optional => ({ optional: check });
+
+const measured = objectOf({ loss: number, stderr: number });
+const status = oneOf('finished', 'stopped', 'failed');
+
+const shapes: { readonly [T in EventType]: Shape<T> } = {
+  run: { name: text, attempt: positive, steps: count, host: text, device: optional(text), version: text },
+  phase: { phase: oneOf('environment', 'download', 'load', 'cache', 'train', 'export'), detail: optional(text) },
+  progress: {
+    phase: text,
+    item: optional(text),
+    unit: oneOf('bytes', 'pictures', 'packages', 'captions'),
+    done: amount,
+    total: optional(amount),
+    rate: optional(amount),
+    detail: optional(text),
+  },
+  note: { level: oneOf('info', 'warn'), text },
+  active: { facts: recordOf(fact) },
+  compared: { original: text, step: count, differences: listOf(objectOf({ fact: text, was: fact, now: fact })) },
+  start: { step: count, steps: count, batches_per_epoch: whole },
+  step: {
+    step: count,
+    epoch: whole,
+    loss: number,
+    lr: number,
+    grad_norm: optional(number),
+    digest: optional(text),
+    pictures_per_second: optional(number),
+    memory: optional(amount),
+  },
+  heartbeat: { phase: text, step: optional(count) },
+  validation: { step: count, loss: number, stderr: number, pictures: whole },
+  checkpoint: { step: count, path: text, bytes: amount, best: optional(flag) },
+  sample: { step: count, index: whole, path: text, prompt: text, seed: whole, adapter: flag },
+  sample_failed: { step: count, reason: text },
+  learnt: {
+    verdict: oneOf('learnt', 'nothing', 'unknown'),
+    moved: recordOf(number),
+    before: optional(measured),
+    after: optional(measured),
+    best_step: optional(count),
+    reason: optional(text),
+  },
+  output: { path: text, bytes: amount, sha256: text, format: oneOf('kohya', 'diffusers') },
+  result: {
+    status,
+    code: whole,
+    step: count,
+    reason: optional(text),
+    details: optional(listOf(text)),
+    next_steps: optional(listOf(text)),
+  },
+  exit: { status, code: whole, step: count, reason: optional(text) },
+};
+
+interface Rule {
+  readonly check: Check;
+  readonly required: boolean;
+}
+interface Rules {
+  readonly of: ReadonlyMap<string, Rule>;
+  readonly required: number;
+}
+
+const HEAD: Readonly<Record<string, Check>> = { seq: count, t: amount, type: text };
+const EVERY = rulesOf({ v: optional(number), ...HEAD });
+const byType = new Map(
+  Object.entries(shapes).map(([type, shape]) => [type, rulesOf({ v: optional(number), ...HEAD, ...shape })]),
+);
+
+function rulesOf(shape: Readonly<Record<string, Check | Optional>>): Rules {
+  const of = new Map(
+    Object.entries(shape).map(([key, kind]): [string, Rule] => [
+      key,
+      typeof kind === 'function' ? { check: kind, required: true } : { check: kind.optional, required: false },
+    ]),
+  );
+  return { of, required: [...of.values()].filter(({ required }) => required).length };
+}
+
+/**
+ * Whether a value is an event that can be believed in its types. An optional key that is not what it should be is taken
+ * out of it, as is what a later version may have added if it is nested too deep; a type not known here needs only its
+ * head.
+ */
+export function checkedEvent(value: unknown): value is RunEvent {
+  if (!object(value)) return false;
+  const rules = byType.get(value.type as string) ?? EVERY;
+  let found = 0;
+  for (const key in value) {
+    const rule = rules.of.get(key);
+    const sound = rule === undefined ? flat(value[key], DEEPEST) : rule.check(value[key]);
+    if (sound) found += rule?.required === true ? 1 : 0;
+    else if (rule?.required === true) return false;
+    else delete (value as Record<string, unknown>)[key];
+  }
+  return found === rules.required;
+}
+
+function flat(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((inner) => flat(inner, depth - 1));
+}

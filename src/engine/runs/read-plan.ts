@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { type Plan, planSchema } from '../plan/schema.ts';
+import { readRegular } from '../regular-file.ts';
+import { RUN_FILES } from './layout.ts';
+
+/** A million pictures with long captions. */
+const MOST_BYTES = 480_000_000;
+
+/**
+ * plan.json, checked: the folder may come from somebody else, or from another version.
+ * @throws UsageError that names the key, ForeignFileError for what is no plain file
+ */
+export function readPlan(dir: string): Plan {
+  const path = join(dir, RUN_FILES.plan);
+  const bytes = readRegular(path, MOST_BYTES);
+  if (bytes === undefined) throw unusable(path, 'is not there');
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw unusable(path, 'is not JSON', [(error as Error).message], error);
+  }
+  const checked = planSchema.safeParse(json);
+  if (checked.success) return checked.data;
+  const lines = checked.error.issues.slice(0, 5).map(({ path: key, message }) => `${key.join('.')}  ${message}`);
+  throw unusable(path, 'is not a plan that this version can train by', lines, checked.error);
+}
+
+function unusable(path: string, problem: string, details: readonly string[] = [], cause?: unknown): UsageError {
+  return new UsageError(`${path} ${problem}.`, {
+    details,
+    nextSteps: [`visiontrain run ${join(path, '..', RUN_FILES.spec)}   makes a new plan, in a new run`],
+    cause,
+  });
+}

@@ -1,0 +1,116 @@
+/** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
+import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { ForeignFileError, strangeKind } from '../regular-file.ts';
+import { RUN_FILES } from './layout.ts';
+
+const FOLDERS: ReadonlySet<string> = new Set([
+  RUN_FILES.attempts,
+  RUN_FILES.control,
+  RUN_FILES.checkpoints,
+  RUN_FILES.samples,
+  RUN_FILES.output,
+]);
+const ANY_LOG = /^trainer\.\d+\.log$/;
+
+/**
+ * Refuses to start in a folder that others could have prepared, or could change meanwhile.
+ * @throws EnvironmentError, ForeignFileError that name what is wrong and what to type
+ */
+export function refuseForeignFolder(dir: string): void {
+  const real = realpathSync(dir);
+  refuseStrangeFiles(real);
+  if (firstReason(real, ME) === undefined) return;
+  // Some disks know neither owners nor modes, or map them: what is made there says who this person is on them.
+  const me = onThatDisk(real);
+  const problem = firstReason(real, me);
+  if (problem === undefined) return;
+  throw new EnvironmentError(`${basename(real)} is not started: ${problem.folder} ${problem.what}.`, {
+    details: ['They could make this run write over your files, or steer it.'],
+    nextSteps: [problem.cure, 'Or keep the runs in a folder of your own: add --workspace /path/of/yours'],
+  });
+}
+
+function refuseStrangeFiles(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    if (!NAMES.has(name) && !ANY_LOG.test(name)) continue;
+    const path = join(dir, name);
+    const stats = lstatSync(path);
+    const isFolder = stats.isDirectory();
+    const folder = FOLDERS.has(name);
+    const problem =
+      isFolder === folder ? (folder ? undefined : fileProblem(stats)) : (strangeKind(stats) ?? 'is a file');
+    if (problem !== undefined) throw new ForeignFileError(path, problem);
+  }
+}
+
+const NAMES: ReadonlySet<string> = new Set(Object.values(RUN_FILES));
+
+const fileProblem = (stats: Stats): string | undefined =>
+  strangeKind(stats) ?? (stats.nlink > 1 ? 'has a second name (a hard link)' : undefined);
+
+interface Person {
+  readonly uid: number;
+  /** The group that only this person is in, by the custom of systems that give each user one. */
+  readonly ownGroup: number | undefined;
+  /** False on disks that let everybody write whatever was asked for. */
+  readonly modes: boolean;
+}
+
+const uid = process.getuid?.() ?? 0;
+const ME: Person = { uid, ownGroup: process.getgid?.() === uid ? uid : undefined, modes: true };
+
+interface Reason {
+  readonly folder: string;
+  readonly what: string;
+  readonly cure: string;
+}
+
+/** The folder itself, what is in it, and the one it could be taken out of. */
+function firstReason(dir: string, me: Person): Reason | undefined {
+  const inside = [...FOLDERS].map((name) => join(dir, name));
+  for (const folder of [dir, ...inside, dirname(dir)]) {
+    const found = reason(folder, me, folder === dirname(dir));
+    if (found !== undefined && !unreachable(folder)) return found;
+  }
+  return undefined;
+}
+
+/** Why others could change what is in a folder, or with `parent` only take it away; undefined when they cannot. */
+function reason(folder: string, me: Person, parent: boolean): Reason | undefined {
+  const stats = lstatSync(folder, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  if (stats.uid !== me.uid && (stats.uid !== 0 || !parent))
+    return { folder, what: 'belongs to another user', cure: `If it is yours: sudo chown -R ${uid} '${folder}'` };
+  // As in /tmp: nobody can take another's folder away.
+  const sticky = parent && (stats.mode & 0o1000) !== 0;
+  const byGroup = (stats.mode & 0o020) !== 0 && stats.gid !== me.ownGroup;
+  const byOthers = (stats.mode & 0o002) !== 0;
+  if (!me.modes || sticky || (!byGroup && !byOthers)) return undefined;
+  return { folder, what: 'can be written to by other users', cure: `chmod go-w '${folder}'` };
+}
+
+/** Whether a folder above it, of this person or the system, lets nobody else in. */
+function unreachable(dir: string): boolean {
+  for (let folder = dir; ; folder = dirname(folder)) {
+    const { mode, uid: owner } = statSync(folder);
+    if ((owner === uid || owner === 0) && (mode & 0o011) === 0) return true;
+    if (folder === dirname(folder)) return false;
+  }
+}
+
+function onThatDisk(dir: string): Person {
+  let probe: string;
+  try {
+    probe = mkdtempSync(join(dir, '.mine-'));
+  } catch {
+    return ME;
+  }
+  try {
+    const { uid: mine, mode } = statSync(probe);
+    return { ...ME, uid: mine, modes: (mode & 0o022) === 0 };
+  } finally {
+    rmdirSync(probe);
+  }
+}
