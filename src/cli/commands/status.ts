@@ -3,7 +3,7 @@ import { currentPhase, initialState, type RunState, reduceAll } from '../../engi
 import { readEvents } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { verdictWords } from '../ui/parts.ts';
 import { formatWhen } from '../when.ts';
@@ -15,7 +15,7 @@ export const run: CommandRun = async ([query = ''], _options, { out, places, fla
   let state = initialState;
   for (const events of readEvents(dir)) state = reduceAll(state, events);
   if (flags.json) out.json(document(summary, state));
-  else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${neutralise(text)}`);
+  else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${text}`);
   return 0;
 };
 
