@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { spell } from '../src/cli/signs.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -41,6 +42,56 @@ describe('import rules', () => {
     expect(broken).toEqual([]);
   });
 });
+
+describe('the door to the terminal', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => [`src/${name}`, readFileSync(join(root, 'src', name), 'utf8')] as const);
+  const holding = (pattern: RegExp) =>
+    sources
+      .filter(([, text]) => pattern.test(text))
+      .map(([name]) => name)
+      .sort();
+
+  it('is the only place that writes to stdout and stderr', () => {
+    expect(holding(/\bstd(out|err)\.(write|fd)\b|\bstream\.write\(/)).toEqual(
+      [
+        'src/cli/output.ts',
+        // The cursor and the alternate screen; frames of the painter, whose lines are made by `onTerminal`.
+        'src/cli/terminal.ts',
+        // Likewise lines made by `onTerminal`.
+        'src/cli/reporters/bar-terminal.ts',
+        'src/wizard/ask/plain.ts',
+      ].sort(),
+    );
+    // Into supervisor.log, which is neutralised when it is shown.
+    expect(holding(/\bconsole\./)).toEqual(['src/engine/runs/supervisor-main.ts', 'src/engine/runs/supervisor.ts']);
+  });
+
+  it('is the only place, beside those that move the cursor, that knows the escape character', () => {
+    expect(holding(/\\u001b|\\x1b|\\033/i)).toEqual(
+      [
+        'src/cli/reporters/bar-terminal.ts',
+        'src/cli/styled.ts',
+        'src/cli/terminal.ts',
+        // A key, not an output.
+        'src/cli/ui/dashboard.tsx',
+        'src/cli/ui/painter.ts',
+        'src/wizard/ask/screen-prompt.ts',
+      ].sort(),
+    );
+  });
+
+  it('has a twin in ASCII for every sign that words are written with', () => {
+    // Drawings, of which styles and pictures choose by what the terminal can.
+    const drawn = /^src\/cli\/(style|signs)\.ts$|^src\/cli\/ui\/(chart|pictures|end|parts)\.ts$/;
+    const signs = new Set(sources.flatMap(([name, text]) => (drawn.test(name) ? [] : [...withoutComments(text)])));
+    const missing = [...signs].filter((sign) => sign > '~' && !/^[ -~]+$/.test(spell(sign, { unicode: false })));
+    expect(missing).toEqual([]);
+  });
+});
+
+const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
 
 describe('what start-up loads', () => {
   interface Output {

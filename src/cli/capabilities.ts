@@ -33,7 +33,7 @@ export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFac
     draw: person && !accessible,
     accessible,
     colour: plain === true || dumb ? 0 : colourLevel(env, stdout.isTTY === true),
-    unicode: !dumb && hasUnicode(env),
+    unicode: hasUnicode(env),
     columns: stdout.columns || 80,
     rows: stdout.rows || 24,
     tmux: Boolean(env.TMUX) || /^(tmux|screen)/.test(env.TERM ?? ''),
@@ -55,8 +55,8 @@ function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {
 }
 
 /** A locale that says something else than UTF-8 is believed; a missing one (bare containers) is not held against it. */
-function hasUnicode(env: NodeJS.ProcessEnv): boolean {
-  if (env.TERM === 'linux') return false;
+export function hasUnicode(env: NodeJS.ProcessEnv): boolean {
+  if (env.TERM === 'linux' || env.TERM === 'dumb') return false;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
   return locale === undefined || locale === '' || /utf-?8/i.test(locale);
 }

@@ -4,16 +4,16 @@ import { packageVersion } from '../engine/package-root.ts';
 import { near, places } from '../engine/paths.ts';
 import { checkPlaces } from '../engine/private-folder.ts';
 import { readSettings } from '../engine/settings.ts';
-import { neutralise } from '../engine/text.ts';
 import { typedEnvironment } from '../engine/typed-env.ts';
+import { hasUnicode } from './capabilities.ts';
 import { type CommandEntry, commands } from './commands.ts';
 import type { Context, GlobalFlags } from './context.ts';
-import { processOutput } from './output.ts';
+import { type Output, processOutput } from './output.ts';
 import { reportError } from './report-error.ts';
 
 /** Parses the command line, runs one command, sets the exit code. Never calls `process.exit`: output must drain. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const out = processOutput();
+  const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
   const program = buildProgram(async (entry, args, options) => {
     const { run } = await entry.load();
@@ -21,7 +21,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const env = typedEnvironment(process.env, cwd);
     const base = places(env);
     const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
-    const say = (line: string) => out.talk(neutralise(line));
+    const say = (line: string) => out.talk(line);
     const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
     const workspace = settings.find(({ name }) => name === 'workspace');
     if (workspace?.from === 'folder' && !flags.json)
@@ -29,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const context: Context = { out, env, places: places(env, workspace?.value), flags };
     checkPlaces(context.places);
     process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
-  });
+  }, out);
   try {
     await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
@@ -41,7 +41,6 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = reportError(mistyped ? new UsageError(error.message.replace(/^error: /, '')) : error, out, {
         json: flags.json,
         debug: flags.debug,
-        ascii: process.env.TERM === 'linux' || process.env.TERM === 'dumb',
       });
   }
 }
@@ -70,9 +69,16 @@ type Action = (
   options: Readonly<Record<string, unknown>>,
 ) => Promise<void>;
 
-/** Exported for shell completion and the reference page. */
-export function buildProgram(action: Action): Command {
-  const program = new Command('visiontrain')
+/** Exported for shell completion and the reference page. What the parser says goes through `out`, where there is one. */
+export function buildProgram(action: Action, out?: Output): Command {
+  const program = new Command('visiontrain');
+  // Before its commands are made, which inherit it.
+  if (out !== undefined)
+    program.configureOutput({
+      writeOut: out.verbatim,
+      writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
+    });
+  program
     .description('From a folder of pictures to a trained LoRA for Stable Diffusion, in your terminal.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')

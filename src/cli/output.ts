@@ -1,26 +1,39 @@
+import { harmlessJson } from '../engine/text.ts';
 import { hanging } from './columns.ts';
+import { type Line, onTerminal } from './styled.ts';
 
-/** The only door to stdout and stderr: stdout is data, stderr is talk. */
+/**
+ * The only door to stdout and stderr: stdout is data, stderr is talk. Whatever goes through is harmless to a terminal:
+ * text is neutralised, and only a `Styled` has colours. Signs the terminal lacks are spelled.
+ */
 export interface Output {
   /** Cells of the terminal data goes to; undefined when it goes to a file or another program. */
   readonly width: number | undefined;
   /** The same of where words go. */
   readonly talkWidth: number | undefined;
-  /** Data for the next program, with a line end added. */
-  data(text: string): void;
+  /** A line of data for people and programs. */
+  data(line: Line): void;
+  /** Lines or a path as they are, to be saved or used: control characters are taken out, no sign is spelled. */
+  verbatim(text: string): void;
   /** Words for the person. */
-  talk(text: string): void;
+  talk(line: Line): void;
   /** As `talk`, for sentences: broken between words where a terminal would break within one. */
   prose(text: string): void;
   /** One JSON document, indented for people who look at it. */
   json(value: unknown): void;
+  /** JSON in one line, of several that are data. */
+  jsonLine(value: unknown): void;
+  /** The same as talk: progress of a command whose data is JSON. */
+  talkJson(value: unknown): void;
 }
 
-export function processOutput(): Output {
+/** `unicode`: as `Capabilities.unicode`, of both streams. */
+export function processOutput(can: { readonly unicode: boolean }): Output {
   process.stdout.on('error', unread);
   process.stderr.on('error', unheard);
-  const talk = (text: string) => void process.stderr.write(`${text}\n`);
+  const tell = (stream: NodeJS.WriteStream, text: string) => void stream.write(`${text}\n`);
   const talkWidth = () => (process.stderr.isTTY ? process.stderr.columns || 80 : undefined);
+  const talk = (line: Line) => tell(process.stderr, onTerminal(line, can));
   return {
     get talkWidth() {
       return talkWidth();
@@ -28,13 +41,20 @@ export function processOutput(): Output {
     get width() {
       return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
     },
-    data: (text) => void process.stdout.write(`${text}\n`),
+    data: (line) => tell(process.stdout, onTerminal(line, can)),
+    verbatim(text) {
+      for (const line of text.replace(/\n$/, '').split('\n')) tell(process.stdout, onTerminal(line, { unicode: true }));
+    },
     talk,
     prose(text) {
       const cells = talkWidth();
-      talk(cells === undefined ? text : hanging(text, cells - 1));
+      const words = onTerminal(String(text), can);
+      if (cells === undefined) talk(words);
+      else for (const line of hanging(words, cells - 1).split('\n')) talk(line);
     },
-    json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    json: (value) => tell(process.stdout, harmlessJson(value, 2)),
+    jsonLine: (value) => tell(process.stdout, harmlessJson(value)),
+    talkJson: (value) => tell(process.stderr, harmlessJson(value)),
   };
 }
 

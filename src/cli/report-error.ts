@@ -1,17 +1,14 @@
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../engine/errors.ts';
 import { packageVersion } from '../engine/package-root.ts';
-import { neutralise } from '../engine/text.ts';
 import type { Output } from './output.ts';
 
 export interface ReportOptions {
   readonly json: boolean;
   readonly debug: boolean;
-  /** `x` where the terminal has no ✖. */
-  readonly ascii: boolean;
 }
 
 /** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
-export function reportError(error: unknown, out: Output, { json, debug, ascii }: ReportOptions): number {
+export function reportError(error: unknown, out: Output, { json, debug }: ReportOptions): number {
   const known = error instanceof VisiontrainError ? error : fileError(error);
   const code = known?.exitCode ?? EXIT.bug;
   if (json) {
@@ -19,26 +16,26 @@ export function reportError(error: unknown, out: Output, { json, debug, ascii }:
     return code;
   }
   if (code === EXIT.cancelled || code === EXIT.terminated) {
-    if (known?.message) out.talk(neutralise(known.message));
+    if (known?.message) out.talk(known.message);
     return code;
   }
-  const mark = ascii ? 'x' : '✖';
   if (known === undefined) {
-    out.talk(
-      `${mark} visiontrain ${packageVersion()} hit a bug: ${neutralise(String((error as Error)?.message ?? error))}`,
-    );
-    out.talk(
-      debug ? String((error as Error)?.stack) : '  Run it again with --debug for the details, and please report them.',
-    );
+    out.talk(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
+    if (debug) stack(error, out);
+    else out.talk('  Run it again with --debug for the details, and please report them.');
     return code;
   }
-  out.prose(`${mark} ${neutralise(known.message)}`);
-  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.talk(`  ${neutralise(line)}`);
-  for (const line of known.details) out.prose(`  ${neutralise(line)}`);
+  out.prose(`✖ ${known.message}`);
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.talk(`  ${line}`);
+  for (const line of known.details) out.prose(`  ${line}`);
   // A command that is broken cannot be copied.
-  for (const line of known.nextSteps) out.talk(`  ${neutralise(line)}`);
-  if (debug) out.talk(String((error as Error).stack));
+  for (const line of known.nextSteps) out.talk(`  ${line}`);
+  if (debug) stack(error, out);
   return code;
+}
+
+function stack(error: unknown, out: Output): void {
+  for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
 }
 
 /** What a person can mend about files, wherever it came up. Other words of the file system are a bug's. */

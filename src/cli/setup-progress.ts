@@ -1,5 +1,4 @@
 import type { SetupProgress } from '../engine/environment/setup.ts';
-import { neutralise } from '../engine/text.ts';
 import type { Context } from './context.ts';
 import { type Bars, progressBars } from './reporters/bars.ts';
 
@@ -30,7 +29,7 @@ function lineView({ out }: Pick<Context, 'out'>): ProgressView {
     show({ item, done, total }) {
       if (item === last.item && done < last.done + 10) return;
       last = { item, done };
-      out.talk(total > 0 ? `  ${neutralise(item)}  ${done} of ${total}` : `  ${neutralise(item)}`);
+      out.talk(total > 0 ? `  ${item}  ${done} of ${total}` : `  ${item}`);
     },
     end: () => undefined,
   };

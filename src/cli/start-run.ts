@@ -6,7 +6,6 @@ import { summarizePlan } from '../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../engine/prepare.ts';
 import { createRun, type RunRef } from '../engine/runs/create.ts';
 import { startRun } from '../engine/runs/start.ts';
-import { neutralise } from '../engine/text.ts';
 import { settleLicense } from '../registry/licenses.ts';
 import type { Context } from './context.ts';
 import { ownSignals, watchRun } from './watch.ts';
@@ -35,7 +34,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     ];
     settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
-  if (!flags.json) for (const line of remarks(prepared)) out.prose(neutralise(line));
+  if (!flags.json) for (const line of remarks(prepared)) out.prose(line);
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
   try {
     const run = createRun({
@@ -79,7 +78,7 @@ export async function showPlan(input: Prepare, { out, places, env, flags }: Cont
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.talk(`  ${line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
-  for (const line of remarks(prepared)) out.prose(neutralise(line));
-  out.data(prepared.yaml);
+  for (const line of remarks(prepared)) out.prose(line);
+  out.verbatim(prepared.yaml);
   return 0;
 }

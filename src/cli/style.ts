@@ -1,4 +1,5 @@
 /** Colours and glyphs, each with a twin for terminals without. One accent; red and yellow only for trouble. */
+import { Styled } from './styled.ts';
 
 export interface Glyphs {
   readonly pointer: string;
@@ -67,7 +68,7 @@ const ASCII: Glyphs = {
   axis: { tick: '|', side: '|', corner: '+', floor: '-' },
 };
 
-type Paint = (text: string) => string;
+type Paint = (text: string) => Styled;
 
 export interface Style {
   readonly glyph: Glyphs;
@@ -85,7 +86,7 @@ export function styleFor({ colour, unicode }: { readonly colour: number; readonl
   const sgr =
     (on: number, off: number): Paint =>
     (text) =>
-      colour === 0 || text === '' ? text : `\u001b[${on}m${text}\u001b[${off}m`;
+      colour === 0 || text === '' ? Styled.of(text) : Styled.painted(text, String(on), String(off));
   return {
     glyph: unicode ? UNICODE : ASCII,
     unicode,
@@ -96,24 +97,4 @@ export function styleFor({ colour, unicode }: { readonly colour: number; readonl
     warn: sgr(33, 39),
     bad: sgr(31, 39),
   };
-}
-
-/** Words written with Unicode signs, made fit for a terminal that may have none. */
-export function spell(text: string, { unicode }: { readonly unicode: boolean }): string {
-  if (unicode) return text;
-  const twins: Record<string, string> = {
-    '×': 'x',
-    '÷': '/',
-    '·': '-',
-    '…': '...',
-    '≈': '~',
-    '±': '+-',
-    '→': '->',
-    '←': '<-',
-    '²': '2',
-    '’': "'",
-    '“': '"',
-    '”': '"',
-  };
-  return text.replace(/[×÷·…≈±→←²’“”]/g, (sign) => twins[sign] ?? sign);
 }

@@ -58,7 +58,7 @@ async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOpt
 
 /** True when the person left before the end. */
 async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
-  const reporter = flags.json ? jsonReporter(out.data) : plainReporter(out.data);
+  const reporter = flags.json ? jsonReporter(out.jsonLine) : plainReporter(out.data);
   const leave = new AbortController();
   const release = options.owner?.release ?? leaveOnInterrupt(leave);
   try {

@@ -1,13 +1,27 @@
 /** Text from outside (captions, file names, logs, metadata) made safe for a terminal, and numbers made readable. */
 
-// C0, DEL, C1, and the bidirectional controls that can reorder what a person reads.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is neutralised
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+// Controls (C0, DEL, C1), what changes the direction or takes no room, so that two names look alike (format characters),
+// lone surrogates, line and paragraph separators. The joiners and Arabic's visible format signs stay: scripts and emoji
+// need them.
+const UNSAFE = /(?!\u200c|\u200d|[\u0600-\u0605\u06dd])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Replaces every control character, so that no foreign text can move the cursor, colour or retitle the terminal. */
+/**
+ * Makes text from outside one harmless line: no control character is left, so that it can neither move the cursor nor
+ * colour or retitle the terminal nor begin a new line.
+ */
 export function neutralise(text: string): string {
-  return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '�'));
+  return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '\ufffd'));
 }
+
+/** JSON that is equal when parsed and shows a terminal nothing but visible signs. */
+export function harmlessJson(value: unknown, indent?: number): string {
+  // JSON itself escapes C0 and lone surrogates; what is left here is inside of strings.
+  const text = JSON.stringify(value, null, indent) ?? 'null';
+  return text.replace(UNSAFE, (c) => (c === '\n' ? c : c.split('').map(escaped).join('')));
+}
+
+/** `\u009b`, of one UTF-16 unit. */
+const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** `my%20model` → `my model`; text that is not well encoded stays as it is. */
 export function decodePercent(text: string): string {

@@ -1,11 +1,11 @@
 /** Everything behind the first question: facts, the other questions, the file. */
 import { dirname } from 'node:path';
+import { type Line, styled } from '../cli/styled.ts';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import type { Chooser } from '../engine/config/schema.ts';
 import { renderSpec } from '../engine/config/write.ts';
 import { EnvironmentError, UsageError } from '../engine/errors.ts';
 import { near } from '../engine/paths.ts';
-import { neutralise } from '../engine/text.ts';
 import type { Reply } from './ask/frame.ts';
 import type { Facts, FolderFacts } from './facts.ts';
 import { fromSpecFile } from './from-file.ts';
@@ -32,7 +32,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
   const facts = input.yes ? { ...read, models: withoutLicenses(read) } : read;
   const answers =
     input.from === undefined ? start.answers : { ...fromSpecFile(input.from, facts, cwd), ...start.answers };
-  const sayAll = (lines: readonly string[]) => {
+  const sayAll = (lines: readonly Line[]) => {
     for (const line of lines) say(line);
   };
   let given: FolderFacts | string | undefined;
@@ -65,7 +65,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
       nextSteps: ['Give another place:  visiontrain new -o FILE'],
     });
   }
-  say(`${style.good(style.glyph.tick)} Written: ${neutralise(near(file, cwd))}`);
+  say(styled`${style.good(style.glyph.tick)} Written: ${near(file, cwd)}`);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
 

@@ -1,6 +1,8 @@
 /** What the wizard says between questions: the machine, and what was found in a folder. */
 import { hanging, wrap } from '../cli/columns.ts';
-import { type Style, spell } from '../cli/style.ts';
+import { spell } from '../cli/signs.ts';
+import type { Style } from '../cli/style.ts';
+import { type Line, styled } from '../cli/styled.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
 import { formatBytes, neutralise, plural } from '../engine/text.ts';
 import type { Facts, FolderFacts } from './facts.ts';
@@ -8,11 +10,10 @@ import type { Facts, FolderFacts } from './facts.ts';
 /** Problems shown by name; the rest is counted. */
 const SHOWN = 4;
 
-export function machineLines({ machine }: Facts, style: Style): string[] {
+export function machineLines({ machine }: Facts, style: Style): Line[] {
   const { cards, cpuCores, memoryGb, diskFreeBytes } = machine;
   const lines = cards.map(
-    ({ name, freeGb, totalGb }) =>
-      `  Card   ${neutralise(name)}, ${freeGb.toFixed(1)} of ${totalGb.toFixed(1)} GB free`,
+    ({ name, freeGb, totalGb }) => `  Card   ${name}, ${freeGb.toFixed(1)} of ${totalGb.toFixed(1)} GB free`,
   );
   if (cards.length === 0)
     lines.push(`  Card   none found: ${plural(cpuCores, 'CPU core')}, ${memoryGb.toFixed(0)} GB memory`);
@@ -20,7 +21,7 @@ export function machineLines({ machine }: Facts, style: Style): string[] {
   return [...lines.map((line) => style.dim(spell(line, style))), ''];
 }
 
-export function folderLines(folder: FolderFacts, style: Style, columns: number): string[] {
+export function folderLines(folder: FolderFacts, style: Style, columns: number): Line[] {
   const { usable, pictures, captioned, folders, smallest, largest, problems } = folder;
   const used = usable === pictures ? plural(usable, 'picture') : `${usable} of ${plural(pictures, 'picture')}`;
   const words =
@@ -37,8 +38,8 @@ export function folderLines(folder: FolderFacts, style: Style, columns: number):
     '',
     ...wrap(spell(found, style), room).map((line) => `  ${line}`),
     ...[...repeats.slice(0, SHOWN), ...more].flatMap(told).map((line) => `  ${line}`),
-    ...[...left, ...few].flatMap(told).map((line) => `  ${style.warn(line)}`),
-    `  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
+    ...[...left, ...few].flatMap(told).map((line) => styled`  ${style.warn(line)}`),
+    styled`  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
     '',
   ];
 }

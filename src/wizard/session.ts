@@ -1,5 +1,6 @@
 /** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
 import type { Style } from '../cli/style.ts';
+import type { Line } from '../cli/styled.ts';
 import type { Capabilities } from '../cli/terminal.ts';
 import { findKey } from '../engine/config/keys.ts';
 import { CancelledError, UsageError } from '../engine/errors.ts';
@@ -27,9 +28,9 @@ export interface SessionInput {
   /** A sentence when the file is no base model. */
   readonly modelProblem: (path: string) => Promise<string | undefined>;
   readonly save: (answers: Answers) => void;
-  readonly say: (lines: readonly string[]) => void;
+  readonly say: (lines: readonly Line[]) => void;
   /** Lines to show when a folder has been taken. */
-  readonly describeFolder: (folder: FolderFacts) => readonly string[];
+  readonly describeFolder: (folder: FolderFacts) => readonly Line[];
   readonly render: (context: Asking, flow: Flow) => string;
 }
 

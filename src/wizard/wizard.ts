@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Style } from '../cli/style.ts';
+import { type Line, styled } from '../cli/styled.ts';
 import type { Capabilities } from '../cli/terminal.ts';
 import { CancelledError, UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
@@ -24,7 +25,7 @@ export interface WizardInput {
   readonly cwd: string;
   readonly version: string;
   /** Words for the person. */
-  readonly say: (line: string) => void;
+  readonly say: (line: Line) => void;
   /** Given on the command line. */
   readonly mode?: 'easy' | 'advanced' | undefined;
   readonly folder?: string | undefined;
@@ -56,7 +57,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   if (!input.yes) {
     say('');
     say(
-      `${style.bold(`visiontrain ${input.version}`)}   ${style.dim('a LoRA from your pictures, for Stable Diffusion')}`,
+      styled`${style.bold(`visiontrain ${input.version}`)}   ${style.dim('a LoRA from your pictures, for Stable Diffusion')}`,
     );
     say('');
   }

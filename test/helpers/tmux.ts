@@ -49,6 +49,11 @@ export class Terminal {
     });
   }
 
+  /** From now on all bytes that the command writes go into this file too. */
+  record(file: string): void {
+    this.#tmux('pipe-pane', '-o', `cat > ${quote(file)}`);
+  }
+
   /** Key names as tmux has them (Enter, Down, Escape, C-c), or text. */
   keys(...keys: string[]): void {
     this.#tmux('send-keys', ...keys);

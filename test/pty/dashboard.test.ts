@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bundleFixture } from '../helpers/bundle.ts';
+import { foreign, planted } from '../helpers/escapes.ts';
 import { png } from '../helpers/png.ts';
 import { trainingStory } from '../helpers/run-story.ts';
 import { Terminal, type TerminalOptions } from '../helpers/tmux.ts';
@@ -176,5 +177,45 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     };
     for (let i = 0; alive() && i < 200; i += 1) await new Promise((resolve) => setTimeout(resolve, 50));
     expect(alive()).toBe(false);
+  });
+
+  it('sends no escape sequence of a stranger, on any page', async () => {
+    const events = trainingStory({ name: planted, steps: 1600, upTo: 992, every: 200, end: Date.now() / 1000 });
+    const more = [
+      { type: 'note', level: 'warn', text: planted },
+      { type: 'checkpoint', step: planted, path: planted, bytes: 1 },
+      { type: 'active', facts: { device: planted, precision: planted } },
+      { type: 'sample', step: 992, index: 0, path: planted, prompt: planted, seed: planted, adapter: true },
+      { type: 'step', step: 993, epoch: planted, loss: 0.1, lr: 1e-4 },
+    ].map((event, i) => ({ v: 1, seq: events.length + 1 + i, t: Date.now() / 1000, ...event }));
+    writeFileSync(
+      join(dir, 'events.jsonl'),
+      [...events, ...more].map((event) => `${JSON.stringify(event)}\n`).join(''),
+    );
+    writeFileSync(join(dir, 'trainer.log'), `${planted}\n`.repeat(4));
+    writeFileSync(
+      join(dir, 'plan.json'),
+      JSON.stringify({ model: { name: planted }, training: { schedule: planted }, samples: { prompts: [planted] } }),
+    );
+    const sent = join(dir, 'sent');
+    const go = ['sh', '-c', 'read go; exec "$@"', 'sh', process.execPath, program, dir];
+    terminal = new Terminal(go, { cwd: dir, columns: 120, rows: 34 });
+    terminal.record(sent);
+    terminal.keys('Enter');
+    await terminal.shows(/step 993 of 1600[\s\S]*\? help/);
+    for (const [key, page] of [
+      ['s', 'Stop .*owned'],
+      ['C-c', 'Leave .*owned'],
+      ['l', 'trainer.log'],
+      ['p', 'Sample 1 of'],
+    ] as const) {
+      terminal.keys(key);
+      await terminal.shows(new RegExp(page));
+      terminal.keys('x');
+      await terminal.shows('step 993 of 1600');
+    }
+    terminal.keys('d');
+    await terminal.shows('left: detached');
+    expect(foreign(readFileSync(sent, 'utf8'))).toBe('');
   });
 });

@@ -2,7 +2,6 @@ import { hashPictures } from '../../engine/dataset/hash.ts';
 import { type DatasetReport, datasetReport, reportLines } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import { UsageError } from '../../engine/errors.ts';
-import { neutralise } from '../../engine/text.ts';
 import { typedPath } from '../../engine/typed-path.ts';
 import type { CommandRun, Context } from '../context.ts';
 
@@ -27,5 +26,5 @@ async function inspect(folder: string, captionExtension: string, { places }: Con
 
 function show(report: DatasetReport, { out, flags }: Context): void {
   if (flags.json) out.json(report);
-  else for (const line of reportLines(report)) out.data(neutralise(line));
+  else for (const line of reportLines(report)) out.data(line);
 }

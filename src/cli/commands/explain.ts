@@ -1,8 +1,10 @@
 import { UsageError } from '../../engine/errors.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../wizard/glossary.ts';
-import { columns, truncate, wrap } from '../columns.ts';
+import { truncate, wrap } from '../columns.ts';
 import type { CommandRun } from '../context.ts';
-import { type Style, spell, styleFor } from '../style.ts';
+import { spell } from '../signs.ts';
+import { type Style, styleFor } from '../style.ts';
+import { type Line, styled } from '../styled.ts';
 import { terminal } from '../terminal.ts';
 
 /** `explain [TERM]`: one entry of the glossary, or the list of all. */
@@ -44,22 +46,20 @@ async function settingTerm(wanted: string): Promise<Explained | undefined> {
   return { term: key, text };
 }
 
-function entry({ term, text, keys }: Explained, style: Style, cells: number): string[] {
+function entry({ term, text, keys }: Explained, style: Style, cells: number): Line[] {
   const lines = wrap(spell(text, style), Math.min(cells - 1, 90));
   return [style.bold(term), ...lines, ...(keys === undefined ? [] : [style.dim(`Settings: ${keys.join(', ')}`)])];
 }
 
-function list(style: Style, cells: number): string[] {
+function list(style: Style, cells: number): Line[] {
   const groups = [...new Set(glossary.map(({ group }) => group))];
   const wide = Math.max(...glossary.map(({ term }) => term.length));
   return groups.flatMap((group) => [
     '',
     style.bold(group),
-    ...columns(
-      glossary
-        .filter((item) => item.group === group)
-        .map(({ term, text }) => [`  ${term.padEnd(wide)}`, style.dim(cut(spell(text, style), cells - wide - 6))]),
-    ),
+    ...glossary
+      .filter((item) => item.group === group)
+      .map(({ term, text }) => styled`  ${term.padEnd(wide)}  ${style.dim(cut(spell(text, style), cells - wide - 6))}`),
   ]);
 }
 

@@ -25,7 +25,8 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   try {
     let said = false;
     for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal })) {
-      out.data(flags.json ? JSON.stringify({ line }) : line);
+      if (flags.json) out.jsonLine({ line });
+      else out.verbatim(line);
       said = true;
     }
     if (!said && !flags.json)

@@ -15,14 +15,14 @@ export const run: CommandRun = async (_args, options, context) => {
   const { environment, made } = await ready(context, options.force === true);
   const seconds = (Date.now() - started) / 1000;
   if (flags.json) {
-    out.data(JSON.stringify({ ...environment, made, seconds: Math.round(seconds * 10) / 10 }));
+    out.jsonLine({ ...environment, made, seconds: Math.round(seconds * 10) / 10 });
     return EXIT.ok;
   }
   const { python, python_version, torch, kind } = environment;
   const how =
     kind === 'given' ? 'given by VISIONTRAIN_PYTHON' : made ? `made in ${formatDuration(seconds)}` : 'was ready';
   out.talk(`Python ${python_version} with torch ${torch}: ${how}`);
-  out.data(python);
+  out.verbatim(python);
   return EXIT.ok;
 };
 

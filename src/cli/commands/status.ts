@@ -2,8 +2,8 @@ import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import type { RunSummary } from '../../engine/runs/inspect.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import { formatBytes, formatDuration } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { verdictWords } from '../ui/parts.ts';
 import { formatWhen } from '../when.ts';
@@ -13,7 +13,7 @@ export const run: CommandRun = async ([query = ''], _options, { out, places, fla
   const summary = findRun(query, places.runs);
   const state = summary.state === 'unreadable' ? initialState : readState(summary.dir);
   if (flags.json) out.json(document(summary, state));
-  else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${neutralise(text)}`);
+  else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${text}`);
   return 0;
 };
 

@@ -11,7 +11,7 @@ import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { readPlan } from '../../engine/runs/read-plan.ts';
 import { readExit } from '../../engine/runs/run-files.ts';
 import { startRun } from '../../engine/runs/start.ts';
-import { neutralise, plural } from '../../engine/text.ts';
+import { plural } from '../../engine/text.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { watchRun } from '../watch.ts';
@@ -46,7 +46,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   if (code !== EXIT.ok && readExit(again.dir)?.status !== 'finished') return code;
   const comparison = compareRuns(original.dir, again.dir);
   if (flags.json) out.json({ run: original.name, verify: again.name, ...comparison });
-  else for (const line of verdict(original.name, again.name, comparison)) out.data(neutralise(line));
+  else for (const line of verdict(original.name, again.name, comparison)) out.data(line);
   return comparison.same ? EXIT.ok : EXIT.training;
 };
 

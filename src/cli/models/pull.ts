@@ -58,7 +58,7 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
   report.close();
   if (flags.json) out.json({ id: entry.id, path, fetched: !ready });
   else if (ready) out.talk(`${entry.title} is already here.`);
-  if (!flags.json) out.data(path);
+  if (!flags.json) out.verbatim(path);
 }
 
 async function pullUrl(url: string, { options, context, signal, report }: Job): Promise<void> {
@@ -102,7 +102,7 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   );
   report.close();
   if (flags.json) out.json({ path, sha256, outcome });
-  else out.data(path);
+  else out.verbatim(path);
 }
 
 /** The file to write: what `-o` says (a folder, there or to be made, gets the address's own name), else that name here. */

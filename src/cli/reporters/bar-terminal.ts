@@ -4,6 +4,7 @@
  * last one.
  */
 import { width } from '../columns.ts';
+import { onTerminal } from '../styled.ts';
 
 export interface BarStream {
   readonly isTTY?: boolean;
@@ -17,6 +18,7 @@ const ESC = '\u001b[';
 export class BarTerminal {
   readonly #stream: BarStream;
   readonly #folds: boolean;
+  readonly #unicode: boolean;
   /** The frame that is being gathered, and the one on the screen with the width it was painted for. */
   #rows: string[] = [''];
   #shown: readonly string[] = [];
@@ -24,9 +26,10 @@ export class BarTerminal {
   #notes: string[] = [];
 
   /** @param folds the terminal folds lines that a change of width leaves too long, as most do; else it cuts them */
-  constructor(stream: BarStream, folds: boolean) {
+  constructor(stream: BarStream, { folds, unicode }: { readonly folds: boolean; readonly unicode: boolean }) {
     this.#stream = stream;
     this.#folds = folds;
+    this.#unicode = unicode;
   }
 
   isTTY(): boolean {
@@ -50,7 +53,7 @@ export class BarTerminal {
   }
 
   write(row: string): void {
-    this.#rows[this.#rows.length - 1] = row;
+    this.#rows[this.#rows.length - 1] = this.#harmless(row);
   }
 
   // A frame is painted as a whole, so these have nothing to do.
@@ -69,7 +72,12 @@ export class BarTerminal {
 
   /** A line that stays, above the bars; painted with the next frame. */
   note(text: string): void {
-    this.#notes.push(text);
+    this.#notes.push(this.#harmless(text));
+  }
+
+  /** Rows have no colours, so that every control character in them is a stranger's. */
+  #harmless(text: string): string {
+    return onTerminal(text, { unicode: this.#unicode });
   }
 
   paint(): void {

@@ -1,10 +1,10 @@
 /** A few progress bars at the bottom of what was said, on stderr; they survive changes of the terminal's width. */
 import { Format, type GenericFormatter, MultiBar, type Params, type SingleBar } from 'cli-progress';
-import { neutralise } from '../../engine/text.ts';
 import { capabilities } from '../capabilities.ts';
 import { padEnd, truncate } from '../columns.ts';
 import type { Context } from '../context.ts';
-import { type Glyphs, styleFor } from '../style.ts';
+import { type Style, styleFor } from '../style.ts';
+import { onTerminal } from '../styled.ts';
 import { BarTerminal } from './bar-terminal.ts';
 
 export interface Bars {
@@ -27,12 +27,13 @@ export function progressBars({ env, flags }: Pick<Context, 'env' | 'flags'>): Ba
   if (process.stderr.isTTY !== true) return undefined;
   const can = capabilities({ env, stdin: process.stdin, stdout: process.stderr, plain: flags.plain });
   if (can.accessible || flags.json) return undefined;
-  const terminal = new BarTerminal(process.stderr, foldsLines(env));
-  const { glyph } = styleFor({ colour: 0, unicode: can.unicode });
+  const terminal = new BarTerminal(process.stderr, { folds: foldsLines(env), unicode: can.unicode });
+  const style = styleFor({ colour: 0, unicode: can.unicode });
+  const { glyph } = style;
   const options = {
     stream: process.stderr,
     terminal,
-    format: rowWith(glyph),
+    format: rowWith(style),
     barCompleteChar: glyph.full,
     barIncompleteChar: glyph.empty,
     forceRedraw: true,
@@ -49,21 +50,22 @@ export function progressBars({ env, flags }: Pick<Context, 'env' | 'flags'>): Ba
   return {
     set(name, done, total, text) {
       const bar = all.get(name);
-      const payload = { text: neutralise(text) };
+      const payload = { text };
       if (bar === undefined) all.set(name, multi.create(total, done, payload));
       else {
         bar.setTotal(total);
         bar.update(Math.min(done, total), payload);
       }
     },
-    note: (text) => terminal.note(neutralise(text)),
+    note: (text) => terminal.note(text),
     close: () => multi.stop(),
   };
 }
 
 /** Text, then the bar at the right: a row ends with ink, so that every terminal takes it to be as wide as it is. */
-function rowWith({ ellipsis }: Glyphs): GenericFormatter {
-  return (options, { progress, maxWidth = 80 }: Params & { maxWidth?: number }, { text }) => {
+function rowWith({ glyph: { ellipsis }, unicode }: Style): GenericFormatter {
+  return (options, { progress, maxWidth = 80 }: Params & { maxWidth?: number }, payload) => {
+    const text = onTerminal(String(payload.text), { unicode });
     const cells = Math.min(WIDEST, maxWidth - MARGIN);
     if (cells < NARROWEST_WITH_BAR) return truncate(text, cells, ellipsis);
     const barsize = Math.floor(cells / 5);

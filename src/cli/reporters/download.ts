@@ -1,6 +1,6 @@
 /** Progress of downloads: bars on a terminal, a line per tenth elsewhere, JSON lines on stderr with `--json`. */
 import type { FileProgress } from '../../engine/download/report.ts';
-import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { formatBytes, formatDuration } from '../../engine/text.ts';
 import type { Context } from '../context.ts';
 import { type Bars, progressBars } from './bars.ts';
 
@@ -11,14 +11,14 @@ export interface DownloadReporter {
 
 export function downloadReporter(context: Context): DownloadReporter {
   const { out, flags } = context;
-  if (flags.json) return jsonLines(out.talk);
+  if (flags.json) return jsonLines(out.talkJson);
   const bars = progressBars(context);
   return bars === undefined ? plainLines(out.talk) : barRows(bars);
 }
 
 /** One JSON object per report: the same facts the bars show. */
-function jsonLines(talk: (text: string) => void): DownloadReporter {
-  return { file: (progress) => talk(JSON.stringify({ type: 'progress', ...progress })), close: () => {} };
+function jsonLines(talk: (value: unknown) => void): DownloadReporter {
+  return { file: (progress) => talk({ type: 'progress', ...progress }), close: () => {} };
 }
 
 /** Smaller files would say more lines than they take seconds. */
@@ -30,13 +30,13 @@ function plainLines(talk: (text: string) => void): DownloadReporter {
   return {
     file(progress) {
       const { name, stage, done, total, note } = progress;
-      if (note !== undefined) return talk(neutralise(`${name}: ${note}`));
+      if (note !== undefined) return talk(`${name}: ${note}`);
       const tenth = total === undefined || total === 0 ? 0 : Math.floor((10 * done) / total);
       const before = last.get(name);
       if (before?.stage === stage && before.tenth >= tenth) return;
       last.set(name, { stage, tenth });
       if ((total ?? done) < WORTH_A_LINE) return;
-      talk(neutralise(`${name}: ${describe(progress)}`));
+      talk(`${name}: ${describe(progress)}`);
     },
     close: () => {},
   };

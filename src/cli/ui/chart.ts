@@ -2,6 +2,7 @@
 import type { Point } from '../../engine/events/series.ts';
 import { padStart } from '../columns.ts';
 import type { Style } from '../style.ts';
+import { Styled, styled } from '../styled.ts';
 
 export interface ChartInput {
   /** By rising x. */
@@ -17,7 +18,7 @@ export interface ChartInput {
 }
 
 /** `rows` + 1 lines of at most `columns` cells, or none when there is nothing to draw. */
-export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: Style): string[] {
+export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: Style): Styled[] {
   const all = [...line, ...marks].map(({ y }) => y);
   if (line.length < 2 || rows < 2) return [];
   const [low, high] = bounds(all);
@@ -44,18 +45,25 @@ export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: S
     const signs = row.map((cell, c) => (marked.has(`${r}:${c}`) ? mark : cell));
     const label = labels[r] ?? '';
     const side = label === '' ? axis.side : axis.tick;
-    return `${style.dim(`${padStart(label, wide)} ${side}`)}${paintRuns(signs, mark, style)}`;
+    return styled`${style.dim(`${padStart(label, wide)} ${side}`)}${paintRuns(signs, mark, style)}`;
   });
   return [...body, style.dim(`${' '.repeat(wide + 1)}${axis.corner}${axis.floor.repeat(cells)}`)];
 }
 
 /** Adjacent cells of one colour need one escape, not one each: a slow link sends every byte. */
-function paintRuns(signs: readonly string[], mark: string, style: Style): string {
-  return signs
-    .join('')
-    .split(mark)
-    .map((run) => run.replace(/\S.*\S|\S/, (drawn) => style.accent(drawn)))
-    .join(style.good(mark));
+function paintRuns(signs: readonly string[], mark: string, style: Style): Styled {
+  const runs = signs.join('').split(mark);
+  return Styled.joined(
+    runs.map((run) => paintInk(run, style)),
+    style.good(mark),
+  );
+}
+
+/** Blanks at both ends need no colour. */
+function paintInk(run: string, style: Style): Styled {
+  const ink = run.trim();
+  const at = run.length - run.trimStart().length;
+  return styled`${run.slice(0, at)}${style.accent(ink)}${run.slice(at + ink.length)}`;
 }
 
 /** A range that is never empty and not stretched by single outliers. */

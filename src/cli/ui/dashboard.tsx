@@ -1,10 +1,12 @@
 import { Box, Text, useInput } from 'ink';
 import { useEffect, useState } from 'react';
+import { type Line, onTerminal } from '../styled.ts';
 import type { Screen, Size } from '../terminal.ts';
 
 export interface DashboardModel {
   /** The frame for a terminal of this size: at most rows − 1 lines. */
-  readonly lines: (size: Size) => readonly string[];
+  readonly lines: (size: Size) => readonly Line[];
+  readonly unicode: boolean;
   /** Calls back when there is something new to show; returns how to end that. */
   readonly subscribe: (changed: () => void) => () => void;
   readonly press: (key: string, screen: Screen) => void;
@@ -35,12 +37,16 @@ export function Dashboard({ model, size, screen }: { model: DashboardModel; size
   });
   return (
     <Box flexDirection="column" width={size.columns - 1}>
-      {model.lines(size).map((line, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
-        <Text key={i} wrap="truncate-end">
-          {line === '' ? ' ' : line}
-        </Text>
-      ))}
+      {/* Ink takes strings: this is where they are made. */}
+      {model
+        .lines(size)
+        .map((line) => onTerminal(line, model))
+        .map((line, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
+          <Text key={i} wrap="truncate-end">
+            {line === '' ? ' ' : line}
+          </Text>
+        ))}
     </Box>
   );
 }

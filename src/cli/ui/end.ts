@@ -5,7 +5,9 @@ import { near } from '../../engine/paths.ts';
 import type { RunExit } from '../../engine/runs/layout.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate, width, wrap } from '../columns.ts';
-import { type Style, spell } from '../style.ts';
+import { spell } from '../signs.ts';
+import type { Style } from '../style.ts';
+import { highlighted, type Line, type Styled, styled } from '../styled.ts';
 import type { RunAbout } from './about.ts';
 import { lossText, verdictWords } from './parts.ts';
 import { canShowPictures, renderPicturePair } from './pictures.ts';
@@ -33,41 +35,43 @@ export interface EndRoom {
 const LABEL = 12;
 const PICTURE_ROWS = 14;
 
-export function renderEnd(input: EndInput, room: EndRoom): string[] {
+export function renderEnd(input: EndInput, room: EndRoom): Line[] {
   const { exit, name, state } = input;
   const { style } = room;
   if (exit.status === 'finished') return finished(input, room);
   if (exit.status === 'stopped') {
     const where = state.steps > 0 ? ` at step ${exit.step} of ${state.steps}` : '';
-    return section(
-      `${style.warn(style.unicode ? '■' : '*')} ${style.bold(name)} was stopped${where}.`,
-      [neutralise(capital(sentence(exit.reason)))],
-      exit,
-      room,
-    );
+    const mark = style.warn(style.unicode ? '■' : '*');
+    return section({ mark, name, what: ` was stopped${where}.` }, [capital(sentence(exit.reason))], exit, room);
   }
   const nothing = state.learnt?.verdict === 'nothing';
   const what = nothing ? `Finished, but nothing was learnt (exit ${exit.code})` : stoppedBy(exit);
-  const why = nothing ? [neutralise(state.learnt?.reason ?? exit.reason)] : [];
+  const why = nothing ? [String(state.learnt?.reason ?? exit.reason)] : [];
   const good = state.checkpoints.at(-1);
   const kept = good === undefined || nothing ? [] : [`The checkpoint of step ${good.step} is good.`];
-  return section(`${style.bad(style.glyph.cross)} ${style.bold(name)}: ${what}`, [...why, ...kept], exit, room);
+  return section({ mark: style.bad(style.glyph.cross), name, what: `: ${what}` }, [...why, ...kept], exit, room);
 }
 
 function stoppedBy({ step, reason, code }: RunExit): string {
   const where = step > 0 && !/^Step \d/.test(reason) ? `stopped at step ${step}: ` : '';
-  return `${where}${neutralise(sentence(reason))} (exit ${code})`;
+  return `${where}${sentence(reason)} (exit ${code})`;
 }
 
-const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+const sentence = (text: string) => (/[.!?]$/.test(text) ? String(text) : `${text}.`);
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+interface Head {
+  readonly mark: Styled;
+  readonly name: string;
+  readonly what: string;
+}
+
 /** Headline, further lines, details, what to type. */
-function section(head: string, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): string[] {
+function section(head: Head, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): Line[] {
   const inside = columns - 3;
   // Whole, since paths and commands in them are to be copied.
-  const broken = (line: string) => wrap(spell(line, style), inside, { whole: true });
-  const words = [...lines, ...exit.details.map(neutralise)].flatMap(broken);
+  const broken = (line: string) => wrap(spell(neutralise(line), style), inside, { whole: true });
+  const words = [...lines, ...exit.details].flatMap(broken);
   const steps = exit.next_steps.map(neutralise).flatMap((line) => {
     // A command that is broken cannot be copied.
     const [, words = '', command] = /^(.*: )?(visiontrain .*)$/.exec(line) ?? [];
@@ -77,57 +81,81 @@ function section(head: string, lines: readonly string[], exit: RunExit, { style,
   });
   return [
     '',
-    ...wrapHead(head, columns),
+    ...wrapHead(head, style, columns),
     ...words.map((line) => `  ${line}`),
-    ...steps.map((line) => `  ${style.accent(line)}`),
+    ...steps.map((line) => styled`  ${style.accent(line)}`),
   ];
 }
 
-const wrapHead = (head: string, columns: number) =>
-  wrap(head, columns - 1, { whole: true }).map((line, i) => (i === 0 ? line : `  ${line}`));
+function wrapHead({ mark, name, what }: Head, style: Style, columns: number): Line[] {
+  const whole = neutralise(`${mark} ${name}${what}`);
+  const [first = '', ...rest] = wrap(whole, columns - 1, { whole: true });
+  const painted = highlighted(first, [
+    [String(mark), () => mark],
+    [neutralise(name), style.bold],
+  ]);
+  return [painted, ...rest.map((line) => `  ${line}`)];
+}
 
-function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: EndRoom): string[] {
+function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: EndRoom): Line[] {
   const { style, columns } = room;
-  const rows: [string, readonly string[]][] = [];
+  const rows: Row[] = [];
   const [lora] = exit.outputs;
   const inside = columns - LABEL - 1;
   if (lora !== undefined) {
     const best = state.bestStep === undefined ? '' : `   best checkpoint: step ${state.bestStep}`;
-    rows.push([
-      'LoRA',
-      [
-        `${neutralise(near(join(runDir, lora.path), cwd))}   ${formatBytes(lora.bytes)}`,
-        style.dim(`SHA-256 ${neutralise(lora.sha256.slice(0, 16))}${style.glyph.ellipsis}${best}`),
-      ],
-    ]);
+    const path = neutralise(near(join(runDir, lora.path), cwd));
+    rows.push(...toCopy('LoRA', path, formatBytes(lora.bytes), room));
+    rows.push(['', [style.dim(`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}${best}`)]]);
   }
-  const learnt = learntLines(state, style).flatMap((line) => wrap(line, inside));
+  const learnt = learntLines(state, style, inside);
   if (learnt.length > 0) rows.push(['Learnt', learnt]);
   const before = rows.length;
-  const prompt = about.prompt === undefined ? [] : [spell(`prompt: ${neutralise(about.prompt)}`, style)];
+  const prompt = about.prompt === undefined ? [] : [spell(neutralise(`prompt: ${about.prompt}`), style)];
   rows.push([
     'Use it',
     ['copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', ...prompt].map((line) =>
       truncate(line, inside, style.glyph.ellipsis),
     ),
   ]);
-  const steps = exit.next_steps.map(neutralise);
+  if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
   const again = `visiontrain run ${neutralise(near(join(runDir, 'run.yaml'), cwd))}`;
-  rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
+  rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
   // Beside them: three lines above, two below the pictures, and the shell's own.
-  // Lines that are too long, of paths to be copied, fold.
-  const folded = (line: string) => Math.max(1, Math.ceil((LABEL + width(line)) / columns));
-  const words = rows.flatMap(([, lines]) => lines).reduce((sum, line) => sum + folded(line), 0);
+  const words = rows.reduce(
+    (sum, row) => sum + rowLines(row, style).reduce((n, line) => n + folded(line, columns), 0),
+    0,
+  );
   const left = room.rows - words - 6;
   const pictures = pictureLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
   if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
   return [
     '',
-    `${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
+    styled`${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
     '',
-    ...rows.flatMap(([label, lines]) =>
-      lines.map((line, i) => `  ${style.dim(padEnd(i === 0 ? label : '', LABEL - 2))}${line}`),
-    ),
+    ...rows.flatMap((row) => rowLines(row, style)),
+  ];
+}
+
+type Row = readonly [label: string | undefined, lines: readonly Line[]];
+
+/** The label beside the first line; without one the lines begin at the left edge. */
+function rowLines([label, lines]: Row, style: Style): Line[] {
+  if (label === undefined) return [...lines];
+  return lines.map((line, i) => styled`  ${style.dim(padEnd(i === 0 ? label : '', LABEL - 2))}${line}`);
+}
+
+/** Rows it takes on the terminal. */
+const folded = (line: Line, columns: number) => Math.max(1, Math.ceil(width(String(line)) / columns));
+
+/** What is to be copied, whole: alone in its line, from the left edge, where there is no room beside a label. */
+function toCopy(label: string, text: string, remark: string, { style, columns }: EndRoom): Row[] {
+  const room = columns - LABEL - 1;
+  if (width(text) + 3 + width(remark) <= room) return [[label, [styled`${text}   ${style.dim(remark)}`]]];
+  if (width(text) <= room) return [[label, [text, style.dim(remark)]]];
+  return [
+    [label, [style.dim(`${remark}:`)]],
+    [undefined, [text]],
   ];
 }
 
@@ -135,7 +163,7 @@ function took({ startedAt, lastEventAt }: RunState): string {
   return startedAt === undefined || lastEventAt === undefined ? '' : ` in ${formatDuration(lastEventAt - startedAt)}`;
 }
 
-function learntLines({ learnt }: RunState, style: Style): string[] {
+function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] {
   if (learnt === undefined) return [];
   const { verdict, before, after, moved, reason } = learnt;
   const word = verdictWords[verdict];
@@ -146,8 +174,10 @@ function learntLines({ learnt }: RunState, style: Style): string[] {
       ? (reason ?? '')
       : `loss at fixed noise ${lossText(before.loss)} ${arrow} ${lossText(after.loss)} ${plusMinus} ${lossText(after.stderr)}`;
   const parts = Object.entries(moved).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
-  const first = `${verdict === 'learnt' ? style.good(word) : style.warn(word)}: ${spell(neutralise(losses), style)}`;
-  return [first, ...(parts.length > 0 ? [style.dim(`weights moved: ${parts.join(', ')}`)] : [])];
+  const [first = '', ...rest] = wrap(spell(neutralise(`${word}: ${losses}`), style), cells);
+  const painted = highlighted(first, [[word, verdict === 'learnt' ? style.good : style.warn]]);
+  const weights = parts.length > 0 ? wrap(`weights moved: ${parts.join(', ')}`, cells).map(style.dim) : [];
+  return [painted, ...rest, ...weights];
 }
 
 /** `unet.down` → `U-Net down` */
@@ -161,13 +191,13 @@ function partName(part: string): string {
 /** Fewer rows show no more than a smear. */
 const LEAST_ROWS = 5;
 
-function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): string[] {
+function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {
   const newest = samplePairs(state)[0];
   if (newest?.with === undefined) return [];
   const shown = { colour: rows < LEAST_ROWS ? 0 : colour, unicode: style.unicode };
   const room = { columns: canShowPictures(shown) ? Math.min(columns, 60) : columns, rows, ...shown };
   const path = join(runDir, newest.with);
-  if (newest.without === undefined) return [neutralise(path)];
+  if (newest.without === undefined) return [path];
   const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
   const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
   const where = canShowPictures(room)

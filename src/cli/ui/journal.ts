@@ -1,13 +1,15 @@
 /** What happened lately, newest first: notes, checkpoints, samples, one line each. Pure. */
 import type { RunState } from '../../engine/events/reducer.ts';
-import { neutralise, plural } from '../../engine/text.ts';
-import { type Style, spell } from '../style.ts';
+import { plural } from '../../engine/text.ts';
+import { spell } from '../signs.ts';
+import type { Style } from '../style.ts';
+import { type Line, type Styled, styled } from '../styled.ts';
 import { clock } from './parts.ts';
 
 interface Entry {
   readonly t: number;
-  readonly mark: string;
-  readonly text: string;
+  readonly mark: Line;
+  readonly text: Line;
 }
 
 export function journal(
@@ -15,12 +17,12 @@ export function journal(
   now: number,
   style: Style,
   { pictures }: { readonly pictures: boolean },
-): string[] {
+): Styled[] {
   const { tick, bullet } = style.glyph;
   const notes: Entry[] = state.notes.map(({ t, level, text }) => ({
     t,
     mark: level === 'warn' ? style.warn('!') : style.dim(bullet),
-    text: spell(neutralise(text), style),
+    text: spell(String(text), style),
   }));
   const checkpoints: Entry[] = state.checkpoints.map(({ t, step, best }) => ({
     t,
@@ -30,11 +32,11 @@ export function journal(
   const samples: Entry[] = sampleGroups(state).map(({ t, step, count, newest }) => ({
     t,
     mark: style.good(tick),
-    text: `samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
+    text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
   }));
   return [...notes, ...checkpoints, ...samples]
     .toSorted((a, b) => b.t - a.t)
-    .map(({ t, mark, text }) => `${mark} ${style.dim(clock(t, now))}  ${text}`);
+    .map(({ t, mark, text }) => styled`${mark} ${style.dim(clock(t, now))}  ${text}`);
 }
 
 /** Pictures of one step are one line. */

@@ -4,16 +4,18 @@ import type { RunState } from '../../engine/events/reducer.ts';
 import { neutralise } from '../../engine/text.ts';
 import { ends, padEnd, truncate, width, wrap } from '../columns.ts';
 import type { Key } from '../keys.ts';
-import { type Style, spell } from '../style.ts';
+import { spell } from '../signs.ts';
+import type { Style } from '../style.ts';
+import { type Line, styled } from '../styled.ts';
 import { canShowPictures, type PictureRoom, renderPicture, renderPicturePair } from './pictures.ts';
 import { type SamplePair, samplePairs } from './samples.ts';
 import type { ScreenSize } from './screen.ts';
 
-export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: ScreenSize): string[] {
+export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: ScreenSize): Line[] {
   const body = keys.flatMap(({ keys: names, help }) => {
     const [first = '', ...rest] = wrap(spell(help, style), columns - 14);
     return [
-      `  ${style.accent(padEnd(names.join(', '), 8))}  ${first}`,
+      styled`  ${style.accent(padEnd(names.join(', '), 8))}  ${first}`,
       ...rest.map((line) => `${' '.repeat(12)}${line}`),
     ];
   });
@@ -27,13 +29,13 @@ export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: 
   // Too little room: a line for each key, as far as it goes.
   const short = keys.map(({ keys: names, help }) => {
     const about = truncate(spell(help, style), columns - 12, style.glyph.ellipsis);
-    return `${style.accent(padEnd(names.join(', '), 8))}  ${about}`;
+    return styled`${style.accent(padEnd(names.join(', '), 8))}  ${about}`;
   });
   return [...short.slice(0, rows - 1), back];
 }
 
-/** `lines`: the end of trainer.log, oldest first, already harmless. */
-export function logPage(lines: readonly string[], style: Style, { columns, rows }: ScreenSize): string[] {
+/** `lines`: the end of trainer.log, oldest first. */
+export function logPage(lines: readonly string[], style: Style, { columns, rows }: ScreenSize): Line[] {
   const shown = lines.slice(-(rows - 4)).map((line) => truncate(line, columns, style.glyph.ellipsis));
   const body = shown.length > 0 ? shown : ['The trainer has not printed anything yet.'];
   return [style.bold('trainer.log'), '', ...body, '', style.dim('any key: back to the run')];
@@ -51,7 +53,7 @@ export function picturesPage(
   { state, runDir, at, colour }: PicturesInput,
   style: Style,
   { columns, rows }: ScreenSize,
-): string[] {
+): Line[] {
   const pairs = samplePairs(state);
   const pair = pairs[at];
   const keys = style.dim(
@@ -70,7 +72,7 @@ export function picturesPage(
   return [style.bold(place), style.dim(prompt), '', ...pictures.slice(0, rows - 6), ...hint, '', keys];
 }
 
-function pairPictures(pair: SamplePair, runDir: string, room: PictureRoom): readonly string[] {
+function pairPictures(pair: SamplePair, runDir: string, room: PictureRoom): readonly Line[] {
   const [without, withIt] = [pair.without, pair.with].map((path) => path && join(runDir, path));
   if (without && withIt) return renderPicturePair({ without, with: withIt }, room);
   const alone = withIt ?? without ?? '';
@@ -86,12 +88,14 @@ export interface Option {
 }
 
 /** A question with single keys; the first option is what Enter takes. */
-export function questionPage(question: string, options: readonly Option[], style: Style): string[] {
+export function questionPage(question: string, options: readonly Option[], style: Style): Line[] {
   const named = options.map(({ label }, i) => `${label}${i === 0 ? ' (Enter)' : ''}`);
   const wide = Math.max(...named.map((name) => width(name))) + 2;
   return [
     style.bold(question),
     '',
-    ...options.map(({ key, about }, i) => `  ${style.accent(key)}  ${padEnd(named[i] ?? '', wide)}${style.dim(about)}`),
+    ...options.map(
+      ({ key, about }, i) => styled`  ${style.accent(key)}  ${padEnd(named[i] ?? '', wide)}${style.dim(about)}`,
+    ),
   ];
 }

@@ -6,6 +6,7 @@ import { formatBytes, formatDuration, formatRate, neutralise } from '../../engin
 import { ends, width } from '../columns.ts';
 import type { Key } from '../keys.ts';
 import type { Style } from '../style.ts';
+import { highlighted, type Line, type Styled } from '../styled.ts';
 import type { RunAbout } from './about.ts';
 import { chart, smooth } from './chart.ts';
 import { bar, clock, lossText, percent } from './parts.ts';
@@ -16,17 +17,17 @@ const SILENCE = 60;
 const share = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);
 
 /** Name, what it is, how far, when it ends; and the bar. */
-export function headline(state: RunState, about: RunAbout, now: number, style: Style, cells: number): string[] {
-  const name = neutralise(state.name);
+export function headline(state: RunState, about: RunAbout, now: number, style: Style, cells: number): Line[] {
+  const name = neutralise(String(state.name));
   const what = [about.model, about.rank === undefined ? undefined : `rank ${about.rank}`].filter(Boolean).join('   ');
   const left = secondsLeft(state.pace, state.steps, now);
   const ending = left === undefined ? '' : `   ends ${clock(now + left, now)} (${formatDuration(left)})`;
   const line = ends(`${name}   ${what}`, state.step > 0 ? `${percent(share(state))}${ending}` : '', cells);
-  return [line.replace(name, style.bold(name)), bar(share(state), cells, style)];
+  return [highlighted(line, [[name, style.bold]]), bar(share(state), cells, style)];
 }
 
 /** Where in the run. */
-export function progress(state: RunState, about: RunAbout, now: number, style: Style, cells: number): string[] {
+export function progress(state: RunState, about: RunAbout, now: number, style: Style, cells: number): Line[] {
   const { latest, steps, step, startedAt } = state;
   const dot = ` ${style.glyph.dot} `;
   const epochs = about.epochs === undefined ? '' : ` of ${about.epochs}`;
@@ -40,7 +41,7 @@ export function progress(state: RunState, about: RunAbout, now: number, style: S
 }
 
 /** Loss, validation, learning rate. */
-export function numbers(state: RunState, about: RunAbout, style: Style, cells: number): string[] {
+export function numbers(state: RunState, about: RunAbout, style: Style, cells: number): Line[] {
   const { smoothedLoss, latest, validation, latestValidation } = state;
   if (latest === undefined || smoothedLoss === undefined)
     return [style.dim('First pictures and loss without the LoRA, to compare with; then step 1.')];
@@ -54,10 +55,12 @@ export function numbers(state: RunState, about: RunAbout, style: Style, cells: n
   const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
   const line = ends(`loss ${lossText(smoothedLoss)}${checked}`, rate, cells);
   // In the colours of the curve and its marks, which thus need no legend.
-  const loss = line
-    .replace(/^loss/, (word) => style.accent(word))
-    .replace(' validation ', ` ${style.good('validation')} `);
-  return [loss.replace(rate, style.dim(rate))];
+  const words = [
+    ['loss', style.accent],
+    ['validation', style.good],
+    [rate, style.dim],
+  ] as const;
+  return [highlighted(line, words)];
 }
 
 /** The loss of the whole run, smoothed, with the validations as dots. */
@@ -65,7 +68,7 @@ export function curve(
   state: RunState,
   style: Style,
   size: { readonly columns: number; readonly rows: number },
-): string[] {
+): Line[] {
   const points = seriesPoints(state.loss);
   const line = smooth(points, Math.max(1, Math.min(40, points.length / 8)));
   // Early on the axis is a quarter of the run, so that the first steps are not a dot in a corner.
@@ -80,7 +83,7 @@ export function curve(
 }
 
 /** Device, memory, and whether anything is heard at all. */
-export function machine(state: RunState, now: number, style: Style, cells: number): string[] {
+export function machine(state: RunState, now: number, style: Style, cells: number): Line[] {
   const { active, latest, peakMemory, lastEventAt } = state;
   const silent = lastEventAt === undefined ? 0 : now - lastEventAt;
   if (silent > SILENCE)
@@ -98,7 +101,7 @@ export function machine(state: RunState, now: number, style: Style, cells: numbe
   return [style.dim(ends([device, precision, memory].filter(Boolean).join('  '), '', cells).trimEnd())];
 }
 
-export function keyBar(keys: readonly Key[], style: Style, cells: number): string {
+export function keyBar(keys: readonly Key[], style: Style, cells: number): Styled {
   const between = ` ${style.glyph.dot} `;
   const texts = keys.map(({ keys: [key = ''], label }) => (key === '?' ? '? help' : `${key} ${label}`));
   while (width(texts.join(between)) > cells && texts.length > 1) texts.splice(-2, 1);
@@ -106,7 +109,7 @@ export function keyBar(keys: readonly Key[], style: Style, cells: number): strin
 }
 
 /** All there is room for on a tiny terminal; the name, which may be long, gives way. */
-export function oneLine(state: RunState, now: number, style: Style): string {
+export function oneLine(state: RunState, now: number, style: Style): Styled {
   const left = secondsLeft(state.pace, state.steps, now);
   const phase = state.phases.at(-1)?.phase ?? 'starting';
   const parts =
@@ -118,5 +121,5 @@ export function oneLine(state: RunState, now: number, style: Style): string {
           state.smoothedLoss === undefined ? '' : `loss ${lossText(state.smoothedLoss)}`,
           left === undefined ? '' : `${formatDuration(left)} left`,
         ];
-  return style.bold([...parts, neutralise(state.name)].filter(Boolean).join(' '));
+  return style.bold([...parts, neutralise(String(state.name))].filter(Boolean).join(' '));
 }

@@ -1,14 +1,15 @@
 /** Pieces every screen of a run uses: bars, times, rates. Pure text. */
 import type { Style } from '../style.ts';
+import { type Styled, styled } from '../styled.ts';
 
 /** `share` from 0 to 1 over `cells`, to an eighth of a cell where the terminal can. */
-export function bar(share: number, cells: number, style: Style): string {
+export function bar(share: number, cells: number, style: Style): Styled {
   const { full, empty, parts } = style.glyph;
   const exact = Math.min(1, Math.max(0, share)) * cells;
   const whole = Math.floor(exact);
   const part = parts.length === 0 ? '' : (parts[Math.floor((exact - whole) * 8) - 1] ?? '');
   const rest = cells - whole - (part === '' ? 0 : 1);
-  return style.accent(full.repeat(whole) + part) + style.dim((style.unicode ? '─' : empty).repeat(rest));
+  return styled`${style.accent(full.repeat(whole) + part)}${style.dim((style.unicode ? '─' : empty).repeat(rest))}`;
 }
 
 /** `14:52`, with the day in front when it is another one. */

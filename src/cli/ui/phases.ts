@@ -3,6 +3,7 @@ import type { PhaseName, PhaseState, RunState } from '../../engine/events/reduce
 import { formatBytes, formatDuration, formatPace, neutralise } from '../../engine/text.ts';
 import { padEnd, truncate } from '../columns.ts';
 import type { Style } from '../style.ts';
+import { type Styled, styled } from '../styled.ts';
 import { bar, percent } from './parts.ts';
 import type { ScreenSize } from './screen.ts';
 
@@ -18,7 +19,7 @@ const titles: Record<PhaseName, string> = {
 /** The ordinary order, so that what is still to come can be shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
 
-export function phases(state: RunState, now: number, style: Style, { columns, rows }: ScreenSize): string[] {
+export function phases(state: RunState, now: number, style: Style, { columns, rows }: ScreenSize): Styled[] {
   const seen = state.phases;
   const current = seen.at(-1);
   const at = current === undefined ? -1 : order.indexOf(current.phase);
@@ -28,38 +29,38 @@ export function phases(state: RunState, now: number, style: Style, { columns, ro
     ...coming.map((phase) => style.dim(`  ${titles[phase]}`)),
   ];
   const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
-  return [...lines.slice(0, Math.max(1, rows - 2)), '', away];
+  return [...lines.slice(0, Math.max(1, rows - 2)), styled``, away];
 }
 
-function lines_(phase: PhaseState, now: number, style: Style, columns: number): string[] {
+function lines_(phase: PhaseState, now: number, style: Style, columns: number): Styled[] {
   const title = padEnd(titles[phase.phase], 24);
   const seconds = (phase.endedAt ?? now) - phase.startedAt;
   const detail = phase.detail === undefined ? '' : `  ${neutralise(phase.detail)}`;
   if (phase.endedAt !== undefined) {
     const took = seconds >= 1 ? formatDuration(seconds) : 'ready';
-    return [`${style.good(style.glyph.tick)} ${title}${style.dim(took + detail)}`];
+    return [styled`${style.good(style.glyph.tick)} ${title}${style.dim(took + detail)}`];
   }
-  const head = `${style.accent(style.glyph.pointer)} ${style.bold(title)}${style.dim(formatDuration(seconds) + detail)}`;
+  const head = styled`${style.accent(style.glyph.pointer)} ${style.bold(title)}${style.dim(formatDuration(seconds) + detail)}`;
   const items = Object.entries(phase.items).slice(-5);
   return [head, ...items.flatMap(([name, item]) => itemLines(name, item, style, columns))];
 }
 
 type Item = PhaseState['items'][string];
 
-function itemLines(name: string, item: Item, style: Style, columns: number): string[] {
+function itemLines(name: string, item: Item, style: Style, columns: number): Styled[] {
   const { done, total, rate, unit, detail } = item;
-  const label = name === '' ? [] : [`    ${truncate(neutralise(name), columns - 6, style.glyph.ellipsis)}`];
+  const label = name === '' ? [] : [styled`    ${truncate(neutralise(name), columns - 6, style.glyph.ellipsis)}`];
   if (total !== undefined && done >= total && name !== '')
     return [
-      `    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
+      styled`    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
     ];
   const count = countText(done, total, unit);
   const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
   const words = [pace, neutralise(detail ?? '')].map((word) => (word === '' ? '' : `  ${word}`)).join('');
-  if (total === undefined || total === 0) return [...label, `    ${count}${words}`];
+  if (total === undefined || total === 0) return [...label, styled`    ${count}${words}`];
   return [
     ...label,
-    `    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${words}`,
+    styled`    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${words}`,
   ];
 }
 

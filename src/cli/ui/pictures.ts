@@ -4,7 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { neutralise } from '../../engine/text.ts';
-import { padEnd, truncate, truncateStart } from '../columns.ts';
+import { padEnd, truncate, truncateStart, width } from '../columns.ts';
+import { type Line, Styled, styled } from '../styled.ts';
+import { clipLine } from './clip.ts';
 import { decodePng, type Picture } from './png.ts';
 
 export interface PictureRoom {
@@ -18,7 +20,7 @@ export interface PictureRoom {
 export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
 
 /** A picture file in at most so many cells, or undefined when it cannot be read or shown. */
-export function renderPicture(path: string, room: PictureRoom): readonly string[] | undefined {
+export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
   if (!canShowPictures(room)) return undefined;
   try {
     return halfBlocks(decodePng(readFileSync(path)), room);
@@ -34,7 +36,7 @@ export interface PicturePair {
 }
 
 /** Both side by side under their names; their paths where pictures cannot be shown. */
-export function renderPicturePair(pair: PicturePair, room: PictureRoom): string[] {
+export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] {
   const each = { ...room, columns: Math.floor((room.columns - 2) / 2), rows: room.rows - 1 };
   const left = renderPicture(pair.without, each);
   const right = renderPicture(pair.with, each);
@@ -48,30 +50,38 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): string[
     );
   }
   const cells = cellsOf(left);
-  const head = `${padEnd(truncate('without the LoRA', cells), cells)}  ${truncate('with it', cellsOf(right))}`;
+  // A picture may be narrower than what is said above it.
+  const [without, withIt] = ['without the LoRA', 'with it'];
+  const column = Math.max(cells, width(without));
+  const fits = column + 2 + width(withIt) <= room.columns;
+  const first = fits ? column : cells;
+  const head = fits ? `${padEnd(without, first)}  ${withIt}` : padEnd(truncate('without', cells), first);
   const height = Math.max(left.length, right.length);
-  return [head, ...Array.from({ length: height }, (_, i) => `${left[i] ?? ' '.repeat(cells)}  ${right[i] ?? ''}`)];
+  const row = (i: number) => styled`${clipLine(left[i] ?? '', first, true)}  ${right[i] ?? ''}`;
+  return [head, ...Array.from({ length: height }, (_, i) => row(i))];
 }
 
-const cellsOf = (lines: readonly string[]) => (lines[0]?.split('▀').length ? lines[0].split('▀').length - 1 : 0);
+const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
 /** Whole picture, its shape kept, in at most `columns` × `rows` cells. */
-export function halfBlocks(picture: Picture, { columns, rows, colour }: PictureRoom): string[] {
+export function halfBlocks(picture: Picture, { columns, rows, colour }: PictureRoom): Styled[] {
   const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
   const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
   const height = Math.max(2, Math.min(rows * 2, Math.round((picture.height * scale) / 2) * 2));
   const small = resize(picture, width, height);
   const code = colour >= 3 ? trueColour : cube;
   return Array.from({ length: height / 2 }, (_, row) => {
-    let line = '';
-    let before = '';
+    // Adjacent cells of the same colours need one sequence.
+    const runs: { colours: string; cells: number }[] = [];
     for (let x = 0; x < width; x += 1) {
       const at = (y: number) => (y * width + x) * 3;
-      const next = `\u001b[38;${code(small, at(row * 2))};48;${code(small, at(row * 2 + 1))}m`;
-      line += next === before ? '▀' : `${next}▀`;
-      before = next;
+      const colours = `38;${code(small, at(row * 2))};48;${code(small, at(row * 2 + 1))}`;
+      const last = runs.at(-1);
+      if (last?.colours === colours) last.cells += 1;
+      else runs.push({ colours, cells: 1 });
     }
-    return `${line}\u001b[0m`;
+    const off = (i: number) => (i === runs.length - 1 ? '0' : '');
+    return Styled.joined(runs.map(({ colours, cells }, i) => Styled.painted('▀'.repeat(cells), colours, off(i))));
   });
 }
 

@@ -7,7 +7,9 @@ import { lastLogLines } from '../../engine/runs/log-lines.ts';
 import { neutralise } from '../../engine/text.ts';
 import { truncate } from '../columns.ts';
 import { keysFor } from '../keys.ts';
-import { type Style, spell } from '../style.ts';
+import { spell } from '../signs.ts';
+import type { Style } from '../style.ts';
+import type { Line } from '../styled.ts';
 import { type Capabilities, type Screen, type Size, show } from '../terminal.ts';
 import { nothingKnown, type RunAbout, readAbout } from './about.ts';
 import { clipLine } from './clip.ts';
@@ -98,7 +100,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
     else if (wish !== undefined) control(wish);
   };
 
-  const page = (size: Size): readonly string[] => {
+  const page = (size: Size): readonly Line[] => {
     const room = frameSize(size);
     const { page: on } = ui;
     if (on.kind === 'help') return helpPage(keys, style, room);
@@ -112,6 +114,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
   };
 
   const model: DashboardModel = {
+    unicode: can.unicode,
     lines: (size) => {
       const room = frameSize(size);
       return page(size)
@@ -150,9 +153,9 @@ function newestPicture(
   runDir: string,
   { colour, unicode }: Capabilities,
   style: Style,
-): (state: RunState) => readonly string[] | undefined {
+): (state: RunState) => readonly Line[] | undefined {
   let known = '';
-  let lines: readonly string[] | undefined;
+  let lines: readonly Line[] | undefined;
   return (state) => {
     const newest = samplePairs(state)[0];
     const path = newest?.with ?? newest?.without;

@@ -2,6 +2,7 @@
 import type { PhaseState, RunState } from '../../engine/events/reducer.ts';
 import type { Key } from '../keys.ts';
 import type { Style } from '../style.ts';
+import { type Line, type Styled, styled } from '../styled.ts';
 import type { RunAbout } from './about.ts';
 import { clipLine } from './clip.ts';
 import { journal } from './journal.ts';
@@ -17,7 +18,7 @@ export interface ScreenInput {
   /** A sentence over the keys: what was asked of the run. */
   readonly notice: string | undefined;
   /** Lines of the newest sample for a wide screen. */
-  readonly picture?: readonly string[];
+  readonly picture?: readonly Line[];
 }
 
 export interface ScreenSize {
@@ -40,7 +41,7 @@ export function frameSize({ columns, rows }: ScreenSize): ScreenSize {
   return { columns: Math.max(1, columns - 1), rows: Math.max(1, rows - 1) };
 }
 
-export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): string[] {
+export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): Styled[] {
   const size = frameSize(terminal);
   const { state, now, about } = input;
   const layout = layoutOf(terminal);
@@ -63,14 +64,14 @@ const isTraining = (state: RunState) => state.latest !== undefined || last(state
 const last = (state: RunState): PhaseState | undefined => state.phases.at(-1);
 
 /** Before the first step: what is being made ready, and how far it is. */
-function waiting({ state, now }: ScreenInput, size: ScreenSize, style: Style): string[] {
+function waiting({ state, now }: ScreenInput, size: ScreenSize, style: Style): Line[] {
   const lines = phases(state, now, style, size);
   const left = Math.max(0, size.rows - lines.length - 1);
   const notes = journal(state, now, style, { pictures: false }).slice(0, Math.min(left, 6));
   return [...lines, '', ...notes];
 }
 
-function training(input: ScreenInput, layout: Layout, size: ScreenSize, style: Style): string[] {
+function training(input: ScreenInput, layout: Layout, size: ScreenSize, style: Style): Line[] {
   const { state, about, now, picture } = input;
   const above = [...progress(state, about, now, style, size.columns), ''];
   const figures = numbers(state, about, style, size.columns);
@@ -87,7 +88,7 @@ function training(input: ScreenInput, layout: Layout, size: ScreenSize, style: S
 }
 
 /** `right` from the column `at` on. */
-function beside(left: readonly string[], right: readonly string[], at: number): string[] {
+function beside(left: readonly Line[], right: readonly Line[], at: number): Styled[] {
   const height = Math.max(left.length, right.length);
-  return Array.from({ length: height }, (_, i) => `${clipLine(left[i] ?? '', at, true)}  ${right[i] ?? ''}`);
+  return Array.from({ length: height }, (_, i) => styled`${clipLine(left[i] ?? '', at, true)}  ${right[i] ?? ''}`);
 }

@@ -1,6 +1,5 @@
 /** A list to choose from: aligned columns, an explanation that follows the cursor, `?`, Esc. */
 import {
-  createPrompt,
   isDownKey,
   isEnterKey,
   isNumberKey,
@@ -11,10 +10,12 @@ import {
   useState,
 } from '@inquirer/core';
 import { columns, truncate, wrap } from '../../cli/columns.ts';
-import { spell } from '../../cli/style.ts';
+import { spell } from '../../cli/signs.ts';
+import type { Line } from '../../cli/styled.ts';
 import { neutralise } from '../../engine/text.ts';
 import type { Choice } from '../question.ts';
 import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+import { screenPrompt } from './screen-prompt.ts';
 
 interface ChooseConfig {
   readonly frame: Frame;
@@ -22,9 +23,7 @@ interface ChooseConfig {
   readonly initial: string;
 }
 
-const HIDE_CURSOR = '\u001b[?25l';
-
-export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices, initial }, done) => {
+export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initial }, done) => {
   const { style } = frame;
   const back: Choice = { value: '', cells: [`${style.glyph.back} Back`], about: 'To the question before.' };
   const items = useMemo(() => (frame.canGoBack ? [...choices, back] : [...choices]), []);
@@ -47,7 +46,8 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
     rl.clearLine(0);
     setError(undefined);
     const current = items[active];
-    if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
+    if (key.name === 'escape' && help) setHelp(false);
+    else if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
     else if (isEnterKey(key) && current !== undefined) {
       if (frame.canGoBack && active === items.length - 1) leave({ kind: 'back' });
       else if (current.disabled !== undefined) setError(current.disabled);
@@ -65,6 +65,8 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
   const lines = Math.min(4, Math.max(1, ...items.map((item) => wrap(aboutOf(item, frame), cells).length)));
   const texts = columns(items.map((item) => item.cells.map((cell) => spell(neutralise(cell), style))));
   const pageSize = Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0));
+  const rows: Line[] = [];
+  // Inquirer decides which rows are seen; it is given their numbers alone, and never a row.
   const page = usePagination({
     items,
     active,
@@ -72,21 +74,23 @@ export const choosePrompt = createPrompt<Reply, ChooseConfig>(({ frame, choices,
     loop: false,
     renderItem: ({ item, index, isActive }) => {
       const text = truncate(texts[index] ?? '', cells - 2, style.glyph.ellipsis);
-      const cursor = isActive ? `${style.glyph.pointer} ` : '  ';
-      if (isActive) return style.accent(cursor + text);
-      return item.disabled !== undefined || item === back ? style.dim(cursor + text) : cursor + text;
+      const row = `${isActive ? style.glyph.pointer : ' '} ${text}`;
+      const faint = item.disabled !== undefined || item === back;
+      rows[index] = isActive ? style.accent(row) : faint ? style.dim(row) : row;
+      return String(index);
     },
   });
 
-  if (over?.kind === 'back') return backLine(frame);
-  if (over?.kind === 'answer') return recordLine(frame, frame.record(over.value));
+  if (over?.kind === 'back') return { lines: [backLine(frame)] };
+  if (over?.kind === 'answer') return { lines: [recordLine(frame, frame.record(over.value))] };
   const current = items[active];
   const keys = [`${style.glyph.updown} move`, 'Enter choose', ...commonKeys(frame)];
   const mark = items.length > pageSize ? `${active + 1} of ${items.length}` : '';
   const below = pane(frame, { about: current ? aboutOf(current, frame) : '', lines, error, help, keys, mark });
   // Air above the question, where the screen has it.
-  const air = items.length + lines + 4 < frame.rows ? '\n' : '';
-  return `${air}${topLine(frame)}\n${page}\n${below}${HIDE_CURSOR}`;
+  const air = items.length + lines + 4 < frame.rows ? [''] : [];
+  const shown = page.split('\n').map((index) => rows[Number(index)] ?? '');
+  return { lines: [...air, ...topLine(frame), ...shown, ...below], noCursor: true };
 });
 
 function aboutOf(choice: Choice, frame: Frame): string {

@@ -1,6 +1,8 @@
 /** What surrounds every question: where am I, what to press, what it means. Pure text. */
 import { ends, truncate, width, wrap } from '../../cli/columns.ts';
-import { type Style, spell } from '../../cli/style.ts';
+import { spell } from '../../cli/signs.ts';
+import type { Style } from '../../cli/style.ts';
+import { highlighted, type Line, styled } from '../../cli/styled.ts';
 import { neutralise } from '../../engine/text.ts';
 
 export interface Frame {
@@ -24,23 +26,26 @@ export type Reply = { readonly kind: 'answer'; readonly value: string } | { read
 
 const LABEL_CELLS = 10;
 
-export function topLine({ text, place, style, columns }: Frame): string {
+export function topLine({ text, place, style, columns }: Frame): Line[] {
   const cells = columns - 1;
   const room = Math.max(10, cells - width(place) - 3);
-  const [first = '', ...rest] = wrap(spell(text, style), room);
+  const [first = '', ...rest] = wrap(spell(neutralise(text), style), room);
   const head = ends(first, style.unicode ? place : spell(place, style), cells - 2);
-  const styled = head.replace(place, style.dim(place)).replace(first, style.bold(first));
-  return [`${style.accent('?')} ${styled}`, ...rest.map((line) => `  ${style.bold(line)}`)].join('\n');
+  const painted = highlighted(head, [
+    [first, style.bold],
+    [place, style.dim],
+  ]);
+  return [styled`${style.accent('?')} ${painted}`, ...rest.map((line) => styled`  ${style.bold(line)}`)];
 }
 
 /** The line that stays in the scrollback once a question is answered. */
-export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): string {
+export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): Line {
   const { style, label, columns } = frame;
   const text = truncate(spell(neutralise(value), style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
-  return `${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
+  return styled`${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
 }
 
-export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): string {
+export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): Line {
   return style.dim(`${style.glyph.back} ${label}: back`);
 }
 
@@ -56,12 +61,12 @@ export function pane(
     /** Set into the rule: where in a longer list one is. */
     mark?: string;
   },
-): string {
+): Line[] {
   const { style, columns, rows } = frame;
   const cells = columns - 1;
   const about = body.help
-    ? frame.help.flatMap((entry) => wrap(spell(entry, style), cells)).slice(0, Math.max(4, rows - 8))
-    : wrap(spell(body.about, style), cells).slice(0, body.lines);
+    ? frame.help.flatMap((entry) => wrap(spell(neutralise(entry), style), cells)).slice(0, Math.max(4, rows - 8))
+    : wrap(spell(neutralise(body.about), style), cells).slice(0, body.lines);
   while (!body.help && about.length < body.lines) about.push('');
   const keys = keysLine(body.keys, ` ${style.glyph.dot} `, cells);
   return [
@@ -69,9 +74,9 @@ export function pane(
     ...about,
     ...(body.error === undefined
       ? []
-      : wrap(`${style.glyph.cross} ${spell(body.error, style)}`, cells).map((line) => style.bad(line))),
+      : wrap(`${style.glyph.cross} ${spell(neutralise(body.error), style)}`, cells).map((line) => style.bad(line))),
     style.dim(keys),
-  ].join('\n');
+  ];
 }
 
 function rule(mark: string, glyph: string, cells: number): string {

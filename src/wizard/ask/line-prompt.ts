@@ -1,21 +1,13 @@
 /** A line to type, checked before it is taken; with completion below it where the question offers some. */
-import {
-  createPrompt,
-  isDownKey,
-  isEnterKey,
-  isTabKey,
-  isUpKey,
-  useEffect,
-  useKeypress,
-  useRef,
-  useState,
-} from '@inquirer/core';
+import { isDownKey, isEnterKey, isTabKey, isUpKey, useEffect, useKeypress, useRef, useState } from '@inquirer/core';
 import { columns, truncate } from '../../cli/columns.ts';
-import { spell } from '../../cli/style.ts';
+import { spell } from '../../cli/signs.ts';
+import { type Line, styled } from '../../cli/styled.ts';
 import { neutralise } from '../../engine/text.ts';
 import type { Suggestion } from '../folders.ts';
 import type { LineAsk } from './ask.ts';
 import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+import { screenPrompt } from './screen-prompt.ts';
 
 interface LineConfig {
   readonly frame: Frame;
@@ -24,7 +16,7 @@ interface LineConfig {
 
 const SUGGESTIONS = 7;
 
-export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done) => {
+export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   const { style } = frame;
   const [value, setValue] = useState('');
   const [help, setHelp] = useState(false);
@@ -74,7 +66,8 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
       lookUp(text);
     };
     setError(undefined);
-    if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
+    if (key.name === 'escape' && help) setHelp(false);
+    else if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
     else if (isEnterKey(key)) await submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
     else if (isTabKey(key)) {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
@@ -97,12 +90,9 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
     }
   });
 
-  if (over?.kind === 'back') return backLine(frame);
-  if (over?.kind === 'answer') return recordLine(frame, frame.record(over.value));
-  const shown =
-    value === ''
-      ? style.dim(spell(form.placeholder ?? neutralise(form.initial), style))
-      : style.accent(neutralise(value));
+  if (over?.kind === 'back') return { lines: [backLine(frame)] };
+  if (over?.kind === 'answer') return { lines: [recordLine(frame, frame.record(over.value))] };
+  const shown = value === '' ? style.dim(spell(form.placeholder ?? form.initial, style)) : style.accent(value);
   const keys = [
     ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
     checking ? 'looking…' : 'Enter go on',
@@ -115,24 +105,24 @@ export const linePrompt = createPrompt<Reply, LineConfig>(({ frame, form }, done
     help,
     keys: keys.map((entry) => spell(entry, style)),
   });
-  return [
-    `\n${topLine(frame)}\n${style.accent(style.glyph.pointer)} ${shown}`,
-    [...list(found, active, frame), below].join('\n'),
-  ];
+  return {
+    lines: ['', ...topLine(frame), styled`${style.accent(style.glyph.pointer)} ${shown}`],
+    below: [...list(found, active, frame), ...below],
+  };
 });
 
 /** As many as leave room for the question itself. */
 const visible = (found: readonly Suggestion[], { rows }: Pick<Frame, 'rows'>) =>
   found.slice(0, Math.max(1, Math.min(SUGGESTIONS, rows - 9)));
 
-function list(found: readonly Suggestion[], active: number, frame: Frame): string[] {
+function list(found: readonly Suggestion[], active: number, frame: Frame): Line[] {
   const { style, columns: cells } = frame;
   // One long name must not push the notes of all others off the screen.
   const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);
   const rows = columns(visible(found, frame).map(({ value, note }) => [name(value), spell(note, style)]));
   return rows.map((row, i) => {
     const text = truncate(row, cells - 4, style.glyph.ellipsis);
-    return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : `  ${style.dim(text)}`;
+    return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : styled`  ${style.dim(text)}`;
   });
 }
 

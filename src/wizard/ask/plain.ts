@@ -1,5 +1,6 @@
 /** Numbered questions in plain lines: for screen readers and terminals that cannot move their cursor. Nothing is redrawn. */
 import { createInterface } from 'node:readline/promises';
+import { onTerminal } from '../../cli/styled.ts';
 import { CancelledError } from '../../engine/errors.ts';
 import type { ChooseForm } from '../question.ts';
 import type { LineAsk } from './ask.ts';
@@ -12,7 +13,8 @@ export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Prom
   closed.catch(() => {});
   const interrupted = () => lines.close();
   process.once('SIGINT', interrupted);
-  const say = (text: string) => void process.stdout.write(`${text}\n`);
+  const safe = (text: string) => onTerminal(text, frame.style);
+  const say = (text: string) => void process.stdout.write(`${safe(text)}\n`);
   try {
     say(`\n${frame.place}. ${frame.text}`);
     say(frame.why);
@@ -24,7 +26,7 @@ export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Prom
       });
     }
     for (;;) {
-      const typed = (await Promise.race([lines.question(invitation(frame, form)), closed])).trim();
+      const typed = (await Promise.race([lines.question(safe(invitation(frame, form))), closed])).trim();
       if (typed === '?') for (const entry of frame.help) say(entry);
       else if (typed === 'b' && frame.canGoBack) return { kind: 'back' };
       else {

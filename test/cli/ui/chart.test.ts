@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { styleFor } from '../../../src/cli/style.ts';
-import { chart, smooth } from '../../../src/cli/ui/chart.ts';
+import { chart as drawn, smooth } from '../../../src/cli/ui/chart.ts';
 
 const plain = styleFor({ colour: 0, unicode: true });
 const ascii = styleFor({ colour: 0, unicode: false });
+const chart = (...input: Parameters<typeof drawn>) => drawn(...input).map(String);
 const falling = Array.from({ length: 100 }, (_, i) => ({ x: i + 1, y: 1 - i / 100 }));
 
 describe('chart', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { styleFor } from '../../../src/cli/style.ts';
+import { Styled } from '../../../src/cli/styled.ts';
 import { nothingKnown } from '../../../src/cli/ui/about.ts';
 import { renderEnd } from '../../../src/cli/ui/end.ts';
 import { samplePairs } from '../../../src/cli/ui/samples.ts';
@@ -30,7 +31,9 @@ const render = (state: RunState, how: RunExit, more: object = {}) => {
   return renderEnd(
     { state, exit: how, name: 'fox', runDir: '/home/me/runs/fox', cwd: '/home/me', about },
     { ...room, ...more },
-  ).join('\n');
+  )
+    .map((line) => Styled.of(line).ansi())
+    .join('\n');
 };
 
 describe('the end of a run', () => {

@@ -21,9 +21,9 @@ describe('the help page', () => {
   ])('has every key and the way back in %d×%d', (columns, rows) => {
     const page = helpPage(keys, style, { columns, rows });
     expect(page.length).toBeLessThanOrEqual(rows);
-    expect(page.at(-1)).toBe('any key: back to the run');
+    expect(String(page.at(-1))).toBe('any key: back to the run');
     for (const { keys: names } of keys) expect(page.join('\n')).toMatch(new RegExp(`^ *${names[0]} `, 'm'));
-    for (const line of page) expect(width(line)).toBeLessThanOrEqual(columns);
+    for (const line of page) expect(width(String(line))).toBeLessThanOrEqual(columns);
   });
 });
 
@@ -32,7 +32,7 @@ it('a question says what Enter takes, where it is not cut off', () => {
     { key: 'y', label: 'Stop and save', about: 'a long explanation' },
     { key: 'n', label: 'No', about: 'the run goes on' },
   ];
-  expect(questionPage('Stop fox?', options, style)).toEqual([
+  expect(questionPage('Stop fox?', options, style).map(String)).toEqual([
     'Stop fox?',
     '',
     '  y  Stop and save (Enter)  a long explanation',

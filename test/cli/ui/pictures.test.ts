@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Styled } from '../../../src/cli/styled.ts';
 import { halfBlocks, renderPicturePair } from '../../../src/cli/ui/pictures.ts';
 import { decodePng } from '../../../src/cli/ui/png.ts';
 import { png } from '../../helpers/png.ts';
@@ -51,7 +52,7 @@ describe('halfBlocks', () => {
 
   it('shows two pixels a cell: the upper as the sign, the lower as its ground', () => {
     const picture = { width: 1, height: 2, rgb: Uint8Array.from([255, 0, 0, 0, 0, 255]) };
-    expect(halfBlocks(picture, { ...room, columns: 1, rows: 1 })).toEqual([
+    expect(halfBlocks(picture, { ...room, columns: 1, rows: 1 }).map((line) => line.ansi())).toEqual([
       '\u001b[38;2;255;0;0;48;2;0;0;255m▀\u001b[0m',
     ]);
   });
@@ -60,20 +61,20 @@ describe('halfBlocks', () => {
     const wide = { width: 40, height: 10, rgb: new Uint8Array(1200) };
     const lines = halfBlocks(wide, { ...room, columns: 20, rows: 20 });
     expect(lines).toHaveLength(3);
-    expect(lines[0]?.split('▀')).toHaveLength(21);
+    expect(String(lines[0]).split('▀')).toHaveLength(21);
   });
 
   it('says a colour once for a run of cells', () => {
     const flat = { width: 8, height: 2, rgb: new Uint8Array(48).fill(9) };
-    const [line = ''] = halfBlocks(flat, { ...room, columns: 8, rows: 1 });
-    expect(line.split('\u001b[38')).toHaveLength(2);
+    const [line] = halfBlocks(flat, { ...room, columns: 8, rows: 1 });
+    expect(line?.ansi().split('\u001b[38')).toHaveLength(2);
   });
 
   it('takes the nearest of 256 colours', () => {
     const picture = { width: 2, height: 2, rgb: Uint8Array.from([255, 0, 0, 128, 128, 128, 255, 0, 0, 128, 128, 128]) };
     const [line] = halfBlocks(picture, { columns: 2, rows: 1, colour: 2, unicode: true });
-    expect(line).toContain('38;5;196;48;5;196m');
-    expect(line).toContain('38;5;244;48;5;244m');
+    expect(line?.ansi()).toContain('38;5;196;48;5;196m');
+    expect(line?.ansi()).toContain('38;5;244;48;5;244m');
   });
 });
 
@@ -96,7 +97,7 @@ describe('renderPicturePair', () => {
   const pair = () => ({ without: join(dir, 'a.png'), with: join(dir, 'b.png') });
 
   it('puts both side by side under their names', () => {
-    const [head = '', first = '', ...more] = renderPicturePair(pair(), room);
+    const [head = '', first = '', ...more] = renderPicturePair(pair(), room).map((line) => Styled.of(line).ansi());
     expect(head).toMatch(/^without the LoRA {2}with it$/);
     expect(first).toMatch(/200;30;30.*30;30;200/);
     expect(more).toHaveLength(7);

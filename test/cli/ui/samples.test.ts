@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { styleFor } from '../../../src/cli/style.ts';
+import { Styled } from '../../../src/cli/styled.ts';
 import { picturesPage } from '../../../src/cli/ui/overlays.ts';
 import { samplePairs } from '../../../src/cli/ui/samples.ts';
 import { initialState, KEPT, reduceAll } from '../../../src/engine/events/reducer.ts';
@@ -65,7 +66,8 @@ describe('picturesPage', () => {
   it.each([3, 0])('shows a picture of the base that is still alone (colour %i)', (colour) => {
     const state = reduceAll(initialState, [{ ...sample(0, 0, false), path: 'base.png' } as RunEvent]);
     const style = styleFor({ colour, unicode: true });
-    const text = picturesPage({ state, runDir, at: 0, colour }, style, { columns: 80, rows: 23 }).join('\n');
+    const lines = picturesPage({ state, runDir, at: 0, colour }, style, { columns: 80, rows: 23 });
+    const text = lines.map((line) => Styled.of(line).ansi()).join('\n');
     expect(text).toContain('Sample 1 of 1, step 0');
     expect(text).toContain('without the LoRA');
     expect(text).not.toContain('No sample pictures');

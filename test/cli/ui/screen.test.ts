@@ -44,7 +44,7 @@ const frame = (events: readonly RunEvent[], columns: number, rows: number, style
     { state: reduceAll(initialState, events), about, now, keys: keysFor(false), notice: undefined, ...more },
     { columns, rows },
     style,
-  );
+  ).map((line) => line.ansi());
 
 const encoding = story(now - 60, [
   [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
