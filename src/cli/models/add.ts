@@ -10,6 +10,7 @@ import { redact } from '../../engine/download/sources.ts';
 import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
+import { statOf } from '../../engine/stat.ts';
 import { findModel, loadRegistry } from '../../registry/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
 import { findRemote, type RemoteModel } from '../../registry/remote.ts';
@@ -108,7 +109,8 @@ function weightsIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.safetensors'))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(folder, name))
+    .filter((path) => statOf(path)?.isFile() === true);
 }
 
 async function remote(

@@ -1,11 +1,13 @@
 /** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import type { Places } from '../paths.ts';
 import { lastHolder } from '../process/claim.ts';
+import { readRegular } from '../regular-file.ts';
 import { statOf } from '../stat.ts';
 import { readJournal } from './journal.ts';
+import { isOwnFolder } from './own-file.ts';
 import type { PieceMap } from './pieces.ts';
 
 /** Folders of the person's that are remembered, the latest ones. */
@@ -74,7 +76,7 @@ const foldersFile = (places: Places) => join(places.state, 'download-folders.jso
 
 function rememberedFolders(places: Places): string[] {
   try {
-    const list: unknown = JSON.parse(readFileSync(foldersFile(places), 'utf8'));
+    const list: unknown = JSON.parse(readRegular(foldersFile(places), 1 << 20).toString('utf8'));
     return Array.isArray(list) ? list.filter((path): path is string => typeof path === 'string' && isFolder(path)) : [];
   } catch {
     return [];
@@ -106,11 +108,14 @@ function describeAll(folder: string, names: readonly string[], now: number): Par
         bytes: found.blocks === undefined ? found.size : found.blocks * 512,
         total: readJournal(partNames(final).journal)?.identity.size,
         age: Math.max(0, (now - found.mtimeMs) / 1000),
-        busy: lastHolder(partNames(final).claims)?.live === true,
+        busy: isBusy(partNames(final).claims),
       },
     ];
   });
 }
+
+/** What somebody else claims is no work of ours. */
+const isBusy = (claims: string) => isOwnFolder(claims) && lastHolder(claims)?.live === true;
 
 /** Removes one, unless a process works on it. Returns whether it is gone. */
 export function removePartial(partial: Partial): boolean {
