@@ -144,6 +144,7 @@ export const commands: readonly CommandEntry[] = [
       ['--prediction <kind>', 'add: epsilon or v_prediction, where the file does not say'],
       ['--family <name>', 'add: sd15 or sdxl, for a diffusers repository'],
       ['--partials', 'rm: unfinished and set-aside downloads'],
+      ['--force', 'rm: also what a run still needs'],
     ],
     examples: [
       'visiontrain models list',

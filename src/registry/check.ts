@@ -4,7 +4,7 @@ import type { Client } from '../engine/download/client.ts';
 import { Fault } from '../engine/download/fault.ts';
 import type { DownloadSettings } from '../engine/download/settings.ts';
 import { type Address, addresses } from '../engine/download/sources.ts';
-import { type CivitaiVersion, civitaiFile } from './civitai.ts';
+import { civitaiFile, readVersion } from './civitai.ts';
 import type { AnyEntry, ModelFile, Source } from './schema.ts';
 
 export type SourceState = 'ok' | 'stale' | 'login' | 'unreachable';
@@ -119,7 +119,7 @@ async function askCivitai(
     page: undefined,
     kind: 'civitai',
   };
-  const found = civitaiFile((await readJson(client, address, signal)) as CivitaiVersion, file.sha256);
+  const found = civitaiFile(readVersion(await readJson(client, address, signal), address.label), file.sha256);
   if (found === undefined) throw new Fault('gone', `version ${version} offers no safetensors file`);
   return { bytes: undefined, sha256: found.sha256 };
 }

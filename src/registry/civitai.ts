@@ -1,18 +1,37 @@
 /** What Civitai's API says of a model version; only the fields we use. */
 import { basename } from 'node:path';
+import { z } from 'zod';
+import { checked } from './hub-listing.ts';
 
-export interface CivitaiVersion {
-  readonly id?: number;
-  readonly modelId?: number;
-  readonly name?: string;
-  readonly model?: { readonly name?: string };
-  readonly files?: readonly {
-    readonly name?: string;
-    readonly type?: string;
-    readonly primary?: boolean;
-    readonly hashes?: { readonly SHA256?: string };
-  }[];
-}
+const number = z.number().int().positive().nullish();
+const text = z.string().max(1000).nullish();
+const versionSchema = z.object({
+  id: number,
+  modelId: number,
+  name: text,
+  model: z.object({ name: text }).nullish(),
+  files: z
+    .array(
+      z.object({
+        name: text,
+        type: text,
+        primary: z.boolean().nullish(),
+        hashes: z.object({ SHA256: text }).nullish(),
+      }),
+    )
+    .nullish(),
+});
+const modelSchema = z.object({ modelVersions: z.array(z.object({ id: number })).nullish() });
+
+export type CivitaiVersion = z.infer<typeof versionSchema>;
+
+/** @throws {Fault} when the answer is no description of a version */
+export const readVersion = (document: unknown, host: string): CivitaiVersion =>
+  checked(versionSchema, document, { host, what: 'a description of a version' });
+
+/** The newest version of a model. @throws {Fault} when the answer is no description of a model */
+export const newestVersion = (document: unknown, host: string): number | undefined =>
+  checked(modelSchema, document, { host, what: 'a description of a model' }).modelVersions?.[0]?.id ?? undefined;
 
 export interface CivitaiFile {
   readonly name: string;
@@ -35,9 +54,9 @@ export function civitaiFile(version: CivitaiVersion, wanted?: string): CivitaiFi
 export function civitaiLink(url: string): { model: number | undefined; version: number | undefined } | undefined {
   const { hostname, pathname, searchParams } = new URL(url);
   if (!/(^|\.)civitai\.(com|red)$/.test(hostname)) return undefined;
-  const number = (text: string | null | undefined) => (/^\d+$/.test(text ?? '') ? Number(text) : undefined);
+  const numberIn = (text: string | null | undefined) => (/^\d+$/.test(text ?? '') ? Number(text) : undefined);
   return {
-    model: number(/^\/models\/(\d+)/.exec(pathname)?.[1]),
-    version: number(/^\/api\/download\/models\/(\d+)/.exec(pathname)?.[1] ?? searchParams.get('modelVersionId')),
+    model: numberIn(/^\/models\/(\d+)/.exec(pathname)?.[1]),
+    version: numberIn(/^\/api\/download\/models\/(\d+)/.exec(pathname)?.[1] ?? searchParams.get('modelVersionId')),
   };
 }

@@ -1,10 +1,11 @@
 /** Reads `presets/models.yaml` and the person's own `models/*.yaml`, and finds entries in them. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { type Goal, goals } from '../engine/config/schema.ts';
 import { ConfigError, type Problem, UsageError } from '../engine/errors.ts';
+import { readGiven } from '../engine/given-file.ts';
 import { nearest } from '../engine/nearest.ts';
 import { packageRoot } from '../engine/package-root.ts';
 import { near } from '../engine/paths.ts';
@@ -62,11 +63,14 @@ function ownFiles(configDir: string): string[] {
     .map((name) => join(folder, name));
 }
 
+/** Bytes of a list of models; ours has a tenth of it. */
+const MOST = 4 << 20;
+
 /** One registry file, parsed and validated. */
 export function readRegistryFile(path: string): RegistryFile {
   let parsed: unknown;
   try {
-    parsed = parseYaml(readFileSync(path, 'utf8'), { schema: CORE_SCHEMA, filename: path });
+    parsed = parseYaml(readGiven(path, MOST).toString('utf8'), { schema: CORE_SCHEMA, filename: path });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const at = error.mark === undefined ? {} : { line: error.mark.line + 1, column: error.mark.column + 1 };

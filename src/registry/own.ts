@@ -1,10 +1,11 @@
 /** The person's own entries: one YAML file each, written and removed here. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
 import type { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic.ts';
 import { UsageError } from '../engine/errors.ts';
+import { readGiven } from '../engine/given-file.ts';
 import { makePrivateFolder } from '../engine/private-folder.ts';
 import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
 import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
@@ -23,13 +24,20 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   // Before it is written: a file with a mistake would stop every command that reads the registry.
   checkRegistryDocument(document, path);
   makePrivateFolder(folder);
-  writeFileAtomic(path, `# Added by visiontrain models add; may be edited.\n${dump(document, { lineWidth: 110 })}`);
+  writeFileAtomic(
+    path,
+    `# Added by visiontrain models add; may be edited.\n${dump(document, { lineWidth: 110 })}`,
+    0o600,
+  );
   return path;
 }
 
 /** Takes an entry out of a file of the person's; the file goes when nothing else is in it. */
 export function removeOwnEntry(path: string, id: string): void {
-  const document = parseYaml(readFileSync(path, 'utf8'), { schema: CORE_SCHEMA }) as Record<string, unknown[]>;
+  const document = parseYaml(readGiven(path, 4 << 20).toString('utf8'), { schema: CORE_SCHEMA }) as Record<
+    string,
+    unknown[]
+  >;
   const file = readRegistryFile(path);
   const others =
     file.models.length +
@@ -44,5 +52,5 @@ export function removeOwnEntry(path: string, id: string): void {
   for (const key of ['models', 'assets'])
     if (document[key] !== undefined)
       document[key] = document[key].filter((entry) => (entry as { id?: string }).id !== id);
-  writeFileAtomic(path, dump(document, { lineWidth: 110 }));
+  writeFileAtomic(path, dump(document, { lineWidth: 110 }), 0o600);
 }

@@ -3,6 +3,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { readStart } from '../engine/download/ask.ts';
+import { isFileSize } from '../engine/download/pieces.ts';
 import { UsageError } from '../engine/errors.ts';
 import { type ModelFacts, readModelFacts } from '../engine/models/identify.ts';
 import { addressOf, type RemoteInput } from './remote.ts';
@@ -22,13 +23,20 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
   const end = endOfTensors(header, file.path);
   // A file with the true header and a hole for the weights reads like the whole one.
   const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
+  const path = join(folder, 'model.safetensors');
   try {
-    const path = join(folder, basename(file.path));
     const handle = openSync(path, 'w');
     writeSync(handle, header);
     ftruncateSync(handle, Math.max(file.bytes ?? 0, end));
     closeSync(handle);
     return readModelFacts(path);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    // The file the person knows, not the one made here.
+    throw new UsageError(error.message.replace(path, file.path), {
+      details: error.details,
+      nextSteps: error.nextSteps,
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -36,8 +44,15 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
 
 function endOfTensors(header: Buffer, name: string): number {
   try {
-    const tensors: Record<string, { data_offsets?: [number, number] }> = JSON.parse(header.toString('utf8', 8));
-    return header.length + Math.max(0, ...Object.values(tensors).map((tensor) => tensor.data_offsets?.[1] ?? 0));
+    const tensors: Record<string, { data_offsets?: unknown } | null> = JSON.parse(header.toString('utf8', 8));
+    let end = 0;
+    for (const tensor of Object.values(tensors)) {
+      const offsets = tensor?.data_offsets;
+      const last: unknown = Array.isArray(offsets) ? offsets[1] : 0;
+      if (!isFileSize(last)) throw new Error(`data_offsets of ${JSON.stringify(last)}`);
+      end = Math.max(end, last);
+    }
+    return header.length + end;
   } catch (error) {
     throw new UsageError(`${name} is no safetensors file: its header cannot be read.`, { cause: error });
   }

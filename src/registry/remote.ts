@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { askAbout, readJson, readStart } from '../engine/download/ask.ts';
 import type { Client } from '../engine/download/client.ts';
+import { Fault } from '../engine/download/fault.ts';
+import { withoutSecrets } from '../engine/download/secrets.ts';
 import type { DownloadSettings } from '../engine/download/settings.ts';
-import { type Address, addressedFile, addresses, redact } from '../engine/download/sources.ts';
-import { UsageError } from '../engine/errors.ts';
+import { type Address, addressedFile, addresses, hubPage, redact } from '../engine/download/sources.ts';
+import { DownloadError, UsageError } from '../engine/errors.ts';
 import { decodePercent } from '../engine/text.ts';
-import { type CivitaiVersion, civitaiFile, civitaiLink } from './civitai.ts';
+import { civitaiFile, civitaiLink, newestVersion, readVersion } from './civitai.ts';
+import { checkInside, type Listed, readListing } from './hub-listing.ts';
 import type { ModelFile, Source } from './schema.ts';
 
 export interface RemoteModel {
@@ -16,6 +19,8 @@ export interface RemoteModel {
   readonly page: string;
   readonly layout: 'single_file' | 'diffusers';
   readonly files: ModelFile[];
+  /** What of the person's address is not kept, as it would let anybody in. */
+  readonly left?: readonly string[];
 }
 
 export interface RemoteInput {
@@ -40,9 +45,10 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
     throw new UsageError('An address needs the SHA-256 of its file.', {
       nextSteps: [`visiontrain models add ${redact(what)} --sha256 HEX`],
     });
+  const { url, left } = withoutSecrets(what);
   const source: Source = {
     kind: 'url',
-    url: what,
+    url,
     ...(input.tokenEnv === undefined ? {} : { token_env: input.tokenEnv }),
   };
   const name = addressedFile(what);
@@ -50,13 +56,29 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
     throw new UsageError('The address has no file name.', {
       nextSteps: ['Fetch the file first: visiontrain models pull URL --sha256 HEX -o FILE; then add FILE.'],
     });
-  const { bytes } = await askAbout(input.client, addressOf(source, name, input), input.signal);
+  const address = addressOf(source, name, input);
+  const { bytes } = await askAbout(input.client, address, input.signal).catch((error: unknown) => {
+    throw error instanceof Fault && left.length > 0 ? needsSecret(error, left, redact(what)) : error;
+  });
   return {
     title: withoutEnding(name),
-    page: what,
+    page: url,
     layout: 'single_file',
-    files: [weights(name, input.sha256, bytes, source)],
+    files: [weights(name, input.sha256, bytes, { source, host: address.label })],
+    left,
   };
+}
+
+/** The address alone does not do: with what was left out it is asked once, by `pull`, and not written down. */
+function needsSecret(fault: Fault, left: readonly string[], address: string): DownloadError {
+  return new DownloadError(`${address} cannot be had without what lets you in, and that is not kept in a file.`, {
+    details: [`${fault.message}.`, `Left out: ${left.join(', ')}.`],
+    nextSteps: [
+      'A token: put it in a variable, and name it with --token-env NAME.',
+      'Else fetch the file first: visiontrain models pull URL --sha256 HEX -o FILE; then add FILE.',
+    ],
+    cause: fault,
+  });
 }
 
 interface OnHub {
@@ -82,29 +104,17 @@ function hubLink(url: string, hub: string): OnHub | undefined {
   return repo === undefined ? undefined : { repo, inner: decodePercent(inner), revision: decodePercent(revision) };
 }
 
-interface HubListing {
-  readonly sha?: string;
-  readonly siblings?: readonly {
-    rfilename?: string;
-    size?: number;
-    lfs?: { sha256?: string; oid?: string; size?: number };
-  }[];
-}
-
 async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): Promise<RemoteModel> {
   const { settings, client, signal } = input;
   const url = `${settings.hub}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const page = `${settings.hub}/${repo}`;
+  const page = hubPage(settings, repo);
   const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
-  const listing = (await readJson(client, api, signal)) as HubListing;
-  const files = (listing.siblings ?? []).flatMap(({ rfilename, size, lfs }) =>
-    rfilename === undefined ? [] : [{ path: rfilename, bytes: lfs?.size ?? size, sha256: lfs?.sha256 ?? lfs?.oid }],
-  );
+  const { commit, files } = readListing(await readJson(client, api, signal), api.label);
   const source = (path: string): Source => ({
     kind: 'hub',
     repo,
     path,
-    ...(listing.sha === undefined ? {} : { revision: listing.sha }),
+    ...(commit === undefined ? {} : { revision: commit }),
   });
   const checkpoints = files.filter(({ path }) => (inner === '' ? /^[^/]+\.safetensors$/.test(path) : path === inner));
   const [one] = checkpoints;
@@ -114,7 +124,7 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
       title: `${repo} ${withoutEnding(basename(one.path))}`,
       page,
       layout: 'single_file',
-      files: [weights(basename(one.path), one.sha256, one.bytes, source(one.path))],
+      files: [weights(basename(one.path), one.sha256, one.bytes, { source: source(one.path), host: api.label })],
     };
   }
   if (checkpoints.length > 1)
@@ -128,34 +138,49 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
         ? `${repo} on the hub holds no .safetensors checkpoint and no diffusers model.`
         : `${repo} on the hub has no file ${inner}.`,
     );
-  return { title: repo, page, layout: 'diffusers', files: await diffusersFiles(files, source, input) };
+  return {
+    title: repo,
+    page,
+    layout: 'diffusers',
+    files: await diffusersFiles(files, source, { ...input, host: api.label }),
+  };
 }
 
-type Listed = { path: string; bytes: number | undefined; sha256: string | undefined };
+/** Files and bytes beyond these are no model's: each small file is a request, and is read whole. */
+const MOST_FILES = 200;
+const MOST_SMALL = 16 << 20;
+const MOST_SMALL_TOGETHER = 64 << 20;
 
 /** What training needs of a diffusers repository, without variants and copies for other programs. */
 async function diffusersFiles(
   files: readonly Listed[],
   source: (path: string) => Source,
-  input: RemoteInput,
+  input: RemoteInput & { readonly host: string },
 ): Promise<ModelFile[]> {
   const parts = /^(unet|vae|text_encoder|text_encoder_2|tokenizer|tokenizer_2|scheduler)\/[^/]+$/;
   const needed = files.filter(({ path }) => {
     if (path === 'model_index.json') return true;
     return parts.test(path) && /\.(safetensors|json|txt)$/.test(path) && !/\.(fp16|non_ema|fp32)\./.test(path);
   });
+  if (needed.length > MOST_FILES)
+    throw new Fault('page', `${input.host} lists ${needed.length} files for this model; none has over ${MOST_FILES}`);
   const result: ModelFile[] = [];
+  let read = 0;
   for (const file of needed) {
     const from = source(file.path);
     const role = file.path.endsWith('.safetensors') ? 'weights' : 'companion';
     let { bytes, sha256 } = file;
     if (sha256 === undefined) {
       // The hub names only large files by their SHA-256; small ones are read once and pinned as they are now.
-      const body = await readStart(input.client, addressOf(from, file.path, input), 64 << 20, input.signal);
+      const most = Math.min(MOST_SMALL, MOST_SMALL_TOGETHER - read);
+      const body = await readStart(input.client, addressOf(from, file.path, input), most + 1, input.signal);
+      if (body.length > most)
+        throw new Fault('page', `${input.host} tells no SHA-256 of ${file.path}, and it is too large to be looked at`);
+      read += body.length;
       bytes = body.length;
       sha256 = createHash('sha256').update(body).digest('hex');
     }
-    result.push({ ...weights(file.path, sha256, bytes, from), role });
+    result.push({ ...weights(file.path, sha256, bytes, { source: from, host: input.host }), role });
   }
   return result;
 }
@@ -165,6 +190,7 @@ async function findOnCivitai(
   input: RemoteInput,
 ): Promise<RemoteModel> {
   const { settings, client, signal } = input;
+  const { host } = new URL(settings.civitai);
   const ask = (path: string) => {
     const url = `${settings.civitai}/api/v1/${path}`;
     return readJson(
@@ -176,25 +202,33 @@ async function findOnCivitai(
   let { version } = link;
   if (version === undefined) {
     if (link.model === undefined) throw new UsageError('This link to Civitai names no model.');
-    const model = (await ask(`models/${link.model}`)) as { modelVersions?: { id?: number }[] };
-    version = model.modelVersions?.[0]?.id;
+    version = newestVersion(await ask(`models/${link.model}`), host);
     if (version === undefined) throw new UsageError('This model has no published version on Civitai.');
   }
-  const found = (await ask(`model-versions/${version}`)) as CivitaiVersion;
+  const found = readVersion(await ask(`model-versions/${version}`), host);
   const file = civitaiFile(found, input.sha256);
   const model = found.modelId ?? link.model;
   if (file === undefined || model === undefined)
     throw new UsageError('This version on Civitai offers no .safetensors checkpoint.');
   return {
-    title: [found.model?.name, found.name].filter((part) => part !== undefined).join(' ') || withoutEnding(file.name),
+    title:
+      [found.model?.name, found.name].filter((part) => typeof part === 'string').join(' ') || withoutEnding(file.name),
     page: `${settings.civitai}/models/${model}?modelVersionId=${version}`,
     layout: 'single_file',
     // The API rounds sizes, so the size stays open until the file is asked for.
-    files: [weights(file.name, file.sha256, undefined, { kind: 'civitai', model, version })],
+    files: [weights(file.name, file.sha256, undefined, { source: { kind: 'civitai', model, version }, host })],
   };
 }
 
-function weights(path: string, sha256: string, bytes: number | undefined, source: Source): ModelFile {
+/** @throws {Fault} when the server names a file that could lie outside its folder, or one of no bytes */
+function weights(
+  path: string,
+  sha256: string,
+  bytes: number | undefined,
+  { source, host }: { source: Source; host: string },
+): ModelFile {
+  checkInside(path, host);
+  if (bytes === 0) throw new Fault('page', `${host} says that ${path} is empty`);
   const size = bytes === undefined ? {} : { bytes };
   return {
     path,

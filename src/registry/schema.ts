@@ -12,7 +12,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadec
 const commit = z.string().regex(/^[0-9a-f]{40}$/, 'must be a full commit id (40 hexadecimal digits)');
 const repo = z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must look like owner/name');
 /** Forward slashes, stays inside its folder. */
-const innerPath = z
+export const innerPath = z
   .string()
   .min(1)
   .refine((path) => !/^\/|\\|(^|\/)\.\.(\/|$)/.test(path), 'must be a path inside its folder, with forward slashes');

@@ -7,9 +7,11 @@ import { Reporter } from '../../engine/download/report.ts';
 import { knownHash } from '../../engine/download/reuse.ts';
 import { downloadSettings } from '../../engine/download/settings.ts';
 import { redact } from '../../engine/download/sources.ts';
+import { allowTokenHosts, tokenHost } from '../../engine/download/token-hosts.ts';
 import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
+import { statOf } from '../../engine/stat.ts';
 import { typedPath } from '../../engine/typed-path.ts';
 import { findModel, loadRegistry } from '../../registry/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
@@ -49,16 +51,25 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
   const entry = describe(found, options, registry);
   checkNewId(entry.id, registry);
   const file = writeOwnEntry(places.config, entry);
+  const tokenEnv = tokenOption(options, context.env);
+  if (tokenEnv !== undefined) allowTokenHosts(places, tokenEnv, addressesWith(tokenEnv, found.files));
   if (flags.json) out.json({ id: entry.id, known: false, family: entry.family, prediction: entry.prediction, file });
   else {
     out.talk(
       `Added ${entry.id}: ${entry.family}, ${entry.prediction}${found.facts.predictionFrom === 'assumed' ? ' (assumed: the file does not say; change it with --prediction v_prediction)' : ''}.`,
     );
     out.talk(`Its entry can be edited: ${file}`);
+    if (found.left !== undefined && found.left.length > 0)
+      out.talk(`Not kept in it, since it lets anybody in who reads it: ${found.left.join(', ')}.`);
     if (found.files.some((f) => f.local === undefined)) out.talk(`Fetch it: visiontrain models pull ${entry.id}`);
   }
   return undefined;
 };
+
+const addressesWith = (variable: string, files: readonly ModelFile[]): string[] =>
+  files.flatMap(({ sources }) =>
+    sources.flatMap((source) => (source.kind === 'url' && source.token_env === variable ? [source.url] : [])),
+  );
 
 /** An own entry with the id of another would take its place. @throws UsageError */
 function checkNewId(id: string, registry: Registry): void {
@@ -110,7 +121,8 @@ function weightsIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.safetensors'))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(folder, name))
+    .filter((path) => statOf(path)?.isFile() === true);
 }
 
 async function remote(
@@ -120,7 +132,12 @@ async function remote(
   registry: Registry,
   signal: AbortSignal,
 ): Promise<Found> {
-  const settings = downloadSettings(env);
+  const tokenEnv = tokenOption(options, env);
+  const address = /^https?:\/\//i.test(what) && URL.canParse(what);
+  const settings = downloadSettings(env, {
+    // Given on the command line with the address, the variable is meant for it.
+    tokenHosts: tokenEnv !== undefined && address ? [tokenHost(tokenEnv, what)] : [],
+  });
   const client = createClient(settings, env);
   const input = {
     client,
@@ -128,7 +145,7 @@ async function remote(
     env,
     signal,
     sha256: sha256Option(options),
-    tokenEnv: tokenOption(options, env),
+    tokenEnv,
   };
   try {
     const found = await findRemote(what, input);
@@ -144,7 +161,7 @@ async function remote(
       nextSteps:
         error.kind === 'denied'
           ? ['Set HF_TOKEN or CIVITAI_TOKEN if it needs a login.']
-          : ['gone', 'status', 'page'].includes(error.kind)
+          : error.kind === 'gone' || error.kind === 'status'
             ? ['Check the spelling.']
             : failureAdvice([error], env),
       cause: error,

@@ -1,6 +1,7 @@
 /** `models check [ID…]`: is every source still there, with the size and hash the registry says? */
 import { createClient } from '../../engine/download/client.ts';
 import { downloadSettings } from '../../engine/download/settings.ts';
+import { allowedTokenHosts } from '../../engine/download/token-hosts.ts';
 import { EXIT } from '../../engine/errors.ts';
 import { plural } from '../../engine/text.ts';
 import { checkSources } from '../../registry/check.ts';
@@ -14,7 +15,7 @@ export const run: CommandRun = async (ids, _options, context) => {
   const { out, places, env, flags } = context;
   const registry = loadRegistry({ configDir: places.config });
   const entries = ids.length > 0 ? ids.map((id) => findEntry(registry, id)) : [...registry.models, ...registry.assets];
-  const settings = downloadSettings(env);
+  const settings = downloadSettings(env, { tokenHosts: allowedTokenHosts(places) });
   const client = createClient(settings, env);
   const stop = stopSignals();
   const bars = progressBars(context);

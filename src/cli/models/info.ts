@@ -1,4 +1,5 @@
 /** `models info ID`: everything the registry knows of one entry. */
+import { shownAddress } from '../../engine/download/secrets.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { formatBytes, neutralise } from '../../engine/text.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
@@ -6,13 +7,19 @@ import { filePath, locateModel } from '../../registry/locate.ts';
 import type { AnyEntry, ModelEntry, Source } from '../../registry/schema.ts';
 import { width, wrap } from '../columns.ts';
 import type { CommandRun } from '../context.ts';
+import { shownEntry, shownLicense } from './shown.ts';
 
 export const run: CommandRun = async ([id], _options, { out, places, flags }) => {
   if (id === undefined) throw new UsageError('Which model?', { nextSteps: ['visiontrain models info ID'] });
   const entry = findEntry(loadRegistry({ configDir: places.config }), id);
   const located = locateModel(entry, places);
   if (flags.json) {
-    out.json({ ...entry, path: located.path, ready: located.ready, missing: located.missing.map((file) => file.path) });
+    out.json({
+      ...shownEntry(entry),
+      path: located.path,
+      ready: located.ready,
+      missing: located.missing.map((file) => file.path),
+    });
     return undefined;
   }
   const line = (label: string, text: string) => {
@@ -23,7 +30,7 @@ export const run: CommandRun = async ([id], _options, { out, places, flags }) =>
   out.data('');
   if (entry.kind === 'base') baseLines(entry).forEach(([label, text]) => void line(label, text));
   line('licence', entry.license.name);
-  if (entry.license.url !== '') line('', entry.license.url);
+  if (entry.license.url !== '') line('', shownLicense(entry).url);
   if (entry.license.restrictions !== '') line('', entry.license.restrictions);
   if (entry.license.acceptance) line('', 'To be accepted before the first download.');
   if (entry.added_in !== undefined) line('added in', entry.added_in);
@@ -84,5 +91,5 @@ function baseLines(entry: ModelEntry): [string, string][] {
 function sourceText(source: Source, path: string): string {
   if (source.kind === 'hub') return `hub ${source.repo} @ ${source.revision ?? 'main'} ${source.path ?? path}`;
   if (source.kind === 'civitai') return `Civitai model ${source.model}, version ${source.version}`;
-  return source.url;
+  return shownAddress(source.url);
 }

@@ -8,6 +8,7 @@ import { capabilities } from '../capabilities.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { styleFor } from '../style.ts';
 import { table, tableOrRecords } from '../table.ts';
+import { shownLicense } from './shown.ts';
 
 export const run: CommandRun = async (_args, _options, context) => {
   const { out, places, flags, env } = context;
@@ -51,19 +52,28 @@ export function summary(entry: AnyEntry, { places }: Context) {
     ready: located.ready,
     path: located.path,
     bytes,
-    license: entry.license,
+    license: shownLicense(entry),
     added: entry.added_in !== undefined,
   };
 }
 
-const words = { unfinished: 'unfinished', 'wrong-hash': 'wrong hash', other: 'was in the way' } as const;
+const words = {
+  unreadable: 'cannot be read',
+  unfinished: 'unfinished',
+  'wrong-hash': 'wrong hash',
+  other: 'was in the way',
+} as const;
 
 function partialLines(partials: readonly Partial[], room: number | undefined): string[] {
   if (partials.length === 0) return [];
   const rows = partials.map(({ kind, bytes, total, age, busy, path }) => [
     busy ? 'being fetched' : words[kind],
-    total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`,
-    `${formatDuration(age)} ago`,
+    kind === 'unreadable'
+      ? ''
+      : total === undefined
+        ? formatBytes(bytes)
+        : `${formatBytes(bytes)} of ${formatBytes(total)}`,
+    kind === 'unreadable' ? '' : `${formatDuration(age)} ago`,
     path,
   ]);
   const lines = tableOrRecords(['STATE', 'SIZE', 'LAST', 'FILE'], rows, { width: room, apart: 1 });

@@ -3,16 +3,20 @@ import { basename, dirname, resolve } from 'node:path';
 import { fetchFile } from '../../engine/download/fetch-file.ts';
 import { fetchModel } from '../../engine/download/fetch-model.ts';
 import { rememberFolder } from '../../engine/download/partials.ts';
+import { isFileSize } from '../../engine/download/pieces.ts';
 import { createReuse } from '../../engine/download/reuse.ts';
+import { shownAddress } from '../../engine/download/secrets.ts';
 import { downloadSettings, parseRate, type SettingsOverrides } from '../../engine/download/settings.ts';
 import { addressedFile, redact } from '../../engine/download/sources.ts';
+import { allowTokenHosts, tokenHost } from '../../engine/download/token-hosts.ts';
 import { UsageError } from '../../engine/errors.ts';
+import type { Places } from '../../engine/paths.ts';
 import { statOf } from '../../engine/stat.ts';
 import { typedPath } from '../../engine/typed-path.ts';
 import { settleLicense } from '../../registry/licenses.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { locateModel } from '../../registry/locate.ts';
-import type { Source } from '../../registry/schema.ts';
+import type { AnyEntry, Source } from '../../registry/schema.ts';
 import type { CommandRun, Context } from '../context.ts';
 import { downloadReporter } from '../reporters/download.ts';
 import { stopSignals } from '../stop-signals.ts';
@@ -54,6 +58,8 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
     const hint = `If you accept it: visiontrain models pull ${entry.id} --accept-license`;
     settleLicense(entry, places, options.acceptLicense === true, [hint]);
   }
+  const tokenEnv = tokenOption(options, env);
+  if (tokenEnv !== undefined) allowToken(entry, tokenEnv, places);
   if (!ready) await fetchModel(entry, { places, env, signal, settings: overrides(options), onFile: report.file });
   report.close();
   if (flags.json) out.json({ id: entry.id, path, fetched: !ready });
@@ -61,9 +67,17 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
   if (!flags.json) out.verbatim(path);
 }
 
+/** `--token-env` with an entry: the person says that the variable it names may go where it says. */
+function allowToken(entry: AnyEntry, name: string, places: Places): void {
+  const sources = entry.files.flatMap((file) => file.sources);
+  const urls = sources.flatMap((source) => (source.kind === 'url' && source.token_env === name ? [source.url] : []));
+  if (urls.length === 0) throw new UsageError(`${entry.id} names no address that takes ${name} as its token.`);
+  allowTokenHosts(places, name, urls);
+}
+
 async function pullUrl(url: string, { options, context, signal, report }: Job): Promise<void> {
   const { places, env, out, flags } = context;
-  if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not an address.`);
+  if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(shownAddress(url))} is not an address.`);
   const sha256 = sha256Option(options);
   if (sha256 === undefined)
     throw new UsageError(
@@ -76,24 +90,24 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
       },
     );
   const size = text(options.size);
-  if (size !== undefined && !/^[1-9]\d*$/.test(size))
+  if (size !== undefined && !(/^[1-9]\d*$/.test(size) && isFileSize(Number(size))))
     throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`);
   const tokenEnv = tokenOption(options, env);
   const addresses = [url, ...((options.mirror as string[] | undefined) ?? [])];
   for (const mirror of addresses)
-    if (!URL.canParse(mirror)) throw new UsageError(`${JSON.stringify(mirror)} is not an address.`);
+    if (!URL.canParse(mirror)) throw new UsageError(`${JSON.stringify(shownAddress(mirror))} is not an address.`);
   const sources: Source[] = addresses.map((address) => ({
     kind: 'url',
     url: address,
-    // The token is for the first host; a mirror elsewhere must not see it.
-    ...(tokenEnv !== undefined && new URL(address).host === new URL(url).host ? { token_env: tokenEnv } : {}),
+    // The token is for the first server; a mirror elsewhere must not see it.
+    ...(tokenEnv !== undefined && new URL(address).origin === new URL(url).origin ? { token_env: tokenEnv } : {}),
   }));
   const path = target(text(options.output), url);
   rememberFolder(places, dirname(path));
   const outcome = await fetchFile(
     { path, sha256, bytes: size === undefined ? undefined : Number(size), sources, name: basename(path) },
     {
-      settings: downloadSettings(env, overrides(options)),
+      settings: downloadSettings(env, { ...overrides(options), ...tokenFor(tokenEnv, url) }),
       env,
       signal,
       reuse: createReuse(places, env),
@@ -104,6 +118,10 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   if (flags.json) out.json({ path, sha256, outcome });
   else out.verbatim(path);
 }
+
+/** Given on the command line with the address, the variable is meant for it. */
+const tokenFor = (name: string | undefined, url: string) =>
+  name === undefined ? {} : { tokenHosts: [tokenHost(name, url)] };
 
 /** The file to write: what `-o` says (a folder, there or to be made, gets the address's own name), else that name here. */
 function target(output: string | undefined, url: string): string {

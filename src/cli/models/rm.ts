@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sizeOf } from '../../engine/download/disk.ts';
 import { listAllPartials, listPartials, removePartial } from '../../engine/download/partials.ts';
 import { UsageError } from '../../engine/errors.ts';
+import { runsThatNeed } from '../../engine/runs/uses.ts';
 import { formatBytes, plural } from '../../engine/text.ts';
 import { findEntry, loadRegistry } from '../../registry/load.ts';
 import { filePath } from '../../registry/locate.ts';
@@ -26,6 +27,7 @@ export const run: CommandRun = async (ids, options, context) => {
       throw new UsageError(`${entry.id} is being fetched right now.`, {
         nextSteps: ['Stop that process first (Ctrl-C keeps what it has), then remove it.'],
       });
+  if (options.force !== true) for (const entry of entries) refuseNeeded(entry, context);
   const removed = entries.map((entry) => removeEntry(entry, context));
   const partials = options.partials === true ? removePartials(context) : [];
   if (flags.json) {
@@ -41,6 +43,20 @@ export const run: CommandRun = async (ids, options, context) => {
   return undefined;
 };
 
+/** @throws UsageError when runs that go on, or can be resumed, need the model */
+function refuseNeeded({ id }: AnyEntry, { places }: Context): void {
+  const runs = runsThatNeed(id, join(places.models, id), places.runs);
+  if (runs.length === 0) return;
+  const live = runs.some(({ state }) => state === 'live');
+  throw new UsageError(`${id} is needed by ${plural(runs.length, 'run')}; nothing was removed.`, {
+    details: runs.map(({ name, state }) => `${name} (${state === 'live' ? 'running' : `${state}, can be resumed`})`),
+    nextSteps: [
+      ...(live ? ['visiontrain stop RUN   ends one that runs'] : []),
+      `visiontrain models rm ${id} --force   removes it all the same: they then fail, or cannot be resumed`,
+    ],
+  });
+}
+
 /** Files outside our own folder are the person's and stay. */
 function removeEntry(entry: AnyEntry, { places }: Context) {
   const own = entry.files.filter((file) => file.local === undefined);
@@ -55,7 +71,10 @@ function removeEntry(entry: AnyEntry, { places }: Context) {
 function removePartials({ places, out, flags }: Context) {
   return listAllPartials(places).filter((partial) => {
     const gone = removePartial(partial);
-    if (!gone && !flags.json) out.talk(`${partial.path} is being fetched right now; it stays.`);
+    if (!gone && !flags.json)
+      out.talk(
+        `${partial.path} ${partial.kind === 'unreadable' ? 'cannot be read' : 'is being fetched right now'}; it stays.`,
+      );
     return gone;
   });
 }

@@ -1,6 +1,7 @@
 /** Small questions to servers: a JSON document, a few bytes, what is said of a file. Nothing large passes here. */
 import type { Client, Head } from './client.ts';
 import { Fault, statusFault } from './fault.ts';
+import { isFileSize } from './pieces.ts';
 import { checkHeaders } from './sniff.ts';
 import type { Address } from './sources.ts';
 
@@ -74,7 +75,7 @@ export async function askAbout(client: Client, address: Address, signal: AbortSi
       onHead: (head) => {
         if (head.status >= 400) refuse(head, address);
         checkHeaders(head.headers, address.label);
-        said = read(head);
+        said = read(head, address.label);
       },
       onData: () => false,
     },
@@ -83,13 +84,16 @@ export async function askAbout(client: Client, address: Address, signal: AbortSi
   return said;
 }
 
-function read(head: Head): Said {
+function read(head: Head, host: string): Said {
   const { headers, first } = head;
   const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
   const length = head.status === 200 ? headers['content-length'] : undefined;
-  const bytes = first['x-linked-size'] ?? total ?? length;
+  const text = first['x-linked-size'] ?? total ?? length;
+  const bytes = text === undefined ? undefined : Number(text);
+  if (bytes !== undefined && !(isFileSize(bytes) && bytes > 0))
+    throw new Fault('page', `${host} says that the file has ${bytes} bytes, which none has`);
   return {
-    bytes: bytes === undefined ? undefined : Number(bytes),
+    bytes,
     sha256: /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(first['x-linked-etag'] ?? '')?.[1],
     commit: /^[0-9a-f]{40}$/.exec(first['x-repo-commit'] ?? '')?.[0],
   };

@@ -4,7 +4,7 @@
  * CRC-32 has agreed.
  */
 import { writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { TailHash } from './hash-thread.ts';
 import type { Journal } from './journal.ts';
 import { PIECE, type PieceMap } from './pieces.ts';
@@ -165,17 +165,7 @@ export class Assembly {
   async close(): Promise<void> {
     await this.#hash.drop();
     await this.#syncing;
-    this.#journal.close();
+    await this.#journal.close();
     await this.#file.close();
-  }
-}
-
-/** Opens (or creates) the partial file for reading and writing. */
-export async function openPart(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return await open(path, 'wx+', 0o644);
   }
 }

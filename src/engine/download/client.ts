@@ -45,6 +45,8 @@ export interface Client {
 }
 
 const MOST_REDIRECTS = 10;
+/** Bytes of a redirect's body that are let through, to use the connection again; a longer one costs the connection. */
+const MOST_OF_REDIRECT = 64 << 10;
 
 export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv): Client {
   const agent = createAgent(settings, env);
@@ -69,6 +71,7 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
         const here = url;
         const seenFirst = first;
         let location: string | undefined;
+        let passed = 0;
         await exchange(
           agent,
           settings,
@@ -85,8 +88,11 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
                   flow,
                 );
             },
-            // The body of a redirect is of no use; leaving it unread would cost the connection, so it is let through.
-            onData: (chunk) => location !== undefined || receiver.onData(chunk),
+            onData(chunk) {
+              if (location === undefined) return receiver.onData(chunk);
+              passed += chunk.length;
+              return passed < MOST_OF_REDIRECT;
+            },
           },
         );
         if (location === undefined) return;

@@ -1,5 +1,5 @@
 /** The disk: room, hashes of what lies there, moving into place, and its errors in words. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync, statfsSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -72,7 +72,7 @@ export async function sha256OfFile(
 ): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(BLOCK);
-  const file = await open(path, 'r');
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     for (;;) {
       signal?.throwIfAborted();
@@ -111,9 +111,10 @@ export async function linkOrCopy(from: string, to: string): Promise<'linked' | '
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
   }
-  const temporary = join(dirname(to), `.${basename(to)}.copy-${process.pid}`);
+  // A name nobody can guess, and a file that must be new: others may write to the folder.
+  const temporary = join(dirname(to), `.${basename(to)}.copy-${randomBytes(6).toString('hex')}`);
   try {
-    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     const file = await open(temporary, 'r+');
     await file.sync();
     await file.close();

@@ -48,10 +48,12 @@ export function exchange(
     let inWindow = 0;
     let paused = false;
     let heldBack = false;
+    let early: NodeJS.Timeout | undefined;
     const settle = (end: () => void) => {
       if (settled) return;
       settled = true;
       clearInterval(window);
+      clearTimeout(early);
       request.signal.removeEventListener('abort', onAbort);
       end();
     };
@@ -78,7 +80,15 @@ export function exchange(
           if (settled) given.abort(abortError(request.signal));
         },
         onResponseStart(given, status, raw) {
-          if (status < 200) return;
+          if (status < 200) {
+            // Each one starts undici's own clock anew, so the answer itself needs one.
+            early ??= setTimeout(
+              () => stop(new Fault('stalled', `${new URL(origin).host} keeps promising an answer`)),
+              settings.stallTimeout * 1000,
+            );
+            return;
+          }
+          clearTimeout(early);
           const flat = Object.fromEntries(
             Object.entries(raw).map(([name, value]) => [
               name.toLowerCase(),

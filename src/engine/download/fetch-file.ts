@@ -5,12 +5,13 @@ import { basename, dirname } from 'node:path';
 import type { Source } from '../../registry/schema.ts';
 import { DownloadError } from '../errors.ts';
 import { makeFolder } from '../folder.ts';
-import { Assembly, openPart } from './assembly.ts';
+import { Assembly } from './assembly.ts';
 import { type Client, createClient } from './client.ts';
 import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from './disk.ts';
 import { type Failure, Fault } from './fault.ts';
 import { openJournal, readJournal } from './journal.ts';
 import { Throttle } from './meter.ts';
+import { openOwn } from './own-file.ts';
 import { isKept, keptPieces, partNames } from './partials.ts';
 import { PieceMap } from './pieces.ts';
 import { probeSize } from './probe.ts';
@@ -178,10 +179,15 @@ async function openAssembly(wanted: WantedFile, size: number, report: Reporter):
   const kept = keptPieces(wanted, size);
   if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
     report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
+  // Before anything is made in memory: the size may be a server's word.
+  checkRoom(dirname(wanted.path), size - (kept?.doneBytes ?? 0), wanted.name);
   const pieces = kept ?? new PieceMap(size);
-  checkRoom(dirname(wanted.path), size - pieces.doneBytes, wanted.name);
-  const part = await openPart(names.part);
-  const journal = openJournal(names.journal, { sha256: wanted.sha256, size }, { fresh: pieces.doneBytes === 0 });
+  const part = await openOwn(names.part);
+  const identity = { sha256: wanted.sha256, size };
+  const journal = await openJournal(names.journal, identity, { fresh: pieces.doneBytes === 0 }).catch(async (error) => {
+    await part.close();
+    throw error;
+  });
   return new Assembly(part, journal, pieces, (piece) => {
     report.bytes(0, -pieces.lengthOf(piece));
     report.note(`megabyte ${piece + 1} of what was here already is damaged; it is fetched again`);

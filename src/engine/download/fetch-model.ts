@@ -11,6 +11,7 @@ import type { FileProgress } from './report.ts';
 import { createReuse } from './reuse.ts';
 import { checkRoomForAll } from './room.ts';
 import { downloadSettings, type SettingsOverrides } from './settings.ts';
+import { allowedTokenHosts } from './token-hosts.ts';
 
 export interface FetchModelOptions {
   readonly places: Places;
@@ -30,7 +31,8 @@ export interface FetchModelOptions {
  * @throws DownloadError, EnvironmentError, or the signal's reason; the next call goes on where this one stopped
  */
 export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): Promise<void> {
-  const settings = downloadSettings(options.env, options.settings);
+  const tokenHosts = allowedTokenHosts(options.places);
+  const settings = downloadSettings(options.env, { tokenHosts, ...options.settings });
   const reuse = createReuse(options.places, options.env);
   const files = missingFiles(entry, options.places, options.companionsOnly);
   checkModelRoom([{ entry, companionsOnly: options.companionsOnly }], options);

@@ -4,10 +4,16 @@
  * and no piece counts before it has been read back and agrees, so a line that outlived its data in a power cut costs a
  * piece, never a wrong file.
  */
-import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { PIECE, PieceMap } from './pieces.ts';
+import { constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { readGiven } from '../given-file.ts';
+import { openOwn } from './own-file.ts';
+import { isFileSize, PIECE, PieceMap } from './pieces.ts';
 
 const VERSION = 1;
+
+/** A line is at most 17 bytes; the largest file there may be has a million of them, each perhaps written anew. */
+const MOST = 64 << 20;
 
 /** What the bytes must become; a journal of another identity is of another file. */
 export interface Identity {
@@ -22,19 +28,19 @@ interface Header extends Identity {
 
 export class Journal {
   readonly path: string;
-  readonly #file: number;
+  readonly #file: FileHandle;
 
-  constructor(path: string, file: number) {
+  constructor(path: string, file: FileHandle) {
     this.path = path;
     this.#file = file;
   }
 
   record(piece: number, crc: number): void {
-    writeSync(this.#file, `${piece} ${crc.toString(16).padStart(8, '0')}\n`);
+    writeSync(this.#file.fd, `${piece} ${crc.toString(16).padStart(8, '0')}\n`);
   }
 
-  close(): void {
-    closeSync(this.#file);
+  async close(): Promise<void> {
+    await this.#file.close();
   }
 }
 
@@ -42,7 +48,7 @@ export class Journal {
 export function readJournal(path: string): { identity: Identity; pieces: PieceMap } | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'latin1');
+    text = readGiven(path, MOST).toString('latin1');
   } catch {
     return undefined;
   }
@@ -61,20 +67,24 @@ export function readJournal(path: string): { identity: Identity; pieces: PieceMa
 function parseHeader(line: string | undefined): Header | undefined {
   try {
     const header = JSON.parse(line ?? '') as Header;
-    const sane = header.v === VERSION && header.piece === PIECE && Number.isInteger(header.size) && header.size >= 0;
+    const sane = header.v === VERSION && header.piece === PIECE && isFileSize(header.size);
     return sane && typeof header.sha256 === 'string' ? header : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Goes on with the journal at `path`, or starts it anew. */
-export function openJournal(path: string, identity: Identity, { fresh }: { fresh: boolean }): Journal {
-  const file = openSync(path, fresh ? 'w' : 'a', 0o644);
+/**
+ * Goes on with the journal at `path`, or starts it anew.
+ * @throws {EnvironmentError} when what lies there is not a file of this user
+ */
+export async function openJournal(path: string, identity: Identity, { fresh }: { fresh: boolean }): Promise<Journal> {
+  const file = await openOwn(path, constants.O_APPEND);
   if (fresh) {
+    await file.truncate(0);
     const header: Header = { v: VERSION, piece: PIECE, sha256: identity.sha256, size: identity.size };
-    writeSync(file, `${JSON.stringify(header)}\n`);
-    fsyncSync(file);
-  } else if (!readFileSync(path, 'latin1').endsWith('\n')) appendFileSync(file, '\n');
+    writeSync(file.fd, `${JSON.stringify(header)}\n`);
+    fsyncSync(file.fd);
+  } else if (!readFileSync(file.fd, 'latin1').endsWith('\n')) writeSync(file.fd, '\n');
   return new Journal(path, file);
 }

@@ -3,6 +3,13 @@
 /** Bytes of a piece: the unit of the journal, of CRC-32s and of repair. */
 export const PIECE = 1 << 20;
 
+/** No file of a model is larger (a tebibyte); what a server or a journal says beyond it is not believed. */
+const LARGEST = 2 ** 40;
+
+/** Whether a number told by others can be the size of a file in bytes. */
+export const isFileSize = (bytes: unknown): bytes is number =>
+  Number.isSafeInteger(bytes) && (bytes as number) >= 0 && (bytes as number) <= LARGEST;
+
 export interface Stretch {
   readonly from: number;
   /** Exclusive. */

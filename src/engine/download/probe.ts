@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Head } from './client.ts';
 import { backOff, type Failure, Fault, statusFault, worthRetrying } from './fault.ts';
+import { isFileSize } from './pieces.ts';
 import type { DownloadSettings } from './settings.ts';
 import { checkHeaders } from './sniff.ts';
 import type { Address } from './sources.ts';
@@ -48,8 +49,9 @@ async function askSize(address: Address, { client, signal }: ProbeInput): Promis
       onData: () => false,
     },
   );
-  if (size === undefined || !Number.isFinite(size))
-    throw new Fault('status', `${address.label} does not say how large the file is`);
+  if (size === undefined) throw new Fault('status', `${address.label} does not say how large the file is`);
+  if (!isFileSize(size))
+    throw new Fault('status', `${address.label} says that the file has ${size} bytes, which none has`);
   return size;
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { homeFolder } from '../home.ts';
+import { shownAddress } from './secrets.ts';
 
 export interface DownloadSettings {
   readonly offline: boolean;
@@ -28,6 +29,8 @@ export interface DownloadSettings {
   readonly civitai: string;
   readonly hubToken: string | undefined;
   readonly civitaiToken: string | undefined;
+  /** Variables that may be sent to servers as tokens, see token-hosts.ts. */
+  readonly tokenHosts: readonly string[];
   /** Seconds between progress reports. */
   readonly reportEvery: number;
 }
@@ -61,6 +64,7 @@ export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOver
     civitai: 'https://civitai.com',
     hubToken: env.HF_TOKEN?.trim() || hubTokenFile(env),
     civitaiToken: env.CIVITAI_TOKEN?.trim() || undefined,
+    tokenHosts: [],
     reportEvery: 0.25,
     ...overrides,
   };
@@ -68,8 +72,8 @@ export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOver
 
 function hubAddress(endpoint: string | undefined): string {
   const address = (endpoint || 'https://huggingface.co').replace(/\/+$/, '');
-  if (!URL.canParse(address) || !/^https?:\/\//i.test(address))
-    throw new UsageError(`HF_ENDPOINT must be an address, not ${JSON.stringify(endpoint)}.`, {
+  if (!URL.canParse(address) || !/^https?:\/\//i.test(address) || /[?#]/.test(address))
+    throw new UsageError(`HF_ENDPOINT must be an address, not ${JSON.stringify(shownAddress(endpoint ?? ''))}.`, {
       nextSteps: ['It looks like: export HF_ENDPOINT=https://mirror.example'],
     });
   return address;

@@ -2,7 +2,9 @@
 import { basename } from 'node:path';
 import type { Source } from '../../registry/schema.ts';
 import { decodePercent } from '../text.ts';
+import { shownAddress } from './secrets.ts';
 import type { DownloadSettings } from './settings.ts';
+import { tokenHost } from './token-hosts.ts';
 
 export interface Address {
   readonly url: string;
@@ -12,6 +14,8 @@ export interface Address {
   readonly token: string | undefined;
   /** Variable the token is read from, where the source names one. */
   readonly tokenEnv?: string;
+  /** The person has not said that this variable may be sent there. */
+  readonly tokenRefused?: boolean;
   /** Where a person can read about access, for messages. */
   readonly page: string | undefined;
   readonly kind: Source['kind'];
@@ -28,7 +32,7 @@ export function addresses(
     if (source.kind === 'hub') {
       const inner = (source.path ?? path).split('/').map(encodeURIComponent).join('/');
       const url = `${settings.hub}/${source.repo}/resolve/${source.revision ?? 'main'}/${inner}`;
-      return { url, label: hostOf(url), token: settings.hubToken, page: `${settings.hub}/${source.repo}`, kind: 'hub' };
+      return { url, label: hostOf(url), token: settings.hubToken, page: hubPage(settings, source.repo), kind: 'hub' };
     }
     if (source.kind === 'civitai') {
       const url = `${settings.civitai}/api/download/models/${source.version}`;
@@ -38,16 +42,22 @@ export function addresses(
     const { url, token_env: name } = source;
     if (name === undefined)
       return { url, label: hostOf(url), token: ownToken(url, settings), page: undefined, kind: 'url' };
+    const allowed = settings.tokenHosts.includes(tokenHost(name, url));
     return {
       url,
       label: hostOf(url),
-      token: env[name]?.trim() || undefined,
+      token: allowed ? env[name]?.trim() || undefined : ownToken(url, settings),
       tokenEnv: name,
+      tokenRefused: !allowed,
       page: undefined,
       kind: 'url',
     };
   });
 }
+
+/** The page of a repository, without what lets us into the hub. */
+export const hubPage = (settings: DownloadSettings, repo: string) =>
+  `${shownAddress(settings.hub).replace(/\/+$/, '')}/${repo}`;
 
 /** A plain URL to the hub or to Civitai gets the token of that host. */
 function ownToken(url: string, settings: DownloadSettings): string | undefined {
@@ -87,6 +97,11 @@ export function accessAdvice(address: Address): string[] {
       address.token === undefined
         ? 'Set CIVITAI_TOKEN to an API key of your Civitai account: this creator asks for a login.'
         : 'Civitai refuses this key: the file may be in early access, or downloads are switched off.',
+    ];
+  if (address.tokenEnv !== undefined && address.tokenRefused === true)
+    return [
+      `The entry names the variable ${address.tokenEnv} for ${address.label}. It is sent there only when you have said so:`,
+      `  visiontrain models pull ID --token-env ${address.tokenEnv}`,
     ];
   if (address.tokenEnv !== undefined)
     return [

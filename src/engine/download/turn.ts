@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { readJournal } from './journal.ts';
+import { ownFolder } from './own-file.ts';
 import { partNames } from './partials.ts';
 import type { Reporter } from './report.ts';
 
@@ -47,6 +48,7 @@ async function takeTurn(path: string, signal: AbortSignal, report: Reporter): Pr
   let vanished = 0;
   for (;;) {
     try {
+      ownFolder(claims);
       const result = claim(claims);
       if ('claim' in result) return result.claim;
       if (!told) {

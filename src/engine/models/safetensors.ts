@@ -1,6 +1,7 @@
 /** Reads the header of a safetensors file: names, shapes and metadata, never a weight, never code. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
+import { openGiven } from '../given-file.ts';
 import { formatBytes } from '../text.ts';
 
 export interface TensorFacts {
@@ -23,10 +24,9 @@ const HEADER_LIMIT = 100_000_000;
  * @throws the file system's own error when it cannot be opened.
  */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  const file = openSync(path, 'r');
+  const file = openGiven(path);
   try {
     const stat = fstatSync(file);
-    if (!stat.isFile()) throw new UsageError(`${path} is not a regular file.`);
     const start = read(file, 0, Math.min(stat.size, 512));
     const foreign = foreignFormat(start, stat.size);
     if (foreign !== undefined) throw new UsageError(`${path} ${foreign.is}`, { nextSteps: foreign.cure });

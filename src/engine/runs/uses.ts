@@ -1,0 +1,30 @@
+/** Which runs still need a model of the registry: those going on, and those that can be resumed. */
+import { join } from 'node:path';
+import { readGiven } from '../given-file.ts';
+import { listRuns } from './find.ts';
+import type { RunSummary } from './inspect.ts';
+import { RUN_FILES } from './layout.ts';
+
+/** A plan lists every picture. */
+const MOST = 512 << 20;
+
+/** @param folder where the model's files are: its weights, or what it lends to a checkpoint of the person's own */
+export function runsThatNeed(id: string, folder: string, runs: string): RunSummary[] {
+  return listRuns(runs).filter(({ state, dir }) => {
+    if (state === 'finished') return false;
+    const { name, path, config_dir, vae_path } = modelOf(dir);
+    return name === id || [path, config_dir, vae_path].some((used) => isInside(used, folder));
+  });
+}
+
+const isInside = (path: unknown, folder: string) => typeof path === 'string' && `${path}/`.startsWith(`${folder}/`);
+
+/** What a plan says of its model; nothing where the plan cannot be read. */
+function modelOf(dir: string): Partial<Record<'name' | 'path' | 'config_dir' | 'vae_path', unknown>> {
+  try {
+    const plan: unknown = JSON.parse(readGiven(join(dir, RUN_FILES.plan), MOST).toString('utf8'));
+    return (plan as { model?: Record<string, unknown> } | null)?.model ?? {};
+  } catch {
+    return {};
+  }
+}
