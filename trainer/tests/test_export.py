@@ -16,7 +16,7 @@ from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.export import write_outputs
 from visiontrain_trainer.ldm_keys import unet_to_ldm
 from visiontrain_trainer.lora import Adapter
-from visiontrain_trainer.lora_format import _configured_alpha, from_file
+from visiontrain_trainer.lora_read import Alphas, Wanted, from_file
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
 
@@ -268,12 +268,26 @@ def test_going_on_from_a_file_of_diffusers_own(
         assert (ours(x, 500, states).sample - unet(x, 500, states).sample).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"unet.lora_alpha": "strong"}', '{"unet.alpha_pattern": {"(": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"unet.lora_alpha": "strong"}',
+        '{"unet.alpha_pattern": {"(": 1}}',
+        '{"unet.alpha_pattern": {"a": {}}}',
+        # As a regular expression this one never ends.
+        json.dumps({"unet.alpha_pattern": {r"(\w+[\w.]*)+X": 1}}),
+        "[" * 100_000,
+    ],
+)
 def test_metadata_that_makes_no_sense_is_refused(text: str) -> None:
-    tensors = {"unet.a.lora_A.weight": torch.ones(2, 3), "unet.a.lora_B.weight": torch.ones(3, 2)}
-    shapes = {"unet.a.down": torch.Size([2, 3]), "unet.a.up": torch.Size([3, 2])}
+    layer = "unet." + "down_blocks." * 8 + "to_k"
+    own = {f"{layer}.down": torch.ones(2, 3), f"{layer}.up": torch.ones(3, 2)}
+    tensors = {f"{layer}.lora_A.weight": torch.ones(2, 3), f"{layer}.lora_B.weight": torch.ones(3, 2)}
     with pytest.raises(TrainingError, match="its strength is unknown"):
-        from_file(tensors, {"lora_adapter_metadata": text}, {"unet.a": 2.0}, shapes, "sd15", {}, "x.safetensors")
+        wanted = Wanted({layer: 2.0}, own, "sd15", {})
+        from_file(tensors, {"lora_adapter_metadata": text}, wanted, "x.safetensors")
 
 
 @pytest.mark.parametrize("key", ["text_model.encoder.layers.0.mlp.fc1", "encoder.layers.0.mlp.fc1", "layers.0.mlp.fc1"])
@@ -281,6 +295,7 @@ def test_alpha_of_a_text_encoders_layer_by_any_of_its_names(key: str) -> None:
     """Transformers dropped `text_model.` from these names; files keep what they were written with."""
     config = {"text_encoder.lora_alpha": 1, "text_encoder.alpha_pattern": {key: 6}}
     metadata = {"lora_adapter_metadata": json.dumps(config)}
+    alphas = Alphas(metadata, "x.safetensors")
     for module in ("encoder.layers.0.mlp.fc1", "text_model.encoder.layers.0.mlp.fc1"):
-        assert _configured_alpha(metadata, "text_encoder", module, 2, "x.safetensors") == 6
-    assert _configured_alpha(metadata, "text_encoder", "encoder.layers.1.mlp.fc1", 2, "x.safetensors") == 1
+        assert alphas.of("text_encoder", module, 2) == 6
+    assert alphas.of("text_encoder", "encoder.layers.1.mlp.fc1", 2) == 1

@@ -148,3 +148,30 @@ def test_every_tensor_is_put_on_the_device(family: str, tiny: Any) -> None:
     for module in (base.unet(torch.bfloat16, device), base.vae(torch.float32, device), *encoders):
         tensors = [*module.parameters(), *module.buffers()]
         assert tensors and all(tensor.device == device for tensor in tensors)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("text_encoder", "num_hidden_layers", 10**8),
+        ("text_encoder", "vocab_size", -1),
+        ("unet", "layers_per_block", 10**8),
+        ("unet", "transformer_layers_per_block", [1, 10**8, 1, 1]),
+        ("unet", "block_out_channels", [8] * 10**5),
+        ("unet", "down_block_types", ["DownBlock2D"] * 10**5),
+        ("vae", "layers_per_block", 1e300),
+        ("vae", "layers_per_block", True),
+        ("scheduler", "num_train_timesteps", 10**12),
+    ],
+)
+def test_a_configuration_cannot_make_it_build_for_ever(
+    part: str, key: str, value: Any, tiny: Any, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny("sd15"), base)
+    file = base / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+    with pytest.raises(TrainingError, match=f"{key} is .*no model of these families has that"):
+        opened = BaseModel(model(base, "sd15"))
+        build = {"unet": opened.unet, "vae": opened.vae}.get(part)
+        _ = build(torch.float32) if build else opened.text_encoder(part, torch.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,8 @@ def pictures(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarra
     """uint8 (count, SIDE, SIDE, 3) of a `kind` in MAKERS, drawn on first use and then read from disk."""
     path = folder / f"{kind}-{count}.npy"
     if not path.exists():
-        with Pool(workers) as pool:
+        # New processes, no forks: a fork has the signal handlers and the locked locks of where it was forked from.
+        with get_context("spawn").Pool(workers) as pool:
             made = pool.map(MAKERS[kind], range(count), chunksize=64)
         part = path.with_suffix(".part.npy")
         np.save(part, np.stack(made).reshape(count, SIDE, SIDE, 3))

@@ -30,7 +30,12 @@ def main(arguments: list[str]) -> int:
     run = Path(arguments[0]).resolve()
     events = Events(run / "events.jsonl", enabled=os.environ.get("RANK", "0") == "0")
     control = Control(run / "control")
-    control.listen()
+    with control.listening():
+        return _result(run, events, control)
+
+
+def _result(run: Path, events: Events, control: Control) -> int:
+    """Do what RUN_DIR/plan.json says, end with the event `result`, and return the exit code."""
     try:
         plan = read_plan(run / "plan.json")
         events.emit("phase", phase="load", detail=plan.model.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -18,10 +20,20 @@ class Control:
         self._folder = folder
         self._stop = False
 
-    def listen(self) -> None:
-        """Let SIGTERM and SIGINT ask for a stop at the next step instead of killing the process."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within it SIGTERM and SIGINT ask for a stop at the next step instead of killing the process.
+
+        What was called before is called again after it: a process that went on with these handlers, and whatever it
+        forks, could not be ended any more.
+        """
+        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                # None stands for a handler that was not set from Python, which cannot be set from here again.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop = True

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from . import ldm_keys
+from .bounds import check_bounds
 from .errors import TrainingError
 from .imports import import_diffusers
 from .plan import Model
@@ -25,9 +26,14 @@ TEXT_PREFIXES = {
 
 
 def _json(path: Path) -> dict[str, Any]:
+    """A configuration file of a model. Raises TrainingError when it is none, or beyond what a model can be."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        config = json.loads(path.read_text())
+        if not isinstance(config, dict):
+            raise ValueError("it is no mapping of keys to values")
+        check_bounds(config, str(path))
+        return config
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(
             f"{path}: the configuration cannot be read ({error}).",
             next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],

@@ -23,7 +23,7 @@ from .feed import Feed
 from .fused import fuse_geglu
 from .latents import Latents
 from .lora import Adapter
-from .lora_format import from_file
+from .lora_read import Read, Wanted, from_file
 from .measure import measured_uses
 from .models import BaseModel
 from .noise import Diffusion, alphas_cumprod
@@ -221,24 +221,36 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
             f"{path}: the LoRA to go on from cannot be read ({error}).",
             next_steps=["Check training.init_lora."],
         ) from error
-    own = adapter.tensors()
     scales = {layer.name: layer.alpha for layers in adapter.layers.values() for layer in layers.values()}
-    tensors, unused = from_file(
-        stored,
-        metadata,
-        scales,
-        {name: t.shape for name, t in own.items()},
-        plan.model.family,
-        dict(unet.config),
-        str(path),
-    )
-    damaged = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+    wanted = Wanted(scales, adapter.tensors(), plan.model.family, dict(unet.config))
+    read = from_file(stored, metadata, wanted, str(path))
+    damaged = next((name for name, tensor in read.tensors.items() if not torch.isfinite(tensor).all()), None)
     if damaged is not None:
         raise TrainingError(
             f"{path}: the LoRA to go on from holds numbers that are not finite ({damaged}).",
             next_steps=["Choose another file for training.init_lora."],
         )
-    adapter.load(tensors)
-    if unused:
-        events.note(f"{path.name}: {len(unused)} of its tensors are of layers this run does not train.", "warn")
+    adapter.load(read.tensors)
+    for sentence in _left_over(read, len(scales)):
+        events.note(f"{path.name}: {sentence}", "warn")
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _left_over(read: Read, count: int) -> list[str]:
+    """What of a LoRA did not go into this run, and what of this run is not from it, as sentences."""
+    embeddings = sorted({n.split(".")[1] for n in read.unused if n.startswith("bundle_emb.") and n.count(".") > 1})
+    unused = [name for name in read.unused if not name.startswith("bundle_emb.")]
+    sentences = []
+    if embeddings:
+        sentences.append(f"it holds the embedding {', '.join(embeddings)}, which is not trained and not written again.")
+    if unused:
+        sentences.append(f"{len(unused)} of its tensors are of layers this run does not train ({unused[0]} …).")
+    if read.lacking:
+        sentences.append(
+            f"it lacks {len(read.lacking)} of the {count} layers of this run ({read.lacking[0]} …); they start anew."
+        )
+    if read.padded:
+        sentences.append(
+            f"{len(read.padded)} of its layers have a lower rank than this run; what is added starts at zero."
+        )
+    return sentences
