@@ -44,13 +44,11 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
   if (!parsed.success) {
     // A base model that cannot be found leaves every recipe key open: only what the person can see is reported.
     const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document));
-    const given = described.filter(({ path }) => has(document, path) || required.has(path.join('.')));
-    const missing = described.filter((problem) => !given.includes(problem));
-    problems.push(
-      ...given,
-      ...(problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : []),
-    );
-    return { problems: unique(problems) };
+    const isGiven = ({ path }: KeyProblem) => has(document, path) || required.has(path.join('.'));
+    const given = described.filter(isGiven);
+    const missing = described.filter((problem) => !isGiven(problem));
+    const open = problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : [];
+    return { problems: unique([...problems, ...given, ...open]) };
   }
   for (const { key, message } of findings(parsed.data, 'error')) problems.push({ path: key.split('.'), message });
   if (problems.length > 0) return { problems: unique(problems) };

@@ -5,8 +5,9 @@ import type { Registry } from '../../registry/schema.ts';
 import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
-import { plural } from '../text.ts';
+import { plural, shorten } from '../text.ts';
 import { isMapping, tryFill } from './fill.ts';
+import { specKeys } from './keys.ts';
 import { migrate } from './migrations.ts';
 import { applyOverrides, type Overridden } from './overrides.ts';
 import { findBase } from './presets.ts';
@@ -41,9 +42,8 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   if (tree.problems.length > 0)
     throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
 
-  const problems: Problem[] = [];
   const overridden = applyOverrides(tree.value, overrides);
-  problems.push(...overridden.problems);
+  const problems: Problem[] = [...overridden.problems];
   const locate = (found: KeyProblem) => located(file, tree, overridden, found);
   const { document } = overridden;
   if (!isMapping(document)) {
@@ -62,9 +62,9 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   const filled = tryFill(current, registry, { dir, facts: base.facts, claimed: claims(tree, overridden) });
   if (filled.problems !== undefined) {
     const known = new Set(problems.map(({ key }) => key));
-    problems.push(...filled.problems.map(locate).filter(({ key }) => !known.has(key)));
+    throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
   }
-  if (problems.length > 0 || filled.problems !== undefined) throw failed(problems);
+  if (problems.length > 0) throw failed(problems);
   return { spec: filled.spec, provenance: filled.provenance, file: path, dir };
 }
 
@@ -101,10 +101,10 @@ function ownModel(
 /** Who chose a key, where the comment on its line starts with that word. */
 function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
   const claimed = new Map<string, Chooser>();
-  for (const [key, { comment }] of tree.nodes) {
-    const dotted = key.replaceAll('\u0000', '.');
-    const word = choosers.find((chooser) => new RegExp(`^${chooser}\\b`, 'u').test(comment));
-    if (word !== undefined && !sources.has(dotted)) claimed.set(dotted, word);
+  for (const { key } of specKeys) {
+    const comment = sources.has(key) ? undefined : tree.nodes.get(pathKey(key.split('.')))?.comment;
+    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
+    if (word !== undefined) claimed.set(key, word);
   }
   return claimed;
 }
@@ -133,8 +133,18 @@ const placed = <T extends { readonly line: number; readonly column: number }>({ 
 
 function failure(file: string, problems: readonly Problem[]): ConfigError {
   const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, sorted);
+  const more = sorted.length - MOST_SHOWN;
+  const shown = sorted.slice(0, MOST_SHOWN).map((problem) => ({ ...problem, key: shorten(problem.key, LONGEST_KEY) }));
+  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, shown, {
+    details: more > 0 ? [`and ${more} more`] : [],
+  });
 }
+
+/** Problems shown of one file; the others are counted. */
+const MOST_SHOWN = 50;
+
+/** No key that is known is near this. */
+const LONGEST_KEY = 100;
 
 function unreadable(
   file: string,

@@ -1,6 +1,7 @@
 /** zod's issues → sentences for people: what the key accepts, what was found, the nearest valid word. */
 import type { z } from 'zod';
 import { nearest } from '../nearest.ts';
+import { shorten } from '../text.ts';
 import { expectation, findKey, type JsonNode, list, sections, specJson, specKeys } from './keys.ts';
 
 export interface KeyProblem {
@@ -9,12 +10,18 @@ export interface KeyProblem {
   readonly message: string;
 }
 
+/** For more keys of one group no near word is looked for: no person reads so many. */
+const MOST_SEARCHED = 100;
+
 type Issue = z.core.$ZodIssue;
 
 export function describeIssue(issue: Issue, document: unknown): readonly KeyProblem[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((name) => ({ path: [...path, name], message: unknownKey(path, name) }));
+    return issue.keys.map((name, i) => ({
+      path: [...path, name],
+      message: i < MOST_SEARCHED ? unknownKey(path, name) : 'no such setting',
+    }));
   const value = path.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document);
   return [{ path, message: wrongValue(issue, path, value) }];
 }
@@ -93,5 +100,5 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'a group of settings';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return shorten(text, 60);
 }
