@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Registry } from '../../registry/schema.ts';
+import { countUses } from '../dataset/count.ts';
 import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
@@ -59,7 +60,12 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   const current = 'document' in migrated ? migrated.document : { ...document, version: 1 };
   const base = ownModel(current, registry, dir);
   if (base.problem !== undefined) problems.push(locate(base.problem));
-  const filled = tryFill(current, registry, { dir, facts: base.facts, claimed: claims(tree, overridden) });
+  const filled = tryFill(current, registry, {
+    dir,
+    facts: base.facts,
+    claimed: claims(tree, overridden),
+    countUses: (folder) => countUses(resolve(dir, folder)),
+  });
   if (filled.problems !== undefined) {
     const known = new Set(problems.map(({ key }) => key));
     throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
@@ -120,7 +126,9 @@ function located(file: string, tree: YamlTree, overridden: Overridden, { path, m
     if (node === undefined) continue;
     // A wrong name is shown where the name is, a wrong value where the value is.
     const place = depth < path.length || message.startsWith('no such setting') ? node.key : node.value;
-    return { file, ...placed(place), key, message };
+    const commented = message.startsWith('is empty') && node.comment !== '';
+    const hint = commented ? ' (what stands behind a # is a comment: put text that holds one in quotes)' : '';
+    return { file, ...placed(place), key, message: message + hint };
   }
   return { file, line: 1, column: 1, key, message };
 }

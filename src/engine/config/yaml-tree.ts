@@ -15,6 +15,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { syntaxHint } from './yaml-hints.ts';
 
 export interface Place {
   /** Both count from 1; columns count code units, as editors do. */
@@ -63,10 +64,11 @@ export function parseYaml(source: string): YamlTree {
     const mark = error instanceof YAMLException ? error.mark : undefined;
     const reason = error instanceof YAMLException ? error.reason : 'cannot be read as YAML';
     const at = mark === undefined ? { line: 1, column: 1 } : places(mark.position);
+    const hint = mark === undefined ? undefined : syntaxHint(lineAt(source, mark.position));
     return {
       value: undefined,
       nodes: new Map(),
-      problems: [{ ...at, path: [], message: `not valid YAML: ${reason}` }],
+      problems: [{ ...at, path: [], message: `not valid YAML: ${reason}${hint === undefined ? '' : `; ${hint}`}` }],
     };
   }
 }
@@ -77,6 +79,12 @@ interface FoundNode {
   readonly value: Place;
   /** Behind it, on the line whose comment is meant. */
   readonly end: number;
+}
+
+function lineAt(source: string, offset: number): string {
+  const start = offset === 0 ? 0 : source.lastIndexOf('\n', offset - 1) + 1;
+  const end = source.indexOf('\n', start);
+  return source.slice(start, end < 0 ? undefined : end);
 }
 
 interface Frame {
@@ -106,7 +114,9 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
     parent.pending = undefined;
     const name = parent.kind === 'sequence' ? String(parent.items++) : (pending?.name ?? '');
     const path = [...parent.path, name];
-    const value = offset < 0 ? (pending?.place ?? { line: 1, column: 1 }) : places(offset);
+    // An empty item of a list stands nowhere: its list is where it is looked for.
+    const value = offset < 0 ? pending?.place : places(offset);
+    if (value === undefined) return path;
     const key = pending?.place ?? value;
     const sameLine = offset >= 0 && value.line === key.line;
     found.set(pathKey(path), { key, value, end: sameLine ? end : (pending?.end ?? end) });
@@ -117,9 +127,17 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
     const parent = stack.at(-1);
     const wantsKey = parent?.kind === 'mapping' && parent.pending === undefined;
     if ('anchorStart' in event && event.type !== EVENT_ID.ALIAS && event.anchorStart >= 0)
-      problem(event.anchorStart, parent?.path ?? [], 'anchors (&name) are not used here: write the value');
+      problem(
+        event.anchorStart,
+        parent?.path ?? [],
+        'anchors (&name) are not used here: write the value, in quotes if it is text',
+      );
     if ('tagStart' in event && event.tagStart >= 0)
-      problem(event.tagStart, parent?.path ?? [], 'tags (!name) are not used here: write the value alone');
+      problem(
+        event.tagStart,
+        parent?.path ?? [],
+        'tags (!name) are not used here: write the value alone, in quotes if it is text',
+      );
     switch (event.type) {
       case EVENT_ID.DOCUMENT:
         documents += 1;
@@ -147,7 +165,11 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
         } else take(scalarStart(event), event.valueEnd);
         break;
       case EVENT_ID.ALIAS:
-        problem(event.anchorStart, parent?.path ?? [], 'aliases (*name) are not used here: write the value');
+        problem(
+          event.anchorStart,
+          parent?.path ?? [],
+          'aliases (*name) are not used here: write the value, in quotes if it is text',
+        );
         if (wantsKey) parent.pending = { name: '*', place: places(event.anchorStart), end: event.anchorEnd };
         else take(event.anchorStart, event.anchorEnd);
         break;
