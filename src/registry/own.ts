@@ -1,5 +1,5 @@
 /** The person's own entries: one YAML file each, written and removed here. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
 import type { z } from 'zod';

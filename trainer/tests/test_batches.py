@@ -135,6 +135,14 @@ def test_dropouts_have_their_rates_and_keep_the_trigger() -> None:
     assert caption_for(data(), "as, it ,is", 3, 0, "a/0") == "as, it ,is"
 
 
+def test_a_trigger_of_two_tags_stays_whole_and_in_front() -> None:
+    caption = "zwx, blue dress, smile, red hair, hat, outdoors"
+    planned = data(shuffle_tags=True, tag_dropout=0.5, keep_tags=2)
+    made = [caption_for(planned, caption, 3, epoch, "a/0") for epoch in range(200)]
+    assert all(text.split(", ")[:2] == ["zwx", "blue dress"] for text in made)
+    assert len({*made}) > 50
+
+
 def test_draws_are_uniform_and_independent() -> None:
     values = [rng.below(10, 5, "x", i) for i in range(20000)]
     assert all(1850 < n < 2150 for n in Counter(values).values())

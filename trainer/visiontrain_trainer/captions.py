@@ -10,7 +10,8 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
     """Caption of `use` in `epoch`: a pure function; "" when it is dropped.
 
     Tags are what stands between commas. The first `keep_tags` stay, in place; the others are dropped with
-    probability `tag_dropout` each, then shuffled when `shuffle_tags` is on.
+    probability `tag_dropout` each, then shuffled when `shuffle_tags` is on. The plan has the trigger's tags in front
+    and counted in `keep_tags`, so the trigger is never torn apart.
     """
     if data.caption_dropout > 0 and rng.unit(seed, "caption-dropout", epoch, use) < data.caption_dropout:
         return ""

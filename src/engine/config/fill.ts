@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from '../../registry/schema.ts';
 import { ConfigError } from '../errors.ts';
 import type { ModelFacts } from '../models/identify.ts';
+import { anyWord, type KnownRun, plainName } from './foreign.ts';
 import { findKey, sections, specKeys } from './keys.ts';
 import { findBase, type Preset, presetValues } from './presets.ts';
 import { describeIssue, type KeyProblem } from './problems.ts';
@@ -17,6 +18,8 @@ export interface FillOptions {
   readonly facts?: ModelFacts | undefined;
   /** Who the file's own comments say chose a key. */
   readonly claimed?: ReadonlyMap<string, Chooser>;
+  /** Uses of the pictures of a folder in an epoch, where somebody counts in epochs. */
+  readonly countUses?: (path: string) => number | undefined;
 }
 
 export interface FilledSpec {
@@ -43,18 +46,51 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
   const parsed = specSchema.safeParse(merge(document, presets));
   if (!parsed.success) {
     // A base model that cannot be found leaves every recipe key open: only what the person can see is reported.
-    const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document));
-    const given = described.filter(({ path }) => has(document, path) || required.has(path.join('.')));
-    const missing = described.filter((problem) => !given.includes(problem));
-    problems.push(
-      ...given,
-      ...(problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : []),
-    );
-    return { problems: unique(problems) };
+    const run = knownRun(document, presets, options);
+    const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document, run));
+    const isGiven = ({ path }: KeyProblem) => has(document, path) || required.has(path.join('.'));
+    const given = described.filter(isGiven);
+    const missing = described.filter((problem) => !isGiven(problem));
+    const open = problems.length + given.length === 0 ? noRecipe(document, registry, options, missing) : [];
+    return { problems: unique([...problems, ...given, ...open]) };
   }
   for (const { key, message } of findings(parsed.data, 'error')) problems.push({ path: key.split('.'), message });
   if (problems.length > 0) return { problems: unique(problems) };
   return { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
+}
+
+/** Words of a document that are looked at to understand one of them. */
+const MOST_WORDS = 1000;
+
+/** What a word of another trainer, such as its number of epochs, may be counted with. */
+function knownRun(document: Mapping, presets: ReadonlyMap<string, Preset>, { countUses }: FillOptions): KnownRun {
+  let words: ReadonlyMap<string, unknown> | undefined;
+  const value = (key: string) => {
+    words ??= allWords(document);
+    return valueAt(document, key.split('.')) ?? anyWord(key, words) ?? presets.get(key)?.value;
+  };
+  return {
+    value,
+    uses() {
+      const path = value('dataset.path');
+      return typeof path === 'string' ? countUses?.(path) : undefined;
+    },
+  };
+}
+
+/** Every name of a document, in whatever group, with its first value. */
+function allWords(document: Mapping): ReadonlyMap<string, unknown> {
+  const words = new Map<string, unknown>();
+  const collect = (group: unknown): void => {
+    if (typeof group !== 'object' || group === null) return;
+    for (const [name, inner] of Object.entries(group)) {
+      if (words.size >= MOST_WORDS) return;
+      if (!words.has(plainName(name))) words.set(plainName(name), inner);
+      collect(inner);
+    }
+  };
+  collect(document);
+  return words;
 }
 
 const required = new Set(['version', 'dataset', 'dataset.path', 'model', 'model.base']);

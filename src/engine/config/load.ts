@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Registry } from '../../registry/schema.ts';
+import { countUses } from '../dataset/count.ts';
 import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
-import { plural } from '../text.ts';
+import { plural, shorten } from '../text.ts';
 import { typedPath } from '../typed-path.ts';
 import { isMapping, tryFill } from './fill.ts';
+import { specKeys } from './keys.ts';
 import { migrate } from './migrations.ts';
 import { applyOverrides, type Overridden } from './overrides.ts';
 import { findBase } from './presets.ts';
@@ -43,9 +45,8 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   if (tree.problems.length > 0)
     throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
 
-  const problems: Problem[] = [];
   const overridden = applyOverrides(tree.value, overrides);
-  problems.push(...overridden.problems);
+  const problems: Problem[] = [...overridden.problems];
   const locate = (found: KeyProblem) => located(file, tree, overridden, found);
   const { document } = overridden;
   if (!isMapping(document)) {
@@ -65,12 +66,17 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   problems.push(...noPaths.map(locate));
   const base = ownModel(current, registry, dir);
   if (base.problem !== undefined && noPaths.length === 0) problems.push(locate(base.problem));
-  const filled = tryFill(current, registry, { dir, facts: base.facts, claimed: claims(tree, overridden) });
+  const filled = tryFill(current, registry, {
+    dir,
+    facts: base.facts,
+    claimed: claims(tree, overridden),
+    countUses: (folder) => countUses(typedPath(folder, dir)),
+  });
   if (filled.problems !== undefined) {
     const known = new Set(problems.map(({ key }) => key));
-    problems.push(...filled.problems.map(locate).filter(({ key }) => !known.has(key)));
+    throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
   }
-  if (problems.length > 0 || filled.problems !== undefined) throw failed(problems);
+  if (problems.length > 0) throw failed(problems);
   return { spec: filled.spec, provenance: filled.provenance, file: path, dir };
 }
 
@@ -107,10 +113,10 @@ function ownModel(
 /** Who chose a key, where the comment on its line starts with that word. */
 function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
   const claimed = new Map<string, Chooser>();
-  for (const [key, { comment }] of tree.nodes) {
-    const dotted = key.replaceAll('\u0000', '.');
-    const word = choosers.find((chooser) => new RegExp(`^${chooser}\\b`, 'u').test(comment));
-    if (word !== undefined && !sources.has(dotted)) claimed.set(dotted, word);
+  for (const { key } of specKeys) {
+    const comment = sources.has(key) ? undefined : tree.nodes.get(pathKey(key.split('.')))?.comment;
+    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
+    if (word !== undefined) claimed.set(key, word);
   }
   return claimed;
 }
@@ -126,7 +132,9 @@ function located(file: string, tree: YamlTree, overridden: Overridden, { path, m
     if (node === undefined) continue;
     // A wrong name is shown where the name is, a wrong value where the value is.
     const place = depth < path.length || message.startsWith('no such setting') ? node.key : node.value;
-    return { file, ...placed(place), key, message };
+    const commented = message.startsWith('is empty') && node.comment !== '';
+    const hint = commented ? ' (what stands behind a # is a comment: put text that holds one in quotes)' : '';
+    return { file, ...placed(place), key, message: message + hint };
   }
   return { file, line: 1, column: 1, key, message };
 }
@@ -139,8 +147,18 @@ const placed = <T extends { readonly line: number; readonly column: number }>({ 
 
 function failure(file: string, problems: readonly Problem[]): ConfigError {
   const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, sorted);
+  const more = sorted.length - MOST_SHOWN;
+  const shown = sorted.slice(0, MOST_SHOWN).map((problem) => ({ ...problem, key: shorten(problem.key, LONGEST_KEY) }));
+  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, shown, {
+    details: more > 0 ? [`and ${more} more`] : [],
+  });
 }
+
+/** Problems shown of one file; the others are counted. */
+const MOST_SHOWN = 50;
+
+/** No key that is known is near this. */
+const LONGEST_KEY = 100;
 
 function unreadable(
   file: string,

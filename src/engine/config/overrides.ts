@@ -24,11 +24,11 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
       problems.push({ file: flag, key: '', message: 'write it as key=value, such as training.rank=32' });
       continue;
     }
+    const { value, problems: wrong } = parseYaml(text.slice(equals + 1));
     if (findKey(key) === undefined) {
-      problems.push({ file: flag, key, message: noSuchKey(key) });
+      problems.push({ file: flag, key, message: noSuchKey(key, value) });
       continue;
     }
-    const { value, problems: wrong } = parseYaml(text.slice(equals + 1));
     const [first] = wrong;
     if (first !== undefined) problems.push({ file: flag, key, message: first.message });
     else {
@@ -40,12 +40,12 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
   return { document: current, sources, problems };
 }
 
-function noSuchKey(key: string): string {
+function noSuchKey(key: string, value: unknown): string {
   const inside = specKeys.find(({ section }) => section === key);
   if (inside !== undefined) return `is a group of settings: name one of them, such as ${inside.key}`;
   const segments = key.split('.');
   const name = segments.at(-1) ?? '';
-  return unknownKey(segments.length > 1 ? segments.slice(0, -1) : [], name);
+  return unknownKey(segments.length > 1 ? segments.slice(0, -1) : [], name, value);
 }
 
 function withValue(document: unknown, [name = '', ...rest]: readonly string[], value: unknown): unknown {

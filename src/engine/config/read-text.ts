@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const LIMIT = 1024 * 1024;
 
@@ -7,18 +7,30 @@ export type TextFile = { readonly text: string } | { readonly problem: string; r
 
 /** A settings file as text, or one sentence that says why it is none. UTF-8 with or without a byte order mark. */
 export function readTextFile(path: string): TextFile {
-  let bytes: Buffer;
+  let file: number | undefined;
   try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) return { problem: 'is a folder, not a file' };
-    // A pipe or device would block or never end.
-    if (!stat.isFile()) return { problem: 'is not a regular file' };
-    if (stat.size > LIMIT) return { problem: `is ${Math.ceil(stat.size / LIMIT)} MiB; a run.yaml is never over 1 MiB` };
-    bytes = readFileSync(path);
+    // Without O_NONBLOCK a pipe that nobody writes to would hold the command, here or put in this place a moment later.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return readOpen(file);
   } catch (error) {
     return { problem: fileProblem(error) };
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
-  return decodeText(bytes);
+}
+
+/** What is judged is what is read: the open file, not whatever has its name. */
+function readOpen(file: number): TextFile {
+  const stat = fstatSync(file);
+  if (stat.isDirectory()) return { problem: 'is a folder, not a file' };
+  if (!stat.isFile()) return { problem: 'is not a regular file' };
+  const bytes = Buffer.alloc(LIMIT + 1);
+  let length = 0;
+  for (let read = -1; read !== 0 && length < bytes.length; length += read)
+    read = readSync(file, bytes, length, bytes.length - length, null);
+  if (length > LIMIT)
+    return { problem: `is ${Math.ceil(Math.max(stat.size, length) / LIMIT)} MiB; a run.yaml is never over 1 MiB` };
+  return decodeText(bytes.subarray(0, length));
 }
 
 /** Decodes UTF-8 strictly and names the likely encoding of anything else. */
@@ -48,6 +60,8 @@ function fileProblem(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'may not be read: permission denied';
+    case 'ENXIO':
+      return 'is not a regular file';
     case 'ELOOP':
       return 'is a symbolic link that leads to itself';
     default:

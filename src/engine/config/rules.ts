@@ -1,4 +1,5 @@
 /** Combinations of valid values that cannot work, or seldom do what was meant. One row each; nothing else checks them. */
+import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
 
 export interface Rule {
@@ -100,6 +101,17 @@ export const rules: readonly Rule[] = [
       ),
   },
   {
+    key: 'samples.prompts',
+    level: 'error',
+    check: ({ samples: s }) => {
+      const wrong = s.prompts.flatMap((prompt, i) => {
+        const problem = promptProblem(prompt);
+        return problem === undefined ? [] : [`prompt ${i + 1} ${problem}`];
+      });
+      return when(wrong.length > 0, wrong.join('. '));
+    },
+  },
+  {
     key: 'resources.vae_precision',
     level: 'error',
     check: ({ model: m, resources: r }) =>
@@ -149,6 +161,17 @@ export const rules: readonly Rule[] = [
         m.prediction === 'v_prediction' && t.min_snr_gamma !== null,
         'velocity bases are usually trained without it: null',
       ),
+  },
+  {
+    key: 'samples.prompts',
+    level: 'warning',
+    check: ({ samples: s }) => {
+      const names = new Set(s.prompts.flatMap(promptSyntax));
+      return when(
+        names.size > 0,
+        `hold what other programs read as commands (${[...names].join(', ')}): here it is read as words, so write the words alone`,
+      );
+    },
   },
   {
     key: 'samples.every',

@@ -50,7 +50,7 @@ const datasetSchema = z.strictObject({
   ),
   trigger: doc(
     line(200).default(''),
-    'Word that calls the LoRA in a prompt; put in front of every caption. Empty: none.',
+    'Word that calls the LoRA in a prompt; put in front of every caption that does not hold it. Empty: none.',
     'Use a word the base model does not know, so that nothing else is overwritten.',
   ),
   caption_extension: doc(
@@ -73,13 +73,13 @@ const datasetSchema = z.strictObject({
   ),
   shuffle_tags: doc(
     z.boolean(),
-    'Shuffle the comma-separated tags of a caption at each use.',
+    'Shuffle the comma-separated tags of a caption at each use, behind the trigger.',
     'Helps with booru tags; harms sentences.',
   ),
   keep_tags: doc(
     count(0, 100).default(1),
-    'How many tags at the front stay in place when tags are shuffled or dropped.',
-    'Keep the trigger first.',
+    'How many tags at the front stay in place when tags are shuffled or dropped; the trigger always does.',
+    'Keep more than the trigger in front.',
     'tags',
   ),
   caption_dropout: doc(
@@ -87,7 +87,11 @@ const datasetSchema = z.strictObject({
     'Share of uses with an empty caption.',
     'A little (0.05) keeps guidance working on long runs.',
   ),
-  tag_dropout: doc(share().default(0), 'Share of tags left out at each use.', 'Makes single tags matter less.'),
+  tag_dropout: doc(
+    share().default(0),
+    'Share of tags left out at each use, never of the trigger.',
+    'Makes single tags matter less.',
+  ),
   repeats: doc(
     count(1, 10_000).default(1),
     'How often each picture is used in an epoch.',

@@ -26,10 +26,10 @@ export function renderSpec(spec: RunSpec, provenance: Provenance): string {
     const value = group === '' ? spec[key as 'name'] : (spec[group as 'training'] as Record<string, unknown>)[name];
     const indent = group === '' ? '' : '  ';
     const block = Array.isArray(value) && value.length > 0 && typeof value[0] === 'string';
-    const start = `${indent}${name}:${block ? '' : ` ${inline(value)}`}`;
+    const start = `${indent}${name}:${block ? '' : ` ${yamlValue(value)}`}`;
     const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
     lines.push(...commented(start, provenance[key] ?? 'preset', meaning));
-    if (block) for (const item of value) lines.push(`${indent}  - ${inline(item)}`);
+    if (block) for (const item of value) lines.push(`${indent}  - ${yamlValue(item)}`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -57,10 +57,11 @@ function wrap(text: string, width: number): string[] {
   return [...lines, current];
 }
 
-function inline(value: unknown): string {
+/** A value on one line, as every YAML reader takes it. */
+export function yamlValue(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'number') return number(value);
-  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (Array.isArray(value)) return `[${value.map(yamlValue).join(', ')}]`;
   return String(value);
 }
 

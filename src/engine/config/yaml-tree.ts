@@ -15,6 +15,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { syntaxHint } from './yaml-hints.ts';
 
 export interface Place {
   /** Both count from 1; columns count code units, as editors do. */
@@ -63,12 +64,27 @@ export function parseYaml(source: string): YamlTree {
     const mark = error instanceof YAMLException ? error.mark : undefined;
     const reason = error instanceof YAMLException ? error.reason : 'cannot be read as YAML';
     const at = mark === undefined ? { line: 1, column: 1 } : places(mark.position);
+    const hint = mark === undefined ? undefined : syntaxHint(lineAt(source, mark.position));
     return {
       value: undefined,
       nodes: new Map(),
-      problems: [{ ...at, path: [], message: `not valid YAML: ${reason}` }],
+      problems: [{ ...at, path: [], message: `not valid YAML: ${reason}${hint === undefined ? '' : `; ${hint}`}` }],
     };
   }
+}
+
+/** A node whose comment is not looked for yet. */
+interface FoundNode {
+  readonly key: Place;
+  readonly value: Place;
+  /** Behind it, on the line whose comment is meant. */
+  readonly end: number;
+}
+
+function lineAt(source: string, offset: number): string {
+  const start = offset === 0 ? 0 : source.lastIndexOf('\n', offset - 1) + 1;
+  const end = source.indexOf('\n', start);
+  return source.slice(start, end < 0 ? undefined : end);
 }
 
 interface Frame {
@@ -81,11 +97,11 @@ interface Frame {
 }
 
 function walk(source: string, events: readonly Event[], places: (offset: number) => Place) {
-  const nodes = new Map<string, YamlNode>();
+  const found = new Map<string, FoundNode>();
   const problems: TreeProblem[] = [];
   const stack: Frame[] = [];
+  const comments = commentFinder(source, places);
   let documents = 0;
-  let lastEnd = -1;
 
   const problem = (offset: number, path: readonly string[], message: string) =>
     problems.push({ ...places(offset), path, message });
@@ -98,27 +114,30 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
     parent.pending = undefined;
     const name = parent.kind === 'sequence' ? String(parent.items++) : (pending?.name ?? '');
     const path = [...parent.path, name];
-    const value = offset < 0 ? (pending?.place ?? { line: 1, column: 1 }) : places(offset);
+    // An empty item of a list stands nowhere: its list is where it is looked for.
+    const value = offset < 0 ? pending?.place : places(offset);
+    if (value === undefined) return path;
     const key = pending?.place ?? value;
     const sameLine = offset >= 0 && value.line === key.line;
-    nodes.set(pathKey(path), { key, value, comment: commentAfter(source, sameLine ? end : (pending?.end ?? end)) });
+    found.set(pathKey(path), { key, value, end: sameLine ? end : (pending?.end ?? end) });
     return path;
-  };
-
-  /** A collection written on one line has its comment behind its last scalar, whose text may hold a `#`. */
-  const closed = (done: Frame | undefined) => {
-    const node = nodes.get(pathKey(done?.path ?? []));
-    if (node === undefined || lastEnd < 0 || places(lastEnd).line !== node.key.line) return;
-    nodes.set(pathKey(done?.path ?? []), { ...node, comment: commentAfter(source, lastEnd) });
   };
 
   for (const event of events) {
     const parent = stack.at(-1);
     const wantsKey = parent?.kind === 'mapping' && parent.pending === undefined;
     if ('anchorStart' in event && event.type !== EVENT_ID.ALIAS && event.anchorStart >= 0)
-      problem(event.anchorStart, parent?.path ?? [], 'anchors (&name) are not used here: write the value');
+      problem(
+        event.anchorStart,
+        parent?.path ?? [],
+        'anchors (&name) are not used here: write the value, in quotes if it is text',
+      );
     if ('tagStart' in event && event.tagStart >= 0)
-      problem(event.tagStart, parent?.path ?? [], 'tags (!name) are not used here: write the value alone');
+      problem(
+        event.tagStart,
+        parent?.path ?? [],
+        'tags (!name) are not used here: write the value alone, in quotes if it is text',
+      );
     switch (event.type) {
       case EVENT_ID.DOCUMENT:
         documents += 1;
@@ -136,7 +155,7 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
         break;
       }
       case EVENT_ID.SCALAR:
-        lastEnd = Math.max(lastEnd, event.valueEnd);
+        comments.covers(event.valueStart, event.valueEnd);
         if (wantsKey) {
           const name = getScalarValue(source, event);
           const offset = Math.max(0, scalarStart(event));
@@ -146,15 +165,21 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
         } else take(scalarStart(event), event.valueEnd);
         break;
       case EVENT_ID.ALIAS:
-        problem(event.anchorStart, parent?.path ?? [], 'aliases (*name) are not used here: write the value');
+        problem(
+          event.anchorStart,
+          parent?.path ?? [],
+          'aliases (*name) are not used here: write the value, in quotes if it is text',
+        );
         if (wantsKey) parent.pending = { name: '*', place: places(event.anchorStart), end: event.anchorEnd };
         else take(event.anchorStart, event.anchorEnd);
         break;
       case EVENT_ID.POP:
-        closed(stack.pop());
+        stack.pop();
         break;
     }
   }
+  const nodes = new Map<string, YamlNode>();
+  for (const [key, { end, ...place }] of found) nodes.set(key, { ...place, comment: comments.after(end) });
   return { nodes, problems };
 }
 
@@ -170,11 +195,35 @@ const frame = (kind: Frame['kind'], path: readonly string[]): Frame => ({
 const scalarStart = ({ valueStart, style }: ScalarEvent): number =>
   style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
 
-/** The comment that ends the line of `offset`; `offset` lies behind every character of the value that could hold a `#`. */
-function commentAfter(source: string, offset: number): string {
-  const lineEnd = source.indexOf('\n', Math.max(0, offset));
-  const rest = source.slice(Math.max(0, offset), lineEnd < 0 ? undefined : lineEnd);
-  return /(?:^|\s)#\s?(.*?)\s*$/u.exec(rest)?.[1] ?? '';
+/**
+ * The comment that ends a line: what stands behind the last text of that line, which may itself hold a `#`. Each line is
+ * looked at once, however many values stand in it.
+ */
+function commentFinder(source: string, places: (offset: number) => Place) {
+  const ends = new Map<number, number>();
+  const known = new Map<number, string>();
+  return {
+    /** A key or value covers this part of the text. */
+    covers(start: number, end: number) {
+      for (const { line } of [places(Math.max(0, start)), places(end)])
+        ends.set(line, Math.max(end, ends.get(line) ?? 0));
+    },
+    /** To be asked when all of the text is known. */
+    after(offset: number): string {
+      const { line } = places(Math.max(0, offset));
+      const comment = known.get(line) ?? commentIn(source, Math.max(0, offset, ends.get(line) ?? 0));
+      known.set(line, comment);
+      return comment;
+    },
+  };
+}
+
+/** The comment between `from`, outside of any text, and the end of its line. */
+function commentIn(source: string, from: number): string {
+  const lineEnd = source.indexOf('\n', from);
+  const rest = source.slice(from, lineEnd < 0 ? undefined : lineEnd);
+  const mark = /(?:^|\s)#/u.exec(rest);
+  return mark === null ? '' : rest.slice(mark.index + mark[0].length).trim();
 }
 
 function placeFinder(source: string): (offset: number) => Place {

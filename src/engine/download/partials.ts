@@ -1,5 +1,5 @@
 /** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import { readGiven } from '../given-file.ts';

@@ -1,4 +1,5 @@
 /** How a caption is put together, how long it may get, how many there are. Pure. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Plan } from './schema.ts';
 
 export interface CaptionParts {
@@ -13,6 +14,26 @@ export interface CaptionParts {
 export function composeCaption(text: string | null, { trigger, prefix, suffix, fallback }: CaptionParts): string {
   const rest = join([prefix, text ?? fallback, suffix]);
   return says(rest, trigger.trim()) ? rest : join([trigger, rest]);
+}
+
+/**
+ * The caption with the tags that are the trigger in front, in the caption's own spelling: for captions whose tags are
+ * shuffled or dropped, where only what stands in front is safe. A tag that holds the trigger among other words counts as
+ * the trigger. The caption says the trigger.
+ */
+export function triggerFirst(caption: string, trigger: string): string {
+  const wanted = tagsOf(trigger);
+  const tags = tagsOf(caption);
+  const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+  const own = wanted.map((word) => tags.find((tag) => same(tag, word)));
+  if (own.every((tag) => tag !== undefined)) {
+    const ordered = [...own, ...tags.filter((tag) => !wanted.some((word) => same(tag, word)))];
+    return isDeepStrictEqual(ordered, tags) ? caption : ordered.join(', ');
+  }
+  const at = tags.findIndex((_, i) => says(tags.slice(i, i + wanted.length).join(', '), wanted.join(', ')));
+  if (at <= 0) return caption;
+  const end = at + wanted.length;
+  return [...tags.slice(at, end), ...tags.slice(0, at), ...tags.slice(end)].join(', ');
 }
 
 /** Whether a caption holds the trigger as whole words. CLIP reads lower case only, so case does not count. */

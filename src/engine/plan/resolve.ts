@@ -5,7 +5,7 @@ import type { RunSpec } from '../config/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { Hardware } from '../hardware/probe.ts';
-import { composeCaption, estimateTokens } from './captions.ts';
+import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
 import { chooseDevice } from './device.ts';
 import { metadataFacts } from './facts.ts';
 import { sampleIds, specSha256, validationIds } from './identity.ts';
@@ -74,7 +74,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       flip: d.flip,
       alpha_color: d.alpha_color,
       shuffle_tags: d.shuffle_tags,
-      keep_tags: d.keep_tags,
+      keep_tags: keptTags(d),
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
       max_tokens: maxTokens(samples),
@@ -158,10 +158,17 @@ function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan
     size: [...size],
     bucket: [...bucketOf(size)],
     repeats: repeats * d.repeats,
-    caption: composeCaption(caption, parts),
+    caption: tagsMove(d) ? triggerFirst(composeCaption(caption, parts), d.trigger) : composeCaption(caption, parts),
     validation: validation.has(ids[i] ?? sha256),
   }));
 }
+
+/** Whether the tags of a caption are put in another order or left out. */
+const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
+
+/** The trigger stays whole, however many tags it has. */
+const keptTags = (d: RunSpec['dataset']) =>
+  tagsMove(d) ? Math.max(d.keep_tags, tagsOf(d.trigger).length) : d.keep_tags;
 
 /** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
 export function batchesPerEpoch(samples: readonly PlanSample[], batchSize: number): number {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,10 +24,14 @@ function problems(text: string | Uint8Array, overrides: string[] = []): readonly
 }
 
 function problemsOf(path: string, overrides: string[]): readonly Problem[] {
+  return errorOf(path, overrides).problems;
+}
+
+function errorOf(path: string, overrides: string[] = []): ConfigError {
   try {
     loadSpec(path, { registry, overrides });
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error;
     throw error;
   }
   throw new Error('no problem was found');
@@ -92,6 +97,16 @@ describe('who chose a value', () => {
     expect(load(text, ['resources.precision=fp16']).provenance['resources.precision']).toBe('you');
   });
 
+  it('reads the comment of a line once, behind all that stands in it', () => {
+    const text = `${MINIMAL}training: {rank: 17, alpha: 8}  # you\nsamples: {guidance: 7, negative: "b # you"}\n`;
+    const { provenance } = load(text);
+    expect([provenance['training.rank'], provenance['training.alpha']]).toEqual(['you', 'you']);
+    const detected = load(`${MINIMAL}resources: {precision: fp16, device: cpu}  # detected\n`).provenance;
+    expect([detected['resources.precision'], detected['resources.device']]).toEqual(['detected', 'detected']);
+    const inside = load(`${MINIMAL}samples: {guidance: 7, negative: "b # detected"}\n`).provenance;
+    expect(inside['samples.guidance']).toBe('you');
+  });
+
   it('is not fooled by a value that looks like a comment', () => {
     const text = `${MINIMAL}samples:\n  prompts: ["a # preset"]\n  negative: "b # detected"\n`;
     const { provenance } = load(text);
@@ -131,10 +146,10 @@ describe('problems', () => {
       '11:10 training.alpha must be a number, above 0 to 4096; this is text: remove the quotes',
       '12:16 training.betas.1 must be a number, 0 to below 1; this is 1',
       '14:9 resources.tf32 must be true or false; write true, not "yes"',
-      '15:11 resources.device must be auto, cpu, mps, cuda or cuda:N; this is "gpu"',
+      '15:11 resources.device must be auto, cpu, mps, cuda or cuda:N; this is "gpu": write cuda',
       '16:1 rank no such setting here: training.rank?',
       '17:1 __proto__ no such setting; there are version, name, dataset, model, training, samples, output and resources',
-      '19:16 samples.prompts.1 must be one line of text, at most 2000 characters; this is 3',
+      '19:16 samples.prompts.1 must be one line of text, at most 2000 characters; YAML reads this as the number 3: put it in quotes',
     ]);
   });
 
@@ -264,6 +279,28 @@ describe('malformed and hostile files get a sentence', () => {
     expect(({} as Record<string, unknown>).rank).toBeUndefined();
   });
 
+  const many = (count: number, line: (i: number) => string, between = ', ') =>
+    Array.from({ length: count }, (_, i) => line(i)).join(between);
+  it.each([
+    ['unknown keys', `${MINIMAL}${many(70_000, (i) => `zwx${i}: 1`, '\n')}`, 70_000],
+    ['unknown keys of one group', `${MINIMAL}training: {${many(60_000, (i) => `lear${i}: 1`)}}`, 60_000],
+    ['prompts in one line', `${MINIMAL}samples: {prompts: [${many(200_000, () => 'a')}]}`, 1],
+    ['marks of comments in one line', `${MINIMAL}samples: {prompts: [${many(90_000, () => '"a # b"')}]}`, 1],
+    ['items of the wrong type', `${MINIMAL}samples: {prompts: [${many(200_000, () => '1')}]}`, 1],
+    ['keys that are there twice', `${MINIMAL}${many(100_000, () => 'k: 1', '\n')}`, 99_999],
+  ])('a whole MiB of %s is judged at once, and no more is shown than can be read', (_name, text, count) => {
+    writeFileSync(file, text);
+    const { message, problems: shown, details } = errorOf(file);
+    expect(message).toContain(count === 1 ? '1 problem;' : `${count} problems;`);
+    expect(shown).toHaveLength(Math.min(50, count));
+    expect(details).toEqual(count > 50 ? [`and ${count - 50} more`] : []);
+  });
+
+  it('a key as long as the file is shown in part', () => {
+    const [found] = problems(`${MINIMAL}${'a'.repeat(500_000)}: 1\n`);
+    expect(found?.key).toHaveLength(100);
+  });
+
   it('names the line of a bad byte', () => {
     const text = Buffer.from(MINIMAL.replace('my foxes', 'f\u00fcchse'), 'latin1');
     expect(problems(text)[0]).toMatchObject({ line: 3 });
@@ -306,6 +343,24 @@ describe('files that cannot be read', () => {
       /leads to itself/,
     ],
     ['a device that never ends', () => '/dev/zero', /not a regular file/],
+    [
+      'a pipe that nobody writes to',
+      () => {
+        const path = join(folder, 'pipe.yaml');
+        execFileSync('python3', ['-c', 'import os, sys; os.mkfifo(sys.argv[1])', path]);
+        return path;
+      },
+      /not a regular file/,
+    ],
+    [
+      'a socket',
+      () => {
+        const path = join(folder, 'socket.yaml');
+        execFileSync('python3', ['-c', 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])', path]);
+        return path;
+      },
+      /not a regular file/,
+    ],
   ])('%s', (_name, path, message) => {
     expect(problemsOf(path(), [])[0]?.message).toMatch(message);
   });

@@ -114,6 +114,60 @@ describe('captions', () => {
   });
 });
 
+describe('the trigger', () => {
+  const planned = (captions: readonly string[], dataset: Readonly<Record<string, unknown>>) => {
+    const { data } = resolve({ spec: spec({ dataset }), scan: scan(captions.map((caption) => ({ caption }))) }).plan;
+    return { captions: data.samples.map(({ caption }) => caption), keep: data.keep_tags };
+  };
+  const back = ['smile, red hair, zwx, hat'];
+
+  it.each([{ shuffle_tags: true }, { tag_dropout: 0.5 }])('stands in front and is kept with %j', (moved) => {
+    expect(planned(back, { trigger: 'zwx', ...moved })).toEqual({ captions: ['zwx, smile, red hair, hat'], keep: 1 });
+    expect(planned(['smile'], { trigger: 'zwx, blue dress', ...moved })).toEqual({
+      captions: ['zwx, blue dress, smile'],
+      keep: 2,
+    });
+    expect(planned(['smile'], { trigger: 'zwx', keep_tags: 0, ...moved }).keep).toBe(1);
+    expect(planned(['smile'], { trigger: 'zwx', keep_tags: 3, ...moved }).keep).toBe(3);
+    expect(planned(['smile'], { trigger: '', keep_tags: 0, ...moved }).keep).toBe(0);
+  });
+
+  it('stays where a caption has it when no tag moves', () => {
+    expect(planned(back, { trigger: 'zwx' })).toEqual({ captions: back, keep: 1 });
+    expect(planned(['smile'], { trigger: 'zwx, blue dress' }).keep).toBe(1);
+  });
+});
+
+describe('marks of other programs', () => {
+  const warnings = (captions: readonly string[], prompts: readonly string[] = ['zfx']) =>
+    resolve({
+      spec: spec({ samples: { prompts } }),
+      scan: scan(captions.map((caption) => ({ caption }))),
+    }).warnings.filter((warning) => warning.includes('other programs'));
+
+  it('are counted in captions', () => {
+    const captions = [
+      String.raw`zwx \(toy series\), 1girl`,
+      'zwx, (red hair:1.3), <lora:old:0.8>, smile',
+      'zwx, toy, ||| red hair',
+      'zwx (series), :d, rating:general, a - b, #1',
+    ];
+    expect(warnings(captions)).toEqual([
+      String.raw`3 captions with marks of other programs (\( \), (word:1.2), <lora:…>, |||): they are read as words, so take them out; for ||| set dataset.keep_tags to the number of tags before it`,
+    ]);
+  });
+
+  it('are told of sample prompts', () => {
+    expect(warnings(['a'], ['(zfx:1.3) toy, [[hat]]', 'zfx BREAK hat'])).toEqual([
+      'samples.prompts hold what other programs read as commands ((word:1.2), [[word]], BREAK): here it is read as words, so write the words alone',
+    ]);
+  });
+
+  it('are none in plain captions', () => {
+    expect(warnings(['zwx (series), [hat], score_9, rating:general, :d, a|b, 10:30, breakfast'])).toEqual([]);
+  });
+});
+
 describe('estimateTokens', () => {
   // Counted with CLIP's byte pair encoding.
   it.each([

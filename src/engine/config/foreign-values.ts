@@ -1,0 +1,116 @@
+/** Values of other trainers as this one writes them. Pure; what cannot be converted is undefined. */
+import { optimizers, precisions, schedules } from './schema.ts';
+
+const isTrue = (value: unknown) => value === true || value === 1;
+const isFalse = (value: unknown) => value === false || value === 0;
+const when = (holds: (value: unknown) => boolean, result: unknown) => (value: unknown) =>
+  holds(value) ? result : undefined;
+const plain = (value: unknown) => (typeof value === 'string' ? value.toLowerCase().replaceAll(/[^a-z0-9]/gu, '') : '');
+
+const numberFormats: Readonly<Record<string, (typeof precisions)[number]>> = {
+  no: 'fp32',
+  float: 'fp32',
+  float32: 'fp32',
+  f32: 'fp32',
+  half: 'fp16',
+  float16: 'fp16',
+  f16: 'fp16',
+  bfloat16: 'bf16',
+  b16: 'bf16',
+};
+
+/** `float16`, `BFLOAT_16`, `torch.bfloat16` → `fp16`, `bf16`. */
+function precision(value: unknown): unknown {
+  if (value === false) return 'fp32';
+  const name = plain(value).replace(/^torch/u, '');
+  return precisions.find((known) => known === name) ?? numberFormats[name];
+}
+
+const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
+  adam: 'adamw',
+  adam8bit: 'adamw8bit',
+  bnbadamw8bit: 'adamw8bit',
+  pagedadamw: 'adamw',
+  pagedadamw8bit: 'adamw8bit',
+  dadaptation: 'prodigy',
+  dadaptadam: 'prodigy',
+  dadaptlion: 'prodigy',
+  prodigyopt: 'prodigy',
+};
+
+function optimizer(value: unknown): unknown {
+  const name = plain(value);
+  return optimizers.find((known) => known === name) ?? optimizerNames[name];
+}
+
+const scheduleNames: Readonly<Record<string, (typeof schedules)[number]>> = {
+  constantwithwarmup: 'constant',
+  cosinewithhardrestarts: 'cosine_with_restarts',
+};
+
+function schedule(value: unknown): unknown {
+  const name = plain(value);
+  return schedules.find((known) => plain(known) === name) ?? scheduleNames[name];
+}
+
+/** `512`, `"512,768"`, `[512, 768]` → the side of the square of that area, a multiple of 8. */
+function side(value: unknown): unknown {
+  const sides = (typeof value === 'string' ? value.split(/[,x×]/u) : [value].flat()).map((each) => Number(each));
+  const [width = Number.NaN, height = width] = sides;
+  if (sides.length > 2 || !(width > 0 && height > 0)) return undefined;
+  return Math.round(Math.sqrt(width * height) / 8) * 8;
+}
+
+const losses: Readonly<Record<string, string>> = { l2: 'l2', mse: 'l2', huber: 'huber' };
+
+/** A card's number as a device; a device stays what it is. */
+function card(value: unknown): unknown {
+  if (value === 'gpu') return 'cuda';
+  if (/^\d{1,2}$/u.test(String(value))) return `cuda:${value}`;
+  return value;
+}
+
+const extension = (value: unknown) =>
+  typeof value === 'string' ? (value.startsWith('.') ? value : `.${value}`) : undefined;
+
+const prompts = (value: unknown) => (typeof value === 'string' ? [value] : Array.isArray(value) ? value : undefined);
+
+export const conversions = {
+  precision,
+  optimizer,
+  schedule,
+  side,
+  card,
+  extension,
+  prompts,
+  loss: (value: unknown) => losses[plain(value)],
+  checkpointing: (value: unknown) =>
+    isTrue(value) || plain(value) === 'on' ? 'full' : isFalse(value) || plain(value) === 'off' ? 'none' : undefined,
+  eightBit: when(isTrue, 'adamw8bit'),
+  isVelocity: (value: unknown) => (isTrue(value) ? 'v_prediction' : isFalse(value) ? 'epsilon' : undefined),
+  randomCrop: (value: unknown) => (isTrue(value) ? 'random' : isFalse(value) ? 'center' : undefined),
+  centerCrop: (value: unknown) => (isTrue(value) ? 'center' : isFalse(value) ? 'random' : undefined),
+  layersSkipped: (value: unknown) => (typeof value === 'number' ? value + 1 : undefined),
+  zeroIfTrue: when(isTrue, 0),
+  zeroIfFalse: when(isFalse, 0),
+  zeroIsOff: (value: unknown) => (value === 0 ? null : value),
+  noneIfTrue: when(isTrue, 'none'),
+  bf16IfTrue: when(isTrue, 'bf16'),
+  fp16IfTrue: when(isTrue, 'fp16'),
+  fp32IfTrue: when(isTrue, 'fp32'),
+  percent: (value: unknown) => (typeof value === 'number' ? value / 100 : undefined),
+  firstBeta: (value: unknown) => [value, 0.999],
+  secondBeta: (value: unknown) => [0.9, value],
+} as const;
+
+/** `epochs` needs to know the pictures: it is counted in `foreign.ts`. */
+export type Conversion = keyof typeof conversions | 'epochs';
+
+/** Files of other trainers hold `"1e-4"`, `"True"` and `"None"` as text. */
+export function asTyped(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const text = value.trim();
+  if (/^(true|false)$/iu.test(text)) return text.toLowerCase() === 'true';
+  if (/^(none|null)$/iu.test(text)) return null;
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : value;
+}

@@ -1,0 +1,100 @@
+/** What a word of another trainer is called here, with its value where it can be converted. Pure. */
+import { asTyped, conversions } from './foreign-values.ts';
+import { type ForeignWord, foreignWords, lostWords } from './foreign-words.ts';
+import { specSchema } from './schema.ts';
+import { yamlValue } from './write.ts';
+
+/** What is known of the run that a word was written for. */
+export interface KnownRun {
+  /** Value of one of our keys: the person's, or the recipe's. */
+  readonly value: (key: string) => unknown;
+  /** Uses of pictures in an epoch without `dataset.repeats`; undefined when the folder cannot be read. */
+  readonly uses: () => number | undefined;
+}
+
+/** What is said of a word that is none of ours; undefined for a word that nobody else has either. */
+export function foreignWord(name: string, value: unknown, run?: KnownRun): string | undefined {
+  const wanted = plainName(name);
+  const lost = lostWords.find(({ names }) => names.includes(wanted));
+  if (lost !== undefined) return `no such setting: ${lost.say}`;
+  const word = foreignWords.find(({ names }) => names.includes(wanted));
+  if (word === undefined) return undefined;
+  if (word.as === 'epochs') return `no such setting: here it is ${epochs(word, value, run)}`;
+  const ours = convert(word, value);
+  const note = word.note === undefined ? '' : ` (${word.note})`;
+  return `no such setting: here it is ${word.key}${ours === undefined ? '' : `: ${yamlValue(ours)}`}${note}`;
+}
+
+/** The value as our key takes it; undefined where it takes none such. */
+export function convert({ key, as }: ForeignWord, value: unknown): unknown {
+  if (value === null || value === undefined) return undefined;
+  const typed = asTyped(value);
+  const takes = schemaOf(key);
+  for (const given of [typed, value]) {
+    const ours = as === undefined || as === 'epochs' ? given : conversions[as](given);
+    if (ours !== undefined && takes?.safeParse(ours).success) return ours;
+  }
+  return undefined;
+}
+
+/** Other trainers' forms of a value: those that can only mean one thing under our own key too. */
+const FORMS: readonly string[] = [
+  'precision',
+  'optimizer',
+  'schedule',
+  'side',
+  'card',
+  'extension',
+  'prompts',
+  'loss',
+  'zeroIsOff',
+  'checkpointing',
+];
+
+/** The value under one of our keys as this key takes it, where it is written as elsewhere: `float16` for `fp16`. */
+export function ourForm(key: string, value: unknown): unknown {
+  for (const word of foreignWords) {
+    const ours = word.key === key && FORMS.includes(word.as ?? '') ? convert(word, value) : undefined;
+    if (ours !== undefined) return ours;
+  }
+  return undefined;
+}
+
+/** zod's schema of a key. */
+export function schemaOf(key: string) {
+  const [section = '', field] = key.split('.');
+  const outer = specSchema.shape[section as 'training'];
+  return field === undefined ? outer : outer?.shape[field as 'rank'];
+}
+
+/** `training.steps: 20 (10 epochs of 4 pictures, 2 at a time)` */
+function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined): string {
+  const count = asTyped(value);
+  const uses = run?.uses();
+  const wanted = typeof count === 'number' && count > 0 ? count : undefined;
+  if (wanted === undefined || run === undefined || uses === undefined || uses === 0)
+    return `${key}, in steps (an epoch is pictures × repeats ÷ batch_size)`;
+  const number = (ours: string) => {
+    const found = run.value(ours);
+    return typeof found === 'number' && found >= 1 ? found : 1;
+  };
+  const pictures = uses * number('dataset.repeats');
+  const batch = number('training.batch_size');
+  const passes = number('training.gradient_accumulation');
+  const steps = Math.max(1, Math.ceil((wanted * Math.ceil(pictures / batch)) / passes));
+  const together = batch * passes === 1 ? '' : `, ${batch * passes} a step`;
+  return `${key}: ${steps} (about: ${wanted === 1 ? 'an epoch' : `${wanted} epochs`} of ${pictures} pictures${together})`;
+}
+
+/**
+ * Value of one of our keys in a document that may hold it under another trainer's word, in whatever section; the key
+ * itself comes first.
+ */
+export function anyWord(key: string, words: ReadonlyMap<string, unknown>): unknown {
+  const [, field = key] = key.split('.');
+  const names = foreignWords.filter((word) => word.key === key && word.as === undefined).flatMap((word) => word.names);
+  for (const name of [field, ...names]) if (words.has(name)) return asTyped(words.get(name));
+  return undefined;
+}
+
+export const plainName = (name: string): string => name.slice(0, 100).toLowerCase().replaceAll('-', '_');

@@ -1,0 +1,60 @@
+/**
+ * Marks of other programs' prompts. CLIP is given captions and prompts letter by letter here, so such a mark is read as
+ * text: as tokens that mean nothing, or something else. Pure.
+ */
+import { yamlValue } from './write.ts';
+
+interface Syntax {
+  /** How it is shown to a person. */
+  readonly name: string;
+  /** Each is found in time that grows with the text. */
+  readonly found: RegExp;
+}
+
+const syntaxes: readonly Syntax[] = [
+  { name: String.raw`\( \)`, found: /\\[()[\]]/u },
+  { name: '(word:1.2)', found: /\([^()]*:\s?(?:\d+(?:\.\d*)?|\.\d+)\s?\)/u },
+  { name: '((word))', found: /\(\([^()]*\)\)/u },
+  { name: '[[word]]', found: /\[\[[^[\]]*\]\]/u },
+  { name: '<lora:…>', found: /<(?:lora|lyco|hypernet):[^<>]{0,200}>/iu },
+  { name: '{a|b}', found: /\{[^{}|]*\|[^{}]*\}/u },
+  { name: '|||', found: /\|\|\|/u },
+  { name: 'BREAK', found: /(?<![^\s,])BREAK(?![^\s,])/u },
+];
+
+/** sd-scripts' options behind a prompt. */
+const FLAG = /(?:^|\s)--(?:n|w|h|d|l|s|g|t|am|fs|ss|sr)(?:\s+|$)/u;
+
+/** `#` begins a comment line in files of prompts. */
+const COMMENT = /^\s*#\s/u;
+
+/** Names of the marks that stand in a text. */
+export function promptSyntax(text: string): readonly string[] {
+  const names = syntaxes.filter(({ found }) => found.test(text)).map(({ name }) => name);
+  return [...names, ...(FLAG.test(text) ? ['--n --w …'] : []), ...(COMMENT.test(text) ? ['#'] : [])];
+}
+
+const settings: Readonly<Record<string, string>> = {
+  n: 'samples.negative',
+  d: 'samples.seed',
+  s: 'samples.steps',
+  l: 'samples.guidance',
+  g: 'samples.guidance',
+};
+
+/** What is wrong with a sample's prompt that would be drawn as something else than it says; undefined when nothing is. */
+export function promptProblem(prompt: string): string | undefined {
+  if (COMMENT.test(prompt)) return 'is a comment: remove the line';
+  const [, ...parts] = prompt.split(/(?:^|\s+)--(n|w|h|d|l|s|g|t|am|fs|ss|sr)(?=\s|$)/u);
+  if (parts.length === 0) return undefined;
+  const set: string[] = [];
+  for (let i = 0; i < parts.length; i += 2) {
+    const key = settings[parts[i] ?? ''];
+    const value = (parts[i + 1] ?? '').trim();
+    const number = value !== '' && Number.isFinite(Number(value)) && key !== 'samples.negative';
+    if (key !== undefined && value !== '') set.push(`${key}: ${number ? Number(value) : yamlValue(value)}`);
+  }
+  const sized = parts.includes('w') || parts.includes('h') ? '; samples have the size of dataset.resolution' : '';
+  const instead = set.length === 0 ? '' : ` and set for all samples ${set.join(', ')}`;
+  return `holds options of sd-scripts, which would be drawn as words: take them out${instead}${sized}`;
+}

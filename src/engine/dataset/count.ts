@@ -1,0 +1,15 @@
+/** How often the pictures of a folder are used in an epoch, from their names alone. */
+import { folderRepeats, isPicture } from './scan.ts';
+import { walkFolder } from './walk.ts';
+
+/** Undefined when the folder cannot be read. */
+export function countUses(root: string): number | undefined {
+  try {
+    return walkFolder(root).folders.reduce(
+      (sum, { path, files }) => sum + files.filter(isPicture).length * folderRepeats(path),
+      0,
+    );
+  } catch {
+    return undefined;
+  }
+}
