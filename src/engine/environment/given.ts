@@ -40,9 +40,7 @@ export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): Python
       details: lacking,
       nextSteps: [`${python} -m pip install ${wanted}`, 'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own'],
     });
-  // A path must hold in any folder; a bare name is looked up wherever it is used.
-  const path = python.includes('/') ? resolve(python) : python;
-  return { python: path, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+  return { python: absolute(python), python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
 }
 
 /**
@@ -56,8 +54,11 @@ export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]
 }
 
 function askPython(python: string, env: NodeJS.ProcessEnv, names: readonly string[]): Probe {
-  const { status, stdout, stderr, error } = spawnSync(python, ['-c', PROBE, ...names], {
-    env: installEnvironment(env),
+  const { status, stdout, stderr, error } = spawnSync(absolute(python), ['-s', '-c', PROBE, ...names], {
+    // In our own folder, as the trainer: Python takes modules from where it stands. Not by -I, under which a script
+    // that stands for Python could not say where its packages are.
+    cwd: packageRoot(),
+    env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
     encoding: 'utf8',
     timeout: 60_000,
   });
@@ -71,6 +72,9 @@ function askPython(python: string, env: NodeJS.ProcessEnv, names: readonly strin
     });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
 }
+
+/** A path must hold in any folder; a bare name is looked up wherever it is used. */
+const absolute = (python: string): string => (python.includes('/') ? resolve(python) : python);
 
 interface Probe {
   readonly python: string;

@@ -14,7 +14,9 @@ import { readEvents } from '../events/tail.ts';
 import { openEventWriter } from '../events/writer.ts';
 import { trainerCommand } from '../launch/command.ts';
 import { packageRoot, packageVersion } from '../package-root.ts';
+import { places } from '../paths.ts';
 import type { Plan } from '../plan/schema.ts';
+import { codeCache } from '../private-folder.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { endGroup, groupEnds, signalGroup } from '../process/group.ts';
 import { identify, type ProcessIdentity } from '../process/identity.ts';
@@ -118,8 +120,15 @@ async function train(
   requests: Requests,
   announce: (trainer: ProcessIdentity | null) => void,
 ): Promise<RunExit> {
-  const command = trainerCommand({ python, runDir: dir, resources: plan.resources, packageRoot: packageRoot(), env });
-  const trainer = await startTrainer(command);
+  const command = trainerCommand({
+    python,
+    runDir: dir,
+    resources: plan.resources,
+    packageRoot: packageRoot(),
+    compiled: codeCache(places(env).cache, 'compiled'),
+    env,
+  });
+  const trainer = await startTrainer(command, join(dir, RUN_FILES.log));
   try {
     announce(identify(trainer.pid) ?? null);
   } catch (error) {

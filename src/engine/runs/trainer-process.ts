@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import type { TrainerCommand } from '../launch/command.ts';
-import { RUN_FILES } from './layout.ts';
 
 export interface TrainerEnd {
   readonly code: number | null;
@@ -19,11 +17,11 @@ export interface Trainer {
 }
 
 /**
- * Starts the trainer as the leader of its own process group, its output going straight into trainer.log: no pipe that
- * could fill, break or buffer. Throws EnvironmentError when it cannot be started at all.
+ * Starts the trainer as the leader of its own process group, its output going straight into a file: no pipe that could
+ * fill, break or buffer. Throws EnvironmentError when it cannot be started at all.
  */
-export async function startTrainer({ argv, env, cwd }: TrainerCommand): Promise<Trainer> {
-  const log = openSync(join(cwd, RUN_FILES.log), 'a');
+export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: string): Promise<Trainer> {
+  const log = openSync(logFile, 'a');
   const killedBefore = memoryKills();
   const [program, ...args] = argv;
   let child: ChildProcess;

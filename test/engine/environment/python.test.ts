@@ -139,6 +139,7 @@ describe("the person's pip settings", () => {
       UV_FIND_LINKS: '/opt/wheels,/more/wheels',
       UV_INSECURE_HOST: 'mirror.example',
       UV_INDEX_STRATEGY: 'unsafe-best-match',
+      UV_NO_CONFIG: '1',
       SSL_CERT_FILE: '/etc/ca.pem',
     });
   });
