@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -60,6 +60,24 @@ describe.runIf(python !== '')('in a folder with Python modules of a stranger', (
     // It was ours: that is where it wrote.
     expect(existsSync(join(dir, 'events.jsonl'))).toBe(true);
   });
+});
+
+// Made by hand: the plain C locale Python itself takes for UTF-8.
+const localedef = spawnSync('localedef', ['--version']).status === 0;
+it.runIf(python !== '' && localedef)('the trainer finds names in UTF-8 in a terminal that is set to another', () => {
+  const { dir } = strangersFolder();
+  const locale = join(dir, 'en_US.ISO-8859-1');
+  if (spawnSync('localedef', ['-i', 'en_US', '-f', 'ISO-8859-1', locale]).status !== 0) return;
+  writeFileSync(join(dir, 'Müller 画像.png'), '');
+  const { resources } = fixturePlan(dir, 5, null);
+  const language = { LOCPATH: dir, LC_ALL: 'en_US.ISO-8859-1' };
+  const { cwd, env } = trainerCommand({ python, runDir: dir, resources, packageRoot: packageRoot(), env: language });
+  const script = 'import json, sys, os; print(os.path.exists(json.loads(sys.argv[1])))';
+  const path = JSON.stringify(join(dir, 'Müller 画像.png')).replaceAll(
+    /[^ -~]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  expect(execFileSync(python, ['-c', script, path], { cwd, env, encoding: 'utf8' })).toBe('True\n');
 });
 
 describe('tools', () => {
