@@ -13,6 +13,8 @@ import { reportError } from './report-error.ts';
 
 /** Parses the command line, runs one command, sets the exit code. Never calls `process.exit`: output must drain. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Nothing is made that others may write to.
+  process.umask(process.umask() | 0o022);
   const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
   const program = buildProgram(async (entry, args, options) => {

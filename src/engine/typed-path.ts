@@ -28,7 +28,7 @@ export function typedPath(
   const address = fromAddress(bare);
   const forms =
     address === undefined
-      ? [trimmed, bare, slashes(bare), shellText(trimmed) ?? shellText(bare) ?? bare]
+      ? [text, shellText(text) ?? text, trimmed, bare, slashes(bare), shellText(trimmed) ?? shellText(bare) ?? bare]
       : [noZero(address)];
   const paths = forms.flatMap((form) => [form, expanded(form, env)]).map((form) => resolve(dir, form));
   return paths.find(isThere) ?? fromWindows(address ?? bare, text, drives) ?? paths.at(-1) ?? typed;

@@ -106,7 +106,7 @@ def test_a_missing_optimizer_library_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     folder = prepare_run(tmp_path / "run", plan_for(training={"optimizer": optimizer}))
     assert main([str(folder)]) == 3
-    assert f"needs the package {package}" in read_events(folder)[-1]["reason"]
+    assert f"comes from {package}. Python lacks {package}" in read_events(folder)[-1]["reason"]
 
 
 def test_compile_without_a_compiler_is_said_before_the_first_step(plan_for: Any, tmp_path: Path) -> None:

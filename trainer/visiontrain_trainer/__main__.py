@@ -11,6 +11,7 @@ from pathlib import Path
 from .control import Control
 from .errors import STOPPED, MachineError, Stopped, TrainerError, is_out_of_memory, no_memory
 from .events import Events
+from .libraries import cannot_import
 from .plan import Plan, read_plan
 
 #: By phase: what memory was wanted for, and what takes less. Steps and pictures have words of their own.
@@ -80,10 +81,16 @@ def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     # our own is three times faster than sleeping (measured: 0.40 against 1.34 s a step); on a busy one, fewer threads
     # help.
     os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
-    from .device import prepare_environment
+    try:
+        from .device import prepare_environment
 
-    prepare_environment(plan.resources)
-    from .loop import train
+        prepare_environment(plan.resources)
+        from .loop import train
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # A library raises what it likes while it is imported.
+        raise cannot_import(error) from error
 
     return train(run, plan, events, control)
 
@@ -99,10 +106,7 @@ def _unexpected(error: Exception) -> TrainerError:
     """A sentence for what nobody foresaw; the traceback is in trainer.log."""
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if isinstance(error, ImportError):
-        return MachineError(
-            f"The Python environment lacks something the trainer needs ({first}).",
-            next_steps=["Repair it with `visiontrain setup`."],
-        )
+        return cannot_import(error)
     if isinstance(error, OSError) and error.errno in (28, 122):
         return MachineError("The disk is full.", [first], ["Free some space, then `visiontrain resume`."])
     return TrainerError(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .errors import MachineError
+from .libraries import cannot_import
 from .lora import Adapter
 from .plan import Training
 
@@ -49,14 +50,12 @@ def learning_rate_factor(plan: Training, step: int) -> float:
     return (1 - floor) * (1 - min(1.0, progress)) + floor
 
 
-def _missing(package: str, optimizer: str) -> MachineError:
+def _missing(package: str, optimizer: str, error: Exception) -> MachineError:
+    failure = cannot_import(error, package)
     return MachineError(
-        f"The optimiser {optimizer} needs the package {package}, which this environment lacks.",
-        next_steps=[
-            "Renew our own environment with `visiontrain setup --force`;"
-            f' into one of yours: "$VISIONTRAIN_PYTHON" -m pip install {package}',
-            "Or use --set training.optimizer=adamw in a new run.",
-        ],
+        f"The optimiser {optimizer} comes from {package}. {failure.reason}",
+        failure.details,
+        [*failure.next_steps, "Or use --set training.optimizer=adamw in a new run."],
     )
 
 
@@ -81,14 +80,14 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
     if kind == "adamw8bit":
         try:
             import bitsandbytes
-        except ImportError as error:
-            raise _missing("bitsandbytes", kind) from error
+        except Exception as error:
+            raise _missing("bitsandbytes", kind, error) from error
         return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
     if kind == "prodigy":
         try:
             import prodigyopt
-        except ImportError as error:
-            raise _missing("prodigyopt", kind) from error
+        except Exception as error:
+            raise _missing("prodigyopt", kind, error) from error
         return prodigyopt.Prodigy(
             groups,
             betas=betas,

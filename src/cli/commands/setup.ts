@@ -1,5 +1,5 @@
 import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../engine/environment/check.ts';
-import { givenEnvironment } from '../../engine/environment/given.ts';
+import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
 import { packageRequirements } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
 import { EXIT } from '../../engine/errors.ts';
@@ -30,7 +30,11 @@ async function ready(
   { env, places, out, flags }: Context,
   force: boolean,
 ): Promise<{ environment: PythonEnvironment; made: boolean }> {
-  if (env.VISIONTRAIN_PYTHON) return { environment: givenEnvironment(env.VISIONTRAIN_PYTHON, env), made: false };
+  if (env.VISIONTRAIN_PYTHON) {
+    const environment = givenEnvironment(env.VISIONTRAIN_PYTHON, env);
+    proveGiven(environment, env);
+    return { environment, made: false };
+  }
   const requirements = packageRequirements();
   const whole = force ? undefined : checkEnvironment(places, requirements);
   if (whole !== undefined) return { environment: whole, made: false };

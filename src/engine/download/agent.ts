@@ -30,6 +30,39 @@ export function proxyHosts(env: NodeJS.ProcessEnv): string[] {
   );
 }
 
+/** The address is never shown: it may hold a password. @throws EnvironmentError */
+function checkProxy(proxy: string): void {
+  // After the host nothing is wanted. With an @ in there, it is the password that has ended the host too early.
+  const [, , user, rest = ''] = /^[a-z0-9]+:\/\/((.*)@)?([^@]*)$/is.exec(proxy) ?? [];
+  const legal = URL.canParse(proxy) && /^(https?|socks5?):$/.test(new URL(proxy).protocol) && rest !== '';
+  if (legal && (user === undefined || (!/[/?#\\\t\n\r]/.test(user) && isDecodable(user)))) return;
+  if (user !== undefined)
+    throw new EnvironmentError(
+      'The user or password in a proxy variable holds a letter that has to be written otherwise.',
+      {
+        details: ['It is not shown here.'],
+        nextSteps: [
+          'Write % as %25, @ as %40, : as %3A, / as %2F, # as %23, ? as %3F and a space as %20, and other letters in UTF-8.',
+          'Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: http://user:password@host:port',
+        ],
+      },
+    );
+  throw new EnvironmentError('A proxy variable is no address of a proxy that can be used.', {
+    nextSteps: [
+      'It should look like http://host:port (https and socks5 are known too); check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
+    ],
+  });
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws EnvironmentError when certificates cannot be read or a proxy is no address */
 export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv): Dispatcher {
   const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
@@ -47,13 +80,7 @@ export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv):
   const proxies = proxyVariables(env);
   if (proxies.httpProxy === '' && proxies.httpsProxy === '')
     return new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
-  for (const proxy of [proxies.httpProxy, proxies.httpsProxy])
-    if (proxy !== '' && !(URL.canParse(proxy) && /^(https?|socks5?):$/.test(new URL(proxy).protocol)))
-      throw new EnvironmentError('A proxy variable is no address of a proxy that can be used.', {
-        nextSteps: [
-          'It should look like http://host:port (https and socks5 are known too); check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
-        ],
-      });
+  for (const proxy of [proxies.httpProxy, proxies.httpsProxy]) if (proxy !== '') checkProxy(proxy);
   return new EnvHttpProxyAgent({
     ...proxies,
     connect,

@@ -63,6 +63,22 @@ const causes: readonly Cause[] = [
   },
 ];
 
+const LOADER =
+  /undefined symbol|symbol lookup error|version .?(GLIBC|GLIBCXX|CXXABI)_|cannot open shared object|wrong ELF class/;
+
+/**
+ * How to start without the variables that put other libraries before those of Python's packages; empty where none is
+ * set, or the words are not of the loader.
+ */
+export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
+  const set = ['LD_LIBRARY_PATH', 'LD_PRELOAD'].filter((name) => env[name]);
+  if (set.length === 0 || !lines.some((line) => LOADER.test(line))) return [];
+  return [
+    `${set.join(' and ')} may put other libraries in the place of those it needs. Try without:`,
+    `  env ${set.map((name) => `-u ${name}`).join(' ')} visiontrain setup`,
+  ];
+}
+
 /** What a failed step of the set-up means, from what the tool said last. */
 export function installFailure(step: string, tail: readonly string[], log: string): EnvironmentError {
   const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));

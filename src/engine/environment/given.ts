@@ -4,7 +4,9 @@ import { join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { lastLines } from '../runs/log-lines.ts';
+import { shellWord } from '../typed-path.ts';
 import type { PythonEnvironment } from './check.ts';
+import { loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';
 
 // Metadata only: importing torch would take seconds, and a broken package must not keep the others from being told.
@@ -23,11 +25,7 @@ print(json.dumps({"python": ".".join(map(str, sys.version_info[:3])), "found": {
  */
 export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): PythonEnvironment {
   const least = readRanges();
-  const probe = askPython(
-    python,
-    env,
-    least.map(({ name }) => name),
-  );
+  const probe = ask<Probe>({ python, env, script: PROBE, names: least.map(({ name }) => name) });
   const lacking = least.flatMap(({ name, version }) => {
     const found = probe.found[name] ?? null;
     if (found === null) return [`${name} is missing`];
@@ -38,28 +36,70 @@ export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): Python
   if (lacking.length > 0)
     throw new EnvironmentError(`The environment of VISIONTRAIN_PYTHON cannot train (${python}).`, {
       details: lacking,
-      nextSteps: [`${python} -m pip install ${wanted}`, 'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own'],
+      nextSteps: [
+        `${shellWord(python)} -m pip install ${wanted}`,
+        'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own',
+      ],
     });
-  // A path must hold in any folder; a bare name is looked up wherever it is used.
-  const path = python.includes('/') ? resolve(python) : python;
-  return { python: path, python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+  return { python: absolute(python), python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
+}
+
+// A library that is there may still not work: built for another, or damaged.
+const IMPORTS = `
+import importlib, json, sys
+broken = {}
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        broken[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(broken))`;
+
+/** Imports numpy and torch once, which takes seconds. @throws EnvironmentError that names this Python and its cure */
+export function proveGiven({ python }: PythonEnvironment, env: NodeJS.ProcessEnv): void {
+  const broken = ask<Record<string, string>>({ python, env, script: IMPORTS, names: ['numpy', 'torch'] });
+  const [first] = Object.entries(broken);
+  if (first === undefined) return;
+  const [name, why] = first;
+  const lines = why.split('\n').slice(0, 3);
+  throw new EnvironmentError(`The Python of VISIONTRAIN_PYTHON cannot import ${name} (${python}).`, {
+    details: lines,
+    nextSteps: [
+      ...loaderCure([why], env),
+      `${shellWord(python)} -m pip install --force-reinstall ${name}`,
+      'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own',
+    ],
+  });
 }
 
 /**
- * Which of some packages the environment VISIONTRAIN_PYTHON names lacks; our own, which holds all, when it is not set.
+ * Which of some packages the environment VISIONTRAIN_PYTHON names lacks or cannot import; none when it is not set: ours
+ * holds all.
  * Starts Python only when there is something to ask. Throws EnvironmentError when it does not run.
  */
 export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]): readonly string[] {
   if (!env.VISIONTRAIN_PYTHON || names.length === 0) return [];
-  const { found } = askPython(env.VISIONTRAIN_PYTHON, env, names);
-  return names.filter((name) => (found[name] ?? null) === null);
+  const broken = ask<Record<string, string>>({ python: env.VISIONTRAIN_PYTHON, env, script: IMPORTS, names });
+  return names.filter((name) => name in broken);
 }
 
-function askPython(python: string, env: NodeJS.ProcessEnv, names: readonly string[]): Probe {
-  const { status, stdout, stderr, error } = spawnSync(python, ['-c', PROBE, ...names], {
-    env: installEnvironment(env),
+interface Question {
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Prints one line of JSON, whatever else its imports say. */
+  readonly script: string;
+  readonly names: readonly string[];
+}
+
+function ask<T>({ python, env, script, names }: Question): T {
+  const { status, stdout, stderr, error } = spawnSync(absolute(python), ['-s', '-c', script, ...names], {
+    // In our own folder, as the trainer: Python takes modules from where it stands. Not by -I, under which a script
+    // that stands for Python could not say where its packages are.
+    cwd: packageRoot(),
+    env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
     encoding: 'utf8',
-    timeout: 60_000,
+    // torch from a network disk takes its time.
+    timeout: 180_000,
   });
   if (error !== undefined || status !== 0)
     throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
@@ -69,8 +109,11 @@ function askPython(python: string, env: NodeJS.ProcessEnv, names: readonly strin
         'Or unset it: visiontrain setup makes its own',
       ],
     });
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
+
+/** A path must hold in any folder; a bare name is looked up wherever it is used. */
+const absolute = (python: string): string => (python.includes('/') ? resolve(python) : python);
 
 interface Probe {
   readonly python: string;

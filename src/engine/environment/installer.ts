@@ -1,6 +1,7 @@
 /** The two programs that can fill an environment, as the command lines of each job. uv where it is, else pip. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { packageRoot } from '../package-root.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 
@@ -27,7 +28,7 @@ export interface Source {
 export const venvPython = (dir: string): string => join(dir, 'bin', 'python');
 
 export const hasUv = (env: NodeJS.ProcessEnv): boolean =>
-  spawnSync('uv', ['--version'], { env, timeout: 10_000 }).status === 0;
+  spawnSync('uv', ['--version'], { cwd: packageRoot(), env, timeout: 10_000 }).status === 0;
 
 /** uv when it runs, else pip. `python` is the one the environment is for: its pip knows the person's settings. */
 export const chooseInstaller = (env: NodeJS.ProcessEnv, python: string): Installer =>
@@ -75,6 +76,7 @@ export function uvInstaller(outer: NodeJS.ProcessEnv, python: string): Installer
   const clean = installEnvironment(outer);
   // pip reads its own files; where this Python has no pip, its environment variables are read all the same.
   const listed = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], {
+    cwd: packageRoot(),
     env: clean,
     encoding: 'utf8',
     timeout: 30_000,

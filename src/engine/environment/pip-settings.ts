@@ -1,4 +1,7 @@
 /** The person's own pip settings, for uv, which does not read them: mirrors, wheel folders and certificates count. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { homeFolder } from '../home.ts';
 
 /** Values by long option name (`index-url`), as `pip config list` shows them; what stands later there wins. */
 export type PipSettings = Readonly<Record<string, string>>;
@@ -40,7 +43,17 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
   };
   const own = (name: string) => env[name] ?? (name === 'UV_DEFAULT_INDEX' ? env.UV_INDEX_URL : undefined);
   const added = Object.entries(from).filter(([name, value]) => value !== undefined && !own(name));
-  return { ...env, ...Object.fromEntries(added) };
+  return { ...env, ...Object.fromEntries(added), ...ownConfig(env) };
+}
+
+/** uv looks for settings in the folder it stands in and all above; only the person's own and the machine's count. */
+function ownConfig(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (env.UV_CONFIG_FILE || env.UV_NO_CONFIG) return {};
+  const home = homeFolder(env);
+  const config = env.XDG_CONFIG_HOME || (home === undefined ? undefined : join(home, '.config'));
+  const files = [...(config === undefined ? [] : [join(config, 'uv', 'uv.toml')]), '/etc/uv/uv.toml'];
+  const file = files.find((path) => isAbsolute(path) && existsSync(path));
+  return file === undefined ? { UV_NO_CONFIG: '1' } : { UV_CONFIG_FILE: file };
 }
 
 /** Settings of pip that would install somewhere else or something else than asked. */

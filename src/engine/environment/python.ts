@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { EnvironmentError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
 
 export interface Python {
   /** Absolute path of the interpreter. */
@@ -41,7 +42,12 @@ export function findPython(env: NodeJS.ProcessEnv, { needsVenv }: { needsVenv: b
 function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
   const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
   // A name may exist and yet not run (pyenv's shims, the macOS and Windows placeholders): then it is none.
-  const { status, stdout } = spawnSync(name, ['-I', '-c', PROBE], { env: clean, encoding: 'utf8', timeout: 20_000 });
+  const { status, stdout } = spawnSync(name, ['-I', '-c', PROBE], {
+    cwd: packageRoot(),
+    env: clean,
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   if (status !== 0) return undefined;
   try {
     return JSON.parse(stdout) as Probe;

@@ -10,7 +10,7 @@ import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { explainWriteError } from '../runs/create.ts';
 import { formatBytes } from '../text.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
-import { installFailure } from './failure.ts';
+import { installFailure, loaderCure } from './failure.ts';
 import { chooseInstaller, hasUv, type Installer, venvPython } from './installer.ts';
 import { installEnvironment } from './pip-settings.ts';
 import { findPython, type Python } from './python.ts';
@@ -250,6 +250,10 @@ async function proveTorch({
   appendFileSync(log, `torch ${torch} does not work: code ${code}\n`);
   throw new EnvironmentError(`torch ${torch} was installed but does not work on this machine.`, {
     details: [...tail.slice(-3), `Whole story: ${log}`],
-    nextSteps: ['visiontrain setup --force', 'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python'],
+    nextSteps: [
+      ...loaderCure(tail, env),
+      'visiontrain setup --force',
+      'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python',
+    ],
   });
 }

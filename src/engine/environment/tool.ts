@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { packageRoot } from '../package-root.ts';
 import { signalGroup } from '../process/group.ts';
 import { cleanLogLine } from '../runs/log-lines.ts';
 
@@ -27,7 +28,7 @@ export interface ToolResult {
 const TAIL = 40;
 const OUTPUT_LIMIT = 8 << 20;
 
-/** Runs pip, uv or Python in a process group of its own, which is ended as a whole when the signal aborts. */
+/** Runs pip, uv or Python in our own folder and a process group of its own, which is ended as a whole when the signal aborts. */
 export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
   const { log, signal, onLine } = options;
   signal.throwIfAborted();
@@ -43,7 +44,7 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
   write(`$ ${argv.join(' ')}\n`);
   const tail: string[] = [];
   let stdout = '';
-  const child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: packageRoot(), env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   // A tool that does not read its input is no failure.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input ?? '');

@@ -4,6 +4,8 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { execa } from 'execa';
+import { packageRoot } from '../package-root.ts';
+import { signalGroup } from '../process/group.ts';
 import { parseNvidiaSmi, parseRocmSmi } from './gpu-tools.ts';
 
 export interface Gpu {
@@ -107,20 +109,42 @@ function appleGpu(): readonly Gpu[] {
   return [{ vendor: 'apple', index: 0, name, totalBytes: totalmem(), freeBytes: null, driver: null, capability: null }];
 }
 
-/** Output of a tool; undefined when it is missing, fails, or hangs (a driver being reset can). */
+const PATIENCE_MS = 5000;
+/** What a tool printed has arrived so long after its end, whoever else still holds the pipe. */
+const PIPE_MS = 200;
+
+/**
+ * Output of a tool; undefined when it is missing, fails, or hangs (a driver being reset can). It is not waited for what
+ * the tool itself started: a child that keeps the pipe open, or one that even SIGKILL does not end.
+ */
 async function output(tool: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const child = execa(tool, args, {
+    cwd: packageRoot(),
+    env,
+    extendEnv: false,
+    stdin: 'ignore',
+    stderr: 'ignore',
+    detached: true,
+    buffer: false,
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    if (text.length < 1 << 20) text += part;
+  });
+  const worked = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), PATIENCE_MS);
+    child.once('exit', (code) => setTimeout(() => resolve(code === 0), PIPE_MS));
+    child.once('close', (code) => resolve(code === 0));
+    child.catch(() => resolve(false)).finally(() => clearTimeout(timer));
+  });
   try {
-    const { stdout } = await execa(tool, args, {
-      env,
-      extendEnv: false,
-      timeout: 5000,
-      stdin: 'ignore',
-      stderr: 'ignore',
-    });
-    return stdout;
+    if (child.pid !== undefined && child.exitCode === null) signalGroup(child.pid, 'SIGKILL');
   } catch {
-    return undefined;
+    // One that runs as another user ends by itself, or not.
   }
+  child.stdout.destroy();
+  child.unref();
+  return worked ? text : undefined;
 }
 
 /** Free space where the folder is, or will be. */

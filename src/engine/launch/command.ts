@@ -15,6 +15,8 @@ export interface TrainerCommandInput {
   /** Folder of the installed package. */
   readonly packageRoot: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Folder of this user's alone, for what PyTorch compiles. */
+  readonly compiled?: string | undefined;
   /** How many cards train together, one process each; above 1 they are started by `accelerate launch`. */
   readonly processes?: number;
 }
@@ -22,13 +24,14 @@ export interface TrainerCommandInput {
 /**
  * How the trainer is started. One process runs as a module in the environment that `accelerate launch` would set:
  * that saves the launcher's own import of torch, some seconds of every start. Several go through the launcher, with
- * each option explicit, so that no configuration file of the person's changes what is trained.
+ * each option explicit, so that no configuration file of the person's changes what is trained. It starts in our own
+ * folder: Python 3.10 takes modules from where it stands, and a run folder may be a stranger's.
  */
 export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
   const { python, runDir, resources, processes = 1 } = input;
   const trainer = ['-m', 'visiontrain_trainer', runDir];
   const launcher = processes > 1 ? ['-m', 'accelerate.commands.launch', ...launchOptions(resources, processes)] : [];
-  return { argv: [python, ...launcher, ...trainer], env: trainerEnv(input), cwd: runDir };
+  return { argv: [python, ...launcher, ...trainer], env: trainerEnv(input), cwd: join(input.packageRoot, 'trainer') };
 }
 
 function launchOptions({ threads }: Plan['resources'], processes: number): string[] {
@@ -48,18 +51,20 @@ function launchOptions({ threads }: Plan['resources'], processes: number): strin
   ];
 }
 
-/** Names that hold secrets or settings of other programs: training is offline and needs none of them. */
-const WITHHELD = [
-  /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)$/i,
-  // Proxy and index addresses often carry a password.
-  /^(https?|all|ftp)_proxy$/i,
-  /^(PIP|UV|npm_config|ACCELERATE|FSDP|DEEPSPEED)_/i,
-  // Another Python's paths, and variables by which PyTorch would believe itself one of several processes.
-  /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+)$/,
-  // The trainer prints into a file.
-  /^(FORCE_COLOR|CLICOLOR_FORCE)$/,
-  /^(RANK|LOCAL_RANK|WORLD_SIZE|LOCAL_WORLD_SIZE|MASTER_ADDR|MASTER_PORT|NODE_RANK)$/,
+/**
+ * What training needs to know of the person's environment, and nothing else: it is offline, and a variable of a name
+ * nobody foresaw may be a secret. Folders and language, the loader of libraries, cards and what computes on them, and
+ * compilers.
+ */
+const PASSED = [
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|LOCPATH|TZ|TZDIR|TMPDIR|TMP|TEMP|HF_HOME)$/,
+  /^(XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR|VISIONTRAIN_(HOME|PYTHON))$/,
+  /^(LD_LIBRARY_PATH|LD_PRELOAD|LD_BIND_NOW|DYLD_[A-Z_]+|NIX_LD|NIX_LD_LIBRARY_PATH|GLIBC_TUNABLES|MALLOC_[A-Z_]+)$/,
+  /^(CUDA|CUDNN|CUBLAS|NVIDIA|NCCL|HIP|HSA|ROCR|ROCM|MIOPEN|GPU|AMD)_\w+$/,
+  /^(OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|ATEN|TORCH|PYTORCH|TORCHINDUCTOR|TORCHDYNAMO|TRITON|BNB)_\w+$/,
+  /^(CC|CXX|CPATH|C_INCLUDE_PATH|CPLUS_INCLUDE_PATH|LIBRARY_PATH)$/,
 ];
+const SECRET = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|KEY|PAT)$/i;
 
 /**
  * glibc gives large blocks back to the system at once and asks for them again at the next step: on a CPU that was up to
@@ -72,13 +77,22 @@ const KEEP_MEMORY = {
   MALLOC_ARENA_MAX: '1',
 } as const;
 
-function trainerEnv({ packageRoot, resources, env }: TrainerCommandInput): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => !WITHHELD.some((pattern) => pattern.test(name)));
+/** By themselves both have names below /tmp or in the home that others may have taken; what they hold is run. */
+const compilerCaches = (folder: string) => ({
+  TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
+  TRITON_CACHE_DIR: join(folder, 'triton'),
+});
+
+function trainerEnv({ packageRoot, resources, env, compiled }: TrainerCommandInput): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => PASSED.some((p) => p.test(name)) && !SECRET.test(name));
   return {
+    ...(compiled === undefined ? {} : compilerCaches(compiled)),
     ...Object.fromEntries(kept),
     PYTHONPATH: join(packageRoot, 'trainer'),
     PYTHONNOUSERSITE: '1',
     PYTHONSAFEPATH: '1',
+    // File names are UTF-8 here, whatever the language settings of the terminal.
+    PYTHONUTF8: '1',
     PYTHONUNBUFFERED: '1',
     PYTHONHASHSEED: '0',
     PYTHONIOENCODING: 'utf-8',

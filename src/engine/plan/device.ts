@@ -68,13 +68,14 @@ function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: read
   // As trainer/requirements/requirements.in has it.
   if (wanted === 'adamw8bit' && platform !== 'linux') return `${name}, which ${wanted} comes from, is for Linux`;
   if (!lacking.includes(name)) return undefined;
-  if (wanted === 'adamw8bit') return `the Python of VISIONTRAIN_PYTHON lacks ${name}, which ${wanted} comes from`;
+  if (wanted === 'adamw8bit')
+    return `the Python of VISIONTRAIN_PYTHON lacks ${name}, or cannot import it, which ${wanted} comes from`;
   // Prodigy finds its own rate: no other optimiser makes the same steps with the same settings.
   throw new EnvironmentError(
-    `training.optimizer is ${wanted}, but the Python of VISIONTRAIN_PYTHON lacks ${name}, which it comes from.`,
+    `training.optimizer is ${wanted}, but the Python of VISIONTRAIN_PYTHON lacks ${name}, which it comes from, or cannot import it.`,
     {
       nextSteps: [
-        `Put it there:       "$VISIONTRAIN_PYTHON" -m pip install ${name}`,
+        `Put it there:       "$VISIONTRAIN_PYTHON" -m pip install --force-reinstall ${name}`,
         'or use another:     --set training.optimizer=adamw --set training.learning_rate=1e-4',
         'or unset VISIONTRAIN_PYTHON: visiontrain setup makes an environment that has it',
       ],

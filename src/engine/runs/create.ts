@@ -3,7 +3,6 @@ import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import { EnvironmentError } from '../errors.ts';
-import { makeFolder } from '../folder.ts';
 import { packageVersion } from '../package-root.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from './layout.ts';
@@ -55,7 +54,7 @@ const PRIVATE = { mode: 0o700 };
 
 function makeRuns(runs: string): void {
   try {
-    makeFolder(runs, PRIVATE.mode);
+    mkdirSync(runs, { recursive: true, ...PRIVATE });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new EnvironmentError(`${runs} cannot be made: a part of its path is a link that leads nowhere.`, {

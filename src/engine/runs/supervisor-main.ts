@@ -12,6 +12,8 @@ process.on('SIGHUP', () => undefined);
 process.on('SIGTERM', () => terminated.abort());
 process.on('SIGINT', () => terminated.abort());
 
+// What another user may write to could steer the run, or be taken for its result.
+process.umask(process.umask() | 0o022);
 const dir = resolve(process.argv[2] ?? '.');
 const own = { places: places(process.env), env: process.env };
 try {

@@ -13,7 +13,9 @@ import { readState } from '../events/state.ts';
 import { openEventWriter } from '../events/writer.ts';
 import { trainerCommand } from '../launch/command.ts';
 import { packageRoot, packageVersion } from '../package-root.ts';
+import { places } from '../paths.ts';
 import type { Plan } from '../plan/schema.ts';
+import { codeCache } from '../private-folder.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../process/claim.ts';
 import { endGroup, groupEnds, signalGroup } from '../process/group.ts';
 import { identify, type ProcessIdentity } from '../process/identity.ts';
@@ -158,7 +160,14 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
   const { dir } = folder;
   const { env, cacheDir } = options;
   const runDir = folder.path();
-  const command = trainerCommand({ python, runDir, resources: plan.resources, packageRoot: packageRoot(), env });
+  const command = trainerCommand({
+    python,
+    runDir,
+    resources: plan.resources,
+    packageRoot: packageRoot(),
+    compiled: codeCache(places(env).cache, 'compiled'),
+    env,
+  });
   const inOurCache = { ...command, env: { ...command.env, VISIONTRAIN_CACHE_DIR: cacheDir } };
   const trainer = await startTrainer(inOurCache, join(dir, RUN_FILES.log));
   try {

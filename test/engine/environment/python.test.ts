@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { installFailure } from '../../../src/engine/environment/failure.ts';
-import { givenEnvironment, lackingPackages } from '../../../src/engine/environment/given.ts';
+import { givenEnvironment, lackingPackages, proveGiven } from '../../../src/engine/environment/given.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from '../../../src/engine/environment/pip-settings.ts';
 import { findPython } from '../../../src/engine/environment/python.ts';
 
@@ -93,9 +93,37 @@ describe('givenEnvironment', () => {
     );
   });
 
+  it('imports numpy and torch once at set-up, and names this Python in the cure', () => {
+    const python = withPackages({ ...all, torch: '2.13.0', numpy: '2.4.0' });
+    const given = givenEnvironment(python, process.env);
+    writeFileSync(join(dir, 'site', 'numpy.py'), '');
+    writeFileSync(join(dir, 'site', 'torch.py'), '');
+    proveGiven(given, process.env);
+    const words = "libc10.so: version `GLIBCXX_3.4.21' not found";
+    writeFileSync(join(dir, 'site', 'torch.py'), `raise ImportError(${JSON.stringify(words)})`);
+    const prove = (env: NodeJS.ProcessEnv) => () => proveGiven(given, { ...process.env, ...env });
+    expect(prove({ LD_LIBRARY_PATH: undefined, LD_PRELOAD: undefined })).toThrow(
+      expect.objectContaining({
+        exitCode: 3,
+        message: `The Python of VISIONTRAIN_PYTHON cannot import torch (${python}).`,
+        nextSteps: [`${python} -m pip install --force-reinstall torch`, expect.stringContaining('unset')],
+      }),
+    );
+    expect(prove({ LD_LIBRARY_PATH: '/opt/none', LD_PRELOAD: undefined })).toThrow(
+      expect.objectContaining({
+        nextSteps: expect.arrayContaining(['  env -u LD_LIBRARY_PATH visiontrain setup']),
+      }),
+    );
+  });
+
   it('says which optional packages are lacking, and starts no Python when none is wanted', () => {
     const python = withPackages({ ...all, bitsandbytes: '0.45.0' });
     const env = { ...process.env, VISIONTRAIN_PYTHON: python };
+    const library = join(dir, 'site', 'bitsandbytes.py');
+    // One that is there and cannot be imported is as good as none.
+    writeFileSync(library, 'raise RuntimeError("CUDA Setup failed")');
+    expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['bitsandbytes', 'prodigyopt']);
+    writeFileSync(library, 'print("hello")');
     expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['prodigyopt']);
     expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: undefined }, ['prodigyopt'])).toEqual([]);
     expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, [])).toEqual([]);
@@ -139,6 +167,7 @@ describe("the person's pip settings", () => {
       UV_FIND_LINKS: '/opt/wheels,/more/wheels',
       UV_INSECURE_HOST: 'mirror.example',
       UV_INDEX_STRATEGY: 'unsafe-best-match',
+      UV_NO_CONFIG: '1',
       SSL_CERT_FILE: '/etc/ca.pem',
     });
   });

@@ -96,3 +96,21 @@ describe('probeHardware', () => {
     expect((await probeHardware([], tool(script))).gpus.filter(({ vendor }) => vendor === 'nvidia')).toEqual([]);
   });
 });
+
+describe('a tool for cards', () => {
+  const withTool = (script: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'visiontrain-smi-'));
+    writeFileSync(join(folder, 'nvidia-smi'), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(folder, 'nvidia-smi'), 0o755);
+    return probeHardware([], { PATH: `${folder}:${process.env.PATH}` });
+  };
+
+  it('is read when it has ended, though a child of its own keeps the pipe', async () => {
+    const { gpus } = await withTool(`setsid sleep 300 & printf '${SMI.replaceAll('\n', '\\n')}'`);
+    expect(gpus).toHaveLength(2);
+  });
+
+  it('is given up when it hangs, whatever keeps the pipe', async () => {
+    expect((await withTool('setsid sleep 300 & sleep 300')).gpus).toEqual([]);
+  });
+});

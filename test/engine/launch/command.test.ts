@@ -7,14 +7,15 @@ const { resources } = fixturePlan('/home/p', 5, null);
 const input = { python: '/env/bin/python', runDir: '/runs/fox', resources, packageRoot: '/package', env: {} };
 
 describe('trainerCommand', () => {
-  it('starts the module directly for one process, in its run folder, with nothing but that folder as argument', () => {
+  it('starts the module directly for one process, in our own folder, with nothing but the run folder as argument', () => {
     const { argv, cwd, env } = trainerCommand(input);
     expect(argv).toEqual(['/env/bin/python', '-m', 'visiontrain_trainer', '/runs/fox']);
-    expect(cwd).toBe('/runs/fox');
+    expect(cwd).toBe('/package/trainer');
     expect(env).toMatchObject({
       PYTHONPATH: '/package/trainer',
       PYTHONHASHSEED: '0',
       PYTHONUNBUFFERED: '1',
+      PYTHONUTF8: '1',
       CUBLAS_WORKSPACE_CONFIG: ':4096:8',
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
       OMP_NUM_THREADS: '1',
@@ -30,10 +31,18 @@ describe('trainerCommand', () => {
       CUDA_VISIBLE_DEVICES: '1',
       LD_LIBRARY_PATH: '/l',
       HF_HOME: '/h',
-      TOKENS_PER_DAY: '5',
+      NCCL_DEBUG: 'INFO',
+      LC_ALL: 'de_DE',
+      VISIONTRAIN_PYTHON: '/p',
     };
     const withheld = {
       HF_TOKEN: 's',
+      MYPAT: 's',
+      GITHUB_PAT: 's',
+      DATABASE_URL: 's',
+      TORCH_HUB_TOKEN: 's',
+      NVIDIA_API_KEY: 's',
+      SSH_AUTH_SOCK: 's',
       HUGGING_FACE_HUB_TOKEN: 's',
       CIVITAI_TOKEN: 's',
       AWS_SECRET_ACCESS_KEY: 's',
@@ -50,6 +59,15 @@ describe('trainerCommand', () => {
     const { env } = trainerCommand({ ...input, env: { ...kept, ...withheld } });
     expect(env).toMatchObject(kept);
     for (const name of Object.keys(withheld)) expect(env).not.toHaveProperty(name);
+  });
+
+  it('has PyTorch keep what it compiles in a folder of ours, unless the person named one', () => {
+    expect(trainerCommand({ ...input, compiled: '/c' }).env).toMatchObject({
+      TORCHINDUCTOR_CACHE_DIR: '/c/inductor',
+      TRITON_CACHE_DIR: '/c/triton',
+    });
+    const env = { TRITON_CACHE_DIR: '/mine' };
+    expect(trainerCommand({ ...input, compiled: '/c', env }).env).toMatchObject({ TRITON_CACHE_DIR: '/mine' });
   });
 
   const several = trainerCommand({ ...input, resources: { ...resources, device: 'cuda' }, processes: 2 });

@@ -1,0 +1,65 @@
+"""What a library that cannot be imported means to a person: which one, in whose Python, and what mends it there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import PurePath
+
+from .errors import MachineError
+
+_LOADER = re.compile(
+    r"undefined symbol|symbol lookup error|version .?(GLIBC|GLIBCXX|CXXABI)_|cannot open shared object|wrong ELF class"
+)
+
+
+def cannot_import(error: BaseException, fallback: str = "a library") -> MachineError:
+    """`error`, raised by an import, as a failure: names the package, and a cure that can help this Python.
+
+    `fallback` is what it is called where no package can be told from the error.
+    """
+    first = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    package = _package_of(error) or fallback
+    absent = isinstance(error, ModuleNotFoundError)
+    reason = f"Python lacks {package}" if absent else f"Python cannot import {package}"
+    given = os.environ.get("VISIONTRAIN_PYTHON")
+    if given and package != "a library":
+        option = "" if absent else "--force-reinstall "
+        repair = [
+            f"{shlex.quote(given)} -m pip install {option}{package}",
+            "Or unset VISIONTRAIN_PYTHON: `visiontrain setup` makes an environment of its own.",
+        ]
+    elif given:
+        repair = ["Unset VISIONTRAIN_PYTHON: `visiontrain setup` makes an environment of its own."]
+    else:
+        repair = ["Renew the environment with `visiontrain setup --force`."]
+    return MachineError(f"{reason} ({first}).", [sys.executable], [*_loader_cure(str(error), given), *repair])
+
+
+def _package_of(error: BaseException) -> str | None:
+    """The package that is missing, else the one whose own file raised the error."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return error.name.split(".")[0]
+    package, trace = None, error.__traceback__
+    while trace is not None:
+        parts = PurePath(trace.tb_frame.f_code.co_filename).parts
+        if "site-packages" in parts[:-1]:
+            package = parts[parts.index("site-packages") + 1].removesuffix(".py")
+        trace = trace.tb_next
+    return package
+
+
+def _loader_cure(text: str, given: str | None) -> list[str]:
+    """How to start without the variables that put other libraries before the packages' own."""
+    names = [name for name in ("LD_LIBRARY_PATH", "LD_PRELOAD") if os.environ.get(name)]
+    if not names or not _LOADER.search(text):
+        return []
+    # By its own name: a script that stands for this Python may be what sets them.
+    python = f" VISIONTRAIN_PYTHON={shlex.quote(sys.executable)}" if given else ""
+    without = " ".join(f"-u {name}" for name in names)
+    return [
+        f"{' and '.join(names)} may put other libraries in the place of those it needs. Try without:",
+        f"`env {without}{python} visiontrain resume`",
+    ]
