@@ -12,7 +12,7 @@ import { reportError } from './report-error.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   const out = processOutput();
   const flags = globalFlags(argv);
-  const program = buildProgram(async (entry, args, options) => {
+  const program = buildProgram(asked(argv), async (entry, args, options) => {
     const { run } = await entry.load();
     const base = places(process.env);
     const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
@@ -49,6 +49,12 @@ function withCommand(argv: readonly string[]): readonly string[] {
   return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
+/** The command that is typed, alone: to set all of them up takes as long as `ps` does. All, where it is none of them. */
+function asked(argv: readonly string[]): readonly CommandEntry[] {
+  const entry = commands.find(({ name }) => name === withCommand(argv)[0]);
+  return entry === undefined ? commands : [entry];
+}
+
 type Action = (
   entry: CommandEntry,
   args: readonly string[],
@@ -56,7 +62,7 @@ type Action = (
 ) => Promise<void>;
 
 /** Exported for shell completion and the reference page. */
-export function buildProgram(action: Action): Command {
+export function buildProgram(entries: readonly CommandEntry[], action: Action): Command {
   const program = new Command('visiontrain')
     .description('From a folder of pictures to a trained LoRA for Stable Diffusion, in your terminal.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -64,7 +70,7 @@ export function buildProgram(action: Action): Command {
     .showHelpAfterError('(see --help)')
     .commandsGroup('Help:')
     .exitOverride();
-  for (const entry of commands) {
+  for (const entry of entries) {
     const command = program
       .command(entry.args === undefined ? entry.name : `${entry.name} ${entry.args}`)
       .summary(entry.summary)
