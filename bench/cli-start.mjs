@@ -1,8 +1,8 @@
 // Start-up of the command line against Node with an empty script: `node bench/cli-start.mjs [rounds]`.
-// The sides run in turn; medians and their ratios are printed. Bars (docs/performance.md): 1.5 for --help, --version
-// and ps; 3 for the wizard's first question.
+// The sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also with past
+// runs; 3 for the wizard's first question.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +12,30 @@ const home = mkdtempSync(join(tmpdir(), 'visiontrain-bench-'));
 const empty = join(home, 'empty.mjs');
 writeFileSync(empty, '');
 const env = { ...process.env, VISIONTRAIN_HOME: home };
+
+/** A folder of `count` finished runs of 1600 steps. */
+function pastRuns(count) {
+  const runs = join(home, `${count}-runs`);
+  for (let i = 0; i < count; i += 1) {
+    const dir = join(runs, `run-${i}`);
+    mkdirSync(join(dir, 'attempts'), { recursive: true });
+    const owner = { pid: 4711, start: '1', boot: 'before', host: 'here' };
+    const event = (seq, more) => `${JSON.stringify({ v: 1, seq, t: 1.79e9 + seq, ...more })}\n`;
+    const run = { type: 'run', name: 'a', attempt: 1, steps: 1600, host: 'here', device: 'cuda', version: '0' };
+    const steps = Array.from({ length: 1600 }, (_, step) =>
+      event(step + 2, { type: 'step', step: step + 1, epoch: 1, loss: 0.1, lr: 0.0001, pictures_per_second: 1.5 }),
+    );
+    const outputs = [{ path: 'output/a.safetensors', bytes: 9, sha256: '0'.repeat(64) }];
+    const exit = { status: 'finished', code: 0, reason: 'finished', step: 1600, outputs, details: [], next_steps: [] };
+    writeFileSync(join(dir, 'plan.json'), '{}');
+    writeFileSync(join(dir, 'attempts', '1.json'), JSON.stringify(owner));
+    const supervisor = { ...owner, attempt: 1, started_at: 1.79e9 + i, trainer: null };
+    writeFileSync(join(dir, 'supervisor.json'), JSON.stringify(supervisor));
+    writeFileSync(join(dir, 'exit.json'), JSON.stringify(exit));
+    writeFileSync(join(dir, 'events.jsonl'), event(1, run) + steps.join(''));
+  }
+  return runs;
+}
 
 function timed(args) {
   const start = process.hrtime.bigint();
@@ -33,11 +57,14 @@ function untilShown(text, args) {
 }
 
 const bin = join(root, 'bin', 'visiontrain');
+const [few, many] = [pastRuns(9), pastRuns(1000)];
 const sides = {
   'node with an empty script': () => timed([empty]),
   'visiontrain --help': () => timed([bin, '--help']),
   'visiontrain --version': () => timed([bin, '--version']),
   'visiontrain ps': () => timed([bin, 'ps']),
+  'visiontrain ps, 9 past runs': () => timed([bin, 'ps', '--workspace', few]),
+  'visiontrain ps, 1000 past runs': () => timed([bin, 'ps', '--workspace', many]),
   "the wizard's first question": () => untilShown('How do you want', [bin]),
 };
 const times = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
@@ -49,7 +76,7 @@ const base = median(times['node with an empty script']);
 console.log(`Node ${process.versions.node}, ${rounds} rounds, medians`);
 for (const [name, values] of Object.entries(times)) {
   console.log(
-    `${name.padEnd(30)} ${median(values).toFixed(0).padStart(6)} ms   ${(median(values) / base).toFixed(2)} ×`,
+    `${name.padEnd(32)} ${median(values).toFixed(0).padStart(6)} ms   ${(median(values) / base).toFixed(2)} ×`,
   );
 }
 rmSync(home, { recursive: true, force: true });

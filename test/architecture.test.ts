@@ -126,4 +126,10 @@ describe('what start-up loads', () => {
       expect(loadedWith(source).filter((input) => heavy.test(input))).toEqual([]);
     },
   );
+
+  it('`ps` loads the readers of events only where a run goes on', () => {
+    const loaded = loadedWith('src/cli/commands/ps.ts');
+    expect(loaded).toContain('src/engine/runs/summary.ts');
+    expect(loaded.filter((input) => input.startsWith('src/engine/events/'))).toEqual([]);
+  });
 });

@@ -11,7 +11,12 @@ export function padStart(text: string, cells: number): string {
   return ' '.repeat(Math.max(0, cells - width(text))) + text;
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+/** Made where something is cut: it takes 10 ms, a tenth of the start of every command. */
+function graphemes(text: string): Iterable<{ readonly segment: string }> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 
 /** At most `cells` wide; what was cut is marked with `mark`. */
 export function truncate(text: string, cells: number, mark = '…'): string {
@@ -20,7 +25,7 @@ export function truncate(text: string, cells: number, mark = '…'): string {
   if (room < 0) return '';
   let kept = '';
   let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     used += width(segment);
     if (used > room) break;
     kept += segment;
@@ -35,7 +40,7 @@ export function truncateStart(text: string, cells: number, mark = '…'): string
   if (room < 0) return '';
   let kept = '';
   let used = 0;
-  for (const { segment } of [...graphemes.segment(text)].reverse()) {
+  for (const { segment } of [...graphemes(text)].reverse()) {
     used += width(segment);
     if (used > room) break;
     kept = segment + kept;

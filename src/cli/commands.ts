@@ -106,6 +106,7 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--detach', 'start it and return'],
       ['--foreground', 'SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+      ['--dataset <dir>', 'where its pictures are by now, when their folder was moved'],
     ],
     load: () => import('./commands/resume.ts'),
   },

@@ -17,21 +17,25 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.umask(process.umask() | 0o022);
   const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
-  const program = buildProgram(async (entry, args, options) => {
-    const { run } = await entry.load();
-    const cwd = currentFolder();
-    const env = typedEnvironment(process.env, cwd);
-    const base = places(env);
-    const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
-    const say = (line: string) => out.talk(line);
-    const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
-    const workspace = settings.find(({ name }) => name === 'workspace');
-    if (workspace?.from === 'folder' && !flags.json)
-      say(`The runs are in ${workspace.value}, as ${near(workspace.source, cwd)} here says.`);
-    const context: Context = { out, env, places: places(env, workspace?.value), flags };
-    checkPlaces(context.places);
-    process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
-  }, out);
+  const program = buildProgram(
+    asked(argv),
+    async (entry, args, options) => {
+      const { run } = await entry.load();
+      const cwd = currentFolder();
+      const env = typedEnvironment(process.env, cwd);
+      const base = places(env);
+      const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
+      const say = (line: string) => out.talk(line);
+      const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
+      const workspace = settings.find(({ name }) => name === 'workspace');
+      if (workspace?.from === 'folder' && !flags.json)
+        say(`The runs are in ${workspace.value}, as ${near(workspace.source, cwd)} here says.`);
+      const context: Context = { out, env, places: places(env, workspace?.value), flags };
+      checkPlaces(context.places);
+      process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
+    },
+    out,
+  );
   try {
     await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
@@ -65,6 +69,12 @@ function withCommand(argv: readonly string[]): readonly string[] {
   return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
+/** The command that is typed, alone: to set all of them up takes as long as `ps` does. All, where it is none of them. */
+function asked(argv: readonly string[]): readonly CommandEntry[] {
+  const entry = commands.find(({ name }) => name === withCommand(argv)[0]);
+  return entry === undefined ? commands : [entry];
+}
+
 type Action = (
   entry: CommandEntry,
   args: readonly string[],
@@ -72,7 +82,7 @@ type Action = (
 ) => Promise<void>;
 
 /** Exported for shell completion and the reference page. What the parser says goes through `out`, where there is one. */
-export function buildProgram(action: Action, out?: Output): Command {
+export function buildProgram(entries: readonly CommandEntry[], action: Action, out?: Output): Command {
   const program = new Command('visiontrain');
   // Before its commands are made, which inherit it.
   if (out !== undefined)
@@ -87,7 +97,7 @@ export function buildProgram(action: Action, out?: Output): Command {
     .showHelpAfterError('(see --help)')
     .commandsGroup('Help:')
     .exitOverride();
-  for (const entry of commands) {
+  for (const entry of entries) {
     const command = program
       .command(entry.args === undefined ? entry.name : `${entry.name} ${entry.args}`)
       .summary(entry.summary)

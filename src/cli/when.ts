@@ -1,3 +1,6 @@
+/** By hand: asking the system for them takes longer than all else that `ps` does. */
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
 /** `14:29` today, `yesterday 22:10`, `12 Nov 09:05`, with the year when it is another one. */
 export function formatWhen(seconds: number, now: Date): string {
   const date = new Date(seconds * 1000);
@@ -6,7 +9,7 @@ export function formatWhen(seconds: number, now: Date): string {
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
   if (date.toDateString() === now.toDateString()) return clock;
   if (date.toDateString() === yesterday.toDateString()) return `yesterday ${clock}`;
-  const month = date.toLocaleString('en', { month: 'short' });
+  const month = MONTHS[date.getMonth()];
   const year = date.getFullYear() === now.getFullYear() ? '' : ` ${date.getFullYear()}`;
   return `${date.getDate()} ${month}${year} ${clock}`;
 }

@@ -6,8 +6,8 @@ import { renderSpec } from '../../src/engine/config/write.ts';
 import { places } from '../../src/engine/paths.ts';
 import type { Plan } from '../../src/engine/plan/schema.ts';
 import { createRun, type RunRef } from '../../src/engine/runs/create.ts';
-import { runCondition } from '../../src/engine/runs/inspect.ts';
 import { makeRequest } from '../../src/engine/runs/requests.ts';
+import { runCondition } from '../../src/engine/runs/summary.ts';
 import { loadRegistry } from '../../src/registry/load.ts';
 
 /** A home of its own with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */

@@ -6,11 +6,13 @@ import contextlib
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from .control import Control
-from .errors import STOPPED, MachineError, Stopped, TrainerError, is_out_of_memory, no_memory
+from .errors import STOPPED, MachineError, Stopped, TakenOver, TrainerError, is_out_of_memory, no_memory
 from .events import Events
+from .files import hold
 from .libraries import cannot_import
 from .plan import Plan, read_plan
 
@@ -28,8 +30,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m visiontrain_trainer RUN_DIR", file=sys.stderr)
         return 2
-    run = Path(arguments[0]).resolve()
-    events = Events(run / "events.jsonl", enabled=os.environ.get("RANK", "0") == "0")
+    run = hold(Path(arguments[0]))
+    try:
+        events = Events(run / "events.jsonl", enabled=os.environ.get("RANK", "0") == "0")
+    except MachineError as error:
+        print(error.reason, file=sys.stderr)
+        return error.code
     control = Control(run / "control")
     with control.listening():
         return _result(run, events, control)
@@ -38,9 +44,12 @@ def main(arguments: list[str]) -> int:
 def _result(run: Path, events: Events, control: Control) -> int:
     """Do what RUN_DIR/plan.json says, end with the event `result`, and return the exit code."""
     try:
-        plan = read_plan(run / "plan.json")
+        plan = _in_our_cache(read_plan(run / "plan.json"))
         events.emit("phase", phase="load", detail=plan.model.name)
         code = _train(run, plan, events, control)
+    except TakenOver:
+        code = STOPPED
+        print("A later attempt of this run has begun: this one ends.", file=sys.stderr)
     except Stopped:
         code = STOPPED
         events.emit(
@@ -49,7 +58,7 @@ def _result(run: Path, events: Events, control: Control) -> int:
             code=code,
             step=0,
             reason="Stopped on request before training began.",
-            next_steps=[f"Go on with `visiontrain resume {run.name}`."],
+            next_steps=[f"Go on with `visiontrain resume {run.resolve().name}`."],
         )
     except Exception as error:
         _into_the_log()
@@ -69,11 +78,17 @@ def _result(run: Path, events: Events, control: Control) -> int:
                 reason=error.reason,
                 details=error.details,
                 # What fails does not know the name of the run.
-                next_steps=[step.replace(" resume`", f" resume {run.name}`") for step in error.next_steps],
+                next_steps=[step.replace(" resume`", f" resume {run.resolve().name}`") for step in error.next_steps],
             )
     finally:
         events.close()
     return code
+
+
+def _in_our_cache(plan: Plan) -> Plan:
+    """The plan with the cache of whoever resumes it: a plan may come from elsewhere. No byte depends on the place."""
+    folder = os.environ.get("VISIONTRAIN_CACHE_DIR")
+    return replace(plan, resources=replace(plan.resources, cache_dir=folder)) if folder else plan
 
 
 def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:

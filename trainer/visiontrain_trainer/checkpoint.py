@@ -13,10 +13,13 @@ import torch
 from safetensors.torch import load
 
 from .errors import MachineError, TrainingError
-from .files import replace_folder, sha256_file, write_atomic
+from .files import read_regular, replace_folder, write_atomic
 from .safefile import serialize
 
 _STATE = "state.json"
+_TENSORS = ("adapter.safetensors", "optimizer.safetensors")
+#: Losses of some pictures, values of an optimiser; tensors of a LoRA of every layer and two states of each.
+_MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def save(
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        files = {"adapter.safetensors": serialize(adapter), "optimizer.safetensors": serialize(optimizer)}
+        files = dict(zip(_TENSORS, (serialize(adapter), serialize(optimizer)), strict=True))
         hashes = {}
         for name, content in files.items():
             write_atomic(building / name, content)
@@ -67,26 +70,32 @@ def save(
 
 
 def _read(path: Path) -> Checkpoint:
-    text, seal = (path / _STATE).read_text().rstrip("\n").rsplit("\n", 1)
+    text, seal = read_regular(path / _STATE, _MOST_STATE).decode().rstrip("\n").rsplit("\n", 1)
     if hashlib.sha256(text.encode()).hexdigest() != seal:
         raise ValueError("state.json does not match its checksum")
     state = json.loads(text)
-    for name, expected in state.pop("files").items():
-        if sha256_file(path / name) != expected:
+    hashes = state.pop("files")
+    content = {name: read_regular(path / name, _MOST_TENSORS) for name in _TENSORS}
+    for name, found in content.items():
+        if hashlib.sha256(found).hexdigest() != hashes[name]:
             raise ValueError(f"{name} does not match its checksum")
-    return Checkpoint(
-        path,
-        state.pop("step"),
-        load((path / "adapter.safetensors").read_bytes()),
-        load((path / "optimizer.safetensors").read_bytes()),
-        state,
-    )
+    adapter, optimizer = (load(content.pop(name)) for name in _TENSORS)
+    if state.pop("step") != _step_of(path.name) or "spec_sha256" not in state:
+        raise ValueError("state.json is not of this checkpoint")
+    return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, state)
+
+
+def _step_of(name: str) -> int | None:
+    """The step that the name of a checkpoint tells; None for a name of none."""
+    number = name.removeprefix("step-")
+    # Other scripts have digits too.
+    return int(number) if number.isascii() and number.isdigit() and name == name_of(int(number)) else None
 
 
 def all_steps(folder: Path) -> list[int]:
     """Steps of the checkpoints that are there, newest first."""
-    names = [p.name.removeprefix("step-") for p in folder.glob("step-*") if p.is_dir()]
-    return sorted((int(n) for n in names if n.isdigit()), reverse=True)
+    steps = [_step_of(p.name) for p in folder.glob("step-*") if p.is_dir() and not p.is_symlink()]
+    return sorted((step for step in steps if step is not None), reverse=True)
 
 
 def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]]:
@@ -99,7 +108,7 @@ def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]
         path = folder / name_of(step)
         try:
             found = _read(path)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             damaged.append(f"Checkpoint {path.name} is damaged ({error}): the one before it is used.")
             continue
         if found.state["spec_sha256"] != spec_sha256:

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from .errors import Stopped
+from .errors import Stopped, TakenOver
+from .files import is_request
 
 REQUESTS = ("stop", "save", "sample")
 
 
+_LOOK_SECONDS = 1.0
+
+
+def _newest(attempts: Path) -> int:
+    """The highest number of a start of the run; 0 when there is none."""
+    try:
+        names = [path.name for path in attempts.iterdir()]
+    except OSError:
+        return 0
+    return max((int(name[:-5]) for name in names if re.fullmatch(r"[1-9][0-9]{0,5}\.json", name)), default=0)
+
+
 class Control:
-    """`poll()` is called once per step: three `stat` calls, no thread. A request's file is removed when acted on."""
+    """`poll()` is called once per step: three `stat` calls, no thread. A request's file is removed when acted on.
+
+    Now and then it looks whether a later attempt of the run has begun: a machine that slept must not write on.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._attempts = folder.parent / "attempts"
+        self._attempt = _newest(self._attempts)
+        self._looked = time.monotonic()
         self._stop = False
 
     @contextlib.contextmanager
@@ -39,8 +60,13 @@ class Control:
         self._stop = True
 
     def poll(self) -> set[str]:
-        """The requests that are waiting now."""
-        found = {name for name in REQUESTS if (self._folder / name).exists()}
+        """The requests that are waiting now. Raises TakenOver when the run is another process's by now."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            if _newest(self._attempts) > self._attempt:
+                raise TakenOver
+        found = {name for name in REQUESTS if is_request(self._folder / name)}
         return found | {"stop"} if self._stop else found
 
     def done(self, requests: set[str]) -> None:

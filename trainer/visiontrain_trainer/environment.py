@@ -10,8 +10,10 @@ from typing import Any
 
 from .errors import TrainingError
 from .events import Events
+from .files import read_regular
 
 Facts = Mapping[str, Any]
+_MOST_BYTES = 1 << 24
 
 #: Of the facts of the `active` event, those no byte depends on: which of several equal cards it is, what only carries
 #: bytes to and fro, what follows from the plan.
@@ -73,13 +75,17 @@ def compare_with_original(run: Path, now: Facts, events: Events) -> None:
     """
     path = run / "env.json"
     try:
-        original = json.loads(path.read_bytes()).get("verifies") if path.exists() else None
-    except ValueError as error:
-        raise TrainingError(f"{path}: not JSON ({error}).", next_steps=["Start `visiontrain verify` again."]) from error
-    if original is None:
+        original = json.loads(read_regular(path, _MOST_BYTES)).get("verifies")
+        if original is None:
+            return
+        told = differences(original["facts"], now)
+        events.emit("compared", original=str(original["run"]), step=0, differences=told)
+    except FileNotFoundError:
         return
-    told = differences(original["facts"], now)
-    events.emit("compared", original=original["run"], step=0, differences=told)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{path}: it cannot be read ({error}).", next_steps=["Start `visiontrain verify` again."]
+        ) from error
     if told:
         events.note(
             f"{original['run']} was computed otherwise: {in_words(told)}. The same bytes are not promised.", "warn"

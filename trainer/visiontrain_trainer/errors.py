@@ -52,5 +52,9 @@ def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineErr
     return MachineError(reason, [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps])
 
 
+class TakenOver(Exception):  # noqa: N818 - not an error: another trainer does this run now
+    """A later attempt of the run has begun where this process could not be seen: nothing more may be written."""
+
+
 class Stopped(Exception):  # noqa: N818 - not an error: a request that was granted
     """A stop request arrived where nothing has to be saved first."""

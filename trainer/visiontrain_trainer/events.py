@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from .errors import MachineError
+from .files import open_regular
 
 HEARTBEAT_SECONDS = 15.0
 _TAIL = 1 << 16
+#: No event is as long: what has no whole line in so much of its end has none.
+_MOST_TAIL = 1 << 24
 
 
 def _finite(value: Any) -> Any:
@@ -29,27 +33,22 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _last_line(path: Path) -> tuple[int, bool]:
+def _last_line(file: int) -> tuple[int, bool]:
     """(seq of the last complete line or 0, whether the file ends in the middle of a line)."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            partial, window = False, _TAIL
-            while True:
-                file.seek(max(0, size - window))
-                text = file.read()
-                partial = bool(text) and not text.endswith(b"\n")
-                lines = text.split(b"\n")[: -1 if partial else None]
-                for line in reversed(lines):
-                    try:
-                        return int(json.loads(line)["seq"]), partial
-                    except (ValueError, KeyError, TypeError):
-                        continue
-                if window >= size:
-                    return 0, partial
-                window *= 4
-    except FileNotFoundError:
-        return 0, False
+    size = os.fstat(file).st_size
+    partial, window = False, _TAIL
+    while True:
+        text = os.pread(file, window, max(0, size - window))
+        partial = bool(text) and not text.endswith(b"\n")
+        lines = text.split(b"\n")[: -1 if partial else None]
+        for line in reversed(lines):
+            try:
+                return int(json.loads(line)["seq"]), partial
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+        if window >= min(size, _MOST_TAIL):
+            return 0, partial
+        window *= 4
 
 
 class Events:
@@ -61,13 +60,21 @@ class Events:
         self._phase: str = "load"
         self._step: int | None = None
         self._path = path
+        #: Its folder as this process knows it, which means nothing to a reader.
+        self._held = re.compile(re.escape(str(path.parent)) + r"(?!\d)") if path.is_relative_to("/proc") else None
         self._fd: int | None = None
         #: Whether the file ends in the middle of a line: the next one has to begin anew.
         self._torn = False
         if not enabled:
             return
-        self._seq, partial = _last_line(path)
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            self._fd = open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        except OSError as error:
+            raise MachineError(
+                f"{path.resolve()}: events cannot be written there ({error.strerror}).",
+                next_steps=["Look at it, and remove it if you do not know it."],
+            ) from error
+        self._seq, partial = _last_line(self._fd)
         if partial:
             # A writer died in the middle of a line: end it, so that readers skip it and nothing else.
             self._write(b"\n")
@@ -94,11 +101,18 @@ class Events:
                 return
             self._seq += 1
             line = {"v": 1, "seq": self._seq, "t": round(time.time(), 3), "type": type, **body}
-            self._write((json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode())
+            self._write((self._named(json.dumps(line, ensure_ascii=False, allow_nan=False)) + "\n").encode())
         if type == "phase":
             self._phase = str(payload["phase"])
         elif type in ("step", "start"):
             self._step = payload["step"]
+
+    def _named(self, text: str) -> str:
+        """JSON with the place of the run folder as it is now."""
+        if self._held is None or not self._held.search(text):
+            return text
+        now = json.dumps(str(self._path.parent.resolve()), ensure_ascii=False)[1:-1]
+        return self._held.sub(lambda _: now, text)
 
     def _write(self, line: bytes) -> None:
         if self._torn:

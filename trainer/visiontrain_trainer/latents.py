@@ -130,7 +130,7 @@ class Latents:
         if not path.is_file():
             raise TrainingError(
                 f"{path}: the picture is gone.",
-                next_steps=["Put it back, or start the run again with `visiontrain run`."],
+                next_steps=["Put it back; of a folder that was moved: `visiontrain resume` with --dataset DIR."],
             )
         if sha256_file(path) != sample.sha256:
             raise TrainingError(

@@ -103,16 +103,16 @@ def resume(session: Session) -> Progress:
     try:
         session.adapter.load(found.adapter)
         state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
-    except (TrainingError, ValueError, KeyError) as error:
+        session.stepper.micro_batch = found.state["micro_batch"]
+        session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
+        best = found.state["best"]
+        recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
+    except (TrainingError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{found.path}: the checkpoint does not fit the layers and the optimiser of this run.",
             [str(error).split("\n")[0], "Another version of visiontrain wrote it."],
             ["Go on with that version, or start anew: `visiontrain run` with the run's run.yaml."],
         ) from error
-    session.stepper.micro_batch = found.state["micro_batch"]
-    session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
-    best = found.state["best"]
-    recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
     return Progress(
         step=found.step,
         before=found.state["before"],
@@ -224,7 +224,7 @@ def stopped(session: Session, progress: Progress) -> int:
         code=STOPPED,
         step=progress.step,
         reason=f"Stopped on request after step {progress.step} of {session.plan.training.steps}; it is saved.",
-        next_steps=[f"Go on with `visiontrain resume {session.run.name}`."],
+        next_steps=[f"Go on with `visiontrain resume {session.run.resolve().name}`."],
     )
     return STOPPED
 

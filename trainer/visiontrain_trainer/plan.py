@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -11,8 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .errors import TrainingError
+from .files import read_regular
 
 VERSION = 1
+#: A million pictures with long captions.
+_MOST_BYTES = 480_000_000
+#: It also names the file that comes out, so that it can name no other place.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Size = tuple[int, int]
@@ -201,6 +207,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one retu
 def parse_plan(data: object) -> Plan:
     """Turn decoded JSON into a `Plan`. Raises TrainingError naming the first wrong, unknown or missing key."""
     plan = _read_class(Plan, data, "")
+    if not _NAME.fullmatch(plan.name):
+        raise _mismatch("name", "letters, digits, dot, dash and underscore", plan.name)
     if not plan.data.samples:
         raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.")
     return plan
@@ -209,8 +217,8 @@ def parse_plan(data: object) -> Plan:
 def read_plan(path: Path) -> Plan:
     """Read and check RUN/plan.json. Raises TrainingError when it is missing, is not JSON or does not fit."""
     try:
-        return parse_plan(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:
+        return parse_plan(json.loads(read_regular(path, _MOST_BYTES)))
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainingError(
             f"{path}: the plan cannot be read ({error}).",
             next_steps=["Start the run again with `visiontrain run`."],

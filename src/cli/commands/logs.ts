@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../engine/errors.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { runCondition } from '../../engine/runs/inspect.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { followLog } from '../../engine/runs/log-lines.ts';
+import { runCondition } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../context.ts';
 
 /** What the trainer printed, or with no trainer yet its supervisor; control sequences are taken out. */

@@ -1,5 +1,5 @@
-import { listRuns } from '../../engine/runs/find.ts';
-import type { RunSummary } from '../../engine/runs/inspect.ts';
+import { listRuns } from '../../engine/runs/list.ts';
+import type { RunSummary } from '../../engine/runs/summary.ts';
 import { formatDuration, neutralise } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { table } from '../table.ts';
@@ -7,7 +7,7 @@ import { formatWhen } from '../when.ts';
 
 /** Live and past runs, from their folders alone. */
 export const run: CommandRun = async (_args, _options, { out, places, flags }) => {
-  const runs = listRuns(places.runs);
+  const runs = await listRuns(places.runs);
   if (flags.json) {
     out.json(runs);
     return 0;

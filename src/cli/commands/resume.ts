@@ -2,7 +2,9 @@ import { EXIT, UsageError } from '../../engine/errors.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
+import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
+import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { ownSignals, watchRun } from '../watch.ts';
 
@@ -10,6 +12,9 @@ import { ownSignals, watchRun } from '../watch.ts';
 export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
+  const movable = ref.state !== 'finished' && ref.state !== 'live';
+  if (typeof options.dataset === 'string' && movable)
+    await moveDataset(ref, options.dataset, loadRegistry({ configDir: places.config }));
   if (ref.state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
       nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],

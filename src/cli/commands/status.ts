@@ -2,7 +2,7 @@ import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import type { RunSummary } from '../../engine/runs/inspect.ts';
+import type { RunSummary } from '../../engine/runs/summary.ts';
 import { formatBytes, formatDuration } from '../../engine/text.ts';
 import type { CommandRun } from '../context.ts';
 import { verdictWords } from '../ui/parts.ts';

@@ -1,7 +1,8 @@
 import { EXIT } from '../../engine/errors.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
+import { inspectRun } from '../../engine/runs/inspect.ts';
 import { stopRun } from '../../engine/runs/stop.ts';
+import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../context.ts';
 
 /** Ends a run: after the step with a checkpoint, or with `--now` at once. Success is that it is over. */

@@ -27,7 +27,7 @@ export const run: CommandRun = async (ids, options, context) => {
       throw new UsageError(`${entry.id} is being fetched right now.`, {
         nextSteps: ['Stop that process first (Ctrl-C keeps what it has), then remove it.'],
       });
-  if (options.force !== true) for (const entry of entries) refuseNeeded(entry, context);
+  if (options.force !== true) for (const entry of entries) await refuseNeeded(entry, context);
   const removed = entries.map((entry) => removeEntry(entry, context));
   const partials = options.partials === true ? removePartials(context) : [];
   if (flags.json) {
@@ -44,8 +44,8 @@ export const run: CommandRun = async (ids, options, context) => {
 };
 
 /** @throws UsageError when runs that go on, or can be resumed, need the model */
-function refuseNeeded({ id }: AnyEntry, { places }: Context): void {
-  const runs = runsThatNeed(id, join(places.models, id), places.runs);
+async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void> {
+  const runs = await runsThatNeed(id, join(places.models, id), places.runs);
   if (runs.length === 0) return;
   const live = runs.some(({ state }) => state === 'live');
   throw new UsageError(`${id} is needed by ${plural(runs.length, 'run')}; nothing was removed.`, {

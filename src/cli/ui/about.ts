@@ -1,7 +1,5 @@
 /** What a run is about, from its folder: the words of the header. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { RUN_FILES } from '../../engine/runs/layout.ts';
+import { readPlanJson } from '../../engine/runs/run-files.ts';
 import { neutralise } from '../../engine/text.ts';
 
 export interface RunAbout {
@@ -24,7 +22,7 @@ export const nothingKnown: RunAbout = {
 /** Reads plan.json; a run that has none yet is shown without these words. */
 export function readAbout(runDir: string): RunAbout {
   try {
-    const plan = JSON.parse(readFileSync(join(runDir, RUN_FILES.plan), 'utf8')) as {
+    const plan = readPlanJson(runDir) as {
       model?: { name?: unknown };
       training?: Record<string, unknown>;
       samples?: { prompts?: unknown };

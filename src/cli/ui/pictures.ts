@@ -2,7 +2,7 @@
  * Pictures in a terminal: each cell is an upper half block, so that it shows two pixels. Needs Unicode and 256 colours;
  * elsewhere the paths are told instead.
  */
-import { readFileSync } from 'node:fs';
+import { readRegular } from '../../engine/regular-file.ts';
 import { neutralise } from '../../engine/text.ts';
 import { padEnd, truncate, truncateStart, width } from '../columns.ts';
 import { type Line, Styled, styled } from '../styled.ts';
@@ -17,13 +17,17 @@ export interface PictureRoom {
   readonly unicode: boolean;
 }
 
+/** A sample is a few megabytes. */
+const MOST_BYTES = 1 << 28;
+
 export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
 
 /** A picture file in at most so many cells, or undefined when it cannot be read or shown. */
 export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
   if (!canShowPictures(room)) return undefined;
   try {
-    return halfBlocks(decodePng(readFileSync(path)), room);
+    const file = readRegular(path, MOST_BYTES);
+    return file === undefined ? undefined : halfBlocks(decodePng(file), room);
   } catch {
     return undefined;
   }

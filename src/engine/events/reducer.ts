@@ -249,8 +249,9 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
   const last = phases.at(-1);
   if (last === undefined || last.phase !== event.phase) return phases;
   const item = event.item ?? '';
+  // Half of them go at once: one by one each new name would cost a copy of all.
   const full = !Object.hasOwn(last.items, item) && Object.keys(last.items).length >= KEPT_ITEMS;
-  const items = full ? Object.fromEntries(Object.entries(last.items).slice(1)) : last.items;
+  const items = full ? Object.fromEntries(Object.entries(last.items).slice(KEPT_ITEMS / 2)) : last.items;
   return [...phases.slice(0, -1), { ...last, items: { ...items, [item]: event } }];
 }
 

@@ -1,18 +1,11 @@
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { typedPath } from '../typed-path.ts';
-import { inspectRun, type RunSummary } from './inspect.ts';
-import { RUN_FILES } from './layout.ts';
-
-/** Every run below a folder: those going on first, then the newest first. */
-export function listRuns(runs: string): RunSummary[] {
-  const now = Date.now() / 1000;
-  const all = names(runs).flatMap((name) => inspectRun(join(runs, name), now) ?? []);
-  const isLive = (run: RunSummary): number => (run.state === 'live' ? 1 : 0);
-  return all.sort((a, b) => isLive(b) - isLive(a) || b.started_at - a.started_at);
-}
+import { inspectRun } from './inspect.ts';
+import { runNames } from './list.ts';
+import { isRun, type RunSummary } from './summary.ts';
 
 /**
  * The run a person means: a name, the unique beginning of one, `last`, or a path of its folder (or of a file in it).
@@ -24,7 +17,8 @@ export function findRun(query: string, runs: string): RunSummary {
   const found = named === undefined ? undefined : inspectRun(named);
   if (found !== undefined) return found;
   if (query === 'last') {
-    const sound = listRuns(runs).filter(({ state }) => state !== 'unreadable');
+    const all = names.flatMap((name) => inspectRun(join(runs, name)) ?? []);
+    const sound = all.filter(({ state }) => state !== 'unreadable');
     const newest = sound.sort((a, b) => b.started_at - a.started_at)[0];
     if (newest !== undefined) return newest;
   }
@@ -47,19 +41,4 @@ function asPath(query: string): string | undefined {
   if (!existsSync(path)) return undefined;
   const dir = statSync(path).isDirectory() ? path : join(path, '..');
   return isRun(dir) ? realpathSync(dir) : undefined;
-}
-
-/** A folder that may not be opened is none. */
-const isRun = (dir: string): boolean => existsSync(join(dir, RUN_FILES.plan));
-
-const runNames = (runs: string): string[] => names(runs).filter((name) => isRun(join(runs, name)));
-
-function names(runs: string): string[] {
-  try {
-    return readdirSync(runs);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw error;
-  }
 }

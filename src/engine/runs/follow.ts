@@ -1,6 +1,6 @@
 import type { RunEvent } from '../events/schema.ts';
 import { EventReader, type FollowOptions, pause } from '../events/tail.ts';
-import { runCondition } from './inspect.ts';
+import { runCondition } from './summary.ts';
 
 /**
  * Events of a run as they come, in batches, until the run is over and everything was read: after its `exit` event, or

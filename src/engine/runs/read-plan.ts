@@ -1,11 +1,8 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { type Plan, planSchema } from '../plan/schema.ts';
-import { readRegular } from '../regular-file.ts';
 import { RUN_FILES } from './layout.ts';
-
-/** A million pictures with long captions. */
-const MOST_BYTES = 480_000_000;
+import { readPlanJson } from './run-files.ts';
 
 /**
  * plan.json, checked: the folder may come from somebody else, or from another version.
@@ -13,14 +10,14 @@ const MOST_BYTES = 480_000_000;
  */
 export function readPlan(dir: string): Plan {
   const path = join(dir, RUN_FILES.plan);
-  const bytes = readRegular(path, MOST_BYTES);
-  if (bytes === undefined) throw unusable(path, 'is not there');
   let json: unknown;
   try {
-    json = JSON.parse(bytes.toString('utf8'));
+    json = readPlanJson(dir);
   } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     throw unusable(path, 'is not JSON', [(error as Error).message], error);
   }
+  if (json === undefined) throw unusable(path, 'is not there');
   const checked = planSchema.safeParse(json);
   if (checked.success) return checked.data;
   const lines = checked.error.issues.slice(0, 5).map(({ path: key, message }) => `${key.join('.')}  ${message}`);

@@ -51,6 +51,18 @@ function read<T>(dir: string, name: string, is: (value: unknown) => value is T):
   return value;
 }
 
+/** A million pictures with long captions. */
+const MOST_PLAN = 480_000_000;
+
+/**
+ * plan.json as it stands there, unchecked; undefined without one. Throws SyntaxError for what is no JSON, ForeignFileError
+ * for what is no plain file.
+ */
+export function readPlanJson(dir: string): unknown {
+  const bytes = readRegular(join(dir, RUN_FILES.plan), MOST_PLAN);
+  return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
+}
+
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

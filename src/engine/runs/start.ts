@@ -8,10 +8,10 @@ import { packageRoot } from '../package-root.ts';
 import { lastHolder } from '../process/claim.ts';
 import { ForeignFileError, openRegular } from '../regular-file.ts';
 import { explainWriteError, type RunRef } from './create.ts';
-import { runCondition } from './inspect.ts';
 import { RUN_FILES } from './layout.ts';
 import { lastLogLines } from './log-lines.ts';
 import { readSupervisor } from './run-files.ts';
+import { runCondition } from './summary.ts';
 import { refuseForeignFolder } from './trust.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { pause } from '../events/tail.ts';
 import { endGroup, groupEnds } from '../process/group.ts';
-import { runCondition } from './inspect.ts';
 import { makeRequest } from './requests.ts';
 import { readSupervisor } from './run-files.ts';
+import { runCondition } from './summary.ts';
 import { isTrainerOf } from './trainer-proof.ts';
 
 export interface StopOptions {

@@ -1,16 +1,16 @@
 /** Which runs still need a model of the registry: those going on, and those that can be resumed. */
 import { join } from 'node:path';
 import { readGiven } from '../given-file.ts';
-import { listRuns } from './find.ts';
-import type { RunSummary } from './inspect.ts';
 import { RUN_FILES } from './layout.ts';
+import { listRuns } from './list.ts';
+import type { RunSummary } from './summary.ts';
 
 /** A plan lists every picture. */
 const MOST = 512 << 20;
 
 /** @param folder where the model's files are: its weights, or what it lends to a checkpoint of the person's own */
-export function runsThatNeed(id: string, folder: string, runs: string): RunSummary[] {
-  return listRuns(runs).filter(({ state, dir }) => {
+export async function runsThatNeed(id: string, folder: string, runs: string): Promise<RunSummary[]> {
+  return (await listRuns(runs)).filter(({ state, dir }) => {
     if (state === 'finished') return false;
     const { name, path, config_dir, vae_path } = modelOf(dir);
     return name === id || [path, config_dir, vae_path].some((used) => isInside(used, folder));

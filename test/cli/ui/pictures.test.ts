@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Styled } from '../../../src/cli/styled.ts';
-import { halfBlocks, renderPicturePair } from '../../../src/cli/ui/pictures.ts';
+import { halfBlocks, renderPicture, renderPicturePair } from '../../../src/cli/ui/pictures.ts';
 import { decodePng } from '../../../src/cli/ui/png.ts';
 import { png } from '../../helpers/png.ts';
 
@@ -115,5 +116,17 @@ describe('renderPicturePair', () => {
   it('names the files when one cannot be read', () => {
     const lines = renderPicturePair({ ...pair(), with: join(dir, 'none.png') }, { ...room, columns: 200 });
     expect(lines[1]).toBe(`with     ${dir}/none.png`);
+  });
+});
+
+describe('renderPicture', () => {
+  it('waits for no FIFO and reads no device: a run folder may be a stranger’s', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'vt-sample-'));
+    const room = { columns: 4, rows: 3, colour: 3, unicode: true };
+    execFileSync('mkfifo', [join(dir, 'fifo.png')]);
+    symlinkSync('/dev/zero', join(dir, 'device.png'));
+    for (const name of ['fifo.png', 'device.png', 'none.png'])
+      expect(renderPicture(join(dir, name), room)).toBeUndefined();
+    rmSync(dir, { recursive: true });
   });
 });

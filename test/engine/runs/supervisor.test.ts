@@ -25,10 +25,11 @@ import { groupMembers } from '../../../src/engine/process/group.ts';
 import { identify, ps } from '../../../src/engine/process/identity.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
-import { inspectRun, runCondition } from '../../../src/engine/runs/inspect.ts';
+import { inspectRun } from '../../../src/engine/runs/inspect.ts';
 import { makeRequest } from '../../../src/engine/runs/requests.ts';
 import { readExit, readSupervisor } from '../../../src/engine/runs/run-files.ts';
 import { startRun } from '../../../src/engine/runs/start.ts';
+import { runCondition } from '../../../src/engine/runs/summary.ts';
 import { FixtureHome, until } from '../../helpers/fixture-run.ts';
 
 let home: FixtureHome;

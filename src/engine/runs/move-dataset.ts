@@ -1,0 +1,62 @@
+import { join, resolve } from 'node:path';
+import type { Registry } from '../../registry/schema.ts';
+import { writeFileAtomic } from '../atomic.ts';
+import { loadSpec } from '../config/load.ts';
+import { renderSpec } from '../config/write.ts';
+import { sha256OfFile } from '../download/disk.ts';
+import { UsageError } from '../errors.ts';
+import type { Plan } from '../plan/schema.ts';
+import { statOf } from '../stat.ts';
+import { plural } from '../text.ts';
+import type { RunRef } from './create.ts';
+import { RUN_FILES } from './layout.ts';
+import { readPlan } from './read-plan.ts';
+import { refuseForeignFolder } from './trust.ts';
+
+const MOST_NAMED = 10;
+
+/**
+ * Tells a run that its pictures lie in another folder by now. All of its plan must be there under their names with their
+ * content, so that the run goes on to the same bytes; captions stand in the plan itself.
+ * @throws UsageError that names the pictures that are not, and then nothing is changed
+ */
+export async function moveDataset({ dir, name }: RunRef, folder: string, registry: Registry): Promise<void> {
+  refuseForeignFolder(dir);
+  const root = resolve(folder);
+  if (statOf(root)?.isDirectory() !== true) throw new UsageError(`${folder} is no folder.`);
+  const plan = readPlan(dir);
+  const spec = join(dir, RUN_FILES.spec);
+  const loaded = loadSpec(spec, { registry });
+  const wrong = await otherPictures(plan, root);
+  if (wrong.length > 0) {
+    const more = wrong.length - MOST_NAMED;
+    const count = plural(wrong.length, 'picture');
+    throw new UsageError(
+      `${root} is not the data set that ${name} was planned with: ${count} of ${plan.data.samples.length} differ.`,
+      {
+        details: [...wrong.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])],
+        nextSteps: [`Train on what is there in a new run:  visiontrain run ${spec} --set dataset.path=${root}`],
+      },
+    );
+  }
+  const { spec: then, provenance } = loaded;
+  writeFileAtomic(spec, renderSpec({ ...then, dataset: { ...then.dataset, path: root } }, provenance));
+  const moved: Plan = { ...plan, data: { ...plan.data, root } };
+  writeFileAtomic(join(dir, RUN_FILES.plan), `${JSON.stringify(moved, null, 1)}\n`);
+}
+
+/** A line for each picture of the plan that is not as it was there. */
+async function otherPictures({ data }: Plan, root: string): Promise<string[]> {
+  const wrong: string[] = [];
+  const told = new Map<string, string>();
+  for (const { path, sha256 } of data.samples) {
+    const file = join(root, path);
+    if (statOf(file)?.isFile() !== true) wrong.push(`${path} is not there`);
+    else {
+      const found = told.get(path) ?? (await sha256OfFile(file, () => undefined));
+      told.set(path, found);
+      if (found !== sha256) wrong.push(`${path} is another picture`);
+    }
+  }
+  return wrong;
+}
