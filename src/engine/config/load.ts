@@ -6,13 +6,13 @@ import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
 import { plural } from '../text.ts';
-import { isMapping, tryFill } from './fill.ts';
+import { type FilledSpec, isMapping, tryFill } from './fill.ts';
 import { migrate } from './migrations.ts';
 import { applyOverrides, type Overridden } from './overrides.ts';
 import { findBase } from './presets.ts';
 import type { KeyProblem } from './problems.ts';
 import { readTextFile } from './read-text.ts';
-import { type Chooser, choosers, type Provenance, type RunSpec } from './schema.ts';
+import { type Chooser, choosers } from './schema.ts';
 import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
 
 export interface LoadOptions {
@@ -21,9 +21,7 @@ export interface LoadOptions {
   readonly registry: Registry;
 }
 
-export interface LoadedSpec {
-  readonly spec: RunSpec;
-  readonly provenance: Provenance;
+export interface LoadedSpec extends FilledSpec {
   /** Absolute. */
   readonly file: string;
   /** Folder of the file: relative paths in the spec start here. */
@@ -65,7 +63,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
     problems.push(...filled.problems.map(locate).filter(({ key }) => !known.has(key)));
   }
   if (problems.length > 0 || filled.problems !== undefined) throw failed(problems);
-  return { spec: filled.spec, provenance: filled.provenance, file: path, dir };
+  return { ...filled, file: path, dir };
 }
 
 /** `model.base` that is no registry id must be a model on this disk. */
