@@ -1,8 +1,9 @@
 /** run.yaml → everything a run needs decided, nothing written: what `run`, `--dry-run`, the wizard and the demo share. */
 import { resolve } from 'node:path';
 import type { Registry } from '../registry/schema.ts';
+import type { FilledSpec } from './config/fill.ts';
 import { findBase } from './config/presets.ts';
-import type { Provenance, RunSpec } from './config/schema.ts';
+import type { RunSpec } from './config/schema.ts';
 import { renderSpec } from './config/write.ts';
 import { hashPictures } from './dataset/hash.ts';
 import { scanDataset } from './dataset/scan.ts';
@@ -15,9 +16,7 @@ import { extraPackages } from './plan/device.ts';
 import { resolvePlan } from './plan/resolve.ts';
 import type { Plan } from './plan/schema.ts';
 
-export interface PrepareInput {
-  readonly spec: RunSpec;
-  readonly provenance: Provenance;
+export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */
   readonly dir: string;
   readonly registry: Registry;
@@ -40,13 +39,14 @@ export interface PreparedRun {
 
 /** @throws UsageError, EnvironmentError: what is wrong with data set, model or machine, before anything is made. */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
-  const { spec, provenance, dir, registry, places, env, signal } = input;
+  const { dir, registry, places, env, signal } = input;
   const isModelId = (name: string) =>
     findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
-  if (spec.training.init_lora !== null) checkInitLora(resolve(dir, spec.training.init_lora));
-  const { base, needs } = await resolveBase({ model: spec.model, dir, registry, places });
-  const scan = await scanDataset(resolve(dir, spec.dataset.path), {
-    captionExtension: spec.dataset.caption_extension,
+  const { training, model, dataset } = input.spec;
+  if (training.init_lora !== null) checkInitLora(resolve(dir, training.init_lora));
+  const { base, needs } = await resolveBase({ model, dir, registry, places });
+  const scan = await scanDataset(resolve(dir, dataset.path), {
+    captionExtension: dataset.caption_extension,
     ...(signal === undefined ? {} : { signal }),
   });
   const [hashed, hardware] = await Promise.all([
@@ -57,6 +57,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     }),
     probeHardware([places.home, places.runs], env),
   ]);
+  const { spec, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
   const { plan, warnings } = resolvePlan({
     spec,
     dir,

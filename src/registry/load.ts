@@ -147,6 +147,7 @@ function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
     files: [...entry.files, ...shared],
     recipes,
     memory_classes: set.memory_classes,
+    ...(set.length === undefined ? {} : { length: set.length }),
     recipe_set,
     recipe_source: set.source,
   };
@@ -163,8 +164,10 @@ function recipeSet(
   if (seen.includes(name)) fail('recipe_set', `${[...seen, name].join(' extends ')}`);
   if (set.extends === undefined) return set;
   const parent = recipeSet(sets, set.extends, fail, [...seen, name]);
+  const length = set.length ?? parent.length;
   return {
     ...set,
+    ...(length === undefined ? {} : { length }),
     common: { ...parent.common, ...set.common },
     memory_classes: set.memory_classes.length > 0 ? set.memory_classes : parent.memory_classes,
   };

@@ -63,6 +63,14 @@ export const memoryClassSchema = z.strictObject({
   values: recipeSchema,
 });
 
+/** Bounds of a run's length by the number of images; see `LengthRule`. */
+export const lengthRuleSchema = z.strictObject({
+  least_uses: z.number().min(1),
+  most_uses: z.number().min(1),
+  least_steps: z.number().int().min(1),
+  most_steps: z.number().int().min(1),
+});
+
 export const recipeSetSchema = z.strictObject({
   /** Where the values come from, and what is not tested yet. */
   source: z.string(),
@@ -70,6 +78,8 @@ export const recipeSetSchema = z.strictObject({
   extends: z.string().optional(),
   common: recipeSchema,
   goals: z.record(z.enum(goals), recipeSchema),
+  /** Its steps follow the number of images within these; without it they are always its own. */
+  length: lengthRuleSchema.optional(),
   memory_classes: z.array(memoryClassSchema).default([]),
 });
 
@@ -122,6 +132,7 @@ export const modelEntrySchema = z.strictObject({
   ...baseFields,
   recipes: z.partialRecord(z.enum(goals), recipeSchema).default({}),
   memory_classes: z.array(memoryClassSchema).default([]),
+  length: lengthRuleSchema.optional(),
   /** Name of the set its recipes were made from. */
   recipe_set: z.string().optional(),
   /** Where the recipe's values come from. */

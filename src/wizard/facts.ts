@@ -63,6 +63,13 @@ export interface Facts {
   readonly lastMode: string | undefined;
   /** run.yaml that would be written. */
   readonly file: string;
-  /** Completes a spec from dotted values; `claimed` says who chose them when it was not the person. */
-  readonly fill: (values: Readonly<Record<string, unknown>>, claimed: ReadonlyMap<string, Chooser>) => Filled;
+  /**
+   * Completes a spec from dotted values; `claimed` says who chose them when it was not the person, `images` how many
+   * the length of the run is for.
+   */
+  readonly fill: (
+    values: Readonly<Record<string, unknown>>,
+    claimed: ReadonlyMap<string, Chooser>,
+    images: number | undefined,
+  ) => Filled;
 }

@@ -14,7 +14,6 @@ export function wizardFlow(): Flow {
   const { review, onRequest } = reviewQuestions(self);
   const ordered = [
     ...dataQuestions,
-    ...group('data'),
     ...modelQuestions,
     ...group('model'),
     ...trainingQuestions,

@@ -162,7 +162,7 @@ export const glossary: readonly Term[] = [
     term: 'step',
     also: ['steps', 'optimizer step', 'iteration'],
     group: 'Training',
-    text: 'One small correction of the LoRA, from one batch of pictures. A run is some hundreds to some thousands of them.',
+    text: 'One small correction of the LoRA, from one batch of pictures. Where you do not say how many, they follow the number of your pictures: each is used 10 to 200 times, in 500 to 4000 steps.',
     keys: ['training.steps'],
   },
   {

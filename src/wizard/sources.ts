@@ -94,8 +94,13 @@ function filler(registry: Registry, dir: string): Facts['fill'] {
       );
     return known.get(base);
   };
-  return (values, claimed: ReadonlyMap<string, Chooser>) =>
-    tryFill(nested({ version: 1, ...values }), registry, { dir, facts: factsOf(values['model.base']), claimed });
+  return (values, claimed: ReadonlyMap<string, Chooser>, images: number | undefined) =>
+    tryFill(nested({ version: 1, ...values }), registry, {
+      dir,
+      facts: factsOf(values['model.base']),
+      claimed,
+      images,
+    });
 }
 
 function quietly<T>(read: () => T): T | undefined {

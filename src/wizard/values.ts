@@ -79,7 +79,7 @@ export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly prob
     given[key] = JSON.parse(answer.value);
     claimed.delete(key);
   }
-  return facts.fill(given, claimed);
+  return facts.fill(given, claimed, facts.folder?.usable);
 }
 
 /** Questions still to come count as answered with Enter, so that there is a value for everything at any time. */
@@ -101,15 +101,32 @@ export function recipeValue(context: Asking, key: string): unknown {
   const goal = answers['dataset.goal']?.value ?? 'character';
   const entry = entryOf(context);
   const base = baseOf(answers);
-  if (entry === undefined) {
-    // A file of one's own takes the recipe of the base it is a relative of.
+  // A file of one's own takes the recipe of the base it is a relative of; a length follows images and their batches.
+  if (entry === undefined || key === 'training.steps') {
     if (base === undefined) return undefined;
-    const file = absolute(base, facts);
-    const filled = facts.fill({ 'dataset.path': facts.cwd, 'dataset.goal': goal, 'model.base': file }, new Map());
+    const values = {
+      ...detected(context),
+      ...batchSettings(answers),
+      'dataset.path': facts.cwd,
+      'dataset.goal': goal,
+      'model.base': entry?.id ?? absolute(base, facts),
+    };
+    const filled = facts.fill(values, new Map(), facts.folder?.usable);
     return 'spec' in filled ? at(filled.spec, key) : undefined;
   }
   const recipe = entry.recipes[goal as keyof typeof entry.recipes] ?? Object.values(entry.recipes)[0];
   return recipe?.[key];
+}
+
+/** How many images a step has, where the person has set it. */
+function batchSettings(answers: Answers): Values {
+  const keys = ['training.batch_size', 'training.gradient_accumulation'];
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const answer = answers[SETTING + key];
+      return answer === undefined ? [] : [[key, JSON.parse(answer.value)]];
+    }),
+  );
 }
 
 export function at(spec: unknown, key: string): unknown {

@@ -141,7 +141,12 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     t.keys('Enter');
     await t.shows('2 pictures have no caption');
     t.keys('Enter');
+    // Settings that follow from the model are asked for behind it.
+    await t.shows('Which base model?');
+    await moveTo(t, /❯ .*1024 px/);
+    t.keys('Enter');
     await t.shows('Anything else about the data set?');
+    await t.shows(/resolution +1024 +preset/);
     await t.shows(/repeats +1 +preset/);
     t.keys('/');
     await moveTo(t, /❯ repeats/);
@@ -154,6 +159,25 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     t.text('3');
     t.keys('Enter');
     await t.shows(/repeats +3 +you/);
+  });
+
+  it('closes an open help page with Esc before it goes back', async () => {
+    const t = start(['new', 'fox', '--easy']);
+    await t.shows('What do the pictures teach?');
+    t.keys('?');
+    await t.shows(/goal: /i);
+    t.keys('Escape');
+    await t.shows(/❯ A character or thing[\s\S]*Learns quickly/);
+    t.keys('Enter');
+    await t.shows(/Which word calls[\s\S]*Enter go on/);
+    const without = t.screen();
+    t.keys('?');
+    await t.shows(/trigger word: /i);
+    t.keys('Escape');
+    await t.shows(/Which word calls[\s\S]*Enter go on/);
+    while (t.screen().join('\n') !== without.join('\n')) await new Promise((resolve) => setTimeout(resolve, 50));
+    t.keys('Escape');
+    await t.shows('Learns quickly');
   });
 
   it('completes with Tab, picks with Tab, and goes on typing where that was', async () => {

@@ -84,8 +84,13 @@ function baseLines(entry: ModelEntry): [string, string][] {
       : ([['memory', `${memory.least} GB card at least, ${memory.comfortable} GB with room`]] as [string, string][])),
     ...(entry.recommended_vae === undefined ? [] : ([['VAE', entry.recommended_vae]] as [string, string][])),
     ['advice', entry.guidance],
+    ...(entry.length === undefined ? [] : ([['length', lengthText(entry.length)]] as [string, string][])),
     ['recipe', entry.recipe_source ?? ''],
   ];
+}
+
+function lengthText({ least_uses, most_uses, least_steps, most_steps }: NonNullable<ModelEntry['length']>): string {
+  return `follows the number of pictures: each is used ${least_uses} to ${most_uses} times, in ${least_steps} to ${most_steps} steps`;
 }
 
 function sourceText(source: Source, path: string): string {

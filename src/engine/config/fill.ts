@@ -6,7 +6,8 @@ import { ConfigError } from '../errors.ts';
 import type { ModelFacts } from '../models/identify.ts';
 import { anyWord, type KnownRun, plainName } from './foreign.ts';
 import { findKey, sections, specKeys } from './keys.ts';
-import { findBase, type Preset, presetValues } from './presets.ts';
+import { type LengthRule, stepsFor } from './length.ts';
+import { findBase, type Preset, presetValues, recipeEntryOf } from './presets.ts';
 import { describeIssue, type KeyProblem } from './problems.ts';
 import { findings } from './rules.ts';
 import { type Chooser, goals, type Provenance, type RunSpec, SPEC_VERSION, specSchema } from './schema.ts';
@@ -16,6 +17,8 @@ export interface FillOptions {
   readonly dir?: string;
   /** Read from the file, when `model.base` is a path. */
   readonly facts?: ModelFacts | undefined;
+  /** Usable images, where they have been counted: the length of a recipe follows them. */
+  readonly images?: number | undefined;
   /** Who the file's own comments say chose a key. */
   readonly claimed?: ReadonlyMap<string, Chooser>;
   /** Uses of the pictures of a folder in an epoch, where somebody counts in epochs. */
@@ -25,6 +28,8 @@ export interface FillOptions {
 export interface FilledSpec {
   readonly spec: RunSpec;
   readonly provenance: Provenance;
+  /** The same once the images have been counted; undefined where nothing in it follows their number. */
+  readonly forImages?: ((images: number) => FilledSpec) | undefined;
 }
 
 export type Filled = (FilledSpec & { readonly problems?: undefined }) | { readonly problems: readonly KeyProblem[] };
@@ -56,7 +61,13 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
   }
   for (const { key, message } of findings(parsed.data, 'error')) problems.push({ path: key.split('.'), message });
   if (problems.length > 0) return { problems: unique(problems) };
-  return { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
+  const counted = (images: number) => {
+    const again = tryFill(document, registry, { ...options, images });
+    // What held for the recipe's own length holds for another within its bounds; else that one stays.
+    return again.problems === undefined ? again : filled;
+  };
+  const filled: FilledSpec = { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
+  return options.images === undefined && presets.has(FOLLOWS_IMAGES) ? { ...filled, forImages: counted } : filled;
 }
 
 /** Words of a document that are looked at to understand one of them. */
@@ -95,28 +106,59 @@ function allWords(document: Mapping): ReadonlyMap<string, unknown> {
 
 const required = new Set(['version', 'dataset', 'dataset.path', 'model', 'model.base']);
 
-function presetsFor(document: Mapping, registry: Registry, { dir, facts }: FillOptions): ReadonlyMap<string, Preset> {
+function presetsFor(
+  document: Mapping,
+  registry: Registry,
+  { dir, facts, images }: FillOptions,
+): ReadonlyMap<string, Preset> {
   const base = text(document, 'model', 'base');
   const goal = goals.find((g) => g === text(document, 'dataset', 'goal')) ?? 'concept';
   const family = text(document, 'model', 'family');
   const prediction = text(document, 'model', 'prediction');
-  const presets = new Map(
-    presetValues({
-      registry,
-      model: { entry: base === undefined ? undefined : findBase(registry, base), facts },
-      goal,
-      trigger: text(document, 'dataset', 'trigger') ?? '',
-      family: family === 'sd15' || family === 'sdxl' ? family : undefined,
-      prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
-    }),
-  );
-  const steps = valueAt(document, ['training', 'steps']);
+  const wanted = {
+    registry,
+    model: { entry: base === undefined ? undefined : findBase(registry, base), facts },
+    goal,
+    trigger: text(document, 'dataset', 'trigger') ?? '',
+    family: family === 'sd15' || family === 'sdxl' ? family : undefined,
+    prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
+  } as const;
+  const presets = new Map(presetValues(wanted));
+  followImages(presets, document, recipeEntryOf(wanted)?.length, images);
+  const steps = valueAt(document, ['training', 'steps']) ?? presets.get('training.steps')?.value;
   const warmup = presets.get('training.warmup')?.value;
   // A recipe's warm-up is meant for its own length.
   if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
     presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
   presets.set('name', { value: runName(text(document, 'dataset', 'path'), dir), by: 'preset' });
   return presets;
+}
+
+/** Stands in the presets, for no key of run.yaml, where the length is open and follows the images. */
+const FOLLOWS_IMAGES = 'training.steps:images';
+
+/** The recipe's steps become those for so many images, unless the document has its own. */
+function followImages(
+  presets: Map<string, Preset>,
+  document: Mapping,
+  rule: LengthRule | undefined,
+  images: number | undefined,
+): void {
+  const recipe = (key: string) => Number(presets.get(`training.${key}`)?.value ?? 1);
+  if (rule === undefined || valueAt(document, ['training', 'steps']) !== undefined) return;
+  presets.set(FOLLOWS_IMAGES, { value: true, by: 'preset' });
+  if (images === undefined || images < 1) return;
+  const now = (key: string) => {
+    const given = valueAt(document, ['training', key]);
+    return typeof given === 'number' && given >= 1 ? given : recipe(key);
+  };
+  const both = ['batch_size', 'gradient_accumulation'];
+  const product = (of: (key: string) => number) => both.reduce((all, key) => all * of(key), 1);
+  const recipeUses = recipe('steps') * product(recipe);
+  presets.set('training.steps', {
+    value: stepsFor({ images, perStep: product(now), recipeUses }, rule),
+    by: 'detected',
+  });
 }
 
 /** The data set's folder name, as far as a run's name may have its letters. */

@@ -8,7 +8,7 @@ import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
 import { plural, shorten } from '../text.ts';
 import { typedPath } from '../typed-path.ts';
-import { isMapping, tryFill } from './fill.ts';
+import { type FilledSpec, isMapping, tryFill } from './fill.ts';
 import { specKeys } from './keys.ts';
 import { migrate } from './migrations.ts';
 import { applyOverrides, type Overridden } from './overrides.ts';
@@ -25,9 +25,7 @@ export interface LoadOptions {
   readonly registry: Registry;
 }
 
-export interface LoadedSpec {
-  readonly spec: RunSpec;
-  readonly provenance: Provenance;
+export interface LoadedSpec extends FilledSpec {
   /** Absolute. */
   readonly file: string;
   /** Folder of the file: relative paths in the spec start here. */
@@ -77,7 +75,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
     throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
   }
   if (problems.length > 0) throw failed(problems);
-  return { spec: filled.spec, provenance: filled.provenance, file: path, dir };
+  return { ...filled, file: path, dir };
 }
 
 /** `model.base` that is no registry id must be a model on this disk. */

@@ -20,6 +20,13 @@ export interface BaseModel {
 export const findBase = (registry: Registry, id: string): ModelEntry | undefined =>
   registry.models.find((model) => model.id === id || model.aliases.includes(id));
 
+/** The entry whose recipe applies: the model's own, or that of its family's plain base. */
+export function recipeEntryOf({ registry, model, family, prediction }: Omit<Wanted, 'goal' | 'trigger'>) {
+  const { entry, facts } = model;
+  const kind = family ?? facts?.family;
+  return entry ?? neutralEntry(registry, kind, prediction ?? facts?.prediction ?? 'epsilon');
+}
+
 interface Wanted {
   readonly registry: Registry;
   readonly model: BaseModel;
@@ -34,19 +41,11 @@ interface Wanted {
  * Values by dotted key. An own file gets the recipe of the first registry entry of its family (and prediction, where
  * there is one): the registry lists the plain base of each family first.
  */
-export function presetValues({
-  registry,
-  model,
-  goal,
-  trigger,
-  family,
-  prediction,
-}: Wanted): ReadonlyMap<string, Preset> {
+export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
   const values = new Map<string, Preset>();
-  const { entry, facts } = model;
-  const kind = entry?.family ?? family ?? facts?.family;
-  const predicts = entry?.prediction ?? prediction ?? facts?.prediction ?? 'epsilon';
-  const recipeEntry = entry ?? neutralEntry(registry, kind, predicts);
+  const { entry, facts } = wanted.model;
+  const { goal, trigger } = wanted;
+  const recipeEntry = recipeEntryOf(wanted);
   const set = (key: string, value: unknown, by: Chooser = 'preset') => values.set(key, { value, by });
 
   if (entry !== undefined) {

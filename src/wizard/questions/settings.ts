@@ -21,8 +21,9 @@ interface Group {
 
 const groups: readonly Group[] = [
   {
+    // Behind the model, whose recipe decides what these are: the resolution first of all.
     id: 'settings:dataset',
-    step: 'data',
+    step: 'model',
     label: 'Data set',
     text: 'Anything else about the data set?',
     section: 'dataset',

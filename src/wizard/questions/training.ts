@@ -1,7 +1,11 @@
 /** Easy's three questions about training, each a step to either side of the recipe; and which card. */
+import { rounded } from '../../engine/config/length.ts';
 import { plural } from '../../engine/text.ts';
 import { type Asking, answered, type Choice, type Question } from '../question.ts';
-import { recipeValue, SETTING } from '../values.ts';
+import { entryOf, recipeValue, SETTING } from '../values.ts';
+
+/** An explanation that depends on what was answered before. */
+type About = (context: Asking) => string;
 
 interface Dial {
   readonly id: string;
@@ -11,7 +15,7 @@ interface Dial {
   readonly terms: readonly string[];
   /** The key that decides; the recipe's value of it is the middle. */
   readonly key: string;
-  readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string }[];
+  readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string | About }[];
   /** In words, from the scaled value. */
   readonly words: (value: number, context: Asking) => string;
   readonly sets: (factor: number, context: Asking) => Readonly<Record<string, unknown>>;
@@ -46,7 +50,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
           ...choices.map(({ value, name, factor, note, about }) => ({
             value,
             cells: [name, scaled(factor, context), note],
-            about,
+            about: typeof about === 'string' ? about : about(context),
           })),
         ],
       };
@@ -64,11 +68,13 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
   };
 }
 
-/** Two significant digits: 1575 steps look measured, 1600 looks like the choice it is. */
-export function rounded(value: number): number {
-  if (value < 10) return Math.max(1, Math.round(value));
-  const unit = 10 ** (Math.floor(Math.log10(value)) - 1);
-  return Math.round(value / unit) * unit;
+/** Why so many steps: what the recipe aims at, or the bound that decided. */
+function whyNormal(context: Asking): string {
+  const rule = entryOf(context)?.length;
+  const images = context.facts.folder?.usable ?? 0;
+  if (rule === undefined || images === 0) return 'The recipe of this base model for what you teach.';
+  const { least_uses, most_uses, least_steps, most_steps } = rule;
+  return `From your ${plural(images, 'picture')}: people use each ${least_uses} to ${most_uses} times, in ${least_steps} to ${most_steps} steps.`;
 }
 
 const length = dial({
@@ -91,7 +97,7 @@ const length = dial({
       name: 'Normal',
       factor: 1,
       note: 'what most people keep',
-      about: 'The recipe of this base model for what you teach.',
+      about: whyNormal,
     },
     {
       value: 'long',

@@ -113,6 +113,27 @@ describe('the end of a run', () => {
     expect(text).toContain('visiontrain resume fox --set resources.vae_precision=fp32');
   });
 
+  it.each([
+    ['a long one', 'x'.repeat(30), ['  Again     visiontrain run', '            the same, to the same bytes']],
+    ['one longer than the screen', 'x'.repeat(70), ['  Again     the same, to the same bytes:', 'visiontrain run']],
+  ])('has the command to copy whole in one line, with a path: %s', (_, folder, [first = '', second = '']) => {
+    const about = { ...nothingKnown };
+    const input = {
+      state: trained,
+      exit: exit({}),
+      name: 'fox',
+      runDir: `/home/me/${folder}/runs/fox`,
+      cwd: '/home/me',
+      about,
+    };
+    const lines = renderEnd(input, room).map(String);
+    const at = lines.findIndex((line) => line.startsWith('  Again'));
+    expect(lines[at]).toMatch(new RegExp(`^${first}`));
+    expect(lines[at + 1]).toMatch(new RegExp(`^${second}`));
+    expect(lines.join('\n')).toMatch(new RegExp(`(^|  )visiontrain run ${folder}/runs/fox/run.yaml$`, 'm'));
+    expect(lines.join('\n')).toMatch(new RegExp(`(^|  )${folder}/runs/fox/output/fox.safetensors$`, 'm'));
+  });
+
   it('breaks no command, and does not say the step twice', () => {
     const command = `visiontrain run /home/me/${'long/'.repeat(12)}run.yaml --set training.learning_rate=0.0001`;
     const failed = exit({

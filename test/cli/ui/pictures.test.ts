@@ -104,6 +104,12 @@ describe('renderPicturePair', () => {
     expect(more).toHaveLength(7);
   });
 
+  it('cuts no heading where pictures are narrower than it', () => {
+    const [head = '', first] = renderPicturePair(pair(), { ...room, rows: 5 });
+    expect(String(head)).toBe('without the LoRA  with it');
+    expect(String(first)).toMatch(/^▀{8} {10}▀{8}$/);
+  });
+
   it.each([
     ['no colours', { colour: 0 }],
     ['sixteen colours', { colour: 1 }],
