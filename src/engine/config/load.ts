@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Registry } from '../../registry/schema.ts';
 import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
+import { missingModel } from '../models/folder.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
 import { plural } from '../text.ts';
@@ -85,9 +86,7 @@ function ownModel(
     const ids = registry.models.flatMap((m) => [m.id, ...m.aliases]);
     const near = nearest(base, ids);
     const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
-    const message = looksLikePath
-      ? `no such file or folder: ${path}`
-      : 'no such model here or in visiontrain models list';
+    const message = looksLikePath ? missingModel(base, path) : 'no such model here or in visiontrain models list';
     return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
   }
   try {
