@@ -60,6 +60,10 @@ export class FaultServer {
   ranges = true;
   /** Bytes per second of each connection. */
   limit: number | undefined;
+  /** Bytes per second of single connections, by their number in the order they came (from 0), for as long as each lives. */
+  readonly limits = new Map<number, number>();
+  /** Bytes of bodies written to each connection, and whether the other side has closed it. */
+  readonly connections: { bytes: number; closed: boolean }[] = [];
   /** Answers with a redirect to this server, which checks the signature for so many requests each. */
   signedBy: FaultServer | undefined;
   signatureUses = Number.POSITIVE_INFINITY;
@@ -70,7 +74,7 @@ export class FaultServer {
   /** Bytes of bodies handed to the kernel. */
   served = 0;
   #server: Server;
-  #sockets = new Set<Socket>();
+  #sockets = new Map<Socket, number>();
   #signatures = new Map<string, number>();
   #armed: Fault | undefined;
 
@@ -79,8 +83,13 @@ export class FaultServer {
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.keepAliveTimeout = 60_000;
     this.#server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
+      const number = this.connections.push({ bytes: 0, closed: false }) - 1;
+      this.#sockets.set(socket, number);
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        const connection = this.connections[number];
+        if (connection !== undefined) connection.closed = true;
+      });
       socket.on('error', () => {});
     });
   }
@@ -99,7 +108,7 @@ export class FaultServer {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
@@ -174,7 +183,10 @@ export class FaultServer {
 
   async #body(response: ServerResponse, from: number, to: number, fault: Fault | undefined): Promise<void> {
     const started = performance.now();
-    const step = 1 << 16;
+    const number = this.#sockets.get(response.socket as Socket) ?? -1;
+    const connection = this.connections[number];
+    const limit = this.limits.get(number) ?? this.limit;
+    const step = limit === undefined ? 1 << 16 : Math.max(1, Math.min(1 << 16, Math.ceil(limit / 8)));
     for (let at = from; at < to; ) {
       const stop = fault !== undefined && at <= fault.at ? Math.min(fault.at, to) : to;
       if (fault !== undefined && at === stop && fault.kind !== 'corrupt')
@@ -188,13 +200,16 @@ export class FaultServer {
       }
       const sent = chunk.length;
       const room = response.write(chunk, (error) => {
-        if (!error) this.served += sent;
+        if (error) return;
+        this.served += sent;
+        if (connection !== undefined) connection.bytes += sent;
       });
       if (!room && !(await drained(response))) return;
       if (response.destroyed) return;
       at = end;
-      if (this.limit !== undefined) {
-        const wait = ((at - from) / this.limit) * 1000 - (performance.now() - started);
+      // A client that has all it was told of may ask again at once, and would wait for the end of this answer.
+      if (limit !== undefined && at < to) {
+        const wait = ((at - from) / limit) * 1000 - (performance.now() - started);
         if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }

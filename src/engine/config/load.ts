@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Registry } from '../../registry/schema.ts';
 import { countUses } from '../dataset/count.ts';
 import { ConfigError, type Problem, VisiontrainError } from '../errors.ts';
+import { missingModel } from '../models/folder.ts';
 import { type ModelFacts, readModelFacts } from '../models/identify.ts';
 import { nearest } from '../nearest.ts';
 import { plural, shorten } from '../text.ts';
@@ -15,7 +16,7 @@ import { applyOverrides, type Overridden } from './overrides.ts';
 import { findBase } from './presets.ts';
 import type { KeyProblem } from './problems.ts';
 import { readTextFile } from './read-text.ts';
-import { type Chooser, choosers, type Provenance, type RunSpec } from './schema.ts';
+import { type Chooser, choosers } from './schema.ts';
 import { withTypedPaths } from './typed-paths.ts';
 import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
 
@@ -95,9 +96,7 @@ function ownModel(
     const ids = registry.models.flatMap((m) => [m.id, ...m.aliases]);
     const near = nearest(base, ids);
     const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
-    const message = looksLikePath
-      ? `no such file or folder: ${path}`
-      : 'no such model here or in visiontrain models list';
+    const message = looksLikePath ? missingModel(base, path) : 'no such model here or in visiontrain models list';
     return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
   }
   try {

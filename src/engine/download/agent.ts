@@ -3,68 +3,18 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { EnvironmentError } from '../errors.ts';
+import { type ProxyAddress, readProxies } from './proxy.ts';
 import type { DownloadSettings } from './settings.ts';
 import { buildReusingConnector } from './socket.ts';
 
-/** undici hides an upper-case variable behind an empty lower-case one, and knows no ALL_PROXY; people expect both. */
-function proxyVariables(env: NodeJS.ProcessEnv): { httpProxy: string; httpsProxy: string; noProxy: string } {
-  const first = (...names: string[]) =>
-    names.map((name) => env[name]).find((value) => value !== undefined && value !== '') ?? '';
-  const all = first('all_proxy', 'ALL_PROXY');
-  return {
-    httpProxy: withScheme(first('http_proxy', 'HTTP_PROXY') || all),
-    httpsProxy: withScheme(first('https_proxy', 'HTTPS_PROXY') || first('http_proxy', 'HTTP_PROXY') || all),
-    noProxy: first('no_proxy', 'NO_PROXY'),
-  };
-}
+/** What of undici's agents is used. */
+export type Connections = Pick<Dispatcher, 'dispatch'> & { destroy(): Promise<void> };
 
-function withScheme(proxy: string): string {
-  return proxy === '' || /^[a-z0-9]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-}
-
-/** Hosts of the proxies in use, without user and password. */
-export function proxyHosts(env: NodeJS.ProcessEnv): string[] {
-  const { httpProxy, httpsProxy } = proxyVariables(env);
-  return [...new Set([httpsProxy, httpProxy].filter((proxy) => URL.canParse(proxy)))].map(
-    (proxy) => new URL(proxy).host,
-  );
-}
-
-/** The address is never shown: it may hold a password. @throws EnvironmentError */
-function checkProxy(proxy: string): void {
-  // After the host nothing is wanted. With an @ in there, it is the password that has ended the host too early.
-  const [, , user, rest = ''] = /^[a-z0-9]+:\/\/((.*)@)?([^@]*)$/is.exec(proxy) ?? [];
-  const legal = URL.canParse(proxy) && /^(https?|socks5?):$/.test(new URL(proxy).protocol) && rest !== '';
-  if (legal && (user === undefined || (!/[/?#\\\t\n\r]/.test(user) && isDecodable(user)))) return;
-  if (user !== undefined)
-    throw new EnvironmentError(
-      'The user or password in a proxy variable holds a letter that has to be written otherwise.',
-      {
-        details: ['It is not shown here.'],
-        nextSteps: [
-          'Write % as %25, @ as %40, : as %3A, / as %2F, # as %23, ? as %3F and a space as %20, and other letters in UTF-8.',
-          'Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: http://user:password@host:port',
-        ],
-      },
-    );
-  throw new EnvironmentError('A proxy variable is no address of a proxy that can be used.', {
-    nextSteps: [
-      'It should look like http://host:port (https and socks5 are known too); check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.',
-    ],
-  });
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** @throws EnvironmentError when certificates cannot be read or a proxy is no address */
-export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv): Dispatcher {
+/**
+ * Makes agents, one for each connection.
+ * @throws EnvironmentError when certificates cannot be read or a proxy is no address
+ */
+export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv): () => Connections {
   const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
   let ca: string[] | undefined;
   try {
@@ -77,16 +27,49 @@ export function createAgent(settings: DownloadSettings, env: NodeJS.ProcessEnv):
     });
   }
   const connect = { timeout: settings.connectTimeout * 1000, ...(ca === undefined ? {} : { ca }) };
-  const proxies = proxyVariables(env);
-  if (proxies.httpProxy === '' && proxies.httpsProxy === '')
-    return new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
-  for (const proxy of [proxies.httpProxy, proxies.httpsProxy]) if (proxy !== '') checkProxy(proxy);
-  return new EnvHttpProxyAgent({
-    ...proxies,
-    connect,
+  const { http, https, noProxy } = readProxies(env);
+  const direct = () => new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
+  const through = (proxy: ProxyAddress | undefined) => () =>
+    proxy === undefined
+      ? direct()
+      : new EnvHttpProxyAgent({
+          ...proxyOptions(proxy, noProxy),
+          connect,
+          requestTls: connect, // With it undici would speak TLS to a SOCKS proxy too.
+          ...(proxy.socks ? {} : { proxyTls: connect }),
+        });
+  if (JSON.stringify(http) === JSON.stringify(https)) return through(http);
+  return () => new ByScheme(through(http)(), through(https)());
+}
+
+/** undici sends no login with an empty user or password, and a SOCKS proxy gets it as it is encoded: so it is given apart. */
+function proxyOptions({ url, socks, login }: ProxyAddress, noProxy: string): EnvHttpProxyAgent.Options {
+  const basic = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
+  return {
+    httpProxy: url,
+    httpsProxy: url,
+    noProxy,
     // Plain http through a plain proxy goes as a proxy request, which every proxy knows; CONNECT to port 80 many refuse.
     proxyTunnel: false,
-    requestTls: connect,
-    proxyTls: connect,
-  });
+    ...(login === undefined ? {} : socks ? { username: login.user, password: login.password } : { token: basic }),
+  } as EnvHttpProxyAgent.Options;
+}
+
+/** One agent for http, another for https. */
+class ByScheme {
+  readonly #http: Dispatcher;
+  readonly #https: Dispatcher;
+
+  constructor(http: Dispatcher, https: Dispatcher) {
+    this.#http = http;
+    this.#https = https;
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return (String(options.origin).startsWith('https:') ? this.#https : this.#http).dispatch(options, handler);
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([this.#http.destroy(), this.#https.destroy()]);
+  }
 }

@@ -1,7 +1,8 @@
 /** One GET or HEAD at a time, redirects followed by hand so that a token never reaches another host. */
+
 import { DownloadError } from '../errors.ts';
 import { packageVersion } from '../package-root.ts';
-import { createAgent } from './agent.ts';
+import { agentFactory, type Connections } from './agent.ts';
 import { exchange, type Flow, type Headers } from './exchange.ts';
 import { Fault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
@@ -44,15 +45,49 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/**
+ * An agent of its own for each request under way, used again when the answer ended by itself. undici's pool may put a
+ * request behind a connection that is busy, and if that one trickles, it waits for good.
+ */
+class Agents {
+  readonly #make: () => Connections;
+  readonly #all = new Set<Connections>();
+  readonly #idle: Connections[] = [];
+
+  constructor(make: () => Connections) {
+    this.#make = make;
+  }
+
+  /** `job` says whether the connection can be used again. */
+  async lend(job: (agent: Connections) => Promise<{ reusable: boolean }>): Promise<void> {
+    const agent = this.#idle.pop() ?? this.#make();
+    this.#all.add(agent);
+    let reusable = false;
+    try {
+      ({ reusable } = await job(agent));
+    } finally {
+      if (reusable) this.#idle.push(agent);
+      else {
+        this.#all.delete(agent);
+        void agent.destroy();
+      }
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#all].map((agent) => agent.destroy()));
+  }
+}
+
 const MOST_REDIRECTS = 10;
 /** Bytes of a redirect's body that are let through, to use the connection again; a longer one costs the connection. */
 const MOST_OF_REDIRECT = 64 << 10;
 
 export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv): Client {
-  const agent = createAgent(settings, env);
+  const agents = new Agents(agentFactory(settings, env));
   const userAgent = `visiontrain/${packageVersion()} (node ${process.versions.node})`;
   return {
-    close: () => agent.destroy(),
+    close: () => agents.destroy(),
     async send(request, receiver) {
       if (settings.offline)
         throw new DownloadError(`Offline mode is on, so ${new URL(request.url).host} is not asked.`, {
@@ -72,28 +107,30 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
         const seenFirst = first;
         let location: string | undefined;
         let passed = 0;
-        await exchange(
-          agent,
-          settings,
-          { ...request, url, headers },
-          {
-            onHead(head, flow) {
-              first = seenFirst ?? head.headers;
-              location = redirectTarget(head, here);
-              const leaves = location !== undefined && new URL(location).host !== new URL(here).host;
-              if (leaves && request.stayHere === true) location = undefined;
-              if (location === undefined)
-                receiver.onHead(
-                  { ...head, url: here, first, elsewhere: new URL(here).host !== new URL(request.url).host },
-                  flow,
-                );
+        await agents.lend((agent) =>
+          exchange(
+            agent,
+            settings,
+            { ...request, url, headers },
+            {
+              onHead(head, flow) {
+                first = seenFirst ?? head.headers;
+                location = redirectTarget(head, here);
+                const leaves = location !== undefined && new URL(location).host !== new URL(here).host;
+                if (leaves && request.stayHere === true) location = undefined;
+                if (location === undefined)
+                  receiver.onHead(
+                    { ...head, url: here, first, elsewhere: new URL(here).host !== new URL(request.url).host },
+                    flow,
+                  );
+              },
+              onData(chunk) {
+                if (location === undefined) return receiver.onData(chunk);
+                passed += chunk.length;
+                return passed < MOST_OF_REDIRECT;
+              },
             },
-            onData(chunk) {
-              if (location === undefined) return receiver.onData(chunk);
-              passed += chunk.length;
-              return passed < MOST_OF_REDIRECT;
-            },
-          },
+          ),
         );
         if (location === undefined) return;
         if (hops === MOST_REDIRECTS) throw new Fault('redirect', `${redact(request.url)} redirects in a circle`);

@@ -30,18 +30,21 @@ interface OneReceiver {
   onData(chunk: Buffer): boolean;
 }
 
-/** One request; a redirect is an answer like others. @throws Fault; AbortError when the signal fires */
+/**
+ * One request; a redirect is an answer like others. `reusable`: the answer ended by itself, and its connection is good.
+ * @throws Fault; AbortError when the signal fires
+ */
 export function exchange(
-  agent: Dispatcher,
+  agent: Pick<Dispatcher, 'dispatch'>,
   settings: DownloadSettings,
   request: OneRequest,
   receiver: OneReceiver,
-): Promise<void> {
+): Promise<{ reusable: boolean }> {
   const { origin, pathname, search, username, password } = new URL(request.url);
   const headers = { ...request.headers };
   if (username !== '' && headers.authorization === undefined)
     headers.authorization = `Basic ${Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`).toString('base64')}`;
-  return new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let settled = false;
     let window: NodeJS.Timeout | undefined;
@@ -127,10 +130,11 @@ export function exchange(
           } catch (error) {
             return stop(error as Error);
           }
-          settle(resolve);
+          settle(() => resolve({ reusable: false }));
           controller?.abort(new Error('enough'));
         },
-        onResponseEnd: () => settle(resolve),
+        // undici frees the connection by an immediate of its own, and would open another one for a request before it.
+        onResponseEnd: () => settle(() => setImmediate(() => setImmediate(() => resolve({ reusable: true })))),
         onResponseError: (_, error) => settle(() => reject(asFault(error, new URL(origin).host))),
       },
     );
@@ -155,6 +159,11 @@ function asFault(error: Error, host: string): Error {
       cause: error,
     });
   if (error.name === 'AbortError') return error;
+  if (
+    /^UND_ERR_SOCKS5_AUTH/.test((error as NodeJS.ErrnoException).code ?? '') ||
+    /^Username and password required/.test(error.message)
+  )
+    return new Fault('proxy', 'the SOCKS proxy does not take the login', { cause: error });
   const code = (error as NodeJS.ErrnoException).code ?? '';
   if (error.message === 'invalid authorization header')
     return new Fault('denied', `the token for ${host} has characters no header can carry`, { cause: error });

@@ -49,6 +49,10 @@ export class Lane {
   readonly from: number;
   to: number;
   #position = 0;
+  /** End of the range asked for: what `to` was when the request went out. */
+  #asked = 0;
+  #bytes = 0;
+  readonly #stop = new AbortController();
   #begunBytes = 0;
   /** CRC-32 of the piece so far, made while its bytes are still in the processor's cache. */
   #crc = 0;
@@ -61,6 +65,16 @@ export class Lane {
     this.#job = job;
     this.from = stretch.from;
     this.to = stretch.to;
+  }
+
+  /** Bytes that arrived over it. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Closes the connection; what it had begun is kept for another one. */
+  giveUp(): void {
+    this.#stop.abort(new Needless('given up'));
   }
 
   get position(): number {
@@ -80,6 +94,7 @@ export class Lane {
     this.#begunBytes = bytes;
     this.#crc = crc;
     this.#position = this.from + this.#begunBytes;
+    this.#asked = this.to;
     const shortcut = source.resolved;
     const own = new URL(source.address.url).host;
     const url = shortcut ?? source.address.url;
@@ -91,7 +106,7 @@ export class Lane {
           url,
           token: new URL(url).host === own ? source.address.token : undefined,
           headers: this.#rangeHeaders(),
-          signal,
+          signal: AbortSignal.any([signal, this.#stop.signal]),
         },
         {
           onHead: (head, given) => {
@@ -159,6 +174,7 @@ export class Lane {
     source.ranges &&= this.#position === 0;
     if (!takeWhole(this)) throw new Needless('another lane takes the whole body');
     this.to = size;
+    this.#asked = size;
     if (this.#position === 0) return;
     note(`${host} cannot go on in the middle and sends the file from its start; what is here already is kept`);
     this.#job.received(0, -this.#begunBytes - bytesIn(this.#job.begun));
@@ -175,6 +191,7 @@ export class Lane {
     let rest = this.#position + chunk.length > this.to ? chunk.subarray(0, this.to - this.#position) : chunk;
     let fresh = 0;
     const bytes = rest.length;
+    this.#bytes += bytes;
     while (rest.length > 0) {
       const piece = Math.floor(this.#position / PIECE);
       const missing = assembly.pieces.lengthOf(piece) - this.#begunBytes;
@@ -195,7 +212,8 @@ export class Lane {
       flow.pause();
       setTimeout(() => flow.resume(), hold * 1000);
     }
-    return this.#position < this.to;
+    // At the end of what was asked for the answer ends by itself, and leaves the connection to the next request.
+    return this.#position < this.to || this.#position === this.#asked;
   }
 
   #finish(piece: number): void {

@@ -59,6 +59,11 @@ export class Pace {
     return this.#wanted;
   }
 
+  /** A connection was ill, so that what was seen with it says nothing: more may be tried at once. */
+  forgive(): void {
+    this.#restUntil = 0;
+  }
+
   /** The server complained: one fewer, and never more again. */
   complain(now: number): void {
     this.#before = undefined;

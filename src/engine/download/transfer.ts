@@ -6,9 +6,10 @@ import { backOff, Fault, worthRetrying } from './fault.ts';
 import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
 import type { Throttle } from './meter.ts';
 import { Pace } from './pace.ts';
-import { PIECE } from './pieces.ts';
+import { PIECE, type Stretch } from './pieces.ts';
 import type { DownloadSettings } from './settings.ts';
 import type { Address } from './sources.ts';
+import { Stragglers } from './stragglers.ts';
 
 /** What the outside sees and counts. */
 export interface Watcher {
@@ -40,6 +41,8 @@ const SHORTEST_RANGE = 2 << 20;
 const LONGEST_RANGE = 64 << 20;
 /** Seconds of its own work a range should be when several connections share the file. */
 const RANGE_SECONDS = 4;
+/** Seconds a connection must still need for its part until half of it is given to another. */
+const WORTH_SHARING = 1;
 
 /** Bytes gained since the last failure that give back all tries; a trickle below it does not keep a download alive. */
 const PROGRESS = 64 << 10;
@@ -64,6 +67,7 @@ class Transfer {
   readonly #source: SourceState;
   readonly #pace: Pace;
   readonly #lanes = new Set<Lane>();
+  readonly #stragglers = new Stragglers<Lane>();
   readonly #stop = new AbortController();
   readonly #started = seconds();
   readonly #ticker: NodeJS.Timeout;
@@ -127,6 +131,7 @@ class Transfer {
   }
 
   #tick(): void {
+    this.#giveUpStragglers();
     const left = this.#input.assembly.pieces.size - this.#input.assembly.pieces.doneBytes;
     const before = this.#pace.wanted;
     const wanted = this.#pace.tick(seconds(), this.#received, left);
@@ -137,6 +142,44 @@ class Transfer {
       if (keep < lane.to) lane.to = keep;
     }
     this.#fill();
+  }
+
+  /** A connection far slower than the others is closed; its part goes to another one, from the byte it had reached. */
+  #giveUpStragglers(): void {
+    const now = seconds();
+    this.#stragglers.tick(this.#lanes, now);
+    // A limit of the person's makes connections wait in turn.
+    if (!this.#source.ranges || this.#whole !== undefined || this.#input.throttle !== undefined) return;
+    const atEnd = this.#nextStretch() === undefined;
+    const renewed = this.#stragglers.toRenew(now);
+    for (const lane of this.#lanes)
+      if (lane === renewed || this.#stragglers.isHopeless(lane, now, atEnd)) {
+        lane.giveUp();
+        this.#pace.forgive();
+      }
+    this.#fill();
+  }
+
+  #nextStretch() {
+    const { assembly, begun } = this.#input;
+    return assembly.pieces.nextMissing(
+      (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
+      (piece) => begun.has(piece),
+      this.#rangeLength(this.#pace.wanted),
+    );
+  }
+
+  /** The further half of what the connection with most to do still has, for one that has nothing; undefined when none is worth it. */
+  #share(): Stretch | undefined {
+    const now = seconds();
+    const timeLeft = (lane: Lane) => (lane.to - lane.position) / Math.max(1, this.#stragglers.rate(lane, now));
+    const [last] = [...this.#lanes].sort((a, b) => timeLeft(b) - timeLeft(a));
+    if (last === undefined || last.bytes === 0 || timeLeft(last) < WORTH_SHARING) return undefined;
+    const to = last.to;
+    const from = Math.ceil((last.position + (to - last.position) / 2) / PIECE) * PIECE;
+    if (from >= to || from <= last.position) return undefined;
+    last.to = from;
+    return { from, to };
   }
 
   /** Long enough that asking costs little, short enough that all connections end together. */
@@ -155,15 +198,13 @@ class Transfer {
 
   /** Starts lanes until there are as many as wanted, or nothing is left to take. */
   #fill(): void {
-    const { assembly, begun, watcher } = this.#input;
+    const { settings, watcher } = this.#input;
     while (this.#failure === undefined && this.#waiting === undefined) {
       const wanted = this.#source.ranges ? this.#pace.wanted : 1;
-      if (this.#lanes.size >= wanted) break;
-      const stretch = assembly.pieces.nextMissing(
-        (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
-        (piece) => begun.has(piece),
-        this.#rangeLength(wanted),
-      );
+      const now = seconds();
+      const working = [...this.#lanes].filter((lane) => !this.#stragglers.isDoubtful(lane, now));
+      if (working.length >= wanted || this.#lanes.size >= Math.max(wanted, settings.connections.most)) break;
+      const stretch = this.#nextStretch() ?? (this.#source.ranges ? this.#share() : undefined);
       if (stretch === undefined) break;
       this.#start(new Lane(this.#job, stretch));
     }
@@ -177,6 +218,7 @@ class Transfer {
       .catch((error: Error) => this.#onError(error))
       .then(async () => {
         this.#lanes.delete(lane);
+        this.#stragglers.ended(lane, seconds());
         if (this.#whole === lane) this.#whole = undefined;
         await this.#waiting;
         this.#running = this.#running.filter((other) => other !== work);

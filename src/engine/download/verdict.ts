@@ -2,11 +2,11 @@
 import { rm } from 'node:fs/promises';
 import { DownloadError } from '../errors.ts';
 import { formatDuration } from '../text.ts';
-import { proxyHosts } from './agent.ts';
 import { setAside } from './disk.ts';
 import type { Failure, Fault } from './fault.ts';
 import type { WantedFile } from './fetch-file.ts';
 import { isKept, partNames } from './partials.ts';
+import { proxyHosts } from './proxy.ts';
 import { accessAdvice } from './sources.ts';
 
 /** Sets aside what came, and says what it is and what it should have been. */

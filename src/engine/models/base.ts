@@ -1,11 +1,12 @@
 /** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findEntry } from '../../registry/load.ts';
 import { type LocatedModel, locateModel } from '../../registry/locate.ts';
 import type { AnyEntry, ModelEntry, Registry } from '../../registry/schema.ts';
 import { findBase } from '../config/presets.ts';
 import type { RunSpec } from '../config/schema.ts';
+import { sizeOf } from '../download/disk.ts';
 import { UsageError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import type { LocatedBase } from '../plan/resolve.ts';
@@ -101,6 +102,7 @@ export function weightBytes(path: string): number | undefined {
   if (found === undefined) return undefined;
   if (found.isFile()) return found.size;
   const files = readdirSync(path, { recursive: true, withFileTypes: true });
-  const weights = files.filter((file) => file.isFile() && file.name.endsWith('.safetensors'));
-  return weights.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
+  const weights = files.filter((file) => file.name.endsWith('.safetensors'));
+  // In the hub's cache they are links.
+  return weights.reduce((sum, file) => sum + (sizeOf(join(file.parentPath, file.name)) ?? 0), 0);
 }

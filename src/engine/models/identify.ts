@@ -1,9 +1,11 @@
 /** What a model of the person's own is, from its headers and configuration files alone: family, prediction, layout. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Family, Prediction } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
+import { readGiven } from '../given-file.ts';
 import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
+import { checkFiles, checkWhole, lostLink, modelInside, partsOf } from './folder.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
 export interface ModelFacts {
@@ -29,8 +31,14 @@ export function readModelFacts(path: string): ModelFacts {
     return statSync(path).isDirectory() ? folderFacts(path) : fileFacts(path);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${path} ${fileError(error)}.`, { cause: error });
+    throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, { cause: error });
   }
+}
+
+/** The file an error is about, where it is one of the model's. */
+function wrongFile(error: unknown, path: string): string {
+  const { path: file } = error as NodeJS.ErrnoException;
+  return file?.startsWith(path) === true ? file : path;
 }
 
 /**
@@ -70,14 +78,16 @@ function markers({ tensors, metadata }: SafetensorsHeader) {
 }
 
 function folderFacts(path: string): ModelFacts {
+  checkFiles(path);
   if (!existsSync(join(path, 'model_index.json')))
     throw new UsageError(`${path} is not a model: a diffusers folder holds a model_index.json.`, {
       nextSteps: [modelInside(path)],
     });
   const index = readJson(join(path, 'model_index.json'));
   const family = familyOf(folderArchitecture(index, readJson(join(path, 'unet', 'config.json'))), path);
-  const parts = family === 'sdxl' ? ['unet', 'vae', 'text_encoder', 'text_encoder_2'] : ['unet', 'vae', 'text_encoder'];
+  const parts = partsOf(family);
   for (const part of parts) checkPart(path, part);
+  checkWhole(path, parts);
   const config = join(path, 'scheduler', 'scheduler_config.json');
   const scheduler = existsSync(config) ? readJson(config) : {};
   const said = scheduler.prediction_type;
@@ -112,8 +122,9 @@ function checkPart(path: string, part: string): void {
 function readJson(path: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    value = JSON.parse(readGiven(path, 16 << 20).toString('utf8'));
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UsageError(`${path} ${missing ? 'is missing' : 'is not valid JSON'}.`, {
       nextSteps: ['Download the model again.'],
@@ -131,13 +142,6 @@ function familyOf(architecture: Architecture, path: string): Family {
   throw new UsageError(`${basename(path)} is ${what}; LoRAs are trained here on Stable Diffusion 1.5 and SDXL.`, {
     nextSteps: cure === undefined ? [] : [cure],
   });
-}
-
-function modelInside(path: string): string {
-  const files = readdirSync(path).filter((name) => name.endsWith('.safetensors'));
-  return files.length === 0
-    ? 'Name a .safetensors file or a diffusers folder.'
-    : `Did you mean ${join(path, files.sort()[0] ?? '')}?`;
 }
 
 function fileError(error: unknown): string {

@@ -133,7 +133,8 @@ describe('talking to servers', () => {
     const { right } = await get(hub, {
       sources: [{ kind: 'url', url: hub.url, token_env: 'SECRET' }],
       env: { SECRET: 'abc' },
-      settings: { tries: 8 },
+      // One connection, however slow the machine is: what is counted are requests.
+      settings: { tries: 8, connections: { first: 1, most: 1 }, tokenHosts: [`SECRET ${new URL(hub.url).origin}`] },
     });
     expect(right).toBe(true);
     expect(hub.seen.map((request) => request.authorization)).toEqual(['Bearer abc', 'Bearer abc']);
@@ -197,9 +198,10 @@ describe('talking to servers', () => {
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
     const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
     // An empty lower-case variable hides the other one in undici.
-    expect((await get(server, { env: { http_proxy: '', HTTP_PROXY: address } })).right).toBe(true);
+    const settings = { connections: { first: 1, most: 1 } };
+    expect((await get(server, { env: { http_proxy: '', HTTP_PROXY: address }, settings })).right).toBe(true);
     expect(through).toBe(1);
-    await get(server, { env: { ALL_PROXY: `http://${address}`, NO_PROXY: '127.0.0.1' } });
+    await get(server, { env: { ALL_PROXY: `http://${address}`, NO_PROXY: '127.0.0.1' }, settings });
     expect(through).toBe(1);
     proxy.close();
   });

@@ -175,7 +175,11 @@ describe('diffusers folders', () => {
     'model_index.json': JSON.stringify({ _class_name: 'StableDiffusionPipeline' }),
     'unet/config.json': JSON.stringify(unetConfig),
     'unet/diffusion_pytorch_model.safetensors': weights,
+    'vae/config.json': '{}',
     'vae/diffusion_pytorch_model.fp16.safetensors': weights,
+    'text_encoder/config.json': '{}',
+    'tokenizer/vocab.json': '{}',
+    'tokenizer/merges.txt': '',
     'text_encoder/model.safetensors': weights,
     'scheduler/scheduler_config.json': JSON.stringify({ prediction_type: 'epsilon' }),
   };
@@ -208,7 +212,9 @@ describe('diffusers folders', () => {
         text_encoder: ['transformers', 'CLIPTextModel'],
       }),
       'unet/config.json': JSON.stringify({ in_channels: 4, cross_attention_dim: 2048, use_linear_projection: true }),
+      'text_encoder_2/config.json': '{}',
       'text_encoder_2/model.safetensors': weights,
+      'tokenizer_2/tokenizer.json': '{}',
       'scheduler/scheduler_config.json': JSON.stringify({
         prediction_type: 'v_prediction',
         rescale_betas_zero_snr: true,
