@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isPicture } from '../engine/dataset/scan.ts';
+import { isPicture } from '../engine/dataset/names.ts';
 import { isPassedOver } from '../engine/dataset/walk.ts';
 import { plural } from '../engine/text.ts';
 import { absolute } from './values.ts';
