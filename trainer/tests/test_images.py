@@ -275,3 +275,15 @@ def test_a_raw_profile_that_is_none_turns_nothing(tmp_path: Path, text: str) -> 
     info.add_text("Raw profile type exif", text, zip=True)
     Image.fromarray(gradient(20, 30)).save(tmp_path / "a.png", pnginfo=info)
     np.testing.assert_array_equal(load(tmp_path / "a.png", (20, 30)), gradient(20, 30))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "RGB"])
+@pytest.mark.parametrize("orientation", [6, 7])
+def test_a_turned_tiff_without_compression(tmp_path: Path, mode: str, orientation: int) -> None:
+    """By name, Pillow would map its pixels with the width it has once turned: stripes."""
+    image = Image.fromarray(gradient(40, 20)).convert(mode)
+    image.save(tmp_path / "plain.tif")
+    image.save(tmp_path / "turned.tif", tiffinfo={274: orientation})
+    turn = {6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE}[orientation]
+    expected = Image.fromarray(load(tmp_path / "plain.tif", (40, 20))).transpose(turn)
+    np.testing.assert_array_equal(load(tmp_path / "turned.tif", (20, 40)), expected)

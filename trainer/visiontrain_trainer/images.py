@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
@@ -186,7 +187,7 @@ def _without_metadata(png: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _read(file: Path | io.BytesIO, color: str) -> Image.Image:
+def _read(file: BinaryIO, color: str) -> Image.Image:
     """First frame, upright, RGB. What was decoded is let go before it is turned: no more than two copies are held."""
     with Image.open(file) as opened:
         opened.seek(0)
@@ -198,14 +199,17 @@ def _read(file: Path | io.BytesIO, color: str) -> Image.Image:
 
 def read_upright(path: Path, color: str) -> Image.Image:
     """The image as viewers show it: RGB, turned, with `color` (#rrggbb) behind it. Raises what a decoder may raise."""
-    try:
-        return _read(path, color)
-    except ValueError:
-        # Pillow refuses the whole image for metadata that is too large.
-        with path.open("rb") as file:
-            if file.read(8) != PngImagePlugin._MAGIC:
+    # A file and not its name: Pillow maps the pixels of a named file into memory, and mixes up those of a turned TIFF.
+    with path.open("rb") as file:
+        try:
+            return _read(file, color)
+        except ValueError:
+            # Pillow refuses the whole image for metadata that is too large.
+            file.seek(0)
+            data = file.read()
+            if not data.startswith(PngImagePlugin._MAGIC):
                 raise
-        return _read(io.BytesIO(_without_metadata(path.read_bytes())), color)
+        return _read(io.BytesIO(_without_metadata(data)), color)
 
 
 def _fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.Image:
