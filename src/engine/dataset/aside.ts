@@ -36,6 +36,8 @@ const PROJECT = new Set(['reg', 'model', 'models', 'log', 'logs', 'output', 'out
 const PROJECT_IMAGES = new Set(['img', 'image', 'images']);
 /** `fox-masklabel.png` beside `fox.png`. */
 const MASK_OF = /^(.+?)(-masklabel|-condlabel|[._-]mask)$/iu;
+/** Asked first of each name, since it costs least. */
+const MAYBE_MASK = /mask|condlabel/iu;
 /** sd-scripts' samples: `name_000100_00_20240131120000_42.png`, `name_e000002_…`. */
 const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
 
@@ -153,7 +155,7 @@ interface Rules {
 
 /** Masks that lie beside their image. */
 function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules): Folder {
-  const masks = folder.files.filter((name) => isPicture(name) && MASK_OF.test(stemOf(name)));
+  const masks = folder.files.filter((name) => MAYBE_MASK.test(name) && isPicture(name) && MASK_OF.test(stemOf(name)));
   if (masks.length === 0) return folder;
   const all = new Set(folder.files);
   const stems = new Set(imageStems(folder.files));

@@ -15,6 +15,8 @@ export interface Tables {
 const READ = 'metadata.jsonl';
 /** Tables that are only named: there is a way to turn them into the other form. */
 const NAMED = new Set(['metadata.csv', 'metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
+/** Asked first of each name, since it costs least. */
+const MAYBE = /^(metadata|captions)\./iu;
 /** A table of a million captions is less. */
 const MOST_BYTES = 256 << 20;
 
@@ -23,6 +25,7 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
   const notes: string[] = [];
   for (const { path, files, outside, isOutside } of folders)
     for (const name of files) {
+      if (!MAYBE.test(name)) continue;
       const lower = name.toLowerCase();
       const full = path === '' ? name : `${path}/${name}`;
       if (NAMED.has(lower))

@@ -5,6 +5,7 @@
 import type { ReadAt } from './header-result.ts';
 
 const ORIENTATION = 0x0112;
+const ONLY_ORIENTATION = new Set([ORIENTATION]);
 
 export interface Tag {
   readonly type: number;
@@ -54,8 +55,14 @@ export function tiffLayout(start: Buffer): Layout | undefined {
 /**
  * The first of each tag, as Pillow keeps it: what ends too early ends the reading, and what is there is used.
  * @param from where the directory is, in bytes from the start of what `readAt` reads
+ * @param wanted tags to keep: a camera writes fifty, of which few matter
  */
-export function readDirectory(readAt: ReadAt, from: number, layout: Layout): ReadonlyMap<number, Tag> {
+export function readDirectory(
+  readAt: ReadAt,
+  from: number,
+  layout: Layout,
+  wanted: ReadonlySet<number>,
+): ReadonlyMap<number, Tag> {
   const { little, big } = layout;
   const tags = new Map<number, Tag>();
   const number = (block: Buffer, at: number, bytes: number) => unsigned(block, at, bytes, little);
@@ -77,8 +84,10 @@ export function readDirectory(readAt: ReadAt, from: number, layout: Layout): Rea
       offset = number(value, 0, inline);
       // Pillow stops at a value that the file does not hold whole.
       if (offset + count * unit > 2 ** 53 || readAt(offset + count * unit - 1, 1).length === 0) break;
+      if (!wanted.has(tag)) continue;
       value = Buffer.from(readAt(offset, unit * Math.min(count, MOST_VALUES)));
     }
+    if (!wanted.has(tag)) continue;
     const many = Math.min(count, MOST_VALUES, Math.floor(value.length / unit));
     const values = Array.from({ length: many }, (_, i) => typed(value, i * unit, type, little));
     tags.set(tag, { type, count, values, offset });
@@ -127,7 +136,7 @@ export function exifOrientation(exif: Buffer): number | undefined {
   const layout = tiffLayout(block);
   if (layout === undefined || layout.big || block.length < 8) return 1;
   const readAt: ReadAt = (from, length) => block.subarray(from, from + length);
-  return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), layout));
+  return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), layout, ONLY_ORIENTATION));
 }
 
 /** Pillow falls back to XMP where EXIF says nothing. */

@@ -9,7 +9,13 @@ class NotPlainError extends Error {
   readonly code = 'ENOTPLAIN';
 }
 
-/** @throws the system's error. */
+/**
+ * Opens what a walk found to be a plain file. Should a pipe or a device have taken its place, reading neither blocks nor
+ * goes on for ever: whoever reads, reads no more than a header or a caption. @throws the system's error.
+ */
+export const openFoundSync = (path: string): number => openSync(path, FLAGS);
+
+/** Opens a plain file to read all of it. @throws the system's error. */
 export function openPlainSync(path: string): number {
   const file = openSync(path, FLAGS);
   if (fstatSync(file).isFile()) return file;
@@ -28,7 +34,7 @@ export async function openPlain(path: string): Promise<FileHandle> {
 /** Follows the file's name: "may not be read: permission denied". */
 export function openProblem(path: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOTPLAIN' || code === 'ENXIO') return 'is a pipe or a device';
+  if (code === 'ENOTPLAIN' || code === 'ENXIO' || code === 'EAGAIN') return 'is a pipe or a device';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied';
   // Node shows bytes that are no UTF-8 as U+FFFD, and then finds no such name.
   if (code === 'ENOENT' && basename(path).includes('\ufffd')) return 'has a name that is not valid UTF-8: rename it';

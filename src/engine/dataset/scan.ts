@@ -7,7 +7,7 @@ import { setAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
 import type { Format } from './header-result.ts';
-import { openPlainSync, openProblem } from './open.ts';
+import { openFoundSync, openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { FIRST_BYTES, readHeader } from './picture-header.ts';
 import { noFolder, noPictures } from './scan-errors.ts';
@@ -187,7 +187,7 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
   let file: number;
   try {
-    file = openPlainSync(`${found.root}/${path}`);
+    file = openFoundSync(`${found.root}/${path}`);
   } catch (error) {
     leave('unreadable', openProblem(path, error));
     return;
@@ -261,7 +261,7 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
     return null;
   }
   try {
-    const file = openPlainSync(`${found.root}/${path}`);
+    const file = openFoundSync(`${found.root}/${path}`);
     try {
       const { text, note } = readCaption(
         captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),

@@ -4,6 +4,7 @@ import { CUT, DAMAGED, type HeaderResult, type ReadAt, turned } from './header-r
 
 const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000, 50001]);
 const XMP = 700;
+const WANTED = new Set([256, 257, 258, 259, 262, 266, 274, 277, 284, 338, 339, XMP]);
 const MOST_XMP = 1 << 20;
 
 export function tiffHeader(b: Buffer, readAt: ReadAt): HeaderResult {
@@ -11,7 +12,7 @@ export function tiffHeader(b: Buffer, readAt: ReadAt): HeaderResult {
   if (layout === undefined) return DAMAGED;
   const { little, big } = layout;
   const from = big ? Number(b.readBigUInt64LE(8)) : little ? b.readUInt32LE(4) : b.readUInt32BE(4);
-  const tags = readDirectory(readAt, from, layout);
+  const tags = readDirectory(readAt, from, layout, WANTED);
   if (tags.size === 0) return CUT;
   const [width, height] = [side(tags.get(256)), side(tags.get(257))];
   if (width === undefined || height === undefined) return DAMAGED;
