@@ -66,7 +66,7 @@ class PngCheck implements DamageCheck {
   #text: { kind: string; data: Collector } | undefined;
   readonly #metadata = new PngMetadata();
   #isLate = false;
-  #sawFrame = false;
+  #isOver = false;
 
   push(part: Buffer): void {
     let at = Math.min(this.#skip, part.length);
@@ -106,9 +106,9 @@ class PngCheck implements DamageCheck {
 
   #begin(kind: string, length: number): void {
     if (kind === 'IHDR') this.#header ??= new Collector(8);
-    // Decoders stop at the next frame of an animation.
-    if (kind === 'fcTL' && this.#sawPixels) this.#sawFrame = true;
-    const matters = isMetadata(kind) && length > 0 && length <= MOST_TEXT && !this.#sawFrame;
+    // Behind the pixels, Pillow stops at the next frame of an animation, and at a name that is none.
+    if (this.#sawPixels && (kind === 'fcTL' || !/^\w{4}$/u.test(kind))) this.#isOver = true;
+    const matters = isMetadata(kind) && length > 0 && length <= MOST_TEXT && !this.#isOver;
     this.#text = matters ? { kind, data: new Collector(length) } : undefined;
   }
 

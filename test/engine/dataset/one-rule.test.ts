@@ -63,6 +63,11 @@ describe('a turned PNG', () => {
   });
 });
 
+it('is not turned by what stands behind a chunk that has no name', async () => {
+  const late = Buffer.concat([chunk('\xdeXIf', EXIF), chunk('eXIf', EXIF)]);
+  expect((await hashed({ 'a.png': insert(png(40, 30), late, 'IEND') })).pictures[0]?.size).toEqual([40, 30]);
+});
+
 describe('a PNG damaged inside', () => {
   const flip = (image: Buffer, at: number) => {
     const copy = Buffer.from(image);
