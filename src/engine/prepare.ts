@@ -47,6 +47,8 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { base, needs } = await resolveBase({ model, dir, registry, places });
   const scan = await scanDataset(resolve(dir, dataset.path), {
     captionExtension: dataset.caption_extension,
+    include: dataset.include,
+    own: [places.home],
     ...(signal === undefined ? {} : { signal }),
   });
   const [hashed, hardware] = await Promise.all([

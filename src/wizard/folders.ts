@@ -1,7 +1,7 @@
 /** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { isPicture } from '../engine/dataset/scan.ts';
+import { isPicture } from '../engine/dataset/names.ts';
 import { isPassedOver } from '../engine/dataset/walk.ts';
 import { plural } from '../engine/text.ts';
 import { absolute } from './values.ts';

@@ -127,8 +127,8 @@ export function nested(values: Values): Record<string, unknown> {
 const PATIENCE_MS = 10_000;
 
 /** Every picture read whole, so that those cut short and those that are there twice are known; else their headers. */
-async function lookAtPictures(path: string, cacheDir: string): Promise<Scan> {
-  const scan = await scanDataset(path, { captionExtension: '.txt' });
+async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
+  const scan = await scanDataset(path, { captionExtension: '.txt', own: [home] });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await hashPictures(scan, { cacheDir, signal });
@@ -140,9 +140,9 @@ async function lookAtPictures(path: string, cacheDir: string): Promise<Scan> {
 }
 
 /** The folder as the wizard shows it, or why it cannot be trained on. */
-export async function readFolder(path: string, { cache }: Pick<Places, 'cache'>): Promise<FolderFacts | string> {
+export async function readFolder(path: string, places: Pick<Places, 'cache' | 'home'>): Promise<FolderFacts | string> {
   try {
-    const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, cache);
+    const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, places);
     const captions = pictures.flatMap(({ caption }) => caption ?? []);
     const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {

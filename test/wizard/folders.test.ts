@@ -62,10 +62,10 @@ describe('a folder that was read', () => {
     ] as const)
       writeFileSync(join(dir, 'fox', name), bytes);
     writeFileSync(join(dir, 'fox', 'again.txt'), 'a fox');
-    const facts = await readFolder(join(dir, 'fox'), { cache: join(dir, 'cache') });
-    expect(facts).toMatchObject({ pictures: 3, usable: 1, captioned: 0 });
+    const facts = await readFolder(join(dir, 'fox'), { cache: join(dir, 'cache'), home: join(dir, 'home') });
+    expect(facts).toMatchObject({ pictures: 3, usable: 1, captioned: 1 });
     expect(typeof facts === 'string' ? [] : facts.problems).toEqual([
-      'again.png is the same picture as a.png: left out',
+      'a.png is the same picture as again.png: left out',
       'cut.png is cut short and cannot be read: left out',
     ]);
   });
@@ -78,7 +78,7 @@ describe('a folder that was read', () => {
         png(64, 64, (x, y) => [x, y, folder.length]),
       );
     }
-    const facts = await readFolder(dir, { cache: join(dir, 'cache') });
+    const facts = await readFolder(dir, { cache: join(dir, 'cache'), home: join(dir, 'home') });
     if (typeof facts === 'string') throw new Error(facts);
     const style = styleFor({ colour: 0, unicode: true });
     expect(folderLines(facts, style, 80)).toEqual(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run, read_events
-from tests.test_exact import TRAINER
+from tests.test_exact import TRAINER, _stop_after
+from visiontrain_trainer import latents
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.models import BaseModel
@@ -148,6 +150,74 @@ def test_changed_picture_is_refused(plan_for: Any, pictures: Any, tmp_path: Path
     folder = prepare_run(tmp_path / "run", plan)
     assert main([str(folder)]) == 5
     assert "2.png: the picture changed" in read_events(folder)[-1]["reason"]
+
+
+def damage(folder: Path, shown: list[dict[str, Any]], hurt: list[int]) -> None:
+    """Change a byte in the middle of these pictures' pixels, and have the plan say so."""
+    for i in hurt:
+        path = folder / shown[i]["path"]
+        data = bytearray(path.read_bytes())
+        at = data.index(b"IDAT") + 8
+        data[at] ^= 0xFF
+        path.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        shown[i] |= {"sha256": digest, "id": digest[:16]}
+
+
+@pytest.mark.parametrize("changes", [{}, {"crop": "random", "flip": True}])
+def test_pictures_that_cannot_be_decoded_are_left_out(
+    changes: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
+) -> None:
+    """All are named at once, and the run is that of the others: run again, resumed, and with workers."""
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures[0], folder)
+    shown = copy.deepcopy(pictures[1])
+    damage(folder, shown, [1, 3])
+    hurt = plan_for(data={"root": str(folder), "samples": shown, **changes})
+    sound = plan_for(data={"root": str(folder), "samples": [shown[i] for i in (0, 2, 4)], **changes})
+    first = train_here(hurt, "first")
+    notes = [note["text"] for note in first.of("note") if "left out" in note["text"]]
+    assert len(notes) == 2 and all(f"{i}.png cannot be read (" in notes[i // 2] for i in (1, 3))
+    assert train_here(sound, "sound").sha256 == first.sha256
+    again = {**hurt, "resources": {**hurt["resources"], "workers": 2, "cache_dir": str(tmp_path / "cold")}}
+    assert _stop_after(prepare_run(tmp_path / "cut", again), again, 3) == 75
+    assert train_here(again, "cut").sha256 == first.sha256
+
+
+def test_only_pictures_that_cannot_be_decoded(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures[0], folder)
+    shown = copy.deepcopy(pictures[1])
+    damage(folder, shown, list(range(len(shown))))
+    run = prepare_run(tmp_path / "run", plan_for(data={"root": str(folder), "samples": shown}))
+    assert main([str(run)]) == 5
+    result = read_events(run)[-1]
+    assert result["reason"] == "None of the pictures to train on can be read." and len(result["details"]) == len(shown)
+
+
+def test_all_pictures_that_are_gone_are_named_at_once(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures[0], folder)
+    (folder / "1.png").unlink()
+    (folder / "3.png").write_bytes(b"another")
+    plan = plan_for(data={"root": str(folder)}, resources={"cache_dir": str(tmp_path / "cache")})
+    run = prepare_run(tmp_path / "run", plan)
+    assert main([str(run)]) == 5
+    result = read_events(run)[-1]
+    assert "1.png: the picture is gone" in result["reason"]
+    assert "3.png: the picture changed" in result["details"][0]
+
+
+def test_memory_that_runs_out_while_decoding_names_the_picture(
+    plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(latents, "load_picture", no_room)
+    plan = plan_for(resources={"cache_dir": str(tmp_path / "cache")})
+    assert main([str(prepare_run(tmp_path / "run", plan))]) == 3
+    assert ".png: there is not enough memory to open it at" in read_events(tmp_path / "run")[-1]["reason"]
 
 
 def test_damaged_cache_entries_are_made_again(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
+from visiontrain_trainer import images
 from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.images import CROP_POSITIONS, load_picture, place
 
@@ -154,3 +158,132 @@ def test_unreadable_or_changed(tmp_path: Path) -> None:
     Image.fromarray(gradient(9, 8)).save(tmp_path / "b.png")
     with pytest.raises(TrainingError, match="is 9×8, the plan says 8×8"):
         load(tmp_path / "b.png", (8, 8))
+
+
+def odd_images() -> dict[str, Image.Image]:
+    """One of each mode that a band could treat differently from the whole."""
+    base = Image.fromarray(gradient(97, 61))
+    alpha = base.convert("RGBA")
+    alpha.putalpha(Image.fromarray(gradient(97, 61)[..., 0]))
+    swapped = base.copy()
+    swapped.info["icc_profile"] = swapped_profile()
+    palette = base.quantize(64)
+    palette.info["transparency"] = 3
+    deep = np.arange(97 * 61, dtype=np.int32).reshape(61, 97)
+    return {
+        "rgb": base,
+        "rgba": alpha,
+        "la": alpha.convert("LA"),
+        "cmyk": base.convert("CMYK"),
+        "bits": base.convert("1"),
+        "palette": palette,
+        "profile": swapped,
+        "deep": Image.fromarray(deep.astype(np.uint16)),
+        "int": Image.fromarray(deep),
+        "float": Image.fromarray(deep.astype(np.float32) / 4000),
+        "small float": Image.fromarray(deep.astype(np.float32) / 9000),
+    }
+
+
+@pytest.mark.parametrize("name", odd_images())
+def test_bands_change_no_byte(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = odd_images()[name]
+    whole = np.asarray(images._flatten(image, "#204060"))
+    monkeypatch.setattr(images, "BAND_PIXELS", 500)
+    np.testing.assert_array_equal(np.asarray(images._flatten(image, "#204060")), whole)
+
+
+@pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 64), (63, 65), (1000, 20)])
+def test_ordinary_pictures_are_resized_whole_and_then_cropped(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8))
+    image.save(tmp_path / "a.png")
+    where = place(size, (64, 96), -1)
+    whole = image.resize(where.resized, Image.Resampling.LANCZOS)
+    expected = whole.crop((where.left, where.top, where.left + 64, where.top + 96))
+    np.testing.assert_array_equal(load(tmp_path / "a.png", size, (64, 96)), np.asarray(expected))
+
+
+@pytest.mark.parametrize("crop", [-1, 0, CROP_POSITIONS - 1])
+def test_cut_before_enlarging_shows_the_same(tmp_path: Path, crop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (1200, 24)
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (24, 1200, 3), np.uint8)).save(tmp_path / "a.png")
+    whole = load_picture(tmp_path / "a.png", size, (128, 128), "#ffffff", crop)
+    monkeypatch.setattr(images, "MOST_RESIZED_PIXELS", 1)
+    cut = load_picture(tmp_path / "a.png", size, (128, 128), "#ffffff", crop)
+    assert np.abs(cut.astype(int) - whole.astype(int)).max() <= 2
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from visiontrain_trainer.images import load_picture
+now = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
+resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[1]) * 2**20,) * 2)
+size = tuple(map(int, sys.argv[3:5]))
+print(load_picture(Path(sys.argv[2]), size, (1024, 1024), "#ffffff", -1).shape)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("image", "room"),
+    [
+        (Image.new("L", (40_000, 16)), 300),  # 2.5 billion pixels once enlarged
+        (Image.fromarray(np.zeros((5000, 6000), np.uint16)), 600),  # 30 million pixels
+        (Image.new("RGBA", (6000, 5000)), 500),
+    ],
+)
+def test_memory_is_bounded(tmp_path: Path, image: Image.Image, room: int) -> None:
+    """`room` in MiB."""
+    image.save(tmp_path / "a.png")
+    command = [sys.executable, "-c", LIMITED, str(room), str(tmp_path / "a.png"), *map(str, image.size)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(images.__file__).parents[1], check=False)
+    assert done.stdout == "(1024, 1024, 3)\n", done.stderr[-300:]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+BOMB = zlib.compress(bytes(8 << 20))
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        chunk(b"zTXt", b"Comment\0\0" + BOMB),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BOMB),
+        chunk(b"iCCP", b"profile\0\0" + BOMB),
+        chunk(b"tEXt", b"workflow\0" + b"x" * (1 << 20)) * 70,
+    ],
+    ids=["zTXt", "iTXt", "iCCP", "tEXt"],
+)
+def test_metadata_that_is_too_large_costs_only_itself(tmp_path: Path, metadata: bytes, late: bool) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(gradient(20, 30)).save(buffer, "PNG")
+    png = buffer.getvalue()
+    turned = chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
+    at = png.index(b"IEND" if late else b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(png[:at] + metadata + turned + png[at:])
+    np.testing.assert_array_equal(load(tmp_path / "a.png", (30, 20)), np.rot90(gradient(20, 30), -1))
+
+
+@pytest.mark.parametrize("text", ["\nexif\n  10\nno hexadecimal\n", "x", "\nexif\n  8\n4d4d002a\n"])
+def test_a_raw_profile_that_is_none_turns_nothing(tmp_path: Path, text: str) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", text, zip=True)
+    Image.fromarray(gradient(20, 30)).save(tmp_path / "a.png", pnginfo=info)
+    np.testing.assert_array_equal(load(tmp_path / "a.png", (20, 30)), gradient(20, 30))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "RGB"])
+@pytest.mark.parametrize("orientation", [6, 7])
+def test_a_turned_tiff_without_compression(tmp_path: Path, mode: str, orientation: int) -> None:
+    """By name, Pillow would map its pixels with the width it has once turned: stripes."""
+    image = Image.fromarray(gradient(40, 20)).convert(mode)
+    image.save(tmp_path / "plain.tif")
+    image.save(tmp_path / "turned.tif", tiffinfo={274: orientation})
+    turn = {6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE}[orientation]
+    expected = Image.fromarray(load(tmp_path / "plain.tif", (40, 20))).transpose(turn)
+    np.testing.assert_array_equal(load(tmp_path / "turned.tif", (20, 40)), expected)

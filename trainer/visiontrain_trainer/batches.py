@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from . import rng
@@ -29,6 +30,35 @@ class View:
     flip: bool
 
 
+def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
+    """Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
+    uses: dict[tuple[int, int], int] = defaultdict(int)
+    for sample in training:
+        uses[sample.bucket] += sample.repeats
+    return sum(-(-count // size) for count in uses.values())
+
+
+def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
+    """The plan without these samples (id → why). A pure function, so that a rerun or resume leaves out the same.
+
+    Raises TrainingError when nothing is left to train on.
+    """
+    kept = [sample for sample in plan.data.samples if sample.id not in unreadable]
+    training = [sample for sample in kept if not sample.validation]
+    if not training:
+        gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+        raise TrainingError(
+            "None of the pictures to train on can be read.",
+            gone[:20],
+            ["Replace the pictures, then start the run again with `visiontrain run`."],
+        )
+    return replace(
+        plan,
+        data=replace(plan.data, samples=kept),
+        training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, plan.training.batch_size)),
+    )
+
+
 class BatchPlan:
     """All batches of a run. Every picture is used `repeats` times an epoch; the last batch of a bucket may be small."""
 
@@ -49,7 +79,7 @@ class BatchPlan:
                 self._uses[name] = sample
                 self._buckets[sample.bucket].append(name)
         size = plan.training.batch_size
-        self.per_epoch = sum(-(-len(uses) // size) for uses in self._buckets.values())
+        self.per_epoch = batches_per_epoch(self.training, size)
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from .device import Device, encoder_identity
 from .errors import MachineError, TrainingError, is_out_of_memory, no_memory
 from .events import Events, Progress
 from .files import sha256_file
-from .images import load_picture, place
+from .images import BAND_PIXELS, UnreadableImage, load_picture, place
 from .models import BaseModel
 from .plan import Plan, Sample
 from .store import Store, key_of
@@ -25,6 +27,8 @@ from .store import Store, key_of
 KEEP_BYTES = 4 << 30
 
 Wanted = tuple[Sample, View]
+#: What a view decodes to: uint8 [height, width, 3], or why it cannot be decoded.
+Decoded = np.ndarray | TrainingError
 
 #: SHA-256 of the fp16-fix VAE of SDXL, as a folder's weights and as one file (presets/models.yaml).
 _FIXED = (
@@ -57,6 +61,8 @@ class Latents:
         self._plan, self._base, self._device = plan, base, device
         folder = Path(plan.resources.cache_dir)
         self._store = Store(folder / "latents", KEEP_BYTES)
+        #: Large images are decoded one at a time, however many workers there are.
+        self._large = Lock()
         self.vae_hash = base.part("vae").digest(folder / "weights")
         self._identity = encoder_identity(device, device.vae_dtype, "diffusers", "pillow")
         config = base.config("vae")
@@ -75,6 +81,7 @@ class Latents:
             color,
             self.vae_hash,
             self._identity,
+            *(["cut before"] if where.is_vast else []),
         )
 
     def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,8 +93,11 @@ class Latents:
             )
         return entry["mean"], entry["logvar"]
 
-    def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> None:
-        """Encode what the cache lacks. Raises TrainingError naming a picture that cannot be read or encoded."""
+    def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> dict[str, str]:
+        """Encode what the cache lacks. Returns what cannot be decoded: sample id → the problem, after the path.
+
+        A pure function of the bytes of the pictures. Raises TrainingError naming all pictures that are gone or changed.
+        """
         # First by what costs nothing to compare: a long run uses each picture many times.
         different = {(sample.id, view): (sample, view) for sample, view in wanted}
         unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
@@ -99,14 +109,24 @@ class Latents:
                 missing.append(item)
             else:
                 progress.advance()
+        unreadable: dict[str, str] = {}
+        lost: list[TrainingError] = []
         if missing:
             vae = self._base.vae(self._device.vae_dtype, self._device.torch)
             for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
                 control.stop_if_asked()
-                self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
+                if isinstance(pixels, UnreadableImage):
+                    unreadable[sample.id] = pixels.problem
+                elif isinstance(pixels, TrainingError):
+                    lost.append(pixels)
+                else:
+                    self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
                 progress.advance()
+        if lost:
+            raise _all_lost(lost)
+        return unreadable
 
-    def _decoded(self, items: list[Wanted]) -> Iterator[np.ndarray]:
+    def _decoded(self, items: list[Wanted]) -> Iterator[Decoded]:
         """Pixels in order; with workers, some pictures ahead in threads (Pillow lets go of the interpreter lock)."""
         workers = self._plan.resources.workers
         if workers == 0:
@@ -125,20 +145,33 @@ class Latents:
                 for future in ahead:
                     future.cancel()
 
-    def _decode(self, sample: Sample, view: View) -> np.ndarray:
+    def _decode(self, sample: Sample, view: View) -> Decoded:
         path = Path(self._plan.data.root) / sample.path
-        if not path.is_file():
-            raise TrainingError(
-                f"{path}: the picture is gone.",
-                next_steps=["Put it back; of a folder that was moved: `visiontrain resume` with --dataset DIR."],
-            )
-        if sha256_file(path) != sample.sha256:
-            raise TrainingError(
-                f"{path}: the picture changed after the run was planned.",
-                next_steps=["Start the run again with `visiontrain run`."],
-            )
-        pixels = load_picture(path, sample.size, sample.bucket, self._plan.data.alpha_color, view.crop)
-        return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
+        try:
+            with self._large if sample.size[0] * sample.size[1] > BAND_PIXELS else nullcontext():
+                if not path.is_file():
+                    return _lost(
+                        f"{path}: the picture is gone.",
+                        "Put it back; of a folder that was moved: `visiontrain resume` with --dataset DIR.",
+                    )
+                if sha256_file(path) != sample.sha256:
+                    return _lost(
+                        f"{path}: the picture changed after the run was planned.",
+                        "Start the run again with `visiontrain run`.",
+                    )
+                pixels = load_picture(path, sample.size, sample.bucket, self._plan.data.alpha_color, view.crop)
+                return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
+        except UnreadableImage as error:
+            return error
+        except MemoryError as error:
+            size = "×".join(map(str, sample.size))
+            fewer = ["Or lower resources.workers."] if self._plan.resources.workers > 1 else []
+            raise no_memory(
+                f"{path}: there is not enough memory to open it at {size} pixels.",
+                error,
+                *fewer,
+                "Or make a smaller copy of the picture.",
+            ) from error
 
     @torch.inference_mode()
     def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
@@ -174,3 +207,20 @@ class Latents:
             *([half] if self._device.vae_dtype == torch.float32 else []),
             "Or lower dataset.resolution.",
         )
+
+
+def _lost(reason: str, step: str) -> TrainingError:
+    return TrainingError(reason, next_steps=[step])
+
+
+#: Pictures named in the details of a failure.
+_NAMED = 20
+
+
+def _all_lost(lost: list[TrainingError]) -> TrainingError:
+    """One failure for all: the next start must not end at the next picture."""
+    lost = sorted(lost, key=lambda error: error.reason)
+    more = [error.reason for error in lost[1:]]
+    if len(more) > _NAMED:
+        more = [*more[:_NAMED], f"{len(more) - _NAMED} more pictures are gone or changed."]
+    return TrainingError(lost[0].reason, more, lost[0].next_steps)

@@ -13,7 +13,7 @@ from safetensors.torch import load
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from .batches import BatchPlan
+from .batches import BatchPlan, without
 from .captions import caption_for
 from .control import Control, Unasked
 from .device import Device, Processes, active_facts, join_processes, open_device
@@ -68,13 +68,12 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     processes = join_processes(plan.resources)
     device = open_device(plan.resources, processes)
     base = BaseModel(plan.model)
-    batches = BatchPlan(plan)
     latents, texts = Latents(plan, base, device), TextBank(plan, base, device)
     if processes.first:
-        fill_cache(plan, batches, latents, texts, device, events, control)
+        plan, batches = fill_cache(plan, latents, texts, device, events, control)
     processes.barrier()
     if not processes.first:
-        fill_cache(plan, batches, latents, texts, device, events, Unasked(run / "control"))
+        plan, batches = fill_cache(plan, latents, texts, device, events, Unasked(run / "control"))
 
     device.forget_peak()
     events.emit("phase", phase="load", detail=plan.model.name)
@@ -133,22 +132,20 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
 
 def fill_cache(
     plan: Plan,
-    batches: BatchPlan,
     latents: Latents,
     texts: TextBank,
     device: Device,
     events: Events,
     control: Control,
-) -> None:
-    """Encode what the run will use and the cache lacks."""
+) -> tuple[Plan, BatchPlan]:
+    """Encode what the run will use and the cache lacks. Returns the plan without what cannot be decoded."""
     events.emit("phase", phase="cache")
-    uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+    plan, batches = encode_pictures(plan, latents, events, control)
     measured, _ = measured_uses(batches)
-    latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
     plain = {sample.caption for sample in plan.data.samples}
     if any(plan.training.text_encoder_learning_rates):
         texts.prepare_trained(plain, device.dtype)
-        return
+        return plan, batches
     varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags
     captions = (
         {caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key) for use in batches.all_uses()}
@@ -157,6 +154,31 @@ def fill_cache(
     )
     prompts = [*plan.samples.prompts, plan.samples.negative] if plan.samples.prompts else []
     texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
+    return plan, batches
+
+
+def encode_pictures(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchPlan]:
+    """Encode the pictures of all uses; where some cannot be decoded, name them and go on with the plan without them."""
+    while True:
+        batches = BatchPlan(plan)
+        uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+        measured, _ = measured_uses(batches)
+        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
+        if not unreadable:
+            return plan, batches
+        say_left_out(plan, unreadable, events)
+        plan = without(plan, unreadable)
+
+
+def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:
+    """All of them, each by name: in events up to twenty, in the log each."""
+    named = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+    for sentence in named:
+        print(f"left out: {sentence}", flush=True)
+    for sentence in named[:20]:
+        events.note(f"{sentence}: left out", "warn")
+    if len(named) > 20:
+        events.note(f"{len(named) - 20} more pictures cannot be read and are left out: trainer.log names them", "warn")
 
 
 def prepare_unet(unet: nn.Module, plan: Plan) -> None:

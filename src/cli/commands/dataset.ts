@@ -20,7 +20,7 @@ export const run: CommandRun = async ([action, folder], options, context) => {
 };
 
 async function inspect(folder: string, captionExtension: string, { places }: Context) {
-  const scan = await scanDataset(typedPath(folder, '.'), { captionExtension });
+  const scan = await scanDataset(typedPath(folder, '.'), { captionExtension, own: [places.home] });
   return hashPictures(scan, { cacheDir: places.cache });
 }
 

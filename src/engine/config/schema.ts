@@ -43,6 +43,11 @@ const datasetSchema = z.strictObject({
     'Folder with the pictures; relative to this file. Sub-folders count too. Nothing in it is ever changed.',
     'Point it at another folder to train on other pictures.',
   ),
+  include: doc(
+    z.array(line(4096).min(1)).max(100).default([]),
+    'Folders or files, by name or path inside, that are used although they look like masks, regularisation images or samples.',
+    'When what is passed over is the subject after all.',
+  ),
   goal: doc(
     z.enum(goals).default('concept'),
     'What the pictures teach: a character or thing, a style, or a concept (a pose, a kind of place).',

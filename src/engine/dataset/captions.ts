@@ -1,4 +1,4 @@
-/** Caption files beside pictures: how they are read. */
+/** Captions as people keep them: what their bytes say. Pure. */
 import { isUtf8 } from 'node:buffer';
 
 export interface CaptionText {
@@ -15,15 +15,50 @@ const utf16le = new TextDecoder('utf-16le');
 const utf16be = new TextDecoder('utf-16be');
 const windows1252 = new TextDecoder('windows-1252');
 
-/** Decodes a caption file: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252. */
+/**
+ * Decodes a caption file: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252. One that is JSON is read for
+ * its caption: its brackets and keys must never be trained on.
+ */
 export function readCaption(bytes: Buffer): CaptionText {
   if (bytes.length > CAPTION_LIMIT) return { text: '', note: 'is too long for a caption and is not used' };
-  const decoded = decode(bytes);
+  const decoded = decodeText(bytes);
   if (decoded.text.includes('\0')) return { text: '', note: 'is not text and is not used' };
-  return { ...decoded, text: oneLine(decoded.text) };
+  const json = parseJson(decoded.text);
+  if (json === undefined) return { ...decoded, text: oneLine(decoded.text) };
+  const words = wordsOf(json);
+  if (words === undefined)
+    return { text: '', note: `is JSON without a caption (${WORD_KEYS.join(', ')}) and is not used` };
+  return { ...decoded, text: oneLine(words) };
 }
 
-function decode(bytes: Buffer): CaptionText {
+/** Keys that hold words, in the order in which they are looked for. */
+export const WORD_KEYS = ['caption', 'text', 'prompt', 'tags'] as const;
+
+/** The words in a JSON value as other tools write them: one of the keys above, or a list of tags. */
+export function wordsOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value))
+    return value.length > 0 && value.every((tag) => typeof tag === 'string') ? value.join(', ') : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const key of WORD_KEYS) {
+    const inner: unknown = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+    const words = typeof inner === 'string' || Array.isArray(inner) ? wordsOf(inner) : undefined;
+    if (words !== undefined && words.trim() !== '') return words;
+  }
+  return undefined;
+}
+
+/** An object or a list; undefined for everything else: a caption may well be a number or begin with a bracket. */
+function parseJson(text: string): unknown {
+  if (!/^\s*[[{]/u.test(text)) return undefined;
+  try {
+    return JSON.parse(text.replace(/^\ufeff/u, ''));
+  } catch {
+    return undefined;
+  }
+}
+
+export function decodeText(bytes: Buffer): CaptionText {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: utf16le.decode(bytes) };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { text: utf16be.decode(bytes) };
   // A byte order mark counts as white space, which goes in the end.

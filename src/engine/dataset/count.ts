@@ -1,5 +1,5 @@
 /** How often the pictures of a folder are used in an epoch, from their names alone. */
-import { folderRepeats, isPicture } from './scan.ts';
+import { folderRepeats, isPicture } from './names.ts';
 import { walkFolder } from './walk.ts';
 
 /** Undefined when the folder cannot be read. */

@@ -1,11 +1,14 @@
 /** SHA-256 of every picture, whether each is whole, and which are the same: reads all bytes once, remembers by size and time. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic.ts';
 import { makePrivateFolder } from '../private-folder.ts';
-import type { Format } from './picture-header.ts';
+import { formatBytes } from '../text.ts';
+import { damageCheck } from './damage.ts';
+import type { Format } from './header-result.ts';
+import { openPlain, openProblem } from './open.ts';
 import { type LeftOut, type Picture, pictureFolders, type Scan } from './scan.ts';
 import { noPictures } from './scan-errors.ts';
 import { byCodePoint } from './walk.ts';
@@ -31,10 +34,15 @@ interface Remembered {
   readonly modified: number;
   readonly changed: number;
   readonly sha256: string;
-  readonly whole: boolean;
+  /** What is wrong inside, to follow the file's name; null for a sound image. */
+  readonly problem: string | null;
+  /** Width and height where they are not those of the header: something behind the pixels turns the image. */
+  readonly size: readonly [number, number] | null;
 }
 
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
+/** The largest image that is safe to open has fewer bytes, even uncompressed; a sparse file of terabytes is none. */
+const MOST_BYTES = 2 ** 31;
 /** Disks want a few reads under way; more only take memory. */
 const AT_ONCE = 4;
 
@@ -59,74 +67,70 @@ export async function hashPictures(scan: Scan, { cacheDir, signal, onProgress }:
 }
 
 function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>): HashedScan {
-  const pictures: HashedPicture[] = [];
   const leftOut: LeftOut[] = [...scan.leftOut];
-  const first = new Map<string, string>();
+  const sound: HashedPicture[] = [];
   for (const picture of scan.pictures) {
     const { path } = picture;
     const known = facts.get(path) ?? 'is gone';
-    if (typeof known === 'string') leftOut.push({ path, reason: 'unreadable', problem: known });
-    else if (!known.whole) leftOut.push({ path, reason: 'unreadable', problem: 'is cut short and cannot be read' });
-    else {
-      const same = first.get(known.sha256);
-      if (same === undefined) {
-        first.set(known.sha256, path);
-        pictures.push({ ...picture, sha256: known.sha256 });
-      } else leftOut.push({ path, reason: 'duplicate', problem: `is the same picture as ${same}` });
-    }
+    const problem = typeof known === 'string' ? known : known.problem;
+    if (problem !== null) leftOut.push({ path, reason: 'unreadable', problem });
+    else if (typeof known !== 'string')
+      sound.push({ ...picture, size: known.size ?? picture.size, sha256: known.sha256 });
+  }
+  const kept = oneOfEach(sound);
+  const pictures = sound.filter((picture) => kept.get(picture.sha256) === picture);
+  for (const picture of sound) {
+    const same = kept.get(picture.sha256);
+    if (same !== undefined && same !== picture)
+      leftOut.push({ path: picture.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   if (pictures.length === 0) throw noPictures(scan.root, { ...scan, pictures, leftOut });
   return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 
+/** By SHA-256: of identical images the first that has a caption, else the first. */
+function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, HashedPicture> {
+  const kept = new Map<string, HashedPicture>();
+  for (const picture of pictures) {
+    const before = kept.get(picture.sha256);
+    if (before === undefined || (before.caption === null && picture.caption !== null))
+      kept.set(picture.sha256, picture);
+  }
+  return kept;
+}
+
 /** @param known what is remembered of this path; @returns what is true now, or why it cannot be read. */
 async function examine(root: string, { path, format }: Picture, known?: Remembered): Promise<Remembered | string> {
   try {
-    const file = await open(join(root, path), 'r');
+    const file = await openPlain(join(root, path));
     try {
       const { size: bytes, mtimeMs: modified, ctimeMs: changed } = await file.stat();
       if (known?.bytes === bytes && known.modified === modified && known.changed === changed) return known;
-      const { sha256, start, tail } = await digest(file, bytes);
-      const rest = async () => bytes > TAIL && endsIn(format, await readFile(join(root, path)));
-      const whole = format === 'webp' ? start.readUInt32LE(4) + 8 <= bytes : endsIn(format, tail) || (await rest());
-      return { bytes, modified, changed, sha256, whole };
+      if (bytes > MOST_BYTES) return `has ${formatBytes(bytes)}, more than an image can need`;
+      return { bytes, modified, changed, ...(await digest(file, format, bytes)) };
     } finally {
       await file.close();
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? 'is gone' : `cannot be read: ${message}`;
+    return openProblem(path, error);
   }
 }
 
-async function digest(file: FileHandle, bytes: number) {
+async function digest(file: FileHandle, format: Format, bytes: number) {
   const hash = createHash('sha256');
+  const damage = damageCheck(format);
   const chunk = Buffer.alloc(Math.min(1 << 20, Math.max(1, bytes)));
-  let start: Buffer | undefined;
-  let tail: Buffer = Buffer.alloc(0);
-  for (;;) {
-    const { bytesRead } = await file.read(chunk, 0, chunk.length);
+  // No more than the size said at first: a file that grows meanwhile must not be read for ever.
+  for (let left = bytes; left > 0; ) {
+    const { bytesRead } = await file.read(chunk, 0, Math.min(left, chunk.length));
     if (bytesRead === 0) break;
     const part = chunk.subarray(0, bytesRead);
     hash.update(part);
-    start ??= Buffer.from(part.subarray(0, 16));
-    tail = Buffer.concat([tail, part.subarray(-TAIL)]).subarray(-TAIL);
+    damage.push(part);
+    left -= bytesRead;
   }
-  return { sha256: hash.digest('hex'), start: start ?? Buffer.alloc(16), tail };
-}
-
-const TAIL = 65_536;
-
-/**
- * Whether the end mark is there. It may stand before the end: phones put films behind a JPEG. Inside a JPEG's pixels the
- * mark cannot occur (0xFF is followed by 0x00 there). WebP says its length in its header instead.
- */
-function endsIn(format: Format, bytes: Buffer): boolean {
-  if (format === 'jpeg') return bytes.lastIndexOf(Buffer.from([0xff, 0xd9])) >= 0;
-  if (format === 'png') return bytes.lastIndexOf('IEND', undefined, 'latin1') >= 0;
-  if (format === 'gif') return bytes.lastIndexOf(0x3b) >= 0;
-  return true;
+  return { sha256: hash.digest('hex'), problem: damage.problem() ?? null, size: damage.size ?? null };
 }
 
 function cacheFile(cacheDir: string, root: string): string {

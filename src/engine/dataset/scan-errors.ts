@@ -49,7 +49,7 @@ function nearFolder(root: string): string | undefined {
 }
 
 /** A folder without one usable picture. */
-export function noPictures(root: string, { others, otherCaptions, leftOut }: Omit<Scan, 'folders'>): UsageError {
+export function noPictures(root: string, { others, otherCaptions, leftOut, notes }: Omit<Scan, 'folders'>): UsageError {
   const counts = new Map(Object.entries(others));
   for (const [extension, count] of Object.entries(otherCaptions))
     counts.set(extension, (counts.get(extension) ?? 0) + count);
@@ -61,8 +61,13 @@ export function noPictures(root: string, { others, otherCaptions, leftOut }: Omi
   const cures = [...counts.keys()].flatMap((extension) => CURES.get(extension) ?? []);
   return new UsageError(`The folder ${root} has no pictures we can read.`, {
     details: [
-      total === 0 ? 'It is empty.' : `It holds ${plural(total, 'file')}: ${kinds.slice(0, 6).join(', ')}.`,
+      total === 0
+        ? notes.length === 0
+          ? 'It is empty.'
+          : 'No image is left of what it holds.'
+        : `It holds ${plural(total, 'file')}: ${kinds.slice(0, 6).join(', ')}.`,
       ...leftOut.slice(0, 5).map(({ path, problem }) => `${path} ${problem}`),
+      ...notes.slice(0, 5),
     ],
     nextSteps:
       cures.length > 0 ? cures : ['Pictures are .jpg, .png, .webp (also .bmp, .gif, .tif), in any sub-folders.'],

@@ -1,9 +1,15 @@
 /** What is in a data set folder: pictures with size and caption, and everything that will not be used, with the reason. */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { closeSync, readSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
+import { plural } from '../text.ts';
+import { setAside } from './aside.ts';
+import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
-import { FIRST_BYTES, type Format, readHeader } from './picture-header.ts';
+import type { Format } from './header-result.ts';
+import { openFoundSync, openProblem } from './open.ts';
+import { type Pair, pairFolder } from './pairs.ts';
+import { FIRST_BYTES, readHeader } from './picture-header.ts';
 import { noFolder, noPictures } from './scan-errors.ts';
 import { byCodePoint, type Folder, walkFolder } from './walk.ts';
 
@@ -21,7 +27,7 @@ export interface Picture {
 
 export interface LeftOut {
   readonly path: string;
-  readonly reason: 'unreadable' | 'too_small' | 'too_large' | 'duplicate' | 'zero_repeats';
+  readonly reason: 'unreadable' | 'too_small' | 'too_large' | 'too_long' | 'duplicate' | 'zero_repeats';
   /** Follows the path: "is cut short and cannot be read". */
   readonly problem: string;
 }
@@ -45,15 +51,19 @@ export interface Scan {
 export interface ScanOptions {
   /** With its dot. */
   readonly captionExtension: string;
+  /** Names or paths of folders and files that are used although they look like masks, samples and the like. */
+  readonly include?: readonly string[];
+  /** Folders of our own, which are not entered. */
+  readonly own?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
-const PICTURES = new Set(['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff']);
-const CAPTIONS = ['.txt', '.caption'];
 /** Pixels; below it there is nothing to learn from, only an icon. */
 const LEAST_SIDE = 16;
 /** Pillow refuses more as a decompression bomb. */
 const MOST_PIXELS = 178_956_970;
+/** Times that an image may be as long as it is wide: of more than this a crop shows next to nothing. */
+const MOST_RATIO = 50;
 /** Files between two turns of the event loop, so that a screen stays alive. */
 const SLICE = 500;
 
@@ -61,15 +71,19 @@ const SLICE = 500;
  * Reads headers and captions only; changes nothing. Contents are compared by `hashPictures`.
  * @throws {UsageError} for no folder, no pictures, no permission.
  */
-export async function scanDataset(root: string, { captionExtension, signal }: ScanOptions): Promise<Scan> {
+export async function scanDataset(root: string, options: ScanOptions): Promise<Scan> {
+  const { captionExtension, signal } = options;
   const full = resolve(root);
-  const found = emptyScan(full);
-  const { folders, closed } = openFolder(full);
-  for (const { path, problem } of closed) found.notes.push(`${path} ${problem}`);
+  const walk = openFolder(full, options);
+  const aside = setAside(walk, options.include ?? [], captionExtension.toLowerCase());
+  const tables = readTables(full, aside.folders);
+  const found = emptyScan(full, tables.captions);
+  for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);
+  found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
   let files = 0;
-  for (const folder of folders) {
-    for (const work of folderFiles(folder, captionExtension, found)) {
-      inspect(work, found);
+  for (const folder of aside.folders) {
+    for (const pair of folderPairs(folder, captionExtension, found)) {
+      inspect(pair, folder, found);
       files += 1;
       if (files % SLICE === 0) {
         signal?.throwIfAborted();
@@ -77,16 +91,60 @@ export async function scanDataset(root: string, { captionExtension, signal }: Sc
       }
     }
   }
+  return finish(root, found);
+}
+
+function finish(root: string, { tables: _tables, fromJson, unread, ...found }: Found): Scan {
   found.pictures.sort((a, b) => byCodePoint(a.path, b.path));
   found.leftOut.sort((a, b) => byCodePoint(a.path, b.path));
+  if (fromJson > 0)
+    found.notes.push(`the captions of ${plural(fromJson, 'image')} are read from a .json file beside it`);
+  if (unread.length > 0)
+    found.notes.push(
+      `${named(unread)} outside of the folder not read as ${unread.length === 1 ? 'a caption' : 'captions'}: copy in what is meant`,
+    );
+  found.notes.push(...folderWords(found.pictures));
   const scan: Scan = { ...found, folders: pictureFolders(found.pictures) };
   if (scan.pictures.length === 0) throw noPictures(root, scan);
   return scan;
 }
 
-function emptyScan(root: string) {
+function outsideNotes(outside: readonly string[]): string[] {
+  if (outside.length === 0) return [];
+  const links = outside.length === 1 ? 'is a link that leads' : 'are links that lead';
+  return [`${named(outside)} ${links} out of the folder: images behind are used, captions are not read`];
+}
+
+/** Single files told of in one sentence. */
+const NAMED = 4;
+
+function named(paths: readonly string[]): string {
+  const sorted = paths.toSorted(byCodePoint);
+  return `${sorted.slice(0, NAMED).join(', ')}${sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : ''}`;
+}
+
+/** sd-scripts takes the words of `10_zwx toy` as the caption of images that have none. */
+function folderWords(pictures: readonly Picture[]): string[] {
+  const bare = new Map<string, number>();
+  for (const { path, caption } of pictures) {
+    const words = caption === null ? /(?:^|\/)\d{1,5}_([^/]+)\/[^/]+$/u.exec(path)?.[1] : undefined;
+    if (words !== undefined) bare.set(words, (bare.get(words) ?? 0) + 1);
+  }
+  return [...bare].map(
+    ([words, count]) =>
+      `${plural(count, 'image')} without a caption in a folder named for "${words}": sd-scripts would caption them so, and here dataset.default_caption would`,
+  );
+}
+
+function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
   return {
     root,
+    /** Captions of `metadata.jsonl`, by path. */
+    tables,
+    /** Images whose caption a .json file of their own holds. */
+    fromJson: 0,
+    /** Caption files that lie outside of the root. */
+    unread: [] as string[],
     pictures: [] as Picture[],
     leftOut: [] as LeftOut[],
     others: {} as Record<string, number>,
@@ -97,75 +155,39 @@ function emptyScan(root: string) {
 
 type Found = ReturnType<typeof emptyScan>;
 
-function openFolder(root: string) {
+function openFolder(root: string, { own = [] }: ScanOptions) {
   try {
-    return walkFolder(root);
+    return walkFolder(root, { own });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw noFolder(root, error);
   }
 }
 
-/** By its name. */
-export const isPicture = (name: string): boolean => PICTURES.has(extname(name).toLowerCase());
-
-interface Work {
-  readonly path: string;
-  readonly captionPath: string | undefined;
-  readonly repeats: number;
-}
-
-/** Sorts a folder's names into pictures (returned, with their caption file), captions and others (counted). */
-function folderFiles(folder: Folder, captionExtension: string, found: Found): Work[] {
-  const prefix = folder.path === '' ? '' : `${folder.path}/`;
-  const captions = new Map<string, string>();
-  const pictures: string[] = [];
-  const rest: string[] = [];
-  const wanted = captionExtension.toLowerCase();
-  for (const name of folder.files) {
-    if (isPicture(name)) pictures.push(name);
-    else if (name.toLowerCase().endsWith(wanted)) captions.set(name.slice(0, -wanted.length), name);
-    else rest.push(name);
-  }
-  const stems = new Set(pictures.flatMap((name) => [name, name.slice(0, -extname(name).length)]));
-  for (const [stem, name] of captions) if (!stems.has(stem)) rest.push(name);
-  for (const name of rest) {
-    const extension = extname(name).toLowerCase();
-    // A caption of the extension that was asked for is only here when it belongs to no picture.
-    const isCaption =
-      extension !== wanted && CAPTIONS.includes(extension) && stems.has(name.slice(0, -extension.length));
+/** The images of a folder that are wanted; what else is there is counted or named. */
+function folderPairs(folder: Folder, captionExtension: string, found: Found): readonly Pair[] {
+  const { pairs, rest, lost } = pairFolder(folder, captionExtension);
+  for (const { extension, isCaption } of rest) {
     const counts = isCaption ? found.otherCaptions : found.others;
     counts[extension] = (counts[extension] ?? 0) + 1;
   }
-  const repeats = folderRepeats(folder.path);
-  return pictures.flatMap((name) => {
-    const path = prefix + name;
-    if (repeats === 0) {
-      found.leftOut.push({ path, reason: 'zero_repeats', problem: 'is in a folder that asks for 0 repeats' });
-      return [];
-    }
-    // Beside `fox.png`: `fox.txt`, or `fox.png.txt` as some tools write it.
-    const caption = captions.get(name.slice(0, -extname(name).length)) ?? captions.get(name);
-    return [{ path, captionPath: caption === undefined ? undefined : prefix + caption, repeats }];
-  });
-}
-
-/** sd-scripts' `10_fox` means ten repeats; the innermost folder that says a number counts. */
-export function folderRepeats(path: string): number {
-  for (const name of path.split('/').reverse()) {
-    const digits = /^(\d{1,5})_/u.exec(name)?.[1];
-    if (digits !== undefined) return Math.min(10_000, Number(digits));
-  }
-  return 1;
+  for (const { path, likely } of lost)
+    found.notes.push(`${path} belongs to no image and is not read: is it the caption of ${likely}?`);
+  if (pairs[0]?.repeats !== 0) return pairs;
+  for (const { path } of pairs)
+    found.leftOut.push({ path, reason: 'zero_repeats', problem: 'is in a folder that asks for 0 repeats' });
+  return [];
 }
 
 const window = Buffer.alloc(FIRST_BYTES);
+const second = Buffer.alloc(FIRST_BYTES);
 
-function inspect({ path, captionPath, repeats }: Work, found: Found): void {
+function inspect(pair: Pair, folder: Folder, found: Found): void {
+  const { path, repeats } = pair;
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
   let file: number;
   try {
-    file = openSync(`${found.root}/${path}`, constants.O_RDONLY);
+    file = openFoundSync(`${found.root}/${path}`);
   } catch (error) {
     leave('unreadable', openProblem(path, error));
     return;
@@ -177,16 +199,12 @@ function inspect({ path, captionPath, repeats }: Work, found: Found): void {
       return;
     }
     const { format, width, height } = header;
-    if (Math.min(width, height) < LEAST_SIDE) {
-      leave('too_small', `is only ${width}×${height} pixels`);
+    const unfit = unfitSize(width, height);
+    if (unfit !== undefined) {
+      leave(...unfit);
       return;
     }
-    if (width * height > MOST_PIXELS) {
-      leave('too_large', `is ${width}×${height} pixels, more than is safe to open`);
-      return;
-    }
-    const caption = captionPath === undefined ? null : captionOf(captionPath, found);
-    found.pictures.push({ path, size: [width, height], format, caption, repeats });
+    found.pictures.push({ path, size: [width, height], format, caption: captionOf(pair, folder, found), repeats });
   } catch (error) {
     leave('unreadable', `cannot be read: ${(error as Error).message}`);
   } finally {
@@ -194,23 +212,56 @@ function inspect({ path, captionPath, repeats }: Work, found: Found): void {
   }
 }
 
-/** Serves from one shared window at the file's start, and from the disk behind it. */
+function unfitSize(width: number, height: number): [LeftOut['reason'], string] | undefined {
+  const size = `${width}×${height} pixels`;
+  if (Math.min(width, height) < LEAST_SIDE) return ['too_small', `is only ${size}`];
+  if (width * height > MOST_PIXELS) return ['too_large', `is ${size}, more than is safe to open`];
+  if (Math.max(width, height) > MOST_RATIO * Math.min(width, height))
+    return ['too_long', `is ${size}, over ${MOST_RATIO} times as long as wide: cut out what matters`];
+  return undefined;
+}
+
+/** Serves from one shared window at the file's start, and from a second one that follows what is asked for behind it. */
 function windowReader(file: number) {
   let filled = -1;
+  let behind = 0;
+  let behindFilled = 0;
   return (from: number, length: number): Buffer => {
     if (filled < 0) filled = readSync(file, window, 0, FIRST_BYTES, 0);
     if (from + length <= filled || (from < filled && filled < FIRST_BYTES))
       return window.subarray(from, Math.min(filled, from + length));
-    const buffer = Buffer.alloc(length);
-    return buffer.subarray(0, readSync(file, buffer, 0, length, from));
+    if (length > FIRST_BYTES) {
+      const buffer = Buffer.alloc(length);
+      return buffer.subarray(0, readSync(file, buffer, 0, length, from));
+    }
+    if (from < behind || from + length > behind + behindFilled) {
+      behind = from;
+      behindFilled = readSync(file, second, 0, FIRST_BYTES, from);
+    }
+    return second.subarray(from - behind, Math.min(behindFilled, from - behind + length));
   };
 }
 
 const captionBytes = Buffer.alloc(CAPTION_LIMIT + 1);
 
-function captionOf(path: string, found: Found): string | null {
+/** Words of its own caption file, else of a .json file beside it, else of a table. */
+function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found): string | null {
+  const own = caption === undefined ? null : readWords(caption, folder, found);
+  if (own !== null) return own;
+  const words = json === undefined ? null : readWords(json, folder, found);
+  if (words !== null) found.fromJson += 1;
+  return words ?? (found.tables.get(path) || null);
+}
+
+function readWords(path: string, { outside, isOutside }: Folder, found: Found): string | null {
+  const isLink = outside.has(path.slice(path.lastIndexOf('/') + 1));
+  // A link could lead to a secret, and captions end in the metadata of what is trained.
+  if (isOutside || isLink) {
+    found.unread.push(path);
+    return null;
+  }
   try {
-    const file = openSync(`${found.root}/${path}`, constants.O_RDONLY);
+    const file = openFoundSync(`${found.root}/${path}`);
     try {
       const { text, note } = readCaption(
         captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),
@@ -224,15 +275,6 @@ function captionOf(path: string, found: Found): string | null {
     found.notes.push(`${path} ${openProblem(path, error)}`);
     return null;
   }
-}
-
-function openProblem(path: string, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied';
-  // Node shows bytes that are no UTF-8 as U+FFFD, and then finds no such name.
-  if (code === 'ENOENT' && basename(path).includes('\ufffd')) return 'has a name that is not valid UTF-8: rename it';
-  if (code === 'ENOENT') return 'is gone';
-  return `cannot be read: ${message}`;
 }
 
 /** Folders of these pictures, by path. */

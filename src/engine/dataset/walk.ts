@@ -1,4 +1,7 @@
-/** All files below a folder, in one fixed order, whatever the file system's own. Follows links, never in circles. */
+/**
+ * All files below a folder, in one fixed order, whatever the file system's own. Follows links, never in circles, and
+ * says which of them lead out of the folder. One thing that cannot be entered is one line and never ends the walk.
+ */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import { statOf } from '../stat.ts';
 
@@ -7,51 +10,180 @@ export interface Folder {
   readonly path: string;
   /** Names of plain files (and links to them), hidden ones left out. */
   readonly files: readonly string[];
+  /** Names among `files` that are links to files outside of the root. */
+  readonly outside: ReadonlySet<string>;
+  /** Whether the folder itself was reached by a link that leads out of the root. */
+  readonly isOutside: boolean;
 }
 
 export interface Walk {
   readonly folders: readonly Folder[];
-  /** Relative paths that could not be entered, and why. */
+  /** Relative paths that could not be entered or used, and why. */
   readonly closed: readonly { readonly path: string; readonly problem: string }[];
+  /** Links that lead out of the root, folders with a slash at their end. */
+  readonly outside: readonly string[];
+  /** What was not entered because it holds nothing of the subject: see `aside.ts` for the kinds known by their place. */
+  readonly passed: readonly { readonly path: string; readonly kind: 'system' | 'run' | 'home' }[];
 }
 
-/** Folders that unpackers leave behind; their files only look like pictures. */
-const JUNK = new Set(['__MACOSX']);
+export interface WalkOptions {
+  /** Folders of our own (VISIONTRAIN_HOME): not entered where they lie inside of the root. */
+  readonly own?: readonly string[];
+}
+
+/** What unpackers, NAS boxes and systems leave behind; their files only look like images. Lower case. */
+const SYSTEM = new Set([
+  '__macosx',
+  '@eadir',
+  '@recycle',
+  '@recently-snapshot',
+  '#recycle',
+  '#snapshot',
+  '$recycle.bin',
+  'recycler',
+  'system volume information',
+  'lost+found',
+  'found.000',
+]);
+
+/** Names that a data set never uses: hidden ones, and what systems leave. */
+export function isPassedOver(name: string): boolean {
+  return name.startsWith('.') || SYSTEM.has(name.toLowerCase());
+}
 
 /** @throws the file system's own error when the root cannot be read. */
-export function walkFolder(root: string): Walk {
-  const folders: Folder[] = [];
-  const closed: { path: string; problem: string }[] = [];
-  const visited = new Set<string>();
-  const queue = [''];
-  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-    const full = path === '' ? root : `${root}/${path}`;
-    const real = realpathSync(full);
-    if (visited.has(real)) continue;
-    visited.add(real);
+export function walkFolder(root: string, options: WalkOptions = {}): Walk {
+  const own = (options.own ?? []).flatMap((path) => realOf(path) ?? []);
+  const walk = new Walker(root, realpathSync(root), new Set(own));
+  walk.all();
+  return walk;
+}
+
+interface Step {
+  readonly path: string;
+  readonly isOutside: boolean;
+}
+
+class Walker implements Walk {
+  readonly folders: Folder[] = [];
+  readonly closed: { path: string; problem: string }[] = [];
+  readonly outside: string[] = [];
+  readonly passed: Walk['passed'][number][] = [];
+  readonly #root: string;
+  readonly #real: string;
+  readonly #own: ReadonlySet<string>;
+  readonly #visited = new Set<string>();
+  /** Links come after all plain folders: which of two ways to a folder counts must not depend on the file system. */
+  readonly #links: Step[] = [];
+
+  constructor(root: string, real: string, own: ReadonlySet<string>) {
+    this.#root = root;
+    this.#real = real;
+    this.#own = own;
+  }
+
+  all(): void {
+    const queue: Step[] = [{ path: '', isOutside: false }];
+    for (;;) {
+      const step = queue.pop() ?? this.#nextLink();
+      if (step === undefined) return;
+      queue.push(...this.#enter(step));
+    }
+  }
+
+  #nextLink(): Step | undefined {
+    this.#links.sort((a, b) => byCodePoint(b.path, a.path));
+    return this.#links.pop();
+  }
+
+  #enter({ path, isOutside }: Step): Step[] {
+    const full = path === '' ? this.#root : `${this.#root}/${path}`;
     let entries: Dirent[];
     try {
+      const real = realpathSync(full);
+      if (this.#visited.has(real)) return [];
+      this.#visited.add(real);
+      if (path !== '' && this.#own.has(real)) {
+        this.passed.push({ path, kind: 'home' });
+        return [];
+      }
       entries = readdirSync(full, { withFileTypes: true });
     } catch (error) {
       if (path === '') throw error;
-      closed.push({ path, problem: 'may not be opened: permission denied' });
-      continue;
+      this.closed.push({ path, problem: closedProblem(error) });
+      return [];
     }
-    const files: string[] = [];
-    for (const entry of entries) {
-      if (isPassedOver(entry.name)) continue;
-      const kind = entry.isSymbolicLink() ? statOf(`${full}/${entry.name}`) : entry;
-      if (kind?.isDirectory()) queue.push(path === '' ? entry.name : `${path}/${entry.name}`);
-      else if (kind?.isFile()) files.push(entry.name);
+    if (path !== '' && isRun(entries)) {
+      this.passed.push({ path, kind: 'run' });
+      return [];
     }
-    folders.push({ path, files });
+    return this.#sort(path, entries, isOutside);
   }
-  return { folders, closed };
+
+  #sort(path: string, entries: readonly Dirent[], isOutside: boolean): Step[] {
+    const files: string[] = [];
+    const outside = new Set<string>();
+    const below: Step[] = [];
+    const prefix = path === '' ? '' : `${path}/`;
+    for (const entry of entries) {
+      const { name } = entry;
+      if (isPassedOver(name)) {
+        if (entry.isDirectory()) this.passed.push({ path: prefix + name, kind: 'system' });
+      } else if (entry.isFile()) files.push(name);
+      else if (entry.isDirectory()) below.push({ path: prefix + name, isOutside });
+      else if (!entry.isSymbolicLink()) this.closed.push({ path: prefix + name, problem: 'is a pipe or a device' });
+      else {
+        const leads = this.#link(prefix + name, isOutside);
+        if (leads !== undefined) files.push(name);
+        if (leads === 'out') outside.add(name);
+      }
+    }
+    this.folders.push({ path, files, outside, isOutside });
+    return below;
+  }
+
+  /** Notes where a link leads; a folder is entered later. @returns where the plain file is that it leads to, if to one. */
+  #link(path: string, isOutside: boolean): 'in' | 'out' | undefined {
+    const full = `${this.#root}/${path}`;
+    const target = statOf(full);
+    const real = target === undefined ? undefined : realOf(full);
+    if (target === undefined || real === undefined) {
+      this.closed.push({ path, problem: 'is a link that leads nowhere' });
+      return undefined;
+    }
+    const leadsOut = real !== this.#real && !real.startsWith(this.#real === '/' ? '/' : `${this.#real}/`);
+    if (target.isDirectory()) {
+      if (leadsOut) this.outside.push(`${path}/`);
+      this.#links.push({ path, isOutside: isOutside || leadsOut });
+      return undefined;
+    }
+    if (!target.isFile()) {
+      this.closed.push({ path, problem: 'is a link to a pipe or a device' });
+      return undefined;
+    }
+    if (leadsOut) this.outside.push(path);
+    return leadsOut ? 'out' : 'in';
+  }
 }
 
-/** Names that a data set never uses: hidden ones, and what unpackers leave. */
-export function isPassedOver(name: string): boolean {
-  return name.startsWith('.') || JUNK.has(name);
+/** A run folder has these two, and its images are what the run drew. */
+const isRun = (entries: readonly Dirent[]) =>
+  ['plan.json', 'events.jsonl'].every((name) => entries.some((entry) => entry.name === name));
+
+function realOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function closedProblem(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be opened: permission denied';
+  if (code === 'ENOENT') return 'is gone';
+  if (code === 'ENAMETOOLONG') return 'lies too deep to be opened';
+  return `cannot be opened: ${message}`;
 }
 
 /** Order of Unicode code points, the same in Python: UTF-16 alone would put U+FFxx behind emoji. */

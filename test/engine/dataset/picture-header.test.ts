@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type HeaderResult, readHeader } from '../../../src/engine/dataset/picture-header.ts';
+import type { HeaderResult } from '../../../src/engine/dataset/header-result.ts';
+import { readHeader } from '../../../src/engine/dataset/picture-header.ts';
 import { png } from '../../helpers/pictures.ts';
 
 const folder = join(import.meta.dirname, '../../fixtures/pictures');

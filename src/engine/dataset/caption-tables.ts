@@ -1,0 +1,79 @@
+/** Captions kept in one file for many images: `metadata.jsonl`, as the examples of diffusers and the hub want them. */
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { plural } from '../text.ts';
+import { decodeText, oneLine, wordsOf } from './captions.ts';
+import { openPlainSync, openProblem } from './open.ts';
+import type { Folder } from './walk.ts';
+
+export interface Tables {
+  /** Caption by the image's path relative to the root. */
+  readonly captions: ReadonlyMap<string, string>;
+  readonly notes: readonly string[];
+}
+
+const READ = 'metadata.jsonl';
+/** Tables that are only named: there is a way to turn them into the other form. */
+const NAMED = new Set(['metadata.csv', 'metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
+/** Asked first of each name, since it costs least. */
+const MAYBE = /^(metadata|captions)\./iu;
+/** A table of a million captions is less. */
+const MOST_BYTES = 256 << 20;
+
+export function readTables(root: string, folders: readonly Folder[]): Tables {
+  const captions = new Map<string, string>();
+  const notes: string[] = [];
+  for (const { path, files, outside, isOutside } of folders)
+    for (const name of files) {
+      if (!MAYBE.test(name)) continue;
+      const lower = name.toLowerCase();
+      const full = path === '' ? name : `${path}/${name}`;
+      if (NAMED.has(lower))
+        notes.push(`${full} may hold captions; it is not read: ${READ} or a .txt file for each image is`);
+      if (lower !== READ || isOutside || outside.has(name)) continue;
+      notes.push(`${full} ${readTable(root, full, captions)}`);
+    }
+  return { captions, notes };
+}
+
+/** @returns what is said of the table. */
+function readTable(root: string, path: string, captions: Map<string, string>): string {
+  let text: string;
+  try {
+    const file = openPlainSync(`${root}/${path}`);
+    try {
+      if (fstatSync(file).size > MOST_BYTES) return 'is too large and is not read';
+      text = decodeText(readFileSync(file)).text;
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    return openProblem(path, error);
+  }
+  let rows = 0;
+  const odd: number[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const row = readRow(line);
+    if (row === undefined) odd.push(index + 1);
+    else {
+      rows += 1;
+      captions.set(posix.join(posix.dirname(path), row.file), row.words);
+    }
+  }
+  const rest =
+    odd.length === 0 ? '' : `; not understood: line ${odd.slice(0, 3).join(', ')}${odd.length > 3 ? ' …' : ''}`;
+  return `holds ${plural(rows, 'caption')}; read for images without a caption file${rest}`;
+}
+
+function readRow(line: string): { file: string; words: string } | undefined {
+  try {
+    const row = JSON.parse(line.replace(/^\ufeff/u, '')) as { file_name?: unknown } | null;
+    const words = wordsOf(row);
+    return typeof row?.file_name === 'string' && words !== undefined
+      ? { file: row.file_name, words: oneLine(words) }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

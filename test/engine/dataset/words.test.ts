@@ -1,0 +1,106 @@
+/** Captions as people and other programs keep them, and which image they belong to. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { hashPictures } from '../../../src/engine/dataset/hash.ts';
+import { scanDataset } from '../../../src/engine/dataset/scan.ts';
+import { png, writeTree } from '../../helpers/pictures.ts';
+
+async function look(files: Readonly<Record<string, string>>, images: readonly string[], captionExtension = '.txt') {
+  const root = mkdtempSync(join(tmpdir(), 'vt-words-'));
+  writeTree(root, { ...files, ...Object.fromEntries(images.map((name, i) => [name, png(20, 20, i)])) });
+  const { pictures, notes, others } = await scanDataset(root, { captionExtension });
+  return { captions: Object.fromEntries(pictures.map(({ path, caption }) => [path, caption])), notes, others };
+}
+
+it('a name differs in composed letters, case or outer spaces alone', async () => {
+  const names = ['mu\u0308ller.png', 'Fox.PNG', 'bear .png'];
+  const { captions } = await look({ 'm\u00fcller.txt': 'one', 'fox.TXT': 'two', 'bear.txt': 'three' }, names);
+  expect(Object.values(captions).toSorted()).toEqual(['one', 'three', 'two']);
+});
+
+it.each([
+  ['two captions', { 'FOX.txt': 'one', 'Fox.txt': 'two' }, ['fox.png']],
+  ['two images', { 'FOX.txt': 'one' }, ['fox.png', 'Fox.png']],
+])('%s of which either could be meant are not guessed at', async (_what, files, images) => {
+  expect(Object.values((await look(files, images)).captions)).toEqual(images.map(() => null));
+});
+
+it('the exact name wins over a like one', async () => {
+  const { captions } = await look({ 'Fox.txt': 'Big', 'fox.txt': 'small' }, ['Fox.png', 'fox.png']);
+  expect(captions).toEqual({ 'Fox.png': 'Big', 'fox.png': 'small' });
+});
+
+it('a caption of no image is named with its likely one', async () => {
+  const { notes, others } = await look({ 'fox_01.txt': 'a fox', 'README.txt': 'hello' }, ['fox_1.png']);
+  expect(notes).toEqual(['fox_01.txt belongs to no image and is not read: is it the caption of fox_1.png?']);
+  expect(others).toEqual({ '.txt': 1 });
+});
+
+it('metadata.jsonl is read for images without a caption file', async () => {
+  const rows = [
+    { file_name: 'a.png', text: 'one\ntwo' },
+    { file_name: 'sub/b.png', caption: 'b' },
+    { file_name: 'c.png', text: 'from the table' },
+    { file_name: '../d.png', text: 'd' },
+  ];
+  const table = `\ufeff${rows.map((row) => JSON.stringify(row)).join('\r\n')}\nno json\n`;
+  const { captions, notes } = await look({ 'metadata.jsonl': table, 'c.txt': 'own' }, [
+    'a.png',
+    'sub/b.png',
+    'c.png',
+    'd.png',
+  ]);
+  expect(captions).toEqual({ 'a.png': 'one two', 'sub/b.png': 'b', 'c.png': 'own', 'd.png': null });
+  expect(notes).toEqual([
+    'metadata.jsonl holds 4 captions; read for images without a caption file; not understood: line 5',
+  ]);
+});
+
+it('tables of other kinds are named', async () => {
+  expect((await look({ 'metadata.csv': 'file_name,text' }, ['a.png'])).notes).toEqual([
+    'metadata.csv may hold captions; it is not read: metadata.jsonl or a .txt file for each image is',
+  ]);
+});
+
+it('NAME.json is read for its caption, and others are counted', async () => {
+  const { captions, notes, others } = await look(
+    {
+      'a.json': '{"caption": "a toy"}',
+      'b.png.json': '{"tags": ["toy", "red"]}',
+      'c.json': '{"score": 1}',
+      'settings.json': '{}',
+    },
+    ['a.png', 'b.png', 'c.png'],
+  );
+  expect(captions).toEqual({ 'a.png': 'a toy', 'b.png': 'toy, red', 'c.png': null });
+  expect(notes).toEqual([
+    'c.json is JSON without a caption (caption, text, prompt, tags) and is not used',
+    'the captions of 2 images are read from a .json file beside it',
+  ]);
+  expect(others).toEqual({ '.json': 1 });
+});
+
+it.each(['.json', '.txt'])('JSON in a %s file never becomes the caption itself', async (extension) => {
+  const files = {
+    [`a${extension}`]: '{"caption": "a toy"}',
+    [`b${extension}`]: '{"score": 1}',
+    [`c${extension}`]: '[red hair], toy',
+  };
+  const { captions } = await look(files, ['a.png', 'b.png', 'c.png'], extension);
+  expect(captions).toEqual({ 'a.png': 'a toy', 'b.png': null, 'c.png': '[red hair], toy' });
+});
+
+it('of identical images the captioned one stays', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'vt-words-'));
+  writeTree(root, { 'a.png': png(20, 20), 'b.png': png(20, 20), 'b.txt': 'a fox', 'c.png': png(20, 20), 'c.txt': 'x' });
+  const { pictures, leftOut } = await hashPictures(await scanDataset(root, { captionExtension: '.txt' }), {
+    cacheDir: null,
+  });
+  expect(pictures.map(({ path, caption }) => [path, caption])).toEqual([['b.png', 'a fox']]);
+  expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
+    'a.png is the same picture as b.png',
+    'c.png is the same picture as b.png',
+  ]);
+});
