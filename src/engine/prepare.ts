@@ -9,7 +9,7 @@ import { scanDataset } from './dataset/scan.ts';
 import { lackingPackages } from './environment/given.ts';
 import { probeHardware } from './hardware/probe.ts';
 import { type Need, resolveBase } from './models/base.ts';
-import { checkInitLora } from './models/identify.ts';
+import { checkInitLora } from './models/lora.ts';
 import type { Places } from './paths.ts';
 import { extraPackages } from './plan/device.ts';
 import { resolvePlan } from './plan/resolve.ts';
@@ -43,8 +43,10 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { spec, provenance, dir, registry, places, env, signal } = input;
   const isModelId = (name: string) =>
     findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
-  if (spec.training.init_lora !== null) checkInitLora(resolve(dir, spec.training.init_lora));
-  const { base, needs } = await resolveBase({ model: spec.model, dir, registry, places });
+  const { base, needs, notes } = await resolveBase({ model: spec.model, dir, registry, places });
+  const configs = base.layout === 'diffusers' ? base.path : base.configDir;
+  const lora = spec.training.init_lora;
+  const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), spec, configs);
   const scan = await scanDataset(resolve(dir, spec.dataset.path), {
     captionExtension: spec.dataset.caption_extension,
     ...(signal === undefined ? {} : { signal }),
@@ -70,7 +72,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   return {
     plan,
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
-    warnings: [...hashed.notes, ...warnings],
+    warnings: [...notes, ...ofLora, ...hashed.notes, ...warnings],
     leftOut: hashed.leftOut.map(({ path, problem }) => `${path} ${problem}`),
     needs,
   };

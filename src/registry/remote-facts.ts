@@ -28,7 +28,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
     writeSync(handle, header);
     ftruncateSync(handle, Math.max(file.bytes ?? 0, end));
     closeSync(handle);
-    return readModelFacts(path);
+    return readModelFacts(path, { ownVae: true });
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -192,13 +192,14 @@ class Stepper:
     def _take_fewer(self, step: int, largest: int, reason: str) -> None:
         """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
         if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
+            # One picture at a time is tried before this: a smaller batch takes no less.
+            full = self._plan.resources.gradient_checkpointing == "full"
             raise MachineError(
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
-                [
-                    "Set resources.gradient_checkpointing to full.",
-                    "Or a lower training.batch_size or dataset.resolution.",
-                ],
+                ([] if full else ["Set resources.gradient_checkpointing to full."])
+                + (["Lower training.batch_size."] if self._processes.count > 1 and self.micro_batch > 1 else [])
+                + ["Lower dataset.resolution, or training.rank."],
             )
         self.micro_batch = -(-min(self.micro_batch, largest) // 2)
         self._events.note(

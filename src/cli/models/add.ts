@@ -9,6 +9,7 @@ import { downloadSettings } from '../../engine/download/settings.ts';
 import { redact } from '../../engine/download/sources.ts';
 import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
+import { vaeFor } from '../../engine/models/architecture.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
 import { findModel, loadRegistry } from '../../registry/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../registry/own.ts';
@@ -52,6 +53,8 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
     out.talk(
       `Added ${entry.id}: ${entry.family}, ${entry.prediction}${found.facts.predictionFrom === 'assumed' ? ' (assumed: the file does not say; change it with --prediction v_prediction)' : ''}.`,
     );
+    if (found.facts.lacksVae)
+      out.talk(`It holds no VAE: set model.vae in run.yaml when you train on it, such as ${entry.recommended_vae}.`);
     out.talk(`Its entry can be edited: ${file}`);
     if (found.files.some((f) => f.local === undefined)) out.talk(`Fetch it: visiontrain models pull ${entry.id}`);
   }
@@ -75,7 +78,7 @@ interface Found extends RemoteModel {
 }
 
 async function local(path: string, context: Context, signal: AbortSignal): Promise<Found> {
-  const facts = readModelFacts(path);
+  const facts = readModelFacts(path, { ownVae: true });
   const report = downloadReporter(context);
   const paths = statSync(path).isDirectory() ? weightsIn(path) : [path];
   const files: ModelFile[] = [];
@@ -199,7 +202,7 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
     zero_terminal_snr: found.facts.zeroTerminalSnr,
     resolution: like.resolution,
     layout: found.layout,
-    ...(like.recommended_vae === undefined ? {} : { recommended_vae: like.recommended_vae }),
+    ...recommendedVae(found.facts, like),
     recipe_set: like.recipe_set ?? family,
     ...(found.layout === 'single_file' ? { companions: `${family}-config` } : {}),
     files: found.files,
@@ -214,6 +217,12 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
       acceptance: false,
     },
   };
+}
+
+/** A file without a VAE needs one; for others it is advice of the model they are like. */
+function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pick<OwnEntry, 'recommended_vae'> {
+  const vae = like.recommended_vae ?? (lacksVae ? vaeFor[family] : undefined);
+  return vae === undefined ? {} : { recommended_vae: vae };
 }
 
 function defaultLike(registry: Registry, family: string, prediction: string): ModelEntry {
