@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -79,8 +80,8 @@ class Stepper:
         inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
         return inputs if masks is None else {**inputs, "masks": masks}
 
-    def _losses(self, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
+    def _predict(self, inputs: Tensors) -> torch.Tensor:
+        """What the U-Net makes of a batch, in its own number format [B, 4, h, w]."""
         extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
         out = self._unet(
             inputs["noisy"],
@@ -89,7 +90,12 @@ class Stepper:
             added_cond_kwargs=extra or None,
             return_dict=False,
         )
-        return losses(out[0], inputs["target"], self._plan.training.loss, self._plan.training.huber_delta)
+        return out[0]
+
+    def _losses(self, inputs: Tensors) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
+        training = self._plan.training
+        return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -144,6 +150,13 @@ class Stepper:
         parts = [steps[i : i + size] for i in range(0, len(steps), size)]
         batches = (self._feed.fixed(use, part, draw) for part in parts)
         return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
+
+    @torch.no_grad()
+    def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        """One picture at fixed timesteps and noise, and what the U-Net predicts of it, one after the other."""
+        for step in steps:
+            batch = self._feed.fixed(use, [step], 0)
+            yield batch, self._predict(self._inputs(batch)).float()
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
