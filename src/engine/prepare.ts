@@ -10,7 +10,7 @@ import { scanDataset } from './dataset/scan.ts';
 import { lackingPackages } from './environment/given.ts';
 import { probeHardware } from './hardware/probe.ts';
 import { type Need, resolveBase } from './models/base.ts';
-import { checkInitLora } from './models/identify.ts';
+import { checkInitLora } from './models/lora.ts';
 import type { Places } from './paths.ts';
 import { extraPackages } from './plan/device.ts';
 import { resolvePlan } from './plan/resolve.ts';
@@ -43,8 +43,10 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const isModelId = (name: string) =>
     findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
   const { training, model, dataset } = input.spec;
-  if (training.init_lora !== null) checkInitLora(resolve(dir, training.init_lora));
-  const { base, needs } = await resolveBase({ model, dir, registry, places });
+  const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
+  const configs = base.layout === 'diffusers' ? base.path : base.configDir;
+  const lora = training.init_lora;
+  const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
   const scan = await scanDataset(resolve(dir, dataset.path), {
     captionExtension: dataset.caption_extension,
     include: dataset.include,
@@ -73,7 +75,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   return {
     plan,
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
-    warnings: [...hashed.notes, ...warnings],
+    warnings: [...notes, ...ofLora, ...hashed.notes, ...warnings],
     leftOut: hashed.leftOut.map(({ path, problem }) => `${path} ${problem}`),
     needs,
   };

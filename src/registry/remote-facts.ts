@@ -29,7 +29,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
     writeSync(handle, header);
     ftruncateSync(handle, Math.max(file.bytes ?? 0, end));
     closeSync(handle);
-    return readModelFacts(path);
+    return readModelFacts(path, { ownVae: true });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     // The file the person knows, not the one made here.

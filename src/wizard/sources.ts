@@ -90,7 +90,8 @@ function filler(registry: Registry, dir: string): Facts['fill'] {
     if (!known.has(base))
       known.set(
         base,
-        quietly(() => readModelFacts(resolve(dir, base))),
+        // A VAE to go with it may still be chosen.
+        quietly(() => readModelFacts(resolve(dir, base), { ownVae: true })),
       );
     return known.get(base);
   };

@@ -18,39 +18,70 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import prepare_run, read_events
 from tests.test_exact import TRAINER, _stop_after
 from visiontrain_trainer import latents
-from visiontrain_trainer.__main__ import main
+from visiontrain_trainer.__main__ import _less_memory, main
 from visiontrain_trainer.errors import TrainingError
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.plan import parse_plan
 
 
-def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tiny: Any, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(tiny("sd15"), broken)
-    file = broken / "unet" / "diffusion_pytorch_model.safetensors"
+def huge(base: Path, folder: Path, part: str, tensor: str) -> Path:
+    """A copy of a base of which one tensor holds finite numbers that are too large to compute with."""
+    shutil.copytree(base, folder)
+    file = folder / part / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)
-    tensors["conv_out.bias"][0] = float("inf")
+    tensors[tensor].fill_(1e37)
     save_file(tensors, file)
+    return folder
+
+
+def test_not_a_number_before_anything_was_learned_is_no_fault_of_the_rate(
+    plan_for: Any, tiny: Any, tmp_path: Path
+) -> None:
+    broken = huge(tiny("sd15"), tmp_path / "broken", "unet", "conv_out.weight")
     folder = prepare_run(tmp_path / "run", plan_for(model={"path": str(broken)}))
     assert main([str(folder)]) == 5
     result = read_events(folder)[-1]
     assert result["reason"].startswith("Step 1: the loss of ") and ".png is not a finite number" in result["reason"]
-    # The run's own run.yaml: another of that name may lie where it is typed. There is nothing to go on from.
-    assert any(f"visiontrain run {folder}/run.yaml --set training.learning_rate=" in s for s in result["next_steps"])
-    assert not any("resume" in s for s in result["next_steps"])
+    assert result["next_steps"] == ["Choose another base model."]
+    assert not any("rate" in text for text in result["details"])
+    # There is nothing to go on from.
     assert not list((folder / "checkpoints").iterdir()) and not list((folder / "output").iterdir())
 
 
-def test_latents_that_are_not_finite_name_the_picture(plan_for: Any, tiny: Any, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(tiny("sd15"), broken)
-    file = broken / "vae" / "diffusion_pytorch_model.safetensors"
-    tensors = load_file(file)
-    tensors["quant_conv.bias"][0] = float("nan")
-    save_file(tensors, file)
-    folder = prepare_run(tmp_path / "run", plan_for(model={"path": str(broken)}))
+def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tmp_path: Path) -> None:
+    training = {"learning_rate": 1e30, "warmup_steps": 0, "schedule": "constant", "weight_decay": 0}
+    folder = prepare_run(tmp_path / "run", plan_for(training=training))
     assert main([str(folder)]) == 5
-    assert ".png: the VAE gave numbers that are not finite" in read_events(folder)[-1]["reason"]
+    result = read_events(folder)[-1]
+    assert result["reason"].startswith("Step 2: ") and " is not a finite number" in result["reason"]
+    # The run's own run.yaml: another of that name may lie where it is typed.
+    assert any(f"visiontrain run {folder}/run.yaml --set training.learning_rate=" in s for s in result["next_steps"])
+    assert not list((folder / "output").iterdir())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_latents_that_are_not_finite_name_the_picture(precision: str, plan_for: Any, tiny: Any, tmp_path: Path) -> None:
+    broken = huge(tiny("sd15"), tmp_path / "broken", "vae", "quant_conv.weight")
+    resources = {"vae_precision": precision}
+    folder = prepare_run(tmp_path / "run", plan_for(model={"path": str(broken)}, resources=resources))
+    assert main([str(folder)]) == 5
+    result = read_events(folder)[-1]
+    assert ".png: the VAE gave numbers that are not finite" in result["reason"]
+    # What is so already is no advice.
+    assert ("Set resources.vae_precision to fp32." in result["next_steps"]) == (precision != "fp32")
+
+
+@pytest.mark.parametrize(
+    ("changes", "advised"),
+    [
+        ({}, {"training.batch_size", "gradient_checkpointing"}),
+        ({"training": {"batch_size": 1}}, {"gradient_checkpointing"}),
+        ({"training": {"batch_size": 1}, "resources": {"gradient_checkpointing": "full"}}, set()),
+    ],
+)
+def test_what_is_so_already_is_not_advised(changes: Any, advised: set[str], plan_for: Any) -> None:
+    cures = " ".join(_less_memory("train", parse_plan(plan_for(**changes))))
+    assert {word for word in ("training.batch_size", "gradient_checkpointing") if word in cures} == advised
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import to_single_file
 from visiontrain_trainer.errors import TrainingError
@@ -51,7 +52,6 @@ def test_single_file_holds_the_same_weights_as_the_folder(tiny: Any, tmp_path: P
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_the_test_writer_agrees_with_diffusers_own_reader(tiny: Any, tmp_path: Path, family: str) -> None:
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
-    from safetensors.torch import load_file
 
     folder = tiny(family)
     stored = load_file(to_single_file(folder, tmp_path / "model.safetensors"))
@@ -175,3 +175,52 @@ def test_a_configuration_cannot_make_it_build_for_ever(
         opened = BaseModel(model(base, "sd15"))
         build = {"unet": opened.unet, "vae": opened.vae}.get(part)
         _ = build(torch.float32) if build else opened.text_encoder(part, torch.float32)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
+def test_a_weight_that_is_not_finite_is_named_when_it_is_loaded(
+    part: str, value: float, tiny: Any, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny("sdxl"), base)
+    stem = "model" if part.startswith("text") else "diffusion_pytorch_model"
+    file = base / part / f"{stem}.safetensors"
+    tensors = load_file(file)
+    name = sorted(tensors)[len(tensors) // 2]
+    tensors[name].flatten()[-1] = value
+    save_file(tensors, file)
+    opened = BaseModel(model(base, "sdxl"))
+    with pytest.raises(TrainingError) as caught:
+        _ = (
+            getattr(opened, part)(torch.bfloat16)
+            if part in ("unet", "vae")
+            else opened.text_encoder(part, torch.float32)
+        )
+    words = name.removeprefix("text_model.")
+    assert words in caught.value.reason and "not finite" in caught.value.reason
+    assert caught.value.next_steps == ["Download it again, or choose another base model."]
+
+
+def test_large_weights_whose_sum_overflows_are_sound(tiny: Any, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny("sd15"), base)
+    file = base / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["conv_out.weight"].fill_(3e38)
+    save_file(tensors, file)
+    assert float(BaseModel(model(base, "sd15")).unet(torch.float32).conv_out.weight.max()) > 1e38
+
+
+def test_the_doubled_name_of_playground_v2_is_read(tiny: Any, tmp_path: Path) -> None:
+    folder = tiny("sdxl")
+    file = to_single_file(folder, tmp_path / "model.safetensors")
+    name = "conditioner.embedders.1.model.text_projection"
+    tensors = load_file(file)
+    tensors[f"{name}.weight.weight"] = tensors.pop(name).T.contiguous()
+    save_file(tensors, tmp_path / "doubled.safetensors")
+    opened = BaseModel(
+        model(tmp_path / "doubled.safetensors", "sdxl", layout="single_file", config_dir=str(folder))
+    ).text_encoder("text_encoder_2", torch.float32)
+    plain = BaseModel(model(folder, "sdxl")).text_encoder("text_encoder_2", torch.float32)
+    assert torch.equal(opened.text_projection.weight, plain.text_projection.weight)

@@ -16,13 +16,32 @@ from .files import hold
 from .libraries import cannot_import
 from .plan import Plan, read_plan
 
-#: By phase: what memory was wanted for, and what takes less. Steps and pictures have words of their own.
-_WITHOUT_MEMORY = {
-    "load": ("load the model", "Or set resources.precision to bf16 or fp16: half of what fp32 takes."),
-    "cache": ("encode pictures and captions", "Or set resources.vae_precision to bf16: half of what fp32 takes."),
-    "train": ("go on training", "Or lower training.batch_size, or set resources.gradient_checkpointing to full."),
-    "export": ("write the LoRA", "Then go on with `visiontrain resume`."),
+#: By phase: what memory was wanted for. Steps and pictures have words of their own.
+_WANTED = {
+    "load": "load the model",
+    "cache": "encode pictures and captions",
+    "train": "go on training",
+    "export": "write the LoRA",
 }
+
+
+def _less_memory(phase: str, plan: Plan | None) -> list[str]:
+    """What takes less memory in a phase and is not so already."""
+    if phase == "export":
+        return ["Then go on with `visiontrain resume`."]
+    if plan is None:
+        return []
+    cures = []
+    if phase == "load" and plan.resources.precision == "fp32":
+        cures.append("Or set resources.precision to bf16 or fp16: half of what fp32 takes.")
+    if phase == "cache" and plan.resources.vae_precision == "fp32":
+        cures.append("Or set resources.vae_precision to bf16: half of what fp32 takes.")
+    if phase == "train":
+        if plan.training.batch_size > 1:
+            cures.append("Or lower training.batch_size.")
+        if plan.resources.gradient_checkpointing != "full":
+            cures.append("Or set resources.gradient_checkpointing to full.")
+    return cures
 
 
 def main(arguments: list[str]) -> int:
@@ -43,6 +62,7 @@ def main(arguments: list[str]) -> int:
 
 def _result(run: Path, events: Events, control: Control) -> int:
     """Do what RUN_DIR/plan.json says, end with the event `result`, and return the exit code."""
+    plan = None
     try:
         plan = _in_our_cache(read_plan(run / "plan.json"))
         events.emit("phase", phase="load", detail=plan.model.name)
@@ -63,8 +83,8 @@ def _result(run: Path, events: Events, control: Control) -> int:
     except Exception as error:
         _into_the_log()
         if is_out_of_memory(error):
-            doing, cure = _WITHOUT_MEMORY[events.phase]
-            error = no_memory(f"There is not enough memory to {doing}.", error, cure)
+            cures = _less_memory(events.phase, plan)
+            error = no_memory(f"There is not enough memory to {_WANTED[events.phase]}.", error, *cures)
         if not isinstance(error, TrainerError):
             error = _unexpected(error)
         code = error.code

@@ -193,8 +193,10 @@ class Latents:
                 f"{sample.path}: the VAE gave numbers that are not finite.",
                 [f"It ran in {precision}." + (" fp16 overflows with many VAEs." if precision == "fp16" else "")],
                 [
-                    "Set resources.vae_precision to fp32.",
-                    "If it is fp32 already, the picture or the VAE is damaged.",
+                    # The VAE's weights are finite, and so is every pixel: computing is what is left.
+                    "The numbers of this VAE are too large to compute with: name another in model.vae."
+                    if precision == "fp32"
+                    else "Set resources.vae_precision to fp32."
                 ],
             )
         return out

@@ -111,6 +111,7 @@ def open_clip_to_hf(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
             out["text_model.final_layer_norm." + name.removeprefix("ln_final.")] = value
         elif name == "text_projection":
             out["text_projection.weight"] = value.T.contiguous()
-        elif name == "text_projection.weight":
-            out[name] = value
+        # Twice in the file of Playground v2.
+        elif name in ("text_projection.weight", "text_projection.weight.weight"):
+            out["text_projection.weight"] = value
     return out

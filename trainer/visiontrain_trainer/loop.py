@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from . import checkpoint
+from .base_check import check_base
 from .control import REQUESTS, Control
 from .device import give_back_memory
 from .done import Done
@@ -55,6 +56,8 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     session = open_session(run, plan, events, control)
     compare_with_original(run, session.facts, events)
     progress = resume(session)
+    if progress.step == 0:
+        check_base(session)
     pictures = Pictures(session)
     steps = plan.training.steps
     events.emit("phase", phase="train")

@@ -182,7 +182,7 @@ class BaseModel:
         if missing:
             raise TrainingError(
                 f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
-                next_steps=["The file is damaged or of another architecture: `visiontrain models verify` checks it."],
+                next_steps=["The file is not whole, or of another architecture: use the whole model."],
             )
         ready = {}
         for n, shape in shapes.items():
@@ -200,11 +200,34 @@ class BaseModel:
             there = tensor.to(device)
             # On a processor a copy: what stays memory-mapped would be paged in anew whenever memory is short.
             ready[n] = there.to(dtype, copy=there is tensor)
+        self._check_finite(name, ready)
         module.load_state_dict(ready, strict=False, assign=True)
         unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
         if unset is not None:
             raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
         return module.requires_grad_(False).eval()
+
+    def _check_finite(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+        """Raises TrainingError that names the first tensor with a number that is not finite.
+
+        One pass over them: a norm is not finite where one of its numbers is not. Of all ways to ask it is the cheapest
+        (isfinite takes 10 to 40 times as long on a processor), and a device is waited for once.
+        """
+        floats = {n: w for n, w in weights.items() if w.is_floating_point() and not w.is_meta}
+        if not floats:
+            return
+        norms = torch.stack([torch.linalg.vector_norm(w).float() for w in floats.values()])
+        doubtful = [n for n, sound in zip(floats, torch.isfinite(norms).tolist(), strict=True) if not sound]
+        # A norm may overflow though all its numbers are finite.
+        damaged = next((n for n in doubtful if not torch.isfinite(floats[n]).all()), None)
+        if damaged is not None:
+            own = name == "vae" and self.plan.vae_path is not None
+            raise TrainingError(
+                f"{self.plan.vae_path if own else self.plan.path}: {name}.{damaged} holds numbers that are not finite "
+                "(NaN or infinite); nothing can be trained on it.",
+                ["The file was damaged when it was made or merged, or on its way here."],
+                [f"Download it again, or choose another {'model.vae' if own else 'base model'}."],
+            )
 
     # -- its modules -----------------------------------------------------------------------------------------------
 

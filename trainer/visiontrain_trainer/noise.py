@@ -49,6 +49,16 @@ class Diffusion:
             return noise
         return self._signal[t].view(-1, 1, 1, 1) * noise - self._noise[t].view(-1, 1, 1, 1) * latents
 
+    def targets(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What models of each kind predict: ε, v, x_0 (`sample`), and the velocity of a flow, ε − x_0."""
+        signal, part = self._signal[t].view(-1, 1, 1, 1), self._noise[t].view(-1, 1, 1, 1)
+        return {
+            "epsilon": noise,
+            "v_prediction": signal * noise - part * latents,
+            "sample": latents,
+            "flow": noise - latents,
+        }
+
     def min_snr_weights(self, t: torch.Tensor, gamma: float) -> torch.Tensor:
         """min(SNR, γ) / SNR for ε, min(SNR, γ) / (SNR + 1) for v; [B]. SNR 0 has the weight 1 and 0."""
         snr = self._snr[t]

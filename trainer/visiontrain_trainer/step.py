@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -79,8 +80,8 @@ class Stepper:
         inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
         return inputs if masks is None else {**inputs, "masks": masks}
 
-    def _losses(self, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
+    def _predict(self, inputs: Tensors) -> torch.Tensor:
+        """What the U-Net makes of a batch, in its own number format [B, 4, h, w]."""
         extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
         out = self._unet(
             inputs["noisy"],
@@ -89,7 +90,12 @@ class Stepper:
             added_cond_kwargs=extra or None,
             return_dict=False,
         )
-        return losses(out[0], inputs["target"], self._plan.training.loss, self._plan.training.huber_delta)
+        return out[0]
+
+    def _losses(self, inputs: Tensors) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
+        training = self._plan.training
+        return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -145,6 +151,13 @@ class Stepper:
         batches = (self._feed.fixed(use, part, draw) for part in parts)
         return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
 
+    @torch.no_grad()
+    def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        """One picture at fixed timesteps and noise, and what the U-Net predicts of it, one after the other."""
+        for step in steps:
+            batch = self._feed.fixed(use, [step], 0)
+            yield batch, self._predict(self._inputs(batch)).float()
+
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
         training, adapter = self._plan.training, self._adapter
@@ -192,13 +205,14 @@ class Stepper:
     def _take_fewer(self, step: int, largest: int, reason: str) -> None:
         """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
         if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
+            # One picture at a time is tried before this: a smaller batch takes no less.
+            full = self._plan.resources.gradient_checkpointing == "full"
             raise MachineError(
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
-                [
-                    "Set resources.gradient_checkpointing to full.",
-                    "Or a lower training.batch_size or dataset.resolution.",
-                ],
+                ([] if full else ["Set resources.gradient_checkpointing to full."])
+                + (["Lower training.batch_size."] if self._processes.count > 1 and self.micro_batch > 1 else [])
+                + ["Lower dataset.resolution, or training.rank."],
             )
         self.micro_batch = -(-min(self.micro_batch, largest) // 2)
         self._events.note(

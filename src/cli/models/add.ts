@@ -10,6 +10,7 @@ import { redact } from '../../engine/download/sources.ts';
 import { allowTokenHosts, tokenHost } from '../../engine/download/token-hosts.ts';
 import { failureAdvice } from '../../engine/download/verdict.ts';
 import { DownloadError, UsageError } from '../../engine/errors.ts';
+import { vaeFor } from '../../engine/models/architecture.ts';
 import { type ModelFacts, readModelFacts } from '../../engine/models/identify.ts';
 import { statOf } from '../../engine/stat.ts';
 import { typedPath } from '../../engine/typed-path.ts';
@@ -58,6 +59,8 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
     out.talk(
       `Added ${entry.id}: ${entry.family}, ${entry.prediction}${found.facts.predictionFrom === 'assumed' ? ' (assumed: the file does not say; change it with --prediction v_prediction)' : ''}.`,
     );
+    if (found.facts.lacksVae)
+      out.talk(`It holds no VAE: set model.vae in run.yaml when you train on it, such as ${entry.recommended_vae}.`);
     out.talk(`Its entry can be edited: ${file}`);
     if (found.left !== undefined && found.left.length > 0)
       out.talk(`Not kept in it, since it lets anybody in who reads it: ${found.left.join(', ')}.`);
@@ -88,7 +91,7 @@ interface Found extends RemoteModel {
 }
 
 async function local(path: string, context: Context, signal: AbortSignal): Promise<Found> {
-  const facts = readModelFacts(path);
+  const facts = readModelFacts(path, { ownVae: true });
   const report = downloadReporter(context);
   const paths = statSync(path).isDirectory() ? weightsIn(path) : [path];
   const files: ModelFile[] = [];
@@ -218,7 +221,7 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
     zero_terminal_snr: found.facts.zeroTerminalSnr,
     resolution: like.resolution,
     layout: found.layout,
-    ...(like.recommended_vae === undefined ? {} : { recommended_vae: like.recommended_vae }),
+    ...recommendedVae(found.facts, like),
     recipe_set: like.recipe_set ?? family,
     ...(found.layout === 'single_file' ? { companions: `${family}-config` } : {}),
     files: found.files,
@@ -233,6 +236,12 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
       acceptance: false,
     },
   };
+}
+
+/** A file without a VAE needs one; for others it is advice of the model they are like. */
+function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pick<OwnEntry, 'recommended_vae'> {
+  const vae = like.recommended_vae ?? (lacksVae ? vaeFor[family] : undefined);
+  return vae === undefined ? {} : { recommended_vae: vae };
 }
 
 function defaultLike(registry: Registry, family: string, prediction: string): ModelEntry {

@@ -100,7 +100,8 @@ function ownModel(
     return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
   }
   try {
-    return { facts: readModelFacts(path) };
+    const vae = isMapping(document.model) ? document.model.vae : undefined;
+    return { facts: readModelFacts(path, { ownVae: typeof vae === 'string' && vae !== '' }) };
   } catch (error) {
     if (!(error instanceof VisiontrainError)) throw error;
     return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };

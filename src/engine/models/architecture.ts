@@ -5,7 +5,7 @@ export type Tensors = ReadonlyMap<string, TensorFacts>;
 
 /** `supported` names a family that can be trained; everything else says what it is and why not. */
 export type Architecture =
-  | { readonly family: 'sd15' | 'sdxl' }
+  | { readonly family: 'sd15' | 'sdxl'; readonly lacksVae?: true }
   | { readonly family: undefined; readonly what: string; readonly cure?: string };
 
 interface Kind {
@@ -84,7 +84,7 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
       return hasPrefix(tensors, 'conditioner.embedders.0.model.')
         ? refuse({ what: 'the SDXL refiner', cure: 'Train on the SDXL base; the refiner works on its pictures.' })
         : refuse(withoutPart('SDXL', 'text encoders'));
-    return complete(tensors, 'sdxl', 'SDXL');
+    return withVae(tensors, 'sdxl');
   }
   if (hasPrefix(tensors, 'cond_stage_model.model.')) return refuse({ what: 'Stable Diffusion 2' });
   if (!hasPrefix(tensors, 'cond_stage_model.transformer.')) {
@@ -93,12 +93,15 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
       width === 1024 ? { what: 'Stable Diffusion 2' } : withoutPart('Stable Diffusion 1.5', 'text encoder'),
     );
   }
-  return complete(tensors, 'sd15', 'Stable Diffusion 1.5');
+  return withVae(tensors, 'sd15');
 }
 
-function complete(tensors: Tensors, family: 'sd15' | 'sdxl', title: string): Architecture {
-  return hasPrefix(tensors, 'first_stage_model.') ? { family } : refuse(withoutPart(title, 'VAE'));
-}
+/** A file without a VAE is complete with one of the person's own. */
+const withVae = (tensors: Tensors, family: 'sd15' | 'sdxl'): Architecture =>
+  hasPrefix(tensors, 'first_stage_model.') ? { family } : { family, lacksVae: true };
+
+/** The registry's VAE for a file that has none. */
+export const vaeFor = { sd15: 'sd-vae-ft-mse', sdxl: 'sdxl-vae-fp16-fix' } as const;
 
 const withoutPart = (title: string, part: string) => ({
   what: `${title} without its ${part}`,

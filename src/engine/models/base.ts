@@ -11,12 +11,15 @@ import { UsageError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import type { LocatedBase } from '../plan/resolve.ts';
 import { statOf } from '../stat.ts';
+import { checkBase } from './complete.ts';
 import { identifyModel } from './identify.ts';
 
 export interface ResolvedBase {
   readonly base: LocatedBase;
   /** What has to be fetched before training can start; empty when all of it is here. */
   readonly needs: readonly Need[];
+  /** What in the model nobody here knows, as sentences. */
+  readonly notes: readonly string[];
 }
 
 export interface Need {
@@ -33,17 +36,23 @@ interface Input {
   readonly places: Places;
 }
 
-/** @throws UsageError when a path is no model, or a VAE is not known. */
+/** @throws UsageError when a path is no model, training on it cannot be right, or a VAE is not known. */
 export async function resolveBase(input: Input): Promise<ResolvedBase> {
-  const base = await resolveWeights(input);
+  const found = await resolveWeights(input);
   const vae = resolveVae(input);
+  const base = { ...found.base, vaePath: vae?.path ?? null };
+  const here = existsSync(base.path) && (base.vaePath === null || existsSync(base.vaePath));
   return {
-    base: { ...base.base, vaePath: vae?.path ?? null },
-    needs: [...base.needs, ...(vae?.needs ?? [])],
+    base,
+    needs: [...found.needs, ...(vae?.needs ?? [])],
+    notes:
+      here && found.needs.every(({ companionsOnly }) => companionsOnly)
+        ? checkBase({ ...base, family: input.model.family })
+        : [],
   };
 }
 
-async function resolveWeights({ model, dir, registry, places }: Input): Promise<ResolvedBase> {
+async function resolveWeights({ model, dir, registry, places }: Input): Promise<Omit<ResolvedBase, 'notes'>> {
   const entry = findBase(registry, model.base);
   if (entry !== undefined) {
     const located = locateModel(entry, places);
@@ -60,7 +69,7 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
     };
   }
   const path = resolve(dir, model.base);
-  const { layout } = await identifyModel(path);
+  const { layout } = await identifyModel(path, { ownVae: model.vae !== null });
   if (layout === 'diffusers')
     return { base: { path, layout, configDir: null, vaePath: null, sha256: null }, needs: [] };
   const lender = lenderOf(registry, model);

@@ -4,7 +4,6 @@
  */
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import type { Family } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { readGiven } from '../given-file.ts';
 import { statOf } from '../stat.ts';
@@ -37,10 +36,6 @@ export function checkWhole(path: string, parts: readonly string[]): void {
     if (part.startsWith('text_encoder')) checkTokenizer(path, part.replace('text_encoder', 'tokenizer'));
   }
 }
-
-/** Parts with weights, by family. */
-export const partsOf = (family: Family): string[] =>
-  family === 'sdxl' ? ['unet', 'vae', 'text_encoder', 'text_encoder_2'] : ['unet', 'vae', 'text_encoder'];
 
 function checkWeights(path: string, part: string, stem: string): void {
   const indices = [`${stem}.safetensors.index.json`, `${stem}.safetensors.index.fp16.json`];

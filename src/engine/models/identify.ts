@@ -3,9 +3,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Family, Prediction } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
-import { readGiven } from '../given-file.ts';
 import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
-import { checkFiles, checkWhole, lostLink, modelInside, partsOf } from './folder.ts';
+import { checkConfig, readConfig, refuse, withoutVae } from './complete.ts';
+import { judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
+import { checkFiles, checkWhole, lostLink, modelInside } from './folder.ts';
+import { refusalOf } from './marks.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
 export interface ModelFacts {
@@ -18,17 +20,24 @@ export interface ModelFacts {
    */
   readonly predictionFrom: 'marker' | 'config' | 'assumed';
   readonly zeroTerminalSnr: boolean;
+  /** A single file without a VAE, which needs one of the person's own (`model.vae`). */
+  readonly lacksVae?: true;
+}
+
+export interface IdentifyOptions {
+  /** Whether a VAE comes from elsewhere (`model.vae`), so that the model's own is not needed. */
+  readonly ownVae?: boolean;
 }
 
 /** @throws {UsageError} with what it is instead, and what to do. */
-export async function identifyModel(path: string): Promise<ModelFacts> {
-  return readModelFacts(path);
+export async function identifyModel(path: string, options: IdentifyOptions = {}): Promise<ModelFacts> {
+  return readModelFacts(path, options);
 }
 
 /** The same at once; reads a few kilobytes to a megabyte. */
-export function readModelFacts(path: string): ModelFacts {
+export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions = {}): ModelFacts {
   try {
-    return statSync(path).isDirectory() ? folderFacts(path) : fileFacts(path);
+    return statSync(path).isDirectory() ? folderFacts(path, ownVae) : fileFacts(path, ownVae);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, { cause: error });
@@ -41,29 +50,14 @@ function wrongFile(error: unknown, path: string): string {
   return file?.startsWith(path) === true ? file : path;
 }
 
-/**
- * The LoRA a run goes on from; whether it fits the base is seen when both are loaded.
- * @throws UsageError when it is not there or no safetensors file, before anything is fetched for it.
- */
-export function checkInitLora(path: string): void {
-  try {
-    readSafetensorsHeader(path);
-  } catch (error) {
-    const found = error instanceof UsageError ? error.message : `${path} ${fileError(error)}.`;
-    throw new UsageError(`training.init_lora: ${found}`, {
-      nextSteps:
-        error instanceof UsageError && error.nextSteps.length > 0
-          ? error.nextSteps
-          : ['Check the path; it starts at the folder of run.yaml.'],
-      cause: error,
-    });
-  }
-}
-
-function fileFacts(path: string): ModelFacts {
+function fileFacts(path: string, ownVae: boolean): ModelFacts {
   const header = readSafetensorsHeader(path);
-  const family = familyOf(singleFileArchitecture(header.tensors), path);
-  return { layout: 'single_file', family, ...markers(header) };
+  const architecture = singleFileArchitecture(header.tensors);
+  const family = familyOf(architecture, path);
+  refuse(path, refusalOf(header));
+  const lacksVae = architecture.family !== undefined && architecture.lacksVae === true;
+  if (lacksVae && !ownVae) throw withoutVae(path, family);
+  return { layout: 'single_file', family, ...markers(header), ...(lacksVae ? { lacksVae } : {}) };
 }
 
 /** NoobAI and others put empty tensors of these names into the checkpoint; ComfyUI reads them too. */
@@ -77,19 +71,28 @@ function markers({ tensors, metadata }: SafetensorsHeader) {
   return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
 }
 
-function folderFacts(path: string): ModelFacts {
+function folderFacts(path: string, ownVae: boolean): ModelFacts {
   checkFiles(path);
   if (!existsSync(join(path, 'model_index.json')))
     throw new UsageError(`${path} is not a model: a diffusers folder holds a model_index.json.`, {
       nextSteps: [modelInside(path)],
     });
-  const index = readJson(join(path, 'model_index.json'));
-  const family = familyOf(folderArchitecture(index, readJson(join(path, 'unet', 'config.json'))), path);
-  const parts = partsOf(family);
-  for (const part of parts) checkPart(path, part);
-  checkWhole(path, parts);
+  const index = readConfig(join(path, 'model_index.json'));
+  const family = familyOf(folderArchitecture(index, readConfig(join(path, 'unet', 'config.json'))), path);
+  const judges = {
+    unet: judgeUnet,
+    ...(ownVae ? {} : { vae: judgeVae }),
+    text_encoder: judgeTextEncoder,
+    ...(family === 'sdxl' ? { text_encoder_2: judgeTextEncoder } : {}),
+  };
+  for (const [part, judge] of Object.entries(judges)) {
+    checkConfig(path, join(path, part, 'config.json'), judge);
+    checkPart(path, part);
+  }
+  checkWhole(path, Object.keys(judges));
   const config = join(path, 'scheduler', 'scheduler_config.json');
-  const scheduler = existsSync(config) ? readJson(config) : {};
+  checkConfig(path, config, judgeScheduler);
+  const scheduler = existsSync(config) ? readConfig(config) : {};
   const said = scheduler.prediction_type;
   if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
     throw new UsageError(`${path} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`);
@@ -116,24 +119,7 @@ function checkPart(path: string, part: string): void {
       { nextSteps: ['Download the .safetensors version of the model.'] },
     );
   }
-  for (const name of weights) readSafetensorsHeader(join(folder, name));
-}
-
-function readJson(path: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readGiven(path, 16 << 20).toString('utf8'));
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UsageError(`${path} ${missing ? 'is missing' : 'is not valid JSON'}.`, {
-      nextSteps: ['Download the model again.'],
-      cause: error,
-    });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UsageError(`${path} is not a configuration file.`);
-  return value as Readonly<Record<string, unknown>>;
+  for (const name of weights) refuse(path, refusalOf(readSafetensorsHeader(join(folder, name))));
 }
 
 function familyOf(architecture: Architecture, path: string): Family {
@@ -144,7 +130,7 @@ function familyOf(architecture: Architecture, path: string): Family {
   });
 }
 
-function fileError(error: unknown): string {
+export function fileError(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied';

@@ -32,6 +32,8 @@ export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepI
     await fetchModel(entry, { places, env, signal, companionsOnly, onProgress: tools.progress });
   }
   requireFiles(plan);
+  // What was fetched is looked at as what was here before the start was.
+  if (needs.length > 0) await resolveBase({ model: spec.model, dir, registry, places });
 }
 
 /** The plan's own paths are what the trainer opens: they must be there, whatever was resolved just now. */

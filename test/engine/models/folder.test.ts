@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { loadSpec } from '../../../src/engine/config/load.ts';
 import { ConfigError, UsageError } from '../../../src/engine/errors.ts';
 import { weightBytes } from '../../../src/engine/models/base.ts';
-import { checkInitLora, readModelFacts } from '../../../src/engine/models/identify.ts';
+import { readModelFacts } from '../../../src/engine/models/identify.ts';
+import { checkInitLora } from '../../../src/engine/models/lora.ts';
 import { testRegistry } from '../../helpers/registry.ts';
 import { safetensors } from '../../helpers/safetensors.ts';
 
@@ -149,7 +150,7 @@ describe('a pipe in the place of a file', () => {
   it('as a model or a LoRA is not waited for', () => {
     const path = pipe(join(mkdtempSync(join(tmpdir(), 'vt-pipe-')), 'm.safetensors'));
     expect(refusal(path).message).toBe(`${path} is not a regular file.`);
-    expect(() => checkInitLora(path)).toThrow(/is not a regular file/);
+    expect(() => checkInitLora(path, {} as never, null)).toThrow(/is not a regular file/);
   });
 });
 

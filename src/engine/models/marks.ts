@@ -1,0 +1,117 @@
+/**
+ * Tensors that mean other numbers than those trained on here: another noise schedule, scaled or quantised weights, a
+ * smaller or distilled model. A closed list: what stands inside a part and is not known is counted. Pure.
+ */
+import type { SafetensorsHeader, TensorFacts } from './safetensors.ts';
+
+type Tensors = ReadonlyMap<string, TensorFacts>;
+
+/** A model that must not be trained on: `what` ends the sentence "NAME is …". */
+export interface Refusal {
+  readonly what: string;
+  readonly cure: string;
+}
+
+const PLAIN = 'Use a base model with the usual noise schedule: visiontrain models list';
+const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
+
+/** Tensors outside of all parts, by name. `v_pred` and `ztsnr` are understood (`identify.ts`). */
+const schedules: readonly (readonly [RegExp, Refusal])[] = [
+  [
+    /^edm_(mean|std)$/u,
+    { what: 'a model with an EDM noise schedule and latents of its own (as Playground v2.5)', cure: PLAIN },
+  ],
+  [/^edm_vpred\.|^edm_eps\./u, { what: 'a model with an EDM noise schedule (as CosXL)', cure: PLAIN }],
+  [/^(sigma_data|flow|flow_shift|rectified_flow)$/u, { what: 'a model with another noise schedule', cure: PLAIN }],
+];
+
+/** Names inside of parts that stand beside weights which are not what they seem. */
+const quantised: readonly (readonly [RegExp, string])[] = [
+  [/(^|\.)scaled_fp8$|\.(scale_weight|scale_input|weight_scale|input_scale|weight_scale_inv)$/u, 'scaled fp8 weights'],
+  [
+    /\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|weight_format)$|\.quant_state\./u,
+    'quantised weights (bitsandbytes)',
+  ],
+  [/\.(qweight|qzeros|scales|g_idx|_scale|_zero_point|_data|comfy_quant)$/u, 'quantised weights'],
+];
+const floats = new Set(['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2']);
+const distilled = /(^|\.)(time_embed|time_embedding)\.cond_proj\.weight$/u;
+
+/** Transformers in each layer of the down blocks, then of the middle. Counts as in ComfyUI's table of models. */
+const smallerRelatives: Readonly<Record<string, string>> = {
+  '2,2,4,4/0': 'SSD-1B',
+  '1,1,2,2/0': 'Segmind Vega',
+  '2,5/0': 'KOALA 700M',
+  '2,6/6': 'KOALA 1B',
+};
+
+/** What a model's tensors say against training on it; undefined when nothing does. */
+export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensors' | 'metadata'>): Refusal | undefined {
+  for (const name of tensors.keys()) {
+    const schedule = schedules.find(([pattern]) => pattern.test(name));
+    if (schedule !== undefined) return schedule[1];
+    if (distilled.test(name)) return { what: 'a distilled model (LCM), made for a few steps', cure: PLAIN };
+    const scaled = quantised.find(([pattern]) => pattern.test(name));
+    if (scaled !== undefined) return { what: `a model with ${scaled[1]} (${name})`, cure: WHOLE };
+  }
+  const said = metadata['modelspec.prediction_type']?.toLowerCase();
+  if (said !== undefined && !['epsilon', 'eps', 'v', 'v_prediction', ''].includes(said))
+    return { what: `a model that predicts ${said}`, cure: PLAIN };
+  return wholeNumbers(tensors) ?? smaller(tensors);
+}
+
+/** A matrix of whole numbers: packed bits, whatever made them. Positions and steps are whole numbers too, as vectors. */
+function wholeNumbers(tensors: Tensors): Refusal | undefined {
+  for (const [name, { dtype, shape }] of tensors)
+    if (!floats.has(dtype) && shape.length > 1 && name.endsWith('.weight'))
+      return { what: `a model with quantised weights (${name} is ${dtype})`, cure: WHOLE };
+  return undefined;
+}
+
+const transformer =
+  /(?:^|\.)(?:input_blocks\.(?<input>\d+)\.1|down_blocks\.(?<block>\d+)\.attentions\.(?<layer>\d+)|(?<middle>middle_block\.1|mid_block\.attentions\.0))\.transformer_blocks\.(?<index>\d+)\.attn1\.to_q\.weight$/u;
+
+function smaller(tensors: Tensors): Refusal | undefined {
+  // SD1.5 has one transformer in each place, and none of these relatives.
+  const counts = new Map<string, number>();
+  let middle = 0;
+  for (const name of tensors.keys()) {
+    const found = transformer.exec(name)?.groups;
+    if (found === undefined) continue;
+    if (found.middle !== undefined) middle += 1;
+    else {
+      const place = (found.input ?? `${found.block}.${found.layer}`).padStart(4, '0');
+      counts.set(place, (counts.get(place) ?? 0) + 1);
+    }
+  }
+  const depths = [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([, count]) => count);
+  const name = smallerRelatives[`${depths.join(',')}/${middle}`];
+  return name === undefined
+    ? undefined
+    : {
+        what: `${name}, a smaller relative of SDXL`,
+        cure: 'Its LoRAs fit no SDXL. Train on SDXL itself: visiontrain models list',
+      };
+}
+
+const parts = ['model.diffusion_model.', 'first_stage_model.', 'cond_stage_model.', 'conditioner.embedders.'];
+const known = new RegExp(
+  [
+    String.raw`^model\.diffusion_model\.(time_embed|label_emb|input_blocks|middle_block|output_blocks|out)\.[\w.]+\.(weight|bias)$`,
+    String.raw`^first_stage_model\.(encoder|decoder|quant_conv|post_quant_conv)\.([\w.]+\.)?(weight|bias)$`,
+    // Training leftovers of the original code, in many files; none is read.
+    String.raw`^first_stage_model\.(loss|model_ema)\.`,
+    String.raw`^(cond_stage_model|conditioner\.embedders\.0)\.transformer\.(text_model\.)?(embeddings|encoder|final_layer_norm)\.[\w.]+$`,
+    String.raw`^conditioner\.embedders\.1\.model\.(transformer|token_embedding|ln_final)\.[\w.]+$`,
+    String.raw`^conditioner\.embedders\.1\.model\.(positional_embedding|text_projection(\.weight){0,2})$`,
+    // Of CLIP's whole models, beside the transformer of words.
+    String.raw`(logit_scale|text_projection(\.weight)?|visual_projection(\.weight)?|attn_mask)$`,
+    String.raw`\.(vision_model|visual)\.`,
+  ].join('|'),
+  'u',
+);
+
+/** Names inside of a part that nobody here knows, in a single file. */
+export function unknownIn(tensors: Tensors): string[] {
+  return [...tensors.keys()].filter((name) => parts.some((part) => name.startsWith(part)) && !known.test(name));
+}
