@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
+import sys
 from typing import Any
 
 import torch
@@ -49,15 +51,26 @@ def learning_rate_factor(plan: Training, step: int) -> float:
     return (1 - floor) * (1 - min(1.0, progress)) + floor
 
 
-def _missing(package: str, optimizer: str) -> MachineError:
-    return MachineError(
-        f"The optimiser {optimizer} needs the package {package}, which this environment lacks.",
-        next_steps=[
-            "Renew our own environment with `visiontrain setup --force`;"
-            f' into one of yours: "$VISIONTRAIN_PYTHON" -m pip install {package}',
-            "Or use --set training.optimizer=adamw in a new run.",
-        ],
-    )
+def _library(package: str, optimizer: str) -> Any:
+    """The module an optimiser comes from. Raises MachineError where it is missing or cannot be imported."""
+    try:
+        return importlib.import_module(package)
+    # A library with parts in C fails with any error when those do not fit this machine.
+    except Exception as error:
+        lacks = isinstance(error, ModuleNotFoundError) and error.name == package
+        first = str(error).strip().split("\n")[0][:300]
+        force = "" if lacks else " --force-reinstall"
+        what = "which this environment lacks" if lacks else "which cannot be imported here"
+        raise MachineError(
+            f"The optimiser {optimizer} needs the package {package}, {what}.",
+            [] if lacks else [first],
+            [
+                "Renew our own environment with `visiontrain setup --force`;"
+                f' into one of yours: "{sys.executable}" -m pip install{force} {package}',
+                "Or use --set training.optimizer=adamw"
+                + (" --set training.learning_rate=1e-4 in a new run." if optimizer == "prodigy" else " in a new run."),
+            ],
+        ) from error
 
 
 def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
@@ -79,16 +92,10 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
     if kind == "adamw":
         return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
     if kind == "adamw8bit":
-        try:
-            import bitsandbytes
-        except ImportError as error:
-            raise _missing("bitsandbytes", kind) from error
+        bitsandbytes = _library("bitsandbytes", kind)
         return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
     if kind == "prodigy":
-        try:
-            import prodigyopt
-        except ImportError as error:
-            raise _missing("prodigyopt", kind) from error
+        prodigyopt = _library("prodigyopt", kind)
         return prodigyopt.Prodigy(
             groups,
             betas=betas,
