@@ -13,8 +13,9 @@ async function load(source) {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 
-const { referencePage } = await load('src/engine/config/reference.ts');
+const { foreignPage, referencePage } = await load('src/engine/config/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());
 writeFileSync(join(folder, 'events.md'), eventsPage());
+writeFileSync(join(folder, 'other-trainers.md'), foreignPage());

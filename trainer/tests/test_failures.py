@@ -142,6 +142,22 @@ def test_a_missing_optimizer_library_is_named(
     assert f"comes from {package}. Python lacks {package}" in read_events(folder)[-1]["reason"]
 
 
+def test_an_optimizer_library_that_breaks_on_import_is_named_with_its_own_words(
+    plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    broken = tmp_path / "libraries" / "bitsandbytes"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise OSError('libbitsandbytes_cpu.so: undefined symbol: zwx')")
+    monkeypatch.syspath_prepend(str(broken.parent))
+    monkeypatch.delitem(sys.modules, "bitsandbytes", raising=False)
+    folder = prepare_run(tmp_path / "run", plan_for(training={"optimizer": "adamw8bit"}))
+    assert main([str(folder)]) == 3
+    result = read_events(folder)[-1]
+    assert "bitsandbytes, which cannot be imported here" in result["reason"]
+    assert "undefined symbol: zwx" in result["details"][0]
+    assert any(f'"{sys.executable}" -m pip install --force-reinstall' in step for step in result["next_steps"])
+
+
 def test_compile_without_a_compiler_is_said_before_the_first_step(plan_for: Any, tmp_path: Path) -> None:
     plan = plan_for(training={"steps": 1, "warmup_steps": 0}, resources={"compile": True})
     folder = prepare_run(tmp_path / "run", plan)

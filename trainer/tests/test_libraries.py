@@ -62,7 +62,7 @@ def test_our_own_environment_is_renewed(tmp_path: Path, plan_for: Any) -> None:
 def test_variables_of_the_loader_are_named_where_its_words_are(tmp_path: Path, plan_for: Any) -> None:
     """A script that stands for Python may be what sets them, so the interpreter itself is named."""
     run = prepare_run(tmp_path / "run", plan_for())
-    code = "raise ImportError(\"libc10.so: version `GLIBCXX_3.4.21' not found\")"
+    code = 'raise ImportError("libc10.so: version `GLIBCXX_3.4.21\' not found")'
     result = _train(run, {"torch": code}, VISIONTRAIN_PYTHON="/wrapper", LD_LIBRARY_PATH="/opt/old", LD_PRELOAD="")
     assert "LD_LIBRARY_PATH may put other libraries" in result["next_steps"][0]
     without = f"env -u LD_LIBRARY_PATH VISIONTRAIN_PYTHON={sys.executable} visiontrain resume {run.name}"

@@ -13,6 +13,7 @@ from tests.conftest import prepare_run, read_events
 from tests.test_exact import _stop_after
 from visiontrain_trainer import sample
 from visiontrain_trainer.__main__ import main
+from visiontrain_trainer.device import Device
 from visiontrain_trainer.errors import is_out_of_memory
 from visiontrain_trainer.models import BaseModel
 from visiontrain_trainer.optim import AdamW
@@ -153,6 +154,28 @@ def test_out_of_memory_with_one_picture_says_what_to_change(
     result = read_events(folder)[-1]
     assert result["reason"] == "Step 1: the device has not enough memory."
     assert any("gradient_checkpointing" in step for step in result["next_steps"])
+
+
+def test_out_of_memory_advises_nothing_that_is_so_already(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("visiontrain_trainer.step.model_inputs", lambda *_: _of_a_cpu())
+    plan = plan_for(
+        training={"batch_size": 1, "text_encoder_learning_rates": [0.0]}, resources={"gradient_checkpointing": "full"}
+    )
+    folder = prepare_run(tmp_path / "run", plan)
+    assert main([str(folder)]) == 3
+    advice = " ".join(read_events(folder)[-1]["next_steps"])
+    assert "dataset.resolution" in advice
+    assert not any(word in advice for word in ("gradient_checkpointing", "batch_size", "text_encoder"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "computes", "advised"), [("cpu", True, "fp32"), ("cuda", False, "fp32"), ("cuda", True, "bf16")]
+)
+def test_an_overflow_of_fp16_advises_a_format_the_device_computes(
+    kind: str, computes: bool, advised: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: computes)
+    assert Device(torch.device(kind), torch.float16, torch.float32).instead_of_fp16() == advised
 
 
 def test_another_failure_of_a_step_is_not_taken_for_memory(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:

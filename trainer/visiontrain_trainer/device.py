@@ -92,6 +92,10 @@ class Device:
     def is_cuda(self) -> bool:
         return self.torch.type == "cuda"
 
+    def instead_of_fp16(self) -> str:
+        """A number format that this device computes and that does not overflow as fp16 does."""
+        return "bf16" if self.is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+
     def put(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor of the host on the device; a card does not wait for it, nor the host for the card."""
         if not self.is_cuda:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 from typing import Any
@@ -50,13 +51,19 @@ def learning_rate_factor(plan: Training, step: int) -> float:
     return (1 - floor) * (1 - min(1.0, progress)) + floor
 
 
-def _missing(package: str, optimizer: str, error: Exception) -> MachineError:
-    failure = cannot_import(error, package)
-    return MachineError(
-        f"The optimiser {optimizer} comes from {package}. {failure.reason}",
-        failure.details,
-        [*failure.next_steps, "Or use --set training.optimizer=adamw in a new run."],
-    )
+def _library(package: str, optimizer: str) -> Any:
+    """The module an optimiser comes from. Raises MachineError where it is missing or cannot be imported."""
+    try:
+        return importlib.import_module(package)
+    # A library with parts in C fails with any error when those do not fit this machine.
+    except Exception as error:
+        failure = cannot_import(error, package)
+        rate = " --set training.learning_rate=1e-4" if optimizer == "prodigy" else ""
+        raise MachineError(
+            f"The optimiser {optimizer} comes from {package}. {failure.reason}",
+            failure.details,
+            [*failure.next_steps, f"Or use --set training.optimizer=adamw{rate} in a new run."],
+        ) from error
 
 
 def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
@@ -78,16 +85,10 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
     if kind == "adamw":
         return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
     if kind == "adamw8bit":
-        try:
-            import bitsandbytes
-        except Exception as error:
-            raise _missing("bitsandbytes", kind, error) from error
+        bitsandbytes = _library("bitsandbytes", kind)
         return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
     if kind == "prodigy":
-        try:
-            import prodigyopt
-        except Exception as error:
-            raise _missing("prodigyopt", kind, error) from error
+        prodigyopt = _library("prodigyopt", kind)
         return prodigyopt.Prodigy(
             groups,
             betas=betas,

@@ -206,13 +206,10 @@ class Stepper:
         """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
         if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
             # One picture at a time is tried before this: a smaller batch takes no less.
-            full = self._plan.resources.gradient_checkpointing == "full"
             raise MachineError(
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
-                ([] if full else ["Set resources.gradient_checkpointing to full."])
-                + (["Lower training.batch_size."] if self._processes.count > 1 and self.micro_batch > 1 else [])
-                + ["Lower dataset.resolution, or training.rank."],
+                self._less_memory(min(self.micro_batch, largest)),
             )
         self.micro_batch = -(-min(self.micro_batch, largest) // 2)
         self._events.note(
@@ -220,6 +217,17 @@ class Stepper:
             "effective batch.",
             "warn",
         )
+
+    def _less_memory(self, pictures: int) -> list[str]:
+        """What takes less memory than a pass of so many pictures did: nothing that is so already."""
+        plan = self._plan
+        changes = [
+            (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
+            (pictures > 1, "training.batch_size=1"),
+            (any(plan.training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
+        ]
+        steps = [f"Use less: --set {change}" for helps, change in changes if helps]
+        return ["Close what else uses that memory.", *steps, "Or lower dataset.resolution or training.rank."]
 
     def _update(self) -> None:
         """The optimiser's step. AdamW's first makes its two numbers per weight, beside what the graphs keep."""
@@ -265,7 +273,7 @@ class Stepper:
             if self.scale.value < 1:
                 raise TrainingError(
                     f"Step {step + 1}: the gradients overflow fp16 at every scale.",
-                    next_steps=["Use bf16 or fp32: --set resources.precision=bf16."],
+                    next_steps=[f"Use another format: --set resources.precision={self._device.instead_of_fp16()}"],
                 )
             norm, gradients = torch.zeros_like(norm), torch.zeros_like(gradients)
         adapter.refresh()

@@ -58,7 +58,10 @@ class ClipTokenizer:
         except Exception as error:
             raise TrainingError(
                 f"{folder}: the tokenizer cannot be read ({error}).",
-                next_steps=["Check that model.base in run.yaml is complete: `visiontrain models verify` does."],
+                next_steps=[
+                    "Put whole files there, as the model has them: tokenizer.json, or vocab.json and merges.txt.",
+                    "For a model of `visiontrain models list`: `visiontrain models verify` finds damaged files.",
+                ],
             ) from error
 
     def ids(self, caption: str) -> list[int]:

@@ -6,6 +6,7 @@ import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
+import { tellChanges } from '../resume-changes.ts';
 import { ownSignals, watchRun } from '../watch.ts';
 
 /** Starts a run again in its folder; the trainer goes on from its newest good checkpoint. */
@@ -19,6 +20,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
       nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
     });
+  if (!flags.json) await tellChanges(ref, context);
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;
   try {

@@ -1,4 +1,5 @@
 /** The page docs/reference/run-yaml.md, from the schema alone. A test holds the committed page to it. */
+import { foreignWords, lostWords } from './foreign-words.ts';
 import { expectation, type JsonNode, type SpecKey, sections, specKeys } from './keys.ts';
 
 const INTRO = `# run.yaml
@@ -58,4 +59,25 @@ function standard(key: string, node: JsonNode): string {
   if (MUST.has(key)) return 'must be given';
   if (key === 'name') return "the folder's name";
   return node.default === undefined ? 'recipe' : `\`${JSON.stringify(node.default)}\``;
+}
+
+const FOREIGN_INTRO = `# Words of other trainers
+
+<!-- Made from src/engine/config/foreign-words.ts by scripts/reference.mjs. Do not edit. -->
+
+Where run.yaml or \`--set\` holds one of these words of sd-scripts, kohya_ss, OneTrainer, ai-toolkit, SimpleTuner or
+diffusers' scripts, in whatever section, the error names the key here with the value converted. Epochs are counted in
+steps, from the pictures in the folder.
+`;
+
+/** The page docs/reference/other-trainers.md. */
+export function foreignPage(): string {
+  const keys = [...new Set(foreignWords.map(({ key }) => key))];
+  const rows = keys.map((key) => {
+    const words = foreignWords.filter((word) => word.key === key);
+    return `| ${words.flatMap(({ names, as }) => names.map((name) => `\`${name}\`${as === 'epochs' ? ' (epochs)' : ''}`)).join(', ')} | \`${key}\` |`;
+  });
+  const lost = lostWords.map(({ names, say }) => `| ${names.map((name) => `\`${name}\``).join(', ')} | ${say} |`);
+  const heads = ['| there | here |\n|---|---|\n', '## Without a key here\n\n| there | here |\n|---|---|\n'];
+  return `${FOREIGN_INTRO}\n${heads[0]}${rows.join('\n')}\n\n${heads[1]}${lost.join('\n')}\n`;
 }

@@ -13,6 +13,9 @@ export interface Rule {
 
 const when = (wrong: boolean, message: string) => (wrong ? message : undefined);
 
+/** As the schema has it. */
+const LEAST_BUCKET = 64;
+
 export const rules: readonly Rule[] = [
   {
     key: 'dataset.resolution',
@@ -37,7 +40,10 @@ export const rules: readonly Rule[] = [
       key: `dataset.${key}`,
       level: 'error',
       check: ({ dataset: d }) => {
-        const near = Math.max(1, Math.round(d[key] / d.bucket_step)) * d.bucket_step;
+        const below = Math.floor(d[key] / d.bucket_step) * d.bucket_step;
+        // What is advised must fit the resolution and the key's range too.
+        const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, d.resolution);
+        const near = below >= lowest ? below : below + d.bucket_step;
         return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);
       },
     }),

@@ -88,7 +88,10 @@ function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: 
   const apple = gpus.find(({ vendor }) => vendor === 'apple');
   if (wanted === 'cpu') return { device: 'cpu', gpu: undefined };
   if (wanted === 'mps') {
-    if (apple === undefined) throw missing('resources.device is mps, but this is no Mac with an Apple chip.');
+    if (apple === undefined)
+      throw new EnvironmentError('resources.device is mps, but this is no Mac with an Apple chip.', {
+        nextSteps: ['Let it choose:     --set resources.device=auto'],
+      });
     return { device: 'mps', gpu: apple };
   }
   if (wanted === 'auto' && cuda.length === 0)

@@ -83,7 +83,8 @@ function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   );
   if (enlarged.length === 0) return [];
   const [first] = enlarged;
-  const cure = spec.dataset.buckets ? '; --set dataset.no_upscale=true keeps their size' : '';
+  const { buckets, no_upscale: kept } = spec.dataset;
+  const cure = buckets && !kept ? '; --set dataset.no_upscale=true keeps their size' : '';
   return [
     `${plural(enlarged.length, 'picture')} much smaller than ${spec.dataset.resolution} px (${first?.path}) and enlarged${cure}`,
   ];

@@ -162,11 +162,31 @@ describe('problems', () => {
     ['dataset.resolution: 500', 'must be a multiple of 8, such as 504'],
     ['dataset.bucket_min: 576', 'must not be above resolution (512)'],
     ['dataset.bucket_max: 448', 'must not be below resolution (512)'],
-    ['dataset.bucket_max: 1000', 'must be a multiple of bucket_step, such as 1024'],
+    ['dataset.bucket_max: 1000', 'must be a multiple of bucket_step, such as 960'],
     ['model.base: sdxl-vae-fp16-fix', 'no such model here or in visiontrain models list'],
   ])('%s does not fit', (setting, message) => {
     const [key = '', value = ''] = setting.split(': ');
     expect(problems(MINIMAL, [`${key}=${value}`])).toEqual([{ file: `--set ${key}=${value}`, key, message }]);
+  });
+
+  it.each([
+    [
+      'bucket_max',
+      ['dataset.resolution=1040', 'dataset.bucket_step=256', 'dataset.bucket_min=256', 'dataset.bucket_max=1050'],
+    ],
+    [
+      'bucket_min',
+      ['dataset.resolution=512', 'dataset.bucket_step=48', 'dataset.bucket_min=64', 'dataset.bucket_max=960'],
+    ],
+    [
+      'bucket_min',
+      ['dataset.resolution=512', 'dataset.bucket_step=96', 'dataset.bucket_min=510', 'dataset.bucket_max=960'],
+    ],
+  ])('what is advised for %s is accepted', (key, overrides) => {
+    const [found] = problems(MINIMAL, overrides);
+    const near = /such as (\d+)$/u.exec(found?.message ?? '')?.[1];
+    expect(found?.key).toBe(`dataset.${key}`);
+    expect(() => problems(MINIMAL, [...overrides, `dataset.${key}=${near}`])).toThrow('no problem was found');
   });
 
   it('refuse Prodigy with rates that it cannot have', () => {

@@ -321,6 +321,27 @@ describe('device and precision', () => {
     expect(run).toThrow(message);
   });
 
+  it('sends nobody who asked for an Apple chip to nvidia-smi', () => {
+    try {
+      resolve({ spec: spec({ resources: { device: 'mps' } }), hardware: hardware() });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as EnvironmentError).nextSteps.join(' ')).toMatch(/device=auto/);
+      expect((error as EnvironmentError).nextSteps.join(' ')).not.toMatch(/nvidia-smi/);
+    }
+  });
+
+  it('advises no_upscale only where it is off', () => {
+    const told = (no_upscale: boolean) =>
+      resolve({
+        spec: spec({ dataset: { no_upscale, bucket_step: 256 } }),
+        scan: scan([{ size: [40, 40] }, {}, {}, {}, {}]),
+      }).warnings.filter((warning) => warning.includes('enlarged'));
+    expect(told(false)[0]).toContain('no_upscale=true');
+    expect(told(true)).toHaveLength(1);
+    expect(told(true)[0]).not.toContain('no_upscale');
+  });
+
   it('takes all cores unless told otherwise', () => {
     expect(resolve().plan.resources.threads).toBe(6);
     expect(resolve({ spec: spec({ resources: { threads: 2 } }) }).plan.resources.threads).toBe(2);

@@ -1,0 +1,59 @@
+/** What run.yaml says now, against the plan that a run goes on with. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import { findKey } from '../config/keys.ts';
+import { plural } from '../text.ts';
+import type { Plan } from './schema.ts';
+
+export interface SpecChange {
+  /** Dotted key of run.yaml. */
+  readonly key: string;
+  readonly planned: unknown;
+  readonly now: unknown;
+}
+
+/** Section of the plan → section of run.yaml. */
+const sections = {
+  data: 'dataset',
+  model: 'model',
+  training: 'training',
+  samples: 'samples',
+  output: 'output',
+  resources: 'resources',
+} as const;
+
+/** Where the plan has another name, or the value worked out. */
+const renamed: Readonly<Record<string, string>> = {
+  'model.name': 'model.base',
+  'training.warmup_steps': 'training.warmup',
+  'training.text_encoder_learning_rates': 'training.text_encoder_learning_rate',
+};
+
+/** They follow the machine, and change no result that a run promises. */
+const ofTheMachine = new Set(['resources.device', 'resources.threads', 'resources.workers']);
+
+/**
+ * Keys of run.yaml that would give another plan now; values are the plan's. What the pictures are is compared by
+ * `dataChanges`.
+ * @param now the plan of the run's own run.yaml, made on this machine
+ */
+export function specChanges(then: Plan, now: Plan): readonly SpecChange[] {
+  return Object.entries(sections).flatMap(([part, section]) => {
+    const [before, after] = [then[part as 'data'], now[part as 'data']] as Readonly<Record<string, unknown>>[];
+    return Object.keys(after ?? {}).flatMap((field) => {
+      const key = renamed[`${section}.${field}`] ?? `${section}.${field}`;
+      const same = isDeepStrictEqual(before?.[field], after?.[field]);
+      if (same || ofTheMachine.has(key) || findKey(key) === undefined) return [];
+      return [{ key, planned: before?.[field], now: after?.[field] }];
+    });
+  });
+}
+
+/** Pictures that would be trained at another size: what `dataset.resolution` and the keys of buckets decide. */
+export function sizeChanges(then: Plan, now: Plan): string | undefined {
+  const before = new Map(then.data.samples.map(({ id, bucket }) => [id, bucket]));
+  const other = now.data.samples.filter(({ id, bucket }) => {
+    const was = before.get(id);
+    return was !== undefined && !isDeepStrictEqual([...was], [...bucket]);
+  });
+  return other.length === 0 ? undefined : `${plural(other.length, 'picture')} would be trained at another size`;
+}
