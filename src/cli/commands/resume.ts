@@ -3,6 +3,7 @@ import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun, type RunSummary } from '../../engine/runs/inspect.ts';
 import { startRun } from '../../engine/runs/start.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import type { CommandRun } from '../context.ts';
 import { ownSignals, watchRun } from '../watch.ts';
 
@@ -13,7 +14,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const { state } = inspectRun(ref.dir) as RunSummary;
   if (state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
-      nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
+      nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;

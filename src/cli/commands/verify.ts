@@ -12,6 +12,7 @@ import { readExit } from '../../engine/runs/inspect.ts';
 import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { neutralise, plural } from '../../engine/text.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { watchRun } from '../watch.ts';
@@ -77,7 +78,7 @@ function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }:
       ],
       nextSteps: [
         'Put the pictures and captions back as they were, then verify again.',
-        `Or train on what is there now: visiontrain run ${spec}`,
+        `Or train on what is there now: visiontrain run ${shellWord(spec)}`,
       ],
     },
   );

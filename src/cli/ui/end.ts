@@ -4,6 +4,7 @@ import type { RunState } from '../../engine/events/reducer.ts';
 import { near } from '../../engine/paths.ts';
 import type { RunExit } from '../../engine/runs/layout.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { padEnd, truncate, width, wrap } from '../columns.ts';
 import { type Style, spell } from '../style.ts';
 import type { RunAbout } from './about.ts';
@@ -112,7 +113,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     ),
   ]);
   const steps = exit.next_steps.map(neutralise);
-  const again = `visiontrain run ${neutralise(near(join(runDir, 'run.yaml'), cwd))}`;
+  const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(['Again', [...steps, `${again}   ${style.dim('the same, to the same bytes')}`]]);
   // Beside them: three lines above, two below the pictures, and the shell's own.
   // Lines that are too long, of paths to be copied, fold.
