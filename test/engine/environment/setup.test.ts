@@ -109,7 +109,7 @@ describe('setupEnvironment with pip', () => {
       exitCode: 3,
       message: expect.stringContaining('A package is not the one the lock names'),
     });
-  });
+  }, 180_000);
 
   it('names the cause and the log when the index cannot be reached', async () => {
     delete env.PIP_NO_INDEX;
