@@ -2,7 +2,7 @@
 // supported Pythons and platforms, and no word of the index they came from. Needs uv (set UV to its path). What is
 // locked already stays as it is while the .in allows it; with --upgrade everything moves to its newest version.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,10 +12,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
 const without = join(scratch, 'without.txt');
 writeFileSync(without, 'torch ; python_version < "3"\n');
 
-for (const name of ['requirements', 'dev']) {
+for (const name of ['requirements', 'dev', 'cuda']) {
   const lock = join(folder, `${name}.lock`);
   const made = join(scratch, `${name}.lock`);
-  if (!process.argv.includes('--upgrade')) copyFileSync(lock, made);
+  if (!process.argv.includes('--upgrade') && existsSync(lock)) copyFileSync(lock, made);
   const options = ['--universal', '--python-version', '3.10', '--generate-hashes', '--no-annotate', '--no-header'];
   execFileSync(
     process.env.UV ?? 'uv',
@@ -25,8 +25,7 @@ for (const name of ['requirements', 'dev']) {
       join(folder, `${name}.in`),
       ...options,
       '--no-emit-index-url',
-      '--override',
-      without,
+      ...(name === 'cuda' ? ['--constraint', join(folder, 'requirements.lock')] : ['--override', without]),
       '-q',
       '-o',
       made,

@@ -10,7 +10,7 @@ import type { Capabilities } from '../cli/terminal.ts';
 import { CancelledError, UsageError } from '../engine/errors.ts';
 import type { Places } from '../engine/paths.ts';
 import { statOf } from '../engine/stat.ts';
-import { typedPath } from '../engine/typed-path.ts';
+import { shellWord, typedPath } from '../engine/typed-path.ts';
 import type { Asker } from './ask/ask.ts';
 import type { Reply } from './ask/frame.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './draft.ts';
@@ -126,7 +126,10 @@ function outputFile({ cwd, file, from }: WizardInput): string {
     const path = typedPath(file, cwd);
     if (existsSync(path) && path !== start)
       throw new UsageError(`${file} is there already, and would be lost.`, {
-        nextSteps: ['Give another name with -o, or remove it.', `To change it:  visiontrain new --from ${file}`],
+        nextSteps: [
+          'Give another name with -o, or remove it.',
+          `To change it:  visiontrain new --from ${shellWord(file)}`,
+        ],
       });
     return path;
   }

@@ -115,6 +115,9 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
     return specSchema.parse(document);
   });
 
+/** One that leads nowhere in any way to read it stays as it is typed. */
+const nowhere = (path: string): string => `no/${path}/x`;
+
 /** Specs whose values also fit together, and whose base model is in the test registry. */
 export const loadableSpec: fc.Arbitrary<RunSpec> = fc
   .tuple(anySpec, fc.constantFrom(...testRegistry.models), fc.integer({ min: 8, max: 16 }))
@@ -126,12 +129,14 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
       ...spec,
       dataset: {
         ...d,
+        path: nowhere(d.path),
         resolution: side * d.bucket_step,
         bucket_min: d.bucket_step * 8,
         bucket_max: 32 * d.bucket_step,
       },
       model: {
         ...spec.model,
+        vae: spec.model.vae === null ? null : nowhere(spec.model.vae),
         base: entry.id,
         family: entry.family,
         prediction: entry.prediction,

@@ -58,9 +58,12 @@ export class FixtureHome {
       mkdirSync(info, { recursive: true });
       writeFileSync(join(info, 'METADATA'), `Metadata-Version: 2.1\nName: ${name}\nVersion: 99.0.0\n`);
     }
+    for (const name of ['numpy', 'torch']) writeFileSync(join(site, `${name}.py`), '');
     const python = join(this.dir, 'python');
     const trainer = join(import.meta.dirname, '../fixtures/trainer');
-    writeFileSync(python, `#!/bin/sh\nPYTHONPATH='${trainer}:${site}' exec python3 "$@"\n`);
+    // How it is to behave stands in the supervisor's environment, of which the trainer is told only what it needs.
+    const told = `for pair in $(tr '\\0' '\\n' < /proc/$PPID/environ | grep '^FIXTURE'); do export "$pair"; done`;
+    writeFileSync(python, `#!/bin/sh\n${told}\nPYTHONPATH='${trainer}:${site}' exec python3 "$@"\n`);
     chmodSync(python, 0o755);
     return python;
   }

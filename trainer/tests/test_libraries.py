@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from tests.conftest import prepare_run
 
 ROOT = Path(__file__).parents[1]
+#: What `plan_for` is.
+Plans = Callable[..., dict[str, Any]]
 
 
 def _train(run: Path, broken: dict[str, str], **variables: str) -> dict:
@@ -41,7 +44,7 @@ def _train(run: Path, broken: dict[str, str], **variables: str) -> dict:
     ],
 )
 def test_a_broken_library_is_named_with_the_python_it_is_in(
-    tmp_path: Path, plan_for: Any, name: str, code: str
+    tmp_path: Path, plan_for: Plans, name: str, code: str
 ) -> None:
     """The cure is for the Python that was given, never the set-up of ours, which would change nothing."""
     run = prepare_run(tmp_path / "run", plan_for())
@@ -52,24 +55,24 @@ def test_a_broken_library_is_named_with_the_python_it_is_in(
     assert "setup --force" not in str(result["next_steps"])
 
 
-def test_our_own_environment_is_renewed(tmp_path: Path, plan_for: Any) -> None:
+def test_our_own_environment_is_renewed(tmp_path: Path, plan_for: Plans) -> None:
     """Without --force the set-up finds all in order."""
     run = prepare_run(tmp_path / "run", plan_for())
     result = _train(run, {"torch": "raise ImportError('broken')"}, VISIONTRAIN_PYTHON="", LD_LIBRARY_PATH="/lib")
     assert result["next_steps"] == ["Renew the environment with `visiontrain setup --force`."]
 
 
-def test_variables_of_the_loader_are_named_where_its_words_are(tmp_path: Path, plan_for: Any) -> None:
+def test_variables_of_the_loader_are_named_where_its_words_are(tmp_path: Path, plan_for: Plans) -> None:
     """A script that stands for Python may be what sets them, so the interpreter itself is named."""
     run = prepare_run(tmp_path / "run", plan_for())
-    code = 'raise ImportError("libc10.so: version `GLIBCXX_3.4.21\' not found")'
+    code = """raise ImportError("libc10.so: version `GLIBCXX_3.4.21' not found")"""
     result = _train(run, {"torch": code}, VISIONTRAIN_PYTHON="/wrapper", LD_LIBRARY_PATH="/opt/old", LD_PRELOAD="")
     assert "LD_LIBRARY_PATH may put other libraries" in result["next_steps"][0]
     without = f"env -u LD_LIBRARY_PATH VISIONTRAIN_PYTHON={sys.executable} visiontrain resume {run.name}"
     assert result["next_steps"][1] == f"`{without}`"
 
 
-def test_an_optimiser_that_cannot_be_imported_is_no_bug(tmp_path: Path, plan_for: Any) -> None:
+def test_an_optimiser_that_cannot_be_imported_is_no_bug(tmp_path: Path, plan_for: Plans) -> None:
     """Whatever its library raises."""
     run = prepare_run(tmp_path / "run", plan_for(training={"optimizer": "adamw8bit"}))
     code = "raise RuntimeError('CUDA Setup failed despite GPU being available')"

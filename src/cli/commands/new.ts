@@ -1,4 +1,5 @@
 import { packageVersion } from '../../engine/package-root.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { terminalAsker } from '../../wizard/ask/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun } from '../context.ts';
@@ -31,7 +32,7 @@ export const run: CommandRun = async (args, options, context) => {
     yes: flags.yes,
   });
   if (action === 'save') {
-    out.talk(`  Start it with:  visiontrain run ${file}`);
+    out.talk(`  Start it with:  visiontrain run ${shellWord(file)}`);
     return undefined;
   }
   const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([

@@ -2,8 +2,10 @@ import { EXIT, UsageError } from '../../engine/errors.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
+
 import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { tellChanges } from '../resume-changes.ts';
@@ -18,7 +20,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     await moveDataset(ref, options.dataset, loadRegistry({ configDir: places.config }));
   if (ref.state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
-      nextSteps: [`visiontrain run ${ref.dir}/run.yaml   trains the same again`],
+      nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
   if (!flags.json) await tellChanges(ref, context);
   const from = eventsEnd(ref.dir);

@@ -12,6 +12,7 @@ import { readPlan } from '../../engine/runs/read-plan.ts';
 import { readExit } from '../../engine/runs/run-files.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { plural } from '../../engine/text.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { loadRegistry } from '../../registry/load.ts';
 import type { CommandRun } from '../context.ts';
 import { watchRun } from '../watch.ts';
@@ -75,7 +76,7 @@ function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }:
       ],
       nextSteps: [
         'Put the pictures and captions back as they were, then verify again.',
-        `Or train on what is there now: visiontrain run ${spec}`,
+        `Or train on what is there now: visiontrain run ${shellWord(spec)}`,
       ],
     },
   );

@@ -4,6 +4,7 @@ import type { RunState } from '../../engine/events/reducer.ts';
 import { near } from '../../engine/paths.ts';
 import type { RunExit } from '../../engine/runs/layout.ts';
 import { formatBytes, formatDuration, neutralise } from '../../engine/text.ts';
+import { shellWord } from '../../engine/typed-path.ts';
 import { padEnd, truncate, width, wrap } from '../columns.ts';
 import { spell } from '../signs.ts';
 import type { Style } from '../style.ts';
@@ -119,7 +120,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     ),
   ]);
   if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
-  const again = `visiontrain run ${neutralise(near(join(runDir, 'run.yaml'), cwd))}`;
+  const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
   // Beside them: three lines above, two below the pictures, and the shell's own.
   const words = rows.reduce(

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Registry } from '../../registry/schema.ts';
 import { VisiontrainError } from '../errors.ts';
+import { statOf } from '../stat.ts';
 import { typedPath } from '../typed-path.ts';
 import { isMapping } from './fill.ts';
 import { findBase } from './presets.ts';
@@ -13,7 +14,13 @@ const PATH_KEYS = [
   ['training', 'init_lora'],
 ] as const;
 
-/** The document with the paths in it read as people write them: one that is plain stays as it stands. */
+/** Begins as no path of this folder does. */
+const FOREIGN = /^\s*['"]?(~|\$|file:|[A-Za-z]:[\\/]|\\\\)/iu;
+
+/**
+ * The document with the paths in it read as people write them. One that is plain, or leads nowhere either way, stays as
+ * it stands: all of them are read, never written.
+ */
 export function withTypedPaths(
   document: Readonly<Record<string, unknown>>,
   { registry, dir }: { readonly registry: Registry; readonly dir: string },
@@ -29,7 +36,8 @@ export function withTypedPaths(
     if (!isMapping(group) || typeof value !== 'string' || value === '' || isId(value)) continue;
     try {
       const path = typedPath(value, dir);
-      if (path !== resolve(dir, value)) current = { ...current, [section]: { ...group, [key]: path } };
+      if (path !== resolve(dir, value) && (FOREIGN.test(value) || statOf(path) !== undefined))
+        current = { ...current, [section]: { ...group, [key]: path } };
     } catch (error) {
       if (!(error instanceof VisiontrainError)) throw error;
       problems.push({ path: [section, key], message: [error.message, ...error.nextSteps].join(' ') });

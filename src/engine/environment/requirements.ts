@@ -13,6 +13,8 @@ export interface Requirements {
   /** Version of torch, without a build's own suffix. */
   readonly torch: string;
   readonly build: TorchBuild;
+  /** Lock file with hashes of torch for CUDA and all it asks for. */
+  readonly cudaLock?: string;
   /** Index with CPU builds of torch, for when the person's own sources have none. */
   readonly cpuIndex: string;
   /** Bytes of disk the whole needs while it is made. */
@@ -28,6 +30,7 @@ export function packageRequirements(): Requirements {
     lock: join(packageRoot(), 'trainer', 'requirements', 'requirements.lock'),
     torch: TORCH,
     build,
+    cudaLock: join(packageRoot(), 'trainer', 'requirements', 'cuda.lock'),
     cpuIndex: 'https://download.pytorch.org/whl/cpu',
     // Measured 1.3 GB installed and 0.5 GB of downloads for the CPU; the CUDA build unpacks to about 7 GB.
     bytes: build === 'cuda' ? 12e9 : 2.5e9,
@@ -43,7 +46,8 @@ function torchBuild(): TorchBuild {
 }
 
 /** Name of the environment's folder: another lock, torch or build is another environment. */
-export function environmentKey({ lock, torch, build }: Requirements): string {
-  const hash = createHash('sha256').update(readFileSync(lock)).update(`\0torch==${torch}\0${build}`).digest('hex');
-  return `${hash.slice(0, 16)}-${build}`;
+export function environmentKey({ lock, torch, build, cudaLock }: Requirements): string {
+  const hash = createHash('sha256').update(readFileSync(lock)).update(`\0torch==${torch}\0${build}`);
+  if (build === 'cuda' && cudaLock !== undefined) hash.update(readFileSync(cudaLock));
+  return `${hash.digest('hex').slice(0, 16)}-${build}`;
 }

@@ -145,9 +145,13 @@ async function installTorch({
   const constraints = join(dir, 'constraints.txt');
   writeFileSync(constraints, `${wanted.join('\n')}\n`);
   say('torch', 'looking for the right build');
-  const { requirement, source } = await chooseTorch(requirements, { installer, python, constraints, run });
+  const { requirement, source, lock } = await chooseTorch(requirements, { installer, python, constraints, run });
   await whileCounting(say, requirement.replace('==', ' '), (onLine) =>
-    must(`Installing ${requirement}`, installer.install(python, requirement, source), onLine),
+    must(
+      `Installing ${requirement}`,
+      lock === undefined ? installer.install(python, requirement, source) : installer.installLock(python, lock),
+      onLine,
+    ),
   );
   const [, version = requirements.torch] =
     installed(dir)

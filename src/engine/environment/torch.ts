@@ -7,15 +7,17 @@ import type { ToolResult, ToolRun } from './tool.ts';
 export interface TorchChoice {
   readonly requirement: string;
   readonly source: Source;
+  /** Installed from this lock instead, hashes checked. */
+  readonly lock?: string;
 }
 
 /**
  * On a machine without an NVIDIA card the CPU build, never the gigabytes of CUDA: from the person's own sources when
- * they have one, else from PyTorch's index. With a card the build those sources have, with all it asks for, held to
- * the versions of the lock.
+ * they have one, else from PyTorch's index. With a card the build of PyPI by its hashes, with all it asks for; one for
+ * another CUDA, which an index of the person's has under a name of its own (`+cu126`), held to the versions of the lock.
  */
 export async function chooseTorch(
-  { torch, build, cpuIndex }: Requirements,
+  { torch, build, cpuIndex, cudaLock }: Requirements,
   {
     installer,
     python,
@@ -30,7 +32,13 @@ export async function chooseTorch(
   },
 ): Promise<TorchChoice> {
   const plain = `torch==${torch}`;
-  if (build === 'cuda') return { requirement: plain, source: { constraints } };
+  if (build === 'cuda') {
+    const chosen = { requirement: plain, source: { constraints } };
+    if (cudaLock === undefined) return chosen;
+    const { code, stdout } = await run(installer.resolve(python, plain, {}));
+    const own = code === 0 && installer.brought(stdout).some((name) => name.startsWith(`${plain}+`));
+    return own ? chosen : { ...chosen, lock: cudaLock };
+  }
   if (build === 'native') return { requirement: plain, source: {} };
   const named = `${plain}+cpu`;
   if ((await run(installer.resolve(python, named, {}))).code === 0) return { requirement: named, source: {} };

@@ -98,6 +98,19 @@ describe('setupEnvironment with pip', () => {
     expect(checkEnvironment(at(), requirements)).toBeUndefined();
   });
 
+  it('takes torch for CUDA by its hashes alone, and no other file of that name', async () => {
+    for (const name of readdirSync(wheels).filter((file) => file.startsWith('torch-'))) rmSync(join(wheels, name));
+    const right = makeWheels(wheels, [{ name: 'torch', version: '2.13.0', code: works }]);
+    const cudaLock = join(dir, 'cuda.lock');
+    writeLock(cudaLock, Object.fromEntries(Object.entries(right).filter(([file]) => file.startsWith('torch-2.13.0-'))));
+    requirements = { ...requirements, build: 'cuda', cudaLock };
+    makeWheels(wheels, [{ name: 'torch', version: '2.13.0', code: `${works}# another` }]);
+    await expect(setup()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('A package is not the one the lock names'),
+    });
+  }, 180_000);
+
   it('names the cause and the log when the index cannot be reached', async () => {
     delete env.PIP_NO_INDEX;
     env = { ...env, PIP_FIND_LINKS: '', PIP_INDEX_URL: 'http://127.0.0.1:9/simple', PIP_RETRIES: '1' };

@@ -26,7 +26,7 @@ async function choose(build: TorchBuild, cpuIndex = 'http://127.0.0.1:9/none') {
   const constraints = join(dir, 'constraints.txt');
   writeFileSync(constraints, '');
   return chooseTorch(
-    { lock: '', torch: '2.13.0', build, cpuIndex, bytes: 0 },
+    { lock: '', torch: '2.13.0', build, cpuIndex, cudaLock: '/cuda.lock', bytes: 0 },
     {
       installer: pipInstaller(env),
       python,
@@ -73,9 +73,10 @@ describe('chooseTorch without a card', () => {
   });
 });
 
-it('with a card the build of the sources comes with all it asks for, held to the lock', async () => {
-  expect(await choose('cuda')).toEqual({
-    requirement: 'torch==2.13.0',
-    source: { constraints: join(dir, 'constraints.txt') },
-  });
+it('with a card the build of PyPI comes by its hashes, and one of their own index held to the lock', async () => {
+  const plain = { requirement: 'torch==2.13.0', source: { constraints: join(dir, 'constraints.txt') } };
+  makeWheels(wheels, [cuda]);
+  expect(await choose('cuda')).toEqual({ ...plain, lock: '/cuda.lock' });
+  makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu126' }]);
+  expect(await choose('cuda')).toEqual(plain);
 });

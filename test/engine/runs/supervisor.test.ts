@@ -228,7 +228,7 @@ describe('a trainer that fails', () => {
     const run = home.create();
     // Once it has been asked what it holds, supervisor.json cannot be replaced: it is a folder with a file in it.
     const spoil = `sleep 1; rm '${run.dir}/supervisor.json'; mkdir -p '${run.dir}/supervisor.json/x'`;
-    writeFileSync(python, `#!/bin/sh\ncase "$1" in -c) ${spoil};; esac\nexec '${join(home.dir, 'python')}' "$@"\n`);
+    writeFileSync(python, `#!/bin/sh\ncase "$2" in -c) ${spoil};; esac\nexec '${join(home.dir, 'python')}' "$@"\n`);
     chmodSync(python, 0o755);
     await startRun(run, home.env);
     await ends(run);
