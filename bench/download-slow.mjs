@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { loadTs } from './lib/load-ts.mjs';
 
 const { FaultServer, sampleFile } = await loadTs('test/helpers/fault-server.ts');
-const { fetchFile } = await loadTs('src/engine/download/fetch-file.ts');
-const { downloadSettings } = await loadTs('src/engine/download/settings.ts');
+const { fetchFile } = await loadTs('src/download/fetch-file.ts');
+const { downloadSettings } = await loadTs('src/download/http/settings.ts');
 const megabytes = Number(process.argv[2] ?? 200);
 const rounds = Number(process.argv[3] ?? 3);
 const content = sampleFile(megabytes * 1e6, 3);

@@ -12,8 +12,8 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: {
     cli: 'src/cli/main.ts',
-    start: 'src/engine/compile-cache.ts',
-    supervisor: 'src/engine/runs/supervisor-main.ts',
+    start: 'src/base/files/compile-cache.ts',
+    supervisor: 'src/engine/supervisor/supervisor-main.ts',
   },
   outdir: 'dist',
   bundle: true,

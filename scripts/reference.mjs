@@ -13,7 +13,7 @@ async function load(source) {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 
-const { foreignPage, referencePage } = await load('src/engine/config/reference.ts');
+const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { spell } from '../src/cli/signs.ts';
+import { spell } from '../src/terminal/signs.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -33,9 +33,9 @@ describe('import rules', () => {
       'only the UI folder and the terminal import Ink and React',
       /^src\//,
       /^(ink|react)$/,
-      /^src\/cli\/(ui\/|terminal\.tsx?)/,
+      /^src\/(cli\/dashboard\/|terminal\/)/,
     ],
-    ['only the prompts of the wizard import Inquirer', /^src\//, /^@inquirer\//, /^src\/wizard\/ask\//],
+    ['only the prompts of the wizard import Inquirer', /^src\//, /^@inquirer\//, /^src\/wizard\/prompts\//],
     ['the wizard knows nothing of commands', /^src\/wizard\//, /^src\/cli\/commands/, /^$/],
   ])('%s', (_rule, from, to, except) => {
     const broken = all.filter(([file, target]) => from.test(file) && to.test(target) && !except.test(file));
@@ -56,35 +56,38 @@ describe('the door to the terminal', () => {
   it('is the only place that writes to stdout and stderr', () => {
     expect(holding(/\bstd(out|err)\.(write|fd)\b|\bstream\.write\(/)).toEqual(
       [
-        'src/cli/output.ts',
+        'src/cli/shell/output.ts',
         // The cursor and the alternate screen; frames of the painter, whose lines are made by `onTerminal`.
-        'src/cli/terminal.ts',
+        'src/terminal/terminal.ts',
         // Likewise lines made by `onTerminal`.
-        'src/cli/reporters/bar-terminal.ts',
-        'src/wizard/ask/plain.ts',
+        'src/terminal/bar-terminal.ts',
+        'src/wizard/prompts/plain.ts',
       ].sort(),
     );
     // Into supervisor.log, which is neutralised when it is shown.
-    expect(holding(/\bconsole\./)).toEqual(['src/engine/runs/supervisor-main.ts', 'src/engine/runs/supervisor.ts']);
+    expect(holding(/\bconsole\./)).toEqual([
+      'src/engine/supervisor/supervisor-main.ts',
+      'src/engine/supervisor/supervisor.ts',
+    ]);
   });
 
   it('is the only place, beside those that move the cursor, that knows the escape character', () => {
     expect(holding(/\\u001b|\\x1b|\\033/i)).toEqual(
       [
-        'src/cli/reporters/bar-terminal.ts',
-        'src/cli/styled.ts',
-        'src/cli/terminal.ts',
+        'src/terminal/bar-terminal.ts',
+        'src/terminal/styled.ts',
+        'src/terminal/terminal.ts',
         // A key, not an output.
-        'src/cli/ui/dashboard.tsx',
-        'src/cli/ui/painter.ts',
-        'src/wizard/ask/screen-prompt.ts',
+        'src/cli/dashboard/dashboard.tsx',
+        'src/terminal/painter.ts',
+        'src/wizard/prompts/screen-prompt.ts',
       ].sort(),
     );
   });
 
   it('has a twin in ASCII for every sign that words are written with', () => {
     // Drawings, of which styles and pictures choose by what the terminal can.
-    const drawn = /^src\/cli\/(style|signs)\.ts$|^src\/cli\/ui\/(chart|pictures|end|parts)\.ts$/;
+    const drawn = /^src\/terminal\/(style|signs|chart|pictures)\.ts$|^src\/cli\/dashboard\/(end|parts)\.ts$/;
     const signs = new Set(sources.flatMap(([name, text]) => (drawn.test(name) ? [] : [...withoutComments(text)])));
     const missing = [...signs].filter((sign) => sign > '~' && !/^[ -~]+$/.test(spell(sign, { unicode: false })));
     expect(missing).toEqual([]);

@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadSpec } from '../src/engine/config/load.ts';
-import { loadRegistry } from '../src/registry/load.ts';
+import { loadSpec } from '../src/engine/prepare/load.ts';
+import { loadRegistry } from '../src/registry/catalogue/load.ts';
 import { cli } from './helpers/cli.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadTs } from '../lib/load-ts.mjs';
 
 const [runDir, python] = process.argv.slice(2);
-const { trainerCommand } = await loadTs('src/engine/launch/command.ts');
+const { trainerCommand } = await loadTs('src/engine/supervisor/command.ts');
 const { resources } = JSON.parse(readFileSync(join(runDir, 'plan.json'), 'utf8'));
 const packageRoot = join(import.meta.dirname, '..', '..');
 console.log(JSON.stringify(trainerCommand({ python, runDir, resources, packageRoot, env: process.env })));

@@ -36,7 +36,7 @@ ENCODERS = [
 ]
 IMPORT = "import time,torch;t=time.process_time();{};print(time.process_time()-t)"
 SIDES = {
-    "ours": "from visiontrain_trainer import clip,tokens",
+    "ours": "from visiontrain_trainer.model import clip, tokens",
     "transformers": "from transformers.models.clip import modeling_clip,tokenization_clip;"
     "modeling_clip.CLIPTextModel,tokenization_clip.CLIPTokenizer",
 }
@@ -66,7 +66,7 @@ def same(name: str, what: str, a: torch.Tensor, b: torch.Tensor) -> None:
 
 def compare(row: tuple[Any, ...], dtype: str, rounds: int) -> None:
     from transformers.models.clip import configuration_clip, modeling_clip
-    from visiontrain_trainer import clip
+    from visiontrain_trainer.model import clip
 
     name, stock_class, own_class, width, layers, heads, act, skips = row
     config = text_config(width, layers, heads, act)

@@ -82,12 +82,12 @@ def check(target: Path, precision: str, threads: int) -> None:
     # Before the trainer's modules, which hide transformers and peft from diffusers.
     from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
     from safetensors.torch import load_file
-    from visiontrain_trainer.device import DTYPES
-    from visiontrain_trainer.events import Events
-    from visiontrain_trainer.lora import Adapter
-    from visiontrain_trainer.models import BaseModel
-    from visiontrain_trainer.plan import parse_plan
-    from visiontrain_trainer.session import start_from
+    from visiontrain_trainer.adapter.lora import Adapter
+    from visiontrain_trainer.compute.device import DTYPES
+    from visiontrain_trainer.contract.events import Events
+    from visiontrain_trainer.contract.plan import parse_plan
+    from visiontrain_trainer.model.models import BaseModel
+    from visiontrain_trainer.run.session import start_from
 
     torch.set_num_threads(threads)
     plan = parse_plan(json.loads((target / "plan.json").read_text()))

@@ -85,14 +85,14 @@ class Bench:
         )
 
     def open(self, name: str) -> Any:
-        from visiontrain_trainer.batches import BatchPlan
-        from visiontrain_trainer.control import Control
-        from visiontrain_trainer.device import Processes, open_device
-        from visiontrain_trainer.events import Events
-        from visiontrain_trainer.latents import Latents
-        from visiontrain_trainer.models import BaseModel
-        from visiontrain_trainer.plan import parse_plan
-        from visiontrain_trainer.session import open_session
+        from visiontrain_trainer.compute.device import Processes, open_device
+        from visiontrain_trainer.contract.control import Control
+        from visiontrain_trainer.contract.events import Events
+        from visiontrain_trainer.contract.plan import parse_plan
+        from visiontrain_trainer.data.batches import BatchPlan
+        from visiontrain_trainer.data.latents import Latents
+        from visiontrain_trainer.model.models import BaseModel
+        from visiontrain_trainer.run.session import open_session
 
         data = self.plan(name)
         run = self.given.work / self.given.run
@@ -112,7 +112,7 @@ class Bench:
 
     def measure(self, name: str) -> dict[str, Any]:
         import torch
-        from visiontrain_trainer.loop import Progress, report
+        from visiontrain_trainer.run.loop import Progress, report
 
         began = time.perf_counter()
         session = self.open(name)
@@ -207,8 +207,8 @@ def main() -> None:
     parser.add_argument("--run", default="run", help="name of the run folder, for two at a time")
     given = parser.parse_args()
 
-    from visiontrain_trainer.device import prepare_environment
-    from visiontrain_trainer.plan import parse_plan
+    from visiontrain_trainer.compute.device import prepare_environment
+    from visiontrain_trainer.contract.plan import parse_plan
 
     bench = Bench(given)
     prepare_environment(parse_plan(bench.plan("batch 1, strict")).resources)

@@ -16,7 +16,7 @@ from common import TRAINER, make_plan, pictures
 
 IMPORT = """
 import time, torch
-from visiontrain_trainer.imports import import_diffusers
+from visiontrain_trainer.compute.imports import import_diffusers
 import_diffusers()
 began = time.process_time()
 {}
@@ -37,14 +37,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    ours_import = import_seconds("import visiontrain_trainer.lora")
+    ours_import = import_seconds("import visiontrain_trainer.adapter.lora")
     peft_import = import_seconds("import peft")
 
     import torch
     from peft import LoraConfig, inject_adapter_in_model
-    from visiontrain_trainer.lora import Adapter
-    from visiontrain_trainer.models import BaseModel
-    from visiontrain_trainer.plan import parse_plan
+    from visiontrain_trainer.adapter.lora import Adapter
+    from visiontrain_trainer.contract.plan import parse_plan
+    from visiontrain_trainer.model.models import BaseModel
 
     torch.set_num_threads(given.threads)
     shown = pictures(given.work / "pictures-1", 1, 64)

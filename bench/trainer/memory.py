@@ -25,12 +25,12 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from visiontrain_trainer.clip import ClipText, ClipTextWithProjection
-from visiontrain_trainer.device import DTYPES
-from visiontrain_trainer.fused import fuse_geglu
-from visiontrain_trainer.lora import Adapter, LoraLayer
-from visiontrain_trainer.noise import losses
-from visiontrain_trainer.session import prepare_unet
+from visiontrain_trainer.adapter.fused import fuse_geglu
+from visiontrain_trainer.adapter.lora import Adapter, LoraLayer
+from visiontrain_trainer.compute.device import DTYPES
+from visiontrain_trainer.compute.noise import losses
+from visiontrain_trainer.model.clip import ClipText, ClipTextWithProjection
+from visiontrain_trainer.run.session import prepare_unet
 
 
 class Counted(TorchDispatchMode):

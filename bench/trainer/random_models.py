@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "trainer"))
 
 from tests.original_layout import original_names  # noqa: E402
 from tests.tiny_models import make_tokenizer  # noqa: E402
-from visiontrain_trainer.imports import import_diffusers  # noqa: E402
+from visiontrain_trainer.compute.imports import import_diffusers  # noqa: E402
 
 SCHEDULER = {
     "_class_name": "DDIMScheduler",

@@ -48,14 +48,14 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 
 def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     """Measure one setting in this process: ms of CPU per picture, MiB at the peak, s of CPU to the first step's end."""
-    from visiontrain_trainer.batches import BatchPlan
-    from visiontrain_trainer.control import Control
-    from visiontrain_trainer.device import Processes, open_device
-    from visiontrain_trainer.events import Events
-    from visiontrain_trainer.latents import Latents
-    from visiontrain_trainer.models import BaseModel
-    from visiontrain_trainer.plan import parse_plan
-    from visiontrain_trainer.session import open_session
+    from visiontrain_trainer.compute.device import Processes, open_device
+    from visiontrain_trainer.contract.control import Control
+    from visiontrain_trainer.contract.events import Events
+    from visiontrain_trainer.contract.plan import parse_plan
+    from visiontrain_trainer.data.batches import BatchPlan
+    from visiontrain_trainer.data.latents import Latents
+    from visiontrain_trainer.model.models import BaseModel
+    from visiontrain_trainer.run.session import open_session
 
     changes = SETTINGS[name]
     training = {"batch_size": 4, "steps": 100_000, "rank": 16, "alpha": 8, **changes.get("training", {})}

@@ -43,7 +43,7 @@ def cached_pictures(count: int, side: int) -> list[dict[str, Any]]:
 def fill(latents: Any, batches: Any, side: int) -> None:
     """Put random latents of every picture that is not there yet into the trainer's cache."""
     import torch
-    from visiontrain_trainer import rng
+    from visiontrain_trainer.base import rng
 
     shape = (4, side // 8, side // 8)
     for use in batches.one_epoch():
@@ -64,17 +64,17 @@ def main() -> None:
     given = parser.parse_args()
 
     import torch
-    from visiontrain_trainer.batches import BatchPlan
-    from visiontrain_trainer.control import REQUESTS, Control
-    from visiontrain_trainer.device import Processes, open_device
-    from visiontrain_trainer.events import Events
-    from visiontrain_trainer.feed import model_inputs
-    from visiontrain_trainer.latents import Latents
-    from visiontrain_trainer.loop import Progress, report
-    from visiontrain_trainer.models import BaseModel
-    from visiontrain_trainer.noise import losses
-    from visiontrain_trainer.plan import parse_plan
-    from visiontrain_trainer.session import open_session
+    from visiontrain_trainer.compute.device import Processes, open_device
+    from visiontrain_trainer.compute.noise import losses
+    from visiontrain_trainer.contract.control import REQUESTS, Control
+    from visiontrain_trainer.contract.events import Events
+    from visiontrain_trainer.contract.plan import parse_plan
+    from visiontrain_trainer.data.batches import BatchPlan
+    from visiontrain_trainer.data.feed import model_inputs
+    from visiontrain_trainer.data.latents import Latents
+    from visiontrain_trainer.model.models import BaseModel
+    from visiontrain_trainer.run.loop import Progress, report
+    from visiontrain_trainer.run.session import open_session
 
     shown = cached_pictures(given.pictures, given.side)
     data = make_plan(

@@ -1,15 +1,15 @@
 import { Command, CommanderError } from 'commander';
-import { EnvironmentError, EXIT, UsageError } from '../engine/errors.ts';
-import { packageVersion } from '../engine/package-root.ts';
-import { near, places } from '../engine/paths.ts';
-import { checkPlaces } from '../engine/private-folder.ts';
-import { readSettings } from '../engine/settings.ts';
-import { typedEnvironment } from '../engine/typed-env.ts';
-import { hasUnicode } from './capabilities.ts';
-import { type CommandEntry, commands } from './commands.ts';
-import type { Context, GlobalFlags } from './context.ts';
-import { type Output, processOutput } from './output.ts';
-import { reportError } from './report-error.ts';
+import { EnvironmentError, EXIT, UsageError } from '../base/errors.ts';
+import { checkPlaces } from '../base/files/private-folder.ts';
+import { packageVersion } from '../base/package-root.ts';
+import { near, places } from '../base/paths.ts';
+import { typedEnvironment } from '../base/typed-env.ts';
+import { readSettings } from '../engine/settings/settings.ts';
+import { hasUnicode } from '../terminal/capabilities.ts';
+import { type CommandEntry, commands } from './commands/table.ts';
+import type { Context, GlobalFlags } from './shell/context.ts';
+import { type Output, processOutput } from './shell/output.ts';
+import { reportError } from './shell/report-error.ts';
 
 /** Parses the command line, runs one command, sets the exit code. Never calls `process.exit`: output must drain. */
 export async function main(argv: readonly string[]): Promise<void> {

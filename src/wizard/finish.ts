@@ -1,21 +1,21 @@
 /** Everything behind the first question: facts, the other questions, the file. */
 import { dirname } from 'node:path';
-import { type Line, styled } from '../cli/styled.ts';
-import { writeFileAtomic } from '../engine/atomic.ts';
-import type { Chooser } from '../engine/config/schema.ts';
-import { renderSpec } from '../engine/config/write.ts';
-import { EnvironmentError, UsageError } from '../engine/errors.ts';
-import { near } from '../engine/paths.ts';
-import type { Reply } from './ask/frame.ts';
-import type { Facts, FolderFacts } from './facts.ts';
-import { fromSpecFile } from './from-file.ts';
-import type { Flow } from './machine.ts';
+import { EnvironmentError, UsageError } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files/atomic.ts';
+import { near } from '../base/paths.ts';
+import type { Chooser } from '../spec/schema.ts';
+import { renderSpec } from '../spec/write.ts';
+import { type Line, styled } from '../terminal/styled.ts';
 import { folderLines, machineLines } from './notes.ts';
-import type { Answers, Asking } from './question.ts';
+import type { Reply } from './prompts/frame.ts';
+import type { Facts, FolderFacts } from './questions/facts.ts';
+import type { Flow } from './questions/machine.ts';
 import { acceptsLicense } from './questions/model.ts';
+import type { Answers, Asking } from './questions/question.ts';
+import { absolute, derive } from './questions/values.ts';
 import { runSession } from './session.ts';
-import { modelProblem, readFacts, readFolder } from './sources.ts';
-import { absolute, derive } from './values.ts';
+import { fromSpecFile } from './sources/from-file.ts';
+import { modelProblem, readFacts, readFolder } from './sources/sources.ts';
 import type { WizardInput, WizardResult } from './wizard.ts';
 
 export interface FinishInput {

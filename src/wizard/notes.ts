@@ -1,11 +1,12 @@
 /** What the wizard says between questions: the machine, and what was found in a folder. */
-import { hanging, wrap } from '../cli/columns.ts';
-import { spell } from '../cli/signs.ts';
-import type { Style } from '../cli/style.ts';
-import { type Line, styled } from '../cli/styled.ts';
+
+import { formatBytes, neutralise, plural } from '../base/text.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
-import { formatBytes, neutralise, plural } from '../engine/text.ts';
-import type { Facts, FolderFacts } from './facts.ts';
+import { hanging, wrap } from '../terminal/columns.ts';
+import { spell } from '../terminal/signs.ts';
+import type { Style } from '../terminal/style.ts';
+import { type Line, styled } from '../terminal/styled.ts';
+import type { Facts, FolderFacts } from './questions/facts.ts';
 
 /** Problems shown by name; the rest is counted. */
 const SHOWN = 4;

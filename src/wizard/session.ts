@@ -1,21 +1,22 @@
 /** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
-import type { Style } from '../cli/style.ts';
-import type { Line } from '../cli/styled.ts';
-import type { Capabilities } from '../cli/terminal.ts';
-import { findKey } from '../engine/config/keys.ts';
-import { CancelledError, UsageError } from '../engine/errors.ts';
-import { neutralise } from '../engine/text.ts';
-import type { Asker, LineAsk } from './ask/ask.ts';
-import type { Frame } from './ask/frame.ts';
-import type { Facts, FolderFacts } from './facts.ts';
-import { wizardFlow } from './flow.ts';
-import { fileProblem, suggestPaths } from './folders.ts';
-import { helpFor } from './glossary.ts';
-import { back, type Flow, JUMP, next, type Position, resume, visible } from './machine.ts';
-import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './question.ts';
+
+import { CancelledError, UsageError } from '../base/errors.ts';
+import { neutralise } from '../base/text.ts';
+import { helpFor } from '../spec/glossary.ts';
+import { findKey } from '../spec/keys.ts';
+import type { Style } from '../terminal/style.ts';
+import type { Line } from '../terminal/styled.ts';
+import type { Capabilities } from '../terminal/terminal.ts';
+import type { Asker, LineAsk } from './prompts/ask.ts';
+import type { Frame } from './prompts/frame.ts';
+import type { Facts, FolderFacts } from './questions/facts.ts';
+import { wizardFlow } from './questions/flow.ts';
+import { back, type Flow, JUMP, next, type Position, resume, visible } from './questions/machine.ts';
+import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { parse, show } from './questions/settings.ts';
-import { absolute, derive, SETTING } from './values.ts';
+import { absolute, derive, SETTING } from './questions/values.ts';
+import { fileProblem, suggestPaths } from './sources/folders.ts';
 
 export interface SessionInput {
   readonly asker: Asker;

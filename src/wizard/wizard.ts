@@ -4,18 +4,18 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Style } from '../cli/style.ts';
-import { type Line, styled } from '../cli/styled.ts';
-import type { Capabilities } from '../cli/terminal.ts';
-import { CancelledError, UsageError } from '../engine/errors.ts';
-import type { Places } from '../engine/paths.ts';
-import { statOf } from '../engine/stat.ts';
-import { shellWord, typedPath } from '../engine/typed-path.ts';
-import type { Asker } from './ask/ask.ts';
-import type { Reply } from './ask/frame.ts';
-import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './draft.ts';
-import type { Answer, Answers } from './question.ts';
+import { CancelledError, UsageError } from '../base/errors.ts';
+import { statOf } from '../base/files/stat.ts';
+import type { Places } from '../base/paths.ts';
+import { shellWord, typedPath } from '../base/typed-path.ts';
+import type { Style } from '../terminal/style.ts';
+import { type Line, styled } from '../terminal/styled.ts';
+import type { Capabilities } from '../terminal/terminal.ts';
+import type { Asker } from './prompts/ask.ts';
+import type { Reply } from './prompts/frame.ts';
 import { modeForm, modeQuestion } from './questions/mode.ts';
+import type { Answer, Answers } from './questions/question.ts';
+import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './sources/draft.ts';
 
 export interface WizardInput {
   readonly asker: Asker;

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writ
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunExit } from '../../src/engine/runs/layout.ts';
+import type { RunExit } from '../../src/engine/run-folder/layout.ts';
 import { drawPictures, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 const STEPS = 20;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { type JsonNode, specKeys } from '../../src/engine/config/keys.ts';
-import { type RunSpec, specSchema } from '../../src/engine/config/schema.ts';
+import { type JsonNode, specKeys } from '../../src/spec/keys.ts';
+import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
 /** Text that YAML, terminals and people stumble over. */

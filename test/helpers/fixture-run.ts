@@ -1,14 +1,14 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fillSpec } from '../../src/engine/config/fill.ts';
-import { renderSpec } from '../../src/engine/config/write.ts';
-import { places } from '../../src/engine/paths.ts';
+import { places } from '../../src/base/paths.ts';
 import type { Plan } from '../../src/engine/plan/schema.ts';
+import { fillSpec } from '../../src/engine/prepare/fill.ts';
+import { makeRequest } from '../../src/engine/run-folder/requests.ts';
 import { createRun, type RunRef } from '../../src/engine/runs/create.ts';
-import { makeRequest } from '../../src/engine/runs/requests.ts';
 import { runCondition } from '../../src/engine/runs/summary.ts';
-import { loadRegistry } from '../../src/registry/load.ts';
+import { loadRegistry } from '../../src/registry/catalogue/load.ts';
+import { renderSpec } from '../../src/spec/write.ts';
 
 /** A home of its own with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */
 export class FixtureHome {

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readJournal } from '../../src/engine/download/journal.ts';
-import { partNames } from '../../src/engine/download/partials.ts';
-import { PIECE, type PieceMap } from '../../src/engine/download/pieces.ts';
+import { readJournal } from '../../src/download/file/journal.ts';
+import { partNames } from '../../src/download/file/partials.ts';
+import { PIECE, type PieceMap } from '../../src/download/file/pieces.ts';
 import type { FaultServer } from './fault-server.ts';
 
 export interface KillRun {

@@ -1,4 +1,4 @@
-import { type ModelEntry, modelEntrySchema, type Registry } from '../../src/registry/schema.ts';
+import { type ModelEntry, modelEntrySchema, type Registry } from '../../src/registry/catalogue/schema.ts';
 
 const recipe = {
   'dataset.shuffle_tags': false,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSafetensorsHeader } from '../../src/engine/models/safetensors.ts';
+import { readSafetensorsHeader } from '../../src/registry/checkpoints/safetensors.ts';
 import { testPython } from './real-trainer.ts';
 import { safetensors } from './safetensors.ts';
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from visiontrain_trainer.images import read_upright
+from visiontrain_trainer.data.images import read_upright
 
 warnings.simplefilter("ignore")
 folder, seed, count, kind = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]

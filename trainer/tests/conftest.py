@@ -19,9 +19,9 @@ import pytest
 import torch
 
 from tests import tiny_models
-from visiontrain_trainer.control import Control
-from visiontrain_trainer.events import Events
-from visiontrain_trainer.plan import parse_plan
+from visiontrain_trainer.contract.control import Control
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import parse_plan
 
 torch.set_num_threads(1)
 
@@ -89,7 +89,7 @@ def train_here(tmp_path: Path) -> Callable[..., Run]:
     """Train in this process: `train_here(plan, name)`; the same name again goes on with that run."""
 
     def run(plan: dict[str, Any], name: str = "run") -> Run:
-        from visiontrain_trainer.loop import train
+        from visiontrain_trainer.run.loop import train
 
         folder = prepare_run(tmp_path / name, plan)
         events = Events(folder / "events.jsonl")

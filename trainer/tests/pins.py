@@ -15,9 +15,9 @@ from typing import Any
 from PIL import Image
 
 from tests import tiny_models
-from visiontrain_trainer.control import Control
-from visiontrain_trainer.events import Events
-from visiontrain_trainer.plan import parse_plan
+from visiontrain_trainer.contract.control import Control
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import parse_plan
 
 PINS = Path(__file__).with_name("pinned_losses.json")
 _TINY = Path(__file__).parents[2] / "presets" / "tiny"
@@ -48,7 +48,7 @@ def plan_of(name: str, scratch: Path) -> dict[str, Any]:
 
 def numbers_of(name: str, scratch: Path) -> dict[str, Any]:
     """`unet`: SHA-256 of the embedded file; `losses` of each step; `measured`: at fixed noise, before and after."""
-    from visiontrain_trainer.loop import train
+    from visiontrain_trainer.run.loop import train
 
     plan = plan_of(name, scratch)
     unet = Path(plan["model"]["path"]) / "unet" / "diffusion_pytorch_model.safetensors"

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from visiontrain_trainer.imports import import_diffusers
-from visiontrain_trainer.rng import uniform
+from visiontrain_trainer.base.rng import uniform
+from visiontrain_trainer.compute.imports import import_diffusers
 
 SEED = 7
 

@@ -9,12 +9,12 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from .control import Control
-from .errors import STOPPED, MachineError, Stopped, TakenOver, TrainerError, is_out_of_memory, no_memory
-from .events import Events
-from .files import hold
-from .libraries import cannot_import
-from .plan import Plan, read_plan
+from .base.errors import STOPPED, MachineError, Stopped, TakenOver, TrainerError, is_out_of_memory, no_memory
+from .base.files import hold
+from .base.libraries import cannot_import
+from .contract.control import Control
+from .contract.events import Events
+from .contract.plan import Plan, read_plan
 
 #: By phase: what memory was wanted for. Steps and pictures have words of their own.
 _WANTED = {
@@ -117,10 +117,10 @@ def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     # help.
     os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
     try:
-        from .device import prepare_environment
+        from .compute.device import prepare_environment
 
         prepare_environment(plan.resources)
-        from .loop import train
+        from .run.loop import train
     except Exception as error:
         if is_out_of_memory(error):
             raise

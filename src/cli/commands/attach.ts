@@ -1,6 +1,6 @@
 import { findRun } from '../../engine/runs/find.ts';
-import type { CommandRun } from '../context.ts';
-import { watchRun } from '../watch.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { watchRun } from './shared/watch.ts';
 
 /** Watches a run to its end; leaving changes nothing for the run. */
 export const run: CommandRun = async ([query = ''], options, context) =>

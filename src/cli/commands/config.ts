@@ -1,5 +1,5 @@
-import { readSettings } from '../../engine/settings.ts';
-import type { CommandRun } from '../context.ts';
+import { readSettings } from '../../engine/settings/settings.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** Where each setting and place comes from. */
 export const run: CommandRun = async (_args, options, { out, env, places, flags }) => {

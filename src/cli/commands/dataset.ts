@@ -1,9 +1,9 @@
+import { UsageError } from '../../base/errors.ts';
+import { typedPath } from '../../base/typed-path.ts';
 import { hashPictures } from '../../engine/dataset/hash.ts';
 import { type DatasetReport, datasetReport, reportLines } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
-import { UsageError } from '../../engine/errors.ts';
-import { typedPath } from '../../engine/typed-path.ts';
-import type { CommandRun, Context } from '../context.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
 
 /** `dataset check DIR`: what is in a folder, and what would not be used. Changes nothing. */
 export const run: CommandRun = async ([action, folder], options, context) => {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { fillSpec } from '../../engine/config/fill.ts';
-import { packageRoot } from '../../engine/package-root.ts';
-import { loadRegistry } from '../../registry/load.ts';
-import type { CommandRun } from '../context.ts';
-import { startFromSpec } from '../start-run.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { fillSpec } from '../../engine/prepare/fill.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { startFromSpec } from './shared/start-run.ts';
 
 /** The whole job on the embedded tiny model and its bundled pictures: CPU only, no weights fetched. */
 export const run: CommandRun = async (_args, options, context) => {

@@ -1,11 +1,11 @@
-import { UsageError } from '../../engine/errors.ts';
-import { findTerm, glossary, nearestTerm, type Term } from '../../wizard/glossary.ts';
-import { truncate, wrap } from '../columns.ts';
-import type { CommandRun } from '../context.ts';
-import { spell } from '../signs.ts';
-import { type Style, styleFor } from '../style.ts';
-import { type Line, styled } from '../styled.ts';
-import { terminal } from '../terminal.ts';
+import { UsageError } from '../../base/errors.ts';
+import { findTerm, glossary, nearestTerm, type Term } from '../../spec/glossary.ts';
+import { truncate, wrap } from '../../terminal/columns.ts';
+import { spell } from '../../terminal/signs.ts';
+import { type Style, styleFor } from '../../terminal/style.ts';
+import { type Line, styled } from '../../terminal/styled.ts';
+import { terminal } from '../../terminal/terminal.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** `explain [TERM]`: one entry of the glossary, or the list of all. */
 export const run: CommandRun = async (args, _options, { out, flags }) => {
@@ -36,7 +36,7 @@ type Explained = Pick<Term, 'term' | 'text' | 'keys'>;
 
 /** A key of run.yaml in the schema's own words, where the glossary has none. Only then is the schema loaded. */
 async function settingTerm(wanted: string): Promise<Explained | undefined> {
-  const { expectation, specKeys } = await import('../../engine/config/keys.ts');
+  const { expectation, specKeys } = await import('../../spec/keys.ts');
   const plain = (text: string) => text.toLowerCase().replaceAll(/[\s-]+/g, '_');
   const name = plain(wanted);
   const found = specKeys.find(({ key }) => key === name) ?? specKeys.find(({ key }) => key.split('.').at(-1) === name);

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../../engine/errors.ts';
+import { UsageError } from '../../base/errors.ts';
+import { followLog } from '../../base/files/log-lines.ts';
+import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { RUN_FILES } from '../../engine/runs/layout.ts';
-import { followLog } from '../../engine/runs/log-lines.ts';
 import { runCondition } from '../../engine/runs/summary.ts';
-import type { CommandRun } from '../context.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** What the trainer printed, or with no trainer yet its supervisor; control sequences are taken out. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {

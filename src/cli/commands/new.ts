@@ -1,10 +1,10 @@
-import { packageVersion } from '../../engine/package-root.ts';
-import { shellWord } from '../../engine/typed-path.ts';
-import { terminalAsker } from '../../wizard/ask/ask.ts';
+import { packageVersion } from '../../base/package-root.ts';
+import { shellWord } from '../../base/typed-path.ts';
+import { styleFor } from '../../terminal/style.ts';
+import { requirePerson, terminal } from '../../terminal/terminal.ts';
+import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
-import type { CommandRun } from '../context.ts';
-import { styleFor } from '../style.ts';
-import { requirePerson, terminal } from '../terminal.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** `new [FOLDER]`: the wizard; ends with run.yaml written, and the run started if that is wished. */
 export const run: CommandRun = async (args, options, context) => {
@@ -36,9 +36,9 @@ export const run: CommandRun = async (args, options, context) => {
     return undefined;
   }
   const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
-    import('../start-run.ts'),
-    import('../../engine/config/load.ts'),
-    import('../../registry/load.ts'),
+    import('./shared/start-run.ts'),
+    import('../../engine/prepare/load.ts'),
+    import('../../registry/catalogue/load.ts'),
   ]);
   const registry = loadRegistry({ configDir: places.config });
   return startFromSpec(

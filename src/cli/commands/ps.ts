@@ -1,9 +1,9 @@
+import { formatDuration, neutralise } from '../../base/text.ts';
+import { formatWhen } from '../../base/when.ts';
 import { listRuns } from '../../engine/runs/list.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
-import { formatDuration, neutralise } from '../../engine/text.ts';
-import type { CommandRun } from '../context.ts';
-import { table } from '../table.ts';
-import { formatWhen } from '../when.ts';
+import { table } from '../../terminal/table.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** Live and past runs, from their folders alone. */
 export const run: CommandRun = async (_args, _options, { out, places, flags }) => {

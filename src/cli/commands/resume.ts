@@ -1,15 +1,14 @@
-import { EXIT, UsageError } from '../../engine/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
-
 import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
-import { shellWord } from '../../engine/typed-path.ts';
-import { loadRegistry } from '../../registry/load.ts';
-import type { CommandRun } from '../context.ts';
-import { tellChanges } from '../resume-changes.ts';
-import { ownSignals, watchRun } from '../watch.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { tellChanges } from './shared/resume-changes.ts';
+import { ownSignals, watchRun } from './shared/watch.ts';
 
 /** Starts a run again in its folder; the trainer goes on from its newest good checkpoint. */
 export const run: CommandRun = async ([query = ''], options, context) => {

@@ -1,9 +1,9 @@
-import { loadSpec } from '../../engine/config/load.ts';
-import { RUN_NAME } from '../../engine/config/schema.ts';
-import { UsageError } from '../../engine/errors.ts';
-import { loadRegistry } from '../../registry/load.ts';
-import type { CommandRun } from '../context.ts';
-import { showPlan, startFromSpec } from '../start-run.ts';
+import { UsageError } from '../../base/errors.ts';
+import { loadSpec } from '../../engine/prepare/load.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import { RUN_NAME } from '../../spec/schema.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains, shows the run. */
 export const run: CommandRun = async ([file = ''], options, context) => {

@@ -1,12 +1,12 @@
+import { EXIT } from '../../base/errors.ts';
+import { formatDuration } from '../../base/text.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../engine/environment/check.ts';
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
 import { packageRequirements } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
-import { EXIT } from '../../engine/errors.ts';
-import { formatDuration } from '../../engine/text.ts';
-import type { CommandRun, Context } from '../context.ts';
-import { setupProgress } from '../setup-progress.ts';
-import { stopSignals } from '../stop-signals.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
+import { setupProgress } from './shared/setup-progress.ts';
+import { stopSignals } from './shared/stop-signals.ts';
 
 /** Makes the Python environment, or says that it is ready. With `--json` the last line is the result. */
 export const run: CommandRun = async (_args, options, context) => {

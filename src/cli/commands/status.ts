@@ -1,12 +1,12 @@
+import { formatBytes, formatDuration } from '../../base/text.ts';
+import { formatWhen } from '../../base/when.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
-import { formatBytes, formatDuration } from '../../engine/text.ts';
-import type { CommandRun } from '../context.ts';
-import { verdictWords } from '../ui/parts.ts';
-import { formatWhen } from '../when.ts';
+import { verdictWords } from '../dashboard/parts.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** Where a run is, and when it is over how it ended. */
 export const run: CommandRun = async ([query = ''], _options, { out, places, flags }) => {

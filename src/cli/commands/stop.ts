@@ -1,9 +1,9 @@
-import { EXIT } from '../../engine/errors.ts';
+import { EXIT } from '../../base/errors.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { stopRun } from '../../engine/runs/stop.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
-import type { CommandRun } from '../context.ts';
+import type { CommandRun } from '../shell/context.ts';
 
 /** Ends a run: after the step with a checkpoint, or with `--now` at once. Success is that it is over. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
-import { loadSpec } from '../../engine/config/load.ts';
-import { EXIT, UsageError } from '../../engine/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
+import { plural } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import { dataChanges } from '../../engine/plan/changes.ts';
 import type { Plan } from '../../engine/plan/schema.ts';
-import { type PreparedRun, prepareRun } from '../../engine/prepare.ts';
+import { loadSpec } from '../../engine/prepare/load.ts';
+import { type PreparedRun, prepareRun } from '../../engine/prepare/prepare.ts';
+import { RUN_FILES } from '../../engine/run-folder/layout.ts';
+import { readExit } from '../../engine/run-folder/run-files.ts';
 import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
 import { createRun, type RunRef } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { RUN_FILES } from '../../engine/runs/layout.ts';
 import { readPlan } from '../../engine/runs/read-plan.ts';
-import { readExit } from '../../engine/runs/run-files.ts';
 import { startRun } from '../../engine/runs/start.ts';
-import { plural } from '../../engine/text.ts';
-import { shellWord } from '../../engine/typed-path.ts';
-import { loadRegistry } from '../../registry/load.ts';
-import type { CommandRun } from '../context.ts';
-import { watchRun } from '../watch.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { watchRun } from './shared/watch.ts';
 
 /** Trains a finished run again from its own spec and says whether the bytes agree, and if not, where they part. */
 export const run: CommandRun = async ([query = ''], _options, context) => {

@@ -1,8 +1,9 @@
 /** Progress of downloads: bars on a terminal, a line per tenth elsewhere, JSON lines on stderr with `--json`. */
-import type { FileProgress } from '../../engine/download/report.ts';
-import { formatBytes, formatDuration } from '../../engine/text.ts';
-import type { Context } from '../context.ts';
-import { type Bars, progressBars } from './bars.ts';
+
+import { formatBytes, formatDuration } from '../../base/text.ts';
+import type { FileProgress } from '../../download/transfer/report.ts';
+import { type Bars, progressBars } from '../../terminal/bars.ts';
+import type { Context } from '../shell/context.ts';
 
 export interface DownloadReporter {
   file(progress: FileProgress): void;

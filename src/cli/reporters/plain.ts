@@ -2,10 +2,11 @@
  * Plain lines for pipes, CI and logs: the time first, one line for each event that matters, no cursor movement, and at
  * most one line of progress per tenth or minute.
  */
+
+import { formatBytes, formatDuration, formatPace, formatRate, neutralise, plural } from '../../base/text.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
-import { formatBytes, formatDuration, formatPace, formatRate, neutralise, plural } from '../../engine/text.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress: how far, and what it says. */

@@ -2,7 +2,7 @@
  * What lies in a folder of images but is none of its subject: masks of other trainers, regularisation images, samples of
  * former runs, the rest of a project folder. Known by names, and by what lies beside them. Pure.
  */
-import { plural } from '../text.ts';
+import { plural } from '../../base/text.ts';
 import { isPicture, stemOf } from './names.ts';
 import { byCodePoint, type Folder, type Walk } from './walk.ts';
 

@@ -1,7 +1,7 @@
 /** Captions kept in one file for many images: `metadata.jsonl`, as the examples of diffusers and the hub want them. */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { plural } from '../text.ts';
+import { plural } from '../../base/text.ts';
 import { decodeText, oneLine, wordsOf } from './captions.ts';
 import { openPlainSync, openProblem } from './open.ts';
 import type { Folder } from './walk.ts';

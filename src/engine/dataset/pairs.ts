@@ -1,6 +1,6 @@
 /** Which caption file belongs to which image of a folder. Pure: names alone decide. */
 import { extname } from 'node:path';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../base/nearest.ts';
 import { folderRepeats, isPicture, likeName, stemOf } from './names.ts';
 import type { Folder } from './walk.ts';
 

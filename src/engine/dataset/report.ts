@@ -1,5 +1,5 @@
 /** What `dataset check` and the wizard say of a folder. Pure. */
-import { plural } from '../text.ts';
+import { plural } from '../../base/text.ts';
 import type { HashedScan } from './hash.ts';
 import type { Scan } from './scan.ts';
 

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
-import { plural } from '../text.ts';
+import { UsageError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
+import { plural } from '../../base/text.ts';
 import type { Scan } from './scan.ts';
 
 /** Formats people have that are not read, with the way out. */

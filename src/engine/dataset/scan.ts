@@ -1,15 +1,15 @@
 /** What is in a data set folder: pictures with size and caption, and everything that will not be used, with the reason. */
 import { closeSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { plural } from '../text.ts';
+import { UsageError } from '../../base/errors.ts';
+import { plural } from '../../base/text.ts';
 import { setAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
-import type { Format } from './header-result.ts';
+import type { Format } from './headers/header-result.ts';
+import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
 import { openFoundSync, openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
-import { FIRST_BYTES, readHeader } from './picture-header.ts';
 import { noFolder, noPictures } from './scan-errors.ts';
 import { byCodePoint, type Folder, walkFolder } from './walk.ts';
 

@@ -3,7 +3,7 @@
  * says which of them lead out of the folder. One thing that cannot be entered is one line and never ends the walk.
  */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
-import { statOf } from '../stat.ts';
+import { statOf } from '../../base/files/stat.ts';
 
 export interface Folder {
   /** Relative to the root with forward slashes; empty for the root itself. */

@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Places } from '../paths.ts';
+import type { Places } from '../../base/paths.ts';
 import { venvPython } from './installer.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
 

@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../../base/errors.ts';
 
 interface Cause {
   readonly pattern: RegExp;

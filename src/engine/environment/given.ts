@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { EnvironmentError } from '../errors.ts';
-import { packageRoot } from '../package-root.ts';
-import { lastLines } from '../runs/log-lines.ts';
-import { shellWord } from '../typed-path.ts';
+import { EnvironmentError } from '../../base/errors.ts';
+import { lastLines } from '../../base/files/log-lines.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import type { PythonEnvironment } from './check.ts';
 import { loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';

@@ -1,7 +1,7 @@
 /** The two programs that can fill an environment, as the command lines of each job. uv where it is, else pip. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../package-root.ts';
+import { packageRoot } from '../../base/package-root.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 

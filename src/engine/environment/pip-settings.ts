@@ -1,7 +1,7 @@
 /** The person's own pip settings, for uv, which does not read them: mirrors, wheel folders and certificates count. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { homeFolder } from '../home.ts';
+import { homeFolder } from '../../base/home.ts';
 
 /** Values by long option name (`index-url`), as `pip config list` shows them; what stands later there wins. */
 export type PipSettings = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { EnvironmentError } from '../errors.ts';
-import { packageRoot } from '../package-root.ts';
+import { EnvironmentError } from '../../base/errors.ts';
+import { packageRoot } from '../../base/package-root.ts';
 
 export interface Python {
   /** Absolute path of the interpreter. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../package-root.ts';
+import { packageRoot } from '../../base/package-root.ts';
 
 /** `cuda` where an NVIDIA card is, `cpu` elsewhere on Linux, `native` where PyPI has only one build (macOS). */
 export type TorchBuild = 'cuda' | 'cpu' | 'native';

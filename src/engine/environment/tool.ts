@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { packageRoot } from '../package-root.ts';
-import { signalGroup } from '../process/group.ts';
-import { cleanLogLine } from '../runs/log-lines.ts';
+import { cleanLogLine } from '../../base/files/log-lines.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { signalGroup } from '../../base/process/group.ts';
 
 export interface ToolRun {
   readonly argv: readonly [string, ...string[]];

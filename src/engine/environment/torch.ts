@@ -1,5 +1,5 @@
 /** Which build of torch an environment gets, and from where. */
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../../base/errors.ts';
 import type { Installer, Source } from './installer.ts';
 import type { Requirements } from './requirements.ts';
 import type { ToolResult, ToolRun } from './tool.ts';

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openRegular } from '../regular-file.ts';
-import { RUN_FILES } from '../runs/layout.ts';
-import { statOf } from '../stat.ts';
+import { openRegular } from '../../base/files/regular-file.ts';
+import { statOf } from '../../base/files/stat.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 import { checkedEvent } from './check.ts';
 import type { RunEvent } from './schema.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRegular } from '../regular-file.ts';
-import { RUN_FILES } from '../runs/layout.ts';
+import { openRegular } from '../../base/files/regular-file.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 import type { EventType, Payload } from './schema.ts';
 
 /** The same number as EVENTS_VERSION; a type import keeps zod out of what only appends lines. */

@@ -4,8 +4,8 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { execa } from 'execa';
-import { packageRoot } from '../package-root.ts';
-import { signalGroup } from '../process/group.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { signalGroup } from '../../base/process/group.ts';
 import { parseNvidiaSmi, parseRocmSmi } from './gpu-tools.ts';
 
 export interface Gpu {

@@ -1,6 +1,7 @@
 /** Which device trains, in which number format and with which optimiser: what was asked for, against what the machine can do. Pure. */
-import type { RunSpec } from '../config/schema.ts';
-import { EnvironmentError } from '../errors.ts';
+
+import { EnvironmentError } from '../../base/errors.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 import type { Gpu, Hardware } from '../hardware/probe.ts';
 
 type Precision = RunSpec['resources']['precision'];

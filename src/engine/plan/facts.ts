@@ -1,5 +1,5 @@
 /** Metadata of the LoRA file that only this side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`. Pure. */
-import type { RunSpec } from '../config/schema.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanSample } from './schema.ts';
 

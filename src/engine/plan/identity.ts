@@ -1,6 +1,6 @@
 /** Names that depend on content alone: of a run, of its samples, of the choice between them. Pure. */
 import { createHash } from 'node:crypto';
-import type { RunSpec } from '../config/schema.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -1,7 +1,7 @@
 /** Spec, pictures, model and machine → the plan the trainer carries out. Pure: the same input gives the same plan. */
 import { basename, resolve as resolvePath } from 'node:path';
-import { findings } from '../config/rules.ts';
-import type { RunSpec } from '../config/schema.ts';
+import { findings } from '../../spec/rules.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { Hardware } from '../hardware/probe.ts';

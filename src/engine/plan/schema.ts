@@ -1,10 +1,10 @@
 /**
  * plan.json: the fully resolved plan, the only thing the trainer reads. Everything that can be decided before the GPU
  * starts is decided here. Paths are absolute; nothing that the result depends on is a path. The Python reader
- * (`trainer/visiontrain_trainer/plan.py`) mirrors this schema and refuses unknown keys.
+ * (`trainer/visiontrain_trainer/contract/plan.py`) mirrors this schema and refuses unknown keys.
  */
 import { z } from 'zod';
-import { families, optimizers, precisions, predictions, RUN_NAME, schedules } from '../config/schema.ts';
+import { families, optimizers, precisions, predictions, RUN_NAME, schedules } from '../../spec/schema.ts';
 
 export const PLAN_VERSION = 1;
 

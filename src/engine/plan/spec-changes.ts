@@ -1,7 +1,7 @@
 /** What run.yaml says now, against the plan that a run goes on with. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import { findKey } from '../config/keys.ts';
-import { plural } from '../text.ts';
+import { plural } from '../../base/text.ts';
+import { findKey } from '../../spec/keys.ts';
 import type { Plan } from './schema.ts';
 
 export interface SpecChange {

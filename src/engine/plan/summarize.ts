@@ -1,5 +1,5 @@
 /** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
-import { formatBytes, plural } from '../text.ts';
+import { formatBytes, plural } from '../../base/text.ts';
 import type { Plan } from './schema.ts';
 
 export interface BucketRow {

@@ -1,8 +1,9 @@
 /** What a person should know about a plan before it starts. Each sentence says what will be done about it. Pure. */
-import { promptSyntax } from '../config/prompt-syntax.ts';
-import type { RunSpec } from '../config/schema.ts';
+
+import { plural } from '../../base/text.ts';
+import { promptSyntax } from '../../spec/prompt-syntax.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
-import { plural } from '../text.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
 

@@ -1,6 +1,6 @@
 /** Two runs of the same spec, step by step: do their bytes agree, and if not, where do they part? */
 import { readEvents } from '../events/tail.ts';
-import { readExit } from './run-files.ts';
+import { readExit } from '../run-folder/run-files.ts';
 
 export interface Comparison {
   readonly same: boolean;

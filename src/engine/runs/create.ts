@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../atomic.ts';
-import { EnvironmentError } from '../errors.ts';
-import { packageVersion } from '../package-root.ts';
+import { EnvironmentError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { packageVersion } from '../../base/package-root.ts';
 import type { Plan } from '../plan/schema.ts';
-import { RUN_FILES } from './layout.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 
 export interface RunRef {
   /** Name of the run's folder; unique among its neighbours. */

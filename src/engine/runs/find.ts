@@ -1,8 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
-import { typedPath } from '../typed-path.ts';
+import { UsageError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
+import { typedPath } from '../../base/typed-path.ts';
 import { inspectRun } from './inspect.ts';
 import { runNames } from './list.ts';
 import { isRun, type RunSummary } from './summary.ts';

@@ -1,5 +1,5 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync } from 'node:fs';
-import { statOf } from '../stat.ts';
+import { statOf } from '../../base/files/stat.ts';
 
 /** The folder of a run that goes on: it may be moved meanwhile, and what is written must land where it is by then. */
 export interface LiveFolder {

@@ -1,15 +1,15 @@
 import { join, resolve } from 'node:path';
-import type { Registry } from '../../registry/schema.ts';
-import { writeFileAtomic } from '../atomic.ts';
-import { loadSpec } from '../config/load.ts';
-import { renderSpec } from '../config/write.ts';
-import { sha256OfFile } from '../download/disk.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { sha256OfFile } from '../../base/files/disk.ts';
+import { statOf } from '../../base/files/stat.ts';
+import { plural } from '../../base/text.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import { renderSpec } from '../../spec/write.ts';
 import type { Plan } from '../plan/schema.ts';
-import { statOf } from '../stat.ts';
-import { plural } from '../text.ts';
+import { loadSpec } from '../prepare/load.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 import type { RunRef } from './create.ts';
-import { RUN_FILES } from './layout.ts';
 import { readPlan } from './read-plan.ts';
 import { refuseForeignFolder } from './trust.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../base/errors.ts';
 import { type Plan, planSchema } from '../plan/schema.ts';
-import { RUN_FILES } from './layout.ts';
-import { readPlanJson } from './run-files.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import { readPlanJson } from '../run-folder/run-files.ts';
 
 /**
  * plan.json, checked: the folder may come from somebody else, or from another version.

@@ -1,7 +1,7 @@
+import { endGroup, groupEnds } from '../../base/process/group.ts';
 import { pause } from '../events/tail.ts';
-import { endGroup, groupEnds } from '../process/group.ts';
-import { makeRequest } from './requests.ts';
-import { readSupervisor } from './run-files.ts';
+import { makeRequest } from '../run-folder/requests.ts';
+import { readSupervisor } from '../run-folder/run-files.ts';
 import { runCondition } from './summary.ts';
 import { isTrainerOf } from './trainer-proof.ts';
 

@@ -4,10 +4,10 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Holder, lastHolder } from '../process/claim.ts';
-import { ForeignFileError, openRegular, strangeKind } from '../regular-file.ts';
-import { RUN_FILES, type RunExit } from './layout.ts';
-import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } from './run-files.ts';
+import { ForeignFileError, openRegular, strangeKind } from '../../base/files/regular-file.ts';
+import { type Holder, lastHolder } from '../../base/process/claim.ts';
+import { RUN_FILES, type RunExit } from '../run-folder/layout.ts';
+import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } from '../run-folder/run-files.ts';
 import { isTrainerOf } from './trainer-proof.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, type ProcessIdentity, ps } from '../process/identity.ts';
-import { RUN_FILES } from './layout.ts';
+import { isAlive, type ProcessIdentity, ps } from '../../base/process/identity.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 
 /**
  * Whether a process that supervisor.json names is really the trainer of this run, of this user: anybody who can write to

@@ -1,9 +1,9 @@
 /** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
 import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { EnvironmentError } from '../errors.ts';
-import { ForeignFileError, strangeKind } from '../regular-file.ts';
-import { RUN_FILES } from './layout.ts';
+import { EnvironmentError } from '../../base/errors.ts';
+import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 
 const FOLDERS: ReadonlySet<string> = new Set([
   RUN_FILES.attempts,

@@ -1,7 +1,7 @@
 /** Which runs still need a model of the registry: those going on, and those that can be resumed. */
 import { join } from 'node:path';
-import { readGiven } from '../given-file.ts';
-import { RUN_FILES } from './layout.ts';
+import { readGiven } from '../../base/files/given-file.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from './list.ts';
 import type { RunSummary } from './summary.ts';
 

@@ -1,5 +1,5 @@
 /** The first question; on the screen before anything heavy is loaded, so it imports nothing. */
-import type { ChooseForm } from '../question.ts';
+import type { ChooseForm } from './question.ts';
 
 interface Known {
   readonly draft: string | undefined;

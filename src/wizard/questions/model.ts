@@ -1,9 +1,9 @@
 /** The base model: what there is, what is here already, what fits. */
-import { formatBytes } from '../../engine/text.ts';
-import type { ModelEntry } from '../../registry/schema.ts';
-import { JUMP } from '../machine.ts';
-import { type Asking, answered, type Choice, type Question } from '../question.ts';
-import { entryOf } from '../values.ts';
+import { formatBytes } from '../../base/text.ts';
+import type { ModelEntry } from '../../registry/catalogue/schema.ts';
+import { JUMP } from './machine.ts';
+import { type Asking, answered, type Choice, type Question } from './question.ts';
+import { entryOf } from './values.ts';
 
 /** One plain base of each kind; the rest is one choice further. */
 const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];

@@ -1,12 +1,13 @@
 /** The review: every answer with who chose it, each a door back to its question; and what to do now. */
-import { truncateStart } from '../../cli/columns.ts';
-import type { Chooser, Provenance } from '../../engine/config/schema.ts';
-import { near } from '../../engine/paths.ts';
-import { formatBytes } from '../../engine/text.ts';
-import { type Flow, JUMP, visible } from '../machine.ts';
-import { type Asking, type Choice, modeOf, type Question } from '../question.ts';
-import { baseOf, derive, entryOf } from '../values.ts';
+
+import { near } from '../../base/paths.ts';
+import { formatBytes } from '../../base/text.ts';
+import type { Chooser, Provenance } from '../../spec/schema.ts';
+import { truncateStart } from '../../terminal/columns.ts';
+import { type Flow, JUMP, visible } from './machine.ts';
+import { type Asking, type Choice, modeOf, type Question } from './question.ts';
 import { trainsOn } from './settings.ts';
+import { baseOf, derive, entryOf } from './values.ts';
 
 /** What the review can end with; each is the wizard's result. */
 export const actions = ['start', 'detach', 'save', 'show'] as const;

@@ -1,13 +1,13 @@
 /** Advanced: every key of run.yaml as a question of its own, made from the schema's own words, in groups. */
 
-import { truncate } from '../../cli/columns.ts';
-import { type JsonNode, type SpecKey, specKeys } from '../../engine/config/keys.ts';
-import type { RunSpec } from '../../engine/config/schema.ts';
-import { plural } from '../../engine/text.ts';
-import type { Machine } from '../facts.ts';
-import { type Flow, JUMP } from '../machine.ts';
-import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from '../question.ts';
-import { at, derive, SETTING } from '../values.ts';
+import { plural } from '../../base/text.ts';
+import { type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { truncate } from '../../terminal/columns.ts';
+import type { Machine } from './facts.ts';
+import { type Flow, JUMP } from './machine.ts';
+import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from './question.ts';
+import { at, derive, SETTING } from './values.ts';
 
 interface Group {
   readonly id: string;

@@ -1,8 +1,9 @@
 /** Easy's three questions about training, each a step to either side of the recipe; and which card. */
-import { rounded } from '../../engine/config/length.ts';
-import { plural } from '../../engine/text.ts';
-import { type Asking, answered, type Choice, type Question } from '../question.ts';
-import { entryOf, recipeValue, SETTING } from '../values.ts';
+
+import { plural } from '../../base/text.ts';
+import { rounded } from '../../spec/length.ts';
+import { type Asking, answered, type Choice, type Question } from './question.ts';
+import { entryOf, recipeValue, SETTING } from './values.ts';
 
 /** An explanation that depends on what was answered before. */
 type About = (context: Asking) => string;

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/base/errors.ts';
 import { type ScanOptions, scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { UsageError } from '../../../src/engine/errors.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
 
 let made = 0;

@@ -119,7 +119,7 @@ describe('images that cost more than they are worth', () => {
   });
 
   it('reads fill bytes of a JPEG in few pieces, and not for ever', async () => {
-    const { readHeader } = await import('../../../src/engine/dataset/picture-header.ts');
+    const { readHeader } = await import('../../../src/engine/dataset/headers/picture-header.ts');
     const fill = Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(40 << 20, 0xff)]);
     let reads = 0;
     const result = readHeader((from, length) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { hashPictures } from '../../../src/engine/dataset/hash.ts';
-import { readHeader } from '../../../src/engine/dataset/picture-header.ts';
+import { readHeader } from '../../../src/engine/dataset/headers/picture-header.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
 
@@ -92,7 +92,7 @@ describe('a PNG damaged inside', () => {
   });
 
   it('is found wherever its chunks are cut into pieces', async () => {
-    const { damageCheck } = await import('../../../src/engine/dataset/damage.ts');
+    const { damageCheck } = await import('../../../src/engine/dataset/headers/damage.ts');
     const image = insert(plain(5), chunk('eXIf', EXIF), 'IEND');
     for (let step = 1; step < 40; step += 1) {
       const whole = damageCheck('png');
@@ -113,7 +113,7 @@ describe('a PNG damaged inside', () => {
 
 describe('a JPEG cut short', () => {
   it('is not saved by the end mark of its thumbnail', async () => {
-    const { damageCheck } = await import('../../../src/engine/dataset/damage.ts');
+    const { damageCheck } = await import('../../../src/engine/dataset/headers/damage.ts');
     const thumbnail = Buffer.from('ffe10008ffd8ffd90000', 'hex');
     const start = Buffer.concat([
       Buffer.from('ffd8', 'hex'),

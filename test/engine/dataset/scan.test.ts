@@ -12,11 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/base/errors.ts';
 import { hashPictures } from '../../../src/engine/dataset/hash.ts';
 import { folderRepeats } from '../../../src/engine/dataset/names.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { byCodePoint } from '../../../src/engine/dataset/walk.ts';
-import { UsageError } from '../../../src/engine/errors.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/pictures');

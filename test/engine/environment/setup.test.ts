@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { places } from '../../../src/base/paths.ts';
 import { checkEnvironment, environmentDir, STAMP } from '../../../src/engine/environment/check.ts';
 import type { Requirements } from '../../../src/engine/environment/requirements.ts';
 import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
-import { places } from '../../../src/engine/paths.ts';
 import { makeWheels, withoutUv, writeLock } from '../../helpers/wheels.ts';
 
 // Real pip, real venv, real wheels; only the packages are small.

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { goals } from '../../../src/engine/config/schema.ts';
 import type { Gpu } from '../../../src/engine/hardware/probe.ts';
 import { CAPTIONS_IN_ADVANCE, memoryOf, memoryWarnings } from '../../../src/engine/plan/memory.ts';
 import { type Plan, planSchema } from '../../../src/engine/plan/schema.ts';
-
-import { loadRegistry } from '../../../src/registry/load.ts';
-import { recipeFor } from '../../../src/registry/recipes.ts';
-import type { MemoryClass, ModelEntry } from '../../../src/registry/schema.ts';
+import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
+import { recipeFor } from '../../../src/registry/catalogue/recipes.ts';
+import type { MemoryClass, ModelEntry } from '../../../src/registry/catalogue/schema.ts';
+import { goals } from '../../../src/spec/schema.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const fixture = planSchema.parse(JSON.parse(readFileSync(join(root, 'test/fixtures/plan.json'), 'utf8')));
@@ -110,7 +109,7 @@ describe('memory of a step', () => {
   });
 
   it('knows how many captions the trainer encodes in advance', () => {
-    const trainer = readFileSync(join(root, 'trainer/visiontrain_trainer/text.py'), 'utf8');
+    const trainer = readFileSync(join(root, 'trainer/visiontrain_trainer/data/text.py'), 'utf8');
     expect(Number(/^CACHE_LIMIT = ([\d_]+)$/m.exec(trainer)?.[1]?.replaceAll('_', ''))).toBe(CAPTIONS_IN_ADVANCE);
   });
 

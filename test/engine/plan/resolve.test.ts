@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fillSpec } from '../../../src/engine/config/fill.ts';
-import type { RunSpec } from '../../../src/engine/config/schema.ts';
+import { EnvironmentError } from '../../../src/base/errors.ts';
 import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
-import { EnvironmentError } from '../../../src/engine/errors.ts';
 import type { Gpu, Hardware } from '../../../src/engine/hardware/probe.ts';
 import { estimateTokens } from '../../../src/engine/plan/captions.ts';
 import { extraPackages } from '../../../src/engine/plan/device.ts';
@@ -13,6 +11,8 @@ import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts
 import type { Plan } from '../../../src/engine/plan/schema.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { summarizePlan } from '../../../src/engine/plan/summarize.ts';
+import { fillSpec } from '../../../src/engine/prepare/fill.ts';
+import type { RunSpec } from '../../../src/spec/schema.ts';
 import { loadableSpec } from '../../helpers/arbitrary-spec.ts';
 import { testRegistry } from '../../helpers/registry.ts';
 
@@ -361,7 +361,7 @@ describe('the plan', () => {
     );
   });
 
-  it('is written as the trainer reads it (trainer/tests/test_plan_contract.py reads the same file)', async () => {
+  it('is written as the trainer reads it (trainer/tests/contract/test_plan_contract.py reads the same file)', async () => {
     const pictures = [
       { path: '10_fox/a.png', caption: 'sitting, red', repeats: 10 },
       { path: 'b.jpg', size: [1200, 800] as const },

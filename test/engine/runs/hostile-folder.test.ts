@@ -17,14 +17,14 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { identify, type ProcessIdentity } from '../../../src/base/process/identity.ts';
 import { initialState, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { EventReader, readEvents } from '../../../src/engine/events/tail.ts';
-import { identify, type ProcessIdentity } from '../../../src/engine/process/identity.ts';
+import { capLog } from '../../../src/engine/run-folder/log-files.ts';
+import { makeRequest } from '../../../src/engine/run-folder/requests.ts';
+import { readExit, readSupervisor } from '../../../src/engine/run-folder/run-files.ts';
 import { createRun, type RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
-import { capLog } from '../../../src/engine/runs/log-files.ts';
-import { makeRequest } from '../../../src/engine/runs/requests.ts';
-import { readExit, readSupervisor } from '../../../src/engine/runs/run-files.ts';
 import { startRun } from '../../../src/engine/runs/start.ts';
 import { stopRun } from '../../../src/engine/runs/stop.ts';
 import { refuseForeignFolder } from '../../../src/engine/runs/trust.ts';

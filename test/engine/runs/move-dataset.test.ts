@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { readExit } from '../../../src/engine/runs/run-files.ts';
+import { readExit } from '../../../src/engine/run-folder/run-files.ts';
 import { cli } from '../../helpers/cli.ts';
 import { FixtureHome, fixturePlan } from '../../helpers/fixture-run.ts';
 

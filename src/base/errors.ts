@@ -1,0 +1,84 @@
+/**
+ * The only list of error classes and exit codes. Library code throws these, `src/cli/shell/report-error.ts` renders them;
+ * anything else that reaches the top is a bug (exit 1).
+ */
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  environment: 3,
+  download: 4,
+  training: 5,
+  stopped: 75,
+  cancelled: 130,
+  terminated: 143,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export interface ErrorDetails {
+  /** Further lines under the message: where, what was found. */
+  readonly details?: readonly string[];
+  /** What to do next, best as commands that can be typed. */
+  readonly nextSteps?: readonly string[];
+  readonly cause?: unknown;
+}
+
+/** Base class: a failure that is explained to the person, never shown as a stack trace. */
+export class VisiontrainError extends Error {
+  readonly exitCode: ExitCode = EXIT.bug;
+  readonly details: readonly string[];
+  readonly nextSteps: readonly string[];
+
+  constructor(message: string, { details = [], nextSteps = [], cause }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.details = details;
+    this.nextSteps = nextSteps;
+  }
+}
+
+/** A command line that cannot be carried out as typed. */
+export class UsageError extends VisiontrainError {
+  override readonly exitCode = EXIT.usage;
+}
+
+/** One thing wrong in a run.yaml. Line and column count from 1 and are absent when the value came from `--set`. */
+export interface Problem {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** Dotted key, e.g. `training.rank`; empty for the whole document. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** A run.yaml with problems: all of them at once. */
+export class ConfigError extends VisiontrainError {
+  override readonly exitCode = EXIT.usage;
+  readonly problems: readonly Problem[];
+
+  constructor(message: string, problems: readonly Problem[], details: ErrorDetails = {}) {
+    super(message, details);
+    this.problems = problems;
+  }
+}
+
+/** Python, GPU, disk, permissions: the machine is not fit for what was asked. */
+export class EnvironmentError extends VisiontrainError {
+  override readonly exitCode = EXIT.environment;
+}
+
+export class DownloadError extends VisiontrainError {
+  override readonly exitCode = EXIT.download;
+}
+
+/** The person left (Ctrl-C, Esc at the first question): nothing to explain. */
+export class CancelledError extends VisiontrainError {
+  override readonly exitCode = EXIT.cancelled;
+}
+
+/** The system or another program asked to end (SIGTERM, SIGHUP). */
+export class TerminatedError extends VisiontrainError {
+  override readonly exitCode = EXIT.terminated;
+}

@@ -1,0 +1,90 @@
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { pause } from '../../engine/events/tail.ts';
+import { neutralise } from '../text.ts';
+import { ForeignFileError, openRegular } from './regular-file.ts';
+
+/** A line of a log as it can be shown: of a bar that was redrawn the last state, and nothing that moves the cursor. */
+export function cleanLogLine(line: string): string {
+  const shown = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
+  return neutralise(stripVTControlCharacters(shown)).trimEnd();
+}
+
+/** The last `count` lines of a text that are not empty, cleaned. */
+export const lastLines = (text: string, count: number): string[] =>
+  text
+    .split('\n')
+    .map(cleanLogLine)
+    .filter((line) => line !== '')
+    .slice(-count);
+
+/** The last `count` lines of a file that are not empty, cleaned; none when there is no file. */
+export function lastLogLines(path: string, count: number): string[] {
+  let file: number;
+  try {
+    file = openRegular(path, constants.O_RDONLY);
+  } catch {
+    return [];
+  }
+  try {
+    const { size } = fstatSync(file);
+    const buffer = Buffer.alloc(Math.min(size, 1 << 16));
+    readSync(file, buffer, 0, buffer.length, size - buffer.length);
+    return lastLines(buffer.toString('utf8'), count);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * All lines of a log, cleaned, and while `more` holds those still to come. A log that was cut or set aside is followed
+ * into the new one. Throws ForeignFileError for what is no plain file.
+ */
+export async function* followLog(
+  path: string,
+  { more, signal }: { more: () => boolean; signal: AbortSignal },
+): AsyncGenerator<string> {
+  let offset = 0;
+  let rest = Buffer.alloc(0);
+  while (!signal.aborted) {
+    const again = more();
+    for (;;) {
+      const { size, bytes } = readFrom(path, offset);
+      if (size < offset) {
+        offset = 0;
+        rest = Buffer.alloc(0);
+        continue;
+      }
+      if (bytes.length === 0) break;
+      offset += bytes.length;
+      const all = Buffer.concat([rest, bytes]);
+      const end = all.lastIndexOf(10) + 1;
+      rest = all.subarray(end);
+      if (end === 0 && rest.length > LONGEST_LINE) rest = Buffer.alloc(0);
+      if (end > 0) for (const line of all.toString('utf8', 0, end - 1).split('\n')) yield cleanLogLine(line);
+    }
+    if (!again) break;
+    await pause(250, signal);
+  }
+  if (rest.length > 0) yield cleanLogLine(rest.toString('utf8'));
+}
+
+/** A line that does not end is let go of: whatever prints it, no one reads it. */
+const LONGEST_LINE = 16 << 20;
+
+function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {
+  let file: number;
+  try {
+    file = openRegular(path, constants.O_RDONLY);
+  } catch (error) {
+    if (error instanceof ForeignFileError) throw error;
+    return { size: offset, bytes: Buffer.alloc(0) };
+  }
+  try {
+    const { size } = fstatSync(file);
+    const buffer = Buffer.alloc(Math.max(0, Math.min(size - offset, 1 << 20)));
+    return { size, bytes: buffer.subarray(0, readSync(file, buffer, 0, buffer.length, offset)) };
+  } finally {
+    closeSync(file);
+  }
+}

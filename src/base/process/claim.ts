@@ -1,0 +1,117 @@
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { makeFolder } from '../files/folder.ts';
+import { readRegular } from '../files/regular-file.ts';
+import { statOf } from '../files/stat.ts';
+import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.ts';
+
+/** Silent this long, a claim from another machine counts as given up. Holders say they live every HEARTBEAT_MS. */
+const SILENT_MS = 120_000;
+const MOST_BYTES = 1 << 16;
+export const HEARTBEAT_MS = 20_000;
+
+export interface Claim {
+  /** Counts from 1. */
+  readonly number: number;
+  /** Tells machines that cannot see this process that it lives. */
+  beat(): void;
+  /**
+   * Somebody who could not see that this process lives holds it now: a machine that slept, or was cut off, must let go.
+   */
+  lost(): boolean;
+  release(): void;
+  /** Over, but its number stays taken: other machines, which cannot look, need not wait for its silence. */
+  end(): void;
+}
+
+export interface Holder {
+  readonly number: number;
+  readonly identity: ProcessIdentity | undefined;
+  readonly live: boolean;
+}
+
+/**
+ * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
+ * only one process can create, and only when the holder of the last one is gone: so a dead holder needs no cleaning
+ * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one. Throws
+ * EnvironmentError when the numbers are used up.
+ */
+export function claim(folder: string): { claim: Claim } | { holder: Holder } {
+  makeFolder(folder);
+  for (;;) {
+    const last = lastHolder(folder);
+    if (last?.live === true) return { holder: last };
+    const number = (last?.number ?? 0) + 1;
+    if (number > MOST)
+      throw new EnvironmentError(`${folder} has no number left: it holds ${last?.number}.json.`, {
+        details: ['Each start takes the next number; no run is started so often.'],
+        nextSteps: [`Remove that file if nobody uses what it stands for: rm ${join(folder, `${last?.number}.json`)}`],
+      });
+    const path = join(folder, `${number}.json`);
+    try {
+      writeFileSync(path, `${JSON.stringify(identify(process.pid))}\n`, { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw error;
+    }
+    return {
+      claim: {
+        number,
+        beat: () => stamp(path, new Date()),
+        lost: () => highest(folder) > number,
+        release: () => rmSync(path, { force: true }),
+        end: () => stamp(path, new Date(0)),
+      },
+    };
+  }
+}
+
+/** Who claimed last, dead or alive; undefined when nobody ever did. */
+export function lastHolder(folder: string, tries = 3): Holder | undefined {
+  const number = highest(folder);
+  if (number === 0) return undefined;
+  const path = join(folder, `${number}.json`);
+  const found = statOf(path);
+  // Released since its name was read: whoever holds it now is another.
+  if (found === undefined && tries > 1) return lastHolder(folder, tries - 1);
+  const age = Date.now() - (found?.mtimeMs ?? 0);
+  const identity = readIdentity(path);
+  // Created but not yet written: its process is at it right now, or died at it.
+  if (identity === undefined) return { number, identity, live: Math.abs(age) < 2_000 };
+  const alive = isAlive(identity);
+  return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive };
+}
+
+function stamp(path: string, time: Date): void {
+  try {
+    utimesSync(path, time, time);
+  } catch {
+    // Somebody removed the folder: that must not end the work that goes on.
+  }
+}
+
+/** More claims than anything is ever given; files of greater numbers are none of ours. */
+const MOST = 999_999;
+
+function highest(folder: string): number {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return 0;
+  }
+  return names.reduce(
+    (most, name) => (/^[1-9]\d{0,5}\.json$/.test(name) ? Math.max(most, Number.parseInt(name, 10)) : most),
+    0,
+  );
+}
+
+function readIdentity(path: string): ProcessIdentity | undefined {
+  try {
+    const value: unknown = JSON.parse(readRegular(path, MOST_BYTES)?.toString('utf8') ?? '');
+    return isIdentity(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,22 @@
+/** Options that `pull` and `add` share. */
+import { UsageError } from '../../../base/errors.ts';
+
+export type Options = Readonly<Record<string, unknown>>;
+
+export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+/** `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */
+export function sha256Option(options: Options): string | undefined {
+  const sha256 = text(options.sha256)?.toLowerCase();
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
+    throw new UsageError('--sha256 is the SHA-256 of the file: 64 hexadecimal digits.');
+  return sha256;
+}
+
+/** Name of the variable in `--token-env`. @throws UsageError when that variable is empty */
+export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | undefined {
+  const name = text(options.tokenEnv);
+  if (name !== undefined && !env[name]?.trim())
+    throw new UsageError(`--token-env names ${name}, but that variable is empty.`);
+  return name;
+}

@@ -1,0 +1,51 @@
+/** Before a resume: what was changed since the run was planned, none of which a resume takes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VisiontrainError } from '../../../base/errors.ts';
+import { neutralise, shorten } from '../../../base/text.ts';
+import { dataChanges } from '../../../engine/plan/changes.ts';
+import { type Plan, planSchema } from '../../../engine/plan/schema.ts';
+import { type SpecChange, sizeChanges, specChanges } from '../../../engine/plan/spec-changes.ts';
+import { loadSpec } from '../../../engine/prepare/load.ts';
+import { prepareRun } from '../../../engine/prepare/prepare.ts';
+import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { Context } from '../../shell/context.ts';
+
+/** Differences named one by one; the others are counted. */
+const MOST_NAMED = 10;
+
+/** Says it in lines of talk; nothing when nothing was changed. What cannot be compared does not keep a run from going on. */
+export async function tellChanges({ dir, name }: RunRef, { places, env, out }: Context): Promise<void> {
+  const spec = join(dir, RUN_FILES.spec);
+  try {
+    const then = planSchema.safeParse(JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')));
+    if (!then.success) return;
+    const registry = loadRegistry({ configDir: places.config });
+    const { plan: now } = await prepareRun({ ...loadSpec(spec, { registry }), registry, places, env });
+    const lines = changes(then.data, now);
+    if (lines.length === 0) return;
+    out.prose(neutralise(`${name} goes on as it was planned. Since then these were changed, and are not taken:`));
+    for (const line of lines.slice(0, MOST_NAMED)) out.prose(`  ${neutralise(line)}`);
+    if (lines.length > MOST_NAMED) out.talk(`  and ${lines.length - MOST_NAMED} more`);
+    out.talk(neutralise(`To train with them, start a new run:  visiontrain run ${spec}`));
+  } catch (error) {
+    if (!(error instanceof VisiontrainError)) throw error;
+    out.prose(neutralise(`What was changed since ${name} was planned cannot be told: ${error.message}`));
+  }
+}
+
+function changes(then: Plan, now: Plan): readonly string[] {
+  const sizes = sizeChanges(then, now);
+  return [
+    ...specChanges(then, now).map(specLine),
+    ...(sizes === undefined ? [] : [sizes]),
+    ...dataChanges(then.data.samples, now.data.samples, false).map(({ path, what }) => `${path} ${what}`),
+  ];
+}
+
+const specLine = ({ key, planned, now }: SpecChange): string =>
+  `${key} stays ${shown(planned)}; run.yaml now gives ${shown(now)}`;
+
+const shown = (value: unknown) => shorten(JSON.stringify(value) ?? 'nothing', 60);

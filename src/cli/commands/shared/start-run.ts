@@ -1,0 +1,84 @@
+/** A prepared run → a run folder, a supervisor, and somebody watching: the last part of `run`, `new` and `demo`. */
+
+import { EXIT } from '../../../base/errors.ts';
+import { summarizePlan } from '../../../engine/plan/summarize.ts';
+import { weightBytes } from '../../../engine/prepare/base.ts';
+import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
+import { createRun, type RunRef } from '../../../engine/runs/create.ts';
+import { startRun } from '../../../engine/runs/start.ts';
+import { settleLicense } from '../../../registry/catalogue/licenses.ts';
+import type { Context } from '../../shell/context.ts';
+import { ownSignals, watchRun } from './watch.ts';
+
+export interface StartOptions {
+  /** Wanted name of the run; the spec's when missing. */
+  readonly name?: string | undefined;
+  readonly detach: boolean;
+  /** The run ends with this process: for batch systems. */
+  readonly foreground?: boolean;
+  /** The person accepts the licences of what is fetched. */
+  readonly acceptLicense?: boolean;
+}
+
+type Prepare = Omit<PrepareInput, 'places' | 'env'>;
+
+/** Prepares, starts and (unless detached) watches; the exit code is the run's. */
+export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
+  const { places, env, out, flags } = context;
+  const prepared = await prepareRun({ ...input, places, env });
+  for (const { entry, companionsOnly } of prepared.needs) {
+    if (companionsOnly) continue;
+    const hints = [
+      'If you accept it, start the run again with --accept-license.',
+      `Or fetch it first:  visiontrain models pull ${entry.id} --accept-license`,
+    ];
+    settleLicense(entry, places, options.acceptLicense ?? false, hints);
+  }
+  if (!flags.json) for (const line of remarks(prepared)) out.prose(line);
+  const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
+  try {
+    const run = createRun({
+      name: options.name ?? input.spec.name,
+      yaml: prepared.yaml,
+      plan: prepared.plan,
+      runs: places.runs,
+    });
+    await startRun(run, env);
+    owner?.owns(run);
+    if (!options.detach) return await watchRun(run, context, { owner });
+    tellStarted(run, context);
+    return EXIT.ok;
+  } finally {
+    owner?.release();
+  }
+}
+
+function tellStarted(run: RunRef, { out, flags }: Context): void {
+  if (flags.json) out.json({ run: run.name, dir: run.dir });
+  else {
+    out.talk(`${run.name} is running.`);
+    for (const what of ['attach', 'stop']) out.talk(`  visiontrain ${what} ${run.name}`);
+  }
+}
+
+/** What a person should know before the start. */
+function remarks({ leftOut, warnings }: PreparedRun): string[] {
+  return [...leftOut.map((line) => `! ${line}: left out`), ...warnings.map((line) => `! ${line}`)];
+}
+
+/** `--dry-run`: the whole plan, and nothing done. */
+export async function showPlan(input: Prepare, { out, places, env, flags }: Context): Promise<number> {
+  const prepared = await prepareRun({ ...input, places, env });
+  const summary = summarizePlan(prepared.plan, weightBytes(prepared.plan.model.path));
+  if (flags.json) {
+    const fetch = prepared.needs.map(({ entry }) => entry.id);
+    out.json({ plan: prepared.plan, summary, warnings: prepared.warnings, left_out: prepared.leftOut, fetch });
+    return 0;
+  }
+  out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
+  for (const line of summary.lines) out.talk(`  ${line}`);
+  for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
+  for (const line of remarks(prepared)) out.prose(line);
+  out.verbatim(prepared.yaml);
+  return 0;
+}

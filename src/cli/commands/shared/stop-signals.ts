@@ -1,0 +1,21 @@
+/** Ctrl-C and a polite kill for commands that can stop in the middle. */
+import { CancelledError, TerminatedError } from '../../../base/errors.ts';
+
+/**
+ * Fires `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error whose exit code is that signal's. A second one
+ * ends the process at once, whatever it is at. `off` when the command is done.
+ */
+export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): void } {
+  const stop = new AbortController();
+  const handlers = {
+    SIGINT: () => stop.abort(new CancelledError(said)),
+    SIGTERM: () => stop.abort(new TerminatedError(said)),
+    SIGHUP: () => stop.abort(new TerminatedError(said)),
+  };
+  const off = () => {
+    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
+  };
+  for (const [name, handler] of Object.entries(handlers)) process.once(name, handler);
+  stop.signal.addEventListener('abort', off, { once: true });
+  return { signal: stop.signal, off };
+}

@@ -1,0 +1,145 @@
+import { EXIT, type ExitCode } from '../../../base/errors.ts';
+import { readState } from '../../../engine/events/state.ts';
+import { makeRequest } from '../../../engine/run-folder/requests.ts';
+import { readExit } from '../../../engine/run-folder/run-files.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
+import { followRun } from '../../../engine/runs/follow.ts';
+import { inspectRun } from '../../../engine/runs/inspect.ts';
+import { runCondition } from '../../../engine/runs/summary.ts';
+import { styleFor } from '../../../terminal/style.ts';
+import { type Capabilities, terminal } from '../../../terminal/terminal.ts';
+import { jsonReporter } from '../../reporters/json.ts';
+import { plainReporter } from '../../reporters/plain.ts';
+import type { Context } from '../../shell/context.ts';
+
+export interface WatchOptions {
+  /** Byte offset in the events to begin at; lines only. */
+  readonly from?: number;
+  /** Looks only. */
+  readonly readonly?: boolean;
+  /** The run belongs to this process, whose signals are the run's. */
+  readonly owner?: RunOwner | undefined;
+}
+
+/**
+ * Shows a run until it is over, on the screen, as lines or with `--json` as events, and gives its exit code. Leaving
+ * changes nothing for the run (130).
+ */
+export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
+  const { out, flags } = context;
+  const can = terminal(flags);
+  const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
+  const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
+  if (left && runCondition(run.dir).state === 'live') {
+    out.talk(`Detached. Training continues.  visiontrain attach ${run.name}`);
+    out.talk(`                               visiontrain stop ${run.name}`);
+    return onScreen ? EXIT.ok : EXIT.cancelled;
+  }
+  return reportEnd(run, context, can);
+}
+
+/** Into a file or a program, where paths are to be copied from. */
+const UNCUT = 10_000;
+
+const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
+
+/** True when the person left before the end. */
+async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOptions): Promise<boolean> {
+  const { runDashboard } = await import('../../dashboard/run-dashboard.tsx');
+  const how = await runDashboard({
+    runDir: dir,
+    can,
+    style: styleFor(can),
+    readonly: options.readonly === true,
+    events: (signal) => followRun(dir, { signal }),
+    control: (wish) => makeRequest(dir, requests[wish]),
+  });
+  return how === 'detached';
+}
+
+/** True when the person left before the end. */
+async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
+  const reporter = flags.json ? jsonReporter(out.jsonLine) : plainReporter(out.data);
+  const leave = new AbortController();
+  const release = options.owner?.release ?? leaveOnInterrupt(leave);
+  try {
+    const from = options.from ?? 0;
+    for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
+  } finally {
+    release();
+  }
+  return leave.signal.aborted;
+}
+
+function leaveOnInterrupt(leave: AbortController): () => void {
+  const onInterrupt = () => leave.abort();
+  process.once('SIGINT', onInterrupt);
+  return () => process.removeListener('SIGINT', onInterrupt);
+}
+
+export interface RunOwner {
+  /** The run has been started: a wish that came before is its now. */
+  owns(run: RunRef): void;
+  release(): void;
+}
+
+/**
+ * From now on SIGINT and SIGTERM stop the run that this process will start, with a checkpoint; a second one ends it at
+ * once.
+ */
+export function ownSignals(talk: (text: string) => void): RunOwner {
+  let run: RunRef | undefined;
+  let asked = 0;
+  const carryOut = () => {
+    if (run === undefined || asked === 0) return;
+    makeRequest(run.dir, asked > 1 ? 'kill' : 'stop');
+    const { name } = run;
+    talk(asked > 1 ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
+  };
+  const onSignal = () => {
+    asked += 1;
+    carryOut();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    owns(started) {
+      run = started;
+      carryOut();
+    },
+    release() {
+      process.removeListener('SIGINT', onSignal);
+      process.removeListener('SIGTERM', onSignal);
+    },
+  };
+}
+
+/** After the last event: what came out or went wrong, what to type next, and the exit code of the run. */
+async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {
+  const exit = readExit(dir);
+  if (exit !== null) {
+    if (!flags.json) {
+      const [{ renderEnd }, { readAbout }] = await Promise.all([
+        import('../../dashboard/end.ts'),
+        import('../../dashboard/about.ts'),
+      ]);
+      const input = { state: readState(dir), exit, name, runDir: dir, cwd: process.cwd(), about: readAbout(dir) };
+      const room = {
+        style: styleFor(can),
+        columns: out.talkWidth ?? UNCUT,
+        rows: can.rows,
+        colour: can.draw ? can.colour : 0,
+      };
+      for (const line of renderEnd(input, room)) out.talk(line);
+    }
+    return exit.code as ExitCode;
+  }
+  if (runCondition(dir).state === 'created') {
+    out.talk(`${name} has not been started.  visiontrain resume ${name}`);
+    return EXIT.ok;
+  }
+  const step = inspectRun(dir)?.step ?? 0;
+  out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
+  out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
+  return EXIT.training;
+}

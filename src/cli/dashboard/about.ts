@@ -1,0 +1,57 @@
+/** What a run is about, from its folder: the words of the header. */
+
+import { neutralise } from '../../base/text.ts';
+import { readPlanJson } from '../../engine/run-folder/run-files.ts';
+
+export interface RunAbout {
+  readonly model: string | undefined;
+  readonly rank: number | undefined;
+  readonly schedule: string | undefined;
+  readonly epochs: number | undefined;
+  /** The first sample prompt. */
+  readonly prompt: string | undefined;
+}
+
+export const nothingKnown: RunAbout = {
+  prompt: undefined,
+  model: undefined,
+  rank: undefined,
+  schedule: undefined,
+  epochs: undefined,
+};
+
+/** Reads plan.json; a run that has none yet is shown without these words. */
+export function readAbout(runDir: string): RunAbout {
+  try {
+    const plan = readPlanJson(runDir) as {
+      model?: { name?: unknown };
+      training?: Record<string, unknown>;
+      samples?: { prompts?: unknown };
+    };
+    const {
+      rank,
+      schedule,
+      steps,
+      gradient_accumulation: accumulation,
+      batches_per_epoch: batches,
+    } = plan.training ?? {};
+    const epochs =
+      number(steps) && number(batches)
+        ? Math.ceil((steps * (number(accumulation) ? accumulation : 1)) / batches)
+        : undefined;
+    return {
+      model: typeof plan.model?.name === 'string' ? neutralise(plan.model.name) : undefined,
+      rank: number(rank) ? rank : undefined,
+      schedule: typeof schedule === 'string' ? neutralise(schedule) : undefined,
+      epochs,
+      prompt: firstText(plan.samples?.prompts),
+    };
+  } catch {
+    return nothingKnown;
+  }
+}
+
+const number = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const firstText = (value: unknown): string | undefined =>
+  Array.isArray(value) && typeof value[0] === 'string' ? neutralise(value[0]) : undefined;

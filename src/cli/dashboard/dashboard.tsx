@@ -1,0 +1,52 @@
+import { Box, Text, useInput } from 'ink';
+import { useEffect, useState } from 'react';
+import { type Line, onTerminal } from '../../terminal/styled.ts';
+import type { Screen, Size } from '../../terminal/terminal.ts';
+
+export interface DashboardModel {
+  /** The frame for a terminal of this size: at most rows − 1 lines. */
+  readonly lines: (size: Size) => readonly Line[];
+  readonly unicode: boolean;
+  /** Calls back when there is something new to show; returns how to end that. */
+  readonly subscribe: (changed: () => void) => () => void;
+  readonly press: (key: string, screen: Screen) => void;
+}
+
+/** Keys that have a name, as signs among others. */
+const SIGNS: Readonly<Record<string, string>> = {
+  '\u0003': 'ctrl-c',
+  '\u001a': 'ctrl-z',
+  '\u001b': 'escape',
+  '\r': 'enter',
+  '\n': 'enter',
+};
+
+/** Shows lines as they are and hands on single keys. All that lasts lives in the model: Ink is mounted anew at times. */
+export function Dashboard({ model, size, screen }: { model: DashboardModel; size: Size; screen: Screen }) {
+  const [, redraw] = useState(0);
+  useEffect(() => model.subscribe(() => redraw((n) => n + 1)), [model]);
+  useInput((input, key) => {
+    if (key.ctrl) {
+      if (input === 'c' || input === 'z') model.press(`ctrl-${input}`, screen);
+    } else if (key.return) model.press('enter', screen);
+    else if (key.leftArrow) model.press('left', screen);
+    else if (key.rightArrow) model.press('right', screen);
+    else if (key.escape) model.press('escape', screen);
+    // Keys typed fast, or over a slow link, arrive together.
+    else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
+  });
+  return (
+    <Box flexDirection="column" width={size.columns - 1}>
+      {/* Ink takes strings: this is where they are made. */}
+      {model
+        .lines(size)
+        .map((line) => onTerminal(line, model))
+        .map((line, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
+          <Text key={i} wrap="truncate-end">
+            {line === '' ? ' ' : line}
+          </Text>
+        ))}
+    </Box>
+  );
+}

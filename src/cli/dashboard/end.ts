@@ -1,0 +1,208 @@
+/** The end of a run in words and pictures: what came out, whether it learnt, what to type next. Plain text, no cursor. */
+import { join } from 'node:path';
+import { near } from '../../base/paths.ts';
+import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
+import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunExit } from '../../engine/run-folder/layout.ts';
+import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
+import { canShowPictures, renderPicturePair } from '../../terminal/pictures.ts';
+import { spell } from '../../terminal/signs.ts';
+import type { Style } from '../../terminal/style.ts';
+import { highlighted, type Line, type Styled, styled } from '../../terminal/styled.ts';
+import type { RunAbout } from './about.ts';
+import { lossText, verdictWords } from './parts.ts';
+import { samplePairs } from './samples.ts';
+
+export interface EndInput {
+  readonly state: RunState;
+  readonly exit: RunExit;
+  readonly name: string;
+  readonly runDir: string;
+  /** Paths below it are shown relative. */
+  readonly cwd: string;
+  readonly about: RunAbout;
+}
+
+export interface EndRoom {
+  readonly style: Style;
+  readonly columns: number;
+  /** All of the end is to be seen at once: pictures take what the words leave. */
+  readonly rows: number;
+  /** As `Capabilities.colour`; below 2 pictures are named, not shown. */
+  readonly colour: number;
+}
+
+const LABEL = 12;
+const PICTURE_ROWS = 14;
+
+export function renderEnd(input: EndInput, room: EndRoom): Line[] {
+  const { exit, name, state } = input;
+  const { style } = room;
+  if (exit.status === 'finished') return finished(input, room);
+  if (exit.status === 'stopped') {
+    const where = state.steps > 0 ? ` at step ${exit.step} of ${state.steps}` : '';
+    const mark = style.warn(style.unicode ? '■' : '*');
+    return section({ mark, name, what: ` was stopped${where}.` }, [capital(sentence(exit.reason))], exit, room);
+  }
+  const nothing = state.learnt?.verdict === 'nothing';
+  const what = nothing ? `Finished, but nothing was learnt (exit ${exit.code})` : stoppedBy(exit);
+  const why = nothing ? [String(state.learnt?.reason ?? exit.reason)] : [];
+  const good = state.checkpoints.at(-1);
+  const kept = good === undefined || nothing ? [] : [`The checkpoint of step ${good.step} is good.`];
+  return section({ mark: style.bad(style.glyph.cross), name, what: `: ${what}` }, [...why, ...kept], exit, room);
+}
+
+function stoppedBy({ step, reason, code }: RunExit): string {
+  const where = step > 0 && !/^Step \d/.test(reason) ? `stopped at step ${step}: ` : '';
+  return `${where}${sentence(reason)} (exit ${code})`;
+}
+
+const sentence = (text: string) => (/[.!?]$/.test(text) ? String(text) : `${text}.`);
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+interface Head {
+  readonly mark: Styled;
+  readonly name: string;
+  readonly what: string;
+}
+
+/** Headline, further lines, details, what to type. */
+function section(head: Head, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): Line[] {
+  const inside = columns - 3;
+  // Whole, since paths and commands in them are to be copied.
+  const broken = (line: string) => wrap(spell(neutralise(line), style), inside, { whole: true });
+  const words = [...lines, ...exit.details].flatMap(broken);
+  const steps = exit.next_steps.map(neutralise).flatMap((line) => {
+    // A command that is broken cannot be copied.
+    const [, words = '', command] = /^(.*: )?(visiontrain .*)$/.exec(line) ?? [];
+    return command === undefined || width(line) <= inside
+      ? broken(line)
+      : [...(words ? broken(words.trim()) : []), command];
+  });
+  return [
+    '',
+    ...wrapHead(head, style, columns),
+    ...words.map((line) => `  ${line}`),
+    ...steps.map((line) => styled`  ${style.accent(line)}`),
+  ];
+}
+
+function wrapHead({ mark, name, what }: Head, style: Style, columns: number): Line[] {
+  const whole = neutralise(`${mark} ${name}${what}`);
+  const [first = '', ...rest] = wrap(whole, columns - 1, { whole: true });
+  const painted = highlighted(first, [
+    [String(mark), () => mark],
+    [neutralise(name), style.bold],
+  ]);
+  return [painted, ...rest.map((line) => `  ${line}`)];
+}
+
+function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: EndRoom): Line[] {
+  const { style, columns } = room;
+  const rows: Row[] = [];
+  const [lora] = exit.outputs;
+  const inside = columns - LABEL - 1;
+  if (lora !== undefined) {
+    const best = state.bestStep === undefined ? '' : `   best checkpoint: step ${state.bestStep}`;
+    const path = neutralise(near(join(runDir, lora.path), cwd));
+    rows.push(...toCopy('LoRA', path, formatBytes(lora.bytes), room));
+    rows.push(['', [style.dim(`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}${best}`)]]);
+  }
+  const learnt = learntLines(state, style, inside);
+  if (learnt.length > 0) rows.push(['Learnt', learnt]);
+  const before = rows.length;
+  const prompt = about.prompt === undefined ? [] : [spell(neutralise(`prompt: ${about.prompt}`), style)];
+  rows.push([
+    'Use it',
+    ['copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', ...prompt].map((line) =>
+      truncate(line, inside, style.glyph.ellipsis),
+    ),
+  ]);
+  if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
+  const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;
+  rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
+  // Beside them: three lines above, two below the pictures, and the shell's own.
+  const words = rows.reduce(
+    (sum, row) => sum + rowLines(row, style).reduce((n, line) => n + folded(line, columns), 0),
+    0,
+  );
+  const left = room.rows - words - 6;
+  const pictures = pictureLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
+  if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
+  return [
+    '',
+    styled`${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
+    '',
+    ...rows.flatMap((row) => rowLines(row, style)),
+  ];
+}
+
+type Row = readonly [label: string | undefined, lines: readonly Line[]];
+
+/** The label beside the first line; without one the lines begin at the left edge. */
+function rowLines([label, lines]: Row, style: Style): Line[] {
+  if (label === undefined) return [...lines];
+  return lines.map((line, i) => styled`  ${style.dim(padEnd(i === 0 ? label : '', LABEL - 2))}${line}`);
+}
+
+/** Rows it takes on the terminal. */
+const folded = (line: Line, columns: number) => Math.max(1, Math.ceil(width(String(line)) / columns));
+
+/** What is to be copied, whole: alone in its line, from the left edge, where there is no room beside a label. */
+function toCopy(label: string, text: string, remark: string, { style, columns }: EndRoom): Row[] {
+  const room = columns - LABEL - 1;
+  if (width(text) + 3 + width(remark) <= room) return [[label, [styled`${text}   ${style.dim(remark)}`]]];
+  if (width(text) <= room) return [[label, [text, style.dim(remark)]]];
+  return [
+    [label, [style.dim(`${remark}:`)]],
+    [undefined, [text]],
+  ];
+}
+
+function took({ startedAt, lastEventAt }: RunState): string {
+  return startedAt === undefined || lastEventAt === undefined ? '' : ` in ${formatDuration(lastEventAt - startedAt)}`;
+}
+
+function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] {
+  if (learnt === undefined) return [];
+  const { verdict, before, after, moved, reason } = learnt;
+  const word = verdictWords[verdict];
+  const { arrow, plusMinus } = style.glyph;
+  // The reason compares picture by picture; the error of one mean alone says less.
+  const losses =
+    reason !== undefined || before === undefined || after === undefined
+      ? (reason ?? '')
+      : `loss at fixed noise ${lossText(before.loss)} ${arrow} ${lossText(after.loss)} ${plusMinus} ${lossText(after.stderr)}`;
+  const parts = Object.entries(moved).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
+  const [first = '', ...rest] = wrap(spell(neutralise(`${word}: ${losses}`), style), cells);
+  const painted = highlighted(first, [[word, verdict === 'learnt' ? style.good : style.warn]]);
+  const weights = parts.length > 0 ? wrap(`weights moved: ${parts.join(', ')}`, cells).map(style.dim) : [];
+  return [painted, ...rest, ...weights];
+}
+
+/** `unet.down` → `U-Net down` */
+function partName(part: string): string {
+  return neutralise(part)
+    .replace(/^unet\.?/, 'U-Net ')
+    .replaceAll('_', ' ')
+    .trim();
+}
+
+/** Fewer rows show no more than a smear. */
+const LEAST_ROWS = 5;
+
+function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {
+  const newest = samplePairs(state)[0];
+  if (newest?.with === undefined) return [];
+  const shown = { colour: rows < LEAST_ROWS ? 0 : colour, unicode: style.unicode };
+  const room = { columns: canShowPictures(shown) ? Math.min(columns, 60) : columns, rows, ...shown };
+  const path = join(runDir, newest.with);
+  if (newest.without === undefined) return [path];
+  const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
+  const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
+  const where = canShowPictures(room)
+    ? [style.dim(truncate(join(runDir, 'samples'), columns, style.glyph.ellipsis))]
+    : [];
+  return [...pair, style.dim(truncate(caption, columns, style.glyph.ellipsis)), ...where];
+}

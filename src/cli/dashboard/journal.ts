@@ -1,0 +1,52 @@
+/** What happened lately, newest first: notes, checkpoints, samples, one line each. Pure. */
+
+import { plural } from '../../base/text.ts';
+import type { RunState } from '../../engine/events/reducer.ts';
+import { spell } from '../../terminal/signs.ts';
+import type { Style } from '../../terminal/style.ts';
+import { type Line, type Styled, styled } from '../../terminal/styled.ts';
+import { clock } from './parts.ts';
+
+interface Entry {
+  readonly t: number;
+  readonly mark: Line;
+  readonly text: Line;
+}
+
+export function journal(
+  state: RunState,
+  now: number,
+  style: Style,
+  { pictures }: { readonly pictures: boolean },
+): Styled[] {
+  const { tick, bullet } = style.glyph;
+  const notes: Entry[] = state.notes.map(({ t, level, text }) => ({
+    t,
+    mark: level === 'warn' ? style.warn('!') : style.dim(bullet),
+    text: spell(String(text), style),
+  }));
+  const checkpoints: Entry[] = state.checkpoints.map(({ t, step, best }) => ({
+    t,
+    mark: style.good(tick),
+    text: `checkpoint at step ${step}${best === true ? ' (best so far)' : ''}`,
+  }));
+  const samples: Entry[] = sampleGroups(state).map(({ t, step, count, newest }) => ({
+    t,
+    mark: style.good(tick),
+    text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
+  }));
+  return [...notes, ...checkpoints, ...samples]
+    .toSorted((a, b) => b.t - a.t)
+    .map(({ t, mark, text }) => styled`${mark} ${style.dim(clock(t, now))}  ${text}`);
+}
+
+/** Pictures of one step are one line. */
+function sampleGroups({ samples }: RunState): { t: number; step: number; count: number; newest: boolean }[] {
+  const groups = new Map<number, { t: number; step: number; count: number }>();
+  for (const { t, step } of samples) {
+    const group = groups.get(step);
+    groups.set(step, { t, step, count: (group?.count ?? 0) + 1 });
+  }
+  const all = [...groups.values()];
+  return all.map((group, i) => ({ ...group, newest: i === all.length - 1 }));
+}

@@ -1,0 +1,34 @@
+/** Pieces every screen of a run uses: bars, times, rates. Pure text. */
+import type { Style } from '../../terminal/style.ts';
+import { type Styled, styled } from '../../terminal/styled.ts';
+
+/** `share` from 0 to 1 over `cells`, to an eighth of a cell where the terminal can. */
+export function bar(share: number, cells: number, style: Style): Styled {
+  const { full, empty, parts } = style.glyph;
+  const exact = Math.min(1, Math.max(0, share)) * cells;
+  const whole = Math.floor(exact);
+  const part = parts.length === 0 ? '' : (parts[Math.floor((exact - whole) * 8) - 1] ?? '');
+  const rest = cells - whole - (part === '' ? 0 : 1);
+  return styled`${style.accent(full.repeat(whole) + part)}${style.dim((style.unicode ? '─' : empty).repeat(rest))}`;
+}
+
+/** `14:52`, with the day in front when it is another one. */
+export function clock(seconds: number, now: number): string {
+  const date = new Date(seconds * 1000);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const sameDay = new Date(now * 1000).toDateString() === date.toDateString();
+  return sameDay ? time : `${two(date.getDate())}.${two(date.getMonth() + 1)}. ${time}`;
+}
+
+const two = (value: number) => String(value).padStart(2, '0');
+
+/** Four significant digits, without an exponent where one reads well without. */
+export function lossText(loss: number): string {
+  if (!Number.isFinite(loss)) return String(loss);
+  return loss >= 0.001 && loss < 1000 ? loss.toPrecision(3) : loss.toExponential(2);
+}
+
+export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+
+/** Did it learn? */
+export const verdictWords = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;

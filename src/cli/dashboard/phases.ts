@@ -1,0 +1,76 @@
+/** What is made ready before training: environment, base model, pictures; each with how far it is. Pure. */
+
+import { formatBytes, formatDuration, formatPace, neutralise } from '../../base/text.ts';
+import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
+import { padEnd, truncate } from '../../terminal/columns.ts';
+import type { Style } from '../../terminal/style.ts';
+import { type Styled, styled } from '../../terminal/styled.ts';
+import { bar, percent } from './parts.ts';
+import type { ScreenSize } from './screen.ts';
+
+const titles: Record<PhaseName, string> = {
+  environment: 'Python environment',
+  download: 'Base model',
+  load: 'Loading the model',
+  cache: 'Pictures and captions',
+  train: 'Training',
+  export: 'LoRA file',
+};
+
+/** The ordinary order, so that what is still to come can be shown. */
+const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
+
+export function phases(state: RunState, now: number, style: Style, { columns, rows }: ScreenSize): Styled[] {
+  const seen = state.phases;
+  const current = seen.at(-1);
+  const at = current === undefined ? -1 : order.indexOf(current.phase);
+  const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
+  const lines = [
+    ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
+    ...coming.map((phase) => style.dim(`  ${titles[phase]}`)),
+  ];
+  const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
+  return [...lines.slice(0, Math.max(1, rows - 2)), styled``, away];
+}
+
+function lines_(phase: PhaseState, now: number, style: Style, columns: number): Styled[] {
+  const title = padEnd(titles[phase.phase], 24);
+  const seconds = (phase.endedAt ?? now) - phase.startedAt;
+  const detail = phase.detail === undefined ? '' : `  ${neutralise(phase.detail)}`;
+  if (phase.endedAt !== undefined) {
+    const took = seconds >= 1 ? formatDuration(seconds) : 'ready';
+    return [styled`${style.good(style.glyph.tick)} ${title}${style.dim(took + detail)}`];
+  }
+  const head = styled`${style.accent(style.glyph.pointer)} ${style.bold(title)}${style.dim(formatDuration(seconds) + detail)}`;
+  const items = Object.entries(phase.items).slice(-5);
+  return [head, ...items.flatMap(([name, item]) => itemLines(name, item, style, columns))];
+}
+
+type Item = PhaseState['items'][string];
+
+function itemLines(name: string, item: Item, style: Style, columns: number): Styled[] {
+  const { done, total, rate, unit, detail } = item;
+  const label = name === '' ? [] : [styled`    ${truncate(neutralise(name), columns - 6, style.glyph.ellipsis)}`];
+  if (total !== undefined && done >= total && name !== '')
+    return [
+      styled`    ${style.good(style.glyph.tick)} ${truncate(neutralise(name), columns - 24)}  ${style.dim(amount(total, unit))}`,
+    ];
+  const count = countText(done, total, unit);
+  const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
+  const words = [pace, neutralise(detail ?? '')].map((word) => (word === '' ? '' : `  ${word}`)).join('');
+  if (total === undefined || total === 0) return [...label, styled`    ${count}${words}`];
+  return [
+    ...label,
+    styled`    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${words}`,
+  ];
+}
+
+const amount = (n: number, unit: Item['unit']) => (unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unit}`);
+
+/** `4.6 of 6.9 GB`, `12 of 40 pictures` */
+function countText(done: number, total: number | undefined, unit: Item['unit']): string {
+  if (total === undefined) return amount(done, unit);
+  const [some = '', is] = amount(done, unit).split(' ');
+  const whole = amount(total, unit);
+  return whole.endsWith(` ${is}`) ? `${some} of ${whole}` : `${some} ${is} of ${whole}`;
+}

@@ -1,0 +1,80 @@
+import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
+import { packageVersion } from '../../base/package-root.ts';
+import type { Output } from './output.ts';
+
+export interface ReportOptions {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
+export function reportError(error: unknown, out: Output, { json, debug }: ReportOptions): number {
+  const known = error instanceof VisiontrainError ? error : fileError(error);
+  const code = known?.exitCode ?? EXIT.bug;
+  if (json) {
+    out.json({ error: errorDocument(known ?? error, code) });
+    return code;
+  }
+  if (code === EXIT.cancelled || code === EXIT.terminated) {
+    if (known?.message) out.talk(known.message);
+    return code;
+  }
+  if (known === undefined) {
+    out.talk(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
+    if (debug) stack(error, out);
+    else out.talk('  Run it again with --debug for the details, and please report them.');
+    return code;
+  }
+  out.prose(`✖ ${known.message}`);
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.talk(`  ${line}`);
+  for (const line of known.details) out.prose(`  ${line}`);
+  // A command that is broken cannot be copied.
+  for (const line of known.nextSteps) out.talk(`  ${line}`);
+  if (debug) stack(error, out);
+  return code;
+}
+
+function stack(error: unknown, out: Output): void {
+  for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
+}
+
+/** What a person can mend about files, wherever it came up. Other words of the file system are a bug's. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'your share of the disk is used up',
+  EIO: 'the disk cannot read or write it',
+  ESTALE: 'the network disk has lost it',
+};
+
+function fileError(error: unknown): EnvironmentError | undefined {
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  const problem = FILE_PROBLEMS[code];
+  if (problem === undefined || path === undefined) return undefined;
+  return new EnvironmentError(`${path}: ${problem}.`, {
+    nextSteps: ['Set VISIONTRAIN_HOME to a folder of yours with room, if it is a file of visiontrain.'],
+    cause: error,
+  });
+}
+
+function problemTable(problems: readonly Problem[]): string[] {
+  const where = problems.map((p) => (p.line === undefined ? p.file : `${p.file}:${p.line}:${p.column ?? 1}`));
+  const left = Math.min(40, Math.max(0, ...where.map((w) => w.length)));
+  const keys = Math.min(36, Math.max(0, ...problems.map((p) => p.key.length)));
+  return problems.map((p, i) => `${(where[i] ?? '').padEnd(left)}  ${p.key.padEnd(keys)}  ${p.message}`.trimEnd());
+}
+
+function errorDocument(error: unknown, code: number): Record<string, unknown> {
+  if (!(error instanceof VisiontrainError))
+    return { code, kind: 'bug', message: String((error as Error)?.message ?? error) };
+  return {
+    code,
+    kind: error.name,
+    message: error.message,
+    details: error.details,
+    next_steps: error.nextSteps,
+    ...(error instanceof ConfigError ? { problems: error.problems } : {}),
+  };
+}

@@ -1,0 +1,195 @@
+/** One file, whatever happens: what is there already, who else fetches it, every source in turn, proof, final name. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { DownloadError } from '../base/errors.ts';
+import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from '../base/files/disk.ts';
+import { makeFolder } from '../base/files/folder.ts';
+import type { Source } from '../registry/catalogue/schema.ts';
+import type { Reuse } from '../registry/fetch/reuse.ts';
+import { Assembly } from './file/assembly.ts';
+import { openJournal, readJournal } from './file/journal.ts';
+import { openOwn } from './file/own-file.ts';
+import { isKept, keptPieces, partNames } from './file/partials.ts';
+import { PieceMap } from './file/pieces.ts';
+import { type Client, createClient } from './http/client.ts';
+import { type Failure, Fault } from './http/fault.ts';
+import { probeSize } from './http/probe.ts';
+import type { DownloadSettings } from './http/settings.ts';
+import { type Address, addresses } from './http/sources.ts';
+import { Throttle } from './transfer/meter.ts';
+import { repair } from './transfer/repair.ts';
+import { type FileProgress, Reporter } from './transfer/report.ts';
+import { type SourceJob, transfer } from './transfer/transfer.ts';
+import { holding } from './turn.ts';
+import { exhausted, wrongHash } from './verdict.ts';
+
+export interface WantedFile {
+  /** Absolute path it gets in the end. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number | undefined;
+  readonly sources: readonly Source[];
+  /** Name in reports. */
+  readonly name: string;
+}
+
+export interface FetchOptions {
+  readonly settings: DownloadSettings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  /** Looks for the same bytes elsewhere on this machine. */
+  readonly reuse?: Reuse;
+  readonly onProgress: (progress: FileProgress) => void;
+}
+
+export type Outcome = 'already there' | 'reused' | 'downloaded';
+
+/**
+ * Puts a file with this SHA-256 at `path`. Nothing else ever appears under that name.
+ * @throws DownloadError, EnvironmentError (disk), or the signal's reason; what was fetched is kept for the next try
+ */
+export async function fetchFile(wanted: WantedFile, options: FetchOptions): Promise<Outcome> {
+  const report = new Reporter(wanted.name, wanted.bytes, options.settings.reportEvery, options.onProgress);
+  const limit = options.settings.totalTimeout;
+  const signal = limit === null ? options.signal : AbortSignal.any([options.signal, AbortSignal.timeout(limit * 1000)]);
+  try {
+    makeFolder(dirname(wanted.path));
+    return await holding(wanted.path, signal, report, () => work(wanted, { ...options, signal }, report));
+  } catch (error) {
+    if (options.signal.aborted) throw options.signal.reason;
+    if (signal.aborted)
+      throw new DownloadError(`${wanted.name} took longer than ${limit} s.`, {
+        details: ['What is downloaded so far is kept; the same command goes on from there.'],
+        cause: error,
+      });
+    throw diskError(error, wanted.path, isKept(wanted.path)) ?? error;
+  }
+}
+
+async function work(wanted: WantedFile, options: FetchOptions, report: Reporter): Promise<Outcome> {
+  if (await alreadyThere(wanted, options, report)) return finish(report, wanted, 'already there');
+  const found = await options.reuse?.(wanted, report, options.signal);
+  if (found !== undefined) return finish(report, wanted, 'reused');
+  if (options.settings.offline)
+    throw new DownloadError(`${wanted.name} is not on this machine, and offline mode is on.`, {
+      nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE), or put the file there yourself:', `  ${wanted.path}`],
+    });
+  if (wanted.sources.length === 0) throw new DownloadError(`Nobody is known to offer ${wanted.name}.`);
+  const client = createClient(options.settings, options.env);
+  try {
+    await download(wanted, options, report, client);
+  } finally {
+    await client.close();
+  }
+  return finish(report, wanted, 'downloaded');
+}
+
+function finish(report: Reporter, wanted: WantedFile, outcome: Outcome): Outcome {
+  const size = sizeOf(wanted.path);
+  report.stage('done', size ?? 0, size);
+  return outcome;
+}
+
+/** The right file is under its name. A wrong one is moved aside, never overwritten. */
+async function alreadyThere(wanted: WantedFile, { signal }: FetchOptions, report: Reporter): Promise<boolean> {
+  const size = sizeOf(wanted.path);
+  if (size === undefined) return false;
+  if (wanted.bytes === undefined || wanted.bytes === size) {
+    report.stage('verifying', 0, size);
+    if ((await sha256OfFile(wanted.path, (n) => report.bytes(n, n), signal)) === wanted.sha256) {
+      const { part, journal } = partNames(wanted.path);
+      await rm(part, { force: true });
+      await rm(journal, { force: true });
+      return true;
+    }
+  }
+  const aside = await setAside(wanted.path, 'other');
+  report.note(`another file had this name; it is now ${basename(aside)}`);
+  return false;
+}
+
+async function download(wanted: WantedFile, options: FetchOptions, report: Reporter, client: Client): Promise<void> {
+  const { settings, env, signal } = options;
+  const all = addresses(wanted.sources, basename(wanted.path), settings, env);
+  const failures: Failure[] = [];
+  const size = wanted.bytes ?? (await probeSize(all, { client, settings, signal, failures }));
+  if (size === undefined) throw exhausted(wanted, failures, env);
+  const assembly = await openAssembly(wanted, size, report);
+  const job: SourceJob = {
+    client,
+    assembly,
+    settings,
+    throttle: settings.limit === null ? undefined : new Throttle(settings.limit, performance.now() / 1000),
+    begun: new Map(),
+    name: basename(wanted.path),
+    sha256: wanted.sha256,
+    signal,
+    watcher: {
+      received: (bytes, fresh) => report.bytes(bytes, fresh),
+      connections: (count) => report.connections(count),
+      note: (text) => report.note(text),
+    },
+  };
+  const { part, journal } = partNames(wanted.path);
+  try {
+    const usable = all.filter((address) => !failures.some((failure) => failure.address === address));
+    report.stage('downloading', assembly.pieces.doneBytes, size);
+    const last = await fromAny(usable, job, report, failures);
+    if (last === undefined) throw exhausted(wanted, failures, env);
+    report.stage('verifying', assembly.hashedBytes, size);
+    await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size), signal);
+    if ((await assembly.digest()) !== wanted.sha256) {
+      const others = usable.filter((address) => address !== last && !failures.some((f) => f.address === address));
+      if (!(await repair(job, [...others, last], report))) throw await wrongHash(wanted, await assembly.digest());
+    }
+    await assembly.seal();
+  } finally {
+    await assembly.close();
+  }
+  await settle(part, wanted.path);
+  await rm(journal, { force: true });
+}
+
+/** Tries the addresses in order until all pieces are there; the one that finished, or undefined when none could. */
+async function fromAny(
+  usable: readonly Address[],
+  job: SourceJob,
+  report: Reporter,
+  failures: Failure[],
+): Promise<Address | undefined> {
+  for (const [index, address] of usable.entries()) {
+    report.source(address.label);
+    try {
+      await transfer({ ...job, address });
+      return address;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      failures.push({ address, fault: error });
+      const next = usable[index + 1];
+      if (next !== undefined) report.note(`${error.message}; going on at ${next.label}`);
+    }
+  }
+  return undefined;
+}
+
+/** Opens the partial file with what its journal vouches for; one of another file is moved aside. */
+async function openAssembly(wanted: WantedFile, size: number, report: Reporter): Promise<Assembly> {
+  const names = partNames(wanted.path);
+  const kept = keptPieces(wanted, size);
+  if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
+    report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
+  // Before anything is made in memory: the size may be a server's word.
+  checkRoom(dirname(wanted.path), size - (kept?.doneBytes ?? 0), wanted.name);
+  const pieces = kept ?? new PieceMap(size);
+  const part = await openOwn(names.part);
+  const identity = { sha256: wanted.sha256, size };
+  const journal = await openJournal(names.journal, identity, { fresh: pieces.doneBytes === 0 }).catch(async (error) => {
+    await part.close();
+    throw error;
+  });
+  return new Assembly(part, journal, pieces, (piece) => {
+    report.bytes(0, -pieces.lengthOf(piece));
+    report.note(`megabyte ${piece + 1} of what was here already is damaged; it is fetched again`);
+  });
+}

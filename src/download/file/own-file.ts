@@ -1,0 +1,131 @@
+/**
+ * Files we write to under names that anybody can guess, in folders that others may write to as well. A link, a pipe or a
+ * file of somebody else under such a name must not lead our bytes elsewhere.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EnvironmentError } from '../../base/errors.ts';
+
+/** Flags that follow no link and wait for no pipe; what is opened is checked afterwards by `checkOwn`. */
+const CAREFUL = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Opens the regular file of this user at `path` for reading and writing, or makes it.
+ * @throws {EnvironmentError} when something else lies there; the file system's own error
+ */
+export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, CAREFUL | constants.O_CREAT | flags, 0o644);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP' || code === 'EMLINK') throw refused(path, 'is a link');
+    if (code === 'EISDIR' || code === 'ENXIO') throw refused(path, 'is no regular file');
+    // Linux lets nobody open a file of another user for making in a folder that all may write to.
+    const there = lstatOf(path);
+    if (code === 'EACCES' && there !== undefined) checkOwn(there, path);
+    throw error;
+  }
+  try {
+    checkOwn(await file.stat(), path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
+
+/**
+ * The folder by which processes of this user agree, made where it is missing. Nobody else may write into it, and all
+ * that lies in it is this user's: what others claim there would be waited for without end.
+ * @throws {EnvironmentError}
+ */
+export function ownFolder(path: string): void {
+  try {
+    mkdirSync(path, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const found = lstatSync(path);
+  if (found.isSymbolicLink()) throw refused(path, 'is a link');
+  if (!found.isDirectory()) throw refused(path, 'is no folder');
+  checkOwner(found, path);
+  if ((found.mode & 0o022) !== 0) withdraw(path);
+  for (const name of readdirSync(path)) {
+    const inside = lstatOf(join(path, name));
+    // Released in the meantime.
+    if (inside !== undefined) checkOwn(inside, join(path, name));
+  }
+}
+
+/** Whether a folder of claims is this user's, so that what is in it may be believed. */
+export function isOwnFolder(path: string): boolean {
+  const found = lstatOf(path);
+  if (found?.isDirectory() !== true) return false;
+  try {
+    checkOwner(found, path);
+    for (const name of readdirSync(path)) checkOwn(lstatSync(join(path, name)), join(path, name));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws {EnvironmentError} unless it is a regular file of this user with one name */
+function checkOwn(found: Stats, path: string): void {
+  if (found.isSymbolicLink()) throw refused(path, 'is a link');
+  if (!found.isFile()) throw refused(path, 'is no regular file');
+  if (found.nlink > 1) throw refused(path, 'has a second name (a hard link)');
+  checkOwner(found, path);
+}
+
+function checkOwner(found: Stats, path: string): void {
+  if (found.uid === process.geteuid?.() || found.uid === ownerOfNewFiles(dirname(path))) return;
+  throw refused(path, `belongs to another user (number ${found.uid})`);
+}
+
+/** Network and foreign disks may give all that we write to one user of theirs. */
+function ownerOfNewFiles(folder: string): number {
+  const path = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    return fstatSync(file).uid;
+  } finally {
+    closeSync(file);
+    rmSync(path, { force: true });
+  }
+}
+
+function withdraw(folder: string): void {
+  try {
+    chmodSync(folder, 0o700);
+  } catch {
+    // A disk without modes of its own.
+  }
+}
+
+function lstatOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function refused(path: string, what: string): EnvironmentError {
+  return new EnvironmentError(`${path} ${what}; it is left alone, and nothing was fetched.`, {
+    details: [
+      `visiontrain keeps such a file while it fetches, and makes it itself. Others may write to ${dirname(path)}.`,
+    ],
+    nextSteps: [`Look what it is:  ls -ld ${path}`, 'Remove it, or fetch into a folder of your own.'],
+  });
+}

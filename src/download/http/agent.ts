@@ -1,0 +1,75 @@
+/** Connections as the environment wants them: proxies, certificates, time limits. */
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { EnvironmentError } from '../../base/errors.ts';
+import { type ProxyAddress, readProxies } from './proxy.ts';
+import type { DownloadSettings } from './settings.ts';
+import { buildReusingConnector } from './socket.ts';
+
+/** What of undici's agents is used. */
+export type Connections = Pick<Dispatcher, 'dispatch'> & { destroy(): Promise<void> };
+
+/**
+ * Makes agents, one for each connection.
+ * @throws EnvironmentError when certificates cannot be read or a proxy is no address
+ */
+export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv): () => Connections {
+  const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
+  let ca: string[] | undefined;
+  try {
+    // Given to Node at its start already: NODE_EXTRA_CA_CERTS.
+    if (caFile !== '') ca = [...rootCertificates, readFileSync(caFile, 'utf8')];
+  } catch (error) {
+    throw new EnvironmentError(`The certificates in ${caFile} cannot be read.`, {
+      nextSteps: ['Check SSL_CERT_FILE, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.'],
+      cause: error,
+    });
+  }
+  const connect = { timeout: settings.connectTimeout * 1000, ...(ca === undefined ? {} : { ca }) };
+  const { http, https, noProxy } = readProxies(env);
+  const direct = () => new Agent({ connect: buildReusingConnector(connect), pipelining: 1 });
+  const through = (proxy: ProxyAddress | undefined) => () =>
+    proxy === undefined
+      ? direct()
+      : new EnvHttpProxyAgent({
+          ...proxyOptions(proxy, noProxy),
+          connect,
+          requestTls: connect, // With it undici would speak TLS to a SOCKS proxy too.
+          ...(proxy.socks ? {} : { proxyTls: connect }),
+        });
+  if (JSON.stringify(http) === JSON.stringify(https)) return through(http);
+  return () => new ByScheme(through(http)(), through(https)());
+}
+
+/** undici sends no login with an empty user or password, and a SOCKS proxy gets it as it is encoded: so it is given apart. */
+function proxyOptions({ url, socks, login }: ProxyAddress, noProxy: string): EnvHttpProxyAgent.Options {
+  const basic = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
+  return {
+    httpProxy: url,
+    httpsProxy: url,
+    noProxy,
+    // Plain http through a plain proxy goes as a proxy request, which every proxy knows; CONNECT to port 80 many refuse.
+    proxyTunnel: false,
+    ...(login === undefined ? {} : socks ? { username: login.user, password: login.password } : { token: basic }),
+  } as EnvHttpProxyAgent.Options;
+}
+
+/** One agent for http, another for https. */
+class ByScheme {
+  readonly #http: Dispatcher;
+  readonly #https: Dispatcher;
+
+  constructor(http: Dispatcher, https: Dispatcher) {
+    this.#http = http;
+    this.#https = https;
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return (String(options.origin).startsWith('https:') ? this.#https : this.#http).dispatch(options, handler);
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([this.#http.destroy(), this.#https.destroy()]);
+  }
+}

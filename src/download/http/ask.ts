@@ -1,0 +1,106 @@
+/** Small questions to servers: a JSON document, a few bytes, what is said of a file. Nothing large passes here. */
+
+import { isFileSize } from '../file/pieces.ts';
+import type { Client, Head } from './client.ts';
+import { Fault, statusFault } from './fault.ts';
+import { checkHeaders } from './sniff.ts';
+import type { Address } from './sources.ts';
+
+const MOST = 64 << 20;
+
+/** The first `bytes` of what is at an address (all of it when it is shorter). @throws Fault */
+export async function readStart(client: Client, address: Address, bytes: number, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let got = 0;
+  await client.send(
+    { method: 'GET', url: address.url, token: address.token, headers: { range: `bytes=0-${bytes - 1}` }, signal },
+    {
+      onHead: (head) => {
+        refuse(head, address);
+        checkHeaders(head.headers, address.label);
+      },
+      onData: (chunk) => {
+        chunks.push(Buffer.from(chunk));
+        got += chunk.length;
+        return got < bytes;
+      },
+    },
+  );
+  return Buffer.concat(chunks).subarray(0, bytes);
+}
+
+/** A JSON document. @throws Fault */
+export async function readJson(client: Client, address: Address, signal: AbortSignal): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let got = 0;
+  await client.send(
+    { method: 'GET', url: address.url, token: address.token, headers: { accept: 'application/json' }, signal },
+    {
+      onHead: (head) => refuse(head, address),
+      onData: (chunk) => {
+        chunks.push(Buffer.from(chunk));
+        got += chunk.length;
+        if (got > MOST) throw new Fault('page', `${address.label} sends an endless answer`);
+        return true;
+      },
+    },
+  );
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new Fault('page', `${address.label} sent something that is no JSON`);
+  }
+}
+
+export interface Said {
+  readonly bytes: number | undefined;
+  readonly sha256: string | undefined;
+  /** Commit the revision stands for. */
+  readonly commit: string | undefined;
+}
+
+/** What a server says of a file without sending it: a hub by HEAD, any other by a request for one byte. @throws Fault */
+export async function askAbout(client: Client, address: Address, signal: AbortSignal): Promise<Said> {
+  let said: Said | undefined;
+  const hub = address.kind === 'hub';
+  await client.send(
+    {
+      method: hub ? 'HEAD' : 'GET',
+      url: address.url,
+      token: address.token,
+      signal,
+      stayHere: hub,
+      ...(hub ? {} : { headers: { range: 'bytes=0-0' } }),
+    },
+    {
+      onHead: (head) => {
+        if (head.status >= 400) refuse(head, address);
+        checkHeaders(head.headers, address.label);
+        said = read(head, address.label);
+      },
+      onData: () => false,
+    },
+  );
+  if (said === undefined) throw new Fault('status', `${address.label} gave no answer`);
+  return said;
+}
+
+function read(head: Head, host: string): Said {
+  const { headers, first } = head;
+  const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
+  const length = head.status === 200 ? headers['content-length'] : undefined;
+  const text = first['x-linked-size'] ?? total ?? length;
+  const bytes = text === undefined ? undefined : Number(text);
+  if (bytes !== undefined && !(isFileSize(bytes) && bytes > 0))
+    throw new Fault('page', `${host} says that the file has ${bytes} bytes, which none has`);
+  return {
+    bytes,
+    sha256: /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(first['x-linked-etag'] ?? '')?.[1],
+    commit: /^[0-9a-f]{40}$/.exec(first['x-repo-commit'] ?? '')?.[0],
+  };
+}
+
+function refuse(head: Head, address: Address): void {
+  if (head.status !== 200 && head.status !== 206)
+    throw statusFault(head.status, head.headers, { host: address.label, signed: head.elsewhere });
+}

@@ -1,0 +1,65 @@
+/** The size of a file nobody knows the size of: one byte is asked for, and the answer says how many there are. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isFileSize } from '../file/pieces.ts';
+import type { Client, Head } from './client.ts';
+import { backOff, type Failure, Fault, statusFault, worthRetrying } from './fault.ts';
+import type { DownloadSettings } from './settings.ts';
+import { checkHeaders } from './sniff.ts';
+import type { Address } from './sources.ts';
+
+export interface ProbeInput {
+  readonly client: Client;
+  readonly settings: DownloadSettings;
+  readonly signal: AbortSignal;
+  /** Sources that cannot answer are added. */
+  readonly failures: Failure[];
+}
+
+/** Bytes of the file by the first source that says it; undefined when none does. */
+export async function probeSize(all: readonly Address[], input: ProbeInput): Promise<number | undefined> {
+  for (const address of all) {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await askSize(address, input);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        const wait = backOff(error, failures, input.settings.backOffUnit);
+        if (
+          !worthRetrying(error, { ofKind: failures, inAll: failures, proven: false }, input.settings.tries) ||
+          wait > input.settings.longestWait
+        ) {
+          input.failures.push({ address, fault: error });
+          break;
+        }
+        await sleep(wait * 1000, undefined, { signal: input.signal });
+      }
+    }
+  }
+  return undefined;
+}
+
+async function askSize(address: Address, { client, signal }: ProbeInput): Promise<number> {
+  let size: number | undefined;
+  await client.send(
+    { method: 'GET', url: address.url, token: address.token, headers: { range: 'bytes=0-0' }, signal },
+    {
+      onHead: (head) => {
+        size = sizeIn(head, address.label);
+      },
+      onData: () => false,
+    },
+  );
+  if (size === undefined) throw new Fault('status', `${address.label} does not say how large the file is`);
+  if (!isFileSize(size))
+    throw new Fault('status', `${address.label} says that the file has ${size} bytes, which none has`);
+  return size;
+}
+
+function sizeIn(head: Head, host: string): number | undefined {
+  if (head.status !== 200 && head.status !== 206)
+    throw statusFault(head.status, head.headers, { host, signed: head.elsewhere });
+  checkHeaders(head.headers, host);
+  const total = /\/(\d+)$/.exec(head.headers['content-range'] ?? '')?.[1];
+  const text = head.status === 206 ? total : head.headers['content-length'];
+  return text === undefined ? undefined : Number(text);
+}

@@ -1,0 +1,115 @@
+/** How downloads behave: defaults, environment, and what a command line changes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { homeFolder } from '../../base/home.ts';
+import { shownAddress } from './secrets.ts';
+
+export interface DownloadSettings {
+  readonly offline: boolean;
+  /** Connections per file: at the start, and at most when more measurably pay. */
+  readonly connections: { readonly first: number; readonly most: number };
+  /** Bytes per second over all connections; null: as fast as it goes. */
+  readonly limit: number | null;
+  /** Seconds. */
+  readonly connectTimeout: number;
+  /** Seconds without a byte, before or inside the body, until a connection counts as stalled. */
+  readonly stallTimeout: number;
+  /** Fewer bytes per second than this over a whole stall time is a stall too. */
+  readonly leastRate: number;
+  /** Seconds for a whole file; null: as long as it takes. */
+  readonly totalTimeout: number | null;
+  /** Most tries in a row without progress at one source. */
+  readonly tries: number;
+  /** Seconds: unit of the back-off, and the longest wait a server may ask for. */
+  readonly backOffUnit: number;
+  readonly longestWait: number;
+  /** Address of the hub, without a slash at the end. */
+  readonly hub: string;
+  readonly civitai: string;
+  readonly hubToken: string | undefined;
+  readonly civitaiToken: string | undefined;
+  /** Variables that may be sent to servers as tokens, see token-hosts.ts. */
+  readonly tokenHosts: readonly string[];
+  /** Seconds between progress reports. */
+  readonly reportEvery: number;
+}
+
+export type SettingsOverrides = Partial<DownloadSettings>;
+
+/** Settings from the environment, then what the caller overrides. @throws UsageError on a variable that is no number or no address */
+export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOverrides = {}): DownloadSettings {
+  const number = (name: string, fallback: number): number => {
+    const text = env[name];
+    if (text === undefined || text === '') return fallback;
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < 0)
+      throw new UsageError(`${name} must be a number, not ${JSON.stringify(text)}.`);
+    return value;
+  };
+  const most = Math.max(1, Math.round(number('VISIONTRAIN_CONNECTIONS', 4)));
+  const total = number('VISIONTRAIN_DOWNLOAD_TIMEOUT', 0);
+  return {
+    offline: isOn(env.VISIONTRAIN_OFFLINE) || isOn(env.HF_HUB_OFFLINE),
+    connections: { first: 1, most },
+    limit: env.VISIONTRAIN_LIMIT_RATE ? parseRate(env.VISIONTRAIN_LIMIT_RATE) : null,
+    connectTimeout: number('VISIONTRAIN_CONNECT_TIMEOUT', 15),
+    stallTimeout: number('VISIONTRAIN_STALL_TIMEOUT', 30),
+    leastRate: 1024,
+    totalTimeout: total === 0 ? null : total,
+    tries: number('VISIONTRAIN_DOWNLOAD_TRIES', 8),
+    backOffUnit: number('VISIONTRAIN_BACK_OFF', 0.5),
+    longestWait: 300,
+    hub: hubAddress(env.HF_ENDPOINT),
+    civitai: 'https://civitai.com',
+    hubToken: env.HF_TOKEN?.trim() || hubTokenFile(env),
+    civitaiToken: env.CIVITAI_TOKEN?.trim() || undefined,
+    tokenHosts: [],
+    reportEvery: 0.25,
+    ...overrides,
+  };
+}
+
+function hubAddress(endpoint: string | undefined): string {
+  const address = (endpoint || 'https://huggingface.co').replace(/\/+$/, '');
+  if (!URL.canParse(address) || !/^https?:\/\//i.test(address) || /[?#]/.test(address))
+    throw new UsageError(`HF_ENDPOINT must be an address, not ${JSON.stringify(shownAddress(endpoint ?? ''))}.`, {
+      nextSteps: ['It looks like: export HF_ENDPOINT=https://mirror.example'],
+    });
+  return address;
+}
+
+/** `500k`, `5M`, `5MB`, `1.5G` or a plain number: bytes per second, decimal. @throws UsageError */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?(?:\/s)?$/i.exec(text.trim());
+  const scale = { '': 1, k: 1e3, m: 1e6, g: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN;
+  const value = Number(match?.[1]) * scale;
+  if (!Number.isFinite(value) || value <= 0)
+    throw new UsageError(`A rate looks like 500k, 5M or 1.5G (bytes per second), not ${JSON.stringify(text)}.`);
+  return value;
+}
+
+/** Where a Hugging Face cache keeps its repositories; undefined for a user without a home. */
+export function hubCacheDir(env: NodeJS.ProcessEnv): string | undefined {
+  return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || below(hubHome(env), 'hub');
+}
+
+function hubHome(env: NodeJS.ProcessEnv): string | undefined {
+  return env.HF_HOME || below(env.XDG_CACHE_HOME || below(homeFolder(env), '.cache'), 'huggingface');
+}
+
+const below = (folder: string | undefined, name: string) => (folder === undefined ? undefined : join(folder, name));
+
+function hubTokenFile(env: NodeJS.ProcessEnv): string | undefined {
+  const file = env.HF_TOKEN_PATH || below(hubHome(env), 'token');
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && !['', '0', 'false', 'no', 'off'].includes(value.toLowerCase());
+}

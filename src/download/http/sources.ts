@@ -1,0 +1,113 @@
+/** From registry sources to addresses, and which token may go to which host. */
+import { basename } from 'node:path';
+import { decodePercent } from '../../base/text.ts';
+import type { Source } from '../../registry/catalogue/schema.ts';
+import { shownAddress } from './secrets.ts';
+import type { DownloadSettings } from './settings.ts';
+import { tokenHost } from './token-hosts.ts';
+
+export interface Address {
+  readonly url: string;
+  /** For people: host and what is fetched, without query. */
+  readonly label: string;
+  /** Bearer token for this address's own host. */
+  readonly token: string | undefined;
+  /** Variable the token is read from, where the source names one. */
+  readonly tokenEnv?: string;
+  /** The person has not said that this variable may be sent there. */
+  readonly tokenRefused?: boolean;
+  /** Where a person can read about access, for messages. */
+  readonly page: string | undefined;
+  readonly kind: Source['kind'];
+}
+
+/** The addresses of a file, in the order they are tried. `path`: the file's name where a source does not say it. */
+export function addresses(
+  sources: readonly Source[],
+  path: string,
+  settings: DownloadSettings,
+  env: NodeJS.ProcessEnv,
+): Address[] {
+  return sources.map((source) => {
+    if (source.kind === 'hub') {
+      const inner = (source.path ?? path).split('/').map(encodeURIComponent).join('/');
+      const url = `${settings.hub}/${source.repo}/resolve/${source.revision ?? 'main'}/${inner}`;
+      return { url, label: hostOf(url), token: settings.hubToken, page: hubPage(settings, source.repo), kind: 'hub' };
+    }
+    if (source.kind === 'civitai') {
+      const url = `${settings.civitai}/api/download/models/${source.version}`;
+      const page = `${settings.civitai}/models/${source.model}?modelVersionId=${source.version}`;
+      return { url, label: hostOf(url), token: settings.civitaiToken, page, kind: 'civitai' };
+    }
+    const { url, token_env: name } = source;
+    if (name === undefined)
+      return { url, label: hostOf(url), token: ownToken(url, settings), page: undefined, kind: 'url' };
+    const allowed = settings.tokenHosts.includes(tokenHost(name, url));
+    return {
+      url,
+      label: hostOf(url),
+      token: allowed ? env[name]?.trim() || undefined : ownToken(url, settings),
+      tokenEnv: name,
+      tokenRefused: !allowed,
+      page: undefined,
+      kind: 'url',
+    };
+  });
+}
+
+/** The page of a repository, without what lets us into the hub. */
+export const hubPage = (settings: DownloadSettings, repo: string) =>
+  `${shownAddress(settings.hub).replace(/\/+$/, '')}/${repo}`;
+
+/** A plain URL to the hub or to Civitai gets the token of that host. */
+function ownToken(url: string, settings: DownloadSettings): string | undefined {
+  const origin = new URL(url).origin;
+  if (origin === new URL(settings.hub).origin) return settings.hubToken;
+  if (origin === new URL(settings.civitai).origin) return settings.civitaiToken;
+  return undefined;
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
+
+/** Name of the file an address ends in, made fit for a disk; undefined when there is none. */
+export function addressedFile(url: string): string | undefined {
+  const name = basename(decodePercent(new URL(url).pathname)).replaceAll(/[^\w.+ -]/g, '_');
+  return name === '' || name.startsWith('.') ? undefined : name;
+}
+
+/** An address fit to be shown or written down: no user, no password, no query. */
+export function redact(url: string): string {
+  const { protocol, host, pathname, search } = new URL(url);
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`;
+}
+
+/** What to tell a person who was refused, by the kind of source. */
+export function accessAdvice(address: Address): string[] {
+  if (address.kind === 'hub')
+    return [
+      ...(address.page === undefined ? [] : [`Open ${address.page} once and accept the terms if it asks for it.`]),
+      address.token === undefined
+        ? 'Then set HF_TOKEN to a token of your account (it is sent to the hub only).'
+        : 'Check that the token in HF_TOKEN belongs to the account that has access.',
+    ];
+  if (address.kind === 'civitai')
+    return [
+      address.token === undefined
+        ? 'Set CIVITAI_TOKEN to an API key of your Civitai account: this creator asks for a login.'
+        : 'Civitai refuses this key: the file may be in early access, or downloads are switched off.',
+    ];
+  if (address.tokenEnv !== undefined && address.tokenRefused === true)
+    return [
+      `The entry names the variable ${address.tokenEnv} for ${address.label}. It is sent there only when you have said so:`,
+      `  visiontrain models pull ID --token-env ${address.tokenEnv}`,
+    ];
+  if (address.tokenEnv !== undefined)
+    return [
+      address.token === undefined
+        ? `Set ${address.tokenEnv} to a token for ${address.label}.`
+        : `Check that the token in ${address.tokenEnv} has access.`,
+    ];
+  return ['If the address needs a token: put it in a variable and name it with --token-env NAME.'];
+}

@@ -1,0 +1,33 @@
+/**
+ * Which variable may be sent to which server as a token. A registry entry only names both: it may be a stranger's, and
+ * must not have any variable sent to any host. What the person said once is kept here.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readGiven } from '../../base/files/given-file.ts';
+import type { Places } from '../../base/paths.ts';
+
+const file = (places: Pick<Places, 'state'>) => join(places.state, 'token-hosts.json');
+
+/** Variable and origin (scheme, host, port) as one word. */
+export const tokenHost = (variable: string, url: string): string => `${variable} ${new URL(url).origin}`;
+
+/** What the person has allowed so far. */
+export function allowedTokenHosts(places: Pick<Places, 'state'>): string[] {
+  try {
+    const list: unknown = JSON.parse(readGiven(file(places), 1 << 20).toString('utf8'));
+    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Allows a variable for the servers of these addresses, for good. */
+export function allowTokenHosts(places: Pick<Places, 'state'>, variable: string, urls: readonly string[]): void {
+  const known = allowedTokenHosts(places);
+  const all = new Set([...known, ...urls.map((url) => tokenHost(variable, url))]);
+  if (all.size === known.length) return;
+  mkdirSync(places.state, { recursive: true });
+  writeFileAtomic(file(places), `${JSON.stringify([...all].sort(), null, 2)}\n`, 0o600);
+}

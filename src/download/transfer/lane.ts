@@ -1,0 +1,234 @@
+/** One connection at work on one stretch of the file: asks for it, checks the answer, turns the body into pieces. */
+import { crc32 } from 'node:zlib';
+import type { Assembly } from '../file/assembly.ts';
+import { PIECE } from '../file/pieces.ts';
+import type { Client, Head } from '../http/client.ts';
+import type { Flow } from '../http/exchange.ts';
+import { Fault, statusFault } from '../http/fault.ts';
+import { checkFirstBytes, checkHeaders } from '../http/sniff.ts';
+import type { Address } from '../http/sources.ts';
+
+/** The beginning of a piece: how much of it is written, and the CRC-32 of that. */
+export interface Begun {
+  readonly bytes: number;
+  readonly crc: number;
+}
+
+/** What is learnt of a source while it is used. */
+export interface SourceState {
+  readonly address: Address;
+  /** Address behind the redirect, used again until it expires; never written down. */
+  resolved: string | undefined;
+  /** Strong ETag of the first answer. */
+  etag: string | undefined;
+  /** False: this server sends the whole file whatever is asked. */
+  ranges: boolean;
+}
+
+export interface LaneJob {
+  readonly source: SourceState;
+  readonly client: Client;
+  readonly assembly: Assembly;
+  readonly name: string;
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+  /** Beginnings of pieces whose connection broke: on disk, and good for as long as this process lives. */
+  readonly begun: Map<number, Begun>;
+  /** Bytes arrived; returns seconds to hold the flow. `fresh` counts those that were not there before. */
+  received(bytes: number, fresh: number): number;
+  note(text: string): void;
+  /** The server sends everything: true when this lane may take it, false when another one does. */
+  takeWhole(lane: Lane): boolean;
+}
+
+/** Thrown in a lane that another one makes needless. */
+export class Needless extends Error {}
+
+export class Lane {
+  /** First byte it works on, and the end, which may be moved nearer while it works. */
+  readonly from: number;
+  to: number;
+  #position = 0;
+  /** End of the range asked for: what `to` was when the request went out. */
+  #asked = 0;
+  #bytes = 0;
+  readonly #stop = new AbortController();
+  #begunBytes = 0;
+  /** CRC-32 of the piece so far, made while its bytes are still in the processor's cache. */
+  #crc = 0;
+  /** Bytes of a piece that is here already, kept until it shows whether they differ. */
+  #second: Buffer[] = [];
+  #looked = false;
+  #job: LaneJob;
+
+  constructor(job: LaneJob, stretch: { from: number; to: number }) {
+    this.#job = job;
+    this.from = stretch.from;
+    this.to = stretch.to;
+  }
+
+  /** Bytes that arrived over it. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Closes the connection; what it had begun is kept for another one. */
+  giveUp(): void {
+    this.#stop.abort(new Needless('given up'));
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  holds(piece: number): boolean {
+    return piece * PIECE >= this.from && piece * PIECE < this.to;
+  }
+
+  /** @throws Fault, Needless, AbortError, or the disk's error */
+  async run(): Promise<void> {
+    const { source, client, begun, signal } = this.#job;
+    const first = Math.floor(this.from / PIECE);
+    const { bytes, crc } = begun.get(first) ?? { bytes: 0, crc: 0 };
+    begun.delete(first);
+    this.#begunBytes = bytes;
+    this.#crc = crc;
+    this.#position = this.from + this.#begunBytes;
+    this.#asked = this.to;
+    const shortcut = source.resolved;
+    const own = new URL(source.address.url).host;
+    const url = shortcut ?? source.address.url;
+    let flow: Flow | undefined;
+    try {
+      await client.send(
+        {
+          method: 'GET',
+          url,
+          token: new URL(url).host === own ? source.address.token : undefined,
+          headers: this.#rangeHeaders(),
+          signal: AbortSignal.any([signal, this.#stop.signal]),
+        },
+        {
+          onHead: (head, given) => {
+            flow = given;
+            this.#onHead(head, shortcut !== undefined);
+          },
+          onData: (chunk) => this.#onData(chunk, flow),
+        },
+      );
+      if (this.#position < this.to)
+        throw new Fault('truncated', `${source.address.label} ended ${this.to - this.#position} bytes early`);
+    } finally {
+      const piece = Math.floor(this.#position / PIECE);
+      if (this.#begunBytes > 0 && this.#second.length === 0)
+        begun.set(piece, { bytes: this.#begunBytes, crc: this.#crc });
+    }
+  }
+
+  #rangeHeaders(): Record<string, string> {
+    const { source } = this.#job;
+    if (!source.ranges) return {};
+    return {
+      range: `bytes=${this.#position}-${this.to - 1}`,
+      ...(source.etag !== undefined && this.#position > 0 ? { 'if-range': source.etag } : {}),
+    };
+  }
+
+  #onHead(head: Head, shortcut: boolean): void {
+    const { source, sha256, assembly } = this.#job;
+    const { label: host } = source.address;
+    const size = assembly.pieces.size;
+    const signed = shortcut || head.elsewhere;
+    if (head.status !== 200 && head.status !== 206) throw statusFault(head.status, head.headers, { host, signed });
+    checkHeaders(head.headers, host);
+    const linked = /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(head.first['x-linked-etag'] ?? '')?.[1];
+    if (linked !== undefined && linked !== sha256)
+      throw new Fault('other-file', `${host} has another file under this name (SHA-256 ${linked})`);
+    if (head.status === 206) this.#onPart(head, host, size);
+    else this.#onWhole(head, host, size);
+    const etag = head.headers.etag;
+    if (etag?.startsWith('"')) source.etag ??= etag;
+    if (head.elsewhere) source.resolved = head.url;
+  }
+
+  #onPart(head: Head, host: string, size: number): void {
+    const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(head.headers['content-range'] ?? '');
+    if (!match || Number(match[1]) !== this.#position)
+      throw new Fault('range', `${host} sent another range than asked (${head.headers['content-range'] ?? 'unnamed'})`);
+    if (match[3] !== '*' && Number(match[3]) !== size)
+      throw new Fault('other-file', `${host} has a file of ${match[3]} bytes, not of ${size}`);
+  }
+
+  #onWhole(head: Head, host: string, size: number): void {
+    const { source, note, takeWhole } = this.#job;
+    const length = head.headers['content-length'];
+    if (length !== undefined && Number(length) !== size)
+      throw new Fault('other-file', `${host} has a file of ${length} bytes, not of ${size}`);
+    const { etag } = head.headers;
+    if (source.ranges && source.etag !== undefined && etag !== source.etag) {
+      // Early warning only: bytes decide. Asked again without the condition, it shows whether ranges work.
+      source.etag = undefined;
+      note(`${host} seems to have changed the file; its bytes will tell`);
+      throw new Needless('etag changed');
+    }
+    source.ranges &&= this.#position === 0;
+    if (!takeWhole(this)) throw new Needless('another lane takes the whole body');
+    this.to = size;
+    this.#asked = size;
+    if (this.#position === 0) return;
+    note(`${host} cannot go on in the middle and sends the file from its start; what is here already is kept`);
+    this.#job.received(0, -this.#begunBytes - bytesIn(this.#job.begun));
+    this.#job.begun.clear();
+    this.#begunBytes = 0;
+    this.#crc = 0;
+    this.#position = 0;
+  }
+
+  #onData(chunk: Buffer, flow: Flow | undefined): boolean {
+    const { assembly, name, source } = this.#job;
+    if (!this.#looked) checkFirstBytes(chunk, this.#position, name, source.address.label);
+    this.#looked = true;
+    let rest = this.#position + chunk.length > this.to ? chunk.subarray(0, this.to - this.#position) : chunk;
+    let fresh = 0;
+    const bytes = rest.length;
+    this.#bytes += bytes;
+    while (rest.length > 0) {
+      const piece = Math.floor(this.#position / PIECE);
+      const missing = assembly.pieces.lengthOf(piece) - this.#begunBytes;
+      const part = rest.subarray(0, missing);
+      rest = rest.subarray(part.length);
+      if (assembly.pieces.isDone(piece)) this.#second.push(Buffer.from(part));
+      else {
+        assembly.write(part, this.#position);
+        fresh += part.length;
+      }
+      this.#crc = crc32(part, this.#crc);
+      this.#begunBytes += part.length;
+      this.#position += part.length;
+      if (part.length === missing) this.#finish(piece);
+    }
+    const hold = this.#job.received(bytes, fresh);
+    if (hold > 0 && flow !== undefined) {
+      flow.pause();
+      setTimeout(() => flow.resume(), hold * 1000);
+    }
+    // At the end of what was asked for the answer ends by itself, and leaves the connection to the next request.
+    return this.#position < this.to || this.#position === this.#asked;
+  }
+
+  #finish(piece: number): void {
+    const { assembly } = this.#job;
+    const crc = this.#crc;
+    const second = this.#second;
+    this.#second = [];
+    this.#begunBytes = 0;
+    this.#crc = 0;
+    // A whole body passes over what is here already: only what differs is written.
+    if (!assembly.pieces.isDone(piece)) assembly.finish(piece, crc);
+    else if (assembly.pieces.crcOf(piece) !== crc) assembly.replace(piece, Buffer.concat(second), crc);
+  }
+}
+
+function bytesIn(begun: ReadonlyMap<number, Begun>): number {
+  return [...begun.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,89 @@
+/** All pieces are there, every CRC-32 agrees, and yet the SHA-256 is wrong: finds the bad pieces by a second download. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PIECE } from '../file/pieces.ts';
+import { backOff, Fault, worthRetrying } from '../http/fault.ts';
+import type { Address } from '../http/sources.ts';
+import { Lane, type LaneJob, Needless } from './lane.ts';
+import type { Reporter } from './report.ts';
+import type { SourceJob } from './transfer.ts';
+
+/**
+ * Streams the file again, from the first of `addresses` that serves it (another than the one it came from, where there
+ * is one), keeps what agrees and replaces what does not, until the hash is right.
+ * @returns whether it is right now
+ */
+export async function repair(job: SourceJob, addresses: readonly Address[], report: Reporter): Promise<boolean> {
+  for (const address of addresses) {
+    report.note(`the SHA-256 is wrong; comparing with ${address.label}, megabyte by megabyte`);
+    report.stage('verifying', 0, job.assembly.pieces.size);
+    report.source(address.label);
+    try {
+      return await compare(job, address, report);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      report.note(`${error.message}`);
+    }
+  }
+  return false;
+}
+
+async function compare(job: SourceJob, address: Address, report: Reporter): Promise<boolean> {
+  const { assembly, settings, signal } = job;
+  const enough = new AbortController();
+  const laneJob: LaneJob = {
+    ...job,
+    source: { address, resolved: undefined, etag: undefined, ranges: true },
+    begun: new Map(),
+    signal: AbortSignal.any([signal, enough.signal]),
+    received: (bytes) => {
+      report.bytes(bytes, bytes);
+      return job.throttle?.take(bytes, performance.now() / 1000) ?? 0;
+    },
+    note: (text) => report.note(text),
+    takeWhole: () => true,
+  };
+  const seen = assembly.replaced.length;
+  let right = false;
+  let ended = false;
+  const judge = (async () => {
+    let judged = seen;
+    while (!ended || judged < assembly.replaced.length) {
+      if (judged === assembly.replaced.length) await sleep(50);
+      else {
+        judged = assembly.replaced.length;
+        await assembly.hashed(() => {});
+        right = (await assembly.digest()) === job.sha256;
+        if (right) return enough.abort(new Needless('the hash is right'));
+      }
+    }
+  })();
+  try {
+    for (let from = 0, failures = 0; from < assembly.pieces.size && !right; ) {
+      const lane = new Lane(laneJob, { from, to: assembly.pieces.size });
+      try {
+        await lane.run();
+        break;
+      } catch (error) {
+        if (error instanceof Needless && right) break;
+        if (!(error instanceof Fault)) throw error;
+        const reached = Math.floor(lane.position / PIECE) * PIECE;
+        failures = reached > from ? 1 : failures + 1;
+        from = Math.max(from, reached);
+        if (error.kind === 'expired') laneJob.source.resolved = undefined;
+        const wait = backOff(error, failures, settings.backOffUnit);
+        if (
+          !worthRetrying(error, { ofKind: failures, inAll: failures, proven: from > 0 }, settings.tries) ||
+          wait > settings.longestWait
+        )
+          throw error;
+        await sleep(wait * 1000, undefined, { signal });
+      }
+    }
+  } finally {
+    ended = true;
+    await judge;
+  }
+  const bad = assembly.replaced.slice(seen).map((piece) => piece + 1);
+  if (right) report.note(`megabyte ${bad.join(', ')} was wrong and has been replaced`);
+  return right;
+}

@@ -1,0 +1,278 @@
+/** All missing pieces of one file from one source: lanes, their number, and what follows from each fault. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Assembly } from '../file/assembly.ts';
+import { PIECE, type Stretch } from '../file/pieces.ts';
+import type { Client } from '../http/client.ts';
+import { backOff, Fault, worthRetrying } from '../http/fault.ts';
+import type { DownloadSettings } from '../http/settings.ts';
+import type { Address } from '../http/sources.ts';
+import { Stragglers } from '../http/stragglers.ts';
+import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
+import type { Throttle } from './meter.ts';
+import { Pace } from './pace.ts';
+
+/** What the outside sees and counts. */
+export interface Watcher {
+  /** `fresh`: bytes gained (or, negative, given up) on the way to the whole file. */
+  received(bytes: number, fresh: number): void;
+  connections(count: number): void;
+  /** Something a person should know: a wait, a change of plan. */
+  note(text: string): void;
+}
+
+/** A file being put together, without its source. */
+export interface SourceJob {
+  readonly client: Client;
+  readonly assembly: Assembly;
+  readonly settings: DownloadSettings;
+  readonly throttle: Throttle | undefined;
+  readonly begun: Map<number, Begun>;
+  readonly name: string;
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+  readonly watcher: Watcher;
+}
+
+export interface TransferInput extends SourceJob {
+  readonly address: Address;
+}
+
+const SHORTEST_RANGE = 2 << 20;
+const LONGEST_RANGE = 64 << 20;
+/** Seconds of its own work a range should be when several connections share the file. */
+const RANGE_SECONDS = 4;
+/** Seconds a connection must still need for its part until half of it is given to another. */
+const WORTH_SHARING = 1;
+
+/** Bytes gained since the last failure that give back all tries; a trickle below it does not keep a download alive. */
+const PROGRESS = 64 << 10;
+
+const seconds = () => performance.now() / 1000;
+
+/**
+ * Resolves when every piece is on disk and hashed.
+ * @throws Fault when the source is used up; AbortError; the disk's error
+ */
+export async function transfer(input: TransferInput): Promise<void> {
+  const run = new Transfer(input);
+  try {
+    await run.toTheEnd();
+  } finally {
+    run.stop();
+  }
+}
+
+class Transfer {
+  readonly #input: TransferInput;
+  readonly #source: SourceState;
+  readonly #pace: Pace;
+  readonly #lanes = new Set<Lane>();
+  readonly #stragglers = new Stragglers<Lane>();
+  readonly #stop = new AbortController();
+  readonly #started = seconds();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #job: LaneJob;
+  #running: Promise<void>[] = [];
+  #whole: Lane | undefined;
+  #received = 0;
+  #gained = 0;
+  #gainedAtFailure = Number.NEGATIVE_INFINITY;
+  #failures: Fault[] = [];
+  #badRanges = 0;
+  #waiting: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(input: TransferInput) {
+    this.#input = input;
+    this.#source = { address: input.address, resolved: undefined, etag: undefined, ranges: true };
+    this.#pace = new Pace(input.settings.connections, this.#started);
+    this.#job = {
+      source: this.#source,
+      client: input.client,
+      assembly: input.assembly,
+      name: input.name,
+      sha256: input.sha256,
+      signal: AbortSignal.any([input.signal, this.#stop.signal]),
+      begun: input.begun,
+      note: (text) => input.watcher.note(text),
+      takeWhole: (lane) => this.#takeWhole(lane),
+      received: (bytes, fresh) => {
+        this.#received += bytes;
+        this.#gained += fresh;
+        input.watcher.received(bytes, fresh);
+        return input.throttle?.take(bytes, seconds()) ?? 0;
+      },
+    };
+    this.#ticker = setInterval(() => this.#tick(), 125);
+  }
+
+  stop(): void {
+    clearInterval(this.#ticker);
+    this.#stop.abort(new Needless('stopped'));
+  }
+
+  async toTheEnd(): Promise<void> {
+    const { assembly } = this.#input;
+    for (;;) {
+      this.#fill();
+      while (this.#running.length > 0) {
+        await Promise.race(this.#running);
+        if (this.#failure) {
+          this.#stop.abort(this.#failure);
+          await Promise.all(this.#running);
+          throw this.#failure;
+        }
+        this.#fill();
+      }
+      // Reading back may find damage in what an earlier process left; then there is more to fetch.
+      await assembly.hashed(() => {}, this.#input.signal);
+      if (assembly.pieces.complete) return;
+    }
+  }
+
+  #tick(): void {
+    this.#giveUpStragglers();
+    const left = this.#input.assembly.pieces.size - this.#input.assembly.pieces.doneBytes;
+    const before = this.#pace.wanted;
+    const wanted = this.#pace.tick(seconds(), this.#received, left);
+    if (wanted <= before || !this.#source.ranges) return;
+    // A lone lane has taken all that is left: it gives away what is further off.
+    for (const lane of this.#lanes) {
+      const keep = Math.ceil((lane.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
+      if (keep < lane.to) lane.to = keep;
+    }
+    this.#fill();
+  }
+
+  /** A connection far slower than the others is closed; its part goes to another one, from the byte it had reached. */
+  #giveUpStragglers(): void {
+    const now = seconds();
+    this.#stragglers.tick(this.#lanes, now);
+    // A limit of the person's makes connections wait in turn.
+    if (!this.#source.ranges || this.#whole !== undefined || this.#input.throttle !== undefined) return;
+    const atEnd = this.#nextStretch() === undefined;
+    const renewed = this.#stragglers.toRenew(now);
+    for (const lane of this.#lanes)
+      if (lane === renewed || this.#stragglers.isHopeless(lane, now, atEnd)) {
+        lane.giveUp();
+        this.#pace.forgive();
+      }
+    this.#fill();
+  }
+
+  #nextStretch() {
+    const { assembly, begun } = this.#input;
+    return assembly.pieces.nextMissing(
+      (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
+      (piece) => begun.has(piece),
+      this.#rangeLength(this.#pace.wanted),
+    );
+  }
+
+  /** The further half of what the connection with most to do still has, for one that has nothing; undefined when none is worth it. */
+  #share(): Stretch | undefined {
+    const now = seconds();
+    const timeLeft = (lane: Lane) => (lane.to - lane.position) / Math.max(1, this.#stragglers.rate(lane, now));
+    const [last] = [...this.#lanes].sort((a, b) => timeLeft(b) - timeLeft(a));
+    if (last === undefined || last.bytes === 0 || timeLeft(last) < WORTH_SHARING) return undefined;
+    const to = last.to;
+    const from = Math.ceil((last.position + (to - last.position) / 2) / PIECE) * PIECE;
+    if (from >= to || from <= last.position) return undefined;
+    last.to = from;
+    return { from, to };
+  }
+
+  /** Long enough that asking costs little, short enough that all connections end together. */
+  #rangeLength(lanes: number): number {
+    if (lanes === 1) return Number.POSITIVE_INFINITY;
+    const { size, doneBytes } = this.#input.assembly.pieces;
+    const fairShare = (size - doneBytes) / (2 * lanes);
+    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(lanes))));
+  }
+
+  /** Bytes one of `lanes` connections brings in RANGE_SECONDS. */
+  #earned(lanes: number): number {
+    const passed = seconds() - this.#started;
+    return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / lanes) * RANGE_SECONDS;
+  }
+
+  /** Starts lanes until there are as many as wanted, or nothing is left to take. */
+  #fill(): void {
+    const { settings, watcher } = this.#input;
+    while (this.#failure === undefined && this.#waiting === undefined) {
+      const wanted = this.#source.ranges ? this.#pace.wanted : 1;
+      const now = seconds();
+      const working = [...this.#lanes].filter((lane) => !this.#stragglers.isDoubtful(lane, now));
+      if (working.length >= wanted || this.#lanes.size >= Math.max(wanted, settings.connections.most)) break;
+      const stretch = this.#nextStretch() ?? (this.#source.ranges ? this.#share() : undefined);
+      if (stretch === undefined) break;
+      this.#start(new Lane(this.#job, stretch));
+    }
+    watcher.connections(this.#lanes.size);
+  }
+
+  #start(lane: Lane): void {
+    this.#lanes.add(lane);
+    const work = lane
+      .run()
+      .catch((error: Error) => this.#onError(error))
+      .then(async () => {
+        this.#lanes.delete(lane);
+        this.#stragglers.ended(lane, seconds());
+        if (this.#whole === lane) this.#whole = undefined;
+        await this.#waiting;
+        this.#running = this.#running.filter((other) => other !== work);
+      });
+    this.#running.push(work);
+  }
+
+  #takeWhole(lane: Lane): boolean {
+    this.#whole ??= lane;
+    return this.#whole === lane;
+  }
+
+  #onError(error: Error): void {
+    if (error instanceof Needless || this.#failure !== undefined) return;
+    if (!(error instanceof Fault)) {
+      this.#failure = error;
+      return;
+    }
+    this.#meet(error);
+  }
+
+  /** Counts a fault, and waits for the next try or ends the source. */
+  #meet(fault: Fault): void {
+    const { settings, watcher, signal } = this.#input;
+    if (fault.kind === 'expired') this.#source.resolved = undefined;
+    if (fault.kind === 'range' || fault.kind === 'unsatisfiable') {
+      this.#badRanges += 1;
+      if (this.#badRanges > 1) this.#source.ranges = false;
+    }
+    if (fault.kind === 'busy' || fault.kind === 'denied') this.#pace.complain(seconds());
+    // Several connections break together when the line does: that is one failure.
+    if (this.#waiting !== undefined) return;
+    if (this.#gained >= this.#gainedAtFailure + PROGRESS) this.#failures = [];
+    this.#gainedAtFailure = this.#gained;
+    this.#failures.push(fault);
+    const inAll = this.#failures.length;
+    const ofKind = this.#failures.filter(({ kind }) => kind === fault.kind).length;
+    const wait = backOff(fault, inAll, settings.backOffUnit);
+    if (
+      !worthRetrying(fault, { ofKind, inAll, proven: this.#gained > 0 }, settings.tries) ||
+      wait > settings.longestWait
+    ) {
+      this.#failure = fault;
+      return;
+    }
+    watcher.note(
+      `${fault.message}; try ${inAll} of ${settings.tries} in ${wait < 1 ? wait.toFixed(1) : Math.round(wait)} s`,
+    );
+    this.#waiting = sleep(wait * 1000, undefined, { signal })
+      .catch(() => {
+        this.#failure ??= signal.reason as Error;
+      })
+      .finally(() => {
+        this.#waiting = undefined;
+      });
+  }
+}

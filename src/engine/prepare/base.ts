@@ -1,0 +1,117 @@
+/** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { sizeOf } from '../../base/files/disk.ts';
+import { statOf } from '../../base/files/stat.ts';
+import type { Places } from '../../base/paths.ts';
+import { findEntry } from '../../registry/catalogue/load.ts';
+import { type LocatedModel, locateModel } from '../../registry/catalogue/locate.ts';
+import type { AnyEntry, ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
+import { checkBase } from '../../registry/checkpoints/complete.ts';
+import { identifyModel } from '../../registry/checkpoints/identify.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import type { LocatedBase } from '../plan/resolve.ts';
+import { findBase } from './presets.ts';
+
+export interface ResolvedBase {
+  readonly base: LocatedBase;
+  /** What has to be fetched before training can start; empty when all of it is here. */
+  readonly needs: readonly Need[];
+  /** What in the model nobody here knows, as sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface Need {
+  readonly entry: AnyEntry;
+  /** Only the configuration and tokenizer files: the weights are the person's own. */
+  readonly companionsOnly: boolean;
+}
+
+interface Input {
+  readonly model: RunSpec['model'];
+  /** Folder that relative paths start from. */
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** @throws UsageError when a path is no model, training on it cannot be right, or a VAE is not known. */
+export async function resolveBase(input: Input): Promise<ResolvedBase> {
+  const found = await resolveWeights(input);
+  const vae = resolveVae(input);
+  const base = { ...found.base, vaePath: vae?.path ?? null };
+  const here = existsSync(base.path) && (base.vaePath === null || existsSync(base.vaePath));
+  return {
+    base,
+    needs: [...found.needs, ...(vae?.needs ?? [])],
+    notes:
+      here && found.needs.every(({ companionsOnly }) => companionsOnly)
+        ? checkBase({ ...base, family: input.model.family })
+        : [],
+  };
+}
+
+async function resolveWeights({ model, dir, registry, places }: Input): Promise<Omit<ResolvedBase, 'notes'>> {
+  const entry = findBase(registry, model.base);
+  if (entry !== undefined) {
+    const located = locateModel(entry, places);
+    const weights = entry.files.find((file) => file.role === 'weights');
+    return {
+      base: {
+        path: located.path,
+        layout: entry.layout,
+        configDir: located.configDir,
+        vaePath: null,
+        sha256: entry.layout === 'single_file' ? (weights?.sha256 ?? null) : null,
+      },
+      needs: located.ready ? [] : [{ entry, companionsOnly: false }],
+    };
+  }
+  const path = resolve(dir, model.base);
+  const { layout } = await identifyModel(path, { ownVae: model.vae !== null });
+  if (layout === 'diffusers')
+    return { base: { path, layout, configDir: null, vaePath: null, sha256: null }, needs: [] };
+  const lender = lenderOf(registry, model);
+  const { configDir, missing } = locateModel(lender, places);
+  const lacks = missing.some((file) => file.role === 'companion');
+  return {
+    base: { path, layout, configDir, vaePath: null, sha256: null },
+    needs: lacks ? [{ entry: lender, companionsOnly: true }] : [],
+  };
+}
+
+/** Whose configuration and tokenizer files a single-file checkpoint borrows: the plain base of its family. */
+function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
+  const lenders = registry.models.filter(
+    (m) => m.family === family && m.layout === 'single_file' && m.embedded === undefined,
+  );
+  const lender = lenders.find((m) => m.prediction === prediction) ?? lenders[0];
+  if (lender === undefined)
+    throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`);
+  return lender;
+}
+
+function resolveVae({ model, dir, registry, places }: Input): { path: string; needs: Need[] } | undefined {
+  if (model.vae === null) return undefined;
+  const path = resolve(dir, model.vae);
+  if (existsSync(path)) return { path, needs: [] };
+  const entry = findEntry(registry, model.vae);
+  if (entry.kind !== 'vae')
+    throw new UsageError(`${model.vae} is a ${entry.kind}, not a VAE.`, {
+      nextSteps: ['See them: visiontrain models list'],
+    });
+  const located: LocatedModel = locateModel(entry, places);
+  return { path: located.path, needs: located.ready ? [] : [{ entry, companionsOnly: false }] };
+}
+
+/** Bytes of a model's weights on this disk; undefined when they are not here yet. */
+export function weightBytes(path: string): number | undefined {
+  const found = statOf(path);
+  if (found === undefined) return undefined;
+  if (found.isFile()) return found.size;
+  const files = readdirSync(path, { recursive: true, withFileTypes: true });
+  const weights = files.filter((file) => file.name.endsWith('.safetensors'));
+  // In the hub's cache they are links.
+  return weights.reduce((sum, file) => sum + (sizeOf(join(file.parentPath, file.name)) ?? 0), 0);
+}

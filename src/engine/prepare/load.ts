@@ -1,0 +1,174 @@
+/** run.yaml → a complete, checked spec. Every problem of the file is found in one go. */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
+import { plural, shorten } from '../../base/text.ts';
+import { typedPath } from '../../base/typed-path.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import { missingModel } from '../../registry/checkpoints/folder.ts';
+import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
+import { specKeys } from '../../spec/keys.ts';
+import { migrate } from '../../spec/migrations.ts';
+import { applyOverrides, type Overridden } from '../../spec/overrides.ts';
+import type { KeyProblem } from '../../spec/problems.ts';
+import { readTextFile } from '../../spec/read-text.ts';
+import { type Chooser, choosers } from '../../spec/schema.ts';
+import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
+import { countUses } from '../dataset/count.ts';
+import { type FilledSpec, isMapping, tryFill } from './fill.ts';
+import { findBase } from './presets.ts';
+import { withTypedPaths } from './typed-paths.ts';
+
+export interface LoadOptions {
+  /** `a.b=value`, as after `--set`; the value is YAML. */
+  readonly overrides?: readonly string[];
+  readonly registry: Registry;
+}
+
+export interface LoadedSpec extends FilledSpec {
+  /** Absolute. */
+  readonly file: string;
+  /** Folder of the file: relative paths in the spec start here. */
+  readonly dir: string;
+}
+
+/** @throws {ConfigError} with all problems, each with its place. */
+export function loadSpec(file: string, { overrides = [], registry }: LoadOptions): LoadedSpec {
+  const path = typedPath(file, '.');
+  const dir = dirname(path);
+  const read = readTextFile(path);
+  if ('problem' in read) throw unreadable(file, read);
+  const tree = parseYaml(read.text);
+  const failed = (problems: readonly Problem[]) => failure(file, problems);
+  if (tree.problems.length > 0)
+    throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
+
+  const overridden = applyOverrides(tree.value, overrides);
+  const problems: Problem[] = [...overridden.problems];
+  const locate = (found: KeyProblem) => located(file, tree, overridden, found);
+  const { document } = overridden;
+  if (!isMapping(document)) {
+    const message = tree.value === undefined || tree.value === null ? 'is empty' : 'holds no settings (key: value)';
+    throw failed([{ file, line: 1, column: 1, key: '', message: `${message}: write one with visiontrain new` }]);
+  }
+  const migrated = migrate(document);
+  if ('problem' in migrated) {
+    problems.push(locate({ path: ['version'], message: migrated.problem }));
+    // Keys of another version cannot be judged by this one's schema; without a number they can.
+    if (typeof document.version === 'number') throw failed(problems);
+  }
+  const { document: current, problems: noPaths } = withTypedPaths(
+    'document' in migrated ? migrated.document : { ...document, version: 1 },
+    { registry, dir },
+  );
+  problems.push(...noPaths.map(locate));
+  const base = ownModel(current, registry, dir);
+  if (base.problem !== undefined && noPaths.length === 0) problems.push(locate(base.problem));
+  const filled = tryFill(current, registry, {
+    dir,
+    facts: base.facts,
+    claimed: claims(tree, overridden),
+    countUses: (folder) => countUses(typedPath(folder, dir)),
+  });
+  if (filled.problems !== undefined) {
+    const known = new Set(problems.map(({ key }) => key));
+    throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
+  }
+  if (problems.length > 0) throw failed(problems);
+  return { ...filled, file: path, dir };
+}
+
+/** `model.base` that is no registry id must be a model on this disk. */
+function ownModel(
+  document: Readonly<Record<string, unknown>>,
+  registry: Registry,
+  dir: string,
+): { readonly facts?: ModelFacts; readonly problem?: KeyProblem } {
+  const base = isMapping(document.model) ? document.model.base : undefined;
+  if (typeof base !== 'string' || base === '' || findBase(registry, base) !== undefined) return {};
+  const at = ['model', 'base'];
+  const other = registry.assets.find((asset) => asset.id === base || asset.aliases.includes(base));
+  if (other !== undefined)
+    return { problem: { path: at, message: `${base} is not a base model (it is a ${other.kind})` } };
+  const path = resolve(dir, base);
+  if (!existsSync(path)) {
+    const ids = registry.models.flatMap((m) => [m.id, ...m.aliases]);
+    const near = nearest(base, ids);
+    const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
+    const message = looksLikePath ? missingModel(base, path) : 'no such model here or in visiontrain models list';
+    return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
+  }
+  try {
+    const vae = isMapping(document.model) ? document.model.vae : undefined;
+    return { facts: readModelFacts(path, { ownVae: typeof vae === 'string' && vae !== '' }) };
+  } catch (error) {
+    if (!(error instanceof VisiontrainError)) throw error;
+    return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };
+  }
+}
+
+/** Who chose a key, where the comment on its line starts with that word. */
+function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
+  const claimed = new Map<string, Chooser>();
+  for (const { key } of specKeys) {
+    const comment = sources.has(key) ? undefined : tree.nodes.get(pathKey(key.split('.')))?.comment;
+    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
+    if (word !== undefined) claimed.set(key, word);
+  }
+  return claimed;
+}
+
+/** Finds the line of a problem: its key, else the nearest group around it that is in the file. */
+function located(file: string, tree: YamlTree, overridden: Overridden, { path, message }: KeyProblem): Problem {
+  const key = path.join('.');
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const part = path.slice(0, depth);
+    const flag = overridden.sources.get(part.join('.'));
+    if (flag !== undefined) return { file: flag, key, message };
+    const node = tree.nodes.get(pathKey(part));
+    if (node === undefined) continue;
+    // A wrong name is shown where the name is, a wrong value where the value is.
+    const place = depth < path.length || message.startsWith('no such setting') ? node.key : node.value;
+    const commented = message.startsWith('is empty') && node.comment !== '';
+    const hint = commented ? ' (what stands behind a # is a comment: put text that holds one in quotes)' : '';
+    return { file, ...placed(place), key, message: message + hint };
+  }
+  return { file, line: 1, column: 1, key, message };
+}
+
+const placed = <T extends { readonly line: number; readonly column: number }>({ line, column, ...rest }: T) => ({
+  line,
+  column,
+  ...rest,
+});
+
+function failure(file: string, problems: readonly Problem[]): ConfigError {
+  const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  const more = sorted.length - MOST_SHOWN;
+  const shown = sorted.slice(0, MOST_SHOWN).map((problem) => ({ ...problem, key: shorten(problem.key, LONGEST_KEY) }));
+  return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, shown, {
+    details: more > 0 ? [`and ${more} more`] : [],
+  });
+}
+
+/** Problems shown of one file; the others are counted. */
+const MOST_SHOWN = 50;
+
+/** No key that is known is near this. */
+const LONGEST_KEY = 100;
+
+function unreadable(
+  file: string,
+  { problem, line }: { readonly problem: string; readonly line?: number },
+): ConfigError {
+  const place = line === undefined ? {} : { line, column: 1 };
+  const missing = problem === 'does not exist';
+  return new ConfigError(
+    `${file} cannot be used; nothing was started.`,
+    [{ file, ...place, key: '', message: problem }],
+    {
+      nextSteps: missing ? ['Make one with:  visiontrain new'] : [],
+    },
+  );
+}

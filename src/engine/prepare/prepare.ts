@@ -1,0 +1,97 @@
+/** run.yaml → everything a run needs decided, nothing written: what `run`, `--dry-run`, the wizard and the demo share. */
+import { resolve } from 'node:path';
+import type { Places } from '../../base/paths.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import { checkInitLora } from '../../registry/checkpoints/lora.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { renderSpec } from '../../spec/write.ts';
+import { hashPictures } from '../dataset/hash.ts';
+import { scanDataset } from '../dataset/scan.ts';
+import { lackingPackages } from '../environment/given.ts';
+import { probeHardware } from '../hardware/probe.ts';
+import { extraPackages } from '../plan/device.ts';
+import { resolvePlan } from '../plan/resolve.ts';
+import type { Plan } from '../plan/schema.ts';
+import { type Need, resolveBase } from './base.ts';
+import type { FilledSpec } from './fill.ts';
+import { findBase } from './presets.ts';
+
+export interface PrepareInput extends FilledSpec {
+  /** Folder that relative paths in the spec start from. */
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+  /** Pictures read so far, for large data sets. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface PreparedRun {
+  readonly plan: Plan;
+  /** The spec with absolute paths: means the same from the run folder. */
+  readonly yaml: string;
+  readonly warnings: readonly string[];
+  /** Pictures that will not be used, as sentences. */
+  readonly leftOut: readonly string[];
+  readonly needs: readonly Need[];
+}
+
+/** @throws UsageError, EnvironmentError: what is wrong with data set, model or machine, before anything is made. */
+export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
+  const { dir, registry, places, env, signal } = input;
+  const isModelId = (name: string) =>
+    findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
+  const { training, model, dataset } = input.spec;
+  const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
+  const configs = base.layout === 'diffusers' ? base.path : base.configDir;
+  const lora = training.init_lora;
+  const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
+  const scan = await scanDataset(resolve(dir, dataset.path), {
+    captionExtension: dataset.caption_extension,
+    include: dataset.include,
+    own: [places.home],
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const [hashed, hardware] = await Promise.all([
+    hashPictures(scan, {
+      cacheDir: places.cache,
+      ...(signal === undefined ? {} : { signal }),
+      ...(input.onProgress === undefined ? {} : { onProgress: input.onProgress }),
+    }),
+    probeHardware([places.home, places.runs], env),
+  ]);
+  const { spec, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
+  const { plan, warnings } = resolvePlan({
+    spec,
+    dir,
+    scan: hashed,
+    model: base,
+    hardware,
+    lacking: lackingPackages(env, extraPackages(spec)),
+    cacheDir: places.cache,
+    isModelId,
+  });
+  return {
+    plan,
+    yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
+    warnings: [...notes, ...ofLora, ...hashed.notes, ...warnings],
+    leftOut: hashed.leftOut.map(({ path, problem }) => `${path} ${problem}`),
+    needs,
+  };
+}
+
+function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string) => boolean): RunSpec {
+  const { model, dataset, training } = spec;
+  const absolute = (path: string) => resolve(dir, path);
+  return {
+    ...spec,
+    dataset: { ...dataset, path: absolute(dataset.path) },
+    model: {
+      ...model,
+      base: isModelId(model.base) ? model.base : absolute(model.base),
+      vae: model.vae === null || isModelId(model.vae) ? model.vae : absolute(model.vae),
+    },
+    training: { ...training, init_lora: training.init_lora === null ? null : absolute(training.init_lora) },
+  };
+}

@@ -1,0 +1,78 @@
+/** Which value each key has when the person does not say: what the base model's registry entry decides. */
+import { recipeFor } from '../../registry/catalogue/recipes.ts';
+import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
+import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
+import type { Chooser, Family, Goal, Prediction } from '../../spec/schema.ts';
+
+export interface Preset {
+  readonly value: unknown;
+  readonly by: Chooser;
+}
+
+export interface BaseModel {
+  /** The entry of that id; undefined for a file or folder of the person's own. */
+  readonly entry: ModelEntry | undefined;
+  /** What was read from the person's own file; undefined when there is an entry or it could not be read. */
+  readonly facts: ModelFacts | undefined;
+}
+
+/** The base model of that id; only entries of kind `base` can be trained on. */
+export const findBase = (registry: Registry, id: string): ModelEntry | undefined =>
+  registry.models.find((model) => model.id === id || model.aliases.includes(id));
+
+/** The entry whose recipe applies: the model's own, or that of its family's plain base. */
+export function recipeEntryOf({ registry, model, family, prediction }: Omit<Wanted, 'goal' | 'trigger'>) {
+  const { entry, facts } = model;
+  const kind = family ?? facts?.family;
+  return entry ?? neutralEntry(registry, kind, prediction ?? facts?.prediction ?? 'epsilon');
+}
+
+interface Wanted {
+  readonly registry: Registry;
+  readonly model: BaseModel;
+  readonly goal: Goal;
+  readonly trigger: string;
+  /** As given by the person, where the file does not say. */
+  readonly family: Family | undefined;
+  readonly prediction: Prediction | undefined;
+}
+
+/**
+ * Values by dotted key. An own file gets the recipe of the first registry entry of its family (and prediction, where
+ * there is one): the registry lists the plain base of each family first.
+ */
+export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
+  const values = new Map<string, Preset>();
+  const { entry, facts } = wanted.model;
+  const { goal, trigger } = wanted;
+  const recipeEntry = recipeEntryOf(wanted);
+  const set = (key: string, value: unknown, by: Chooser = 'preset') => values.set(key, { value, by });
+
+  if (entry !== undefined) {
+    set('model.family', entry.family);
+    set('model.prediction', entry.prediction);
+    set('model.zero_terminal_snr', entry.zero_terminal_snr);
+  } else if (facts !== undefined) {
+    set('model.family', facts.family, 'detected');
+    set('model.prediction', facts.prediction, 'detected');
+    set('model.zero_terminal_snr', facts.zeroTerminalSnr, 'detected');
+  }
+  if (recipeEntry === undefined) return values;
+
+  set('samples.negative', recipeEntry.negative_prompt);
+  // What was read from an own file counts more than what its family's plain base says.
+  for (const [key, value] of Object.entries(recipeFor(recipeEntry, goal, trigger))) {
+    if (!values.has(key)) set(key, value);
+  }
+  return values;
+}
+
+/** The plain base of a family: its recipe and configuration files serve for files of the person's own. */
+export function neutralEntry(
+  registry: Registry,
+  family: Family | undefined,
+  prediction: Prediction,
+): ModelEntry | undefined {
+  const same = registry.models.filter((m) => m.embedded === undefined && m.family === family);
+  return same.find((m) => m.prediction === prediction) ?? same[0];
+}

@@ -1,0 +1,47 @@
+import { resolve } from 'node:path';
+import { VisiontrainError } from '../../base/errors.ts';
+import { statOf } from '../../base/files/stat.ts';
+import { typedPath } from '../../base/typed-path.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import type { KeyProblem } from '../../spec/problems.ts';
+import { isMapping } from './fill.ts';
+import { findBase } from './presets.ts';
+
+const PATH_KEYS = [
+  ['dataset', 'path'],
+  ['model', 'base'],
+  ['model', 'vae'],
+  ['training', 'init_lora'],
+] as const;
+
+/** Begins as no path of this folder does. */
+const FOREIGN = /^\s*['"]?(~|\$|file:|[A-Za-z]:[\\/]|\\\\)/iu;
+
+/**
+ * The document with the paths in it read as people write them. One that is plain, or leads nowhere either way, stays as
+ * it stands: all of them are read, never written.
+ */
+export function withTypedPaths(
+  document: Readonly<Record<string, unknown>>,
+  { registry, dir }: { readonly registry: Registry; readonly dir: string },
+): { readonly document: Readonly<Record<string, unknown>>; readonly problems: readonly KeyProblem[] } {
+  const isId = (name: string) =>
+    findBase(registry, name) !== undefined ||
+    registry.assets.some(({ id, aliases }) => id === name || aliases.includes(name));
+  const problems: KeyProblem[] = [];
+  let current = document;
+  for (const [section, key] of PATH_KEYS) {
+    const group = current[section];
+    const value = isMapping(group) ? group[key] : undefined;
+    if (!isMapping(group) || typeof value !== 'string' || value === '' || isId(value)) continue;
+    try {
+      const path = typedPath(value, dir);
+      if (path !== resolve(dir, value) && (FOREIGN.test(value) || statOf(path) !== undefined))
+        current = { ...current, [section]: { ...group, [key]: path } };
+    } catch (error) {
+      if (!(error instanceof VisiontrainError)) throw error;
+      problems.push({ path: [section, key], message: [error.message, ...error.nextSteps].join(' ') });
+    }
+  }
+  return { document: current, problems };
+}

@@ -1,0 +1,45 @@
+import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
+import { RUN_FILES } from './layout.ts';
+
+/** `stop`, `save` and `sample` are for the trainer, `kill` for the supervisor. */
+export type Request = 'stop' | 'save' | 'sample' | 'kill';
+
+const path = (runDir: string, request: Request): string => join(runDir, RUN_FILES.control, request);
+
+/**
+ * Leaves a request in the run folder; works across containers and mounts, where signals do not. Throws
+ * ForeignFileError where `control` leads elsewhere.
+ */
+export function makeRequest(runDir: string, request: Request): void {
+  const control = join(runDir, RUN_FILES.control);
+  const there = lstatSync(control, { throwIfNoEntry: false });
+  if (there === undefined) mkdirSync(control, { recursive: true, mode: 0o700 });
+  else if (!there.isDirectory()) throw new ForeignFileError(control, strangeKind(there) ?? 'is a file');
+  try {
+    closeSync(openSync(path(runDir, request), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const problem = strangeKind(lstatSync(path(runDir, request)));
+    if (problem !== undefined) throw new ForeignFileError(path(runDir, request), problem, error);
+  }
+}
+
+export function hasRequest(runDir: string, request: Request): boolean {
+  try {
+    return lstatSync(path(runDir, request)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** What has the name and is no request is left alone: it asks for nothing. */
+export function dropRequest(runDir: string, request: Request): void {
+  if (hasRequest(runDir, request)) rmSync(path(runDir, request), { force: true });
+}
+
+/** Forgets requests of an earlier attempt. */
+export function dropAllRequests(runDir: string): void {
+  for (const request of ['stop', 'save', 'sample', 'kill'] as const) dropRequest(runDir, request);
+}

@@ -1,0 +1,96 @@
+/**
+ * The small files of a run folder, read as what they are: a stranger's until they were checked. By hand and without
+ * zod, since `ps` reads them of every run.
+ */
+import { join } from 'node:path';
+import { ForeignFileError, readRegular } from '../../base/files/regular-file.ts';
+import { isIdentity } from '../../base/process/identity.ts';
+import { RUN_FILES, type RunExit, type RunOutput, type SupervisorFile } from './layout.ts';
+
+/** Both hold some lines; exit.json the last ones of a log. */
+const MOST_BYTES = 1 << 20;
+const MOST_LINES = 1000;
+/** Year 5138: what is later is no time. */
+const LATEST = 1e11;
+
+/**
+ * How the last attempt ended; null when nobody said.
+ * @throws ForeignFileError when the file is not one that visiontrain wrote
+ */
+export const readExitStrictly = (dir: string): RunExit | null => read(dir, RUN_FILES.exit, isExit);
+
+/** Who supervises, or did last; null when nobody ever did. Throws as `readExitStrictly`. */
+export const readSupervisorStrictly = (dir: string): SupervisorFile | null =>
+  read(dir, RUN_FILES.supervisor, isSupervisor);
+
+/** As `readExitStrictly`; null also for a file that cannot be believed. */
+export const readExit = (dir: string): RunExit | null => orNull(() => readExitStrictly(dir));
+
+/** As `readSupervisorStrictly`; null also for a file that cannot be believed. */
+export const readSupervisor = (dir: string): SupervisorFile | null => orNull(() => readSupervisorStrictly(dir));
+
+function orNull<T>(reading: () => T | null): T | null {
+  try {
+    return reading();
+  } catch {
+    return null;
+  }
+}
+
+function read<T>(dir: string, name: string, is: (value: unknown) => value is T): T | null {
+  const path = join(dir, name);
+  const bytes = readRegular(path, MOST_BYTES);
+  if (bytes === undefined) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new ForeignFileError(path, 'is not JSON', error);
+  }
+  if (!is(value)) throw new ForeignFileError(path, 'is not what visiontrain writes');
+  return value;
+}
+
+/** A million pictures with long captions. */
+const MOST_PLAN = 480_000_000;
+
+/**
+ * plan.json as it stands there, unchecked; undefined without one. Throws SyntaxError for what is no JSON, ForeignFileError
+ * for what is no plain file.
+ */
+export function readPlanJson(dir: string): unknown {
+  const bytes = readRegular(join(dir, RUN_FILES.plan), MOST_PLAN);
+  return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+const isList = <T>(value: unknown, is: (item: unknown) => item is T): value is T[] =>
+  Array.isArray(value) && value.length <= MOST_LINES && value.every(is);
+
+function isExit(value: unknown): value is RunExit {
+  if (!isObject(value)) return false;
+  const { status, code, reason, step, outputs, details, next_steps } = value;
+  return (
+    (status === 'finished' || status === 'failed' || status === 'stopped') &&
+    isCount(code) &&
+    code < 256 &&
+    isText(reason) &&
+    isCount(step) &&
+    isList(outputs, isOutput) &&
+    isList(details, isText) &&
+    isList(next_steps, isText)
+  );
+}
+
+const isOutput = (value: unknown): value is RunOutput =>
+  isObject(value) && isText(value.path) && isCount(value.bytes) && isText(value.sha256);
+
+function isSupervisor(value: unknown): value is SupervisorFile {
+  if (!isIdentity(value)) return false;
+  const { attempt, started_at, trainer } = value as Partial<SupervisorFile>;
+  const soundTime = typeof started_at === 'number' && started_at >= 0 && started_at < LATEST;
+  return isCount(attempt) && soundTime && (trainer === null || isIdentity(trainer));
+}

@@ -1,0 +1,92 @@
+import { lstatSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { cosmiconfig, type Loader } from 'cosmiconfig';
+import { z } from 'zod';
+import { ConfigError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { typedPath } from '../../base/typed-path.ts';
+import { readTextFile } from '../../spec/read-text.ts';
+import { parseYaml } from '../../spec/yaml-tree.ts';
+import { type SettingValues, settingFiles, settingNames } from './settings.ts';
+
+const schema = z.strictObject({ workspace: z.string().min(1).optional() });
+
+/** What a file holds stands below a key of ours: `$import` beside it would be followed, inside it is only data. */
+const nested: Loader = (path, text) => {
+  const { value, problems } = parseYaml(text);
+  if (problems.length > 0)
+    throw new ConfigError(
+      'A settings file cannot be read.',
+      problems.map(({ path: at, ...rest }) => ({ file: path, key: at.join('.'), ...rest })),
+    );
+  return { settings: value };
+};
+
+const refused: Loader = (path) => {
+  throw new ConfigError('A settings file cannot be read.', [
+    { file: path, key: '', message: 'is a program; settings are never run' },
+  ]);
+};
+
+// Those that are not named here cosmiconfig would fill up with its own, which run what they read.
+const loaders = {
+  ...Object.fromEntries(['.json', '.yaml', '.yml', 'noExt'].map((ending) => [ending, nested])),
+  ...Object.fromEntries(['.js', '.cjs', '.mjs', '.ts', 'default'].map((ending) => [ending, refused])),
+};
+
+/**
+ * While it is made, cosmiconfig looks for settings of its own (`.config/config.js` and others) in the folder the
+ * process stands in, and runs them: it is made where nobody else puts files. It then looks into one folder only.
+ */
+function makeExplorer(): ReturnType<typeof cosmiconfig> {
+  const here = process.cwd();
+  process.chdir(packageRoot());
+  try {
+    return cosmiconfig('visiontrain', { searchPlaces: settingFiles, loaders, searchStrategy: 'none', cache: false });
+  } finally {
+    process.chdir(here);
+  }
+}
+
+/** Settings of one folder; relative paths count from it. @throws ConfigError */
+export async function readSettingsFile(folder: string): Promise<{ path: string; values: SettingValues } | undefined> {
+  refuseUnreadable(folder);
+  const found = await makeExplorer()
+    .search(folder)
+    .catch((cause: Error) => {
+      if (cause instanceof ConfigError) throw cause;
+      const problem = { file: folder, key: '', message: cause.message.split('\n')[0] ?? '' };
+      throw new ConfigError('A settings file cannot be read.', [problem], { cause });
+    });
+  const settings: unknown = found?.config?.settings;
+  if (found === null || settings === undefined || settings === null) return undefined;
+  const checked = schema.safeParse(settings);
+  if (!checked.success) {
+    const problems = checked.error.issues.map((issue) => {
+      const key = issue.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : issue.path.join('.');
+      const near = nearest(key, settingNames);
+      return {
+        file: found.filepath,
+        key,
+        message: issue.code === 'unrecognized_keys' ? `no such setting${near ? `: ${near}?` : ''}` : issue.message,
+      };
+    });
+    throw new ConfigError('A settings file has mistakes.', problems);
+  }
+  const { workspace } = checked.data;
+  return {
+    path: found.filepath,
+    values: workspace === undefined ? {} : { workspace: typedPath(workspace, dirname(found.filepath)) },
+  };
+}
+
+/** cosmiconfig passes over what it may not read, and waits for ever for a pipe; here it is said. */
+function refuseUnreadable(folder: string): void {
+  for (const path of settingFiles.map((name) => join(folder, name))) {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
+    const read = readTextFile(path);
+    if ('problem' in read)
+      throw new ConfigError(`${basename(path)} cannot be read.`, [{ file: path, key: '', message: read.problem }]);
+  }
+}

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DownloadError } from '../../base/errors.ts';
+import type { Places } from '../../base/paths.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import { checkModelRoom, fetchModel } from '../../registry/fetch/fetch-model.ts';
+import type { Plan } from '../plan/schema.ts';
+import { resolveBase } from '../prepare/base.ts';
+import { loadSpec } from '../prepare/load.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import type { StepTools } from './supervisor.ts';
+
+export interface ModelStepInput {
+  readonly dir: string;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Makes sure that all files of the run's base model and VAE are there, fetching what is missing. What is asked for is
+ * read from the run's own run.yaml, so that it is the same after a resume or on another machine. Throws
+ * DownloadError, or EnvironmentError when the disk has no room for all of it.
+ */
+export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepInput, tools: StepTools): Promise<void> {
+  const registry = loadRegistry({ configDir: places.config });
+  const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
+  const { needs } = await resolveBase({ model: spec.model, dir, registry, places });
+  checkModelRoom(needs, { places, env });
+  for (const { entry, companionsOnly } of needs) {
+    tools.phase(entry.title);
+    const { signal } = tools;
+    await fetchModel(entry, { places, env, signal, companionsOnly, onProgress: tools.progress });
+  }
+  requireFiles(plan);
+  // What was fetched is looked at as what was here before the start was.
+  if (needs.length > 0) await resolveBase({ model: spec.model, dir, registry, places });
+}
+
+/** The plan's own paths are what the trainer opens: they must be there, whatever was resolved just now. */
+function requireFiles({ model }: Plan): void {
+  const wanted = [model.path, model.config_dir, model.vae_path].filter((path) => path !== null);
+  const missing = wanted.filter((path) => !existsSync(path));
+  if (missing.length === 0) return;
+  throw new DownloadError(`The files of ${model.name} are not where the plan has them.`, {
+    details: missing,
+    nextSteps: [`visiontrain models pull ${model.name}`, 'Or start a new run, which looks for them anew.'],
+  });
+}

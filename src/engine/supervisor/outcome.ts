@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { constants as access, createReadStream, fstatSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { ConfigError, EXIT, VisiontrainError } from '../../base/errors.ts';
+import { freeBytes } from '../../base/files/disk.ts';
+import { lastLogLines } from '../../base/files/log-lines.ts';
+import { openRegular } from '../../base/files/regular-file.ts';
+import type { RunState } from '../events/reducer.ts';
+import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';
+import { diskFull } from '../runs/create.ts';
+import type { LiveFolder } from '../runs/live-folder.ts';
+import type { TrainerEnd } from './trainer-process.ts';
+
+interface TrainerStory {
+  readonly folder: LiveFolder;
+  readonly end: TrainerEnd;
+  /** From the events of the whole run. */
+  readonly state: RunState;
+  /** A person or the system asked for the end, with a checkpoint. */
+  readonly stopAsked: boolean;
+  /** Without one. */
+  readonly killAsked: boolean;
+}
+
+/** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
+export async function trainerOutcome({ folder, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
+  const { dir } = folder;
+  const { result, step } = state;
+  if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
+  if (result?.status === 'stopped' && end.code === result.code)
+    return {
+      ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
+      // A bonus: a file that does not check out is just not listed.
+      outputs: await checkOutputs(dir, state).catch(() => []),
+      next_steps: result.next_steps ?? [resumeHint(folder)],
+    };
+  if (result?.status === 'failed' && end.code === result.code)
+    return {
+      ...ended('failed', result.code, result.reason ?? 'the trainer failed and did not say why', step),
+      details: result.details ?? [],
+      next_steps: result.next_steps ?? [],
+    };
+  if (end.code !== EXIT.ok && (killAsked || (stopAsked && endedFromOutside(end)))) {
+    const reason = 'ended on request, without waiting for a checkpoint';
+    return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(folder)] };
+  }
+  // Its last word found no room either.
+  if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
+    return errorOutcome(folder, diskFull(folder.path()), step);
+  }
+  const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
+  const { reason, nextSteps } = crashReason(end, lines.at(-1));
+  return {
+    ...ended('failed', EXIT.training, reason, step),
+    details: lines.length > 0 ? [`Last lines of ${RUN_FILES.log}:`, ...lines] : [],
+    next_steps: [...nextSteps, resumeHint(folder)],
+  };
+}
+
+/** By a signal that ends, and not by one that tells of a crash. */
+function endedFromOutside({ code, signal }: TrainerEnd): boolean {
+  const ends: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'];
+  // A shell in between reports a signal as 128 + its number.
+  return signal === null ? ends.some((name) => code === 128 + constants.signals[name]) : ends.includes(signal);
+}
+
+/** Less than anything of a run needs. */
+const NO_ROOM = 1 << 20;
+
+/** An end without a word of the trainer. What the network or the machine did can be done again once it is mended. */
+export function errorOutcome(folder: LiveFolder, error: unknown, step: number): RunExit {
+  const named = (text: string) => text.replaceAll(folder.dir, folder.path());
+  if (!(error instanceof VisiontrainError)) {
+    const message = String((error as Error)?.message ?? error);
+    return ended('failed', EXIT.bug, `visiontrain hit a bug: ${named(message)}`, step);
+  }
+  const exit = ended('failed', error.exitCode, named(error.message), step);
+  const problems = error instanceof ConfigError ? error.problems.map(({ key, message }) => `${key} ${message}`) : [];
+  const again = error.exitCode === EXIT.download || error.exitCode === EXIT.environment ? [resumeHint(folder)] : [];
+  const details = [...problems, ...error.details].map(named);
+  return { ...exit, details, next_steps: [...error.nextSteps, ...again].map(named) };
+}
+
+/** A stop before the trainer ran. */
+export const stoppedEarly = (folder: LiveFolder, step: number): RunExit => ({
+  ...ended('stopped', EXIT.stopped, 'stopped before the training began', step),
+  next_steps: [resumeHint(folder)],
+});
+
+const ended = (status: RunExit['status'], code: number, reason: string, step: number): RunExit => ({
+  status,
+  code,
+  reason,
+  step,
+  outputs: [],
+  details: [],
+  next_steps: [],
+});
+
+async function finished(dir: string, state: RunState): Promise<RunExit> {
+  const { step } = state;
+  try {
+    const outputs = await checkOutputs(dir, state);
+    if (outputs.length === 0) return ended('failed', EXIT.training, 'the trainer ended without a LoRA', step);
+    return { ...ended('finished', EXIT.ok, state.result?.reason ?? 'finished', step), outputs };
+  } catch (error) {
+    return ended('failed', EXIT.training, (error as Error).message, step);
+  }
+}
+
+/** Reads every output again: what exit.json promises is what lies on the disk. */
+async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> {
+  const outputs: RunOutput[] = [];
+  for (const { path, sha256 } of state.outputs) {
+    const inside = relative(dir, resolve(dir, path));
+    if (inside.startsWith('..') || isAbsolute(inside))
+      throw new Error(`an output lies outside the run folder: ${path}`);
+    const { bytes, sha256: found } = await readOutput(join(dir, inside), path);
+    if (found !== sha256) throw new Error(`${path} is damaged: its SHA-256 is ${found}, not ${sha256}`);
+    outputs.push({ path: inside, bytes, sha256 });
+  }
+  return outputs;
+}
+
+async function readOutput(file: string, told: string): Promise<{ bytes: number; sha256: string }> {
+  let fd: number;
+  try {
+    fd = openRegular(file, access.O_RDONLY);
+  } catch (error) {
+    throw new Error(`${told} was announced but is not there`, { cause: error });
+  }
+  // The stream closes it.
+  const { size } = fstatSync(fd);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return { bytes: size, sha256: hash.digest('hex') };
+}
+
+const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;
+
+function crashReason(
+  { code, signal, outOfMemory }: TrainerEnd,
+  lastLine: string | undefined,
+): { reason: string; nextSteps: string[] } {
+  const lessMemory = [
+    'Use less memory: --set training.batch_size=1, or --set resources.gradient_checkpointing=full; or close other programs.',
+  ];
+  // A shell in between reports a signal as 128 + its number.
+  const killed = signal === 'SIGKILL' || code === 137;
+  if (killed && outOfMemory)
+    return { reason: 'the machine ran out of memory, and the system ended the trainer', nextSteps: lessMemory };
+  if (killed)
+    return {
+      reason: 'the trainer was killed (SIGKILL), most often for want of memory, or by a limit of the machine',
+      nextSteps: lessMemory,
+    };
+  if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP')
+    return { reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
+  if (signal !== null)
+    return {
+      reason: `the trainer crashed (${signal}) inside a native library`,
+      nextSteps: ['visiontrain setup --force   renews the Python environment'],
+    };
+  const said = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
+  return { reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
+}

@@ -1,0 +1,37 @@
+/** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its words go to supervisor.log. */
+import { resolve } from 'node:path';
+import { EXIT, VisiontrainError } from '../../base/errors.ts';
+import { places } from '../../base/paths.ts';
+import { ensureEnvironment } from '../environment/ensure.ts';
+import { fetchRunModel } from './model-step.ts';
+import { supervise } from './supervisor.ts';
+
+const terminated = new AbortController();
+// A closed terminal must change nothing for the run.
+process.on('SIGHUP', () => undefined);
+process.on('SIGTERM', () => terminated.abort());
+process.on('SIGINT', () => terminated.abort());
+
+// What another user may write to could steer the run, or be taken for its result.
+process.umask(process.umask() | 0o022);
+const dir = resolve(process.argv[2] ?? '.');
+const own = { places: places(process.env), env: process.env };
+try {
+  process.exitCode = await supervise(dir, {
+    env: process.env,
+    terminated: terminated.signal,
+    cacheDir: own.places.cache,
+    steps: {
+      environment: (tools) => ensureEnvironment(own, tools),
+      model: async (plan, tools, folder) => {
+        await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
+        // What is left is told by absolute paths: a run of days must not hold somebody's folder.
+        process.chdir(folder.dir);
+      },
+    },
+  });
+} catch (error) {
+  const known = error instanceof VisiontrainError;
+  console.error(known ? error.message : ((error as Error).stack ?? error));
+  process.exitCode = known ? error.exitCode : EXIT.bug;
+}

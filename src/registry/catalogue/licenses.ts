@@ -1,0 +1,47 @@
+/** Which licences the person has accepted; kept with the name of the licence, so that a changed one is asked again. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import type { Places } from '../../base/paths.ts';
+import type { AnyEntry } from './schema.ts';
+
+const file = (places: Places) => join(places.state, 'licenses.json');
+
+/** Whether it asks for no acceptance, or has it. */
+export function isAccepted(entry: AnyEntry, places: Places): boolean {
+  return !entry.license.acceptance || read(places).includes(key(entry));
+}
+
+/**
+ * Before a first download: accepts the licence when the person said so, else refuses.
+ * @throws UsageError that names licence, restriction and what to type
+ */
+export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean, nextSteps: readonly string[]): void {
+  if (isAccepted(entry, places)) return;
+  const { name, url, restrictions } = entry.license;
+  if (!accepts)
+    throw new UsageError(`${entry.title} has a licence to accept first: ${name}.`, {
+      details: [restrictions, url].filter((line) => line !== ''),
+      nextSteps,
+    });
+  acceptLicense(entry, places);
+}
+
+function acceptLicense(entry: AnyEntry, places: Places): void {
+  const accepted = new Set([...read(places), key(entry)]);
+  makePrivateFolder(places.state);
+  writeFileAtomic(file(places), `${JSON.stringify([...accepted].sort(), null, 2)}\n`);
+}
+
+const key = (entry: AnyEntry) => `${entry.license.name} | ${entry.license.url}`;
+
+function read(places: Places): string[] {
+  try {
+    const list: unknown = JSON.parse(readFileSync(file(places), 'utf8'));
+    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,212 @@
+/** Reads `presets/models.yaml` and the person's own `models/*.yaml`, and finds entries in them. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
+import type { z } from 'zod';
+import { ConfigError, type Problem, UsageError } from '../../base/errors.ts';
+import { readGiven } from '../../base/files/given-file.ts';
+import { nearest } from '../../base/nearest.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { near } from '../../base/paths.ts';
+import { type Goal, goals } from '../../spec/schema.ts';
+import { recipeProblems } from './recipes.ts';
+import {
+  type AnyEntry,
+  type AssetEntry,
+  type ModelEntry,
+  REGISTRY_VERSION,
+  type Recipe,
+  type RecipeSet,
+  type Registry,
+  type RegistryFile,
+  registryFileSchema,
+} from './schema.ts';
+
+export interface LoadRegistryInput {
+  /** `Places.config`; the person's entries are in `models/*.yaml` below it. */
+  readonly configDir: string;
+}
+
+/**
+ * The built-in registry with the person's entries behind it. The person's files may use the built-in recipe and
+ * companion sets, and replace a built-in entry by giving the same id.
+ * @throws ConfigError naming file and key of every problem
+ */
+export function loadRegistry({ configDir }: LoadRegistryInput): Registry {
+  const builtIn = readRegistryFile(join(packageRoot(), 'presets', 'models.yaml'));
+  const sets = { recipe_sets: builtIn.recipe_sets, companion_sets: builtIn.companion_sets };
+  const models = new Map<string, ModelEntry>();
+  const assets = new Map<string, AssetEntry>();
+  const add = (file: RegistryFile, path: string | undefined) => {
+    const own = path === undefined ? {} : { added_in: path };
+    for (const entry of file.models) {
+      models.set(entry.id, { ...completeEntry(entry, mergeSets(sets, file), path ?? 'presets/models.yaml'), ...own });
+    }
+    for (const entry of file.assets) assets.set(entry.id, { ...entry, ...own });
+  };
+  add(builtIn, undefined);
+  for (const path of ownFiles(configDir)) add(readRegistryFile(path), path);
+  return { version: REGISTRY_VERSION, models: [...models.values()], assets: [...assets.values()] };
+}
+
+/** Folder of the person's own entries. */
+export function ownModelsDir(configDir: string): string {
+  return join(configDir, 'models');
+}
+
+function ownFiles(configDir: string): string[] {
+  const folder = ownModelsDir(configDir);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** Bytes of a list of models; ours has a tenth of it. */
+const MOST = 4 << 20;
+
+/** One registry file, parsed and validated. */
+export function readRegistryFile(path: string): RegistryFile {
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(readGiven(path, MOST).toString('utf8'), { schema: CORE_SCHEMA, filename: path });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const at = error.mark === undefined ? {} : { line: error.mark.line + 1, column: error.mark.column + 1 };
+    throw new ConfigError('The model list cannot be read.', [{ file: path, ...at, key: '', message: error.reason }]);
+  }
+  return checkRegistryDocument(parsed, path);
+}
+
+/** A registry file's content, validated. @throws ConfigError that names `path` */
+export function checkRegistryDocument(document: unknown, path: string): RegistryFile {
+  const result = registryFileSchema.safeParse(document);
+  if (!result.success)
+    throw new ConfigError(
+      'The model list has mistakes.',
+      result.error.issues.map((i) => problem(path, i)),
+    );
+  return result.data;
+}
+
+function problem(file: string, issue: z.core.$ZodIssue): Problem {
+  const key = issue.path.map(String).join('.');
+  const unknown = issue.code === 'unrecognized_keys' ? `unknown: ${issue.keys.join(', ')}` : issue.message;
+  return {
+    file: near(file, process.cwd()),
+    key,
+    message: unknown,
+  };
+}
+
+type FileEntry = RegistryFile['models'][number];
+type Sets = Pick<RegistryFile, 'recipe_sets' | 'companion_sets'>;
+
+function mergeSets(a: Sets, b: Sets): Sets {
+  return {
+    recipe_sets: { ...a.recipe_sets, ...b.recipe_sets },
+    companion_sets: { ...a.companion_sets, ...b.companion_sets },
+  };
+}
+
+/** Joins an entry with its recipe and companion sets; facts of the entry become the recipe values they decide. */
+function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
+  const fail = (key: string, message: string): never => {
+    throw new ConfigError(`The model list has a mistake in ${entry.id}.`, [
+      { file, key: `${entry.id}.${key}`, message },
+    ]);
+  };
+  const { recipe_set, recipe, companions, ...rest } = entry;
+  const set = recipeSet(sets, recipe_set, fail);
+  const shared =
+    companions === undefined
+      ? []
+      : (sets.companion_sets[companions] ?? fail('companions', `there is no companion set ${companions}`));
+  const recipes: Partial<Record<Goal, Recipe>> = {};
+  for (const goal of goals) {
+    recipes[goal] = {
+      'model.family': entry.family,
+      'model.prediction': entry.prediction,
+      'model.zero_terminal_snr': entry.zero_terminal_snr,
+      'model.clip_skip': entry.clip_skip,
+      'samples.prompts': entry.sample_prompts[goal] ?? [],
+      ...set.common,
+      ...set.goals[goal],
+      ...recipe,
+    };
+    const problems = recipeProblems(recipes[goal], { complete: true });
+    if (problems.length > 0) fail(`recipes.${goal}`, problems.join('; '));
+  }
+  for (const memory of set.memory_classes) {
+    const problems = recipeProblems(memory.values, { complete: false });
+    if (problems.length > 0) fail(`memory_classes.${memory.title}`, problems.join('; '));
+  }
+  return {
+    ...rest,
+    files: [...entry.files, ...shared],
+    recipes,
+    memory_classes: set.memory_classes,
+    ...(set.length === undefined ? {} : { length: set.length }),
+    recipe_set,
+    recipe_source: set.source,
+  };
+}
+
+/** A recipe set with what it extends already in it. */
+function recipeSet(
+  sets: Sets,
+  name: string,
+  fail: (key: string, message: string) => never,
+  seen: string[] = [],
+): RecipeSet {
+  const set = sets.recipe_sets[name] ?? fail('recipe_set', `there is no recipe set ${name}`);
+  if (seen.includes(name)) fail('recipe_set', `${[...seen, name].join(' extends ')}`);
+  if (set.extends === undefined) return set;
+  const parent = recipeSet(sets, set.extends, fail, [...seen, name]);
+  const length = set.length ?? parent.length;
+  return {
+    ...set,
+    ...(length === undefined ? {} : { length }),
+    common: { ...parent.common, ...set.common },
+    memory_classes: set.memory_classes.length > 0 ? set.memory_classes : parent.memory_classes,
+  };
+}
+
+/** The base model with this id. @throws UsageError that suggests the nearest id */
+export function findModel(registry: Registry, id: string): ModelEntry {
+  const entry = lookUp(registry.models, id);
+  if (entry !== undefined) return entry;
+  const asset = lookUp(registry.assets, id);
+  if (asset !== undefined)
+    throw new UsageError(`${id} is a ${asset.kind}, not a base model.`, {
+      nextSteps: ['See the base models: visiontrain models list'],
+    });
+  throw unknownId(id, registry.models);
+}
+
+/** The entry of any kind with this id. @throws UsageError that suggests the nearest id */
+export function findEntry(registry: Registry, id: string): AnyEntry {
+  const all: readonly AnyEntry[] = [...registry.models, ...registry.assets];
+  const entry = lookUp(all, id);
+  if (entry === undefined) throw unknownId(id, all);
+  return entry;
+}
+
+function lookUp<T extends AnyEntry>(entries: readonly T[], id: string): T | undefined {
+  return entries.find((e) => e.id === id) ?? entries.find((e) => e.aliases.includes(id));
+}
+
+function unknownId(id: string, entries: readonly AnyEntry[]): UsageError {
+  const near = nearest(
+    id,
+    entries.flatMap((e) => [e.id, ...e.aliases]),
+  );
+  return new UsageError(`There is no model ${JSON.stringify(id)} in the registry.`, {
+    nextSteps: [
+      ...(near === undefined ? [] : [`Did you mean ${near}?`]),
+      'See them all: visiontrain models list',
+      'Add your own: visiontrain models add FILE_OR_URL',
+    ],
+  });
+}

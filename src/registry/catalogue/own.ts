@@ -1,0 +1,56 @@
+/** The person's own entries: one YAML file each, written and removed here. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
+import type { z } from 'zod';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readGiven } from '../../base/files/given-file.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
+import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
+
+export type OwnEntry = z.input<typeof baseFileEntrySchema> & { companions?: string };
+
+/** Writes an entry as `models/<id>.yaml` in the person's config folder; returns the file. */
+export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
+  const folder = ownModelsDir(configDir);
+  const path = join(folder, `${entry.id}.yaml`);
+  if (existsSync(path))
+    throw new UsageError(`There is an entry ${entry.id} already.`, {
+      nextSteps: [`Give another name with --id, or remove it: visiontrain models rm ${entry.id}`],
+    });
+  const document = { version: REGISTRY_VERSION, models: [entry] };
+  // Before it is written: a file with a mistake would stop every command that reads the registry.
+  checkRegistryDocument(document, path);
+  makePrivateFolder(folder);
+  writeFileAtomic(
+    path,
+    `# Added by visiontrain models add; may be edited.\n${dump(document, { lineWidth: 110 })}`,
+    0o600,
+  );
+  return path;
+}
+
+/** Takes an entry out of a file of the person's; the file goes when nothing else is in it. */
+export function removeOwnEntry(path: string, id: string): void {
+  const document = parseYaml(readGiven(path, 4 << 20).toString('utf8'), { schema: CORE_SCHEMA }) as Record<
+    string,
+    unknown[]
+  >;
+  const file = readRegistryFile(path);
+  const others =
+    file.models.length +
+    file.assets.length -
+    1 +
+    Object.keys(file.recipe_sets).length +
+    Object.keys(file.companion_sets).length;
+  if (others <= 0) {
+    rmSync(path);
+    return;
+  }
+  for (const key of ['models', 'assets'])
+    if (document[key] !== undefined)
+      document[key] = document[key].filter((entry) => (entry as { id?: string }).id !== id);
+  writeFileAtomic(path, dump(document, { lineWidth: 110 }), 0o600);
+}

@@ -1,0 +1,169 @@
+/** Whether a base model that lies on this disk has all that its family must have, and nothing that means other numbers. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { readGiven } from '../../base/files/given-file.ts';
+import type { Family } from '../../spec/schema.ts';
+import { vaeFor } from './architecture.ts';
+import { type Judged, judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
+import { type Refusal, refusalOf, unknownIn } from './marks.ts';
+import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
+import { clipWeights, openClipWeights, unetWeights, vaeWeights, type Weight } from './topology.ts';
+
+type Config = Readonly<Record<string, unknown>>;
+
+export interface BaseOnDisk {
+  readonly family: Family;
+  readonly layout: 'diffusers' | 'single_file';
+  readonly path: string;
+  /** Where the configuration files of a single file lie. */
+  readonly configDir: string | null;
+  readonly vaePath: string | null;
+}
+
+interface Part {
+  readonly name: 'unet' | 'vae' | 'text_encoder' | 'text_encoder_2';
+  readonly title: string;
+  readonly judge: (config: Config) => Judged;
+  readonly weights: (config: Config) => readonly Weight[];
+  /** What stands before its names in a single file. */
+  readonly prefix: string;
+}
+
+function partsOf(family: Family): Part[] {
+  const text = family === 'sdxl' ? 'conditioner.embedders.0.transformer.' : 'cond_stage_model.transformer.';
+  const parts: Part[] = [
+    { name: 'unet', title: 'U-Net', judge: judgeUnet, weights: unetWeights, prefix: 'model.diffusion_model.' },
+    { name: 'vae', title: 'VAE', judge: judgeVae, weights: vaeWeights, prefix: 'first_stage_model.' },
+    { name: 'text_encoder', title: 'text encoder', judge: judgeTextEncoder, weights: clipWeights, prefix: text },
+  ];
+  return family === 'sd15'
+    ? parts
+    : [
+        ...parts,
+        {
+          name: 'text_encoder_2',
+          title: 'second text encoder',
+          judge: judgeTextEncoder,
+          weights: openClipWeights,
+          prefix: 'conditioner.embedders.1.model.',
+        },
+      ];
+}
+
+/** @throws UsageError when training on it cannot be right. Returns what in it nobody here knows, as sentences. */
+export function checkBase(base: BaseOnDisk): string[] {
+  const configs = base.layout === 'diffusers' ? base.path : base.configDir;
+  const header = base.layout === 'single_file' ? readSafetensorsHeader(base.path) : undefined;
+  if (header !== undefined) refuse(base.path, refusalOf(header));
+  const notes =
+    configs === null ? [] : checkConfig(base.path, join(configs, 'scheduler', 'scheduler_config.json'), judgeScheduler);
+  for (const part of partsOf(base.family)) {
+    const own = part.name === 'vae' ? base.vaePath : null;
+    const config = configPath(configs, part, own);
+    if (config === undefined) continue;
+    notes.push(...checkConfig(own ?? base.path, config, part.judge));
+    const names: ReadonlySet<string> = namesOf(own ?? base.path, part, own === null ? header : undefined);
+    if (part.name === 'vae' && names.size === 0) throw withoutVae(base.path, base.family);
+    lacks(own ?? base.path, part, part.weights(readConfig(config)), names);
+  }
+  if (header !== undefined) notes.push(...unknownNames(base.path, header));
+  return notes;
+}
+
+function unknownNames(path: string, { tensors }: SafetensorsHeader): string[] {
+  const unknown = unknownIn(tensors);
+  return unknown.length === 0
+    ? []
+    : [
+        `${basename(path)} holds ${unknown.length === 1 ? 'a tensor' : `${unknown.length} tensors`} within its parts that nothing here knows and nothing here reads (${unknown[0]}${unknown.length === 1 ? '' : ' …'}). If it is of a special kind, its LoRA may be wrong.`,
+      ];
+}
+
+/** The VAE's own configuration lies beside or within it, as the trainer looks for it. */
+function configPath(configs: string | null, part: Part, own: string | null): string | undefined {
+  const beside = own === null ? [] : [join(statSync(own).isDirectory() ? own : dirname(own), 'config.json')];
+  return [...beside, ...(configs === null ? [] : [join(configs, part.name, 'config.json')])].find((path) =>
+    existsSync(path),
+  );
+}
+
+/** @throws UsageError for a configuration that means other numbers. */
+export function checkConfig(model: string, path: string, judge: (config: Config) => Judged): string[] {
+  if (!existsSync(path)) return [];
+  const { refusal, unknown } = judge(readConfig(path));
+  refuse(model, refusal);
+  return unknown.length === 0
+    ? []
+    : [
+        `${path} has settings that nothing here knows: ${unknown.join(', ')}. If the model is of a special kind, its LoRA may be wrong.`,
+      ];
+}
+
+export function readConfig(path: string): Config {
+  let value: unknown;
+  try {
+    value = JSON.parse(readGiven(path, 16 << 20).toString('utf8'));
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UsageError(`${path} ${missing ? 'is missing' : 'is not valid JSON'}.`, {
+      nextSteps: ['Download the model again.'],
+      cause: error,
+    });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`${path} is not a configuration file.`);
+  return value as Config;
+}
+
+/** @throws UsageError that says what the model is. */
+export function refuse(path: string, refusal: Refusal | undefined): void {
+  if (refusal === undefined) return;
+  throw new UsageError(`${basename(path)} is ${refusal.what}; a LoRA trained on it here would be wrong.`, {
+    nextSteps: [refusal.cure],
+  });
+}
+
+/** Names of a part's tensors without its prefix; undefined where no header of it is to be had. */
+function namesOf(path: string, part: Part, header: SafetensorsHeader | undefined): Set<string> {
+  if (header !== undefined) return without(header, part.prefix);
+  if (!statSync(path).isDirectory()) return without(readSafetensorsHeader(path), part.prefix, true);
+  // A VAE of its own is the folder itself.
+  const folder = existsSync(join(path, part.name)) ? join(path, part.name) : path;
+  const files = readdirSync(folder).filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'));
+  return new Set(files.flatMap((name) => [...readSafetensorsHeader(join(folder, name)).tensors.keys()]));
+}
+
+/** The names below a prefix. A VAE of its own has them with or without. */
+function without({ tensors }: SafetensorsHeader, prefix: string, lone = false): Set<string> {
+  const names = [...tensors.keys()];
+  const inside = names.filter((name) => name.startsWith(prefix));
+  return new Set(inside.length === 0 && lone ? names : inside.map((name) => name.slice(prefix.length)));
+}
+
+/** A single file whose family is known, and that needs a VAE of the person's own. */
+export const withoutVae = (path: string, family: Family) =>
+  new UsageError(`${basename(path)} is ${family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5'} without its VAE.`, {
+    nextSteps: [
+      `Name one in model.vae: ${vaeFor[family]} (--set model.vae=${vaeFor[family]}), or the file that came with the model.`,
+      'Or use the complete checkpoint.',
+    ],
+  });
+
+/** @throws UsageError when a part lacks weights that its configuration says it has. */
+function lacks(path: string, part: Part, weights: readonly Weight[], names: ReadonlySet<string>): void {
+  const has = (name: string) =>
+    [name, `${name}.weight`, `text_model.${name}.weight`, `${name}.weight.weight`].some((each) => names.has(each));
+  const missing = weights.filter(({ ldm, diffusers }) => !has(ldm) && !has(diffusers));
+  const [first] = missing;
+  if (first === undefined) return;
+  throw new UsageError(
+    `${basename(path)} is no whole model of its kind: its ${part.title} lacks ${missing.length} of ${weights.length} weights (${first.ldm}${missing.length === 1 ? '' : ' …'}).`,
+    {
+      nextSteps: [
+        'Download it again if it should be a whole Stable Diffusion 1.5 or SDXL; a smaller relative of them cannot be trained on here.',
+      ],
+    },
+  );
+}

@@ -1,0 +1,138 @@
+/** What a model of the person's own is, from its headers and configuration files alone: family, prediction, layout. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import type { Family, Prediction } from '../../spec/schema.ts';
+import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
+import { checkConfig, readConfig, refuse, withoutVae } from './complete.ts';
+import { judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
+import { checkFiles, checkWhole, lostLink, modelInside } from './folder.ts';
+import { refusalOf } from './marks.ts';
+import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
+
+export interface ModelFacts {
+  readonly layout: 'diffusers' | 'single_file';
+  readonly family: Family;
+  readonly prediction: Prediction;
+  /**
+   * `marker`: the checkpoint says so; `config`: its scheduler configuration does; `assumed`: nothing says, so the
+   * usual epsilon is taken and a person's word counts more.
+   */
+  readonly predictionFrom: 'marker' | 'config' | 'assumed';
+  readonly zeroTerminalSnr: boolean;
+  /** A single file without a VAE, which needs one of the person's own (`model.vae`). */
+  readonly lacksVae?: true;
+}
+
+export interface IdentifyOptions {
+  /** Whether a VAE comes from elsewhere (`model.vae`), so that the model's own is not needed. */
+  readonly ownVae?: boolean;
+}
+
+/** @throws {UsageError} with what it is instead, and what to do. */
+export async function identifyModel(path: string, options: IdentifyOptions = {}): Promise<ModelFacts> {
+  return readModelFacts(path, options);
+}
+
+/** The same at once; reads a few kilobytes to a megabyte. */
+export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions = {}): ModelFacts {
+  try {
+    return statSync(path).isDirectory() ? folderFacts(path, ownVae) : fileFacts(path, ownVae);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, { cause: error });
+  }
+}
+
+/** The file an error is about, where it is one of the model's. */
+function wrongFile(error: unknown, path: string): string {
+  const { path: file } = error as NodeJS.ErrnoException;
+  return file?.startsWith(path) === true ? file : path;
+}
+
+function fileFacts(path: string, ownVae: boolean): ModelFacts {
+  const header = readSafetensorsHeader(path);
+  const architecture = singleFileArchitecture(header.tensors);
+  const family = familyOf(architecture, path);
+  refuse(path, refusalOf(header));
+  const lacksVae = architecture.family !== undefined && architecture.lacksVae === true;
+  if (lacksVae && !ownVae) throw withoutVae(path, family);
+  return { layout: 'single_file', family, ...markers(header), ...(lacksVae ? { lacksVae } : {}) };
+}
+
+/** NoobAI and others put empty tensors of these names into the checkpoint; ComfyUI reads them too. */
+function markers({ tensors, metadata }: SafetensorsHeader) {
+  const zeroTerminalSnr = tensors.has('ztsnr');
+  if (tensors.has('v_pred')) return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
+  const said = metadata['modelspec.prediction_type']?.toLowerCase();
+  if (said === 'v' || said === 'v_prediction')
+    return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
+  const from = said === 'epsilon' ? 'marker' : 'assumed';
+  return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
+}
+
+function folderFacts(path: string, ownVae: boolean): ModelFacts {
+  checkFiles(path);
+  if (!existsSync(join(path, 'model_index.json')))
+    throw new UsageError(`${path} is not a model: a diffusers folder holds a model_index.json.`, {
+      nextSteps: [modelInside(path)],
+    });
+  const index = readConfig(join(path, 'model_index.json'));
+  const family = familyOf(folderArchitecture(index, readConfig(join(path, 'unet', 'config.json'))), path);
+  const judges = {
+    unet: judgeUnet,
+    ...(ownVae ? {} : { vae: judgeVae }),
+    text_encoder: judgeTextEncoder,
+    ...(family === 'sdxl' ? { text_encoder_2: judgeTextEncoder } : {}),
+  };
+  for (const [part, judge] of Object.entries(judges)) {
+    checkConfig(path, join(path, part, 'config.json'), judge);
+    checkPart(path, part);
+  }
+  checkWhole(path, Object.keys(judges));
+  const config = join(path, 'scheduler', 'scheduler_config.json');
+  checkConfig(path, config, judgeScheduler);
+  const scheduler = existsSync(config) ? readConfig(config) : {};
+  const said = scheduler.prediction_type;
+  if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
+    throw new UsageError(`${path} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`);
+  return {
+    layout: 'diffusers',
+    family,
+    prediction: said ?? 'epsilon',
+    predictionFrom: said === undefined ? 'assumed' : 'config',
+    zeroTerminalSnr: scheduler.rescale_betas_zero_snr === true,
+  };
+}
+
+/** Each part needs readable, whole safetensors weights. */
+function checkPart(path: string, part: string): void {
+  const folder = join(path, part);
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const weights = names.filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'));
+  if (weights.length === 0) {
+    const pickled = names.some((name) => name.endsWith('.bin'));
+    throw new UsageError(
+      pickled
+        ? `${folder} has only pickle weights (.bin), which can run code when opened; they are not opened here.`
+        : `${path} is not complete: ${part} has no .safetensors weights.`,
+      { nextSteps: ['Download the .safetensors version of the model.'] },
+    );
+  }
+  for (const name of weights) refuse(path, refusalOf(readSafetensorsHeader(join(folder, name))));
+}
+
+function familyOf(architecture: Architecture, path: string): Family {
+  if (architecture.family !== undefined) return architecture.family;
+  const { what, cure } = architecture;
+  throw new UsageError(`${basename(path)} is ${what}; LoRAs are trained here on Stable Diffusion 1.5 and SDXL.`, {
+    nextSteps: cure === undefined ? [] : [cure],
+  });
+}
+
+export function fileError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied';
+  return `cannot be read: ${message}`;
+}

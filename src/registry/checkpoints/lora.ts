@@ -1,0 +1,228 @@
+/**
+ * The LoRA a run goes on from, by its header alone: of which kind it is, its ranks and its layers, and what of them does
+ * not fit the run. How it is read is in the trainer's `lora_read.py`, whose table of kinds this mirrors.
+ */
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { plural } from '../../base/text.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { readConfig } from './complete.ts';
+import { fileError } from './identify.ts';
+import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
+import { unetWeights } from './topology.ts';
+
+/** Kinds that compute something else than a LoRA, by their tensors' names. */
+const otherKinds: readonly (readonly [RegExp, string])[] = [
+  [/hada_/u, 'a LoHa'],
+  [/lokr_/u, 'a LoKr'],
+  [/lora_mid/u, 'a LoCon with a Tucker core'],
+  [/dora_scale|lora_magnitude_vector/u, 'a DoRA'],
+  [/oft_/u, 'an OFT'],
+  [/\.on_input$/u, 'an (IA)³'],
+  [/\.diff(_b)?$/u, 'a file of full differences'],
+];
+const otherBases: readonly (readonly [RegExp, string])[] = [
+  [/double_blocks|single_blocks|single_transformer_blocks/u, 'FLUX'],
+  [/joint_blocks|transformer_blocks[._]\d+[._]attn[._]add_[qkv]_proj/u, 'Stable Diffusion 3'],
+  [/lora_prior_unet/u, 'Stable Cascade'],
+];
+const ENDING =
+  /(\.processor)?(\.|_)(?:lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|lora_linear_layer\.down|lora_linear_layer\.up)(\.default)?\.weight$/u;
+const DOWN = /lora_down|lora_A|lora\.down|layer\.down/u;
+const TEXT = /^(lora_te\d?_|text_encoder|te\d?_|clip_[lg]_|lycoris_te)/u;
+const PREFIX = /^(lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
+
+type Layer = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
+
+interface Module {
+  readonly layer: Layer;
+  readonly rank: number;
+}
+
+/** @throws UsageError before anything is fetched for it. Returns what the person should know, as sentences. */
+export function checkInitLora(
+  path: string,
+  spec: Pick<RunSpec, 'model' | 'training'>,
+  configs: string | null,
+): string[] {
+  const header = read(path);
+  const name = basename(path);
+  const names = [...header.tensors.keys()];
+  const kind = otherKinds.find(([pattern]) => names.some((each) => pattern.test(each)));
+  if (kind !== undefined)
+    throw refused(`${name} is ${kind[1]}; only plain LoRA files can be trained further.`, [
+      'Choose a LoRA, or leave training.init_lora empty.',
+    ]);
+  const modules = modulesOf(header);
+  if (modules.size === 0)
+    throw refused(`${name} is no LoRA: it holds no layer of one.`, [
+      'Choose a LoRA, or leave training.init_lora empty.',
+    ]);
+  checkBaseOf(name, header, spec.model.family);
+  checkRanks(name, modules, spec.training);
+  return [...embeddings(name, names), ...ranks(name, modules, spec.training), ...layers(name, modules, spec, configs)];
+}
+
+function read(path: string): SafetensorsHeader {
+  try {
+    return readSafetensorsHeader(path);
+  } catch (error) {
+    const found = error instanceof UsageError ? error.message : `${path} ${fileError(error)}.`;
+    const known = error instanceof UsageError && error.nextSteps.length > 0;
+    throw new UsageError(`training.init_lora: ${found}`, {
+      nextSteps: known ? error.nextSteps : ['Check the path; it starts at the folder of run.yaml.'],
+      cause: error,
+    });
+  }
+}
+
+const refused = (message: string, nextSteps: readonly string[]) =>
+  new UsageError(`training.init_lora: ${message}`, { nextSteps });
+
+/** Module, as kohya writes it → what it is. */
+function modulesOf({ tensors }: SafetensorsHeader): Map<string, Module> {
+  const modules = new Map<string, Module>();
+  for (const [name, { shape }] of tensors) {
+    if (!ENDING.test(name) || !DOWN.test(name)) continue;
+    const plain = name.replace(ENDING, '').replace('.processor.', '.').replaceAll('.', '_');
+    const module = plain.endsWith('_to_out') ? `${plain}_0` : plain;
+    modules.set(module, { layer: layerOf(module, shape), rank: shape[0] ?? 0 });
+  }
+  return modules;
+}
+
+function layerOf(module: string, shape: readonly number[]): Layer {
+  if (TEXT.test(module)) return 'text';
+  if (/attn[12]_to_(q|k|v|out_0)$/u.test(module)) return 'attention';
+  if (/transformer_blocks|proj_in$|proj_out$/u.test(module)) return 'transformer';
+  return shape.length > 2 && Math.max(...shape.slice(2)) > 1 ? 'convolution' : 'residual';
+}
+
+/** Width of the words that cross attention reads, by family; SD2 has 1024. */
+const WIDTHS = new Map([
+  [768, 'Stable Diffusion 1.5'],
+  [1024, 'Stable Diffusion 2'],
+  [2048, 'SDXL'],
+]);
+
+function checkBaseOf(name: string, { tensors }: SafetensorsHeader, family: 'sd15' | 'sdxl'): void {
+  const other = otherBases.find(([pattern]) => [...tensors.keys()].some((each) => pattern.test(each)));
+  const cross = [...tensors].find(([each]) => /attn2[._]to_k/u.test(each) && DOWN.test(each));
+  const of = other?.[1] ?? WIDTHS.get(cross?.[1].shape[1] ?? 0);
+  const ours = family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5';
+  if (of !== undefined && of !== ours)
+    throw refused(`${name} is a LoRA of ${of}, but model.base is ${ours}.`, [
+      'Choose the base model that the LoRA was trained on, or leave training.init_lora empty.',
+    ]);
+}
+
+const listed = (ranks: ReadonlySet<number>) => {
+  const sorted = [...ranks].sort((a, b) => a - b).map(String);
+  return sorted.length === 1
+    ? `the rank ${sorted[0]}`
+    : `the ranks ${sorted.slice(0, -1).join(', ')} and ${sorted.at(-1)} by layer`;
+};
+
+const trained = (layer: Layer, { training: t }: Pick<RunSpec, 'training'>): boolean => {
+  if (layer === 'text') return [t.text_encoder_learning_rate].flat().some((rate) => Number(rate) > 0);
+  if (layer === 'attention') return true;
+  if (layer === 'transformer') return t.targets === 'all';
+  return t.conv_rank > 0;
+};
+
+const roomOf = (layer: Layer, { rank, conv_rank: convRank }: RunSpec['training']) =>
+  layer === 'convolution' ? convRank : rank;
+
+/** @throws UsageError where a layer that the run trains has a higher rank than it gives it. */
+function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): void {
+  for (const key of ['rank', 'conv_rank'] as const) {
+    const group = [...modules.values()].filter(
+      ({ layer }) => (layer === 'convolution') === (key === 'conv_rank') && trained(layer, { training }),
+    );
+    const ranks = new Set(group.map(({ rank }) => rank));
+    const most = Math.max(0, ...ranks);
+    if (most <= training[key]) continue;
+    throw refused(
+      `${name} has ${listed(ranks)}${key === 'conv_rank' ? ' in its convolutions' : ''}; training.${key} is ${training[key]}.`,
+      [
+        `Set training.${key} to ${most} or more: --set training.${key}=${most}. Layers of a lower rank are filled up and compute the same.`,
+      ],
+    );
+  }
+}
+
+function ranks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): string[] {
+  const here = [...modules.values()].filter(({ layer }) => trained(layer, { training }));
+  const lower = here.filter(({ layer, rank }) => rank < roomOf(layer, training));
+  return lower.length === 0
+    ? []
+    : [
+        `${name} has ${listed(new Set(here.map(({ rank }) => rank)))}: ${lower.length} of its ${plural(here.length, 'layer')} have a lower rank than the run; they are filled up and compute the same`,
+      ];
+}
+
+function embeddings(name: string, names: readonly string[]): string[] {
+  const found = new Set(names.filter((each) => each.startsWith('bundle_emb.')).map((each) => each.split('.')[1] ?? ''));
+  return found.size === 0
+    ? []
+    : [
+        `${name} holds the ${found.size === 1 ? 'embedding' : 'embeddings'} ${[...found].join(', ')}: not trained here, and not in the LoRA that is written`,
+      ];
+}
+
+const words: Readonly<Record<Layer, string>> = {
+  text: 'of text encoders (training.text_encoder_learning_rate is 0)',
+  transformer: 'beside attention (training.targets is attention)',
+  convolution: 'of convolutions (training.conv_rank is 0)',
+  residual: 'of residual blocks (training.conv_rank is 0)',
+  attention: 'of attention',
+};
+
+function layers(
+  name: string,
+  modules: ReadonlyMap<string, Module>,
+  spec: Pick<RunSpec, 'model' | 'training'>,
+  configs: string | null,
+): string[] {
+  const sentences: string[] = [];
+  const kinds = new Set([...modules.values()].map(({ layer }) => layer));
+  for (const layer of kinds) {
+    if (trained(layer, spec)) continue;
+    const count = [...modules.values()].filter((module) => module.layer === layer).length;
+    sentences.push(
+      `${name} has ${plural(count, 'layer')} ${words[layer]}: not trained, and not in the LoRA that is written`,
+    );
+  }
+  if (!kinds.has('text') && trained('text', spec))
+    sentences.push(`${name} has no layers of text encoders, which this run trains: they start anew`);
+  const lacking = lackingLayers(modules, spec, configs);
+  if (lacking !== undefined && lacking.missing.length > 0)
+    sentences.push(
+      `${name} lacks ${lacking.missing.length} of the ${lacking.all} layers of the U-Net's attention that this run trains (${lacking.missing[0]} …): they start anew`,
+    );
+  return sentences;
+}
+
+/** Layers of the U-Net's transformers that the run trains and the file lacks; undefined where the base is not here. */
+function lackingLayers(
+  modules: ReadonlyMap<string, Module>,
+  spec: Pick<RunSpec, 'model' | 'training'>,
+  configs: string | null,
+): { missing: string[]; all: number } | undefined {
+  const config = configs === null ? undefined : join(configs, 'unet', 'config.json');
+  if (config === undefined || !existsSync(config)) return undefined;
+  const has = new Set([...modules.keys()].map((module) => module.replace(PREFIX, '')));
+  const wanted = unetWeights(readConfig(config)).filter(({ diffusers }) => {
+    if (!diffusers.includes('.attentions.') || /norm\d?$/u.test(diffusers)) return false;
+    return trained(layerOf(diffusers.replaceAll('.', '_'), []), spec);
+  });
+  const missing = wanted.filter(
+    ({ ldm, diffusers }) => !has.has(ldm.replaceAll('.', '_')) && !has.has(diffusers.replaceAll('.', '_')),
+  );
+  if (missing.length === wanted.length)
+    throw refused('none of its layers is one that this run trains.', [
+      'Choose a LoRA of the same base model, or leave training.init_lora empty.',
+    ]);
+  return { missing: missing.map(({ diffusers }) => diffusers), all: wanted.length };
+}

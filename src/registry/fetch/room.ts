@@ -1,0 +1,43 @@
+/** Room for all files that are fetched together, asked before the first byte of any. */
+import { realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { checkRoom, nearestFolder, sizeOf } from '../../base/files/disk.ts';
+import type { Places } from '../../base/paths.ts';
+import type { WantedFile } from '../../download/fetch-file.ts';
+import { keptPieces } from '../../download/file/partials.ts';
+import { candidates } from './reuse.ts';
+
+interface Surroundings {
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Files of unknown size are left out: each is asked for its size, and for room, when its turn comes.
+ * @throws EnvironmentError when a disk has no room for what is still to come of them
+ */
+export function checkRoomForAll(files: readonly WantedFile[], what: string, where: Surroundings): void {
+  const disks = new Map<number, { folder: string; bytes: number; files: number }>();
+  for (const file of files) {
+    const bytes = stillToCome(file, where);
+    const folder = nearestFolder(dirname(file.path));
+    const { dev } = statSync(folder);
+    const disk = disks.get(dev) ?? { folder, bytes: 0, files: 0 };
+    disks.set(dev, { folder: disk.folder, bytes: disk.bytes + bytes, files: disk.files + (bytes > 0 ? 1 : 0) });
+  }
+  for (const { folder, bytes, files: count } of disks.values())
+    if (bytes > 0) checkRoom(folder, bytes, count > 1 ? `${what} (${count} files)` : what);
+}
+
+/**
+ * Bytes a file will take on its disk beyond those it takes already. Nothing when a file of its size is on the same disk
+ * where the same bytes are looked for: most likely it is the one, and a link takes no room. If not, its own check says so.
+ */
+export function stillToCome(file: WantedFile, { places, env }: Surroundings): number {
+  if (file.bytes === undefined || sizeOf(file.path) === file.bytes) return 0;
+  const { dev } = statSync(nearestFolder(dirname(file.path)));
+  const linkable = candidates(file, places, env).some(
+    (path) => sizeOf(path) === file.bytes && statSync(realpathSync(path)).dev === dev,
+  );
+  return linkable ? 0 : file.bytes - (keptPieces(file, file.bytes)?.doneBytes ?? 0);
+}

@@ -1,0 +1,131 @@
+/** Are the sources of the registry still what it says? Asks each once, fetches nothing. */
+import { askAbout, readJson } from '../../download/http/ask.ts';
+import type { Client } from '../../download/http/client.ts';
+import { Fault } from '../../download/http/fault.ts';
+import type { DownloadSettings } from '../../download/http/settings.ts';
+import { type Address, addresses } from '../../download/http/sources.ts';
+import type { AnyEntry, ModelFile, Source } from '../catalogue/schema.ts';
+import { civitaiFile, readVersion } from './civitai.ts';
+
+export type SourceState = 'ok' | 'stale' | 'login' | 'unreachable';
+
+export interface CheckedSource {
+  /** Every entry that uses it. */
+  readonly ids: string[];
+  readonly file: string;
+  readonly source: string;
+  readonly state: SourceState;
+  /** What is wrong, or what could not be compared. */
+  readonly detail: string;
+}
+
+interface Question {
+  readonly ids: string[];
+  readonly file: ModelFile;
+  readonly source: Source;
+  readonly address: Address;
+}
+
+export interface CheckInput {
+  readonly client: Client;
+  readonly settings: DownloadSettings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+  readonly onChecked: (done: number, total: number) => void;
+}
+
+const AT_ONCE = 4;
+
+export async function checkSources(entries: readonly AnyEntry[], input: CheckInput): Promise<CheckedSource[]> {
+  const questions = collect(entries, input);
+  const results = new Array<CheckedSource>(questions.length);
+  let next = 0;
+  let done = 0;
+  const worker = async () => {
+    for (let i = next++; i < questions.length; i = next++) {
+      const question = questions[i];
+      if (question === undefined) return;
+      const verdict = await ask(question, input);
+      results[i] = { ids: question.ids, file: question.file.path, source: describe(question), ...verdict };
+      input.onChecked(++done, questions.length);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return results;
+}
+
+/** One question per address: entries share their small files. */
+function collect(entries: readonly AnyEntry[], { settings, env }: CheckInput): Question[] {
+  const questions = new Map<string, Question>();
+  for (const entry of entries)
+    for (const file of entry.files) {
+      const name = file.path.split('/').at(-1) ?? file.path;
+      addresses(file.sources, name, settings, env).forEach((address, i) => {
+        const source = file.sources[i];
+        const key = `${address.url} ${file.sha256}`;
+        const known = questions.get(key);
+        if (known !== undefined) known.ids.push(entry.id);
+        else if (source !== undefined) questions.set(key, { ids: [entry.id], file, source, address });
+      });
+    }
+  return [...questions.values()];
+}
+
+async function ask(
+  question: Question,
+  { client, settings, signal }: CheckInput,
+): Promise<{ state: SourceState; detail: string }> {
+  const { file, address, source } = question;
+  try {
+    const said =
+      source.kind === 'civitai'
+        ? await askCivitai(client, settings, source.version, file, signal)
+        : await askAbout(client, address, signal);
+    return compare(said, file);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    if (error.kind === 'denied') return { state: 'login', detail: error.message };
+    const gone = ['gone', 'status', 'page', 'redirect', 'unsatisfiable', 'other-file'].includes(error.kind);
+    return { state: gone ? 'stale' : 'unreachable', detail: error.message };
+  }
+}
+
+function compare(
+  said: { bytes: number | undefined; sha256: string | undefined },
+  file: ModelFile,
+): { state: SourceState; detail: string } {
+  if (said.sha256 !== undefined && file.sha256 !== undefined && said.sha256 !== file.sha256)
+    return { state: 'stale', detail: `another file: SHA-256 ${said.sha256}` };
+  if (said.bytes !== undefined && file.bytes !== undefined && said.bytes !== file.bytes)
+    return { state: 'stale', detail: `another file: ${said.bytes} bytes instead of ${file.bytes}` };
+  if (said.bytes !== undefined && file.bytes === undefined)
+    return { state: 'ok', detail: `size not in the registry: ${said.bytes} bytes` };
+  return { state: 'ok', detail: said.sha256 === undefined ? 'exists; its hash is not told' : '' };
+}
+
+/** Civitai tells hashes in its API, and each download request counts against a quota: so the API is asked. */
+async function askCivitai(
+  client: Client,
+  settings: DownloadSettings,
+  version: number,
+  file: ModelFile,
+  signal: AbortSignal,
+) {
+  const url = `${settings.civitai}/api/v1/model-versions/${version}`;
+  const address: Address = {
+    url,
+    label: new URL(url).host,
+    token: settings.civitaiToken,
+    page: undefined,
+    kind: 'civitai',
+  };
+  const found = civitaiFile(readVersion(await readJson(client, address, signal), address.label), file.sha256);
+  if (found === undefined) throw new Fault('gone', `version ${version} offers no safetensors file`);
+  return { bytes: undefined, sha256: found.sha256 };
+}
+
+function describe({ source, address }: Question): string {
+  if (source.kind === 'hub') return `${address.label}: ${source.repo}`;
+  if (source.kind === 'civitai') return `${address.label}: version ${source.version}`;
+  return address.label;
+}

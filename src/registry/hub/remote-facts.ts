@@ -1,0 +1,59 @@
+/** What a checkpoint on a server is, from its header alone: a few hundred kilobytes of several gigabytes. */
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { isFileSize } from '../../download/file/pieces.ts';
+import { readStart } from '../../download/http/ask.ts';
+import type { ModelFile } from '../catalogue/schema.ts';
+import { type ModelFacts, readModelFacts } from '../checkpoints/identify.ts';
+import { addressOf, type RemoteInput } from './remote.ts';
+
+const HEADER_MOST = 100_000_000;
+
+/** Family and prediction. @throws UsageError when it is no base model; Fault when the server refuses */
+export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
+  const [source] = file.sources;
+  if (source === undefined) throw new UsageError(`${file.path} has no source.`);
+  const address = addressOf(source, basename(file.path), input);
+  const start = await readStart(input.client, address, 8, input.signal);
+  const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
+  if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
+  const header = await readStart(input.client, address, 8 + length, input.signal);
+  const end = endOfTensors(header, file.path);
+  // A file with the true header and a hole for the weights reads like the whole one.
+  const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
+  const path = join(folder, 'model.safetensors');
+  try {
+    const handle = openSync(path, 'w');
+    writeSync(handle, header);
+    ftruncateSync(handle, Math.max(file.bytes ?? 0, end));
+    closeSync(handle);
+    return readModelFacts(path, { ownVae: true });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    // The file the person knows, not the one made here.
+    throw new UsageError(error.message.replace(path, file.path), {
+      details: error.details,
+      nextSteps: error.nextSteps,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function endOfTensors(header: Buffer, name: string): number {
+  try {
+    const tensors: Record<string, { data_offsets?: unknown } | null> = JSON.parse(header.toString('utf8', 8));
+    let end = 0;
+    for (const tensor of Object.values(tensors)) {
+      const offsets = tensor?.data_offsets;
+      const last: unknown = Array.isArray(offsets) ? offsets[1] : 0;
+      if (!isFileSize(last)) throw new Error(`data_offsets of ${JSON.stringify(last)}`);
+      end = Math.max(end, last);
+    }
+    return header.length + end;
+  } catch (error) {
+    throw new UsageError(`${name} is no safetensors file: its header cannot be read.`, { cause: error });
+  }
+}

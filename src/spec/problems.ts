@@ -1,0 +1,164 @@
+/** zod's issues → sentences for people: what the key accepts, what was found, the nearest valid word. */
+import type { z } from 'zod';
+import { nearest } from '../base/nearest.ts';
+import { shorten } from '../base/text.ts';
+import { foreignWord, type KnownRun, ourForm } from './foreign.ts';
+import { expectation, findKey, type JsonNode, list, sections, specJson, specKeys } from './keys.ts';
+import { yamlValue } from './write.ts';
+
+export interface KeyProblem {
+  /** Segments of the key, as in the document. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** For more keys of one group no near word is looked for: no person reads so many. */
+const MOST_SEARCHED = 100;
+
+type Issue = z.core.$ZodIssue;
+
+/** @param run what is known of the run that the document is for, where that is more than the document */
+export function describeIssue(issue: Issue, document: unknown, run?: KnownRun): readonly KeyProblem[] {
+  const path = issue.path.map(String);
+  const value = path.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document);
+  if (issue.code === 'unrecognized_keys') {
+    const group = value as Readonly<Record<string, unknown>>;
+    return issue.keys.flatMap((name, i) =>
+      i < MOST_SEARCHED
+        ? [
+            { path: [...path, name], message: unknownKey(path, name, group[name], run) },
+            ...inside(group[name], [...path, name], run),
+          ]
+        : [{ path: [...path, name], message: 'no such setting' }],
+    );
+  }
+  return [{ path, message: wrongValue(issue, path, value) }];
+}
+
+/** What can be said of the words in a group that is not known as a whole, such as ai-toolkit's `network`. */
+function inside(value: unknown, path: readonly string[], run: KnownRun | undefined): readonly KeyProblem[] {
+  if (typeof value !== 'object' || value === null || path.length > 8) return [];
+  return Object.entries(value)
+    .slice(0, MOST_SEARCHED)
+    .flatMap(([name, inner]) => {
+      const message = Array.isArray(value) ? undefined : (foreignWord(name, inner, run) ?? elsewhere(name));
+      const own = message === undefined ? [] : [{ path: [...path, name], message }];
+      return [...own, ...inside(inner, [...path, name], run)];
+    })
+    .slice(0, MOST_SEARCHED);
+}
+
+/** A word of other trainers, a key of another section, or one with a slip of the pen. */
+export function unknownKey(parent: readonly string[], name: string, value?: unknown, run?: KnownRun): string {
+  const section = parent[0];
+  const node = section === undefined ? specJson : specJson.properties?.[section];
+  const siblings = Object.keys(node?.properties ?? {});
+  const known = foreignWord(name, value, run) ?? elsewhere(name);
+  if (known !== undefined) return known;
+  const near = nearest(name, siblings);
+  if (near !== undefined) return `no such setting: ${near}?`;
+  const far = nearest(
+    name,
+    specKeys.map(({ key }) => key.split('.').at(-1) ?? ''),
+  );
+  const farKey = specKeys.find(({ key }) => far !== undefined && key.split('.').at(-1) === far)?.key;
+  if (farKey !== undefined) return `no such setting here: ${farKey}?`;
+  return section === undefined
+    ? `no such setting; there are ${list([...siblings], 'and')}`
+    : `no such setting in ${section} (visiontrain schema lists them all)`;
+}
+
+function elsewhere(name: string): string | undefined {
+  const found = specKeys.find(({ key }) => key.split('.').at(-1) === name && key !== name);
+  return found === undefined ? undefined : `no such setting here: ${found.key}?`;
+}
+
+function wrongValue(issue: Issue, path: readonly string[], value: unknown): string {
+  const node = nodeAt(path);
+  if (value === undefined) return `is missing${node?.description === undefined ? '' : `: ${gist(node.description)}`}`;
+  if (value === null) return emptyValue(path, node);
+  const ours = ourForm(path.join('.'), value);
+  const found = `; this is ${show(value)}${ours === undefined ? '' : `: write ${shorten(yamlValue(ours), 80)}`}`;
+  if (issue.code === 'invalid_format')
+    return `${issue.format === 'regex' ? issue.message : `must be ${issue.format}`}${found}`;
+  if (issue.code === 'custom') return `must be ${issue.message}${found}`;
+  if (node === undefined) return `${issue.message}${found}`;
+  return `must be ${expectation(node)}${(ours === undefined ? hint(path, node, value) : undefined) ?? found}`;
+}
+
+/** Schema of a key, or of an item when the path goes on into a list. */
+function nodeAt(path: readonly string[]): JsonNode | undefined {
+  const [section = '', field] = path;
+  const isSection = sections.includes(section);
+  const key = findKey(isSection && field !== undefined ? `${section}.${field}` : section);
+  if (key === undefined) return isSection && field === undefined ? specJson.properties?.[section] : undefined;
+  const rest = path.slice(isSection ? 2 : 1);
+  if (rest.length === 0) return key.node;
+  return key.node.prefixItems?.[Number(rest[0])] ?? (key.node.items || undefined);
+}
+
+const words = new Map([
+  ['yes', 'true'],
+  ['on', 'true'],
+  ['no', 'false'],
+  ['off', 'false'],
+]);
+
+/** `trigger:` with nothing behind it, or with nothing but a comment. */
+function emptyValue(path: readonly string[], node: JsonNode | undefined): string {
+  const item = path.length > 2;
+  const needed = path.length === 2 && ['dataset.path', 'model.base'].includes(path.join('.'));
+  if (needed) return `is empty: ${gist(node?.description ?? 'it is needed')}`;
+  if (item || node?.type !== 'string' || node.pattern === undefined || !new RegExp(node.pattern, 'u').test(''))
+    return 'is empty: write a value or remove the line';
+  return "is empty: write '' or remove the line";
+}
+
+/** What the person most likely meant. */
+function hint(path: readonly string[], node: JsonNode, value: unknown): string | undefined {
+  if (takesText(node) && typeof value !== 'string') return notText(value);
+  if (value === -1 && path.at(-1) === 'seed')
+    return '; this is -1, which does not mean "random" here: write any number';
+  if (typeof value !== 'string') return undefined;
+  const { enum: choices, type } = node;
+  if (choices !== undefined) {
+    const near = nearest(value, choices.map(String));
+    return near === undefined ? undefined : `; this is ${show(value)}: ${near}?`;
+  }
+  if (type === 'boolean') {
+    const meant = words.get(value.toLowerCase());
+    return meant === undefined ? undefined : `; write ${meant}, not ${show(value)}`;
+  }
+  return type === 'integer' || type === 'number' ? notNumber(value) : undefined;
+}
+
+const takesText = ({ type, anyOf = [] }: JsonNode) =>
+  type === 'string' || anyOf.some((choice) => choice.type === 'string');
+
+/** YAML decides by its look whether a value is text. */
+function notText(value: unknown): string {
+  if (Array.isArray(value)) return '; YAML reads [ ] as a list: put the text in quotes';
+  if (typeof value === 'object') {
+    const [name = ''] = Object.keys(value ?? {});
+    return `; YAML reads ${show(`${name}: …`)} as a setting with a value: put the text in quotes`;
+  }
+  return `; YAML reads this as ${typeof value === 'number' ? 'the number ' : ''}${show(value)}: put it in quotes`;
+}
+
+function notNumber(value: string): string | undefined {
+  if (value.trim() !== '' && Number.isFinite(Number(value))) return '; this is text: remove the quotes';
+  const thousands = /^\d{1,3}(,\d{3})+$/u.test(value) ? value.replaceAll(',', '') : undefined;
+  const meant = thousands ?? (/^\d+,\d+$/u.test(value) ? value.replace(',', '.') : undefined);
+  return meant === undefined ? undefined : `; this is ${show(value)}: write ${meant}`;
+}
+
+/** First clause of a description, to stand inside a sentence. */
+const gist = (description: string) =>
+  description.replace(/[:;.].*$/su, '').replace(/^[A-Z](?![A-Z])/u, (letter) => letter.toLowerCase());
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'a group of settings';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return shorten(text, 60);
+}

@@ -1,0 +1,113 @@
+/**
+ * Where cli-progress draws. Its own terminal goes up as many rows as it wrote, which leaves pieces of bars behind once
+ * a narrower terminal has folded them; this one gathers a frame and paints it, and knows what folding has made of the
+ * last one.
+ */
+import { width } from './columns.ts';
+import { onTerminal } from './styled.ts';
+
+export interface BarStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+const ESC = '\u001b[';
+
+/** What cli-progress asks of its `terminal` option; `paint` ends a frame. */
+export class BarTerminal {
+  readonly #stream: BarStream;
+  readonly #folds: boolean;
+  readonly #unicode: boolean;
+  /** The frame that is being gathered, and the one on the screen with the width it was painted for. */
+  #rows: string[] = [''];
+  #shown: readonly string[] = [];
+  #columns = 0;
+  #notes: string[] = [];
+
+  /** @param folds the terminal folds lines that a change of width leaves too long, as most do; else it cuts them */
+  constructor(stream: BarStream, { folds, unicode }: { readonly folds: boolean; readonly unicode: boolean }) {
+    this.#stream = stream;
+    this.#folds = folds;
+    this.#unicode = unicode;
+  }
+
+  isTTY(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
+  getWidth(): number {
+    return this.#stream.columns || 80;
+  }
+
+  cursor(shown: boolean): void {
+    this.#stream.write(`${ESC}?25${shown ? 'h' : 'l'}`);
+  }
+
+  cursorRelativeReset(): void {
+    this.#rows = [''];
+  }
+
+  newline(): void {
+    this.#rows.push('');
+  }
+
+  write(row: string): void {
+    this.#rows[this.#rows.length - 1] = this.#harmless(row);
+  }
+
+  // A frame is painted as a whole, so these have nothing to do.
+  cursorSave(): void {}
+  cursorRestore(): void {}
+  cursorTo(): void {}
+  clearLine(): void {}
+  clearRight(): void {}
+  lineWrapping(): void {}
+
+  /** Takes the bars off the screen. */
+  clearBottom(): void {
+    this.#rows = [];
+    this.paint();
+  }
+
+  /** A line that stays, above the bars; painted with the next frame. */
+  note(text: string): void {
+    this.#notes.push(this.#harmless(text));
+  }
+
+  /** Rows have no colours, so that every control character in them is a stranger's. */
+  #harmless(text: string): string {
+    return onTerminal(text, { unicode: this.#unicode });
+  }
+
+  paint(): void {
+    const columns = this.getWidth();
+    const notes = this.#notes.splice(0);
+    const same = columns === this.#columns && this.#rows.length === this.#shown.length;
+    if (same && notes.length === 0 && this.#rows.every((row, i) => row === this.#shown[i])) return;
+    const before = same && notes.length === 0 ? this.#top() : this.#erased(columns);
+    const above = notes.map((note) => `${note}\n`).join('');
+    // Each row is cleared before it is written: tmux else takes it for the rest of a folded row above. Wrapping is off
+    // in between, since the terminal may be narrower already than this process has been told. The cursor ends at the
+    // left of the last row, where folding cannot move it to another one.
+    const rows = this.#rows.map((row) => `\r${ESC}2K${row}`).join('\n');
+    const frame = rows === '' ? '' : `${ESC}?7l${rows}\r${ESC}?7h`;
+    this.#stream.write(`${before}${above}${frame}`);
+    this.#shown = [...this.#rows];
+    this.#columns = columns;
+  }
+
+  /** To the first row of the last frame, which nothing has folded. */
+  #top(): string {
+    return this.#shown.length > 1 ? `${ESC}${this.#shown.length - 1}A` : '';
+  }
+
+  /** Row by row, bottom first: clearing the screen from its top makes tmux keep what was there. */
+  #erased(columns: number): string {
+    if (this.#shown.length === 0) return '';
+    const heights = this.#shown.map((row) => (this.#folds ? Math.max(1, Math.ceil(width(row) / columns)) : 1));
+    const below = (heights.at(-1) ?? 1) - 1;
+    const all = heights.reduce((sum, rows) => sum + rows, 0);
+    return `${below > 0 ? `${ESC}${below}B` : ''}\r${ESC}2K${`${ESC}A${ESC}2K`.repeat(all - 1)}`;
+  }
+}

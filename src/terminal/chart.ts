@@ -1,0 +1,153 @@
+/** A curve in text: braille dots (2×4 to a cell), or one sign a cell where there are none. Pure. */
+import type { Point } from '../engine/events/series.ts';
+import { padStart } from './columns.ts';
+import type { Style } from './style.ts';
+import { Styled, styled } from './styled.ts';
+
+export interface ChartInput {
+  /** By rising x. */
+  readonly line: readonly Point[];
+  /** Single marks over the line. */
+  readonly marks: readonly Point[];
+  /** Right end of the x axis. */
+  readonly xMax: number;
+  /** Cells, axis included. */
+  readonly columns: number;
+  /** Rows, the x axis not included. */
+  readonly rows: number;
+}
+
+/** `rows` + 1 lines of at most `columns` cells, or none when there is nothing to draw. */
+export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: Style): Styled[] {
+  const all = [...line, ...marks].map(({ y }) => y);
+  if (line.length < 2 || rows < 2) return [];
+  const [low, high] = bounds(all);
+  const labels = ticks(low, high, rows);
+  const wide = Math.max(...labels.map((label) => label.length));
+  const cells = columns - wide - 2;
+  if (cells < 8) return [];
+  const dots = style.unicode ? { x: 2, y: 4 } : { x: 1, y: 1 };
+  const xOf = (x: number) => Math.min(cells * dots.x - 1, Math.max(0, Math.floor((x / xMax) * cells * dots.x)));
+  const yOf = (y: number) => {
+    const share = (y - low) / (high - low);
+    return Math.min(rows * dots.y - 1, Math.max(0, Math.round((1 - share) * (rows * dots.y - 1))));
+  };
+  const grid = draw(perColumn(line, xOf), yOf, cells, rows, dots);
+  const text = grid.map((row) =>
+    row.map((bits) => (bits === 0 ? ' ' : style.unicode ? String.fromCharCode(0x2800 + bits) : '*')),
+  );
+  const marked = new Map(
+    marks.map(({ x, y }) => [`${Math.floor(yOf(y) / dots.y)}:${Math.floor(xOf(x) / dots.x)}`, true]),
+  );
+  const { axis } = style.glyph;
+  const mark = style.unicode ? '●' : 'o';
+  const body = text.map((row, r) => {
+    const signs = row.map((cell, c) => (marked.has(`${r}:${c}`) ? mark : cell));
+    const label = labels[r] ?? '';
+    const side = label === '' ? axis.side : axis.tick;
+    return styled`${style.dim(`${padStart(label, wide)} ${side}`)}${paintRuns(signs, mark, style)}`;
+  });
+  return [...body, style.dim(`${' '.repeat(wide + 1)}${axis.corner}${axis.floor.repeat(cells)}`)];
+}
+
+/** Adjacent cells of one colour need one escape, not one each: a slow link sends every byte. */
+function paintRuns(signs: readonly string[], mark: string, style: Style): Styled {
+  const runs = signs.join('').split(mark);
+  return Styled.joined(
+    runs.map((run) => paintInk(run, style)),
+    style.good(mark),
+  );
+}
+
+/** Blanks at both ends need no colour. */
+function paintInk(run: string, style: Style): Styled {
+  const ink = run.trim();
+  const at = run.length - run.trimStart().length;
+  return styled`${run.slice(0, at)}${style.accent(ink)}${run.slice(at + ink.length)}`;
+}
+
+/** A range that is never empty and not stretched by single outliers. */
+function bounds(values: readonly number[]): [number, number] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  const low = at(0.01);
+  const high = at(0.99);
+  const room = (high - low || Math.abs(high) || 1) * 0.05;
+  // A loss has no room below zero.
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+}
+
+/** One label at the top, middle and bottom, with as many digits as tell them apart. */
+function ticks(low: number, high: number, rows: number): string[] {
+  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10((high - low) / 2))));
+  const wanted = new Set([0, Math.floor((rows - 1) / 2), rows - 1]);
+  return Array.from({ length: rows }, (_, r) => {
+    if (!wanted.has(r)) return '';
+    return (high - ((high - low) * r) / (rows - 1)).toFixed(digits);
+  });
+}
+
+/** Mean of the values that fall on each column of dots; columns without one are absent. */
+function perColumn(line: readonly Point[], xOf: (x: number) => number): Map<number, number> {
+  const sums = new Map<number, { sum: number; count: number }>();
+  for (const { x, y } of line) {
+    const column = xOf(x);
+    const entry = sums.get(column) ?? { sum: 0, count: 0 };
+    sums.set(column, { sum: entry.sum + y, count: entry.count + 1 });
+  }
+  return new Map([...sums].map(([column, { sum, count }]) => [column, sum / count]));
+}
+
+// Bits of a braille cell by dot row and column (Unicode 2800).
+const BRAILLE = [
+  [0x01, 0x08],
+  [0x02, 0x10],
+  [0x04, 0x20],
+  [0x40, 0x80],
+];
+
+function draw(
+  columns: ReadonlyMap<number, number>,
+  yOf: (y: number) => number,
+  cells: number,
+  rows: number,
+  dots: { readonly x: number; readonly y: number },
+): number[][] {
+  const grid = Array.from({ length: rows }, () => new Array<number>(cells).fill(0));
+  const set = (x: number, y: number) => {
+    const row = grid[Math.floor(y / dots.y)];
+    const c = Math.floor(x / dots.x);
+    if (row === undefined || row[c] === undefined) return;
+    row[c] |= dots.x === 1 ? 1 : (BRAILLE[y % 4]?.[x % 2] ?? 0);
+  };
+  let before: { x: number; y: number } | undefined;
+  for (const [x, value] of [...columns].sort((a, b) => a[0] - b[0])) {
+    const y = yOf(value);
+    if (before !== undefined) connect(before, { x, y }, set);
+    set(x, y);
+    before = { x, y };
+  }
+  return grid;
+}
+
+/** Every dot between two points. */
+function connect(
+  from: { x: number; y: number },
+  to: { x: number; y: number },
+  set: (x: number, y: number) => void,
+): void {
+  const steps = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y));
+  for (let i = 1; i < steps; i += 1) {
+    set(Math.round(from.x + ((to.x - from.x) * i) / steps), Math.round(from.y + ((to.y - from.y) * i) / steps));
+  }
+}
+
+/** Running mean over about `window` points: the eye wants the trend, single steps see single pictures. */
+export function smooth(points: readonly Point[], window: number): Point[] {
+  const weight = 2 / (window + 1);
+  let mean: number | undefined;
+  return points.map(({ x, y }) => {
+    mean = mean === undefined ? y : mean + (y - mean) * weight;
+    return { x, y: mean };
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * Pictures in a terminal: each cell is an upper half block, so that it shows two pixels. Needs Unicode and 256 colours;
+ * elsewhere the paths are told instead.
+ */
+import { readRegular } from '../base/files/regular-file.ts';
+import { neutralise } from '../base/text.ts';
+import { clipLine } from './clip.ts';
+import { padEnd, truncate, truncateStart, width } from './columns.ts';
+import { decodePng, type Picture } from './png.ts';
+import { type Line, Styled, styled } from './styled.ts';
+
+export interface PictureRoom {
+  readonly columns: number;
+  readonly rows: number;
+  /** As `Capabilities.colour`. */
+  readonly colour: number;
+  readonly unicode: boolean;
+}
+
+/** A sample is a few megabytes. */
+const MOST_BYTES = 1 << 28;
+
+export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
+
+/** A picture file in at most so many cells, or undefined when it cannot be read or shown. */
+export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
+  if (!canShowPictures(room)) return undefined;
+  try {
+    const file = readRegular(path, MOST_BYTES);
+    return file === undefined ? undefined : halfBlocks(decodePng(file), room);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface PicturePair {
+  /** Paths. */
+  readonly without: string;
+  readonly with: string;
+}
+
+/** Both side by side under their names; their paths where pictures cannot be shown. */
+export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] {
+  const each = { ...room, columns: Math.floor((room.columns - 2) / 2), rows: room.rows - 1 };
+  const left = renderPicture(pair.without, each);
+  const right = renderPicture(pair.with, each);
+  if (left === undefined || right === undefined) {
+    return [
+      ['without', pair.without],
+      ['with', pair.with],
+    ].map(
+      ([name = '', path = '']) =>
+        `${name.padEnd(8)} ${truncateStart(neutralise(path), Math.max(20, room.columns - 9), room.unicode ? '…' : '...')}`,
+    );
+  }
+  const cells = cellsOf(left);
+  // A picture may be narrower than what is said above it.
+  const [without, withIt] = ['without the LoRA', 'with it'];
+  const column = Math.max(cells, width(without));
+  const fits = column + 2 + width(withIt) <= room.columns;
+  const first = fits ? column : cells;
+  const head = fits ? `${padEnd(without, first)}  ${withIt}` : padEnd(truncate('without', cells), first);
+  const height = Math.max(left.length, right.length);
+  const row = (i: number) => styled`${clipLine(left[i] ?? '', first, true)}  ${right[i] ?? ''}`;
+  return [head, ...Array.from({ length: height }, (_, i) => row(i))];
+}
+
+const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
+
+/** Whole picture, its shape kept, in at most `columns` × `rows` cells. */
+export function halfBlocks(picture: Picture, { columns, rows, colour }: PictureRoom): Styled[] {
+  const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
+  const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
+  const height = Math.max(2, Math.min(rows * 2, Math.round((picture.height * scale) / 2) * 2));
+  const small = resize(picture, width, height);
+  const code = colour >= 3 ? trueColour : cube;
+  return Array.from({ length: height / 2 }, (_, row) => {
+    // Adjacent cells of the same colours need one sequence.
+    const runs: { colours: string; cells: number }[] = [];
+    for (let x = 0; x < width; x += 1) {
+      const at = (y: number) => (y * width + x) * 3;
+      const colours = `38;${code(small, at(row * 2))};48;${code(small, at(row * 2 + 1))}`;
+      const last = runs.at(-1);
+      if (last?.colours === colours) last.cells += 1;
+      else runs.push({ colours, cells: 1 });
+    }
+    const off = (i: number) => (i === runs.length - 1 ? '0' : '');
+    return Styled.joined(runs.map(({ colours, cells }, i) => Styled.painted('▀'.repeat(cells), colours, off(i))));
+  });
+}
+
+const trueColour = (rgb: Uint8Array, i: number) => `2;${rgb[i]};${rgb[i + 1]};${rgb[i + 2]}`;
+
+/** The nearest of the 6×6×6 colours, or of the 24 greys when that is nearer. */
+function cube(rgb: Uint8Array, i: number): string {
+  const [r = 0, g = 0, b = 0] = rgb.subarray(i, i + 3);
+  const level = (value: number) => (value < 48 ? 0 : value < 115 ? 1 : Math.floor((value - 35) / 40));
+  const shade = (l: number) => (l === 0 ? 0 : l * 40 + 55);
+  const [lr, lg, lb] = [level(r), level(g), level(b)];
+  const grey = Math.min(23, Math.max(0, Math.round(((r + g + b) / 3 - 8) / 10)));
+  const distance = (x: number, y: number, z: number) => (x - r) ** 2 + (y - g) ** 2 + (z - b) ** 2;
+  const asGrey = distance(grey * 10 + 8, grey * 10 + 8, grey * 10 + 8);
+  const asCube = distance(shade(lr), shade(lg), shade(lb));
+  return `5;${asGrey < asCube ? 232 + grey : 16 + 36 * lr + 6 * lg + lb}`;
+}
+
+/** Each new pixel is the mean of those it covers; a picture that is enlarged keeps its pixels. */
+function resize({ width, height, rgb }: Picture, toWidth: number, toHeight: number): Uint8Array {
+  const out = new Uint8Array(toWidth * toHeight * 3);
+  for (let y = 0; y < toHeight; y += 1) {
+    const top = Math.floor((y * height) / toHeight);
+    const bottom = Math.max(top + 1, Math.floor(((y + 1) * height) / toHeight));
+    for (let x = 0; x < toWidth; x += 1) {
+      const left = Math.floor((x * width) / toWidth);
+      const right = Math.max(left + 1, Math.floor(((x + 1) * width) / toWidth));
+      const sum = [0, 0, 0];
+      for (let v = top; v < bottom; v += 1)
+        for (let u = left; u < right; u += 1)
+          for (let c = 0; c < 3; c += 1) sum[c] = (sum[c] ?? 0) + (rgb[(v * width + u) * 3 + c] ?? 0);
+      const count = (bottom - top) * (right - left);
+      for (let c = 0; c < 3; c += 1) out[(y * toWidth + x) * 3 + c] = Math.round((sum[c] ?? 0) / count);
+    }
+  }
+  return out;
+}

@@ -1,0 +1,112 @@
+/**
+ * Text on its way to a terminal. A `Styled` is made here only: from text that is neutralised first, and from colours
+ * that are digits. So nothing else can hold an escape sequence, and whatever is no `Styled` is taken for text.
+ */
+import width from 'fast-string-width';
+import { neutralise } from '../base/text.ts';
+import { spell } from './signs.ts';
+
+export interface Span {
+  /** Neutralised. */
+  readonly text: string;
+  /** Parameters of the SGR sequences before and behind it (`1`, `38;5;12`); '' for none. */
+  readonly on: string;
+  readonly off: string;
+}
+
+/** One line: plain text, neutralised at the door, or a styled one. */
+export type Line = string | Styled;
+
+const SGR = /^[0-9;]*$/;
+const sequence = (parameters: string) => (parameters === '' ? '' : `\u001b[${parameters}m`);
+
+const HERE = Symbol('styled.ts');
+
+export class Styled {
+  readonly #spans: readonly Span[];
+
+  /** @throws Error unless it is called here: only then are the spans known to be harmless */
+  private constructor(key: typeof HERE, spans: readonly Span[]) {
+    if (key !== HERE) throw new Error('styled text is made by Style, styled and Styled.of');
+    this.#spans = spans;
+  }
+
+  /** Plain text becomes one harmless span. */
+  static of(line: Line): Styled {
+    if (line instanceof Styled) return line;
+    return new Styled(HERE, [{ text: neutralise(String(line)), on: '', off: '' }]);
+  }
+
+  /** @throws Error when `on` or `off` are more than digits and semicolons */
+  static painted(text: string, on: string, off: string): Styled {
+    if (!SGR.test(on) || !SGR.test(off)) throw new Error('a colour is digits');
+    return new Styled(HERE, [{ text: neutralise(String(text)), on, off }]);
+  }
+
+  static joined(lines: readonly Line[], between: Line = ''): Styled {
+    const gap = between === '' ? [] : Styled.of(between).spans;
+    return new Styled(
+      HERE,
+      lines.flatMap((line, i) => [...(i > 0 ? gap : []), ...Styled.of(line).spans]),
+    );
+  }
+
+  get spans(): readonly Span[] {
+    return this.#spans;
+  }
+
+  /** Cells. */
+  get width(): number {
+    return width(this.toString());
+  }
+
+  /** The same in signs that a terminal without Unicode has. */
+  spelled(): Styled {
+    return new Styled(
+      HERE,
+      this.#spans.map((span) => ({ ...span, text: spell(span.text, { unicode: false }) })),
+    );
+  }
+
+  /** With its colours, as a terminal takes it. */
+  ansi(): string {
+    return this.#spans.map(({ text, on, off }) => `${sequence(on)}${text}${sequence(off)}`).join('');
+  }
+
+  /** The text alone. */
+  toString(): string {
+    return this.#spans.map(({ text }) => text).join('');
+  }
+}
+
+/** Puts a line together: styled values keep their colours, everything else is text. */
+export function styled(literals: TemplateStringsArray, ...values: readonly (Line | number | undefined)[]): Styled {
+  return Styled.joined(
+    literals.flatMap((literal, i): Line[] => {
+      const value = values[i] ?? '';
+      return [literal, value instanceof Styled ? value : String(value)];
+    }),
+  );
+}
+
+/** `line` with each word in its paint, where it first comes behind the one before; a word that does not come is passed over. */
+export function highlighted(
+  line: string,
+  words: readonly (readonly [word: string, paint: (text: string) => Styled])[],
+): Styled {
+  const parts: Line[] = [];
+  let rest = line;
+  for (const [word, paint] of words) {
+    const at = word === '' ? -1 : rest.indexOf(word);
+    if (at === -1) continue;
+    parts.push(rest.slice(0, at), paint(word));
+    rest = rest.slice(at + word.length);
+  }
+  return Styled.joined([...parts, rest]);
+}
+
+/** The door itself: what a terminal is sent for a line. No other function makes such a string. */
+export function onTerminal(line: Line, { unicode }: { readonly unicode: boolean }): string {
+  const safe = Styled.of(line);
+  return (unicode ? safe : safe.spelled()).ansi();
+}

@@ -1,0 +1,104 @@
+/** What surrounds every question: where am I, what to press, what it means. Pure text. */
+
+import { neutralise } from '../../base/text.ts';
+import { ends, truncate, width, wrap } from '../../terminal/columns.ts';
+import { spell } from '../../terminal/signs.ts';
+import type { Style } from '../../terminal/style.ts';
+import { highlighted, type Line, styled } from '../../terminal/styled.ts';
+
+export interface Frame {
+  readonly label: string;
+  readonly text: string;
+  /** `3/7  Model` */
+  readonly place: string;
+  readonly why: string;
+  /** Behind `?`. */
+  readonly help: readonly string[];
+  readonly canGoBack: boolean;
+  /** The record line for an answer. */
+  readonly record: (value: string) => string;
+  readonly style: Style;
+  /** Of the terminal as it is now: it may be resized while a question is open. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export type Reply = { readonly kind: 'answer'; readonly value: string } | { readonly kind: 'back' };
+
+const LABEL_CELLS = 10;
+
+export function topLine({ text, place, style, columns }: Frame): Line[] {
+  const cells = columns - 1;
+  const room = Math.max(10, cells - width(place) - 3);
+  const [first = '', ...rest] = wrap(spell(neutralise(text), style), room);
+  const head = ends(first, style.unicode ? place : spell(place, style), cells - 2);
+  const painted = highlighted(head, [
+    [first, style.bold],
+    [place, style.dim],
+  ]);
+  return [styled`${style.accent('?')} ${painted}`, ...rest.map((line) => styled`  ${style.bold(line)}`)];
+}
+
+/** The line that stays in the scrollback once a question is answered. */
+export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): Line {
+  const { style, label, columns } = frame;
+  const text = truncate(spell(neutralise(value), style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
+  return styled`${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
+}
+
+export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): Line {
+  return style.dim(`${style.glyph.back} ${label}: back`);
+}
+
+/** Rule, explanation, keys. `about` is padded to `lines`, so that the list above does not jump. */
+export function pane(
+  frame: Frame,
+  body: {
+    about: string;
+    lines: number;
+    error?: string | undefined;
+    help: boolean;
+    keys: readonly string[];
+    /** Set into the rule: where in a longer list one is. */
+    mark?: string;
+  },
+): Line[] {
+  const { style, columns, rows } = frame;
+  const cells = columns - 1;
+  const about = body.help
+    ? frame.help.flatMap((entry) => wrap(spell(neutralise(entry), style), cells)).slice(0, Math.max(4, rows - 8))
+    : wrap(spell(neutralise(body.about), style), cells).slice(0, body.lines);
+  while (!body.help && about.length < body.lines) about.push('');
+  const keys = keysLine(body.keys, ` ${style.glyph.dot} `, cells);
+  return [
+    style.dim(rule(body.mark ?? '', style.glyph.rule, cells)),
+    ...about,
+    ...(body.error === undefined
+      ? []
+      : wrap(`${style.glyph.cross} ${spell(neutralise(body.error), style)}`, cells).map((line) => style.bad(line))),
+    style.dim(keys),
+  ];
+}
+
+function rule(mark: string, glyph: string, cells: number): string {
+  if (mark === '') return glyph.repeat(cells);
+  return `${glyph.repeat(Math.max(0, cells - width(mark) - 4))} ${mark} ${glyph.repeat(2)}`;
+}
+
+/** Keys that every question has, after its own. */
+export function commonKeys(frame: Frame): string[] {
+  return [
+    ...(frame.help.length > 0 ? ['? help'] : []),
+    ...(frame.canGoBack ? ['Esc back'] : []),
+    'Ctrl-C leave (nothing is lost)',
+  ];
+}
+
+/** The keys that fit; words in brackets give way first, then the last keys. */
+function keysLine(keys: readonly string[], between: string, cells: number): string {
+  const whole = keys.join(between);
+  if (width(whole) <= cells) return whole;
+  const short = keys.map((key) => key.replace(/ \(.*\)$/, ''));
+  while (width(short.join(between)) > cells) short.pop();
+  return short.join(between);
+}

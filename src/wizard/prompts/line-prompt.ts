@@ -1,0 +1,134 @@
+/** A line to type, checked before it is taken; with completion below it where the question offers some. */
+import { isDownKey, isEnterKey, isTabKey, isUpKey, useEffect, useKeypress, useRef, useState } from '@inquirer/core';
+import { neutralise } from '../../base/text.ts';
+import { columns, truncate } from '../../terminal/columns.ts';
+import { spell } from '../../terminal/signs.ts';
+import { type Line, styled } from '../../terminal/styled.ts';
+import type { Suggestion } from '../sources/folders.ts';
+import type { LineAsk } from './ask.ts';
+import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+import { screenPrompt } from './screen-prompt.ts';
+
+interface LineConfig {
+  readonly frame: Frame;
+  readonly form: LineAsk;
+}
+
+const SUGGESTIONS = 7;
+
+export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
+  const { style } = frame;
+  const [value, setValue] = useState('');
+  const [help, setHelp] = useState(false);
+  const [error, setError] = useState<string | undefined>(undefined);
+  const [checking, setChecking] = useState(false);
+  const [found, setFound] = useState<readonly Suggestion[]>([]);
+  const [active, setActive] = useState(-1);
+  const [over, setOver] = useState<Reply | undefined>(undefined);
+  const newest = useRef(0);
+
+  const lookUp = (text: string) => {
+    if (form.suggest === undefined) return;
+    newest.current += 1;
+    const mine = newest.current;
+    form.suggest(text).then(
+      (suggestions) => {
+        if (mine === newest.current) setFound(suggestions);
+      },
+      () => setFound([]),
+    );
+  };
+  useEffect(() => lookUp(''), []);
+
+  const leave = (reply: Reply) => {
+    newest.current += 1;
+    setOver(reply);
+    done(reply);
+  };
+  const submit = async (text: string, restore: () => void) => {
+    setChecking(true);
+    const problem = await form.check(text);
+    setChecking(false);
+    if (problem === undefined) leave({ kind: 'answer', value: text });
+    else {
+      restore();
+      setError(problem);
+    }
+  };
+
+  useKeypress(async (key, rl) => {
+    if (checking || over !== undefined) return;
+    const replace = (text: string) => {
+      rl.clearLine(0);
+      rl.write(text);
+      setValue(text);
+      setActive(-1);
+      lookUp(text);
+    };
+    setError(undefined);
+    if (key.name === 'escape' && help) setHelp(false);
+    else if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
+    else if (isEnterKey(key)) await submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
+    else if (isTabKey(key)) {
+      const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
+      if (completed.length > value.length) replace(completed);
+      else if (found.length > 0) {
+        // Readline has taken the Tab for a letter.
+        rl.clearLine(0);
+        rl.write(value);
+        setActive((active + 1) % visible(found, frame).length);
+      } else replace(value || form.initial);
+    } else if (isDownKey(key) && found.length > 0) setActive(Math.min(active + 1, visible(found, frame).length - 1));
+    else if (isUpKey(key) && found.length > 0) setActive(Math.max(active - 1, -1));
+    else if (rl.line === '?' && value === '' && frame.help.length > 0) {
+      rl.clearLine(0);
+      setHelp(!help);
+    } else if (rl.line !== value) {
+      setValue(rl.line);
+      setActive(-1);
+      lookUp(rl.line);
+    }
+  });
+
+  if (over?.kind === 'back') return { lines: [backLine(frame)] };
+  if (over?.kind === 'answer') return { lines: [recordLine(frame, frame.record(over.value))] };
+  const shown = value === '' ? style.dim(spell(form.placeholder ?? form.initial, style)) : style.accent(value);
+  const keys = [
+    ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
+    checking ? 'looking…' : 'Enter go on',
+    ...commonKeys(frame),
+  ];
+  const below = pane(frame, {
+    about: frame.why,
+    lines: 2,
+    error,
+    help,
+    keys: keys.map((entry) => spell(entry, style)),
+  });
+  return {
+    lines: ['', ...topLine(frame), styled`${style.accent(style.glyph.pointer)} ${shown}`],
+    below: [...list(found, active, frame), ...below],
+  };
+});
+
+/** As many as leave room for the question itself. */
+const visible = (found: readonly Suggestion[], { rows }: Pick<Frame, 'rows'>) =>
+  found.slice(0, Math.max(1, Math.min(SUGGESTIONS, rows - 9)));
+
+function list(found: readonly Suggestion[], active: number, frame: Frame): Line[] {
+  const { style, columns: cells } = frame;
+  // One long name must not push the notes of all others off the screen.
+  const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);
+  const rows = columns(visible(found, frame).map(({ value, note }) => [name(value), spell(note, style)]));
+  return rows.map((row, i) => {
+    const text = truncate(row, cells - 4, style.glyph.ellipsis);
+    return i === active ? style.accent(`${style.glyph.pointer} ${text}`) : styled`  ${style.dim(text)}`;
+  });
+}
+
+function commonStart(texts: readonly string[]): string {
+  const [first = '', ...rest] = texts;
+  let length = first.length;
+  for (const text of rest) while (!text.startsWith(first.slice(0, length))) length -= 1;
+  return first.slice(0, length);
+}

@@ -1,0 +1,24 @@
+/** Prompts that redraw themselves: Inquirer takes strings, and this is where they are made of lines. */
+import { createPrompt } from '@inquirer/core';
+import { type Line, onTerminal } from '../../terminal/styled.ts';
+import type { Frame, Reply } from './frame.ts';
+
+export interface View {
+  /** The cursor stands at the end of the last one. */
+  readonly lines: readonly Line[];
+  readonly below?: readonly Line[];
+  /** Nothing is typed here. */
+  readonly noCursor?: true;
+}
+
+const HIDE_CURSOR = '\u001b[?25l';
+
+export function screenPrompt<Config extends { readonly frame: Frame }>(
+  view: (config: Config, done: (reply: Reply) => void) => View,
+) {
+  return createPrompt<Reply, Config>((config, done) => {
+    const { lines, below = [], noCursor } = view(config as Config, done);
+    const text = (all: readonly Line[]) => all.map((line) => onTerminal(line, config.frame.style)).join('\n');
+    return [text(lines) + (noCursor === true ? HIDE_CURSOR : ''), text(below)];
+  });
+}

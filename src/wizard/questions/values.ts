@@ -1,0 +1,140 @@
+/** Answers → values of run.yaml, and who chose them. Pure. */
+
+import { typedPath } from '../../base/typed-path.ts';
+import type { FilledSpec } from '../../engine/prepare/fill.ts';
+import type { MemoryClass, ModelEntry } from '../../registry/catalogue/schema.ts';
+import type { KeyProblem } from '../../spec/problems.ts';
+import type { Chooser } from '../../spec/schema.ts';
+import type { Flow } from './machine.ts';
+import { visible } from './machine.ts';
+import type { Answers, Asking } from './question.ts';
+
+/** Prefix of the id of a single setting; what follows is the dotted key, the answer is JSON. */
+export const SETTING = 'set:';
+
+export type Values = Readonly<Record<string, unknown>>;
+
+/** The registry id or path of the base model that was chosen. */
+export function baseOf(answers: Answers): string | undefined {
+  const first = answers['model.base']?.value;
+  if (first === 'more') return answers['model.more']?.value;
+  if (first === 'file') return answers['model.file']?.value;
+  return first;
+}
+
+export function entryOf({ answers, facts }: Asking): ModelEntry | undefined {
+  const base = baseOf(answers);
+  return facts.registry.models.find((entry) => entry.id === base);
+}
+
+/** The best set of memory settings the card reaches; undefined without a card or without classes. */
+export function memoryClassOf(context: Asking): MemoryClass | undefined {
+  const card = cardOf(context);
+  const classes = entryOf(context)?.memory_classes ?? [];
+  if (card === undefined) return undefined;
+  return classes.filter((c) => c.from_gb <= card.totalGb + 0.5).toSorted((a, b) => b.from_gb - a.from_gb)[0];
+}
+
+/** The card that will train: the chosen one, else the one with most free memory. */
+export function cardOf({ answers, facts }: Asking) {
+  const chosen = answers['resources.card']?.value;
+  const { cards } = facts.machine;
+  return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
+}
+
+/** What the machine decides: dotted values, to be marked `detected`. */
+export function detected(context: Asking): Values {
+  const card = cardOf(context);
+  const entry = entryOf(context);
+  if (entry?.embedded !== undefined) return {};
+  if (card === undefined) return { 'resources.precision': 'fp32' };
+  return { ...memoryClassOf(context)?.values, 'resources.precision': card.bf16 ? 'bf16' : 'fp16' };
+}
+
+/** The spec as the answers have it, complete; or what is wrong with them. */
+export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly problems: readonly KeyProblem[] } {
+  const context = withDefaults(flow, asking);
+  const { answers, facts } = context;
+  const given: Record<string, unknown> = {};
+  const claimed = new Map<string, Chooser>();
+  for (const [key, value] of Object.entries(detected(context))) {
+    given[key] = value;
+    claimed.set(key, 'detected');
+  }
+  for (const question of visible(flow, context)) {
+    const answer = answers[question.id];
+    if (answer === undefined || question.sets === undefined) continue;
+    for (const [key, value] of Object.entries(question.sets(answer.value, context))) {
+      given[key] = value;
+      // Enter on a default is the preset's choice, as far as the preset says the same.
+      if (answer.by === 'default') claimed.set(key, 'preset');
+      else claimed.delete(key);
+    }
+  }
+  for (const [id, answer] of Object.entries(answers)) {
+    const asked = flow.find(id);
+    if (asked?.onRequest === true && asked.sets !== undefined)
+      for (const [key, value] of Object.entries(asked.sets(answer.value, context))) given[key] = value;
+    if (!id.startsWith(SETTING)) continue;
+    const key = id.slice(SETTING.length);
+    given[key] = JSON.parse(answer.value);
+    claimed.delete(key);
+  }
+  return facts.fill(given, claimed, facts.folder?.usable);
+}
+
+/** Questions still to come count as answered with Enter, so that there is a value for everything at any time. */
+function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
+  let context: Asking = { answers, facts };
+  for (const question of flow.ordered) {
+    if (question.sets === undefined || context.answers[question.id] !== undefined) continue;
+    if (!visible(flow, context).includes(question)) continue;
+    const { initial } = question.form(context);
+    if (initial === '') continue;
+    context = { answers: { ...context.answers, [question.id]: { value: initial, by: 'default' } }, facts };
+  }
+  return context;
+}
+
+/** The value a key would have if the person had not set it. */
+export function recipeValue(context: Asking, key: string): unknown {
+  const { answers, facts } = context;
+  const goal = answers['dataset.goal']?.value ?? 'character';
+  const entry = entryOf(context);
+  const base = baseOf(answers);
+  // A file of one's own takes the recipe of the base it is a relative of; a length follows images and their batches.
+  if (entry === undefined || key === 'training.steps') {
+    if (base === undefined) return undefined;
+    const values = {
+      ...detected(context),
+      ...batchSettings(answers),
+      'dataset.path': facts.cwd,
+      'dataset.goal': goal,
+      'model.base': entry?.id ?? absolute(base, facts),
+    };
+    const filled = facts.fill(values, new Map(), facts.folder?.usable);
+    return 'spec' in filled ? at(filled.spec, key) : undefined;
+  }
+  const recipe = entry.recipes[goal as keyof typeof entry.recipes] ?? Object.values(entry.recipes)[0];
+  return recipe?.[key];
+}
+
+/** How many images a step has, where the person has set it. */
+function batchSettings(answers: Answers): Values {
+  const keys = ['training.batch_size', 'training.gradient_accumulation'];
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const answer = answers[SETTING + key];
+      return answer === undefined ? [] : [[key, JSON.parse(answer.value)]];
+    }),
+  );
+}
+
+export function at(spec: unknown, key: string): unknown {
+  return key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], spec);
+}
+
+/** A typed path as the person means it, absolute. @throws UsageError for one of Windows that is not found from here */
+export function absolute(path: string, { cwd }: { readonly cwd: string }): string {
+  return typedPath(path, cwd);
+}

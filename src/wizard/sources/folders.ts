@@ -1,0 +1,123 @@
+/** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { plural } from '../../base/text.ts';
+import { isPicture } from '../../engine/dataset/names.ts';
+import { isPassedOver } from '../../engine/dataset/walk.ts';
+import { absolute } from '../questions/values.ts';
+
+export interface Suggestion {
+  readonly value: string;
+  readonly note: string;
+}
+
+/** Names looked at, and folders opened, in all of a folder's: more is not counted while someone types. */
+const MOST_NAMES = 20_000;
+const MOST_FOLDERS = 16;
+const LISTED = 40;
+
+interface Count {
+  readonly pictures: number;
+  readonly captions: number;
+  /** Directly in it. */
+  readonly folders: number;
+  /** Whether there may be more than was counted. */
+  readonly open: boolean;
+}
+
+/**
+ * What a folder and those in it hold, as a data set would use it; links to folders are not followed here. Folders that
+ * cannot be read count as empty.
+ */
+export async function countPictures(root: string, most = MOST_FOLDERS): Promise<Count> {
+  const count = { pictures: 0, captions: 0, folders: 0 };
+  const queue = [root];
+  let names = 0;
+  for (let opened = 0; opened < most && names < MOST_NAMES; opened += 1) {
+    const folder = queue.shift();
+    if (folder === undefined) break;
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      names += 1;
+      if (names > MOST_NAMES) break;
+      if (isPassedOver(entry.name)) continue;
+      if (entry.isDirectory()) {
+        queue.push(join(folder, entry.name));
+        if (folder === root) count.folders += 1;
+      } else if (isPicture(entry.name)) count.pictures += 1;
+      else if (entry.name.endsWith('.txt')) count.captions += 1;
+    }
+  }
+  return { ...count, open: queue.length > 0 || names > MOST_NAMES };
+}
+
+/** What the typed text can go on with. The values are written as the person writes: with `~`, relative or absolute. */
+export async function suggestPaths(
+  typed: string,
+  kind: 'pictures' | 'model' | 'file',
+  cwd: string,
+): Promise<Suggestion[]> {
+  const cut = typed.lastIndexOf('/') + 1;
+  const base = typed.slice(0, cut);
+  const start = typed.slice(cut).toLowerCase();
+  const folder = placeWhileTyped(typed === '~' ? '~/' : base === '' ? '.' : base, cwd);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const wanted = entries
+    .filter(({ name }) => name.toLowerCase().startsWith(start) && (start.startsWith('.') || !name.startsWith('.')))
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .slice(0, 400);
+  const found: Suggestion[] = [];
+  for (const entry of wanted) {
+    if (found.length === LISTED) break;
+    const path = join(folder, entry.name);
+    const isFolder =
+      entry.isDirectory() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isDirectory());
+    if (isFolder)
+      found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countPictures(path)) : '' });
+    else if (kind === 'model' && /\.safetensors$/i.test(entry.name))
+      found.push({ value: `${base}${entry.name}`, note: '' });
+  }
+  return found;
+}
+
+/** What is typed so far need be no path yet. */
+function placeWhileTyped(text: string, cwd: string): string {
+  try {
+    return absolute(text, { cwd });
+  } catch {
+    return resolve(cwd, text);
+  }
+}
+
+function note({ pictures, captions, folders, open }: Count): string {
+  const words = captions > 0 ? `, ${plural(captions, 'caption')}` : '';
+  if (pictures > 0) return `${open ? 'over ' : ''}${plural(pictures, 'picture')}${words}`;
+  return folders > 0 ? plural(folders, 'folder') : 'no pictures';
+}
+
+/** Folders opened of each candidate before the first question is asked: enough for `train/10_fox`. */
+const GLIMPSE = 4;
+
+/** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
+export async function nearestPictures(cwd: string): Promise<string | undefined> {
+  if ((await countPictures(cwd, 1)).pictures > 0) return '.';
+  const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);
+  let best: { name: string; pictures: number } | undefined;
+  const folders = inside
+    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !isPassedOver(entry.name))
+    .map(({ name }) => name);
+  for (const name of folders.sort((a, b) => a.localeCompare(b)).slice(0, LISTED)) {
+    const { pictures } = await countPictures(join(cwd, name), GLIMPSE);
+    if (pictures > (best?.pictures ?? 0)) best = { name, pictures };
+  }
+  return best?.name;
+}
+
+/** Why a run.yaml cannot be written there; undefined when it can. */
+export async function fileProblem(path: string): Promise<string | undefined> {
+  if (path === '') return 'Type the name of a file.';
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) return 'That is a folder. Add a file name, such as /run.yaml.';
+  if (there !== undefined) return 'There is such a file already, and it would be lost. Take another name.';
+  const parent = await stat(dirname(path)).catch(() => undefined);
+  return parent?.isDirectory() ? undefined : `There is no folder ${dirname(path)}.`;
+}

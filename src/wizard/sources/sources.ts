@@ -1,0 +1,180 @@
+/** Where the wizard's facts come from on a real machine. */
+import { dirname, resolve } from 'node:path';
+import { VisiontrainError } from '../../base/errors.ts';
+import { homeFolder } from '../../base/home.ts';
+import type { Places } from '../../base/paths.ts';
+import { neutralise } from '../../base/text.ts';
+import { hashPictures } from '../../engine/dataset/hash.ts';
+import { type Scan, scanDataset } from '../../engine/dataset/scan.ts';
+import { probeHardware } from '../../engine/hardware/probe.ts';
+import { tryFill } from '../../engine/prepare/fill.ts';
+import { isAccepted } from '../../registry/catalogue/licenses.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
+import type { Chooser } from '../../spec/schema.ts';
+import type { Facts, FolderFacts, Machine, ModelState } from '../questions/facts.ts';
+import type { Values } from '../questions/values.ts';
+import { commonWord } from './common-word.ts';
+import { nearestPictures } from './folders.ts';
+
+export interface FactsInput {
+  readonly places: Places;
+  readonly cwd: string;
+  readonly draft: string | undefined;
+  readonly lastMode: string | undefined;
+  readonly file: string;
+}
+
+export async function readFacts({ places, cwd, draft, lastMode, file }: FactsInput): Promise<Facts> {
+  const registry = loadRegistry({ configDir: places.config });
+  return {
+    cwd,
+    // Where there is none, no path is shown from it on.
+    home: homeFolder(process.env) ?? '~',
+    machine: await readMachine(places),
+    registry,
+    models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
+    folder: undefined,
+    nearestPictures: await nearestPictures(cwd),
+    draft,
+    lastMode,
+    file,
+    fill: filler(registry, dirname(file)),
+  };
+}
+
+function modelState(entry: Registry['models'][number], places: Places): ModelState {
+  const { ready, missing } = locateModel(entry, places);
+  const sizes = missing.map(({ bytes }) => bytes);
+  const known = sizes.every((bytes) => bytes !== undefined);
+  return {
+    ready,
+    fetchBytes: known ? sizes.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : undefined,
+    license: ready || isAccepted(entry, places) ? undefined : entry.license,
+  };
+}
+
+const GIB = 2 ** 30;
+
+/** Cards in GiB, as their makers count; those whose memory nobody tells are left out. */
+async function readMachine(places: Places): Promise<Machine> {
+  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home]);
+  return {
+    cards: gpus.flatMap(({ index, name, vendor, totalBytes, freeBytes, capability }) =>
+      totalBytes === null
+        ? []
+        : [
+            {
+              index,
+              name: neutralise(name),
+              totalGb: totalBytes / GIB,
+              freeGb: (freeBytes ?? totalBytes) / GIB,
+              device: vendor === 'apple' ? 'mps' : `cuda:${index}`,
+              // Ampere (8.0) is NVIDIA's first with bf16.
+              bf16: vendor === 'amd' || Number(capability ?? 0) >= 8,
+            },
+          ],
+    ),
+    cpuCores,
+    memoryGb: memoryBytes / GIB,
+    diskFreeBytes: disks[0]?.freeBytes ?? undefined,
+  };
+}
+
+function filler(registry: Registry, dir: string): Facts['fill'] {
+  const known = new Map<string, ModelFacts | undefined>();
+  const factsOf = (base: unknown): ModelFacts | undefined => {
+    if (typeof base !== 'string' || registry.models.some(({ id }) => id === base)) return undefined;
+    if (!known.has(base))
+      known.set(
+        base,
+        // A VAE to go with it may still be chosen.
+        quietly(() => readModelFacts(resolve(dir, base), { ownVae: true })),
+      );
+    return known.get(base);
+  };
+  return (values, claimed: ReadonlyMap<string, Chooser>, images: number | undefined) =>
+    tryFill(nested({ version: 1, ...values }), registry, {
+      dir,
+      facts: factsOf(values['model.base']),
+      claimed,
+      images,
+    });
+}
+
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** `{'a.b': 1}` → `{a: {b: 1}}` */
+export function nested(values: Values): Record<string, unknown> {
+  const root: Record<string, Record<string, unknown>> = {};
+  const top: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(values)) {
+    const [section = '', name] = key.split('.');
+    if (name === undefined) top[section] = value;
+    else root[section] = { ...root[section], [name]: value };
+  }
+  return { ...top, ...root };
+}
+
+/** Longer nobody waits for an answer to a path: what was not read by then is read when the run starts. */
+const PATIENCE_MS = 10_000;
+
+/** Every picture read whole, so that those cut short and those that are there twice are known; else their headers. */
+async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
+  const scan = await scanDataset(path, { captionExtension: '.txt', own: [home] });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    return await hashPictures(scan, { cacheDir, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const later = 'too many to read all of them now: what is cut short, or there twice, is looked for before the start';
+    return { ...scan, notes: [...scan.notes, later] };
+  }
+}
+
+/** The folder as the wizard shows it, or why it cannot be trained on. */
+export async function readFolder(path: string, places: Pick<Places, 'cache' | 'home'>): Promise<FolderFacts | string> {
+  try {
+    const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, places);
+    const captions = pictures.flatMap(({ caption }) => caption ?? []);
+    const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
+    return {
+      path: root,
+      pictures: pictures.length + leftOut.length,
+      usable: pictures.length,
+      captioned: captions.length,
+      folders,
+      commonWord: captions.length === pictures.length ? commonWord(captions) : undefined,
+      otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
+      smallest: byArea[0]?.size,
+      largest: byArea.at(-1)?.size,
+      problems: [
+        ...leftOut.map(({ path: file, problem }) => `${neutralise(file)} ${neutralise(problem)}: left out`),
+        ...notes.map((note) => neutralise(note)),
+      ],
+    };
+  } catch (error) {
+    if (error instanceof VisiontrainError)
+      return [error.message, ...error.details].map((line) => neutralise(line)).join(' ');
+    throw error;
+  }
+}
+
+export async function modelProblem(path: string): Promise<string | undefined> {
+  try {
+    readModelFacts(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VisiontrainError)
+      return [error.message, ...error.details].map((line) => neutralise(line)).join(' ');
+    throw error;
+  }
+}

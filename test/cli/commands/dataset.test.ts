@@ -1,0 +1,72 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cli } from '../../helpers/cli.ts';
+import { png, writeTree } from '../../helpers/pictures.ts';
+
+const env = { ...process.env, VISIONTRAIN_HOME: mkdtempSync(join(tmpdir(), 'vt-home-')) };
+const folder = (files: Readonly<Record<string, string | Uint8Array>>) => {
+  const root = mkdtempSync(join(tmpdir(), 'vt-dataset-'));
+  writeTree(root, files);
+  return root;
+};
+
+describe('dataset check', () => {
+  const files = {
+    '10_fox/a.png': png(40, 30),
+    '10_fox/a.txt': 'a fox',
+    'copy.png': png(40, 30),
+    'evil\u001b[31m.png': '',
+    'photo.heic': 'x',
+  };
+
+  it('shows what is used, what is left out, and no control characters', async () => {
+    const root = folder(files);
+    const { code, stdout } = await cli(['dataset', 'check', root], env);
+    expect(code).toBe(0);
+    expect(stdout.split('\n').map((line) => line.trimEnd())).toEqual([
+      root,
+      '',
+      '  1 picture will be used (1 png) · 40×30',
+      '  1 caption',
+      '  10_fox/: 1 picture, each used 10 times, as its name says',
+      '  ! copy.png is the same picture as 10_fox/a.png: left out',
+      '  ! evil\ufffd[31m.png is empty (0 bytes): left out',
+      '  Other files, not used: 1 .heic',
+      '  Nothing in this folder is changed, moved or written.',
+      '',
+    ]);
+    // Nothing needs to be remembered for it.
+    const homeless = await cli(['dataset', 'check', root], { ...env, VISIONTRAIN_HOME: join(root, 'copy.png') });
+    expect(homeless).toMatchObject({ code: 0, stdout });
+    expect(readdirSync(root).sort()).toEqual(['10_fox', 'copy.png', 'evil\u001b[31m.png', 'photo.heic']);
+  });
+
+  it('gives the same as data', async () => {
+    const { stdout } = await cli(['dataset', 'check', folder(files), '--json'], env);
+    expect(JSON.parse(stdout)).toMatchObject({
+      pictures: 1,
+      captions: 1,
+      largest: [40, 30],
+      leftOut: [{ path: 'copy.png', reason: 'duplicate' }, { reason: 'unreadable' }],
+      others: { '.heic': 1 },
+    });
+  });
+
+  it.each([
+    ['no pictures', () => folder({ 'a.heic': 'x' }), /has no pictures we can read.*1 \.heic.*mogrify/su],
+    ['no folder', () => '/nowhere/at/all', /There is no folder/],
+  ])('%s is a sentence and exit 2', async (_name, root, message) => {
+    const { code, stdout, stderr } = await cli(['dataset', 'check', root()], env);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+it('schema prints a JSON Schema', async () => {
+  const { code, stdout } = await cli(['schema'], env);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ type: 'object', required: ['version', 'dataset', 'model'] });
+});

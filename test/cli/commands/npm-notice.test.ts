@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+/** A registry with an npm newer than any. */
+const document = {
+  name: 'npm',
+  'dist-tags': { latest: '999.0.0' },
+  versions: {
+    '999.0.0': { name: 'npm', version: '999.0.0', dist: { tarball: 'http://x/npm.tgz', integrity: 'sha512-aa' } },
+  },
+};
+let server: Server;
+let dir: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'vt-npm-'));
+  writeFileSync(
+    join(dir, 'package.json'),
+    JSON.stringify({ name: 'x', scripts: { demo: 'echo the end of the demo' } }),
+  );
+  server = createServer((_, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(document));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterAll(() => {
+  server.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function npmRun(): Promise<string> {
+  const registry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const settings = {
+    userconfig: join(dir, 'none'),
+    globalconfig: join(dir, 'none', 'either'),
+    cache: join(dir, 'cache'),
+    registry,
+  };
+  const npm = Object.entries(settings).map(([name, value]) => [`npm_config_${name}`, value]);
+  // As a person's shell has it: npm is silent in CI.
+  const env = { PATH: process.env.PATH, HOME: dir, ...Object.fromEntries(npm) };
+  const { stdout, stderr } = await promisify(execFile)('npm', ['run', 'demo'], { cwd: dir, env });
+  rmSync(join(dir, 'cache'), { recursive: true, force: true });
+  return stdout + stderr;
+}
+
+it('npm says nothing below the end of a script of this repository', { timeout: 60_000 }, async () => {
+  expect(await npmRun()).toMatch(/the end of the demo[\s\S]*999\.0\.0/);
+  copyFileSync(join(import.meta.dirname, '../../../.npmrc'), join(dir, '.npmrc'));
+  expect((await npmRun()).trim().split('\n').at(-1)).toBe('the end of the demo');
+});

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { picturesPage } from '../../../src/cli/dashboard/overlays.ts';
+import { samplePairs } from '../../../src/cli/dashboard/samples.ts';
+import { initialState, KEPT, reduceAll } from '../../../src/engine/events/reducer.ts';
+import type { RunEvent } from '../../../src/engine/events/schema.ts';
+import { styleFor } from '../../../src/terminal/style.ts';
+import { Styled } from '../../../src/terminal/styled.ts';
+import { png } from '../../helpers/png.ts';
+
+const sample = (step: number, index: number, adapter = true): RunEvent => ({
+  v: 1,
+  seq: step * 10 + index + 1,
+  t: step,
+  type: 'sample',
+  step,
+  index,
+  path: adapter ? `samples/${step}-${index}.png` : `samples/base-${index}.png`,
+  prompt: `prompt ${index}`,
+  seed: 1 + index,
+  adapter,
+});
+const base = [sample(0, 0, false), sample(0, 1, false)];
+const stateWith = (...events: RunEvent[]) => reduceAll(initialState, [...base, ...events]);
+
+describe('samplePairs', () => {
+  it('gives the pictures of the base alone until the LoRA has made its own', () => {
+    expect(samplePairs(stateWith())).toMatchObject([
+      { index: 0, without: 'samples/base-0.png', with: undefined },
+      { index: 1, without: 'samples/base-1.png', with: undefined },
+    ]);
+    expect(samplePairs(stateWith(sample(100, 0)))).toMatchObject([
+      { index: 0, step: 100, without: 'samples/base-0.png', with: 'samples/100-0.png' },
+      { index: 1, step: 0, without: 'samples/base-1.png', with: undefined },
+    ]);
+  });
+
+  it('has the picture of the base beside the newest one of a run of any length', () => {
+    const steps = Array.from({ length: KEPT }, (_, i) => (i + 1) * 50);
+    const state = stateWith(...steps.flatMap((step) => [sample(step, 0), sample(step, 1)]));
+    expect(state.samples).toHaveLength(KEPT);
+    const pairs = samplePairs(state);
+    expect(pairs).toHaveLength(KEPT - 2);
+    expect(pairs[0]).toMatchObject({ step: KEPT * 50, without: 'samples/base-0.png' });
+    expect(pairs.every(({ without, index }) => without === `samples/base-${index}.png`)).toBe(true);
+  });
+
+  it('lists a picture that was made twice, at one step, once', () => {
+    expect(samplePairs(stateWith(sample(100, 0), sample(100, 1), sample(100, 0)))).toHaveLength(2);
+  });
+});
+
+describe('picturesPage', () => {
+  let runDir = '';
+  beforeAll(() => {
+    runDir = mkdtempSync(join(tmpdir(), 'samples-'));
+    writeFileSync(
+      join(runDir, 'base.png'),
+      png(32, 32, () => [200, 30, 30]),
+    );
+  });
+  afterAll(() => rmSync(runDir, { recursive: true, force: true }));
+
+  it.each([3, 0])('shows a picture of the base that is still alone (colour %i)', (colour) => {
+    const state = reduceAll(initialState, [{ ...sample(0, 0, false), path: 'base.png' } as RunEvent]);
+    const style = styleFor({ colour, unicode: true });
+    const lines = picturesPage({ state, runDir, at: 0, colour }, style, { columns: 80, rows: 23 });
+    const text = lines.map((line) => Styled.of(line).ansi()).join('\n');
+    expect(text).toContain('Sample 1 of 1, step 0');
+    expect(text).toContain('without the LoRA');
+    expect(text).not.toContain('No sample pictures');
+    expect(text).toContain(colour === 3 ? '200;30;30' : join(runDir, 'base.png'));
+  });
+});

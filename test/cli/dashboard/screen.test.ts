@@ -1,0 +1,149 @@
+import width from 'fast-string-width';
+import { describe, expect, it } from 'vitest';
+import { nothingKnown } from '../../../src/cli/dashboard/about.ts';
+import { dashboardKeys, keysFor } from '../../../src/cli/dashboard/keys.ts';
+import { layoutOf, screen } from '../../../src/cli/dashboard/screen.ts';
+import { initialState, reduceAll } from '../../../src/engine/events/reducer.ts';
+import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
+import { styleFor } from '../../../src/terminal/style.ts';
+import { story, trainingStory } from '../../helpers/run-story.ts';
+
+const now = 1_790_000_000;
+const training = trainingStory({ name: 'fox-emblem', steps: 1600, upTo: 992, every: 200, end: now });
+const about = { ...nothingKnown, model: 'SDXL 1.0', rank: 16, schedule: 'cosine', epochs: 10 };
+const plain = styleFor({ colour: 0, unicode: true });
+const ascii = styleFor({ colour: 0, unicode: false });
+const bright = styleFor({ colour: 3, unicode: true });
+
+const fetching = story(now - 60, [
+  [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
+  [0, { type: 'phase', phase: 'environment' }],
+  [0.4, { type: 'phase', phase: 'download', detail: 'SDXL 1.0' }],
+  [1, { type: 'progress', phase: 'download', item: 'vae.safetensors', unit: 'bytes', done: 335e6, total: 335e6 }],
+  [
+    50,
+    {
+      type: 'progress',
+      phase: 'download',
+      item: 'sd_xl_base_1.0.safetensors',
+      unit: 'bytes',
+      done: 4.6e9,
+      total: 6.9e9,
+      rate: 48e6,
+    },
+  ],
+]);
+const hostile = story(now, [
+  [0, { type: 'run', name: '\u001b[2Jevil\u0007', attempt: 1, steps: 10, host: 'x', version: '1' }],
+  [0, { type: 'phase', phase: 'train' }],
+  [0, { type: 'note', level: 'warn', text: '\u001b]0;title\u0007 狐'.repeat(40) }],
+]);
+
+const frame = (events: readonly RunEvent[], columns: number, rows: number, style = plain, more: object = {}) =>
+  screen(
+    { state: reduceAll(initialState, events), about, now, keys: keysFor(false), notice: undefined, ...more },
+    { columns, rows },
+    style,
+  ).map((line) => line.ansi());
+
+const encoding = story(now - 60, [
+  [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
+  [0, { type: 'phase', phase: 'cache' }],
+  [60, { type: 'progress', phase: 'cache', unit: 'pictures', done: 1200, total: 1500, rate: 0.095 }],
+]);
+
+describe('the dashboard', () => {
+  it('tells how fast pictures are encoded and when that ends, on 80 columns', () => {
+    const text = frame(encoding, 80, 24).join('\n');
+    expect(text).toContain('80 %  1200 of 1500 pictures  10.5 s/picture  53 min left');
+  });
+
+  it('is fed with events as the schema has them', () => {
+    for (const event of [...training, ...fetching]) expect(payloads[event.type].safeParse(event).error).toBeUndefined();
+  });
+
+  const sizes = [
+    [200, 60],
+    [120, 34],
+    [100, 30],
+    [99, 30],
+    [80, 24],
+    [60, 16],
+    [59, 24],
+    [40, 10],
+    [20, 5],
+    [5, 2],
+    [1, 1],
+  ] as const;
+  it.each(sizes)('is less than the terminal in both directions: %i×%i', (columns, rows) => {
+    const picture = new Array<string>(16).fill('▀'.repeat(40));
+    for (const events of [training, fetching, hostile, training.slice(0, 12), []])
+      for (const style of [plain, bright, ascii])
+        for (const more of [{}, { picture }, { notice: 'a long notice '.repeat(20) }]) {
+          const lines = frame(events, columns, rows, style, more);
+          expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
+          for (const line of lines) expect(width(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));
+        }
+  });
+
+  it('tells a run at a glance on 80×24', () => {
+    const text = frame(training, 80, 24).join('\n');
+    expect(text).toMatch(/^fox-emblem {3}SDXL 1\.0 {3}rank 16 +62 % {3}ends \d\d:\d\d \(5 min\)$/m);
+    expect(text).toContain('step 992 of 1600 · epoch 7 of 10 · 1.9 pictures/s');
+    expect(text).toMatch(/validation 0\.0947 ↓ since step 600/);
+    expect(text).toMatch(/lr 3\.2e-5 {2}cosine/);
+    expect(text).toContain('9.6 GB memory');
+    expect(text).toMatch(/✔ \d\d:\d\d {2}checkpoint at step 800 \(best so far\)/);
+    expect(text).toMatch(/samples at step 800: 2 pictures {3}p to look/);
+    expect(text).toMatch(/d detach · s stop · c checkpoint · g sample · p pictures · l log · \? help$/);
+    expect(text.match(/[⠀-⣿]/gu)?.length).toBeGreaterThan(40);
+  });
+
+  it('is readable in ASCII without colour', () => {
+    const text = frame(training, 80, 24, ascii).join('\n');
+    expect([...text].filter((sign) => sign > '~')).toEqual([]);
+    expect(text).toMatch(/^#{48,49}-{30,31}$/m);
+    expect(text).toContain('*');
+  });
+
+  it('shows what is fetched, how far, how fast, how long', () => {
+    const text = frame(fetching, 80, 24).join('\n');
+    expect(text).toMatch(/✔ Python environment/);
+    expect(text).toMatch(/❯ Base model +\d+ s {2}SDXL 1\.0/);
+    expect(text).toMatch(/66 % {2}4\.6 of 6\.9 GB {2}48\.0 MB\/s {2}48 s left$/m);
+    expect(text).toMatch(/✔ vae\.safetensors {2}335 MB/);
+    expect(text).toMatch(/^ {2}Pictures and captions$/m);
+  });
+
+  it('is one line where there is no room', () => {
+    expect(frame(training, 59, 12)).toEqual([
+      expect.stringMatching(/^62 % step 992\/1600 loss 0\.0\d+ 5 min left fox-emblem$/),
+    ]);
+    expect(layoutOf({ columns: 59, rows: 40 })).toBe('line');
+    expect(layoutOf({ columns: 80, rows: 24 })).toBe('narrow');
+    expect(layoutOf({ columns: 100, rows: 30 })).toBe('wide');
+  });
+
+  it('says when nothing is heard', () => {
+    const state = reduceAll(initialState, training);
+    const lines = screen(
+      { state, about, now: now + 240, keys: keysFor(false), notice: undefined },
+      { columns: 80, rows: 24 },
+      plain,
+    );
+    expect(lines.join('\n')).toContain('Nothing heard for 4 min');
+  });
+
+  it('lets no foreign text move the cursor', () => {
+    const signs = frame(hostile, 80, 24).flatMap((line) => [...line]);
+    expect(signs.filter((sign) => sign < ' ' || (sign >= '\u007f' && sign <= '\u009f'))).toEqual([]);
+  });
+
+  it('has no keys that change the run in a read-only view', () => {
+    const text = frame(training, 80, 24, plain, { keys: keysFor(true) }).join('\n');
+    expect(text).toMatch(/d detach · p pictures · l log · \? help$/);
+    expect(new Set(dashboardKeys.flatMap(({ keys }) => keys)).size).toBe(
+      dashboardKeys.flatMap(({ keys }) => keys).length,
+    );
+  });
+});

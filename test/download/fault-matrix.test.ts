@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { type Cell, isRecoverable, runCells, someCells } from '../helpers/fault-matrix.ts';
+
+test('every fault ends with the right bytes or a documented error, and every recoverable one with the bytes', async () => {
+  const wrong: string[] = [];
+  const name = (cell: Cell) =>
+    `${cell.kind} at the ${cell.position}, ${cell.mode}, ${cell.resumed ? 'resumed' : 'fresh'}, ${cell.connections} connections`;
+  await runCells(someCells(), 8, (cell, result) => {
+    for (const violation of result.violations) wrong.push(`${name(cell)}: ${violation}`);
+    if (isRecoverable(cell) && !result.completed) wrong.push(`${name(cell)}: not completed: ${result.error}`);
+    if (!isRecoverable(cell) && result.completed) wrong.push(`${name(cell)}: completed, which cannot be`);
+  });
+  expect(wrong).toEqual([]);
+}, 600_000);

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { Pace } from '../../../src/download/transfer/pace.ts';
+
+const GIB = 2 ** 30;
+
+/** A download of `size` on a link that gives `rate(connections)` bytes per second; the number wanted at each moment. */
+function run(rate: (connections: number) => number, seconds: number, size = 4 * GIB): number[] {
+  const pace = new Pace({ first: 1, most: 4 }, 0);
+  const wanted: number[] = [];
+  let received = 0;
+  for (let now = 0; now < seconds; now += 0.125) {
+    received = Math.min(size, received + rate(pace.wanted) * 0.125);
+    wanted.push(pace.tick(now, received, size - received));
+  }
+  return wanted;
+}
+
+describe('the number of connections', () => {
+  it('grows to the most within two seconds where each one is capped', () => {
+    const wanted = run((n) => n * 20e6, 30);
+    expect(wanted[0]).toBe(1);
+    expect(wanted[16]).toBe(4);
+    expect(wanted.at(-1)).toBe(4);
+  });
+
+  it('comes back to one where another brings nothing, and is not tried again for a while', () => {
+    const wanted = run(() => 100e6, 30);
+    expect(Math.max(...wanted)).toBe(2);
+    expect(wanted.at(-1)).toBe(1);
+    expect(wanted.filter((n) => n > 1).length).toBeLessThan(10);
+  });
+
+  it('keeps what pays and gives back what does not', () => {
+    expect(run((n) => Math.min(n, 2) * 20e6, 20).at(-1)).toBe(2);
+  });
+
+  it('stays at one for what is nearly done', () => {
+    expect(Math.max(...run(() => 100e6, 3, 0.2 * GIB))).toBe(1);
+  });
+
+  it('goes down for good when the server complains', () => {
+    const pace = new Pace({ first: 4, most: 4 }, 0);
+    pace.complain(1);
+    expect(pace.wanted).toBe(3);
+    for (let now = 1; now < 120; now += 0.125) pace.tick(now, now * 8e7, 1e12);
+    expect(pace.wanted).toBe(3);
+  });
+});

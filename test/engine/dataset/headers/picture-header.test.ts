@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { HeaderResult } from '../../../../src/engine/dataset/headers/header-result.ts';
+import { readHeader } from '../../../../src/engine/dataset/headers/picture-header.ts';
+import { png } from '../../../helpers/pictures.ts';
+
+const folder = join(import.meta.dirname, '../../../fixtures/pictures');
+const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Record<string, [number, number]>;
+
+const header = (bytes: Buffer): HeaderResult => readHeader((from, length) => bytes.subarray(from, from + length));
+const size = (result: HeaderResult) => ('problem' in result ? result.problem : [result.width, result.height]);
+
+describe('readHeader', () => {
+  it.each(Object.entries(expected))('%s has the size that Pillow sees', (name, pillow) => {
+    expect(size(header(readFileSync(join(folder, name))))).toEqual(pillow);
+  });
+
+  it('finds the frame behind a long colour profile', () => {
+    const plain = readFileSync(join(folder, 'turned-6.jpg'));
+    const profile = Buffer.concat([Buffer.from([0xff, 0xe2, 0xff, 0xff]), Buffer.alloc(65_533)]);
+    const long = Buffer.concat([plain.subarray(0, 2), ...Array.from({ length: 20 }, () => profile), plain.subarray(2)]);
+    expect(size(header(long))).toEqual([16, 24]);
+  });
+
+  it('reads TIFF of the other byte order', () => {
+    const tags = [
+      [256, 3, 30],
+      [257, 4, 20],
+      [274, 3, 6],
+    ] as const;
+    const bytes = Buffer.alloc(10 + 12 * tags.length);
+    bytes.write('MM\0*', 'latin1');
+    bytes.writeUInt32BE(8, 4);
+    bytes.writeUInt16BE(tags.length, 8);
+    tags.forEach(([tag, type, value], i) => {
+      const at = 10 + 12 * i;
+      bytes.writeUInt16BE(tag, at);
+      bytes.writeUInt16BE(type, at + 2);
+      bytes.writeUInt32BE(1, at + 4);
+      if (type === 3) bytes.writeUInt16BE(value, at + 8);
+      else bytes.writeUInt32BE(value, at + 8);
+    });
+    expect(size(header(bytes))).toEqual([20, 30]);
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0), /is empty/],
+    ['a web page', Buffer.from('<!DOCTYPE html><html>'), /web page/],
+    ['text', Buffer.from('hello, this is no picture'), /is not a picture/],
+    ['HEIC under another name', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), /HEIC inside/],
+    ['AVIF under another name', Buffer.from('\0\0\0\x18ftypavif\0\0\0\0mif1avif', 'latin1'), /AVIF inside/],
+    ['a PNG of no width', png(0, 4), /damaged/],
+    ['a PNG that ends in its header', png(30, 30).subarray(0, 20), /cut short/],
+    ['a JPEG of two bytes', Buffer.from([0xff, 0xd8]), /cut short/],
+    ['a WebP cut short', readFileSync(join(folder, 'alpha.webp')).subarray(0, 22), /cut short/],
+  ])('says what is wrong with %s', (_name, bytes, message) => {
+    expect(size(header(bytes))).toMatch(message);
+  });
+
+  it('survives any damage', () => {
+    const pictures = Object.keys(expected).map((name) => readFileSync(join(folder, name)));
+    const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 20 });
+    fc.assert(
+      fc.property(fc.constantFrom(...pictures), edits, fc.nat(), (picture, changes, end) => {
+        const damaged = Buffer.from(picture);
+        for (const [at, value] of changes) damaged[at % damaged.length] = value;
+        const result = header(damaged.subarray(0, 1 + (end % damaged.length)));
+        if (!('problem' in result)) {
+          expect(result.width).toBeGreaterThan(0);
+          expect(result.height).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSettings, settingFiles } from '../../../src/engine/settings/settings.ts';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-settings-'));
+
+describe('readSettings', () => {
+  it('takes flags before the environment, the project file, the user file and the built-in', async () => {
+    const [projectDir, userDir] = [folder(), folder()];
+    writeFileSync(join(userDir, '.visiontrainrc.yaml'), 'workspace: ./mine\n');
+    const read = (flags = {}, env = {}) => readSettings({ flags, env, projectDir, userDir });
+    expect((await readSettings({ flags: {}, env: {}, projectDir, userDir: folder() }))[0]).toMatchObject({
+      source: 'built-in',
+      value: undefined,
+    });
+    expect((await read())[0]).toMatchObject({ value: join(userDir, 'mine') });
+    writeFileSync(join(projectDir, '.visiontrainrc.json'), '{"workspace": "here"}');
+    expect((await read())[0]).toMatchObject({ value: join(projectDir, 'here') });
+    expect((await read({}, { VISIONTRAIN_WORKSPACE: '/env' }))[0]).toMatchObject({
+      value: '/env',
+      source: 'VISIONTRAIN_WORKSPACE',
+    });
+    expect((await read({ workspace: '/flag' }, { VISIONTRAIN_WORKSPACE: '/env' }))[0]).toMatchObject({
+      value: '/flag',
+      source: '--workspace',
+    });
+  });
+
+  it('names an unknown setting, its file and the nearest one', async () => {
+    const projectDir = folder();
+    writeFileSync(join(projectDir, '.visiontrainrc.yaml'), 'worksapce: x\n');
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      exitCode: 2,
+      problems: [
+        { file: join(projectDir, '.visiontrainrc.yaml'), key: 'worksapce', message: 'no such setting: workspace?' },
+      ],
+    });
+  });
+
+  it('takes an import in a settings file for data', async () => {
+    for (const name of settingFiles) {
+      const projectDir = folder();
+      const ran = join(projectDir, 'ran');
+      for (const ending of ['js', 'mjs', 'cjs', 'ts'])
+        writeFileSync(join(projectDir, `theme.${ending}`), `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`);
+      writeFileSync(join(projectDir, 'theme.mjs'), `import fs from 'fs'; fs.writeFileSync(${JSON.stringify(ran)}, '')`);
+      for (const file of ['theme.mjs', 'theme.js', 'theme.cjs', 'theme.ts', 'other.yaml']) {
+        writeFileSync(join(projectDir, name), `{"$import": "./${file}", "workspace": "w"}`);
+        await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+          problems: [{ key: '$import' }],
+        });
+      }
+      expect(existsSync(ran)).toBe(false);
+    }
+  });
+
+  it('says where a file stands that is no settings file at all', async () => {
+    const projectDir = folder();
+    execFileSync('mkfifo', [join(projectDir, '.visiontrainrc')]);
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      problems: [{ file: join(projectDir, '.visiontrainrc'), message: 'is not a regular file' }],
+    });
+  });
+
+  it('says where a broken file is', async () => {
+    const projectDir = folder();
+    writeFileSync(join(projectDir, '.visiontrainrc.json'), '{"workspace": ');
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
+      exitCode: 2,
+    });
+  });
+});

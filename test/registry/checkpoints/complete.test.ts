@@ -1,0 +1,97 @@
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/base/errors.ts';
+import { type BaseOnDisk, checkBase } from '../../../src/registry/checkpoints/complete.ts';
+import { identifyModel } from '../../../src/registry/checkpoints/identify.ts';
+import { likeFile, makeTinyModels } from '../../helpers/tiny-models.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'vt-complete-'));
+const at = (...names: string[]) => join(root, ...names);
+beforeAll(() => makeTinyModels(root));
+
+const single = (family: 'sd15' | 'sdxl', path = at(`${family}.safetensors`)): BaseOnDisk => ({
+  family,
+  layout: 'single_file',
+  path,
+  configDir: at(family),
+  vaePath: null,
+});
+const refusal = (base: BaseOnDisk): string => {
+  try {
+    checkBase(base);
+  } catch (error) {
+    if (error instanceof UsageError) return [error.message, ...error.nextSteps].join(' ');
+    throw error;
+  }
+  throw new Error('it was accepted');
+};
+let count = 0;
+function changed(family: 'sd15' | 'sdxl', rename: (name: string) => string | undefined): string {
+  const path = at(`changed-${count++}.safetensors`);
+  likeFile(at(`${family}.safetensors`), path, rename);
+  return path;
+}
+
+describe('a base model that is here', () => {
+  it.each(['sd15', 'sdxl'] as const)('has all that %s must have, as a file and as a folder', (family) => {
+    expect(checkBase(single(family))).toEqual([]);
+    expect(checkBase({ family, layout: 'diffusers', path: at(family), configDir: null, vaePath: null })).toEqual([]);
+  });
+
+  it('is refused by count and name when its U-Net is a smaller relative, before anything is encoded', () => {
+    const path = changed('sdxl', (name) => (name.includes('.transformer_blocks.1.') ? undefined : name));
+    expect(refusal(single('sdxl', path))).toMatch(/its U-Net lacks \d+ of \d+ weights \(\S+transformer_blocks\.1\./);
+  });
+
+  it.each(['first_stage_model.decoder.', 'transformer.resblocks.2.', 'text_model.encoder.layers.1.'])(
+    'is refused without %s',
+    (missing) => {
+      const path = changed('sdxl', (name) => (name.includes(missing) ? undefined : name));
+      expect(refusal(single('sdxl', path))).toMatch(/lacks \d+ of \d+ weights/);
+    },
+  );
+
+  it('may have the doubled name of Playground v2', () => {
+    const end = 'text_projection';
+    const path = changed('sdxl', (name) => (name.endsWith(end) ? `${name}.weight.weight` : name));
+    expect(checkBase(single('sdxl', path))).toEqual([]);
+  });
+
+  it('tells tensors within its parts that nobody knows, and is silent on the usual leftovers', () => {
+    const odd = changed('sd15', (name) => name.replace('input_blocks.0.0.bias', 'adapter_x.bias'));
+    expect(checkBase(single('sd15', odd))).toEqual([expect.stringContaining('(model.diffusion_model.adapter_x.bias)')]);
+    const leftovers = changed('sd15', (name) =>
+      name.replace('model.diffusion_model.input_blocks.0.0.bias', 'model_ema.input_blocks00bias'),
+    );
+    expect(checkBase(single('sd15', leftovers))).toEqual([]);
+  });
+
+  it('has no more blocks than a model can have', () => {
+    cpSync(at('sd15'), at('endless'), { recursive: true });
+    const config = at('endless', 'text_encoder', 'config.json');
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), num_hidden_layers: 1e8 }));
+    expect(refusal({ ...single('sd15'), configDir: at('endless') })).toMatch(
+      /num_hidden_layers is 100000000; no model of these families has that/,
+    );
+  });
+});
+
+describe('a checkpoint without a VAE', () => {
+  const own = (name: string) => (name.startsWith('first_stage_model.') ? undefined : name);
+
+  it('is complete with one of its own, as a file or a folder, and says so without', async () => {
+    const path = changed('sd15', own);
+    await expect(identifyModel(path)).rejects.toThrow(/is Stable Diffusion 1\.5 without its VAE/);
+    expect(await identifyModel(path, { ownVae: true })).toMatchObject({ family: 'sd15', lacksVae: true });
+    expect(refusal(single('sd15', path))).toMatch(/Name one in model\.vae: sd-vae-ft-mse/);
+    const vae = changed('sd15', (name) => (name.startsWith('first_stage_model.') ? name.slice(18) : undefined));
+    for (const vaePath of [at('sd15', 'vae'), vae]) expect(checkBase({ ...single('sd15', path), vaePath })).toEqual([]);
+  });
+
+  it('is refused with a VAE that is not whole', () => {
+    const vae = changed('sd15', (name) => (name.includes('first_stage_model.encoder.') ? name : undefined));
+    expect(refusal({ ...single('sd15'), vaePath: vae })).toMatch(/its VAE lacks/);
+  });
+});

@@ -1,0 +1,119 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/base/errors.ts';
+import { readConfig } from '../../../src/registry/checkpoints/complete.ts';
+import { checkInitLora } from '../../../src/registry/checkpoints/lora.ts';
+import { unetWeights } from '../../../src/registry/checkpoints/topology.ts';
+import type { RunSpec } from '../../../src/spec/schema.ts';
+import { safetensors } from '../../helpers/safetensors.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'vt-lora-'));
+const tiny = join(import.meta.dirname, '../../../presets/tiny/sd15');
+let count = 0;
+function file(content: string | Uint8Array): string {
+  const path = join(root, `lora-${count++}.safetensors`);
+  writeFileSync(path, content);
+  return path;
+}
+type Training = Partial<RunSpec['training']>;
+const spec = (training: Training = {}, family: 'sd15' | 'sdxl' = 'sd15') =>
+  ({
+    model: { family },
+    training: { rank: 16, conv_rank: 0, targets: 'all', text_encoder_learning_rate: 0, ...training },
+  }) as unknown as Pick<RunSpec, 'model' | 'training'>;
+const refused = (path: string, training?: Training, family?: 'sd15' | 'sdxl') => {
+  try {
+    checkInitLora(path, spec(training, family), tiny);
+  } catch (error) {
+    if (error instanceof UsageError) return [error.message, ...error.nextSteps].join(' ');
+    throw error;
+  }
+  return undefined;
+};
+
+/** All layers of the embedded model's transformers; `rankOf` gives each its rank, or leaves it out. */
+function whole(rankOf: (name: string, index: number) => number | undefined = () => 16, more = {}): Buffer {
+  const names = unetWeights(readConfig(join(tiny, 'unet', 'config.json')))
+    .map(({ diffusers }) => diffusers)
+    .filter((name) => name.includes('.attentions.') && !/norm\d?$/u.test(name));
+  const shapes = names.flatMap((name, index) => {
+    const rank = rankOf(name, index);
+    const stem = `lora_unet_${name.replaceAll('.', '_')}`;
+    return rank === undefined
+      ? []
+      : [
+          [`${stem}.lora_down.weight`, [rank, 8]],
+          [`${stem}.lora_up.weight`, [8, rank]],
+        ];
+  });
+  return safetensors({ ...Object.fromEntries(shapes), ...more });
+}
+
+describe('a LoRA to go on from', () => {
+  it('is refused by name and cure before the run where it is no file to read', () => {
+    expect(refused(file(whole()))).toBeUndefined();
+    expect(refused('/nowhere.safetensors')).toBe(
+      'training.init_lora: /nowhere.safetensors does not exist. Check the path; it starts at the folder of run.yaml.',
+    );
+    expect(refused(file(`<!DOCTYPE html><html>${' '.repeat(600)}</html>`))).toMatch(/^training\.init_lora: .*web page/);
+    expect(refused(file(whole().subarray(0, -8)))).toMatch(/^training\.init_lora: .*cut short/);
+    expect(refused(file(safetensors({ 'decoder.conv_in.weight': [4, 4] })))).toMatch(/is no LoRA/);
+  });
+
+  it.each([
+    ['hada_w1_a', 'a LoHa'],
+    ['lokr_w1', 'a LoKr'],
+    ['lora_mid.weight', 'a Tucker core'],
+    ['dora_scale', 'a DoRA'],
+    ['oft_blocks', 'an OFT'],
+    ['on_input', 'an (IA)³'],
+    ['diff', 'full differences'],
+  ])('is refused by its kind: %s', (ending, kind) => {
+    const said = refused(file(safetensors({ [`lora_unet_mid_block_attentions_0_proj_in.${ending}`]: [4, 4] })));
+    expect(said).toContain(kind);
+  });
+
+  it.each<[string, string, readonly number[], RegExp]>([
+    [
+      'SDXL',
+      'lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k',
+      [4, 2048],
+      /a LoRA of SDXL, but model\.base/,
+    ],
+    ['SD2', 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k', [4, 1024], /of Stable Diffusion 2/],
+    ['FLUX', 'transformer.single_transformer_blocks.0.attn.to_q', [4, 3072], /a LoRA of FLUX/],
+    ['another net', 'lora_unet_up_blocks_9_attentions_9_proj_in', [4, 8], /none of its layers/],
+  ])('is refused on another base: %s', (_base, module, shape, message) => {
+    expect(refused(file(safetensors({ [`${module}.lora_down.weight`]: shape })))).toMatch(message);
+  });
+
+  it('may have several ranks, of which none is higher than the run', () => {
+    const resized = file(whole((_, index) => [4, 8, 16][index % 3]));
+    expect(checkInitLora(resized, spec(), tiny)).toEqual([
+      expect.stringMatching(/has the ranks 4, 8 and 16 by layer: \d+ of its \d+ layers have a lower rank than the run/),
+    ]);
+    expect(refused(resized, { rank: 8 })).toMatch(
+      /has the ranks 4, 8 and 16 by layer; training\.rank is 8\. Set training\.rank to 16 or more: --set training\.rank=16\./,
+    );
+  });
+
+  it('tells what it lacks and what of it is lost', () => {
+    const conv = 'lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight';
+    const text = 'lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight';
+    const some = whole((name) => (name.startsWith('mid_block') ? undefined : 16), {
+      'bundle_emb.zwx.string_to_param.*': [2, 8],
+      [conv]: [4, 8, 3, 3],
+      [text]: [16, 8],
+    });
+    const said = checkInitLora(file(some), spec(), tiny).join('\n');
+    expect(said).toMatch(/holds the embedding zwx: not trained here/);
+    expect(said).toMatch(/lacks \d+ of the \d+ layers of the U-Net's attention that this run trains \(mid_block/);
+    expect(said).toMatch(/has 1 layer of convolutions \(training\.conv_rank is 0\): not trained/);
+    expect(said).toMatch(/has 1 layer of text encoders/);
+    expect(checkInitLora(file(whole()), spec({ text_encoder_learning_rate: 1e-5 }), tiny)).toEqual([
+      expect.stringMatching(/has no layers of text encoders, which this run trains: they start anew/),
+    ]);
+  });
+});

@@ -1,0 +1,354 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { places } from '../../../src/base/paths.ts';
+import { helpFor } from '../../../src/spec/glossary.ts';
+import { specKeys } from '../../../src/spec/keys.ts';
+import { rounded } from '../../../src/spec/length.ts';
+import { inventTrigger } from '../../../src/wizard/questions/data.ts';
+import type { Facts, Machine } from '../../../src/wizard/questions/facts.ts';
+import { wizardFlow } from '../../../src/wizard/questions/flow.ts';
+import { back, JUMP, next, type Position, resume, visible } from '../../../src/wizard/questions/machine.ts';
+import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
+import type { Answer, Answers, Asking } from '../../../src/wizard/questions/question.ts';
+import { parse, show } from '../../../src/wizard/questions/settings.ts';
+import { derive, SETTING } from '../../../src/wizard/questions/values.ts';
+import { followDefaults } from '../../../src/wizard/session.ts';
+import { readFacts, readFolder } from '../../../src/wizard/sources/sources.ts';
+import { png } from '../../helpers/png.ts';
+
+const flow = wizardFlow();
+const noCard: Machine = { cards: [], cpuCores: 4, memoryGb: 16, diskFreeBytes: 1e12 };
+const card = (index: number, totalGb: number, bf16 = true) => ({
+  index,
+  name: `Card ${index}`,
+  totalGb,
+  freeGb: totalGb - 1,
+  device: `cuda:${index}`,
+  bf16,
+});
+let dir: string;
+let facts: Facts;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'visiontrain-wizard-'));
+  mkdirSync(join(dir, 'fox'));
+  for (let i = 0; i < 6; i += 1)
+    writeFileSync(
+      join(dir, 'fox', `${i}.png`),
+      png(64, 64 + i, (x, y) => [x, y, i]),
+    );
+  writeFileSync(join(dir, 'fox', '0.txt'), 'a fox');
+  const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
+  const read = await readFacts({
+    places: own,
+    cwd: dir,
+    draft: undefined,
+    lastMode: undefined,
+    file: join(dir, 'run.yaml'),
+  });
+  const folder = await readFolder(join(dir, 'fox'), own);
+  if (typeof folder === 'string') throw new Error(folder);
+  facts = { ...read, folder, machine: noCard };
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const you = (value: string): Answer => ({ value, by: 'you' });
+const asking = (answers: Answers, machine: Machine = noCard): Asking => ({ answers, facts: { ...facts, machine } });
+
+/** Enter on every question, with some answers given. */
+function enter(given: Readonly<Record<string, string>> = {}, machine = noCard): Asking {
+  let context = asking({}, machine);
+  let position: Position = resume(flow, context);
+  for (let i = 0; position.id !== 'review' && i < 100; i += 1) {
+    const question = flow.find(position.id);
+    if (question === undefined) throw new Error(position.id);
+    const { initial } = question.form(context);
+    const value = given[position.id] ?? initial;
+    context = asking(
+      { ...context.answers, [position.id]: { value, by: value === initial ? 'default' : 'you' } },
+      machine,
+    );
+    position = next(flow, position, value, context);
+  }
+  return context;
+}
+
+function specOf(context: Asking) {
+  const derived = derive(flow, context);
+  if ('problems' in derived) throw new Error(JSON.stringify(derived.problems));
+  return derived;
+}
+
+describe('the step machine', () => {
+  it('leads through the steps in order to the review, in both modes', () => {
+    for (const mode of ['easy', 'advanced']) {
+      const context = enter({ mode });
+      const order = visible(flow, context).map(({ step }) => step);
+      const steps = ['mode', 'data', 'model', 'training', 'resources', 'review'];
+      expect(order.map((step) => steps.indexOf(step))).toEqual(
+        order.map((step) => steps.indexOf(step)).toSorted((a, b) => a - b),
+      );
+      expect(resume(flow, context)).toEqual({ id: 'review' });
+    }
+  });
+
+  it('goes back exactly the way it came, whatever was answered', () => {
+    const choices = fc.record({
+      mode: fc.constantFrom('easy', 'advanced'),
+      captions: fc.constantFrom('trigger', 'words'),
+      'model.base': fc.constantFrom('tiny', 'sd15', 'more', 'file'),
+    });
+    fc.assert(
+      fc.property(choices, (given) => {
+        const context = enter({ ...given, 'model.more': 'sdxl', 'model.file': '/x.safetensors' });
+        let position: Position | undefined = { id: 'review' };
+        const way: string[] = [];
+        while (position !== undefined) {
+          way.unshift(position.id);
+          position = back(flow, position, context);
+        }
+        expect(way).toEqual(visible(flow, context).map(({ id }) => id));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('returns to the review from an answer changed there, unless it opened a new question', () => {
+    const context = enter();
+    const there = next(flow, { id: 'review' }, `${JUMP}captions`, context);
+    expect(there).toEqual({ id: 'captions', returnTo: 'review' });
+    expect(back(flow, there, context)).toEqual({ id: 'review' });
+    expect(next(flow, there, 'trigger', context)).toEqual({ id: 'review' });
+    const words = asking({ ...context.answers, captions: you('words') });
+    expect(next(flow, there, 'words', words)).toEqual({ id: 'dataset.default_caption', returnTo: 'review' });
+  });
+
+  it('resumes at the first question without an answer', () => {
+    const answers = { mode: you('easy'), 'dataset.path': you('fox'), 'dataset.goal': you('style') };
+    expect(resume(flow, asking(answers))).toEqual({ id: 'dataset.trigger' });
+  });
+
+  it('lets answers by Enter follow their default, and keeps those that were chosen', () => {
+    const context = enter();
+    const moved = asking({
+      ...context.answers,
+      'dataset.path': you('badger'),
+      'dataset.trigger': { value: 'zfox', by: 'default' },
+    });
+    expect(followDefaults(flow, moved)['dataset.trigger']?.value).toBe('zbdgr');
+    const chosen = asking({ ...moved.answers, 'dataset.trigger': you('zfox') });
+    expect(followDefaults(flow, chosen)['dataset.trigger']?.value).toBe('zfox');
+  });
+});
+
+describe('questions', () => {
+  it('have what is needed to answer them: text, why, a label, choices that can be taken', () => {
+    for (const mode of ['easy', 'advanced'])
+      for (const question of [...visible(flow, enter({ mode }))]) {
+        const context = enter({ mode });
+        expect(question.text(context)).toMatch(/\?$/);
+        expect(question.why.length).toBeGreaterThan(10);
+        expect(question.label.length).toBeLessThanOrEqual(10);
+        const form = question.form(context);
+        if (form.kind !== 'choose') continue;
+        const taken = form.choices.find(({ value }) => value === form.initial);
+        expect(taken, question.id).toBeDefined();
+        expect(taken?.disabled, question.id).toBeUndefined();
+        expect(new Set(form.choices.map(({ value }) => value)).size).toBe(form.choices.length);
+      }
+  });
+
+  it('name only glossary entries that there are', () => {
+    for (const question of flow.ordered)
+      expect(helpFor(question.terms ?? [])).toHaveLength(question.terms?.length ?? 0);
+  });
+
+  it('reach every key of run.yaml in Advanced, each once', () => {
+    const direct = ['version', 'name', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base'];
+    const context = enter({ mode: 'advanced' });
+    const listed = visible(flow, context).flatMap((question) => {
+      const form = question.form(context);
+      return form.kind === 'choose'
+        ? form.choices.map(({ value }) => value).filter((value) => value.startsWith(JUMP + SETTING))
+        : [];
+    });
+    const keys = listed
+      .map((value) => value.slice((JUMP + SETTING).length))
+      .filter((key, i, all) => all.indexOf(key) === i);
+    expect([...keys, ...direct].toSorted()).toEqual(specKeys.map(({ key }) => key).toSorted());
+    for (const key of keys) expect(flow.find(SETTING + key)?.why).toMatch(/^When to change it: .+/);
+  });
+});
+
+describe('the review', () => {
+  const rows = (context: Asking) => {
+    const form = flow.find('review')?.form(context);
+    return form?.kind === 'choose' ? form.choices.map(({ cells }) => cells) : [];
+  };
+
+  it('names every line once, in both modes', () => {
+    for (const mode of ['easy', 'advanced']) {
+      const labels = rows(enter({ mode })).map(([label]) => label);
+      expect(new Set(labels).size, labels.join(' ')).toBe(labels.length);
+      expect(labels).toContain('Resources');
+    }
+  });
+
+  it('names the run as it is called there, and refuses what cannot name one', () => {
+    const context = enter();
+    const named = (value: string) => asking({ ...context.answers, name: you(value) });
+    expect(specOf(named('my-fox'))).toMatchObject({ spec: { name: 'my-fox' }, provenance: { name: 'you' } });
+    expect(rows(named('my-fox')).find(([label]) => label === 'Name')).toEqual(['Name', 'my-fox', 'you']);
+    const wrong = derive(flow, named('no/name é'));
+    expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['name']);
+  });
+
+  it('has a line for the model also when its file was not named yet', () => {
+    const context = enter();
+    const half = asking({ ...context.answers, 'model.base': you('file') });
+    const form = flow.find('review')?.form(half);
+    const line = form?.kind === 'choose' ? form.choices.find(({ cells }) => cells[0] === 'Model') : undefined;
+    expect(line?.value).toBe(`${JUMP}model.base`);
+  });
+
+  it('says what each group of settings comes to, and who chose it', () => {
+    const context = enter({ mode: 'advanced' }, { ...noCard, cards: [card(0, 24)] });
+    const mine = { ...context.answers, 'set:training.steps': you('1234'), 'model.base': you('sdxl') };
+    const found = Object.fromEntries(
+      rows(asking(mine, { ...noCard, cards: [card(0, 24)] })).map(([label, ...cells]) => [label, cells]),
+    );
+    expect(found.Training).toEqual([expect.stringMatching(/^1234 steps, batch \d+, \w+ [\d.e-]+, rank \d+$/), 'you']);
+    expect(found['Model kind']).toEqual(['sdxl, epsilon prediction', 'preset']);
+    expect(found.Resources).toEqual([expect.stringMatching(/^Card 0, bf16/), 'detected']);
+  });
+});
+
+describe('Enter on every question', () => {
+  it('gives a complete spec on a machine without a card: the embedded model, in fp32', () => {
+    const { spec, provenance } = specOf(enter());
+    expect(spec.model.base).toBe('tiny');
+    expect(spec.resources.precision).toBe('fp32');
+    expect(spec.dataset.trigger).toBe('zfox');
+    expect(provenance['training.rank']).toBe('preset');
+  });
+
+  it.each([
+    [[card(0, 8)], 'sd15', 'bf16'],
+    [[card(0, 12)], 'sdxl', 'bf16'],
+    [[card(0, 11, false)], 'sd15', 'fp16'],
+    [[card(0, 24)], 'sdxl', 'bf16'],
+  ])('takes a base that fits: %#', (cards, base, precision) => {
+    const { spec, provenance } = specOf(enter({}, { ...noCard, cards }));
+    expect(spec.model.base).toBe(base);
+    expect(spec.resources.precision).toBe(precision);
+    expect(provenance['resources.precision']).toBe('detected');
+  });
+
+  it('gives the recipe of the base model itself', () => {
+    const recipe = facts.registry.models.find(({ id }) => id === 'tiny')?.recipes.character ?? {};
+    const { spec } = specOf(enter());
+    expect(spec.training.steps).toBe(recipe['training.steps']);
+    expect(spec.training.learning_rate).toBe(recipe['training.learning_rate']);
+    expect(spec.training.rank).toBe(recipe['training.rank']);
+  });
+
+  it('asks which card when there are several', () => {
+    const cards = [card(0, 8), card(1, 24)];
+    const context = enter({}, { ...noCard, cards });
+    expect(context.answers['resources.card']).toEqual({ value: '1', by: 'default' });
+    expect(specOf(context).spec.resources.device).toBe('cuda:1');
+  });
+});
+
+describe('answers', () => {
+  it('turn into values that say who chose them', () => {
+    const { spec, provenance } = specOf(enter({ length: 'long', detail: 'compact', 'dataset.goal': 'style' }));
+    const recipe = facts.registry.models.find(({ id }) => id === 'tiny')?.recipes.style ?? {};
+    expect(spec.training.steps).toBe(Number(recipe['training.steps']) * 2);
+    expect(spec.training.rank).toBe(Number(recipe['training.rank']) / 2);
+    expect(spec.training.alpha / spec.training.rank).toBe(
+      Number(recipe['training.alpha']) / Number(recipe['training.rank']),
+    );
+    expect(provenance['training.steps']).toBe('you');
+    expect(provenance['training.learning_rate']).toBe('preset');
+  });
+
+  it('of a single setting win over the recipe, and a bad one is a problem of that key', () => {
+    const context = enter({ mode: 'advanced' });
+    const set = (value: unknown) =>
+      asking({ ...context.answers, [`${SETTING}training.rank`]: you(JSON.stringify(value)) });
+    expect(specOf(set(48)).spec.training.rank).toBe(48);
+    const wrong = derive(flow, set(0));
+    expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['training.rank']);
+  });
+
+  it('turn the dials of a file of one’s own around the recipe of its kind', () => {
+    const file = join(import.meta.dirname, '../../../presets/tiny/sd15');
+    const context = enter({ 'model.base': 'file', 'model.file': file });
+    expect(visible(flow, context).map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['length', 'strength', 'detail']),
+    );
+    const { spec } = specOf(enter({ 'model.base': 'file', 'model.file': file, length: 'long' }));
+    expect(spec.training.steps).toBe(2 * specOf(context).spec.training.steps);
+  });
+
+  it('accept no licence by Enter, nor another than the one that was shown', () => {
+    const base = enter();
+    const license = { name: 'Strict', url: 'https://example.org/l', restrictions: 'No selling.', acceptance: true };
+    const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
+    const models = new Map([...facts.models, ...locked]);
+    const of = (answers: Answers): Asking => ({
+      answers: { ...base.answers, ...answers },
+      facts: { ...base.facts, models },
+    });
+    const asked = of({ 'model.base': you('noobai') });
+    const question = visible(flow, asked).find(({ id }) => id === 'model.license');
+    const form = question?.form(asked);
+    expect(form).toMatchObject({ kind: 'choose', initial: `${JUMP}model.base` });
+    expect(acceptsLicense(asked)).toBe(false);
+    const yes = form?.kind === 'choose' ? (form.choices[1]?.value ?? '') : '';
+    expect(acceptsLicense(of({ 'model.base': you('noobai'), 'model.license': you(yes) }))).toBe(true);
+    expect(acceptsLicense(of({ 'model.base': you('tiny'), 'model.license': you(yes) }))).toBe(false);
+    expect(acceptsLicense(of({ 'model.base': you('noobai'), 'model.license': you('accept Another') }))).toBe(false);
+    expect(visible(flow, base).some(({ id }) => id === 'model.license')).toBe(false);
+  });
+
+  it('name a model that cannot fit, but do not let it be taken', () => {
+    const context = enter({}, { ...noCard, cards: [card(0, 4)] });
+    const form = flow.find('model.base')?.form(context);
+    const sdxl = form?.kind === 'choose' ? form.choices.find(({ value }) => value === 'sdxl') : undefined;
+    expect(sdxl?.disabled).toMatch(/needs a card with at least 8 GB; yours has 4\.0 GB/);
+  });
+});
+
+describe('small things', () => {
+  it.each([
+    ['~/art/fox-emblem', 'zfxmblm'],
+    ['/pics/狐', 'zsubject'],
+    ['Io', 'zio'],
+    ['.', 'zsubject'],
+  ])('a trigger for %s', (path, word) => {
+    expect(path === '.' ? inventTrigger('/') : inventTrigger(path)).toBe(word);
+  });
+
+  it.each([
+    [1575, 1600],
+    [600, 600],
+    [60, 60],
+    [3.4, 3],
+    [0.2, 1],
+  ])('%d steps are %d', (value, expected) => {
+    expect(rounded(value)).toBe(expected);
+  });
+
+  it('shows and reads every value of a spec alike', () => {
+    const { spec } = specOf(enter({ mode: 'advanced' }));
+    for (const { key, node } of specKeys) {
+      const value = key.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], spec);
+      expect(parse(node, show(value)), key).toEqual(value);
+    }
+  });
+});

@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { styleFor } from '../../../src/terminal/style.ts';
+import { folderLines } from '../../../src/wizard/notes.ts';
+import { countPictures, nearestPictures, suggestPaths } from '../../../src/wizard/sources/folders.ts';
+import { readFolder } from '../../../src/wizard/sources/sources.ts';
+import { png } from '../../helpers/png.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'visiontrain-folders-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function files(folder: string, ...names: string[]): void {
+  mkdirSync(join(dir, folder), { recursive: true });
+  for (const name of names) writeFileSync(join(dir, folder, name), '');
+}
+
+describe('a folder while its path is typed', () => {
+  it('counts what a data set would use: sub-folders and every format, nothing hidden', async () => {
+    files('fox', 'a.png', 'b.JPEG', 'c.tiff', 'd.gif', 'a.txt', 'notes.md', '.thumb.png');
+    files('fox/10_close', 'e.webp', 'e.txt');
+    files('fox/.cache', 'x.png');
+    files('fox/__MACOSX', 'y.png');
+    expect(await countPictures(join(dir, 'fox'))).toEqual({ pictures: 5, captions: 2, folders: 1, open: false });
+    expect(await suggestPaths('', 'pictures', dir)).toEqual([{ value: 'fox/', note: '5 pictures, 2 captions' }]);
+  });
+
+  it('says that there is more when it stops counting', async () => {
+    for (let i = 0; i < 20; i += 1) files(`fox/${i}`, 'a.png');
+    const [fox] = await suggestPaths('', 'pictures', dir);
+    expect(fox?.note).toBe('over 15 pictures');
+  });
+
+  it('is not led in circles by links', async () => {
+    files('fox', 'a.png');
+    symlinkSync(join(dir, 'fox'), join(dir, 'fox', 'again'));
+    expect((await countPictures(join(dir, 'fox'))).pictures).toBe(1);
+  });
+
+  it('is offered at once when it is the one with the most pictures, also in sd-scripts layout', async () => {
+    expect(await nearestPictures(dir)).toBeUndefined();
+    files('few', 'a.png');
+    files('train/img/10_fox', 'a.png', 'b.png');
+    expect(await nearestPictures(dir)).toBe('train');
+    files('.', 'here.png');
+    expect(await nearestPictures(dir)).toBe('.');
+  });
+});
+
+describe('a folder that was read', () => {
+  it('counts what the run will use: nothing twice, nothing cut short', async () => {
+    files('fox');
+    const whole = png(64, 64, (x, y) => [x, y, 0]);
+    for (const [name, bytes] of [
+      ['a.png', whole],
+      ['again.png', whole],
+      ['cut.png', png(64, 65, (x, y) => [y, x, 0]).subarray(0, 600)],
+    ] as const)
+      writeFileSync(join(dir, 'fox', name), bytes);
+    writeFileSync(join(dir, 'fox', 'again.txt'), 'a fox');
+    const facts = await readFolder(join(dir, 'fox'), { cache: join(dir, 'cache'), home: join(dir, 'home') });
+    expect(facts).toMatchObject({ pictures: 3, usable: 1, captioned: 1 });
+    expect(typeof facts === 'string' ? [] : facts.problems).toEqual([
+      'a.png is the same picture as again.png: left out',
+      'cut.png is cut short and cannot be read: left out',
+    ]);
+  });
+
+  it('says how often the pictures of numbered folders are used', async () => {
+    for (const folder of ['10_fox', '2_den', 'plain']) {
+      files(folder);
+      writeFileSync(
+        join(dir, folder, 'a.png'),
+        png(64, 64, (x, y) => [x, y, folder.length]),
+      );
+    }
+    const facts = await readFolder(dir, { cache: join(dir, 'cache'), home: join(dir, 'home') });
+    if (typeof facts === 'string') throw new Error(facts);
+    const style = styleFor({ colour: 0, unicode: true });
+    expect(folderLines(facts, style, 80)).toEqual(
+      expect.arrayContaining([
+        '  10_fox/: 1 picture, each used 10 times, as its name says',
+        '  2_den/: 1 picture, each used 2 times, as its name says',
+      ]),
+    );
+  });
+});

@@ -1,0 +1,154 @@
+"""The batch plan and captions: pure functions, every use there, nothing dropped."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tiny_models import batches_per_epoch
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.contract.plan import Data, parse_plan
+from visiontrain_trainer.data.batches import BatchPlan
+from visiontrain_trainer.data.captions import caption_for
+
+SIZES = [(64, 64), (64, 96), (128, 64)]
+
+
+def plan_of(template: dict[str, Any], shapes: list[tuple[int, int]], **training: Any) -> Any:
+    samples = [
+        {
+            **template["data"]["samples"][0],
+            "id": f"{i:016x}",
+            "bucket": list(SIZES[shape]),
+            "repeats": repeats,
+            "validation": False,
+        }
+        for i, (shape, repeats) in enumerate(shapes)
+    ]
+    plan = {**template, "data": {**template["data"], "samples": samples}, "training": template["training"] | training}
+    plan["training"]["batches_per_epoch"] = batches_per_epoch(plan)
+    return parse_plan(plan)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    from pathlib import Path
+
+    from tests.tiny_models import make_plan
+
+    sample = {"id": "0", "path": "a.png", "sha256": "0" * 64, "size": [64, 64], "caption": "x"}
+    shown = [{**sample, "bucket": [64, 64], "repeats": 1, "validation": False}]
+    return make_plan(Path("/model"), Path("/pictures"), shown, Path("/cache"))
+
+
+@settings(deadline=None)
+@given(
+    shapes=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), min_size=1, max_size=20),
+    size=st.integers(1, 5),
+    accumulation=st.integers(1, 4),
+)
+def test_every_use_once_per_epoch_in_batches_of_one_bucket(
+    template: dict[str, Any], shapes: Any, size: int, accumulation: int
+) -> None:
+    plan = plan_of(template, shapes, batch_size=size, gradient_accumulation=accumulation)
+    batches = BatchPlan(plan)
+    steps = -(-2 * batches.per_epoch // accumulation)
+    passes = [batch for step in range(steps) for batch in batches.step(step)]
+    for epoch in (0, 1):
+        own = passes[epoch * batches.per_epoch : (epoch + 1) * batches.per_epoch]
+        uses = Counter(use.key for batch in own for use in batch)
+        assert set(uses.values()) == {1}
+        assert Counter(k.split("/")[0] for k in uses) == {s.id: s.repeats for s in plan.data.samples}
+        for batch in own:
+            assert 1 <= len(batch) <= size and len({use.sample.bucket for use in batch}) == 1
+            assert all(use.epoch == epoch for use in batch)
+    # Any step, asked for alone and in any order, is what it was.
+    fresh = BatchPlan(plan)
+    for step in random.Random(0).sample(range(steps), min(steps, 5)):
+        assert fresh.step(step) == passes[step * accumulation : (step + 1) * accumulation]
+
+
+def test_order_of_samples_in_the_plan_does_not_matter(template: dict[str, Any]) -> None:
+    plan = plan_of(template, [(0, 1), (1, 2), (0, 3), (2, 1)])
+    turned = parse_plan(
+        _as_data(plan) | {"data": _as_data(plan)["data"] | {"samples": _as_data(plan)["data"]["samples"][::-1]}}
+    )
+    assert [BatchPlan(plan).step(i) for i in range(6)] == [BatchPlan(turned).step(i) for i in range(6)]
+
+
+def _as_data(plan: Any) -> dict[str, Any]:
+    import dataclasses
+    import json
+
+    return json.loads(json.dumps(dataclasses.asdict(plan)))
+
+
+def test_refusals(template: dict[str, Any]) -> None:
+    plan = _as_data(plan_of(template, [(0, 1)]))
+    with pytest.raises(TrainingError, match="batches per epoch"):
+        BatchPlan(parse_plan(plan | {"training": plan["training"] | {"batches_per_epoch": 7}}))
+    kept_out = [{**plan["data"]["samples"][0], "validation": True}]
+    with pytest.raises(TrainingError, match="nothing to train on"):
+        BatchPlan(parse_plan(plan | {"data": plan["data"] | {"samples": kept_out}}))
+    for change, message in [
+        ({"surprise": 1}, "unknown key surprise"),
+        ({"seed": "7"}, "seed must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"version": 2}, "version must be one of 1"),
+        ({"data": plan["data"] | {"crop": "left"}}, "data.crop must be one of center, random"),
+        ({"training": {k: v for k, v in plan["training"].items() if k != "rank"}}, "missing key training.rank"),
+    ]:
+        with pytest.raises(TrainingError, match=message):
+            parse_plan(plan | change)
+
+
+def data(**changes: Any) -> Data:
+    values = {"root": "/", "samples": [], "crop": "center", "flip": False, "alpha_color": "#ffffff"}
+    values |= {"shuffle_tags": False, "keep_tags": 1, "caption_dropout": 0.0, "tag_dropout": 0.0, "max_tokens": 75}
+    return Data(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@given(
+    tags=st.lists(st.text("abc d", min_size=1).map(str.strip).filter(bool), max_size=12),
+    keep=st.integers(0, 4),
+    epoch=st.integers(0, 9),
+)
+def test_shuffling_keeps_the_front_and_loses_nothing(tags: list[str], keep: int, epoch: int) -> None:
+    shuffled = caption_for(data(shuffle_tags=True, keep_tags=keep), ", ".join(tags), 1, epoch, "a/0")
+    got = [t for t in shuffled.split(", ") if t]
+    assert got[:keep] == tags[:keep] and Counter(got) == Counter(tags)
+
+
+def test_dropouts_have_their_rates_and_keep_the_trigger() -> None:
+    caption = "zwx, a, b, c"
+    dropped = [caption_for(data(caption_dropout=0.25), caption, 3, e, "a/0") == "" for e in range(2000)]
+    assert 0.2 < sum(dropped) / 2000 < 0.3
+    tags = [caption_for(data(tag_dropout=0.25), caption, 3, e, "a/0") for e in range(2000)]
+    assert all(t.startswith("zwx") for t in tags)
+    assert 0.2 < sum("b" not in t for t in tags) / 2000 < 0.3
+    assert caption_for(data(), "as, it ,is", 3, 0, "a/0") == "as, it ,is"
+
+
+def test_a_trigger_of_two_tags_stays_whole_and_in_front() -> None:
+    caption = "zwx, blue dress, smile, red hair, hat, outdoors"
+    planned = data(shuffle_tags=True, tag_dropout=0.5, keep_tags=2)
+    made = [caption_for(planned, caption, 3, epoch, "a/0") for epoch in range(200)]
+    assert all(text.split(", ")[:2] == ["zwx", "blue dress"] for text in made)
+    assert len({*made}) > 50
+
+
+def test_draws_are_uniform_and_independent() -> None:
+    values = [rng.below(10, 5, "x", i) for i in range(20000)]
+    assert all(1850 < n < 2150 for n in Counter(values).values())
+    assert rng.key(1, "a", 2, "3") != rng.key(1, "a", "2", 4) != rng.key(1, "a", 24)
+    orders = Counter(tuple(rng.shuffled("abc", 1, "o", i)) for i in range(6000))
+    assert len(orders) == 6 and all(850 < n < 1150 for n in orders.values())
+    noise = rng.normal((4, 64, 64), 1, "noise", 0, "a/0")
+    assert abs(float(noise.mean())) < 0.03 and abs(float(noise.std()) - 1) < 0.02
+    assert float((noise * rng.normal((4, 64, 64), 1, "noise", 1, "a/0")).mean().abs()) < 0.03

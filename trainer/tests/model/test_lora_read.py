@@ -1,0 +1,160 @@
+"""A LoRA to go on from computes what it did: whatever its ranks, its alphas and the trainer that named its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.conftest import prepare_run, read_events
+from visiontrain_trainer.__main__ import main
+from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.contract.plan import parse_plan
+from visiontrain_trainer.model.ldm_keys import unet_to_ldm
+from visiontrain_trainer.model.lora_read import Wanted, from_file
+from visiontrain_trainer.model.models import BaseModel
+
+Tensors = dict[str, torch.Tensor]
+
+
+class Case:
+    """The adapter of a run, and what a plain computation says that a LoRA does to its U-Net."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        plan = parse_plan(data)
+        self._base = BaseModel(plan.model)
+        self.unet = self._base.unet(torch.float32)
+        self.adapter = Adapter({"unet": self.unet}, plan.training, plan.seed)
+        scales = {layer.name: layer.alpha for layer in self.adapter.layers["unet"].values()}
+        self.wanted = Wanted(scales, self.adapter.tensors(), plan.model.family, dict(self.unet.config))
+
+    def weights(self, rank_of: Callable[[int], int]) -> dict[str, tuple[torch.Tensor, torch.Tensor, float]]:
+        """Module → down, up and alpha, of the rank that `rank_of` its number is."""
+        made = {}
+        for i, (module, layer) in enumerate(self.adapter.layers["unet"].items()):
+            rank = rank_of(i)
+            down = rng.uniform((rank, *layer.down.shape[1:]), 1, "down", module) - 0.5
+            up = rng.uniform((layer.up.shape[0], rank, *layer.up.shape[2:]), 1, "up", module) - 0.5
+            made[module] = (down, up, (1.0, rank / 2, 3.7)[i % 3])
+        return made
+
+    def same(self, weights: dict[str, tuple[torch.Tensor, torch.Tensor, float]]) -> None:
+        """The adapter computes what the base does with the differences merged into its weights."""
+        merged = self._base.unet(torch.float32)
+        for module, (down, up, alpha) in weights.items():
+            weight = merged.get_submodule(module).weight
+            change = torch.einsum("or,r...->o...", up.flatten(1), down) * (alpha / len(down))
+            weight.data += change.reshape(weight.shape)
+        x, states = torch.linspace(-1, 1, 4 * 64).reshape(1, 4, 8, 8), torch.linspace(-1, 1, 77 * 16).reshape(1, 77, 16)
+        with torch.no_grad():
+            ours, plain = (unet(x, 500, states).sample for unet in (self.unet, merged))
+        torch.testing.assert_close(ours, plain, atol=2e-5, rtol=1e-4)
+        assert (plain - self._base.unet(torch.float32)(x, 500, states).sample).abs().max() > 1e-2
+
+
+def test_a_resized_lora_computes_what_it_did_and_all_of_it_can_learn(plan_for: Any) -> None:
+    case = Case(plan_for(training={"rank": 6, "alpha": 2.5, "conv_rank": 5, "conv_alpha": 1.5}))
+    weights = case.weights(lambda i: 1 + i % 5)
+    stored = {}
+    for module, (down, up, alpha) in weights.items():
+        name = "lora_unet_" + module.replace(".", "_")
+        stored |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": torch.tensor(alpha)}
+    read = from_file(stored, {}, case.wanted, "x")
+    assert not read.unused and not read.lacking and 0 < len(read.padded) < len(weights)
+    case.adapter.load(read.tensors)
+    case.same(weights)
+    # With zeros in both factors neither would ever have a gradient.
+    for layer in case.adapter.layers["unet"].values():
+        assert bool((layer.down.flatten(1).abs().sum(1) > 0).all())
+
+
+KOHYA = "lora_unet_{kohya}.lora_{way}.weight"
+NAMES = {
+    "kohya": KOHYA,
+    "diffusers": "unet.{name}.lora_{AB}.weight",
+    "diffusers, early": "unet.{name}.lora.{way}.weight",
+    "diffusers, processors": "unet.{processor}_lora.{way}.weight",
+    "peft": "base_model.model.{name}.lora_{AB}.weight",
+    "peft, with the adapter's name": "base_model.model.{name}.lora_{AB}.default.weight",
+    "OneTrainer": "unet.{name}.lora_{way}.weight",
+    "LyCORIS": "lycoris_{kohya}.lora_{way}.weight",
+    "ComfyUI": "diffusion_model.{ldm}.lora_{way}.weight",
+}
+
+
+@pytest.mark.parametrize("trainer", NAMES)
+def test_names_of_other_trainers(trainer: str, plan_for: Any) -> None:
+    sdxl = trainer == "ComfyUI"
+    case = Case(plan_for("sdxl" if sdxl else "sd15", training={"targets": "attention", "rank": 2, "alpha": 2}))
+    weights, stored = case.weights(lambda _: 2), {}
+    for module, pair in weights.items():
+        parent, _, leaf = module.removesuffix(".0").rpartition(".")
+        words = {
+            "name": module,
+            "kohya": module.replace(".", "_"),
+            "processor": f"{parent}.processor.{leaf}",
+            "ldm": unet_to_ldm(module, case.wanted.unet_config) if sdxl else "",
+        }
+        for way, letter, value in zip(("down", "up"), "AB", pair, strict=False):
+            stored[NAMES[trainer].format(way=way, AB=letter, **words)] = value
+    read = from_file(stored, {}, case.wanted, "x")
+    assert not read.unused and not read.lacking and not read.padded
+    for module, (down, up, _) in weights.items():
+        # Without an alpha it is the rank.
+        assert torch.equal(read.tensors[f"unet.{module}.down"], down)
+        assert torch.equal(read.tensors[f"unet.{module}.up"], up)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("lora_unet_x.hada_w1_a", "a LoHa"),
+        ("lora_unet_x.lokr_w1", "a LoKr"),
+        ("lora_unet_x.lora_mid.weight", "Tucker"),
+        ("lora_unet_x.dora_scale", "a DoRA"),
+        ("unet.x.lora_magnitude_vector", "a DoRA"),
+        ("lora_unet_x.oft_blocks", "an OFT"),
+        ("lora_unet_x.on_input", "(IA)³"),
+        ("lora_unet_x.diff", "full differences"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(name: str, kind: str) -> None:
+    with pytest.raises(TrainingError) as caught:
+        from_file({name: torch.zeros(1)}, {}, Wanted({}, {}, "sd15", {}), "x.safetensors")
+    assert kind in caught.value.reason
+
+
+def test_what_does_not_come_from_the_file_is_said(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+    first = train_here(plan_for(training={"steps": 1, "warmup_steps": 0}), "first")
+    stored = load_file(first.folder / first.of("output")[0]["path"])
+    kept = {name: value for name, value in stored.items() if "mid_block" not in name}
+    file = tmp_path / "some.safetensors"
+    save_file({**kept, "bundle_emb.zwx.string_to_param.*": torch.zeros(2, 16)}, file)
+    run = train_here(plan_for(training={"steps": 1, "warmup_steps": 0, "rank": 5, "init_lora": str(file)}), "second")
+    said = " ".join(event["text"] for event in run.of("note"))
+    assert "it holds the embedding zwx, which is not trained" in said
+    assert (
+        f"it lacks {(len(stored) - len(kept)) // 3} of the {len(stored) // 3} layers of this run (unet.mid_block"
+        in said
+    )
+    assert f"{len(kept) // 3} of its layers have a lower rank than this run" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [("rank", "has the rank 4, the layer of this run 3"), ("names", "none of its layers")]
+)
+def test_what_cannot_be_gone_on_from(change: str, reason: str, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+    first = train_here(plan_for(training={"steps": 1, "warmup_steps": 0}), "first")
+    stored = load_file(first.folder / first.of("output")[0]["path"])
+    if change == "names":
+        stored = {name.replace("lora_unet", "lora_prior_unet"): value for name, value in stored.items()}
+    save_file(stored, tmp_path / "other.safetensors")
+    plan = plan_for(training={"rank": 3, "init_lora": str(tmp_path / "other.safetensors")})
+    assert main([str(prepare_run(tmp_path / "run", plan))]) == 5
+    assert reason in read_events(tmp_path / "run")[-1]["reason"]

@@ -1,0 +1,84 @@
+"""Learning rates, optimisers and number formats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.run.test_exact import _stop_after
+from visiontrain_trainer.contract.plan import Training, parse_plan
+from visiontrain_trainer.training.optim import learning_rate_factor
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "cosine_with_restarts", "polynomial"])
+@pytest.mark.parametrize("warmup", [0, 7])
+def test_schedules_equal_those_of_diffusers(schedule: str, warmup: int, plan_for: Any) -> None:
+    from diffusers.optimization import get_scheduler
+
+    changes = {"schedule": schedule, "warmup_steps": warmup, "steps": 50, "cycles": 3, "learning_rate": 1e-3}
+    plan: Training = parse_plan(plan_for(training=changes)).training
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    name = "constant_with_warmup" if schedule == "constant" else schedule
+    theirs = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=50, num_cycles=3)
+    if schedule == "cosine":
+        theirs = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=50)
+    for step in range(50):
+        assert 1e-3 * learning_rate_factor(plan, step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-6, abs=1e-12)
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training": {"optimizer": "adafactor"}},
+        {"training": {"optimizer": "prodigy", "learning_rate": 1}},
+        {"training": {"optimizer": "adamw8bit"}},
+        {"resources": {"precision": "bf16"}},
+        {"resources": {"precision": "fp16", "channels_last": True}},
+        {"training": {"text_encoder_learning_rates": [1e-3, 2e-3]}, "resources": {"precision": "bf16"}},
+    ],
+)
+def test_optimisers_and_formats_resume_exactly(changes: Any, plan_for: Any, train_here: Any, tmp_path: Any) -> None:
+    family = "sdxl" if "text_encoder_learning_rates" in changes.get("training", {}) else "sd15"
+    plan = plan_for(family, output={"checkpoint_every": 0, "precision": "fp32"}, **changes)
+    whole = train_here(plan, "whole")
+    assert whole.code == 0 and whole.of("learnt")[0]["moved"]["unet.up"] > 0
+    cut = train_here(plan | {"spec_sha256": "2" * 64}, "once")  # another name changes the metadata, not the weights
+    assert [e["digest"] for e in cut.of("step")] == [e["digest"] for e in whole.of("step")]
+    (tmp_path / "cut" / "control").mkdir(parents=True)
+    assert _stop_after(tmp_path / "cut", plan, 3) == 75
+    assert train_here(plan, "cut").sha256 == whole.sha256
+
+
+def test_8_bit_adamw_keeps_the_state_of_every_layer_in_8_bits(plan_for: Any, train_here: Any) -> None:
+    """bitsandbytes leaves tensors of less than 4,096 numbers in fp32, as most layers of a small rank are."""
+    plan = plan_for(training={"optimizer": "adamw8bit", "rank": 1, "alpha": 1, "steps": 1})
+    run = train_here(plan)
+    state = load_file(run.folder / run.of("checkpoint")[-1]["path"] / "optimizer.safetensors")
+    states = [tensor for name, tensor in state.items() if name.endswith(("state1", "state2"))]
+    assert [tensor.dtype for tensor in states] == [torch.uint8] * 2
+    assert states[0].numel() == run.of("active")[0]["facts"]["trainable"]
+    assert run.of("active")[0]["facts"]["optimizer"] == "AdamW8bit"
+
+
+def test_trainable_weights_are_fp32_in_every_precision(plan_for: Any, tmp_path: Any) -> None:
+    from tests.run.test_right import open_here
+
+    session = open_here(tmp_path / "run", plan_for(resources={"precision": "bf16"}))
+    assert next(session.unet.parameters()).dtype == torch.bfloat16
+    assert all(flat.dtype == torch.float32 for flat in session.adapter.flat.values())
+    session.stepper.run(0)
+    assert all(p.grad.dtype == torch.float32 for p in session.adapter.parameters("unet"))
+
+
+def test_bf16_and_fp16_come_near_fp32(plan_for: Any, train_here: Any) -> None:
+    losses = {
+        p: [e["loss"] for e in train_here(plan_for(resources={"precision": p}), p).of("step")]
+        for p in ("fp32", "bf16", "fp16")
+    }
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.03)
+    assert losses["fp16"] == pytest.approx(losses["fp32"], rel=0.01)

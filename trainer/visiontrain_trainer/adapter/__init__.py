@@ -1,0 +1,1 @@
+"""The LoRA: its layers and its files."""

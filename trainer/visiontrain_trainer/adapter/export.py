@@ -1,0 +1,171 @@
+"""The result: RUN/output/NAME.safetensors with metadata but no date: the same run, the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visiontrain_trainer.base.errors import MachineError, TrainingError
+from visiontrain_trainer.base.files import write_atomic
+from visiontrain_trainer.base.safefile import payload_sha256, serialize
+from visiontrain_trainer.compute.device import DTYPES
+from visiontrain_trainer.contract.plan import Plan
+
+from .lora_format import to_diffusers, to_kohya
+
+#: What programs need to recognise the file (kept with `metadata: minimal`).
+MINIMAL = (
+    "ss_v2",
+    "ss_base_model_version",
+    "ss_network_module",
+    "ss_network_dim",
+    "ss_network_alpha",
+    "ss_network_args",
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    path: Path
+    bytes: int
+    sha256: str
+    format: str
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
+    """`ss_*` and `modelspec.*` of the run; facts of the plan win over what is said here."""
+    training, model = plan.training, plan.model
+    sdxl, v = model.family == "sdxl", model.prediction == "v_prediction"
+    arguments = (
+        {"conv_dim": str(training.conv_rank), "conv_alpha": _number(training.conv_alpha)} if training.conv_rank else {}
+    )
+    out = {
+        "ss_v2": "False",
+        "ss_base_model_version": "sdxl_base_v1-0" if sdxl else "sd_v1_v" if v else "sd_v1",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(training.rank),
+        "ss_network_alpha": _number(training.alpha),
+        "ss_network_args": json.dumps(arguments, sort_keys=True),
+        "ss_output_name": plan.name,
+        "ss_sd_model_name": model.name,
+        "ss_seed": str(plan.seed),
+        "ss_steps": str(steps),
+        "ss_max_train_steps": str(training.steps),
+        "ss_epoch": str(epochs),
+        "ss_num_epochs": str(epochs),
+        "ss_num_batches_per_epoch": str(training.batches_per_epoch),
+        "ss_num_train_images": str(sum(s.repeats for s in plan.data.samples if not s.validation)),
+        "ss_num_validation_images": str(sum(s.validation for s in plan.data.samples)),
+        "ss_num_reg_images": "0",
+        "ss_batch_size_per_device": str(training.batch_size),
+        "ss_total_batch_size": str(training.batch_size * training.gradient_accumulation),
+        "ss_gradient_accumulation_steps": str(training.gradient_accumulation),
+        "ss_gradient_checkpointing": str(plan.resources.gradient_checkpointing != "none"),
+        "ss_learning_rate": str(training.learning_rate),
+        "ss_unet_lr": str(training.learning_rate),
+        "ss_text_encoder_lr": json.dumps(training.text_encoder_learning_rates),
+        "ss_optimizer": f"{training.optimizer}(weight_decay={training.weight_decay},betas={list(training.betas)})",
+        "ss_lr_scheduler": training.schedule,
+        "ss_lr_warmup_steps": str(training.warmup_steps),
+        "ss_max_grad_norm": str(training.max_grad_norm),
+        "ss_network_dropout": str(training.dropout),
+        "ss_loss_type": training.loss,
+        "ss_min_snr_gamma": str(training.min_snr_gamma),
+        "ss_noise_offset": str(training.noise_offset),
+        "ss_zero_terminal_snr": str(model.zero_terminal_snr),
+        "ss_mixed_precision": {"fp32": "no"}.get(plan.resources.precision, plan.resources.precision),
+        "ss_full_fp16": "False",
+        "ss_clip_skip": "None" if sdxl else str(model.clip_skip),
+        "ss_max_token_length": str(plan.data.max_tokens),
+        "ss_cache_latents": "True",
+        "ss_caption_dropout_rate": str(plan.data.caption_dropout),
+        "ss_caption_tag_dropout_rate": str(plan.data.tag_dropout),
+        "ss_shuffle_caption": str(plan.data.shuffle_tags),
+        "ss_keep_tokens": str(plan.data.keep_tags),
+        "ss_flip_aug": str(plan.data.flip),
+        "ss_random_crop": str(plan.data.crop == "random"),
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": "stable-diffusion-xl-v1-base/lora" if sdxl else "stable-diffusion-v1/lora",
+        "modelspec.implementation": "https://github.com/Stability-AI/generative-models" if sdxl else "diffusers",
+        "modelspec.title": plan.name,
+        "modelspec.prediction_type": "v" if v else "epsilon",
+        "visiontrain.spec_sha256": plan.spec_sha256,
+    }
+    if not sdxl:
+        out["modelspec.encoder_layer"] = str(model.clip_skip)
+    if model.sha256:
+        out["ss_new_sd_model_hash"] = model.sha256
+    for package in ("torch", "diffusers"):
+        out[f"visiontrain.{package}"] = metadata.version(package)
+    return out | plan.output.facts
+
+
+def _with_hashes(tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> dict[str, str]:
+    """Add the hashes by which Stable Diffusion tools know a file; they are taken with only the `ss_` facts in it."""
+    copy = serialize(tensors, {k: v for k, v in facts.items() if k.startswith("ss_")})
+    legacy = hashlib.sha256(copy[0x100000 : 0x100000 + 0x10000]).hexdigest()[:8]
+    return facts | {"sshs_model_hash": payload_sha256(copy), "sshs_legacy_hash": legacy}
+
+
+def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> None:
+    """Weights of a run are finite in fp32; rounded to 16 bits they need not be."""
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise TrainingError(
+                f"{name} has a weight too large for a file in {precision}; no file was written.",
+                ["Weights of a LoRA are far below 1: the learning rate was too high.", "The training itself is saved."],
+                [
+                    "Lower training.learning_rate.",
+                    "Or keep what was learnt: --set output.precision=fp32 in a new run of the same run.yaml.",
+                ],
+            )
+
+
+def write_outputs(
+    run: Path,
+    plan: Plan,
+    tensors: dict[str, torch.Tensor],
+    scales: dict[str, float],
+    unet_config: Mapping[str, Any],
+    steps: int,
+    epochs: int,
+) -> list[Written]:
+    """Write the kohya file and, when planned, the diffusers one.
+
+    Raises MachineError when the disk is full, TrainingError when a weight is too large for the file's number format.
+    """
+    dtype = DTYPES[plan.output.precision]
+    facts = make_metadata(plan, steps, epochs)
+    if plan.output.metadata == "minimal":
+        facts = {key: facts[key] for key in MINIMAL} | plan.output.facts
+    kohya = to_kohya(tensors, scales, plan.model.family, unet_config, dtype)
+    files = [("kohya", f"{plan.name}.safetensors", kohya)]
+    if plan.output.diffusers:
+        files.append(("diffusers", f"{plan.name}.diffusers.safetensors", to_diffusers(tensors, scales, dtype)))
+    for _, _, content in files:
+        _refuse_overflow(content, plan.output.precision)
+    written = []
+    for kind, name, content in files:
+        extra = {} if plan.output.metadata == "none" else _with_hashes(content, facts)
+        data = serialize(content, extra if kind == "kohya" else {"format": "pt", **extra})
+        path = run / "output" / name
+        try:
+            write_atomic(path, data)
+        except OSError as error:
+            raise MachineError(
+                f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
+                next_steps=["Free some disk space, then `visiontrain resume`."],
+            ) from error
+        written.append(Written(path, len(data), hashlib.sha256(data).hexdigest(), kind))
+    return written

@@ -1,0 +1,60 @@
+"""LoRA files as they are written: the adapter under kohya or diffusers names. Reading them: `lora_read.py`.
+
+The adapter's own tensors are `part.module.down` / `.up` with diffusers module names (see `Adapter.tensors`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from visiontrain_trainer.model.ldm_keys import unet_to_ldm
+
+Tensors = dict[str, torch.Tensor]
+
+
+def kohya_module(part: str, module: str, family: str, unet_config: Mapping[str, Any]) -> str:
+    """Name of a module in kohya files: `lora_unet_…` (sgm names for SDXL), `lora_te_…`, `lora_te1_…`, `lora_te2_…`."""
+    if part == "unet":
+        return "lora_unet_" + (unet_to_ldm(module, unet_config) if family == "sdxl" else module).replace(".", "_")
+    prefix = {"text_encoder": "lora_te1" if family == "sdxl" else "lora_te", "text_encoder_2": "lora_te2"}[part]
+    return f"{prefix}_text_model_" + module.removeprefix("text_model.").replace(".", "_")
+
+
+def diffusers_module(part: str, module: str) -> str:
+    if part == "unet":
+        return f"unet.{module}"
+    return f"{part}.text_model.{module.removeprefix('text_model.')}"
+
+
+def to_kohya(
+    tensors: Tensors,
+    scales: Mapping[str, float],
+    family: str,
+    unet_config: Mapping[str, Any],
+    dtype: torch.dtype,
+) -> Tensors:
+    """`scales`: layer name → alpha. Per layer `.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
+    out: Tensors = {}
+    for layer, alpha in scales.items():
+        part, module = layer.split(".", 1)
+        name = kohya_module(part, module, family, unet_config)
+        if f"{name}.alpha" in out:
+            raise ValueError(f"two layers have the name {name}")
+        out[f"{name}.lora_down.weight"] = tensors[f"{layer}.down"].to(dtype)
+        out[f"{name}.lora_up.weight"] = tensors[f"{layer}.up"].to(dtype)
+        out[f"{name}.alpha"] = torch.tensor(alpha, dtype=dtype)
+    return out
+
+
+def to_diffusers(tensors: Tensors, scales: Mapping[str, float], dtype: torch.dtype) -> Tensors:
+    """`.lora_A.weight`, `.lora_B.weight`; alpha ÷ rank is multiplied into B, since these names carry no alpha."""
+    out: Tensors = {}
+    for layer, alpha in scales.items():
+        down, up = tensors[f"{layer}.down"], tensors[f"{layer}.up"]
+        name = diffusers_module(*layer.split(".", 1))
+        out[f"{name}.lora_A.weight"] = down.to(dtype)
+        out[f"{name}.lora_B.weight"] = (up * (alpha / len(down))).to(dtype)
+    return out

@@ -1,0 +1,1 @@
+"""What arithmetic needs: the device, noise, lean imports."""

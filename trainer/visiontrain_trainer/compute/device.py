@@ -1,0 +1,274 @@
+"""The device, its number formats and switches, and the facts of what is really active."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visiontrain_trainer.base.errors import MachineError
+from visiontrain_trainer.contract.plan import Resources
+
+_LIBRARIES = (
+    *("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"),
+    *("tokenizers", "bitsandbytes", "prodigyopt"),
+)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def prepare_environment(resources: Resources) -> None:
+    """Settings that libraries read when they start; call before they are imported and before CUDA is used."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+    if resources.deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those of the run (torch.distributed); alone: rank 0 of 1."""
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+    #: Group for words between the processes, which do not wait for the device as tensors do.
+    words: Any = None
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        if self.count > 1:
+            torch.distributed.barrier()
+
+    def sum(self, tensor: torch.Tensor) -> None:
+        """Sum in place over all processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(tensor)
+
+    def agree(self, requests: set[str], names: tuple[str, ...]) -> set[str]:
+        """The first process's requests, known to all."""
+        if self.count == 1:
+            return requests
+        box = [sorted(requests & set(names))]
+        torch.distributed.broadcast_object_list(box, src=0, group=self.words)
+        return set(box[0])
+
+
+def join_processes(resources: Resources) -> Processes:
+    """Join the group that `accelerate launch` prepared, if it started more than one process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        return Processes()
+    from datetime import timedelta
+
+    from accelerate import PartialState
+
+    # The others wait while the first fills the cache, makes samples and validates.
+    long = timedelta(hours=2)
+    state = PartialState(cpu=resources.device == "cpu", timeout=long)
+    words = torch.distributed.new_group(backend="gloo", timeout=long)
+    return Processes(state.process_index, state.num_processes, state.local_process_index, words)
+
+
+@dataclass(frozen=True)
+class Device:
+    torch: torch.device
+    #: Format of the base model and of activations; what is trained is always fp32.
+    dtype: torch.dtype
+    vae_dtype: torch.dtype
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.torch.type == "cuda"
+
+    def instead_of_fp16(self) -> str:
+        """A number format that this device computes and that does not overflow as fp16 does."""
+        return "bf16" if self.is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+
+    def put(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor of the host on the device; a card does not wait for it, nor the host for the card."""
+        if not self.is_cuda:
+            return tensor.to(self.torch)
+        return tensor.pin_memory().to(self.torch, non_blocking=True)
+
+    def forget_peak(self) -> None:
+        """Let `memory` speak of what comes now: on a card encoding is over, and its memory given back."""
+        if self.is_cuda:
+            give_back_memory()
+            torch.cuda.reset_peak_memory_stats(self.torch)
+
+    def memory(self) -> int:
+        """Peak bytes in use: on the device, or of this process on a CPU."""
+        if self.is_cuda:
+            return torch.cuda.max_memory_allocated(self.torch)
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak * (1 if platform.system() == "Darwin" else 1024)
+
+
+def give_back_memory() -> None:
+    """Let the card's other users, and larger pieces, have what PyTorch keeps and does not use.
+
+    After the record of a CUDA graph broke off, PyTorch before 2.13 refuses (pytorch#180395): then it is kept.
+    """
+    if torch.cuda.is_initialized():
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
+
+
+def open_device(resources: Resources, processes: Processes) -> Device:
+    """Check that the planned device is there and switch everything as planned. Raises MachineError."""
+    name = resources.device
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise MachineError(
+            f"The plan wants {name}, but PyTorch sees no NVIDIA card.",
+            [f"PyTorch {torch.__version__}"],
+            [
+                "See your cards with `nvidia-smi`; `visiontrain setup --force` renews PyTorch.",
+                "Or train on the CPU: --set resources.device=cpu.",
+            ],
+        )
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise MachineError(
+            "The plan wants mps, but PyTorch cannot use it here.", next_steps=["Run `visiontrain setup --force`."]
+        )
+    device = torch.device(name)
+    if device.type == "cuda":
+        index = processes.local if processes.count > 1 else device.index or 0
+        if index >= torch.cuda.device_count():
+            raise MachineError(
+                f"The plan wants cuda:{index}, but there are {torch.cuda.device_count()} cards.",
+                next_steps=["Choose another with --set resources.device=cuda:0."],
+            )
+        device = torch.device("cuda", index)
+        torch.cuda.set_device(device)
+        if resources.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise MachineError(
+                f"{torch.cuda.get_device_name(device)} cannot compute in bf16.",
+                next_steps=["Use --set resources.precision=fp16."],
+            )
+    torch.set_num_threads(resources.threads)
+    if resources.compile:
+        # Before diffusers, which marks its classes for the compiler only where that is already there.
+        importlib.import_module("torch._dynamo")
+        torch.use_deterministic_algorithms(resources.deterministic)
+    else:
+        # The same switch, without importing torch's compiler to set its own.
+        torch.set_deterministic_debug_mode("error" if resources.deterministic else "default")
+    # Filling fresh memory is part of deterministic mode for code that reads it uninitialised; none here does.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.deterministic = resources.deterministic
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = resources.tf32
+    fast = resources.attention == "sdpa"
+    torch.backends.cuda.enable_flash_sdp(fast)
+    torch.backends.cuda.enable_mem_efficient_sdp(fast)
+    # cuDNN's attention has no deterministic backward (pytorch#182551).
+    torch.backends.cuda.enable_cudnn_sdp(fast and not resources.deterministic)
+    torch.backends.cuda.enable_math_sdp(True)
+    return Device(device, DTYPES[resources.precision], DTYPES[resources.vae_precision])
+
+
+@contextlib.contextmanager
+def trying_algorithms(resources: Resources) -> Iterator[None]:
+    """Where bytes need not repeat, cuDNN tries all it has at each new shape: pays where a shape comes again and again.
+
+    Not for single pictures: an encoder's trial took 130 GB of a card that had them.
+    """
+    torch.backends.cudnn.benchmark = not resources.deterministic
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = False
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str:
+    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys.
+
+    `libraries`: those beside PyTorch that encode it.
+    """
+    place = (
+        torch.cuda.get_device_name(device.torch)
+        if device.is_cuda
+        else f"{platform.machine()}/{torch.get_num_threads()}"
+    )
+    capability = torch.backends.cpu.get_cpu_capability()
+    versions = "|".join(f"{name} {_version(name)}" for name in libraries)
+    kernels = (
+        torch.backends.cuda.flash_sdp_enabled(),
+        torch.backends.cuda.cudnn_sdp_enabled(),
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cudnn.deterministic,
+    )
+    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{kernels}|{versions}"
+
+
+def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:
+    """What is really in use, for the `active` event."""
+    facts: dict[str, str | int | bool | None] = {
+        "device": str(device.torch),
+        "device_name": torch.cuda.get_device_name(device.torch)
+        if device.is_cuda
+        else platform.processor() or platform.machine(),
+        "precision": resources.precision,
+        "vae_precision": resources.vae_precision,
+        "trainable_precision": "fp32",
+        "processes": processes.count,
+        "threads": torch.get_num_threads(),
+        "attention": attention_kernel(resources, device),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "tf32": torch.backends.cuda.matmul.allow_tf32 if device.is_cuda else False,
+        "channels_last": resources.channels_last,
+        "gradient_checkpointing": resources.gradient_checkpointing,
+        "compile": resources.compile,
+        "cpu": cpu_model(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if device.is_cuda else None,
+        "python": platform.python_version(),
+    }
+    for package in _LIBRARIES:
+        facts[package] = _version(package)
+    return facts
+
+
+def cpu_model() -> str:
+    """Name of the processor: some libraries choose their kernels by it. Linux tells it in /proc/cpuinfo."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def attention_kernel(resources: Resources, device: Device) -> str:
+    """Name of the attention kernel PyTorch takes for the U-Net's usual shapes on this device."""
+    if resources.attention == "math":
+        return "math"
+    if not device.is_cuda:
+        return "flash (cpu)" if device.torch.type == "cpu" else "sdpa"
+    from torch.nn.attention import SDPBackend
+
+    probe = torch.empty(1, 8, 256, 64, device=device.torch, dtype=device.dtype, requires_grad=True)
+    # What PyTorch itself asks before each attention; it has no public name.
+    return SDPBackend(torch._fused_sdp_choice(probe, probe, probe)).name.removesuffix("_ATTENTION").lower()

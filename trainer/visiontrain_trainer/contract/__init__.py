@@ -1,0 +1,1 @@
+"""What is agreed with the other program: the plan, events, requests."""

@@ -1,0 +1,173 @@
+"""Writer of RUN/events.jsonl (contract: `src/engine/events/schema.ts`): one line, one write, in append mode."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from visiontrain_trainer.base.errors import MachineError
+from visiontrain_trainer.base.files import open_regular
+
+HEARTBEAT_SECONDS = 15.0
+_TAIL = 1 << 16
+#: No event is as long: what has no whole line in so much of its end has none.
+_MOST_TAIL = 1 << 24
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity; such a number is left out by its reader as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _last_line(file: int) -> tuple[int, bool]:
+    """(seq of the last complete line or 0, whether the file ends in the middle of a line)."""
+    size = os.fstat(file).st_size
+    partial, window = False, _TAIL
+    while True:
+        text = os.pread(file, window, max(0, size - window))
+        partial = bool(text) and not text.endswith(b"\n")
+        lines = text.split(b"\n")[: -1 if partial else None]
+        for line in reversed(lines):
+            try:
+                return int(json.loads(line)["seq"]), partial
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+        if window >= min(size, _MOST_TAIL):
+            return 0, partial
+        window *= 4
+
+
+class Events:
+    """Appends events; goes on from the last complete line. `enabled=False` (processes beside the first) is silent."""
+
+    def __init__(self, path: Path, *, enabled: bool = True) -> None:
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._phase: str = "load"
+        self._step: int | None = None
+        self._path = path
+        #: Its folder as this process knows it, which means nothing to a reader.
+        self._held = re.compile(re.escape(str(path.parent)) + r"(?!\d)") if path.is_relative_to("/proc") else None
+        self._fd: int | None = None
+        #: Whether the file ends in the middle of a line: the next one has to begin anew.
+        self._torn = False
+        if not enabled:
+            return
+        try:
+            self._fd = open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        except OSError as error:
+            raise MachineError(
+                f"{path.resolve()}: events cannot be written there ({error.strerror}).",
+                next_steps=["Look at it, and remove it if you do not know it."],
+            ) from error
+        self._seq, partial = _last_line(self._fd)
+        if partial:
+            # A writer died in the middle of a line: end it, so that readers skip it and nothing else.
+            self._write(b"\n")
+        self._beat = threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat")
+        self._beat.start()
+
+    @property
+    def phase(self) -> str:
+        """The phase last reported, "load" before the first."""
+        return self._phase
+
+    @property
+    def last_step(self) -> int:
+        """The last step reported, 0 before the first."""
+        return self._step or 0
+
+    def emit(self, type: str, **payload: Any) -> None:
+        """Append one event. Keys whose value is None are left out. Raises MachineError when the disk is full."""
+        if self._fd is None:
+            return
+        body = {key: _finite(value) for key, value in payload.items() if value is not None}
+        with self._lock:
+            if self._fd is None:
+                return
+            self._seq += 1
+            line = {"v": 1, "seq": self._seq, "t": round(time.time(), 3), "type": type, **body}
+            self._write((self._named(json.dumps(line, ensure_ascii=False, allow_nan=False)) + "\n").encode())
+        if type == "phase":
+            self._phase = str(payload["phase"])
+        elif type in ("step", "start"):
+            self._step = payload["step"]
+
+    def _named(self, text: str) -> str:
+        """JSON with the place of the run folder as it is now."""
+        if self._held is None or not self._held.search(text):
+            return text
+        now = json.dumps(str(self._path.parent.resolve()), ensure_ascii=False)[1:-1]
+        return self._held.sub(lambda _: now, text)
+
+    def _write(self, line: bytes) -> None:
+        if self._torn:
+            line = b"\n" + line
+        try:
+            # A short write happens only when the disk fills up: the rest then fails, and says so.
+            while line:
+                rest = line[os.write(self._fd, line) :]  # type: ignore[arg-type]
+                line, self._torn = rest, bool(rest)
+        except OSError as error:
+            raise MachineError(
+                f"{self._path}: cannot be written ({error.strerror}); what the last checkpoint holds is safe.",
+                next_steps=["Free some disk space, then `visiontrain resume`."],
+            ) from error
+
+    def note(self, text: str, level: str = "info") -> None:
+        self.emit("note", level=level, text=text)
+
+    def _heartbeat(self) -> None:
+        while not self._done.wait(HEARTBEAT_SECONDS):
+            # The next event of the run itself will say so, if there is no room by then.
+            with contextlib.suppress(MachineError):
+                self.emit("heartbeat", phase=self._phase, step=self._step)
+
+    def close(self) -> None:
+        """Flush to disk and stop the heartbeat. Safe to call twice."""
+        self._done.set()
+        with self._lock:
+            if self._fd is not None:
+                with contextlib.suppress(OSError):
+                    os.fsync(self._fd)
+                os.close(self._fd)
+                self._fd = None
+
+
+class Progress:
+    """How much of something countable is done: said at its first, its last, and no more than once a second between.
+
+    Its rate is that of the last ten seconds in which something was done: what the cache holds goes a thousand times as
+    fast as what has to be encoded.
+    """
+
+    def __init__(self, events: Events, unit: str, total: int) -> None:
+        self._events, self._unit, self._done, self._total = events, unit, 0, total
+        self._said: deque[tuple[float, int]] = deque(maxlen=10)
+        self._say(time.monotonic())
+
+    def advance(self) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if self._done == self._total or now - self._said[-1][0] >= 1:
+            self._say(now)
+
+    def _say(self, now: float) -> None:
+        began, before = self._said[0] if self._said else (now, 0)
+        rate = round((self._done - before) / (now - began), 3) if now - began >= 1 else None
+        self._said.append((now, self._done))
+        self._events.emit("progress", phase="cache", unit=self._unit, done=self._done, total=self._total, rate=rate)

@@ -1,0 +1,129 @@
+"""Which pictures are in which batch: a pure function of (plan, epoch). The position in a run is one integer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.contract.plan import Plan, Sample
+
+from .images import CROP_POSITIONS
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a picture in one epoch. `key` names it in every draw: the sample's id and which repeat it is."""
+
+    sample: Sample
+    key: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a picture is seen: which of CROP_POSITIONS along the axis that overhangs (centre: -1), and mirrored."""
+
+    crop: int
+    flip: bool
+
+
+def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
+    """Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
+    uses: dict[tuple[int, int], int] = defaultdict(int)
+    for sample in training:
+        uses[sample.bucket] += sample.repeats
+    return sum(-(-count // size) for count in uses.values())
+
+
+def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
+    """The plan without these samples (id → why). A pure function, so that a rerun or resume leaves out the same.
+
+    Raises TrainingError when nothing is left to train on.
+    """
+    kept = [sample for sample in plan.data.samples if sample.id not in unreadable]
+    training = [sample for sample in kept if not sample.validation]
+    if not training:
+        gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+        raise TrainingError(
+            "None of the pictures to train on can be read.",
+            gone[:20],
+            ["Replace the pictures, then start the run again with `visiontrain run`."],
+        )
+    return replace(
+        plan,
+        data=replace(plan.data, samples=kept),
+        training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, plan.training.batch_size)),
+    )
+
+
+class BatchPlan:
+    """All batches of a run. Every picture is used `repeats` times an epoch; the last batch of a bucket may be small."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.training = [sample for sample in plan.data.samples if not sample.validation]
+        self.validation = [sample for sample in plan.data.samples if sample.validation]
+        if not self.training:
+            raise TrainingError(
+                "All pictures are kept for validation: there is nothing to train on.",
+                next_steps=["Lower dataset.validation_share in run.yaml."],
+            )
+        self._uses: dict[str, Sample] = {}
+        self._buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
+        for sample in sorted(self.training, key=lambda s: s.id):
+            for repeat in range(sample.repeats):
+                name = f"{sample.id}/{repeat}"
+                self._uses[name] = sample
+                self._buckets[sample.bucket].append(name)
+        size = plan.training.batch_size
+        self.per_epoch = batches_per_epoch(self.training, size)
+        if self.per_epoch != plan.training.batches_per_epoch:
+            raise TrainingError(
+                f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
+                f"{self.per_epoch}.",
+                next_steps=["Start the run again with `visiontrain run`."],
+            )
+        # Two epochs: with accumulation one optimiser step may straddle their border.
+        self._epoch = lru_cache(maxsize=2)(self._make_epoch)
+
+    def _make_epoch(self, epoch: int) -> list[list[str]]:
+        seed, size = self._plan.seed, self._plan.training.batch_size
+        batches: list[list[str]] = []
+        for bucket, uses in sorted(self._buckets.items()):
+            order = rng.shuffled(uses, seed, "order", epoch, f"{bucket[0]}x{bucket[1]}")
+            batches += [order[i : i + size] for i in range(0, len(order), size)]
+        by_first = {batch[0]: batch for batch in batches}
+        return [by_first[first] for first in rng.shuffled(by_first, seed, "batches", epoch)]
+
+    def epoch_of(self, step: int) -> int:
+        """Epoch (from 0) in which optimiser step `step` (from 0) begins."""
+        return step * self._plan.training.gradient_accumulation // self.per_epoch
+
+    def step(self, step: int) -> list[list[Use]]:
+        """The forward passes of optimiser step `step` (from 0), each a list of uses from one bucket."""
+        accumulation = self._plan.training.gradient_accumulation
+        passes = []
+        for position in range(step * accumulation, (step + 1) * accumulation):
+            epoch, index = divmod(position, self.per_epoch)
+            passes.append([Use(self._uses[name], name, epoch) for name in self._epoch(epoch)[index]])
+        return passes
+
+    def view(self, use: Use) -> View:
+        """Crop position and mirroring of a use; outside of training (epoch -1) the centre, as it is."""
+        if use.epoch < 0:
+            return View(-1, False)
+        data, seed = self._plan.data, self._plan.seed
+        crop = rng.below(CROP_POSITIONS, seed, "crop", use.epoch, use.key) if data.crop == "random" else -1
+        return View(crop, data.flip and rng.unit(seed, "flip", use.epoch, use.key) < 0.5)
+
+    def one_epoch(self) -> list[Use]:
+        """Every use of an epoch once (of epoch 0): for what does not differ between epochs."""
+        return [Use(sample, name, 0) for name, sample in self._uses.items()]
+
+    def all_uses(self) -> list[Use]:
+        """Every use of the run, in order; what the cache must hold is a function of it."""
+        return [use for step in range(self._plan.training.steps) for batch in self.step(step) for use in batch]

@@ -1,0 +1,26 @@
+"""The caption of one use of a picture: tags shuffled and dropped, or the whole caption dropped."""
+
+from __future__ import annotations
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.contract.plan import Data
+
+
+def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
+    """Caption of `use` in `epoch`: a pure function; "" when it is dropped.
+
+    Tags are what stands between commas. The first `keep_tags` stay, in place; the others are dropped with
+    probability `tag_dropout` each, then shuffled when `shuffle_tags` is on. The plan has the trigger's tags in front
+    and counted in `keep_tags`, so the trigger is never torn apart.
+    """
+    if data.caption_dropout > 0 and rng.unit(seed, "caption-dropout", epoch, use) < data.caption_dropout:
+        return ""
+    if not data.shuffle_tags and data.tag_dropout == 0:
+        return caption
+    tags = [tag.strip() for tag in caption.split(",") if tag.strip()]
+    kept, free = tags[: data.keep_tags], tags[data.keep_tags :]
+    if data.tag_dropout > 0:
+        free = [t for i, t in enumerate(free) if rng.unit(seed, "tag-dropout", epoch, use, i) >= data.tag_dropout]
+    if data.shuffle_tags:
+        free = rng.shuffled(free, seed, "tag-order", epoch, use)
+    return ", ".join(kept + free)

@@ -1,0 +1,123 @@
+"""From uses to tensors: everything the U-Net needs for one forward pass, each number a pure function of the use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.compute.device import Device
+from visiontrain_trainer.compute.noise import Diffusion
+from visiontrain_trainer.contract.plan import Plan
+
+from .batches import BatchPlan, Use
+from .captions import caption_for
+from .images import place
+from .latents import Latents
+from .text import TextBank
+
+
+@dataclass
+class Batch:
+    """On the device: scaled latents, noise [B, 4, h, w] fp32, t [B], states [B, L, width]; SDXL: [B, p], [B, 6]."""
+
+    uses: list[Use]
+    latents: torch.Tensor
+    noise: torch.Tensor
+    t: torch.Tensor
+    captions: list[str]
+    states: torch.Tensor | None
+    pooled: torch.Tensor | None
+    time_ids: torch.Tensor | None
+
+
+class Feed:
+    def __init__(
+        self,
+        plan: Plan,
+        batches: BatchPlan,
+        latents: Latents,
+        texts: TextBank,
+        device: Device,
+        timesteps: int,
+    ) -> None:
+        self._plan, self._batches, self._latents, self._texts = plan, batches, latents, texts
+        self._device, self._timesteps = device, timesteps
+        self._trains_text = any(plan.training.text_encoder_learning_rates)
+
+    def caption(self, use: Use) -> str:
+        return caption_for(self._plan.data, use.sample.caption, self._plan.seed, use.epoch, use.key)
+
+    def batch(self, uses: list[Use]) -> Batch:
+        """A training batch: posterior sample, noise and timestep drawn for each use."""
+        seed = self._plan.seed
+        latents, noises, steps = [], [], []
+        for use in uses:
+            mean, logvar = self._latents.get(use.sample, self._batches.view(use))
+            draw = rng.normal(mean.shape, seed, "latent", use.epoch, use.key)
+            latents.append(mean.float() + torch.exp(0.5 * logvar.float().clamp(-30, 20)) * draw)
+            noise = rng.normal(mean.shape, seed, "noise", use.epoch, use.key)
+            if self._plan.training.noise_offset > 0:
+                offset = rng.normal((mean.shape[0], 1, 1), seed, "noise-offset", use.epoch, use.key)
+                noise += self._plan.training.noise_offset * offset
+            noises.append(noise)
+            steps.append(rng.below(self._timesteps, seed, "timestep", use.epoch, use.key))
+        return self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
+
+    def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
+        """For measuring: one picture at fixed timesteps and noise, with its own caption and the mean of its latents.
+
+        `draw` (from 0) names one of several noises.
+        """
+        mean, _ = self._latents.get(use.sample, self._batches.view(use))
+        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, draw) for t in steps]
+        count = len(steps)
+        return self._assemble([use] * count, [mean.float()] * count, noise, steps, [use.sample.caption] * count)
+
+    def _assemble(
+        self,
+        uses: list[Use],
+        latents: list[torch.Tensor],
+        noise: list[torch.Tensor],
+        t: list[int],
+        captions: list[str],
+    ) -> Batch:
+        put = self._device.put
+        states = pooled = time_ids = None
+        if not self._trains_text:
+            entries = [self._texts.get(caption) for caption in captions]
+            states = put(torch.stack([entry["states"] for entry in entries]))
+            if "pooled" in entries[0]:
+                pooled = put(torch.stack([entry["pooled"] for entry in entries]))
+        if self._plan.model.family == "sdxl":
+            time_ids = put(torch.tensor([self._time_ids(use) for use in uses], dtype=torch.float32))
+        x = put(torch.stack(latents)) * self._latents.scaling
+        return Batch(
+            uses,
+            x,
+            put(torch.stack(noise)),
+            put(torch.tensor(t)),
+            captions,
+            states,
+            pooled,
+            time_ids,
+        )
+
+    def _time_ids(self, use: Use) -> list[float]:
+        """SDXL's original height, width, crop top, left, target height, width; seen as mirrored when it is."""
+        sample, view = use.sample, self._batches.view(use)
+        where = place(sample.size, sample.bucket, view.crop)
+        left = where.resized[0] - sample.bucket[0] - where.left if view.flip else where.left
+        return [sample.size[1], sample.size[0], where.top, left, sample.bucket[1], sample.bucket[0]]
+
+
+def model_inputs(
+    diffusion: Diffusion, batch: Batch, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor] | None]:
+    """(noisy latents in the model's format, target in fp32, SDXL's conditioning or None)."""
+    noisy = diffusion.noisy(batch.latents, batch.noise, batch.t).to(dtype)
+    target = diffusion.target(batch.latents, batch.noise, batch.t)
+    if batch.time_ids is None:
+        return noisy, target, None
+    return noisy, target, {"text_embeds": batch.pooled, "time_ids": batch.time_ids}

@@ -1,0 +1,242 @@
+"""Picture file → RGB pixels of its bucket. No torch here: this also runs in loader threads, and starts fast."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin
+
+from visiontrain_trainer.base.errors import TrainingError
+
+#: A random crop takes one of this many evenly spaced positions, so that every position can be cached.
+CROP_POSITIONS = 8
+#: EXIF's orientation → how to turn the picture upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: An image of more pixels is made RGB in bands of so many: the whole of it in each step would take gigabytes.
+BAND_PIXELS = 1 << 23
+#: A picture that would be enlarged to more pixels than this is cut before it is enlarged, not after.
+MOST_RESIZED_PIXELS = 1 << 26
+#: Text of a PNG that turns it; other text may go when there is too much of it.
+_TURNING_TEXT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
+_HIGH_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+
+
+class UnreadableImage(TrainingError):
+    """The bytes are those of the plan, and no picture of the planned size comes out of them: the image is left out."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: the picture {problem}.", next_steps=["Replace or remove the picture."])
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the bucket lies in the resized picture, in pixels: (left, top), and the resized (width, height)."""
+
+    left: int
+    top: int
+    resized: tuple[int, int]
+
+    @property
+    def is_vast(self) -> bool:
+        """Whether the whole picture, once resized, is more than is worth making to cut a bucket out of it."""
+        return self.resized[0] * self.resized[1] > MOST_RESIZED_PIXELS
+
+
+def place(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placement:
+    """Scale `size` to cover `bucket` and crop what overhangs. `crop`: -1 centre, else 0 … CROP_POSITIONS - 1."""
+    (width, height), (wide, high) = size, bucket
+    # Whole numbers throughout: a float ratio could round to one pixel less than the bucket.
+    if width * high >= height * wide:
+        resized = (max(wide, (2 * width * high + height) // (2 * height)), high)
+    else:
+        resized = (wide, max(high, (2 * height * wide + width) // (2 * width)))
+    spare = (resized[0] - wide, resized[1] - high)
+    offsets = [s // 2 if crop < 0 else s * crop // (CROP_POSITIONS - 1) for s in spare]
+    return Placement(offsets[0], offsets[1], resized)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Apply an embedded colour profile; one that is broken or does not fit is ignored, as viewers do."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        image = image.convert("RGB") if image.mode == "P" else image
+        if image.mode not in ("RGB", "CMYK", "L"):
+            return image
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The image from top to bottom in pieces of at most BAND_PIXELS, each with its first row."""
+    width, height = image.size
+    rows = max(1, BAND_PIXELS // max(1, width))
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(height, top + rows)))
+
+
+def _white(image: Image.Image) -> float:
+    """The value of white in a deep grey image: these modes do not say how many bits are used."""
+    if image.mode not in ("F", "I"):
+        return 65535.0
+    most = np.float64(0)
+    for _, band in _bands(image):
+        most = np.maximum(most, np.asarray(band, dtype=np.float64).max(initial=0))
+    if image.mode == "F":
+        return 65535.0 if most > 1 else 1.0
+    return 255.0 if most <= 255 else 65535.0
+
+
+def _high_bits_to_8(image: Image.Image, white: float) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    return Image.fromarray(np.clip(values / white * 255 + 0.5, 0, 255).astype(np.uint8), "L")
+
+
+def _flatten(image: Image.Image, color: str) -> Image.Image:
+    """RGB picture with what is transparent painted in `color`. Each pixel by itself, so that bands change nothing."""
+    white = _white(image) if image.mode in _HIGH_BITS else 0.0
+    if image.width * image.height <= BAND_PIXELS:
+        return _flatten_band(image, color, white)
+    flat = Image.new("RGB", image.size)
+    for top, band in _bands(image):
+        flat.paste(_flatten_band(band, color, white), (0, top))
+    return flat
+
+
+def _flatten_band(image: Image.Image, color: str, white: float) -> Image.Image:
+    if image.mode in _HIGH_BITS:
+        image = _high_bits_to_8(image, white)
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    if not has_alpha:
+        return _to_srgb(image).convert("RGB")
+    layered = image.convert("RGBA")
+    alpha = layered.getchannel("A")
+    solid = layered.convert("RGB")
+    if image.info.get("icc_profile"):
+        solid.info["icc_profile"] = image.info["icc_profile"]
+        solid = _to_srgb(solid)
+    background = Image.new("RGB", layered.size, color)
+    background.paste(solid, mask=alpha)
+    return background
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How to turn the image upright. By hand: Pillow's own way writes all EXIF anew, and fails at one odd tag of many.
+
+    Metadata that cannot be read turns nothing, as in `src/engine/dataset/headers/exif.ts`.
+    """
+    try:
+        return _UPRIGHT.get(image.getexif().get(0x0112, 1))
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+
+
+def _unpacks_to_too_much(data: bytes) -> bool:
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(data, PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:
+        return False
+    return bool(unpacker.unconsumed_tail)
+
+
+def _is_too_much(kind: bytes, data: bytes) -> bool:
+    """Whether a chunk of a PNG is text or a profile that is not worth its memory."""
+    name, _, rest = data.partition(b"\0")
+    if kind == b"iCCP":
+        return _unpacks_to_too_much(rest[1:])
+    if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+        return False
+    if name + b"\0" not in _TURNING_TEXT or len(data) > PngImagePlugin.MAX_TEXT_CHUNK:
+        return True
+    if kind == b"iTXt":
+        packed, rest = rest[:1] == b"\1", b"\0".join(rest[2:].split(b"\0", 2)[2:])
+        return packed and _unpacks_to_too_much(rest)
+    return kind == b"zTXt" and _unpacks_to_too_much(rest[1:])
+
+
+def _without_metadata(png: bytes) -> bytes:
+    """The PNG without text and profiles that Pillow refuses to unpack; its pixels are as they were."""
+    kept, at = [png[:8]], 8
+    while at + 12 <= len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        if not _is_too_much(png[at + 4 : at + 8], png[at + 8 : at + 8 + length]):
+            kept.append(png[at : at + 12 + length])
+        at += 12 + length
+    return b"".join(kept)
+
+
+def _read(file: BinaryIO, color: str) -> Image.Image:
+    """First frame, upright, RGB. What was decoded is let go before it is turned: no more than two copies are held."""
+    with Image.open(file) as opened:
+        opened.seek(0)
+        opened.load()
+        turn, flat = _turn(opened), _flatten(opened, color)
+    del opened
+    return flat if turn is None else flat.transpose(turn)
+
+
+def read_upright(path: Path, color: str) -> Image.Image:
+    """The image as viewers show it: RGB, turned, with `color` (#rrggbb) behind it. Raises what a decoder may raise."""
+    # A file and not its name: Pillow maps the pixels of a named file into memory, and mixes up those of a turned TIFF.
+    with path.open("rb") as file:
+        try:
+            return _read(file, color)
+        except ValueError:
+            # Pillow refuses the whole image for metadata that is too large.
+            file.seek(0)
+            data = file.read()
+            if not data.startswith(PngImagePlugin._MAGIC):
+                raise
+        return _read(io.BytesIO(_without_metadata(data)), color)
+
+
+def _fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.Image:
+    if image.size == where.resized or not where.is_vast:
+        resized = image if image.size == where.resized else image.resize(where.resized, Image.Resampling.LANCZOS)
+        return resized.crop((where.left, where.top, where.left + bucket[0], where.top + bucket[1]))
+    x, y = image.width / where.resized[0], image.height / where.resized[1]
+    right, bottom = (where.left + bucket[0]) * x, (where.top + bucket[1]) * y
+    box = (where.left * x, where.top * y, min(right, image.width), min(bottom, image.height))
+    return image.resize(bucket, Image.Resampling.LANCZOS, box=box)
+
+
+def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
+    """Pixels of `path` in its bucket: uint8 [height, width, 3].
+
+    First frame of an animation, EXIF rotation applied, colour profile to sRGB, transparency on `color` (#rrggbb),
+    Lanczos resize to cover the bucket, then cropped. Raises UnreadableImage when the file cannot be decoded, or is not
+    of the planned `size` (width, height after rotation); MemoryError.
+    """
+    try:
+        image = read_upright(path, color)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Whatever a decoder may raise: the picture has to be named.
+        raise UnreadableImage(path, f"cannot be read ({error})") from error
+    if image.size != size:
+        shown, planned = ("×".join(map(str, sides)) for sides in (image.size, size))
+        raise UnreadableImage(path, f"is {shown}, the plan says {planned}")
+    return np.array(_fit(image, bucket, place(size, bucket, crop)), dtype=np.uint8)

@@ -1,0 +1,229 @@
+"""Pictures as latents: encoded once, cached as mean and log-variance, so that each use draws its own sample."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+
+from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory, no_memory
+from visiontrain_trainer.base.files import sha256_file
+from visiontrain_trainer.compute.device import Device, encoder_identity
+from visiontrain_trainer.contract.control import Control
+from visiontrain_trainer.contract.events import Events, Progress
+from visiontrain_trainer.contract.plan import Plan, Sample
+from visiontrain_trainer.model.models import BaseModel
+
+from .batches import View
+from .images import BAND_PIXELS, UnreadableImage, load_picture, place
+from .store import Store, key_of
+
+#: Latents kept in memory once read.
+KEEP_BYTES = 4 << 30
+
+Wanted = tuple[Sample, View]
+#: What a view decodes to: uint8 [height, width, 3], or why it cannot be decoded.
+Decoded = np.ndarray | TrainingError
+
+#: SHA-256 of the fp16-fix VAE of SDXL, as a folder's weights and as one file (presets/models.yaml).
+_FIXED = (
+    "1b909373b28f2137098b0fd9dbc6f97f8410854f31f84ddc9fa04b077b0ace2c",
+    "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1",
+)
+
+
+def fixed_for_fp16(base: BaseModel) -> bool:
+    """Whether an SDXL base's VAE runs in fp16: its configuration says so, or it is the fixed one that has none.
+
+    A file beside no configuration of its own borrows the base's, which says nothing of it.
+    """
+    if base.plan.vae_path is not None:
+        path = Path(base.plan.vae_path)
+        if path.is_file() and not (path.parent / "config.json").is_file():
+            return sha256_file(path) in _FIXED
+    return not base.config("vae").get("force_upcast", True)
+
+
+class Latents:
+    """Cached latents of the run's pictures. `get` gives fp16 mean and logvar, each [4, height/8, width/8]."""
+
+    def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
+        if device.vae_dtype == torch.float16 and plan.model.family == "sdxl" and not fixed_for_fp16(base):
+            raise TrainingError(
+                "The SDXL VAE overflows in fp16 and would give black pictures.",
+                next_steps=["Set resources.vae_precision to fp32, or model.vae to sdxl-vae-fp16-fix."],
+            )
+        self._plan, self._base, self._device = plan, base, device
+        folder = Path(plan.resources.cache_dir)
+        self._store = Store(folder / "latents", KEEP_BYTES)
+        #: Large images are decoded one at a time, however many workers there are.
+        self._large = Lock()
+        self.vae_hash = base.part("vae").digest(folder / "weights")
+        self._identity = encoder_identity(device, device.vae_dtype, "diffusers", "pillow")
+        config = base.config("vae")
+        self.scaling = float(config.get("scaling_factor", 0.13025 if plan.model.family == "sdxl" else 0.18215))
+
+    def _key(self, sample: Sample, view: View) -> str:
+        color = self._plan.data.alpha_color.lower()
+        # The place itself and not the name of a crop: where nothing overhangs, all crops are the same.
+        where = place(sample.size, sample.bucket, view.crop)
+        return key_of(
+            "latents",
+            sample.sha256,
+            sample.bucket,
+            (where.resized, where.left, where.top),
+            view.flip,
+            color,
+            self.vae_hash,
+            self._identity,
+            *(["cut before"] if where.is_vast else []),
+        )
+
+    def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+        entry = self._store.get(self._key(sample, view))
+        if entry is None:
+            raise TrainingError(
+                f"{sample.path}: its cached latents are gone or damaged.",
+                next_steps=["Run `visiontrain resume`: what is missing is encoded again."],
+            )
+        return entry["mean"], entry["logvar"]
+
+    def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> dict[str, str]:
+        """Encode what the cache lacks. Returns what cannot be decoded: sample id → the problem, after the path.
+
+        A pure function of the bytes of the pictures. Raises TrainingError naming all pictures that are gone or changed.
+        """
+        # First by what costs nothing to compare: a long run uses each picture many times.
+        different = {(sample.id, view): (sample, view) for sample, view in wanted}
+        unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
+        progress = Progress(events, "pictures", len(unique))
+        missing = []
+        for key, item in unique.items():
+            control.stop_if_asked()
+            if self._store.get(key) is None:
+                missing.append(item)
+            else:
+                progress.advance()
+        unreadable: dict[str, str] = {}
+        lost: list[TrainingError] = []
+        if missing:
+            vae = self._base.vae(self._device.vae_dtype, self._device.torch)
+            for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
+                control.stop_if_asked()
+                if isinstance(pixels, UnreadableImage):
+                    unreadable[sample.id] = pixels.problem
+                elif isinstance(pixels, TrainingError):
+                    lost.append(pixels)
+                else:
+                    self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
+                progress.advance()
+        if lost:
+            raise _all_lost(lost)
+        return unreadable
+
+    def _decoded(self, items: list[Wanted]) -> Iterator[Decoded]:
+        """Pixels in order; with workers, some pictures ahead in threads (Pillow lets go of the interpreter lock)."""
+        workers = self._plan.resources.workers
+        if workers == 0:
+            yield from (self._decode(*item) for item in items)
+            return
+        with ThreadPoolExecutor(workers, thread_name_prefix="loader") as pool:
+            ahead: deque = deque()
+            try:
+                for item in items:
+                    ahead.append(pool.submit(self._decode, *item))
+                    if len(ahead) > 2 * workers:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _decode(self, sample: Sample, view: View) -> Decoded:
+        path = Path(self._plan.data.root) / sample.path
+        try:
+            with self._large if sample.size[0] * sample.size[1] > BAND_PIXELS else nullcontext():
+                if not path.is_file():
+                    return _lost(
+                        f"{path}: the picture is gone.",
+                        "Put it back; of a folder that was moved: `visiontrain resume` with --dataset DIR.",
+                    )
+                if sha256_file(path) != sample.sha256:
+                    return _lost(
+                        f"{path}: the picture changed after the run was planned.",
+                        "Start the run again with `visiontrain run`.",
+                    )
+                pixels = load_picture(path, sample.size, sample.bucket, self._plan.data.alpha_color, view.crop)
+                return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
+        except UnreadableImage as error:
+            return error
+        except MemoryError as error:
+            size = "×".join(map(str, sample.size))
+            fewer = ["Or lower resources.workers."] if self._plan.resources.workers > 1 else []
+            raise no_memory(
+                f"{path}: there is not enough memory to open it at {size} pixels.",
+                error,
+                *fewer,
+                "Or make a smaller copy of the picture.",
+            ) from error
+
+    @torch.inference_mode()
+    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
+        # One picture at a time: in a batch its bytes would depend on its neighbours.
+        try:
+            picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
+            moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._no_memory(sample, error) from error
+        out = {
+            "mean": moments.mean[0].to("cpu", torch.float16),
+            "logvar": moments.logvar[0].to("cpu", torch.float16),
+        }
+        if not all(torch.isfinite(tensor).all() for tensor in out.values()):
+            precision = self._plan.resources.vae_precision
+            raise TrainingError(
+                f"{sample.path}: the VAE gave numbers that are not finite.",
+                [f"It ran in {precision}." + (" fp16 overflows with many VAEs." if precision == "fp16" else "")],
+                [
+                    # The VAE's weights are finite, and so is every pixel: computing is what is left.
+                    "The numbers of this VAE are too large to compute with: name another in model.vae."
+                    if precision == "fp32"
+                    else "Set resources.vae_precision to fp32."
+                ],
+            )
+        return out
+
+    def _no_memory(self, sample: Sample, error: BaseException) -> MachineError:
+        half = "Or set resources.vae_precision to bf16: half of what fp32 takes."
+        return no_memory(
+            f"{sample.path}: there is not enough memory to encode it at {sample.bucket[0]}×{sample.bucket[1]}.",
+            error,
+            *([half] if self._device.vae_dtype == torch.float32 else []),
+            "Or lower dataset.resolution.",
+        )
+
+
+def _lost(reason: str, step: str) -> TrainingError:
+    return TrainingError(reason, next_steps=[step])
+
+
+#: Pictures named in the details of a failure.
+_NAMED = 20
+
+
+def _all_lost(lost: list[TrainingError]) -> TrainingError:
+    """One failure for all: the next start must not end at the next picture."""
+    lost = sorted(lost, key=lambda error: error.reason)
+    more = [error.reason for error in lost[1:]]
+    if len(more) > _NAMED:
+        more = [*more[:_NAMED], f"{len(more) - _NAMED} more pictures are gone or changed."]
+    return TrainingError(lost[0].reason, more, lost[0].next_steps)

@@ -1,0 +1,186 @@
+"""Captions as text states: CLIP in chunks of 75 tokens, cached per caption, encoded one caption at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from visiontrain_trainer.base.files import sha256_file
+from visiontrain_trainer.compute.device import DTYPES, Device, encoder_identity
+from visiontrain_trainer.contract.control import Control
+from visiontrain_trainer.contract.events import Events, Progress
+from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.model.models import BaseModel
+from visiontrain_trainer.model.tokens import ClipTokenizer
+
+from .store import Store, key_of
+
+CHUNK = 75
+KEEP_BYTES = 4 << 30
+#: Up to this many different captions are encoded in advance: 5 GB on the disk for SDXL, of at most 75 tokens each. With
+#: more (tags shuffled in a long run) the encoders stay loaded, which src/engine/plan/memory.ts counts in.
+CACHE_LIMIT = 16_384
+
+
+class TextEncoder:
+    """One CLIP text encoder with its tokenizer."""
+
+    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: Device) -> None:
+        self.module = base.text_encoder(name, dtype, device.torch)
+        self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
+        self._device = device
+        self._sdxl = base.plan.family == "sdxl"
+        # SDXL reads the layer before the last, always; SD1.5 the one chosen by clip_skip.
+        self._from_end = 2 if self._sdxl else base.plan.clip_skip
+
+    def chunks(self, caption: str, max_tokens: int) -> torch.Tensor:
+        """Token ids [chunks, 77]: begin, 75 tokens, end and padding; what is over `max_tokens` is cut."""
+        ids, tokens = self.tokenizer.ids(caption)[:max_tokens], self.tokenizer
+        rows = []
+        for start in range(0, max(len(ids), 1), CHUNK):
+            piece = ids[start : start + CHUNK]
+            rows.append([tokens.begin, *piece, tokens.end] + [tokens.pad] * (CHUNK - len(piece)))
+        return torch.tensor(rows, dtype=torch.long)
+
+    def encode(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """States [chunks, 77, width] of the chosen layer, and each chunk's pooled projection [chunks, p] if any."""
+        states, pooled = self.module(self._device.put(ids), self._from_end)
+        return states if self._sdxl else self.module.final_layer_norm(states), pooled
+
+
+def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -> dict[str, torch.Tensor]:
+    """`states` [chunks, 77, widths of all encoders together], and `pooled` [p] of the first chunk for SDXL."""
+    ids = [encoder.chunks(caption, max_tokens) for encoder in encoders]
+    rows = max(len(i) for i in ids)
+    states, pooled = [], None
+    for encoder, own in zip(encoders, ids, strict=True):
+        if len(own) < rows:
+            own = torch.cat([own, encoder.chunks("", max_tokens).expand(rows - len(own), -1)])
+        hidden, projected = encoder.encode(own)
+        states.append(hidden)
+        if projected is not None:
+            pooled = projected[0]
+    out = {"states": torch.cat(states, dim=-1)}
+    return out if pooled is None else out | {"pooled": pooled}
+
+
+class TextBank:
+    """Text states of captions and prompts, in the training precision."""
+
+    def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
+        self._plan, self._base, self._device = plan, base, device
+        folder = Path(plan.resources.cache_dir)
+        self._store = Store(folder / "text", KEEP_BYTES)
+        hashes: list[str] = []
+        for name in base.text_encoders:
+            hashes.append(base.part(name).digest(folder / "weights"))
+            hashes.append(json.dumps(base.config(name), sort_keys=True))
+            hashes += [f"{p.name}:{sha256_file(p)}" for p in sorted(base.tokenizer_dir(name).glob("*")) if p.is_file()]
+        skip = plan.model.clip_skip if plan.model.family == "sd15" else 2
+        self._identity = [
+            hashes,
+            skip,
+            plan.data.max_tokens,
+            encoder_identity(device, torch.float32, "tokenizers"),
+            plan.resources.precision,
+        ]
+        self.encoders: list[TextEncoder] = []
+        self.rows = 1
+        #: Whether captions are encoded as they come, too many to be kept.
+        self._live = False
+
+    def _key(self, caption: str) -> str:
+        return key_of("text", caption, *self._identity)
+
+    def load(self, dtype: torch.dtype = torch.float32) -> list[TextEncoder]:
+        if not self.encoders:
+            names = self._base.text_encoders
+            self.encoders = [TextEncoder(self._base, name, dtype, self._device) for name in names]
+        return self.encoders
+
+    def unload(self) -> None:
+        self.encoders = []
+
+    @torch.no_grad()
+    def _encode(self, caption: str) -> dict[str, torch.Tensor]:
+        encoded = encode_caption(self.load(), caption, self._plan.data.max_tokens)
+        dtype = DTYPES[self._plan.resources.precision]
+        return {name: tensor.to("cpu", dtype) for name, tensor in encoded.items()}
+
+    def entry(self, caption: str) -> dict[str, torch.Tensor]:
+        """`states` [chunks, 77, width] and, for SDXL, `pooled` [p]; encoded now if they are not stored.
+
+        Also with nothing stored each call for a caption gives the same bits: one caption at a time, in fp32.
+        """
+        key = self._key(caption)
+        found = self._store.get(key)
+        if found is None:
+            found = self._encode(caption)
+            if not self._live:
+                self._store.put(key, found)
+        return found
+
+    def get(self, caption: str, least: int = 0) -> dict[str, torch.Tensor]:
+        """Like `entry`, with all captions of the run at the same number of chunks: states [rows · 77, width].
+
+        Of `least` chunks where that is more: prompts may be longer than every caption. What shuffled tags have more is
+        cut: a tag that ends a caption may take a token more there than before a comma.
+        """
+        entry = self.entry(caption)
+        rows = max(self.rows, least)
+        states = entry["states"][:rows]
+        if len(states) < rows:
+            empty = self.entry("")["states"][:1].expand(rows - len(states), -1, -1)
+            states = torch.cat([states, empty])
+        return {**entry, "states": states.reshape(-1, states.shape[-1])}
+
+    def trained(
+        self, captions: list[str], about_to: Callable[[int | None], None] = lambda index: None, *, whole: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """States [B, rows · 77, width] and pooled [B, p] through encoders that are being trained; nothing is stored.
+
+        As many chunks as `get` gives, or with `whole` as the longest has. `about_to(i)` is called before caption i is
+        encoded, and with None before the padding is.
+        """
+        entries = []
+        for index, caption in enumerate(captions):
+            about_to(index)
+            entries.append(encode_caption(self.encoders, caption, self._plan.data.max_tokens))
+        about_to(None)
+        rows = max(self.rows, *(len(entry["states"]) for entry in entries)) if whole else self.rows
+        if any(len(entry["states"]) < rows for entry in entries):
+            empty = encode_caption(self.encoders, "", self._plan.data.max_tokens)["states"][:1]
+            for entry in entries:
+                lacking = max(0, rows - len(entry["states"]))
+                entry["states"] = torch.cat([entry["states"], empty.expand(lacking, -1, -1)])
+        states = torch.stack([entry["states"][:rows].reshape(-1, entry["states"].shape[-1]) for entry in entries])
+        return states, torch.stack([entry["pooled"] for entry in entries]) if "pooled" in entries[0] else None
+
+    def prepare_trained(self, captions: Iterable[str], dtype: torch.dtype) -> None:
+        """For encoders that are trained: keep them loaded, fix the number of chunks, store nothing."""
+        limit = self._plan.data.max_tokens
+        encoders = self.load(dtype)
+        self.rows = max((len(e.chunks(caption, limit)) for e in encoders for caption in {*captions}), default=1)
+
+    def prepare(self, captions: Iterable[str], longest: Iterable[str], events: Events, control: Control) -> None:
+        """Encode what the cache lacks of `captions`, and fix the number of chunks by the `longest` ones of the plan."""
+        unique = sorted({"", *captions})
+        live = len(unique) > CACHE_LIMIT
+        wanted = sorted({"", *longest}) if live else sorted({*unique, *longest})
+        progress = Progress(events, "captions", len(wanted))
+        for caption in wanted:
+            control.stop_if_asked()
+            self.entry(caption)
+            progress.advance()
+        self.rows = max((len(self.entry(caption)["states"]) for caption in {*longest}), default=1)
+        if live:
+            events.note(
+                f"{len(unique)} different captions: the text encoders stay loaded and encode them as they come."
+            )
+            self.load()
+            self._live = True
+        else:
+            self.unload()

@@ -1,0 +1,266 @@
+"""The base model: a diffusers folder or a single-file checkpoint, read offline, each part only when it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from visiontrain_trainer.base.bounds import check_bounds
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.compute.imports import import_diffusers
+from visiontrain_trainer.contract.plan import Model
+
+from . import ldm_keys
+from .weights import Part, TensorFile, part_in_folder, refuse_pickle
+
+_CPU = torch.device("cpu")
+TEXT_PREFIXES = {
+    "sd15": ["cond_stage_model.transformer."],
+    "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
+}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A configuration file of a model. Raises TrainingError when it is none, or beyond what a model can be."""
+    try:
+        config = json.loads(path.read_text())
+        if not isinstance(config, dict):
+            raise ValueError("it is no mapping of keys to values")
+        check_bounds(config, str(path))
+        return config
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrainingError(
+            f"{path}: the configuration cannot be read ({error}).",
+            next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],
+        ) from error
+
+
+class BaseModel:
+    """Where the parts of the base lie and how they are built. Opening reads headers only."""
+
+    def __init__(self, plan: Model) -> None:
+        self.plan = plan
+        path = Path(plan.path)
+        refuse_pickle(path)
+        self._file: TensorFile | None = None
+        if plan.layout == "single_file":
+            if plan.config_dir is None:
+                raise TrainingError(
+                    f"{path}: a single-file checkpoint needs configuration and tokenizer files beside it.",
+                    next_steps=["Fetch them with `visiontrain models pull`, or use the diffusers folder of the model."],
+                )
+            self._file = TensorFile(path)
+            self.configs = Path(plan.config_dir)
+        else:
+            if not path.is_dir():
+                raise TrainingError(f"{path}: no such folder.", next_steps=["Check model.base in run.yaml."])
+            self.configs = path
+        self._check()
+
+    # -- what the base is ------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        unet, single = self.part("unet"), self._file is not None
+        probe = "label_emb.0.0.weight" if single else "add_embedding.linear_1.weight"
+        family = "sdxl" if unet.shape(probe) is not None else "sd15"
+        if not unet:
+            raise TrainingError(f"{self.plan.path}: holds no U-Net: this is not a Stable Diffusion 1.5 or XL model.")
+        first = unet.shape("input_blocks.0.0.weight" if single else "conv_in.weight") or (0, 0)
+        proj = unet.shape("input_blocks.1.1.proj_in.weight" if single else "down_blocks.0.attentions.0.proj_in.weight")
+        if first[1:2] != (4,):
+            raise TrainingError(
+                f"{self.plan.path}: its U-Net takes {first[1] if len(first) > 1 else '?'} channels, not 4 "
+                "(an inpainting or other special model).",
+                next_steps=["Train on the plain version of the model."],
+            )
+        if family == "sd15" and proj is not None and len(proj) == 2:
+            raise TrainingError(
+                f"{self.plan.path}: this is a Stable Diffusion 2 model, which is not supported.",
+                next_steps=["Use an SD1.5 or SDXL base."],
+            )
+        if family != self.plan.family:
+            raise TrainingError(
+                f"{self.plan.path}: the file is an {family.upper()} model, run.yaml says {self.plan.family.upper()}.",
+                next_steps=[f"Set model.family to {family} in run.yaml."],
+            )
+        marked = self._marked_prediction()
+        if marked is not None and marked != self.plan.prediction:
+            raise TrainingError(
+                f"{self.plan.path}: the model predicts {marked}, run.yaml says {self.plan.prediction}.",
+                ["Training the wrong one gives no error and a LoRA of noise."],
+                [f"Set model.prediction to {marked} in run.yaml."],
+            )
+        if self._file is not None and "ztsnr" in self._file.tensors and not self.plan.zero_terminal_snr:
+            raise TrainingError(
+                f"{self.plan.path}: the model was made with zero terminal SNR, run.yaml says otherwise.",
+                next_steps=["Set model.zero_terminal_snr to true in run.yaml."],
+            )
+
+    def _marked_prediction(self) -> str | None:
+        if self._file is not None:
+            return "v_prediction" if "v_pred" in self._file.tensors else None
+        config = self.scheduler_config()
+        return config.get("prediction_type") if config else None
+
+    def scheduler_config(self) -> dict[str, Any]:
+        path = self.configs / "scheduler" / "scheduler_config.json"
+        return _json(path) if path.is_file() else {}
+
+    @property
+    def text_encoders(self) -> list[str]:
+        return ["text_encoder", "text_encoder_2"] if self.plan.family == "sdxl" else ["text_encoder"]
+
+    def config(self, part: str) -> dict[str, Any]:
+        if part == "vae" and self.plan.vae_path is not None:
+            path = Path(self.plan.vae_path)
+            own = (path if path.is_dir() else path.parent) / "config.json"
+            if own.is_file():
+                return _json(own)
+        return _json(self.configs / part / "config.json")
+
+    def tokenizer_dir(self, encoder: str) -> Path:
+        return self.configs / encoder.replace("text_encoder", "tokenizer")
+
+    # -- its tensors -----------------------------------------------------------------------------------------------
+
+    def part(self, name: str) -> Part:
+        """Tensors of `unet`, `vae`, `text_encoder` or `text_encoder_2`, named as stored."""
+        if name == "vae" and self.plan.vae_path is not None:
+            path = Path(self.plan.vae_path)
+            if path.is_dir():
+                return part_in_folder(path, "diffusion_pytorch_model")
+            file = TensorFile(path)
+            prefix = "first_stage_model." if any(n.startswith("first_stage_model.") for n in file.tensors) else ""
+            return Part([file], prefix)
+        if self._file is None:
+            stem = "model" if name.startswith("text_encoder") else "diffusion_pytorch_model"
+            return part_in_folder(self.configs / name, stem)
+        if name == "unet":
+            return Part([self._file], "model.diffusion_model.")
+        if name == "vae":
+            return Part([self._file], "first_stage_model.")
+        return Part([self._file], TEXT_PREFIXES[self.plan.family][self.text_encoders.index(name)])
+
+    def fingerprint(self) -> str:
+        """16 hex digits that tell this base with its VAE from others, also where no hash of it is known in advance."""
+        parts = "".join(self.part(name).fingerprint() for name in ("unet", "vae", *self.text_encoders))
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def _named(self, name: str, wanted: list[str], config: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Tensors under diffusers / transformers names; `wanted` are the names the module has."""
+        part = self.part(name)
+        stored = set(part.names)
+        weights = part.read()
+        translate: Callable[[str, dict[str, Any]], str] | None = None
+        if name == "unet" and "input_blocks.0.0.weight" in stored:
+            translate = ldm_keys.unet_to_ldm
+        elif name == "vae" and "encoder.down.0.block.0.conv1.weight" in stored:
+            translate = ldm_keys.vae_to_ldm
+        elif name == "text_encoder_2" and "positional_embedding" in stored:
+            weights = ldm_keys.open_clip_to_hf(weights)
+        if translate is not None:
+            weights = {n: weights[t] for n in wanted if (t := translate(n, config)) in weights}
+        if name == "vae":
+            weights = {_current_vae_name(n): w for n, w in weights.items()}
+        return weights
+
+    def _fill(
+        self, name: str, module: nn.Module, dtype: torch.dtype, device: torch.device, config: dict[str, Any]
+    ) -> nn.Module:
+        shapes = {n: p.shape for n, p in module.state_dict().items()}
+        weights = self._named(name, list(shapes), config)
+        if name.startswith("text_encoder"):
+            # Files have the level "text_model" or not, by the version of transformers that wrote them.
+            short = {n.removeprefix("text_model."): w for n, w in weights.items()}
+            weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.")) in short}
+        missing = [n for n in shapes if n not in weights]
+        if missing:
+            raise TrainingError(
+                f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
+                next_steps=["The file is not whole, or of another architecture: use the whole model."],
+            )
+        ready = {}
+        for n, shape in shapes.items():
+            tensor = weights[n]
+            if tensor.shape != shape and tensor.numel() == shape.numel():
+                tensor = tensor.reshape(
+                    shape
+                )  # the original VAE writes its attention's linear layers as 1×1 convolutions
+            if tensor.shape != shape:
+                raise TrainingError(
+                    f"{self.plan.path}: {name}.{n} has the shape {list(tensor.shape)}, its configuration says "
+                    f"{list(shape)}."
+                )
+            # Converted where it will be: a card is faster, and the host holds no second copy of the model.
+            there = tensor.to(device)
+            # On a processor a copy: what stays memory-mapped would be paged in anew whenever memory is short.
+            ready[n] = there.to(dtype, copy=there is tensor)
+        self._check_finite(name, ready)
+        module.load_state_dict(ready, strict=False, assign=True)
+        unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
+        if unset is not None:
+            raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
+        return module.requires_grad_(False).eval()
+
+    def _check_finite(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+        """Raises TrainingError that names the first tensor with a number that is not finite.
+
+        One pass over them: a norm is not finite where one of its numbers is not. Of all ways to ask it is the cheapest
+        (isfinite takes 10 to 40 times as long on a processor), and a device is waited for once.
+        """
+        floats = {n: w for n, w in weights.items() if w.is_floating_point() and not w.is_meta}
+        if not floats:
+            return
+        norms = torch.stack([torch.linalg.vector_norm(w).float() for w in floats.values()])
+        doubtful = [n for n, sound in zip(floats, torch.isfinite(norms).tolist(), strict=True) if not sound]
+        # A norm may overflow though all its numbers are finite.
+        damaged = next((n for n in doubtful if not torch.isfinite(floats[n]).all()), None)
+        if damaged is not None:
+            own = name == "vae" and self.plan.vae_path is not None
+            raise TrainingError(
+                f"{self.plan.vae_path if own else self.plan.path}: {name}.{damaged} holds numbers that are not finite "
+                "(NaN or infinite); nothing can be trained on it.",
+                ["The file was damaged when it was made or merged, or on its way here."],
+                [f"Download it again, or choose another {'model.vae' if own else 'base model'}."],
+            )
+
+    # -- its modules -----------------------------------------------------------------------------------------------
+
+    def unet(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
+        import_diffusers()
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+        config = self.config("unet")
+        with torch.device("meta"):
+            module = UNet2DConditionModel.from_config(config)
+        return self._fill("unet", module, dtype, device, dict(module.config))
+
+    def vae(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
+        import_diffusers()
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+        with torch.device("meta"):
+            module = AutoencoderKL.from_config(self.config("vae"))
+        return self._fill("vae", module, dtype, device, dict(module.config))
+
+    def text_encoder(self, name: str, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
+        from .clip import ClipText, ClipTextWithProjection
+
+        config = self.config(name)
+        with torch.device("meta"):
+            module = (ClipTextWithProjection if name == "text_encoder_2" else ClipText)(config)
+        return self._fill(name, module, dtype, device, config)
+
+
+def _current_vae_name(name: str) -> str:
+    """Folders saved by early diffusers name the VAE's attention query, key, value, proj_attn."""
+    if ".attentions." in name:
+        for old, new in (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")):
+            name = name.replace(f".{old}.", f".{new}.")
+    return name

@@ -1,0 +1,1 @@
+"""A whole run, from its plan to its result."""

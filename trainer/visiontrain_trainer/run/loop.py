@@ -1,0 +1,282 @@
+"""The run: before, steps, after. Read this first; everything it calls has one job and a file of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from visiontrain_trainer.adapter.export import write_outputs
+from visiontrain_trainer.base.errors import FAILED, STOPPED, TrainingError, is_out_of_memory
+from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.contract.control import REQUESTS, Control
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.training import checkpoint
+from visiontrain_trainer.training.done import Done
+from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints, compare_with_original
+from visiontrain_trainer.training.finite import Place, check_step
+from visiontrain_trainer.training.measure import Measured, measure, measured_uses, verdict, weight_change
+from visiontrain_trainer.training.optim import state_from_plain, state_to_plain
+
+from .base_check import check_base
+from .pictures import Pictures
+from .session import Session, open_session
+
+_RATE_OVER_STEPS = 20
+#: On a GPU a step is reported while the next one runs: waiting for its numbers would leave the device idle.
+_STEPS_IN_FLIGHT = 1
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds beside weights and optimiser."""
+
+    step: int = 0
+    #: Losses of each measured picture before training, once known.
+    before: list[list[float]] | None = None
+    #: The last validation and its step.
+    last: tuple[int, Measured] | None = None
+    #: The last step at which memory did not suffice to validate.
+    unmeasured: int | None = None
+    #: The checkpoint that validates best: its step and loss.
+    best_step: int | None = None
+    best_loss: float = math.inf
+    saved_at: int | None = None
+    #: In what environments the steps so far were computed.
+    stretches: list[Stretch] = field(default_factory=list)
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
+
+
+def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
+    """Do what the plan says; returns the exit code. Raises TrainerError, or Stopped when there is nothing to save."""
+    session = open_session(run, plan, events, control)
+    compare_with_original(run, session.facts, events)
+    progress = resume(session)
+    if progress.step == 0:
+        check_base(session)
+    pictures = Pictures(session)
+    steps = plan.training.steps
+    events.emit("phase", phase="train")
+    events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
+    pictures.make(progress.step, adapter=False)
+
+    flight: deque[Done] = deque()
+    while progress.step < steps:
+        asked = session.processes.agree(control.poll(), REQUESTS)
+        if asked:
+            report(session, flight, progress, 0)
+            if asked & {"stop", "save"}:
+                save(session, progress, validated="stop" not in asked)
+            if "sample" in asked:
+                pictures.make(progress.step, adapter=True)
+            control.done(asked)
+            if "stop" in asked:
+                return stopped(session, progress)
+        began = time.perf_counter()
+        flight.append(session.stepper.run(progress.step))
+        progress.step += 1
+        report(session, flight, progress, _STEPS_IN_FLIGHT if session.device.is_cuda else 0)
+        progress.durations.append(time.perf_counter() - began)
+        if due(progress.step, plan.output.checkpoint_every, steps):
+            report(session, flight, progress, 0)
+            save(session, progress)
+        if due(progress.step, plan.samples.every, steps):
+            report(session, flight, progress, 0)
+            pictures.make(progress.step, adapter=True)
+    report(session, flight, progress, 0)
+    return finish(session, progress, pictures)
+
+
+def due(step: int, every: int, steps: int) -> bool:
+    """Whether something planned each `every` steps is due after `step`; at the last step the end does it."""
+    return every > 0 and step % every == 0 and step < steps
+
+
+def resume(session: Session) -> Progress:
+    """Go on from the newest whole checkpoint, or start at 0. Raises TrainingError for one that does not fit."""
+    found, damaged = checkpoint.newest(session.run / "checkpoints", session.plan.spec_sha256)
+    for sentence in damaged:
+        session.events.note(sentence, "warn")
+    if found is None:
+        return Progress(stretches=[Stretch(0, session.facts)])
+    try:
+        session.adapter.load(found.adapter)
+        state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
+        session.stepper.micro_batch = found.state["micro_batch"]
+        session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
+        best = found.state["best"]
+        recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
+    except (TrainingError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{found.path}: the checkpoint does not fit the layers and the optimiser of this run.",
+            [str(error).split("\n")[0], "Another version of visiontrain wrote it."],
+            ["Go on with that version, or start anew: `visiontrain run` with the run's run.yaml."],
+        ) from error
+    return Progress(
+        step=found.step,
+        before=found.state["before"],
+        best_step=best and best["step"],
+        best_loss=best["loss"] if best else math.inf,
+        saved_at=found.step,
+        stretches=compare_with_checkpoints(recorded, session.facts, found.step, session.events),
+    )
+
+
+def report(session: Session, flight: deque[Done], progress: Progress, keep: int) -> None:
+    """Write the events of finished steps, leaving `keep` under way; stop at the first number not finite."""
+    while len(flight) > keep:
+        done = flight.popleft().read()
+        check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, done)
+        rate = len(done.each) / median(progress.durations) if progress.durations else None
+        session.events.emit(
+            "step",
+            step=done.step,
+            epoch=done.epoch,
+            loss=math.fsum(done.each) / len(done.each),
+            lr=done.lr,
+            grad_norm=done.norm,
+            digest=done.digest,
+            pictures_per_second=rate and round(rate, 3),
+            memory=session.device.memory(),
+        )
+
+
+def validate(session: Session, progress: Progress) -> Measured:
+    """Loss at fixed noise and timesteps; an event if the pictures were kept out of training.
+
+    The first time, the same with the weights training began from: measured late, it does not delay the first step.
+    """
+    uses, held_out = measured_uses(session.batches)
+
+    def measure_at(step: int) -> Measured:
+        found = measure(uses, session.diffusion.steps, session.stepper.measured)
+        if held_out:
+            session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
+        return found
+
+    if progress.last and progress.last[0] == progress.step:
+        return progress.last[1]
+    session.stepper.release()
+    if progress.before is None:
+        now = session.adapter.tensors()
+        session.adapter.load(session.initial)
+        try:
+            progress.before = measure_at(0).each
+        finally:
+            session.adapter.load(now)
+    progress.last = progress.step, measure_at(progress.step)
+    return progress.last[1]
+
+
+def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
+    """None where memory does not suffice: what was learnt must not be lost for it."""
+    if progress.unmeasured == progress.step:
+        return None
+    try:
+        return validate(session, progress)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    give_back_memory()
+    progress.unmeasured = progress.step
+    session.events.note(f"Step {progress.step}: not enough memory to validate; left out.", "warn")
+    return None
+
+
+def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
+    """Checkpoint of the present state, none twice at the same step. When asked to stop there is no time to validate."""
+    if not session.processes.first or progress.saved_at == progress.step:
+        return
+    if validated and session.batches.validation and progress.step > 0:
+        found = validate_if_it_fits(session, progress)
+        if found and found.loss < progress.best_loss:
+            progress.best_step, progress.best_loss = progress.step, found.loss
+    tensors, values = state_to_plain(session.optimizer)
+    best = None if progress.best_step is None else {"step": progress.best_step, "loss": progress.best_loss}
+    scale = session.stepper.scale
+    state: dict[str, Any] = {
+        "spec_sha256": session.plan.spec_sha256,
+        "optimizer": values,
+        "micro_batch": session.stepper.micro_batch,
+        "loss_scale": [scale.value, scale.steps],
+        "before": progress.before,
+        "best": best,
+        "environments": [stretch.as_json() for stretch in progress.stretches],
+    }
+    folder = session.run / "checkpoints"
+    path, size = checkpoint.save(folder, progress.step, session.adapter.tensors(), tensors, state)
+    progress.saved_at = progress.step
+    checkpoint.prune(folder, progress.step, session.plan.output.checkpoint_keep, progress.best_step)
+    session.events.emit(
+        "checkpoint",
+        step=progress.step,
+        path=str(path.relative_to(session.run)),
+        bytes=size,
+        best=True if progress.best_step == progress.step else None,
+    )
+
+
+def stopped(session: Session, progress: Progress) -> int:
+    session.events.emit(
+        "result",
+        status="stopped",
+        code=STOPPED,
+        step=progress.step,
+        reason=f"Stopped on request after step {progress.step} of {session.plan.training.steps}; it is saved.",
+        next_steps=[f"Go on with `visiontrain resume {session.run.resolve().name}`."],
+    )
+    return STOPPED
+
+
+def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
+    """Last checkpoint, LoRA file, pictures, proof. The verdict "nothing" is a failure: exit code 5."""
+    events, plan = session.events, session.plan
+    save(session, progress)
+    if not session.processes.first:
+        session.processes.barrier()
+        return 0
+    events.emit("phase", phase="export")
+    written = write_outputs(
+        session.run,
+        plan,
+        session.adapter.tensors(),
+        session.scales,
+        dict(session.unet.config),
+        progress.step,
+        session.batches.epoch_of(progress.step - 1) + 1,
+    )
+    for file in written:
+        events.emit(
+            "output",
+            path=str(file.path.relative_to(session.run)),
+            bytes=file.bytes,
+            sha256=file.sha256,
+            format=file.format,
+        )
+    pictures.make(progress.step, adapter=True)
+    after = validate_if_it_fits(session, progress)
+    before = Measured.of(progress.before) if progress.before else None
+    learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
+    if after and progress.best_step is not None and progress.best_step < progress.step:
+        learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
+    events.emit("learnt", **learnt, best_step=progress.best_step)
+    session.processes.barrier()
+    if learnt["verdict"] == "nothing":
+        events.emit(
+            "result",
+            status="failed",
+            code=FAILED,
+            step=progress.step,
+            reason=learnt["reason"],
+            next_steps=[
+                "Raise training.learning_rate or training.steps, and check that the trigger is in the captions."
+            ],
+        )
+        return FAILED
+    events.emit("result", status="finished", code=0, step=progress.step)
+    return 0

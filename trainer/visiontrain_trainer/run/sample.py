@@ -1,0 +1,104 @@
+"""Sample pictures with the U-Net that is being trained: a plain guided loop over diffusers' DDIM scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import is_out_of_memory
+from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.compute.imports import import_diffusers
+from visiontrain_trainer.contract.plan import Plan
+
+#: Side in pixels of what is decoded at once where the whole picture is too much.
+TILE = 512
+
+#: Conditioning of one prompt: `states` [L, width], and for SDXL `pooled` [p].
+Conditioning = Mapping[str, torch.Tensor]
+
+
+def make_scheduler(plan: Plan, config: Mapping[str, Any]) -> Any:
+    import_diffusers()
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=int(config.get("num_train_timesteps", 1000)),
+        beta_start=float(config.get("beta_start", 0.00085)),
+        beta_end=float(config.get("beta_end", 0.012)),
+        beta_schedule=str(config.get("beta_schedule", "scaled_linear")),
+        prediction_type=plan.model.prediction,
+        rescale_betas_zero_snr=plan.model.zero_terminal_snr,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=False,
+    )
+
+
+@torch.no_grad()
+def sample_latents(
+    plan: Plan,
+    unet: nn.Module,
+    scheduler: Any,
+    conditions: tuple[Conditioning, Conditioning],
+    seed: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    stop: Callable[[], bool] = lambda: False,
+) -> torch.Tensor:
+    """Latents [1, 4, h, w] for (prompt, negative); noise depends on `seed` alone. Guidance 1 skips the negative."""
+    width, height = plan.samples.size
+    guided = plan.samples.guidance > 1
+    wanted = conditions if guided else conditions[:1]
+    states = torch.stack([c["states"] for c in wanted]).to(device, dtype)
+    extra = None
+    if "pooled" in wanted[0]:
+        ids = torch.tensor([[height, width, 0, 0, height, width]] * len(wanted), dtype=dtype, device=device)
+        extra = {"text_embeds": torch.stack([c["pooled"] for c in wanted]).to(device, dtype), "time_ids": ids}
+    scheduler.set_timesteps(plan.samples.steps)
+    x = rng.normal((1, 4, height // 8, width // 8), seed, "sample").to(device) * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        if stop():
+            raise InterruptedError("stopped")
+        inputs = scheduler.scale_model_input(x, t).to(dtype).expand(len(wanted), -1, -1, -1)
+        out = unet(inputs, t, encoder_hidden_states=states, added_cond_kwargs=extra, return_dict=False)[0].float()
+        if guided:
+            out = out[1:] + plan.samples.guidance * (out[:1] - out[1:])
+        x = scheduler.step(out, t, x, return_dict=False)[0]
+    return x
+
+
+@torch.no_grad()
+def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image:
+    """The picture of latents [1, 4, h, w]; in tiles from where memory does not suffice for the whole."""
+    weight = next(vae.parameters())
+    x = (latents / scaling).to(weight.device, weight.dtype)
+    try:
+        pixels = vae.decode(x, return_dict=False)[0][0].float()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or vae.use_tiling:
+            raise
+        # Outside of the handler: the error holds on to what the failed pass had made.
+        pixels = None
+    if pixels is None:
+        give_back_memory()
+        vae.enable_tiling()
+        # By itself it makes tiles as large as the pictures the VAE was trained on.
+        vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // 8
+        pixels = vae.decode(x, return_dict=False)[0][0].float()
+    if not torch.isfinite(pixels).all():
+        raise ValueError("the picture has numbers that are not finite")
+    values = (pixels.clamp(-1, 1) * 127.5 + 127.5).round().to("cpu", torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).numpy(), "RGB")
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    image.save(beside, "PNG")
+    beside.replace(path)

@@ -1,0 +1,1 @@
+"""One step and what is kept, checked and measured of it."""

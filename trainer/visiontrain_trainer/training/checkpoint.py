@@ -1,0 +1,134 @@
+"""Checkpoints: a folder that is complete or not there, with a checksum per file. The position is one integer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load
+
+from visiontrain_trainer.base.errors import MachineError, TrainingError
+from visiontrain_trainer.base.files import read_regular, replace_folder, write_atomic
+from visiontrain_trainer.base.safefile import serialize
+
+_STATE = "state.json"
+_TENSORS = ("adapter.safetensors", "optimizer.safetensors")
+#: Losses of some pictures, values of an optimiser; tensors of a LoRA of every layer and two states of each.
+_MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    path: Path
+    step: int
+    adapter: dict[str, torch.Tensor]
+    optimizer: dict[str, torch.Tensor]
+    #: `optimizer` (plain values), and what the loop put in.
+    state: dict[str, Any]
+
+
+def name_of(step: int) -> str:
+    return f"step-{step:06d}"
+
+
+def save(
+    folder: Path,
+    step: int,
+    adapter: dict[str, torch.Tensor],
+    optimizer: dict[str, torch.Tensor],
+    state: dict[str, Any],
+) -> tuple[Path, int]:
+    """Write FOLDER/step-NNNNNN; returns (path, bytes). Raises MachineError when the disk does not take it."""
+    building, final = folder / f".{name_of(step)}.tmp", folder / name_of(step)
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+        files = dict(zip(_TENSORS, (serialize(adapter), serialize(optimizer)), strict=True))
+        hashes = {}
+        for name, content in files.items():
+            write_atomic(building / name, content)
+            hashes[name] = hashlib.sha256(content).hexdigest()
+        text = json.dumps({**state, "step": step, "files": hashes}, sort_keys=True, indent=1)
+        seal = hashlib.sha256(text.encode()).hexdigest()
+        write_atomic(building / _STATE, f"{text}\n{seal}\n".encode())
+        size = sum(len(content) for content in files.values()) + len(text)
+        replace_folder(building, final)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        before = all_steps(folder)
+        kept = f"that of step {before[0]} is whole" if before else "there is none before it"
+        raise MachineError(
+            f"{final}: the checkpoint cannot be written ({error.strerror}); {kept}.",
+            next_steps=["Free some disk space, then `visiontrain resume`."],
+        ) from error
+    return final, size
+
+
+def _read(path: Path) -> Checkpoint:
+    text, seal = read_regular(path / _STATE, _MOST_STATE).decode().rstrip("\n").rsplit("\n", 1)
+    if hashlib.sha256(text.encode()).hexdigest() != seal:
+        raise ValueError("state.json does not match its checksum")
+    state = json.loads(text)
+    hashes = state.pop("files")
+    content = {name: read_regular(path / name, _MOST_TENSORS) for name in _TENSORS}
+    for name, found in content.items():
+        if hashlib.sha256(found).hexdigest() != hashes[name]:
+            raise ValueError(f"{name} does not match its checksum")
+    adapter, optimizer = (load(content.pop(name)) for name in _TENSORS)
+    if state.pop("step") != _step_of(path.name) or "spec_sha256" not in state:
+        raise ValueError("state.json is not of this checkpoint")
+    return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, state)
+
+
+def _step_of(name: str) -> int | None:
+    """The step that the name of a checkpoint tells; None for a name of none."""
+    number = name.removeprefix("step-")
+    # Other scripts have digits too.
+    return int(number) if number.isascii() and number.isdigit() and name == name_of(int(number)) else None
+
+
+def all_steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints that are there, newest first."""
+    steps = [_step_of(p.name) for p in folder.glob("step-*") if p.is_dir() and not p.is_symlink()]
+    return sorted((step for step in steps if step is not None), reverse=True)
+
+
+def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint, and a sentence for each damaged one passed over.
+
+    Raises TrainingError when it was made by a run of another spec.
+    """
+    damaged = []
+    for step in all_steps(folder):
+        path = folder / name_of(step)
+        try:
+            found = _read(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            damaged.append(f"Checkpoint {path.name} is damaged ({error}): the one before it is used.")
+            continue
+        if found.state["spec_sha256"] != spec_sha256:
+            raise TrainingError(
+                f"{path}: the checkpoint belongs to a run of another run.yaml.",
+                next_steps=["Start a new run instead: `visiontrain run run.yaml --name another`."],
+            )
+        return found, damaged
+    return None, damaged
+
+
+def prune(folder: Path, now: int, keep: int, best: int | None) -> None:
+    """Remove all but the newest `keep` checkpoints and the best one, and what a killed process left half-made.
+
+    Those of steps after `now` were damaged, or the run had not gone on from an earlier one: they count no more.
+    """
+    steps = all_steps(folder)
+    kept = {best, *[step for step in steps if step <= now][:keep]}
+    for step in steps:
+        if step not in kept:
+            shutil.rmtree(folder / name_of(step), ignore_errors=True)
+    for left in [*folder.glob(".step-*.tmp"), *folder.glob(".step-*.old")]:
+        shutil.rmtree(left, ignore_errors=True)

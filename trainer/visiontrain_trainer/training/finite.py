@@ -1,0 +1,93 @@
+"""The first number that is not finite ends the run: which step, which number, why, and what to do."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.contract.plan import Plan
+
+from .done import Finished
+
+_SAME_AGAIN = "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step."
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the advice needs to know of a run."""
+
+    plan: Plan
+    folder: Path
+    #: Whether there is a checkpoint to go on from.
+    saved: bool
+
+
+def check_step(place: Place, adapter: Adapter, done: Finished) -> None:
+    """Raises TrainingError for the step's first loss, gradient or weight that is not finite, in that order."""
+    for use, loss in zip(done.uses, done.each, strict=True):
+        if not math.isfinite(loss):
+            raise _not_finite(place, f"the loss of {use.sample.path}", done.step, updated=done.step > 1)
+    for part, norm in done.gradients.items():
+        if not math.isfinite(norm):
+            raise _not_finite(place, f"a gradient of the {_word(part)}", done.step, updated=done.step > 1)
+    if not math.isfinite(done.norm):
+        raise _not_finite(place, "the norm of all gradients", done.step, updated=done.step > 1)
+    if not all(math.isfinite(norm) for norm in done.weights.values()):
+        _check_weights(place, adapter, done.step)
+
+
+def _check_weights(place: Place, adapter: Adapter, step: int) -> None:
+    """Raises TrainingError that names the first layer of the LoRA with a weight that is not finite. Waits for a GPU."""
+    for part, layers in adapter.layers.items():
+        if bool(torch.isfinite(adapter.flat[part]).all()):
+            continue
+        for name, layer in layers.items():
+            if not bool(torch.isfinite(layer.down).all() and torch.isfinite(layer.up).all()):
+                raise _not_finite(place, f"a weight of the LoRA in the {_word(part)} ({name})", step)
+
+
+def _word(part: str) -> str:
+    return "U-Net" if part == "unet" else part.replace("_", " ")
+
+
+def _not_finite(place: Place, what: str, step: int, *, updated: bool = True) -> TrainingError:
+    """`updated`: whether the weights had been changed before this number was computed."""
+    plan = place.plan
+    precision = plan.resources.precision
+    steps = []
+    causes = ["Computing in fp16 overflows easily."] if precision == "fp16" else []
+    if precision == "fp16":
+        steps.append("Set resources.precision to bf16 or fp32.")
+    lora = " or the LoRA it started from" if plan.training.init_lora else ""
+    if updated:
+        causes.append(
+            f"The learning rate is too high for this model and optimiser, or the base model{lora} is damaged."
+        )
+        steps.append(_lower_rate(place))
+    else:
+        # All weights of the base are finite (`models.py`), and so are the pictures' latents (`latents.py`).
+        causes.append(
+            f"Nothing was learned before it: the numbers of the base model{lora} are too large to compute with."
+        )
+        vae = f"{', another model.vae' if plan.model.vae_path else ''}"
+        steps.append(f"Choose another base model{vae}{' or another training.init_lora' if lora else ''}.")
+    return TrainingError(
+        f"Step {step}: {what} is not a finite number; nothing of it was saved.",
+        causes,
+        steps + [_SAME_AGAIN] * place.saved,
+    )
+
+
+def _lower_rate(place: Place) -> str:
+    training = place.plan.training
+    rate = training.learning_rate
+    # Far above where LoRAs learn, a third of it is still far above.
+    lower = 1e-4 if rate > 0.01 and training.optimizer != "prodigy" else rate / 3
+    again = f"visiontrain run {shlex.quote(str(place.folder / 'run.yaml'))} --set training.learning_rate={lower:.1g}"
+    return f"Lower training.learning_rate (it is {rate:g}): {again}"

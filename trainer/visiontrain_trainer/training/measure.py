@@ -1,0 +1,133 @@
+"""Loss at fixed noise and timesteps, how far the weights moved, and what both say: did it learn?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.data.batches import BatchPlan, Use
+
+#: Shares of the timesteps at which the loss is measured.
+SHARES = (0.125, 0.375, 0.625, 0.875)
+MAX_PICTURES = 64
+#: Without validation pictures this many of the training pictures are measured.
+TRAINING_PICTURES = 8
+#: Fewer pictures than this are measured with several draws of noise each: from one value no error can be told.
+LEAST_VALUES = 8
+#: Student's t for 8 values, two-sided, 95 %: so many standard errors are no accident.
+CERTAIN = 2.36
+#: Of fewer pictures the verdict says that they speak for little but themselves.
+FEW_PICTURES = 4
+#: ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
+MOVED_AT_LEAST = 1e-7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Mean loss and its standard error; `each` holds the losses of each picture, one per draw of noise."""
+
+    loss: float
+    stderr: float
+    each: list[list[float]]
+
+    @classmethod
+    def of(cls, each: list[list[float]]) -> Measured:
+        return cls(*_mean_and_error(each), each)
+
+    def as_event(self) -> dict[str, float]:
+        return {"loss": self.loss, "stderr": self.stderr}
+
+
+def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
+    """Mean over pictures, and its standard error: that of the draws, or of the pictures where they vary more."""
+    pictures = [math.fsum(draws) / len(draws) for draws in each]
+    errors = [_error_of_mean(values) for values in ([v for draws in each for v in draws], pictures)]
+    return math.fsum(pictures) / len(pictures), max(errors)
+
+
+def _error_of_mean(values: list[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    mean = math.fsum(values) / len(values)
+    variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return math.sqrt(variance / len(values))
+
+
+def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
+    """What is measured, and whether it was kept out of training."""
+    held_out = bool(batches.validation)
+    pictures = batches.validation[:MAX_PICTURES] if held_out else batches.training[:TRAINING_PICTURES]
+    return [Use(sample, sample.id, -1) for sample in pictures], held_out
+
+
+def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
+    """`losses_at(use, timesteps, draw)`: unweighted losses of one picture at fixed noise, the `draw`-th of it."""
+    at = [int(share * timesteps) for share in SHARES]
+    draws = max(1, -(-LEAST_VALUES // len(uses)))
+    return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
+
+
+def _double(tensor: torch.Tensor) -> torch.Tensor:
+    """In fp64, which Apple's chips do not have: on the CPU there."""
+    tensor = tensor.detach()
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
+def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
+    """‖ΔW‖ ÷ ‖W‖ per part (Frobenius), ΔW against where training began. The U-Net counts as down, middle and up."""
+    moved: dict[str, list[float]] = {}
+    for part, layers in adapter.layers.items():
+        for name, layer in layers.items():
+            section = part
+            if part == "unet":
+                section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
+            now = [_double(weight).flatten(1) for weight in (layer.down, layer.up)]
+            then = [initial[f"{layer.name}.{k}"].double().flatten(1).to(now[0].device) for k in ("down", "up")]
+            # ‖[U, −U₀][D; D₀]‖² through the small Gram matrices, without forming the product.
+            down, up = torch.cat([now[0], then[0]]), torch.cat([now[1], -then[1]], dim=1)
+            square = ((down @ down.T) * (up.T @ up)).sum().clamp(min=0) * layer.scale**2
+            sums = moved.setdefault(section, [0.0, 0.0])
+            sums[0] += float(square)
+            sums[1] += float(_double(layer.weight).square().sum())
+    return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
+
+
+def verdict(moved: dict[str, float], before: Measured | None, after: Measured | None, held_out: bool) -> dict[str, Any]:
+    """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason.
+
+    Without a measurement there is only how far the weights moved.
+    """
+    numbers: dict[str, Any] = {"moved": moved}
+    if before and after:
+        numbers |= {"before": before.as_event(), "after": after.as_event()}
+    if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
+        reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
+        return {"verdict": "nothing", **numbers, "reason": reason}
+    if not before or not after:
+        reason = "There was not enough memory to measure the loss; the sample pictures tell."
+        return {"verdict": "unknown", **numbers, "reason": reason}
+    pairs = zip(before.each, after.each, strict=True)
+    change, error = _mean_and_error([[b - a for b, a in zip(*draws, strict=True)] for draws in pairs])
+    where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"
+    count = len(after.each)
+    if count == 1:
+        where = where.replace("pictures", "picture", 1).replace("were", "was")
+    text = f"Loss at fixed noise on {count} {where}: {before.loss:.5f} before, {after.loss:.5f} after"
+    if change == 0:
+        reason = f"{text}: the LoRA changes nothing that the model computes."
+        return {"verdict": "nothing", **numbers, "reason": reason}
+    few = f" {count} of them say little about others." if 1 < count < FEW_PICTURES else ""
+    few = " A single picture says little about others." if count == 1 else few
+    if change > CERTAIN * error:
+        return {"verdict": "learnt", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower).{few}"}
+    direction = "not clearly lower" if change > 0 else "not lower"
+    return {
+        "verdict": "unknown",
+        **numbers,
+        "reason": f"{text}: {direction} (difference {change:.5f} ± {error:.5f}).{few}",
+    }

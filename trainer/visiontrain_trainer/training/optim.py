@@ -1,0 +1,151 @@
+"""Optimisers from their own libraries, the learning rate as a pure function of the step, and state as plain files."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from typing import Any
+
+import torch
+
+from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.base.errors import MachineError
+from visiontrain_trainer.base.libraries import cannot_import
+from visiontrain_trainer.contract.plan import Training
+
+#: Optimisers whose update of a weight does not look at the tensor's shape: they get each part as one flat tensor.
+_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy")
+
+
+class AdamW(torch.optim.AdamW):
+    """torch's own, without importing torch's compiler (half as long again as torch) to be kept out of it.
+
+    The wrappers taken off here do that alone, and `step` turns gradients off as the one it had. Nothing compiles it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+def learning_rate_factor(plan: Training, step: int) -> float:
+    """Factor on the learning rate at optimiser step `step` (from 0): linear warm-up, then the schedule.
+
+    Same formulas as diffusers' `get_scheduler`; polynomial is of degree 1 down to 1e-7 of the base rate's scale.
+    """
+    if step < plan.warmup_steps:
+        return step / max(1, plan.warmup_steps)
+    if plan.schedule == "constant":
+        return 1.0
+    progress = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
+    if plan.schedule == "linear":
+        return max(0.0, 1.0 - progress)
+    if plan.schedule == "cosine":
+        return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
+    if plan.schedule == "cosine_with_restarts":
+        return 0.0 if progress >= 1 else max(0.0, 0.5 * (1 + math.cos(math.pi * ((plan.cycles * progress) % 1.0))))
+    floor = min(1.0, 1e-7 / plan.learning_rate)
+    return (1 - floor) * (1 - min(1.0, progress)) + floor
+
+
+def _library(package: str, optimizer: str) -> Any:
+    """The module an optimiser comes from. Raises MachineError where it is missing or cannot be imported."""
+    try:
+        return importlib.import_module(package)
+    # A library with parts in C fails with any error when those do not fit this machine.
+    except Exception as error:
+        failure = cannot_import(error, package)
+        rate = " --set training.learning_rate=1e-4" if optimizer == "prodigy" else ""
+        raise MachineError(
+            f"The optimiser {optimizer} comes from {package}. {failure.reason}",
+            failure.details,
+            [*failure.next_steps, f"Or use --set training.optimizer=adamw{rate} in a new run."],
+        ) from error
+
+
+def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
+    """The plan's optimiser over the adapter's parts. Raises MachineError when its library is missing."""
+    rates = {"unet": plan.learning_rate}
+    for index, rate in enumerate(plan.text_encoder_learning_rates):
+        rates["text_encoder" if index == 0 else f"text_encoder_{index + 1}"] = rate
+    groups = []
+    for part in adapter.layers:
+        if plan.optimizer in _ELEMENTWISE:
+            whole = torch.nn.Parameter(adapter.flat[part])
+            whole.grad = adapter.flat_grad[part]
+            parameters = [whole]
+        else:
+            parameters = adapter.parameters(part)
+        groups.append({"params": parameters, "lr": rates[part], "base_lr": rates[part], "part": part})
+    kind, decay, betas = plan.optimizer, plan.weight_decay, plan.betas
+    device = next(iter(adapter.flat.values())).device.type
+    if kind == "adamw":
+        return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
+    if kind == "adamw8bit":
+        bitsandbytes = _library("bitsandbytes", kind)
+        return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
+    if kind == "prodigy":
+        prodigyopt = _library("prodigyopt", kind)
+        return prodigyopt.Prodigy(
+            groups,
+            betas=betas,
+            weight_decay=decay,
+            decouple=True,
+            use_bias_correction=True,
+            safeguard_warmup=True,
+        )
+    from transformers.optimization import Adafactor
+
+    return Adafactor(groups, weight_decay=decay, scale_parameter=False, relative_step=False, warmup_init=False)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
+    """Set every group's rate to its base times `factor`; the first group's rate (the U-Net's) is returned."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+    return optimizer.param_groups[0]["lr"]
+
+
+_TENSOR = "__tensor__"
+_TUPLE = "__tuple__"
+
+
+def state_to_plain(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The optimiser's state as tensors (for safetensors) and JSON in which `{"__tensor__": name}` stands for each."""
+    tensors: dict[str, torch.Tensor] = {}
+
+    def plain(value: Any, path: str) -> Any:
+        if isinstance(value, torch.Tensor):
+            tensors[path] = value.detach().to("cpu", copy=True).contiguous()
+            return {_TENSOR: path}
+        if isinstance(value, dict):
+            return {str(key): plain(item, f"{path}.{key}") for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            items = [plain(item, f"{path}.{index}") for index, item in enumerate(value)]
+            return {_TUPLE: items} if isinstance(value, tuple) else items
+        return value
+
+    state = optimizer.state_dict()
+    values = {"state": plain(state["state"], "state"), "param_groups": plain(state["param_groups"], "groups")}
+    return tensors, values
+
+
+def state_from_plain(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], values: dict[str, Any]
+) -> None:
+    """Inverse of `state_to_plain` for an optimiser made from the same plan."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            if _TENSOR in value:
+                return tensors[value[_TENSOR]]
+            if _TUPLE in value:
+                return tuple(whole(item) for item in value[_TUPLE])
+            return {key: whole(item) for key, item in value.items()}
+        return [whole(item) for item in value] if isinstance(value, list) else value
+
+    state = {int(number): entry for number, entry in whole(values["state"]).items()}
+    optimizer.load_state_dict({"state": state, "param_groups": whole(values["param_groups"])})

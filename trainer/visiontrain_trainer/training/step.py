@@ -1,0 +1,284 @@
+"""One optimiser step: forward and backward of its pictures, gradient norm, update. No host sync on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory
+from visiontrain_trainer.compute.device import Device, Processes, give_back_memory, trying_algorithms
+from visiontrain_trainer.compute.noise import Diffusion, losses
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.data.batches import BatchPlan, Use
+from visiontrain_trainer.data.feed import Batch, Feed, model_inputs
+from visiontrain_trainer.data.text import TextBank
+
+from .done import Done
+from .graphs import Graphs
+from .optim import learning_rate_factor, set_rate
+
+Tensors = dict[str, torch.Tensor]
+
+_FIRST_SCALE, _GROW_AFTER = 2.0**16, 2000
+
+
+@dataclass
+class LossScale:
+    """fp16 only: the loss is multiplied so that small gradients survive; at an overflow the step is left out."""
+
+    value: float = 1.0
+    steps: int = 0
+
+    def overflowed(self) -> None:
+        self.value, self.steps = self.value / 2, 0
+
+    def succeeded(self) -> None:
+        self.steps += 1
+        if self.steps == _GROW_AFTER:
+            self.value, self.steps = self.value * 2, 0
+
+
+class Stepper:
+    def __init__(
+        self,
+        plan: Plan,
+        unet: nn.Module,
+        adapter: Adapter,
+        optimizer: torch.optim.Optimizer,
+        batches: BatchPlan,
+        feed: Feed,
+        texts: TextBank,
+        diffusion: Diffusion,
+        device: Device,
+        processes: Processes,
+        events: Events,
+    ) -> None:
+        self._plan, self._unet, self._adapter, self._optimizer = plan, unet, adapter, optimizer
+        self._batches, self._feed, self._texts, self._diffusion = batches, feed, texts, diffusion
+        self._device, self._processes, self._events = device, processes, events
+        self.micro_batch = plan.training.batch_size
+        self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
+        #: Text encoders that are trained, and those of a pass's inputs that come from them.
+        self._encoders = [part for part in adapter.layers if part != "unet"]
+        self._words = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
+        self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events) if device.is_cuda else None
+
+    def _inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
+        """All that the forward pass of a batch reads, by name."""
+        if batch.states is None:
+            dropout = self._adapter.dropout
+
+            def about_to(index: int | None) -> None:
+                dropout.masks = masks[index : index + 1] if masks is not None and index is not None else None
+
+            batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
+        noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
+        inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
+        return inputs if masks is None else {**inputs, "masks": masks}
+
+    def _predict(self, inputs: Tensors) -> torch.Tensor:
+        """What the U-Net makes of a batch, in its own number format [B, 4, h, w]."""
+        extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
+        out = self._unet(
+            inputs["noisy"],
+            inputs["t"],
+            encoder_hidden_states=inputs["states"],
+            added_cond_kwargs=extra or None,
+            return_dict=False,
+        )
+        return out[0]
+
+    def _losses(self, inputs: Tensors) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
+        training = self._plan.training
+        return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
+
+    def _backward(self, inputs: Tensors) -> Tensors:
+        """Add the U-Net's gradients of a batch to the adapter's.
+
+        Returns the weighted `loss` of each picture and, by their names, gradients of the inputs that trained text
+        encoders made.
+        """
+        words = {name: inputs[name].detach().requires_grad_() for name in self._words}
+        # Until the end of the backward pass: checkpointed layers are computed again in it.
+        with self._adapter.dropout.dropping(inputs.get("masks")):
+            loss = self._losses({**inputs, **words})
+            if "weights" in inputs:
+                loss = loss * inputs["weights"]
+            self._adapter.forget()
+            (loss.sum() * inputs["factor"]).backward()
+        self._adapter.gather("unet")
+        return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in words.items()}}
+
+    def _pass(self, inputs: Tensors) -> torch.Tensor:
+        """Forward and backward of a batch through all that is trained; returns the weighted loss of each picture."""
+        words = [inputs[name] for name in self._words]
+        inputs = {name: tensor.detach() for name, tensor in inputs.items()}
+        out = self.graphs(inputs) if self.graphs else self._backward(inputs)
+        if words:
+            # Whose gradient is just those given: handing them to autograd itself imports sympy.
+            given = [(word * out[name]).sum() for word, name in zip(words, self._words, strict=True)]
+            torch.stack(given).sum().backward()
+            self._adapter.gather(*self._encoders)
+        return out["loss"]
+
+    def release(self) -> None:
+        """Leave the device's memory to other work between steps."""
+        if self.graphs:
+            self.graphs.release()
+
+    @torch.no_grad()
+    def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
+        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training.
+
+        One at a time where memory does not suffice: the picture may be larger than any that is trained on.
+        """
+        try:
+            return self._measured(use, steps, draw, self.micro_batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Not while the error holds what was made up to it.
+        give_back_memory()
+        return self._measured(use, steps, draw, 1)
+
+    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[float]:
+        parts = [steps[i : i + size] for i in range(0, len(steps), size)]
+        batches = (self._feed.fixed(use, part, draw) for part in parts)
+        return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
+
+    @torch.no_grad()
+    def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        """One picture at fixed timesteps and noise, and what the U-Net predicts of it, one after the other."""
+        for step in steps:
+            batch = self._feed.fixed(use, [step], 0)
+            yield batch, self._predict(self._inputs(batch)).float()
+
+    def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
+        """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
+        training, adapter = self._plan.training, self._adapter
+        total = sum(map(len, passes))
+        each = torch.zeros(total, device=self._device.torch)
+        adapter.zero_grad()
+        start = 0
+        for uses in passes:
+            mine = range(len(uses))[self._processes.rank :: self._processes.count]
+            for first in range(0, len(mine), self.micro_batch):
+                places = mine[first : first + self.micro_batch]
+                batch = self._feed.batch([uses[i] for i in places])
+                drawn = [(use.epoch, use.key) for use in batch.uses]
+                inputs = self._inputs(batch, adapter.dropout.draw(drawn, self._device))
+                if training.min_snr_gamma is not None:
+                    inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
+                # Filled in on the device: what is copied to it waits for it.
+                inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
+                # A slice and no list of places, for the same reason.
+                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
+            start += len(uses)
+        for grad in adapter.flat_grad.values():
+            self._processes.sum(grad)
+        self._processes.sum(each)
+        return each
+
+    def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
+        made_room = False
+        while True:
+            try:
+                with trying_algorithms(self._plan.resources):
+                    return self._gradients(passes)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                reason = str(error).split("\n")[0]
+            # Not while the error holds what was made up to it.
+            give_back_memory()
+            if self.graphs and self.graphs.release() and not made_room:
+                # What is outside the graphs, text encoders above all, may need what they keep.
+                made_room = True
+            else:
+                self._take_fewer(step, max(map(len, passes)), reason)
+
+    def _take_fewer(self, step: int, largest: int, reason: str) -> None:
+        """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
+        if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
+            # One picture at a time is tried before this: a smaller batch takes no less.
+            raise MachineError(
+                f"Step {step + 1}: the device has not enough memory.",
+                [reason],
+                self._less_memory(min(self.micro_batch, largest)),
+            )
+        self.micro_batch = -(-min(self.micro_batch, largest) // 2)
+        self._events.note(
+            f"Step {step + 1}: not enough memory; from here {self.micro_batch} pictures at once, with the same "
+            "effective batch.",
+            "warn",
+        )
+
+    def _less_memory(self, pictures: int) -> list[str]:
+        """What takes less memory than a pass of so many pictures did: nothing that is so already."""
+        plan = self._plan
+        changes = [
+            (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
+            (pictures > 1, "training.batch_size=1"),
+            (any(plan.training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
+        ]
+        steps = [f"Use less: --set {change}" for helps, change in changes if helps]
+        return ["Close what else uses that memory.", *steps, "Or lower dataset.resolution or training.rank."]
+
+    def _update(self) -> None:
+        """The optimiser's step. AdamW's first makes its two numbers per weight, beside what the graphs keep."""
+        optimizer = self._optimizer
+        # Of several parts the first would be updated twice.
+        alone = isinstance(optimizer, torch.optim.AdamW) and len(optimizer.param_groups) == 1
+        first = alone and not optimizer.state
+        try:
+            optimizer.step()
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not first or not is_out_of_memory(error):
+                raise
+        # Nothing was updated: AdamW makes room for all weights of a part before it changes any.
+        optimizer.state.clear()
+        self.release()
+        give_back_memory()
+        optimizer.step()
+
+    def run(self, step: int) -> Done:
+        """Optimiser step `step` (from 0). Raises MachineError out of memory, TrainingError when fp16 cannot go on."""
+        training, adapter = self._plan.training, self._adapter
+        passes = self._batches.step(step)
+        each = self._gradients_that_fit(step, passes)
+        if self.scale.value != 1.0:
+            for grad in adapter.flat_grad.values():
+                grad /= self.scale.value
+        gradients = adapter.norms(adapter.flat_grad)
+        norm = gradients.norm()
+        if training.max_grad_norm > 0:
+            shorten = (training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
+            for grad in adapter.flat_grad.values():
+                grad *= shorten
+        rate = set_rate(self._optimizer, learning_rate_factor(training, step))
+        if self._device.dtype != torch.float16:
+            self._update()
+        elif torch.isfinite(norm) or not torch.isfinite(each).all():
+            self._update()
+            self.scale.succeeded()
+        else:
+            self.scale.overflowed()
+            self._events.note(f"Step {step + 1}: fp16 overflowed; left out, loss scale now {self.scale.value:g}.")
+            if self.scale.value < 1:
+                raise TrainingError(
+                    f"Step {step + 1}: the gradients overflow fp16 at every scale.",
+                    next_steps=[f"Use another format: --set resources.precision={self._device.instead_of_fp16()}"],
+                )
+            norm, gradients = torch.zeros_like(norm), torch.zeros_like(gradients)
+        adapter.refresh()
+        uses = [use for batch in passes for use in batch]
+        numbers = torch.cat([each, norm[None], gradients, adapter.norms(adapter.flat)])
+        epoch = self._batches.epoch_of(step) + 1
+        return Done(step + 1, epoch, rate, uses, list(adapter.flat), numbers, adapter.digest())
