@@ -1,6 +1,6 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { requireHome } from './home.ts';
-import { plainPath } from './typed-path.ts';
+import { plainPath, typedPath } from './typed-path.ts';
 
 export interface Places {
   /** Everything below it is ours: VISIONTRAIN_HOME, or the platform's data folder. */
@@ -47,4 +47,9 @@ export function near(path: string, dir: string): string {
   const inside = relative(dir, path);
   const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
   return outside ? path : plainPath(inside);
+}
+
+/** A typed path as the person means it, absolute. @throws UsageError for one of Windows that is not found from here */
+export function absolute(path: string, { cwd }: { readonly cwd: string }): string {
+  return typedPath(path, cwd);
 }

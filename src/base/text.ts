@@ -82,3 +82,16 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 export function shorten(text: string, limit: number): string {
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }
+
+/** Order of Unicode code points, the same in Python: UTF-16 alone would put U+FFxx behind emoji. */
+export function byCodePoint(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i += 1) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    const high = (unit: number) => unit >= 0xd800 && unit <= 0xdfff;
+    return high(x) === high(y) ? x - y : high(x) ? 1 : -1;
+  }
+  return a.length - b.length;
+}

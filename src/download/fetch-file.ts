@@ -5,8 +5,6 @@ import { basename, dirname } from 'node:path';
 import { DownloadError } from '../base/errors.ts';
 import { checkRoom, diskError, setAside, settle, sha256OfFile, sizeOf } from '../base/files/disk.ts';
 import { makeFolder } from '../base/files/folder.ts';
-import type { Source } from '../registry/catalogue/schema.ts';
-import type { Reuse } from '../registry/fetch/reuse.ts';
 import { Assembly } from './file/assembly.ts';
 import { openJournal, readJournal } from './file/journal.ts';
 import { openOwn } from './file/own-file.ts';
@@ -19,20 +17,11 @@ import type { DownloadSettings } from './http/settings.ts';
 import { type Address, addresses } from './http/sources.ts';
 import { Throttle } from './transfer/meter.ts';
 import { repair } from './transfer/repair.ts';
-import { type FileProgress, Reporter } from './transfer/report.ts';
+import { type FileProgress, FileReporter } from './transfer/report.ts';
 import { type SourceJob, transfer } from './transfer/transfer.ts';
 import { holding } from './turn.ts';
 import { exhausted, wrongHash } from './verdict.ts';
-
-export interface WantedFile {
-  /** Absolute path it gets in the end. */
-  readonly path: string;
-  readonly sha256: string;
-  readonly bytes: number | undefined;
-  readonly sources: readonly Source[];
-  /** Name in reports. */
-  readonly name: string;
-}
+import type { Reuse, WantedFile } from './wanted.ts';
 
 export interface FetchOptions {
   readonly settings: DownloadSettings;
@@ -50,7 +39,7 @@ export type Outcome = 'already there' | 'reused' | 'downloaded';
  * @throws DownloadError, EnvironmentError (disk), or the signal's reason; what was fetched is kept for the next try
  */
 export async function fetchFile(wanted: WantedFile, options: FetchOptions): Promise<Outcome> {
-  const report = new Reporter(wanted.name, wanted.bytes, options.settings.reportEvery, options.onProgress);
+  const report = new FileReporter(wanted.name, wanted.bytes, options.settings.reportEvery, options.onProgress);
   const limit = options.settings.totalTimeout;
   const signal = limit === null ? options.signal : AbortSignal.any([options.signal, AbortSignal.timeout(limit * 1000)]);
   try {
@@ -67,7 +56,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
   }
 }
 
-async function work(wanted: WantedFile, options: FetchOptions, report: Reporter): Promise<Outcome> {
+async function work(wanted: WantedFile, options: FetchOptions, report: FileReporter): Promise<Outcome> {
   if (await alreadyThere(wanted, options, report)) return finish(report, wanted, 'already there');
   const found = await options.reuse?.(wanted, report, options.signal);
   if (found !== undefined) return finish(report, wanted, 'reused');
@@ -85,14 +74,14 @@ async function work(wanted: WantedFile, options: FetchOptions, report: Reporter)
   return finish(report, wanted, 'downloaded');
 }
 
-function finish(report: Reporter, wanted: WantedFile, outcome: Outcome): Outcome {
+function finish(report: FileReporter, wanted: WantedFile, outcome: Outcome): Outcome {
   const size = sizeOf(wanted.path);
   report.stage('done', size ?? 0, size);
   return outcome;
 }
 
 /** The right file is under its name. A wrong one is moved aside, never overwritten. */
-async function alreadyThere(wanted: WantedFile, { signal }: FetchOptions, report: Reporter): Promise<boolean> {
+async function alreadyThere(wanted: WantedFile, { signal }: FetchOptions, report: FileReporter): Promise<boolean> {
   const size = sizeOf(wanted.path);
   if (size === undefined) return false;
   if (wanted.bytes === undefined || wanted.bytes === size) {
@@ -109,7 +98,12 @@ async function alreadyThere(wanted: WantedFile, { signal }: FetchOptions, report
   return false;
 }
 
-async function download(wanted: WantedFile, options: FetchOptions, report: Reporter, client: Client): Promise<void> {
+async function download(
+  wanted: WantedFile,
+  options: FetchOptions,
+  report: FileReporter,
+  client: Client,
+): Promise<void> {
   const { settings, env, signal } = options;
   const all = addresses(wanted.sources, basename(wanted.path), settings, env);
   const failures: Failure[] = [];
@@ -155,7 +149,7 @@ async function download(wanted: WantedFile, options: FetchOptions, report: Repor
 async function fromAny(
   usable: readonly Address[],
   job: SourceJob,
-  report: Reporter,
+  report: FileReporter,
   failures: Failure[],
 ): Promise<Address | undefined> {
   for (const [index, address] of usable.entries()) {
@@ -174,7 +168,7 @@ async function fromAny(
 }
 
 /** Opens the partial file with what its journal vouches for; one of another file is moved aside. */
-async function openAssembly(wanted: WantedFile, size: number, report: Reporter): Promise<Assembly> {
+async function openAssembly(wanted: WantedFile, size: number, report: FileReporter): Promise<Assembly> {
   const names = partNames(wanted.path);
   const kept = keptPieces(wanted, size);
   if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)

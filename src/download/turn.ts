@@ -6,7 +6,7 @@ import { type Claim, claim, HEARTBEAT_MS } from '../base/process/claim.ts';
 import { readJournal } from './file/journal.ts';
 import { ownFolder } from './file/own-file.ts';
 import { partNames } from './file/partials.ts';
-import type { Reporter } from './transfer/report.ts';
+import type { FileReporter } from './transfer/report.ts';
 
 /** More than any crowd of processes brings about; a second's worth of tries. */
 const MOST_VANISHED = 50;
@@ -15,7 +15,7 @@ const MOST_VANISHED = 50;
 export async function holding<T>(
   path: string,
   signal: AbortSignal,
-  report: Reporter,
+  report: FileReporter,
   job: () => Promise<T>,
 ): Promise<T> {
   const { claims } = partNames(path);
@@ -42,7 +42,7 @@ function tidyClaims(folder: string, mine: Claim): void {
   }
 }
 
-async function takeTurn(path: string, signal: AbortSignal, report: Reporter): Promise<Claim> {
+async function takeTurn(path: string, signal: AbortSignal, report: FileReporter): Promise<Claim> {
   const { claims, journal } = partNames(path);
   let told = false;
   let vanished = 0;

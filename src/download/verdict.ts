@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import { DownloadError } from '../base/errors.ts';
 import { setAside } from '../base/files/disk.ts';
 import { formatDuration } from '../base/text.ts';
-import type { WantedFile } from './fetch-file.ts';
 import { isKept, partNames } from './file/partials.ts';
 import type { Failure, Fault } from './http/fault.ts';
 import { proxyHosts } from './http/proxy.ts';
 import { accessAdvice } from './http/sources.ts';
+import type { WantedFile } from './wanted.ts';
 
 /** Sets aside what came, and says what it is and what it should have been. */
 export async function wrongHash(wanted: WantedFile, found: string): Promise<DownloadError> {

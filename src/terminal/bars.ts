@@ -1,11 +1,15 @@
 /** A few progress bars at the bottom of what was said, on stderr; they survive changes of the terminal's width. */
 import { Format, type GenericFormatter, MultiBar, type Params, type SingleBar } from 'cli-progress';
-import type { Context } from '../cli/shell/context.ts';
 import { BarTerminal } from './bar-terminal.ts';
 import { capabilities } from './capabilities.ts';
 import { padEnd, truncate } from './columns.ts';
 import { type Style, styleFor } from './style.ts';
 import { onTerminal } from './styled.ts';
+
+export interface BarsInput {
+  readonly env: NodeJS.ProcessEnv;
+  readonly flags: { readonly plain: boolean; readonly json: boolean };
+}
 
 export interface Bars {
   /** Shows a row, below those there are when its name is new. */
@@ -23,7 +27,7 @@ const NARROWEST_WITH_BAR = 40;
 const MARGIN = 1;
 
 /** Bars on stderr, or undefined where nothing may be redrawn: then lines have to do. */
-export function progressBars({ env, flags }: Pick<Context, 'env' | 'flags'>): Bars | undefined {
+export function progressBars({ env, flags }: BarsInput): Bars | undefined {
   if (process.stderr.isTTY !== true) return undefined;
   const can = capabilities({ env, stdin: process.stdin, stdout: process.stderr, plain: flags.plain });
   if (can.accessible || flags.json) return undefined;

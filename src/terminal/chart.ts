@@ -1,14 +1,19 @@
 /** A curve in text: braille dots (2×4 to a cell), or one sign a cell where there are none. Pure. */
-import type { Point } from '../engine/events/series.ts';
 import { padStart } from './columns.ts';
 import type { Style } from './style.ts';
 import { Styled, styled } from './styled.ts';
 
+/** A point of a curve; no scale of its own. */
+interface XY {
+  readonly x: number;
+  readonly y: number;
+}
+
 export interface ChartInput {
   /** By rising x. */
-  readonly line: readonly Point[];
+  readonly line: readonly XY[];
   /** Single marks over the line. */
-  readonly marks: readonly Point[];
+  readonly marks: readonly XY[];
   /** Right end of the x axis. */
   readonly xMax: number;
   /** Cells, axis included. */
@@ -88,7 +93,7 @@ function ticks(low: number, high: number, rows: number): string[] {
 }
 
 /** Mean of the values that fall on each column of dots; columns without one are absent. */
-function perColumn(line: readonly Point[], xOf: (x: number) => number): Map<number, number> {
+function perColumn(line: readonly XY[], xOf: (x: number) => number): Map<number, number> {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const { x, y } of line) {
     const column = xOf(x);
@@ -143,7 +148,7 @@ function connect(
 }
 
 /** Running mean over about `window` points: the eye wants the trend, single steps see single pictures. */
-export function smooth(points: readonly Point[], window: number): Point[] {
+export function smooth(points: readonly XY[], window: number): XY[] {
   const weight = 2 / (window + 1);
   let mean: number | undefined;
   return points.map(({ x, y }) => {

@@ -2,7 +2,7 @@
  * Draws Ink's frames on the alternate screen, changed lines only, each at its own address: a handful of bytes a
  * second, nothing that can scroll, and no trust in where the cursor was left.
  */
-import type { Size } from './terminal.ts';
+import type { Size } from './size.ts';
 
 /** A stand-in for stdout that takes whole frames. No TTY to Ink, which therefore leaves the cursor alone. */
 export function painter(write: (text: string) => void, { columns, rows }: Size): NodeJS.WriteStream {

@@ -6,7 +6,7 @@ import { readRegular } from '../base/files/regular-file.ts';
 import { neutralise } from '../base/text.ts';
 import { clipLine } from './clip.ts';
 import { padEnd, truncate, truncateStart, width } from './columns.ts';
-import { decodePng, type Picture } from './png.ts';
+import { decodePng, type Pixels } from './png.ts';
 import { type Line, Styled, styled } from './styled.ts';
 
 export interface PictureRoom {
@@ -68,7 +68,7 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] 
 const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
 /** Whole picture, its shape kept, in at most `columns` × `rows` cells. */
-export function halfBlocks(picture: Picture, { columns, rows, colour }: PictureRoom): Styled[] {
+export function halfBlocks(picture: Pixels, { columns, rows, colour }: PictureRoom): Styled[] {
   const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
   const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
   const height = Math.max(2, Math.min(rows * 2, Math.round((picture.height * scale) / 2) * 2));
@@ -105,7 +105,7 @@ function cube(rgb: Uint8Array, i: number): string {
 }
 
 /** Each new pixel is the mean of those it covers; a picture that is enlarged keeps its pixels. */
-function resize({ width, height, rgb }: Picture, toWidth: number, toHeight: number): Uint8Array {
+function resize({ width, height, rgb }: Pixels, toWidth: number, toHeight: number): Uint8Array {
   const out = new Uint8Array(toWidth * toHeight * 3);
   for (let y = 0; y < toHeight; y += 1) {
     const top = Math.floor((y * height) / toHeight);

@@ -1,7 +1,7 @@
 /** Reads the PNG files the trainer writes: 8 bits a channel, grey, RGB or RGBA, not interlaced. */
 import { inflateSync } from 'node:zlib';
 
-export interface Picture {
+export interface Pixels {
   readonly width: number;
   readonly height: number;
   /** RGB, row by row; transparency is laid over black. */
@@ -14,7 +14,7 @@ const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 };
 const MOST_PIXELS = 64e6;
 
 /** @throws Error for anything that is not such a file */
-export function decodePng(file: Buffer): Picture {
+export function decodePng(file: Buffer): Pixels {
   if (!file.subarray(0, 8).equals(SIGNATURE)) throw new Error('no PNG file');
   let header: Buffer | undefined;
   const parts: Buffer[] = [];

@@ -8,14 +8,18 @@ import type { ReactElement } from 'react';
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { type Capabilities, capabilities } from './capabilities.ts';
 import { painter } from './painter.ts';
+import type { Size } from './size.ts';
 
 export type { Capabilities } from './capabilities.ts';
 
 let cached: Capabilities | undefined;
 
 /** This process's terminal. The size is that of the moment it is read. */
-export function terminal(flags: { readonly noInput?: boolean; readonly plain?: boolean } = {}): Capabilities {
-  cached ??= capabilities({ env: process.env, stdin: process.stdin, stdout: process.stdout, ...flags });
+export function terminal(
+  env: NodeJS.ProcessEnv,
+  flags: { readonly noInput?: boolean; readonly plain?: boolean } = {},
+): Capabilities {
+  cached ??= capabilities({ env, stdin: process.stdin, stdout: process.stdout, ...flags });
   return {
     ...cached,
     get columns() {
@@ -72,11 +76,6 @@ export interface Screen {
   leave(): void;
   /** Gives the terminal back to the shell until the job is continued (Ctrl-Z). */
   suspend(): void;
-}
-
-export interface Size {
-  readonly columns: number;
-  readonly rows: number;
 }
 
 /**

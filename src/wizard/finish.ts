@@ -2,21 +2,21 @@
 import { dirname } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
-import { near } from '../base/paths.ts';
+import { absolute, near } from '../base/paths.ts';
 import type { Chooser } from '../spec/schema.ts';
 import { renderSpec } from '../spec/write.ts';
 import { type Line, styled } from '../terminal/styled.ts';
+import type { WizardInput, WizardResult } from './input.ts';
 import { folderLines, machineLines } from './notes.ts';
 import type { Reply } from './prompts/frame.ts';
 import type { Facts, FolderFacts } from './questions/facts.ts';
 import type { Flow } from './questions/machine.ts';
 import { acceptsLicense } from './questions/model.ts';
 import type { Answers, Asking } from './questions/question.ts';
-import { absolute, derive } from './questions/values.ts';
+import { derive } from './questions/values.ts';
 import { runSession } from './session.ts';
 import { fromSpecFile } from './sources/from-file.ts';
 import { modelProblem, readFacts, readFolder } from './sources/sources.ts';
-import type { WizardInput, WizardResult } from './wizard.ts';
 
 export interface FinishInput {
   readonly draft: string | undefined;
@@ -27,8 +27,8 @@ export interface FinishInput {
 }
 
 export async function finish(input: WizardInput, start: FinishInput): Promise<WizardResult> {
-  const { style, can, say, cwd, places } = input;
-  const read = await readFacts({ places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
+  const { style, can, say, cwd, env, places } = input;
+  const read = await readFacts({ env, places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
   const facts = input.yes ? { ...read, models: withoutLicenses(read) } : read;
   const answers =
     input.from === undefined ? start.answers : { ...fromSpecFile(input.from, facts, cwd), ...start.answers };

@@ -1,21 +1,21 @@
 /** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
 
 import { CancelledError, UsageError } from '../base/errors.ts';
+import { absolute } from '../base/paths.ts';
 import { neutralise } from '../base/text.ts';
 import { helpFor } from '../spec/glossary.ts';
 import { findKey } from '../spec/keys.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
 import type { Capabilities } from '../terminal/terminal.ts';
-import type { Asker, LineAsk } from './prompts/ask.ts';
-import type { Frame } from './prompts/frame.ts';
+import type { Asker, Frame, LineAsk } from './prompts/frame.ts';
 import type { Facts, FolderFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
 import { back, type Flow, JUMP, next, type Position, resume, visible } from './questions/machine.ts';
 import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
-import { parse, show } from './questions/settings.ts';
-import { absolute, derive, SETTING } from './questions/values.ts';
+import { parse, shown } from './questions/settings.ts';
+import { derive, SETTING } from './questions/values.ts';
 import { fileProblem, suggestPaths } from './sources/folders.ts';
 
 export interface SessionInput {
@@ -262,7 +262,7 @@ export function placeOf({ step }: Pick<Question, 'step'>): string {
 
 function recordOf(question: Question, value: string, context: Asking): string {
   if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
-  if (question.id.startsWith(SETTING)) return show(JSON.parse(settingJson(question.id, value)));
+  if (question.id.startsWith(SETTING)) return shown(JSON.parse(settingJson(question.id, value)));
   if (question.id === 'review')
     return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
   if (question.id === 'dataset.path') return homely(absolute(value, context.facts), context.facts.home);

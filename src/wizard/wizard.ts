@@ -6,42 +6,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { statOf } from '../base/files/stat.ts';
-import type { Places } from '../base/paths.ts';
 import { shellWord, typedPath } from '../base/typed-path.ts';
-import type { Style } from '../terminal/style.ts';
-import { type Line, styled } from '../terminal/styled.ts';
-import type { Capabilities } from '../terminal/terminal.ts';
-import type { Asker } from './prompts/ask.ts';
+import { styled } from '../terminal/styled.ts';
+import type { WizardInput, WizardResult } from './input.ts';
 import type { Reply } from './prompts/frame.ts';
 import { modeForm, modeQuestion } from './questions/mode.ts';
 import type { Answer, Answers } from './questions/question.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './sources/draft.ts';
-
-export interface WizardInput {
-  readonly asker: Asker;
-  readonly can: Capabilities;
-  readonly style: Style;
-  readonly places: Places;
-  readonly cwd: string;
-  readonly version: string;
-  /** Words for the person. */
-  readonly say: (line: Line) => void;
-  /** Given on the command line. */
-  readonly mode?: 'easy' | 'advanced' | undefined;
-  readonly folder?: string | undefined;
-  readonly from?: string | undefined;
-  readonly file?: string | undefined;
-  /** Takes every default and asks nothing. */
-  readonly yes: boolean;
-}
-
-export interface WizardResult {
-  readonly action: 'start' | 'detach' | 'save';
-  /** The run.yaml that was written. */
-  readonly file: string;
-  /** The person has accepted the licence of what is to be fetched. */
-  readonly acceptsLicense: boolean;
-}
 
 export async function runWizard(input: WizardInput): Promise<WizardResult> {
   const { places, style, say } = input;

@@ -8,8 +8,8 @@ import { fetchFile } from '../../src/download/fetch-file.ts';
 import { readJournal } from '../../src/download/file/journal.ts';
 import { partNames } from '../../src/download/file/partials.ts';
 import { downloadSettings } from '../../src/download/http/settings.ts';
+import type { Source } from '../../src/download/http/source.ts';
 import type { FileProgress } from '../../src/download/transfer/report.ts';
-import type { Source } from '../../src/registry/catalogue/schema.ts';
 import { answerFaults, bodyFaults, type FaultKind, FaultServer, sampleFile } from './fault-server.ts';
 
 export const faultKinds: readonly FaultKind[] = [...bodyFaults, ...answerFaults];

@@ -22,7 +22,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
 const facts = async (cwd: string) =>
-  readFacts({ places: own, cwd, draft: undefined, lastMode: undefined, file: join(cwd, 'run.yaml') });
+  readFacts({ env: process.env, places: own, cwd, draft: undefined, lastMode: undefined, file: join(cwd, 'run.yaml') });
 
 /** Enter on every question that has no script; what was asked, by label. */
 async function drive(

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
-import { pause } from '../../engine/events/tail.ts';
+import { pause } from '../sleep.ts';
 import { neutralise } from '../text.ts';
 import { ForeignFileError, openRegular } from './regular-file.ts';
 

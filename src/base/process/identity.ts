@@ -82,8 +82,8 @@ export function statFields(pid: number | string): string[] {
 export function ps(args: readonly string[]): string {
   try {
     // Dates must read the same whoever asks.
-    const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
-    return execFileSync('ps', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const env = { LC_ALL: 'C', TZ: 'UTC' };
+    return execFileSync('/bin/ps', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
   } catch {
     return '';
   }

@@ -8,8 +8,8 @@ import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
 
 /** `explain [TERM]`: one entry of the glossary, or the list of all. */
-export const run: CommandRun = async (args, _options, { out, flags }) => {
-  const can = terminal(flags);
+export const run: CommandRun = async (args, _options, { out, env, flags }) => {
+  const can = terminal(env, flags);
   const style = styleFor(can);
   const wanted = args.join(' ').trim();
   if (wanted === '') {

@@ -8,8 +8,8 @@ import type { CommandRun } from '../shell/context.ts';
 
 /** `new [FOLDER]`: the wizard; ends with run.yaml written, and the run started if that is wished. */
 export const run: CommandRun = async (args, options, context) => {
-  const { out, flags, places } = context;
-  const can = terminal(flags);
+  const { out, env, flags, places } = context;
+  const can = terminal(env, flags);
   if (!flags.yes) {
     requirePerson(can, [
       'Start from a file:            visiontrain run run.yaml',
@@ -21,6 +21,7 @@ export const run: CommandRun = async (args, options, context) => {
     asker: terminalAsker(can),
     can,
     style: styleFor(can),
+    env,
     places,
     cwd: process.cwd(),
     version: packageVersion(),

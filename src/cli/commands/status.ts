@@ -3,9 +3,9 @@ import { formatWhen } from '../../base/when.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
+import { verdictWords } from '../../engine/events/words.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
-import { verdictWords } from '../dashboard/parts.ts';
 import type { CommandRun } from '../shell/context.ts';
 
 /** Where a run is, and when it is over how it ended. */

@@ -1,7 +1,8 @@
 import { Box, Text, useInput } from 'ink';
 import { useEffect, useState } from 'react';
+import type { Size } from '../../terminal/size.ts';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
-import type { Screen, Size } from '../../terminal/terminal.ts';
+import type { Screen } from '../../terminal/terminal.ts';
 
 export interface DashboardModel {
   /** The frame for a terminal of this size: at most rows − 1 lines. */

@@ -4,6 +4,7 @@ import { near } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
+import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
 import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
 import { canShowPictures, renderPicturePair } from '../../terminal/pictures.ts';
@@ -11,7 +12,7 @@ import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, type Styled, styled } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';
-import { lossText, verdictWords } from './parts.ts';
+import { lossText } from './parts.ts';
 import { samplePairs } from './samples.ts';
 
 export interface EndInput {

@@ -5,13 +5,13 @@ import type { RunState } from '../../engine/events/reducer.ts';
 import { ends, padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
 import { canShowPictures, type PictureRoom, renderPicture, renderPicturePair } from '../../terminal/pictures.ts';
 import { spell } from '../../terminal/signs.ts';
+import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, styled } from '../../terminal/styled.ts';
 import type { Key } from './keys.ts';
 import { type SamplePair, samplePairs } from './samples.ts';
-import type { ScreenSize } from './screen.ts';
 
-export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: ScreenSize): Line[] {
+export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: Size): Line[] {
   const body = keys.flatMap(({ keys: names, help }) => {
     const [first = '', ...rest] = wrap(spell(help, style), columns - 14);
     return [
@@ -35,7 +35,7 @@ export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: 
 }
 
 /** `lines`: the end of trainer.log, oldest first. */
-export function logPage(lines: readonly string[], style: Style, { columns, rows }: ScreenSize): Line[] {
+export function logPage(lines: readonly string[], style: Style, { columns, rows }: Size): Line[] {
   const shown = lines.slice(-(rows - 4)).map((line) => truncate(line, columns, style.glyph.ellipsis));
   const body = shown.length > 0 ? shown : ['The trainer has not printed anything yet.'];
   return [style.bold('trainer.log'), '', ...body, '', style.dim('any key: back to the run')];
@@ -52,7 +52,7 @@ export interface PicturesInput {
 export function picturesPage(
   { state, runDir, at, colour }: PicturesInput,
   style: Style,
-  { columns, rows }: ScreenSize,
+  { columns, rows }: Size,
 ): Line[] {
   const pairs = samplePairs(state);
   const pair = pairs[at];

@@ -110,7 +110,7 @@ export function keyBar(keys: readonly Key[], style: Style, cells: number): Style
 }
 
 /** All there is room for on a tiny terminal; the name, which may be long, gives way. */
-export function oneLine(state: RunState, now: number, style: Style): Styled {
+export function summaryLine(state: RunState, now: number, style: Style): Styled {
   const left = secondsLeft(state.pace, state.steps, now);
   const phase = state.phases.at(-1)?.phase ?? 'starting';
   const parts =

@@ -29,6 +29,3 @@ export function lossText(loss: number): string {
 }
 
 export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
-
-/** Did it learn? */
-export const verdictWords = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;

@@ -3,10 +3,10 @@
 import { formatBytes, formatDuration, formatPace, neutralise } from '../../base/text.ts';
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
 import { padEnd, truncate } from '../../terminal/columns.ts';
+import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
 import { bar, percent } from './parts.ts';
-import type { ScreenSize } from './screen.ts';
 
 const titles: Record<PhaseName, string> = {
   environment: 'Python environment',
@@ -20,7 +20,7 @@ const titles: Record<PhaseName, string> = {
 /** The ordinary order, so that what is still to come can be shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
 
-export function phases(state: RunState, now: number, style: Style, { columns, rows }: ScreenSize): Styled[] {
+export function phases(state: RunState, now: number, style: Style, { columns, rows }: Size): Styled[] {
   const seen = state.phases;
   const current = seen.at(-1);
   const at = current === undefined ? -1 : order.indexOf(current.phase);

@@ -1,12 +1,13 @@
 /** The dashboard as lines of text: a run's state and a size in, at most `rows` lines of at most `columns` cells out. */
 import type { PhaseState, RunState } from '../../engine/events/reducer.ts';
 import { clipLine } from '../../terminal/clip.ts';
+import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, type Styled, styled } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';
 import { journal } from './journal.ts';
 import type { Key } from './keys.ts';
-import { curve, headline, keyBar, machine, numbers, oneLine, progress } from './panels.ts';
+import { curve, headline, keyBar, machine, numbers, progress, summaryLine } from './panels.ts';
 import { phases } from './phases.ts';
 
 export interface ScreenInput {
@@ -21,14 +22,9 @@ export interface ScreenInput {
   readonly picture?: readonly Line[];
 }
 
-export interface ScreenSize {
-  readonly columns: number;
-  readonly rows: number;
-}
-
 export type Layout = 'line' | 'narrow' | 'wide';
 
-export function layoutOf({ columns, rows }: ScreenSize): Layout {
+export function layoutOf({ columns, rows }: Size): Layout {
   if (columns < 60 || rows < 16) return 'line';
   return columns >= 100 && rows >= 30 ? 'wide' : 'narrow';
 }
@@ -37,15 +33,15 @@ export function layoutOf({ columns, rows }: ScreenSize): Layout {
  * One row less than the terminal has, and one column less: a frame as high as the screen makes Ink wipe the
  * scrollback, and erasing to the end of a full line eats its last cell.
  */
-export function frameSize({ columns, rows }: ScreenSize): ScreenSize {
+export function frameSize({ columns, rows }: Size): Size {
   return { columns: Math.max(1, columns - 1), rows: Math.max(1, rows - 1) };
 }
 
-export function screen(input: ScreenInput, terminal: ScreenSize, style: Style): Styled[] {
+export function screen(input: ScreenInput, terminal: Size, style: Style): Styled[] {
   const size = frameSize(terminal);
   const { state, now, about } = input;
   const layout = layoutOf(terminal);
-  if (layout === 'line') return [clipLine(oneLine(state, now, style), size.columns)];
+  if (layout === 'line') return [clipLine(summaryLine(state, now, style), size.columns)];
 
   const cells = size.columns;
   const head = headline(state, about, now, style, cells);
@@ -64,14 +60,14 @@ const isTraining = (state: RunState) => state.latest !== undefined || last(state
 const last = (state: RunState): PhaseState | undefined => state.phases.at(-1);
 
 /** Before the first step: what is being made ready, and how far it is. */
-function waiting({ state, now }: ScreenInput, size: ScreenSize, style: Style): Line[] {
+function waiting({ state, now }: ScreenInput, size: Size, style: Style): Line[] {
   const lines = phases(state, now, style, size);
   const left = Math.max(0, size.rows - lines.length - 1);
   const notes = journal(state, now, style, { pictures: false }).slice(0, Math.min(left, 6));
   return [...lines, '', ...notes];
 }
 
-function training(input: ScreenInput, layout: Layout, size: ScreenSize, style: Style): Line[] {
+function training(input: ScreenInput, layout: Layout, size: Size, style: Style): Line[] {
   const { state, about, now, picture } = input;
   const above = [...progress(state, about, now, style, size.columns), ''];
   const figures = numbers(state, about, style, size.columns);

@@ -3,12 +3,12 @@
 import { DownloadError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { agentFactory, type Connections } from './agent.ts';
-import { exchange, type Flow, type Headers } from './exchange.ts';
+import { type BodyFlow, exchange, type Headers } from './exchange.ts';
 import { Fault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 import { redact } from './sources.ts';
 
-export interface Request {
+export interface HttpRequest {
   readonly method: 'GET' | 'HEAD';
   readonly url: string;
   readonly token: string | undefined;
@@ -31,7 +31,7 @@ export interface Head {
 
 export interface Receiver {
   /** Throws to refuse the body. */
-  onHead(head: Head, flow: Flow): void;
+  onHead(head: Head, flow: BodyFlow): void;
   /** The chunk's memory is used again afterwards. Returns false when it has all it wants: the rest is left unread. */
   onData(chunk: Buffer): boolean;
 }
@@ -41,7 +41,7 @@ export interface Client {
    * Resolves when the body ended or the receiver has enough.
    * @throws Fault; AbortError when the signal fires; DownloadError in offline mode, before anything is sent
    */
-  send(request: Request, receiver: Receiver): Promise<void>;
+  send(request: HttpRequest, receiver: Receiver): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -11,7 +11,7 @@ import type { DownloadSettings } from './settings.ts';
 export type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Holds and releases the flow of one body. */
-export interface Flow {
+export interface BodyFlow {
   pause(): void;
   resume(): void;
 }
@@ -25,7 +25,7 @@ interface OneRequest {
 
 interface OneReceiver {
   /** Throws to refuse the body. */
-  onHead(head: { status: number; headers: Headers }, flow: Flow): void;
+  onHead(head: { status: number; headers: Headers }, flow: BodyFlow): void;
   /** Returns false when it has all it wants: the rest is left unread. */
   onData(chunk: Buffer): boolean;
 }

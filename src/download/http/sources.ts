@@ -1,9 +1,9 @@
 /** From registry sources to addresses, and which token may go to which host. */
 import { basename } from 'node:path';
 import { decodePercent } from '../../base/text.ts';
-import type { Source } from '../../registry/catalogue/schema.ts';
 import { shownAddress } from './secrets.ts';
 import type { DownloadSettings } from './settings.ts';
+import type { Source } from './source.ts';
 import { tokenHost } from './token-hosts.ts';
 
 export interface Address {

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Assembly } from '../file/assembly.ts';
 import { PIECE } from '../file/pieces.ts';
 import type { Client, Head } from '../http/client.ts';
-import type { Flow } from '../http/exchange.ts';
+import type { BodyFlow } from '../http/exchange.ts';
 import { Fault, statusFault } from '../http/fault.ts';
 import { checkFirstBytes, checkHeaders } from '../http/sniff.ts';
 import type { Address } from '../http/sources.ts';
@@ -98,7 +98,7 @@ export class Lane {
     const shortcut = source.resolved;
     const own = new URL(source.address.url).host;
     const url = shortcut ?? source.address.url;
-    let flow: Flow | undefined;
+    let flow: BodyFlow | undefined;
     try {
       await client.send(
         {
@@ -184,7 +184,7 @@ export class Lane {
     this.#position = 0;
   }
 
-  #onData(chunk: Buffer, flow: Flow | undefined): boolean {
+  #onData(chunk: Buffer, flow: BodyFlow | undefined): boolean {
     const { assembly, name, source } = this.#job;
     if (!this.#looked) checkFirstBytes(chunk, this.#position, name, source.address.label);
     this.#looked = true;

@@ -11,7 +11,7 @@ const REST = 30;
 /** Fewer seconds left than this are not worth another connection. */
 const WORTH = 3;
 
-export class Pace {
+export class ConnectionPace {
   #wanted: number;
   #most: number;
   #since: number;

@@ -4,7 +4,7 @@ import { PIECE } from '../file/pieces.ts';
 import { backOff, Fault, worthRetrying } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
 import { Lane, type LaneJob, Needless } from './lane.ts';
-import type { Reporter } from './report.ts';
+import type { FileReporter } from './report.ts';
 import type { SourceJob } from './transfer.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { SourceJob } from './transfer.ts';
  * is one), keeps what agrees and replaces what does not, until the hash is right.
  * @returns whether it is right now
  */
-export async function repair(job: SourceJob, addresses: readonly Address[], report: Reporter): Promise<boolean> {
+export async function repair(job: SourceJob, addresses: readonly Address[], report: FileReporter): Promise<boolean> {
   for (const address of addresses) {
     report.note(`the SHA-256 is wrong; comparing with ${address.label}, megabyte by megabyte`);
     report.stage('verifying', 0, job.assembly.pieces.size);
@@ -27,7 +27,7 @@ export async function repair(job: SourceJob, addresses: readonly Address[], repo
   return false;
 }
 
-async function compare(job: SourceJob, address: Address, report: Reporter): Promise<boolean> {
+async function compare(job: SourceJob, address: Address, report: FileReporter): Promise<boolean> {
   const { assembly, settings, signal } = job;
   const enough = new AbortController();
   const laneJob: LaneJob = {

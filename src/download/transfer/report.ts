@@ -28,7 +28,7 @@ export interface FileProgress {
 const seconds = () => performance.now() / 1000;
 
 /** Gathers what happens and reports it a few times a second; notes and changes of stage at once. */
-export class Reporter {
+export class FileReporter {
   readonly #name: string;
   readonly #every: number;
   readonly #report: (progress: FileProgress) => void;

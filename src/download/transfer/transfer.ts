@@ -9,7 +9,7 @@ import type { Address } from '../http/sources.ts';
 import { Stragglers } from '../http/stragglers.ts';
 import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
 import type { Throttle } from './meter.ts';
-import { Pace } from './pace.ts';
+import { ConnectionPace } from './pace.ts';
 
 /** What the outside sees and counts. */
 export interface Watcher {
@@ -65,7 +65,7 @@ export async function transfer(input: TransferInput): Promise<void> {
 class Transfer {
   readonly #input: TransferInput;
   readonly #source: SourceState;
-  readonly #pace: Pace;
+  readonly #pace: ConnectionPace;
   readonly #lanes = new Set<Lane>();
   readonly #stragglers = new Stragglers<Lane>();
   readonly #stop = new AbortController();
@@ -85,7 +85,7 @@ class Transfer {
   constructor(input: TransferInput) {
     this.#input = input;
     this.#source = { address: input.address, resolved: undefined, etag: undefined, ranges: true };
-    this.#pace = new Pace(input.settings.connections, this.#started);
+    this.#pace = new ConnectionPace(input.settings.connections, this.#started);
     this.#job = {
       source: this.#source,
       client: input.client,

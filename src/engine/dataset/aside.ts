@@ -2,9 +2,9 @@
  * What lies in a folder of images but is none of its subject: masks of other trainers, regularisation images, samples of
  * former runs, the rest of a project folder. Known by names, and by what lies beside them. Pure.
  */
-import { plural } from '../../base/text.ts';
+import { byCodePoint, plural } from '../../base/text.ts';
 import { isPicture, stemOf } from './names.ts';
-import { byCodePoint, type Folder, type Walk } from './walk.ts';
+import type { Folder, Walk } from './walk.ts';
 
 export interface Aside {
   /** What is left to train on. */
@@ -45,7 +45,7 @@ const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
  * @param included names or paths of folders and files that are wanted all the same
  * @param captionExtension with its dot: an image with words of its own is part of the subject, whatever its name
  */
-export function setAside(
+export function leaveAside(
   walk: Pick<Walk, 'folders' | 'passed'>,
   included: readonly string[],
   captionExtension: string,

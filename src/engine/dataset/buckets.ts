@@ -2,7 +2,7 @@
  * Aspect-ratio buckets as sd-scripts makes them: every width from `min` to `max` in steps, with the largest height that
  * keeps the area, and the same turned by 90°; a picture goes where the ratio is nearest. Pure.
  */
-export type Size = readonly [width: number, height: number];
+export type ImageSize = readonly [width: number, height: number];
 
 export interface BucketOptions {
   /** Side in pixels of the square whose area no bucket exceeds. */
@@ -17,9 +17,9 @@ export interface BucketOptions {
 }
 
 /** All buckets, narrowest first. */
-export function bucketList({ resolution, step, min, max }: BucketOptions): readonly Size[] {
+export function bucketList({ resolution, step, min, max }: BucketOptions): readonly ImageSize[] {
   const area = resolution * resolution;
-  const sizes = new Map<string, Size>();
+  const sizes = new Map<string, ImageSize>();
   const add = (width: number, height: number) => sizes.set(`${width}x${height}`, [width, height]);
   const square = Math.floor(resolution / step) * step;
   if (square > 0) add(square, square);
@@ -33,7 +33,7 @@ export function bucketList({ resolution, step, min, max }: BucketOptions): reado
 }
 
 /** Returns the function that finds a picture's bucket; the list is made once. */
-export function bucketChooser(options: BucketOptions): (size: Size) => Size {
+export function bucketChooser(options: BucketOptions): (size: ImageSize) => ImageSize {
   const { resolution } = options;
   if (!options.buckets) return () => [resolution, resolution];
   if (options.noUpscale) return (size) => withoutEnlarging(size, options);
@@ -53,7 +53,7 @@ const distance = (ratios: readonly number[], index: number, ratio: number) =>
   Math.abs((ratios[index] ?? Number.POSITIVE_INFINITY) - ratio);
 
 /** The picture is made smaller to the area (or stays), then each side is rounded down to a step, at least one step. */
-function withoutEnlarging([width, height]: Size, { resolution, step, max }: BucketOptions): Size {
+function withoutEnlarging([width, height]: ImageSize, { resolution, step, max }: BucketOptions): ImageSize {
   const scale = Math.min(1, Math.sqrt((resolution * resolution) / (width * height)), max / Math.max(width, height));
   // The small addition keeps 512.0000 from becoming 511.9999 and losing a step.
   const side = (length: number) => Math.max(step, Math.floor((length * scale + 1e-6) / step) * step);

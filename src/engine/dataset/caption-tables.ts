@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { plural } from '../../base/text.ts';
-import { decodeText, oneLine, wordsOf } from './captions.ts';
+import { decodeCaption, oneLine, wordsOf } from './captions.ts';
 import { openPlainSync, openProblem } from './open.ts';
 import type { Folder } from './walk.ts';
 
@@ -43,7 +43,7 @@ function readTable(root: string, path: string, captions: Map<string, string>): s
     const file = openPlainSync(`${root}/${path}`);
     try {
       if (fstatSync(file).size > MOST_BYTES) return 'is too large and is not read';
-      text = decodeText(readFileSync(file)).text;
+      text = decodeCaption(readFileSync(file)).text;
     } finally {
       closeSync(file);
     }

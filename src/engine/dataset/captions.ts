@@ -21,7 +21,7 @@ const windows1252 = new TextDecoder('windows-1252');
  */
 export function readCaption(bytes: Buffer): CaptionText {
   if (bytes.length > CAPTION_LIMIT) return { text: '', note: 'is too long for a caption and is not used' };
-  const decoded = decodeText(bytes);
+  const decoded = decodeCaption(bytes);
   if (decoded.text.includes('\0')) return { text: '', note: 'is not text and is not used' };
   const json = parseJson(decoded.text);
   if (json === undefined) return { ...decoded, text: oneLine(decoded.text) };
@@ -58,7 +58,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-export function decodeText(bytes: Buffer): CaptionText {
+export function decodeCaption(bytes: Buffer): CaptionText {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: utf16le.decode(bytes) };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { text: utf16be.decode(bytes) };
   // A byte order mark counts as white space, which goes in the end.

@@ -5,13 +5,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
-import { formatBytes } from '../../base/text.ts';
+import { byCodePoint, formatBytes } from '../../base/text.ts';
 import { damageCheck } from './headers/damage.ts';
 import type { Format } from './headers/header-result.ts';
 import { openPlain, openProblem } from './open.ts';
-import { type LeftOut, type Picture, pictureFolders, type Scan } from './scan.ts';
+import { pictureFolders } from './scan.ts';
 import { noPictures } from './scan-errors.ts';
-import { byCodePoint } from './walk.ts';
+import type { LeftOut, Picture, Scan } from './types.ts';
 
 export interface HashedPicture extends Picture {
   readonly sha256: string;

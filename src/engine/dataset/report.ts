@@ -1,7 +1,7 @@
 /** What `dataset check` and the wizard say of a folder. Pure. */
 import { plural } from '../../base/text.ts';
 import type { HashedScan } from './hash.ts';
-import type { Scan } from './scan.ts';
+import type { Scan } from './types.ts';
 
 export interface DatasetReport {
   readonly root: string;

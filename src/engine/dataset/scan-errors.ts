@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural } from '../../base/text.ts';
-import type { Scan } from './scan.ts';
+import type { Scan } from './types.ts';
 
 /** Formats people have that are not read, with the way out. */
 const CURES = new Map([

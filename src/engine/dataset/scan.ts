@@ -2,51 +2,16 @@
 import { closeSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { plural } from '../../base/text.ts';
-import { setAside } from './aside.ts';
+import { byCodePoint, plural } from '../../base/text.ts';
+import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
-import type { Format } from './headers/header-result.ts';
 import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
 import { openFoundSync, openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { noFolder, noPictures } from './scan-errors.ts';
-import { byCodePoint, type Folder, walkFolder } from './walk.ts';
-
-export interface Picture {
-  /** Relative to the root, forward slashes. */
-  readonly path: string;
-  /** Width and height in pixels after EXIF rotation. */
-  readonly size: readonly [number, number];
-  readonly format: Format;
-  /** One line; null when there is no caption file or it is empty. */
-  readonly caption: string | null;
-  /** From a folder named `N_anything`; 1 elsewhere. */
-  readonly repeats: number;
-}
-
-export interface LeftOut {
-  readonly path: string;
-  readonly reason: 'unreadable' | 'too_small' | 'too_large' | 'too_long' | 'duplicate' | 'zero_repeats';
-  /** Follows the path: "is cut short and cannot be read". */
-  readonly problem: string;
-}
-
-export interface Scan {
-  /** Absolute. */
-  readonly root: string;
-  /** Sorted by path, in the order of code points. */
-  readonly pictures: readonly Picture[];
-  readonly leftOut: readonly LeftOut[];
-  /** Folders that hold pictures; `repeats` is what an `N_name` folder asks for. */
-  readonly folders: readonly { readonly path: string; readonly pictures: number; readonly repeats: number }[];
-  /** Files that are no pictures, by extension with its dot (empty for none), caption files not among them. */
-  readonly others: Readonly<Record<string, number>>;
-  /** Caption files with another extension than the one asked for, by extension. */
-  readonly otherCaptions: Readonly<Record<string, number>>;
-  /** Sentences about single files or folders that are used all the same, or could not be looked at. */
-  readonly notes: readonly string[];
-}
+import type { LeftOut, Picture, Scan } from './types.ts';
+import { type Folder, walkFolder } from './walk.ts';
 
 export interface ScanOptions {
   /** With its dot. */
@@ -75,7 +40,7 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   const { captionExtension, signal } = options;
   const full = resolve(root);
   const walk = openFolder(full, options);
-  const aside = setAside(walk, options.include ?? [], captionExtension.toLowerCase());
+  const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase());
   const tables = readTables(full, aside.folders);
   const found = emptyScan(full, tables.captions);
   for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);

@@ -4,6 +4,7 @@
  */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import { statOf } from '../../base/files/stat.ts';
+import { byCodePoint } from '../../base/text.ts';
 
 export interface Folder {
   /** Relative to the root with forward slashes; empty for the root itself. */
@@ -184,17 +185,4 @@ function closedProblem(error: unknown): string {
   if (code === 'ENOENT') return 'is gone';
   if (code === 'ENAMETOOLONG') return 'lies too deep to be opened';
   return `cannot be opened: ${message}`;
-}
-
-/** Order of Unicode code points, the same in Python: UTF-16 alone would put U+FFxx behind emoji. */
-export function byCodePoint(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i += 1) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    const high = (unit: number) => unit >= 0xd800 && unit <= 0xdfff;
-    return high(x) === high(y) ? x - y : high(x) ? 1 : -1;
-  }
-  return a.length - b.length;
 }

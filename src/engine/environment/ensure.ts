@@ -1,5 +1,5 @@
 import type { Places } from '../../base/paths.ts';
-import type { StepTools } from '../supervisor/supervisor.ts';
+import type { StepTools } from '../events/step-tools.ts';
 import { checkEnvironment, type PythonEnvironment } from './check.ts';
 import { givenEnvironment } from './given.ts';
 import { packageRequirements } from './requirements.ts';

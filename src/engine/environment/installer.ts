@@ -12,13 +12,13 @@ export interface Installer {
   /** Everything in a lock file, hashes checked, nothing built from source. */
   installLock(python: string, lock: string): ToolRun;
   /** Ends with 0 when a requirement can be had; what it would bring is for `brought` to read. */
-  resolve(python: string, requirement: string, source: Source): ToolRun;
+  resolve(python: string, requirement: string, source: PackageSource): ToolRun;
   /** Name and version of what `resolve` printed, and of what that asks for. */
   brought(stdout: string): readonly string[];
-  install(python: string, requirement: string, source: Source): ToolRun;
+  install(python: string, requirement: string, source: PackageSource): ToolRun;
 }
 
-export interface Source {
+export interface PackageSource {
   /** This index instead of the person's. */
   readonly index?: string;
   /** Requirements of the requirement come along, held to this file; without it none do. */
@@ -41,7 +41,7 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
     env,
   });
   const wheels = ['--only-binary', ':all:', '--progress-bar', 'off'];
-  const from = ({ index, constraints }: Source): string[] => [
+  const from = ({ index, constraints }: PackageSource): string[] => [
     ...(index === undefined ? [] : ['--index-url', index]),
     ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),
   ];
@@ -85,7 +85,7 @@ export function uvInstaller(outer: NodeJS.ProcessEnv, python: string): Installer
     name.startsWith('PIP_') ? [`:env:.${name.slice(4).toLowerCase()}='${value}'`] : [],
   );
   const env = uvEnvironment(parsePipConfig([listed.stdout ?? '', ...variables].join('\n')), clean);
-  const from = ({ index, constraints }: Source): string[] => [
+  const from = ({ index, constraints }: PackageSource): string[] => [
     ...(index === undefined ? [] : ['--default-index', index]),
     ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),
   ];

@@ -1,12 +1,12 @@
 /** Which build of torch an environment gets, and from where. */
 import { EnvironmentError } from '../../base/errors.ts';
-import type { Installer, Source } from './installer.ts';
+import type { Installer, PackageSource } from './installer.ts';
 import type { Requirements } from './requirements.ts';
 import type { ToolResult, ToolRun } from './tool.ts';
 
 export interface TorchChoice {
   readonly requirement: string;
-  readonly source: Source;
+  readonly source: PackageSource;
   /** Installed from this lock instead, hashes checked. */
   readonly lock?: string;
 }

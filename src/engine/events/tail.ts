@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openRegular } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
+import { pause } from '../../base/sleep.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { checkedEvent } from './check.ts';
 import type { RunEvent } from './schema.ts';
@@ -140,13 +140,4 @@ export function parseEventLines(text: string): RunEvent[] {
       }
     })
     .filter(checkedEvent);
-}
-
-/** Sleeps, less when the signal aborts. */
-export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal });
-  } catch {
-    // Aborted: the loop ends by itself.
-  }
 }

@@ -1,5 +1,5 @@
 /** Output of the card drivers' tools → cards. Pure. */
-import type { Gpu } from './probe.ts';
+import type { Gpu } from './types.ts';
 
 const MIB = 1024 * 1024;
 

@@ -7,19 +7,7 @@ import { execa } from 'execa';
 import { packageRoot } from '../../base/package-root.ts';
 import { signalGroup } from '../../base/process/group.ts';
 import { parseNvidiaSmi, parseRocmSmi } from './gpu-tools.ts';
-
-export interface Gpu {
-  readonly vendor: 'nvidia' | 'amd' | 'apple';
-  /** As torch counts: `cuda:N` for NVIDIA and AMD. */
-  readonly index: number;
-  readonly name: string;
-  /** null where the tool does not say. */
-  readonly totalBytes: number | null;
-  readonly freeBytes: number | null;
-  readonly driver: string | null;
-  /** CUDA compute capability such as `8.9`; null for others. */
-  readonly capability: string | null;
-}
+import type { Gpu } from './types.ts';
 
 export interface DiskSpace {
   /** As asked for. */
@@ -40,7 +28,7 @@ export interface Hardware {
 }
 
 /** @param paths folders whose disks matter; they need not exist yet. */
-export async function probeHardware(paths: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<Hardware> {
+export async function probeHardware(paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Hardware> {
   const [gpus, disks] = await Promise.all([probeGpus(env), Promise.all(paths.map(diskSpace))]);
   return {
     platform: process.platform,

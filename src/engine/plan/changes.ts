@@ -1,5 +1,6 @@
 /** What became of the pictures and captions of a plan since it was made. Pure. */
-import { byCodePoint } from '../dataset/walk.ts';
+
+import { byCodePoint } from '../../base/text.ts';
 import type { PlanSample } from './schema.ts';
 
 export interface DataChange {

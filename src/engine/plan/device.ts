@@ -2,7 +2,8 @@
 
 import { EnvironmentError } from '../../base/errors.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import type { Gpu, Hardware } from '../hardware/probe.ts';
+import type { Hardware } from '../hardware/probe.ts';
+import type { Gpu } from '../hardware/types.ts';
 
 type Precision = RunSpec['resources']['precision'];
 type Optimizer = RunSpec['training']['optimizer'];

@@ -1,7 +1,7 @@
 /** What a step takes of a card's memory, from counted peaks: bench/results/trainer-memory.txt. Pure. */
 
 import { formatBytes } from '../../base/text.ts';
-import type { Gpu } from '../hardware/probe.ts';
+import type { Gpu } from '../hardware/types.ts';
 import { mostCaptions } from './captions.ts';
 import type { Plan } from './schema.ts';
 

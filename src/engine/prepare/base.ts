@@ -1,10 +1,9 @@
 /** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
-import { existsSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { sizeOf } from '../../base/files/disk.ts';
-import { statOf } from '../../base/files/stat.ts';
 import type { Places } from '../../base/paths.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
 import { findEntry } from '../../registry/catalogue/load.ts';
 import { type LocatedModel, locateModel } from '../../registry/catalogue/locate.ts';
 import type { AnyEntry, ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
@@ -12,7 +11,6 @@ import { checkBase } from '../../registry/checkpoints/complete.ts';
 import { identifyModel } from '../../registry/checkpoints/identify.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { LocatedBase } from '../plan/resolve.ts';
-import { findBase } from './presets.ts';
 
 export interface ResolvedBase {
   readonly base: LocatedBase;
@@ -103,15 +101,4 @@ function resolveVae({ model, dir, registry, places }: Input): { path: string; ne
     });
   const located: LocatedModel = locateModel(entry, places);
   return { path: located.path, needs: located.ready ? [] : [{ entry, companionsOnly: false }] };
-}
-
-/** Bytes of a model's weights on this disk; undefined when they are not here yet. */
-export function weightBytes(path: string): number | undefined {
-  const found = statOf(path);
-  if (found === undefined) return undefined;
-  if (found.isFile()) return found.size;
-  const files = readdirSync(path, { recursive: true, withFileTypes: true });
-  const weights = files.filter((file) => file.name.endsWith('.safetensors'));
-  // In the hub's cache they are links.
-  return weights.reduce((sum, file) => sum + (sizeOf(join(file.parentPath, file.name)) ?? 0), 0);
 }

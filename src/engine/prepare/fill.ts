@@ -2,6 +2,7 @@
 import { basename, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../../base/errors.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import { anyWord, type KnownRun, plainName } from '../../spec/foreign.ts';
@@ -10,7 +11,7 @@ import { type LengthRule, stepsFor } from '../../spec/length.ts';
 import { describeIssue, type KeyProblem } from '../../spec/problems.ts';
 import { findings } from '../../spec/rules.ts';
 import { type Chooser, goals, type Provenance, type RunSpec, SPEC_VERSION, specSchema } from '../../spec/schema.ts';
-import { findBase, type Preset, presetValues, recipeEntryOf } from './presets.ts';
+import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
 export interface FillOptions {
   /** Folder that relative paths in the spec start from; names the run when the data set is `.`. */

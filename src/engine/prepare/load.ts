@@ -5,6 +5,7 @@ import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.t
 import { nearest } from '../../base/nearest.ts';
 import { plural, shorten } from '../../base/text.ts';
 import { typedPath } from '../../base/typed-path.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { missingModel } from '../../registry/checkpoints/folder.ts';
 import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
@@ -17,7 +18,6 @@ import { type Chooser, choosers } from '../../spec/schema.ts';
 import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
 import { countUses } from '../dataset/count.ts';
 import { type FilledSpec, isMapping, tryFill } from './fill.ts';
-import { findBase } from './presets.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
 export interface LoadOptions {

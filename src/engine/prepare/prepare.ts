@@ -1,6 +1,7 @@
 /** run.yaml → everything a run needs decided, nothing written: what `run`, `--dry-run`, the wizard and the demo share. */
 import { resolve } from 'node:path';
 import type { Places } from '../../base/paths.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -14,7 +15,6 @@ import { resolvePlan } from '../plan/resolve.ts';
 import type { Plan } from '../plan/schema.ts';
 import { type Need, resolveBase } from './base.ts';
 import type { FilledSpec } from './fill.ts';
-import { findBase } from './presets.ts';
 
 export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */

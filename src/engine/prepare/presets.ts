@@ -1,4 +1,6 @@
 /** Which value each key has when the person does not say: what the base model's registry entry decides. */
+
+import { neutralEntry } from '../../registry/catalogue/find.ts';
 import { recipeFor } from '../../registry/catalogue/recipes.ts';
 import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
@@ -15,10 +17,6 @@ export interface BaseModel {
   /** What was read from the person's own file; undefined when there is an entry or it could not be read. */
   readonly facts: ModelFacts | undefined;
 }
-
-/** The base model of that id; only entries of kind `base` can be trained on. */
-export const findBase = (registry: Registry, id: string): ModelEntry | undefined =>
-  registry.models.find((model) => model.id === id || model.aliases.includes(id));
 
 /** The entry whose recipe applies: the model's own, or that of its family's plain base. */
 export function recipeEntryOf({ registry, model, family, prediction }: Omit<Wanted, 'goal' | 'trigger'>) {
@@ -65,14 +63,4 @@ export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
     if (!values.has(key)) set(key, value);
   }
   return values;
-}
-
-/** The plain base of a family: its recipe and configuration files serve for files of the person's own. */
-export function neutralEntry(
-  registry: Registry,
-  family: Family | undefined,
-  prediction: Prediction,
-): ModelEntry | undefined {
-  const same = registry.models.filter((m) => m.embedded === undefined && m.family === family);
-  return same.find((m) => m.prediction === prediction) ?? same[0];
 }

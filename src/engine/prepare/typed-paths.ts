@@ -2,10 +2,10 @@ import { resolve } from 'node:path';
 import { VisiontrainError } from '../../base/errors.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { typedPath } from '../../base/typed-path.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import { isMapping } from './fill.ts';
-import { findBase } from './presets.ts';
 
 const PATH_KEYS = [
   ['dataset', 'path'],

@@ -3,6 +3,7 @@ import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { ELSEWHERE, explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -93,27 +94,3 @@ function machineFacts(): Record<string, unknown> {
 }
 
 const toJson = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
-
-const ELSEWHERE =
-  'Keep the runs elsewhere: add --workspace /path/with/space, or set VISIONTRAIN_HOME=/path for everything.';
-
-export const diskFull = (folder: string, cause?: unknown): EnvironmentError =>
-  new EnvironmentError(`The disk that holds ${folder} is full.`, {
-    nextSteps: ['Free some space: `visiontrain models list` shows what the models take.', ELSEWHERE],
-    cause,
-  });
-
-/** Turns what the file system says into what a person can do about it; other errors pass unchanged. */
-export function explainWriteError(error: unknown, folder: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const elsewhere = [ELSEWHERE];
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
-  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(folder, error);
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
-      nextSteps: elsewhere,
-      cause: error,
-    });
-  return error;
-}

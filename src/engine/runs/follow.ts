@@ -1,5 +1,6 @@
+import { pause } from '../../base/sleep.ts';
 import type { RunEvent } from '../events/schema.ts';
-import { EventReader, type FollowOptions, pause } from '../events/tail.ts';
+import { EventReader, type FollowOptions } from '../events/tail.ts';
 import { runCondition } from './summary.ts';
 
 /**

@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UsageError } from '../../base/errors.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { ForeignFileError, openRegular } from '../../base/files/regular-file.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { lastHolder } from '../../base/process/claim.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { readSupervisor } from '../run-folder/run-files.ts';
-import { explainWriteError, type RunRef } from './create.ts';
+import type { RunRef } from './create.ts';
 import { runCondition } from './summary.ts';
 import { refuseForeignFolder } from './trust.ts';
 

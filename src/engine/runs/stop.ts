@@ -1,5 +1,5 @@
 import { endGroup, groupEnds } from '../../base/process/group.ts';
-import { pause } from '../events/tail.ts';
+import { pause } from '../../base/sleep.ts';
 import { makeRequest } from '../run-folder/requests.ts';
 import { readSupervisor } from '../run-folder/run-files.ts';
 import { runCondition } from './summary.ts';

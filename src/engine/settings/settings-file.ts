@@ -8,7 +8,7 @@ import { packageRoot } from '../../base/package-root.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import { readTextFile } from '../../spec/read-text.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
-import { type SettingValues, settingFiles, settingNames } from './settings.ts';
+import { type SettingValues, settingFiles, settingNames } from './names.ts';
 
 const schema = z.strictObject({ workspace: z.string().min(1).optional() });
 

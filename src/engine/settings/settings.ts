@@ -6,10 +6,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isForeign } from '../../base/files/private-folder.ts';
 import { typedPath } from '../../base/typed-path.ts';
-
-export const settingNames = ['workspace'] as const;
-export type SettingName = (typeof settingNames)[number];
-export type SettingValues = Partial<Record<SettingName, string>>;
+import { type SettingName, type SettingValues, settingFiles, settingNames } from './names.ts';
 
 export interface Setting {
   readonly name: SettingName;
@@ -21,8 +18,6 @@ export interface Setting {
 }
 
 const environmentNames: Record<SettingName, string> = { workspace: 'VISIONTRAIN_WORKSPACE' };
-export const settingFiles = ['.visiontrainrc', '.visiontrainrc.yaml', '.visiontrainrc.yml', '.visiontrainrc.json'];
-
 interface SettingSources {
   readonly flags: SettingValues;
   readonly env: NodeJS.ProcessEnv;

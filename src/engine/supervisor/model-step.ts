@@ -4,11 +4,11 @@ import { DownloadError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { checkModelRoom, fetchModel } from '../../registry/fetch/fetch-model.ts';
+import type { StepTools } from '../events/step-tools.ts';
 import type { Plan } from '../plan/schema.ts';
 import { resolveBase } from '../prepare/base.ts';
 import { loadSpec } from '../prepare/load.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
-import type { StepTools } from './supervisor.ts';
 
 export interface ModelStepInput {
   readonly dir: string;

@@ -6,9 +6,9 @@ import { ConfigError, EXIT, VisiontrainError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { openRegular } from '../../base/files/regular-file.ts';
+import { diskFull } from '../../base/files/write-errors.ts';
 import type { RunState } from '../events/reducer.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';
-import { diskFull } from '../runs/create.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import type { TrainerEnd } from './trainer-process.ts';
 

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { type ExitCode, UsageError, VisiontrainError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { codeCache } from '../../base/files/private-folder.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot, packageVersion } from '../../base/package-root.ts';
 import { places } from '../../base/paths.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../../base/process/claim.ts';
@@ -16,28 +17,18 @@ import { endGroup, groupEnds, signalGroup } from '../../base/process/group.ts';
 import { identify, type ProcessIdentity } from '../../base/process/identity.ts';
 import type { EventType, Payload } from '../events/schema.ts';
 import { readState } from '../events/state.ts';
+import type { StepTools } from '../events/step-tools.ts';
 import { openEventWriter } from '../events/writer.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type SupervisorFile } from '../run-folder/layout.ts';
 import { capLog, rotateLog } from '../run-folder/log-files.ts';
 import { dropAllRequests, dropRequest, hasRequest, makeRequest } from '../run-folder/requests.ts';
-import { explainWriteError } from '../runs/create.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
 import { trainerCommand } from './command.ts';
 import { errorOutcome, stoppedEarly, trainerOutcome } from './outcome.ts';
 import { startTrainer } from './trainer-process.ts';
-
-/** What a step before the trainer is handed. */
-export interface StepTools {
-  /** Aborts when the run is to stop: leave nothing half-made and throw. */
-  readonly signal: AbortSignal;
-  /** Announces the phase; a step that finds nothing to do stays silent. */
-  readonly phase: (detail?: string) => void;
-  readonly progress: (progress: Omit<Payload<'progress'>, 'phase'>) => void;
-  readonly note: (note: Payload<'note'>) => void;
-}
 
 /** The two steps before the trainer, each quick when there is nothing to do. Errors thrown end the run. */
 export interface SupervisorSteps {

@@ -168,7 +168,6 @@ export const registryFileSchema = z.strictObject({
   assets: z.array(assetEntrySchema).default([]),
 });
 
-export type Source = z.infer<typeof sourceSchema>;
 export type ModelFile = z.infer<typeof modelFileSchema>;
 export type Recipe = z.infer<typeof recipeSchema>;
 export type RecipeSet = z.infer<typeof recipeSetSchema>;

@@ -3,22 +3,34 @@
 import { DownloadError } from '../../base/errors.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
-import { fetchFile, type WantedFile } from '../../download/fetch-file.ts';
+import { fetchFile } from '../../download/fetch-file.ts';
 import { downloadSettings, type SettingsOverrides } from '../../download/http/settings.ts';
 import { allowedTokenHosts } from '../../download/http/token-hosts.ts';
 import type { FileProgress } from '../../download/transfer/report.ts';
-import type { Payload } from '../../engine/events/schema.ts';
+import type { WantedFile } from '../../download/wanted.ts';
 import { filePath, locateModel } from '../catalogue/locate.ts';
 import type { AnyEntry, ModelFile } from '../catalogue/schema.ts';
 import { createReuse } from './reuse.ts';
 import { checkRoomForAll } from './room.ts';
+
+/** How far one file is, as a run's `progress` event has it. */
+export interface ModelProgress {
+  readonly phase: 'download';
+  readonly item: string;
+  readonly unit: 'bytes';
+  readonly done: number;
+  readonly total?: number;
+  /** Bytes a second. */
+  readonly rate?: number;
+  readonly detail?: string;
+}
 
 export interface FetchModelOptions {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   /** Progress of each file, as the `progress` event of a run has it. */
-  readonly onProgress?: (progress: Payload<'progress'>) => void;
+  readonly onProgress?: (progress: ModelProgress) => void;
   /** The same with all that is known, for those who show more. */
   readonly onFile?: (progress: FileProgress) => void;
   readonly settings?: SettingsOverrides;
@@ -124,7 +136,7 @@ function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFil
 }
 
 /** Progress of a file as a run's event: bytes of the file, each stage (fetching, verifying …) counted on its own. */
-export function progressEvent(progress: FileProgress): Payload<'progress'> {
+export function progressEvent(progress: FileProgress): ModelProgress {
   const { name, stage, done, total, rate, note, source, connections } = progress;
   const words = {
     waiting: ['waiting'],

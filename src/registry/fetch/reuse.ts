@@ -10,12 +10,8 @@ import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
-import type { WantedFile } from '../../download/fetch-file.ts';
 import { hubCacheDir } from '../../download/http/settings.ts';
-import type { Reporter } from '../../download/transfer/report.ts';
-
-/** Puts the file in place from elsewhere; the path it was found at, or undefined. */
-export type Reuse = (wanted: WantedFile, report: Reporter, signal: AbortSignal) => Promise<string | undefined>;
+import type { Reuse, WantedFile } from '../../download/wanted.ts';
 
 /** Files smaller than this come faster from the network than from a search. */
 const WORTH_SEARCHING = 16 << 20;

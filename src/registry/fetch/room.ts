@@ -3,8 +3,8 @@ import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkRoom, nearestFolder, sizeOf } from '../../base/files/disk.ts';
 import type { Places } from '../../base/paths.ts';
-import type { WantedFile } from '../../download/fetch-file.ts';
 import { keptPieces } from '../../download/file/partials.ts';
+import type { WantedFile } from '../../download/wanted.ts';
 import { candidates } from './reuse.ts';
 
 interface Surroundings {

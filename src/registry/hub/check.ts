@@ -3,18 +3,19 @@ import { askAbout, readJson } from '../../download/http/ask.ts';
 import type { Client } from '../../download/http/client.ts';
 import { Fault } from '../../download/http/fault.ts';
 import type { DownloadSettings } from '../../download/http/settings.ts';
+import type { Source } from '../../download/http/source.ts';
 import { type Address, addresses } from '../../download/http/sources.ts';
-import type { AnyEntry, ModelFile, Source } from '../catalogue/schema.ts';
+import type { AnyEntry, ModelFile } from '../catalogue/schema.ts';
 import { civitaiFile, readVersion } from './civitai.ts';
 
-export type SourceState = 'ok' | 'stale' | 'login' | 'unreachable';
+export type SourceCheck = 'ok' | 'stale' | 'login' | 'unreachable';
 
 export interface CheckedSource {
   /** Every entry that uses it. */
   readonly ids: string[];
   readonly file: string;
   readonly source: string;
-  readonly state: SourceState;
+  readonly state: SourceCheck;
   /** What is wrong, or what could not be compared. */
   readonly detail: string;
 }
@@ -74,7 +75,7 @@ function collect(entries: readonly AnyEntry[], { settings, env }: CheckInput): Q
 async function ask(
   question: Question,
   { client, settings, signal }: CheckInput,
-): Promise<{ state: SourceState; detail: string }> {
+): Promise<{ state: SourceCheck; detail: string }> {
   const { file, address, source } = question;
   try {
     const said =
@@ -93,7 +94,7 @@ async function ask(
 function compare(
   said: { bytes: number | undefined; sha256: string | undefined },
   file: ModelFile,
-): { state: SourceState; detail: string } {
+): { state: SourceCheck; detail: string } {
   if (said.sha256 !== undefined && file.sha256 !== undefined && said.sha256 !== file.sha256)
     return { state: 'stale', detail: `another file: SHA-256 ${said.sha256}` };
   if (said.bytes !== undefined && file.bytes !== undefined && said.bytes !== file.bytes)

@@ -8,8 +8,9 @@ import type { Client } from '../../download/http/client.ts';
 import { Fault } from '../../download/http/fault.ts';
 import { withoutSecrets } from '../../download/http/secrets.ts';
 import type { DownloadSettings } from '../../download/http/settings.ts';
+import type { Source } from '../../download/http/source.ts';
 import { type Address, addressedFile, addresses, hubPage, redact } from '../../download/http/sources.ts';
-import type { ModelFile, Source } from '../catalogue/schema.ts';
+import type { ModelFile } from '../catalogue/schema.ts';
 import { civitaiFile, civitaiLink, newestVersion, readVersion } from './civitai.ts';
 import { checkInside, type Listed, readListing } from './hub-listing.ts';
 

@@ -1,20 +1,6 @@
 /** The only door to Inquirer: one question in, a reply out. */
 import { type Capabilities, ask as own } from '../../terminal/terminal.ts';
-import type { ChooseForm } from '../questions/question.ts';
-import type { Suggestion } from '../sources/folders.ts';
-import type { Frame, Reply } from './frame.ts';
-
-/** A line form with what is needed to judge and complete it. */
-export interface LineAsk {
-  readonly kind: 'line';
-  readonly initial: string;
-  readonly placeholder?: string;
-  /** A sentence when the text cannot be taken. */
-  readonly check: (text: string) => Promise<string | undefined>;
-  readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
-}
-
-export type Asker = (frame: Frame, form: ChooseForm | LineAsk) => Promise<Reply>;
+import type { Asker } from './frame.ts';
 
 export function terminalAsker(can: Capabilities): Asker {
   return async (frame, form) => {

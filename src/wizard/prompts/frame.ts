@@ -5,6 +5,7 @@ import { ends, truncate, width, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, styled } from '../../terminal/styled.ts';
+import type { ChooseForm, Suggestion } from '../questions/question.ts';
 
 export interface Frame {
   readonly label: string;
@@ -102,3 +103,15 @@ function keysLine(keys: readonly string[], between: string, cells: number): stri
   while (width(short.join(between)) > cells) short.pop();
   return short.join(between);
 }
+
+/** A line form with what is needed to judge and complete it. */
+export interface LineAsk {
+  readonly kind: 'line';
+  readonly initial: string;
+  readonly placeholder?: string;
+  /** A sentence when the text cannot be taken. */
+  readonly check: (text: string) => Promise<string | undefined>;
+  readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
+}
+
+export type Asker = (frame: Frame, form: ChooseForm | LineAsk) => Promise<Reply>;

@@ -4,9 +4,8 @@ import { neutralise } from '../../base/text.ts';
 import { columns, truncate } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import { type Line, styled } from '../../terminal/styled.ts';
-import type { Suggestion } from '../sources/folders.ts';
-import type { LineAsk } from './ask.ts';
-import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+import type { Suggestion } from '../questions/question.ts';
+import { backLine, commonKeys, type Frame, type LineAsk, pane, type Reply, recordLine, topLine } from './frame.ts';
 import { screenPrompt } from './screen-prompt.ts';
 
 interface LineConfig {

@@ -3,8 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { CancelledError } from '../../base/errors.ts';
 import { onTerminal } from '../../terminal/styled.ts';
 import type { ChooseForm } from '../questions/question.ts';
-import type { LineAsk } from './ask.ts';
-import type { Frame, Reply } from './frame.ts';
+import type { Frame, LineAsk, Reply } from './frame.ts';
 
 export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Promise<Reply> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });

@@ -1,11 +1,10 @@
 /** Mode and data set: where the pictures are, what they teach, how they are called. */
 import { basename, resolve } from 'node:path';
-import { near } from '../../base/paths.ts';
+import { absolute, near } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { modeForm, modeQuestion } from './mode.ts';
 import type { Asking, Question } from './question.ts';
 import { answered } from './question.ts';
-import { absolute } from './values.ts';
 
 const mode: Question = {
   id: 'mode',

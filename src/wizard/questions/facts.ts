@@ -1,6 +1,6 @@
 /** What the wizard knows while it asks: read once by the driver, looked at by questions. */
 
-import type { Scan } from '../../engine/dataset/scan.ts';
+import type { Scan } from '../../engine/dataset/types.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { Chooser } from '../../spec/schema.ts';

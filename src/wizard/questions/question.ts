@@ -88,3 +88,8 @@ export function answered(context: Pick<Asking, 'answers'>, id: string): string |
 export function modeOf(answers: Answers): Mode {
   return answers.mode?.value === 'advanced' ? 'advanced' : 'easy';
 }
+
+export interface Suggestion {
+  readonly value: string;
+  readonly note: string;
+}

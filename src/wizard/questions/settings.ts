@@ -93,7 +93,7 @@ const keysOf = (section: string): readonly SpecKey[] =>
   specKeys.filter((key) => key.section === section && !asked.has(key.key));
 
 /** The value as a person would type it. */
-export function show(value: unknown): string {
+export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (Array.isArray(value)) return value.map(String).join(value.some((v) => typeof v === 'string') ? ' | ' : ', ');
@@ -142,14 +142,14 @@ function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Que
     form: (context): ChooseForm | LineForm => {
       const options = node.type === 'boolean' ? [true, false] : (node.enum ?? undefined);
       const value = now(context);
-      if (options === undefined) return { kind: 'line', initial: show(value), setting: key };
+      if (options === undefined) return { kind: 'line', initial: shown(value), setting: key };
       return {
         kind: 'choose',
         initial: JSON.stringify(value),
-        choices: options.map((option) => ({ value: JSON.stringify(option), cells: [show(option)] })),
+        choices: options.map((option) => ({ value: JSON.stringify(option), cells: [shown(option)] })),
       };
     },
-    record: (value) => show(JSON.parse(value)),
+    record: (value) => shown(JSON.parse(value)),
   };
 }
 
@@ -166,7 +166,7 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
       const derived = derive(flow(), context);
       const rows = keysOf(section).map(({ key, node }): Choice => {
         const name = key.slice(section.length + 1);
-        const value = 'spec' in derived ? show(at(derived.spec, key)) : '';
+        const value = 'spec' in derived ? shown(at(derived.spec, key)) : '';
         const who = 'spec' in derived ? (derived.provenance[key] ?? 'preset') : '';
         return {
           value: `${JUMP}${SETTING}${key}`,

@@ -1,6 +1,6 @@
 /** Answers → values of run.yaml, and who chose them. Pure. */
 
-import { typedPath } from '../../base/typed-path.ts';
+import { absolute } from '../../base/paths.ts';
 import type { FilledSpec } from '../../engine/prepare/fill.ts';
 import type { MemoryClass, ModelEntry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
@@ -132,9 +132,4 @@ function batchSettings(answers: Answers): Values {
 
 export function at(spec: unknown, key: string): unknown {
   return key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], spec);
-}
-
-/** A typed path as the person means it, absolute. @throws UsageError for one of Windows that is not found from here */
-export function absolute(path: string, { cwd }: { readonly cwd: string }): string {
-  return typedPath(path, cwd);
 }

@@ -1,15 +1,11 @@
 /** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { absolute } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { isPicture } from '../../engine/dataset/names.ts';
 import { isPassedOver } from '../../engine/dataset/walk.ts';
-import { absolute } from '../questions/values.ts';
-
-export interface Suggestion {
-  readonly value: string;
-  readonly note: string;
-}
+import type { Suggestion } from '../questions/question.ts';
 
 /** Names looked at, and folders opened, in all of a folder's: more is not counted while someone types. */
 const MOST_NAMES = 20_000;

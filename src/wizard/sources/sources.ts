@@ -5,7 +5,8 @@ import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
 import { hashPictures } from '../../engine/dataset/hash.ts';
-import { type Scan, scanDataset } from '../../engine/dataset/scan.ts';
+import { scanDataset } from '../../engine/dataset/scan.ts';
+import type { Scan } from '../../engine/dataset/types.ts';
 import { probeHardware } from '../../engine/hardware/probe.ts';
 import { tryFill } from '../../engine/prepare/fill.ts';
 import { isAccepted } from '../../registry/catalogue/licenses.ts';
@@ -20,6 +21,7 @@ import { commonWord } from './common-word.ts';
 import { nearestPictures } from './folders.ts';
 
 export interface FactsInput {
+  readonly env: NodeJS.ProcessEnv;
   readonly places: Places;
   readonly cwd: string;
   readonly draft: string | undefined;
@@ -27,13 +29,13 @@ export interface FactsInput {
   readonly file: string;
 }
 
-export async function readFacts({ places, cwd, draft, lastMode, file }: FactsInput): Promise<Facts> {
+export async function readFacts({ env, places, cwd, draft, lastMode, file }: FactsInput): Promise<Facts> {
   const registry = loadRegistry({ configDir: places.config });
   return {
     cwd,
     // Where there is none, no path is shown from it on.
-    home: homeFolder(process.env) ?? '~',
-    machine: await readMachine(places),
+    home: homeFolder(env) ?? '~',
+    machine: await readMachine(places, env),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
     folder: undefined,
@@ -59,8 +61,8 @@ function modelState(entry: Registry['models'][number], places: Places): ModelSta
 const GIB = 2 ** 30;
 
 /** Cards in GiB, as their makers count; those whose memory nobody tells are left out. */
-async function readMachine(places: Places): Promise<Machine> {
-  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home]);
+async function readMachine(places: Places, env: NodeJS.ProcessEnv): Promise<Machine> {
+  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home], env);
   return {
     cards: gpus.flatMap(({ index, name, vendor, totalBytes, freeBytes, capability }) =>
       totalBytes === null

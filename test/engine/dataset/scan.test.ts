@@ -13,10 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
+import { byCodePoint } from '../../../src/base/text.ts';
 import { hashPictures } from '../../../src/engine/dataset/hash.ts';
 import { folderRepeats } from '../../../src/engine/dataset/names.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { byCodePoint } from '../../../src/engine/dataset/walk.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/pictures');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Gpu } from '../../../src/engine/hardware/probe.ts';
+import type { Gpu } from '../../../src/engine/hardware/types.ts';
 import { CAPTIONS_IN_ADVANCE, memoryOf, memoryWarnings } from '../../../src/engine/plan/memory.ts';
 import { type Plan, planSchema } from '../../../src/engine/plan/schema.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';

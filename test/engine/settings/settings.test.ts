@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSettings, settingFiles } from '../../../src/engine/settings/settings.ts';
+import { settingFiles } from '../../../src/engine/settings/names.ts';
+import { readSettings } from '../../../src/engine/settings/settings.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-settings-'));
 

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, UsageError } from '../../../src/base/errors.ts';
-import { weightBytes } from '../../../src/engine/prepare/base.ts';
 import { loadSpec } from '../../../src/engine/prepare/load.ts';
 import { readModelFacts } from '../../../src/registry/checkpoints/identify.ts';
 import { checkInitLora } from '../../../src/registry/checkpoints/lora.ts';
+import { weightBytes } from '../../../src/registry/checkpoints/weight-bytes.ts';
 import { testRegistry } from '../../helpers/registry.ts';
 import { safetensors } from '../../helpers/safetensors.ts';
 

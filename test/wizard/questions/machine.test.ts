@@ -13,7 +13,7 @@ import { wizardFlow } from '../../../src/wizard/questions/flow.ts';
 import { back, JUMP, next, type Position, resume, visible } from '../../../src/wizard/questions/machine.ts';
 import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
 import type { Answer, Answers, Asking } from '../../../src/wizard/questions/question.ts';
-import { parse, show } from '../../../src/wizard/questions/settings.ts';
+import { parse, shown } from '../../../src/wizard/questions/settings.ts';
 import { derive, SETTING } from '../../../src/wizard/questions/values.ts';
 import { followDefaults } from '../../../src/wizard/session.ts';
 import { readFacts, readFolder } from '../../../src/wizard/sources/sources.ts';
@@ -43,6 +43,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'fox', '0.txt'), 'a fox');
   const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
   const read = await readFacts({
+    env: process.env,
     places: own,
     cwd: dir,
     draft: undefined,
@@ -348,7 +349,7 @@ describe('small things', () => {
     const { spec } = specOf(enter({ mode: 'advanced' }));
     for (const { key, node } of specKeys) {
       const value = key.split('.').reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], spec);
-      expect(parse(node, show(value)), key).toEqual(value);
+      expect(parse(node, shown(value)), key).toEqual(value);
     }
   });
 });

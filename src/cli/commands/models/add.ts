@@ -9,7 +9,7 @@ import { Fault } from '../../../download/http/fault.ts';
 import { downloadSettings } from '../../../download/http/settings.ts';
 import { redact } from '../../../download/http/sources.ts';
 import { allowTokenHosts, tokenHost } from '../../../download/http/token-hosts.ts';
-import { Reporter } from '../../../download/transfer/report.ts';
+import { FileReporter } from '../../../download/transfer/report.ts';
 import { failureAdvice } from '../../../download/verdict.ts';
 import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../../registry/catalogue/own.ts';
@@ -104,7 +104,7 @@ async function local(path: string, context: Context, signal: AbortSignal): Promi
   for (const each of paths) {
     const bytes = statSync(each).size;
     const name = each === path ? basename(path) : relative(path, each);
-    const progress = new Reporter(name, bytes, 0.25, report.file);
+    const progress = new FileReporter(name, bytes, 0.25, report.file);
     progress.stage('verifying');
     const onBytes = (n: number) => progress.bytes(n, n);
     const sha256 = await knownHash(each, context.places, onBytes, signal).catch((error: unknown) => {

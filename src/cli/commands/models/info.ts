@@ -3,9 +3,10 @@
 import { UsageError } from '../../../base/errors.ts';
 import { formatBytes, neutralise } from '../../../base/text.ts';
 import { shownAddress } from '../../../download/http/secrets.ts';
+import type { Source } from '../../../download/http/source.ts';
 import { findEntry, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { filePath, locateModel } from '../../../registry/catalogue/locate.ts';
-import type { AnyEntry, ModelEntry, Source } from '../../../registry/catalogue/schema.ts';
+import type { AnyEntry, ModelEntry } from '../../../registry/catalogue/schema.ts';
 import { width, wrap } from '../../../terminal/columns.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { shownEntry, shownLicense } from './shown.ts';

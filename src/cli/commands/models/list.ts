@@ -5,9 +5,9 @@ import { listAllPartials, type Partial } from '../../../download/file/partials.t
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { locateModel } from '../../../registry/catalogue/locate.ts';
 import type { AnyEntry } from '../../../registry/catalogue/schema.ts';
-import { capabilities } from '../../../terminal/capabilities.ts';
 import { styleFor } from '../../../terminal/style.ts';
 import { table, tableOrRecords } from '../../../terminal/table.ts';
+import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { shownLicense } from './shown.ts';
 
@@ -25,7 +25,7 @@ export const run: CommandRun = async (_args, _options, context) => {
     return [facts.id, facts.what, facts.bytes === null ? '' : formatBytes(facts.bytes), facts.state, facts.title];
   });
   // What it is called in full is the first thing a person can do without, and what it is for the next.
-  const { unicode } = capabilities({ env, stdin: process.stdin, stdout: process.stdout });
+  const { unicode } = terminal(env, flags);
   const { ellipsis } = styleFor({ colour: 0, unicode }).glyph;
   const room = { width: out.width, expendable: ['WHAT', 'FOR'], ellipsis };
   for (const line of table(['ID', 'FOR', 'SIZE', 'HERE', 'WHAT'], rows, room)) out.data(line);

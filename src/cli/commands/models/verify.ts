@@ -2,7 +2,7 @@
 
 import { EXIT } from '../../../base/errors.ts';
 import { setAside, sha256OfFile, sizeOf } from '../../../base/files/disk.ts';
-import { Reporter } from '../../../download/transfer/report.ts';
+import { FileReporter } from '../../../download/transfer/report.ts';
 import { findEntry, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { filePath } from '../../../registry/catalogue/locate.ts';
 import type { AnyEntry, ModelFile } from '../../../registry/catalogue/schema.ts';
@@ -70,7 +70,7 @@ async function verify(
   const size = sizeOf(path);
   if (size === undefined) return { ...base, state: 'missing' };
   if (file.sha256 === undefined) return { ...base, state: 'no hash known' };
-  const progress = new Reporter(file.path, size, REPORT_EVERY, report);
+  const progress = new FileReporter(file.path, size, REPORT_EVERY, report);
   progress.stage('verifying');
   const sha256 = await sha256OfFile(path, (bytes) => progress.bytes(bytes, bytes), signal);
   if (sha256 === file.sha256) return { ...base, state: 'ok' };

@@ -2,11 +2,11 @@
 
 import { EXIT } from '../../../base/errors.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
-import { weightBytes } from '../../../engine/prepare/base.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
 import { startRun } from '../../../engine/runs/start.ts';
 import { settleLicense } from '../../../registry/catalogue/licenses.ts';
+import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 import type { Context } from '../../shell/context.ts';
 import { ownSignals, watchRun } from './watch.ts';
 

@@ -26,8 +26,8 @@ export interface WatchOptions {
  * changes nothing for the run (130).
  */
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
-  const { out, flags } = context;
-  const can = terminal(flags);
+  const { out, env, flags } = context;
+  const can = terminal(env, flags);
   const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
   const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {

@@ -38,14 +38,14 @@ const MOST_VALUES = 16;
 /** A directory of a camera has some fifty. */
 const MOST_ENTRIES = 4096;
 
-export interface Layout {
+export interface ExifLayout {
   readonly little: boolean;
   /** BigTIFF: 64-bit counts and offsets. */
   readonly big: boolean;
 }
 
 /** Layout a TIFF block begins with, in all forms that Pillow takes; undefined when it is none. */
-export function tiffLayout(start: Buffer): Layout | undefined {
+export function tiffLayout(start: Buffer): ExifLayout | undefined {
   const mark = start.toString('latin1', 0, 4);
   if (mark === 'II*\0' || mark === 'II\0*') return { little: true, big: false };
   if (mark === 'MM\0*' || mark === 'MM*\0') return { little: false, big: false };
@@ -60,7 +60,7 @@ export function tiffLayout(start: Buffer): Layout | undefined {
 export function readDirectory(
   readAt: ReadAt,
   from: number,
-  layout: Layout,
+  layout: ExifLayout,
   wanted: ReadonlySet<number>,
 ): ReadonlyMap<number, Tag> {
   const { little, big } = layout;

@@ -1,0 +1,6 @@
+/** Cells of a terminal. */
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
