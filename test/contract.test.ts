@@ -1,0 +1,79 @@
+/** What stands in both languages, since each program has to know it, says the same in both. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { EXIT } from '../src/base/errors.ts';
+import { EVENTS_VERSION, payloads } from '../src/engine/events/schema.ts';
+import { PLAN_VERSION, planSchema } from '../src/engine/plan/schema.ts';
+import { RUN_FILES } from '../src/engine/run-folder/layout.ts';
+
+const root = join(import.meta.dirname, '..');
+const trainer = join(root, 'trainer', 'visiontrain_trainer');
+const python = (file: string) => readFileSync(join(trainer, file), 'utf8');
+const all = readdirSync(trainer, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.py'))
+  .map(python)
+  .join('\n');
+const number = (text: string, name: string) =>
+  Number(new RegExp(`^${name} = ([\\d_]+)$`, 'm').exec(text)?.[1]?.replaceAll('_', ''));
+
+it('exit codes', () => {
+  const errors = python('base/errors.py');
+  expect(number(errors, 'FAILED')).toBe(EXIT.training);
+  expect(number(errors, 'MACHINE')).toBe(EXIT.environment);
+  expect(number(errors, 'STOPPED')).toBe(EXIT.stopped);
+});
+
+it('versions of the plan and of events', () => {
+  expect(number(python('contract/plan.py'), 'VERSION')).toBe(PLAN_VERSION);
+  expect(Number(/"v": (\d+)/.exec(python('contract/events.py'))?.[1])).toBe(EVENTS_VERSION);
+});
+
+it('names of files in a run folder', () => {
+  const names = [...all.matchAll(/\brun \/ "([^"]+)"/g)].map((match) => match[1] ?? '');
+  expect(new Set(names).size).toBeGreaterThan(5);
+  expect(names.filter((name) => !(Object.values(RUN_FILES) as string[]).includes(name))).toEqual([]);
+});
+
+it('requests', () => {
+  const ours = readFileSync(join(root, 'src/engine/run-folder/requests.ts'), 'utf8');
+  const known = /type Request = (.+);/.exec(ours)?.[1]?.match(/\w+/g) ?? [];
+  const trainers = /^REQUESTS = \((.+)\)$/m.exec(python('contract/control.py'))?.[1]?.match(/\w+/g) ?? [];
+  // The trainer cannot grant `kill`: that one is for the supervisor.
+  expect([...trainers, 'kill'].sort()).toEqual([...known].sort());
+});
+
+it('types of events', () => {
+  const written = [...all.matchAll(/\bemit\(\s*"(\w+)"/g)].map((match) => match[1] ?? '');
+  expect(new Set(written).size).toBeGreaterThan(8);
+  expect(written.filter((type) => !(type in payloads))).toEqual([]);
+});
+
+it('keys of the plan, at every depth', () => {
+  const text = python('contract/plan.py');
+  const classes = new Map(
+    [...text.matchAll(/^class (\w+):\n((?: {4}.*\n|\n)+)/gm)].map(([, name = '', body = '']) => [
+      name,
+      new Map([...body.matchAll(/^ {4}(\w+): (.+?)(?: {2}#.*)?$/gm)].map((m) => [m[1] ?? '', m[2] ?? ''])),
+    ]),
+  );
+  const compare = (schema: z.ZodType, name: string): void => {
+    const fields = classes.get(name) ?? new Map<string, string>();
+    const shape = objectIn(schema)?.shape ?? {};
+    expect([...fields.keys()].sort(), `class ${name}`).toEqual(Object.keys(shape).sort());
+    for (const [key, type] of fields) {
+      const inner = [...classes.keys()].find((other) => new RegExp(`\\b${other}\\b`).test(type));
+      if (inner !== undefined) compare(shape[key] as z.ZodType, inner);
+    }
+  };
+  compare(planSchema, 'Plan');
+});
+
+/** The object a schema is of, below arrays and null. */
+function objectIn(schema: z.ZodType): z.ZodObject | undefined {
+  if (schema instanceof z.ZodObject) return schema;
+  if (schema instanceof z.ZodArray) return objectIn(schema.element as z.ZodType);
+  if (schema instanceof z.ZodNullable) return objectIn(schema.unwrap() as z.ZodType);
+  return undefined;
+}
