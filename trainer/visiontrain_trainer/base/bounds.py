@@ -1,6 +1,7 @@
 """Numbers of a model's configuration: a stranger's file must not make the trainer build modules for ever.
 
-The mirror of `src/registry/checkpoints/bounds.ts`, which says it before the start; this holds for files that changed since.
+The mirror of `src/registry/checkpoints/bounds.ts`, which says it before the start;
+this holds for files that changed since.
 """
 
 from __future__ import annotations
