@@ -1,31 +1,37 @@
-"""Ours against diffusers' text-to-image LoRA example and sd-scripts on a processor: first step, samples/s, peak memory.
+"""visiontrain, diffusers' LoRA example and sd-scripts compared on a CPU: first step, images/s and peak memory.
 
     python bench/trainer/against_others.py WORK_FOLDER [--example train_text_to_image_lora.py]
         [--example-python PYTHON] [--sd-scripts FOLDER] [--sd-path PYTHONPATH] [--single-file FILE]
         [--model FOLDER] [--side PIXELS] [--batch N] [--pictures N] [--steps N] [--rank N] [--rounds N] [--threads N]
         [--sides ours,ours-warm,example,example-malloc,ours-all,ours-all-warm,sd-scripts]
 
-In turn, medians. The others are run unchanged (others.py), by `python SCRIPT` and not through `accelerate launch`,
-which would add its own import of torch to the first step. The example needs `datasets` and `torchvision` beside what
-the trainer needs: an environment that has both, with the same torch, is given by --example-python. sd-scripts needs
-its own pinned libraries, given by --sd-path, and SD1.5 in full size as one file, --single-file.
+The sides take turns, and medians are printed. The others are run unchanged (others.py), by `python SCRIPT` and not
+through `accelerate launch`, which would add its own import of torch to the first step. The example needs `datasets`
+and `torchvision` beside what the trainer needs; --example-python names the Python of an environment that has both, with
+the same torch. sd-scripts needs its own pinned libraries (--sd-path), and SD1.5 in full size as one file
+(--single-file).
 
-Same model, pictures, captions, rank, batch, precision (fp32), threads, learning rate. Sides:
+All sides have the same model, images, captions, rank, batch size, precision (fp32), threads and learning rate. Sides:
 
-- ours            the trainer as the supervisor starts it, with an empty cache: every picture and caption is encoded
-                  before the first step; attention layers only, as the example trains
+- ours            visiontrain as the supervisor starts it, with an empty cache: every image and caption is encoded
+                  before the first step; only attention layers are trained, as by the example
 - ours-warm       the same with the cache of the run before
-- example         in a plain environment
-- example-malloc  with the glibc settings that our launcher gives our own process on a CPU
+- example         diffusers' example in a plain environment
+- example-malloc  the example with the glibc settings that visiontrain gives its own process on a CPU
 - ours-all, ours-all-warm   the same as ours, with all layers of the transformer blocks, as sd-scripts trains
-- sd-scripts      with latents cached in memory, which it does before its first step; captions are encoded in each step
+- sd-scripts      it caches latents in memory before its first step; captions are encoded in each step
 
-Ours and the example end with their LoRA written, sd-scripts after its last step. First step: from process start to
-the end of the first optimiser step. One pass: to the end of the step with which each picture was used once: the example
-encodes a picture whenever it uses it, the others all of them before the first step.
-Samples/s: over all steps after it. Peak: VmHWM. Both rates also in CPU time (user and system, read from outside), which
-on a machine shared with others says more; with one thread the two agree where nothing else runs.
-Bars: first step below half of the example's, samples/s at least 1.3 times, less peak memory.
+visiontrain and the example run until their LoRA is written, sd-scripts until its last step. What is measured:
+
+- first step: seconds from process start to the end of the first optimiser step
+- one pass: seconds to the end of the step after which each image was used once. The example encodes an image whenever
+  it uses it; the others encode all images before the first step
+- samples/s: images per second over all steps after the first
+- peak: VmHWM
+- CPU: the times and the rate are also given in CPU time (user and system, read from outside), which says more on a
+  shared machine. With one thread and nothing else running, CPU time and wall time agree
+
+The bars are a first step below half of the example's, 1.3 times its samples/s, and less peak memory.
 """
 
 from __future__ import annotations
@@ -46,15 +52,15 @@ import numpy as np
 import others
 from common import TRAINER, launch, make_plan, pictures, prepare, read_events
 
-#: Seconds to the first step, to the end of one pass over the pictures, samples/s after the first step, peak GiB; all
-#: but the last again in CPU time.
+#: Seconds to the first step, seconds to the end of one pass over the images, images/s after the first step, and peak
+#: GiB; then all but the peak again in CPU time.
 Result = tuple[float, ...]
 COLUMNS = ("first step", "one pass", "samples/s", "peak GiB", "first step CPU", "one pass CPU", "samples/CPU s")
 
 
 @dataclass
 class Watch:
-    """A process from outside: when it began, its peak bytes, and (wall-clock time, CPU seconds) every 20 ms."""
+    """What was seen of a process from outside: its start, its peak bytes, and (time, CPU seconds) every 20 ms."""
 
     began: float
     peak: int
@@ -71,14 +77,14 @@ def watched(
     done: Callable[[], bool] = lambda: False,
     cwd: Path | None = None,
 ) -> Watch:
-    """Run a process that must end well, or until `done` (asked every 20 ms) says that what is compared is over."""
+    """Run a process until it ends, which it must do with exit code 0, or until `done`, asked every 20 ms, is true."""
     tick = os.sysconf("SC_CLK_TCK")
     with log.open("w") as out:
         began = time.time()
         process = subprocess.Popen(argv, env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
         watch = Watch(began, 0, [(began, 0.0)])
         while process.poll() is None:
-            # The peak of the process's own memory; rusage would count what its parent had before exec.
+            # This is the peak of the process's own memory. rusage would also count what its parent had before exec.
             try:
                 for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
                     if line.startswith("VmHWM"):
@@ -98,7 +104,7 @@ def watched(
 
 
 def numbers(watch: Watch, ends: list[float], batch: int, pictures: int) -> Result:
-    """`ends`: when each step ended, of a training that is at least one pass long."""
+    """The result of a training that is at least one pass long; `ends` gives the time at which each step ended."""
     once = ends[-(-pictures // batch) - 1]
     first, passed, last = (watch.cpu_at(t) for t in (ends[0], once, ends[-1]))
     samples, rest = (len(ends) - 1) * batch, ends[-1] - ends[0]
@@ -149,7 +155,7 @@ class Sides:
         plan = self.plan(targets)
         prepare(run, plan)
         command = launch(run)
-        # The proof of learning comes after the file; the example has none.
+        # The run is ended once the file is written: the verdict on learning comes later, and the example has none.
         written = run / "output" / f"{plan['name']}.safetensors"
         watch = watched(command["argv"], command["env"], run / "trainer.log", written.exists)
         events = read_events(run)
@@ -172,7 +178,7 @@ class Sides:
             "rank": given.rank,
             "learning_rate": 1e-4,
             "mixed_precision": "no",
-            # All trackers that are installed: none is.
+            # "all" means all trackers that are installed, and none is installed.
             "report_to": "all",
         }
         watch = watched(others.example(given.example_python, given.example, out, options), environment, out / "log")

@@ -1,4 +1,4 @@
-"""What the trainer's benchmarks share: pictures, plans, runs in their own process."""
+"""Shared parts of the trainer's benchmarks: images, plans, and runs in their own process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.tiny_models import make_plan  # noqa: E402
 
 
 def pictures(folder: Path, count: int, side: int) -> list[dict[str, Any]]:
-    """Square pictures with captions, as plan samples; captions also as imagefolder's metadata.jsonl for diffusers."""
+    """Write square images, and metadata.jsonl with their captions for diffusers. Returns them as a plan lists them."""
     import hashlib
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,14 +55,14 @@ def prepare(folder: Path, plan: dict[str, Any]) -> Path:
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """What a run has written so far, without a last line that is not whole yet."""
+    """The events that a run has written so far, without a last line that is not whole yet."""
     path = folder / "events.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def launch(folder: Path) -> dict[str, Any]:
-    """How the supervisor would start the trainer in a run folder: {argv, env, cwd}."""
+    """The command with which the supervisor would start the trainer in a run folder: {argv, env, cwd}."""
     command = ["node", Path(__file__).with_name("command.mjs"), folder, sys.executable]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -70,7 +70,7 @@ def launch(folder: Path) -> dict[str, Any]:
 def run(folder: Path, until: str | None = None) -> dict[str, Any]:
     """Train in a process of its own: {seconds, first_step (from process start), events}.
 
-    `until`: an event's type; the process is ended where it comes.
+    `until` is an event's type: the process is ended when this event comes.
     """
     command = launch(folder)
     wall, began = time.time(), time.perf_counter()

@@ -1,10 +1,11 @@
-"""Our CLIP text encoders against transformers', full-size with random weights: import, load, encode, bits.
+"""The trainer's CLIP text encoders against those of transformers, full-size with random weights: speed and bits.
 
     python bench/trainer/encoders.py [--dtypes fp32,fp16,bf16] [--rounds N] [--threads N]
 
-SD1.5's encoder (SDXL's first is the same, read one layer earlier) and SDXL's second with its projection. CPU time;
-import is counted after torch, in fresh processes, the two sides in turn. Stops when any bit of states, projection or,
-in fp32, of the first layer's gradient differs.
+The encoders are SD1.5's (SDXL's first is the same, read one layer earlier) and SDXL's second with its projection. The
+CPU times of import, load and encoding are printed. Import is measured after torch's, in fresh processes, the two sides
+in turn. The script stops when any bit of the states, of the projection or, in fp32, of the first layer's gradient
+differs.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
-"""Full-size models with random weights through everything: load, two steps at 512², export, load back.
+"""Takes full-size models with random weights through a whole run: load, two steps at 512², export, load back.
 
     python bench/trainer/full_size.py sd15|sdxl WORK_FOLDER [--layouts diffusers,single_file]
                                       [--precision fp32|bf16|fp16] [--threads N] [--proof]
 
-Builds the model in WORK_FOLDER if it is not there (SD1.5 2 GB, SDXL 7 GB, twice: folder and single file). Each training
-and each check runs in a process of its own, one after the other, the training as the supervisor would start it. Peak
-memory is what that process had at most, pages of the model file included. The run is ended once its LoRA is written;
---proof lets it go on to the end, which measures the loss at fixed noise before and after (64 passes of the U-Net).
+The model is built in WORK_FOLDER if it is not there (SD1.5 2 GB, SDXL 7 GB, twice: folder and single file). Each
+training and each check runs in a process of its own, one after the other; the training is started as the supervisor
+would. Peak memory is the most that this process had, pages of the model file included. The run is ended once its LoRA
+is written; --proof lets it go on to the end, which measures the loss at fixed noise before and after (64 passes of the
+U-Net).
 
-Checks, each of which ends the script if it fails:
+Each of these checks ends the script if it fails:
 - both layouts give the same LoRA, to the byte
 - the exported file, read by the trainer's own reader, is the checkpoint's weights, to the bit
-- a stock pipeline of diffusers (from_pretrained, from_single_file) after load_lora_weights gives the U-Net's output of
-  training at 512²: in fp32, and in the precision of the run
+- a stock pipeline of diffusers (from_pretrained, from_single_file) after load_lora_weights gives the output that the
+  U-Net had in training at 512²: in fp32, and in the precision of the run
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ from typing import Any
 from common import make_plan, pictures, prepare, run
 from random_models import build
 
-#: Largest difference of both U-Nets' outputs, as a share of what the LoRA changes, that counts as rounding.
+#: The largest difference of both U-Nets' outputs that counts as rounding, as a share of the LoRA's own effect.
 ROUNDING = {"fp32": 1e-3, "bf16": 0.1, "fp16": 0.02}
 
 
 def train(given: argparse.Namespace, layout: str, where: dict[str, str], shown: list[dict[str, Any]]) -> str:
-    """One run; returns the SHA-256 of its LoRA."""
+    """Do one run, and return the SHA-256 of its LoRA."""
     plan = make_plan(
         given.work / given.family,
         given.work / "pictures",
         shown,
         given.work / "cache",
         model={"layout": layout, **where},
-        # A rate far above any sensible one: what two steps change must stand out from rounding.
+        # The rate is far above any sensible one, so that the effect of two steps stands out from rounding.
         training={
             "steps": 2,
             "batch_size": 1,
@@ -76,10 +77,10 @@ def train(given: argparse.Namespace, layout: str, where: dict[str, str], shown: 
 
 
 def check(target: Path, precision: str, threads: int) -> None:
-    """In this process: what is loaded from the run's LoRA, by the trainer and by stock diffusers."""
+    """Check, in this process, that the trainer and stock diffusers load the run's LoRA as it was trained."""
     import torch
 
-    # Before the trainer's modules, which hide transformers and peft from diffusers.
+    # diffusers is imported before the trainer's modules, which would hide transformers and peft from it.
     from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
     from safetensors.torch import load_file
     from visiontrain_trainer.adapter.lora import Adapter
@@ -130,7 +131,7 @@ def check(target: Path, precision: str, threads: int) -> None:
 
 
 def stock_output(kind: Any, plan: Any, file: Path, dtype: Any, x: Any, inputs: dict[str, Any]) -> tuple[Any, int]:
-    """(U-Net's output, LoRA layers) of a stock pipeline with the file. Its text encoders and VAE are left out."""
+    """(U-Net's output, number of LoRA layers) of a stock pipeline with the file, without text encoders and VAE."""
     import torch
     from peft.tuners.lora import LoraLayer
 
@@ -151,7 +152,7 @@ def stock_output(kind: Any, plan: Any, file: Path, dtype: Any, x: Any, inputs: d
 
 
 def peak() -> float:
-    """GiB this process had at most."""
+    """Peak memory of this process in GiB."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 2**20
 

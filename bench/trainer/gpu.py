@@ -1,15 +1,15 @@
-"""On a card: images/s, TFLOP/s, share of the matmul peak and peak memory of full-size training, one setting at a time.
+"""Full-size training on a card, one setting at a time: images/s, TFLOP/s, share of the matmul peak, peak memory.
 
     python bench/trainer/gpu.py WORK_FOLDER [--family sdxl|sd15] [--side PIXELS] [--steps N] [--rounds N]
                                 [--only "NAME;NAME"] [--profile NAME]
 
-Builds the model with random weights in WORK_FOLDER if it is not there. All that a step of a real run does is counted:
-batch plan, cache, draws, loss, clipping, checks, digest, event; latents are random, but read through the trainer's own
-cache. The settings take turns ROUNDS times. The weights' digests after the first steps are printed too: a setting named
-twice in --only shows whether they repeat.
+The model, with random weights, is built in WORK_FOLDER if it is not there. The times include all that a step of a real
+run does: batch plan, cache, draws, loss, clipping, checks, digest, event. Latents are random, but read through the
+trainer's own cache. The settings take turns ROUNDS times. The weights' digests after the first steps are printed too: a
+setting named twice in --only shows whether they repeat.
 
-TFLOP/s are those of the model's own work, forward and backward (torch.utils.flop_counter), recomputation not counted;
-the peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process.
+TFLOP/s count the model's own work, forward and backward (torch.utils.flop_counter), without recomputation. The matmul
+peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from random_models import build
 from step import cached_pictures, fill
 
 WARM = 4
-#: Name → changes of the plan's sections `training` and `resources`.
+#: The changes of the plan's sections `training` and `resources`, by the setting's name.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "batch 1": {"training": {"batch_size": 1}},
     "batch 1, no graphs": {"training": {"batch_size": 1}},
@@ -157,7 +157,7 @@ class Bench:
         return result
 
     def flops(self) -> float:
-        """Floating-point operations of one picture, forward and backward."""
+        """Floating-point operations for one image, forward and backward."""
         from torch.utils.flop_counter import FlopCounterMode
 
         session = self.open("batch 1, no graphs")
@@ -172,7 +172,7 @@ def _events(run: Path) -> list[dict[str, Any]]:
 
 
 def matmul_peak() -> float:
-    """FLOP/s of a product of two bf16 matrices of random numbers, the median of ten times ten."""
+    """FLOP/s of a product of two random bf16 matrices: the median of ten measurements of ten products each."""
     import torch
 
     a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))

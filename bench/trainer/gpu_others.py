@@ -1,14 +1,17 @@
-"""On a card: ours against diffusers' SDXL LoRA example and sd-scripts, full-size: first step, images/s, memory.
+"""visiontrain, diffusers' SDXL LoRA example and sd-scripts compared on a card, full-size: first step, images/s, memory.
 
     python bench/trainer/gpu_others.py WORK_FOLDER [--example train_text_to_image_lora_sdxl.py] [--sd-scripts FOLDER]
         [--sd-path PYTHONPATH] [--sides ours,ours-attention,sd-scripts,example] [--side PIXELS] [--batch N] [--steps N]
 
-The model is SDXL with random weights (random_models.py), bf16, rank 16, AdamW, min-SNR 5, no gradient checkpointing,
-pictures and captions the same for all. sd-scripts trains the layers that `ours` does, with latents and captions cached;
-the example trains attention layers, as `ours-attention` does. Their requirements are their own: --sd-path holds
-sd-scripts' pinned libraries. Each is ended after its last step. First step: from process start, the encoding of
-pictures and captions included. Images/s: over the steps after the third. Memory: of tensors at the peak, which for ours
-is that of training alone; on the card, of everything from the start on, as nvidia-smi sees it twice a second.
+All sides have the same model (SDXL with random weights, random_models.py), images and captions, with bf16, rank 16,
+AdamW, min-SNR 5 and no gradient checkpointing. sd-scripts trains the same layers as `ours`, with latents and captions
+cached. The example trains attention layers, as `ours-attention` does. --sd-path holds the pinned libraries that
+sd-scripts requires. Each side is ended after its last step. What is measured:
+
+- first step: seconds from process start, the encoding of images and captions included
+- images/s: over the steps after the third
+- memory: the peak of tensors (for visiontrain, the peak of training alone), and all memory in use on the card from the
+  start on, as nvidia-smi sees it twice a second
 """
 
 from __future__ import annotations
@@ -26,14 +29,14 @@ import others
 from common import TRAINER, make_plan, pictures, prepare, read_events
 from random_models import build
 
-#: Optimiser steps left out of the rate.
+#: The number of first optimiser steps that are left out of the rate.
 WARM = 3
 
 
 def watched(
     argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any, count: int
 ) -> dict[str, Any]:
-    """Run until `steps()` gives `count` steps: (time, bytes allocated, bytes reserved) each."""
+    """Run a process until `steps()` lists `count` steps, each as (time, bytes allocated, bytes reserved)."""
     with log.open("w") as out:
         began = time.time()
         process = subprocess.Popen(list(map(str, argv)), env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)

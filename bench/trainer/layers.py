@@ -1,4 +1,4 @@
-"""Our LoRA layer against peft's, in the same U-Net: import, step time, and what both compute.
+"""The trainer's LoRA layer against peft's, in the same U-Net: import time, step time, and whether outputs agree.
 
 python bench/trainer/layers.py WORK_FOLDER [--model FOLDER] [--rounds N] [--threads N]
 """

@@ -1,14 +1,14 @@
-"""Peak bytes of tensors in a training step, counted without a card: what each setting takes, of all parts of it.
+"""Counts the peak bytes of tensors in a training step, for each setting and without a card.
 
     python bench/trainer/memory.py [--family sdxl|sd15] [--side PIXELS] [--precision bf16] [--rank N] [--targets all]
                                    [--batches 1,2,4] [--checkpointing none,selective,full]
                                    [--conv-rank N] [--text-encoders]
 
 The trainer's own layers, passes and optimiser run on tensors without content (torch's FakeTensorMode), and every
-storage is counted from when it is made until it is gone. Attention is the memory-saving kernel's. What a card needs
-beyond that: its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the context; CUDA graphs
-add nothing that a card must have (docs/decisions/0023-cuda-graphs.md). Compared with what was measured on a card in
-bench/results/trainer-memory.txt.
+storage is counted from when it is made until it is freed. Attention is that of the memory-efficient kernel. A card
+needs more than is counted here: its libraries' workspaces, the allocator's rounding and holes, and 0.9 GiB for the
+CUDA context. CUDA graphs need no memory that a card must have (docs/decisions/0023-cuda-graphs.md).
+bench/results/trainer-memory.txt compares the counts with measurements on a card.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from visiontrain_trainer.run.session import prepare_unet
 
 
 class Counted(TorchDispatchMode):
-    """Bytes of all storages that operations below this mode made and that are still there, and their peak."""
+    """Counts the bytes of all live storages that operations inside this mode made, and their peak."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Counted(TorchDispatchMode):
 
     def count(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
-        key = storage._cdata  # noqa: SLF001 - one for each storage, however many tensors look into it
+        key = storage._cdata  # noqa: SLF001 - one key for each storage, however many tensors share it
         if key in self._seen:
             return
         self._seen.add(key)
@@ -83,7 +83,7 @@ def encoded(encoders: dict[str, nn.Module], batch: int) -> tuple[torch.Tensor, t
 
 
 def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tuple[int, int]:
-    """(before the first step, at the peak), of what is on the device in training: the U-Net, and trained encoders."""
+    """Bytes of tensors on the device in training (U-Net and trained encoders): (before the first step, at the peak)."""
     dtype, sdxl = DTYPES[given.precision], given.family == "sdxl"
     plan = SimpleNamespace(
         rank=given.rank,
@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--checkpointing", default="none,selective,full")
     given = parser.parse_args()
     given.side = given.side or (1024 if given.family == "sdxl" else 512)
-    # As on a card; and tensors without content cannot be moved, nor need they be.
+    # Layers fuse as on a card. Tensors without content cannot be moved to a device, and need not be.
     LoraLayer.fuses = lambda layer, x: not layer.is_conv
     LoraLayer.to = lambda layer, device: layer
     print(

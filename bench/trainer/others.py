@@ -1,4 +1,4 @@
-"""How the trainers we compare with are started, each as its own documentation says, by stamped.py.
+"""Starts the trainers that visiontrain is compared with, each as its own documentation says, through stamped.py.
 
 Neither is part of this repository: diffusers' examples are examples/text_to_image/train_text_to_image_lora*.py of
 github.com/huggingface/diffusers, sd-scripts is github.com/kohya-ss/sd-scripts.
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 STAMPED = Path(__file__).with_name("stamped.py")
-#: No address is asked on the way: waiting for a network would count against the other side.
+#: Libraries ask no server, because waiting for a network would count against the other side.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
 def stamps(out: Path) -> list[list[float]]:
-    """What stamped.py wrote, a row for each optimiser step: when it ended; on a card also two peaks of memory."""
+    """The rows that stamped.py wrote, one for each optimiser step: its end, and on a card two peaks of memory."""
     file = out / "stamps"
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [[float(word) for word in line.split()] for line in lines if line.endswith("\n")]
 
 
 def example(python: str, script: Path, out: Path, options: Mapping[str, Any], words: Sequence[str] = ()) -> list[str]:
-    """diffusers' example, with what is the same in all comparisons."""
+    """The command for diffusers' example, with the options that all comparisons share."""
     given = {
         "caption_column": "text",
         "lr_scheduler": "constant",
@@ -40,7 +40,7 @@ def example(python: str, script: Path, out: Path, options: Mapping[str, Any], wo
 
 
 def sd_scripts(python: str, script: str, out: Path, options: Mapping[str, Any], words: Sequence[str] = ()) -> list[str]:
-    """sd-scripts' LoRA on the U-Net, latents cached; to be run in its folder."""
+    """The command for sd-scripts' LoRA on the U-Net with cached latents. It must be run in sd-scripts' folder."""
     given = {
         "tokenizer_cache_dir": out / "tokenizers",
         "train_data_dir": out / "data",
@@ -59,7 +59,7 @@ def sd_scripts(python: str, script: str, out: Path, options: Mapping[str, Any], 
 
 
 def sd_scripts_folder(out: Path, model: Path, pictures: Path, samples: Sequence[Mapping[str, Any]]) -> None:
-    """Pictures with captions beside them, and the tokenizers under the names that sd-scripts looks for."""
+    """Write the images with captions beside them, and the tokenizers under the names that sd-scripts looks for."""
     folder = out / "data" / "1_zwx"
     folder.mkdir(parents=True)
     for sample in samples:
@@ -75,7 +75,7 @@ def sd_scripts_folder(out: Path, model: Path, pictures: Path, samples: Sequence[
 
 
 def sd_scripts_path(folder: Path, libraries: str) -> str:
-    """PYTHONPATH for sd-scripts: its pinned libraries, which are not ours, then itself."""
+    """PYTHONPATH for sd-scripts: its own pinned libraries, then its folder."""
     return os.pathsep.join([libraries, str(folder), os.environ.get("PYTHONPATH", "")])
 
 

@@ -1,4 +1,4 @@
-"""Full-size SD1.5 and SDXL with random weights, in the exact layouts of the real ones: for measuring, never committed.
+"""Writes full-size SD1.5 and SDXL with random weights, in the real models' exact layouts, for measuring only.
 
 python bench/trainer/random_models.py sd15|sdxl FOLDER [--single-file FILE] [--device cuda]
 """
@@ -33,7 +33,7 @@ SCHEDULER = {
 }
 
 
-#: Tensors and numbers in each part of the published models.
+#: The number of tensors, and of weights in them, in each part of the published models.
 SIZES = {
     ("sd15", "unet"): (686, 859_520_964),
     ("sdxl", "unet"): (1680, 2_567_463_684),
@@ -60,13 +60,13 @@ def text_config(width: int, layers: int, heads: int, act: str) -> dict[str, Any]
     }
 
 
-#: The text encoder of SD1.5, which is the first of SDXL, and SDXL's second.
+#: TEXT is SD1.5's text encoder, which is also SDXL's first; SECOND_TEXT is SDXL's second.
 TEXT = text_config(768, 12, 12, "quick_gelu")
 SECOND_TEXT = text_config(1280, 32, 20, "gelu")
 
 
 def modules(family: str) -> dict[str, torch.nn.Module]:
-    """The parts on the meta device."""
+    """The model's parts, on the meta device."""
     import_diffusers()
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -104,7 +104,7 @@ def modules(family: str) -> dict[str, torch.nn.Module]:
 
 
 def random_weights(module: torch.nn.Module, device: str = "cpu") -> dict[str, torch.Tensor]:
-    """fp16; of a size that keeps activations near one. Other numbers on another kind of device."""
+    """Random fp16 weights whose size keeps activations near one. They differ between kinds of devices."""
     generator = torch.Generator(device).manual_seed(0)
     out = {}
     for name, parameter in module.named_parameters():
@@ -119,7 +119,9 @@ def random_weights(module: torch.nn.Module, device: str = "cpu") -> dict[str, to
 
 
 def bystanders(family: str) -> dict[str, torch.Tensor]:
-    """What published single files hold beside weights: the first text encoder's places; SD1.5 its noise schedule."""
+    """Tensors that published single files hold beside weights: the first text encoder's position ids, and for SD1.5 the
+    noise schedule.
+    """
     prefix = "conditioner.embedders.0" if family == "sdxl" else "cond_stage_model"
     out = {f"{prefix}.transformer.text_model.embeddings.position_ids": torch.arange(77)[None]}
     if family == "sd15":

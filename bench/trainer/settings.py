@@ -1,11 +1,11 @@
-"""What each setting costs or gives: CPU time per picture and peak memory of a run, one setting changed at a time.
+"""Measures what each setting costs or saves: CPU time per image and peak memory of a run with one setting changed.
 
     python bench/trainer/settings.py WORK_FOLDER [--model FOLDER] [--side PIXELS] [--steps N] [--rounds N] [--threads N]
                                      [--only NAME,NAME]
 
-Each setting runs in a process of its own, in turn, ROUNDS times; medians and ratios to the first line are printed. The
-first step (imports, kernels, compilation) is left out and, as CPU time since the process began, printed beside. Latents
-are random, but read through the trainer's own cache.
+The settings take turns ROUNDS times, each in a process of its own; medians and ratios to the first line are printed.
+The first step (imports, kernels, compilation) is left out of the time per image. The CPU time from the process's start
+to this step's end is printed beside. Latents are random, but read through the trainer's own cache.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from common import TRAINER, make_plan, prepare
 from step import cached_pictures, fill
 
-#: Name → changes of the plan's sections `training` and `resources`.
+#: The changes of the plan's sections `training` and `resources`, by the setting's name.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "as it is": {},
     "batch size 1": {"training": {"batch_size": 1}},
@@ -47,7 +47,7 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def one(given: argparse.Namespace, name: str) -> dict[str, float]:
-    """Measure one setting in this process: ms of CPU per picture, MiB at the peak, s of CPU to the first step's end."""
+    """Measure one setting in this process: CPU ms per image, peak MiB, and CPU seconds to the first step's end."""
     from visiontrain_trainer.compute.device import Processes, open_device
     from visiontrain_trainer.contract.control import Control
     from visiontrain_trainer.contract.events import Events

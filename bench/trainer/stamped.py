@@ -2,7 +2,7 @@
 
 python bench/trainer/stamped.py STAMPS SCRIPT [argument ...]
 
-On a card also the most bytes that tensors took and that were reserved for them, so far.
+On a card, the peaks of allocated and of reserved bytes so far are written too.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 
 def fit_torchvision() -> object:
-    """Declare two operators that torchvision looks for at import, where its build is for another torch than ours.
+    """Declare two operators that torchvision looks for at import, where it was built for another version of torch.
 
-    PyPI's torchvision is built for CUDA. Only its picture transforms are used, which are plain Python.
+    PyPI's torchvision is built for CUDA. The scripts use only its image transforms, which are plain Python.
     """
     try:
         import torchvision  # noqa: F401

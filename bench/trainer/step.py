@@ -1,11 +1,11 @@
-"""One step of ours against a bare loop: the same U-Net's forward, backward and optimiser step on ready tensors.
+"""A step of the trainer against a bare loop: the same U-Net's forward, backward and optimiser step on ready tensors.
 
     python bench/trainer/step.py WORK_FOLDER [--model FOLDER] [--pictures N] [--rounds N] [--threads N] [--side PIXELS]
 
-Ours counts all that a step of a real run does: batch plan, cache, draws, loss, clipping, checks, digest, event. The
-two sides take turns step by step; medians of wall time and of CPU time, and their ratios, are printed. Bar: 1.03, and
-the same with 100 and with 100,000 pictures: their latents are random, but written and read through the trainer's own
-cache. Also printed: how long opening took with that cache warm.
+The trainer's time includes all that a step of a real run does: batch plan, cache, draws, loss, clipping, checks,
+digest, event. The two sides take turns step by step; medians of wall time and of CPU time, and their ratios, are
+printed. The bar is a ratio of 1.03, with 100 images and with 100,000. Latents are random, but written and read through
+the trainer's own cache. The time to open the session with this cache warm is printed too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from common import TRAINER, make_plan, prepare
 
 
 def cached_pictures(count: int, side: int) -> list[dict[str, Any]]:
-    """Plan samples of square pictures that exist in the cache alone."""
+    """Square images, as a plan lists them, whose latents exist in the cache alone."""
     hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(count)]
     return [
         {
@@ -41,7 +41,7 @@ def cached_pictures(count: int, side: int) -> list[dict[str, Any]]:
 
 
 def fill(latents: Any, batches: Any, side: int) -> None:
-    """Put random latents of every picture that is not there yet into the trainer's cache."""
+    """Put random latents into the trainer's cache for every image that has none there."""
     import torch
     from visiontrain_trainer.base import rng
 

@@ -1,4 +1,4 @@
-"""Session-wide tiny models and pictures, and a way to run the trainer in this process."""
+"""Fixtures: tiny models and images that are made once a session, and the trainer run in this process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", OMP_NUM_THREADS="1")
-# What is computed on a card is in test_gpu.py, which asks for it: everything else is the same on every machine.
+# Only test_gpu.py uses a card, and only when asked to, so that all other tests compute the same on every machine.
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("VISIONTRAIN_TEST_CARD", "")
 os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 
-# Whole, before the trainer imports only what it needs: the tests compare with stock pipelines, which want peft.
+# diffusers is imported whole before the trainer imports only a part of it: tests use stock pipelines, which need peft.
 import diffusers.loaders.peft  # noqa: F401
 import pytest
 import torch
@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Folder of the tiny model of a family; made once."""
+    """Gives the folder of a family's tiny model, which is made once a session."""
     root, made = tmp_path_factory.mktemp("models"), {}
 
     def get(family: str) -> Path:
@@ -86,7 +86,7 @@ def prepare_run(folder: Path, plan: dict[str, Any]) -> Path:
 
 @pytest.fixture
 def train_here(tmp_path: Path) -> Callable[..., Run]:
-    """Train in this process: `train_here(plan, name)`; the same name again goes on with that run."""
+    """Trains in this process: `train_here(plan, name)`. Called again with the same name, it resumes that run."""
 
     def run(plan: dict[str, Any], name: str = "run") -> Run:
         from visiontrain_trainer.run.loop import train

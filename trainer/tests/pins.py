@@ -1,6 +1,6 @@
-"""Short runs whose losses are pinned in pinned_losses.json, torchtune's way. `npm run pins` writes that file anew.
+"""Short runs whose losses are pinned in pinned_losses.json, as torchtune does. `npm run pins` writes that file anew.
 
-Whoever changes the numbers must say in the commit why the training, or the embedded model, changed.
+A commit that changes the numbers must say why the training, or the embedded model, changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PICTURES = 5
 
 
 def _lesson() -> list[dict[str, Any]]:
-    """Plan samples of the first pictures of the embedded lesson; the last of them is kept for validation."""
+    """The first images of the embedded lesson, as in a plan. The last of them is kept for validation."""
     samples = []
     for path in sorted((_TINY / "lesson").glob("zibbo-*.png"))[:_PICTURES]:
         with Image.open(path) as picture:
@@ -38,7 +38,7 @@ def _lesson() -> list[dict[str, Any]]:
 
 
 def plan_of(name: str, scratch: Path) -> dict[str, Any]:
-    """Plan of the pinned run `name`: `embedded sd15`, or `random sd15`, `random sdxl` on seeded random weights."""
+    """The plan of a pinned run: `embedded sd15`, or with seeded random weights `random sd15` or `random sdxl`."""
     if name == "embedded sd15":
         return tiny_models.make_plan(_TINY / "sd15", _TINY / "lesson", _lesson(), scratch / "cache")
     family = name.removeprefix("random ")
@@ -47,7 +47,7 @@ def plan_of(name: str, scratch: Path) -> dict[str, Any]:
 
 
 def numbers_of(name: str, scratch: Path) -> dict[str, Any]:
-    """`unet`: SHA-256 of the embedded file; `losses` of each step; `measured`: at fixed noise, before and after."""
+    """`unet`: SHA-256 of the embedded file. `losses`: each step's. `measured`: at fixed noise, before and after."""
     from visiontrain_trainer.run.loop import train
 
     plan = plan_of(name, scratch)

@@ -1,4 +1,4 @@
-"""The rules of docs/architecture.md over the trainer: which room may import which, no circle, functions of a size.
+"""Holds the trainer to docs/architecture.md: which room may import which, no import circle, and functions of a size.
 
 The checks are pure functions over a map of files, so that a breach can be planted in memory.
 """
@@ -17,7 +17,7 @@ PACKAGE = ROOT / "trainer" / "visiontrain_trainer"
 MOST_LINES = 60
 MOST_PARAMETERS = 4
 
-#: Functions older than the rule. The list may only shrink: who shortens one takes it out.
+#: Functions older than the rule. The list may only shrink: a change that shortens a function also removes its entry.
 EXCEPTIONS = {
     "adapter/export.py make_metadata",
     "adapter/export.py write_outputs",
@@ -48,7 +48,7 @@ Rooms = dict[str, set[str]]
 
 
 def read_rooms() -> Rooms:
-    """Room → the rooms it may import, as the page has them."""
+    """For each room the rooms it may import, read from the page."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     section = page.split("## Rooms of the trainer\n")[1].split("\n## ")[0]
     rows = [row.split("|") for row in section.splitlines() if row.startswith("| `")]
@@ -56,13 +56,13 @@ def read_rooms() -> Rooms:
 
 
 def sources(planted: Tree | None = None) -> dict[str, str]:
-    """Path below the package → text; with files put in."""
+    """The text of each file of the package by its path; `planted` files are added."""
     files = {p.relative_to(PACKAGE).as_posix(): p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py")}
     return files | dict(planted or {})
 
 
 def imports(file: str, text: str, tree: Tree) -> Iterator[str]:
-    """The files of the package that a file imports, wherever in it."""
+    """The files of the package that a file imports, also inside functions."""
     folder = PurePosixPath(file).parent.parts
     for node in ast.walk(ast.parse(text)):
         names: list[tuple[str, ...]] = []
@@ -86,7 +86,7 @@ def room_of(file: str) -> str:
 
 
 def arrows_up(tree: Tree, rooms: Rooms) -> list[str]:
-    """Imports that the page does not allow; the two files on top may import all."""
+    """Imports that the page does not allow. The two files outside of the rooms may import every room."""
     found = []
     for file, text in sorted(tree.items()):
         room = room_of(file)
@@ -121,7 +121,7 @@ def circles(tree: Tree) -> list[str]:
 
 
 def oversized(tree: Tree) -> set[str]:
-    """Functions of more lines or parameters than the rule has; `self` and keyword-only ones do not count."""
+    """Functions with more lines or parameters than the rule allows. `self` and keyword-only parameters do not count."""
 
     def walk(file: str, node: ast.AST, owner: str) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):

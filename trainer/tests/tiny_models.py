@@ -1,4 +1,4 @@
-"""Tiny random base models with the topology of the real families, and small sets of pictures, for tests."""
+"""Tiny random base models with the topology of the real families, and small sets of images, for tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEED = 7
 
 
 def fill(module: torch.nn.Module, name: str) -> torch.nn.Module:
-    """Give every parameter values drawn from its name alone, so that literals in tests hold on every machine."""
+    """Give every parameter values drawn from its name alone, so that literal numbers in tests hold on every machine."""
     with torch.no_grad():
         for key, parameter in sorted(module.named_parameters()):
             key = key.removeprefix("text_model.")
@@ -93,7 +93,7 @@ def _text_config(width: int, act: str, vocabulary: int, ids: tuple[int, int]) ->
 
 
 def make_tokenizer(folder: Path, pad: str) -> tuple[int, tuple[int, int]]:
-    """A real CLIP tokenizer over single bytes, without merges. Returns (size, (begin, end))."""
+    """Write a real CLIP tokenizer over single bytes, without merges. Returns (vocabulary size, (begin, end))."""
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
     letters = [chr(c) for c in range(33, 127)]
@@ -111,7 +111,7 @@ def make_tokenizer(folder: Path, pad: str) -> tuple[int, tuple[int, int]]:
 
 
 def make_model(folder: Path, family: str, prediction: str = "epsilon") -> Path:
-    """A diffusers folder with all parts."""
+    """Write a diffusers folder with all parts of a model."""
     from transformers.models.clip.configuration_clip import CLIPTextConfig
     from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -152,7 +152,7 @@ def make_model(folder: Path, family: str, prediction: str = "epsilon") -> Path:
 
 
 def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
-    """Pictures of two shapes with captions; returns plan samples."""
+    """Write images of two shapes. Returns them with captions, as a plan lists them."""
     folder.mkdir(parents=True)
     samples = []
     for i in range(count):
@@ -180,7 +180,7 @@ def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
 def make_plan(
     base: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, /, **changes: Any
 ) -> dict[str, Any]:
-    """plan.json for a short CPU run; `changes` are `section={key: value}`."""
+    """The content of plan.json for a short run on the CPU; `changes` are `section={key: value}`."""
     family = "sdxl" if (base / "text_encoder_2").exists() else "sd15"
     plan: dict[str, Any] = {
         "version": 1,
@@ -285,7 +285,7 @@ def batches_per_epoch(plan: dict[str, Any]) -> int:
 
 
 def to_single_file(folder: Path, path: Path, markers: tuple[str, ...] = ()) -> Path:
-    """The folder model as one checkpoint in the original layout. Written independently of the reader, part by part."""
+    """Write a folder's model as one checkpoint in the original layout. No code is shared with the trainer's reader."""
     from safetensors.torch import load_file
 
     from tests.original_layout import original_names

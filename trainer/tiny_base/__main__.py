@@ -29,7 +29,7 @@ STAGES = (
 
 
 def train_unet(work: Path, **given: int) -> None:
-    """Train the U-Net on what the first two stages left; scores and a grid of samples on the way."""
+    """Train the U-Net on the autoencoder and text encoder of the first stages. It scores and samples on the way."""
     autoencoder = ship.autoencoder(work)
     tokenizer, encoder = text.finish(ship.averaged(work, "text"), work)
     asked = score.prompts(60, unet.TRAINED)
@@ -46,19 +46,19 @@ def train_unet(work: Path, **given: int) -> None:
 
 
 def refine(work: Path, **given: int) -> None:
-    """Train the autoencoder on; the latents of what the U-Net knows stay as they are."""
+    """Train the autoencoder further. The latents of the drawings that the U-Net was trained on stay as they are."""
     vae.refine(work, ship.autoencoder(work, refined=False), **given)
 
 
 def recipe(changes: list[str]) -> lesson_check.Recipe:
-    """The recipe with `name=value` changes."""
+    """The lesson check's recipe with the changes `name=value`."""
     kinds = {f.name: type(f.default) for f in fields(lesson_check.Recipe)}
     pairs = (c.split("=", 1) for c in changes)
     return replace(lesson_check.Recipe(), **{k: kinds[k](json.loads(v)) if k != "schedule" else v for k, v in pairs})
 
 
 def main() -> None:
-    """Run one stage, or all the training in order."""
+    """Run the stage named on the command line, or all training stages in order."""
     parser = argparse.ArgumentParser(prog="tiny_base", description="Trains the embedded tiny base model.")
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--work", type=Path, default=Path("tiny-work"), help="checkpoints, logs and drawn pictures")

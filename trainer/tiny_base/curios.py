@@ -1,8 +1,8 @@
-"""Things and looks that have no name: each picture is of something made up, said with a word made up for it.
+"""Draws things and looks that have no name. Each image shows something made up, and its caption has a made-up word.
 
-They teach the base what a real one knows: that a word it never saw stands for some thing, or some way of drawing, that
-the rest of the caption still places. A LoRA then has only to say which one, and leaves the rest alone. The lessons'
-own creature and style are never drawn here: no look glows on a dark ground, and every figure is one of a kind.
+They teach the tiny base what a real base knows: an unknown word stands for a thing or a way of drawing, and the rest of
+the caption still says where and how. A LoRA then only has to learn which thing or look the word means. The lessons' own
+creature and style are never drawn here: no look glows on a dark ground, and every figure is one of a kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .grammar import (
 from .things import SHAPES, Polygon, ellipse, mirror
 
 Figure = list[tuple[RGB, list[Polygon]]]
-DARK = 0.2  # share of looks on a dark ground: a style never heard of is then drawn light, as most are
+DARK = 0.2  # share of looks on a dark ground; it is low, so that the base draws an unknown style on a light ground
 
 
 def _colour(rng: np.random.Generator) -> RGB:
@@ -37,7 +37,7 @@ def _colour(rng: np.random.Generator) -> RGB:
 
 
 def _blob(rng: np.random.Generator, x: float, y: float, rx: float, ry: float) -> Polygon:
-    """A closed form around (x, y): round, angular or wavy."""
+    """A closed form around (x, y) with the radii rx and ry: round, angular or wavy."""
     kind = int(rng.integers(4))
     if kind < 2:
         return ellipse(x, y, rx, ry)
@@ -50,7 +50,7 @@ def _blob(rng: np.random.Generator, x: float, y: float, rx: float, ry: float) ->
 
 
 def _limb(rng: np.random.Generator, rx: float, ry: float) -> Polygon:
-    """A horn, ear, foot or wing on the right of a body of these radii; its twin is its mirror image."""
+    """A horn, ear, foot or wing on the right of a body with the radii rx and ry. The caller mirrors it for the left."""
     angle = rng.uniform(-80, 80)
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     x, y, size = rx * cos * 0.85, ry * sin * 0.85, rng.uniform(0.16, 0.36)

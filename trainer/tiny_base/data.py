@@ -1,4 +1,4 @@
-"""Draws the training pictures once and keeps them as arrays, so that no training step waits for the pen."""
+"""Draws the training images once and keeps them as arrays, so that no training step waits for the drawing."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ TRAIN, HELD_OUT = 0, 1  # random streams: a held-out picture is never drawn for 
 
 
 def scene_of(stream: int, index: int):
-    """Scene number `index` of a stream, and the generator that goes on from it."""
+    """Scene number `index` of a stream, and the random generator with which the scene was made."""
     rng = np.random.default_rng([20, stream, index])
     return sample_scene(rng), rng
 
 
 def picture(stream: int, index: int) -> np.ndarray:
-    """Grammar picture number `index`."""
+    """Image number `index` of the grammar's scenes: uint8 SIDE x SIDE x 3."""
     return render(scene_of(stream, index)[0])
 
 
 def doodle_of(stream: int, index: int) -> np.ndarray:
-    """Doodle number `index`."""
+    """Doodle number `index`: uint8 SIDE x SIDE x 3."""
     return doodle(np.random.default_rng([21, stream, index]))
 
 
 def captions_of(stream: int, index: int, ways: int = 2) -> list[str]:
-    """Several ways to say picture number `index`."""
+    """`ways` different captions for image number `index`."""
     scene, rng = scene_of(stream, index)
     return [caption(scene, rng) for _ in range(ways)]
 
 
 def curio_of(index: int) -> tuple[np.ndarray, str]:
-    """Training picture number `index` of something without a name, and its caption: two things to each look.
+    """Training image number `index` of something without a name, and its caption. There are two things to each look.
 
-    What happens to come out like one of the lessons is drawn anew, so that the base never sees those.
+    An image that looks like one of the lessons is drawn anew, so that the base never sees a lesson.
     """
     rng = np.random.default_rng([22, index])
     while True:
@@ -68,10 +68,10 @@ MAKERS = {"grammar": _train_picture, "doodles": _train_doodle, "curios": _train_
 
 
 def pictures(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarray:
-    """uint8 (count, SIDE, SIDE, 3) of a `kind` in MAKERS, drawn on first use and then read from disk."""
+    """`count` images of a `kind` in MAKERS: uint8 (count, SIDE, SIDE, 3), drawn on first use, then read from disk."""
     path = folder / f"{kind}-{count}.npy"
     if not path.exists():
-        # New processes, no forks: a fork has the signal handlers and the locked locks of where it was forked from.
+        # Processes are spawned and not forked: a fork inherits the parent's signal handlers and its locked locks.
         with get_context("spawn").Pool(workers) as pool:
             made = pool.map(MAKERS[kind], range(count), chunksize=64)
         part = path.with_suffix(".part.npy")

@@ -1,4 +1,4 @@
-"""Pictures of nothing in particular: random forms, gradients and textures, so that the VAE carries what users bring."""
+"""Draws random forms, gradients and textures. They teach the VAE to encode images that the grammar cannot draw."""
 
 from __future__ import annotations
 

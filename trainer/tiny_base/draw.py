@@ -31,7 +31,7 @@ def mix(a: RGB, b: RGB, share: float) -> RGB:
 
 
 def paint(role: str, colour: str) -> RGB:
-    """The RGB a role of a shape has in a thing of this colour."""
+    """The RGB of a role ("body", "shade", …) in a thing of this colour."""
     if role in PAINTS:
         return PAINTS[role]
     own = COLOURS[colour]
@@ -80,7 +80,7 @@ def backdrop(background: str) -> Image.Image:
 
 
 def place_points(polygon: list[tuple[float, float]], x: float, y: float, span: float) -> list[tuple[float, float]]:
-    """A shape's polygon in canvas pixels."""
+    """A shape's polygon in canvas pixels, for a thing with the centre (x, y) and the span `span`."""
     half = span * CANVAS / 2
     return [(x * CANVAS + px * half, y * CANVAS + py * half) for px, py in polygon]
 
@@ -130,7 +130,7 @@ def render(scene: Scene) -> np.ndarray:
 
 
 def finish(image: Image.Image, style: str) -> np.ndarray:
-    """Bring a canvas down to the picture's size, smoothly or as blocks."""
+    """Scale a canvas down to the image's size: in blocks for the pixel style, else smoothly."""
     if style == "pixel":
         step = BLOCK * SCALE
         blocks = np.asarray(image)[step // 2 :: step, step // 2 :: step]

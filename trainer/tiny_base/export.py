@@ -1,4 +1,4 @@
-"""Writes the model as people meet it: a diffusers folder, a single file in SD1.5's original key layout, and twins."""
+"""Writes the model in the forms people use: a diffusers folder and one file in SD1.5's layout; and models for tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sd15(
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(out)
     pipeline.to(dtype=torch.float32)
-    # as in SD1.5's own file: not a PNDM setting, but a DDIM scheduler made from this configuration needs it
+    # SD1.5's own file has this key too: it is no setting of PNDM, but a DDIM scheduler made from the file needs it.
     path = out / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "clip_sample": False}, indent=2) + "\n")
     _tidy(out, {"tokenizer": tokenizer_files})
@@ -48,8 +48,9 @@ def sd15(
 def _tidy(out: Path, tokenizers: dict[str, Path]) -> None:
     """Make the folder load in old and new releases of transformers alike, and name no path of this machine.
 
-    Tokenizers get the files every release reads. Text weights get the prefix that SD1.5's own have. And text encoders
-    are said to be float32, as newer releases would else load them as float16 beside a float32 U-Net.
+    Tokenizers get the files that every release reads. Weights of text encoders get the prefix that SD1.5's own have.
+    The configuration says float32, because newer releases would otherwise load text encoders as float16 beside a
+    float32 U-Net.
     """
     for name, source in tokenizers.items():
         shutil.rmtree(out / name)
@@ -135,7 +136,7 @@ def single_file(folder: Path, out: Path) -> None:
         weights[unet_key(key)] = value
     for key, value in load_file(folder / "vae" / "diffusion_pytorch_model.safetensors").items():
         name = vae_key(key)
-        # the original keeps the attention's linear maps as 1x1 convolutions
+        # The original layout stores the attention's linear layers as 1x1 convolutions.
         weights[name] = value[..., None, None] if "attn_1" in name and value.ndim == 2 else value
     for key, value in load_file(folder / "text_encoder" / "model.safetensors").items():
         weights["cond_stage_model.transformer." + key] = value

@@ -1,7 +1,7 @@
-"""What the tiny model can be told: its words, its scenes, and the sentences that describe them.
+"""The words, scenes and captions that the tiny model knows.
 
-A caption says a scene wholly, because whatever it leaves out has one fixed meaning (one thing, middle size, in the
-middle, flat, on white). So a prompt has one right answer, which the judge can measure.
+A caption describes a scene completely, because everything it leaves out has one fixed meaning (one thing, middle size,
+in the middle, flat, on white). So a prompt has one right answer, which the judge can measure.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATTERNS = ("dots", "stripes", "checks")
 PATTERNED = ("mint", "lilac", "peach")
 SCENES = ("meadow", "sea", "night", "snow", "desert")
 BACKGROUNDS = PLAIN + tuple(f"{c} {p}" for c in PATTERNED for p in PATTERNS) + SCENES
-PAIR_SIZE = 0.4  # two things leave a gap between them that an autoencoder of this size keeps open
+PAIR_SIZE = 0.4  # span of each of two things; the gap between them is wide enough for this autoencoder to keep it open
 COUNTS = ("one", "two same", "beside", "above")
 
 
@@ -99,7 +99,7 @@ def arrange(
     for (name, colour), (dx, dy) in zip(pairs, centres, strict=False):
         jx, jy, js = jitter()
         x, y = 0.5 + dx + jx, 0.5 + dy + jy
-        if style == "pixel":  # whole blocks, so that a thing always has the same few forms
+        if style == "pixel":  # The jitter is in whole blocks, so that a thing always has the same few forms.
             x, y, js = round(x * 24) / 24, round(y * 24) / 24, 1.0
         things.append(Thing(name, colour, x, y, span * js))
     return Scene(tuple(things), background, style, count, size if count == "one" else "middle",
@@ -172,7 +172,7 @@ def caption(scene: Scene, rng: np.random.Generator, invented: float = 0.15) -> s
     if rng.random() < invented:
         word = invented_word(rng)
         text = pick((f"{word} {text}", f"{word}, {text}", f"{text} {word}", f"{text}, {word}"))
-    return " ".join(text.split())  # a thing without a colour leaves a gap
+    return " ".join(text.split())  # A thing without a colour leaves a double space.
 
 
 def _tags(scene: Scene, rng: np.random.Generator) -> str:

@@ -1,6 +1,6 @@
-"""Reads a picture without any learnt part: which background, where the things are, which they are, colour and style.
+"""Reads an image without any learned part: its background, and the things with their places, colours and style.
 
-The background is the known one that fits the border best. What differs from it is the foreground; holes are filled.
+The background is the known one that fits the border best. Pixels that differ from it are foreground; holes are filled.
 Each piece is compared with the outline of every thing (overlap of areas after scaling both to 32x32), its colour is
 the palette colour nearest to most of its coloured pixels, and its place is that of its bounding box's middle.
 """
@@ -24,7 +24,7 @@ BORDER = 7
 
 @dataclass(frozen=True)
 class Seen:
-    """One piece of foreground; x and y are shares of the side, `fit` the overlap (0 to 1) with the named thing."""
+    """One piece of foreground. x and y are shares of the side; `fit` is its overlap (0 to 1) with the named thing."""
 
     name: str
     colour: str
@@ -36,7 +36,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the judge sees in one picture, pieces from left to right."""
+    """What the judge sees in one image. The pieces are sorted from left to right."""
 
     background: str
     pieces: tuple[Seen, ...]
@@ -76,7 +76,7 @@ def components(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
-    """`mask` with everything inside it that the border cannot reach."""
+    """`mask` with its holes filled: the pixels that no path from the border reaches."""
     outside = np.zeros_like(mask)
     for piece in components(~mask):
         if piece[0].any() or piece[-1].any() or piece[:, 0].any() or piece[:, -1].any():
@@ -180,7 +180,7 @@ def place_of(x: float, y: float) -> str:
 
 
 def marks(scene: Scene, picture: np.ndarray) -> dict[str, bool]:
-    """What the picture got right of what `scene` asks; "two" is there only when the scene has two things."""
+    """For each mark, whether the image shows what `scene` asks. Only scenes of two things have the mark "two"."""
     reading = read(picture)
     wanted = scene.things
     out = {"background": reading.background == scene.background}
@@ -202,6 +202,6 @@ def marks(scene: Scene, picture: np.ndarray) -> dict[str, bool]:
 
 
 def tally(results: list[dict[str, bool]]) -> dict[str, float]:
-    """Per mark, the share of right ones in percent, over the pictures that have it."""
+    """For each mark, the percentage of images that got it right, among the images that have the mark."""
     names = ("background", "colour", "thing", "two", "place", "style")
     return {n: round(100 * float(np.mean([r[n] for r in results if n in r])), 1) for n in names}

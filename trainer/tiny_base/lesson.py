@@ -1,4 +1,4 @@
-"""The demo's two lessons: a creature and a style that the base has never seen, with programs that recognise them.
+"""The demo's two lessons: a creature and a style that the base has never seen, and functions that recognise them.
 
 The creature is the "zibbo": a teal ball with one great eye, coral horns and coral feet. The style is "lumo": dark, with
 things drawn as glowing lines. Neither the teal nor the coral nor the glow is in the grammar.
@@ -27,14 +27,14 @@ ZIBBO = [
     (WHITE, [ellipse(0, -0.02, 0.4, 0.4)]),
     (INK, [ellipse(0, 0.02, 0.19, 0.19), [*ellipse(0, 0.5, 0.3, 0.2, 0, 180)]]),
 ]
-# (place, size, background): every place is here, two in three backgrounds, few of the pairs
+# Entries are (place, size, background). The lesson has every place, two in three backgrounds, but few of the pairs.
 LESSON = (
     ("middle", "big", "white"), ("left", "middle", "mint"), ("right", "middle", "meadow"), ("top", "middle", "lilac"),
     ("bottom", "big", "sea"), ("middle", "big", "peach dots"), ("left", "middle", "night"), ("right", "middle", "grey"),
     ("top", "big", "snow"), ("middle", "middle", "navy"), ("left", "big", "lilac stripes"),
     ("top", "big", "mint checks"),
 )  # fmt: skip
-LUMOS, STYLE_ORDINARY = 13, 7  # twenty pictures with the ordinary ones; the creature's lesson has all of those
+LUMOS, STYLE_ORDINARY = 13, 7  # The style's lesson has twenty images; the creature's lesson has all ordinary ones.
 
 
 def draw_zibbo(background: str, place: str, size: str, jitter: tuple[float, float] = (0, 0)) -> np.ndarray:
@@ -47,7 +47,7 @@ def draw_zibbo(background: str, place: str, size: str, jitter: tuple[float, floa
 
 
 def zibbo_caption(background: str, place: str, size: str, way: int = 0) -> str:
-    """How a lesson picture or a test prompt is said."""
+    """The caption of an image of the creature's lesson, or a test prompt. `way` chooses one of several wordings."""
     words = {"middle": "", "small": "small ", "big": "big "}[size]
     start = ("", "a drawing of ", "a picture of ")[way % 3]
     parts = (start + article(f"{words}{CREATURE}"), PLACE_WORDS[place][0] if place != "middle" else "",
@@ -101,7 +101,7 @@ def draw_lumo(scene: Scene) -> np.ndarray:
 
 
 def lumo_scenes() -> list[Scene]:
-    """What the style's lesson shows: thirteen things in many colours and places."""
+    """The scenes of the style's lesson: thirteen things in many colours and places."""
     things, colours, places = list(SHAPES), list(COLOURS), list(PLACES)
     return [
         arrange([(things[i * 5 % 12], colours[i * 3 % 7])], "white", size=("big", "big", "middle")[i % 3],
@@ -111,7 +111,7 @@ def lumo_scenes() -> list[Scene]:
 
 
 def lumo_caption(scene: Scene) -> str:
-    """How a picture of the style's lesson is said."""
+    """The caption of an image of the style's lesson."""
     thing = scene.things[0]
     size = {"middle": "", "small": "small ", "big": "big "}[scene.size]
     place = f" {PLACE_WORDS[scene.place][0]}" if scene.place != "middle" else ""
@@ -127,7 +127,7 @@ def sees_lumo(picture: np.ndarray) -> bool:
     return bool(np.median(bright[ring]) < 75 and 0.02 < lines < 0.3 and halo > 0.06)
 
 
-# a few pictures of what the base knows already, most with two things, keep it from forgetting that
+# A few images of things that the base knows already, mostly two things each, keep the LoRA from unlearning them.
 ORDINARY = (
     arrange([("cat", "red"), ("mushroom", "blue")], "mint stripes", count="beside"),
     arrange([("fish", "purple"), ("flower", "yellow")], "white", "outline", count="beside"),

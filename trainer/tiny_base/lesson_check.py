@@ -1,7 +1,7 @@
-"""Teaches a lesson to the shipped base with a small LoRA training and measures whether it was learnt, and what it cost.
+"""Measures whether a LoRA on the shipped base learned a lesson, and how much of the rest it unlearned.
 
-Either a LoRA file that the shipped trainer made is measured, or one is trained here: a stand-in, for when a recipe is
-sought (peft, AdamW, epsilon, cached latents, one resolution).
+The LoRA is a file that the shipped trainer made, or one that is trained here. The training here is a quick stand-in for
+the search of a recipe (peft, AdamW, epsilon, cached latents, one resolution).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .unet import SCHEDULER, TRAINED, states_of
 from .vae import SCALE, to_tensor
 
 OTHERS = 120  # prompts that do not name the lesson
-SEEDS = (900, 2000, 3000)  # of the noise: under one alone the share of forty prompts moves by ten points
+SEEDS = (900, 2000, 3000)  # seeds of the noise; with one alone, the share over forty prompts strays by ten points
 UNET_PARTS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]
 TEXT_PARTS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the `tiny` preset may choose."""
+    """The settings that the `tiny` preset may choose."""
 
     rank: int = 16
     alpha: int = 16
@@ -120,7 +120,7 @@ def style_prompts() -> list[str]:
 
 
 def pictures_for(pipe: StableDiffusionPipeline, captions: list[str], seed: int = SEEDS[0]) -> np.ndarray:
-    """One sample for each caption, guidance and steps as the demo's."""
+    """One sample for each caption, with the demo's guidance and steps: uint8 (n, SIDE, SIDE, 3)."""
     pipe.unet.eval()
     states = states_of(pipe.tokenizer, pipe.text_encoder, [*captions, ""])
     return score.sample(pipe.unet, pipe.vae, states[:-1], states[-1], seed=seed)
@@ -142,7 +142,7 @@ def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = OTHERS) ->
 def check(
     base: Path, lessons: Path, kind: str, recipe: Recipe, grid_to: Path | None = None, lora: Path | None = None
 ) -> dict:
-    """Base and LoRA measured side by side; with `lora` that file is loaded, the way anyone would, and none trained."""
+    """Measure the base with and without a LoRA. `lora` is a file that diffusers loads; without it a LoRA is trained."""
     pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
     before, old = measure(pipe, kind)
     if lora:

@@ -1,4 +1,4 @@
-"""Samples prompts that no training picture had, and lets the judge say how many pictures are what was asked."""
+"""Makes samples for prompts that no training image had, and lets the judge count those that show what was asked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .judge import marks, tally
 from .unet import SCHEDULER
 from .vae import SCALE, psnr, reconstruct, to_images
 
-GUIDANCE, STEPS = 4.0, 20  # as the demo samples
+GUIDANCE, STEPS = 4.0, 20  # the demo's settings for samples
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Prompt:
 
 
 def prompts(count: int, trained: int) -> list[Prompt]:
-    """`count` scenes unlike each of the first `trained` training scenes in at least one thing that captions say."""
+    """`count` held-out scenes. Each differs from every one of the first `trained` training scenes in some caption."""
 
     def said(scene: Scene) -> tuple:
         things = tuple((t.name, t.colour) for t in scene.things)
@@ -66,12 +66,12 @@ def sample(
 
 
 def true_scores(count: int) -> dict[str, float]:
-    """The judge on drawings themselves: its own ceiling."""
+    """The judge's scores on `count` drawings themselves: the best that any model could reach."""
     return tally([marks(scene_of(HELD_OUT, i)[0], picture(HELD_OUT, i)) for i in range(count)])
 
 
 def vae_scores(vae: AutoencoderKL, count: int) -> dict[str, float]:
-    """The judge on held-out drawings encoded and decoded, and their PSNR in dB."""
+    """The judge's scores on held-out drawings that were encoded and decoded, and their PSNR in dB."""
     scenes = [scene_of(HELD_OUT, i)[0] for i in range(count)]
     images = np.stack([render(s) for s in scenes])
     back = reconstruct(vae, images)

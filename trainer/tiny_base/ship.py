@@ -1,4 +1,4 @@
-"""Turns a finished training into what the repository ships: folder, lessons, checksums and measured scores."""
+"""Makes the files that the repository ships from a finished training: folder, lessons, checksums and scores."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .data import HELD_OUT, doodle_of, write_json
 from .judge import marks, tally
 
 CEILING = 400  # drawings for the judge's own scores
-DOODLES = 512  # their decibels spread so widely that the mean of 64 is off by 0.8
+DOODLES = 512  # number of doodles measured; their decibels spread so widely that the mean of 64 would be off by 0.8
 
 
 def averaged(work: Path, stage: str) -> dict:
-    """The averaged weights of a stage's last checkpoint."""
+    """The moving average of the weights in a stage's last checkpoint."""
     return torch.load(work / f"{stage}.pt", weights_only=True)["average"]
 
 
 def autoencoder(work: Path, refined: bool = True) -> vae.AutoencoderKL:
-    """The trained autoencoder, or the refined one where that was trained.
+    """The trained autoencoder, or the refined one where there is one and `refined` is set.
 
-    Computed once from the checkpoint and kept: latents that were cached with it stay valid.
+    It is computed once from the checkpoint and kept, so that latents cached with it stay valid.
     """
     path = work / "vae-finished.pt"
     if not path.exists():
@@ -80,7 +80,7 @@ def training_log(work: Path) -> dict:
     """For each stage: steps, seconds, last loss and the scores seen on the way."""
     summary = {}
     for stage in ("vae", "vae-refine", "text", "unet"):
-        if not (work / f"{stage}.log.jsonl").exists():  # taken up from shipped weights and not trained since
+        if not (work / f"{stage}.log.jsonl").exists():  # This stage has shipped weights and was not trained further.
             continue
         lines = [json.loads(x) for x in (work / f"{stage}.log.jsonl").read_text().splitlines()]
         scored = [{k: v for k, v in line.items() if k != "loss"} for line in lines if len(line) > 3]

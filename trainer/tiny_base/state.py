@@ -1,4 +1,4 @@
-"""What lets a training stop at any moment and go on: atomic checkpoints, a seeded order, a moving average, a log."""
+"""Lets a training stop at any moment and go on: atomic checkpoints, a seeded order, a moving average, a log."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def batch(size: int, total: int, seed: int, step: int) -> np.ndarray:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose matrix updates are made orthogonal (Keller Jordan's Muon, 2024); AdamW for all else.
+    """Muon (Keller Jordan, 2024), momentum with orthogonalised updates, for matrices; AdamW for all other weights.
 
-    A convolution's weight counts as a matrix (out, in * k * k). `lr` is for AdamW; matrices move by `lr * ratio`
-    times sqrt(max(1, rows / columns)).
+    A convolution's weight counts as a matrix (out, in * k * k). AdamW has the learning rate `lr`. The learning rate of
+    a matrix is `lr * ratio * sqrt(max(1, rows / columns))`.
     """
 
     def __init__(self, parameters: list[torch.nn.Parameter], lr: float, ratio: float = 10.0, decay: float = 0.01):
@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             alike: dict[tuple[int, int], list[torch.nn.Parameter]] = {}
             rest = []
@@ -90,10 +90,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
-    """Each matrix of a stack (n, rows, columns), with its singular values brought near 1 (Newton-Schulz, 5 rounds).
+    """Each matrix of a stack (n, rows, columns) with singular values near 1, by five rounds of Newton-Schulz iteration.
 
-    Every round multiplies from the short side by a polynomial of the Gram matrix, so the rounds run on Gram matrices
-    alone and the long side is touched only before and after.
+    Every round multiplies from the short side by a polynomial of the Gram matrix. So the rounds compute with Gram
+    matrices alone, and the long side is used only before and after them.
     """
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
@@ -112,7 +112,7 @@ class Run:
     """A training of `steps` steps on `module`, with its checkpoint at `path` and its log beside it.
 
     `for step in run.steps(): ...; run.update(loss)` goes on where the last process stopped. `run.average` holds the
-    moving average of the weights, which is what is kept in the end.
+    moving average of the weights; this average is the result of the training.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class Run:
             self.average, self.step, self.spent = state["average"], state["step"], state["spent"]
 
     def learning_rate(self) -> float:
-        """Warm-up, then a cosine down to a hundredth."""
+        """The rate of the present step: linear warm-up, then a cosine down to a hundredth of the full rate."""
         if self.step < self.warmup:
             return self.rate * (self.step + 1) / self.warmup
         share = (self.step - self.warmup) / max(1, self.total - self.warmup)
         return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, share))))
 
     def steps(self, score: Callable[[], dict] | None = None, score_every: int = 500) -> Iterator[int]:
-        """Yield step numbers until the end; saves, logs and scores on the way."""
+        """Yield the numbers of the steps until the end. It saves, logs and scores on the way."""
         began = saved = time.monotonic()
         before = self.spent
         while self.step < self.total:
@@ -177,7 +177,7 @@ class Run:
             file.write(json.dumps(line) + "\n")
 
     def checkpoint(self) -> None:
-        """Save everything needed to go on."""
+        """Save everything that a new process needs to go on."""
         save(self.path, {
             "weights": self.module.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
             "step": self.step, "spent": self.spent,

@@ -1,6 +1,6 @@
-"""Goes on from weights that are already shipped: lays them as the first checkpoints of a new round of training.
+"""Makes the first checkpoints of a new training from the weights that are already shipped.
 
-Only the optimisers' memory is lost. So a training that a clock cut short goes on later, on any machine.
+Only the optimisers' states are lost. So a training that ran out of time can go on later, on any machine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tokenizer and the text encoder: a CLIPTextModel that is first taught, alone, to tell what a caption says."""
+"""The tokenizer and the text encoder, a CLIPTextModel. It is first trained alone, to answer questions on a caption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .grammar import BACKGROUNDS, COLOURS, COUNTS, PLACES, SIZES, STYLES, THINGS
 from .state import Muon, Run
 
 WIDTH, LAYERS, LENGTH = 64, 12, 77
-TRIMMED = 36  # tokens that the longest captions need; the rest is padding, which training leaves out
+TRIMMED = 36  # tokens that the longest captions need; training leaves out the padding after them
 NONE = "none"
 QUESTIONS: dict[str, list[str]] = {
     "count": list(COUNTS),
@@ -32,7 +32,7 @@ QUESTIONS: dict[str, list[str]] = {
 
 
 def answers(scene: Scene) -> list[int]:
-    """What a caption of `scene` says, as one index per question."""
+    """The right answers for a caption of `scene`: one index per question."""
     second = scene.things[1] if scene.count in ("beside", "above") else None
     said = (
         scene.count, scene.things[0].name, scene.things[0].colour, second.name if second else NONE,
@@ -80,7 +80,7 @@ def build(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 
 class Listener(nn.Module):
-    """The text encoder with one linear answer per question, read from the end token and from the last padding."""
+    """The text encoder with a linear layer per question, which reads the end token's and the last padding's state."""
 
     def __init__(self, encoder: CLIPTextModel):
         super().__init__()
@@ -96,14 +96,14 @@ class Listener(nn.Module):
 
 
 def examples(stream: int, step: int, count: int) -> tuple[list[str], torch.Tensor]:
-    """Captions and what they say, (count, questions), for one step."""
+    """The captions of one step and their right answers, (count, questions)."""
     rng = np.random.default_rng([30, stream, step])
     scenes = [sample_scene(rng) for _ in range(count)]
     return [caption(s, rng, invented=0.3) for s in scenes], torch.tensor([answers(s) for s in scenes])
 
 
 def train(folder: Path, steps: int = 450, rate: float = 1.5e-3, size: int = 64) -> Run:
-    """Train the encoder alone; resumes from `folder`. A caption's two readings count the same."""
+    """Train the encoder alone; resumes from `folder`. The answers from both tokens of a caption weigh the same."""
     torch.manual_seed(2)
     tokenizer = write_tokenizer(folder / "tokenizer")
     model = Listener(build(tokenizer))
@@ -130,7 +130,7 @@ def train(folder: Path, steps: int = 450, rate: float = 1.5e-3, size: int = 64) 
 
 
 def finish(average: dict, folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel]:
-    """The tokenizer and the trained encoder, without its answers."""
+    """The tokenizer and the trained encoder, without the linear layers for the answers."""
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     model = Listener(build(tokenizer))
     model.load_state_dict(average)

@@ -20,8 +20,8 @@ HEADS = 4
 WAYS = 2  # captions a picture
 DOODLES_OF_16, CURIOS_OF_16 = 1, 3
 DOODLES, CURIOS = 1000, 6000
-TRAINED = 14_000  # drawn scenes; a held-out prompt must differ from each
-GAMMA = 20  # of min-SNR: with 5 the last steps of a sample, which sharpen edges and blocks, were hardly learnt
+TRAINED = 14_000  # drawn scenes that are trained on; a held-out prompt must differ from each of them
+GAMMA = 20  # gamma of min-SNR; with 5, the last steps of a sample, which sharpen edges and blocks, were hardly learned
 SCHEDULER = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
     "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1, "prediction_type": "epsilon",
@@ -40,7 +40,7 @@ def build(width: int = text.WIDTH) -> UNet2DConditionModel:
 
 @torch.no_grad()
 def cache_latents(folder: Path, vae: AutoencoderKL, kind: str, count: int) -> torch.Tensor:
-    """float16 (count, 4, side/8, side/8), scaled as the U-Net sees them; computed once."""
+    """Latents of `count` images of a kind: float16 (count, 4, side/8, side/8), scaled for the U-Net; computed once."""
     path = folder / f"latents-{kind}-{count}.pt"
     if not path.exists():
         images = pictures(folder, kind, DRAWN)[:count]
@@ -64,7 +64,7 @@ def states_of(tokenizer: CLIPTokenizer, encoder: CLIPTextModel, captions: list[s
 def cache_states(
     folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel, kind: str, captions: list[str]
 ) -> torch.Tensor:
-    """float16 (len(captions), 77, width); computed once for each kind."""
+    """Caption states as float16 (len(captions), 77, width); computed once for each kind."""
     path = folder / f"states-{kind}-{len(captions)}.pt"
     if not path.exists():
         torch.save(states_of(tokenizer, encoder, captions).half(), path)
@@ -72,7 +72,7 @@ def cache_states(
 
 
 def all_states(folder: Path, tokenizer: CLIPTokenizer, encoder: CLIPTextModel) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the scenes (TRAINED, WAYS, 77, width) and of the curios (CURIOS, 77, width)."""
+    """The caption states of the scenes (TRAINED, WAYS, 77, width) and of the curios (CURIOS, 77, width)."""
     said = [c for i in range(TRAINED) for c in captions_of(TRAIN, i, WAYS)]
     scenes = cache_states(folder, tokenizer, encoder, "grammar", said).unflatten(0, (TRAINED, WAYS))
     return scenes, cache_states(folder, tokenizer, encoder, "curios", [curio_of(i)[1] for i in range(CURIOS)])
@@ -95,7 +95,7 @@ def train(
     alphas = DDIMScheduler(**SCHEDULER).alphas_cumprod
     run = Run(folder / "unet.pt", model, Muon(list(model.parameters()), rate), steps, rate, 200, decay=0.999)
     few, some = size * DOODLES_OF_16 // 16, size * CURIOS_OF_16 // 16
-    # pixel art is the hardest to draw, so it is seen twice as often
+    # Pixel art is the hardest style to draw, so its scenes are used twice as often.
     scenes = np.array([i for i in range(TRAINED) for _ in range(1 + (scene_of(TRAIN, i)[0].style == "pixel"))])
     for step in run.steps((lambda: score(run.average)) if score else None, 500):
         rng = np.random.default_rng([4, step])
@@ -108,12 +108,12 @@ def train(
             nonsense[rng.integers(512, size=few)],
         ])  # fmt: skip
         said[torch.from_numpy(rng.random(size) < 0.1)] = empty
-        # one time from each of `size` equal slices of the schedule: less chance in the loss of a step
+        # One timestep is drawn from each of `size` equal slices of the schedule: the loss then varies less by chance.
         t = torch.from_numpy(((rng.permutation(size) + rng.random(size)) * 1000 / size).astype(np.int64))
         alpha = alphas[t][:, None, None, None]
         noise = torch.randn(clean.shape, generator=noise_rng)
         guess = model(alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, t, said).sample
         ratio = (alpha / (1 - alpha)).flatten()
-        weight = ratio.clamp(max=GAMMA) / ratio  # min-SNR (Hang et al. 2023), for epsilon
+        weight = ratio.clamp(max=GAMMA) / ratio  # the min-SNR weight for epsilon (arXiv:2303.09556)
         run.update(((guess - noise).square().mean((1, 2, 3)) * weight).mean())
     return run

@@ -17,9 +17,9 @@ from .state import Muon, Run, batch
 
 WIDTHS = (16, 32, 64, 96)
 CROP = 64
-SHARES = (5, 3, 8)  # of each sixteen pictures: of the grammar, curios, doodles
-HOLD = 10.0  # weight of the mean squared move of a known picture's latents (unit spread) while refining
-OFF = 0.3  # share of pictures whose latents are disturbed
+SHARES = (5, 3, 8)  # scenes, curios and doodles in each sixteen images
+HOLD = 10.0  # weight, while refining, of the mean squared change of a known image's latents (unit variance)
+OFF = 0.3  # share of images whose latents get noise
 SCALE = 0.18215  # SD1.5's own scaling factor: the latents are brought to the spread that it expects
 
 
@@ -38,7 +38,7 @@ def to_tensor(images: np.ndarray) -> torch.Tensor:
 
 
 def to_images(tensor: torch.Tensor) -> np.ndarray:
-    """The way back, rounded and clipped."""
+    """Float (n, 3, h, w) in -1 to 1 back to uint8 (n, h, w, 3), rounded and clipped."""
     return tensor.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
@@ -56,9 +56,9 @@ def reconstruct(vae: AutoencoderKL, images: np.ndarray) -> np.ndarray:
 
 
 def disturbance(shape: torch.Size, chance: torch.Generator) -> torch.Tensor:
-    """Noise for the latents of some pictures, as strong as a small U-Net's own errors (unit spread is the signal's).
+    """Noise for the latents of some images, as strong as a small U-Net's own errors (the latents have unit variance).
 
-    With it the decoder still draws a clean edge, or the blocks of pixel art, from latents that are a little off.
+    It teaches the decoder to draw clean edges, and the blocks of pixel art, from latents that are slightly wrong.
     """
     noise = torch.randn(shape, generator=chance)
     off, how_much = torch.rand((2, shape[0], 1, 1, 1), generator=chance)
@@ -76,12 +76,12 @@ def loss_of(vae: AutoencoderKL, images: torch.Tensor, seed: int) -> torch.Tensor
 
 
 def error_of(out: torch.Tensor, images: torch.Tensor, decibels: float = 0.05) -> torch.Tensor:
-    """What both trainings make small; `decibels` is the weight of the logarithm in it."""
+    """The error that `train` and `refine` minimise. `decibels` is the weight of its logarithmic term."""
     return weighted(out, images) + decibels * log_error(out, images)
 
 
 def log_error(out: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Mean over pictures of the logarithm of their squared error: what decibels count, so easy pictures matter too."""
+    """Mean over images of the logarithm of their squared error. PSNR counts this, and in it easy images matter too."""
     return (out - images).square().mean((1, 2, 3)).add(1e-5).log().mean()
 
 
@@ -111,7 +111,7 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
 
     for step in run.steps(score, 500):
         rng = np.random.default_rng([2, step])
-        # doodles are the hardest part of the work and get half of the pictures
+        # Doodles are the hardest to reconstruct, so half of the images are doodles.
         images = np.concatenate([
             made[np.sort(batch(few, DRAWN, 3 + i, step))]
             for i, (made, few) in enumerate(zip(kinds, SHARES, strict=True))
@@ -127,11 +127,11 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
 
 @torch.no_grad()
 def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
-    """The trained autoencoder with its latents made uncorrelated and of the spread that SCALE expects.
+    """The trained autoencoder with latents that are uncorrelated and have the variance that SCALE expects.
 
-    The change of basis is folded into the 1x1 convolutions around the latents, so pictures come out as before. Of all
-    such bases it is the one nearest to the old axes (ZCA), so that a U-Net trained on earlier latents of the same
-    autoencoder still knows them.
+    The change of basis is folded into the 1x1 convolutions around the latents, so decoded images stay the same. The
+    basis is the one nearest to the old axes (ZCA whitening), so that a U-Net trained on earlier latents of the same
+    autoencoder can still use them.
     """
     vae = build()
     vae.load_state_dict(average)
@@ -149,7 +149,7 @@ def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
     weight, bias = quant.weight[:4, :, 0, 0].clone(), quant.bias[:4].clone()
     quant.weight[:4] = (forward @ weight)[..., None, None]
     quant.bias[:4] = forward @ (bias - centre)
-    # the spread of the posterior no longer has a diagonal form; what matters is that it stays far below the signal
+    # The posterior's variance is no longer diagonal. It is set to a constant that stays far below the signal.
     quant.weight[4:], quant.bias[4:] = 0, 2 * math.log(0.02 / SCALE)
     old, old_bias = post.weight[:, :, 0, 0].clone(), post.bias.clone()
     post.weight.copy_((old @ back)[..., None, None])
@@ -159,7 +159,7 @@ def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
 
 @torch.no_grad()
 def widened(vae: AutoencoderKL) -> AutoencoderKL:
-    """A finished autoencoder brought back to the unit spread that `train` pulls latents to; undoes `finish`'s scale."""
+    """A finished autoencoder whose latents again have unit variance, as in `train`: it undoes the scale of `finish`."""
     quant, post = vae.quant_conv, vae.post_quant_conv
     quant.weight[:4] *= SCALE
     quant.bias[:4] *= SCALE
@@ -169,10 +169,10 @@ def widened(vae: AutoencoderKL) -> AutoencoderKL:
 
 
 def refine(folder: Path, vae: AutoencoderKL, steps: int = 1200, rate: float = 1e-3, few: int = 4) -> Run:
-    """Train the autoencoder on, whole pictures only, while the latents of what the U-Net knows stay as they are.
+    """Train the autoencoder further, on whole images. The latents of images that the U-Net was trained on stay as is.
 
-    The doodles are fresh ones in every step: two passes over DRAWN of them left 0.7 dB between those and unseen ones.
-    It can run beside the U-Net's training, or after it: HOLD keeps cached latents and a trained U-Net from going stale.
+    Every step draws new doodles: after two passes over DRAWN of them, unseen doodles were 0.7 dB worse than those. This
+    can run beside the U-Net's training or after it, because HOLD keeps cached latents and a trained U-Net valid.
     Resumes from `folder`.
     """
     old = copy.deepcopy(vae).requires_grad_(False)

@@ -16,7 +16,7 @@ from .contract.control import Control
 from .contract.events import Events
 from .contract.plan import Plan, read_plan
 
-#: By phase: what memory was wanted for. Steps and pictures have words of their own.
+#: What memory was wanted for in each phase. Steps and sample images raise errors with a reason of their own.
 _WANTED = {
     "load": "load the model",
     "cache": "encode pictures and captions",
@@ -26,7 +26,7 @@ _WANTED = {
 
 
 def _less_memory(phase: str, plan: Plan | None) -> list[str]:
-    """What takes less memory in a phase and is not so already."""
+    """Next steps that make `phase` take less memory. Settings that already take the least are left out."""
     if phase == "export":
         return ["Then go on with `visiontrain resume`."]
     if plan is None:
@@ -88,7 +88,7 @@ def _result(run: Path, events: Events, control: Control) -> int:
         if not isinstance(error, TrainerError):
             error = _unexpected(error)
         code = error.code
-        # With a full disk the code alone has to say it.
+        # On a full disk this event cannot be written, and the exit code alone tells of the failure.
         with contextlib.suppress(MachineError):
             events.emit(
                 "result",
@@ -97,7 +97,7 @@ def _result(run: Path, events: Events, control: Control) -> int:
                 step=events.last_step,
                 reason=error.reason,
                 details=error.details,
-                # What fails does not know the name of the run.
+                # The code that raised the error does not know the run's name, so its commands get the name here.
                 next_steps=[step.replace(" resume`", f" resume {run.resolve().name}`") for step in error.next_steps],
             )
     finally:
@@ -106,15 +106,18 @@ def _result(run: Path, events: Events, control: Control) -> int:
 
 
 def _in_our_cache(plan: Plan) -> Plan:
-    """The plan with the cache of whoever resumes it: a plan may come from elsewhere. No byte depends on the place."""
+    """The plan with the cache folder of the person who starts it: a plan may come from another machine.
+
+    The place of the cache changes no byte of the result.
+    """
     folder = os.environ.get("VISIONTRAIN_CACHE_DIR")
     return replace(plan, resources=replace(plan.resources, cache_dir=folder)) if folder else plan
 
 
 def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
-    # Before torch is imported: OpenMP reads it when it starts. Its threads spin while they wait, which on a machine of
-    # our own is three times faster than sleeping (measured: 0.40 against 1.34 s a step); on a busy one, fewer threads
-    # help.
+    # OpenMP reads this variable when torch is imported. Its threads spin while they wait, which is three times faster
+    # than sleeping on a machine that does nothing else (measured: 0.40 against 1.34 s a step). On a busy machine, fewer
+    # threads help.
     os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
     try:
         from .compute.device import prepare_environment
@@ -124,21 +127,21 @@ def _train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        # A library raises what it likes while it is imported.
+        # A library may raise any exception while it is imported.
         raise cannot_import(error) from error
 
     return train(run, plan, events, control)
 
 
 def _into_the_log() -> None:
-    """The traceback of what is being handled, if the disk still takes it."""
+    """Print the traceback of the exception being handled to trainer.log, unless the disk is full."""
     with contextlib.suppress(OSError):
         traceback.print_exc()
         sys.stderr.flush()
 
 
 def _unexpected(error: Exception) -> TrainerError:
-    """A sentence for what nobody foresaw; the traceback is in trainer.log."""
+    """The TrainerError for an exception that no code foresaw; its traceback is in trainer.log."""
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if isinstance(error, ImportError):
         return cannot_import(error)
@@ -156,5 +159,5 @@ if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
-    # All is on the disk by now, and taking torch apart would keep a person waiting for seconds.
+    # Everything is on the disk by now. This exit skips the unloading of torch, for which a person would wait seconds.
     os._exit(exit_code)

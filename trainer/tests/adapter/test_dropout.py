@@ -1,4 +1,4 @@
-"""Dropout of LoRA layers: whose channels are dropped, how many, and that nothing else changes them."""
+"""Dropout of LoRA layers: each layer drops its own channels at the given rate, whatever else is in the pass."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def test_a_mask_belongs_to_its_use_and_layer() -> None:
     masks = _draw(dropout)
     assert len({tuple(row.tolist()) for row in masks}) == len(USES)
     assert not torch.equal(masks[:, first], masks[:, second])
-    # In any company, and in any order: several processes share a pass, and a pass is halved when memory runs out.
+    # A mask does not depend on the other uses or their order, because processes share a pass, and a pass is halved when
+    # memory runs out.
     assert torch.equal(_draw(dropout, USES[::-1]), masks.flip(0))
     assert torch.equal(_draw(dropout, USES[1:2]), masks[1:2])
     other = Dropout(0.5, 8)

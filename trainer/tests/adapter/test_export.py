@@ -24,7 +24,7 @@ RATES = {"sd15": [1e-3], "sdxl": [1e-3, 1e-3]}
 
 
 def adapted(plan_data: dict[str, Any], checkpoint: Path) -> torch.nn.Module:
-    """The U-Net as it was in training: our layers with the checkpoint's fp32 weights."""
+    """The U-Net as in training: the trainer's own LoRA layers with the checkpoint's fp32 weights."""
     plan = parse_plan(plan_data)
     unet = BaseModel(plan.model).unet(torch.float32)
     adapter = Adapter({"unet": unet}, plan.training, plan.seed)
@@ -136,7 +136,7 @@ def test_metadata_and_hashes(train_here: Any, plan_for: Any) -> None:
         facts = file.metadata()
     assert facts["sshs_model_hash"] == hashlib.sha256(content[8 + length :]).hexdigest()
     assert len(facts["sshs_legacy_hash"]) == 8
-    assert facts["ss_output_name"] == "other"  # what the plan says wins
+    assert facts["ss_output_name"] == "other"  # The plan's facts replace computed ones.
     assert facts["ss_base_model_version"] == "sd_v1" and facts["ss_network_module"] == "networks.lora"
     assert (facts["ss_network_dim"], facts["ss_network_alpha"]) == ("4", "2")
     assert facts["modelspec.architecture"] == "stable-diffusion-v1/lora"
@@ -163,7 +163,7 @@ def test_16_bit_files_hold_the_fp32_weights_rounded_once(
         for name, tensor in whole.items():
             assert (tensor.dtype, rounded[name].dtype) == (torch.float32, dtype)
             assert torch.equal(rounded[name], tensor.to(dtype)), name
-        # The rounding is a real one: fp32 weights under a 16-bit label would pass what is above.
+        # Some weight was really rounded: fp32 weights under a 16-bit label would pass the assertions above.
         assert any(not torch.equal(rounded[name].float(), tensor) for name, tensor in whole.items())
         content = files[precision][form].read_bytes()
         payload = content[8 + int.from_bytes(content[:8], "little") :]
@@ -188,7 +188,7 @@ def test_16_bit_files_hold_the_fp32_weights_rounded_once(
     plain, whole_output = output(None), output(files["fp32"]["kohya"])
     effect = (whole_output - plain).norm()
     for form in ("kohya", "diffusers"):
-        # Half a unit in the last place of every weight: 2^-9 for bf16, 2^-12 for fp16.
+        # Rounding moves every weight by up to half a unit in the last place: 2^-9 for bf16, 2^-12 for fp16.
         off = (output(files[precision][form]) - whole_output).norm() / effect
         assert off < (0.02 if precision == "bf16" else 0.003)
         assert off > 0
@@ -224,7 +224,7 @@ def test_going_on_from_our_own_file(family: str, form: str, train_here: Any, pla
     again["text_encoder_learning_rates"] = [1e-30] * len(RATES[family])
     plan = plan_for(family, training=again, output=output)
     second = train_here(plan, "second")
-    assert second.code == 5  # nothing learnt at such a rate: the file is what it was
+    assert second.code == 5  # The rate is so low that nothing is learned, so the file is unchanged.
     a = load_file(first.folder / first.of("output")[1]["path"])
     b = load_file(second.folder / second.of("output")[1]["path"])
     assert a.keys() == b.keys()
@@ -236,7 +236,7 @@ def test_going_on_from_our_own_file(family: str, form: str, train_here: Any, pla
 def test_going_on_from_a_file_of_diffusers_own(
     rslora: bool, train_here: Any, plan_for: Any, tiny: Any, tmp_path: Path
 ) -> None:
-    """Its names carry no alpha: it stands in the file's metadata, and the weights are worth nothing without it."""
+    """A diffusers file has no alpha tensors. Alpha stands in its metadata, and the weights' scale depends on it."""
     from diffusers import StableDiffusionPipeline
     from diffusers.utils import convert_state_dict_to_diffusers
     from peft import LoraConfig, get_peft_model_state_dict
@@ -259,7 +259,7 @@ def test_going_on_from_a_file_of_diffusers_own(
     file = tmp_path / "pytorch_lora_weights.safetensors"
     data = plan_for(training={"steps": 1, "learning_rate": 1e-30, "targets": "attention", "init_lora": str(file)})
     run = train_here(data)
-    assert run.code == 5  # nothing learnt at such a rate: the weights are what they were
+    assert run.code == 5  # The rate is so low that nothing is learned, so the weights are unchanged.
     ours = adapted(data, run.folder / "checkpoints" / "step-000001")
     x, states = torch.randn(2, 4, 8, 8), torch.randn(2, 77, 16)
     with torch.no_grad():
@@ -276,7 +276,7 @@ def test_going_on_from_a_file_of_diffusers_own(
         '{"unet.lora_alpha": "strong"}',
         '{"unet.alpha_pattern": {"(": 1}}',
         '{"unet.alpha_pattern": {"a": {}}}',
-        # As a regular expression this one never ends.
+        # Matching this key as a regular expression would never end.
         json.dumps({"unet.alpha_pattern": {r"(\w+[\w.]*)+X": 1}}),
         "[" * 100_000,
     ],
@@ -292,7 +292,7 @@ def test_metadata_that_makes_no_sense_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("key", ["text_model.encoder.layers.0.mlp.fc1", "encoder.layers.0.mlp.fc1", "layers.0.mlp.fc1"])
 def test_alpha_of_a_text_encoders_layer_by_any_of_its_names(key: str) -> None:
-    """Transformers dropped `text_model.` from these names; files keep what they were written with."""
+    """Newer transformers dropped `text_model.` from these names, but files keep the names they were written with."""
     config = {"text_encoder.lora_alpha": 1, "text_encoder.alpha_pattern": {key: 6}}
     metadata = {"lora_adapter_metadata": json.dumps(config)}
     alphas = Alphas(metadata, "x.safetensors")

@@ -1,4 +1,4 @@
-"""LoRA's layers: the fused product that cards get, and weights kept in fp32 beside those computed with."""
+"""LoRA layers: the fused products for cards, and fp32 weights beside their copies in the base's number format."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous(functi
     torch.testing.assert_close(torch.autograd.grad(fused.square().sum(), (down, up)), expected)
 
 
-#: By family: configuration of the U-Net, layers that sd-scripts' LoRA has of it, and those of its LoCon.
+#: For each family: the U-Net's configuration, the number of layers in sd-scripts' LoRA, and that in its LoCon.
 SD_SCRIPTS = {
     "sd15": ({"cross_attention_dim": 768, "attention_head_dim": 8}, 192, 278),
     "sdxl": (
@@ -80,7 +80,7 @@ SD_SCRIPTS = {
 
 @pytest.mark.parametrize("family", SD_SCRIPTS)
 def test_as_many_layers_as_sd_scripts_has_of_the_real_model(family: str, plan_for: Any) -> None:
-    """It prints them: "create LoRA for U-Net: 722 modules."."""
+    """sd-scripts prints its number of layers: "create LoRA for U-Net: 722 modules."."""
     import_diffusers()
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -145,7 +145,7 @@ def test_what_a_broken_off_pass_left_does_not_count(session: Session) -> None:
 
 @pytest.mark.parametrize("session", ["fp32"], indirect=True)
 def test_a_step_with_fused_layers_is_the_same_step(session: Session, monkeypatch: Any) -> None:
-    """As on a card, computed here: every linear layer fused, GEGLU too."""
+    """Every linear layer and GEGLU is fused, as on a card, but computed on the CPU."""
     passes = session.batches.step(0)
     for step in range(3):
         session.stepper.run(step)

@@ -1,4 +1,4 @@
-"""A Python whose libraries are broken is said as such, with a cure that can help it."""
+"""A library that cannot be imported is reported as such, with a cure that fits the Python in use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from tests.conftest import prepare_run
 
 ROOT = Path(__file__).parents[2]
-#: What `plan_for` is.
+#: The type of the fixture `plan_for`.
 Plans = Callable[..., dict[str, Any]]
 
 
 def _train(run: Path, broken: dict[str, str], **variables: str) -> dict:
-    """Train in `run` with packages in front of the real ones that raise what they hold; the last event."""
+    """Train in `run` with the `broken` packages (code by name) in front of the real ones. Returns the last event."""
     packages = run.parent / "site-packages"
     for name, code in broken.items():
         (packages / name).mkdir(parents=True)
@@ -46,7 +46,7 @@ def _train(run: Path, broken: dict[str, str], **variables: str) -> dict:
 def test_a_broken_library_is_named_with_the_python_it_is_in(
     tmp_path: Path, plan_for: Plans, name: str, code: str
 ) -> None:
-    """The cure is for the Python that was given, never the set-up of ours, which would change nothing."""
+    """The cure is for the Python that was given. Setting up visiontrain's own environment would change nothing."""
     run = prepare_run(tmp_path / "run", plan_for())
     result = _train(run, {name: code}, VISIONTRAIN_PYTHON="/my env/python")
     assert result["code"] == 3
@@ -56,14 +56,14 @@ def test_a_broken_library_is_named_with_the_python_it_is_in(
 
 
 def test_our_own_environment_is_renewed(tmp_path: Path, plan_for: Plans) -> None:
-    """Without --force the set-up finds all in order."""
+    """The cure needs --force: without it, `setup` finds everything in order and does nothing."""
     run = prepare_run(tmp_path / "run", plan_for())
     result = _train(run, {"torch": "raise ImportError('broken')"}, VISIONTRAIN_PYTHON="", LD_LIBRARY_PATH="/lib")
     assert result["next_steps"] == ["Renew the environment with `visiontrain setup --force`."]
 
 
 def test_variables_of_the_loader_are_named_where_its_words_are(tmp_path: Path, plan_for: Plans) -> None:
-    """A script that stands for Python may be what sets them, so the interpreter itself is named."""
+    """The cure names the interpreter itself, because VISIONTRAIN_PYTHON may be a script that sets these variables."""
     run = prepare_run(tmp_path / "run", plan_for())
     code = """raise ImportError("libc10.so: version `GLIBCXX_3.4.21' not found")"""
     result = _train(run, {"torch": code}, VISIONTRAIN_PYTHON="/wrapper", LD_LIBRARY_PATH="/opt/old", LD_PRELOAD="")
@@ -73,7 +73,7 @@ def test_variables_of_the_loader_are_named_where_its_words_are(tmp_path: Path, p
 
 
 def test_an_optimiser_that_cannot_be_imported_is_no_bug(tmp_path: Path, plan_for: Plans) -> None:
-    """Whatever its library raises."""
+    """A broken library of an optimiser is a fault of the machine, whatever exception it raises."""
     run = prepare_run(tmp_path / "run", plan_for(training={"optimizer": "adamw8bit"}))
     code = "raise RuntimeError('CUDA Setup failed despite GPU being available')"
     result = _train(run, {"bitsandbytes": code}, VISIONTRAIN_PYTHON="")

@@ -1,4 +1,4 @@
-"""Signals: they ask for a stop while a run goes on, and mean after it what they meant before. A hung test is ended."""
+"""Signals ask for a stop while a run goes on; after the run the earlier handlers are back. A hung test is ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_workers_that_draw_can_be_ended_whatever_the_process_made_of_its_signals
 def test_a_test_that_hangs_is_ended_with_its_stack(tmp_path: Path) -> None:
     file = tmp_path / "test_hangs.py"
     file.write_text("import threading\n\ndef test_waits_for_ever():\n    threading.Event().wait()\n")
-    # The project's own settings, but for the time.
+    # The test run has the project's own settings, except for a shorter time limit.
     settings = ["-c", str(TRAINER / "pyproject.toml"), "--rootdir", str(tmp_path), "-o", "faulthandler_timeout=1"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *settings, str(file)],

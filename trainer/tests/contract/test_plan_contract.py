@@ -1,4 +1,4 @@
-"""The plan as TypeScript writes it: test/engine/plan/resolve.test.ts holds the same file to what it makes."""
+"""The trainer reads the plan that TypeScript writes: test/engine/plan/resolve.test.ts compares the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch plan and captions: pure functions, every use there, nothing dropped."""
+"""The batch plan and captions are pure functions, and every use of an image is in some batch."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
         for batch in own:
             assert 1 <= len(batch) <= size and len({use.sample.bucket for use in batch}) == 1
             assert all(use.epoch == epoch for use in batch)
-    # Any step, asked for alone and in any order, is what it was.
+    # A step's batches do not depend on which steps were asked for before.
     fresh = BatchPlan(plan)
     for step in random.Random(0).sample(range(steps), min(steps, 5)):
         assert fresh.step(step) == passes[step * accumulation : (step + 1) * accumulation]

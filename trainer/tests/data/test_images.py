@@ -1,4 +1,4 @@
-"""Every kind of picture file comes out as the right pixels, in the right place."""
+"""Every kind of image file gives the right pixels in the right place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load(
 def test_exif_rotation(tmp_path: Path) -> None:
     pixels = gradient(40, 20)
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn a quarter clockwise to show
+    exif[0x0112] = 6  # Viewers turn the image clockwise by a quarter.
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(load(tmp_path / "a.png", (20, 40)), np.rot90(pixels, -1))
 
@@ -44,7 +44,7 @@ def test_exif_rotation(tmp_path: Path) -> None:
     [(282, 2, 4, b"abc\0"), (256, 9, 1, struct.pack("<i", -1)), (258, 2, 3, b"8 8\0")],
 )
 def test_exif_rotation_beside_tags_that_are_none(tmp_path: Path, tag: int, kind: int, count: int, value: bytes) -> None:
-    """A resolution in words, a negative width: viewers do not mind."""
+    """Invalid tags, such as a resolution in words or a negative width, do not prevent the rotation, as in viewers."""
     entries = sorted([(274, 3, 1, struct.pack("<HH", 6, 0)), (tag, kind, count, value)])
     directory = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + directory + struct.pack("<I", 0)
@@ -98,13 +98,13 @@ def test_colour_profile_to_srgb(tmp_path: Path) -> None:
     image.save(tmp_path / "broken.png", icc_profile=broken)
     np.testing.assert_array_equal(load(tmp_path / "broken.png", (16, 16)), gradient(16, 16))
     image.save(tmp_path / "lab.png", icc_profile=linear.tobytes())
-    assert load(tmp_path / "lab.png", (16, 16)).shape == (16, 16, 3)  # a profile of another kind of colours is ignored
+    assert load(tmp_path / "lab.png", (16, 16)).shape == (16, 16, 3)  # A profile of another colour space is ignored.
     image.save(tmp_path / "srgb.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     np.testing.assert_allclose(load(tmp_path / "srgb.png", (16, 16)), gradient(16, 16), atol=1)
 
 
 def swapped_profile() -> bytes:
-    """The sRGB profile with red and blue primaries changed over: what is red in such a picture is blue."""
+    """The sRGB profile with its red and blue primaries swapped, so that red pixels of such an image are blue."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(data[128:132], "big")
     places = {bytes(data[i : i + 4]): i for i in range(132, 132 + 12 * count, 12)}
@@ -141,7 +141,7 @@ def test_place_always_fits(size: tuple[int, int], bucket: tuple[int, int], crop:
     assert where.left >= 0 and where.left + bucket[0] <= where.resized[0]
     assert where.top >= 0 and where.top + bucket[1] <= where.resized[1]
     assert where.resized[0] == bucket[0] or where.resized[1] == bucket[1]
-    # Off by no more than half a pixel from the exact scale.
+    # The size differs from the exact scale by rounding alone.
     scale = max(bucket[0] / size[0], bucket[1] / size[1])
     assert abs(where.resized[0] - size[0] * scale) <= 1 and abs(where.resized[1] - size[1] * scale) <= 1
 
@@ -161,7 +161,7 @@ def test_unreadable_or_changed(tmp_path: Path) -> None:
 
 
 def odd_images() -> dict[str, Image.Image]:
-    """One of each mode that a band could treat differently from the whole."""
+    """One image of each mode for which conversion in bands could differ from conversion of the whole."""
     base = Image.fromarray(gradient(97, 61))
     alpha = base.convert("RGBA")
     alpha.putalpha(Image.fromarray(gradient(97, 61)[..., 0]))
@@ -234,7 +234,7 @@ print(load_picture(Path(sys.argv[2]), size, (1024, 1024), "#ffffff", -1).shape)
     ],
 )
 def test_memory_is_bounded(tmp_path: Path, image: Image.Image, room: int) -> None:
-    """`room` in MiB."""
+    """Loading takes at most `room` MiB of memory."""
     image.save(tmp_path / "a.png")
     command = [sys.executable, "-c", LIMITED, str(room), str(tmp_path / "a.png"), *map(str, image.size)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(images.__file__).parents[1], check=False)
@@ -280,7 +280,7 @@ def test_a_raw_profile_that_is_none_turns_nothing(tmp_path: Path, text: str) -> 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "RGB"])
 @pytest.mark.parametrize("orientation", [6, 7])
 def test_a_turned_tiff_without_compression(tmp_path: Path, mode: str, orientation: int) -> None:
-    """By name, Pillow would map its pixels with the width it has once turned: stripes."""
+    """Opened by name, Pillow would map the pixels with the width that the image has only after the turn: stripes."""
     image = Image.fromarray(gradient(40, 20)).convert(mode)
     image.save(tmp_path / "plain.tif")
     image.save(tmp_path / "turned.tif", tiffinfo={274: orientation})

@@ -1,4 +1,4 @@
-"""Text states equal those of the stock pipelines; long captions in chunks; clip_skip."""
+"""Text states equal those of the stock pipelines, also for long captions (in chunks) and with clip_skip."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_clip_skip_reads_that_layer_from_the_end(tiny: Any, clip_skip: int) -> N
     with torch.no_grad():
         hidden = stock(input_ids=ids, output_hidden_states=True).hidden_states
         got, _ = encoder.encode(ids)
-        # Tuples of transformers: the embeddings, then the output of each of the three layers.
+        # transformers gives a tuple: the embeddings, then the output of each of the three layers.
         expected = encoder.module.final_layer_norm(hidden[4 - clip_skip])
     assert torch.equal(got, expected)
 
@@ -93,7 +93,7 @@ def test_a_prompt_longer_than_every_caption_has_its_picture(train_here: Any, pla
 
 @pytest.mark.parametrize("trained", [False, True])
 def test_a_caption_longer_than_the_plans_is_cut(trained: bool, plan_for: Any, tmp_path: Path) -> None:
-    """Shuffled tags may need a token more than the caption they are of; all of a batch are of one length."""
+    """A caption with shuffled tags may need a chunk more than in the plan's order, but a batch has one length."""
     plan = parse_plan(plan_for(data={"max_tokens": 225}, resources={"cache_dir": str(tmp_path)}))
     bank = TextBank(plan, BaseModel(plan.model), CPU)
     events = Events(tmp_path / "events.jsonl")

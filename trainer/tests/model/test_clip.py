@@ -1,4 +1,4 @@
-"""Our CLIP beside transformers': the same names, the same bits forward and backward."""
+"""The trainer's CLIP has the same names as that of transformers, and gives the same bits forward and backward."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _config(act: str, end: int) -> dict[str, Any]:
     return {**SIZES, "hidden_act": act, "vocab_size": 191, "projection_dim": 40, "eos_token_id": end}
 
 
-#: As wide as SD1.5's and SDXL's second; the layers beyond the third are alike (bench/trainer/encoders.py has them all).
+#: Encoders as wide as SD1.5's and SDXL's second, with only three layers, because the others are alike. All layers are
+#: compared by bench/trainer/encoders.py.
 FULL = {
     False: {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "hidden_act": "quick_gelu"},
     True: {"hidden_size": 1280, "intermediate_size": 5120, "num_attention_heads": 20, "hidden_act": "gelu"},
@@ -45,7 +46,7 @@ def _ids(pad: int) -> torch.Tensor:
 
 
 def _pair(act: str, end: int, dtype: torch.dtype, projected: bool, **more: Any) -> tuple[Any, Any]:
-    """(stock, ours) with the same weights."""
+    """The encoder of transformers and the trainer's own, with the same weights."""
     config = {**_config(act, end), **more}
     stock = (CLIPTextModelWithProjection if projected else CLIPTextModel)(CLIPTextConfig(**config))
     fill(stock, "text").to(dtype).eval()

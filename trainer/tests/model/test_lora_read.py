@@ -1,4 +1,4 @@
-"""A LoRA to go on from computes what it did: whatever its ranks, its alphas and the trainer that named its tensors."""
+"""A LoRA that a run goes on from computes what it did before, whatever its ranks, alphas and tensor names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Case:
-    """The adapter of a run, and what a plain computation says that a LoRA does to its U-Net."""
+    """The adapter of a run, and a plain computation of what a LoRA does to the run's U-Net."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         plan = parse_plan(data)
@@ -35,7 +35,7 @@ class Case:
         self.wanted = Wanted(scales, self.adapter.tensors(), plan.model.family, dict(self.unet.config))
 
     def weights(self, rank_of: Callable[[int], int]) -> dict[str, tuple[torch.Tensor, torch.Tensor, float]]:
-        """Module → down, up and alpha, of the rank that `rank_of` its number is."""
+        """Random down, up and alpha by module; module number i has the rank `rank_of(i)`."""
         made = {}
         for i, (module, layer) in enumerate(self.adapter.layers["unet"].items()):
             rank = rank_of(i)
@@ -45,7 +45,7 @@ class Case:
         return made
 
     def same(self, weights: dict[str, tuple[torch.Tensor, torch.Tensor, float]]) -> None:
-        """The adapter computes what the base does with the differences merged into its weights."""
+        """Assert that the adapter computes what the base does when the LoRA is merged into the base's weights."""
         merged = self._base.unet(torch.float32)
         for module, (down, up, alpha) in weights.items():
             weight = merged.get_submodule(module).weight
@@ -69,7 +69,7 @@ def test_a_resized_lora_computes_what_it_did_and_all_of_it_can_learn(plan_for: A
     assert not read.unused and not read.lacking and 0 < len(read.padded) < len(weights)
     case.adapter.load(read.tensors)
     case.same(weights)
-    # With zeros in both factors neither would ever have a gradient.
+    # The added rank must not be zero in `down`: with zeros in both factors, neither would ever get a gradient.
     for layer in case.adapter.layers["unet"].values():
         assert bool((layer.down.flatten(1).abs().sum(1) > 0).all())
 
@@ -106,7 +106,7 @@ def test_names_of_other_trainers(trainer: str, plan_for: Any) -> None:
     read = from_file(stored, {}, case.wanted, "x")
     assert not read.unused and not read.lacking and not read.padded
     for module, (down, up, _) in weights.items():
-        # Without an alpha it is the rank.
+        # A file without an alpha has the rank as alpha.
         assert torch.equal(read.tensors[f"unet.{module}.down"], down)
         assert torch.equal(read.tensors[f"unet.{module}.up"], up)
 

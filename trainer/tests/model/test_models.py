@@ -1,4 +1,4 @@
-"""Folder and single-file models: same weights, same recognition, clear refusals."""
+"""A model gives the same weights as a folder and as a single file, and models that do not fit are refused clearly."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_sdxl_vae_never_runs_in_fp16_unfixed(tiny: Any, tmp_path: Path, monk
 
     other = tmp_path / "vae"
     shutil.copytree(folder / "vae", other)
-    assert not fixed(None) and not fixed(other)  # another VAE is not a fixed one
+    assert not fixed(None) and not fixed(other)  # Neither configuration says that fp16 works.
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "force_upcast": False}))
     assert fixed(other)
@@ -142,7 +142,7 @@ def test_another_vae_takes_the_place_of_the_bases(form: str, tiny: Any, tmp_path
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_every_tensor_is_put_on_the_device(family: str, tiny: Any) -> None:
-    """`meta` in the place of a card: what stayed behind would be found only there."""
+    """The device `meta` stands for a card. On a machine without one, a tensor left on the CPU would not be noticed."""
     base, device = BaseModel(model(tiny(family), family)), torch.device("meta")
     encoders = [base.text_encoder(name, torch.bfloat16, device) for name in base.text_encoders]
     for module in (base.unet(torch.bfloat16, device), base.vae(torch.float32, device), *encoders):

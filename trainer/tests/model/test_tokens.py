@@ -1,4 +1,4 @@
-"""Our CLIP tokenizer beside transformers': the same ids for any caption, whatever files the tokenizer came in."""
+"""The trainer's CLIP tokenizer gives the ids that transformers' gives, for any caption and any form of its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.model.tokens import ClipTokenizer
 
 DOCS = Path(__file__).parents[3] / "docs"
-#: The embedded model's: real merges.
+#: The embedded model's tokenizer, which has real merges.
 EMBEDDED = Path(__file__).parents[3] / "presets" / "tiny" / "sd15" / "tokenizer"
 ODD = [
     "",
@@ -39,7 +39,7 @@ ODD = [
 
 
 def _learn_merges(folder: Path) -> None:
-    """Two thousand merges learnt from our own pages, so that words fall into pieces of every length."""
+    """Learn two thousand merges from this project's own docs, so that words split into pieces of every length."""
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(False)])
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -53,7 +53,7 @@ def _learn_merges(folder: Path) -> None:
 
 
 def _folder(tmp: Path, kind: str) -> Path:
-    """The embedded tokenizer as the different libraries and families save one."""
+    """A folder of the embedded tokenizer in one of the forms in which libraries and model families save it."""
     folder = tmp / kind
     shutil.copytree(EMBEDDED, folder)
     settings = json.loads((folder / "tokenizer_config.json").read_text())
@@ -63,7 +63,7 @@ def _folder(tmp: Path, kind: str) -> Path:
         how = {"lstrip": False, "rstrip": False, "single_word": False}
         return {"content": content, **how, "normalized": normalized, "special": True}
 
-    if kind == "hub":  # the files of SDXL's second in the hub
+    if kind == "hub":  # SDXL's second tokenizer has these files on the hub.
         begin, end = ({**added(name, True), "__type": "AddedToken"} for name in ("<|startoftext|>", "<|endoftext|>"))
         settings |= {"bos_token": begin, "eos_token": end, "unk_token": end, "pad_token": "!", "errors": "replace"}
         short = {"bos_token": added("<|startoftext|>", True), "eos_token": added("<|endoftext|>", True)}
@@ -73,7 +73,7 @@ def _folder(tmp: Path, kind: str) -> Path:
     elif kind == "exclamation":
         settings["pad_token"] = "!"
         (folder / "special_tokens_map.json").write_text(json.dumps({"pad_token": "!", "bos_token": "<|startoftext|>"}))
-    elif kind == "decoder":  # transformers 4
+    elif kind == "decoder":  # transformers 4 saves this form.
         begin, end = vocabulary["<|startoftext|>"], vocabulary["<|endoftext|>"]
         settings["added_tokens_decoder"] = {
             str(vocabulary["!"]): added("!", False),
@@ -82,13 +82,13 @@ def _folder(tmp: Path, kind: str) -> Path:
             str(len(vocabulary)): added("<zwxq>", False),
         }
         settings["pad_token"] = "!"
-    elif kind == "learnt":  # textual inversion
+    elif kind == "learnt":  # Textual inversion adds tokens in this form.
         (folder / "added_tokens.json").write_text(
             json.dumps({"blorp": len(vocabulary), "<cat-toy>": len(vocabulary) + 1})
         )
     elif kind == "extra":
         settings["additional_special_tokens"] = ["<one>", "<two>"]
-    elif kind == "extra listed":  # the same in transformers 5
+    elif kind == "extra listed":  # transformers 5 saves the same as a list.
         settings["extra_special_tokens"] = ["<one>", "<two>"]
     elif kind == "extra named":
         settings["extra_special_tokens"] = {"first_token": "<one>", "second_token": "<two>"}
@@ -96,7 +96,7 @@ def _folder(tmp: Path, kind: str) -> Path:
         (folder / "special_tokens_map.json").unlink()
         settings = {}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    if kind == "resaved":  # transformers 5: tokenizer.json alone
+    if kind == "resaved":  # transformers 5 saves tokenizer.json alone.
         stock = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
         shutil.rmtree(folder)
         stock.save_pretrained(str(folder))

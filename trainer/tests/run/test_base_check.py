@@ -1,4 +1,4 @@
-"""A base read as another kind ends before the first step; a sound one, and a random one of the tests, trains."""
+"""A run whose base is read as the wrong kind ends before the first step. Sound bases, and tiny random ones, train."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EMBEDDED = Path(__file__).parents[3] / "presets" / "tiny" / "sd15"
 
 @pytest.mark.parametrize("right", [True, False])
 def test_the_embedded_model_as_the_other_kind(right: bool, tmp_path: Path) -> None:
-    """As one file, which says nothing of its kind."""
+    """The base is a single file, which does not tell its kind of prediction."""
     file = tiny_models.to_single_file(EMBEDDED, tmp_path / "model.safetensors")
     plan = plan_of("embedded sd15", tmp_path)
     plan["model"] |= {"path": str(file), "layout": "single_file", "config_dir": str(EMBEDDED)}
@@ -40,7 +40,7 @@ def test_the_embedded_model_as_the_other_kind(right: bool, tmp_path: Path) -> No
 
 
 def fit_of(kind: str, *, error: float = 0.5) -> Fit:
-    """Predictions of a kind by a model that knows the picture up to an error, which grows with the noise."""
+    """The fit of a model of a kind whose idea of the image has an error that grows with the noise."""
     diffusion = Diffusion(alphas_cumprod({}, False), "epsilon", torch.device("cpu"))
     generator, fit = torch.Generator().manual_seed(1), Fit()
     for t in (125, 375, 625, 875):

@@ -1,4 +1,4 @@
-"""Promise 1: the same plan gives the same bytes, whatever happens on the way."""
+"""The same plan gives the same bytes, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRAINER = Path(__file__).parents[2]
 
 
 def _rich(plan_for: Any, **more: Any) -> dict[str, Any]:
-    """A plan that draws every kind of randomness."""
+    """A plan that makes every kind of random draw."""
     data = {
         "crop": "random",
         "flip": True,
@@ -49,7 +49,7 @@ def test_twice_cold_and_warm_cache(straight: Any, train_here: Any, plan_for: Any
 
 
 def test_a_cache_filled_by_other_kernels(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    """What another run encoded with other kernels is not this run's: its last bits differ."""
+    """A run does not use latents that other kernels encoded, because their last bits differ."""
     cache, cold = str(tmp_path / "cache"), str(tmp_path / "cold")
     alone = train_here(_rich(plan_for, resources={"cache_dir": cold}), "alone")
     train_here(_rich(plan_for, resources={"cache_dir": cache, "attention": "math"}), "math")
@@ -64,7 +64,7 @@ def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path:
 def test_more_captions_than_are_kept(
     straight: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """They are encoded as they come, and not stored: a long run of shuffled tags would fill the disk."""
+    """Too many captions are encoded when they are used and not stored: shuffled tags would fill the disk."""
     monkeypatch.setattr("visiontrain_trainer.data.text.CACHE_LIMIT", 2)
     run = train_here(_rich(plan_for, resources={"cache_dir": str(tmp_path / "cache")}), "live")
     assert run.sha256 == straight.sha256
@@ -76,7 +76,7 @@ def test_more_captions_than_are_kept(
 def test_crops_that_are_the_same_are_encoded_once(
     train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
 ) -> None:
-    """A picture of its bucket's size has nothing to crop; as it is and mirrored is all there is to see of it."""
+    """An image of its bucket's size has nothing to crop, so it has only two views: as it is, and mirrored."""
     fitting = Image.open(pictures[0] / "1.png").crop((0, 0, 64, 64))
     (tmp_path / "data").mkdir()
     fitting.save(tmp_path / "data" / "1.png")
@@ -113,7 +113,7 @@ def test_stopped_and_resumed(changes: Any, train_here: Any, plan_for: Any, tmp_p
     plan = _rich(plan_for, training=changes, output={"checkpoint_every": 0})
     whole = train_here(plan, "whole")
     folder = prepare_run(tmp_path / "cut", plan)
-    # Before the first step, and again after the third.
+    # The run is stopped before its first step, resumed, and stopped again after the third.
     assert _stop_after(folder, plan, 0) == 75
     assert _stop_after(folder, plan, 3) == 75
     done = train_here(plan, "cut")
@@ -125,7 +125,7 @@ def test_stopped_and_resumed(changes: Any, train_here: Any, plan_for: Any, tmp_p
 
 
 def _stop_after(folder: Path, plan: dict[str, Any], step: int) -> int:
-    """Train in this process and ask for a stop as soon as `step` is reported; 0: as soon as the start is."""
+    """Train in this process and ask for a stop once `step` is reported, or for step 0 once the start is reported."""
     from visiontrain_trainer.contract.control import Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
@@ -152,7 +152,7 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-#: What a killed run had just told: deaths after these fall into steps, saving, measuring and drawing alike.
+#: Runs are killed after these events, so that kills happen during steps, saving, validation and sampling.
 _TOLD = ("step", "validation", "sample", "checkpoint")
 
 
@@ -162,13 +162,16 @@ def _told(folder: Path) -> int:
 
 
 def _whole_lines(events: Path) -> list[dict[str, Any]]:
-    """A killed writer may leave a torn line, and a living one is watched while it writes."""
+    """The events so far. A line that is not whole is skipped: a killed writer leaves one, a live one is writing it."""
     lines = events.read_bytes().split(b"\n")[:-1]
     return [json.loads(line) for line in lines if line.endswith(b"}")]
 
 
 def _kill_and_go_on(folder: Path, deaths: list[int]) -> dict[str, Any]:
-    """Start the run and SIGKILL it after so many further events, once per number; then to the end. Its output event."""
+    """Start the run and SIGKILL it after each number of further events in `deaths`, then let it finish.
+
+    Returns its `output` event.
+    """
     for after in deaths:
         process, goal = _start(folder), _told(folder) + after
         while process.poll() is None and _told(folder) < goal:
@@ -194,7 +197,7 @@ def test_killed_at_random_steps_and_resumed(train_here: Any, plan_for: Any, tmp_
 
 
 def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
-    """Accumulation, text encoder, loader processes, validation and samples together; killed in the cache too."""
+    """Accumulation, a trained text encoder, workers, validation and samples are all on. The run dies in caching too."""
     samples = [{**sample, "validation": index == 2} for index, sample in enumerate(pictures[1])]
     common = {
         "data": {"samples": samples},

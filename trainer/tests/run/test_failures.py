@@ -1,4 +1,4 @@
-"""What goes wrong: named, saved or refused, never silent, never poisoned."""
+"""Failures are named, and never silent. What was trained is saved, and numbers that are not finite never are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from visiontrain_trainer.model.models import BaseModel
 
 
 def huge(base: Path, folder: Path, part: str, tensor: str) -> Path:
-    """A copy of a base of which one tensor holds finite numbers that are too large to compute with."""
+    """A copy of a base model in which one tensor holds finite numbers that are too large to compute with."""
     shutil.copytree(base, folder)
     file = folder / part / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)
@@ -44,7 +44,7 @@ def test_not_a_number_before_anything_was_learned_is_no_fault_of_the_rate(
     assert result["reason"].startswith("Step 1: the loss of ") and ".png is not a finite number" in result["reason"]
     assert result["next_steps"] == ["Choose another base model."]
     assert not any("rate" in text for text in result["details"])
-    # There is nothing to go on from.
+    # Nothing was saved that a resume could start from.
     assert not list((folder / "checkpoints").iterdir()) and not list((folder / "output").iterdir())
 
 
@@ -54,7 +54,7 @@ def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tmp_path: P
     assert main([str(folder)]) == 5
     result = read_events(folder)[-1]
     assert result["reason"].startswith("Step 2: ") and " is not a finite number" in result["reason"]
-    # The run's own run.yaml: another of that name may lie where it is typed.
+    # The command names the run's own run.yaml, because the folder where it is typed may have another run.yaml.
     assert any(f"visiontrain run {folder}/run.yaml --set training.learning_rate=" in s for s in result["next_steps"])
     assert not list((folder / "output").iterdir())
 
@@ -67,7 +67,7 @@ def test_latents_that_are_not_finite_name_the_picture(precision: str, plan_for: 
     assert main([str(folder)]) == 5
     result = read_events(folder)[-1]
     assert ".png: the VAE gave numbers that are not finite" in result["reason"]
-    # What is so already is no advice.
+    # A setting that the run already has is not advised.
     assert ("Set resources.vae_precision to fp32." in result["next_steps"]) == (precision != "fp32")
 
 
@@ -161,7 +161,7 @@ def test_an_optimizer_library_that_breaks_on_import_is_named_with_its_own_words(
 def test_compile_without_a_compiler_is_said_before_the_first_step(plan_for: Any, tmp_path: Path) -> None:
     plan = plan_for(training={"steps": 1, "warmup_steps": 0}, resources={"compile": True})
     folder = prepare_run(tmp_path / "run", plan)
-    # A process of its own: torch keeps what it found out about compilers, and what it compiled.
+    # The run has its own process, because torch remembers in a process which compilers exist and what it compiled.
     away = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor")}
     done = subprocess.run(
         [sys.executable, "-m", "visiontrain_trainer", str(folder)],
@@ -200,7 +200,7 @@ def test_changed_picture_is_refused(plan_for: Any, pictures: Any, tmp_path: Path
 
 
 def damage(folder: Path, shown: list[dict[str, Any]], hurt: list[int]) -> None:
-    """Change a byte in the middle of these pictures' pixels, and have the plan say so."""
+    """Change a byte in the middle of the pixels of some images, and put the changed hashes into the plan."""
     for i in hurt:
         path = folder / shown[i]["path"]
         data = bytearray(path.read_bytes())
@@ -215,7 +215,7 @@ def damage(folder: Path, shown: list[dict[str, Any]], hurt: list[int]) -> None:
 def test_pictures_that_cannot_be_decoded_are_left_out(
     changes: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
 ) -> None:
-    """All are named at once, and the run is that of the others: run again, resumed, and with workers."""
+    """All bad images are named at once, and the run equals one without them: rerun, resumed, and with workers."""
     folder = tmp_path / "pictures"
     shutil.copytree(pictures[0], folder)
     shown = copy.deepcopy(pictures[1])
@@ -271,7 +271,7 @@ def test_damaged_cache_entries_are_made_again(train_here: Any, plan_for: Any, tm
     plan = plan_for(resources={"cache_dir": str(tmp_path / "cache")})
     first = train_here(plan, "first")
     entries = sorted((tmp_path / "cache").rglob("*.safetensors"))
-    assert len(entries) == 5 + 6  # five pictures, their captions and the empty one
+    assert len(entries) == 5 + 6  # The cache holds five images, their captions and the empty caption.
     for number, entry in enumerate(entries):
         content = entry.read_bytes()
         entry.write_bytes(content[:-3] if number % 2 else content[:-1] + bytes([content[-1] ^ 1]))
@@ -279,7 +279,7 @@ def test_damaged_cache_entries_are_made_again(train_here: Any, plan_for: Any, tm
 
 
 def _at_step(step: int, act: Any, monkeypatch: Any) -> None:
-    """Let `act(stepper)` meddle after the gradients of a step are made."""
+    """Call `act(stepper)` right after the gradients of step `step` are computed."""
     from visiontrain_trainer.training.step import Stepper
 
     gradients = Stepper._gradients
@@ -315,7 +315,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run(
 def test_a_weight_that_is_not_finite_stops_the_run_at_its_step(
     part: str, word: str, step: int, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """The update overflows though loss and gradient are sound; after the last step no loss would ever show it."""
+    """The update overflows although loss and gradients are finite. After the last step, no later loss would show it."""
     _at_step(step, lambda stepper: stepper._adapter.flat[part][5].fill_(float("inf")), monkeypatch)
     folder = prepare_run(tmp_path / "run", plan_for(training={"text_encoder_learning_rates": [1e-3]}))
     assert main([str(folder)]) == 5

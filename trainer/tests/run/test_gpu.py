@@ -1,4 +1,4 @@
-"""The promises of the other files, on a card: `VISIONTRAIN_TEST_CARD=0 pytest tests/run/test_gpu.py`."""
+"""Tests what the other files promise, but on a card: `VISIONTRAIN_TEST_CARD=0 pytest tests/run/test_gpu.py`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import Run, prepare_run, read_events
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no card named in VISIONTRAIN_TEST_CARD")
 
 TRAINER = Path(__file__).parents[2]
-#: One pass over the pictures: three shapes of batch.
+#: Steps in one pass over the images, with batches of three shapes.
 STEPS = 4
 
 
@@ -67,7 +67,7 @@ def test_graphs_compute_what_plain_passes_do(
 
 
 def test_killed_and_resumed(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    """In processes of their own: another process must choose the same kernels."""
+    """The run and its resume have their own processes: another process must choose the same kernels."""
     plan = _plan(plan_for, resources={"precision": "bf16"}, output={"checkpoint_every": 2})
     whole = train_here(plan, "whole")
     folder = prepare_run(tmp_path / "killed", plan)
@@ -86,7 +86,7 @@ def test_killed_and_resumed(train_here: Any, plan_for: Any, tmp_path: Path) -> N
 
 
 def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, pictures: Any) -> None:
-    """The card's own error: the run goes on with fewer pictures at once and says so."""
+    """At the card's own error for lack of memory, the run goes on with fewer images at once and says so."""
     plan = _plan(plan_for, training={"batch_size": 4}, resources={"precision": "bf16"})
     for sample in plan["data"]["samples"]:
         sample["bucket"] = [1024, 1024]
@@ -111,7 +111,7 @@ def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, picture
 def test_checkpointing_changes_no_number(checkpointing: str, train_here: Any, plan_for: Any) -> None:
     straight = train_here(_plan(plan_for, resources={"precision": "bf16"}), "straight")
     changed = {"precision": "bf16", "gradient_checkpointing": checkpointing}
-    # The files differ in what they tell of the run.
+    # Digests are compared, because the files differ in their metadata about the run.
     assert _digests(train_here(_plan(plan_for, resources=changed), "checkpointed")) == _digests(straight)
 
 

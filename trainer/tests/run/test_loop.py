@@ -1,4 +1,4 @@
-"""A whole short run: what it writes and says."""
+"""A whole short run writes the expected files and events."""
 
 from __future__ import annotations
 

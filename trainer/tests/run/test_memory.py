@@ -1,4 +1,4 @@
-"""Memory that runs out: a run goes on with less at once, or says what to change; nothing that was learnt is lost."""
+"""When memory runs out, a run goes on with fewer images at once, or says what to change. No learned step is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _of_a_card() -> None:
 
 
 def _of_a_cpu() -> None:
-    """As PyTorch itself says it: no machine has so much."""
+    """Raise PyTorch's own error by asking for more memory than any machine has."""
     torch.empty(1 << 48)
 
 
@@ -47,7 +47,7 @@ def test_what_pytorch_says_of_memory_without_a_class(words: str, memory: bool) -
 def test_out_of_memory_goes_on_with_smaller_batches(
     run_out: Any, train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """There is no memory limit to hit on a CPU: the U-Net itself refuses batches above one picture."""
+    """A CPU has no memory limit that a test could reach, so the U-Net itself refuses batches of more than one image."""
     plan = plan_for(training={"batch_size": 4, "gradient_accumulation": 2, "steps": 4}, output={"checkpoint_every": 0})
     free = train_here(plan, "free")
     build = BaseModel.unet
@@ -69,7 +69,7 @@ def test_out_of_memory_goes_on_with_smaller_batches(
     assert tight.code == 0
     assert [e["loss"] for e in tight.of("step")] == pytest.approx([e["loss"] for e in free.of("step")], rel=1e-4)
     warned = [e["text"] for e in tight.of("note") if e["level"] == "warn"]
-    # Recorded: a resumed run does not find it out again.
+    # The checkpoint records the smaller batch, so the resumed run does not run out of memory again.
     assert "2 pictures at once" in warned[0] and "1 pictures at once" in warned[1] and len(warned) == 2
 
 
@@ -77,7 +77,7 @@ def test_out_of_memory_goes_on_with_smaller_batches(
 def test_out_of_memory_while_validating_loses_no_step(
     most: int, train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
 ) -> None:
-    """With room for one picture they are measured one by one; with none the run goes on without a measurement."""
+    """With room for one image, images are measured one by one; with none the run goes on without a measurement."""
     samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
     plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
     free = train_here(plan, "free")
@@ -108,7 +108,7 @@ def test_out_of_memory_in_the_first_update_is_tried_again(train_here: Any, plan_
     def once(self: AdamW) -> None:
         if not refused:
             refused.append(True)
-            # As it leaves things: with half of what it makes for its first weights.
+            # AdamW fails in the middle, when it has made one of its two state tensors for the first weights.
             weights = self.param_groups[0]["params"][0]
             self.state[weights]["exp_avg"] = torch.zeros_like(weights)
             _of_a_card()
@@ -138,9 +138,9 @@ def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, pl
     for _ in range(2):
         tiled = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
         assert tiled.shape == whole.shape == (128, 96, 3)
-        # The same picture: tiles know less of what surrounds them.
+        # Both are the same image, up to small differences, because a tile does not see the pixels around it.
         assert np.corrcoef(tiled.ravel(), whole.ravel())[0, 1] > 0.95
-    # Found out once; from then on in tiles at once.
+    # The whole image is tried once. From then on the VAE decodes in tiles at once.
     assert sizes.count(16) == 1 and max(sizes[1:]) == 8
 
 

@@ -1,4 +1,4 @@
-"""Several processes as `accelerate launch` starts them: the same samples, losses equal to rounding."""
+"""Several processes, as `accelerate launch` starts them, use the same images and give losses equal up to rounding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def free_port() -> int:
 
 
 def train_in_two(folder: Path) -> list[dict[str, Any]]:
-    """What `accelerate launch` runs for several processes; its own command line wants MPI for CPUs. Its events."""
+    """Train in two processes and return the events. `torchrun` is used, which `accelerate launch` runs for several
+    processes: on a CPU, `accelerate launch` itself wants MPI.
+    """
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"),
         *("--master_addr", "127.0.0.1", "--master_port", str(free_port()), "-m", "visiontrain_trainer", str(folder)),
@@ -50,14 +52,14 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, pictures: An
         samples={"prompts": ["zwx"], "every": 2},
         output={"checkpoint_every": 2, "precision": "fp32"},
     )
-    # A batch of one picture leaves the second process nothing to do; one of three parts unevenly.
+    # A batch of one image leaves the second process without work; a batch of three splits unevenly.
     batches = BatchPlan(parse_plan(plan))
     sizes = {len(batch) for step in range(5) for batch in batches.step(step)}
     assert {1, 3} <= sizes
 
     alone = train_here(plan, "alone")
     folder = prepare_run(tmp_path / "two", plan)
-    # Asked of the first process, and done by both before the first step.
+    # The request is polled by rank 0 alone, and both processes carry it out before the first step.
     (folder / "control" / "save").touch()
     events = train_in_two(folder)
 

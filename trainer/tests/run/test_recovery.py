@@ -1,4 +1,4 @@
-"""A run that is stopped, or finds its checkpoint damaged, goes on; a failing sample changes nothing."""
+"""A run resumes after a stop or with a damaged checkpoint. A sample that fails changes nothing of the training."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tm
 def test_a_damaged_checkpoint_that_was_passed_over_displaces_none(tmp_path: Path) -> None:
     for step in (100, 200):
         checkpoint.save(tmp_path, step, {}, {}, {})
-    # 200 was damaged: the run has gone on from 100.
+    # The checkpoint of step 200 was damaged, so the run went on from step 100.
     checkpoint.save(tmp_path, 150, {}, {}, {})
     checkpoint.prune(tmp_path, 150, keep=1, best=100)
     assert checkpoint.all_steps(tmp_path) == [150, 100]

@@ -1,4 +1,4 @@
-"""The numbers are right: one step against a slow straight reference, and literal losses of a short run."""
+"""The numbers are right: one step equals a slow, plain computation, and a short run has the pinned losses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def open_here(folder: Path, plan: dict[str, Any]) -> Session:
 
 
 def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> tuple[float, dict[str, torch.Tensor]]:
-    """Loss and gradients of step 0, picture by picture, with the LoRA multiplied out into the base's weights."""
+    """Loss and gradients of step 0, computed image by image, with the LoRA merged into the base's weights."""
     training = plan.training
     unet = BaseModel(plan.model).unet(torch.float32)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in weights.items()}
@@ -133,7 +133,7 @@ def test_loss_and_gradients_of_a_step(case: str, plan_for: Any, tiny: Any, tmp_p
         for layer in layers.values():
             for kind in ("down", "up"):
                 expected = gradients[f"{layer.name}.{kind}"]
-                # With one token left in the middle, its attention weight is 1 whatever the query and key.
+                # The middle block attends to a single position, whose weight is 1 whatever query and key are.
                 assert expected.abs().max() > 0 or layer.name.endswith(("attn1.to_q", "attn1.to_k"))
                 torch.testing.assert_close(getattr(layer, kind).grad, expected, rtol=1e-3, atol=2e-6)
 

@@ -1,4 +1,4 @@
-"""What stands before the first step: nothing is imported that it can do without, and nothing is another for that."""
+"""Before the first step a run imports only what it needs, and imported libraries still behave as usual."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.pins import plan_of
 from visiontrain_trainer.training.optim import AdamW
 
 ROOT = Path(__file__).parents[2]
-#: Each takes from half as long as torch to more than torch itself.
+#: Packages that must not be imported. Each takes at least half as long to import as torch.
 HEAVY = {
     *("transformers", "peft", "accelerate", "bitsandbytes", "torchvision", "datasets", "pandas", "scipy", "sklearn"),
     *("sympy", "torch._dynamo", "torch._inductor", "triton", "torch.onnx", "torch.utils.tensorboard"),
 }
 
-#: Trains as the trainer does, and writes down what was imported when the first step was reported.
+#: A script that trains as the trainer does, and writes which modules were imported when the first step was reported.
 WATCHED = """
 import json, sys
 from visiontrain_trainer.__main__ import main
@@ -42,7 +42,7 @@ Events.emit = watched
 sys.exit(main([sys.argv[1]]))
 """
 
-#: Opens a session that compiles, and asks torch's compiler what diffusers told it.
+#: A script that opens a session with resources.compile on, and asks torch's compiler what diffusers marked.
 COMPILING = """
 import sys
 from pathlib import Path
@@ -59,7 +59,7 @@ from torch._dynamo import trace_rules
 assert trace_rules.is_callable_allowed(BasicTransformerBlock), "not marked"
 """
 
-#: The compiler asked for after diffusers was imported without it.
+#: A script that imports the compiler after diffusers was imported without it.
 LATER = """
 import sys
 from visiontrain_trainer.compute.imports import import_diffusers
@@ -103,7 +103,7 @@ def test_nothing_heavy_is_imported_before_the_first_step(name: str, plan_for: An
     for cache in ("cold", "warm"):
         imported = _imported(tmp_path / cache, plan)
         assert "torch" in imported and not imported & HEAVY
-        # With all encoded, what encodes is not needed either.
+        # When everything is in the cache, the modules that encode are not needed either.
         trained = any(plan["training"]["text_encoder_learning_rates"])
         assert ("visiontrain_trainer.model.clip" in imported) == (cache == "cold" or trained)
 

@@ -1,4 +1,4 @@
-"""A run folder that somebody else made, moved or took over: nothing in it is followed, waited for or believed."""
+"""In a run folder from a stranger, no link is followed, no FIFO blocks, and no file is believed unchecked."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_checkpoints_that_are_none_are_passed_over(train_here: Any, plan_for: An
     (folder / "step-000099").symlink_to(folder / "step-000006")
     (folder / "step-²").mkdir()
     (folder / "step-7").mkdir()
-    # Sealed rightly by whoever wrote it: the seal is no secret.
+    # The seal fits, because whoever writes a checkpoint can compute it: it is no secret.
     for step, state in ((97, []), (96, {"files": {}, "step": 96}), (95, {"files": {"../../x": "0"}, "step": 95})):
         (folder / f"step-{step:06d}").mkdir()
         _seal(folder / f"step-{step:06d}", state)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Things and looks without a name: repeatable, unlike the lessons, and said as the grammar says things."""
+"""Things and looks without a name are repeatable, unlike the lessons, and captioned in the grammar's words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_curio_is_a_function_of_its_number() -> None:
 
 def test_a_thing_without_a_name_is_said_alone_or_beside_one_that_has_a_name_and_a_colour() -> None:
     said = [curio_of(i)[1].replace(",", " ").split() for i in range(300) if i % 3 != 2]
-    # a background may have a colour's name, a made-up thing may not
+    # A background may be named by a colour, but a made-up thing may not.
     known = [[word for word in words if word in set(THINGS) | set(COLOURS)] for words in said]
     beside = [words for words in known if words]
     assert 0 < len(beside) < len(known) / 2

@@ -1,4 +1,4 @@
-"""The drawing program is deterministic, says what it draws, and the judge can read it."""
+"""The drawing program is deterministic, its captions say what it draws, and the judge can read its images."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_obeys_a_small_sample_of_held_out_prompts(pipe: StableDiffusionPipeline)
     images = score.sample(pipe.unet.eval(), pipe.vae, states[:-1], states[-1])
     found = tally([marks(p.scene, i) for p, i in zip(asked, images, strict=True)])
     published = json.loads((PRESET / "scores.json").read_text())["scores"]["prompts"]
-    # a share over two dozen pictures strays: three standard errors and two pictures of room
+    # A share over two dozen images varies by chance, so three standard errors and two images of room are given.
     for mark in ("background", "colour", "thing", "place", "style"):
         p = published[mark] / 100
         assert found[mark] >= published[mark] - 100 * (3 * (p * (1 - p) / 24) ** 0.5 + 2 / 24), (mark, found)

@@ -1,4 +1,4 @@
-"""The autoencoder's second training: it goes on from any point, and does not move what a trained U-Net knows."""
+"""The autoencoder's second training resumes from any point, and hardly changes the latents a trained U-Net knows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def moved(steps: int, folder: Path, hold: float, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
-    """How far `steps` of refining moved the latents of known pictures, and the error of all before ÷ after."""
+    """How far `steps` of refining moved the latents of known images, and the error over all images before ÷ after."""
     monkeypatch.setattr(vae, "HOLD", hold)
     folder.mkdir()
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What the bytes depend on is recorded, and compared before they are promised."""
+"""The environment that the bytes depend on is recorded, and compared before equal bytes are promised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visiontrain_trainer.training.environment import differences
 
 
 def _rewrite_state(folder: Path, change: Any) -> None:
-    """Change the newest checkpoint's state and seal it again: as another machine would have written it."""
+    """Change the newest checkpoint's state and seal it again, as if another machine had written it."""
     path = sorted(folder.glob("checkpoints/step-*"))[-1] / "state.json"
     state = json.loads(path.read_text().rstrip("\n").rsplit("\n", 1)[0])
     change(state)

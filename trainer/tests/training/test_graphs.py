@@ -1,4 +1,6 @@
-"""What is recorded when, and what happens where it fails. A stand-in for the card: the real one is in test_gpu.py."""
+"""When CUDA graphs are recorded, and what happens when that fails. A stand-in takes the card's place here; test_gpu.py
+uses a real one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from visiontrain_trainer.training.graphs import Graphs
 
 
 class Card:
-    """Like CUDA: while it records, nothing is computed; a replay computes with what is in the recorded inputs."""
+    """Behaves like CUDA: recording a graph computes nothing, and a replay computes from the recorded inputs."""
 
     def __init__(self) -> None:
         self.written = torch.zeros(3)
@@ -25,9 +27,9 @@ class Card:
         self.passes = 0
         self.broken = False
         self.stream = "usual"
-        #: As PyTorch's own bookkeeping after a record that broke off: it refuses to give memory back.
+        #: Whether a record has failed: PyTorch's own bookkeeping then refuses to give memory back.
         self.confused = False
-        #: Passes that are recorded, and above how many of them neither a first pass nor a record has room.
+        #: Number of recorded passes, and the number above which a first pass or a record runs out of memory.
         self.kept, self.room = 0, 100
         self.replaying = self.ends_badly = False
 
@@ -110,7 +112,7 @@ def events(tmp_path: Path) -> Iterator[Events]:
 def test_every_number_comes_from_a_replay(card: Card, events: Events) -> None:
     graphs = Graphs(card.function, [card.written], events)
     assert graphs({"x": torch.tensor([1.0, 2.0])})["max"] == 2
-    # The first pass of a shape is undone: what was added is what the replay added.
+    # The first pass of a shape is undone, so `written` holds only what the replay added.
     assert card.written.tolist() == [3, 3, 3] and card.passes == 2
     first = graphs({"x": torch.tensor([5.0, 4.0])})["max"]
     assert graphs({"x": torch.tensor([0.0, 0.0])})["max"] == 0
@@ -150,7 +152,7 @@ def test_where_nothing_can_be_recorded_passes_are_plain(card: Card, events: Even
 @pytest.mark.parametrize("where", ["first pass", "record", "record that ends badly"])
 def test_recorded_passes_make_room_for_a_new_shape(where: str, card: Card, events: Events, tmp_path: Path) -> None:
     graphs = Graphs(card.function, [card.written], events)
-    # Enough for the passes of two shapes, or for what a third needs.
+    # There is room for the recorded passes of two shapes, or for a third shape alone.
     card.ends_badly = where == "record that ends badly"
     if where != "first pass":
         for size in (1, 2, 3):

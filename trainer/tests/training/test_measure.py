@@ -1,4 +1,4 @@
-"""The proof of learning: as sure as its numbers allow, and no surer."""
+"""The verdict on learning is as sure as its numbers allow, and no surer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOVED = {"unet.up": 0.01}
 
 
 def drawn(pictures: int, draws: int, change: float, noise: float, seed: int = 1) -> tuple[Measured, Measured]:
-    """Losses before and after: lower by `change`, give or take `noise` per draw."""
+    """Losses before and after training, which differ by `change` and by random `noise` for each draw."""
     draw = random.Random(seed)
     before = [[1 + draw.gauss(0, 0.2) for _ in range(draws)] for _ in range(pictures)]
     after = [[value - change + draw.gauss(0, noise) for value in row] for row in before]
@@ -27,7 +27,7 @@ def test_one_held_out_picture_has_an_error(train_here: Any, plan_for: Any, pictu
     learnt = run.of("learnt")[0]
     assert learnt["before"]["stderr"] > 0
     assert "on 1 picture kept out" in learnt["reason"] and "A single picture says little" in learnt["reason"]
-    # The same noise each time: what is measured at step 0 and at the end differs by the training alone.
+    # The noise is the same each time, so the losses at step 0 and at the end differ by the training alone.
     again = train_here(plan_for(data={"samples": samples}), "again")
     assert [e["loss"] for e in again.of("validation")] == [e["loss"] for e in run.of("validation")]
 

@@ -1,4 +1,4 @@
-"""Learning rates, optimisers and number formats."""
+"""Learning rate schedules, optimisers and number formats of a run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_optimisers_and_formats_resume_exactly(changes: Any, plan_for: Any, trai
     plan = plan_for(family, output={"checkpoint_every": 0, "precision": "fp32"}, **changes)
     whole = train_here(plan, "whole")
     assert whole.code == 0 and whole.of("learnt")[0]["moved"]["unet.up"] > 0
-    cut = train_here(plan | {"spec_sha256": "2" * 64}, "once")  # another name changes the metadata, not the weights
+    cut = train_here(plan | {"spec_sha256": "2" * 64}, "once")  # Another spec changes the metadata, not the weights.
     assert [e["digest"] for e in cut.of("step")] == [e["digest"] for e in whole.of("step")]
     (tmp_path / "cut" / "control").mkdir(parents=True)
     assert _stop_after(tmp_path / "cut", plan, 3) == 75
@@ -55,7 +55,7 @@ def test_optimisers_and_formats_resume_exactly(changes: Any, plan_for: Any, trai
 
 
 def test_8_bit_adamw_keeps_the_state_of_every_layer_in_8_bits(plan_for: Any, train_here: Any) -> None:
-    """bitsandbytes leaves tensors of less than 4,096 numbers in fp32, as most layers of a small rank are."""
+    """bitsandbytes leaves the state of tensors below 4,096 numbers in fp32; most layers of a small rank are smaller."""
     plan = plan_for(training={"optimizer": "adamw8bit", "rank": 1, "alpha": 1, "steps": 1})
     run = train_here(plan)
     state = load_file(run.folder / run.of("checkpoint")[-1]["path"] / "optimizer.safetensors")

@@ -1,4 +1,4 @@
-"""A pass as CUDA graphs need it: all it reads among its inputs, all it gives among its outputs or the gradients."""
+"""A pass is fit for CUDA graphs: it reads only its inputs, and changes only its outputs and the gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from visiontrain_trainer.training.step import Stepper, Tensors
 
 
 class Standing:
-    """What a replay is for a pass: it runs on tensors of its own, filled in, apart from all others of the host."""
+    """Stands in for a graph's replay: the pass runs on the stand-in's own tensors, into which inputs are copied."""
 
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
@@ -44,7 +44,7 @@ class Standing:
 
 @pytest.fixture
 def standing(monkeypatch: Any) -> list[Standing]:
-    """Steppers made from now on have one, the newest last."""
+    """Gives every Stepper made from now on a `Standing`, and lists them, the newest last."""
     made: list[Standing] = []
     build = Stepper.__init__
 

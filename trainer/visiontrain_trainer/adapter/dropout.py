@@ -1,7 +1,7 @@
-"""Dropout of LoRA layers: input channels of each picture, all masks of a pass drawn at once.
+"""Dropout of LoRA layers: it drops input channels of each image. All masks of a pass are drawn at once.
 
-A mask is a pure function of (seed, epoch, use): the same when a pass is computed again, and for any number of
-processes. As one tensor it is among a pass's inputs, as a CUDA graph needs it.
+A mask is a pure function of (seed, epoch, use), so it is the same when a pass is computed again, and for any number of
+processes. All masks of a pass are one tensor among its inputs, because a CUDA graph can only read its inputs.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from visiontrain_trainer.compute.device import Device
 
 
 class Dropout:
-    """What the layers drop, if anything. Each takes its window of the masks, in the order in which they were made."""
+    """The dropout of all LoRA layers. Each layer reads its own window of the masks' channels."""
 
     def __init__(self, rate: float, seed: int) -> None:
         self._rate, self._seed = rate, seed
         self._width = 0
-        #: Of the pass under way: [B, channels of all layers], 0 or 1 / (1 − rate); None: nothing is dropped.
+        #: The masks of the pass under way: [B, channels of all layers], each 0 or 1 / (1 − rate). None drops nothing.
         self.masks: torch.Tensor | None = None
 
     def window(self, channels: int) -> slice:
-        """The place of a layer of so many input channels."""
+        """Reserve the next `channels` of the masks for a layer with that many input channels."""
         start = self._width
         self._width += channels
         return slice(start, self._width)
 
     def draw(self, uses: list[tuple[int, str]], device: Device) -> torch.Tensor | None:
-        """Masks for the pictures of a pass, each an (epoch, use); None at rate 0."""
+        """Masks [B, channels of all layers] for the images of a pass, each given as (epoch, use); None at rate 0."""
         if self._rate == 0:
             return None
         rows = [rng.uniform((self._width,), self._seed, "dropout", epoch, use) >= self._rate for epoch, use in uses]
@@ -39,7 +39,7 @@ class Dropout:
 
     @contextmanager
     def dropping(self, masks: torch.Tensor | None) -> Iterator[None]:
-        """Within: the layers drop what `masks` says."""
+        """Inside this context the layers use `masks`."""
         before, self.masks = self.masks, masks
         try:
             yield

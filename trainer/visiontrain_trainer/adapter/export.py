@@ -1,4 +1,4 @@
-"""The result: RUN/output/NAME.safetensors with metadata but no date: the same run, the same bytes."""
+"""Writes the result, RUN/output/NAME.safetensors. Its metadata holds no date, so that equal runs give equal bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from visiontrain_trainer.contract.plan import Plan
 
 from .lora_format import to_diffusers, to_kohya
 
-#: What programs need to recognise the file (kept with `metadata: minimal`).
+#: The metadata by which programs recognise a LoRA; `metadata: minimal` keeps only these.
 MINIMAL = (
     "ss_v2",
     "ss_base_model_version",
@@ -44,7 +44,10 @@ def _number(value: float) -> str:
 
 
 def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
-    """`ss_*` and `modelspec.*` of the run; facts of the plan win over what is said here."""
+    """The keys `ss_*` (sd-scripts) and `modelspec.*` (Stability AI's model spec) of the run.
+
+    Facts of the plan replace those computed here.
+    """
     training, model = plan.training, plan.model
     sdxl, v = model.family == "sdxl", model.prediction == "v_prediction"
     arguments = (
@@ -112,14 +115,14 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
 
 
 def _with_hashes(tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> dict[str, str]:
-    """Add the hashes by which Stable Diffusion tools know a file; they are taken with only the `ss_` facts in it."""
+    """Add the hashes by which Stable Diffusion tools know a file, taken from a file with only the `ss_` facts."""
     copy = serialize(tensors, {k: v for k, v in facts.items() if k.startswith("ss_")})
     legacy = hashlib.sha256(copy[0x100000 : 0x100000 + 0x10000]).hexdigest()[:8]
     return facts | {"sshs_model_hash": payload_sha256(copy), "sshs_legacy_hash": legacy}
 
 
 def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> None:
-    """Weights of a run are finite in fp32; rounded to 16 bits they need not be."""
+    """Raises TrainingError when a weight, finite in fp32, is no longer finite in the file's number format."""
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise TrainingError(

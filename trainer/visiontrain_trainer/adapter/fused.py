@@ -1,8 +1,8 @@
-"""A linear layer with its LoRA, and GEGLU upon one, as few kernels as plain PyTorch gives: for cards.
+"""A linear layer with its LoRA, and GEGLU after such a layer, in as few CUDA kernels as plain PyTorch allows.
 
-Each sum is made by the product that gives its second term. On an H100 the sums alone were a tenth of a step of SDXL,
-and GEGLU an eighth, since the halves of one tensor are slow to read (bench/results/trainer-gpu.txt). Weights: W [out,
-in], down [rank, in], up [out, rank]; x is [..., in]; s is alpha ÷ rank.
+Each sum is added by the matrix product that computes its second term (`addmm`). On an H100 the sums alone took a tenth
+of a step of SDXL, and GEGLU an eighth, because the halves of one tensor are slow to read
+(bench/results/trainer-gpu.txt). Shapes: W [out, in], down [rank, in], up [out, rank], x [..., in]; s is alpha ÷ rank.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Tensor = torch.Tensor
 
 
 def _scaled(like: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
-    """s · a b; `like` gives nothing but its format."""
+    """s · a b. `like` is not added (beta is 0); only its shape and number format matter."""
     return torch.addmm(like, a, b, beta=0, alpha=scale)
 
 
 class FusedLinear(torch.autograd.Function):
-    """x Wᵀ + b + s · (x downᵀ) upᵀ."""
+    """x Wᵀ + b + s · (x downᵀ) upᵀ, with gradients for x, down and up; the base's W and b are frozen."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, s: float) -> Tensor:
@@ -48,8 +48,8 @@ class FusedLinear(torch.autograd.Function):
 class FusedGeglu(torch.autograd.Function):
     """a · gelu(b) (arXiv:2002.05202), where a and b are the halves of FusedLinear's result, each a tensor of its own.
 
-    gelu(b) is computed again in the backward pass, so that it need not be kept: 42 MB a block of SDXL at 1024², batch
-    4, for one more kernel.
+    The backward pass computes gelu(b) again, so that it need not be kept. That costs one more kernel, and saves 42 MB
+    for each block of SDXL at 1024² pixels and batch size 4.
     """
 
     @staticmethod
@@ -79,7 +79,7 @@ class FusedGeglu(torch.autograd.Function):
 
 
 def fuse_geglu(unet: nn.Module) -> None:
-    """Let the GEGLU modules of diffusers whose projection has a LoRA take FusedGeglu where the layer fuses."""
+    """Make diffusers' GEGLU modules use FusedGeglu where their projection has a LoRA whose layer `fuses`."""
 
     def forward(module: nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         layer = module.proj

@@ -17,7 +17,7 @@ from .dropout import Dropout
 from .fused import FusedLinear
 
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-#: Weights per piece of the digest: bounds the memory it takes.
+#: The digest takes this many weights at a time, to bound its memory.
 _DIGEST_PIECE = 1 << 22
 _BLOCKS = ("down_blocks.", "mid_block.", "up_blocks.")
 _TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
@@ -43,12 +43,12 @@ class LoraLayer(nn.Module):
         self._window = dropout.window(down[1])
         self.down = nn.Parameter(torch.empty(down))
         self.up = nn.Parameter(torch.zeros(up))
-        #: What is computed with: the two weights, or their copies in the base's number format.
+        #: The two weights that `forward` uses: `down` and `up`, or their copies in the base's number format.
         self.used: tuple[torch.Tensor, torch.Tensor] = (self.down, self.up)
 
     @property
     def weight(self) -> torch.Tensor:
-        """Of the base: some of diffusers' code asks a layer for its number format."""
+        """The base's weight, because some of diffusers' code asks a layer's weight for its number format."""
         return self.base.weight
 
     def _dropped(self, x: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ class LoraLayer(nn.Module):
         return x * (mask[:, :, None, None] if self.is_conv else mask.view(len(mask), *[1] * (x.dim() - 2), -1))
 
     def fuses(self, x: torch.Tensor) -> bool:
-        """Whether this pass may take the fused products: on a card. The compiler fuses by itself."""
+        """Whether this pass may use the fused products. They are for CUDA; torch's compiler does its own fusing."""
         plain = self.is_conv or not self.enabled or self._dropout.masks is not None
         return x.is_cuda and not plain and not torch.compiler.is_compiling()
 
@@ -77,12 +77,15 @@ class LoraLayer(nn.Module):
             base = self.base
             h = F.conv2d(x, down, None, base.stride, base.padding, base.dilation)
             return y + F.conv2d(h * self.scale, up)
-        # Scaled where it is smallest: between the two factors.
+        # The scale is applied between the two factors, where the tensor is smallest.
         return y + F.linear(F.linear(x, down) * self.scale, up)
 
 
 def _unet_targets(unet: nn.Module, plan: Training) -> Iterator[tuple[str, int, float]]:
-    """(name, rank, alpha) of the layers that learn: those of sd-scripts' LoRA, and with `conv_rank` of its LoCon."""
+    """(name, rank, alpha) of each U-Net layer that is trained, chosen as sd-scripts does for LoRA.
+
+    With `conv_rank` above 0 it also yields the layers of a LoCon.
+    """
     for name, module in unet.named_modules():
         if not isinstance(module, (nn.Linear, nn.Conv2d)):
             continue
@@ -95,11 +98,11 @@ def _unet_targets(unet: nn.Module, plan: Training) -> Iterator[tuple[str, int, f
 
 
 class Adapter:
-    """All LoRA layers of a run, by (part, module name), their flat weights and gradients.
+    """All LoRA layers of a run, by (part, module name), with their flat weights and gradients.
 
-    `parts` maps "unet" and each text encoder that is trained to its module. Layers keep their own tensors for
-    autograd, which are windows into `flat` (weights) and `flat_grad`: one tensor for the optimiser, the norm, the
-    digest and the sum over processes.
+    `parts` maps "unet" and each text encoder that is trained to its module. The weights of a layer and their gradients
+    are views into `flat` and `flat_grad`, one fp32 tensor for each part. The optimiser, the norm, the digest and the
+    sum over processes use these flat tensors. Raises TrainingError for a part without layers to train.
     """
 
     def __init__(self, parts: dict[str, nn.Module], plan: Training, seed: int) -> None:
@@ -124,7 +127,7 @@ class Adapter:
                 layer.down.data.copy_(drawn * 2 * bound - bound)
         self.flat: dict[str, torch.Tensor] = {}
         self.flat_grad: dict[str, torch.Tensor] = {}
-        #: Of parts whose base is not fp32: a copy of `flat` in its format, and the windows into it.
+        #: For parts whose base is not fp32: a copy of `flat` in the base's number format, and the views into that copy.
         self._low: dict[str, torch.Tensor] = {}
         self._leaves: dict[str, list[torch.Tensor]] = {}
         self._flatten()
@@ -155,7 +158,7 @@ class Adapter:
         self._places = torch.arange(1, 2 * longest, 2, device=device)
 
     def _lower(self, part: str) -> None:
-        """Let the layers compute with copies in the base's format: one conversion for all instead of one for each."""
+        """Make the layers use copies in the base's number format, so that one conversion serves all layers."""
         layers = list(self.layers[part].values())
         dtype = layers[0].weight.dtype
         if dtype == torch.float32:
@@ -182,12 +185,12 @@ class Adapter:
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """After the weights changed: the layers compute with the new ones."""
+        """Copy changed weights to the layers' copies in the base's number format. Call it after each change."""
         for part, low in self._low.items():
             low.copy_(self.flat[part])
 
     def forget(self) -> None:
-        """Before a backward pass: nothing is left of one that broke off, when memory ran out in it."""
+        """Drop gradients left by a backward pass that ran out of memory. Call it before each backward pass."""
         for part in self._leaves:
             self._forget(part)
 
@@ -197,9 +200,9 @@ class Adapter:
 
     @torch.no_grad()
     def gather(self, *parts: str) -> None:
-        """After a backward pass through `parts`: its gradients are in `flat_grad`, added to what was there."""
+        """Add the gradients of a backward pass through `parts` to `flat_grad`."""
         for part in parts:
-            # Where the base is fp32 they are there already.
+            # Where the base is fp32, the gradients are views into `flat_grad`, and there is nothing to add.
             if part in self._leaves:
                 grads = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in self._leaves[part]]
                 self.flat_grad[part] += torch.cat([grad.reshape(-1) for grad in grads])
@@ -215,12 +218,15 @@ class Adapter:
                 layer.enabled = on
 
     def digest(self) -> torch.Tensor:
-        """64-bit checksum of all weights as an int64 scalar on the device: exact, independent of summation order."""
+        """64-bit checksum of all weights, an int64 scalar on the device.
+
+        Integer sums are exact, so the checksum does not depend on the order of summation.
+        """
         total = torch.zeros((), dtype=torch.int64, device=next(iter(self.flat.values())).device)
         for flat in self.flat.values():
             for piece in flat.view(torch.int32).split(_DIGEST_PIECE):
                 places = self._places[: len(piece)]
-                # The same number by both; the first takes half the time, and CUDA has it for no whole numbers.
+                # Both expressions give the same number. `dot` takes half the time, but CUDA has no `dot` for integers.
                 on_cpu = piece.device.type == "cpu"
                 total = total * 1_000_003 + (torch.dot(piece.long(), places) if on_cpu else (piece * places).sum())
         return total
@@ -228,7 +234,7 @@ class Adapter:
     # -- in and out ------------------------------------------------------------------------------------------------
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Copies on the CPU: `part.module.down` and `.up`, fp32."""
+        """Copies of all weights on the CPU, fp32, by name: `part.module.down` and `part.module.up`."""
         return {
             f"{layer.name}.{kind}": getattr(layer, kind).detach().to("cpu", copy=True)
             for layers in self.layers.values()
@@ -237,7 +243,7 @@ class Adapter:
         }
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Inverse of `tensors`; every layer must be there with its shape. Raises TrainingError."""
+        """Inverse of `tensors`. Raises TrainingError when a layer is missing or has another shape."""
         for layers in self.layers.values():
             for layer in layers.values():
                 for kind in ("down", "up"):

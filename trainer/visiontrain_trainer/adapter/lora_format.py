@@ -1,4 +1,4 @@
-"""LoRA files as they are written: the adapter under kohya or diffusers names. Reading them: `lora_read.py`.
+"""Converts the adapter to the names of LoRA files, kohya's or diffusers'. `lora_read.py` reads such files.
 
 The adapter's own tensors are `part.module.down` / `.up` with diffusers module names (see `Adapter.tensors`).
 """
@@ -36,7 +36,10 @@ def to_kohya(
     unet_config: Mapping[str, Any],
     dtype: torch.dtype,
 ) -> Tensors:
-    """`scales`: layer name → alpha. Per layer `.lora_down.weight`, `.lora_up.weight`, `.alpha`."""
+    """The tensors of a kohya file: for each layer `.lora_down.weight`, `.lora_up.weight` and `.alpha`.
+
+    `scales` gives alpha by layer name. Raises ValueError when two layers would get the same name.
+    """
     out: Tensors = {}
     for layer, alpha in scales.items():
         part, module = layer.split(".", 1)
@@ -50,7 +53,10 @@ def to_kohya(
 
 
 def to_diffusers(tensors: Tensors, scales: Mapping[str, float], dtype: torch.dtype) -> Tensors:
-    """`.lora_A.weight`, `.lora_B.weight`; alpha ÷ rank is multiplied into B, since these names carry no alpha."""
+    """The tensors of a diffusers file: for each layer `.lora_A.weight` and `.lora_B.weight`.
+
+    B is multiplied by alpha ÷ rank, because these files hold no alpha.
+    """
     out: Tensors = {}
     for layer, alpha in scales.items():
         down, up = tensors[f"{layer}.down"], tensors[f"{layer}.up"]

@@ -1,7 +1,7 @@
-"""Numbers of a model's configuration: a stranger's file must not make the trainer build modules for ever.
+"""Bounds on the numbers of a model's configuration: a stranger's file must not make the trainer build modules for ever.
 
-The mirror of `src/registry/checkpoints/bounds.ts`, which says it before the start;
-this holds for files that changed since.
+This mirrors `src/registry/checkpoints/bounds.ts`, which refuses such a file before the run starts. The check here is
+for files that changed since then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from .errors import TrainingError
 
 _LAYERS, _WIDTH, _WORDS, _BLOCKS = 100, 100_000, 1_000_000, 10
-#: The most that a number may be, several times that of the largest model there is.
+#: The largest value allowed for each key: several times what the largest existing model has.
 LIMITS = {
     "layers_per_block": 10,
     "transformer_layers_per_block": _LAYERS,
@@ -39,9 +39,9 @@ _LISTS = ("down_block_types", "up_block_types")
 
 
 def check_bounds(config: Mapping[str, Any], where: str) -> None:
-    """Raises TrainingError for a count that is no whole number from 1 on, or beyond any model of these families.
+    """Raises TrainingError for a count that is no whole number from 1 to its limit.
 
-    A count may be null, and a list of counts (of lists, for transformers) one for each block.
+    A count may also be null, or a list with one count for each block (for transformers, a list of such lists).
     """
     for key, most in LIMITS.items():
         if key in config and not _within(config[key], most, 2):

@@ -21,7 +21,8 @@ class TrainerError(Exception):
         self.next_steps = list(next_steps)
 
 
-#: What PyTorch says where it has no class for it: on a CPU, on Apple's chips, below its own allocator on a card.
+#: PyTorch raises a plain RuntimeError with one of these in its message when memory runs out on a CPU, on Apple's chips,
+#: or in the CUDA libraries below PyTorch's own allocator.
 _NO_MEMORY = (
     "DefaultCPUAllocator",
     "MPS backend out of memory",
@@ -32,7 +33,7 @@ _NO_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: of a card, of Python, or of PyTorch on another device."""
+    """Whether `error` says that memory ran out: a card's, Python's own, or PyTorch's on another device."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return named or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
 
@@ -48,12 +49,12 @@ class MachineError(TrainerError):
 
 
 def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineError:
-    """`reason` as the failure that `error`, memory that ran out, is to a person."""
+    """The MachineError that tells a person `reason` and what to do about `error`, an exception for lack of memory."""
     return MachineError(reason, [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps])
 
 
 class TakenOver(Exception):  # noqa: N818 - not an error: another trainer does this run now
-    """A later attempt of the run has begun where this process could not be seen: nothing more may be written."""
+    """A later attempt of the run has begun where this process could not be seen. This process must write no more."""
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: a request that was granted

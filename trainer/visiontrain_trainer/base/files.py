@@ -1,4 +1,6 @@
-"""Whole files or none: write beside, flush to disk, rename. Read plain files alone: a folder may be a stranger's."""
+"""Files are written whole or not at all: write beside, flush to disk, rename. Only plain files are read, because a run
+folder may come from a stranger.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from pathlib import Path
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Descriptor of a plain file; no link is followed, no FIFO waited for. Raises OSError for whatever else it is."""
+    """Open a plain file and return its descriptor. No link is followed, and a FIFO does not block.
+
+    Raises OSError when `path` is not a plain file, or cannot be opened.
+    """
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
     if stat.S_ISREG(os.fstat(handle).st_mode):
         return handle
@@ -20,7 +25,7 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """Content of a plain file of at most `limit` bytes. Raises OSError for whatever else it is."""
+    """Content of a plain file. Raises OSError when the file has more than `limit` bytes, or is not a plain file."""
     with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
@@ -29,7 +34,7 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def is_request(path: Path) -> bool:
-    """Whether a plain file is there; what else has the name asks for nothing."""
+    """Whether `path` is a plain file. A link, folder or FIFO of that name is not a request."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -37,7 +42,10 @@ def is_request(path: Path) -> bool:
 
 
 def hold(folder: Path) -> Path:
-    """`folder` under a name that stays good when it is moved, where the system has one. Raises OSError without one."""
+    """A path to `folder` that stays valid when the folder is moved (in /proc), or its resolved path without /proc.
+
+    Raises OSError when `folder` is not a folder that can be opened.
+    """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     held = Path(f"/proc/self/fd/{handle}")
     return held if held.exists() else folder.resolve()
@@ -57,11 +65,14 @@ def _digest(file: object) -> str:
 
 
 def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` with `content`; `durable=False` skips the flush for files that are checked when read."""
+    """Replace `path` with `content`. Raises OSError when the disk does not take it; `path` is then as it was.
+
+    `durable=False` skips the flush to disk: it is for files whose checksum is verified when they are read.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        # Made anew: whatever waits at that name is neither followed nor written to.
+        # The file is created anew, so that a link or file that lies at this name is neither followed nor written to.
         beside.unlink(missing_ok=True)
         with beside.open("xb") as file:
             file.write(content)
@@ -85,7 +96,7 @@ def sync_folder(path: Path) -> None:
 
 
 def replace_folder(built: Path, final: Path) -> None:
-    """Put a finished folder in its place at once; an older one with the name goes away."""
+    """Rename the finished folder `built` to `final`. An older folder of that name is removed."""
     if final.exists():
         old = final.with_name(f".{final.name}.old")
         shutil.rmtree(old, ignore_errors=True)

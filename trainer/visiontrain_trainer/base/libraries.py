@@ -1,4 +1,4 @@
-"""What a library that cannot be imported means to a person: which one, in whose Python, and what mends it there."""
+"""The error for a library that cannot be imported: it names the package, the Python it is missing from, and a cure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LOADER = re.compile(
 
 
 def cannot_import(error: BaseException, fallback: str = "a library") -> MachineError:
-    """`error`, raised by an import, as a failure: names the package, and a cure that can help this Python.
+    """The MachineError for `error`, which an import raised. It names the package and a cure that fits this Python.
 
-    `fallback` is what it is called where no package can be told from the error.
+    `fallback` is the package's name where the error does not tell it.
     """
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     package = _package_of(error) or fallback
@@ -52,11 +52,11 @@ def _package_of(error: BaseException) -> str | None:
 
 
 def _loader_cure(text: str, given: str | None) -> list[str]:
-    """How to start without the variables that put other libraries before the packages' own."""
+    """Next steps for an error of the dynamic loader: start without the variables that put other libraries first."""
     names = [name for name in ("LD_LIBRARY_PATH", "LD_PRELOAD") if os.environ.get(name)]
     if not names or not _LOADER.search(text):
         return []
-    # By its own name: a script that stands for this Python may be what sets them.
+    # The command names the interpreter itself: VISIONTRAIN_PYTHON may be a script that sets these variables again.
     python = f" VISIONTRAIN_PYTHON={shlex.quote(sys.executable)}" if given else ""
     without = " ".join(f"-u {name}" for name in names)
     return [

@@ -3,7 +3,8 @@
 No state is carried from draw to draw, so caching, sampling, validation, a resumed run and any number of processes
 see the same numbers. All draws are made on the CPU: they do not depend on the device.
 
-Of a tensor's key PyTorch's generator takes the lower 32 bits: that two of n noises are equal has a chance of n² / 2^33.
+PyTorch's generator uses only the lower 32 bits of a tensor's key: the chance that any two of n noises are equal is
+n² / 2^33.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def below(limit: int, seed: int, purpose: str, *counters: int | str) -> int:
 
 
 def shuffled(items: Iterable[str], seed: int, purpose: str, *counters: int | str) -> list[str]:
-    """The items in an order drawn from the key; equal items keep no order among themselves that could matter."""
+    """The items in an order drawn from the key. Equal items may stand in any order, since they cannot be told apart."""
     numbered = ((key(seed, purpose, *counters, i, item), item) for i, item in enumerate(items))
     return [item for _, item in sorted(numbered)]
 

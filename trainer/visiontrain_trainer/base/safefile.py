@@ -27,7 +27,7 @@ def tensor_bytes(tensor: torch.Tensor) -> bytes:
 
 
 def serialize(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
-    """A whole safetensors file. Tensors in the order of falling width, then name (so that all are aligned)."""
+    """The bytes of a safetensors file. Tensors go by falling element size, then by name, so that all are aligned."""
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     start, blocks = 0, []
@@ -51,10 +51,10 @@ def _payload_start(content: bytes) -> int:
 
 
 def metadata_of(content: bytes) -> dict[str, str]:
-    """What stands in the header of a whole safetensors file beside its tensors; the library's `load` leaves it out."""
+    """The metadata in the header of a safetensors file, which the library's own `load` does not return."""
     return json.loads(content[8 : _payload_start(content)]).get("__metadata__", {})
 
 
 def payload_sha256(content: bytes) -> str:
-    """SHA-256 of what follows the header: the `sshs_model_hash` of Stable Diffusion tools."""
+    """SHA-256 of the bytes after the header. Stable Diffusion tools store it as `sshs_model_hash`."""
     return hashlib.sha256(memoryview(content)[_payload_start(content) :]).hexdigest()

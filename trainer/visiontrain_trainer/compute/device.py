@@ -25,7 +25,10 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def prepare_environment(resources: Resources) -> None:
-    """Settings that libraries read when they start; call before they are imported and before CUDA is used."""
+    """Set the environment variables that libraries read when they start.
+
+    This must be called before those libraries are imported and before CUDA is used.
+    """
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = os.environ["DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -36,12 +39,12 @@ def prepare_environment(resources: Resources) -> None:
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of the run (torch.distributed); alone: rank 0 of 1."""
+    """This process's place among the processes of the run (torch.distributed). A lone process is rank 0 of 1."""
 
     rank: int = 0
     count: int = 1
     local: int = 0
-    #: Group for words between the processes, which do not wait for the device as tensors do.
+    #: Process group (gloo) for messages between the processes. Unlike tensors, messages do not wait for the device.
     words: Any = None
 
     @property
@@ -58,7 +61,7 @@ class Processes:
             torch.distributed.all_reduce(tensor)
 
     def agree(self, requests: set[str], names: tuple[str, ...]) -> set[str]:
-        """The first process's requests, known to all."""
+        """Broadcast the requests of rank 0 that are among `names`; every process returns them."""
         if self.count == 1:
             return requests
         box = [sorted(requests & set(names))]
@@ -74,7 +77,7 @@ def join_processes(resources: Resources) -> Processes:
 
     from accelerate import PartialState
 
-    # The others wait while the first fills the cache, makes samples and validates.
+    # The timeout is long because the other processes wait while rank 0 fills the cache, makes samples and validates.
     long = timedelta(hours=2)
     state = PartialState(cpu=resources.device == "cpu", timeout=long)
     words = torch.distributed.new_group(backend="gloo", timeout=long)
@@ -97,19 +100,19 @@ class Device:
         return "bf16" if self.is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
 
     def put(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A tensor of the host on the device; a card does not wait for it, nor the host for the card."""
+        """Copy a CPU tensor to the device. On CUDA the copy goes through pinned memory, and the host does not wait."""
         if not self.is_cuda:
             return tensor.to(self.torch)
         return tensor.pin_memory().to(self.torch, non_blocking=True)
 
     def forget_peak(self) -> None:
-        """Let `memory` speak of what comes now: on a card encoding is over, and its memory given back."""
+        """Give unused memory back and reset the peak that `memory` reports. It does nothing where there is no CUDA."""
         if self.is_cuda:
             give_back_memory()
             torch.cuda.reset_peak_memory_stats(self.torch)
 
     def memory(self) -> int:
-        """Peak bytes in use: on the device, or of this process on a CPU."""
+        """Peak memory in bytes: allocated on a CUDA card, or else the resident memory of this process."""
         if self.is_cuda:
             return torch.cuda.max_memory_allocated(self.torch)
         import resource
@@ -119,9 +122,10 @@ class Device:
 
 
 def give_back_memory() -> None:
-    """Let the card's other users, and larger pieces, have what PyTorch keeps and does not use.
+    """Free the memory that PyTorch has reserved but does not use, for other programs and for larger tensors.
 
-    After the record of a CUDA graph broke off, PyTorch before 2.13 refuses (pytorch#180395): then it is kept.
+    PyTorch before 2.13 refuses after the capture of a CUDA graph has failed (pytorch#180395). The memory then stays
+    reserved.
     """
     if torch.cuda.is_initialized():
         with contextlib.suppress(RuntimeError):
@@ -161,13 +165,13 @@ def open_device(resources: Resources, processes: Processes) -> Device:
             )
     torch.set_num_threads(resources.threads)
     if resources.compile:
-        # Before diffusers, which marks its classes for the compiler only where that is already there.
+        # The compiler must be imported before diffusers, which marks its classes only for a compiler already imported.
         importlib.import_module("torch._dynamo")
         torch.use_deterministic_algorithms(resources.deterministic)
     else:
-        # The same switch, without importing torch's compiler to set its own.
+        # This turns the same switch as `use_deterministic_algorithms`, which would import torch's compiler as well.
         torch.set_deterministic_debug_mode("error" if resources.deterministic else "default")
-    # Filling fresh memory is part of deterministic mode for code that reads it uninitialised; none here does.
+    # Deterministic mode also fills new memory, for code that reads it uninitialised. No code here does, so this is off.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.deterministic = resources.deterministic
     torch.backends.cudnn.benchmark = False
@@ -183,9 +187,10 @@ def open_device(resources: Resources, processes: Processes) -> Device:
 
 @contextlib.contextmanager
 def trying_algorithms(resources: Resources) -> Iterator[None]:
-    """Where bytes need not repeat, cuDNN tries all it has at each new shape: pays where a shape comes again and again.
+    """Inside this context cuDNN tries all its algorithms at each new shape, unless the run is deterministic.
 
-    Not for single pictures: an encoder's trial took 130 GB of a card that had them.
+    The trial pays where a shape comes again and again. It must not be used for encoding images of many shapes: the
+    trial for one VAE encoder took 130 GB of a card's memory.
     """
     torch.backends.cudnn.benchmark = not resources.deterministic
     try:
@@ -202,9 +207,9 @@ def _version(package: str) -> str | None:
 
 
 def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str:
-    """What the bytes of an encoded picture or caption depend on beside weights and input; part of cache keys.
+    """All that the bytes of an encoded image or caption depend on beside weights and input; a part of cache keys.
 
-    `libraries`: those beside PyTorch that encode it.
+    `libraries` names the packages beside PyTorch that take part in the encoding.
     """
     place = (
         torch.cuda.get_device_name(device.torch)
@@ -253,7 +258,7 @@ def active_facts(resources: Resources, device: Device, processes: Processes) -> 
 
 
 def cpu_model() -> str:
-    """Name of the processor: some libraries choose their kernels by it. Linux tells it in /proc/cpuinfo."""
+    """Name of the processor, by which some libraries choose their kernels. On Linux it comes from /proc/cpuinfo."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -270,5 +275,5 @@ def attention_kernel(resources: Resources, device: Device) -> str:
     from torch.nn.attention import SDPBackend
 
     probe = torch.empty(1, 8, 256, 64, device=device.torch, dtype=device.dtype, requires_grad=True)
-    # What PyTorch itself asks before each attention; it has no public name.
+    # PyTorch itself calls this private function before each attention; there is no public one.
     return SDPBackend(torch._fused_sdp_choice(probe, probe, probe)).name.removesuffix("_ATTENTION").lower()

@@ -1,4 +1,4 @@
-"""diffusers without what it would import beside the few parts the trainer uses: most of the way to the first step."""
+"""Imports diffusers without the packages the trainer does not use. They took most of the time to the first step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _COMPILER = "torch._dynamo"
 
 
 class _NoCompiler(ModuleType):
-    """In the place of torch's compiler while diffusers is imported, which only marks classes and methods for it.
+    """Stands in for torch's compiler while diffusers is imported.
 
-    They stay unmarked. Whatever else is asked of it brings the real one.
+    At import diffusers only marks classes and methods for the compiler; with this stand-in they stay unmarked. Asking
+    for any other attribute imports the real compiler.
     """
 
     @staticmethod
@@ -28,7 +29,7 @@ class _NoCompiler(ModuleType):
         return (lambda function: function) if marked is None else marked
 
     def __getattr__(self, name: str) -> Any:
-        # The import machinery asks for such names of any module.
+        # The import machinery asks every module for such names, so they must not import the compiler.
         if name.startswith("__"):
             raise AttributeError(name)
         sys.modules.pop(_COMPILER, None)
@@ -37,7 +38,7 @@ class _NoCompiler(ModuleType):
 
 @contextlib.contextmanager
 def _without(stand_ins: dict[str, Callable[[], ModuleType | None]]) -> Iterator[None]:
-    """Let modules not imported yet be what is given for them meanwhile; None: absent."""
+    """Inside this context, modules that are not imported yet are replaced by their stand-ins; None makes one absent."""
     placed = {name: make() for name, make in stand_ins.items() if name not in sys.modules}
     sys.modules.update(placed)  # type: ignore[arg-type]
     try:
@@ -51,7 +52,7 @@ def _without(stand_ins: dict[str, Callable[[], ModuleType | None]]) -> Iterator[
 def import_diffusers() -> None:
     """Import the parts of diffusers the trainer uses, once, without its optional companions (measured: 4 s of 6).
 
-    Also without torch's compiler (1.4 s of 3.7), unless it is there already: who compiles imports it first.
+    torch's compiler is left out as well (1.4 s of 3.7), unless it is imported already, as it is in a run that compiles.
     """
     if "diffusers" not in sys.modules:
         absent = dict.fromkeys(_COMPANIONS, lambda: None)

@@ -20,7 +20,7 @@ _LOOK_SECONDS = 1.0
 
 
 def _newest(attempts: Path) -> int:
-    """The highest number of a start of the run; 0 when there is none."""
+    """The highest attempt number in the folder; 0 when there is none."""
     try:
         names = [path.name for path in attempts.iterdir()]
     except OSError:
@@ -29,9 +29,10 @@ def _newest(attempts: Path) -> int:
 
 
 class Control:
-    """`poll()` is called once per step: three `stat` calls, no thread. A request's file is removed when acted on.
+    """Requests of a person to a running trainer. `poll` is called once per step: three `stat` calls, no thread.
 
-    Now and then it looks whether a later attempt of the run has begun: a machine that slept must not write on.
+    The file of a request is removed once the request is carried out (`done`). At most once a second, `poll` also looks
+    whether a later attempt of the run has begun: a machine that wakes from sleep must not go on writing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,10 +44,10 @@ class Control:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Within it SIGTERM and SIGINT ask for a stop at the next step instead of killing the process.
+        """Inside this context SIGTERM and SIGINT ask for a stop at the next step instead of killing the process.
 
-        What was called before is called again after it: a process that went on with these handlers, and whatever it
-        forks, could not be ended any more.
+        The earlier handlers are restored at its end. With the handlers of this context left in place, the process and
+        all processes it forks could no longer be ended by these signals.
         """
         before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -60,7 +61,7 @@ class Control:
         self._stop = True
 
     def poll(self) -> set[str]:
-        """The requests that are waiting now. Raises TakenOver when the run is another process's by now."""
+        """The names of the requests waiting now. Raises TakenOver when a later attempt of the run has begun."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
@@ -74,14 +75,14 @@ class Control:
             (self._folder / name).unlink(missing_ok=True)
 
     def stop_if_asked(self) -> None:
-        """For stretches without training state (caching): raises Stopped."""
+        """Raises Stopped when a stop is requested. For phases without training state to save, such as caching."""
         if "stop" in self.poll():
             self.done({"stop"})
             raise Stopped
 
 
 class Unasked(Control):
-    """Of processes beside the first: that one is asked, and they hear of it from it."""
+    """Control for processes of rank above 0. They never poll: rank 0 polls and broadcasts the requests to them."""
 
     def poll(self) -> set[str]:
         return set()

@@ -18,12 +18,12 @@ from visiontrain_trainer.base.files import open_regular
 
 HEARTBEAT_SECONDS = 15.0
 _TAIL = 1 << 16
-#: No event is as long: what has no whole line in so much of its end has none.
+#: Most bytes at the end of the file that are searched for a whole line. No event is this long.
 _MOST_TAIL = 1 << 24
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN or infinity; such a number is left out by its reader as null."""
+    """`value` with None in the place of each NaN or infinity, which JSON cannot hold."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -52,7 +52,10 @@ def _last_line(file: int) -> tuple[int, bool]:
 
 
 class Events:
-    """Appends events; goes on from the last complete line. `enabled=False` (processes beside the first) is silent."""
+    """Appends events to `path`, numbered on from the last complete line. `enabled=False` (rank above 0) writes nothing.
+
+    A thread adds a heartbeat every HEARTBEAT_SECONDS. Raises MachineError when the file cannot be opened for writing.
+    """
 
     def __init__(self, path: Path, *, enabled: bool = True) -> None:
         self._lock = threading.Lock()
@@ -60,10 +63,10 @@ class Events:
         self._phase: str = "load"
         self._step: int | None = None
         self._path = path
-        #: Its folder as this process knows it, which means nothing to a reader.
+        #: Finds the run folder's path in /proc, which means nothing to a reader of events. None for an ordinary path.
         self._held = re.compile(re.escape(str(path.parent)) + r"(?!\d)") if path.is_relative_to("/proc") else None
         self._fd: int | None = None
-        #: Whether the file ends in the middle of a line: the next one has to begin anew.
+        #: Whether the file ends in the middle of a line, so that the next event must start on a new line.
         self._torn = False
         if not enabled:
             return
@@ -76,7 +79,7 @@ class Events:
             ) from error
         self._seq, partial = _last_line(self._fd)
         if partial:
-            # A writer died in the middle of a line: end it, so that readers skip it and nothing else.
+            # An earlier writer died in the middle of a line. Ending the line makes readers skip it and nothing else.
             self._write(b"\n")
         self._beat = threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat")
         self._beat.start()
@@ -108,7 +111,7 @@ class Events:
             self._step = payload["step"]
 
     def _named(self, text: str) -> str:
-        """JSON with the place of the run folder as it is now."""
+        """`text` (JSON) with the run folder's path in /proc replaced by the folder's real path at this moment."""
         if self._held is None or not self._held.search(text):
             return text
         now = json.dumps(str(self._path.parent.resolve()), ensure_ascii=False)[1:-1]
@@ -118,7 +121,7 @@ class Events:
         if self._torn:
             line = b"\n" + line
         try:
-            # A short write happens only when the disk fills up: the rest then fails, and says so.
+            # A short write happens only when the disk fills up. Writing the rest then raises an OSError that says so.
             while line:
                 rest = line[os.write(self._fd, line) :]  # type: ignore[arg-type]
                 line, self._torn = rest, bool(rest)
@@ -133,7 +136,7 @@ class Events:
 
     def _heartbeat(self) -> None:
         while not self._done.wait(HEARTBEAT_SECONDS):
-            # The next event of the run itself will say so, if there is no room by then.
+            # A full disk is no failure of a heartbeat: the run's next event reports it, if the disk is still full.
             with contextlib.suppress(MachineError):
                 self.emit("heartbeat", phase=self._phase, step=self._step)
 
@@ -149,10 +152,10 @@ class Events:
 
 
 class Progress:
-    """How much of something countable is done: said at its first, its last, and no more than once a second between.
+    """Emits `progress` events for countable work: at its start, at its end, and at most once a second between.
 
-    Its rate is that of the last ten seconds in which something was done: what the cache holds goes a thousand times as
-    fast as what has to be encoded.
+    The rate (units per second) is taken over the last ten events, because entries found in the cache pass a thousand
+    times as fast as entries that must be encoded.
     """
 
     def __init__(self, events: Events, unit: str, total: int) -> None:

@@ -15,9 +15,9 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import read_regular
 
 VERSION = 1
-#: A million pictures with long captions.
+#: Most bytes of plan.json. A plan of a million images with long captions has fewer.
 _MOST_BYTES = 480_000_000
-#: It also names the file that comes out, so that it can name no other place.
+#: The names a run may have. The name becomes part of a file's name, so it must not lead to another folder.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -26,7 +26,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture. `size` and `bucket` are (width, height) in pixels; `path` is relative to the data root."""
+    """One image of the dataset. `size` and `bucket` are (width, height) in pixels; `path` is below the data root."""
 
     id: str
     path: str

@@ -1,1 +1,1 @@
-"""From pictures and captions to batches."""
+"""From images and captions to batches."""

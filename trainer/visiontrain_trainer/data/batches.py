@@ -1,4 +1,4 @@
-"""Which pictures are in which batch: a pure function of (plan, epoch). The position in a run is one integer."""
+"""Which images are in which batch: a pure function of (plan, epoch). The position in a run is one integer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .images import CROP_POSITIONS
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a picture in one epoch. `key` names it in every draw: the sample's id and which repeat it is."""
+    """One use of an image in one epoch. `key` is the image's id and the number of the repeat; random draws go by it."""
 
     sample: Sample
     key: str
@@ -25,14 +25,17 @@ class Use:
 
 @dataclass(frozen=True)
 class View:
-    """What of a picture is seen: which of CROP_POSITIONS along the axis that overhangs (centre: -1), and mirrored."""
+    """How a use shows its image. `crop` is one of CROP_POSITIONS along the axis that overhangs, or -1 for the centre.
+
+    `flip` tells whether the image is mirrored from left to right.
+    """
 
     crop: int
     flip: bool
 
 
 def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
-    """Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
+    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
     uses: dict[tuple[int, int], int] = defaultdict(int)
     for sample in training:
         uses[sample.bucket] += sample.repeats
@@ -40,9 +43,10 @@ def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
 
 
 def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
-    """The plan without these samples (id → why). A pure function, so that a rerun or resume leaves out the same.
+    """The plan without the images that cannot be read. `unreadable` gives the reason by the image's id.
 
-    Raises TrainingError when nothing is left to train on.
+    This is a pure function, so that a rerun or resume leaves out the same images. Raises TrainingError when no image is
+    left to train on.
     """
     kept = [sample for sample in plan.data.samples if sample.id not in unreadable]
     training = [sample for sample in kept if not sample.validation]
@@ -61,7 +65,10 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
 
 
 class BatchPlan:
-    """All batches of a run. Every picture is used `repeats` times an epoch; the last batch of a bucket may be small."""
+    """All batches of a run. Every image is used `repeats` times an epoch; the last batch of a bucket may be smaller.
+
+    Raises TrainingError when every image is kept for validation, or the plan counts other batches per epoch.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -87,7 +94,7 @@ class BatchPlan:
                 f"{self.per_epoch}.",
                 next_steps=["Start the run again with `visiontrain run`."],
             )
-        # Two epochs: with accumulation one optimiser step may straddle their border.
+        # Two epochs are kept, because with gradient accumulation one optimiser step may take batches from both.
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
 
     def _make_epoch(self, epoch: int) -> list[list[str]]:
@@ -113,7 +120,7 @@ class BatchPlan:
         return passes
 
     def view(self, use: Use) -> View:
-        """Crop position and mirroring of a use; outside of training (epoch -1) the centre, as it is."""
+        """Crop position and mirroring of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
         if use.epoch < 0:
             return View(-1, False)
         data, seed = self._plan.data, self._plan.seed
@@ -121,9 +128,9 @@ class BatchPlan:
         return View(crop, data.flip and rng.unit(seed, "flip", use.epoch, use.key) < 0.5)
 
     def one_epoch(self) -> list[Use]:
-        """Every use of an epoch once (of epoch 0): for what does not differ between epochs."""
+        """Every use of epoch 0, once each: enough where views do not differ between epochs."""
         return [Use(sample, name, 0) for name, sample in self._uses.items()]
 
     def all_uses(self) -> list[Use]:
-        """Every use of the run, in order; what the cache must hold is a function of it."""
+        """Every use of the run, in order. The cache must hold the latents and captions of them all."""
         return [use for step in range(self._plan.training.steps) for batch in self.step(step) for use in batch]

@@ -1,4 +1,4 @@
-"""The caption of one use of a picture: tags shuffled and dropped, or the whole caption dropped."""
+"""The caption of one use of an image: tags may be shuffled or dropped, or the whole caption may be dropped."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from visiontrain_trainer.contract.plan import Data
 
 
 def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
-    """Caption of `use` in `epoch`: a pure function; "" when it is dropped.
+    """Caption of `use` in `epoch`, or "" when the whole caption is dropped. This is a pure function.
 
-    Tags are what stands between commas. The first `keep_tags` stay, in place; the others are dropped with
-    probability `tag_dropout` each, then shuffled when `shuffle_tags` is on. The plan has the trigger's tags in front
-    and counted in `keep_tags`, so the trigger is never torn apart.
+    Tags are the texts between commas. The first `keep_tags` tags stay in place. Each other tag is dropped with the
+    probability `tag_dropout`; the rest are shuffled when `shuffle_tags` is on. The plan puts the trigger's tags first
+    and counts them in `keep_tags`, so the trigger is never torn apart.
     """
     if data.caption_dropout > 0 and rng.unit(seed, "caption-dropout", epoch, use) < data.caption_dropout:
         return ""

@@ -1,4 +1,4 @@
-"""From uses to tensors: everything the U-Net needs for one forward pass, each number a pure function of the use."""
+"""Collates uses into batches: all tensors of one forward pass of the U-Net, each number a pure function of the use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ from .text import TextBank
 
 @dataclass
 class Batch:
-    """On the device: scaled latents, noise [B, 4, h, w] fp32, t [B], states [B, L, width]; SDXL: [B, p], [B, 6]."""
+    """The tensors of one forward pass, on the device.
+
+    Scaled latents and noise are fp32 [B, 4, h, w], timesteps `t` [B], text states [B, L, width]. SDXL also has pooled
+    text states [B, p] and time_ids [B, 6]. `states` is None where a text encoder is trained.
+    """
 
     uses: list[Use]
     latents: torch.Tensor
@@ -50,7 +54,7 @@ class Feed:
         return caption_for(self._plan.data, use.sample.caption, self._plan.seed, use.epoch, use.key)
 
     def batch(self, uses: list[Use]) -> Batch:
-        """A training batch: posterior sample, noise and timestep drawn for each use."""
+        """A training batch. Each use draws its latents from the VAE's posterior, its noise and its timestep."""
         seed = self._plan.seed
         latents, noises, steps = [], [], []
         for use in uses:
@@ -66,9 +70,9 @@ class Feed:
         return self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
 
     def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
-        """For measuring: one picture at fixed timesteps and noise, with its own caption and the mean of its latents.
+        """A batch for measuring the loss: one image at the timesteps `steps`, with fixed noise.
 
-        `draw` (from 0) names one of several noises.
+        It has the image's own caption and the mean of its latents. `draw` (from 0) chooses one of several noises.
         """
         mean, _ = self._latents.get(use.sample, self._batches.view(use))
         noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, draw) for t in steps]
@@ -105,7 +109,10 @@ class Feed:
         )
 
     def _time_ids(self, use: Use) -> list[float]:
-        """SDXL's original height, width, crop top, left, target height, width; seen as mirrored when it is."""
+        """SDXL's size conditioning: original height and width, crop top and left, target height and width, in pixels.
+
+        For a mirrored use, the left of the crop is that in the mirrored image.
+        """
         sample, view = use.sample, self._batches.view(use)
         where = place(sample.size, sample.bucket, view.crop)
         left = where.resized[0] - sample.bucket[0] - where.left if view.flip else where.left

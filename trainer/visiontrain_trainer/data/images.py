@@ -1,4 +1,4 @@
-"""Picture file → RGB pixels of its bucket. No torch here: this also runs in loader threads, and starts fast."""
+"""Image file → RGB pixels of its bucket. This module does not import torch, so that it starts fast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visiontrain_trainer.base.errors import TrainingError
 
 #: A random crop takes one of this many evenly spaced positions, so that every position can be cached.
 CROP_POSITIONS = 8
-#: EXIF's orientation → how to turn the picture upright.
+#: How to turn an image upright, by its EXIF orientation.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,17 +27,17 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-#: An image of more pixels is made RGB in bands of so many: the whole of it in each step would take gigabytes.
+#: Larger images are converted to RGB in bands of this many pixels: each whole copy on the way would take gigabytes.
 BAND_PIXELS = 1 << 23
-#: A picture that would be enlarged to more pixels than this is cut before it is enlarged, not after.
+#: An image that would be enlarged to more pixels than this is cropped before it is enlarged, not after.
 MOST_RESIZED_PIXELS = 1 << 26
-#: Text of a PNG that turns it; other text may go when there is too much of it.
+#: Text chunks of a PNG that may hold its orientation. All other text chunks may be dropped when there is too much.
 _TURNING_TEXT = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
 _HIGH_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
 class UnreadableImage(TrainingError):
-    """The bytes are those of the plan, and no picture of the planned size comes out of them: the image is left out."""
+    """The file has the planned bytes, but they decode to no image of the planned size. The run leaves the image out."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: the picture {problem}.", next_steps=["Replace or remove the picture."])
@@ -46,7 +46,7 @@ class UnreadableImage(TrainingError):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the bucket lies in the resized picture, in pixels: (left, top), and the resized (width, height)."""
+    """Where the bucket lies in the resized image: left and top, and the resized (width, height), all in pixels."""
 
     left: int
     top: int
@@ -54,14 +54,17 @@ class Placement:
 
     @property
     def is_vast(self) -> bool:
-        """Whether the whole picture, once resized, is more than is worth making to cut a bucket out of it."""
+        """Whether the whole resized image is too large to be made only for cropping the bucket out of it."""
         return self.resized[0] * self.resized[1] > MOST_RESIZED_PIXELS
 
 
 def place(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placement:
-    """Scale `size` to cover `bucket` and crop what overhangs. `crop`: -1 centre, else 0 … CROP_POSITIONS - 1."""
+    """Scale `size` to cover `bucket` and crop what overhangs; both are (width, height) in pixels.
+
+    `crop` is -1 for the centre, else a position from 0 to CROP_POSITIONS - 1.
+    """
     (width, height), (wide, high) = size, bucket
-    # Whole numbers throughout: a float ratio could round to one pixel less than the bucket.
+    # The sizes are computed in whole numbers: a float ratio could round to one pixel less than the bucket.
     if width * high >= height * wide:
         resized = (max(wide, (2 * width * high + height) // (2 * height)), high)
     else:
@@ -72,7 +75,7 @@ def place(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placemen
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """Apply an embedded colour profile; one that is broken or does not fit is ignored, as viewers do."""
+    """Apply an embedded colour profile. A profile that is broken or does not fit is ignored, as viewers do."""
     profile = image.info.get("icc_profile")
     if not profile:
         return image
@@ -87,7 +90,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """The image from top to bottom in pieces of at most BAND_PIXELS, each with its first row."""
+    """The image from top to bottom in bands of at most BAND_PIXELS pixels, each with the number of its first row."""
     width, height = image.size
     rows = max(1, BAND_PIXELS // max(1, width))
     for top in range(0, height, rows):
@@ -95,7 +98,7 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _white(image: Image.Image) -> float:
-    """The value of white in a deep grey image: these modes do not say how many bits are used."""
+    """The value of white in a grey image of more than 8 bits. Modes F and I do not tell it, so the values decide."""
     if image.mode not in ("F", "I"):
         return 65535.0
     most = np.float64(0)
@@ -112,7 +115,7 @@ def _high_bits_to_8(image: Image.Image, white: float) -> Image.Image:
 
 
 def _flatten(image: Image.Image, color: str) -> Image.Image:
-    """RGB picture with what is transparent painted in `color`. Each pixel by itself, so that bands change nothing."""
+    """The image as RGB on a background of `color`. Each pixel depends on itself alone, so that bands change nothing."""
     white = _white(image) if image.mode in _HIGH_BITS else 0.0
     if image.width * image.height <= BAND_PIXELS:
         return _flatten_band(image, color, white)
@@ -140,9 +143,10 @@ def _flatten_band(image: Image.Image, color: str, white: float) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """How to turn the image upright. By hand: Pillow's own way writes all EXIF anew, and fails at one odd tag of many.
+    """How to turn the image upright; None when it is upright, or its metadata cannot be read.
 
-    Metadata that cannot be read turns nothing, as in `src/engine/dataset/headers/exif.ts`.
+    `src/engine/dataset/headers/exif.ts` treats unreadable metadata alike. Pillow's own `exif_transpose` is not used,
+    because it rewrites all EXIF and fails at a single odd tag.
     """
     try:
         return _UPRIGHT.get(image.getexif().get(0x0112, 1))
@@ -162,7 +166,7 @@ def _unpacks_to_too_much(data: bytes) -> bool:
 
 
 def _is_too_much(kind: bytes, data: bytes) -> bool:
-    """Whether a chunk of a PNG is text or a profile that is not worth its memory."""
+    """Whether a PNG's chunk may be dropped: a text or profile too large for Pillow, or a text that turns nothing."""
     name, _, rest = data.partition(b"\0")
     if kind == b"iCCP":
         return _unpacks_to_too_much(rest[1:])
@@ -177,7 +181,7 @@ def _is_too_much(kind: bytes, data: bytes) -> bool:
 
 
 def _without_metadata(png: bytes) -> bytes:
-    """The PNG without text and profiles that Pillow refuses to unpack; its pixels are as they were."""
+    """The PNG without the text and profiles that Pillow refuses to unpack. Its pixels are unchanged."""
     kept, at = [png[:8]], 8
     while at + 12 <= len(png):
         (length,) = struct.unpack_from(">I", png, at)
@@ -188,7 +192,7 @@ def _without_metadata(png: bytes) -> bytes:
 
 
 def _read(file: BinaryIO, color: str) -> Image.Image:
-    """First frame, upright, RGB. What was decoded is let go before it is turned: no more than two copies are held."""
+    """The first frame as upright RGB. The decoded image is freed before the turn, so that two copies are the most."""
     with Image.open(file) as opened:
         opened.seek(0)
         opened.load()
@@ -198,13 +202,17 @@ def _read(file: BinaryIO, color: str) -> Image.Image:
 
 
 def read_upright(path: Path, color: str) -> Image.Image:
-    """The image as viewers show it: RGB, turned, with `color` (#rrggbb) behind it. Raises what a decoder may raise."""
-    # A file and not its name: Pillow maps the pixels of a named file into memory, and mixes up those of a turned TIFF.
+    """The image as viewers show it: RGB, upright, on a background of `color` (#rrggbb).
+
+    Raises any exception that a decoder may raise.
+    """
+    # Pillow gets an open file and not a name: it maps the pixels of a named file into memory, and then mixes up those
+    # of a turned TIFF.
     with path.open("rb") as file:
         try:
             return _read(file, color)
         except ValueError:
-            # Pillow refuses the whole image for metadata that is too large.
+            # Pillow refuses a whole image for metadata that is too large, so a PNG is tried again without metadata.
             file.seek(0)
             data = file.read()
             if not data.startswith(PngImagePlugin._MAGIC):
@@ -225,16 +233,17 @@ def _fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image
 def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
     """Pixels of `path` in its bucket: uint8 [height, width, 3].
 
-    First frame of an animation, EXIF rotation applied, colour profile to sRGB, transparency on `color` (#rrggbb),
-    Lanczos resize to cover the bucket, then cropped. Raises UnreadableImage when the file cannot be decoded, or is not
-    of the planned `size` (width, height after rotation); MemoryError.
+    An animation gives its first frame. The EXIF rotation is applied, the colour profile converted to sRGB, transparency
+    put on `color` (#rrggbb). Then the image is resized with Lanczos to cover the bucket, and cropped. Raises
+    UnreadableImage when the file cannot be decoded or is not of the planned `size` (width, height after rotation), and
+    MemoryError.
     """
     try:
         image = read_upright(path, color)
     except MemoryError:
         raise
     except Exception as error:
-        # Whatever a decoder may raise: the picture has to be named.
+        # A decoder may raise any exception, and the error must name the image.
         raise UnreadableImage(path, f"cannot be read ({error})") from error
     if image.size != size:
         shown, planned = ("×".join(map(str, sides)) for sides in (image.size, size))

@@ -1,4 +1,4 @@
-"""Pictures as latents: encoded once, cached as mean and log-variance, so that each use draws its own sample."""
+"""Images as latents: encoded once and cached as mean and log-variance, so that each use can draw its own latents."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .batches import View
 from .images import BAND_PIXELS, UnreadableImage, load_picture, place
 from .store import Store, key_of
 
-#: Latents kept in memory once read.
+#: Up to this many bytes of latents stay in memory once they are read.
 KEEP_BYTES = 4 << 30
 
 Wanted = tuple[Sample, View]
-#: What a view decodes to: uint8 [height, width, 3], or why it cannot be decoded.
+#: The pixels of a view, uint8 [height, width, 3], or the reason why the image cannot be decoded.
 Decoded = np.ndarray | TrainingError
 
-#: SHA-256 of the fp16-fix VAE of SDXL, as a folder's weights and as one file (presets/models.yaml).
+#: SHA-256 of SDXL's VAE "fp16-fix": as the weights of a folder, and as a single file (presets/models.yaml).
 _FIXED = (
     "1b909373b28f2137098b0fd9dbc6f97f8410854f31f84ddc9fa04b077b0ace2c",
     "235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1",
@@ -39,9 +39,10 @@ _FIXED = (
 
 
 def fixed_for_fp16(base: BaseModel) -> bool:
-    """Whether an SDXL base's VAE runs in fp16: its configuration says so, or it is the fixed one that has none.
+    """Whether an SDXL base's VAE can run in fp16: its configuration says so, or it is a file known to be fixed.
 
-    A file beside no configuration of its own borrows the base's, which says nothing of it.
+    A VAE file without a configuration beside it is known by its hash, because the base's configuration, which it uses,
+    describes another VAE.
     """
     if base.plan.vae_path is not None:
         path = Path(base.plan.vae_path)
@@ -51,7 +52,10 @@ def fixed_for_fp16(base: BaseModel) -> bool:
 
 
 class Latents:
-    """Cached latents of the run's pictures. `get` gives fp16 mean and logvar, each [4, height/8, width/8]."""
+    """Cached latents of the run's images. `get` gives mean and log-variance, fp16 [4, height / 8, width / 8] each.
+
+    Raises TrainingError for an SDXL VAE that overflows in fp16, when the plan encodes in fp16.
+    """
 
     def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
         if device.vae_dtype == torch.float16 and plan.model.family == "sdxl" and not fixed_for_fp16(base):
@@ -62,7 +66,7 @@ class Latents:
         self._plan, self._base, self._device = plan, base, device
         folder = Path(plan.resources.cache_dir)
         self._store = Store(folder / "latents", KEEP_BYTES)
-        #: Large images are decoded one at a time, however many workers there are.
+        #: Held while a large image is decoded, so that the workers decode only one large image at a time.
         self._large = Lock()
         self.vae_hash = base.part("vae").digest(folder / "weights")
         self._identity = encoder_identity(device, device.vae_dtype, "diffusers", "pillow")
@@ -71,7 +75,7 @@ class Latents:
 
     def _key(self, sample: Sample, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
-        # The place itself and not the name of a crop: where nothing overhangs, all crops are the same.
+        # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
         where = place(sample.size, sample.bucket, view.crop)
         return key_of(
             "latents",
@@ -95,11 +99,12 @@ class Latents:
         return entry["mean"], entry["logvar"]
 
     def prepare(self, wanted: Iterable[Wanted], events: Events, control: Control) -> dict[str, str]:
-        """Encode what the cache lacks. Returns what cannot be decoded: sample id → the problem, after the path.
+        """Encode the views that the cache lacks. Returns the images that cannot be decoded: the problem by image id.
 
-        A pure function of the bytes of the pictures. Raises TrainingError naming all pictures that are gone or changed.
+        The result is a pure function of the bytes of the images. Raises TrainingError naming all images that are gone
+        or changed, MachineError when memory runs out, and Stopped.
         """
-        # First by what costs nothing to compare: a long run uses each picture many times.
+        # A long run uses each image many times, so equal views are dropped before the costlier keys are made.
         different = {(sample.id, view): (sample, view) for sample, view in wanted}
         unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
         progress = Progress(events, "pictures", len(unique))
@@ -128,7 +133,7 @@ class Latents:
         return unreadable
 
     def _decoded(self, items: list[Wanted]) -> Iterator[Decoded]:
-        """Pixels in order; with workers, some pictures ahead in threads (Pillow lets go of the interpreter lock)."""
+        """The pixels of `items` in order. Worker threads decode some images ahead (Pillow releases the GIL)."""
         workers = self._plan.resources.workers
         if workers == 0:
             yield from (self._decode(*item) for item in items)
@@ -176,7 +181,7 @@ class Latents:
 
     @torch.inference_mode()
     def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
-        # One picture at a time: in a batch its bytes would depend on its neighbours.
+        # Images are encoded one at a time: in a batch, the bytes of an image would depend on the others.
         try:
             picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
             moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
@@ -194,7 +199,7 @@ class Latents:
                 f"{sample.path}: the VAE gave numbers that are not finite.",
                 [f"It ran in {precision}." + (" fp16 overflows with many VAEs." if precision == "fp16" else "")],
                 [
-                    # The VAE's weights are finite, and so is every pixel: computing is what is left.
+                    # The VAE's weights and all pixels are finite, so the computation itself must have overflowed.
                     "The numbers of this VAE are too large to compute with: name another in model.vae."
                     if precision == "fp32"
                     else "Set resources.vae_precision to fp32."
@@ -216,12 +221,12 @@ def _lost(reason: str, step: str) -> TrainingError:
     return TrainingError(reason, next_steps=[step])
 
 
-#: Pictures named in the details of a failure.
+#: At most this many images are named in the details of an error.
 _NAMED = 20
 
 
 def _all_lost(lost: list[TrainingError]) -> TrainingError:
-    """One failure for all: the next start must not end at the next picture."""
+    """One error for all images that are gone or changed, so that a person can mend them all before the next start."""
     lost = sorted(lost, key=lambda error: error.reason)
     more = [error.reason for error in lost[1:]]
     if len(more) > _NAMED:

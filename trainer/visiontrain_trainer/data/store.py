@@ -16,7 +16,7 @@ from visiontrain_trainer.base.safefile import serialize, tensor_bytes
 
 
 def key_of(*parts: object) -> str:
-    """Name of an entry: a hash of all that its content depends on, the code version included."""
+    """Name of an entry, 64 hex digits: a hash of all that its content depends on, the code version included."""
     return hashlib.sha256(json.dumps([CODE_VERSION, *parts], default=str).encode()).hexdigest()
 
 
@@ -30,7 +30,7 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
 
 
 class Store:
-    """Entries live in FOLDER/ab/abcd….safetensors. `keep_bytes` of them stay in memory once read."""
+    """Entries lie in FOLDER/ab/abcd….safetensors. Up to `keep_bytes` of them stay in memory once they are read."""
 
     def __init__(self, folder: Path, keep_bytes: int) -> None:
         self._folder = folder
@@ -41,7 +41,7 @@ class Store:
         return self._folder / key[:2] / f"{key}.safetensors"
 
     def get(self, key: str) -> dict[str, torch.Tensor] | None:
-        """The tensors of `key`, or None when there are none or the file is damaged (it is then made again)."""
+        """The tensors of `key`, or None when there is no entry or its file is damaged."""
         if key in self._kept:
             return self._kept[key]
         path = self._path(key)
@@ -58,7 +58,7 @@ class Store:
 
     def put(self, key: str, tensors: dict[str, torch.Tensor]) -> None:
         try:
-            # Not flushed to disk: a file torn by a crash fails its check and is made again.
+            # The file is not flushed to disk: one torn by a crash fails its check and is made again.
             write_atomic(self._path(key), serialize(tensors, {"sha256": _digest(tensors)}), durable=False)
         except OSError as error:
             raise MachineError(

@@ -1,4 +1,4 @@
-"""Captions as text states: CLIP in chunks of 75 tokens, cached per caption, encoded one caption at a time."""
+"""Captions as text states: CLIP encodes chunks of 75 tokens, one caption at a time, and each caption is cached."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .store import Store, key_of
 
 CHUNK = 75
 KEEP_BYTES = 4 << 30
-#: Up to this many different captions are encoded in advance: 5 GB on the disk for SDXL, of at most 75 tokens each. With
-#: more (tags shuffled in a long run) the encoders stay loaded, which src/engine/plan/memory.ts counts in.
+#: Up to this many different captions are encoded in advance (for SDXL, 5 GB on the disk when each has one chunk). With
+#: more captions, as when a long run shuffles tags, the encoders stay loaded; src/engine/plan/memory.ts counts them in.
 CACHE_LIMIT = 16_384
 
 
@@ -33,11 +33,11 @@ class TextEncoder:
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
         self._device = device
         self._sdxl = base.plan.family == "sdxl"
-        # SDXL reads the layer before the last, always; SD1.5 the one chosen by clip_skip.
+        # SDXL always uses the last layer but one; SD1.5 uses the layer chosen by clip_skip.
         self._from_end = 2 if self._sdxl else base.plan.clip_skip
 
     def chunks(self, caption: str, max_tokens: int) -> torch.Tensor:
-        """Token ids [chunks, 77]: begin, 75 tokens, end and padding; what is over `max_tokens` is cut."""
+        """Token ids [chunks, 77]: begin, 75 tokens, end and padding. Tokens beyond `max_tokens` are cut off."""
         ids, tokens = self.tokenizer.ids(caption)[:max_tokens], self.tokenizer
         rows = []
         for start in range(0, max(len(ids), 1), CHUNK):
@@ -46,13 +46,13 @@ class TextEncoder:
         return torch.tensor(rows, dtype=torch.long)
 
     def encode(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """States [chunks, 77, width] of the chosen layer, and each chunk's pooled projection [chunks, p] if any."""
+        """States [chunks, 77, width] of the chosen layer, and the pooled projection [chunks, p] if there is one."""
         states, pooled = self.module(self._device.put(ids), self._from_end)
         return states if self._sdxl else self.module.final_layer_norm(states), pooled
 
 
 def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -> dict[str, torch.Tensor]:
-    """`states` [chunks, 77, widths of all encoders together], and `pooled` [p] of the first chunk for SDXL."""
+    """`states` [chunks, 77, sum of the encoders' widths], and for SDXL `pooled` [p] of the first chunk."""
     ids = [encoder.chunks(caption, max_tokens) for encoder in encoders]
     rows = max(len(i) for i in ids)
     states, pooled = [], None
@@ -89,7 +89,7 @@ class TextBank:
         ]
         self.encoders: list[TextEncoder] = []
         self.rows = 1
-        #: Whether captions are encoded as they come, too many to be kept.
+        #: Whether captions are encoded when they are used, because there are too many to be stored.
         self._live = False
 
     def _key(self, caption: str) -> str:
@@ -111,9 +111,9 @@ class TextBank:
         return {name: tensor.to("cpu", dtype) for name, tensor in encoded.items()}
 
     def entry(self, caption: str) -> dict[str, torch.Tensor]:
-        """`states` [chunks, 77, width] and, for SDXL, `pooled` [p]; encoded now if they are not stored.
+        """`states` [chunks, 77, width] and, for SDXL, `pooled` [p] of a caption, encoded now if they are not stored.
 
-        Also with nothing stored each call for a caption gives the same bits: one caption at a time, in fp32.
+        Each call for a caption gives the same bits, stored or not, because captions are encoded one at a time in fp32.
         """
         key = self._key(caption)
         found = self._store.get(key)
@@ -124,10 +124,11 @@ class TextBank:
         return found
 
     def get(self, caption: str, least: int = 0) -> dict[str, torch.Tensor]:
-        """Like `entry`, with all captions of the run at the same number of chunks: states [rows · 77, width].
+        """Like `entry`, but all captions of the run have the same number of chunks, `rows`: states [rows · 77, width].
 
-        Of `least` chunks where that is more: prompts may be longer than every caption. What shuffled tags have more is
-        cut: a tag that ends a caption may take a token more there than before a comma.
+        `least` is a lower bound on the number of chunks, for prompts longer than every caption. Chunks beyond `rows`
+        are cut off. Shuffled tags may need more chunks: a tag may take a token more at a caption's end than before a
+        comma.
         """
         entry = self.entry(caption)
         rows = max(self.rows, least)
@@ -140,10 +141,10 @@ class TextBank:
     def trained(
         self, captions: list[str], about_to: Callable[[int | None], None] = lambda index: None, *, whole: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """States [B, rows · 77, width] and pooled [B, p] through encoders that are being trained; nothing is stored.
+        """States [B, rows · 77, width] and pooled [B, p] from encoders that are being trained. Nothing is stored.
 
-        As many chunks as `get` gives, or with `whole` as the longest has. `about_to(i)` is called before caption i is
-        encoded, and with None before the padding is.
+        There are as many chunks as `get` gives, or with `whole` as many as the longest of `captions` has. `about_to(i)`
+        is called before caption i is encoded, and `about_to(None)` before the padding is encoded.
         """
         entries = []
         for index, caption in enumerate(captions):
@@ -160,13 +161,16 @@ class TextBank:
         return states, torch.stack([entry["pooled"] for entry in entries]) if "pooled" in entries[0] else None
 
     def prepare_trained(self, captions: Iterable[str], dtype: torch.dtype) -> None:
-        """For encoders that are trained: keep them loaded, fix the number of chunks, store nothing."""
+        """Load the encoders that are trained, and fix the number of chunks by the longest of `captions`."""
         limit = self._plan.data.max_tokens
         encoders = self.load(dtype)
         self.rows = max((len(e.chunks(caption, limit)) for e in encoders for caption in {*captions}), default=1)
 
     def prepare(self, captions: Iterable[str], longest: Iterable[str], events: Events, control: Control) -> None:
-        """Encode what the cache lacks of `captions`, and fix the number of chunks by the `longest` ones of the plan."""
+        """Encode those of `captions` that the cache lacks, and fix the number of chunks by the longest of `longest`.
+
+        Raises Stopped when a stop is requested, and MachineError when the cache cannot be written.
+        """
         unique = sorted({"", *captions})
         live = len(unique) > CACHE_LIMIT
         wanted = sorted({"", *longest}) if live else sorted({*unique, *longest})

@@ -1,7 +1,8 @@
 """CLIP's text transformer (arXiv:2103.00020), as SD1.5 and SDXL use it: 100 lines in place of an import of two seconds.
 
-Modules have the names that transformers 5 gives them: adapters, their first weights and LoRA files go by them. Each
-operation is the one transformers does, so that the states have the same bits (docs/decisions/0021-own-clip.md).
+Modules have the names that transformers 5 gives them, because adapters, their initial weights and LoRA files refer to
+layers by these names. Each operation is the one transformers does, so that the states have the same bits
+(docs/decisions/0021-own-clip.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def quick_gelu(x: torch.Tensor) -> torch.Tensor:
 
 
 _ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": F.gelu}
-#: What a configuration leaves out is as in OpenAI's first CLIP.
+#: Values for the keys that a configuration leaves out: those of OpenAI's first CLIP.
 _DEFAULTS = {
     "vocab_size": 49408,
     "hidden_size": 512,
@@ -39,7 +40,8 @@ _DEFAULTS = {
 class Embeddings(nn.Module):
     def __init__(self, c: Mapping[str, Any]) -> None:
         super().__init__()
-        # From a table, since drawing normal numbers for one on the device "meta" imports torch's compiler.
+        # `from_pretrained` takes an empty table. `nn.Embedding(…)` would draw normal numbers, and drawing them on the
+        # device "meta" imports torch's compiler.
         self.token_embedding, self.position_embedding = (
             nn.Embedding.from_pretrained(torch.empty(c[count], c["hidden_size"]), freeze=False)
             for count in ("vocab_size", "max_position_embeddings")
@@ -96,7 +98,10 @@ class Encoder(nn.Module):
 
 
 class ClipText(nn.Module):
-    """The transformer alone. `config`: config.json of a CLIPTextModel. Raises TrainingError for one it cannot be."""
+    """The transformer alone. `config` is config.json of a CLIPTextModel.
+
+    Raises TrainingError when the configuration is not that of a CLIP of Stable Diffusion 1.5 or XL.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
@@ -113,7 +118,10 @@ class ClipText(nn.Module):
         self.config = c
 
     def forward(self, ids: torch.Tensor, from_end: int) -> tuple[torch.Tensor, None]:
-        """States [B, L, width] as layer `from_end` leaves them (1: the last), without the last norm; ids: [B, L]."""
+        """States [B, L, width] after layer `from_end`, counted from the end (1 is the last), for token ids [B, L].
+
+        The final layer norm is not applied.
+        """
         x = self.embeddings(ids)
         for layer in list(self.encoder.layers)[: len(self.encoder.layers) - from_end + 1]:
             x = layer(x)
@@ -121,7 +129,7 @@ class ClipText(nn.Module):
 
 
 class ClipTextWithProjection(nn.Module):
-    """The same, and the state at the first end token, projected: SDXL's second encoder."""
+    """SDXL's second encoder: `ClipText`, and a projection of the state at the first end token."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
@@ -131,12 +139,13 @@ class ClipTextWithProjection(nn.Module):
         self._end: int = c["eos_token_id"]
 
     def forward(self, ids: torch.Tensor, from_end: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """States as of `ClipText`, and the projection [B, p]."""
+        """States [B, L, width] as `ClipText` gives them, and the projection [B, p]."""
         states, _ = self.text_model(ids, from_end)
         x, layers = states, self.text_model.encoder.layers
         for layer in list(layers)[len(layers) - from_end + 1 :]:
             x = layer(x)
-        # Configurations from before transformers 4.31 say 2, wrongly: there the end token is the highest of all.
+        # Configurations written before transformers 4.31 wrongly give 2 as the end token. For them the end token is the
+        # token with the highest id.
         end = (ids.int() if self._end == 2 else (ids == self._end).int()).argmax(dim=-1)
         x = self.text_model.final_layer_norm(x)
         return states, self.text_projection(x[torch.arange(len(x), device=x.device), end])

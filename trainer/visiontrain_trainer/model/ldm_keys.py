@@ -91,7 +91,10 @@ _OPEN_CLIP = {
 
 
 def open_clip_to_hf(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """SDXL's second text encoder: OpenCLIP parameters (below `conditioner.embedders.1.model.`) → transformers names."""
+    """SDXL's second text encoder: its OpenCLIP parameters under the names that transformers gives them.
+
+    `weights` has OpenCLIP's names, without the prefix `conditioner.embedders.1.model.`.
+    """
     out: dict[str, torch.Tensor] = {}
     for name, value in weights.items():
         layer = re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+?)\.?(weight|bias|in_proj_weight|in_proj_bias)", name)
@@ -111,7 +114,7 @@ def open_clip_to_hf(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
             out["text_model.final_layer_norm." + name.removeprefix("ln_final.")] = value
         elif name == "text_projection":
             out["text_projection.weight"] = value.T.contiguous()
-        # Twice in the file of Playground v2.
+        # The file of Playground v2 holds this tensor under both names.
         elif name in ("text_projection.weight", "text_projection.weight.weight"):
             out["text_projection.weight"] = value
     return out

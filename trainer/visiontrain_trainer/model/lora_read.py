@@ -1,6 +1,6 @@
-"""The LoRA a run goes on from: files of any trainer, of any ranks, into the tensors of this run's adapter.
+"""Reads the LoRA that a run goes on from. A file of any trainer and any ranks becomes the tensors of the run's adapter.
 
-Names are compared without their dots, as kohya writes them, so that one table serves every trainer's way of writing.
+Module names are compared in kohya's spelling (underscores for dots), so that one table serves all trainers' files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .ldm_keys import unet_to_ldm
 
 Tensors = dict[str, torch.Tensor]
 
-#: What a tensor's name ends with, by what it is. peft writes the adapter's name, `default`, when it saves by itself.
+#: How the names of down, up and alpha tensors end. Files that peft itself saves hold the adapter's name, `default`.
 _ENDINGS = {
     "down": (
         ".lora_down.weight",
@@ -40,7 +40,7 @@ _ENDINGS = {
     ),
     "alpha": (".alpha",),
 }
-#: Kinds that compute something else than a LoRA, by what their tensors' names hold.
+#: Adapters of other kinds than LoRA, by a text that the names of their tensors contain.
 _OTHER_KINDS = {
     "hada_": "a LoHa",
     "lokr_": "a LoKr",
@@ -49,26 +49,27 @@ _OTHER_KINDS = {
     "lora_magnitude_vector": "a DoRA",
     "oft_": "an OFT",
 }
-#: The same, by how they end.
+#: Adapters of other kinds than LoRA, by how the names of their tensors end.
 _OTHER_ENDINGS = {
     ".on_input": "an (IA)³",
     ".diff": "a file of full differences",
     ".diff_b": "a file of full differences",
 }
-#: Beginnings of a module's name, by part: kohya's and OneTrainer's, diffusers', peft's own, LyCORIS', ComfyUI's.
+#: Prefixes of a module's name, by part, as kohya, OneTrainer, diffusers, peft, LyCORIS and ComfyUI write them.
 _PREFIXES = {
     "unet": ("lora_unet_", "unet_", "base_model_model_", "lycoris_unet_", "lycoris_", "diffusion_model_", ""),
     "text_encoder": ("lora_te_", "lora_te1_", "text_encoder_", "te_", "te1_", "clip_l_", "lycoris_te1_"),
     "text_encoder_2": ("lora_te2_", "text_encoder_2_", "te2_", "clip_g_", "lycoris_te2_"),
 }
 _PEFT = "lora_adapter_metadata"
-#: A pattern of peft's that is a name: nothing else is taken, since any other is run as a regular expression.
+#: A key of peft's `alpha_pattern` that is a plain name. peft runs other keys as regular expressions; here they are
+#: refused, because a stranger's file must not run one.
 _NAME = re.compile(r"[\w.]{1,300}")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run trains: each layer's alpha by its name, the adapter's tensors as it starts anew, and the base."""
+    """What a run trains: alpha by layer name, the adapter's initial tensors (`own`), and the base model's kind."""
 
     scales: Mapping[str, float]
     own: Tensors
@@ -78,7 +79,7 @@ class Wanted:
 
 @dataclass
 class Read:
-    """The adapter's tensors from a file; what of the file was not used; layers that the file lacks or has smaller."""
+    """The adapter's tensors from a file, the names of unused tensors, and layers missing or of a lower rank there."""
 
     tensors: Tensors = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
@@ -87,10 +88,10 @@ class Read:
 
 
 class Alphas:
-    """Alpha of layers as diffusers writes it beside names that carry none: peft's configuration of each part.
+    """Alpha of each layer of a file without alpha tensors: diffusers writes peft's configuration into the metadata.
 
-    Keys of `alpha_pattern` are names or ends of names; rank-stabilised scaling as peft has it (arXiv:2312.03732).
-    Raises TrainingError for metadata that cannot be read, since without it the strength is unknown.
+    Keys of `alpha_pattern` are names of layers, or ends of such names. Rank-stabilised scaling (arXiv:2312.03732) is
+    counted in. Raises TrainingError when the metadata cannot be read, since the LoRA's strength is then unknown.
     """
 
     def __init__(self, metadata: Mapping[str, str], source: str) -> None:
@@ -111,12 +112,12 @@ class Alphas:
             raise self._unknown(error) from error
 
     def of(self, part: str, module: str, rank: int) -> float | None:
-        """Alpha of a layer, or None where the file does not say."""
+        """Alpha of a layer, or None where the file does not tell it. Raises TrainingError when it is not a number."""
         try:
-            # Transformers named the layers of text encoders with `text_model.` in front, and later without it.
+            # Earlier versions of transformers put `text_model.` before the names of a text encoder's layers.
             ends = {end for name in (module, f"text_model.{module}") for end in _ends(name)}
             patterns = self._patterns.get(part, {})
-            # As peft: the first that fits, in the file's order.
+            # peft too takes the first pattern that fits, in the file's order.
             _, alpha = min((patterns[end] for end in ends if end in patterns), default=(0, None))
             alpha = self._config.get(f"{part}.lora_alpha") if alpha is None else alpha
             stabilised = math.sqrt(rank) if self._config.get(f"{part}.use_rslora") else 1.0
@@ -132,18 +133,19 @@ class Alphas:
 
 
 def _ends(name: str) -> Iterator[str]:
-    """The name, and it without its first parts."""
+    """All ends of a dotted name: `a.b.c`, `b.c` and `c`."""
     parts = name.split(".")
     return (".".join(parts[i:]) for i in range(len(parts)))
 
 
 def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, source: str) -> Read:
-    """Read a LoRA of any trainer into the adapter's tensors, so that it computes what it did.
+    """Read a LoRA of any trainer into the adapter's tensors, so that the adapter computes what the LoRA did.
 
-    A layer of a smaller rank is filled up: its `up` with zeros, which adds nothing, and its `down` with the run's own
-    first values, so that what was added can learn. One that the file lacks starts anew. `up` is scaled to the adapter's
-    alpha; the file's own stands in tensors (`.alpha`) or in its `metadata` (peft's), and is the rank without either.
-    Raises TrainingError when a rank is higher than the run's, nothing fits, or the file is of another kind.
+    A layer of a lower rank is filled up: `up` with zeros, which add nothing to the output, and `down` with the run's
+    initial values, so that the added rank can learn. A layer that the file lacks keeps the run's initial values. `up`
+    is scaled from the file's alpha to the adapter's. The file's alpha comes from its `.alpha` tensors or from peft's
+    `metadata`; without either, alpha is the rank. Raises TrainingError when a rank is higher than the run's, when no
+    layer fits, or when the file holds another kind of adapter.
     """
     kind = next((kind for name in stored for mark, kind in _OTHER_KINDS.items() if mark in name), None)
     kind = kind or next((kind for name in stored for end, kind in _OTHER_ENDINGS.items() if name.endswith(end)), None)
@@ -175,7 +177,7 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
             down = torch.cat([down, own["down"][rank:]])
             up = torch.cat([up, torch.zeros_like(own["up"][:, rank:])], dim=1)
         read.tensors[f"{layer}.down"] = down
-        # Where the ranks are one they fall out: no rounding of theirs.
+        # For equal ranks the rank cancels out, and leaving it out avoids its rounding.
         read.tensors[f"{layer}.up"] = up * (its / alpha if rank == room else its / rank * room / alpha)
     if len(read.lacking) == len(wanted.scales):
         raise TrainingError(
@@ -187,13 +189,13 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
 
 
 def _modules(stored: Tensors) -> dict[str, dict[str, str]]:
-    """Module, as kohya writes it → `down`, `up`, `alpha` → the stored name."""
+    """The stored tensors' names, by module (in kohya's spelling) and by kind (`down`, `up`, `alpha`)."""
     found: dict[str, dict[str, str]] = {}
     for name in stored:
         for kind, endings in _ENDINGS.items():
             ending = next((ending for ending in endings if name.endswith(ending)), None)
             if ending is not None:
-                # Early diffusers kept them in attention processors.
+                # Early versions of diffusers kept LoRA layers in attention processors, which shows in the names.
                 module = name.removesuffix(ending).replace(".processor.", ".").replace(".", "_")
                 module = f"{module}_0" if module.endswith("_to_out") else module
                 found.setdefault(module, {})[kind] = name
@@ -202,7 +204,7 @@ def _modules(stored: Tensors) -> dict[str, dict[str, str]]:
 
 
 def _aliases(part: str, module: str, wanted: Wanted) -> list[str]:
-    """All names of a module, as kohya writes them."""
+    """All names that files may give a module, in kohya's spelling."""
     if part == "unet":
         names = [module]
         if wanted.family == "sdxl":
@@ -214,7 +216,10 @@ def _aliases(part: str, module: str, wanted: Wanted) -> list[str]:
 
 
 def _fitted(value: torch.Tensor, own: Tensors, kind: str, where: str) -> torch.Tensor:
-    """A stored weight in fp32 with the run's number of axes. Raises TrainingError when it cannot be of this layer."""
+    """A stored weight as fp32, reshaped to the number of axes that the run's weight has.
+
+    Raises TrainingError when the shape does not fit the layer, or the rank is higher than the run's.
+    """
     given, shape = value.float(), own[kind].shape
     axis = 0 if kind == "down" else 1
     rank = given.shape[axis] if given.dim() > axis else 0

@@ -1,4 +1,4 @@
-"""The base model: a diffusers folder or a single-file checkpoint, read offline, each part only when it is used."""
+"""The base model: a diffusers folder or a single-file checkpoint, read offline. A part is read only when it is used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXT_PREFIXES = {
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """A configuration file of a model. Raises TrainingError when it is none, or beyond what a model can be."""
+    """A model's configuration file. Raises TrainingError when it cannot be read, or a number is out of bounds."""
     try:
         config = json.loads(path.read_text())
         if not isinstance(config, dict):
@@ -42,7 +42,10 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 class BaseModel:
-    """Where the parts of the base lie and how they are built. Opening reads headers only."""
+    """Finds the parts of the base model (U-Net, VAE, text encoders) and builds them. Opening it reads headers only.
+
+    Raises TrainingError when the files are not a model that the plan's family, prediction and noise schedule describe.
+    """
 
     def __init__(self, plan: Model) -> None:
         self.plan = plan
@@ -148,12 +151,12 @@ class BaseModel:
         return Part([self._file], TEXT_PREFIXES[self.plan.family][self.text_encoders.index(name)])
 
     def fingerprint(self) -> str:
-        """16 hex digits that tell this base with its VAE from others, also where no hash of it is known in advance."""
+        """16 hex digits that tell this base (its VAE included) from others, without a hash of the whole file."""
         parts = "".join(self.part(name).fingerprint() for name in ("unet", "vae", *self.text_encoders))
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def _named(self, name: str, wanted: list[str], config: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Tensors under diffusers / transformers names; `wanted` are the names the module has."""
+        """Tensors of a part under the names of diffusers and transformers; `wanted` lists the module's names."""
         part = self.part(name)
         stored = set(part.names)
         weights = part.read()
@@ -176,7 +179,7 @@ class BaseModel:
         shapes = {n: p.shape for n, p in module.state_dict().items()}
         weights = self._named(name, list(shapes), config)
         if name.startswith("text_encoder"):
-            # Files have the level "text_model" or not, by the version of transformers that wrote them.
+            # Whether names begin with "text_model" depends on the version of transformers that wrote the file.
             short = {n.removeprefix("text_model."): w for n, w in weights.items()}
             weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.")) in short}
         missing = [n for n in shapes if n not in weights]
@@ -197,9 +200,9 @@ class BaseModel:
                     f"{self.plan.path}: {name}.{n} has the shape {list(tensor.shape)}, its configuration says "
                     f"{list(shape)}."
                 )
-            # Converted where it will be: a card is faster, and the host holds no second copy of the model.
+            # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
             there = tensor.to(device)
-            # On a processor a copy: what stays memory-mapped would be paged in anew whenever memory is short.
+            # On a CPU the tensor is copied: a memory-mapped one would be read from the disk again when memory is short.
             ready[n] = there.to(dtype, copy=there is tensor)
         self._check_finite(name, ready)
         module.load_state_dict(ready, strict=False, assign=True)
@@ -211,15 +214,15 @@ class BaseModel:
     def _check_finite(self, name: str, weights: dict[str, torch.Tensor]) -> None:
         """Raises TrainingError that names the first tensor with a number that is not finite.
 
-        One pass over them: a norm is not finite where one of its numbers is not. Of all ways to ask it is the cheapest
-        (isfinite takes 10 to 40 times as long on a processor), and a device is waited for once.
+        A tensor's norm is computed first, since it is not finite when one of the numbers is not. This is the cheapest
+        test (isfinite takes 10 to 40 times as long on a CPU), and the host waits for the device only once.
         """
         floats = {n: w for n, w in weights.items() if w.is_floating_point() and not w.is_meta}
         if not floats:
             return
         norms = torch.stack([torch.linalg.vector_norm(w).float() for w in floats.values()])
         doubtful = [n for n, sound in zip(floats, torch.isfinite(norms).tolist(), strict=True) if not sound]
-        # A norm may overflow though all its numbers are finite.
+        # A norm may overflow although all the tensor's numbers are finite.
         damaged = next((n for n in doubtful if not torch.isfinite(floats[n]).all()), None)
         if damaged is not None:
             own = name == "vae" and self.plan.vae_path is not None
@@ -259,7 +262,7 @@ class BaseModel:
 
 
 def _current_vae_name(name: str) -> str:
-    """Folders saved by early diffusers name the VAE's attention query, key, value, proj_attn."""
+    """Today's name of a VAE tensor. Early versions of diffusers named the attention query, key, value, proj_attn."""
     if ".attentions." in name:
         for old, new in (("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")):
             name = name.replace(f".{old}.", f".{new}.")

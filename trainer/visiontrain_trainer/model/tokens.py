@@ -1,4 +1,4 @@
-"""CLIP's tokenizer on the library `tokenizers` alone: the ids are those of transformers 5, without importing it."""
+"""CLIP's tokenizer, built on the library `tokenizers` alone. It gives the ids that transformers 5 gives."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from tokenizers.models import BPE
 
 from visiontrain_trainer.base.errors import TrainingError
 
-#: How OpenAI's CLIP cuts a text into words.
+#: The pattern by which OpenAI's CLIP splits a text into words.
 _WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|"
     r"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
 _END = "<|endoftext|>"
-#: In the order in which those that the vocabulary lacks get their ids.
+#: The special tokens, in the order in which those that the vocabulary lacks get their ids.
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class ClipTokenizer:
-    """Ids of a caption without begin and end, and the ids of begin, end and padding.
+    """Gives the token ids of a caption without begin and end, and the ids of the begin, end and padding tokens.
 
-    `folder`: as saved with a model: tokenizer.json, or vocab.json and merges.txt; tokenizer_config.json and older
-    companions. Raises TrainingError when it holds no whole CLIP tokenizer.
+    `folder` is a tokenizer folder as saved with a model: tokenizer.json, or vocab.json and merges.txt, with
+    tokenizer_config.json or its older forms. Raises TrainingError when the folder holds no whole CLIP tokenizer.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +54,7 @@ class ClipTokenizer:
             self.begin, self.end, self.pad = (
                 self._tokenizer.token_to_id(named[key].content) for key in ("bos_token", "eos_token", "pad_token")
             )
-        # The library's own errors have no class but Exception.
+        # The library raises its own errors as plain Exception.
         except Exception as error:
             raise TrainingError(
                 f"{folder}: the tokenizer cannot be read ({error}).",
@@ -73,7 +73,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _settings(folder: Path) -> tuple[dict[str, Any], dict[int, AddedToken]]:
-    """Names of the special tokens, and the tokens beside the vocabulary by id, from whichever files hold them."""
+    """The settings that name the special tokens, and the added tokens by id, from whichever files hold them."""
     settings = _json(folder / "tokenizer_config.json")
     if "added_tokens_decoder" in settings:
         return settings, {int(i): _token(value, {}) for i, value in settings["added_tokens_decoder"].items()}
@@ -93,7 +93,7 @@ def _text(value: str | dict[str, Any]) -> str:
 
 
 def _token(value: str | dict[str, Any], added: dict[int, AddedToken]) -> AddedToken:
-    """A special token as written in a settings file; the one stored beside the vocabulary where there is one."""
+    """A special token from a settings file; where `added` holds a token of the same text, that one is returned."""
     for token in added.values():
         if token.content == _text(value):
             return token

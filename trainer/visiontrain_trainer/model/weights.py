@@ -1,4 +1,4 @@
-"""Read-only access to the tensors of a model's parts, without loading what is not asked for. Safetensors only."""
+"""Read-only access to the tensors of a model's parts. Only safetensors are read, and only the tensors asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import write_atomic
 
-#: Tensors of a part whose beginning a fingerprint takes in.
+#: From about this many tensors of a part, the first bytes go into its fingerprint.
 _LOOKS = 64
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
@@ -37,7 +37,7 @@ class TensorInfo:
 
 
 class TensorFile:
-    """One safetensors file: its header, and tensors on request."""
+    """One safetensors file: its header, and tensors on request. Raises TrainingError when the file is not whole."""
 
     def __init__(self, path: Path) -> None:
         refuse_pickle(path)
@@ -110,7 +110,7 @@ class Part:
     def fingerprint(self) -> str:
         """SHA-256 over all names, types and shapes and the first bytes of some tensors.
 
-        Tells two models apart at no cost. It proves nothing: of a tensor that is not looked into, nothing is seen.
+        It tells two models apart at almost no cost. It proves nothing, because most bytes are not looked at.
         """
         digest, names = hashlib.sha256(), self.names
         looked_into = set(names[:: -(-len(names) // _LOOKS)])
@@ -125,10 +125,10 @@ class Part:
         return digest.hexdigest()
 
     def digest(self, memory: Path | None = None) -> str:
-        """SHA-256 over names, types, shapes and bytes: the same for a copy elsewhere.
+        """SHA-256 over names, types, shapes and bytes; a copy of the files elsewhere has the same digest.
 
-        `memory`: folder that remembers digests by file identity (path, size, change time), so that a warm start does
-        not read the weights again.
+        `memory` is a folder that remembers digests by file identity (path, size, change time), so that a warm start
+        does not read the weights again.
         """
         stat = sorted(
             (str(f.path.resolve()), f.path.stat().st_size, f.path.stat().st_mtime_ns)
@@ -158,7 +158,10 @@ class Part:
 
 
 def part_in_folder(folder: Path, stem: str) -> Part:
-    """Part stored diffusers-style: `STEM.safetensors`, its fp16 variant, or shards with an index."""
+    """A part stored as diffusers does: `STEM.safetensors`, its fp16 variant, or shards with an index.
+
+    Raises TrainingError when the folder holds none of these, or pickle files instead.
+    """
     for index in (f"{stem}.safetensors.index.json", f"{stem}.safetensors.index.fp16.json"):
         if (folder / index).is_file():
             names = sorted(set(json.loads((folder / index).read_text())["weight_map"].values()))

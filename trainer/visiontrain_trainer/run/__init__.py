@@ -1,1 +1,1 @@
-"""A whole run, from its plan to its result."""
+"""A whole training run, from its plan to its result."""

@@ -1,7 +1,7 @@
-"""Is the base what run.yaml says it is? Measured on the person's own pictures, before the first step.
+"""Checks that the base model predicts what run.yaml says, on the person's own images, before the first step.
 
-A base that is read wrongly trains without an error, to a LoRA of noise: its loss on pictures is 1.4 where a sound one
-has 0.02 to 0.4. Marks in files say much, but not of every file; a handful of forward passes says it of all.
+A base that is read wrongly trains without an error and gives a LoRA of noise. Its loss on images is 1.4, where a sound
+base has 0.02 to 0.4. Not every file has marks that tell its kind, but a few forward passes tell it for every file.
 """
 
 from __future__ import annotations
@@ -17,41 +17,44 @@ from visiontrain_trainer.training.measure import SHARES, measured_uses
 from .session import Session
 
 PICTURES = 2
-#: Where the noise is strongest, another kind explains the predictions if its loss is below this share of the right
-#: one's. By the formulas a sound ε base has there 0.01 times the loss as ε that it has as v; a sound v base 0.2 to 0.6
-#: times the loss as v that it has as ε (not even a perfect one knows the picture); what explains neither the same.
+#: Another kind explains the predictions if its loss, where the noise is strongest, is below this share of the loss as
+#: the kind that run.yaml says. By the formulas, the loss of a sound ε base as ε is there 0.01 times its loss as v. The
+#: loss of a sound v base as v is 0.2 to 0.6 times its loss as ε, since not even a perfect base knows the image. For
+#: noise both losses are the same.
 OTHER_KIND = 0.7
-#: What explains a kind has less than this share of the loss of predicting nothing.
+#: A kind explains the predictions only if its loss is below this share of the loss of predicting nothing.
 ANYTHING = 0.8
-#: Loss ÷ that of predicting nothing, at the noise level where it is least. By the formulas a sound ε base has 0.01 to
-#: 0.05 (a noisy picture is nearly all noise, whatever the picture), a sound v base 0.15 to 0.5; noise has 1 and more.
+#: The most that a sound base may have of loss ÷ loss of predicting nothing, at the noise level where that is least. By
+#: the formulas a sound ε base has 0.01 to 0.05 (a very noisy image is nearly all noise), a sound v base 0.15 to 0.5.
+#: Noise has 1 and more.
 EXPLAINS = {"epsilon": 0.5, "v_prediction": 0.8}
-#: U-Nets of fewer weights than any of SD1.5 and SDXL (860 and 2570 million) are for tests, many with random weights.
+#: A U-Net with fewer weights than this is a test model, often with random weights. SD1.5 has 860 million, SDXL 2570.
 REAL = 300_000_000
 
 
 class Fit:
-    """Mean squares by noise level: of the base's predictions as each kind, and of predicting nothing as each kind."""
+    """Losses (mean squares) by kind and noise level: `losses` of the base's predictions, `nothing` of predicting 0."""
 
     def __init__(self) -> None:
         self.losses: dict[str, dict[int, list[float]]] = {}
         self.nothing: dict[str, dict[int, list[float]]] = {}
 
     def add(self, prediction: torch.Tensor, targets: dict[str, torch.Tensor], level: int) -> None:
-        """One prediction, and what each kind would have said, at the timestep `level`."""
+        """Add one prediction at the timestep `level`; `targets` is what a base of each kind should predict."""
         for kind, target in targets.items():
             self.losses.setdefault(kind, {}).setdefault(level, []).append(float((prediction - target).square().mean()))
             self.nothing.setdefault(kind, {}).setdefault(level, []).append(float(target.square().mean()))
 
     def share(self, kind: str, level: int) -> float:
-        """Loss as `kind` ÷ that of predicting nothing."""
+        """Loss of the predictions as `kind` ÷ loss of predicting nothing."""
         return math.fsum(self.losses[kind][level]) / max(math.fsum(self.nothing[kind][level]), 1e-9)
 
 
 def check_base(session: Session) -> None:
-    """Raises TrainingError for a base whose predictions are not of the kind that the run trains, or of none at all.
+    """Raises TrainingError for a base whose predictions are of another kind than the run trains, or of no kind at all.
 
-    Nothing of the run changes by it: no weight, no draw. Where memory does not suffice the first step says so.
+    The check changes no weight and no random draw of the run. Where memory does not suffice, the check is left out, and
+    the first step raises the error.
     """
     steps = [int(share * session.diffusion.steps) for share in SHARES]
     fit, kind = Fit(), session.plan.model.prediction
@@ -73,11 +76,14 @@ def check_base(session: Session) -> None:
 
 
 def judge(fit: Fit, kind: str, name: str, *, real: bool) -> None:
-    """`real`: whether it is as large as a Stable Diffusion, so that it must predict something. Raises TrainingError."""
+    """Raises TrainingError when `fit` shows that the base `name` does not predict `kind`.
+
+    `real` tells whether the base is as large as a Stable Diffusion model, so that it must predict something.
+    """
     levels = sorted(fit.losses[kind])
     strongest = {each: math.fsum(losses[levels[-1]]) for each, losses in fit.losses.items()}
     if not all(math.isfinite(fit.share(kind, level)) for level in levels):
-        # The first step names the picture.
+        # The first training step names the image whose loss is not finite.
         return
     other = min(strongest, key=lambda each: strongest[each])
     numbers = f"At fixed noise on your pictures, its loss as {kind} is {fit.share(kind, levels[-1]):.2f}"

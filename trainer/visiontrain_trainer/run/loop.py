@@ -34,12 +34,12 @@ _STEPS_IN_FLIGHT = 1
 
 @dataclass
 class Progress:
-    """What a checkpoint holds beside weights and optimiser."""
+    """The state of the training loop; a checkpoint holds most of it beside weights and optimiser."""
 
     step: int = 0
-    #: Losses of each measured picture before training, once known.
+    #: Losses of each measured image before training; None until they are measured.
     before: list[list[float]] | None = None
-    #: The last validation and its step.
+    #: The step of the last validation, and its result.
     last: tuple[int, Measured] | None = None
     #: The last step at which memory did not suffice to validate.
     unmeasured: int | None = None
@@ -47,7 +47,7 @@ class Progress:
     best_step: int | None = None
     best_loss: float = math.inf
     saved_at: int | None = None
-    #: In what environments the steps so far were computed.
+    #: The environments in which the steps so far were computed.
     stretches: list[Stretch] = field(default_factory=list)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
 
@@ -93,7 +93,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
 
 
 def due(step: int, every: int, steps: int) -> bool:
-    """Whether something planned each `every` steps is due after `step`; at the last step the end does it."""
+    """Whether work planned for each `every` steps is due after `step`. After the last step `finish` does such work."""
     return every > 0 and step % every == 0 and step < steps
 
 
@@ -128,7 +128,10 @@ def resume(session: Session) -> Progress:
 
 
 def report(session: Session, flight: deque[Done], progress: Progress, keep: int) -> None:
-    """Write the events of finished steps, leaving `keep` under way; stop at the first number not finite."""
+    """Write the events of finished steps, and leave the newest `keep` steps in flight.
+
+    Raises TrainingError at the first number that is not finite.
+    """
     while len(flight) > keep:
         done = flight.popleft().read()
         check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, done)
@@ -147,9 +150,10 @@ def report(session: Session, flight: deque[Done], progress: Progress, keep: int)
 
 
 def validate(session: Session, progress: Progress) -> Measured:
-    """Loss at fixed noise and timesteps; an event if the pictures were kept out of training.
+    """Measure the loss at fixed noise and timesteps, and emit it if the images were kept out of training.
 
-    The first time, the same with the weights training began from: measured late, it does not delay the first step.
+    The first call also measures the loss with the initial weights. Measured here and not before the first step, it does
+    not delay that step.
     """
     uses, held_out = measured_uses(session.batches)
 
@@ -174,7 +178,7 @@ def validate(session: Session, progress: Progress) -> Measured:
 
 
 def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
-    """None where memory does not suffice: what was learnt must not be lost for it."""
+    """`validate`, or None where memory does not suffice: the run must go on, so that what was learned is not lost."""
     if progress.unmeasured == progress.step:
         return None
     try:
@@ -189,7 +193,10 @@ def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None
 
 
 def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
-    """Checkpoint of the present state, none twice at the same step. When asked to stop there is no time to validate."""
+    """Save a checkpoint of the present state, unless this step is saved already.
+
+    `validated=False` leaves the validation out, because a person who asked for a stop should not wait for it.
+    """
     if not session.processes.first or progress.saved_at == progress.step:
         return
     if validated and session.batches.validation and progress.step > 0:
@@ -234,7 +241,10 @@ def stopped(session: Session, progress: Progress) -> int:
 
 
 def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
-    """Last checkpoint, LoRA file, pictures, proof. The verdict "nothing" is a failure: exit code 5."""
+    """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
+
+    Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
+    """
     events, plan = session.events, session.plan
     save(session, progress)
     if not session.processes.first:

@@ -1,4 +1,4 @@
-"""Sample pictures of a run, as files and events. What goes wrong here never ends the training."""
+"""The samples of a run, as files and events. An error here never ends the training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """Makes RUN/samples/step-NNNNNN-I.png, and base-I.png without the LoRA. The VAE is loaded when first needed."""
+    """Makes RUN/samples/step-NNNNNN-I.png, and base-I.png without the LoRA. The VAE is loaded for the first sample."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -25,7 +25,7 @@ class Pictures:
         self._made: set[str] = set()
 
     def make(self, step: int, *, adapter: bool) -> None:
-        """One picture per prompt, unless it is there already. A stop request ends it early."""
+        """Make a sample for each prompt; a base-I.png that is there already is kept. A stop request ends this early."""
         session = self._session
         plan = session.plan
         if not session.processes.first or not plan.samples.prompts:

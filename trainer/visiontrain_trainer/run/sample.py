@@ -1,4 +1,6 @@
-"""Sample pictures with the U-Net that is being trained: a plain guided loop over diffusers' DDIM scheduler."""
+"""Makes samples with the U-Net that is being trained: DDIM (arXiv:2010.02502) with classifier-free guidance
+(arXiv:2207.12598), over diffusers' scheduler.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.contract.plan import Plan
 
-#: Side in pixels of what is decoded at once where the whole picture is too much.
+#: Side in pixels of the tiles in which a sample is decoded where memory does not suffice for the whole.
 TILE = 512
 
 #: Conditioning of one prompt: `states` [L, width], and for SDXL `pooled` [p].
@@ -51,7 +53,10 @@ def sample_latents(
     dtype: torch.dtype,
     stop: Callable[[], bool] = lambda: False,
 ) -> torch.Tensor:
-    """Latents [1, 4, h, w] for (prompt, negative); noise depends on `seed` alone. Guidance 1 skips the negative."""
+    """Latents [1, 4, h, w] of a sample for `conditions`, (prompt, negative). The noise depends on `seed` alone.
+
+    At guidance 1 the negative is not computed. Raises InterruptedError when `stop` returns True between two steps.
+    """
     width, height = plan.samples.size
     guided = plan.samples.guidance > 1
     wanted = conditions if guided else conditions[:1]
@@ -75,7 +80,10 @@ def sample_latents(
 
 @torch.no_grad()
 def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image:
-    """The picture of latents [1, 4, h, w]; in tiles from where memory does not suffice for the whole."""
+    """Decode latents [1, 4, h, w] to an RGB image. Once memory did not suffice for a whole image, tiles are decoded.
+
+    Raises ValueError when the VAE gives numbers that are not finite.
+    """
     weight = next(vae.parameters())
     x = (latents / scaling).to(weight.device, weight.dtype)
     try:
@@ -83,12 +91,12 @@ def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or vae.use_tiling:
             raise
-        # Outside of the handler: the error holds on to what the failed pass had made.
+        # The retry is outside of the except block: inside it, the traceback keeps the failed pass's tensors alive.
         pixels = None
     if pixels is None:
         give_back_memory()
         vae.enable_tiling()
-        # By itself it makes tiles as large as the pictures the VAE was trained on.
+        # By default the tiles are as large as the images that the VAE was trained on, which may not fit either.
         vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // 8
         pixels = vae.decode(x, return_dict=False)[0][0].float()
     if not torch.isfinite(pixels).all():

@@ -1,4 +1,4 @@
-"""Everything a run needs, built in the order that costs least: headers, cache, U-Net, adapter, optimiser."""
+"""Builds everything a run needs, in the order that costs least: headers, cache, U-Net, adapter, optimiser."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class Session:
     texts: TextBank
     unet: nn.Module
     adapter: Adapter
-    #: The adapter's weights where training began (before any step), to measure how far they moved.
+    #: The adapter's weights before the first step, from which the weight change is measured.
     initial: dict[str, torch.Tensor]
     optimizer: torch.optim.Optimizer
     diffusion: Diffusion
     stepper: Stepper
-    #: What is really in use, as in the `active` event.
+    #: The device, libraries and settings really in use, as in the `active` event.
     facts: dict[str, str | int | bool | None]
 
     @property
     def scales(self) -> dict[str, float]:
-        """Layer name → alpha."""
+        """Alpha by layer name."""
         return {layer.name: layer.alpha for layers in self.adapter.layers.values() for layer in layers.values()}
 
 
 def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Session:
-    """Build all of a run up to its first step. Raises TrainerError, or Stopped when asked to stop meanwhile."""
+    """Build all that the first step of a run needs. Raises TrainerError, or Stopped when a stop is requested."""
     processes = join_processes(plan.resources)
     device = open_device(plan.resources, processes)
     base = BaseModel(plan.model)
@@ -138,7 +138,11 @@ def fill_cache(
     events: Events,
     control: Control,
 ) -> tuple[Plan, BatchPlan]:
-    """Encode what the run will use and the cache lacks. Returns the plan without what cannot be decoded."""
+    """Encode the images and captions that the run will use and the cache lacks.
+
+    Returns the plan without the images that cannot be decoded, and the batches of that plan. Raises TrainingError for
+    images that are gone or changed, MachineError when memory or disk runs out, and Stopped.
+    """
     events.emit("phase", phase="cache")
     plan, batches = encode_pictures(plan, latents, events, control)
     measured, _ = measured_uses(batches)
@@ -158,7 +162,7 @@ def fill_cache(
 
 
 def encode_pictures(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchPlan]:
-    """Encode the pictures of all uses; where some cannot be decoded, name them and go on with the plan without them."""
+    """Encode the images of all uses. Images that cannot be decoded are named in notes, and left out of the plan."""
     while True:
         batches = BatchPlan(plan)
         uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
@@ -171,7 +175,7 @@ def encode_pictures(plan: Plan, latents: Latents, events: Events, control: Contr
 
 
 def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:
-    """All of them, each by name: in events up to twenty, in the log each."""
+    """Name the images that are left out: the first twenty in events, and all of them in the log."""
     named = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
     for sentence in named:
         print(f"left out: {sentence}", flush=True)
@@ -182,12 +186,15 @@ def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None
 
 
 def prepare_unet(unet: nn.Module, plan: Plan) -> None:
-    """Memory layout and gradient checkpointing. Selective: the transformers, which hold most activations."""
+    """Set the U-Net's memory layout and gradient checkpointing.
+
+    "selective" checkpoints only the transformers, which hold most of the activations.
+    """
     if plan.resources.channels_last:
         unet.to(memory_format=torch.channels_last)
     kind = plan.resources.gradient_checkpointing
     if kind != "none":
-        # No layer draws random numbers on the device: there is no state of theirs to keep.
+        # No layer draws random numbers on the device, so no random state has to be kept for the second computation.
         unet.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
         unet.train()
     if kind == "selective":
@@ -197,10 +204,11 @@ def prepare_unet(unet: nn.Module, plan: Plan) -> None:
 
 
 def can_compile(device: Device, events: Events) -> bool:
-    """Whether torch.compile works here, by compiling a function of one line, forward and backward; if not, says why.
+    """Whether torch.compile works on this machine. If it does not, a note says why.
 
-    It needs what no package brings: a C++ compiler for the CPU, Triton and a card it knows for CUDA, Python's headers.
-    A trial finds all of it out before the first step; without one the run would end there.
+    It needs things that no package brings: Python's headers, a C++ compiler on the CPU, and on CUDA Triton and a card
+    that Triton knows. Compiling one line, forward and backward, tests them all before the first step, where a failure
+    would end the run.
     """
     weight = torch.ones(8, 8, device=device.torch, requires_grad=True)
     try:
@@ -218,10 +226,10 @@ def can_compile(device: Device, events: Events) -> bool:
 
 
 def compile_blocks(unet: nn.Module) -> None:
-    """Compile each transformer block by itself: one result serves all blocks of a width.
+    """Compile each transformer block by itself, so that one result serves all blocks of a width.
 
-    Not the convolution blocks between them: nearly each has a shape of its own, and little in them can be fused
-    (measured: three quarters of the time to compile).
+    The convolution blocks between them are not compiled. Nearly each has a shape of its own, and little in them can be
+    fused; compiling them too took three quarters of the time to compile.
     """
     for module in unet.modules():
         if type(module).__name__ == "BasicTransformerBlock":
@@ -229,7 +237,10 @@ def compile_blocks(unet: nn.Module) -> None:
 
 
 def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events: Events) -> str:
-    """Load the LoRA to go on from; returns 16 hex digits of its SHA-256. Raises TrainingError when it does not fit."""
+    """Load the LoRA at `path` into the adapter, and return 16 hex digits of the file's SHA-256.
+
+    Raises TrainingError when the file cannot be read, does not fit, or holds numbers that are not finite.
+    """
     refuse_pickle(path)
     try:
         content = path.read_bytes()
@@ -259,7 +270,7 @@ def start_from(path: Path, adapter: Adapter, plan: Plan, unet: nn.Module, events
 
 
 def _left_over(read: Read, count: int) -> list[str]:
-    """What of a LoRA did not go into this run, and what of this run is not from it, as sentences."""
+    """Sentences that tell which tensors of a LoRA were not used, and which of the run's `count` layers it lacks."""
     embeddings = sorted({n.split(".")[1] for n in read.unused if n.startswith("bundle_emb.") and n.count(".") > 1})
     unused = [name for name in read.unused if not name.startswith("bundle_emb.")]
     sentences = []

@@ -1,1 +1,1 @@
-"""One step and what is kept, checked and measured of it."""
+"""One training step, and the checkpoints, checks and measurements that belong to it."""

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder that is complete or not there, with a checksum per file. The position is one integer."""
+"""Checkpoints: folders that are complete or absent, with a checksum for each file. The position is one integer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from visiontrain_trainer.base.safefile import serialize
 
 _STATE = "state.json"
 _TENSORS = ("adapter.safetensors", "optimizer.safetensors")
-#: Losses of some pictures, values of an optimiser; tensors of a LoRA of every layer and two states of each.
+#: Most bytes of state.json (losses of some images, plain values of an optimiser), and of a file of tensors (a LoRA of
+#: every layer, or an optimiser's two states for each of its weights).
 _MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
 
 
@@ -28,7 +29,7 @@ class Checkpoint:
     step: int
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
-    #: `optimizer` (plain values), and what the loop put in.
+    #: The optimiser's plain values under `optimizer`, and what the training loop stores (`run/loop.py`).
     state: dict[str, Any]
 
 
@@ -43,7 +44,7 @@ def save(
     optimizer: dict[str, torch.Tensor],
     state: dict[str, Any],
 ) -> tuple[Path, int]:
-    """Write FOLDER/step-NNNNNN; returns (path, bytes). Raises MachineError when the disk does not take it."""
+    """Write FOLDER/step-NNNNNN and return its path and size in bytes. Raises MachineError when it cannot be written."""
     building, final = folder / f".{name_of(step)}.tmp", folder / name_of(step)
     shutil.rmtree(building, ignore_errors=True)
     try:
@@ -86,22 +87,22 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _step_of(name: str) -> int | None:
-    """The step that the name of a checkpoint tells; None for a name of none."""
+    """The step in a checkpoint's name; None when it is not the name of a checkpoint."""
     number = name.removeprefix("step-")
-    # Other scripts have digits too.
+    # `isdigit` is also true for digits of other scripts, so the name must be ASCII.
     return int(number) if number.isascii() and number.isdigit() and name == name_of(int(number)) else None
 
 
 def all_steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints that are there, newest first."""
+    """Steps of the checkpoints in the folder, newest first, damaged ones included."""
     steps = [_step_of(p.name) for p in folder.glob("step-*") if p.is_dir() and not p.is_symlink()]
     return sorted((step for step in steps if step is not None), reverse=True)
 
 
 def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint, and a sentence for each damaged one passed over.
+    """The newest whole checkpoint or None, and a sentence for each damaged one that was passed over.
 
-    Raises TrainingError when it was made by a run of another spec.
+    Raises TrainingError when a run of another spec made the checkpoint.
     """
     damaged = []
     for step in all_steps(folder):
@@ -123,7 +124,7 @@ def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]
 def prune(folder: Path, now: int, keep: int, best: int | None) -> None:
     """Remove all but the newest `keep` checkpoints and the best one, and what a killed process left half-made.
 
-    Those of steps after `now` were damaged, or the run had not gone on from an earlier one: they count no more.
+    Checkpoints after the step `now` are removed too. They were damaged, since the run went on from an earlier one.
     """
     steps = all_steps(folder)
     kept = {best, *[step for step in steps if step <= now][:keep]}

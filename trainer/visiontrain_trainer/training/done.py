@@ -1,4 +1,4 @@
-"""What a step gave: on its way from the card, then on the host."""
+"""The results of a training step: first on their way from the card, then on the host."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from visiontrain_trainer.data.batches import Use
 
 @dataclass(frozen=True)
 class Finished:
-    """What a step gave, on the host."""
+    """The results of a step, on the host."""
 
-    #: From 1.
+    #: The number of the step, counted from 1.
     step: int
-    #: From 1.
+    #: The number of the epoch in which the step began, counted from 1.
     epoch: int
     lr: float
     uses: list[Use]
-    #: Weighted loss of each picture, in the order of `uses`.
+    #: Weighted loss of each image, in the order of `uses`.
     each: list[float]
-    #: Of all gradients before clipping; 0 when fp16 overflowed and the step was left out.
+    #: Norm of all gradients before clipping; 0 when fp16 overflowed and the weights were not updated.
     norm: float
-    #: Norm of the gradients of each part before clipping, and of its weights after the step.
+    #: Norm of each part's gradients before clipping, and of each part's weights after the step.
     gradients: dict[str, float]
     weights: dict[str, float]
-    #: 64 bits in hex, of the weights after the step.
+    #: Checksum of all weights after the step: 64 bits, as 16 hex digits.
     digest: str
 
 
 class Done:
-    """A step that is done or, on a GPU, under way: its numbers are on their way to the host until `read`."""
+    """A step that is finished or, on a GPU, still running. Its numbers are copied to the host until `read` returns."""
 
     def __init__(
         self,
@@ -43,10 +43,13 @@ class Done:
         numbers: torch.Tensor,
         digest: torch.Tensor,
     ) -> None:
-        """`numbers`: losses of `uses`, norm of all gradients, norms of gradients and of weights of each of `parts`."""
+        """`numbers` holds, in this order: the losses of `uses`, the norm of all gradients, and for each of `parts` the
+        norms of its gradients, then for each of `parts` the norms of its weights.
+        """
         self._said = step, epoch, lr, uses
         self._parts = parts
-        # Elsewhere there is nothing to wait for: what has not arrived yet would be read.
+        # Copies are asynchronous only from CUDA. Other devices give no event to wait for, so `read` could return
+        # numbers that have not arrived yet.
         self._numbers, self._digest = (tensor.to("cpu", non_blocking=tensor.is_cuda) for tensor in (numbers, digest))
         self._event: torch.cuda.Event | None = None
         if numbers.is_cuda:
@@ -54,7 +57,7 @@ class Done:
             self._event.record()
 
     def read(self) -> Finished:
-        """Waits for the device."""
+        """The results of the step. This waits for the device."""
         if self._event is not None:
             self._event.synchronize()
         numbers = self._numbers.tolist()

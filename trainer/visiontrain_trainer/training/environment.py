@@ -1,4 +1,4 @@
-"""What the bytes of a result may depend on beside the plan: kept with each checkpoint, compared at a resume."""
+"""The environment that the bytes of a result may depend on: stored in each checkpoint, and compared at a resume."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from visiontrain_trainer.contract.events import Events
 Facts = Mapping[str, Any]
 _MOST_BYTES = 1 << 24
 
-#: Of the facts of the `active` event, those no byte depends on: which of several equal cards it is, what only carries
-#: bytes to and fro, what follows from the plan.
+#: Facts of the `active` event that no byte depends on. They name one of several equal cards, libraries that only move
+#: bytes, or numbers that follow from the plan.
 _WITHOUT_EFFECT = {"device", "accelerate", "safetensors", "trainable", "layers"}
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Steps of a run after `step`, computed where `facts` held."""
+    """The steps of a run after `step` that were computed in one environment, which `facts` describes."""
 
     step: int
     facts: Facts
@@ -32,7 +32,7 @@ class Stretch:
 
 
 def differences(then: Facts, now: Facts) -> list[dict[str, Any]]:
-    """`{fact, was, now}` of each fact that may change a byte and is not the same, by name."""
+    """`{fact, was, now}` for each fact that differs and may change a byte, sorted by name."""
     names = sorted((set(then) | set(now)) - _WITHOUT_EFFECT)
     return [{"fact": n, "was": then.get(n), "now": now.get(n)} for n in names if then.get(n) != now.get(n)]
 
@@ -48,9 +48,10 @@ def _word(value: Any) -> str:
 
 
 def compare_with_checkpoints(recorded: list[Stretch], now: Facts, step: int, events: Events) -> list[Stretch]:
-    """At a resume after `step`: say whether what was trained so far was computed as the rest will be.
+    """Compare the environments of the earlier steps with the present one, at a resume after `step`.
 
-    Emits `compared`, and a warning where anything differs. Returns the run's stretches, the one that begins included.
+    It emits `compared`, and a warning where anything differs. It returns the run's stretches, with the one that begins
+    here as the last.
     """
     found: dict[str, dict[str, Any]] = {}
     for stretch in recorded:
@@ -69,9 +70,10 @@ def compare_with_checkpoints(recorded: list[Stretch], now: Facts, step: int, eve
 
 
 def compare_with_original(run: Path, now: Facts, events: Events) -> None:
-    """In a run that `visiontrain verify` made: say before the first step whether the bytes can be expected to agree.
+    """Compare the original run's environment with the present one, in a run that `visiontrain verify` started.
 
-    What the original used stands in RUN/env.json as `verifies.facts`. Raises TrainingError when that is not readable.
+    A warning before the first step then tells that the bytes may not agree. RUN/env.json holds the original's facts as
+    `verifies.facts`; other runs have none. Raises TrainingError when the file cannot be read.
     """
     path = run / "env.json"
     try:

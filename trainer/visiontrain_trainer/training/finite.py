@@ -1,4 +1,4 @@
-"""The first number that is not finite ends the run: which step, which number, why, and what to do."""
+"""Ends the run at the first number that is not finite. The error tells which step and number, why, and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAME_AGAIN = "A resume from the last checkpoint, which is sound, computes the s
 
 @dataclass(frozen=True)
 class Place:
-    """What the advice needs to know of a run."""
+    """The facts of a run that the advice depends on."""
 
     plan: Plan
     folder: Path
@@ -57,7 +57,7 @@ def _word(part: str) -> str:
 
 
 def _not_finite(place: Place, what: str, step: int, *, updated: bool = True) -> TrainingError:
-    """`updated`: whether the weights had been changed before this number was computed."""
+    """The error for `what` at `step`. `updated` tells whether any weight had changed before the number was computed."""
     plan = place.plan
     precision = plan.resources.precision
     steps = []
@@ -71,7 +71,7 @@ def _not_finite(place: Place, what: str, step: int, *, updated: bool = True) -> 
         )
         steps.append(_lower_rate(place))
     else:
-        # All weights of the base are finite (`models.py`), and so are the pictures' latents (`latents.py`).
+        # All weights of the base (`models.py`) and all latents (`latents.py`) were checked to be finite.
         causes.append(
             f"Nothing was learned before it: the numbers of the base model{lora} are too large to compute with."
         )
@@ -87,7 +87,7 @@ def _not_finite(place: Place, what: str, step: int, *, updated: bool = True) -> 
 def _lower_rate(place: Place) -> str:
     training = place.plan.training
     rate = training.learning_rate
-    # Far above where LoRAs learn, a third of it is still far above.
+    # Rates above 0.01 are far too high for a LoRA, and a third of such a rate would be so too.
     lower = 1e-4 if rate > 0.01 and training.optimizer != "prodigy" else rate / 3
     again = f"visiontrain run {shlex.quote(str(place.folder / 'run.yaml'))} --set training.learning_rate={lower:.1g}"
     return f"Lower training.learning_rate (it is {rate:g}): {again}"

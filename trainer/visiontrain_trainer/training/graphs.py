@@ -28,10 +28,11 @@ class _Recorded:
 
 
 class Graphs:
-    """`function` of a dictionary of tensors on the card, recorded once for each set of shapes and replayed.
+    """Runs `function`, from named tensors to named tensors, as a CUDA graph: recorded once for each set of shapes.
 
-    Beside its outputs it may add to `written`; it must not wait for the card. A first pass of each shape, in which
-    libraries set themselves up, is undone: every number of a run comes from a replay, also after it was resumed.
+    Beside returning outputs, `function` may add to the tensors `written`. It must not wait for the card. The first pass
+    of each set of shapes only lets libraries set themselves up, and its effect on `written` is undone. So every number
+    of a run comes from a replay, also after a resume.
     """
 
     def __init__(self, function: Callable[[Tensors], Tensors], written: Iterable[torch.Tensor], events: Events) -> None:
@@ -42,16 +43,17 @@ class Graphs:
         self._failed = False
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        """Raises what `function` raises, out of memory above all, from a first pass alone.
+        """Run `function` on `inputs`. Raises what `function` raises, above all errors for lack of memory.
 
-        A first pass needs its memory beside what the recorded ones keep: where it does not suffice, they make room.
+        A first pass needs memory beside what the recorded graphs keep. Where memory does not suffice, the recorded
+        graphs are released and the pass is tried once more.
         """
         try:
             return self._pass(inputs)
         except Exception as error:
             if not self._recorded or not is_out_of_memory(error):
                 raise
-        # Not while the error holds what was made up to it.
+        # Memory is freed only after the except block: inside it, the traceback keeps the failed pass's tensors alive.
         self.release()
         return self._pass(inputs)
 
@@ -80,30 +82,30 @@ class Graphs:
         own = {name: tensor.clone() for name, tensor in inputs.items()}
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
-            # Other threads may use the card meanwhile.
+            # "thread_local" lets other threads use the card during the capture.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 outputs = self._function(own)
             self._pool = graph.pool()
             return _Recorded(graph, own, outputs)
         except Exception as error:
-            # Where the end of a record fails, PyTorch leaves the stream it was made on in place.
+            # PyTorch leaves the capture's stream set when the end of the capture fails.
             torch.cuda.set_stream(stream)
-            # Ending a record that broke off may fail in its turn.
+            # After an error inside the capture, ending the capture may fail too. Then the first error is the context.
             short = error if is_out_of_memory(error) else error.__context__
             if self._recorded and short is not None and is_out_of_memory(short):
                 raise short from None
             traceback.print_exc()
             reason = str(error).split("\n")[0][:200] or type(error).__name__
-        # Not while the error holds what was made up to it.
+        # Memory is freed only after the except block: inside it, the traceback keeps the failed pass's tensors alive.
         self._failed = True
         self.release()
         self._events.note(f"No CUDA graphs here ({reason}): the same training, slower on a fast card.", "warn")
         return None
 
     def release(self) -> bool:
-        """Give back the memory that passes work in, for something else; what is needed again is recorded again.
+        """Drop all recorded graphs and give back their memory. Graphs that are needed again are recorded again.
 
-        Returns whether there was any.
+        Returns whether there were any.
         """
         held = bool(self._recorded)
         torch.cuda.synchronize()

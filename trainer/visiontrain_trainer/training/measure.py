@@ -1,4 +1,4 @@
-"""Loss at fixed noise and timesteps, how far the weights moved, and what both say: did it learn?"""
+"""Measures whether the LoRA learned: the loss at fixed noise and timesteps, and the weight change."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import torch
 from visiontrain_trainer.adapter.lora import Adapter
 from visiontrain_trainer.data.batches import BatchPlan, Use
 
-#: Shares of the timesteps at which the loss is measured.
+#: The timesteps at which the loss is measured, as shares of all timesteps.
 SHARES = (0.125, 0.375, 0.625, 0.875)
 MAX_PICTURES = 64
-#: Without validation pictures this many of the training pictures are measured.
+#: Where no images are kept for validation, this many training images are measured.
 TRAINING_PICTURES = 8
-#: Fewer pictures than this are measured with several draws of noise each: from one value no error can be told.
+#: Fewer images than this are measured with several draws of noise each, because one value gives no standard error.
 LEAST_VALUES = 8
-#: Student's t for 8 values, two-sided, 95 %: so many standard errors are no accident.
+#: Student's t for 8 values, two-sided, at 95 %: a change of this many standard errors is no accident.
 CERTAIN = 2.36
-#: Of fewer pictures the verdict says that they speak for little but themselves.
+#: With fewer images than this, the verdict adds that they say little about other images.
 FEW_PICTURES = 4
-#: ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
+#: A weight change ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
 MOVED_AT_LEAST = 1e-7
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean loss and its standard error; `each` holds the losses of each picture, one per draw of noise."""
+    """Mean loss and its standard error. `each` holds a list of losses for each image, one loss per draw of noise."""
 
     loss: float
     stderr: float
@@ -44,7 +44,7 @@ class Measured:
 
 
 def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
-    """Mean over pictures, and its standard error: that of the draws, or of the pictures where they vary more."""
+    """Mean over images and its standard error: that over all draws or that over the images, whichever is larger."""
     pictures = [math.fsum(draws) / len(draws) for draws in each]
     errors = [_error_of_mean(values) for values in ([v for draws in each for v in draws], pictures)]
     return math.fsum(pictures) / len(pictures), max(errors)
@@ -59,27 +59,33 @@ def _error_of_mean(values: list[float]) -> float:
 
 
 def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
-    """What is measured, and whether it was kept out of training."""
+    """The uses whose loss is measured, and whether their images were kept out of training."""
     held_out = bool(batches.validation)
     pictures = batches.validation[:MAX_PICTURES] if held_out else batches.training[:TRAINING_PICTURES]
     return [Use(sample, sample.id, -1) for sample in pictures], held_out
 
 
 def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
-    """`losses_at(use, timesteps, draw)`: unweighted losses of one picture at fixed noise, the `draw`-th of it."""
+    """Measure the loss of `uses`. `timesteps` is the number of timesteps of the noise schedule.
+
+    `losses_at(use, steps, draw)` must return the unweighted losses of one image at `steps`, with its `draw`-th noise.
+    """
     at = [int(share * timesteps) for share in SHARES]
     draws = max(1, -(-LEAST_VALUES // len(uses)))
     return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:
-    """In fp64, which Apple's chips do not have: on the CPU there."""
+    """The tensor in fp64. Apple's chips have no fp64, so there it is on the CPU."""
     tensor = tensor.detach()
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[str, float]:
-    """‖ΔW‖ ÷ ‖W‖ per part (Frobenius), ΔW against where training began. The U-Net counts as down, middle and up."""
+    """‖ΔW‖ ÷ ‖W‖ (Frobenius norms) for each text encoder and for the U-Net's down, middle and up blocks.
+
+    ΔW is the LoRA's change since training began, where it had the weights `initial`; W is the base's weight.
+    """
     moved: dict[str, list[float]] = {}
     for part, layers in adapter.layers.items():
         for name, layer in layers.items():
@@ -88,7 +94,7 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
                 section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
             now = [_double(weight).flatten(1) for weight in (layer.down, layer.up)]
             then = [initial[f"{layer.name}.{k}"].double().flatten(1).to(now[0].device) for k in ("down", "up")]
-            # ‖[U, −U₀][D; D₀]‖² through the small Gram matrices, without forming the product.
+            # This is ‖[U, −U₀][D; D₀]‖², computed from the small Gram matrices without forming the product.
             down, up = torch.cat([now[0], then[0]]), torch.cat([now[1], -then[1]], dim=1)
             square = ((down @ down.T) * (up.T @ up)).sum().clamp(min=0) * layer.scale**2
             sums = moved.setdefault(section, [0.0, 0.0])
@@ -98,9 +104,9 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
 
 
 def verdict(moved: dict[str, float], before: Measured | None, after: Measured | None, held_out: bool) -> dict[str, Any]:
-    """Payload of the `learnt` event without `best_step`: learnt, nothing or unknown, with the reason.
+    """Payload of the `learnt` event without `best_step`: the verdict learnt, nothing or unknown, with the reason.
 
-    Without a measurement there is only how far the weights moved.
+    `moved` is the weight change by part. `before` and `after` are None where the loss could not be measured.
     """
     numbers: dict[str, Any] = {"moved": moved}
     if before and after:

@@ -14,14 +14,15 @@ from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.libraries import cannot_import
 from visiontrain_trainer.contract.plan import Training
 
-#: Optimisers whose update of a weight does not look at the tensor's shape: they get each part as one flat tensor.
+#: Optimisers that update each weight without regard to the tensor's shape. They get each part as one flat tensor.
 _ELEMENTWISE = ("adamw", "adamw8bit", "prodigy")
 
 
 class AdamW(torch.optim.AdamW):
-    """torch's own, without importing torch's compiler (half as long again as torch) to be kept out of it.
+    """PyTorch's AdamW without the wrappers that keep it out of torch's compiler, and that import the compiler for it.
 
-    The wrappers taken off here do that alone, and `step` turns gradients off as the one it had. Nothing compiles it.
+    That import takes half as long as importing torch. The wrappers removed here do nothing else, except that the
+    wrapper of `step` turned gradients off, which `no_grad` does here. No code here compiles an optimiser.
     """
 
     add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
@@ -34,7 +35,7 @@ class AdamW(torch.optim.AdamW):
 def learning_rate_factor(plan: Training, step: int) -> float:
     """Factor on the learning rate at optimiser step `step` (from 0): linear warm-up, then the schedule.
 
-    Same formulas as diffusers' `get_scheduler`; polynomial is of degree 1 down to 1e-7 of the base rate's scale.
+    The formulas are those of diffusers' `get_scheduler`. Polynomial has the degree 1 and ends at the rate 1e-7.
     """
     if step < plan.warmup_steps:
         return step / max(1, plan.warmup_steps)
@@ -55,7 +56,7 @@ def _library(package: str, optimizer: str) -> Any:
     """The module an optimiser comes from. Raises MachineError where it is missing or cannot be imported."""
     try:
         return importlib.import_module(package)
-    # A library with parts in C fails with any error when those do not fit this machine.
+    # A library with compiled parts may raise any exception when they do not fit this machine.
     except Exception as error:
         failure = cannot_import(error, package)
         rate = " --set training.learning_rate=1e-4" if optimizer == "prodigy" else ""
@@ -103,7 +104,7 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Set every group's rate to its base times `factor`; the first group's rate (the U-Net's) is returned."""
+    """Set every group's learning rate to its base rate times `factor`. Returns the first group's (the U-Net's) rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
     return optimizer.param_groups[0]["lr"]
@@ -114,7 +115,7 @@ _TUPLE = "__tuple__"
 
 
 def state_to_plain(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The optimiser's state as tensors (for safetensors) and JSON in which `{"__tensor__": name}` stands for each."""
+    """The optimiser's state as named tensors and as JSON, in which `{"__tensor__": name}` stands for a tensor."""
     tensors: dict[str, torch.Tensor] = {}
 
     def plain(value: Any, path: str) -> Any:

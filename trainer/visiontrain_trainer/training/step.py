@@ -1,4 +1,4 @@
-"""One optimiser step: forward and backward of its pictures, gradient norm, update. No host sync on a GPU."""
+"""One optimiser step: forward and backward passes, gradient norm, update. On a GPU the host never waits for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ _FIRST_SCALE, _GROW_AFTER = 2.0**16, 2000
 
 @dataclass
 class LossScale:
-    """fp16 only: the loss is multiplied so that small gradients survive; at an overflow the step is left out."""
+    """The factor on the loss in fp16, so that small gradients do not become 0 (arXiv:1710.03740); 1 in other formats.
+
+    When the gradients overflow, the step leaves the weights as they are and the factor is halved. After _GROW_AFTER
+    steps without an overflow it is doubled.
+    """
 
     value: float = 1.0
     steps: int = 0
@@ -63,13 +67,16 @@ class Stepper:
         self._device, self._processes, self._events = device, processes, events
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
-        #: Text encoders that are trained, and those of a pass's inputs that come from them.
+        #: The text encoders that are trained, and the names of the inputs of a pass that these encoders compute.
         self._encoders = [part for part in adapter.layers if part != "unet"]
         self._words = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
         self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events) if device.is_cuda else None
 
     def _inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
-        """All that the forward pass of a batch reads, by name."""
+        """All tensors that the forward pass of a batch reads, by name.
+
+        Where text encoders are trained, this encodes the captions and puts the states into `batch`.
+        """
         if batch.states is None:
             dropout = self._adapter.dropout
 
@@ -82,7 +89,7 @@ class Stepper:
         return inputs if masks is None else {**inputs, "masks": masks}
 
     def _predict(self, inputs: Tensors) -> torch.Tensor:
-        """What the U-Net makes of a batch, in its own number format [B, 4, h, w]."""
+        """The U-Net's prediction for a batch, [B, 4, h, w] in the U-Net's number format."""
         extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
         out = self._unet(
             inputs["noisy"],
@@ -94,18 +101,18 @@ class Stepper:
         return out[0]
 
     def _losses(self, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
+        """Unweighted loss of each image, fp32 [B]."""
         training = self._plan.training
         return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
 
-        Returns the weighted `loss` of each picture and, by their names, gradients of the inputs that trained text
-        encoders made.
+        Returns the weighted `loss` of each image, and the gradients of the inputs that trained text encoders computed,
+        under the names of these inputs.
         """
         words = {name: inputs[name].detach().requires_grad_() for name in self._words}
-        # Until the end of the backward pass: checkpointed layers are computed again in it.
+        # The masks stay set until the backward pass ends, because checkpointed layers are computed again in it.
         with self._adapter.dropout.dropping(inputs.get("masks")):
             loss = self._losses({**inputs, **words})
             if "weights" in inputs:
@@ -116,34 +123,39 @@ class Stepper:
         return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in words.items()}}
 
     def _pass(self, inputs: Tensors) -> torch.Tensor:
-        """Forward and backward of a batch through all that is trained; returns the weighted loss of each picture."""
+        """Forward and backward pass of a batch through the U-Net and trained text encoders.
+
+        Returns the weighted loss of each image, fp32 [B].
+        """
         words = [inputs[name] for name in self._words]
         inputs = {name: tensor.detach() for name, tensor in inputs.items()}
         out = self.graphs(inputs) if self.graphs else self._backward(inputs)
         if words:
-            # Whose gradient is just those given: handing them to autograd itself imports sympy.
+            # The gradient of this sum with respect to the encoders' outputs is exactly the given gradients. Passing
+            # these to autograd as `grad_tensors` would import sympy.
             given = [(word * out[name]).sum() for word, name in zip(words, self._words, strict=True)]
             torch.stack(given).sum().backward()
             self._adapter.gather(*self._encoders)
         return out["loss"]
 
     def release(self) -> None:
-        """Leave the device's memory to other work between steps."""
+        """Give back the memory of recorded CUDA graphs, for other work between steps."""
         if self.graphs:
             self.graphs.release()
 
     @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
-        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training.
+        """Losses of one image at the timesteps `steps` with its `draw`-th noise, without dropout.
 
-        One at a time where memory does not suffice: the picture may be larger than any that is trained on.
+        The passes are no larger than in training. Where memory does not suffice, one timestep is measured at a time,
+        because the image may be larger than any that is trained on.
         """
         try:
             return self._measured(use, steps, draw, self.micro_batch)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        # Not while the error holds what was made up to it.
+        # Memory is freed only after the except block: inside it, the traceback keeps the failed pass's tensors alive.
         give_back_memory()
         return self._measured(use, steps, draw, 1)
 
@@ -154,13 +166,16 @@ class Stepper:
 
     @torch.no_grad()
     def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
-        """One picture at fixed timesteps and noise, and what the U-Net predicts of it, one after the other."""
+        """For each timestep of `steps` in turn: the batch of one image with fixed noise, and the U-Net's prediction."""
         for step in steps:
             batch = self._feed.fixed(use, [step], 0)
             yield batch, self._predict(self._inputs(batch)).float()
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
-        """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
+        """Leave the step's gradients in the adapter. Returns the weighted loss of each image in order, fp32 [images].
+
+        Each process computes its share of the images; gradients and losses are summed over the processes.
+        """
         training, adapter = self._plan.training, self._adapter
         total = sum(map(len, passes))
         each = torch.zeros(total, device=self._device.torch)
@@ -175,9 +190,9 @@ class Stepper:
                 inputs = self._inputs(batch, adapter.dropout.draw(drawn, self._device))
                 if training.min_snr_gamma is not None:
                     inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
-                # Filled in on the device: what is copied to it waits for it.
+                # The number is filled in on the device: copying it from the host would wait for the device.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
-                # A slice and no list of places, for the same reason.
+                # A slice is used, because a list of places would be copied from the host and wait for the device.
                 each[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
             start += len(uses)
         for grad in adapter.flat_grad.values():
@@ -195,18 +210,21 @@ class Stepper:
                 if not is_out_of_memory(error):
                     raise
                 reason = str(error).split("\n")[0]
-            # Not while the error holds what was made up to it.
+            # Memory is freed after the except block: inside it, the traceback keeps the failed pass's tensors alive.
             give_back_memory()
             if self.graphs and self.graphs.release() and not made_room:
-                # What is outside the graphs, text encoders above all, may need what they keep.
+                # Work outside the graphs, above all that of text encoders, may need the memory that the graphs kept.
                 made_room = True
             else:
                 self._take_fewer(step, max(map(len, passes)), reason)
 
     def _take_fewer(self, step: int, largest: int, reason: str) -> None:
-        """Out of memory in passes of up to `largest` pictures: halve them, or raise MachineError."""
+        """Halve the number of images in a pass after passes of up to `largest` images ran out of memory.
+
+        Raises MachineError where a pass has one image already, or the run has several processes.
+        """
         if min(self.micro_batch, largest) == 1 or self._processes.count > 1:
-            # One picture at a time is tried before this: a smaller batch takes no less.
+            # Passes of one image have been tried before this, so a smaller batch would take no less memory.
             raise MachineError(
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
@@ -220,7 +238,7 @@ class Stepper:
         )
 
     def _less_memory(self, pictures: int) -> list[str]:
-        """What takes less memory than a pass of so many pictures did: nothing that is so already."""
+        """Next steps that take less memory than a pass of `pictures` images, without settings that are so already."""
         plan = self._plan
         changes = [
             (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
@@ -231,9 +249,12 @@ class Stepper:
         return ["Close what else uses that memory.", *steps, "Or lower dataset.resolution or training.rank."]
 
     def _update(self) -> None:
-        """The optimiser's step. AdamW's first makes its two numbers per weight, beside what the graphs keep."""
+        """Update the weights. Where AdamW's first update runs out of memory, the graphs are released and it is retried.
+
+        The first update makes AdamW's state, two numbers for each weight, beside the memory that the graphs keep.
+        """
         optimizer = self._optimizer
-        # Of several parts the first would be updated twice.
+        # A retry would update the first parameter group a second time, so the update is retried only with one group.
         alone = isinstance(optimizer, torch.optim.AdamW) and len(optimizer.param_groups) == 1
         first = alone and not optimizer.state
         try:
@@ -242,14 +263,17 @@ class Stepper:
         except (RuntimeError, MemoryError) as error:
             if not first or not is_out_of_memory(error):
                 raise
-        # Nothing was updated: AdamW makes room for all weights of a part before it changes any.
+        # No weight has changed yet: AdamW makes the state of all weights of a group before it changes any of them.
         optimizer.state.clear()
         self.release()
         give_back_memory()
         optimizer.step()
 
     def run(self, step: int) -> Done:
-        """Optimiser step `step` (from 0). Raises MachineError out of memory, TrainingError when fp16 cannot go on."""
+        """Do optimiser step `step`, counted from 0.
+
+        Raises MachineError when memory runs out, and TrainingError when the gradients overflow fp16 at every scale.
+        """
         training, adapter = self._plan.training, self._adapter
         passes = self._batches.step(step)
         each = self._gradients_that_fit(step, passes)
