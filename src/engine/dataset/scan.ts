@@ -90,7 +90,10 @@ function named(paths: readonly string[]): string {
   return `${sorted.slice(0, NAMED).join(', ')}${sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : ''}`;
 }
 
-/** Folders such as `10_zwx toy`, whose name sd-scripts would use as the caption of images that have none. */
+/**
+ * Sentences about folders such as `10_zwx toy`, whose name sd-scripts would use as the caption of images that have
+ * none.
+ */
 function folderWords(pictures: readonly Picture[]): string[] {
   const bare = new Map<string, number>();
   for (const { path, caption } of pictures) {
