@@ -37,8 +37,8 @@ export async function holding<T>(
  */
 function tidyClaims(folder: string, mine: Claim): void {
   try {
-    // Our claim goes last: if it went first, another process could claim a lower number, and that would look like a
-    // dead claim.
+    // Our claim goes last: if it went first, another process could claim a lower number, and the loop would remove it
+    // as a dead one.
     for (const name of readdirSync(folder))
       if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
     mine.release();

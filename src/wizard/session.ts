@@ -46,7 +46,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   const session = new Map<string, FolderFacts>();
   let { facts } = input;
   let position: Position = { id: 'mode' };
-  // Of the given answers only those that are still valid are taken over.
+  // Given answers are taken over only if they are still valid.
   let answers: Answers = {};
   const context = (): Asking => ({ answers, facts });
 

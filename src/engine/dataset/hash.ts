@@ -97,7 +97,7 @@ function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>):
   return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 
-/** Of identical images the first that has a caption is kept, else the first. The key is the SHA-256. */
+/** The pictures that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
 function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, HashedPicture> {
   const kept = new Map<string, HashedPicture>();
   for (const picture of pictures) {

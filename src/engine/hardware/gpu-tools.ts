@@ -25,7 +25,7 @@ export function parseNvidiaSmi(text: string, visible?: string): readonly Gpu[] {
     return [{ uuid, gpu }];
   });
   if (visible === undefined) return cards.map(({ gpu }) => gpu);
-  // As in CUDA the list ends at the first entry that names no card; torch numbers the listed cards from 0.
+  // The list ends, as in CUDA, at the first entry that names no card; torch numbers the listed cards from 0.
   const chosen: Gpu[] = [];
   for (const word of visible.split(',').map((part) => part.trim())) {
     const card = cards.find(({ uuid, gpu }) =>
