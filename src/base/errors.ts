@@ -1,6 +1,6 @@
 /**
- * The only list of error classes and exit codes. Library code throws these, `src/cli/shell/report-error.ts` renders them;
- * anything else that reaches the top is a bug (exit 1).
+ * The only list of error classes and exit codes. Library code throws these errors and `src/cli/shell/report-error.ts`
+ * renders them. Any other error that reaches the top is a bug (exit 1).
  */
 export const EXIT = {
   ok: 0,
@@ -17,9 +17,9 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface ErrorDetails {
-  /** Further lines under the message: where, what was found. */
+  /** Further lines under the message: where it happened and what was found. */
   readonly details?: readonly string[];
-  /** What to do next, best as commands that can be typed. */
+  /** What the person can do next, best as commands that can be typed. */
   readonly nextSteps?: readonly string[];
   readonly cause?: unknown;
 }
@@ -64,7 +64,7 @@ export class ConfigError extends VisiontrainError {
   }
 }
 
-/** Python, GPU, disk, permissions: the machine is not fit for what was asked. */
+/** The machine is not fit for what was asked: Python, the GPU, a disk or permissions. */
 export class EnvironmentError extends VisiontrainError {
   override readonly exitCode = EXIT.environment;
 }
@@ -73,7 +73,7 @@ export class DownloadError extends VisiontrainError {
   override readonly exitCode = EXIT.download;
 }
 
-/** The person left (Ctrl-C, Esc at the first question): nothing to explain. */
+/** The person left (Ctrl-C, or Esc at the first question), so there is nothing to explain. */
 export class CancelledError extends VisiontrainError {
   override readonly exitCode = EXIT.cancelled;
 }

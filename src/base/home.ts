@@ -2,11 +2,11 @@ import { userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { EnvironmentError } from './errors.ts';
 
-/** The person's own folder: HOME, else what the system has on file; undefined where neither says one. */
+/** The person's home folder: HOME, else the system's record of the user; undefined where neither names one. */
 export function homeFolder(env: NodeJS.ProcessEnv): string | undefined {
   if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
   try {
-    // Not os.homedir(), which believes an empty HOME.
+    // os.homedir() would believe an empty HOME, so the system's record is read instead.
     const { homedir } = userInfo();
     return isAbsolute(homedir) ? homedir : undefined;
   } catch {
@@ -14,7 +14,10 @@ export function homeFolder(env: NodeJS.ProcessEnv): string | undefined {
   }
 }
 
-/** @throws EnvironmentError where there is none, as for a user number without a name in a container */
+/**
+ * The person's home folder.
+ * @throws EnvironmentError when there is none, as for a user number without a name in a container
+ */
 export function requireHome(env: NodeJS.ProcessEnv): string {
   const home = homeFolder(env);
   if (home !== undefined) return home;

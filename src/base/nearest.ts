@@ -1,4 +1,4 @@
-/** The candidate nearest to what was typed, when near enough to be meant; case, dashes and spaces do not count. */
+/** The candidate nearest to the typed word, if one is near enough to be meant; case, dashes and spaces do not count. */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
   const wanted = plain(typed);
   let best: { word: string; distance: number } | undefined;
@@ -9,10 +9,10 @@ export function nearest(typed: string, candidates: Iterable<string>): string | u
   return best !== undefined && best.distance <= Math.max(1, Math.floor(wanted.length * 0.4)) ? best.word : undefined;
 }
 
-// Cut, so that no input makes it slow.
+// Words are cut to 100 characters, so that no input makes the comparison slow.
 const plain = (word: string) => word.slice(0, 100).toLowerCase().replaceAll(/[-\s]/gu, '_');
 
-/** Optimal string alignment distance: insert, delete, replace, swap neighbours. */
+/** Optimal string alignment distance: the number of insertions, deletions, replacements and swaps of neighbours. */
 function edits(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

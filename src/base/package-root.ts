@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Folder of the installed package: holds `presets/`, `trainer/`, `dist/`. Works from source and from the bundle. */
+/**
+ * Folder of the installed package, which holds `presets/`, `trainer/` and `dist/`. It is found from source and from the
+ * bundle.
+ */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);

@@ -3,15 +3,15 @@ import { requireHome } from './home.ts';
 import { plainPath, typedPath } from './typed-path.ts';
 
 export interface Places {
-  /** Everything below it is ours: VISIONTRAIN_HOME, or the platform's data folder. */
+  /** The root of all our files: VISIONTRAIN_HOME, or the platform's data folder. */
   readonly home: string;
   readonly models: string;
   readonly envs: string;
   readonly cache: string;
   readonly runs: string;
-  /** Person's settings (config.yaml, models/*.yaml). */
+  /** The person's settings (config.yaml, models/*.yaml). */
   readonly config: string;
-  /** Drafts, last choices. */
+  /** Drafts and the last choices. */
   readonly state: string;
 }
 
@@ -42,14 +42,17 @@ export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
   };
 }
 
-/** A path as it is told: from `dir` on when it lies below it, else whole. */
+/** A path as it is shown: relative to `dir` when it lies below `dir`, else whole. */
 export function near(path: string, dir: string): string {
   const inside = relative(dir, path);
   const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
   return outside ? path : plainPath(inside);
 }
 
-/** A typed path as the person means it, absolute. @throws UsageError for one of Windows that is not found from here */
+/**
+ * A typed path, as the person means it, made absolute.
+ * @throws UsageError for a path of Windows that is not found from here
+ */
 export function absolute(path: string, { cwd }: { readonly cwd: string }): string {
   return typedPath(path, cwd);
 }

@@ -1,8 +1,8 @@
 /** Text from outside (captions, file names, logs, metadata) made safe for a terminal, and numbers made readable. */
 
-// Controls (C0, DEL, C1), what changes the direction or takes no room, so that two names look alike (format characters),
-// lone surrogates, line and paragraph separators. The joiners and Arabic's visible format signs stay: scripts and emoji
-// need them.
+// These are removed: control characters (C0, DEL, C1), characters that change the direction or take no room, so that
+// two names look alike (format characters), lone surrogates, line and paragraph separators. The joiners and Arabic's
+// visible format signs stay, because scripts and emoji need them.
 const UNSAFE = /(?!\u200c|\u200d|[\u0600-\u0605\u06dd])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
@@ -15,12 +15,13 @@ export function neutralise(text: string): string {
 
 /** JSON that is equal when parsed and shows a terminal nothing but visible signs. */
 export function harmlessJson(value: unknown, indent?: number): string {
-  // JSON itself escapes C0 and lone surrogates; what is left here is inside of strings.
+  // JSON.stringify escapes C0 and lone surrogates. All other unsafe characters are inside of strings, where an escape
+  // works.
   const text = JSON.stringify(value, null, indent) ?? 'null';
   return text.replace(UNSAFE, (c) => (c === '\n' ? c : c.split('').map(escaped).join('')));
 }
 
-/** `\u009b`, of one UTF-16 unit. */
+/** `\u009b` for one UTF-16 unit. */
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** `my%20model` → `my model`; text that is not well encoded stays as it is. */
@@ -55,14 +56,14 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** `12.3 MB/s`, `1.9 pictures/s`, or the other way round when slow: `4.2 s/picture`. `perSecond` is above 0. */
+/** `12.3 MB/s`, `1.9 pictures/s`, or `4.2 s/picture` when it is slower than one a second. `perSecond` is above 0. */
 export function formatRate(perSecond: number, unit: 'bytes' | 'pictures' | 'packages' | 'captions'): string {
   if (unit === 'bytes') return `${formatBytes(perSecond)}/s`;
   if (perSecond < 1) return `${(1 / perSecond).toFixed(1)} s/${unit.slice(0, -1)}`;
   return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unit}/s`;
 }
 
-/** `12 pictures/s  4 min left`, as far as it is known; '' at first and when nothing moves. */
+/** `12 pictures/s  4 min left`, as far as it is known. It is '' at first and when nothing moves. */
 export function formatPace(
   rate: number | undefined,
   unit: Parameters<typeof formatRate>[1],
@@ -83,7 +84,7 @@ export function shorten(text: string, limit: number): string {
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }
 
-/** Order of Unicode code points, the same in Python: UTF-16 alone would put U+FFxx behind emoji. */
+/** Order of Unicode code points, the same as in Python: the order of UTF-16 units would put U+FFxx behind emoji. */
 export function byCodePoint(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i += 1) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { typedPath } from './typed-path.ts';
 
-/** One path each, ours and those of the Hugging Face tools. */
+/** Variables that hold one path each: ours and those of the Hugging Face tools. */
 const PATHS = [
   'VISIONTRAIN_HOME',
   'VISIONTRAIN_WORKSPACE',
@@ -12,19 +12,23 @@ const PATHS = [
   'HF_TOKEN_PATH',
 ];
 
-/** Read by pip, uv and OpenSSL from where they stand, which is never the person's folder. Words or commas part lists. */
+/**
+ * Variables of pip, uv and OpenSSL. These programs run in another folder than the person's, so relative paths would
+ * break. A value may be a list, separated by spaces or commas.
+ */
 const TOOL_PATHS =
   /^(PIP_(CERT|CLIENT_CERT|CACHE_DIR|CONFIG_FILE|FIND_LINKS)|UV_(CACHE_DIR|CONFIG_FILE|FIND_LINKS)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|TMPDIR)$/;
 
 /**
- * The environment with every path in it absolute, read as a person writes it: what is started elsewhere finds the same.
+ * The environment with every path in it made absolute, so that programs that are started in another folder find the
+ * same files.
  * @throws UsageError for a value that can be no path here
  */
 export function typedEnvironment(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
   const path = (text: string) => typedPath(text, cwd, { env });
   const typed: NodeJS.ProcessEnv = { ...env };
   for (const name of PATHS) if (env[name]) typed[name] = path(env[name]);
-  // A bare name is a command.
+  // A bare name is a command to look up, not a path.
   if (env.VISIONTRAIN_PYTHON && /[/\\~]/.test(env.VISIONTRAIN_PYTHON))
     typed.VISIONTRAIN_PYTHON = path(env.VISIONTRAIN_PYTHON);
   if (env.VISIONTRAIN_MODEL_DIRS)

@@ -1,20 +1,23 @@
-/** Paths as people write and paste them, in files, flags, variables and prompts; and as they are printed for them. */
+/**
+ * Paths as people write and paste them, in files, flags, variables and prompts, and paths as the program prints them.
+ */
 import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from './errors.ts';
 import { homeFolder } from './home.ts';
 
 export interface PathSurroundings {
-  /** HOME is taken from it. */
+  /** The environment that HOME is taken from. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Where WSL2 shows the drives of Windows. */
+  /** The folder where WSL2 shows the drives of Windows. */
   readonly drives?: string;
 }
 
 /**
- * The absolute path that is meant. What is there exactly as typed wins; then `~/`, `$HOME/`, quotes, escapes of a shell,
- * spaces around it, `file://` addresses and paths of Windows are read. Relative paths start at `dir`.
- * @throws UsageError for a path of Windows that has no place here, and for one that no path can be
+ * The absolute path that is meant. A file whose name is exactly the typed text wins. Then `~/`, `$HOME/`, quotes, shell
+ * escapes, spaces around the path, `file://` addresses and paths of Windows are understood. Relative paths start at
+ * `dir`.
+ * @throws UsageError for a path of Windows that has no place here, and for text that can be no path
  */
 export function typedPath(
   text: string,
@@ -58,7 +61,7 @@ function expanded(text: string, env: NodeJS.ProcessEnv): string {
   return `${home}${rest[1] ?? ''}`;
 }
 
-/** What `file:///a%20b` or `file://host/a` names; undefined when it is no such address. */
+/** The path that `file:///a%20b` or `file://host/a` names; undefined when the text is no such address. */
 function fromAddress(text: string): string | undefined {
   const [, host = '', path = ''] = /^file:(?:\/\/([^/]*))?(\/.*)$/isu.exec(text) ?? [];
   if (path === '') return undefined;
@@ -75,7 +78,7 @@ function percentDecoded(text: string): string {
   }
 }
 
-/** The path of Linux for one of Windows; undefined when it is none. */
+/** The Linux path for a path of Windows; undefined when the text is none. */
 function fromWindows(text: string, asTyped: string, drives: string): string | undefined {
   const [, , inside] = /^[\\/]{2}wsl(?:\.localhost|\$)[\\/]+([^\\/]+)(.*)$/isu.exec(text) ?? [];
   if (inside !== undefined) return slashes(inside) || '/';
@@ -95,7 +98,7 @@ function fromWindows(text: string, asTyped: string, drives: string): string | un
 
 const slashes = (text: string): string => text.replaceAll('\\', '/');
 
-/** One word as a shell reads it; undefined when its quotes do not match. Spaces need no escape here. */
+/** One word as a shell reads it; undefined when its quotes do not match. Unlike in a shell, spaces need no escape. */
 function shellText(text: string): string | undefined {
   let word = '';
   for (let at = 0; at < text.length; at += 1) {
@@ -118,7 +121,7 @@ function shellText(text: string): string | undefined {
   return word;
 }
 
-/** A path as it can be pasted into a shell: in quotes where it needs some; `~` and `-` in front are no sign of their own. */
+/** A path as it can be pasted into a shell, quoted where it must be. A leading `~` or `-` loses its special meaning. */
 export function shellWord(path: string): string {
   const plain = plainPath(path);
   return plain !== '' && /^[^\s'"\\$`!*?[\]{}()<>|&;#^~\p{Cc}]+$/u.test(plain)
@@ -126,5 +129,7 @@ export function shellWord(path: string): string {
     : `'${plain.replaceAll("'", "'\\''")}'`;
 }
 
-/** A path as it is told: one that begins with `~` or `-` would be taken for something else. */
+/**
+ * A path as it is shown. One that begins with `~` or `-` would be read as a home folder or an option, so it gets `./`.
+ */
 export const plainPath = (path: string): string => (/^[~-]/u.test(path) ? `./${path}` : path);

@@ -1,4 +1,4 @@
-/** By hand: asking the system for them takes longer than all else that `ps` does. */
+/** The names are written out here: asking the system for them takes longer than all else that `ps` does. */
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `14:29` today, `yesterday 22:10`, `12 Nov 09:05`, with the year when it is another one. */

@@ -11,9 +11,12 @@ import type { Context, GlobalFlags } from './shell/context.ts';
 import { type Output, processOutput } from './shell/output.ts';
 import { reportError } from './shell/report-error.ts';
 
-/** Parses the command line, runs one command, sets the exit code. Never calls `process.exit`: output must drain. */
+/**
+ * Parses the command line, runs one command and sets the exit code. It never calls `process.exit`, because output must
+ * drain.
+ */
 export async function main(argv: readonly string[]): Promise<void> {
-  // Nothing is made that others may write to.
+  // Files are made so that no other user may write to them.
   process.umask(process.umask() | 0o022);
   const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
@@ -41,7 +44,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     const mistyped = error instanceof CommanderError;
     if (mistyped && (error.exitCode === 0 || !flags.json))
-      // It has said so itself.
+      // commander has printed its message already.
       process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else
       process.exitCode = reportError(mistyped ? new UsageError(error.message.replace(/^error: /, '')) : error, out, {
@@ -62,14 +65,17 @@ function currentFolder(): string {
   }
 }
 
-/** `visiontrain` alone, or with options only, is the wizard. */
+/** `visiontrain` alone, or with options only, starts the wizard. */
 function withCommand(argv: readonly string[]): readonly string[] {
   const helps = ['-h', '--help', '-V', '--version'];
   const named = argv[0] !== undefined && !argv[0].startsWith('-');
   return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
-/** The command that is typed, alone: to set all of them up takes as long as `ps` does. All, where it is none of them. */
+/**
+ * The entry of the typed command alone, since setting up all commands takes as long as `ps` does; all entries when the
+ * typed word is no command.
+ */
 function asked(argv: readonly string[]): readonly CommandEntry[] {
   const entry = commands.find(({ name }) => name === withCommand(argv)[0]);
   return entry === undefined ? commands : [entry];
@@ -81,10 +87,10 @@ type Action = (
   options: Readonly<Record<string, unknown>>,
 ) => Promise<void>;
 
-/** Exported for shell completion and the reference page. What the parser says goes through `out`, where there is one. */
+/** Exported for shell completion and the reference page. Messages of the parser go through `out`, if there is one. */
 export function buildProgram(entries: readonly CommandEntry[], action: Action, out?: Output): Command {
   const program = new Command('visiontrain');
-  // Before its commands are made, which inherit it.
+  // This is done before the commands are made, because they inherit it.
   if (out !== undefined)
     program.configureOutput({
       writeOut: out.verbatim,
@@ -133,7 +139,7 @@ const globalOptions = [
   ['--debug', 'show details of errors'],
 ] as const;
 
-/** Read ahead of the parser, since an error in parsing must already know them. */
+/** The flags are read before the parser runs, since its own errors must respect them. */
 function globalFlags(argv: readonly string[]): GlobalFlags {
   const has = (...names: string[]) => names.some((name) => argv.includes(name));
   return {

@@ -1,4 +1,7 @@
-/** One file, whatever happens: what is there already, who else fetches it, every source in turn, proof, final name. */
+/**
+ * Fetches one file. It looks at what is there already, waits for other processes that fetch it, tries every source in
+ * turn, verifies the hash, and only then gives the file its final name.
+ */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -27,7 +30,7 @@ export interface FetchOptions {
   readonly settings: DownloadSettings;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** Looks for the same bytes elsewhere on this machine. */
+  /** Looks for the same bytes in other places on this machine. */
   readonly reuse?: Reuse;
   readonly onProgress: (progress: FileProgress) => void;
 }
@@ -35,7 +38,7 @@ export interface FetchOptions {
 export type Outcome = 'already there' | 'reused' | 'downloaded';
 
 /**
- * Puts a file with this SHA-256 at `path`. Nothing else ever appears under that name.
+ * Puts a file with this SHA-256 at `path`. No other bytes ever appear under that name.
  * @throws DownloadError, EnvironmentError (disk), or the signal's reason; what was fetched is kept for the next try
  */
 export async function fetchFile(wanted: WantedFile, options: FetchOptions): Promise<Outcome> {
@@ -80,7 +83,7 @@ function finish(report: FileReporter, wanted: WantedFile, outcome: Outcome): Out
   return outcome;
 }
 
-/** The right file is under its name. A wrong one is moved aside, never overwritten. */
+/** Whether the right file is at its path already. A wrong one is moved aside, never overwritten. */
 async function alreadyThere(wanted: WantedFile, { signal }: FetchOptions, report: FileReporter): Promise<boolean> {
   const size = sizeOf(wanted.path);
   if (size === undefined) return false;
@@ -145,7 +148,10 @@ async function download(
   await rm(journal, { force: true });
 }
 
-/** Tries the addresses in order until all pieces are there; the one that finished, or undefined when none could. */
+/**
+ * Tries the addresses in order until all pieces are there. Returns the address that finished, or undefined when none
+ * could.
+ */
 async function fromAny(
   usable: readonly Address[],
   job: SourceJob,
@@ -167,13 +173,15 @@ async function fromAny(
   return undefined;
 }
 
-/** Opens the partial file with what its journal vouches for; one of another file is moved aside. */
+/**
+ * Opens the partial file with the pieces that its journal vouches for. A partial file of other contents is moved aside.
+ */
 async function openAssembly(wanted: WantedFile, size: number, report: FileReporter): Promise<Assembly> {
   const names = partNames(wanted.path);
   const kept = keptPieces(wanted, size);
   if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
     report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
-  // Before anything is made in memory: the size may be a server's word.
+  // The room is checked before memory is allocated, because the size may be only a server's word.
   checkRoom(dirname(wanted.path), size - (kept?.doneBytes ?? 0), wanted.name);
   const pieces = kept ?? new PieceMap(size);
   const part = await openOwn(names.part);

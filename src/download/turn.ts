@@ -1,4 +1,4 @@
-/** Who may work on a file: one process at a time, whatever became of the others. */
+/** A lock on each file that is downloaded: one process at a time works on it, and a dead process never blocks it. */
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,10 +8,13 @@ import { ownFolder } from './file/own-file.ts';
 import { partNames } from './file/partials.ts';
 import type { FileReporter } from './transfer/report.ts';
 
-/** More than any crowd of processes brings about; a second's worth of tries. */
+/**
+ * Most times that the lock's folder may vanish before we give up: a second's worth of tries, more than any crowd of
+ * processes causes.
+ */
 const MOST_VANISHED = 50;
 
-/** Runs `job` as the only process that works on this file; another one's work is waited for. */
+/** Runs `job` while this process holds the lock on the file. It waits while another process holds the lock. */
 export async function holding<T>(
   path: string,
   signal: AbortSignal,
@@ -29,16 +32,19 @@ export async function holding<T>(
   }
 }
 
-/** Gives the file back; claims of dead processes before ours go too, and the folder when nobody else waits. */
+/**
+ * Releases the lock. Claims of dead processes with lower numbers are removed, and the folder when nobody else waits.
+ */
 function tidyClaims(folder: string, mine: Claim): void {
   try {
-    // Ours goes last: a number below it that is claimed anew would be taken for a dead one's.
+    // Our claim goes last: if it went first, another process could claim a lower number, and the loop would remove it
+    // as a dead one.
     for (const name of readdirSync(folder))
       if (Number.parseInt(name, 10) < mine.number) rmSync(join(folder, name), { force: true });
     mine.release();
     rmdirSync(folder);
   } catch {
-    // Another process has claimed it in the meantime, or somebody removed it.
+    // Another process has claimed the file in the meantime, or somebody removed the folder.
   }
 }
 
@@ -60,7 +66,8 @@ async function takeTurn(path: string, signal: AbortSignal, report: FileReporter)
         told = true;
       }
     } catch (error) {
-      // The holder removed the folder between our making it and our writing into it; or none can be made (below /proc).
+      // Either the holder removed the folder after we made it and before we wrote into it, or no folder can be made
+      // (below /proc).
       vanished += 1;
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || vanished > MOST_VANISHED) throw error;
     }

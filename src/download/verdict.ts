@@ -1,4 +1,4 @@
-/** Why a file could not be had, in words a person can act on. */
+/** Explains why a file could not be fetched, in words that a person can act on. */
 import { rm } from 'node:fs/promises';
 import { DownloadError } from '../base/errors.ts';
 import { setAside } from '../base/files/disk.ts';
@@ -9,7 +9,7 @@ import { proxyHosts } from './http/proxy.ts';
 import { accessAdvice } from './http/sources.ts';
 import type { WantedFile } from './wanted.ts';
 
-/** Sets aside what came, and says what it is and what it should have been. */
+/** Sets the wrong file aside, and says what it is and what it should have been. */
 export async function wrongHash(wanted: WantedFile, found: string): Promise<DownloadError> {
   const { part, journal } = partNames(wanted.path);
   const aside = await setAside(part, 'wrong-hash');
@@ -29,7 +29,7 @@ export async function wrongHash(wanted: WantedFile, found: string): Promise<Down
   });
 }
 
-/** Every source failed: all reasons, and what helps. */
+/** The error after every source has failed: all reasons, and what helps. */
 export function exhausted(wanted: WantedFile, failures: readonly Failure[], env: NodeJS.ProcessEnv): DownloadError {
   const denied = failures.find(({ fault }) => fault.kind === 'denied');
   return new DownloadError(`${wanted.name} could not be downloaded.`, {
@@ -48,7 +48,7 @@ export function exhausted(wanted: WantedFile, failures: readonly Failure[], env:
   });
 }
 
-/** What helps against faults that are no refusals. */
+/** Advice for faults other than refused access. */
 export function failureAdvice(faults: readonly Fault[], env: NodeJS.ProcessEnv): string[] {
   const kinds = new Set(faults.map(({ kind }) => kind));
   const proxies = proxyHosts(env).join(' and ');

@@ -1,4 +1,7 @@
-/** Values of other trainers as this one writes them. Pure; what cannot be converted is undefined. */
+/**
+ * Values as other trainers write them → the same as run.yaml has them. Pure; a value that cannot be converted is
+ * undefined.
+ */
 import { optimizers, precisions, schedules } from './schema.ts';
 
 const isTrue = (value: unknown) => value === true || value === 1;
@@ -63,7 +66,7 @@ function side(value: unknown): unknown {
 
 const losses: Readonly<Record<string, string>> = { l2: 'l2', mse: 'l2', huber: 'huber' };
 
-/** A card's number as a device; a device stays what it is. */
+/** The number of a card → a device name; a device name stays as it is. */
 function card(value: unknown): unknown {
   if (value === 'gpu') return 'cuda';
   if (/^\d{1,2}$/u.test(String(value))) return `cuda:${value}`;
@@ -103,7 +106,7 @@ export const conversions = {
   secondBeta: (value: unknown) => [0.9, value],
 } as const;
 
-/** `epochs` needs to know the pictures: it is counted in `foreign.ts`. */
+/** The conversion `epochs` needs the number of pictures, so it is done in `foreign.ts`. */
 export type Conversion = keyof typeof conversions | 'epochs';
 
 /** Files of other trainers hold `"1e-4"`, `"True"` and `"None"` as text. */

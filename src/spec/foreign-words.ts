@@ -1,25 +1,25 @@
 /**
- * The words that people bring from other trainers, each with what it is called here: sd-scripts, kohya_ss, OneTrainer,
- * ai-toolkit, SimpleTuner, diffusers' scripts. Data only; `foreign.ts` says how they are told. Names are compared in lower
- * case with `_` for `-`.
+ * The words that people bring from other trainers, each with its name here: sd-scripts, kohya_ss, OneTrainer,
+ * ai-toolkit, SimpleTuner, diffusers' scripts. This file is data only; `foreign.ts` makes the messages. Names are
+ * compared in lower case, with `_` for `-`.
  */
 import type { Conversion } from './foreign-values.ts';
 
-/** A word that a key here stands for. */
+/** A word of another trainer that one of our keys stands for. */
 export interface ForeignWord {
   readonly names: readonly string[];
   /** Dotted key of run.yaml. */
   readonly key: string;
-  /** How its values become ours; without one they are the same. */
+  /** How the word's values are converted; without it they are the same as ours. */
   readonly as?: Conversion;
-  /** What is different here. */
+  /** What differs from the other trainer, for the person. */
   readonly note?: string;
 }
 
-/** A word that nothing here stands for. */
+/** A word of another trainer that has no key here. */
 export interface LostWord {
   readonly names: readonly string[];
-  /** What to do instead. */
+  /** What the person can do instead. */
   readonly say: string;
 }
 

@@ -4,15 +4,18 @@ import { type ForeignWord, foreignWords, lostWords } from './foreign-words.ts';
 import { specSchema } from './schema.ts';
 import { yamlValue } from './write.ts';
 
-/** What is known of the run that a word was written for. */
+/** What is known of the run for which the word was written. */
 export interface KnownRun {
-  /** Value of one of our keys: the person's, or the recipe's. */
+  /** Value of one of our keys, from the person or the recipe. */
   readonly value: (key: string) => unknown;
-  /** Uses of pictures in an epoch without `dataset.repeats`; undefined when the folder cannot be read. */
+  /**
+   * Number of times that pictures are used in an epoch without `dataset.repeats`; undefined when the folder cannot be
+   * read.
+   */
   readonly uses: () => number | undefined;
 }
 
-/** What is said of a word that is none of ours; undefined for a word that nobody else has either. */
+/** The message for a word that is no key of ours; undefined for a word that no other trainer has either. */
 export function foreignWord(name: string, value: unknown, run?: KnownRun): string | undefined {
   const wanted = plainName(name);
   const lost = lostWords.find(({ names }) => names.includes(wanted));
@@ -25,7 +28,7 @@ export function foreignWord(name: string, value: unknown, run?: KnownRun): strin
   return `no such setting: here it is ${word.key}${ours === undefined ? '' : `: ${yamlValue(ours)}`}${note}`;
 }
 
-/** The value as our key takes it; undefined where it takes none such. */
+/** The value as our key takes it; undefined when it cannot be converted to a valid one. */
 export function convert({ key, as }: ForeignWord, value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   const typed = asTyped(value);
@@ -37,7 +40,9 @@ export function convert({ key, as }: ForeignWord, value: unknown): unknown {
   return undefined;
 }
 
-/** Other trainers' forms of a value: those that can only mean one thing under our own key too. */
+/**
+ * Conversions that may be applied to a value under our own key too, because the foreign form can mean only one thing.
+ */
 const FORMS: readonly string[] = [
   'precision',
   'optimizer',
@@ -51,7 +56,7 @@ const FORMS: readonly string[] = [
   'checkpointing',
 ];
 
-/** The value under one of our keys as this key takes it, where it is written as elsewhere: `float16` for `fp16`. */
+/** A value under one of our keys, converted from another trainer's form to ours: `float16` becomes `fp16`. */
 export function ourForm(key: string, value: unknown): unknown {
   for (const word of foreignWords) {
     const ours = word.key === key && FORMS.includes(word.as ?? '') ? convert(word, value) : undefined;
@@ -60,7 +65,7 @@ export function ourForm(key: string, value: unknown): unknown {
   return undefined;
 }
 
-/** zod's schema of a key. */
+/** The zod schema of a key. */
 export function schemaOf(key: string) {
   const [section = '', field] = key.split('.');
   const outer = specSchema.shape[section as 'training'];
@@ -87,8 +92,8 @@ function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined)
 }
 
 /**
- * Value of one of our keys in a document that may hold it under another trainer's word, in whatever section; the key
- * itself comes first.
+ * Value of one of our keys in a document that may hold it under another trainer's word, in any section. Our own key
+ * comes first.
  */
 export function anyWord(key: string, words: ReadonlyMap<string, unknown>): unknown {
   const [, field = key] = key.split('.');

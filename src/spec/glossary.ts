@@ -1,12 +1,12 @@
 /**
- * Plain words for the words of training: the one source of the wizard's `?`, of `visiontrain explain` and of
- * docs/glossary.md. Written for someone who makes pictures, not for someone who builds models.
+ * Plain explanations of the terms of training: the one source of the wizard's `?`, of `visiontrain explain` and of
+ * docs/glossary.md. They are written for someone who makes pictures, not for someone who builds models.
  */
 import { nearest } from '../base/nearest.ts';
 
 export interface Term {
   readonly term: string;
-  /** Other words for it, lower case. */
+  /** Other words for the term, in lower case. */
   readonly also?: readonly string[];
   readonly group:
     | 'What you make'
@@ -16,7 +16,7 @@ export interface Term {
     | 'Looking at the result'
     | 'The machine';
   readonly text: string;
-  /** Keys of run.yaml it explains. */
+  /** Keys of run.yaml that the entry explains. */
   readonly keys?: readonly string[];
 }
 
@@ -316,7 +316,7 @@ const keyOf = (text: string) =>
     .replaceAll(/[\s_-]+/g, ' ')
     .trim();
 
-/** The entry of a term, one of its other names, or a key of run.yaml. */
+/** Finds the entry of a term, of one of its other names, or of a key of run.yaml. */
 export function findTerm(wanted: string): Term | undefined {
   const key = keyOf(wanted);
   return (
@@ -334,7 +334,7 @@ export function nearestTerm(wanted: string): string | undefined {
   );
 }
 
-/** What `?` shows: each entry as one paragraph. Words without an entry are left out. */
+/** What `?` shows: each entry as one paragraph. Terms without an entry are left out. */
 export function helpFor(terms: readonly string[]): readonly string[] {
   return terms.flatMap((wanted) => {
     const found = findTerm(wanted);
@@ -342,7 +342,7 @@ export function helpFor(terms: readonly string[]): readonly string[] {
   });
 }
 
-/** docs/glossary.md */
+/** The page docs/glossary.md. */
 export function glossaryPage(): string {
   const names = [...new Set(glossary.map(({ group }) => group))];
   const sections = names.map((group) => {

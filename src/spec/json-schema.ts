@@ -1,7 +1,7 @@
 /** JSON Schema of run.yaml, so that editors complete and check it. */
 import { specJson } from './keys.ts';
 
-/** What a person writes: keys that a recipe or a default fills in are optional. */
+/** Schema of what a person writes: keys that a recipe or a default fills in are optional. */
 export function jsonSchema(): Readonly<Record<string, unknown>> {
   const properties = Object.fromEntries(
     Object.entries(specJson.properties ?? {}).map(([name, node]) => [

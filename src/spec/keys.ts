@@ -1,4 +1,7 @@
-/** What the schema says of each key, as data: for error messages, written comments, the JSON Schema and the docs. */
+/**
+ * What the schema says of each key, as data: for error messages, comments in written files, the JSON Schema and the
+ * docs.
+ */
 import { z } from 'zod';
 import { specSchema } from './schema.ts';
 
@@ -29,23 +32,23 @@ export interface JsonNode {
 }
 
 export interface SpecKey {
-  /** Dotted, e.g. `training.rank`. */
+  /** Dotted key, e.g. `training.rank`. */
   readonly key: string;
-  /** `training`; empty for `version` and `name`. */
+  /** Section of the key, e.g. `training`; empty for `version` and `name`. */
   readonly section: string;
   readonly node: JsonNode;
 }
 
 const root = z.toJSONSchema(specSchema, { io: 'input' }) as JsonNode;
 
-/** JSON Schema of run.yaml as zod makes it: what a person writes (`io: input`), complete files. */
+/** JSON Schema of run.yaml as zod makes it, for what a person writes (`io: input`). */
 export const specJson: JsonNode = root;
 
 export const sections: readonly string[] = Object.entries(root.properties ?? {})
   .filter(([, node]) => node.properties !== undefined)
   .map(([name]) => name);
 
-/** Every key of run.yaml in the order of the schema. */
+/** Every key of run.yaml, in the order of the schema. */
 export const specKeys: readonly SpecKey[] = Object.entries(root.properties ?? {}).flatMap(([name, node]) =>
   node.properties === undefined
     ? [{ key: name, section: '', node }]

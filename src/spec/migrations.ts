@@ -3,7 +3,7 @@ import { SPEC_VERSION } from './schema.ts';
 
 type Document = Readonly<Record<string, unknown>>;
 
-/** Key: the version a step starts from. Version 1 is the first, so there is no step yet. */
+/** The key is the version that a step starts from. Version 1 is the first version, so there is no step yet. */
 const steps: ReadonlyMap<number, (document: Document) => Document> = new Map();
 
 export type Migrated = { readonly document: Document } | { readonly problem: string };

@@ -1,11 +1,11 @@
-/** `--set a.b=value`: values typed on the command line, laid over a document. */
+/** `--set a.b=value`: values typed on the command line replace those of a document. */
 import type { Problem } from '../base/errors.ts';
 import { findKey, specKeys } from './keys.ts';
 import { unknownKey } from './problems.ts';
 import { parseYaml } from './yaml-tree.ts';
 
 export interface Overridden {
-  /** The document with the values in it; the given one is left as it is. */
+  /** The document with the values in it; the given document is left as it is. */
   readonly document: unknown;
   /** Dotted key → the flag as typed. */
   readonly sources: ReadonlyMap<string, string>;
@@ -32,7 +32,7 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
     const [first] = wrong;
     if (first !== undefined) problems.push({ file: flag, key, message: first.message });
     else {
-      // An empty value is the empty text: `--set dataset.trigger=`.
+      // An empty value means the empty text: `--set dataset.trigger=`.
       current = withValue(current, key.split('.'), value === undefined ? '' : value);
       sources.set(key, flag);
     }

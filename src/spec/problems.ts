@@ -1,4 +1,4 @@
-/** zod's issues → sentences for people: what the key accepts, what was found, the nearest valid word. */
+/** zod's issues → sentences for people: what the key accepts, what was found, and the nearest valid word. */
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { shorten } from '../base/text.ts';
@@ -7,12 +7,14 @@ import { expectation, findKey, type JsonNode, list, sections, specJson, specKeys
 import { yamlValue } from './write.ts';
 
 export interface KeyProblem {
-  /** Segments of the key, as in the document. */
+  /** Segments of the key's path in the document. */
   readonly path: readonly string[];
   readonly message: string;
 }
 
-/** For more keys of one group no near word is looked for: no person reads so many. */
+/**
+ * In a group with more unknown keys than this, no nearest word is searched for: no person reads so many suggestions.
+ */
 const MOST_SEARCHED = 100;
 
 type Issue = z.core.$ZodIssue;
@@ -35,7 +37,7 @@ export function describeIssue(issue: Issue, document: unknown, run?: KnownRun): 
   return [{ path, message: wrongValue(issue, path, value) }];
 }
 
-/** What can be said of the words in a group that is not known as a whole, such as ai-toolkit's `network`. */
+/** Problems of the single words in an unknown group, such as `network` of ai-toolkit. */
 function inside(value: unknown, path: readonly string[], run: KnownRun | undefined): readonly KeyProblem[] {
   if (typeof value !== 'object' || value === null || path.length > 8) return [];
   return Object.entries(value)
@@ -48,7 +50,7 @@ function inside(value: unknown, path: readonly string[], run: KnownRun | undefin
     .slice(0, MOST_SEARCHED);
 }
 
-/** A word of other trainers, a key of another section, or one with a slip of the pen. */
+/** The message for an unknown key: a word of another trainer, a key of another section, or a misspelling. */
 export function unknownKey(parent: readonly string[], name: string, value?: unknown, run?: KnownRun): string {
   const section = parent[0];
   const node = section === undefined ? specJson : specJson.properties?.[section];
@@ -86,7 +88,7 @@ function wrongValue(issue: Issue, path: readonly string[], value: unknown): stri
   return `must be ${expectation(node)}${(ours === undefined ? hint(path, node, value) : undefined) ?? found}`;
 }
 
-/** Schema of a key, or of an item when the path goes on into a list. */
+/** Schema of a key, or of a list item when the path leads into a list. */
 function nodeAt(path: readonly string[]): JsonNode | undefined {
   const [section = '', field] = path;
   const isSection = sections.includes(section);
@@ -104,7 +106,7 @@ const words = new Map([
   ['off', 'false'],
 ]);
 
-/** `trigger:` with nothing behind it, or with nothing but a comment. */
+/** The message for `trigger:` with nothing behind it, or with only a comment. */
 function emptyValue(path: readonly string[], node: JsonNode | undefined): string {
   const item = path.length > 2;
   const needed = path.length === 2 && ['dataset.path', 'model.base'].includes(path.join('.'));
@@ -135,7 +137,7 @@ function hint(path: readonly string[], node: JsonNode, value: unknown): string |
 const takesText = ({ type, anyOf = [] }: JsonNode) =>
   type === 'string' || anyOf.some((choice) => choice.type === 'string');
 
-/** YAML decides by its look whether a value is text. */
+/** Explains why a value is not text: YAML decides that by how the value looks. */
 function notText(value: unknown): string {
   if (Array.isArray(value)) return '; YAML reads [ ] as a list: put the text in quotes';
   if (typeof value === 'object') {
@@ -152,7 +154,7 @@ function notNumber(value: string): string | undefined {
   return meant === undefined ? undefined : `; this is ${show(value)}: write ${meant}`;
 }
 
-/** First clause of a description, to stand inside a sentence. */
+/** First clause of a description, for use inside a sentence. */
 const gist = (description: string) =>
   description.replace(/[:;.].*$/su, '').replace(/^[A-Z](?![A-Z])/u, (letter) => letter.toLowerCase());
 

@@ -1,13 +1,13 @@
 /**
- * Marks of other programs' prompts. CLIP is given captions and prompts letter by letter here, so such a mark is read as
- * text: as tokens that mean nothing, or something else. Pure.
+ * Prompt syntax of other programs. Captions and prompts are tokenized here exactly as written, so such syntax would be
+ * read as text: as tokens that mean nothing, or something else. Pure.
  */
 import { yamlValue } from './write.ts';
 
 interface Syntax {
-  /** How it is shown to a person. */
+  /** The name of the mark, as it is shown to a person. */
   readonly name: string;
-  /** Each is found in time that grows with the text. */
+  /** The pattern that finds the mark. Its search time must grow only linearly with the text. */
   readonly found: RegExp;
 }
 
@@ -22,13 +22,13 @@ const syntaxes: readonly Syntax[] = [
   { name: 'BREAK', found: /(?<![^\s,])BREAK(?![^\s,])/u },
 ];
 
-/** sd-scripts' options behind a prompt. */
+/** Options that sd-scripts accepts behind a prompt. */
 const FLAG = /(?:^|\s)--(?:n|w|h|d|l|s|g|t|am|fs|ss|sr)(?:\s+|$)/u;
 
-/** `#` begins a comment line in files of prompts. */
+/** In files of prompts `#` begins a comment line. */
 const COMMENT = /^\s*#\s/u;
 
-/** Names of the marks that stand in a text. */
+/** Names of the marks that occur in a text. */
 export function promptSyntax(text: string): readonly string[] {
   const names = syntaxes.filter(({ found }) => found.test(text)).map(({ name }) => name);
   return [...names, ...(FLAG.test(text) ? ['--n --w …'] : []), ...(COMMENT.test(text) ? ['#'] : [])];
@@ -42,7 +42,7 @@ const settings: Readonly<Record<string, string>> = {
   g: 'samples.guidance',
 };
 
-/** What is wrong with a sample's prompt that would be drawn as something else than it says; undefined when nothing is. */
+/** Why the sample prompt would be drawn differently from what it says; undefined when nothing is wrong. */
 export function promptProblem(prompt: string): string | undefined {
   if (COMMENT.test(prompt)) return 'is a comment: remove the line';
   const [, ...parts] = prompt.split(/(?:^|\s+)--(n|w|h|d|l|s|g|t|am|fs|ss|sr)(?=\s|$)/u);

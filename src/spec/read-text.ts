@@ -5,11 +5,15 @@ const LIMIT = 1024 * 1024;
 
 export type TextFile = { readonly text: string } | { readonly problem: string; readonly line?: number };
 
-/** A settings file as text, or one sentence that says why it is none. UTF-8 with or without a byte order mark. */
+/**
+ * Reads a settings file as text, or says in one sentence why it is none. The file is UTF-8, with or without a byte
+ * order mark.
+ */
 export function readTextFile(path: string): TextFile {
   let file: number | undefined;
   try {
-    // Without O_NONBLOCK a pipe that nobody writes to would hold the command, here or put in this place a moment later.
+    // Without O_NONBLOCK a pipe that nobody writes to would block the command, even one that replaces the file a moment
+    // later.
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     return readOpen(file);
   } catch (error) {
@@ -19,7 +23,7 @@ export function readTextFile(path: string): TextFile {
   }
 }
 
-/** What is judged is what is read: the open file, not whatever has its name. */
+/** The open file is judged, not the path: another file may have the name by now. */
 function readOpen(file: number): TextFile {
   const stat = fstatSync(file);
   if (stat.isDirectory()) return { problem: 'is a folder, not a file' };

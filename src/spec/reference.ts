@@ -1,4 +1,4 @@
-/** The page docs/reference/run-yaml.md, from the schema alone. A test holds the committed page to it. */
+/** Makes the page docs/reference/run-yaml.md from the schema alone. A test compares it with the committed page. */
 import { foreignWords, lostWords } from './foreign-words.ts';
 import { expectation, type JsonNode, type SpecKey, sections, specKeys } from './keys.ts';
 
@@ -70,7 +70,7 @@ diffusers' scripts, in whatever section, the error names the key here with the v
 steps, from the pictures in the folder.
 `;
 
-/** The page docs/reference/other-trainers.md. */
+/** Makes the page docs/reference/other-trainers.md. */
 export function foreignPage(): string {
   const keys = [...new Set(foreignWords.map(({ key }) => key))];
   const rows = keys.map((key) => {

@@ -1,4 +1,7 @@
-/** Combinations of valid values that cannot work, or seldom do what was meant. One row each; nothing else checks them. */
+/**
+ * Combinations of valid values that cannot work, or seldom do what was meant. Each rule is one row; no other code
+ * checks them.
+ */
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
 
@@ -7,13 +10,13 @@ export interface Rule {
   readonly key: string;
   /** An error refuses the spec; a warning is shown with the plan. */
   readonly level: 'error' | 'warning';
-  /** What is wrong and what to write instead; undefined when all is well. */
+  /** What is wrong and what to write instead; undefined when nothing is wrong. */
   readonly check: (spec: RunSpec) => string | undefined;
 }
 
 const when = (wrong: boolean, message: string) => (wrong ? message : undefined);
 
-/** As the schema has it. */
+/** The least size of a bucket in pixels, the same as in the schema. */
 const LEAST_BUCKET = 64;
 
 export const rules: readonly Rule[] = [
@@ -41,7 +44,7 @@ export const rules: readonly Rule[] = [
       level: 'error',
       check: ({ dataset: d }) => {
         const below = Math.floor(d[key] / d.bucket_step) * d.bucket_step;
-        // What is advised must fit the resolution and the key's range too.
+        // The advised value must also fit the resolution and the range of the key.
         const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, d.resolution);
         const near = below >= lowest ? below : below + d.bucket_step;
         return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);
@@ -192,7 +195,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** What the rules of one level say of a valid spec. */
+/** The messages that the rules of one level have for a valid spec. */
 export function findings(spec: RunSpec, level: Rule['level']): readonly Finding[] {
   return rules.flatMap((rule) => {
     const message = rule.level === level ? rule.check(spec) : undefined;

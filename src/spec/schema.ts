@@ -27,7 +27,7 @@ const line = (max: number) =>
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must be one line without control characters');
 
-/** What a run, and with it the LoRA file, may be called. */
+/** Names that a run may have, and with it the LoRA file. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export const goals = ['character', 'style', 'concept'] as const;
@@ -428,7 +428,7 @@ export type Goal = (typeof goals)[number];
 export type Family = (typeof families)[number];
 export type Prediction = (typeof predictions)[number];
 
-/** Who chose a value; written as a comment beside it. */
+/** Who chose a value. The chooser is written as a comment beside it. */
 export const choosers = ['you', 'preset', 'detected'] as const;
 export type Chooser = (typeof choosers)[number];
 /** Dotted key → who chose it. A key that is missing was chosen by `preset`. */

@@ -1,4 +1,4 @@
-/** A complete spec → run.yaml with, behind every value, who chose it and what it means. Pure. */
+/** Writes a complete spec as run.yaml; a comment behind every value says who chose it and what it means. Pure. */
 import { specKeys } from './keys.ts';
 import type { Chooser, Provenance, RunSpec } from './schema.ts';
 
@@ -15,7 +15,7 @@ const HEADER = [
   '#   detected  read from your files or your machine',
 ];
 
-/** Loading the text gives `spec` again; rendering that gives the same text. */
+/** Renders a spec as text. Loading the text gives `spec` again, and rendering that gives the same text. */
 export function renderSpec(spec: RunSpec, provenance: Provenance): string {
   const lines = [...HEADER, ''];
   let section = '';
@@ -34,10 +34,10 @@ export function renderSpec(spec: RunSpec, provenance: Provenance): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `start` with its comment behind it; the comment goes on below where it is long. */
+/** `start` with its comment behind it; a long comment continues on the lines below. */
 function commented(start: string, who: Chooser, meaning: string): string[] {
   const room = WIDTH - COMMENT - 2 - WHO_WIDTH;
-  // A value that reaches into the comments' column keeps its chooser on its line, and the words go below.
+  // When the value reaches into the column of the comments, only the chooser stays on its line; the meaning goes below.
   const fits = start.length < COMMENT;
   const [first = '', ...rest] = wrap(meaning, room);
   const gap = ' '.repeat(COMMENT);
@@ -57,7 +57,7 @@ function wrap(text: string, width: number): string[] {
   return [...lines, current];
 }
 
-/** A value on one line, as every YAML reader takes it. */
+/** A value on one line, in a form that every YAML reader understands. */
 export function yamlValue(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'number') return number(value);
@@ -65,7 +65,7 @@ export function yamlValue(value: unknown): string {
   return String(value);
 }
 
-/** Small numbers with an exponent, as people write rates; with a point, because YAML 1.1 readers need one. */
+/** Small numbers get an exponent, as people write learning rates, and a point, because YAML 1.1 readers need one. */
 function number(value: number): string {
   if (Object.is(value, -0)) return '-0.0';
   if (value === 0 || Math.abs(value) >= 0.001) return String(value);
@@ -73,13 +73,14 @@ function number(value: number): string {
   return text.includes('.') ? text : text.replace('e', '.0e');
 }
 
-// Plain only where every YAML reader agrees that it is text; everything else is quoted.
+// A text stays without quotes only where every YAML reader agrees that it is text.
 const PLAIN = /^[\p{L}_./~][\p{L}\p{N}_./ -]*$/u;
 const RESERVED = /^(true|false|yes|no|on|off|y|n|null|~|\.inf|\.nan|[0-9.e_-]+)$/iu;
 
 function quoted(text: string): string {
   if (PLAIN.test(text) && !RESERVED.test(text) && !text.endsWith(' ')) return text;
-  // \p{C}: control and format characters, lone surrogates, unassigned ones; a reader should see them, not be led by them.
+  // \p{C} covers control and format characters, lone surrogates and unassigned ones. They are escaped, so that a reader
+  // sees them.
   const safe = text.replaceAll(/["\\]|[\p{C}\p{Zl}\p{Zp}]/gu, (char) => {
     if (char === '"' || char === '\\') return `\\${char}`;
     const code = char.codePointAt(0) ?? 0;

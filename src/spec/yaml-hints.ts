@@ -1,9 +1,9 @@
-/** Why a line is not YAML, where what was meant is text: people write prompts and paths, YAML has marks in them. Pure. */
+/** Why a line that was meant as text is not YAML: prompts and paths hold characters that YAML gives a meaning. Pure. */
 
-/** Marks that cannot begin a text that is not in quotes. */
+/** Characters that cannot begin a text without quotes. */
 const MARKS = '*&!@%`|>],}?';
 
-/** What to write instead; undefined where the line shows no such reason. */
+/** What the person can write instead; undefined when the line shows no such reason. */
 export function syntaxHint(line: string): string | undefined {
   const value = line.slice(0, 4096).replace(/^\s*(?:-\s+)*(?:[\w.-]+:\s+)?(?:-\s+)*/u, '');
   const first = value.charAt(0);

@@ -1,8 +1,8 @@
 /**
- * YAML text → plain value, with the place and the trailing comment of every key. Built on js-yaml's event stream, whose
- * offsets give line and column; see docs/decisions/0010-yaml-positions.md. Only what a settings file needs is accepted: one
- * document, mappings, sequences, scalars. Anchors, aliases, tags and duplicate keys are problems, so nothing can grow
- * ("alias bombs") or turn into another type.
+ * YAML text → plain value, with the place and the trailing comment of every key. The parser is built on js-yaml's event
+ * stream, whose offsets give line and column; see docs/decisions/0010-yaml-positions.md. It accepts only what a
+ * settings file needs: one document, mappings, sequences, scalars. Anchors, aliases, tags and duplicate keys are
+ * problems, so nothing can grow ("alias bombs") or turn into another type.
  */
 import {
   CORE_SCHEMA,
@@ -18,17 +18,17 @@ import {
 import { syntaxHint } from './yaml-hints.ts';
 
 export interface Place {
-  /** Both count from 1; columns count code units, as editors do. */
+  /** Line and column count from 1; columns count UTF-16 code units, as editors do. */
   readonly line: number;
   readonly column: number;
 }
 
 export interface YamlNode {
-  /** Where the key stands; for a list item, where the item stands. */
+  /** Where the key starts; for a list item, where the item starts. */
   readonly key: Place;
-  /** Where the value starts; the key's place when the value is empty. */
+  /** Where the value starts; the place of the key when the value is empty. */
   readonly value: Place;
-  /** Comment that ends the key's line, without `#`. */
+  /** The comment that ends the key's line, without `#`. */
   readonly comment: string;
 }
 
@@ -38,19 +38,19 @@ export interface TreeProblem extends Place {
 }
 
 export interface YamlTree {
-  /** undefined for an empty document or when there are problems. */
+  /** The parsed value; undefined for an empty document or when there are problems. */
   readonly value: unknown;
-  /** By `pathKey(path)`. */
+  /** Nodes by `pathKey(path)`. */
   readonly nodes: ReadonlyMap<string, YamlNode>;
   readonly problems: readonly TreeProblem[];
 }
 
 type Segment = string | number | symbol;
 
-/** Key of a path in `YamlTree.nodes`; segments are joined by a character no YAML text may hold. */
+/** Key of a path in `YamlTree.nodes`. The segments are joined by a character that no YAML text may hold. */
 export const pathKey = (path: readonly Segment[]): string => path.map(String).join('\u0000');
 
-/** Parses one document. Never throws for anything in the text. */
+/** Parses one document. It never throws, whatever the text is. */
 export function parseYaml(source: string): YamlTree {
   const places = placeFinder(source);
   try {
@@ -60,7 +60,7 @@ export function parseYaml(source: string): YamlTree {
     const [value] = constructFromEvents(events, { source, schema: CORE_SCHEMA, maxAliases: 0 });
     return { value, nodes, problems };
   } catch (error) {
-    // js-yaml documents that other exceptions than its own must be expected too.
+    // js-yaml documents that it may throw other exceptions than its own.
     const mark = error instanceof YAMLException ? error.mark : undefined;
     const reason = error instanceof YAMLException ? error.reason : 'cannot be read as YAML';
     const at = mark === undefined ? { line: 1, column: 1 } : places(mark.position);
@@ -73,11 +73,11 @@ export function parseYaml(source: string): YamlTree {
   }
 }
 
-/** A node whose comment is not looked for yet. */
+/** A node whose comment has not been looked up yet. */
 interface FoundNode {
   readonly key: Place;
   readonly value: Place;
-  /** Behind it, on the line whose comment is meant. */
+  /** Offset where the node ends, on the line whose comment belongs to it. */
   readonly end: number;
 }
 
@@ -91,7 +91,7 @@ interface Frame {
   readonly kind: 'document' | 'mapping' | 'sequence';
   readonly path: readonly string[];
   readonly keys: Set<string>;
-  /** Mapping: the key that waits for its value. */
+  /** In a mapping: the key that waits for its value. */
   pending: { name: string; place: Place; end: number } | undefined;
   items: number;
 }
@@ -106,7 +106,7 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
   const problem = (offset: number, path: readonly string[], message: string) =>
     problems.push({ ...places(offset), path, message });
 
-  /** Takes a node that starts at `offset` as the value that is due; returns its path. */
+  /** Takes the node that starts at `offset` as the value that comes next; returns its path. */
   const take = (offset: number, end: number): readonly string[] => {
     const parent = stack.at(-1);
     if (parent === undefined || parent.kind === 'document') return [];
@@ -114,7 +114,7 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
     parent.pending = undefined;
     const name = parent.kind === 'sequence' ? String(parent.items++) : (pending?.name ?? '');
     const path = [...parent.path, name];
-    // An empty item of a list stands nowhere: its list is where it is looked for.
+    // An empty list item has no position, so problems with it are reported at its list.
     const value = offset < 0 ? pending?.place : places(offset);
     if (value === undefined) return path;
     const key = pending?.place ?? value;
@@ -191,24 +191,27 @@ const frame = (kind: Frame['kind'], path: readonly string[]): Frame => ({
   items: 0,
 });
 
-/** Where a scalar is seen to start: at its quote, which the event's own range leaves out. -1 for an empty one. */
+/**
+ * Offset where a scalar visibly starts: at its quote, which the event's own range leaves out. It is -1 for an empty
+ * scalar.
+ */
 const scalarStart = ({ valueStart, style }: ScalarEvent): number =>
   style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
 
 /**
- * The comment that ends a line: what stands behind the last text of that line, which may itself hold a `#`. Each line is
- * looked at once, however many values stand in it.
+ * Finds the comment that ends a line: the text behind the last value on that line, which may itself hold a `#`. Each
+ * line is searched once, however many values stand in it.
  */
 function commentFinder(source: string, places: (offset: number) => Place) {
   const ends = new Map<number, number>();
   const known = new Map<number, string>();
   return {
-    /** A key or value covers this part of the text. */
+    /** Notes that a key or value covers this part of the text. */
     covers(start: number, end: number) {
       for (const { line } of [places(Math.max(0, start)), places(end)])
         ends.set(line, Math.max(end, ends.get(line) ?? 0));
     },
-    /** To be asked when all of the text is known. */
+    /** The comment behind `offset`. It may be asked for only when all of the text has been covered. */
     after(offset: number): string {
       const { line } = places(Math.max(0, offset));
       const comment = known.get(line) ?? commentIn(source, Math.max(0, offset, ends.get(line) ?? 0));
@@ -218,7 +221,7 @@ function commentFinder(source: string, places: (offset: number) => Place) {
   };
 }
 
-/** The comment between `from`, outside of any text, and the end of its line. */
+/** The comment that starts at or after `from`, an offset outside of any value, and ends with the line. */
 function commentIn(source: string, from: number): string {
   const lineEnd = source.indexOf('\n', from);
   const rest = source.slice(from, lineEnd < 0 ? undefined : lineEnd);

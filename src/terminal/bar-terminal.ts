@@ -1,7 +1,7 @@
 /**
- * Where cli-progress draws. Its own terminal goes up as many rows as it wrote, which leaves pieces of bars behind once
- * a narrower terminal has folded them; this one gathers a frame and paints it, and knows what folding has made of the
- * last one.
+ * The terminal that cli-progress draws on. Its own terminal moves up by as many rows as it wrote, which leaves pieces
+ * of bars behind when a narrower terminal has folded them. This one gathers a frame, paints it whole, and computes how
+ * many rows the last frame takes after folding.
  */
 import { width } from './columns.ts';
 import { onTerminal } from './styled.ts';
@@ -14,18 +14,22 @@ export interface BarStream {
 
 const ESC = '\u001b[';
 
-/** What cli-progress asks of its `terminal` option; `paint` ends a frame. */
+/** What cli-progress asks of its `terminal` option. `paint` ends a frame. */
 export class BarTerminal {
   readonly #stream: BarStream;
   readonly #folds: boolean;
   readonly #unicode: boolean;
-  /** The frame that is being gathered, and the one on the screen with the width it was painted for. */
+  /**
+   * `#rows` is the frame that is being gathered; `#shown` is the one on the screen, painted at a width of `#columns`.
+   */
   #rows: string[] = [''];
   #shown: readonly string[] = [];
   #columns = 0;
   #notes: string[] = [];
 
-  /** @param folds the terminal folds lines that a change of width leaves too long, as most do; else it cuts them */
+  /**
+   * @param folds whether the terminal folds lines that a change of width leaves too long, as most do; else it cuts them
+   */
   constructor(stream: BarStream, { folds, unicode }: { readonly folds: boolean; readonly unicode: boolean }) {
     this.#stream = stream;
     this.#folds = folds;
@@ -70,12 +74,12 @@ export class BarTerminal {
     this.paint();
   }
 
-  /** A line that stays, above the bars; painted with the next frame. */
+  /** Prints a line that stays above the bars. It is painted with the next frame. */
   note(text: string): void {
     this.#notes.push(this.#harmless(text));
   }
 
-  /** Rows have no colours, so that every control character in them is a stranger's. */
+  /** Rows have no colours of ours, so every control character in them came from outside. */
   #harmless(text: string): string {
     return onTerminal(text, { unicode: this.#unicode });
   }
@@ -87,9 +91,9 @@ export class BarTerminal {
     if (same && notes.length === 0 && this.#rows.every((row, i) => row === this.#shown[i])) return;
     const before = same && notes.length === 0 ? this.#top() : this.#erased(columns);
     const above = notes.map((note) => `${note}\n`).join('');
-    // Each row is cleared before it is written: tmux else takes it for the rest of a folded row above. Wrapping is off
-    // in between, since the terminal may be narrower already than this process has been told. The cursor ends at the
-    // left of the last row, where folding cannot move it to another one.
+    // Each row is cleared before it is written, since tmux would else join it to a folded row above. Wrapping is off
+    // meanwhile, because the terminal may be narrower already than this process has been told. The cursor ends at the
+    // left of the last row, where folding cannot move it to another row.
     const rows = this.#rows.map((row) => `\r${ESC}2K${row}`).join('\n');
     const frame = rows === '' ? '' : `${ESC}?7l${rows}\r${ESC}?7h`;
     this.#stream.write(`${before}${above}${frame}`);
@@ -97,12 +101,12 @@ export class BarTerminal {
     this.#columns = columns;
   }
 
-  /** To the first row of the last frame, which nothing has folded. */
+  /** Moves the cursor to the first row of the last frame, which nothing has folded. */
   #top(): string {
     return this.#shown.length > 1 ? `${ESC}${this.#shown.length - 1}A` : '';
   }
 
-  /** Row by row, bottom first: clearing the screen from its top makes tmux keep what was there. */
+  /** Erases row by row, bottom first: clearing the screen from the top of the frame makes tmux keep what was there. */
   #erased(columns: number): string {
     if (this.#shown.length === 0) return '';
     const heights = this.#shown.map((row) => (this.#folds ? Math.max(1, Math.ceil(width(row) / columns)) : 1));

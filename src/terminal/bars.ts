@@ -1,4 +1,4 @@
-/** A few progress bars at the bottom of what was said, on stderr; they survive changes of the terminal's width. */
+/** A few progress bars on stderr, below all lines printed so far. They survive changes of the terminal's width. */
 import { Format, type GenericFormatter, MultiBar, type Params, type SingleBar } from 'cli-progress';
 import { BarTerminal } from './bar-terminal.ts';
 import { capabilities } from './capabilities.ts';
@@ -12,21 +12,21 @@ export interface BarsInput {
 }
 
 export interface Bars {
-  /** Shows a row, below those there are when its name is new. */
+  /** Shows a row. A row with a new name is added below the others. */
   set(name: string, done: number, total: number, text: string): void;
-  /** A line that stays, above the bars. */
+  /** Prints a line that stays above the bars. */
   note(text: string): void;
-  /** Takes the bars away; what is left to say stays. Any number of times. */
+  /** Takes the bars away and prints the notes that are left. It may be called any number of times. */
   close(): void;
 }
 
-/** Longer rows say no more, and shorter ones survive more narrowing unfolded. */
+/** Most cells of a row: longer rows say no more, and shorter ones survive more narrowing without being folded. */
 const WIDEST = 100;
 const NARROWEST_WITH_BAR = 40;
-/** The last cell of a line stays free: some terminals break the line behind it. */
+/** The last cell of a line stays free, because some terminals break the line after it. */
 const MARGIN = 1;
 
-/** Bars on stderr, or undefined where nothing may be redrawn: then lines have to do. */
+/** Bars on stderr; undefined where the screen may not be redrawn, and lines must do. */
 export function progressBars({ env, flags }: BarsInput): Bars | undefined {
   if (process.stderr.isTTY !== true) return undefined;
   const can = capabilities({ env, stdin: process.stdin, stdout: process.stderr, plain: flags.plain });
@@ -45,7 +45,7 @@ export function progressBars({ env, flags }: BarsInput): Bars | undefined {
     clearOnComplete: true,
     stopOnComplete: false,
     fps: 5,
-    // The cursor comes back at the first Ctrl-C: a second one ends the process on the spot.
+    // cli-progress shows the cursor again at the first Ctrl-C, since a second one ends the process on the spot.
     gracefulExit: true,
   };
   const multi = new MultiBar(options);
@@ -66,7 +66,10 @@ export function progressBars({ env, flags }: BarsInput): Bars | undefined {
   };
 }
 
-/** Text, then the bar at the right: a row ends with ink, so that every terminal takes it to be as wide as it is. */
+/**
+ * Lays out a row as text, then the bar at the right. The row ends with ink, so that every terminal counts its full
+ * width.
+ */
 function rowWith({ glyph: { ellipsis }, unicode }: Style): GenericFormatter {
   return (options, { progress, maxWidth = 80 }: Params & { maxWidth?: number }, payload) => {
     const text = onTerminal(String(payload.text), { unicode });
@@ -78,7 +81,7 @@ function rowWith({ glyph: { ellipsis }, unicode }: Style): GenericFormatter {
   };
 }
 
-/** xterm and GNU screen cut lines where the others fold them. */
+/** Whether the terminal folds lines that have become too long; xterm and GNU screen cut them. */
 function foldsLines(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env.TMUX) || !(env.XTERM_VERSION || env.STY);
 }

@@ -1,12 +1,12 @@
-/** What a terminal can do, decided once from its surroundings. Pure. */
+/** What a terminal can do, decided once from the environment and the streams. Pure. */
 export interface Capabilities {
-  /** Questions can be asked: a person can type and see. */
+  /** Whether questions can be asked: a person can type and see. */
   readonly ask: boolean;
-  /** The screen may be redrawn; otherwise lines only. */
+  /** Whether the screen may be redrawn; otherwise the program prints lines only. */
   readonly draw: boolean;
-  /** Numbered questions, no redrawing: ACCESSIBLE=1, or a terminal that cannot move its cursor. */
+  /** Whether questions are numbered and nothing is redrawn: ACCESSIBLE=1, or a terminal that cannot move its cursor. */
   readonly accessible: boolean;
-  /** 0 none, 1 sixteen, 2 256, 3 24 bits. */
+  /** Depth of colour: 0 none, 1 sixteen colours, 2 256 colours, 3 24 bits. */
   readonly colour: 0 | 1 | 2 | 3;
   readonly unicode: boolean;
   readonly columns: number;
@@ -22,7 +22,7 @@ export interface TerminalFacts {
   readonly plain?: boolean;
 }
 
-/** Pure: everything that is asked of the terminal comes from here. */
+/** Pure: everything that the program wants to know of the terminal is decided here. */
 export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFacts): Capabilities {
   const dumb = env.TERM === 'dumb';
   const ci = isOn(env.CI) || isOn(env.CONTINUOUS_INTEGRATION);
@@ -54,7 +54,10 @@ function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {
   return /-(256color|direct)$/.test(env.TERM ?? '') ? 2 : 1;
 }
 
-/** A locale that says something else than UTF-8 is believed; a missing one (bare containers) is not held against it. */
+/**
+ * Whether Unicode may be printed. A locale that names another encoding is believed; a missing locale, as in bare
+ * containers, counts as UTF-8.
+ */
 export function hasUnicode(env: NodeJS.ProcessEnv): boolean {
   if (env.TERM === 'linux' || env.TERM === 'dumb') return false;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;

@@ -1,28 +1,28 @@
-/** A curve in text: braille dots (2×4 to a cell), or one sign a cell where there are none. Pure. */
+/** Draws a curve in text: braille dots (2×4 in a cell), or one sign a cell on a terminal without Unicode. Pure. */
 import { padStart } from './columns.ts';
 import type { Style } from './style.ts';
 import { Styled, styled } from './styled.ts';
 
-/** A point of a curve; no scale of its own. */
+/** A point of a curve, in the units of its data. */
 interface XY {
   readonly x: number;
   readonly y: number;
 }
 
 export interface ChartInput {
-  /** By rising x. */
+  /** Points of the curve, by rising x. */
   readonly line: readonly XY[];
-  /** Single marks over the line. */
+  /** Single points that are marked over the line. */
   readonly marks: readonly XY[];
-  /** Right end of the x axis. */
+  /** Right end of the x axis; the left end is 0. */
   readonly xMax: number;
-  /** Cells, axis included. */
+  /** Width in cells, the axis included. */
   readonly columns: number;
-  /** Rows, the x axis not included. */
+  /** Height in rows, without the x axis. */
   readonly rows: number;
 }
 
-/** `rows` + 1 lines of at most `columns` cells, or none when there is nothing to draw. */
+/** Draws `rows` + 1 lines of at most `columns` cells; no lines when there is nothing to draw. */
 export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: Style): Styled[] {
   const all = [...line, ...marks].map(({ y }) => y);
   if (line.length < 2 || rows < 2) return [];
@@ -55,7 +55,7 @@ export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: S
   return [...body, style.dim(`${' '.repeat(wide + 1)}${axis.corner}${axis.floor.repeat(cells)}`)];
 }
 
-/** Adjacent cells of one colour need one escape, not one each: a slow link sends every byte. */
+/** Adjacent cells of one colour share one escape sequence, because a slow link has to send every byte. */
 function paintRuns(signs: readonly string[], mark: string, style: Style): Styled {
   const runs = signs.join('').split(mark);
   return Styled.joined(
@@ -64,25 +64,25 @@ function paintRuns(signs: readonly string[], mark: string, style: Style): Styled
   );
 }
 
-/** Blanks at both ends need no colour. */
+/** Colours a run of signs but not the blanks at its ends, which need no colour. */
 function paintInk(run: string, style: Style): Styled {
   const ink = run.trim();
   const at = run.length - run.trimStart().length;
   return styled`${run.slice(0, at)}${style.accent(ink)}${run.slice(at + ink.length)}`;
 }
 
-/** A range that is never empty and not stretched by single outliers. */
+/** Range of the y axis: it is never empty, and single outliers do not stretch it. */
 function bounds(values: readonly number[]): [number, number] {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   const low = at(0.01);
   const high = at(0.99);
   const room = (high - low || Math.abs(high) || 1) * 0.05;
-  // A loss has no room below zero.
+  // A loss is never negative, so the axis does not go below zero.
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 
-/** One label at the top, middle and bottom, with as many digits as tell them apart. */
+/** Labels at the top, middle and bottom, with as many digits as it takes to tell them apart. */
 function ticks(low: number, high: number, rows: number): string[] {
   const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10((high - low) / 2))));
   const wanted = new Set([0, Math.floor((rows - 1) / 2), rows - 1]);
@@ -92,7 +92,7 @@ function ticks(low: number, high: number, rows: number): string[] {
   });
 }
 
-/** Mean of the values that fall on each column of dots; columns without one are absent. */
+/** Mean of the values that fall on each column of dots. Columns without a value are absent. */
 function perColumn(line: readonly XY[], xOf: (x: number) => number): Map<number, number> {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const { x, y } of line) {
@@ -103,7 +103,7 @@ function perColumn(line: readonly XY[], xOf: (x: number) => number): Map<number,
   return new Map([...sums].map(([column, { sum, count }]) => [column, sum / count]));
 }
 
-// Bits of a braille cell by dot row and column (Unicode 2800).
+// Bits of a braille cell, by row and column of the dot (Unicode block 2800).
 const BRAILLE = [
   [0x01, 0x08],
   [0x02, 0x10],
@@ -135,7 +135,7 @@ function draw(
   return grid;
 }
 
-/** Every dot between two points. */
+/** Draws all dots on the line between two points. */
 function connect(
   from: { x: number; y: number },
   to: { x: number; y: number },
@@ -147,7 +147,9 @@ function connect(
   }
 }
 
-/** Running mean over about `window` points: the eye wants the trend, single steps see single pictures. */
+/**
+ * Running mean over about `window` points, which shows the trend: the loss of a single step depends on its few images.
+ */
 export function smooth(points: readonly XY[], window: number): XY[] {
   const weight = 2 / (window + 1);
   let mean: number | undefined;

@@ -1,8 +1,8 @@
-/** Cuts a line with colours to a width, so that nothing ever wraps. */
+/** Cuts a line with colours to a width, so that the terminal never wraps it. */
 import { truncate, width } from './columns.ts';
 import { type Line, Styled } from './styled.ts';
 
-/** At most `cells` wide; exactly that with `pad`. Colours that were on are switched off behind a cut. */
+/** The line cut to `cells` cells, and with `pad` filled up to exactly that. Colours are switched off behind the cut. */
 export function clipLine(line: Line, cells: number, pad = false): Styled {
   const whole = Styled.of(line);
   const total = whole.width;

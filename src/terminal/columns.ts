@@ -1,4 +1,4 @@
-/** Layout of plain text in terminal cells: CJK and emoji are two cells wide. Colour is put on afterwards. */
+/** Lays out plain text in terminal cells (CJK signs and emoji take two). Colour is put on afterwards. */
 import width from 'fast-string-width';
 
 export { width };
@@ -12,13 +12,13 @@ export function padStart(text: string, cells: number): string {
 }
 
 let segmenter: Intl.Segmenter | undefined;
-/** Made where something is cut: it takes 10 ms, a tenth of the start of every command. */
+/** The segmenter is created at the first cut, as it takes 10 ms: a tenth of the start of every command. */
 function graphemes(text: string): Iterable<{ readonly segment: string }> {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return segmenter.segment(text);
 }
 
-/** At most `cells` wide; what was cut is marked with `mark`. */
+/** Cuts a text to `cells` cells; `mark` stands in place of what was cut. */
 export function truncate(text: string, cells: number, mark = '…'): string {
   if (width(text) <= cells) return text;
   const room = cells - width(mark);
@@ -33,7 +33,7 @@ export function truncate(text: string, cells: number, mark = '…'): string {
   return kept + mark;
 }
 
-/** As `truncate`, but keeps the end: for paths, where the end says more. */
+/** Cuts like `truncate` but keeps the end of the text, which says more in a path. */
 export function truncateStart(text: string, cells: number, mark = '…'): string {
   if (width(text) <= cells) return text;
   const room = cells - width(mark);
@@ -48,7 +48,9 @@ export function truncateStart(text: string, cells: number, mark = '…'): string
   return mark + kept;
 }
 
-/** Words into lines of at most `cells`; a word that is longer stands alone, cut, or whole with `whole`. */
+/**
+ * Breaks text into lines of at most `cells` cells. A longer word stands alone on its line: cut, or whole with `whole`.
+ */
 export function wrap(text: string, cells: number, { whole = false } = {}): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
@@ -65,21 +67,24 @@ export function wrap(text: string, cells: number, { whole = false } = {}): strin
   return lines;
 }
 
-/** A sentence in lines of at most `cells`: all but the first stand two cells further in. Words stay whole. */
+/** Breaks a sentence into lines of at most `cells` cells, all but the first indented by two cells. Words stay whole. */
 export function hanging(text: string, cells: number): string {
   const words = text.trimStart();
   const first = ' '.repeat(text.length - words.length);
   return first + wrap(words, cells - first.length - 2, { whole: true }).join(`\n${first}  `);
 }
 
-/** `left` and `right` at the two ends of a line of `cells`; `left` gives way. */
+/** Puts `left` and `right` at the two ends of a line of `cells` cells. When both do not fit, `left` is cut. */
 export function ends(left: string, right: string, cells: number): string {
   const room = cells - width(right) - 1;
   if (room < 1) return truncate(left, cells);
   return `${padEnd(truncate(left, room), room + 1)}${right}`;
 }
 
-/** Rows of cells as aligned columns, `gap` spaces apart; trailing space cut. A row of one cell is no part of the table. */
+/**
+ * Rows as aligned columns, `gap` spaces apart, without trailing space. A row of a single cell does not widen the
+ * columns.
+ */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const table = rows.filter((row) => row.length > 1);
   const count = Math.max(0, ...table.map((row) => row.length));

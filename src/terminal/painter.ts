@@ -1,10 +1,10 @@
 /**
- * Draws Ink's frames on the alternate screen, changed lines only, each at its own address: a handful of bytes a
- * second, nothing that can scroll, and no trust in where the cursor was left.
+ * Draws Ink's frames on the alternate screen. It sends only the lines that changed, each to its own row: that is a
+ * handful of bytes a second, nothing can scroll, and it does not matter where the cursor was left.
  */
 import type { Size } from './size.ts';
 
-/** A stand-in for stdout that takes whole frames. No TTY to Ink, which therefore leaves the cursor alone. */
+/** A stand-in for stdout that takes whole frames. It says that it is no TTY, so Ink leaves the cursor alone. */
 export function painter(write: (text: string) => void, { columns, rows }: Size): NodeJS.WriteStream {
   let before: readonly string[] = [];
   let cleared = false;
@@ -16,7 +16,7 @@ export function painter(write: (text: string) => void, { columns, rows }: Size):
       const line = lines[i] ?? '';
       if (!cleared || line !== (before[i] ?? '')) out += `\u001b[${i + 1};1H${line}\u001b[0m\u001b[K`;
     }
-    // Synchronised, where the terminal knows how: no half frame is ever seen.
+    // Terminals that know synchronised output never show half a frame.
     if (out !== '') write(`\u001b[?2026h${out}\u001b[?2026l`);
     before = lines;
     cleared = true;

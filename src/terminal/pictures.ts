@@ -1,6 +1,6 @@
 /**
- * Pictures in a terminal: each cell is an upper half block, so that it shows two pixels. Needs Unicode and 256 colours;
- * elsewhere the paths are told instead.
+ * Shows pictures in a terminal: each cell is an upper half block, so that it shows two pixels. This needs Unicode and
+ * 256 colours; on other terminals the paths are printed instead.
  */
 import { readRegular } from '../base/files/regular-file.ts';
 import { neutralise } from '../base/text.ts';
@@ -12,17 +12,17 @@ import { type Line, Styled, styled } from './styled.ts';
 export interface PictureRoom {
   readonly columns: number;
   readonly rows: number;
-  /** As `Capabilities.colour`. */
+  /** Depth of colour, as in `Capabilities.colour`. */
   readonly colour: number;
   readonly unicode: boolean;
 }
 
-/** A sample is a few megabytes. */
+/** Largest file that is read, in bytes. A sample has a few megabytes. */
 const MOST_BYTES = 1 << 28;
 
 export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
 
-/** A picture file in at most so many cells, or undefined when it cannot be read or shown. */
+/** A picture file drawn in at most so many cells; undefined when it cannot be read or shown. */
 export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
   if (!canShowPictures(room)) return undefined;
   try {
@@ -34,12 +34,12 @@ export function renderPicture(path: string, room: PictureRoom): readonly Styled[
 }
 
 export interface PicturePair {
-  /** Paths. */
+  /** Path of the sample without the LoRA; `with` is the path of the one with it. */
   readonly without: string;
   readonly with: string;
 }
 
-/** Both side by side under their names; their paths where pictures cannot be shown. */
+/** Draws both pictures side by side under their names; prints their paths where pictures cannot be shown. */
 export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] {
   const each = { ...room, columns: Math.floor((room.columns - 2) / 2), rows: room.rows - 1 };
   const left = renderPicture(pair.without, each);
@@ -54,7 +54,7 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] 
     );
   }
   const cells = cellsOf(left);
-  // A picture may be narrower than what is said above it.
+  // A picture may be narrower than the label above it.
   const [without, withIt] = ['without the LoRA', 'with it'];
   const column = Math.max(cells, width(without));
   const fits = column + 2 + width(withIt) <= room.columns;
@@ -67,7 +67,7 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] 
 
 const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
-/** Whole picture, its shape kept, in at most `columns` × `rows` cells. */
+/** Draws the whole picture, with its aspect ratio kept, in at most `columns` × `rows` cells. */
 export function halfBlocks(picture: Pixels, { columns, rows, colour }: PictureRoom): Styled[] {
   const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
   const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
@@ -75,7 +75,7 @@ export function halfBlocks(picture: Pixels, { columns, rows, colour }: PictureRo
   const small = resize(picture, width, height);
   const code = colour >= 3 ? trueColour : cube;
   return Array.from({ length: height / 2 }, (_, row) => {
-    // Adjacent cells of the same colours need one sequence.
+    // Adjacent cells of the same colours share one escape sequence.
     const runs: { colours: string; cells: number }[] = [];
     for (let x = 0; x < width; x += 1) {
       const at = (y: number) => (y * width + x) * 3;
@@ -91,7 +91,7 @@ export function halfBlocks(picture: Pixels, { columns, rows, colour }: PictureRo
 
 const trueColour = (rgb: Uint8Array, i: number) => `2;${rgb[i]};${rgb[i + 1]};${rgb[i + 2]}`;
 
-/** The nearest of the 6×6×6 colours, or of the 24 greys when that is nearer. */
+/** Index of the nearest of the 6×6×6 colours, or of the 24 greys when one of those is nearer. */
 function cube(rgb: Uint8Array, i: number): string {
   const [r = 0, g = 0, b = 0] = rgb.subarray(i, i + 3);
   const level = (value: number) => (value < 48 ? 0 : value < 115 ? 1 : Math.floor((value - 35) / 40));
@@ -104,7 +104,7 @@ function cube(rgb: Uint8Array, i: number): string {
   return `5;${asGrey < asCube ? 232 + grey : 16 + 36 * lr + 6 * lg + lb}`;
 }
 
-/** Each new pixel is the mean of those it covers; a picture that is enlarged keeps its pixels. */
+/** Resizes a picture: each new pixel is the mean of the pixels it covers. An enlarged picture repeats its pixels. */
 function resize({ width, height, rgb }: Pixels, toWidth: number, toHeight: number): Uint8Array {
   const out = new Uint8Array(toWidth * toHeight * 3);
   for (let y = 0; y < toHeight; y += 1) {

@@ -4,16 +4,16 @@ import { inflateSync } from 'node:zlib';
 export interface Pixels {
   readonly width: number;
   readonly height: number;
-  /** RGB, row by row; transparency is laid over black. */
+  /** RGB values row by row, 3 bytes a pixel; transparent pixels are laid over black. */
   readonly rgb: Uint8Array;
 }
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 };
-/** A sample is a few megapixels; more than this is no sample. */
+/** Most pixels of a picture that is decoded. A sample has a few megapixels. */
 const MOST_PIXELS = 64e6;
 
-/** @throws Error for anything that is not such a file */
+/** Decodes a PNG file. @throws Error when the file is no PNG of this kind */
 export function decodePng(file: Buffer): Pixels {
   if (!file.subarray(0, 8).equals(SIGNATURE)) throw new Error('no PNG file');
   let header: Buffer | undefined;
@@ -40,7 +40,7 @@ export function decodePng(file: Buffer): Pixels {
   return { width, height, rgb: toRgb(unfilter(raw, stride, height, channels), channels) };
 }
 
-/** Undoes the row filters of the PNG standard (section 9). */
+/** Undoes the row filters of the PNG standard (section 9); returns height × stride bytes. */
 function unfilter(raw: Buffer, stride: number, height: number, channels: number): Uint8Array {
   const out = new Uint8Array(stride * height);
   for (let y = 0; y < height; y += 1) {

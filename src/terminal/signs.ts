@@ -1,6 +1,6 @@
-/** Which signs beyond ASCII words may have: these, since a terminal without Unicode is given their twins. */
+/** The signs beyond ASCII that the program may print. Each has a twin in ASCII for terminals without Unicode. */
 
-/** Every sign beyond ASCII that words are written with, and its twin. */
+/** Every sign beyond ASCII that the program prints, and its twin. */
 const TWINS: Readonly<Record<string, string>> = {
   '×': 'x',
   '÷': '/',
@@ -24,7 +24,7 @@ const TWINS: Readonly<Record<string, string>> = {
 };
 const SIGNS = new RegExp(`[${Object.keys(TWINS).join('')}]`, 'gu');
 
-/** Words written with Unicode signs, made fit for a terminal that may have none. */
+/** Replaces Unicode signs by their twins when the terminal has no Unicode. */
 export function spell(text: string, { unicode }: { readonly unicode: boolean }): string {
   return unicode ? text : text.replace(SIGNS, (sign) => TWINS[sign] ?? sign);
 }

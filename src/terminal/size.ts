@@ -1,4 +1,4 @@
-/** Cells of a terminal. */
+/** Size of a terminal in cells. */
 
 export interface Size {
   readonly columns: number;

@@ -1,4 +1,7 @@
-/** Colours and glyphs, each with a twin for terminals without. One accent; red and yellow only for trouble. */
+/**
+ * Colours and glyphs, each with a twin for terminals that lack them. There is one accent colour; red and yellow mean
+ * trouble.
+ */
 import { Styled } from './styled.ts';
 
 export interface Glyphs {
@@ -9,7 +12,7 @@ export interface Glyphs {
   readonly rule: string;
   readonly full: string;
   readonly empty: string;
-  /** Eighths of a full block, from one to seven; empty where there are none. */
+  /** Eighths of a full block, from one to seven; empty on a terminal without Unicode. */
   readonly parts: readonly string[];
   readonly down: string;
   readonly up: string;
@@ -81,7 +84,10 @@ export interface Style {
   readonly bad: Paint;
 }
 
-/** `colour`: 0 none, 1 sixteen, 2 256, 3 24 bits; the words need only sixteen. */
+/**
+ * The style of a terminal. `colour` is 0 for none, 1 for sixteen, 2 for 256 colours, 3 for 24 bits; text uses only
+ * sixteen.
+ */
 export function styleFor({ colour, unicode }: { readonly colour: number; readonly unicode: boolean }): Style {
   const sgr =
     (on: number, off: number): Paint =>

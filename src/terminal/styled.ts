@@ -1,20 +1,20 @@
 /**
  * Text on its way to a terminal. A `Styled` is made here only: from text that is neutralised first, and from colours
- * that are digits. So nothing else can hold an escape sequence, and whatever is no `Styled` is taken for text.
+ * that consist of digits. So nothing else can hold an escape sequence, and whatever is no `Styled` is treated as text.
  */
 import width from 'fast-string-width';
 import { neutralise } from '../base/text.ts';
 import { spell } from './signs.ts';
 
 export interface Span {
-  /** Neutralised. */
+  /** The text, neutralised. */
   readonly text: string;
-  /** Parameters of the SGR sequences before and behind it (`1`, `38;5;12`); '' for none. */
+  /** Parameters of the SGR sequences before and behind the text (`1`, `38;5;12`); '' for none. */
   readonly on: string;
   readonly off: string;
 }
 
-/** One line: plain text, neutralised at the door, or a styled one. */
+/** One line: plain text, which `onTerminal` neutralises, or a styled line. */
 export type Line = string | Styled;
 
 const SGR = /^[0-9;]*$/;
@@ -25,13 +25,13 @@ const HERE = Symbol('styled.ts');
 export class Styled {
   readonly #spans: readonly Span[];
 
-  /** @throws Error unless it is called here: only then are the spans known to be harmless */
+  /** @throws Error unless it is called in this file, where the spans are known to be harmless */
   private constructor(key: typeof HERE, spans: readonly Span[]) {
     if (key !== HERE) throw new Error('styled text is made by Style, styled and Styled.of');
     this.#spans = spans;
   }
 
-  /** Plain text becomes one harmless span. */
+  /** Turns plain text into one harmless span. */
   static of(line: Line): Styled {
     if (line instanceof Styled) return line;
     return new Styled(HERE, [{ text: neutralise(String(line)), on: '', off: '' }]);
@@ -55,12 +55,12 @@ export class Styled {
     return this.#spans;
   }
 
-  /** Cells. */
+  /** Width in cells. */
   get width(): number {
     return width(this.toString());
   }
 
-  /** The same in signs that a terminal without Unicode has. */
+  /** The same line with only signs that a terminal without Unicode has. */
   spelled(): Styled {
     return new Styled(
       HERE,
@@ -68,12 +68,12 @@ export class Styled {
     );
   }
 
-  /** With its colours, as a terminal takes it. */
+  /** The line with its colours as escape sequences, ready for a terminal. */
   ansi(): string {
     return this.#spans.map(({ text, on, off }) => `${sequence(on)}${text}${sequence(off)}`).join('');
   }
 
-  /** The text alone. */
+  /** The text without colours. */
   toString(): string {
     return this.#spans.map(({ text }) => text).join('');
   }
@@ -89,7 +89,9 @@ export function styled(literals: TemplateStringsArray, ...values: readonly (Line
   );
 }
 
-/** `line` with each word in its paint, where it first comes behind the one before; a word that does not come is passed over. */
+/**
+ * The line with each word in its paint. A word is searched for behind the one before; a word that is absent is skipped.
+ */
 export function highlighted(
   line: string,
   words: readonly (readonly [word: string, paint: (text: string) => Styled])[],
@@ -105,7 +107,7 @@ export function highlighted(
   return Styled.joined([...parts, rest]);
 }
 
-/** The door itself: what a terminal is sent for a line. No other function makes such a string. */
+/** What is sent to a terminal for a line. No other function makes such a string. */
 export function onTerminal(line: Line, { unicode }: { readonly unicode: boolean }): string {
   const safe = Styled.of(line);
   return (unicode ? safe : safe.spelled()).ansi();

@@ -1,22 +1,25 @@
 import { neutralise } from '../base/text.ts';
 import { columns, truncate, width } from './columns.ts';
 
-/** Cells between two columns: on a terminal, and where programs may split at them. The fewest the last one is cut to. */
+/**
+ * Cells between two columns on a terminal (GAP) and in output for programs (WIDE_GAP); least cells of a cut last
+ * column.
+ */
 const GAP = 2;
 const WIDE_GAP = 3;
 const LEAST_LAST = 12;
 
 export interface TableRoom {
-  /** Cells of the terminal; undefined where lines may be as long as they are. */
+  /** Cells of the terminal; undefined when lines may be as long as they are. */
   readonly width: number | undefined;
-  /** Heads of columns that are left out where they do not fit, the first of them first. */
+  /** Heads of columns that may be left out when the table is too wide, the first to go first. */
   readonly expendable?: readonly string[];
   readonly ellipsis?: string;
 }
 
 /**
- * Lines of a table with its columns padded; the last column is left ragged. In too little room the last column is cut,
- * then expendable ones are left out; what is left may still be wider than the room.
+ * Lines of a table with padded columns; the last column is not padded. In too little room an expendable last column is
+ * cut, then expendable columns are left out. The lines may still be wider than the room.
  */
 export function table(
   head: readonly string[],
@@ -40,8 +43,8 @@ export function table(
 }
 
 /**
- * The table where it fits; else each row in lines of its own: its first cells with commas between them, then the last
- * `apart` ones below, whole, so that a path or an address can still be taken from there.
+ * The table when it fits. Otherwise each row is a record of several lines: its first cells with commas between them,
+ * then the last `apart` cells below, whole, so that a path or an address can still be copied.
  */
 export function tableOrRecords(
   head: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * The terminal: what it can do, decided once, and the only owner of stdin. Inquirer asks (`ask`), Ink shows (`show`),
- * never both: after an Ink screen a prompt would let the process exit, and after a prompt Ink would be deaf, unless
- * stdin is handed over as it is here.
+ * The terminal: what it can do, decided once, and the only owner of stdin. Inquirer asks (`ask`) and Ink shows
+ * (`show`), never both at once. Both need stdin to be handed over as it is here: otherwise a prompt after an Ink screen
+ * would let the process exit, and Ink after a prompt would get no keys.
  */
 import { writeSync } from 'node:fs';
 import type { ReactElement } from 'react';
@@ -14,7 +14,7 @@ export type { Capabilities } from './capabilities.ts';
 
 let cached: Capabilities | undefined;
 
-/** This process's terminal. The size is that of the moment it is read. */
+/** This process's terminal. `columns` and `rows` are read anew at each access. */
 export function terminal(
   env: NodeJS.ProcessEnv,
   flags: { readonly noInput?: boolean; readonly plain?: boolean } = {},
@@ -31,7 +31,10 @@ export function terminal(
   };
 }
 
-/** A process that was stopped does not come to its timers before it goes on. */
+/**
+ * If SIGTSTP has not stopped the process within this many milliseconds, no shell could do so. (Timers of a stopped
+ * process do not run.)
+ */
 const UNSTOPPED_MS = 300;
 
 let busy = false;
@@ -44,19 +47,20 @@ function own(): () => void {
   };
 }
 
-/** Throws when nobody can answer; `instead` says what to type then. */
+/** Makes sure that somebody can answer; `instead` says what to type otherwise. @throws UsageError when nobody can */
 export function requirePerson(can: Capabilities, instead: readonly string[]): void {
   if (can.ask) return;
   throw new UsageError('There is nobody to ask: this is not an interactive terminal.', { nextSteps: instead });
 }
 
 /**
- * Runs one prompt. Ctrl-C, a closed stdin or a dying process become `CancelledError`, so that no answer is ever made up.
+ * Runs one prompt. Ctrl-C, a closed stdin and a dying process all become `CancelledError`, so no answer is ever made
+ * up.
  */
 export async function ask<T>(prompt: () => Promise<T>): Promise<T> {
   const release = own();
   process.stdin.ref();
-  // After Ctrl-Z and fg Node's readline leaves stdin paused, and a process with nothing to read ends.
+  // After Ctrl-Z and fg, Node's readline leaves stdin paused, and a process with nothing to read ends.
   const continued = () => setImmediate(() => process.stdin.resume());
   process.on('SIGCONT', continued);
   try {
@@ -72,15 +76,16 @@ export async function ask<T>(prompt: () => Promise<T>): Promise<T> {
 }
 
 export interface Screen {
-  /** Unmounts; `show` then returns. */
+  /** Unmounts the element; `show` then returns. */
   leave(): void;
   /** Gives the terminal back to the shell until the job is continued (Ctrl-Z). */
   suspend(): void;
 }
 
 /**
- * Shows an Ink element on the alternate screen until `leave`. It is mounted anew at each change of size and after
- * Ctrl-Z, since Ink leaves ghosts when a terminal is narrowed: what must last lives outside of the element.
+ * Shows an Ink element on the alternate screen until `leave` is called. The element is mounted anew at each change of
+ * size and after Ctrl-Z, since Ink leaves ghosts when a terminal is narrowed. State that must last lives outside of the
+ * element.
  */
 export async function show(element: (size: Size, screen: Screen) => ReactElement): Promise<void> {
   const release = own();
@@ -111,16 +116,17 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
   try {
     while (again) {
       again = false;
-      // Ink leaves stdin paused and unreferenced, and a prompt before it too.
+      // Ink leaves stdin paused and unreferenced, and so does a prompt before it.
       stdin.resume();
       stdin.ref();
-      // Ink does this too, but only after its first frame: a Ctrl-Z or Ctrl-C between the two would be the kernel's to
-      // answer, and would leave the alternate screen on.
+      // Ink sets raw mode too, but only after its first frame. Before that the kernel would handle a Ctrl-Z or Ctrl-C
+      // itself and leave the alternate screen on.
       if (stdin.isTTY) stdin.setRawMode(true);
       const size = { columns: stdout.columns || 80, rows: stdout.rows || 24 };
       const instance = render(element(size, screen), {
         stdout: painter((text) => void stdout.write(text), size),
-        // Whole frames to the painter, no cursor movement: Ink 6.8 counts one line too few when it draws changes only.
+        // With `debug` Ink hands whole frames to the painter and never moves the cursor: Ink 6.8 counts one line too
+        // few when it draws changes only.
         debug: true,
         exitOnCtrlC: false,
         patchConsole: false,
@@ -131,7 +137,7 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
         stop = false;
         restoreTerminal();
         await stopUntilContinued();
-        // A change of size meanwhile was told to the shell alone.
+        // While the process was stopped, only the shell was told of a change of size.
         process.kill(process.pid, 'SIGWINCH');
         enterScreen();
       }
@@ -145,8 +151,9 @@ export async function show(element: (size: Size, screen: Screen) => ReactElement
 }
 
 /**
- * Stops the whole process group, as the terminal itself would on Ctrl-Z: npx and npm wait for us. Where no shell could
- * continue it (`ssh -t host visiontrain …`) the kernel does not stop it, and the screen comes back by itself.
+ * Stops the whole process group, as the terminal itself does on Ctrl-Z, because npx and npm wait for us. Where no shell
+ * could continue the group (`ssh -t host visiontrain …`) the kernel does not stop it, and the screen comes back by
+ * itself.
  */
 async function stopUntilContinued(): Promise<void> {
   await new Promise<void>((resolve) => {
@@ -165,18 +172,22 @@ let guarded = false;
 function enterScreen(): void {
   guard();
   entered = true;
-  // Alternate screen, no cursor, no wrapping of lines that are a cell too long.
+  // The sequences switch to the alternate screen, hide the cursor, and stop the wrapping of lines that are a cell too
+  // long.
   writeNow('\u001b[?1049h\u001b[?25l\u001b[?7l');
 }
 
-/** Puts everything back that `show` changed; any number of times, from anywhere, even while the process dies. */
+/**
+ * Puts back everything that `show` changed. It may be called any number of times, from anywhere, even while the process
+ * dies.
+ */
 export function restoreTerminal(): void {
   if (!entered) return;
   entered = false;
   try {
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
   } catch {
-    // The terminal is gone, and with it its mode.
+    // The terminal is gone, and its mode with it.
   }
   writeNow('\u001b[?2026l\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l');
 }
@@ -189,7 +200,7 @@ function writeNow(text: string): void {
   }
 }
 
-/** The viewer must die with its terminal and never leave it in disorder. */
+/** Restores the terminal when the process ends, and ends the process when its terminal is gone. */
 function guard(): void {
   if (guarded) return;
   guarded = true;

@@ -1,4 +1,4 @@
-/** Everything behind the first question: facts, the other questions, the file. */
+/** Everything behind the first question: it gathers the facts, asks the other questions and writes the file. */
 import { dirname } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
@@ -47,7 +47,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     style,
     facts,
     answers,
-    // One that was given has been read.
+    // A folder that was given on the command line has been read already.
     readFolder: async (path) => (typeof given === 'object' && given.path === path ? given : readFolder(path, places)),
     modelProblem,
     save: start.save,
@@ -69,11 +69,11 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
 
-/** No licence is accepted by a flag that takes defaults: the start of the run says what to do. */
+/** With `--yes` no licence is accepted; the start of the run says what to do about it. */
 const withoutLicenses = ({ models }: Facts): Facts['models'] =>
   new Map([...models].map(([id, state]) => [id, { ...state, license: undefined }]));
 
-/** `--yes`: Enter on every question. */
+/** `--yes`: takes the default of every question, as if Enter was pressed. */
 async function takeDefaults(
   frame: { text: string },
   form: { initial: string; check?: (text: string) => Promise<string | undefined> },
@@ -102,7 +102,10 @@ function document(flow: Flow, context: Asking, file: string): string {
   return renderSpec(written, who);
 }
 
-/** A path as it is written into a file: relative when it is below it, so that the folder can be moved. */
+/**
+ * A path as it is written into the file: relative when it lies below the file's folder, so that the folder can be
+ * moved.
+ */
 function pathIn(file: string, path: string): string {
   const folder = dirname(file);
   return path === folder ? '.' : near(path, folder);

@@ -1,4 +1,4 @@
-/** What the wizard is handed and hands back. */
+/** What the wizard takes and returns. */
 import type { Places } from '../base/paths.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
@@ -13,21 +13,21 @@ export interface WizardInput {
   readonly places: Places;
   readonly cwd: string;
   readonly version: string;
-  /** Words for the person. */
+  /** Prints a line for the person. */
   readonly say: (line: Line) => void;
-  /** Given on the command line. */
+  /** Mode given on the command line. */
   readonly mode?: 'easy' | 'advanced' | undefined;
   readonly folder?: string | undefined;
   readonly from?: string | undefined;
   readonly file?: string | undefined;
-  /** Takes every default and asks nothing. */
+  /** Whether every default is taken and nothing is asked. */
   readonly yes: boolean;
 }
 
 export interface WizardResult {
   readonly action: 'start' | 'detach' | 'save';
-  /** The run.yaml that was written. */
+  /** Path of the run.yaml that was written. */
   readonly file: string;
-  /** The person has accepted the licence of what is to be fetched. */
+  /** Whether the person has accepted the licence of what will be fetched. */
   readonly acceptsLicense: boolean;
 }

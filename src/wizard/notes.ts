@@ -1,4 +1,4 @@
-/** What the wizard says between questions: the machine, and what was found in a folder. */
+/** What the wizard prints between questions about the machine and about a folder. */
 
 import { formatBytes, neutralise, plural } from '../base/text.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
@@ -8,7 +8,7 @@ import type { Style } from '../terminal/style.ts';
 import { type Line, styled } from '../terminal/styled.ts';
 import type { Facts, FolderFacts } from './questions/facts.ts';
 
-/** Problems shown by name; the rest is counted. */
+/** Most problems that are shown by name; the others are counted. */
 const SHOWN = 4;
 
 export function machineLines({ machine }: Facts, style: Style): Line[] {

@@ -1,4 +1,4 @@
-/** Drives the questions after the first one: asks, checks, remembers, until the review ends it. */
+/** Drives the questions after the first one: it asks, checks and remembers, until the review ends it. */
 
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { absolute } from '../base/paths.ts';
@@ -24,13 +24,13 @@ export interface SessionInput {
   readonly style: Style;
   readonly facts: Facts;
   readonly answers: Answers;
-  /** Reads a folder; a sentence when it cannot be trained on. */
+  /** Reads a folder; returns a sentence when it cannot be trained on. */
   readonly readFolder: (path: string) => Promise<FolderFacts | string>;
-  /** A sentence when the file is no base model. */
+  /** Returns a sentence when the file is no base model. */
   readonly modelProblem: (path: string) => Promise<string | undefined>;
   readonly save: (answers: Answers) => void;
   readonly say: (lines: readonly Line[]) => void;
-  /** Lines to show when a folder has been taken. */
+  /** Lines that are shown when a folder has been accepted. */
   readonly describeFolder: (folder: FolderFacts) => readonly Line[];
   readonly render: (context: Asking, flow: Flow) => string;
 }
@@ -46,7 +46,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   const session = new Map<string, FolderFacts>();
   let { facts } = input;
   let position: Position = { id: 'mode' };
-  // Of those given only what still holds is taken over.
+  // Given answers are taken over only if they are still valid.
   let answers: Answers = {};
   const context = (): Asking => ({ answers, facts });
 
@@ -69,12 +69,13 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   };
   const check = (question: Question, form: LineForm, text: string): Promise<string | undefined> =>
     judge(question, form, text).catch((error: unknown) => {
-      // A path that can be none here.
+      // A text that can be no path on this machine is a wrong answer, so the message becomes that of the check.
       if (!(error instanceof UsageError)) throw error;
       return neutralise([error.message, ...error.nextSteps].join(' '));
     });
   const take = (id: string, answer: Answer) => {
-    // In the order of questions they are shown once more anyhow; from the review they are not.
+    // In the order of questions the dependent questions come again in any case, so their answers may stay when the
+    // value is the same. From the review they come again only if their answers are dropped.
     const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
     answers = { ...without(answers, anew ? (outlived[id] ?? []) : []), [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
@@ -82,7 +83,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     input.save(fromAnywhere(answers, facts));
   };
 
-  /** Esc out of a change takes all of it back, also what it opened. */
+  /** Esc out of a change undoes the whole change, including the questions that it opened. */
   let before: Answers | undefined;
   const restore = (earlier: Answers) => {
     answers = earlier;
@@ -126,7 +127,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   }
 }
 
-/** A draft may be gone on with in another folder. */
+/** The answers with absolute paths, because a draft may be continued in another folder. */
 function fromAnywhere(answers: Answers, facts: Facts): Answers {
   const paths = ['dataset.path', 'model.file', 'file'].flatMap((id) => {
     const answer = answers[id];
@@ -135,7 +136,7 @@ function fromAnywhere(answers: Answers, facts: Facts): Answers {
   return { ...answers, ...Object.fromEntries(paths) };
 }
 
-/** Answers that speak of what another answer chose, and are asked for again when that is chosen anew. */
+/** Answers that depend on another answer, and are asked for again when that one changes. */
 const outlived: Readonly<Record<string, readonly string[]>> = {
   'model.base': ['model.more', 'model.file', 'model.license'],
   'model.more': ['model.license'],
@@ -144,7 +145,7 @@ const outlived: Readonly<Record<string, readonly string[]>> = {
 const without = (answers: Answers, ids: readonly string[]): Answers =>
   Object.fromEntries(Object.entries(answers).filter(([id]) => !ids.includes(id)));
 
-/** Enter on what was offered is the default's answer, unless the person had chosen that value before. */
+/** Enter on the offered value counts as the default's answer, unless the person had chosen that value before. */
 function answerOf(question: Question, initial: string, value: string, before: Answer | undefined): Answer {
   const isSetting = question.id.startsWith(SETTING);
   const stored = isSetting && question.form !== undefined ? settingJson(question.id, value) : value;
@@ -152,7 +153,7 @@ function answerOf(question: Question, initial: string, value: string, before: An
   return { value: stored, by: kept ? 'default' : 'you' };
 }
 
-/** Single settings are kept as JSON; choices already are, lines are parsed. */
+/** The answer to a single setting as JSON. Choices are JSON already; typed lines are parsed. */
 function settingJson(id: string, value: string): string {
   const node = findKey(id.slice(SETTING.length))?.node;
   if (node === undefined || node.type === 'boolean' || node.enum !== undefined) return value;
@@ -176,10 +177,12 @@ function settingProblem(
   return problem === undefined ? undefined : problem.message.replace(/^must/, `${key} must`);
 }
 
-/** Defaults of the folder or the person, not of earlier answers: a draft may be gone on with elsewhere. */
+/**
+ * These defaults come from the folder or the person and not from earlier answers; a draft may be continued elsewhere.
+ */
 const ofThePlace = new Set(['mode', 'dataset.path']);
 
-/** Answers that were a default follow it when an earlier answer changes. */
+/** Updates the answers that were a default, because an earlier answer may have changed the default. */
 export function followDefaults(flow: Flow, context: Asking): Answers {
   let { answers } = context;
   for (const question of visible(flow, context)) {
@@ -192,7 +195,7 @@ export function followDefaults(flow: Flow, context: Asking): Answers {
   return answers;
 }
 
-/** Earlier answers (of a draft, a file, a flag), those left out that do not hold any more. */
+/** Earlier answers (from a draft, a file or a flag) without those that are no longer valid. */
 async function stillValid(
   flow: Flow,
   { answers, facts }: SessionInput,
@@ -254,7 +257,7 @@ function frameOf({ style, can }: SessionInput, question: Question, context: Aski
   };
 }
 
-/** `3/7  Model` */
+/** Place of a question, such as `3/7  Model`. */
 export function placeOf({ step }: Pick<Question, 'step'>): string {
   const at = steps.findIndex(([id]) => id === step);
   return `${at + 1}/${steps.length}  ${steps[at]?.[1] ?? ''}`;
@@ -272,5 +275,5 @@ function recordOf(question: Question, value: string, context: Asking): string {
   );
 }
 
-/** `/home/ann/art/fox` → `~/art/fox` */
+/** A path with `~` for the home folder: `/home/ann/art/fox` → `~/art/fox`. */
 const homely = (path: string, home: string) => (path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path);

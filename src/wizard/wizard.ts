@@ -1,6 +1,6 @@
 /**
- * The wizard: seven steps from nothing to a run.yaml. The first question is on the screen before anything heavy is
- * loaded; the rest is read while the person looks at it.
+ * The wizard: seven steps from nothing to a run.yaml. The first question is shown before anything heavy is loaded;
+ * everything else is read while the person looks at it.
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -57,7 +57,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   }
 }
 
-/** Easy or Advanced, or the draft. */
+/** Asks for Easy, Advanced, or the draft. */
 async function firstAnswer(
   input: WizardInput,
   known: { readonly draft: string | undefined; readonly lastMode: string | undefined },
@@ -78,7 +78,7 @@ async function firstAnswer(
     },
   };
   const asked: Promise<Reply> = input.asker(frame, form);
-  // Parsing the schemas takes as long as reading the question does.
+  // Loading the schemas takes as long as reading the question does, so it starts meanwhile.
   setTimeout(() => void import('./finish.ts').catch(() => {}), 20);
   const reply = await asked;
   if (reply.kind === 'back') throw new CancelledError('');
@@ -90,7 +90,7 @@ function given({ folder }: WizardInput): Answers {
   return folder === undefined ? {} : { 'dataset.path': { value: folder, by: 'you' } };
 }
 
-/** `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
+/** The path after `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
 function outputFile({ cwd, file, from }: WizardInput): string {
   const start = from === undefined ? undefined : typedPath(from, cwd);
   if (file !== undefined) {

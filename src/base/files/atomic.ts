@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Writes a whole file or nothing: temporary file beside it, fsync, rename, fsync of the folder. */
+/** Writes a whole file or nothing: it writes a temporary file beside it, syncs it, renames it and syncs the folder. */
 export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o644): void {
   const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
   try {
@@ -27,6 +27,6 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, mode = 
       closeSync(folder);
     }
   } catch {
-    // Some network file systems cannot sync a folder; the name is there all the same.
+    // Some network file systems cannot sync a folder; the file has its name even so.
   }
 }

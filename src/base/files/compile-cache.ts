@@ -1,17 +1,18 @@
-/** Asked by `bin/visiontrain` before anything else is loaded. */
+/** `bin/visiontrain` asks this module before anything else is loaded. */
 import { places } from '../paths.ts';
 import { typedEnvironment } from '../typed-env.ts';
 import { codeCache } from './private-folder.ts';
 
 /**
- * Where Node may keep our code compiled: a folder of this user's alone, since what lies there is run unseen. Node's own
- * choice has a name below /tmp that anybody can take first. undefined where there is none, as before the first run.
+ * Where Node may keep our compiled code. The folder is closed to all other users, since the code in it is run without a
+ * further look. Node's own default is a name below /tmp that anybody can take first. Returns undefined while there is
+ * no such folder, as before the first run.
  */
 export function compileCacheFolder(env: NodeJS.ProcessEnv): string | undefined {
   try {
     return codeCache(places(typedEnvironment(env, process.cwd())).cache, 'node');
   } catch {
-    // Whatever is wrong is said by the command itself.
+    // The command itself reports whatever is wrong with the folder.
     return undefined;
   }
 }

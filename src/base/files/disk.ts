@@ -1,4 +1,4 @@
-/** The disk: room, hashes of what lies there, moving into place, and its errors in words. */
+/** The disk: its free space, hashes of its files, moving files into place, and disk errors in words. */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync, statfsSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { EnvironmentError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
 import { statOf } from './stat.ts';
 
-/** Left free for everything else. */
+/** Bytes that are left free for everything else on the disk. */
 const RESERVE = 64 << 20;
 const BLOCK = 1 << 22;
 
@@ -64,7 +64,9 @@ export function diskError(error: unknown, path: string, kept: boolean): Environm
   });
 }
 
-/** SHA-256 of a file, read in order. `onBytes` after each block; stops when the signal fires. */
+/**
+ * SHA-256 of a file, as hex, read in order. `onBytes` is called after each block; the work stops when the signal fires.
+ */
 export async function sha256OfFile(
   path: string,
   onBytes: (bytes: number) => void,
@@ -86,7 +88,7 @@ export async function sha256OfFile(
   }
 }
 
-/** Gives a finished file its final name and makes the name last. */
+/** Gives a finished file its final name and syncs the folder, so that the name survives a power cut. */
 export async function settle(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncFolder(dirname(to));
@@ -97,13 +99,16 @@ async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch {
-    // Some network file systems cannot sync a folder; the name is there all the same.
+    // Some network file systems cannot sync a folder; the file has its name even so.
   } finally {
     await handle.close();
   }
 }
 
-/** The same bytes under a second name: a hard link where the file system allows, else a copy that appears at once. */
+/**
+ * Puts the same bytes under a second name: a hard link where the file system allows it, else a copy that appears at
+ * once.
+ */
 export async function linkOrCopy(from: string, to: string): Promise<'linked' | 'copied'> {
   try {
     await link(from, to);
@@ -111,7 +116,7 @@ export async function linkOrCopy(from: string, to: string): Promise<'linked' | '
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
   }
-  // A name nobody can guess, and a file that must be new: others may write to the folder.
+  // Others may write to the folder, so the name cannot be guessed and the file must be new.
   const temporary = join(dirname(to), `.${basename(to)}.copy-${randomBytes(6).toString('hex')}`);
   try {
     await copyFile(from, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
@@ -135,7 +140,7 @@ export async function setAside(path: string, why: string): Promise<string> {
   }
 }
 
-/** Size of a regular file (links followed); undefined when there is none. */
+/** Size of a regular file in bytes (links are followed); undefined when there is none. */
 export function sizeOf(path: string): number | undefined {
   const found = statOf(path);
   return found?.isFile() === true ? found.size : undefined;

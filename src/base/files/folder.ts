@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** The folder and those above it. Node 20's own recursive call never returns where none can be made, as below /proc. */
+/**
+ * Makes the folder and those above it. The recursive call of Node 20 never returns where no folder can be made (/proc).
+ */
 export function makeFolder(folder: string, mode = 0o777): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder), mode);

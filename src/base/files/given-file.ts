@@ -1,10 +1,10 @@
-/** Reading files that may be a stranger's: a pipe or a device in the place of a file would hold the program for ever. */
+/** Reads files that may be a stranger's: a pipe or a device in the place of a file would hold the program for ever. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
 
 /**
- * Opens a regular file for reading, links followed. It never waits, whatever lies there.
+ * Opens a regular file for reading; links are followed. The call never waits, whatever lies at the path.
  * @throws {UsageError} when it is a pipe, a device or a folder; the file system's own error when it cannot be opened
  */
 export function openGiven(path: string): number {
@@ -15,8 +15,8 @@ export function openGiven(path: string): number {
 }
 
 /**
- * A whole regular file of at most `most` bytes.
- * @throws {UsageError} when it is none, or larger; the file system's own error when it cannot be read
+ * Reads a whole regular file of at most `most` bytes.
+ * @throws {UsageError} when it is no regular file, or larger; the file system's own error when it cannot be read
  */
 export function readGiven(path: string, most: number): Buffer {
   const file = openGiven(path);

@@ -4,7 +4,9 @@ import { pause } from '../sleep.ts';
 import { neutralise } from '../text.ts';
 import { ForeignFileError, openRegular } from './regular-file.ts';
 
-/** A line of a log as it can be shown: of a bar that was redrawn the last state, and nothing that moves the cursor. */
+/**
+ * A line of a log as it can be shown: only the last state of a redrawn progress bar, and nothing that moves the cursor.
+ */
 export function cleanLogLine(line: string): string {
   const shown = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
   return neutralise(stripVTControlCharacters(shown)).trimEnd();
@@ -37,8 +39,9 @@ export function lastLogLines(path: string, count: number): string[] {
 }
 
 /**
- * All lines of a log, cleaned, and while `more` holds those still to come. A log that was cut or set aside is followed
- * into the new one. Throws ForeignFileError for what is no plain file.
+ * Yields all lines of a log, cleaned, and new lines as long as `more` returns true. When the log is truncated or
+ * replaced, the new file is followed.
+ * @throws ForeignFileError when the path is no plain file
  */
 export async function* followLog(
   path: string,
@@ -69,7 +72,7 @@ export async function* followLog(
   if (rest.length > 0) yield cleanLogLine(rest.toString('utf8'));
 }
 
-/** A line that does not end is let go of: whatever prints it, no one reads it. */
+/** A longer line without an end is dropped, so that memory stays bounded: nobody reads a line of 16 MiB. */
 const LONGEST_LINE = 16 << 20;
 
 function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {

@@ -1,4 +1,4 @@
-/** Folders that nobody else may write to: what lies in them is taken as our own, and part of it is run. */
+/** Folders that nobody else may write to: the program trusts what lies in them, and runs part of it. */
 import { chmodSync, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -10,8 +10,8 @@ const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Makes a folder, and those above it that are missing, for this user alone, whatever the umask says. One that is there
- * and ours loses what lets others write to it.
+ * Makes a folder, and the missing ones above it, for this user alone, whatever the umask says. A folder of this user
+ * that exists already loses the rights that let others write to it.
  * @throws EnvironmentError when it belongs to another user; errors of the file system pass
  */
 export function makePrivateFolder(path: string): void {
@@ -31,24 +31,29 @@ function checkOwner(path: string): void {
   try {
     chmodSync(path, found.mode & 0o7777 & ~OTHERS_WRITE);
   } catch {
-    // A disk that knows no rights, as those of Windows, keeps none.
+    // A disk that has no access rights, such as one of Windows, cannot keep them.
   }
 }
 
-/** What is ours is closed to others, and nobody else's: asked before anything in it is believed. @throws EnvironmentError */
+/**
+ * Closes our folders to other users. It is called before anything in the folders is believed.
+ * @throws EnvironmentError when a folder belongs to another user
+ */
 export function checkPlaces({ home, models, envs, cache, config, state }: Places): void {
   for (const path of [home, models, envs, cache, config, state]) checkOwner(path);
 }
 
-/** Root may work in anybody's folder, and what is root's can be changed by root only. */
+/**
+ * Whether a file belongs to somebody else. Root may work in anybody's folder, and only root can change root's files.
+ */
 export function isForeign({ uid }: Stats): boolean {
   const own = process.getuid?.();
   return own !== undefined && own !== 0 && uid !== own && uid !== 0;
 }
 
 /**
- * Whether nobody but this user and root can put anything into a folder: it and all those above it are theirs and closed
- * to others. For what is loaded as code without a further look.
+ * Whether only this user and root can put anything into a folder: the folder and all those above it belong to them and
+ * are closed to others. Code that is loaded without a further look must lie in such a folder.
  */
 export function isExclusive(path: string): boolean {
   const own = process.getuid?.();
@@ -56,10 +61,10 @@ export function isExclusive(path: string): boolean {
   try {
     const found = lstatSync(path);
     if (!found.isDirectory() || found.uid !== own || (found.mode & OTHERS_WRITE) !== 0) return false;
-    // Links on the way, and where they lead.
+    // Both the folders on the way (which may be links) and those that the links lead to are checked.
     return [...foldersAbove(resolve(path)), ...foldersAbove(realpathSync(path))].every((above) => {
       const { uid, mode } = statSync(above);
-      // In a sticky folder, as /tmp, only the owner can put another in the place of one.
+      // In a sticky folder such as /tmp only the owner of an entry can replace it.
       return (uid === own || uid === 0) && ((mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0);
     });
   } catch {
@@ -72,7 +77,7 @@ function foldersAbove(path: string): string[] {
   return above === path ? [] : [above, ...foldersAbove(above)];
 }
 
-/** A folder for code that was compiled, below `cache`; undefined where none can be had that is this user's alone. */
+/** A folder below `cache` for compiled code; undefined when no folder can be had that is this user's alone. */
 export function codeCache(cache: string, name: string): string | undefined {
   const path = join(cache, name);
   try {

@@ -1,14 +1,14 @@
 /**
- * Files at names of ours in a folder that may come from somebody else: no link is followed, no FIFO or device is waited
- * for, and nothing larger than it can rightly be is taken into memory.
+ * Opens our files in a folder that may come from somebody else. No link is followed, no FIFO or device is waited for,
+ * and a file larger than its limit is never read into memory.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { EnvironmentError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
 
-/** What stands at the name is not a plain file of ours; the message says what it is, without the path. */
+/** What stands at the path is not a plain file of ours. The message says what it is, without the path. */
 export class ForeignFileError extends EnvironmentError {
-  /** What is wrong, to follow the name of the file: `is a link`. */
+  /** What is wrong, in words that follow the name of the file: `is a link`. */
   readonly problem: string;
 
   constructor(path: string, problem: string, cause?: unknown) {
@@ -21,10 +21,10 @@ export class ForeignFileError extends EnvironmentError {
   }
 }
 
-/** FIFOs and devices are opened without waiting, links not at all. */
+/** With these flags a FIFO or a device is opened without waiting, and a link is not opened at all. */
 const GUARD = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** What a thing in a folder is, as the end of a sentence; undefined for a plain file. */
+/** What kind of thing a folder entry is, in words that end a sentence; undefined for a plain file. */
 export function strangeKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isSymbolicLink()) return 'is a link';
@@ -33,8 +33,9 @@ export function strangeKind(stats: Stats): string | undefined {
 }
 
 /**
- * Opens a plain file; made with `mode` where the flags ask for it.
- * @throws ForeignFileError for all else that has the name, and for a file with a second name that would be written to
+ * Opens a plain file; it is created with `mode` when the flags ask for that.
+ * @throws ForeignFileError when something else has the name, and when a file to be written has a second name (a hard
+ * link)
  */
 export function openRegular(path: string, flags: number, mode = 0o600): number {
   let file: number;

@@ -1,8 +1,8 @@
 import { type Stats, statSync } from 'node:fs';
 
 /**
- * What is at a path, links followed; undefined when there is nothing that this person can get at: no such file, a link
- * that leads nowhere or in circles, a folder that may not be entered.
+ * What is at a path; links are followed. Returns undefined when this person can get at nothing there: there is no such
+ * file, a link leads nowhere or in circles, or a folder on the way may not be entered.
  */
 export function statOf(path: string): Stats | undefined {
   try {

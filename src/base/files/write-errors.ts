@@ -1,4 +1,4 @@
-/** What the file system says when something of ours cannot be written, as what a person can do about it. */
+/** Errors of the file system when one of our files cannot be written, turned into what a person can do about them. */
 import { EnvironmentError } from '../errors.ts';
 
 export const ELSEWHERE =

@@ -6,22 +6,29 @@ import { readRegular } from '../files/regular-file.ts';
 import { statOf } from '../files/stat.ts';
 import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.ts';
 
-/** Silent this long, a claim from another machine counts as given up. Holders say they live every HEARTBEAT_MS. */
+/**
+ * A claim from another machine counts as given up after this many milliseconds without a heartbeat. Holders send one
+ * every HEARTBEAT_MS.
+ */
 const SILENT_MS = 120_000;
 const MOST_BYTES = 1 << 16;
 export const HEARTBEAT_MS = 20_000;
 
 export interface Claim {
-  /** Counts from 1. */
+  /** Number of the claim, counted from 1. */
   readonly number: number;
-  /** Tells machines that cannot see this process that it lives. */
+  /** Tells other machines, which cannot see this process, that it is alive. */
   beat(): void;
   /**
-   * Somebody who could not see that this process lives holds it now: a machine that slept, or was cut off, must let go.
+   * Whether another process has taken the claim over. A machine that slept, or was cut off, looked dead and must let
+   * go.
    */
   lost(): boolean;
   release(): void;
-  /** Over, but its number stays taken: other machines, which cannot look, need not wait for its silence. */
+  /**
+   * Ends the claim but keeps its number taken, so that machines which cannot see this process need not wait for its
+   * silence.
+   */
   end(): void;
 }
 
@@ -33,9 +40,9 @@ export interface Holder {
 
 /**
  * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
- * only one process can create, and only when the holder of the last one is gone: so a dead holder needs no cleaning
- * up, and two that see it dead at once cannot both take over. Returns the live holder when there is one. Throws
- * EnvironmentError when the numbers are used up.
+ * only one process can create, and only when the holder of the last number is gone. So a dead holder needs no cleaning
+ * up, and two processes that see it dead at once cannot both take over. Returns the live holder when there is one.
+ * @throws EnvironmentError when the numbers are used up
  */
 export function claim(folder: string): { claim: Claim } | { holder: Holder } {
   makeFolder(folder);
@@ -67,17 +74,17 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
   }
 }
 
-/** Who claimed last, dead or alive; undefined when nobody ever did. */
+/** The process that claimed last, dead or alive; undefined when nobody ever did. */
 export function lastHolder(folder: string, tries = 3): Holder | undefined {
   const number = highest(folder);
   if (number === 0) return undefined;
   const path = join(folder, `${number}.json`);
   const found = statOf(path);
-  // Released since its name was read: whoever holds it now is another.
+  // The claim was released after its name was read, so another process may hold it now.
   if (found === undefined && tries > 1) return lastHolder(folder, tries - 1);
   const age = Date.now() - (found?.mtimeMs ?? 0);
   const identity = readIdentity(path);
-  // Created but not yet written: its process is at it right now, or died at it.
+  // The file was created but not yet written: its process is writing it right now, or died before it could.
   if (identity === undefined) return { number, identity, live: Math.abs(age) < 2_000 };
   const alive = isAlive(identity);
   return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive };
@@ -87,11 +94,11 @@ function stamp(path: string, time: Date): void {
   try {
     utimesSync(path, time, time);
   } catch {
-    // Somebody removed the folder: that must not end the work that goes on.
+    // Somebody removed the folder, which must not end the work that goes on.
   }
 }
 
-/** More claims than anything is ever given; files of greater numbers are none of ours. */
+/** More claims than anything ever gets. Files with greater numbers are not ours. */
 const MOST = 999_999;
 
 function highest(folder: string): number {

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ps, statFields } from './identity.ts';
 
-/** Numbers of the processes in a group that still do something: zombies hold no memory and count as gone. */
+/** Numbers of the live processes in a group. Zombies count as gone, because they hold no memory. */
 export function groupMembers(group: number): number[] {
   if (process.platform !== 'linux') {
     const lines = ps(['-A', '-o', 'pid=,pgid=,stat=']).split('\n');
@@ -22,9 +22,12 @@ export function groupMembers(group: number): number[] {
     .map(Number);
 }
 
-/** Sends a signal to a whole group; one that is gone, or is another user's, is left to `groupEnds` to tell. */
+/**
+ * Sends a signal to a whole group. It reports no error for a group that is gone or is another user's: `groupEnds`
+ * tells.
+ */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
-  // By -1 the system means every process there is.
+  // The system reads -1 as every process there is.
   if (group <= 1) return;
   try {
     process.kill(-group, signal);
@@ -34,7 +37,7 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Waits until the group is empty; false when it is not after `seconds`. */
+/** Waits until the group is empty; returns false when it is not empty after `seconds`. */
 export async function groupEnds(group: number, seconds: number): Promise<boolean> {
   const until = Date.now() + seconds * 1000;
   while (groupMembers(group).length > 0) {
@@ -44,7 +47,9 @@ export async function groupEnds(group: number, seconds: number): Promise<boolean
   return true;
 }
 
-/** SIGTERM, then SIGKILL to what is left after `grace` seconds. Returns whether the group is empty. */
+/**
+ * Sends SIGTERM, then SIGKILL to the processes that are left after `grace` seconds. Returns whether the group is empty.
+ */
 export async function endGroup(group: number, grace: number): Promise<boolean> {
   if (groupMembers(group).length === 0) return true;
   signalGroup(group, 'SIGTERM');

@@ -2,18 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** A process that can be told from a later one with the same number: number, start, boot and machine. */
+/** A process, told from a later one with the same number by its number, start time, boot and machine. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Kernel's start time: clock ticks since boot on Linux, a date elsewhere. */
+  /** Start time as the kernel has it: clock ticks since boot on Linux, a date on other systems. */
   readonly start: string;
   readonly boot: string;
   readonly host: string;
-  /** Linux: the namespace `pid` counts in. Containers of one machine may share all else. */
+  /** Linux only: the namespace that `pid` counts in. Containers of one machine may share everything else. */
   readonly ns?: string;
 }
 
-/** Whether a value read from a file can be the identity of a process: 1 is the system's, and 0 and below mean groups. */
+/**
+ * Whether a value read from a file can be the identity of a process. Number 1 is the system's; 0 and below mean groups.
+ */
 export function isIdentity(value: unknown): value is ProcessIdentity {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, start, boot, host, ns } = value as Readonly<Record<string, unknown>>;
@@ -25,7 +27,7 @@ export function isIdentity(value: unknown): value is ProcessIdentity {
   );
 }
 
-/** Identity of a running process; undefined when there is none (a zombie is none). */
+/** Identity of a running process; undefined when there is none. A zombie counts as none. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const start = startTime(pid);
   if (start === undefined) return undefined;
@@ -33,7 +35,9 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return { pid, start, boot: bootId(), host: hostname(), ...(ns === undefined ? {} : { ns }) };
 }
 
-/** Whether that very process still runs here; `elsewhere` when it belongs to a machine this one cannot look into. */
+/**
+ * Whether that very process still runs here; `elsewhere` when it belongs to a machine that this one cannot look into.
+ */
 export function isAlive(identity: ProcessIdentity): boolean | 'elsewhere' {
   if (identity.host !== hostname()) return 'elsewhere';
   if (identity.boot !== bootId()) return false;
@@ -72,7 +76,9 @@ function bootId(): string {
   return boot;
 }
 
-/** Fields of /proc/PID/stat from the third (state) on; the second, the name, may hold anything but ends at the last `)`. */
+/**
+ * Fields of /proc/PID/stat from the third (state) on. The second, the name, may hold anything but ends at the last `)`.
+ */
 export function statFields(pid: number | string): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
@@ -81,7 +87,7 @@ export function statFields(pid: number | string): string[] {
 /** Output of `ps`, empty when it finds nothing. */
 export function ps(args: readonly string[]): string {
   try {
-    // Dates must read the same whoever asks.
+    // The dates must read the same in every locale and time zone.
     const env = { LC_ALL: 'C', TZ: 'UTC' };
     return execFileSync('/bin/ps', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
   } catch {

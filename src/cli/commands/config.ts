@@ -1,7 +1,7 @@
 import { readSettings } from '../../engine/settings/settings.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Where each setting and place comes from. */
+/** Shows each setting and folder with its source. */
 export const run: CommandRun = async (_args, options, { out, env, places, flags }) => {
   const workspace = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
   const settings = await readSettings({ flags: workspace, env, projectDir: process.cwd(), userDir: places.config });

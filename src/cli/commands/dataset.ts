@@ -5,7 +5,7 @@ import { type DatasetReport, datasetReport, reportLines } from '../../engine/dat
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 
-/** `dataset check DIR`: what is in a folder, and what would not be used. Changes nothing. */
+/** `dataset check DIR`: shows what is in a folder and what would not be used. It changes nothing. */
 export const run: CommandRun = async ([action, folder], options, context) => {
   if (action !== 'check')
     throw new UsageError(`There is no dataset ${action ?? 'command without a name'}.`, {

@@ -5,17 +5,20 @@ import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { startFromSpec } from './shared/start-run.ts';
 
-/** The whole job on the embedded tiny model and its bundled pictures: CPU only, no weights fetched. */
+/**
+ * Does the whole job on the embedded tiny model and its bundled pictures, on the CPU only and without fetching weights.
+ */
 export const run: CommandRun = async (_args, options, context) => {
   const registry = loadRegistry({ configDir: context.places.config });
   const dir = join(packageRoot(), 'presets', 'tiny');
   const filled = fillSpec(
     {
       name: 'demo',
-      // The captions say `zibbo` themselves, and some pictures show ordinary things, so that those are not forgotten.
+      // The captions contain `zibbo` already. Some pictures show ordinary things, so that the model does not forget
+      // those.
       dataset: { path: 'lesson', goal: 'character', trigger: '' },
       model: { base: 'tiny' },
-      // Two places the pictures do not have, and one prompt that must stay what it was.
+      // Two prompts ask for places that the pictures do not have, and one for a thing that must stay what it was.
       samples: {
         every: 0,
         prompts: [

@@ -7,7 +7,7 @@ import { type Line, styled } from '../../terminal/styled.ts';
 import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** `explain [TERM]`: one entry of the glossary, or the list of all. */
+/** `explain [TERM]`: shows one entry of the glossary, or the list of all. */
 export const run: CommandRun = async (args, _options, { out, env, flags }) => {
   const can = terminal(env, flags);
   const style = styleFor(can);
@@ -34,7 +34,7 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
 
 type Explained = Pick<Term, 'term' | 'text' | 'keys'>;
 
-/** A key of run.yaml in the schema's own words, where the glossary has none. Only then is the schema loaded. */
+/** Explains a key of run.yaml in the schema's words when the glossary has no entry. Only then is the schema loaded. */
 async function settingTerm(wanted: string): Promise<Explained | undefined> {
   const { expectation, specKeys } = await import('../../spec/keys.ts');
   const plain = (text: string) => text.toLowerCase().replaceAll(/[\s-]+/g, '_');
@@ -63,7 +63,7 @@ function list(style: Style, cells: number): Line[] {
   ]);
 }
 
-/** The first sentence, as far as it fits. */
+/** The first sentence of a text, cut to the room there is. */
 function cut(text: string, room: number): string {
   const sentence = text.match(/^.*?\.(?= |$)/)?.[0] ?? text;
   return truncate(sentence, Math.max(20, room));

@@ -7,7 +7,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import { runCondition } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** What the trainer printed, or with no trainer yet its supervisor; control sequences are taken out. */
+/** Shows what the trainer printed, or its supervisor while there is no trainer. Control sequences are taken out. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
   const { name, dir } = findRun(query, places.runs);
   const follow = options.follow === true;

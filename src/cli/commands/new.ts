@@ -6,7 +6,7 @@ import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** `new [FOLDER]`: the wizard; ends with run.yaml written, and the run started if that is wished. */
+/** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
 export const run: CommandRun = async (args, options, context) => {
   const { out, env, flags, places } = context;
   const can = terminal(env, flags);

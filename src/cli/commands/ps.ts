@@ -5,7 +5,7 @@ import type { RunSummary } from '../../engine/runs/summary.ts';
 import { table } from '../../terminal/table.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Live and past runs, from their folders alone. */
+/** Lists live and past runs by reading their folders alone. */
 export const run: CommandRun = async (_args, _options, { out, places, flags }) => {
   const runs = await listRuns(places.runs);
   if (flags.json) {

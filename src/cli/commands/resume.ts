@@ -10,7 +10,7 @@ import type { CommandRun } from '../shell/context.ts';
 import { tellChanges } from './shared/resume-changes.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 
-/** Starts a run again in its folder; the trainer goes on from its newest good checkpoint. */
+/** Starts a run again in its folder. The trainer continues from its newest good checkpoint. */
 export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);

@@ -5,7 +5,7 @@ import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
-/** Checks run.yaml, fetches what is missing, trains, shows the run. */
+/** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, context) => {
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = options.set as readonly string[];

@@ -8,7 +8,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Where a run is, and when it is over how it ended. */
+/** Shows how far a run is or, when it is over, how it ended. */
 export const run: CommandRun = async ([query = ''], _options, { out, places, flags }) => {
   const summary = findRun(query, places.runs);
   const state = summary.state === 'unreadable' ? initialState : readState(summary.dir);

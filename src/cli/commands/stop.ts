@@ -5,7 +5,9 @@ import { stopRun } from '../../engine/runs/stop.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Ends a run: after the step with a checkpoint, or with `--now` at once. Success is that it is over. */
+/**
+ * Ends a run: after the current step and with a checkpoint, or with `--now` at once. It succeeds when the run is over.
+ */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
   const { name, dir, state } = findRun(query, places.runs);
   const now = options.now === true;

@@ -1,16 +1,16 @@
 /**
- * Every command by name: what help needs, and a lazy import of the rest. This file is loaded by `--help` and
- * `--version`, so it imports nothing.
+ * Every command by name: what help needs, and a lazy import of the rest. `--help` and `--version` load this file, so it
+ * imports nothing.
  */
 import type { CommandRun } from '../shell/context.ts';
 
 export interface CommandEntry {
   readonly name: string;
-  /** Commander's argument syntax, e.g. `<run>` or `[file]`. */
+  /** Argument syntax of commander, e.g. `<run>` or `[file]`. */
   readonly args?: string;
   readonly summary: string;
   readonly group: 'Start' | 'Runs' | 'Assets' | 'Help';
-  /** [flags, description] or [flags, description, 'list'] for repeatable ones. */
+  /** Options as [flags, description], or as [flags, description, 'list'] when they may be repeated. */
   readonly options?: readonly (readonly [string, string, 'list'?])[];
   readonly examples?: readonly string[];
   readonly load: () => Promise<{ run: CommandRun }>;

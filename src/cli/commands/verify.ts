@@ -17,7 +17,9 @@ import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { watchRun } from './shared/watch.ts';
 
-/** Trains a finished run again from its own spec and says whether the bytes agree, and if not, where they part. */
+/**
+ * Trains a finished run again from its own spec. It says whether the bytes agree and, if not, at which step they part.
+ */
 export const run: CommandRun = async ([query = ''], _options, context) => {
   const { out, places, env, flags } = context;
   const original = findRun(query, places.runs);
@@ -38,7 +40,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     facts: { verifies: { run: original.name, facts: usedFacts(original.dir) } },
   });
   await startRun(again, env);
-  // The dashboard is for runs that make something new; with --json the answer alone is data.
+  // No dashboard is shown, since the run makes nothing new. With --json stdout holds the verdict alone.
   const code = await watchRun(again, {
     ...context,
     out: quiet(context),
@@ -51,14 +53,20 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   return comparison.same ? EXIT.ok : EXIT.training;
 };
 
-/** As many threads as the first time: sums in another order round differently. More than there are cores only cost time. */
+/**
+ * The plan with the number of threads of the first run, because sums in another order round differently. More threads
+ * than cores only cost time.
+ */
 function withThreads(plan: Plan, { resources: { threads } }: Plan): Plan {
   return { ...plan, resources: { ...plan.resources, threads } };
 }
 
 const MOST_NAMED = 20;
 
-/** Other pictures or captions give other bytes, whatever the trainer does: nobody need wait for a training to know it. */
+/**
+ * Refuses when images or captions have changed: they give other bytes, whatever the trainer does, and nobody need wait
+ * for a training to find out.
+ */
 function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }: PreparedRun): void {
   const changes = dataChanges(then.data.samples, plan.data.samples, plan.output.metadata === 'full');
   if (changes.length === 0) return;
@@ -82,7 +90,7 @@ function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }:
   );
 }
 
-/** Progress is talk here: stdout is for the verdict. */
+/** An output whose data lines go to stderr, because stdout is for the verdict. */
 function quiet({ out }: { out: Parameters<CommandRun>[2]['out'] }): Parameters<CommandRun>[2]['out'] {
   return { ...out, data: out.talk };
 }

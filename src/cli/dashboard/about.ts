@@ -1,4 +1,4 @@
-/** What a run is about, from its folder: the words of the header. */
+/** What a run is about: the texts of the header, read from the run folder. */
 
 import { neutralise } from '../../base/text.ts';
 import { readPlanJson } from '../../engine/run-folder/run-files.ts';
@@ -20,7 +20,7 @@ export const nothingKnown: RunAbout = {
   epochs: undefined,
 };
 
-/** Reads plan.json; a run that has none yet is shown without these words. */
+/** Reads plan.json. A run that has no plan yet is shown without these texts. */
 export function readAbout(runDir: string): RunAbout {
   try {
     const plan = readPlanJson(runDir) as {

@@ -8,12 +8,12 @@ export interface DashboardModel {
   /** The frame for a terminal of this size: at most rows − 1 lines. */
   readonly lines: (size: Size) => readonly Line[];
   readonly unicode: boolean;
-  /** Calls back when there is something new to show; returns how to end that. */
+  /** Calls `changed` when there is something new to show. Returns a function that ends this. */
   readonly subscribe: (changed: () => void) => () => void;
   readonly press: (key: string, screen: Screen) => void;
 }
 
-/** Keys that have a name, as signs among others. */
+/** Signs of named keys, as the handler of keys knows them. */
 const SIGNS: Readonly<Record<string, string>> = {
   '\u0003': 'ctrl-c',
   '\u001a': 'ctrl-z',
@@ -22,7 +22,10 @@ const SIGNS: Readonly<Record<string, string>> = {
   '\n': 'enter',
 };
 
-/** Shows lines as they are and hands on single keys. All that lasts lives in the model: Ink is mounted anew at times. */
+/**
+ * Shows the lines of the model and hands single keys to it. Everything that lasts lives in the model, because Ink is
+ * mounted anew at times.
+ */
 export function Dashboard({ model, size, screen }: { model: DashboardModel; size: Size; screen: Screen }) {
   const [, redraw] = useState(0);
   useEffect(() => model.subscribe(() => redraw((n) => n + 1)), [model]);
@@ -33,12 +36,12 @@ export function Dashboard({ model, size, screen }: { model: DashboardModel; size
     else if (key.leftArrow) model.press('left', screen);
     else if (key.rightArrow) model.press('right', screen);
     else if (key.escape) model.press('escape', screen);
-    // Keys typed fast, or over a slow link, arrive together.
+    // Keys that are typed fast, or over a slow link, arrive together in one text.
     else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
   });
   return (
     <Box flexDirection="column" width={size.columns - 1}>
-      {/* Ink takes strings: this is where they are made. */}
+      {/* Ink takes strings, so styled lines become strings here. */}
       {model
         .lines(size)
         .map((line) => onTerminal(line, model))

@@ -1,4 +1,7 @@
-/** The end of a run in words and pictures: what came out, whether it learnt, what to type next. Plain text, no cursor. */
+/**
+ * The end of a run in words and pictures: what came out, whether it learned, what to type next. It is plain text
+ * without cursor movement.
+ */
 import { join } from 'node:path';
 import { near } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
@@ -20,7 +23,7 @@ export interface EndInput {
   readonly exit: RunExit;
   readonly name: string;
   readonly runDir: string;
-  /** Paths below it are shown relative. */
+  /** Folder that paths are shown relative to, if they lie below it. */
   readonly cwd: string;
   readonly about: RunAbout;
 }
@@ -28,9 +31,9 @@ export interface EndInput {
 export interface EndRoom {
   readonly style: Style;
   readonly columns: number;
-  /** All of the end is to be seen at once: pictures take what the words leave. */
+  /** Rows of the terminal. The whole end must fit, so pictures get the rows that the text leaves. */
   readonly rows: number;
-  /** As `Capabilities.colour`; below 2 pictures are named, not shown. */
+  /** Depth of colour, as in `Capabilities.colour`. Below 2, pictures are named and not shown. */
   readonly colour: number;
 }
 
@@ -68,14 +71,14 @@ interface Head {
   readonly what: string;
 }
 
-/** Headline, further lines, details, what to type. */
+/** A section: headline, further lines, details, what to type. */
 function section(head: Head, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): Line[] {
   const inside = columns - 3;
-  // Whole, since paths and commands in them are to be copied.
+  // Words are not cut, because paths and commands among them are to be copied.
   const broken = (line: string) => wrap(spell(neutralise(line), style), inside, { whole: true });
   const words = [...lines, ...exit.details].flatMap(broken);
   const steps = exit.next_steps.map(neutralise).flatMap((line) => {
-    // A command that is broken cannot be copied.
+    // A command that is broken over two lines cannot be copied.
     const [, words = '', command] = /^(.*: )?(visiontrain .*)$/.exec(line) ?? [];
     return command === undefined || width(line) <= inside
       ? broken(line)
@@ -123,7 +126,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
   const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
-  // Beside them: three lines above, two below the pictures, and the shell's own.
+  // Rows of text beside the pictures: three lines above, two below, and the shell's own.
   const words = rows.reduce(
     (sum, row) => sum + rowLines(row, style).reduce((n, line) => n + folded(line, columns), 0),
     0,
@@ -141,16 +144,16 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
 
 type Row = readonly [label: string | undefined, lines: readonly Line[]];
 
-/** The label beside the first line; without one the lines begin at the left edge. */
+/** The lines of a row with the label beside the first. Without a label they start at the left edge. */
 function rowLines([label, lines]: Row, style: Style): Line[] {
   if (label === undefined) return [...lines];
   return lines.map((line, i) => styled`  ${style.dim(padEnd(i === 0 ? label : '', LABEL - 2))}${line}`);
 }
 
-/** Rows it takes on the terminal. */
+/** Rows that a line takes on the terminal. */
 const folded = (line: Line, columns: number) => Math.max(1, Math.ceil(width(String(line)) / columns));
 
-/** What is to be copied, whole: alone in its line, from the left edge, where there is no room beside a label. */
+/** A text that is to be copied whole. Without room beside the label it stands alone in its line, from the left edge. */
 function toCopy(label: string, text: string, remark: string, { style, columns }: EndRoom): Row[] {
   const room = columns - LABEL - 1;
   if (width(text) + 3 + width(remark) <= room) return [[label, [styled`${text}   ${style.dim(remark)}`]]];
@@ -170,7 +173,7 @@ function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] 
   const { verdict, before, after, moved, reason } = learnt;
   const word = verdictWords[verdict];
   const { arrow, plusMinus } = style.glyph;
-  // The reason compares picture by picture; the error of one mean alone says less.
+  // The reason compares the losses image by image, which says more than the error of the one mean.
   const losses =
     reason !== undefined || before === undefined || after === undefined
       ? (reason ?? '')
@@ -182,7 +185,7 @@ function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] 
   return [painted, ...rest, ...weights];
 }
 
-/** `unet.down` → `U-Net down` */
+/** The name of a part for people: `unet.down` → `U-Net down`. */
 function partName(part: string): string {
   return neutralise(part)
     .replace(/^unet\.?/, 'U-Net ')
@@ -190,7 +193,7 @@ function partName(part: string): string {
     .trim();
 }
 
-/** Fewer rows show no more than a smear. */
+/** Least rows of a picture: fewer show only a smear. */
 const LEAST_ROWS = 5;
 
 function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {

@@ -1,4 +1,4 @@
-/** What happened lately, newest first: notes, checkpoints, samples, one line each. Pure. */
+/** The latest notes, checkpoints and samples, the newest first, with one line each. Pure. */
 
 import { plural } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
@@ -40,7 +40,7 @@ export function journal(
     .map(({ t, mark, text }) => styled`${mark} ${style.dim(clock(t, now))}  ${text}`);
 }
 
-/** Pictures of one step are one line. */
+/** The samples of one step share a line. */
 function sampleGroups({ samples }: RunState): { t: number; step: number; count: number; newest: boolean }[] {
   const groups = new Map<number, { t: number; step: number; count: number }>();
   for (const { t, step } of samples) {

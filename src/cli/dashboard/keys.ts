@@ -1,13 +1,13 @@
-/** Every key of the dashboard, once: the bar at the bottom, the help and the handler read this. */
+/** Every key of the dashboard. The bar at the bottom, the help and the key handler all read this list. */
 export type Action = 'detach' | 'stop' | 'checkpoint' | 'sample' | 'pictures' | 'log' | 'help';
 
 export interface Key {
   readonly keys: readonly string[];
   readonly action: Action;
-  /** In the bar. */
+  /** Text in the bar. */
   readonly label: string;
   readonly help: string;
-  /** Asks something of the run: not there in a read-only view. */
+  /** Whether the key asks something of the run. A read-only view does not have such keys. */
   readonly asks: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Full-screen pages over the dashboard: help, log, pictures, and questions. Lines of text, at most `rows` of them. */
+/** Full-screen pages over the dashboard: help, log, samples and questions. Each is at most `rows` lines of text. */
 import { join } from 'node:path';
 import { neutralise } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
@@ -26,7 +26,7 @@ export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: 
   const back = style.dim('any key: back to the run');
   const page = [style.bold('Keys'), '', ...body, '', ...ctrl.map((line) => `  ${line}`), '', back];
   if (page.length <= rows) return page;
-  // Too little room: a line for each key, as far as it goes.
+  // When there is too little room, each key gets one line, cut at the edge.
   const short = keys.map(({ keys: names, help }) => {
     const about = truncate(spell(help, style), columns - 12, style.glyph.ellipsis);
     return styled`${style.accent(padEnd(names.join(', '), 8))}  ${about}`;
@@ -34,7 +34,7 @@ export function helpPage(keys: readonly Key[], style: Style, { columns, rows }: 
   return [...short.slice(0, rows - 1), back];
 }
 
-/** `lines`: the end of trainer.log, oldest first. */
+/** @param lines the end of trainer.log, oldest first */
 export function logPage(lines: readonly string[], style: Style, { columns, rows }: Size): Line[] {
   const shown = lines.slice(-(rows - 4)).map((line) => truncate(line, columns, style.glyph.ellipsis));
   const body = shown.length > 0 ? shown : ['The trainer has not printed anything yet.'];
@@ -44,7 +44,7 @@ export function logPage(lines: readonly string[], style: Style, { columns, rows 
 export interface PicturesInput {
   readonly state: RunState;
   readonly runDir: string;
-  /** Which pair, newest first. */
+  /** Index of the pair that is shown, newest first. */
   readonly at: number;
   readonly colour: number;
 }
@@ -87,7 +87,7 @@ export interface Option {
   readonly about: string;
 }
 
-/** A question with single keys; the first option is what Enter takes. */
+/** A question that is answered with single keys. Enter takes the first option. */
 export function questionPage(question: string, options: readonly Option[], style: Style): Line[] {
   const named = options.map(({ label }, i) => `${label}${i === 0 ? ' (Enter)' : ''}`);
   const wide = Math.max(...named.map((name) => width(name))) + 2;

@@ -12,12 +12,12 @@ import type { RunAbout } from './about.ts';
 import type { Key } from './keys.ts';
 import { bar, clock, lossText, percent } from './parts.ts';
 
-/** Seconds without any event before it is said. */
+/** Seconds without any event after which the panel says so. */
 const SILENCE = 60;
 
 const share = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);
 
-/** Name, what it is, how far, when it ends; and the bar. */
+/** Name, subject, progress and end of the run, and the bar. */
 export function headline(state: RunState, about: RunAbout, now: number, style: Style, cells: number): Line[] {
   const name = neutralise(String(state.name));
   const what = [about.model, about.rank === undefined ? undefined : `rank ${about.rank}`].filter(Boolean).join('   ');
@@ -27,7 +27,7 @@ export function headline(state: RunState, about: RunAbout, now: number, style: S
   return [highlighted(line, [[name, style.bold]]), bar(share(state), cells, style)];
 }
 
-/** Where in the run. */
+/** How far the run is. */
 export function progress(state: RunState, about: RunAbout, now: number, style: Style, cells: number): Line[] {
   const { latest, steps, step, startedAt } = state;
   const dot = ` ${style.glyph.dot} `;
@@ -55,7 +55,7 @@ export function numbers(state: RunState, about: RunAbout, style: Style, cells: n
   const checked = latestValidation === undefined ? '' : `   validation ${lossText(latestValidation.loss)}${trend}`;
   const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
   const line = ends(`loss ${lossText(smoothedLoss)}${checked}`, rate, cells);
-  // In the colours of the curve and its marks, which thus need no legend.
+  // The words have the colours of the curve and its marks, so that those need no legend.
   const words = [
     ['loss', style.accent],
     ['validation', style.good],
@@ -64,7 +64,7 @@ export function numbers(state: RunState, about: RunAbout, style: Style, cells: n
   return [highlighted(line, words)];
 }
 
-/** The loss of the whole run, smoothed, with the validations as dots. */
+/** The smoothed loss of the whole run as a curve, with the validation losses as dots. */
 export function curve(
   state: RunState,
   style: Style,
@@ -72,7 +72,7 @@ export function curve(
 ): Line[] {
   const points = seriesPoints(state.loss);
   const line = smooth(points, Math.max(1, Math.min(40, points.length / 8)));
-  // Early on the axis is a quarter of the run, so that the first steps are not a dot in a corner.
+  // At first the axis shows a quarter of the run, so that the first steps are not a dot in a corner.
   const xMax = Math.max(1, state.step, state.steps / 4);
   const drawn = chart({ line, marks: seriesPoints(state.validation), xMax, ...size }, style);
   return drawn.length > 0
@@ -83,7 +83,7 @@ export function curve(
       ];
 }
 
-/** Device, memory, and whether anything is heard at all. */
+/** Device and memory, and how long no event has come. */
 export function machine(state: RunState, now: number, style: Style, cells: number): Line[] {
   const { active, latest, peakMemory, lastEventAt } = state;
   const silent = lastEventAt === undefined ? 0 : now - lastEventAt;
@@ -109,7 +109,7 @@ export function keyBar(keys: readonly Key[], style: Style, cells: number): Style
   return style.dim(texts.join(between));
 }
 
-/** All there is room for on a tiny terminal; the name, which may be long, gives way. */
+/** The only line on a tiny terminal. The name may be long, so it is cut first. */
 export function summaryLine(state: RunState, now: number, style: Style): Styled {
   const left = secondsLeft(state.pace, state.steps, now);
   const phase = state.phases.at(-1)?.phase ?? 'starting';

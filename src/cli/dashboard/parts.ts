@@ -1,8 +1,8 @@
-/** Pieces every screen of a run uses: bars, times, rates. Pure text. */
+/** Pieces that all screens of a run use: bars, times, rates. Pure. */
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
 
-/** `share` from 0 to 1 over `cells`, to an eighth of a cell where the terminal can. */
+/** A bar of `cells` cells for a `share` from 0 to 1, exact to an eighth of a cell where the terminal has such signs. */
 export function bar(share: number, cells: number, style: Style): Styled {
   const { full, empty, parts } = style.glyph;
   const exact = Math.min(1, Math.max(0, share)) * cells;
@@ -12,7 +12,7 @@ export function bar(share: number, cells: number, style: Style): Styled {
   return styled`${style.accent(full.repeat(whole) + part)}${style.dim((style.unicode ? '─' : empty).repeat(rest))}`;
 }
 
-/** `14:52`, with the day in front when it is another one. */
+/** `14:52`, with the day in front when it is not today. */
 export function clock(seconds: number, now: number): string {
   const date = new Date(seconds * 1000);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
@@ -22,7 +22,7 @@ export function clock(seconds: number, now: number): string {
 
 const two = (value: number) => String(value).padStart(2, '0');
 
-/** Four significant digits, without an exponent where one reads well without. */
+/** Three significant digits, without an exponent where the number reads well without one. */
 export function lossText(loss: number): string {
   if (!Number.isFinite(loss)) return String(loss);
   return loss >= 0.001 && loss < 1000 ? loss.toPrecision(3) : loss.toExponential(2);

@@ -1,4 +1,4 @@
-/** What is made ready before training: environment, base model, pictures; each with how far it is. Pure. */
+/** The phases before training: environment, base model, images; each with its progress. Pure. */
 
 import { formatBytes, formatDuration, formatPace, neutralise } from '../../base/text.ts';
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
@@ -17,7 +17,7 @@ const titles: Record<PhaseName, string> = {
   export: 'LoRA file',
 };
 
-/** The ordinary order, so that what is still to come can be shown. */
+/** The usual order of phases, so that those to come can be shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
 
 export function phases(state: RunState, now: number, style: Style, { columns, rows }: Size): Styled[] {
@@ -67,7 +67,7 @@ function itemLines(name: string, item: Item, style: Style, columns: number): Sty
 
 const amount = (n: number, unit: Item['unit']) => (unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unit}`);
 
-/** `4.6 of 6.9 GB`, `12 of 40 pictures` */
+/** `4.6 of 6.9 GB` or `12 of 40 pictures`. */
 function countText(done: number, total: number | undefined, unit: Item['unit']): string {
   if (total === undefined) return amount(done, unit);
   const [some = '', is] = amount(done, unit).split(' ');

@@ -1,4 +1,4 @@
-/** What a key does to the dashboard. Pure: state and key in, state and wish out. */
+/** What a key does to the dashboard. Pure: state and key in, new state and request out. */
 import { type Action, actionOf } from './keys.ts';
 import type { Option } from './overlays.ts';
 
@@ -10,14 +10,14 @@ export interface UiState {
   readonly page: Page;
   /** What was asked of the run, in words. */
   readonly notice: string | undefined;
-  /** Ctrl-C was answered with Keep watching before: the next one just leaves. */
+  /** Whether the person has answered a Ctrl-C with "Keep watching" before. The next Ctrl-C then just leaves. */
   readonly warned: boolean;
   readonly stopping: boolean;
 }
 
 export const initialUi: UiState = { page: { kind: 'run' }, notice: undefined, warned: false, stopping: false };
 
-/** What the run or the terminal is asked to do. */
+/** A request to the run or the terminal. */
 export type Wish = 'detach' | 'stop' | 'checkpoint' | 'sample' | 'suspend';
 
 export interface Pressed {
@@ -27,7 +27,7 @@ export interface Pressed {
 
 export interface PressContext {
   readonly readonly: boolean;
-  /** Samples there are to look at. */
+  /** Number of samples that can be shown. */
   readonly pictures: number;
 }
 
@@ -42,7 +42,7 @@ export const stopOptions: readonly Option[] = [
   { key: 'n', label: 'No', about: 'the run goes on' },
 ];
 
-/** `key`: one sign, or enter, escape, left, right, ctrl-c, ctrl-z. */
+/** @param key one sign, or enter, escape, left, right, ctrl-c, ctrl-z */
 export function press(ui: UiState, key: string, context: PressContext): Pressed {
   if (key === 'ctrl-z') return { ui, wish: 'suspend' };
   if (key === 'ctrl-c') return interrupted(ui);

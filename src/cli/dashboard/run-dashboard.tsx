@@ -25,17 +25,20 @@ export interface DashboardInput {
   readonly runDir: string;
   readonly can: Capabilities;
   readonly style: Style;
-  /** Looks only: no key asks anything of the run. */
+  /** Whether the view is read-only: no key asks anything of the run. */
   readonly readonly: boolean;
-  /** Batches of events from the run's beginning; ends when the run is over or the signal aborts. */
+  /** Yields batches of events from the run's beginning; ends when the run is over or the signal aborts. */
   readonly events: (signal: AbortSignal) => AsyncIterable<readonly RunEvent[]>;
   readonly control: (wish: 'stop' | 'checkpoint' | 'sample') => void;
 }
 
-/** New events are shown at most this often: a slow link and a shared core have other things to do. */
+/** Milliseconds between updates with new events, because a slow link and a shared core have other things to do. */
 const PACE_MS = 500;
 
-/** `ended`: the run is over. `stopped`: it is over because it was stopped from here. `detached`: it goes on. */
+/**
+ * Shows the dashboard. `ended`: the run is over. `stopped`: it is over because it was stopped from here. `detached`:
+ * the run continues.
+ */
 export async function runDashboard(input: DashboardInput): Promise<'ended' | 'detached' | 'stopped'> {
   const leave = new AbortController();
   const dashboard = createModel(input);
@@ -58,13 +61,13 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
       screenNow?.leave();
     }
   })();
-  // Awaited below; an error must not count as unhandled while the screen is still there.
+  // The promise is awaited below. An error must not count as unhandled while the screen is still shown.
   reading.catch(() => {});
-  // A run that has a past is first seen with it, not empty.
+  // The first frame waits for past events, so that a run with a past is not shown empty.
   await Promise.race([something, sleep(PACE_MS)]);
   await show((size, screen) => {
     screenNow = screen;
-    // It was all read before the screen was there.
+    // All events were read before the screen was shown, so it is left right away.
     if (read) setImmediate(screen.leave);
     return <Dashboard model={dashboard.model} size={size} screen={screen} />;
   });
@@ -90,7 +93,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
     drawn = Date.now();
     for (const listener of listeners) listener();
   };
-  // One clock for everything: new events twice a second, times and the log once.
+  // One clock drives everything: new events twice a second, times and the log once a second.
   const ticker = setInterval(() => {
     if (dirty || Date.now() - drawn >= 2 * PACE_MS) changed();
   }, PACE_MS);
@@ -139,7 +142,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
       const before = state;
       state = reduceAll(state, batch);
       if (about === nothingKnown) about = readAbout(runDir);
-      // What was asked for has come.
+      // The requested checkpoint or sample has come.
       if (!ui.stopping && (state.checkpoints !== before.checkpoints || state.samples !== before.samples))
         ui = { ...ui, notice: undefined };
       dirty = true;
@@ -149,7 +152,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
   };
 }
 
-/** The newest sample for the wide layout under a line that says which, decoded once. */
+/** The newest sample for the wide layout, under a line that names it. Each sample is decoded only once. */
 function newestPicture(
   runDir: string,
   { colour, unicode }: Capabilities,

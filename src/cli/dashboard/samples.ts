@@ -1,4 +1,4 @@
-/** Which sample belongs to which: the same prompt and seed, with and without the LoRA. Pure. */
+/** Pairs samples of the same prompt and seed, with and without the LoRA. Pure. */
 import type { RunState } from '../../engine/events/reducer.ts';
 
 type Sample = RunState['samples'][number];
@@ -8,14 +8,14 @@ export interface SamplePair {
   readonly index: number;
   readonly prompt: string;
   readonly seed: number;
-  /** Relative to the run folder, as `without`; at least one of them is there. */
+  /** Path relative to the run folder, like `without`. At least one of the two is there. */
   readonly with: string | undefined;
   readonly without: string | undefined;
 }
 
 /**
- * Newest step first, its prompts in order. The base's own picture is the newest one of that prompt and seed; it comes
- * alone, at the end, as long as the LoRA has made none of them.
+ * Pairs of the newest step come first, with the prompts in order. The sample of the base model is the newest one with
+ * that prompt and seed. Samples of the base model come alone, at the end, as long as the LoRA has made none.
  */
 export function samplePairs({ samples }: Pick<RunState, 'samples'>): readonly SamplePair[] {
   const likeIt = (one: Sample) => (s: Sample) =>

@@ -1,4 +1,4 @@
-/** The dashboard as lines of text: a run's state and a size in, at most `rows` lines of at most `columns` cells out. */
+/** The dashboard as lines of text: from a run's state and a size to at most `rows` lines of at most `columns` cells. */
 import type { PhaseState, RunState } from '../../engine/events/reducer.ts';
 import { clipLine } from '../../terminal/clip.ts';
 import type { Size } from '../../terminal/size.ts';
@@ -16,9 +16,9 @@ export interface ScreenInput {
   /** Seconds since 1970. */
   readonly now: number;
   readonly keys: readonly Key[];
-  /** A sentence over the keys: what was asked of the run. */
+  /** A sentence above the keys that says what was asked of the run. */
   readonly notice: string | undefined;
-  /** Lines of the newest sample for a wide screen. */
+  /** Lines of the newest sample, for a wide screen. */
   readonly picture?: readonly Line[];
 }
 
@@ -30,8 +30,8 @@ export function layoutOf({ columns, rows }: Size): Layout {
 }
 
 /**
- * One row less than the terminal has, and one column less: a frame as high as the screen makes Ink wipe the
- * scrollback, and erasing to the end of a full line eats its last cell.
+ * One row less than the terminal has, because a frame as high as the screen makes Ink wipe the scrollback; and one
+ * column less, because erasing to the end of a full line erases its last cell.
  */
 export function frameSize({ columns, rows }: Size): Size {
   return { columns: Math.max(1, columns - 1), rows: Math.max(1, rows - 1) };
@@ -46,7 +46,7 @@ export function screen(input: ScreenInput, terminal: Size, style: Style): Styled
   const cells = size.columns;
   const head = headline(state, about, now, style, cells);
   const top = [...(isTraining(state) ? head : head.slice(0, 1)), ''];
-  // Room between what happened and what can be pressed, which a notice may fill.
+  // There is an empty row between the news and the keys, which a notice may fill.
   const bottom = [style.warn(input.notice ?? ''), keyBar(input.keys, style, cells)];
   const room = size.rows - top.length - bottom.length;
   const body = isTraining(state)
@@ -59,7 +59,7 @@ export function screen(input: ScreenInput, terminal: Size, style: Style): Styled
 const isTraining = (state: RunState) => state.latest !== undefined || last(state)?.phase === 'train';
 const last = (state: RunState): PhaseState | undefined => state.phases.at(-1);
 
-/** Before the first step: what is being made ready, and how far it is. */
+/** The screen before the first step: the phases and their progress. */
 function waiting({ state, now }: ScreenInput, size: Size, style: Style): Line[] {
   const lines = phases(state, now, style, size);
   const left = Math.max(0, size.rows - lines.length - 1);
@@ -74,7 +74,7 @@ function training(input: ScreenInput, layout: Layout, size: Size, style: Style):
   const below = [...machine(state, now, style, size.columns), ''];
   const news = journal(state, now, style, { pictures: input.keys.some(({ action }) => action === 'pictures') });
   const free = size.rows - above.length - figures.length - below.length;
-  // The chart gets what the news leaves, within what still reads well.
+  // The chart gets the rows that the news leaves, within the limits in which it reads well.
   const chartRows = Math.min(layout === 'wide' ? 16 : 8, Math.max(3, free - 1 - Math.min(news.length, 5)));
   const side = layout === 'wide' && picture !== undefined && picture.length > 0 ? picture : [];
   const gap = side.length > 0 ? 42 : 0;
@@ -83,7 +83,7 @@ function training(input: ScreenInput, layout: Layout, size: Size, style: Style):
   return [...above, ...figures, ...middle, ...below, ...news.slice(0, Math.max(0, free - middle.length))];
 }
 
-/** `right` from the column `at` on. */
+/** Puts `right` beside `left`, from the column `at` on. */
 function beside(left: readonly Line[], right: readonly Line[], at: number): Styled[] {
   const height = Math.max(left.length, right.length);
   return Array.from({ length: height }, (_, i) => styled`${clipLine(left[i] ?? '', at, true)}  ${right[i] ?? ''}`);

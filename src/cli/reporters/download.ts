@@ -1,4 +1,6 @@
-/** Progress of downloads: bars on a terminal, a line per tenth elsewhere, JSON lines on stderr with `--json`. */
+/**
+ * Shows the progress of downloads: bars on a terminal, else a line per tenth, or JSON lines on stderr with `--json`.
+ */
 
 import { formatBytes, formatDuration } from '../../base/text.ts';
 import type { FileProgress } from '../../download/transfer/report.ts';
@@ -17,15 +19,15 @@ export function downloadReporter(context: Context): DownloadReporter {
   return bars === undefined ? plainLines(out.talk) : barRows(bars);
 }
 
-/** One JSON object per report: the same facts the bars show. */
+/** Prints one JSON object per report, with the same facts as the bars. */
 function jsonLines(talk: (value: unknown) => void): DownloadReporter {
   return { file: (progress) => talk({ type: 'progress', ...progress }), close: () => {} };
 }
 
-/** Smaller files would say more lines than they take seconds. */
+/** Least bytes of a file that gets lines per tenth: a smaller one would print more lines than it takes seconds. */
 const WORTH_A_LINE = 4e6;
 
-/** A line when a stage begins, at each tenth, and for every note. */
+/** Prints a line when a stage begins, at each tenth, and for every note. */
 function plainLines(talk: (text: string) => void): DownloadReporter {
   const last = new Map<string, { stage: string; tenth: number }>();
   return {
@@ -60,7 +62,7 @@ function describe(progress: FileProgress): string {
   return [stages[stage], share, speed(progress), where, place].filter((text) => text !== '').join('  ');
 }
 
-/** `12.3 MB/s, 4 min left`; empty in the first moments. */
+/** `12.3 MB/s, 4 min left`; empty in the first moments, when neither is known. */
 function speed({ rate, left }: FileProgress): string {
   if (rate === undefined || rate <= 0) return '';
   return `${formatBytes(rate)}/s${left === undefined ? '' : `, ${formatDuration(left)} left`}`;
@@ -69,7 +71,10 @@ function speed({ rate, left }: FileProgress): string {
 const percent = ({ done, total }: { done: number; total: number | undefined }) =>
   `${Math.floor((100 * done) / Math.max(1, total ?? 1))} %`;
 
-/** One bar for the file at work and, of several, one for all; notes and finished files stay above them. */
+/**
+ * Draws one bar for the current file and, when there are several files, one for all. Notes and finished files stay
+ * above.
+ */
 function barRows(shown: Bars): DownloadReporter {
   return {
     file(progress) {
@@ -77,7 +82,7 @@ function barRows(shown: Bars): DownloadReporter {
       if (note !== undefined) shown.note(`${name}: ${note}`);
       if (stage === 'done' && done >= WORTH_A_LINE) shown.note(`complete  ${formatBytes(done)}  ${name}`);
       const whole = Math.max(1, total ?? done);
-      // What changes comes first: a narrow terminal cuts the end.
+      // Changing numbers come first, because a narrow terminal cuts the end.
       const words = [
         `${stages[stage].padEnd(9)} ${percent(progress).padStart(5)}`,
         formatBytes(total ?? done),

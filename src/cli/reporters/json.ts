@@ -1,6 +1,6 @@
 import type { Reporter } from './reporter.ts';
 
-/** The event stream as it is, one line of JSON per event. */
+/** Prints the event stream unchanged, one line of JSON per event. */
 export function jsonReporter(write: (event: unknown) => void): Reporter {
   return {
     events(batch) {

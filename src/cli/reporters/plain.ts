@@ -9,9 +9,9 @@ import { initialState, type RunState, reduce } from '../../engine/events/reducer
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
 import type { Reporter } from './reporter.ts';
 
-/** A line about progress: how far, and what it says. */
+/** A line about progress, with how far it is. */
 interface Tick {
-  /** What it is the progress of; a new one starts a new count. */
+  /** Name of what is progressing; a new name starts a new count. */
   readonly of: string;
   readonly share: number | undefined;
   readonly done: boolean;
@@ -40,7 +40,7 @@ export function formatLine(t: number, label: string, text: string): string {
   return `${clock} ${neutralise(`${label.padEnd(8)} ${text}`)}`;
 }
 
-/** Lets the first, the last and each tenth pass, and one a minute in between. */
+/** Lets the first line, the last line and one per tenth pass, and one per minute in between. */
 function progressGate(): (tick: Tick, t: number) => boolean {
   let last: { of: string; tenth: number; t: number; done: boolean } | undefined;
   return ({ of, share, done }, t) => {
@@ -70,7 +70,7 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['run', `${event.name}: ${plural(event.steps, 'step')}${again}`]];
     }
     case 'phase':
-      // A later version may know more phases.
+      // A later version may have phases that are unknown here.
       return [[event.phase, event.detail ?? phaseTexts[event.phase] ?? event.phase]];
     case 'progress':
       return [[event.phase, progressText(event)]];
@@ -128,7 +128,7 @@ function stepText(event: Payload<'step'>, state: RunState, now: number): string 
 function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>): string {
   const parts = Object.entries(moved).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
   const weights = parts.length > 0 ? `weights moved: ${parts.join(', ')}` : '';
-  // The reason is sentences, and has the losses in it.
+  // The reason is written in sentences and contains the losses.
   const losses =
     reason === undefined && before !== undefined && after !== undefined
       ? `validation loss ${before.loss.toFixed(4)} → ${after.loss.toFixed(4)} ± ${after.stderr.toFixed(4)}`

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../engine/events/schema.ts';
 
-/** One face of the event stream. */
+/** Shows the stream of events in one form (lines, JSON or bars). */
 export interface Reporter {
-  /** The next events, in order. */
+  /** Takes the next events, in order. */
   events(batch: readonly RunEvent[]): void;
 }

@@ -1,7 +1,7 @@
 import type { Places } from '../../base/paths.ts';
 import type { Output } from './output.ts';
 
-/** What every command is handed; nothing else is global. */
+/** What every command is handed. There is no other global state. */
 export interface Context {
   readonly out: Output;
   readonly env: NodeJS.ProcessEnv;
@@ -10,17 +10,20 @@ export interface Context {
 }
 
 export interface GlobalFlags {
-  /** Machine-readable output on stdout. */
+  /** Whether stdout is machine-readable (JSON). */
   readonly json: boolean;
-  /** Lines only: no colours, no cursor movement. */
+  /** Whether only lines are printed, without colours and cursor movement. */
   readonly plain: boolean;
-  /** Never ask; a missing answer is an error that names the flag. */
+  /** Whether questions are forbidden; a missing answer is then an error that names the flag. */
   readonly noInput: boolean;
   readonly yes: boolean;
   readonly debug: boolean;
 }
 
-/** A command module: parsed arguments and options in, exit code out (undefined is 0). Errors are thrown. */
+/**
+ * The function of a command module: it takes parsed arguments and options and returns an exit code (undefined means 0).
+ * Errors are thrown.
+ */
 export type CommandRun = (
   args: readonly string[],
   options: Readonly<Record<string, unknown>>,

@@ -3,31 +3,34 @@ import { hanging } from '../../terminal/columns.ts';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 
 /**
- * The only door to stdout and stderr: stdout is data, stderr is talk. Whatever goes through is harmless to a terminal:
- * text is neutralised, and only a `Styled` has colours. Signs the terminal lacks are spelled.
+ * The only door to stdout (data) and stderr (talk). Everything that passes is harmless to a terminal: text is
+ * neutralised, and only a `Styled` has colours. Signs that the terminal lacks are replaced by their twins.
  */
 export interface Output {
-  /** Cells of the terminal data goes to; undefined when it goes to a file or another program. */
+  /** Width in cells of the terminal that stdout goes to; undefined when it goes to a file or another program. */
   readonly width: number | undefined;
-  /** The same of where words go. */
+  /** Width in cells of the terminal that stderr goes to; undefined when it goes to a file or another program. */
   readonly talkWidth: number | undefined;
-  /** A line of data for people and programs. */
+  /** Prints a line of data for people and programs to stdout. */
   data(line: Line): void;
-  /** Lines or a path as they are, to be saved or used: control characters are taken out, no sign is spelled. */
+  /**
+   * Prints lines or a path unchanged, to be saved or used: only control characters are removed, and no sign is
+   * replaced.
+   */
   verbatim(text: string): void;
-  /** Words for the person. */
+  /** Prints a line for the person to stderr. */
   talk(line: Line): void;
-  /** As `talk`, for sentences: broken between words where a terminal would break within one. */
+  /** Prints a sentence to stderr like `talk`, and breaks it between words where the terminal would break within one. */
   prose(text: string): void;
-  /** One JSON document, indented for people who look at it. */
+  /** Prints one JSON document, indented if a person looks at it. */
   json(value: unknown): void;
-  /** JSON in one line, of several that are data. */
+  /** Prints JSON in one line, for output that consists of several documents. */
   jsonLine(value: unknown): void;
-  /** The same as talk: progress of a command whose data is JSON. */
+  /** Prints JSON in one line to stderr: progress of a command whose data is JSON. */
   talkJson(value: unknown): void;
 }
 
-/** `unicode`: as `Capabilities.unicode`, of both streams. */
+/** @param can `unicode` as in `Capabilities.unicode`, for both streams */
 export function processOutput(can: { readonly unicode: boolean }): Output {
   process.stdout.on('error', unread);
   process.stderr.on('error', unheard);
@@ -58,20 +61,20 @@ export function processOutput(can: { readonly unicode: boolean }): Output {
   };
 }
 
-/** A command that is about to end by itself gets so long to do it, with its own exit code. */
+/** Milliseconds that a command gets to end by itself, with its own exit code, once nobody reads its output. */
 const UNREAD_MS = 1000;
 
-/** Whoever read it (`| head`) has had enough. A run that belongs to this process is stopped, as by SIGTERM. */
+/** The reader (such as `| head`) has had enough. A run that belongs to this process is stopped, as by SIGTERM. */
 function unread(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
-  // Each further write tells it again.
+  // Each further write would report the error again.
   process.stdout.off('error', unread).on('error', unheard);
   const end = () => void process.kill(process.pid, 'SIGTERM');
   if (process.listenerCount('SIGTERM') > 0) end();
   else setTimeout(end, UNREAD_MS).unref();
 }
 
-/** Words that nobody hears are no reason to end. */
+/** A closed stderr is no reason to end, because it only takes words for people. */
 function unheard(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }

@@ -7,7 +7,7 @@ export interface ReportOptions {
   readonly debug: boolean;
 }
 
-/** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
+/** Prints what went wrong to stderr and returns the exit code. With `json` it prints one JSON document to stdout. */
 export function reportError(error: unknown, out: Output, { json, debug }: ReportOptions): number {
   const known = error instanceof VisiontrainError ? error : fileError(error);
   const code = known?.exitCode ?? EXIT.bug;
@@ -38,7 +38,7 @@ function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
 }
 
-/** What a person can mend about files, wherever it came up. Other words of the file system are a bug's. */
+/** Errors of the file system that a person can mend, wherever they come up. Any other one is a bug. */
 const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',

@@ -1,7 +1,7 @@
 /**
- * A partial file on its way to being whole: takes bytes wherever they belong, writes them, journals every finished
- * piece, and hashes the file from the front as far as it is there. What an earlier process left is hashed only after its
- * CRC-32 has agreed.
+ * A partial file. It takes bytes at any position, writes them, notes every finished piece in the journal, and hashes
+ * the file from the front as far as it is complete. Pieces of an earlier process are hashed only after their CRC-32 has
+ * agreed.
  */
 import { writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -9,30 +9,33 @@ import { TailHash } from './hash-thread.ts';
 import type { Journal } from './journal.ts';
 import { PIECE, type PieceMap } from './pieces.ts';
 
-/** Data is forced to disk at least this often, so that the end has little left to do and a power cut takes little. */
+/** Data is synced to disk after this many bytes, so that the end has little left to do and a power cut loses little. */
 const SYNC_BYTES = 64 << 20;
-/** Most pieces the hash is told of ahead of its work, so that a stop need not wait for gigabytes to be read. */
+/**
+ * The hash thread is told of at most this many pieces ahead of its work, so that a stop need not wait for gigabytes of
+ * reading.
+ */
 const AHEAD = 32;
 
 export class Assembly {
   readonly pieces: PieceMap;
-  /** Pieces that were there and have been written anew. */
+  /** Pieces that were on disk with wrong bytes and have been written anew. */
   readonly replaced: number[] = [];
   readonly #file: FileHandle;
   readonly #journal: Journal;
   readonly #onDamage: (piece: number) => void;
-  /** Pieces this process has written itself. */
+  /** Pieces that this process has written. */
   readonly #own = new Set<number>();
   #hash: TailHash;
   #hashedPieces = 0;
-  /** Pieces the hash has been told of. */
+  /** Number of pieces, from the front, that the hash thread has been told of. */
   #asked = 0;
   #steps: (() => void)[] = [];
   #syncing: Promise<void> | undefined;
   #unsynced = 0;
   #failure: Error | undefined;
 
-  /** `onDamage`: a piece on disk is not what its journal line says, and is to be fetched again. */
+  /** @param onDamage called when a piece on disk is not what its journal line says and must be fetched again */
   constructor(file: FileHandle, journal: Journal, pieces: PieceMap, onDamage: (piece: number) => void) {
     this.#file = file;
     this.#journal = journal;
@@ -42,14 +45,17 @@ export class Assembly {
     this.#catchUp();
   }
 
-  /** Bytes from the front that are proven: on disk, CRC-checked where they are old, and hashed. */
+  /**
+   * Bytes from the front that are proven: they are on disk, CRC-checked where an earlier process wrote them, and
+   * hashed.
+   */
   get hashedBytes(): number {
     return Math.min(this.#hashedPieces * PIECE, this.pieces.size);
   }
 
   /**
-   * Writes bytes of a piece that is not finished. Written at once and on this thread: the bytes are still in the
-   * processor's cache, nothing waits in memory to be lost by a kill, and a slow disk holds the connection back by itself.
+   * Writes bytes of a piece that is not finished. The write is done at once and on this thread: the bytes are still in
+   * the processor's cache, a kill loses nothing that waits in memory, and a slow disk slows the connection down.
    * @throws the disk's error (ENOSPC …)
    */
   write(bytes: Uint8Array, position: number): void {
@@ -59,7 +65,7 @@ export class Assembly {
     this.#unsynced += bytes.length;
   }
 
-  /** All bytes of a piece are written: journals it. */
+  /** Notes in the journal that all bytes of a piece are written. */
   finish(piece: number, crc: number): void {
     this.pieces.finish(piece, crc);
     this.#own.add(piece);
@@ -68,7 +74,7 @@ export class Assembly {
     this.#sync();
   }
 
-  /** Writes a piece that was there in another form. */
+  /** Overwrites a finished piece whose bytes were wrong. */
   replace(piece: number, bytes: Uint8Array, crc: number): void {
     this.write(bytes, piece * PIECE);
     this.replaced.push(piece);
@@ -122,7 +128,7 @@ export class Assembly {
     this.#asked = 0;
   }
 
-  /** Tells the hash of every piece that is next and there. */
+  /** Tells the hash thread of the next pieces that are on disk. */
   #catchUp(): void {
     while (this.#asked < this.#hashedPieces + AHEAD && this.pieces.isDone(this.#asked)) {
       const piece = this.#asked;
@@ -132,7 +138,10 @@ export class Assembly {
     }
   }
 
-  /** Everything that is there in one piece from the front is hashed, and errors of reading have come up. `onStep` is called now and then. */
+  /**
+   * Resolves when all pieces that are complete from the front are hashed. `onStep` is called now and then.
+   * @throws the error of reading the file
+   */
   async hashed(onStep: () => void, signal?: AbortSignal): Promise<void> {
     let told = performance.now();
     while (this.#hashedPieces < this.#asked && this.#failure === undefined) {
@@ -147,14 +156,14 @@ export class Assembly {
     if (this.#failure) throw this.#failure;
   }
 
-  /** SHA-256 of the whole file; only when all is there and `hashed()`. */
+  /** SHA-256 of the whole file, as hex. All pieces must be there, and `hashed()` must have resolved. */
   async digest(): Promise<string> {
     const hex = await this.#hash.digest();
     if (this.#failure) throw this.#failure;
     return hex;
   }
 
-  /** Cuts to size and forces everything to disk. */
+  /** Truncates the file to its size and syncs it to disk. */
   async seal(): Promise<void> {
     await this.#syncing;
     await this.#file.truncate(this.pieces.size);

@@ -1,8 +1,8 @@
 /**
- * The journal beside a partial file: a first line that says which file it is, then one line per finished piece, in the
- * order they were written. Append-only; a torn or unreadable line is skipped. Each line carries the CRC-32 of its piece,
- * and no piece counts before it has been read back and agrees, so a line that outlived its data in a power cut costs a
- * piece, never a wrong file.
+ * The journal beside a partial file. Its first line says which file it is; each further line names a finished piece, in
+ * the order of writing. It is append-only; a torn or unreadable line is skipped. Each line carries the CRC-32 of its
+ * piece, and no piece counts before it has been read back and agrees. So a line whose data was lost in a power cut
+ * costs a piece, never a wrong file.
  */
 import { constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -12,10 +12,13 @@ import { isFileSize, PIECE, PieceMap } from './pieces.ts';
 
 const VERSION = 1;
 
-/** A line is at most 17 bytes; the largest file there may be has a million of them, each perhaps written anew. */
+/**
+ * Most bytes of a journal. A line has at most 17 bytes; the largest file has a million lines, each perhaps written
+ * anew.
+ */
 const MOST = 64 << 20;
 
-/** What the bytes must become; a journal of another identity is of another file. */
+/** The file that the bytes will become. A journal with another identity belongs to another file. */
 export interface Identity {
   readonly sha256: string;
   readonly size: number;
@@ -44,7 +47,7 @@ export class Journal {
   }
 }
 
-/** What a journal says; undefined when there is none or it is of an unknown version. */
+/** Reads a journal; undefined when there is none or it has an unknown version. */
 export function readJournal(path: string): { identity: Identity; pieces: PieceMap } | undefined {
   let text: string;
   try {
@@ -52,7 +55,7 @@ export function readJournal(path: string): { identity: Identity; pieces: PieceMa
   } catch {
     return undefined;
   }
-  // Whatever follows the last line end was being written when the process died.
+  // Anything behind the last line end was being written when the process died.
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   const header = parseHeader(lines[0]);
   if (header === undefined) return undefined;
@@ -75,7 +78,7 @@ function parseHeader(line: string | undefined): Header | undefined {
 }
 
 /**
- * Goes on with the journal at `path`, or starts it anew.
+ * Continues the journal at `path`, or starts it anew.
  * @throws {EnvironmentError} when what lies there is not a file of this user
  */
 export async function openJournal(path: string, identity: Identity, { fresh }: { fresh: boolean }): Promise<Journal> {

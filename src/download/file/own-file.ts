@@ -1,6 +1,6 @@
 /**
- * Files we write to under names that anybody can guess, in folders that others may write to as well. A link, a pipe or a
- * file of somebody else under such a name must not lead our bytes elsewhere.
+ * Files that we write under names that anybody can guess, in folders that others may write to. A link, a pipe or
+ * somebody else's file under such a name must not lead our bytes to another place.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -19,7 +19,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 
-/** Flags that follow no link and wait for no pipe; what is opened is checked afterwards by `checkOwn`. */
+/** Flags that follow no link and wait for no pipe. The opened file is checked afterwards by `checkOwn`. */
 const CAREFUL = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
@@ -34,7 +34,8 @@ export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ELOOP' || code === 'EMLINK') throw refused(path, 'is a link');
     if (code === 'EISDIR' || code === 'ENXIO') throw refused(path, 'is no regular file');
-    // Linux lets nobody open a file of another user for making in a folder that all may write to.
+    // In a folder that all may write to, Linux refuses O_CREAT for a file of another user, so the owner is checked
+    // first.
     const there = lstatOf(path);
     if (code === 'EACCES' && there !== undefined) checkOwn(there, path);
     throw error;
@@ -49,9 +50,9 @@ export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
 }
 
 /**
- * The folder by which processes of this user agree, made where it is missing. Nobody else may write into it, and all
- * that lies in it is this user's: what others claim there would be waited for without end.
- * @throws {EnvironmentError}
+ * Makes the folder by which processes of this user agree. Nobody else may write into it and everything in it must be
+ * this user's: otherwise a stranger's claim would be waited for without end.
+ * @throws {EnvironmentError} when the folder, or something in it, is another user's
  */
 export function ownFolder(path: string): void {
   try {
@@ -66,7 +67,7 @@ export function ownFolder(path: string): void {
   if ((found.mode & 0o022) !== 0) withdraw(path);
   for (const name of readdirSync(path)) {
     const inside = lstatOf(join(path, name));
-    // Released in the meantime.
+    // The claim may have been released in the meantime.
     if (inside !== undefined) checkOwn(inside, join(path, name));
   }
 }
@@ -84,7 +85,7 @@ export function isOwnFolder(path: string): boolean {
   }
 }
 
-/** @throws {EnvironmentError} unless it is a regular file of this user with one name */
+/** Makes sure that the file is a regular file of this user with one name. @throws {EnvironmentError} when it is not */
 function checkOwn(found: Stats, path: string): void {
   if (found.isSymbolicLink()) throw refused(path, 'is a link');
   if (!found.isFile()) throw refused(path, 'is no regular file');
@@ -97,7 +98,10 @@ function checkOwner(found: Stats, path: string): void {
   throw refused(path, `belongs to another user (number ${found.uid})`);
 }
 
-/** Network and foreign disks may give all that we write to one user of theirs. */
+/**
+ * User number of new files in a folder. Network and foreign disks may give all files that we write to one user of
+ * theirs.
+ */
 function ownerOfNewFiles(folder: string): number {
   const path = join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
   const file = openSync(path, 'wx', 0o600);
@@ -113,7 +117,7 @@ function withdraw(folder: string): void {
   try {
     chmodSync(folder, 0o700);
   } catch {
-    // A disk without modes of its own.
+    // The disk has no file modes.
   }
 }
 

@@ -1,4 +1,6 @@
-/** Unfinished downloads: their names, and finding and removing them. Nothing here is ever removed unasked. */
+/**
+ * Unfinished downloads: their names, and how they are found and removed. None is ever removed unless the person asks.
+ */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -11,13 +13,13 @@ import { readJournal } from './journal.ts';
 import { isOwnFolder } from './own-file.ts';
 import type { PieceMap } from './pieces.ts';
 
-/** Folders of the person's that are remembered, the latest ones. */
+/** Most folders outside ours that are remembered, the latest ones. */
 const MOST_FOLDERS = 100;
 
 export interface PartNames {
   readonly part: string;
   readonly journal: string;
-  /** Folder by which processes agree who works on the file. */
+  /** Folder by which processes agree on who works on the file. */
   readonly claims: string;
 }
 
@@ -29,14 +31,16 @@ export function partNames(path: string): PartNames {
   };
 }
 
-/** Pieces of a file that an earlier try has left, as its journal has them; undefined when there are none of this file. */
+/**
+ * Pieces of a file that an earlier try has left, as its journal names them; undefined when there are none of this file.
+ */
 export function keptPieces(file: { path: string; sha256: string }, size: number): PieceMap | undefined {
   const { part, journal } = partNames(file.path);
   const left = existsSync(part) ? readJournal(journal) : undefined;
   return left?.identity.sha256 === file.sha256 && left.identity.size === size ? left.pieces : undefined;
 }
 
-/** Something of the file that goes there has come already. */
+/** Whether an earlier try has left some of the file that goes to `path`. */
 export function isKept(path: string): boolean {
   const { part, journal } = partNames(path);
   return existsSync(part) && (readJournal(journal)?.pieces.doneBytes ?? 0) > 0;
@@ -45,31 +49,31 @@ export function isKept(path: string): boolean {
 export interface Partial {
   readonly path: string;
   /**
-   * Of an unfinished download, of a file whose hash was wrong, or of one that was in the way; `unreadable`: a folder that
-   * may hold such files and cannot be looked into.
+   * What the file is: the rest of an unfinished download, a file whose hash was wrong, a file that was in the way of
+   * another (`other`), or a folder that may hold such files and cannot be looked into (`unreadable`).
    */
   readonly kind: 'unfinished' | 'wrong-hash' | 'other' | 'unreadable';
-  /** Bytes it takes on the disk. */
+  /** Bytes that it takes on the disk. */
   readonly bytes: number;
-  /** Bytes the whole file will have; undefined when unknown. */
+  /** Bytes that the whole file will have; undefined when unknown. */
   readonly total: number | undefined;
   /** Seconds since it last grew. */
   readonly age: number;
-  /** A process works on it right now. */
+  /** Whether a process works on it right now. */
   readonly busy: boolean;
 }
 
-/** Everything unfinished below a folder of ours. */
+/** Finds all unfinished downloads below a folder of ours. */
 export function listPartials(folder: string, now = Date.now()): Partial[] {
   if (!existsSync(folder)) return [];
   const { names, unreadable } = walk(folder, { deep: true });
   return [...describeAll(folder, names, now), ...unreadable.map(unreadableFolder)];
 }
 
-/** The same in all folders: ours, and those the person has had files fetched into. */
+/** Finds all unfinished downloads in all folders: ours, and those the person has had files fetched into. */
 export function listAllPartials(places: Places): Partial[] {
   const elsewhere = rememberedFolders(places).flatMap((folder) => {
-    // The folder is the person's: only what is certainly ours counts, and `.other` files are not.
+    // The folder is the person's, so only files that are certainly ours are listed; `.other` files are not.
     const { names, unreadable } = walk(folder, { deep: false });
     const ours = names
       .filter((name) => /\.part$|\.part\.wrong-hash(-\d+)?$/.test(name))
@@ -79,7 +83,7 @@ export function listAllPartials(places: Places): Partial[] {
   return [...listPartials(places.models), ...elsewhere];
 }
 
-/** Names below a folder, from it on, and the folders that cannot be looked into. */
+/** Names of all files below a folder, relative to it, and the folders that cannot be read. */
 function walk(root: string, { deep }: { deep: boolean }): { names: string[]; unreadable: string[] } {
   const names: string[] = [];
   const unreadable: string[] = [];
@@ -92,7 +96,7 @@ function walk(root: string, { deep }: { deep: boolean }): { names: string[]; unr
         else names.push(name);
       }
     } catch (error) {
-      // What was removed meanwhile is no trouble.
+      // A folder that was removed meanwhile is no trouble.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') unreadable.push(join(root, inner));
     }
   }
@@ -119,7 +123,7 @@ function rememberedFolders(places: Places): string[] {
   }
 }
 
-/** A folder, or something behind a door that is closed now: it may be open again. */
+/** A path that cannot be looked at now counts as a folder, because it may be accessible again later. */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
@@ -128,7 +132,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Notes a folder outside ours that a file is fetched into, so that what stays unfinished there can be listed. */
+/** Remembers a folder outside ours that a file is fetched into, so that unfinished downloads there can be listed. */
 export function rememberFolder(places: Places, folder: string): void {
   const known = rememberedFolders(places);
   if (known.includes(folder) || `${folder}/`.startsWith(`${places.models}/`)) return;
@@ -157,10 +161,10 @@ function describeAll(folder: string, names: readonly string[], now: number): Par
   });
 }
 
-/** What somebody else claims is no work of ours. */
+/** A claim of another user says nothing about our downloads. */
 const isBusy = (claims: string) => isOwnFolder(claims) && lastHolder(claims)?.live === true;
 
-/** Removes one, unless a process works on it. Returns whether it is gone. */
+/** Removes an unfinished download unless a process works on it. Returns whether it is gone. */
 export function removePartial(partial: Partial): boolean {
   if (partial.busy || partial.kind === 'unreadable') return false;
   rmSync(partial.path, { force: true });

@@ -1,18 +1,21 @@
-/** Which megabytes of a file are on disk, and which stretches are still to be fetched. */
+/** Which pieces of a file are on disk, and which ranges are still to be fetched. */
 
-/** Bytes of a piece: the unit of the journal, of CRC-32s and of repair. */
+/** Bytes of a piece, the unit of the journal, of CRC-32s and of repair. */
 export const PIECE = 1 << 20;
 
-/** No file of a model is larger (a tebibyte); what a server or a journal says beyond it is not believed. */
+/**
+ * Largest size of a file that is believed, in bytes (a tebibyte), whatever a server or a journal says. No model is
+ * larger.
+ */
 const LARGEST = 2 ** 40;
 
-/** Whether a number told by others can be the size of a file in bytes. */
+/** Whether a number from outside can be the size of a file in bytes. */
 export const isFileSize = (bytes: unknown): bytes is number =>
   Number.isSafeInteger(bytes) && (bytes as number) >= 0 && (bytes as number) <= LARGEST;
 
 export interface Stretch {
   readonly from: number;
-  /** Exclusive. */
+  /** End of the range in bytes, exclusive. */
   readonly to: number;
 }
 
@@ -28,7 +31,7 @@ export class PieceMap {
     this.#crc = new Array<number | undefined>(this.count).fill(undefined);
   }
 
-  /** Bytes of all finished pieces. */
+  /** Bytes of all finished pieces together. */
   get doneBytes(): number {
     return this.#doneBytes;
   }
@@ -66,8 +69,8 @@ export class PieceMap {
   }
 
   /**
-   * First stretch of missing pieces that `taken` says nobody fetches yet, at most `most` bytes (rounded up to pieces).
-   * It ends before a piece that `begun` says is partly there, so that such a piece always comes first in its stretch.
+   * First range of missing pieces that nobody fetches yet (`taken`), at most `most` bytes, rounded up to pieces. It
+   * ends before a piece that is partly on disk (`begun`), so that such a piece always comes first in its range.
    */
   nextMissing(taken: (piece: number) => boolean, begun: (piece: number) => boolean, most: number): Stretch | undefined {
     const free = (piece: number) => piece < this.count && !this.isDone(piece) && !taken(piece);

@@ -1,4 +1,4 @@
-/** Connections as the environment wants them: proxies, certificates, time limits. */
+/** Connections that follow the environment's proxies and certificates and have time limits. */
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
@@ -7,7 +7,7 @@ import { type ProxyAddress, readProxies } from './proxy.ts';
 import type { DownloadSettings } from './settings.ts';
 import { buildReusingConnector } from './socket.ts';
 
-/** What of undici's agents is used. */
+/** The part of undici's agents that is used. */
 export type Connections = Pick<Dispatcher, 'dispatch'> & { destroy(): Promise<void> };
 
 /**
@@ -18,7 +18,7 @@ export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv)
   const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
   let ca: string[] | undefined;
   try {
-    // Given to Node at its start already: NODE_EXTRA_CA_CERTS.
+    // Node has read NODE_EXTRA_CA_CERTS at its start already.
     if (caFile !== '') ca = [...rootCertificates, readFileSync(caFile, 'utf8')];
   } catch (error) {
     throw new EnvironmentError(`The certificates in ${caFile} cannot be read.`, {
@@ -35,21 +35,24 @@ export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv)
       : new EnvHttpProxyAgent({
           ...proxyOptions(proxy, noProxy),
           connect,
-          requestTls: connect, // With it undici would speak TLS to a SOCKS proxy too.
+          requestTls: connect, // `proxyTls` would make undici speak TLS to a SOCKS proxy too.
           ...(proxy.socks ? {} : { proxyTls: connect }),
         });
   if (JSON.stringify(http) === JSON.stringify(https)) return through(http);
   return () => new ByScheme(through(http)(), through(https)());
 }
 
-/** undici sends no login with an empty user or password, and a SOCKS proxy gets it as it is encoded: so it is given apart. */
+/**
+ * The login is handed over apart from the address: undici sends none when the user or the password is empty, and hands
+ * a SOCKS proxy the login still percent-encoded.
+ */
 function proxyOptions({ url, socks, login }: ProxyAddress, noProxy: string): EnvHttpProxyAgent.Options {
   const basic = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;
   return {
     httpProxy: url,
     httpsProxy: url,
     noProxy,
-    // Plain http through a plain proxy goes as a proxy request, which every proxy knows; CONNECT to port 80 many refuse.
+    // Plain http goes to a plain proxy as a proxy request, which every proxy supports; many refuse CONNECT to port 80.
     proxyTunnel: false,
     ...(login === undefined ? {} : socks ? { username: login.user, password: login.password } : { token: basic }),
   } as EnvHttpProxyAgent.Options;

@@ -1,4 +1,4 @@
-/** Small questions to servers: a JSON document, a few bytes, what is said of a file. Nothing large passes here. */
+/** Small requests to servers: a JSON document, the first bytes of a file, or what the server says of a file. */
 
 import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
@@ -8,7 +8,7 @@ import type { Address } from './sources.ts';
 
 const MOST = 64 << 20;
 
-/** The first `bytes` of what is at an address (all of it when it is shorter). @throws Fault */
+/** Reads the first `bytes` bytes of what is at an address, or all of it when it is shorter. @throws Fault */
 export async function readStart(client: Client, address: Address, bytes: number, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let got = 0;
@@ -29,7 +29,7 @@ export async function readStart(client: Client, address: Address, bytes: number,
   return Buffer.concat(chunks).subarray(0, bytes);
 }
 
-/** A JSON document. @throws Fault */
+/** Reads a JSON document. @throws Fault */
 export async function readJson(client: Client, address: Address, signal: AbortSignal): Promise<unknown> {
   const chunks: Buffer[] = [];
   let got = 0;
@@ -55,11 +55,14 @@ export async function readJson(client: Client, address: Address, signal: AbortSi
 export interface Said {
   readonly bytes: number | undefined;
   readonly sha256: string | undefined;
-  /** Commit the revision stands for. */
+  /** Commit that the revision stands for. */
   readonly commit: string | undefined;
 }
 
-/** What a server says of a file without sending it: a hub by HEAD, any other by a request for one byte. @throws Fault */
+/**
+ * Asks a server about a file without fetching it: a hub by HEAD, any other server by a request for one byte.
+ * @throws Fault
+ */
 export async function askAbout(client: Client, address: Address, signal: AbortSignal): Promise<Said> {
   let said: Said | undefined;
   const hub = address.kind === 'hub';

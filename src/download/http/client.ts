@@ -1,4 +1,4 @@
-/** One GET or HEAD at a time, redirects followed by hand so that a token never reaches another host. */
+/** Sends one GET or HEAD at a time. Redirects are followed by hand, so that a token never reaches another host. */
 
 import { DownloadError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
@@ -14,25 +14,28 @@ export interface HttpRequest {
   readonly token: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** A redirect to another host is the answer, not a way: what a hub says of a file stands in it. */
+  /** Whether a redirect to another host is taken as the answer: a hub says there what it knows of the file. */
   readonly stayHere?: boolean;
 }
 
 export interface Head {
   readonly status: number;
   readonly headers: Headers;
-  /** Address that answered, after redirects. */
+  /** Address that answered, after all redirects. */
   readonly url: string;
-  /** Answered by another host than the one asked. */
+  /** Whether another host answered than the one that was asked. */
   readonly elsewhere: boolean;
-  /** Headers of the first answer: a hub tells size and content id there, before it redirects. */
+  /** Headers of the first answer. A hub sends size and content id there, before it redirects. */
   readonly first: Headers;
 }
 
 export interface Receiver {
-  /** Throws to refuse the body. */
+  /** Called with the head of the answer. It throws to refuse the body. */
   onHead(head: Head, flow: BodyFlow): void;
-  /** The chunk's memory is used again afterwards. Returns false when it has all it wants: the rest is left unread. */
+  /**
+   * Called with each chunk, whose memory is reused afterwards. It returns false when it has enough: the rest is left
+   * unread.
+   */
   onData(chunk: Buffer): boolean;
 }
 
@@ -46,8 +49,8 @@ export interface Client {
 }
 
 /**
- * An agent of its own for each request under way, used again when the answer ended by itself. undici's pool may put a
- * request behind a connection that is busy, and if that one trickles, it waits for good.
+ * Gives each running request an agent of its own; an agent is used again when its answer ended normally. A pool of
+ * undici may queue a request behind a busy connection, and when that one trickles, the request waits for good.
  */
 class Agents {
   readonly #make: () => Connections;
@@ -58,7 +61,7 @@ class Agents {
     this.#make = make;
   }
 
-  /** `job` says whether the connection can be used again. */
+  /** Runs `job` with an agent. Its result says whether the connection can be used again. */
   async lend(job: (agent: Connections) => Promise<{ reusable: boolean }>): Promise<void> {
     const agent = this.#idle.pop() ?? this.#make();
     this.#all.add(agent);
@@ -80,7 +83,10 @@ class Agents {
 }
 
 const MOST_REDIRECTS = 10;
-/** Bytes of a redirect's body that are let through, to use the connection again; a longer one costs the connection. */
+/**
+ * Bytes of a redirect's body that are read so that the connection can be used again. A longer body costs the
+ * connection.
+ */
 const MOST_OF_REDIRECT = 64 << 10;
 
 export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv): Client {

@@ -7,10 +7,10 @@ import { decodePercent } from '../../base/text.ts';
 import { Fault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 
-/** Names in lower case; what came several times is joined by commas. */
+/** Header names are in lower case; a header that came several times is joined by commas. */
 export type Headers = Readonly<Record<string, string | undefined>>;
 
-/** Holds and releases the flow of one body. */
+/** Pauses and resumes one body. */
 export interface BodyFlow {
   pause(): void;
   resume(): void;
@@ -24,14 +24,15 @@ interface OneRequest {
 }
 
 interface OneReceiver {
-  /** Throws to refuse the body. */
+  /** Called with the head of the answer. It throws to refuse the body. */
   onHead(head: { status: number; headers: Headers }, flow: BodyFlow): void;
-  /** Returns false when it has all it wants: the rest is left unread. */
+  /** Called with each chunk. It returns false when it has enough: the rest is left unread. */
   onData(chunk: Buffer): boolean;
 }
 
 /**
- * One request; a redirect is an answer like others. `reusable`: the answer ended by itself, and its connection is good.
+ * Sends one request; a redirect is an answer like others. `reusable` is true when the answer ended by itself, so that
+ * its connection is good for another request.
  * @throws Fault; AbortError when the signal fires
  */
 export function exchange(
@@ -84,7 +85,8 @@ export function exchange(
         },
         onResponseStart(given, status, raw) {
           if (status < 200) {
-            // Each one starts undici's own clock anew, so the answer itself needs one.
+            // Each early (1xx) answer starts undici's own clock anew, so the wait for the final answer needs a clock of
+            // its own.
             early ??= setTimeout(
               () => stop(new Fault('stalled', `${new URL(origin).host} keeps promising an answer`)),
               settings.stallTimeout * 1000,
@@ -114,7 +116,7 @@ export function exchange(
           } catch (error) {
             return stop(error as Error);
           }
-          // undici's own body timeout starts anew with each byte; a trickle needs a clock of its own.
+          // undici's body timeout starts anew with each byte, so a body that trickles needs a clock of its own.
           window = setInterval(() => {
             if (!heldBack && inWindow < settings.leastRate * settings.stallTimeout)
               stop(new Fault('stalled', `${new URL(origin).host} sends next to nothing`));
@@ -133,7 +135,7 @@ export function exchange(
           settle(() => resolve({ reusable: false }));
           controller?.abort(new Error('enough'));
         },
-        // undici frees the connection by an immediate of its own, and would open another one for a request before it.
+        // undici frees the connection in an immediate of its own. A request before that would open another connection.
         onResponseEnd: () => settle(() => setImmediate(() => setImmediate(() => resolve({ reusable: true })))),
         onResponseError: (_, error) => settle(() => reject(asFault(error, new URL(origin).host))),
       },
@@ -147,12 +149,12 @@ function abortError(signal: AbortSignal): Error {
 
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
 
-/** Codes of OpenSSL and Node for a certificate that is not believed. */
+/** Codes of OpenSSL and Node for a certificate that is not trusted. */
 const CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
 
 function asFault(error: Error, host: string): Error {
   if (error instanceof Fault) return error;
-  // undici has no codes for these two, and takes the first for an abort.
+  // undici has no error codes for these two failures, and takes the first for an abort.
   const refused = /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(error.message)?.[1];
   if (refused !== undefined)
     return new Fault('proxy', `the proxy answered ${refused}${refused === '407' ? ': it asks for a login' : ''}`, {

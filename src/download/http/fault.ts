@@ -1,23 +1,23 @@
-/** Everything that can go wrong between us and a server, and what is done about each. */
+/** Everything that can go wrong between us and a server, and how each fault is met. */
 
 import type { Address } from './sources.ts';
 
 const faultKinds = [
-  /** Refused, reset, no such host, a broken handshake. */
+  /** The connection was refused or reset, the host is unknown, or the handshake failed. */
   'network',
-  /** Nobody we trust has signed the server's certificate, or it is of another host or out of date. */
+  /** Nobody we trust has signed the server's certificate, or it belongs to another host, or it is out of date. */
   'certificate',
   /** The proxy refuses to let us through. */
   'proxy',
-  /** No bytes, or next to none, for too long. */
+  /** For too long no bytes came, or next to none. */
   'stalled',
   /** The body ended before its announced end. */
   'truncated',
-  /** 408, 425, 429, 5xx. */
+  /** Status 408, 425, 429 or 5xx. */
   'busy',
-  /** 401, 403. */
+  /** Status 401 or 403. */
   'denied',
-  /** 404, 410, 451. */
+  /** Status 404, 410 or 451. */
   'gone',
   /** Any other status. */
   'status',
@@ -25,20 +25,20 @@ const faultKinds = [
   'expired',
   /** The server sent another range than asked, or a multipart body. */
   'range',
-  /** 416. */
+  /** Status 416. */
   'unsatisfiable',
-  /** A web page, a pointer file or an error document instead of the file. */
+  /** The server sent a web page, a pointer file or an error document instead of the file. */
   'page',
-  /** The server's size or content id is not the one of the file we want. */
+  /** The server's size or content id is not that of the wanted file. */
   'other-file',
-  /** The body is compressed although asked not to be. */
+  /** The body is compressed although we asked for no compression. */
   'encoded',
-  /** Redirects in a circle, to http from https, or to nowhere. */
+  /** The redirects go in a circle, from https to http, or to nowhere. */
   'redirect',
 ] as const;
 type FaultKind = (typeof faultKinds)[number];
 
-/** A source that was given up, and why. */
+/** A source that was given up, and the reason. */
 export interface Failure {
   readonly address: Address;
   readonly fault: Fault;
@@ -47,7 +47,7 @@ export interface Failure {
 export class Fault extends Error {
   readonly kind: FaultKind;
   readonly status: number | undefined;
-  /** Seconds the server asks to wait. */
+  /** Seconds to wait, as the server asks for. */
   readonly retryAfter: number | undefined;
 
   constructor(kind: FaultKind, message: string, extra: { status?: number; retryAfter?: number; cause?: unknown } = {}) {
@@ -59,16 +59,16 @@ export class Fault extends Error {
   }
 }
 
-/** How often in a row, without a byte gained, a fault of each kind is met with another try at the same source. */
+/** Tries at the same source for each kind of fault: how many in a row, without a byte gained, before it is given up. */
 const TRIES: Readonly<Record<FaultKind, number>> = {
   network: 8,
-  // Both are settings, and stay as they are while we wait.
+  // Certificates and proxies are settings, which do not change while we wait.
   certificate: 0,
   proxy: 0,
   stalled: 8,
   truncated: 8,
   busy: 8,
-  // One more look at what should be final: hubs slip for a moment now and then.
+  // A refusal should be final, but hubs sometimes refuse for a moment, so one more try is made.
   denied: 1,
   gone: 1,
   status: 1,
@@ -81,31 +81,33 @@ const TRIES: Readonly<Record<FaultKind, number>> = {
   redirect: 1,
 };
 
-/** A source that has given bytes of this file just now is believed to have it still: refusals are met with more tries. */
+/** A source that has just sent bytes of this file most likely still has it, so refusals are met with more tries. */
 const TRIES_OF_PROVEN = 3;
 
 export interface Failures {
-  /** In a row without a byte gained: of this kind, and in all. */
+  /** Failures in a row without a byte gained: of this kind, and (below) of all kinds. */
   readonly ofKind: number;
   readonly inAll: number;
-  /** The source has given bytes before. */
+  /** Whether the source has sent bytes before. */
   readonly proven: boolean;
 }
 
-/** Another try at this source? */
+/** Whether another try at this source is worth it. */
 export function worthRetrying(fault: Fault, { ofKind, inAll, proven }: Failures, most: number): boolean {
   const tries = proven ? Math.max(TRIES[fault.kind], TRIES_OF_PROVEN) : TRIES[fault.kind];
   return ofKind <= tries && inAll <= most;
 }
 
-/** Seconds to wait before try number `failures` + 1: what the server says, else 0.5 s doubled each time, jittered. */
+/**
+ * Seconds to wait before try number `failures` + 1: what the server says, else 0.5 s doubled each time, with jitter.
+ */
 export function backOff(fault: Fault, failures: number, unit: number, random: () => number = Math.random): number {
   if (fault.retryAfter !== undefined) return fault.retryAfter + random() * unit;
   const ceiling = Math.min(60 * unit, unit * 2 ** (failures - 1));
   return ceiling * (0.5 + random() / 2);
 }
 
-/** Retry-After in seconds or as an HTTP date; undefined when absent or unreadable. */
+/** Reads Retry-After, in seconds or as an HTTP date; returns seconds, or undefined when it is absent or unreadable. */
 export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
@@ -114,7 +116,7 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 
-/** The fault a status means. `signed`: the answer came from an address we were redirected to on another host. */
+/** The fault that a status means. `signed`: the answer came from a signed address on another host, after a redirect. */
 export function statusFault(
   status: number,
   headers: Readonly<Record<string, string | undefined>>,

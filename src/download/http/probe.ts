@@ -1,4 +1,4 @@
-/** The size of a file nobody knows the size of: one byte is asked for, and the answer says how many there are. */
+/** Finds out the size of a file that nobody knows: it asks for one byte, and the answer says how many there are. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
@@ -11,11 +11,11 @@ export interface ProbeInput {
   readonly client: Client;
   readonly settings: DownloadSettings;
   readonly signal: AbortSignal;
-  /** Sources that cannot answer are added. */
+  /** Sources that cannot answer are appended here. */
   readonly failures: Failure[];
 }
 
-/** Bytes of the file by the first source that says it; undefined when none does. */
+/** Size of the file in bytes, from the first source that tells it; undefined when none does. */
 export async function probeSize(all: readonly Address[], input: ProbeInput): Promise<number | undefined> {
   for (const address of all) {
     for (let failures = 1; ; failures += 1) {

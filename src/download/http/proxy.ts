@@ -1,13 +1,13 @@
-/** Proxies as the environment names them: which variable counts, and whether what it holds is the address of one. */
+/** Proxies from the environment: which variable counts, and whether its value is an address of a proxy. */
 import { EnvironmentError } from '../../base/errors.ts';
 import { decodePercent } from '../../base/text.ts';
 
 export interface ProxyAddress {
-  /** Without user and password. */
+  /** Address without user and password. */
   readonly url: string;
   readonly host: string;
   readonly socks: boolean;
-  /** Decoded; undefined when the address has none. */
+  /** User and password, decoded; undefined when the address has none. */
   readonly login: { readonly user: string; readonly password: string } | undefined;
 }
 
@@ -17,15 +17,18 @@ export interface Proxies {
   readonly noProxy: string;
 }
 
-/** undici hides an upper-case variable behind an empty lower-case one, and knows no ALL_PROXY; people expect both. */
+/**
+ * undici hides an upper-case variable behind an empty lower-case one and ignores ALL_PROXY, which people expect to
+ * work.
+ */
 const HTTP = ['http_proxy', 'HTTP_PROXY'];
 const HTTPS = ['https_proxy', 'HTTPS_PROXY'];
 const ALL = ['all_proxy', 'ALL_PROXY'];
 
-/** Longest user and password that SOCKS can carry, in bytes. */
+/** Longest user name and password that SOCKS can carry, in bytes. */
 const SOCKS_LONGEST = 255;
 
-/** @throws {EnvironmentError} that names the variable and never its value */
+/** Reads the proxy variables. @throws {EnvironmentError} that names the variable and never its value */
 export function readProxies(env: NodeJS.ProcessEnv): Proxies {
   return {
     http: proxyIn(env, [...HTTP, ...ALL]),
@@ -34,7 +37,7 @@ export function readProxies(env: NodeJS.ProcessEnv): Proxies {
   };
 }
 
-/** Hosts of the proxies in use, without user and password; none where they cannot be read. */
+/** Hosts of the proxies in use, without user and password; empty where they cannot be read. */
 export function proxyHosts(env: NodeJS.ProcessEnv): string[] {
   try {
     const { http, https } = readProxies(env);
@@ -73,7 +76,8 @@ function parseProxy(value: string, variable: string): ProxyAddress {
   const { protocol, hostname, host, port, username, password, pathname, search, hash } = new URL(text);
   const scheme = protocol === 'socks5h:' || protocol === 'socks:' ? 'socks5:' : protocol;
   if (!/^(https?|socks5):$/.test(scheme)) throw refuse('Known are http, https and socks5.');
-  // A character that ends the host made the rest of a password a path, and its beginning a host.
+  // An unescaped `/`, `?` or `#` in a password ends the host: the rest of the password became a path, its beginning a
+  // host.
   if (`${pathname}${search}${hash}`.includes('@'))
     throw refuse('Its user or password has a character to be encoded.', ENCODE);
   if (hostname === '') throw refuse('It names no host.');

@@ -1,8 +1,8 @@
-/** Addresses without what lets one in: fit to be shown, and to be kept in a file. */
+/** Takes logins, tokens and signatures out of addresses, so that an address can be shown and kept in a file. */
 
 export interface Bared {
   readonly url: string;
-  /** What was left out, in words without its value. */
+  /** What was taken out, named without its value. */
   readonly left: readonly string[];
 }
 
@@ -10,10 +10,10 @@ export interface Bared {
 const SECRET_NAME =
   /token|secret|passw|^pw|pwd$|sig(nature)?$|^sig|api[-_]?key|(^|[-_])key|auth|credential|session|jwt|bearer|policy|^x-(amz|goog)-|expires|^code$|^s(p|r|t|e|v|ig|pr|ip|dd|kt|ke|ks|kv|koid|ktid)$/i;
 
-/** Long words of letters and digits mixed are hardly ever a file's name. */
+/** A long word of mixed letters and digits is hardly ever the name of a file. */
 const SECRET_VALUE = /^(?=.*\d)(?=.*[a-z])[\w\-+/=~]{20,}$|^ey[\w-]+\.[\w-]+\./i;
 
-/** The address without user, password, fragment, and parameters that are secrets by name or by look. */
+/** The address without user, password, fragment, and parameters whose name or value looks secret. */
 export function withoutSecrets(address: string): Bared {
   const url = new URL(address);
   const left: string[] = [];
@@ -29,7 +29,7 @@ export function withoutSecrets(address: string): Bared {
   return { url: left.length === 0 && !address.includes('#') ? address : url.href, left };
 }
 
-/** Any text a person gave as an address, as it may be shown: also one that is none keeps its login to itself. */
+/** A text that a person gave as an address, fit to be shown. A text that is no valid address loses its login too. */
 export function shownAddress(text: string): string {
   if (URL.canParse(text) && /^https?:/i.test(text)) return withoutSecrets(text).url;
   return text.replace(/[?#].*$/s, '?…').replace(/^([a-z][\w+.-]*:\/*)?.*@/is, '$1…@');

@@ -1,4 +1,4 @@
-/** How downloads behave: defaults, environment, and what a command line changes. */
+/** Settings of downloads: the defaults, the environment, and the options of a command line. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -7,24 +7,24 @@ import { shownAddress } from './secrets.ts';
 
 export interface DownloadSettings {
   readonly offline: boolean;
-  /** Connections per file: at the start, and at most when more measurably pay. */
+  /** Connections for a file: the number at the start, and the most when more measurably pay. */
   readonly connections: { readonly first: number; readonly most: number };
-  /** Bytes per second over all connections; null: as fast as it goes. */
+  /** Bytes per second over all connections; null for no limit. */
   readonly limit: number | null;
-  /** Seconds. */
+  /** Seconds until a connection must be open. */
   readonly connectTimeout: number;
-  /** Seconds without a byte, before or inside the body, until a connection counts as stalled. */
+  /** Seconds without a byte, before or inside the body, after which a connection counts as stalled. */
   readonly stallTimeout: number;
-  /** Fewer bytes per second than this over a whole stall time is a stall too. */
+  /** A connection with fewer bytes per second than this over a whole stall timeout counts as stalled too. */
   readonly leastRate: number;
-  /** Seconds for a whole file; null: as long as it takes. */
+  /** Seconds for a whole file; null for no limit. */
   readonly totalTimeout: number | null;
-  /** Most tries in a row without progress at one source. */
+  /** Most tries in a row at one source without progress. */
   readonly tries: number;
-  /** Seconds: unit of the back-off, and the longest wait a server may ask for. */
+  /** Seconds of the first back-off, and (below) the longest wait that a server may ask for. */
   readonly backOffUnit: number;
   readonly longestWait: number;
-  /** Address of the hub, without a slash at the end. */
+  /** Address of the hub, without a trailing slash. */
   readonly hub: string;
   readonly civitai: string;
   readonly hubToken: string | undefined;
@@ -37,7 +37,10 @@ export interface DownloadSettings {
 
 export type SettingsOverrides = Partial<DownloadSettings>;
 
-/** Settings from the environment, then what the caller overrides. @throws UsageError on a variable that is no number or no address */
+/**
+ * Settings from the environment, then those that the caller overrides.
+ * @throws UsageError when a variable is not a number or an address as it must be
+ */
 export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOverrides = {}): DownloadSettings {
   const number = (name: string, fallback: number): number => {
     const text = env[name];
@@ -79,7 +82,7 @@ function hubAddress(endpoint: string | undefined): string {
   return address;
 }
 
-/** `500k`, `5M`, `5MB`, `1.5G` or a plain number: bytes per second, decimal. @throws UsageError */
+/** Reads `500k`, `5M`, `5MB`, `1.5G` or a plain number as bytes per second, in decimal units. @throws UsageError */
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?(?:\/s)?$/i.exec(text.trim());
   const scale = { '': 1, k: 1e3, m: 1e6, g: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN;
@@ -89,7 +92,7 @@ export function parseRate(text: string): number {
   return value;
 }
 
-/** Where a Hugging Face cache keeps its repositories; undefined for a user without a home. */
+/** Folder where a Hugging Face cache keeps its repositories; undefined for a user without a home. */
 export function hubCacheDir(env: NodeJS.ProcessEnv): string | undefined {
   return env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || below(hubHome(env), 'hub');
 }

@@ -1,7 +1,7 @@
-/** First looks at what a server sends, before gigabytes of it are believed. */
+/** Looks at the first things a server sends, so that gigabytes of a wrong answer are not fetched. */
 import { Fault } from './fault.ts';
 
-/** Headers that say this is no file. @throws Fault */
+/** Refuses headers that cannot be those of the file. @throws Fault */
 export function checkHeaders(headers: Readonly<Record<string, string | undefined>>, host: string): void {
   const type = headers['content-type'] ?? '';
   if (/^text\/html\b/i.test(type))
@@ -15,8 +15,9 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
 const SAFETENSORS_HEADER_MOST = 100_000_000;
 
 /**
- * The first bytes of a body against what they often are by mistake. `position`: where in the file they belong; `name`
- * tells what the file should be. @throws Fault
+ * Refuses first bytes that are a common mistake, such as a web page. `position` is the bytes' offset in the file;
+ * `name` tells what the file should be.
+ * @throws Fault
  */
 export function checkFirstBytes(bytes: Buffer, position: number, name: string, host: string): void {
   const start = bytes.subarray(0, 200).toString('latin1').trimStart().toLowerCase();

@@ -1,16 +1,18 @@
 /**
- * Sockets that read into one buffer each, over and over. Node's own way takes fresh memory for every read, whose page
- * faults cost: measured at 0.6 to 0.9 of this one's speed (prototypes, open link).
+ * Sockets that read into one buffer each, over and over. Node itself allocates fresh memory for every read, and its
+ * page faults cost: measured at 0.6 to 0.9 of the speed of this module (prototypes, open link).
  */
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
 
-/** About what a fast link brings between two looks at the socket, and little enough for the processor's cache. */
+/**
+ * Bytes of the buffer: about what a fast link brings between two reads, and little enough for the processor's cache.
+ */
 const BUFFER = 128 << 10;
 
 /**
- * A connector for undici. Whoever gets a chunk must be done with it, or have copied it, when the call returns; undici
- * passes it on within that call, and what it puts back (`unshift`, when a body is paused) is copied here.
+ * A connector for undici. The receiver of a chunk must be done with it, or have copied it, when the call returns.
+ * undici passes chunks on within that call, and what it puts back (`unshift`, when a body is paused) is copied here.
  */
 export function buildReusingConnector(options: buildConnector.BuildOptions): buildConnector.connector {
   return (target, callback) => {
@@ -25,7 +27,8 @@ export function buildReusingConnector(options: buildConnector.BuildOptions): bui
         waiting.push(first ? chunk : Buffer.from(chunk));
         if (first) socket?.emit('readable');
         if (waiting.length === 0) return true;
-        // Not taken: the connection is paused. TLS may deliver more before it stops, into the same memory.
+        // The chunk was not taken, so the connection is paused. TLS may still deliver data into the same memory: copy
+        // the chunk.
         if (first && waiting[0] === chunk) waiting[0] = Buffer.from(chunk);
         return false;
       },
@@ -34,7 +37,7 @@ export function buildReusingConnector(options: buildConnector.BuildOptions): bui
     const connect = buildConnector({ ...options, onread } as buildConnector.BuildOptions);
     socket = connect(target, callback) as unknown as Socket;
     const read = socket.read.bind(socket);
-    // An empty queue asks the stream itself: that starts reading again after a pause, and sees the end.
+    // When the queue is empty, the stream's own read starts reading again after a pause and sees the end.
     socket.read = (size?: number) => (size === 0 ? undefined : waiting.shift()) ?? read(0);
     socket.unshift = (chunk: Uint8Array) => void waiting.unshift(Buffer.from(chunk));
     return socket;

@@ -1,4 +1,4 @@
-/** Where a file can be had: a repository of a Hugging Face hub, a version on Civitai, any address. */
+/** Where a file can be fetched: a repository of a Hugging Face hub, a version on Civitai, or any address. */
 export type Source =
   | {
       readonly kind: 'hub';

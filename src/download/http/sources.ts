@@ -1,4 +1,4 @@
-/** From registry sources to addresses, and which token may go to which host. */
+/** Turns sources of the registry into addresses, and decides which token may go to which host. */
 import { basename } from 'node:path';
 import { decodePercent } from '../../base/text.ts';
 import { shownAddress } from './secrets.ts';
@@ -8,20 +8,23 @@ import { tokenHost } from './token-hosts.ts';
 
 export interface Address {
   readonly url: string;
-  /** For people: host and what is fetched, without query. */
+  /** Text for people: the host and what is fetched, without the query. */
   readonly label: string;
-  /** Bearer token for this address's own host. */
+  /** Bearer token for the host of this address only. */
   readonly token: string | undefined;
-  /** Variable the token is read from, where the source names one. */
+  /** Variable that the token is read from, when the source names one. */
   readonly tokenEnv?: string;
-  /** The person has not said that this variable may be sent there. */
+  /** True when the person has not allowed that variable to be sent to this host. */
   readonly tokenRefused?: boolean;
-  /** Where a person can read about access, for messages. */
+  /** Page where a person can read about access, for messages. */
   readonly page: string | undefined;
   readonly kind: Source['kind'];
 }
 
-/** The addresses of a file, in the order they are tried. `path`: the file's name where a source does not say it. */
+/**
+ * The addresses of a file, in the order in which they are tried. `path` is the file's name where a source does not give
+ * it.
+ */
 export function addresses(
   sources: readonly Source[],
   path: string,
@@ -55,11 +58,11 @@ export function addresses(
   });
 }
 
-/** The page of a repository, without what lets us into the hub. */
+/** Page of a repository, without the login that the hub's address may hold. */
 export const hubPage = (settings: DownloadSettings, repo: string) =>
   `${shownAddress(settings.hub).replace(/\/+$/, '')}/${repo}`;
 
-/** A plain URL to the hub or to Civitai gets the token of that host. */
+/** Token for a plain URL: one that leads to the hub or to Civitai gets the token of that host. */
 function ownToken(url: string, settings: DownloadSettings): string | undefined {
   const origin = new URL(url).origin;
   if (origin === new URL(settings.hub).origin) return settings.hubToken;
@@ -71,19 +74,19 @@ function hostOf(url: string): string {
   return new URL(url).host;
 }
 
-/** Name of the file an address ends in, made fit for a disk; undefined when there is none. */
+/** Name of the file at the end of an address, made fit for a disk; undefined when there is none. */
 export function addressedFile(url: string): string | undefined {
   const name = basename(decodePercent(new URL(url).pathname)).replaceAll(/[^\w.+ -]/g, '_');
   return name === '' || name.startsWith('.') ? undefined : name;
 }
 
-/** An address fit to be shown or written down: no user, no password, no query. */
+/** An address without user, password and query, fit to be shown or written down. */
 export function redact(url: string): string {
   const { protocol, host, pathname, search } = new URL(url);
   return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`;
 }
 
-/** What to tell a person who was refused, by the kind of source. */
+/** What to tell a person whose access was refused, by the kind of source. */
 export function accessAdvice(address: Address): string[] {
   if (address.kind === 'hub')
     return [

@@ -1,36 +1,49 @@
 /**
- * Connections that are far slower than the others of the same file. Servers spread connections over machines, and one of
- * those may be ill: it trickles for ever, above every limit of a stall, and holds its part of the file.
+ * Finds connections that are far slower than the others of the same file. Servers spread connections over machines, and
+ * one machine may be ill: its connection trickles for ever, too fast to count as stalled, and holds its part of the
+ * file.
  */
 
-/** Seconds over which the rate of a connection is taken. */
+/** Seconds over which the rate of a connection is measured. */
 const WINDOW = 1.5;
-/** Seconds after its first byte until a connection is in doubt, and until it is given up: a far server needs some to get up to speed. */
+/**
+ * Seconds after its first byte until a slow connection is doubtful (DOUBT) and until it is given up (GRACE): a far
+ * server needs a while to get up to speed.
+ */
 const DOUBT = 1;
 const GRACE = 3;
-/** Seconds until a connection that has not answered is given up, while others have. */
+/** Seconds until a connection without any answer is given up, when others have been answered. */
 const UNANSWERED = 10;
-/** Slower than this share of the others is too slow; where nothing else is left to do, this share. */
+/**
+ * A connection slower than this share of the others' rate is too slow; SHARE_AT_END holds when nothing else is left to
+ * do.
+ */
 const SHARE = 1 / 8;
 const SHARE_AT_END = 1 / 3;
-/** Bytes per second of the others below which nothing is compared: on a narrow line chance decides who is served. */
+/**
+ * Below this rate of the others, in bytes per second, nothing is compared: on a narrow line chance decides who is
+ * served.
+ */
 const COMPARABLE = 32 << 10;
-/** Seconds that the rate of a connection that ended still counts. */
+/** Seconds for which the rate of an ended connection still counts. */
 const MEMORY = 30;
 
-/** Seconds all together are below that until one is opened anew, in case all are ill; twice as long each time. */
+/**
+ * When all connections have been below COMPARABLE for this many seconds, one is opened anew, since all machines may be
+ * ill. The time doubles with each renewal.
+ */
 const RENEW = 10;
 
-/** What is known of a connection: all bytes it has brought. */
+/** A connection as this module sees it: the number of bytes that it has brought so far. */
 export interface Counted {
   readonly bytes: number;
 }
 
 interface Watch {
   readonly started: number;
-  /** When its first byte was seen. */
+  /** Time when the first byte was seen. */
   first: number | undefined;
-  /** Times and bytes of the last looks, the oldest just outside the window. */
+  /** Times and byte counts of the last looks; the oldest is just outside the window. */
   looks: { at: number; bytes: number }[];
 }
 
@@ -40,7 +53,7 @@ export class Stragglers<C extends Counted> {
   #slowSince: number | undefined;
   #patience = RENEW;
 
-  /** To be called a few times a second with the connections that are at work. */
+  /** Takes a look at the active connections. It must be called a few times a second. */
   tick(connections: Iterable<C>, now: number): void {
     const here = new Set(connections);
     for (const [connection, watch] of this.#watched) if (!here.has(connection)) this.#end(connection, watch, now);
@@ -57,7 +70,7 @@ export class Stragglers<C extends Counted> {
     this.#slowSince = answered.length === 0 || together >= COMPARABLE ? undefined : (this.#slowSince ?? now);
   }
 
-  /** A connection ended by itself: its rate still says what others can do. */
+  /** Notes that a connection ended normally: its rate still says what others can do. */
   ended(connection: C, now: number): void {
     const watch = this.#watched.get(connection);
     if (watch !== undefined) this.#end(connection, watch, now);
@@ -69,12 +82,15 @@ export class Stragglers<C extends Counted> {
       this.#past.push({ at: now, rate: connection.bytes / Math.max(0.05, now - (first ?? started)) });
   }
 
-  /** It may be one to give up: another one may work beside it until that is certain. */
+  /** Whether a connection may have to be given up. Another one may already start beside it. */
   isDoubtful(connection: C, now: number): boolean {
     return this.#isSlow(connection, now, DOUBT, SHARE);
   }
 
-  /** It is to be closed, and its part of the file given to others. `atEnd`: nothing else is left to be given. */
+  /**
+   * Whether a connection must be closed and its part given to others. `atEnd` means that no other part is left to
+   * fetch.
+   */
   isHopeless(connection: C, now: number, atEnd: boolean): boolean {
     const watch = this.#watched.get(connection);
     if (watch !== undefined && watch.first === undefined)
@@ -89,7 +105,7 @@ export class Stragglers<C extends Counted> {
     return usual >= COMPARABLE && this.rate(connection, now) < usual * share;
   }
 
-  /** The slowest one, when all have been slow for long: a new one in its place may be better. */
+  /** The slowest connection, when all have been slow for long: a new one in its place may reach a better machine. */
   toRenew(now: number): C | undefined {
     if (this.#slowSince === undefined || now - this.#slowSince < this.#patience) return undefined;
     this.#slowSince = undefined;
@@ -98,13 +114,13 @@ export class Stragglers<C extends Counted> {
     return slowest;
   }
 
-  /** Bytes per second of late; 0 while nothing is known. */
+  /** Recent rate in bytes per second; 0 while it is not known. */
   rate(connection: C, now: number): number {
     const [oldest] = this.#watched.get(connection)?.looks ?? [];
     return oldest === undefined || now <= oldest.at ? 0 : (connection.bytes - oldest.bytes) / (now - oldest.at);
   }
 
-  /** The median of the others, those included that ended a while ago. */
+  /** Median rate of the other connections, including those that ended a short while ago. */
   #usual(connection: C, now: number): number {
     const others = [...this.#watched].filter(
       ([other, { first }]) => other !== connection && first !== undefined && now - first >= DOUBT,

@@ -1,4 +1,7 @@
-/** One connection at work on one stretch of the file: asks for it, checks the answer, turns the body into pieces. */
+/**
+ * One connection that fetches one range of the file: it sends the request, checks the answer, and turns the body into
+ * pieces.
+ */
 import { crc32 } from 'node:zlib';
 import type { Assembly } from '../file/assembly.ts';
 import { PIECE } from '../file/pieces.ts';
@@ -8,20 +11,20 @@ import { Fault, statusFault } from '../http/fault.ts';
 import { checkFirstBytes, checkHeaders } from '../http/sniff.ts';
 import type { Address } from '../http/sources.ts';
 
-/** The beginning of a piece: how much of it is written, and the CRC-32 of that. */
+/** The beginning of a piece: how many of its bytes are written, and the CRC-32 of those. */
 export interface Begun {
   readonly bytes: number;
   readonly crc: number;
 }
 
-/** What is learnt of a source while it is used. */
+/** What has been learned about a source while using it. */
 export interface SourceState {
   readonly address: Address;
-  /** Address behind the redirect, used again until it expires; never written down. */
+  /** Address behind the redirect. It is used again until it expires, and never written down. */
   resolved: string | undefined;
   /** Strong ETag of the first answer. */
   etag: string | undefined;
-  /** False: this server sends the whole file whatever is asked. */
+  /** False when this server sends the whole file, whatever range is asked for. */
   ranges: boolean;
 }
 
@@ -32,31 +35,38 @@ export interface LaneJob {
   readonly name: string;
   readonly sha256: string;
   readonly signal: AbortSignal;
-  /** Beginnings of pieces whose connection broke: on disk, and good for as long as this process lives. */
+  /** Beginnings of pieces whose connection broke. They are on disk, and valid as long as this process lives. */
   readonly begun: Map<number, Begun>;
-  /** Bytes arrived; returns seconds to hold the flow. `fresh` counts those that were not there before. */
+  /**
+   * Counts bytes that arrived; returns the seconds for which the flow must pause. `fresh` counts those that were
+   * missing before.
+   */
   received(bytes: number, fresh: number): number;
   note(text: string): void;
-  /** The server sends everything: true when this lane may take it, false when another one does. */
+  /**
+   * Asks whether this connection may take the whole file, which the server sends; false when another connection does.
+   */
   takeWhole(lane: Lane): boolean;
 }
 
-/** Thrown in a lane that another one makes needless. */
+/** Ends a connection that another one has made needless. */
 export class Needless extends Error {}
 
 export class Lane {
-  /** First byte it works on, and the end, which may be moved nearer while it works. */
+  /** First byte of the range, and (below) its end, which may be moved nearer while the connection works. */
   readonly from: number;
   to: number;
   #position = 0;
-  /** End of the range asked for: what `to` was when the request went out. */
+  /** End of the requested range: the value of `to` when the request was sent. */
   #asked = 0;
   #bytes = 0;
   readonly #stop = new AbortController();
   #begunBytes = 0;
-  /** CRC-32 of the piece so far, made while its bytes are still in the processor's cache. */
+  /** CRC-32 of the piece so far, computed while its bytes are still in the processor's cache. */
   #crc = 0;
-  /** Bytes of a piece that is here already, kept until it shows whether they differ. */
+  /**
+   * Bytes received for a piece that is on disk already. They are kept until it is clear whether they differ from it.
+   */
   #second: Buffer[] = [];
   #looked = false;
   #job: LaneJob;
@@ -67,12 +77,12 @@ export class Lane {
     this.to = stretch.to;
   }
 
-  /** Bytes that arrived over it. */
+  /** Bytes that arrived over this connection. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Closes the connection; what it had begun is kept for another one. */
+  /** Closes the connection. The piece that it had begun is kept for another one. */
   giveUp(): void {
     this.#stop.abort(new Needless('given up'));
   }
@@ -85,7 +95,7 @@ export class Lane {
     return piece * PIECE >= this.from && piece * PIECE < this.to;
   }
 
-  /** @throws Fault, Needless, AbortError, or the disk's error */
+  /** Fetches the range. @throws Fault, Needless, AbortError, or the disk's error */
   async run(): Promise<void> {
     const { source, client, begun, signal } = this.#job;
     const first = Math.floor(this.from / PIECE);
@@ -166,7 +176,8 @@ export class Lane {
       throw new Fault('other-file', `${host} has a file of ${length} bytes, not of ${size}`);
     const { etag } = head.headers;
     if (source.ranges && source.etag !== undefined && etag !== source.etag) {
-      // Early warning only: bytes decide. Asked again without the condition, it shows whether ranges work.
+      // A changed ETag is only a warning; the bytes decide. The next request, without the condition, shows whether
+      // ranges work.
       source.etag = undefined;
       note(`${host} seems to have changed the file; its bytes will tell`);
       throw new Needless('etag changed');
@@ -212,7 +223,7 @@ export class Lane {
       flow.pause();
       setTimeout(() => flow.resume(), hold * 1000);
     }
-    // At the end of what was asked for the answer ends by itself, and leaves the connection to the next request.
+    // When the requested range ends, the answer ends by itself, and the connection can serve the next request.
     return this.#position < this.to || this.#position === this.#asked;
   }
 
@@ -223,7 +234,7 @@ export class Lane {
     this.#second = [];
     this.#begunBytes = 0;
     this.#crc = 0;
-    // A whole body passes over what is here already: only what differs is written.
+    // A whole body passes over pieces that are on disk already; only pieces that differ are written.
     if (!assembly.pieces.isDone(piece)) assembly.finish(piece, crc);
     else if (assembly.pieces.crcOf(piece) !== crc) assembly.replace(piece, Buffer.concat(second), crc);
   }

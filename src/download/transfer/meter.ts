@@ -1,6 +1,8 @@
-/** Bytes into what a person sees: a smoothed rate, a time left, and a hold on the flow when there is a limit. */
+/**
+ * Turns byte counts into a smoothed rate and a time left for the person, and slows the flow down when there is a limit.
+ */
 
-/** Seconds over which the rate is smoothed, and before which none is shown. */
+/** Seconds over which the rate is smoothed (SMOOTH), and before which no rate is shown (SILENT). */
 const SMOOTH = 10;
 const SILENT = 1.5;
 
@@ -23,13 +25,13 @@ export class Rate {
     this.#last = now;
   }
 
-  /** Bytes per second; undefined while too little has been seen. */
+  /** Bytes per second; undefined while too little has been measured. */
   get(now: number): number | undefined {
     return this.#started === undefined || now - this.#started < SILENT ? undefined : Math.max(0, this.#value);
   }
 }
 
-/** A bandwidth limit over everything that passes through it. */
+/** A bandwidth limit for all bytes that pass through it. */
 export class Throttle {
   readonly #perSecond: number;
   #free: number;
@@ -39,7 +41,7 @@ export class Throttle {
     this.#free = now;
   }
 
-  /** Seconds to hold the flow after these bytes. */
+  /** Seconds for which the flow must pause after these bytes. */
   take(bytes: number, now: number): number {
     this.#free = Math.max(this.#free, now - 0.1) + bytes / this.#perSecond;
     return Math.max(0, this.#free - now);

@@ -1,14 +1,15 @@
-/** How many connections pay: one at first, then twice as many each time, only while that measurably brings more. */
+/** Finds out how many connections pay: it starts with one and doubles the number while that measurably brings more. */
 
 /**
- * Seconds a number of connections is watched before it is judged, and the part before them that is not counted. Short:
- * a server that caps each connection shows it at once, and every second spent below the right number is lost.
+ * Seconds for which a number of connections is watched before it is judged (WATCH), and the seconds before that, which
+ * do not count (SETTLE). Both are short: a server that caps each connection shows it at once, and every second with too
+ * few connections is lost.
  */
 const WATCH = 0.5;
 const SETTLE = 0.25;
-/** Seconds after connections that did not pay until more are tried again. */
+/** Seconds to wait after connections that did not pay, until more are tried again. */
 const REST = 30;
-/** Fewer seconds left than this are not worth another connection. */
+/** With fewer seconds left than this, another connection is not worth it. */
 const WORTH = 3;
 
 export class ConnectionPace {
@@ -17,7 +18,7 @@ export class ConnectionPace {
   #since: number;
   #bytesAt = 0;
   #counting = false;
-  /** Number and rate of the connections before the last ones came, while those are on trial. */
+  /** Number and rate before the last connections were added, while those are on trial. */
   #before: { wanted: number; rate: number } | undefined;
   #restUntil = 0;
 
@@ -31,7 +32,10 @@ export class ConnectionPace {
     return this.#wanted;
   }
 
-  /** To be called a few times a second with all bytes received so far. Seconds and bytes in, number of connections out. */
+  /**
+   * Takes the number of bytes received so far and the bytes left; returns the wanted number of connections. It must be
+   * called a few times a second. `now` is in seconds.
+   */
   tick(now: number, received: number, left: number): number {
     if (!this.#counting && now - this.#since >= SETTLE) {
       this.#counting = true;
@@ -43,7 +47,7 @@ export class ConnectionPace {
     if (this.#before !== undefined) {
       const { wanted, rate: rateBefore } = this.#before;
       this.#before = undefined;
-      // Two fifths of what the new connections could bring at most must come.
+      // New connections pay when they bring at least two fifths of the most they could bring.
       const pays = rate >= rateBefore * (1 + 0.4 * (this.#wanted / wanted - 1));
       if (!pays) {
         this.#restUntil = now + REST;
@@ -59,12 +63,12 @@ export class ConnectionPace {
     return this.#wanted;
   }
 
-  /** A connection was ill, so that what was seen with it says nothing: more may be tried at once. */
+  /** Forgets the last trial, because one of its connections was ill. More connections may be tried at once. */
   forgive(): void {
     this.#restUntil = 0;
   }
 
-  /** The server complained: one fewer, and never more again. */
+  /** The server complained of too many connections: take one fewer, and never more again. */
   complain(now: number): void {
     this.#before = undefined;
     this.#most = Math.max(1, this.#wanted - 1);

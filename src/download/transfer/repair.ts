@@ -1,4 +1,7 @@
-/** All pieces are there, every CRC-32 agrees, and yet the SHA-256 is wrong: finds the bad pieces by a second download. */
+/**
+ * Repairs a file whose pieces all agree with their CRC-32 although its SHA-256 is wrong: a second download shows the
+ * bad pieces.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PIECE } from '../file/pieces.ts';
 import { backOff, Fault, worthRetrying } from '../http/fault.ts';
@@ -8,9 +11,9 @@ import type { FileReporter } from './report.ts';
 import type { SourceJob } from './transfer.ts';
 
 /**
- * Streams the file again, from the first of `addresses` that serves it (another than the one it came from, where there
- * is one), keeps what agrees and replaces what does not, until the hash is right.
- * @returns whether it is right now
+ * Streams the file again from the first of `addresses` that serves it (if possible not the one it came from). Pieces
+ * that agree are kept and others replaced, until the hash is right.
+ * @returns whether the hash is right now
  */
 export async function repair(job: SourceJob, addresses: readonly Address[], report: FileReporter): Promise<boolean> {
   for (const address of addresses) {

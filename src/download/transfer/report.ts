@@ -1,10 +1,10 @@
-/** Progress of one file as everyone sees it, and its counting. */
+/** Counts the progress of one file and reports it to everyone who shows it. */
 import { Rate } from './meter.ts';
 
 export interface FileProgress {
   readonly name: string;
   readonly stage: 'waiting' | 'reusing' | 'downloading' | 'verifying' | 'done';
-  /** Bytes of the stage that are done; they never shrink without a `note` in the same report. */
+  /** Bytes done in this stage. They never shrink without a `note` in the same report. */
   readonly done: number;
   readonly total: number | undefined;
   /** Bytes per second, smoothed; undefined in the first moments. */
@@ -12,11 +12,11 @@ export interface FileProgress {
   /** Seconds left at that rate. */
   readonly left: number | undefined;
   readonly connections: number;
-  /** Host the bytes come from. */
+  /** Host that the bytes come from. */
   readonly source: string | undefined;
-  /** Said once: a wait, a retry, a change of plan. */
+  /** A message that is reported once: a wait, a retry, a change of plan. */
   readonly note: string | undefined;
-  /** Where this file stands among all that are fetched together; `total` only when every size is known. */
+  /** Where this file stands among all files fetched together. `total` is set only when every size is known. */
   readonly all?: {
     readonly file: number;
     readonly files: number;
@@ -27,7 +27,7 @@ export interface FileProgress {
 
 const seconds = () => performance.now() / 1000;
 
-/** Gathers what happens and reports it a few times a second; notes and changes of stage at once. */
+/** Gathers progress and reports it a few times a second; notes and changes of stage are reported at once. */
 export class FileReporter {
   readonly #name: string;
   readonly #every: number;
@@ -64,7 +64,7 @@ export class FileReporter {
     this.#connections = count;
   }
 
-  /** `passed` bytes went by, `gained` of them count. */
+  /** Counts bytes: `passed` went over the network, `gained` of them count towards the file. */
   bytes(passed: number, gained: number): void {
     const now = seconds();
     this.#rate.add(passed, now);

@@ -1,4 +1,7 @@
-/** All missing pieces of one file from one source: lanes, their number, and what follows from each fault. */
+/**
+ * Fetches all missing pieces of one file from one source: it opens connections, decides their number, and reacts to
+ * faults.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assembly } from '../file/assembly.ts';
 import { PIECE, type Stretch } from '../file/pieces.ts';
@@ -11,16 +14,16 @@ import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './la
 import type { Throttle } from './meter.ts';
 import { ConnectionPace } from './pace.ts';
 
-/** What the outside sees and counts. */
+/** What is told to the outside. */
 export interface Watcher {
-  /** `fresh`: bytes gained (or, negative, given up) on the way to the whole file. */
+  /** Counts bytes. `fresh` of them are gained for the whole file (or given up, when negative). */
   received(bytes: number, fresh: number): void;
   connections(count: number): void;
-  /** Something a person should know: a wait, a change of plan. */
+  /** Reports something that a person should know: a wait, a change of plan. */
   note(text: string): void;
 }
 
-/** A file being put together, without its source. */
+/** A file that is being put together, without its source. */
 export interface SourceJob {
   readonly client: Client;
   readonly assembly: Assembly;
@@ -39,12 +42,12 @@ export interface TransferInput extends SourceJob {
 
 const SHORTEST_RANGE = 2 << 20;
 const LONGEST_RANGE = 64 << 20;
-/** Seconds of its own work a range should be when several connections share the file. */
+/** Seconds of work that a range should last when several connections share the file. */
 const RANGE_SECONDS = 4;
-/** Seconds a connection must still need for its part until half of it is given to another. */
+/** Half of a connection's range is given to another one only when it still needs more seconds than this. */
 const WORTH_SHARING = 1;
 
-/** Bytes gained since the last failure that give back all tries; a trickle below it does not keep a download alive. */
+/** Bytes gained since the last failure that restore all tries. A slower trickle does not keep a download alive. */
 const PROGRESS = 64 << 10;
 
 const seconds = () => performance.now() / 1000;
@@ -124,7 +127,7 @@ class Transfer {
         }
         this.#fill();
       }
-      // Reading back may find damage in what an earlier process left; then there is more to fetch.
+      // Reading pieces of an earlier process may find damage, and then there is more to fetch.
       await assembly.hashed(() => {}, this.#input.signal);
       if (assembly.pieces.complete) return;
     }
@@ -136,7 +139,7 @@ class Transfer {
     const before = this.#pace.wanted;
     const wanted = this.#pace.tick(seconds(), this.#received, left);
     if (wanted <= before || !this.#source.ranges) return;
-    // A lone lane has taken all that is left: it gives away what is further off.
+    // A single connection has taken all that is left, so it gives the further part of its range away.
     for (const lane of this.#lanes) {
       const keep = Math.ceil((lane.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
       if (keep < lane.to) lane.to = keep;
@@ -144,11 +147,14 @@ class Transfer {
     this.#fill();
   }
 
-  /** A connection far slower than the others is closed; its part goes to another one, from the byte it had reached. */
+  /**
+   * Closes connections that are far slower than the others. Another one takes their part over, from the byte they had
+   * reached.
+   */
   #giveUpStragglers(): void {
     const now = seconds();
     this.#stragglers.tick(this.#lanes, now);
-    // A limit of the person's makes connections wait in turn.
+    // Under a bandwidth limit the connections wait in turn, so their rates say nothing.
     if (!this.#source.ranges || this.#whole !== undefined || this.#input.throttle !== undefined) return;
     const atEnd = this.#nextStretch() === undefined;
     const renewed = this.#stragglers.toRenew(now);
@@ -169,7 +175,10 @@ class Transfer {
     );
   }
 
-  /** The further half of what the connection with most to do still has, for one that has nothing; undefined when none is worth it. */
+  /**
+   * A range for an idle connection: the further half of the largest remaining range; undefined when none is worth
+   * sharing.
+   */
   #share(): Stretch | undefined {
     const now = seconds();
     const timeLeft = (lane: Lane) => (lane.to - lane.position) / Math.max(1, this.#stragglers.rate(lane, now));
@@ -182,7 +191,7 @@ class Transfer {
     return { from, to };
   }
 
-  /** Long enough that asking costs little, short enough that all connections end together. */
+  /** Bytes of a range: enough that the requests cost little, and few enough that all connections end together. */
   #rangeLength(lanes: number): number {
     if (lanes === 1) return Number.POSITIVE_INFINITY;
     const { size, doneBytes } = this.#input.assembly.pieces;
@@ -190,13 +199,13 @@ class Transfer {
     return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(lanes))));
   }
 
-  /** Bytes one of `lanes` connections brings in RANGE_SECONDS. */
+  /** Bytes that one of `lanes` connections brings in RANGE_SECONDS. */
   #earned(lanes: number): number {
     const passed = seconds() - this.#started;
     return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / lanes) * RANGE_SECONDS;
   }
 
-  /** Starts lanes until there are as many as wanted, or nothing is left to take. */
+  /** Starts connections until there are as many as wanted, or no range is left. */
   #fill(): void {
     const { settings, watcher } = this.#input;
     while (this.#failure === undefined && this.#waiting === undefined) {
@@ -240,7 +249,7 @@ class Transfer {
     this.#meet(error);
   }
 
-  /** Counts a fault, and waits for the next try or ends the source. */
+  /** Counts a fault; then it waits for the next try or ends the source. */
   #meet(fault: Fault): void {
     const { settings, watcher, signal } = this.#input;
     if (fault.kind === 'expired') this.#source.resolved = undefined;
@@ -249,7 +258,7 @@ class Transfer {
       if (this.#badRanges > 1) this.#source.ranges = false;
     }
     if (fault.kind === 'busy' || fault.kind === 'denied') this.#pace.complain(seconds());
-    // Several connections break together when the line does: that is one failure.
+    // When the line breaks, several connections break together, which counts as one failure.
     if (this.#waiting !== undefined) return;
     if (this.#gained >= this.#gainedAtFailure + PROGRESS) this.#failures = [];
     this.#gainedAtFailure = this.#gained;

@@ -1,19 +1,20 @@
 /**
- * What lies in a folder of images but is none of its subject: masks of other trainers, regularisation images, samples of
- * former runs, the rest of a project folder. Known by names, and by what lies beside them. Pure.
+ * Sets aside what lies in a folder of images without being part of its subject: masks of other trainers, regularisation
+ * images, samples of former runs, the rest of a project folder. It is recognised by its name and by what lies beside
+ * it. Pure.
  */
 import { byCodePoint, plural } from '../../base/text.ts';
 import { isPicture, stemOf } from './names.ts';
 import type { Folder, Walk } from './walk.ts';
 
 export interface Aside {
-  /** What is left to train on. */
+  /** Folders with the files that are left to train on. */
   readonly folders: readonly Folder[];
-  /** One sentence for each kind that was passed over. */
+  /** One sentence for each kind that was set aside. */
   readonly notes: readonly string[];
 }
 
-/** Kinds, each with what is said of it. */
+/** The kinds, each with the sentence about it. */
 const SAID = {
   mask: 'masks and condition images of another trainer',
   reg: 'regularisation images, which mean the opposite of the subject',
@@ -31,19 +32,20 @@ const MASKS =
   /^(masks?|mask[ _-]?(labels?|images?)|cond[ _-]?labels?|conditions?|conditioning([ _-]?(images?|data))?)$/iu;
 const SMALL = /^(thumbs?|thumbnails?)$/iu;
 const SAMPLES = /^samples?$/iu;
-/** What the GUI of sd-scripts makes beside `img`. */
+/** Folders that the GUI of sd-scripts makes beside `img`. */
 const PROJECT = new Set(['reg', 'model', 'models', 'log', 'logs', 'output', 'outputs']);
 const PROJECT_IMAGES = new Set(['img', 'image', 'images']);
 /** `fox-masklabel.png` beside `fox.png`. */
 const MASK_OF = /^(.+?)(-masklabel|-condlabel|[._-]mask)$/iu;
-/** Asked first of each name, since it costs least. */
+/** A cheap test, done first on each name. */
 const MAYBE_MASK = /mask|condlabel/iu;
-/** sd-scripts' samples: `name_000100_00_20240131120000_42.png`, `name_e000002_…`. */
+/** Names of samples made by sd-scripts: `name_000100_00_20240131120000_42.png`, `name_e000002_…`. */
 const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
 
 /**
- * @param included names or paths of folders and files that are wanted all the same
- * @param captionExtension with its dot: an image with words of its own is part of the subject, whatever its name
+ * Leaves out files that do not belong to the subject.
+ * @param included names or paths of folders and files that are used all the same
+ * @param captionExtension with its dot; an image with a caption is part of the subject, whatever its name
  */
 export function leaveAside(
   walk: Pick<Walk, 'folders' | 'passed'>,
@@ -77,7 +79,7 @@ export function leaveAside(
 
 interface Found {
   readonly kind: Kind;
-  /** The folder that is known by its name; the files may lie deeper. */
+  /** The folder that is recognised by its name; the files may lie deeper. */
   readonly top: string;
 }
 
@@ -87,7 +89,7 @@ function folderKinds(folders: readonly Folder[], wanted: ReadonlySet<string>, ca
   const byPath = new Map(folders.map((folder) => [folder.path, folder]));
   const projects = new Set(projectFolders(folders));
   let stems: ReadonlySet<string> | undefined;
-  // Made only where a name asks for it: most data sets have none of these.
+  // The set of names is built only when a name asks for it: most data sets hold nothing of the kind.
   const elsewhere = () => {
     stems ??= new Set(folders.filter(({ path }) => !isAuxiliary(path)).flatMap(({ files }) => imageStems(files)));
     return stems;
@@ -113,7 +115,7 @@ const isAuxiliary = (path: string) => path.split('/').some((name) => MASKS.test(
 
 const imageStems = (files: readonly string[]) => files.filter(isPicture).map(stemOf);
 
-/** Folders that hold `img` with pictures beside one of the other folders of a project. */
+/** Finds project folders: those with images in `img` and one of the other folders of a project beside it. */
 function projectFolders(folders: readonly Folder[]): string[] {
   const inside = new Map<string, Set<string>>();
   const withImages = new Set<string>();
@@ -130,14 +132,14 @@ function projectFolders(folders: readonly Folder[]): string[] {
   return [...withImages].filter((path) => [...(inside.get(path) ?? [])].some((name) => PROJECT.has(name)));
 }
 
-/** A trained file lies beside the folder, or the names are those that a trainer gives. */
+/** Whether a folder holds samples: a trained file lies beside it, or its files have the names that a trainer gives. */
 function areDrawn({ files }: Folder, above: Folder | undefined): boolean {
   if (above?.files.some((name) => name.toLowerCase().endsWith('.safetensors'))) return true;
   const stems = imageStems(files);
   return stems.length > 0 && stems.every((stem) => DRAWN.test(stem));
 }
 
-/** At least half of the images have the name of an image elsewhere, and none has words of its own. */
+/** Whether at least half of the images have the name of an image in another folder, and none has a caption. */
 function belongToOthers({ files }: Folder, elsewhere: ReadonlySet<string>, captionExtension: string): boolean {
   const stems = imageStems(files);
   if (stems.length === 0) return false;
@@ -153,7 +155,7 @@ interface Rules {
   readonly pass: (kind: Kind, path: string) => void;
 }
 
-/** Masks that lie beside their image. */
+/** Leaves out masks that lie beside their image. */
 function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules): Folder {
   const masks = folder.files.filter((name) => MAYBE_MASK.test(name) && isPicture(name) && MASK_OF.test(stemOf(name)));
   if (masks.length === 0) return folder;
@@ -171,7 +173,7 @@ function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules)
   return gone.size === 0 ? folder : { ...folder, files: folder.files.filter((name) => !gone.has(name)) };
 }
 
-/** Names told of each kind. */
+/** Number of names that are listed for each kind. */
 const NAMED = 4;
 
 function sentence(kind: Kind, paths: readonly string[], counts: ReadonlyMap<string, number>): string {

@@ -1,6 +1,7 @@
 /**
  * Aspect-ratio buckets as sd-scripts makes them: every width from `min` to `max` in steps, with the largest height that
- * keeps the area, and the same turned by 90°; a picture goes where the ratio is nearest. Pure.
+ * keeps the area, and the same turned by 90°. An image goes into the bucket with the nearest ratio. Sizes are in
+ * pixels. Pure.
  */
 export type ImageSize = readonly [width: number, height: number];
 
@@ -10,9 +11,12 @@ export interface BucketOptions {
   readonly step: number;
   readonly min: number;
   readonly max: number;
-  /** Off: one square bucket. */
+  /** False for a single, square bucket. */
   readonly buckets: boolean;
-  /** Never enlarge: the bucket is the picture's own size, made smaller and rounded down to steps. */
+  /**
+   * True when images are never enlarged: the bucket is the image's own size, reduced to the area and rounded down to
+   * steps.
+   */
   readonly noUpscale: boolean;
 }
 
@@ -32,7 +36,7 @@ export function bucketList({ resolution, step, min, max }: BucketOptions): reado
   return [...sizes.values()].sort(([a, x], [b, y]) => a - b || x - y);
 }
 
-/** Returns the function that finds a picture's bucket; the list is made once. */
+/** Returns the function that finds an image's bucket. The list of buckets is made once. */
 export function bucketChooser(options: BucketOptions): (size: ImageSize) => ImageSize {
   const { resolution } = options;
   if (!options.buckets) return () => [resolution, resolution];
@@ -40,7 +44,7 @@ export function bucketChooser(options: BucketOptions): (size: ImageSize) => Imag
   const sizes = bucketList(options);
   const ratios = sizes.map(([width, height]) => width / height);
   return ([width, height]) => {
-    // A picture that already has a bucket's size stays as it is, even where two buckets share a ratio.
+    // An image that already has the size of a bucket stays as it is, even where two buckets share a ratio.
     if (sizes.some(([w, h]) => w === width && h === height)) return [width, height];
     const ratio = width / height;
     let best = 0;
@@ -52,7 +56,7 @@ export function bucketChooser(options: BucketOptions): (size: ImageSize) => Imag
 const distance = (ratios: readonly number[], index: number, ratio: number) =>
   Math.abs((ratios[index] ?? Number.POSITIVE_INFINITY) - ratio);
 
-/** The picture is made smaller to the area (or stays), then each side is rounded down to a step, at least one step. */
+/** The size reduced to the area if it is larger, then each side rounded down to a step, but not below one step. */
 function withoutEnlarging([width, height]: ImageSize, { resolution, step, max }: BucketOptions): ImageSize {
   const scale = Math.min(1, Math.sqrt((resolution * resolution) / (width * height)), max / Math.max(width, height));
   // The small addition keeps 512.0000 from becoming 511.9999 and losing a step.

@@ -1,4 +1,6 @@
-/** Captions kept in one file for many images: `metadata.jsonl`, as the examples of diffusers and the hub want them. */
+/**
+ * Captions kept in one file for many images: `metadata.jsonl`, the form that the examples of diffusers and the hub use.
+ */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { plural } from '../../base/text.ts';
@@ -13,11 +15,11 @@ export interface Tables {
 }
 
 const READ = 'metadata.jsonl';
-/** Tables that are only named: there is a way to turn them into the other form. */
+/** Tables that are only mentioned in a note, which says how to turn them into the other form. */
 const NAMED = new Set(['metadata.csv', 'metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
-/** Asked first of each name, since it costs least. */
+/** A cheap test, done first on each name. */
 const MAYBE = /^(metadata|captions)\./iu;
-/** A table of a million captions is less. */
+/** Most bytes of a table that is read. A table with a million captions is smaller. */
 const MOST_BYTES = 256 << 20;
 
 export function readTables(root: string, folders: readonly Folder[]): Tables {
@@ -36,7 +38,7 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
   return { captions, notes };
 }
 
-/** @returns what is said of the table. */
+/** Reads a table into `captions`. @returns the note about the table */
 function readTable(root: string, path: string, captions: Map<string, string>): string {
   let text: string;
   try {

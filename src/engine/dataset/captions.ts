@@ -1,14 +1,14 @@
-/** Captions as people keep them: what their bytes say. Pure. */
+/** Decodes captions in the forms in which people keep them. Pure. */
 import { isUtf8 } from 'node:buffer';
 
 export interface CaptionText {
-  /** One line, without control characters; empty when the file says nothing. */
+  /** One line without control characters; empty when the file holds no caption. */
   readonly text: string;
-  /** Said of the file when something about it is odd. */
+  /** A remark, when something about the file is odd. */
   readonly note?: string;
 }
 
-/** No caption is near this; a file that is was put there by mistake. */
+/** Most bytes of a caption file. No caption comes near it; a larger file was put there by mistake. */
 export const CAPTION_LIMIT = 65_536;
 
 const utf16le = new TextDecoder('utf-16le');
@@ -16,8 +16,8 @@ const utf16be = new TextDecoder('utf-16be');
 const windows1252 = new TextDecoder('windows-1252');
 
 /**
- * Decodes a caption file: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252. One that is JSON is read for
- * its caption: its brackets and keys must never be trained on.
+ * Decodes a caption file: UTF-8 with or without a byte order mark, UTF-16 with one, else Windows-1252. When the file is
+ * JSON, only its caption is taken: brackets and keys must never be trained on.
  */
 export function readCaption(bytes: Buffer): CaptionText {
   if (bytes.length > CAPTION_LIMIT) return { text: '', note: 'is too long for a caption and is not used' };
@@ -31,10 +31,10 @@ export function readCaption(bytes: Buffer): CaptionText {
   return { ...decoded, text: oneLine(words) };
 }
 
-/** Keys that hold words, in the order in which they are looked for. */
+/** Keys that may hold a caption, in the order in which they are tried. */
 export const WORD_KEYS = ['caption', 'text', 'prompt', 'tags'] as const;
 
-/** The words in a JSON value as other tools write them: one of the keys above, or a list of tags. */
+/** The caption in a JSON value as other tools write it: the value of one of the keys above, or a list of tags. */
 export function wordsOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (Array.isArray(value))
@@ -48,7 +48,10 @@ export function wordsOf(value: unknown): string | undefined {
   return undefined;
 }
 
-/** An object or a list; undefined for everything else: a caption may well be a number or begin with a bracket. */
+/**
+ * The JSON object or list in a text; undefined for everything else, since a caption may be a number or begin with a
+ * bracket.
+ */
 function parseJson(text: string): unknown {
   if (!/^\s*[[{]/u.test(text)) return undefined;
   try {
@@ -61,12 +64,12 @@ function parseJson(text: string): unknown {
 export function decodeCaption(bytes: Buffer): CaptionText {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: utf16le.decode(bytes) };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { text: utf16be.decode(bytes) };
-  // A byte order mark counts as white space, which goes in the end.
+  // The byte order mark counts as white space, which is trimmed in the end.
   if (isUtf8(bytes)) return { text: bytes.toString('utf8') };
   return { text: windows1252.decode(bytes), note: 'is not UTF-8; it was read as Windows-1252' };
 }
 
-/** Lines and runs of white space become single spaces: a prompt has no lines. */
+/** Turns lines and runs of white space into single spaces, because a prompt has no lines. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return text.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/gu, ' ').trim();

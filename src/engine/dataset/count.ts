@@ -1,8 +1,8 @@
-/** How often the pictures of a folder are used in an epoch, from their names alone. */
+/** Counts from names alone how often the pictures of a folder are used in an epoch. */
 import { folderRepeats, isPicture } from './names.ts';
 import { walkFolder } from './walk.ts';
 
-/** Undefined when the folder cannot be read. */
+/** Uses of all pictures in one epoch; undefined when the folder cannot be read. */
 export function countUses(root: string): number | undefined {
   try {
     return walkFolder(root).folders.reduce(

@@ -1,4 +1,7 @@
-/** SHA-256 of every picture, whether each is whole, and which are the same: reads all bytes once, remembers by size and time. */
+/**
+ * Reads all bytes of every picture once: computes its SHA-256, checks that it is whole, and finds pictures that are the
+ * same. The results are remembered by size and time.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -23,7 +26,7 @@ export interface HashedScan extends Omit<Scan, 'pictures'> {
 }
 
 export interface HashOptions {
-  /** Where hashes are remembered; null: nowhere. */
+  /** Folder where hashes are remembered; null to remember none. */
   readonly cacheDir: string | null;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
@@ -34,19 +37,24 @@ interface Remembered {
   readonly modified: number;
   readonly changed: number;
   readonly sha256: string;
-  /** What is wrong inside, to follow the file's name; null for a sound image. */
+  /** What is wrong inside the file, in words that follow its name; null for a sound image. */
   readonly problem: string | null;
-  /** Width and height where they are not those of the header: something behind the pixels turns the image. */
+  /**
+   * Width and height in pixels when they differ from the header's, because metadata behind the pixels turns the image.
+   */
   readonly size: readonly [number, number] | null;
 }
 
 const CACHE_VERSION = 2;
-/** The largest image that is safe to open has fewer bytes, even uncompressed; a sparse file of terabytes is none. */
+/**
+ * Most bytes of a file that is read. Even an uncompressed image of the largest safe size is smaller; a sparse file can
+ * have terabytes.
+ */
 const MOST_BYTES = 2 ** 31;
-/** Disks want a few reads under way; more only take memory. */
+/** Number of files that are read at once: disks like a few, and more only take memory. */
 const AT_ONCE = 4;
 
-/** @throws {UsageError} when no picture is left. */
+/** Hashes all pictures of a scan. @throws {UsageError} when no picture is left */
 export async function hashPictures(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
   const cache = cacheDir === null ? undefined : cacheFile(cacheDir, scan.root);
   const before = cache === undefined ? new Map<string, Remembered>() : readCache(cache);
@@ -89,7 +97,7 @@ function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>):
   return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 
-/** By SHA-256: of identical images the first that has a caption, else the first. */
+/** The pictures that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
 function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, HashedPicture> {
   const kept = new Map<string, HashedPicture>();
   for (const picture of pictures) {
@@ -100,7 +108,7 @@ function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, Hash
   return kept;
 }
 
-/** @param known what is remembered of this path; @returns what is true now, or why it cannot be read. */
+/** @param known what is remembered of this path @returns what is true now, or why the file cannot be read */
 async function examine(root: string, { path, format }: Picture, known?: Remembered): Promise<Remembered | string> {
   try {
     const file = await openPlain(join(root, path));
@@ -121,7 +129,7 @@ async function digest(file: FileHandle, format: Format, bytes: number) {
   const hash = createHash('sha256');
   const damage = damageCheck(format);
   const chunk = Buffer.alloc(Math.min(1 << 20, Math.max(1, bytes)));
-  // No more than the size said at first: a file that grows meanwhile must not be read for ever.
+  // No more than the size at the start is read: a file that grows meanwhile must not be read for ever.
   for (let left = bytes; left > 0; ) {
     const { bytesRead } = await file.read(chunk, 0, Math.min(left, chunk.length));
     if (bytesRead === 0) break;
@@ -137,7 +145,7 @@ function cacheFile(cacheDir: string, root: string): string {
   return join(cacheDir, 'pictures', `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
 }
 
-/** A cache that cannot be read is no cache; it is written anew. */
+/** A cache that cannot be read counts as empty and is written anew. */
 function readCache(path: string): Map<string, Remembered> {
   try {
     const { version, entries } = JSON.parse(readFileSync(path, 'utf8')) as { version: unknown; entries: unknown };
@@ -148,7 +156,7 @@ function readCache(path: string): Map<string, Remembered> {
   }
 }
 
-/** A place that takes no file costs time at the next look, and nothing else. */
+/** Writes the cache. If it cannot be written, only the next look takes longer. */
 function writeCache(path: string, facts: ReadonlyMap<string, Remembered | string>): void {
   const entries = [...facts].filter(([, known]) => typeof known !== 'string').sort(([a], [b]) => byCodePoint(a, b));
   try {

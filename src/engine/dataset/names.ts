@@ -1,15 +1,15 @@
-/** What the names of files in a data set say. Pure. */
+/** What the file names in a data set mean. Pure. */
 import { extname } from 'node:path';
 
 const IMAGES = new Set(['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff']);
 
-/** By its name. */
+/** Whether a file is an image, by its extension. */
 export const isPicture = (name: string): boolean => IMAGES.has(extname(name).toLowerCase());
 
-/** `fox` of `fox.png`. */
+/** The name without its extension: `fox` for `fox.png`. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
-/** sd-scripts' `10_fox` means ten repeats; the innermost folder that says a number counts. */
+/** Repeats by sd-scripts' convention: `10_fox` means ten. The innermost folder with a number counts; 1 without any. */
 export function folderRepeats(path: string): number {
   for (const name of path.split('/').reverse()) {
     const digits = /^(\d{1,5})_/u.exec(name)?.[1];
@@ -18,5 +18,5 @@ export function folderRepeats(path: string): number {
   return 1;
 }
 
-/** What file systems and people change in a name without meaning another: composed letters, case, outer spaces. */
+/** A form of a name in which differences that change no meaning are gone: composed letters, case, outer spaces. */
 export const likeName = (stem: string): string => stem.normalize('NFC').toLowerCase().trim();

@@ -1,29 +1,29 @@
-/** Which caption file belongs to which image of a folder. Pure: names alone decide. */
+/** Decides by names alone which caption file belongs to which image of a folder. Pure. */
 import { extname } from 'node:path';
 import { nearest } from '../../base/nearest.ts';
 import { folderRepeats, isPicture, likeName, stemOf } from './names.ts';
 import type { Folder } from './walk.ts';
 
-/** An image, and where its words may be. Paths are relative to the root. */
+/** An image and the files that may hold its caption. Paths are relative to the root. */
 export interface Pair {
   readonly path: string;
   readonly repeats: number;
-  /** Caption file of the extension that was asked for. */
+  /** Caption file with the wanted extension. */
   readonly caption: string | undefined;
-  /** `fox.json` beside `fox.png`, where no caption file is. */
+  /** A JSON file such as `fox.json` beside `fox.png`, when there is no caption file. */
   readonly json: string | undefined;
 }
 
 export interface Pairs {
   readonly pairs: readonly Pair[];
-  /** Names of files that are neither, with what they count as. */
+  /** Extensions of files that are neither image nor caption, each with whether such a file counts as a caption. */
   readonly rest: readonly { readonly extension: string; readonly isCaption: boolean }[];
-  /** Caption files that belong to no image, each with the image it is likely meant for. */
+  /** Caption files that belong to no image, each with the image that it is likely meant for. */
   readonly lost: readonly { readonly path: string; readonly likely: string }[];
 }
 
 const CAPTIONS = ['.txt', '.caption'];
-/** Lost captions looked at in a folder, and images compared with each: comparing is slow. */
+/** Most lost captions in a folder that are compared, and most images that each is compared with: comparing is slow. */
 const MOST_LOST = 20;
 const MOST_LIKELY = 500;
 
@@ -72,8 +72,9 @@ export function pairFolder(folder: Folder, captionExtension: string): Pairs {
 }
 
 /**
- * Beside `fox.png`: `fox.txt`, or `fox.png.txt` as some tools write it. Where that leaves an image without one, a file
- * whose name differs in case, outer spaces or composed letters alone is taken, if there is exactly one such on each side.
+ * Pairs `fox.png` with `fox.txt`, or with `fox.png.txt` as some tools name it. For an image that is left without a
+ * caption, a file is taken whose name differs only in case, outer spaces or composed letters, if there is exactly one
+ * such file on each side.
  */
 function match(images: readonly string[], captions: ReadonlyMap<string, string>): Map<string, string> {
   const found = new Map<string, string>();
@@ -96,7 +97,7 @@ function match(images: readonly string[], captions: ReadonlyMap<string, string>)
   return found;
 }
 
-/** Without the keys that stand there more than once. */
+/** The entries as a map, without keys that occur more than once. */
 function single(entries: readonly (readonly [string, string])[]): Map<string, string> {
   const seen = new Map<string, string>();
   const twice = new Set<string>();
@@ -122,7 +123,7 @@ function restKinds(rest: readonly string[], images: readonly string[], wanted: s
   const stems = new Set(images.flatMap((name) => [name, stemOf(name)]));
   return rest.map((name) => {
     const extension = extname(name).toLowerCase();
-    // A caption of the extension that was asked for is only here when it belongs to no image.
+    // A caption of the wanted extension that arrives here belongs to no image.
     const isCaption =
       extension !== wanted && CAPTIONS.includes(extension) && stems.has(name.slice(0, name.length - extension.length));
     return { extension, isCaption };

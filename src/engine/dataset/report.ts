@@ -1,4 +1,4 @@
-/** What `dataset check` and the wizard say of a folder. Pure. */
+/** The report on a folder that `dataset check` and the wizard show. Pure. */
 import { plural } from '../../base/text.ts';
 import type { HashedScan } from './hash.ts';
 import type { Scan } from './types.ts';
@@ -7,7 +7,7 @@ export interface DatasetReport {
   readonly root: string;
   readonly pictures: number;
   readonly captions: number;
-  /** Sizes in pixels with the least and the most area; null without pictures. */
+  /** Sizes in pixels of the pictures with the least and the most area; null without pictures. */
   readonly smallest: readonly [number, number] | null;
   readonly largest: readonly [number, number] | null;
   readonly formats: Readonly<Record<string, number>>;
@@ -40,7 +40,7 @@ export function datasetReport(scan: HashedScan | Scan): DatasetReport {
 /** At most this many single files are named in each group. */
 const NAMED = 10;
 
-/** Lines for people; file names in them are not yet made safe for a terminal. */
+/** The report as lines for people. File names in them are not yet made safe for a terminal. */
 export function reportLines(report: DatasetReport): readonly string[] {
   const { pictures, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
   const lines = [report.root, ''];

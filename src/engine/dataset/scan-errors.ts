@@ -5,7 +5,7 @@ import { nearest } from '../../base/nearest.ts';
 import { plural } from '../../base/text.ts';
 import type { Scan } from './types.ts';
 
-/** Formats people have that are not read, with the way out. */
+/** Formats that people have but that are not read, each with what to do about it. */
 const CURES = new Map([
   ['.heic', 'HEIC cannot be read here. Convert it first:   mogrify -format png *.heic'],
   ['.heif', 'HEIF cannot be read here. Convert it first:   mogrify -format png *.heif'],
@@ -15,7 +15,7 @@ const CURES = new Map([
   ['.zip', 'Unpack the archive first:   unzip NAME.zip -d pictures'],
 ]);
 
-/** The root cannot be opened at all. */
+/** The error for a root that cannot be opened. */
 export function noFolder(root: string, error: unknown): UsageError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') {
@@ -48,7 +48,7 @@ function nearFolder(root: string): string | undefined {
   }
 }
 
-/** A folder without one usable picture. */
+/** The error for a folder without a usable picture. */
 export function noPictures(root: string, { others, otherCaptions, leftOut, notes }: Omit<Scan, 'folders'>): UsageError {
   const counts = new Map(Object.entries(others));
   for (const [extension, count] of Object.entries(otherCaptions))

@@ -1,4 +1,6 @@
-/** What is in a data set folder: pictures with size and caption, and everything that will not be used, with the reason. */
+/**
+ * Scans a data set folder: its pictures with size and caption, and everything that will not be used, with the reason.
+ */
 import { closeSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -14,27 +16,27 @@ import type { LeftOut, Picture, Scan } from './types.ts';
 import { type Folder, walkFolder } from './walk.ts';
 
 export interface ScanOptions {
-  /** With its dot. */
+  /** Extension of caption files, with its dot. */
   readonly captionExtension: string;
   /** Names or paths of folders and files that are used although they look like masks, samples and the like. */
   readonly include?: readonly string[];
-  /** Folders of our own, which are not entered. */
+  /** Our own folders, which are not entered. */
   readonly own?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
-/** Pixels; below it there is nothing to learn from, only an icon. */
+/** Least side of an image in pixels; a smaller one is an icon, from which nothing can be learned. */
 const LEAST_SIDE = 16;
-/** Pillow refuses more as a decompression bomb. */
+/** Most pixels of an image. Pillow refuses more as a decompression bomb. */
 const MOST_PIXELS = 178_956_970;
-/** Times that an image may be as long as it is wide: of more than this a crop shows next to nothing. */
+/** Greatest ratio of the long side to the short one. A crop of a longer image shows next to nothing. */
 const MOST_RATIO = 50;
-/** Files between two turns of the event loop, so that a screen stays alive. */
+/** Files that are read between two turns of the event loop, so that a screen stays alive. */
 const SLICE = 500;
 
 /**
- * Reads headers and captions only; changes nothing. Contents are compared by `hashPictures`.
- * @throws {UsageError} for no folder, no pictures, no permission.
+ * Scans a folder. Only headers and captions are read, and nothing is changed. `hashPictures` compares the contents.
+ * @throws {UsageError} when there is no folder, no picture or no permission
  */
 export async function scanDataset(root: string, options: ScanOptions): Promise<Scan> {
   const { captionExtension, signal } = options;
@@ -80,7 +82,7 @@ function outsideNotes(outside: readonly string[]): string[] {
   return [`${named(outside)} ${links} out of the folder: images behind are used, captions are not read`];
 }
 
-/** Single files told of in one sentence. */
+/** Most single files that are named in one sentence. */
 const NAMED = 4;
 
 function named(paths: readonly string[]): string {
@@ -88,7 +90,10 @@ function named(paths: readonly string[]): string {
   return `${sorted.slice(0, NAMED).join(', ')}${sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : ''}`;
 }
 
-/** sd-scripts takes the words of `10_zwx toy` as the caption of images that have none. */
+/**
+ * Sentences about folders such as `10_zwx toy`, whose name sd-scripts would use as the caption of images that have
+ * none.
+ */
 function folderWords(pictures: readonly Picture[]): string[] {
   const bare = new Map<string, number>();
   for (const { path, caption } of pictures) {
@@ -106,9 +111,9 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
     root,
     /** Captions of `metadata.jsonl`, by path. */
     tables,
-    /** Images whose caption a .json file of their own holds. */
+    /** Number of images whose caption comes from a .json file of their own. */
     fromJson: 0,
-    /** Caption files that lie outside of the root. */
+    /** Caption files that were not read because they lie outside of the root. */
     unread: [] as string[],
     pictures: [] as Picture[],
     leftOut: [] as LeftOut[],
@@ -129,7 +134,7 @@ function openFolder(root: string, { own = [] }: ScanOptions) {
   }
 }
 
-/** The images of a folder that are wanted; what else is there is counted or named. */
+/** The wanted images of a folder. Everything else in it is counted or named. */
 function folderPairs(folder: Folder, captionExtension: string, found: Found): readonly Pair[] {
   const { pairs, rest, lost } = pairFolder(folder, captionExtension);
   for (const { extension, isCaption } of rest) {
@@ -186,7 +191,10 @@ function unfitSize(width: number, height: number): [LeftOut['reason'], string] |
   return undefined;
 }
 
-/** Serves from one shared window at the file's start, and from a second one that follows what is asked for behind it. */
+/**
+ * Serves reads from a window at the file's start, which all files share, and from a second window that follows later
+ * reads.
+ */
 function windowReader(file: number) {
   let filled = -1;
   let behind = 0;
@@ -209,7 +217,7 @@ function windowReader(file: number) {
 
 const captionBytes = Buffer.alloc(CAPTION_LIMIT + 1);
 
-/** Words of its own caption file, else of a .json file beside it, else of a table. */
+/** The caption of an image: from its own caption file, else a .json file beside it, else a table; null without one. */
 function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found): string | null {
   const own = caption === undefined ? null : readWords(caption, folder, found);
   if (own !== null) return own;
@@ -220,7 +228,7 @@ function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found):
 
 function readWords(path: string, { outside, isOutside }: Folder, found: Found): string | null {
   const isLink = outside.has(path.slice(path.lastIndexOf('/') + 1));
-  // A link could lead to a secret, and captions end in the metadata of what is trained.
+  // A link could lead to a secret, and captions end up in the metadata of the LoRA file.
   if (isOutside || isLink) {
     found.unread.push(path);
     return null;
@@ -242,7 +250,7 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
   }
 }
 
-/** Folders of these pictures, by path. */
+/** The folders of these pictures, by path. */
 export function pictureFolders(pictures: readonly Picture[]): Scan['folders'] {
   const folders = new Map<string, { pictures: number; repeats: number }>();
   for (const { path, repeats } of pictures) {

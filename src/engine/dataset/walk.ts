@@ -1,15 +1,16 @@
 /**
- * All files below a folder, in one fixed order, whatever the file system's own. Follows links, never in circles, and
- * says which of them lead out of the folder. One thing that cannot be entered is one line and never ends the walk.
+ * Lists all files below a folder in one fixed order, whatever the order of the file system. It follows links, but never
+ * in circles, and says which of them lead out of the folder. What cannot be entered is reported and never ends the
+ * walk.
  */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import { statOf } from '../../base/files/stat.ts';
 import { byCodePoint } from '../../base/text.ts';
 
 export interface Folder {
-  /** Relative to the root with forward slashes; empty for the root itself. */
+  /** Path relative to the root, with forward slashes; empty for the root itself. */
   readonly path: string;
-  /** Names of plain files (and links to them), hidden ones left out. */
+  /** Names of plain files (and of links to them), without hidden ones. */
   readonly files: readonly string[];
   /** Names among `files` that are links to files outside of the root. */
   readonly outside: ReadonlySet<string>;
@@ -19,20 +20,23 @@ export interface Folder {
 
 export interface Walk {
   readonly folders: readonly Folder[];
-  /** Relative paths that could not be entered or used, and why. */
+  /** Relative paths that could not be entered or used, each with the reason. */
   readonly closed: readonly { readonly path: string; readonly problem: string }[];
-  /** Links that lead out of the root, folders with a slash at their end. */
+  /** Links that lead out of the root; folders end with a slash. */
   readonly outside: readonly string[];
-  /** What was not entered because it holds nothing of the subject: see `aside.ts` for the kinds known by their place. */
+  /**
+   * Folders that were not entered because they hold nothing of the subject. For the kinds that are recognised by their
+   * place, see `aside.ts`.
+   */
   readonly passed: readonly { readonly path: string; readonly kind: 'system' | 'run' | 'home' }[];
 }
 
 export interface WalkOptions {
-  /** Folders of our own (VISIONTRAIN_HOME): not entered where they lie inside of the root. */
+  /** Our own folders (VISIONTRAIN_HOME), which are not entered when they lie inside the root. */
   readonly own?: readonly string[];
 }
 
-/** What unpackers, NAS boxes and systems leave behind; their files only look like images. Lower case. */
+/** Names, in lower case, that unpackers, NAS boxes and systems leave behind. Their files only look like images. */
 const SYSTEM = new Set([
   '__macosx',
   '@eadir',
@@ -47,12 +51,12 @@ const SYSTEM = new Set([
   'found.000',
 ]);
 
-/** Names that a data set never uses: hidden ones, and what systems leave. */
+/** Whether a data set never uses a file of this name: it is hidden, or a system left it. */
 export function isPassedOver(name: string): boolean {
   return name.startsWith('.') || SYSTEM.has(name.toLowerCase());
 }
 
-/** @throws the file system's own error when the root cannot be read. */
+/** Walks a folder. @throws the file system's own error when the root cannot be read */
 export function walkFolder(root: string, options: WalkOptions = {}): Walk {
   const own = (options.own ?? []).flatMap((path) => realOf(path) ?? []);
   const walk = new Walker(root, realpathSync(root), new Set(own));
@@ -74,7 +78,10 @@ class Walker implements Walk {
   readonly #real: string;
   readonly #own: ReadonlySet<string>;
   readonly #visited = new Set<string>();
-  /** Links come after all plain folders: which of two ways to a folder counts must not depend on the file system. */
+  /**
+   * Links are followed after all plain folders, so that it does not depend on the file system which of two ways to a
+   * folder counts.
+   */
   readonly #links: Step[] = [];
 
   constructor(root: string, real: string, own: ReadonlySet<string>) {
@@ -143,7 +150,10 @@ class Walker implements Walk {
     return below;
   }
 
-  /** Notes where a link leads; a folder is entered later. @returns where the plain file is that it leads to, if to one. */
+  /**
+   * Notes where a link leads; if to a folder, it is entered later.
+   * @returns where the plain file is that the link leads to
+   */
   #link(path: string, isOutside: boolean): 'in' | 'out' | undefined {
     const full = `${this.#root}/${path}`;
     const target = statOf(full);
@@ -167,7 +177,7 @@ class Walker implements Walk {
   }
 }
 
-/** A run folder has these two, and its images are what the run drew. */
+/** Whether a folder is a run folder: it has these two entries, and its images are samples of the run. */
 const isRun = (entries: readonly Dirent[]) =>
   ['plan.json', 'events.jsonl'].every((name) => entries.some((entry) => entry.name === name));
 

@@ -5,19 +5,19 @@ import { venvPython } from './installer.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
 
 export interface PythonEnvironment {
-  /** Interpreter to start. */
+  /** Path of the interpreter. */
   readonly python: string;
   readonly python_version: string;
-  /** Version of torch with its build, e.g. `2.13.0+cpu`. */
+  /** Version of torch with the suffix of its build, e.g. `2.13.0+cpu`. */
   readonly torch: string;
-  /** `own`: made by setup; `given`: VISIONTRAIN_PYTHON. */
+  /** `own` was made by setup; `given` is the one that VISIONTRAIN_PYTHON names. */
   readonly kind: 'own' | 'given';
 }
 
-/** Written last: an environment without it is half-made and made anew. */
+/** The file that is written last. An environment without it is half-made and is made anew. */
 export interface Stamp {
   readonly key: string;
-  /** Real path of the interpreter the environment was made with. */
+  /** Real path of the interpreter that the environment was made with. */
   readonly base: string;
   readonly python_version: string;
   readonly torch: string;
@@ -33,8 +33,8 @@ export const environmentDir = ({ envs }: Places, requirements: Requirements): st
   join(envs, environmentKey(requirements));
 
 /**
- * The environment, if it is whole and still fits; undefined when it has to be made. Reads three small files and starts
- * nothing. A system update that takes away or replaces the Python below it is noticed.
+ * The private environment, if it is complete and still fits; undefined when it has to be made. It reads three small
+ * files and starts no process. It notices when a system update removes or replaces the underlying Python.
  */
 export function checkEnvironment(places: Places, requirements: Requirements): PythonEnvironment | undefined {
   const dir = environmentDir(places, requirements);
@@ -49,7 +49,7 @@ export function checkEnvironment(places: Places, requirements: Requirements): Py
   }
 }
 
-/** venv writes `version = 3.11.2`, uv `version_info = 3.11.2`. */
+/** Version in the environment's configuration: venv writes `version = 3.11.2`, uv `version_info = 3.11.2`. */
 function configuredVersion(dir: string): string {
   const text = readFileSync(join(dir, 'pyvenv.cfg'), 'utf8');
   return /^version(?:_info)?\s*=\s*(\S+)/m.exec(text)?.[1] ?? '';

@@ -5,7 +5,9 @@ import { givenEnvironment } from './given.ts';
 import { packageRequirements } from './requirements.ts';
 import { type SetupProgress, setupEnvironment } from './setup.ts';
 
-/** The Python to train with: the one VISIONTRAIN_PYTHON names, else our own, made now if it is not there. */
+/**
+ * The Python to train with: the one that VISIONTRAIN_PYTHON names, else our own, which is made now if it is not there.
+ */
 export async function ensureEnvironment(
   { places, env }: { readonly places: Places; readonly env: NodeJS.ProcessEnv },
   tools: StepTools,

@@ -6,7 +6,7 @@ interface Cause {
   readonly nextSteps: readonly string[];
 }
 
-/** What pip and uv print when something outside them is wrong, most telling first. */
+/** What pip and uv print when the cause lies outside of them, the most telling lines first. */
 const causes: readonly Cause[] = [
   {
     pattern: /No space left on device|Disk quota exceeded|ENOSPC/i,
@@ -67,8 +67,8 @@ const LOADER =
   /undefined symbol|symbol lookup error|version .?(GLIBC|GLIBCXX|CXXABI)_|cannot open shared object|wrong ELF class/;
 
 /**
- * How to start without the variables that put other libraries before those of Python's packages; empty where none is
- * set, or the words are not of the loader.
+ * How to start without the variables that put other libraries before those of Python's packages. It is empty when no
+ * such variable is set, or the output is not an error of the loader.
  */
 export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   const set = ['LD_LIBRARY_PATH', 'LD_PRELOAD'].filter((name) => env[name]);
@@ -79,7 +79,7 @@ export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): re
   ];
 }
 
-/** What a failed step of the set-up means, from what the tool said last. */
+/** The error for a failed step of the set-up, explained by what the tool printed last. */
 export function installFailure(step: string, tail: readonly string[], log: string): EnvironmentError {
   const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));
   return new EnvironmentError(`The Python environment could not be set up. ${cause?.message ?? `${step} failed.`}`, {

@@ -9,7 +9,7 @@ import type { PythonEnvironment } from './check.ts';
 import { loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';
 
-// Metadata only: importing torch would take seconds, and a broken package must not keep the others from being told.
+// The probe reads metadata only: importing torch would take seconds, and one broken package must not hide the others.
 const PROBE = `
 import importlib.metadata as m, json, sys
 def version(name):
@@ -20,8 +20,8 @@ def version(name):
 print(json.dumps({"python": ".".join(map(str, sys.version_info[:3])), "found": {n: version(n) for n in sys.argv[1:]}}))`;
 
 /**
- * The environment VISIONTRAIN_PYTHON names, after a look at what it holds. Nothing is ever installed into it.
- * Throws EnvironmentError that says all that is missing or too old at once.
+ * Checks the environment that VISIONTRAIN_PYTHON names. Nothing is ever installed into it.
+ * @throws EnvironmentError that names everything that is missing or too old at once
  */
 export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): PythonEnvironment {
   const least = readRanges();
@@ -44,7 +44,7 @@ export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): Python
   return { python: absolute(python), python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
 }
 
-// A library that is there may still not work: built for another, or damaged.
+// An installed library may still not work, because it is damaged or was built for another system.
 const IMPORTS = `
 import importlib, json, sys
 broken = {}
@@ -73,9 +73,10 @@ export function proveGiven({ python }: PythonEnvironment, env: NodeJS.ProcessEnv
 }
 
 /**
- * Which of some packages the environment VISIONTRAIN_PYTHON names lacks or cannot import; none when it is not set: ours
- * holds all.
- * Starts Python only when there is something to ask. Throws EnvironmentError when it does not run.
+ * The packages among `names` that the environment of VISIONTRAIN_PYTHON lacks or cannot import. The list is empty when
+ * the variable is not set, because our own environment holds them all. Python is started only when `names` is not
+ * empty.
+ * @throws EnvironmentError when that Python does not run
  */
 export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]): readonly string[] {
   if (!env.VISIONTRAIN_PYTHON || names.length === 0) return [];
@@ -86,19 +87,19 @@ export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]
 interface Question {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Prints one line of JSON, whatever else its imports say. */
+  /** The program. It prints one line of JSON, whatever its imports print besides. */
   readonly script: string;
   readonly names: readonly string[];
 }
 
 function ask<T>({ python, env, script, names }: Question): T {
   const { status, stdout, stderr, error } = spawnSync(absolute(python), ['-s', '-c', script, ...names], {
-    // In our own folder, as the trainer: Python takes modules from where it stands. Not by -I, under which a script
-    // that stands for Python could not say where its packages are.
+    // The probe runs in our own folder like the trainer, because Python imports modules from the current folder. Option
+    // -I would prevent that too, but a script that stands in for Python could then not say where its packages are.
     cwd: packageRoot(),
     env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
     encoding: 'utf8',
-    // torch from a network disk takes its time.
+    // Importing torch from a network disk takes a while.
     timeout: 180_000,
   });
   if (error !== undefined || status !== 0)
@@ -112,7 +113,7 @@ function ask<T>({ python, env, script, names }: Question): T {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
 
-/** A path must hold in any folder; a bare name is looked up wherever it is used. */
+/** A path is made absolute, so that it holds in any folder. A bare name is looked up wherever it is used. */
 const absolute = (python: string): string => (python.includes('/') ? resolve(python) : python);
 
 interface Probe {
@@ -125,7 +126,10 @@ function readRanges(): { name: string; version: string }[] {
   return [...text.matchAll(/^([a-z0-9_-]+)>=([0-9.]+)$/gm)].map(([, name = '', version = '']) => ({ name, version }));
 }
 
-/** Compares release numbers; a suffix (`+cpu`, `rc1`) does not count. */
+/**
+ * Whether one version is at least the other. Only release numbers are compared; a suffix (`+cpu`, `rc1`) does not
+ * count.
+ */
 function isAtLeast(found: string, least: string): boolean {
   const numbers = (version: string) => (/^[0-9.]+/.exec(version)?.[0] ?? '').split('.').map(Number);
   const [a, b] = [numbers(found), numbers(least)];

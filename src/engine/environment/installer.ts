@@ -1,4 +1,6 @@
-/** The two programs that can fill an environment, as the command lines of each job. uv where it is, else pip. */
+/**
+ * The two programs that can fill an environment, uv and pip, as command lines for each job. uv is used if it is there.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
@@ -7,21 +9,21 @@ import type { ToolRun } from './tool.ts';
 
 export interface Installer {
   readonly name: 'pip' | 'uv';
-  /** An empty environment in `dir`. */
+  /** Makes an empty environment in `dir`. */
   makeVenv(dir: string, python: string): ToolRun;
-  /** Everything in a lock file, hashes checked, nothing built from source. */
+  /** Installs everything in a lock file, with hashes checked and nothing built from source. */
   installLock(python: string, lock: string): ToolRun;
-  /** Ends with 0 when a requirement can be had; what it would bring is for `brought` to read. */
+  /** Exits with 0 when a requirement can be had. `brought` reads from its output what would be installed. */
   resolve(python: string, requirement: string, source: PackageSource): ToolRun;
-  /** Name and version of what `resolve` printed, and of what that asks for. */
+  /** Name and version of what `resolve` printed, and of the requirements of that. */
   brought(stdout: string): readonly string[];
   install(python: string, requirement: string, source: PackageSource): ToolRun;
 }
 
 export interface PackageSource {
-  /** This index instead of the person's. */
+  /** An index that is used instead of the person's. */
   readonly index?: string;
-  /** Requirements of the requirement come along, held to this file; without it none do. */
+  /** File of versions for the dependencies of the requirement. Without it no dependencies are installed. */
   readonly constraints?: string;
 }
 
@@ -30,7 +32,10 @@ export const venvPython = (dir: string): string => join(dir, 'bin', 'python');
 export const hasUv = (env: NodeJS.ProcessEnv): boolean =>
   spawnSync('uv', ['--version'], { cwd: packageRoot(), env, timeout: 10_000 }).status === 0;
 
-/** uv when it runs, else pip. `python` is the one the environment is for: its pip knows the person's settings. */
+/**
+ * uv when it runs, else pip. `python` is the interpreter that the environment is for; its pip knows the person's
+ * settings.
+ */
 export const chooseInstaller = (env: NodeJS.ProcessEnv, python: string): Installer =>
   hasUv(env) ? uvInstaller(env, python) : pipInstaller(env);
 
@@ -53,7 +58,8 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
       pip(
         python,
         ...['install', '--dry-run', '--quiet', '--ignore-installed', '--report', '-', '--only-binary', ':all:'],
-        // Reads metadata by ranged requests where a mirror does not serve it apart: never gigabytes to look at it.
+        // This reads metadata by range requests where a mirror does not serve it apart, so that gigabytes need not be
+        // fetched for it.
         ...(source.index === undefined ? ['--use-feature=fast-deps'] : []),
         ...[...from(source), requirement],
       ),
@@ -74,7 +80,7 @@ interface PipReport {
 
 export function uvInstaller(outer: NodeJS.ProcessEnv, python: string): Installer {
   const clean = installEnvironment(outer);
-  // pip reads its own files; where this Python has no pip, its environment variables are read all the same.
+  // pip reads its own configuration files. Without pip in this Python its environment variables are read all the same.
   const listed = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], {
     cwd: packageRoot(),
     env: clean,

@@ -1,12 +1,12 @@
-/** The person's own pip settings, for uv, which does not read them: mirrors, wheel folders and certificates count. */
+/** Hands the person's pip settings to uv, which does not read them: mirrors, wheel folders and certificates. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { homeFolder } from '../../base/home.ts';
 
-/** Values by long option name (`index-url`), as `pip config list` shows them; what stands later there wins. */
+/** Values by long option name (`index-url`), as `pip config list` shows them. A later value wins. */
 export type PipSettings = Readonly<Record<string, string>>;
 
-/** Sections that hold for `pip install`, in pip's order: general, the command's own, PIP_* variables. */
+/** Sections that hold for `pip install`, in pip's order: general, of the command, PIP_* variables. */
 const SECTIONS = ['global', 'install', ':env:'];
 
 /** Reads the output of `pip config list`: lines like `global.index-url='https://…'`. */
@@ -14,7 +14,7 @@ export function parsePipConfig(text: string): PipSettings {
   const rows = text.split('\n').flatMap((line) => {
     const match = /^(global|install|:env:)\.([A-Za-z0-9_-]+)=(['"])(.*)\3$/.exec(line.trim());
     const [, section = '', key = '', , value = ''] = match ?? [];
-    // Python writes a line end within a value, as pip.conf lists have them, as \n.
+    // Python prints a line end within a value (lists in pip.conf have them) as \n.
     return match === null ? [] : [{ section, key, value: value.replaceAll('\\n', ' ').replaceAll("\\'", "'").trim() }];
   });
   const ordered = SECTIONS.flatMap((section) => rows.filter((row) => row.section === section));
@@ -22,8 +22,8 @@ export function parsePipConfig(text: string): PipSettings {
 }
 
 /**
- * The same settings as uv's environment variables: an address may hold a password, so none goes to a command line.
- * What the person has told uv itself is left alone.
+ * The same settings as environment variables of uv. An address may hold a password, so none goes to a command line.
+ * Variables of uv that the person has set are left alone.
  */
 export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const off = new Set(['0', 'false', 'no', 'off', '']);
@@ -38,7 +38,7 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
     SSL_CLIENT_CERT: pip['client-cert'],
     HTTPS_PROXY: pip.proxy,
     HTTP_PROXY: pip.proxy,
-    // pip looks for the best version in all places; uv would stop at the first place that knows the name.
+    // pip looks for the best version in all indexes; uv would stop at the first index that knows the name.
     UV_INDEX_STRATEGY: 'unsafe-best-match',
   };
   const own = (name: string) => env[name] ?? (name === 'UV_DEFAULT_INDEX' ? env.UV_INDEX_URL : undefined);
@@ -46,7 +46,7 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
   return { ...env, ...Object.fromEntries(added), ...ownConfig(env) };
 }
 
-/** uv looks for settings in the folder it stands in and all above; only the person's own and the machine's count. */
+/** uv looks for settings in the current folder and all above it; only the person's own and the machine's may count. */
 function ownConfig(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (env.UV_CONFIG_FILE || env.UV_NO_CONFIG) return {};
   const home = homeFolder(env);
@@ -56,13 +56,13 @@ function ownConfig(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return file === undefined ? { UV_NO_CONFIG: '1' } : { UV_CONFIG_FILE: file };
 }
 
-/** Settings of pip that would install somewhere else or something else than asked. */
+/** Settings of pip that would install something else, or to another place, than asked. */
 const MISLEADING =
   /^PIP_(TARGET|PREFIX|ROOT|USER|PYTHON|REQUIREMENT|CONSTRAINT|EDITABLE|DRY_RUN|REPORT|NO_DEPS|NO_BINARY|ONLY_BINARY|UPGRADE|REQUIRE_VIRTUALENV|REQUIRE_HASHES|IGNORE_INSTALLED|QUIET|VERBOSE|LOG)$/;
 const MISLEADING_PYTHON =
   /^(PYTHON[A-Z]*|VIRTUAL_ENV|CONDA_[A-Z_]+|UV_PYTHON|UV_PROJECT_ENVIRONMENT|UV_SYSTEM_PYTHON|FORCE_COLOR|CLICOLOR_FORCE)$/;
 
-/** The environment pip, uv and Python run in: the person's, without what belongs to another Python. */
+/** The environment for pip, uv and Python: the person's, without variables that belong to another Python. */
 export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !MISLEADING.test(name) && !MISLEADING_PYTHON.test(name));
   return {
@@ -73,7 +73,7 @@ export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
     PIP_NO_INPUT: '1',
     PYTHONUTF8: '1',
-    // What is printed is read: pip's library takes even FORCE_COLOR=0 as a wish for colours.
+    // The output is read by this program, and pip's library takes even FORCE_COLOR=0 as a wish for colours.
     NO_COLOR: '1',
   };
 }

@@ -16,7 +16,7 @@ interface Probe extends Python {
 
 const LEAST: readonly [number, number] = [3, 10];
 const NEWEST: readonly [number, number] = [3, 14];
-/** `python3` first: it is the one the person's own pip settings and wheels are for. */
+/** `python3` comes first, because the person's own pip settings and wheels are for it. */
 const NAMES = ['python3', 'python3.13', 'python3.12', 'python3.14', 'python3.11', 'python3.10', 'python'];
 
 const PROBE = `
@@ -26,8 +26,9 @@ print(json.dumps({"path": sys.executable, "version": ".".join(map(str, sys.versi
   "ensurepip": u.find_spec("ensurepip") is not None}))`;
 
 /**
- * A Python an environment can be made with. Each way it can fail has its own sentence: none there, all too old (or too
- * new for the lock), no venv module. With uv the venv module is not needed.
+ * Finds a Python that an environment can be made with. With uv the venv module is not needed.
+ * @throws EnvironmentError with a sentence of its own for each case: no Python, only too old (or too new for the lock),
+ * no venv module
  */
 export function findPython(env: NodeJS.ProcessEnv, { needsVenv }: { needsVenv: boolean }): Python {
   const found = NAMES.flatMap((name) => probe(name, env) ?? []);
@@ -41,7 +42,7 @@ export function findPython(env: NodeJS.ProcessEnv, { needsVenv }: { needsVenv: b
 
 function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
   const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
-  // A name may exist and yet not run (pyenv's shims, the macOS and Windows placeholders): then it is none.
+  // A name may exist and yet not run (pyenv's shims, the placeholders of macOS and Windows). Such a name is skipped.
   const { status, stdout } = spawnSync(name, ['-I', '-c', PROBE], {
     cwd: packageRoot(),
     env: clean,

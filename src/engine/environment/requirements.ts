@@ -3,21 +3,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
 
-/** `cuda` where an NVIDIA card is, `cpu` elsewhere on Linux, `native` where PyPI has only one build (macOS). */
+/** `cuda` on a machine with an NVIDIA card, else `cpu` on Linux, and `native` where PyPI has only one build (macOS). */
 export type TorchBuild = 'cuda' | 'cpu' | 'native';
 
-/** What an environment is made of. */
+/** What an environment consists of. */
 export interface Requirements {
-  /** Lock file with hashes: everything but torch. */
+  /** Lock file with hashes for everything but torch. */
   readonly lock: string;
-  /** Version of torch, without a build's own suffix. */
+  /** Version of torch, without the suffix of a build. */
   readonly torch: string;
   readonly build: TorchBuild;
-  /** Lock file with hashes of torch for CUDA and all it asks for. */
+  /** Lock file with hashes for torch with CUDA and its dependencies. */
   readonly cudaLock?: string;
-  /** Index with CPU builds of torch, for when the person's own sources have none. */
+  /** Index with CPU builds of torch, used when the person's own sources have none. */
   readonly cpuIndex: string;
-  /** Bytes of disk the whole needs while it is made. */
+  /** Bytes of disk that are needed while the environment is made. */
   readonly bytes: number;
 }
 
@@ -32,20 +32,23 @@ export function packageRequirements(): Requirements {
     build,
     cudaLock: join(packageRoot(), 'trainer', 'requirements', 'cuda.lock'),
     cpuIndex: 'https://download.pytorch.org/whl/cpu',
-    // Measured 1.3 GB installed and 0.5 GB of downloads for the CPU; the CUDA build unpacks to about 7 GB.
+    // Measured: for the CPU 1.3 GB installed and 0.5 GB of downloads; the CUDA build unpacks to about 7 GB.
     bytes: build === 'cuda' ? 12e9 : 2.5e9,
   };
 }
 
-/** Asked of the kernel and not of nvidia-smi, which takes a second: this runs before every start. */
+/**
+ * Which build this machine needs. The kernel is asked and not nvidia-smi, which takes a second, because this runs
+ * before every start.
+ */
 function torchBuild(): TorchBuild {
   if (process.platform !== 'linux') return 'native';
-  // The second is WSL2's, whose driver lives in Windows.
+  // The second path is that of WSL2, whose driver is part of Windows.
   const driver = ['/proc/driver/nvidia/version', '/usr/lib/wsl/lib/libcuda.so.1'];
   return driver.some((path) => existsSync(path)) ? 'cuda' : 'cpu';
 }
 
-/** Name of the environment's folder: another lock, torch or build is another environment. */
+/** Name of the environment's folder. Another lock, torch or build gives another environment. */
 export function environmentKey({ lock, torch, build, cudaLock }: Requirements): string {
   const hash = createHash('sha256').update(readFileSync(lock)).update(`\0torch==${torch}\0${build}`);
   if (build === 'cuda' && cudaLock !== undefined) hash.update(readFileSync(cudaLock));

@@ -19,7 +19,7 @@ import { runTool, type ToolResult, type ToolRun } from './tool.ts';
 import { chooseTorch } from './torch.ts';
 
 export interface SetupProgress {
-  /** What is being done, for a person. */
+  /** The current work, in words for a person. */
   readonly item: string;
   readonly done: number;
   readonly total: number;
@@ -32,13 +32,14 @@ export interface SetupInput {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: SetupProgress) => void;
-  /** Make it anew though it is whole. */
+  /** Whether the environment is made anew although it is complete. */
   readonly force?: boolean;
 }
 
 /**
- * Makes the private environment of this version, once; safe to call at any time, from several processes, and to
- * interrupt: what is half-made has no stamp and is made anew. Throws EnvironmentError with the cure.
+ * Makes the private environment of this version, once. It may be called at any time, from several processes, and be
+ * interrupted: a half-made environment has no stamp and is made anew.
+ * @throws EnvironmentError with the cure
  */
 export async function setupEnvironment(input: SetupInput): Promise<PythonEnvironment> {
   const { places, requirements } = input;
@@ -131,7 +132,7 @@ interface TorchStep {
   readonly say: (item: string, detail?: string) => void;
 }
 
-/** Installs torch and returns the version that is really there. */
+/** Installs torch and returns the version that was really installed. */
 async function installTorch({
   requirements,
   installer,
@@ -160,7 +161,7 @@ async function installTorch({
   return version;
 }
 
-/** Reports what is installed while a step goes on, twice a second. */
+/** Reports twice a second which packages are installed while a step runs. */
 async function whileCounting(
   say: (item: string, detail?: string) => void,
   item: string,
@@ -177,7 +178,7 @@ async function whileCounting(
   }
 }
 
-/** Names and versions of the lock's packages that hold for this Python and platform. */
+/** Names and versions of the lock's packages that apply to this Python and platform. */
 async function lockedFor(
   base: Python,
   { lock }: Requirements,
@@ -197,7 +198,8 @@ async function lockedFor(
   return JSON.parse(stdout) as string[];
 }
 
-// The markers uv writes are Python expressions but for how versions compare. The lock is a file of this package.
+// The markers that uv writes are Python expressions, except for the comparison of versions. The lock is a file of this
+// package, so evaluating it is safe.
 const MARKERS = `
 import json, os, platform, sys
 class V(str):
@@ -214,7 +216,7 @@ names = {"python_full_version": V(platform.python_version().rstrip("+")), "pytho
   "platform_python_implementation": platform.python_implementation()}
 print(json.dumps([r for r, m in json.load(sys.stdin) if eval(m, {"__builtins__": {}}, names)]))`;
 
-/** Folder names of what is installed. */
+/** Names of the folders of installed packages. */
 function installed(dir: string): string[] {
   try {
     const lib = join(dir, 'lib');
@@ -234,7 +236,10 @@ function checkDisk(folder: string, needed: number): void {
   );
 }
 
-/** Computes one sum: a torch for another machine, or with a library missing, shows here and not in the first run. */
+/**
+ * Computes one sum, so that a torch for another machine, or one that lacks a library, shows here and not in the first
+ * run.
+ */
 async function proveTorch({
   python,
   torch,

@@ -7,12 +7,12 @@ import { signalGroup } from '../../base/process/group.ts';
 export interface ToolRun {
   readonly argv: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
-  /** Given to the tool on its stdin. */
+  /** Text for the tool's stdin. */
   readonly input?: string;
 }
 
 export interface ToolOptions {
-  /** Everything the tool prints is added to this file. */
+  /** File that everything the tool prints is appended to. */
   readonly log: string;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string) => void;
@@ -21,14 +21,17 @@ export interface ToolOptions {
 export interface ToolResult {
   readonly code: number | null;
   readonly stdout: string;
-  /** The last lines of both outputs. */
+  /** The last lines of stdout and stderr together. */
   readonly tail: readonly string[];
 }
 
 const TAIL = 40;
 const OUTPUT_LIMIT = 8 << 20;
 
-/** Runs pip, uv or Python in our own folder and a process group of its own, which is ended as a whole when the signal aborts. */
+/**
+ * Runs pip, uv or Python in our own folder and in a process group of its own. The whole group is ended when the signal
+ * aborts.
+ */
 export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
   const { log, signal, onLine } = options;
   signal.throwIfAborted();
@@ -38,14 +41,14 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
     try {
       writeSync(file, text);
     } catch {
-      // No room, most likely; the tool meets that itself, and says so.
+      // The disk is most likely full; the tool meets that too, and reports it.
     }
   };
   write(`$ ${argv.join(' ')}\n`);
   const tail: string[] = [];
   let stdout = '';
   const child = spawn(program, args, { cwd: packageRoot(), env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-  // A tool that does not read its input is no failure.
+  // It is no failure when a tool does not read its input.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input ?? '');
   const abort = () => signalGroup(child.pid as number, 'SIGKILL');

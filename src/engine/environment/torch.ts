@@ -1,4 +1,4 @@
-/** Which build of torch an environment gets, and from where. */
+/** Decides which build of torch an environment gets, and from which index. */
 import { EnvironmentError } from '../../base/errors.ts';
 import type { Installer, PackageSource } from './installer.ts';
 import type { Requirements } from './requirements.ts';
@@ -7,14 +7,15 @@ import type { ToolResult, ToolRun } from './tool.ts';
 export interface TorchChoice {
   readonly requirement: string;
   readonly source: PackageSource;
-  /** Installed from this lock instead, hashes checked. */
+  /** Lock file that torch is installed from instead, with hashes checked. */
   readonly lock?: string;
 }
 
 /**
- * On a machine without an NVIDIA card the CPU build, never the gigabytes of CUDA: from the person's own sources when
- * they have one, else from PyTorch's index. With a card the build of PyPI by its hashes, with all it asks for; one for
- * another CUDA, which an index of the person's has under a name of its own (`+cu126`), held to the versions of the lock.
+ * Without an NVIDIA card the environment gets the CPU build, never the gigabytes of CUDA: from the person's own sources
+ * when they have one, else from PyTorch's index. With a card it gets the build of PyPI and its dependencies, by their
+ * hashes. If an index of the person's has a build for another CUDA (named `+cu126` or so), that one is taken, and the
+ * other versions stay those of the lock.
  */
 export async function chooseTorch(
   { torch, build, cpuIndex, cudaLock }: Requirements,
@@ -26,7 +27,7 @@ export async function chooseTorch(
   }: {
     readonly installer: Installer;
     readonly python: string;
-    /** File with the lock's versions, without hashes. */
+    /** File with the versions of the lock, without hashes. */
     readonly constraints: string;
     readonly run: (tool: ToolRun) => Promise<ToolResult>;
   },
@@ -61,7 +62,7 @@ export async function chooseTorch(
   });
 }
 
-/** A CUDA build, told by its own version or by what it asks for. */
+/** Whether a build is for CUDA, by its own version or by its dependencies. */
 function isCuda(requirement: string): boolean {
   if (/extra\s*==/.test(requirement)) return false;
   return /^(nvidia-|cuda-|triton\b|pytorch-triton)/i.test(requirement) || /^torch==[^+;]*\+cu/i.test(requirement);

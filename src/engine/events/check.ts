@@ -1,7 +1,7 @@
 /**
- * Lines of events.jsonl checked by hand against the schema: a run folder may be a stranger's, half a million lines must
- * be read in a second, and `ps` may not wait for zod. The types hold each shape to the keys of `payloads`, a test to its
- * values.
+ * Checks lines of events.jsonl by hand against the schema: a run folder may be a stranger's, half a million lines must
+ * be read in a second, and `ps` cannot wait for zod to load. The types compare each shape with the keys of `payloads`,
+ * and a test compares the values.
  */
 import type { EventType, Payload, RunEvent } from './schema.ts';
 
@@ -13,9 +13,9 @@ type Shape<T extends EventType> = {
   readonly [K in keyof Payload<T>]-?: undefined extends Payload<T>[K] ? Optional : Check;
 };
 
-/** Entries of one list or record; a trainer tells some thirty facts. */
+/** Most entries of a list or record; a trainer reports some thirty facts. */
 const MOST_ENTRIES = 256;
-/** Nesting of what a later version may add. */
+/** Greatest nesting of keys that a later version may add. */
 const DEEPEST = 8;
 
 const text: Check = (value) => typeof value === 'string';
@@ -129,9 +129,9 @@ function rulesOf(shape: Readonly<Record<string, Check | Optional>>): Rules {
 }
 
 /**
- * Whether a value is an event that can be believed in its types. An optional key that is not what it should be is taken
- * out of it, as is what a later version may have added if it is nested too deep; a type not known here needs only its
- * head.
+ * Whether a value is an event whose types can be believed. An optional key with a wrong value is removed from the
+ * event, and so is an unknown key (of a later version) that is nested too deep. An event of an unknown type needs only
+ * a valid head.
  */
 export function checkedEvent(value: unknown): value is RunEvent {
   if (!object(value)) return false;

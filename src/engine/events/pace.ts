@@ -1,26 +1,29 @@
 /**
- * How fast a run goes and when it will end. The median of recent steps is the pace; what samples, validation and
- * checkpoints cost is kept apart and added as a budget per step, so that neither a slow picture nor a fast stretch
+ * How fast a run goes, and when it will end. The pace is the median of recent steps. The time for samples, validation
+ * and checkpoints is counted apart and added as a budget per step, so that neither a slow sample nor a fast stretch
  * makes the estimate jump.
  */
 export interface Pace {
-  /** The last step seen in this attempt, and when. */
+  /** The last step seen in this attempt, and its time in seconds. */
   readonly last: { readonly step: number; readonly t: number } | null;
-  /** Seconds per step of undisturbed steps, newest first; a list, so that a step costs no copy. Only RECENT count. */
+  /**
+   * Seconds of undisturbed steps, the newest first. It is a linked list, so that a step costs no copy. Only the first
+   * RECENT count.
+   */
   readonly recent: Recent | null;
-  /** Something other than a step happened since `last`. */
+  /** Whether something other than a step happened since `last`. */
   readonly disturbed: boolean;
-  /** Seconds spent on other things between steps, up to step `extraStep`. */
+  /** Seconds spent between steps on other things, up to step `extraStep`. */
   readonly extra: number;
   readonly extraStep: number;
-  /** Where this attempt started. */
+  /** The step at which this attempt started. */
   readonly from: number;
 }
 
 interface Recent {
   readonly seconds: number;
   readonly older: Recent | null;
-  /** Cells from here on; the list is cut when it reaches twice RECENT. */
+  /** Number of cells from this one on. The list is cut when it reaches twice RECENT. */
   readonly length: number;
 }
 
@@ -28,13 +31,13 @@ const RECENT = 64;
 
 export const emptyPace: Pace = { last: null, recent: null, disturbed: false, extra: 0, extraStep: 0, from: 0 };
 
-/** Training starts, or starts again, at this step. */
+/** The pace when training starts, or starts again, at this step. */
 export const paceStart = (step: number): Pace => ({ ...emptyPace, from: step, extraStep: step });
 
-/** Samples, validation or a checkpoint: the interval to the next step is no measure of a step. */
+/** Notes samples, validation or a checkpoint: the time to the next step is then no measure of a step. */
 export const paceDisturb = (pace: Pace): Pace => (pace.disturbed ? pace : { ...pace, disturbed: true });
 
-/** An optimiser step at time `t` in seconds. */
+/** Notes an optimiser step at time `t`, in seconds. */
 export function paceStep(pace: Pace, step: number, t: number): Pace {
   const last = { step, t };
   const steps = pace.last === null ? 0 : step - pace.last.step;
@@ -56,7 +59,7 @@ export function secondsPerStep(pace: Pace): number | undefined {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
-/** Seconds from `now` until step `steps` is done; undefined while unknown. Never negative. */
+/** Seconds from `now` until step `steps` is done, never negative; undefined while it is unknown. */
 export function secondsLeft(pace: Pace, steps: number, now: number): number | undefined {
   const each = secondsPerStep(pace);
   if (each === undefined || pace.last === null) return undefined;

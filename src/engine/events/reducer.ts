@@ -1,12 +1,12 @@
 /**
- * The state of a run, from its events alone. Pure: the same events give the same state, and no state given is ever
- * changed. Bounded: its size does not grow with the length of the run.
+ * The state of a run, computed from its events alone. Pure: the same events give the same state, and no given state is
+ * ever changed. Bounded: the size of the state does not grow with the length of the run.
  */
 import { emptyPace, type Pace, paceDisturb, paceStart, paceStep } from './pace.ts';
 import type { Payload, RunEvent } from './schema.ts';
 import { appendSeries, emptySeries, type Series, truncateSeries } from './series.ts';
 
-/** How many of the newest notes, samples and checkpoints are kept. */
+/** Number of the newest notes, samples and checkpoints that are kept. */
 export const KEPT = 200;
 const KEPT_ITEMS = 64;
 const KEPT_FACTS = 256;
@@ -19,33 +19,33 @@ export interface PhaseState {
   readonly detail: string | undefined;
   readonly startedAt: number;
   readonly endedAt: number | undefined;
-  /** Latest progress of each item (a file, a package list); the key is its name, or '' for the phase itself. */
+  /** Latest progress of each item (a file, a package list). The key is the item's name, or '' for the phase itself. */
   readonly items: Readonly<Record<string, Stamped<Payload<'progress'>>>>;
 }
 
 export interface RunState {
   readonly name: string;
-  /** Counts from 1; each resume is a further attempt. */
+  /** Number of the attempt, counted from 1; each resume is a further attempt. */
   readonly attempt: number;
   readonly host: string;
-  /** As planned. */
+  /** The planned device. */
   readonly device: string | undefined;
   readonly version: string;
-  /** Steps of the whole run. */
+  /** Optimiser steps of the whole run. */
   readonly steps: number;
-  /** Seconds since 1970: the first attempt's and this attempt's beginning, and the newest event. */
+  /** Seconds since 1970: the start of the first attempt, the start of this attempt, and the newest event. */
   readonly startedAt: number | undefined;
   readonly attemptStartedAt: number | undefined;
   readonly lastEventAt: number | undefined;
   readonly lastSeq: number;
-  /** Phases of this attempt in order; the last one is the present one. */
+  /** Phases of this attempt in order; the last one is the current one. */
   readonly phases: readonly PhaseState[];
-  /** Steps done. */
+  /** Optimiser steps that are done. */
   readonly step: number;
-  /** Step this attempt started training at; undefined before. */
+  /** The step at which this attempt started to train; undefined before. */
   readonly startStep: number | undefined;
   readonly batchesPerEpoch: number | undefined;
-  /** Newest step event. */
+  /** The newest step event. */
   readonly latest: Stamped<Payload<'step'>> | undefined;
   /** Exponential mean of the loss over about 20 steps. */
   readonly smoothedLoss: number | undefined;
@@ -56,14 +56,17 @@ export interface RunState {
   readonly latestValidation: Stamped<Payload<'validation'>> | undefined;
   readonly pace: Pace;
   readonly active: Payload<'active'>['facts'];
-  /** Newest last, at most KEPT; of samples all of the base, which every later one is compared with. */
+  /**
+   * The newest come last, and at most KEPT are kept. Samples of the base model are all kept, since later ones are
+   * compared with them.
+   */
   readonly notes: readonly Stamped<Payload<'note'>>[];
   readonly checkpoints: readonly Stamped<Payload<'checkpoint'>>[];
   readonly samples: readonly Stamped<Payload<'sample'>>[];
   readonly bestStep: number | undefined;
   readonly outputs: readonly Payload<'output'>[];
   readonly learnt: Payload<'learnt'> | undefined;
-  /** The trainer's and the supervisor's last word of this attempt. */
+  /** How this attempt ended, as the trainer and (below) the supervisor reported it. */
   readonly result: Payload<'result'> | undefined;
   readonly exit: Payload<'exit'> | undefined;
 }
@@ -102,16 +105,19 @@ export const initialState: RunState = {
   exit: undefined,
 };
 
-/** The phase the run is in, if any. */
+/** The current phase; undefined before the first. */
 export const currentPhase = (state: RunState): PhaseState | undefined =>
   state.exit === undefined ? state.phases.at(-1) : undefined;
 
-/** One event further. Types it does not know leave the state as it is, apart from the clock. */
+/** The state after one more event. An event of an unknown type changes only the clock. */
 export function reduce(state: RunState, event: RunEvent): RunState {
   return reduceAll(state, [event]);
 }
 
-/** Many events further; the copy of the state is made once, which is what lets half a million be read in a second. */
+/**
+ * The state after many more events. The state is copied only once, so that half a million events can be read in a
+ * second.
+ */
 export function reduceAll(state: RunState, events: readonly RunEvent[]): RunState {
   const next = { ...state };
   for (const event of events) Object.assign(next, change(next, event), { lastEventAt: event.t, lastSeq: event.seq });
@@ -187,7 +193,9 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
   };
 }
 
-/** Training starts at a step that may lie behind what an earlier attempt had reached: all after it never was. */
+/**
+ * Training starts at a step that may lie before what an earlier attempt had reached. Everything after it is dropped.
+ */
 function startAt(state: RunState, event: Stamped<Payload<'start'>>): Partial<RunState> {
   const { step } = event;
   const upTo = <T extends { readonly step: number }>(list: readonly T[]) => list.filter((item) => item.step <= step);
@@ -225,7 +233,7 @@ function onStep(state: RunState, event: Stamped<Payload<'step'>>): Partial<RunSt
   };
 }
 
-/** Events out of order (a step told twice) must not make a curve go back. */
+/** Events out of order (a step that is reported twice) must not make a curve go back. */
 const truncateAfter = (series: Series, state: RunState, step: number): Series =>
   step < state.step ? truncateSeries(series, step - 1) : series;
 
@@ -249,7 +257,7 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
   const last = phases.at(-1);
   if (last === undefined || last.phase !== event.phase) return phases;
   const item = event.item ?? '';
-  // Half of them go at once: one by one each new name would cost a copy of all.
+  // Half of the items go at once: removing one for each new name would copy all of them every time.
   const full = !Object.hasOwn(last.items, item) && Object.keys(last.items).length >= KEPT_ITEMS;
   const items = full ? Object.fromEntries(Object.entries(last.items).slice(KEPT_ITEMS / 2)) : last.items;
   return [...phases.slice(0, -1), { ...last, items: { ...items, [item]: event } }];
@@ -257,7 +265,7 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
 
 const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];
 
-/** What is known already is renewed; more than any trainer tells is left out. */
+/** Known facts are updated. New ones are dropped once there are more than any trainer reports. */
 function withFacts(active: RunState['active'], facts: RunState['active']): RunState['active'] {
   const full = Object.keys(active).length >= KEPT_FACTS;
   const taken = Object.entries(facts).filter(([name, value]) =>

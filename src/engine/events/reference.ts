@@ -1,4 +1,4 @@
-/** docs/reference/events.md, from the schema itself. */
+/** Makes docs/reference/events.md from the schema itself. */
 import { z } from 'zod';
 import { EVENTS_VERSION, payloads } from './schema.ts';
 

@@ -15,7 +15,7 @@ const step = z.number().int().min(0);
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
 /**
- * Type → payload. `v`, `seq`, `t` (seconds since 1970) and `type` stand beside the payload in each line. The
+ * Payload of each type. In every line `v`, `seq`, `t` (seconds since 1970) and `type` stand beside the payload. The
  * descriptions make docs/reference/events.md.
  */
 export const payloads = {

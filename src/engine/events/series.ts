@@ -5,27 +5,27 @@ export interface Point {
 }
 
 /**
- * A curve of bounded size: when it is full, neighbours are averaged and from then on each point stands for twice as
- * many values. Persistent: `append` never changes what it was given. Points live in blocks, so that one append copies
+ * A curve of bounded size. When it is full, neighbours are averaged, and from then on each point stands for twice as
+ * many values. Persistent: `append` never changes the given curve. Points are kept in blocks, so that one append copies
  * a block and not the whole curve.
  */
 export interface Series {
-  /** How many values one point stands for: 1, 2, 4 … */
+  /** Number of values that one point stands for: 1, 2, 4 … */
   readonly stride: number;
   readonly blocks: readonly (readonly Point[])[];
-  /** Values waiting to become a point. */
+  /** Values that wait to become a point. */
   readonly pending: { readonly x: number; readonly sum: number; readonly count: number } | null;
 }
 
 const BLOCK = 64;
 const BLOCKS = 62;
 
-/** Most points `seriesPoints` gives: 62 × 64 of whole blocks, and the pending one. */
+/** Most points that `seriesPoints` returns: 62 × 64 in whole blocks, and the pending one. */
 export const SERIES_MAX_POINTS = BLOCK * BLOCKS + 1;
 
 export const emptySeries: Series = { stride: 1, blocks: [], pending: null };
 
-/** Adds a value; `x` must not go back (use `truncateSeries` first). Values that are not finite are left out. */
+/** Adds a value. `x` must not go back (use `truncateSeries` first). Values that are not finite are left out. */
 export function appendSeries(series: Series, x: number, y: number): Series {
   if (!Number.isFinite(y)) return series;
   const { stride, pending } = series;
@@ -37,7 +37,7 @@ export function appendSeries(series: Series, x: number, y: number): Series {
   return { stride: stride * 2, blocks: toBlocks(halve(grown.flat())), pending: null };
 }
 
-/** Forgets everything after step `x`, as a resumed run does. */
+/** Drops everything after step `x`, as a resumed run must. */
 export function truncateSeries(series: Series, x: number): Series {
   let whole = series.blocks.length;
   while (whole > 0 && (series.blocks[whole - 1]?.[0]?.x ?? 0) > x) whole -= 1;
@@ -48,7 +48,7 @@ export function truncateSeries(series: Series, x: number): Series {
   return { stride: series.stride, blocks, pending };
 }
 
-/** The whole curve, oldest first; the last point may stand for fewer values than the others. */
+/** The whole curve, oldest point first. The last point may stand for fewer values than the others. */
 export function seriesPoints(series: Series): Point[] {
   const points = series.blocks.flat();
   if (series.pending !== null) points.push({ x: series.pending.x, y: series.pending.sum / series.pending.count });

@@ -11,15 +11,15 @@ const CHUNK = 4 << 20;
 
 export interface FollowOptions {
   readonly signal?: AbortSignal;
-  /** Byte offset of the first line wanted, as `EventReader.offset` gave it. */
+  /** Byte offset of the first wanted line, as `EventReader.offset` gave it. */
   readonly from?: number;
-  /** Pause between looks at the file: polling also works on network mounts, watching does not. */
+  /** Milliseconds between looks at the file. It is polled because watching a file does not work on network mounts. */
   readonly intervalMs?: number;
 }
 
 /**
- * Reads events.jsonl bit by bit. A partial last line is kept for later, a line that is no event is skipped, types it
- * does not know are passed on, and a file that was cut or replaced is read again from its start.
+ * Reads events.jsonl bit by bit. A partial last line is kept for later, a line that is no event is skipped, events of
+ * unknown types are passed on, and a file that was truncated or replaced is read again from its start.
  */
 export class EventReader {
   readonly #path: string;
@@ -31,14 +31,14 @@ export class EventReader {
     this.#offset = from;
   }
 
-  /** Bytes read, up to the end of the last complete line. */
+  /** Bytes read so far, up to the end of the last complete line. */
   get offset(): number {
     return this.#offset;
   }
 
   /**
-   * The next events, at most a few megabytes of them; empty when there is nothing new (or no file yet).
-   * @throws ForeignFileError when the name is not that of a plain file
+   * The next events, at most a few megabytes of them; empty when there is nothing new, or no file yet.
+   * @throws ForeignFileError when the path is not that of a plain file
    */
   read(): RunEvent[] {
     let file: number;
@@ -67,16 +67,16 @@ export class EventReader {
       this.#offset += end;
       return parseEventLines(buffer.toString('utf8', 0, end - 1));
     }
-    // No event is as long: what follows it may be some again.
+    // A line that fills the whole buffer is no event. It is skipped, because events may follow it.
     if (got === CHUNK) this.#offset = endOfLine(file, this.#offset + got, size) ?? this.#offset;
     return [];
   }
 }
 
-/** A file that holds no end of a line for so long is none of events. */
+/** Most bytes that are skipped in search of a line end. A file without one for so long holds no events. */
 const MOST_SKIPPED = 256 << 20;
 
-/** Where the line ends that a place lies in; undefined when it does not end. */
+/** Offset of the end of the line that an offset lies in; undefined when the line does not end. */
 function endOfLine(file: number, from: number, size: number): number | undefined {
   const buffer = Buffer.allocUnsafe(CHUNK);
   for (let at = from; at < Math.min(size, from + MOST_SKIPPED); ) {
@@ -89,7 +89,7 @@ function endOfLine(file: number, from: number, size: number): number | undefined
   return undefined;
 }
 
-/** Every event written so far, in batches. */
+/** Yields every event written so far, in batches. */
 export function* readEvents(runDir: string, from = 0): Generator<readonly RunEvent[]> {
   const reader = new EventReader(runDir, from);
   for (let before = -1; reader.offset !== before; ) {
@@ -99,7 +99,7 @@ export function* readEvents(runDir: string, from = 0): Generator<readonly RunEve
   }
 }
 
-/** Events as they come, in batches, until the signal aborts. Whether a run is over is for `followRun` to say. */
+/** Yields events as they come, in batches, until the signal aborts. `followRun` decides when a run is over. */
 export async function* followEvents(runDir: string, options: FollowOptions = {}): AsyncGenerator<readonly RunEvent[]> {
   const { signal, from = 0, intervalMs = 250 } = options;
   const reader = new EventReader(runDir, from);
@@ -111,17 +111,17 @@ export async function* followEvents(runDir: string, options: FollowOptions = {})
   }
 }
 
-/** Size of events.jsonl now: `from` for a reader who wants only what is to come. */
+/** Size of events.jsonl now, in bytes: `from` for a reader who wants only new events. */
 export function eventsEnd(runDir: string): number {
   return statOf(join(runDir, RUN_FILES.events))?.size ?? 0;
 }
 
-/** Longer lines are no events of ours: the longest tell a prompt, or the end of a log. */
+/** Longest line of an event, in bytes. The longest events hold a prompt, or the end of a log. */
 const LONGEST_LINE = 1 << 18;
 
 /**
- * The events among some lines. Parsing all lines as one array is twice as fast as one by one; only a damaged line needs
- * the slow way.
+ * The events in a text of lines. Parsing all lines as one array is twice as fast as one by one, so only a text with a
+ * damaged line is parsed line by line.
  */
 export function parseEventLines(text: string): RunEvent[] {
   const lines = text.split('\n').filter((line) => line.length <= LONGEST_LINE);
@@ -129,7 +129,7 @@ export function parseEventLines(text: string): RunEvent[] {
     const all = JSON.parse(`[${lines.join(',')}]`) as unknown[];
     if (all.length === lines.length) return all.filter(checkedEvent);
   } catch {
-    // A damaged line somewhere: below.
+    // A line is damaged, so the lines are parsed one by one below.
   }
   return lines
     .flatMap((line) => {

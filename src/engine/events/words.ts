@@ -1,4 +1,4 @@
-/** What events are called where people read them. */
+/** The words that people read for values of events. */
 
-/** Did it learn? */
+/** Answers to "Did it learn?". */
 export const verdictWords = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;

@@ -4,7 +4,7 @@ import { openRegular } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import type { EventType, Payload } from './schema.ts';
 
-/** The same number as EVENTS_VERSION; a type import keeps zod out of what only appends lines. */
+/** The same number as EVENTS_VERSION. Importing only its type keeps zod out of programs that only append lines. */
 const VERSION = 1;
 const LAST_LINES = 1 << 16;
 
@@ -14,9 +14,9 @@ export interface EventWriter {
 }
 
 /**
- * Appends to events.jsonl: each line is one `write`, `seq` goes on from the last complete line, and a partial last line
- * of a writer that died is ended first, so that it damages nothing but itself.
- * @throws ForeignFileError when the name is not that of a plain file
+ * Opens events.jsonl for appending. Each line is one `write`, and `seq` continues from the last complete line. A
+ * partial last line, of a writer that died, is ended first, so that it damages only itself.
+ * @throws ForeignFileError when the path is not that of a plain file
  */
 export function openEventWriter(runDir: string, now: () => number = Date.now): EventWriter {
   const file = openRegular(join(runDir, RUN_FILES.events), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
@@ -34,11 +34,11 @@ export function openEventWriter(runDir: string, now: () => number = Date.now): E
 
 function append(file: number, line: string): void {
   const bytes = Buffer.from(line);
-  // A short write happens only when the disk fills up: the rest then throws, and says so.
+  // A short write happens only when the disk fills up. Writing the rest then throws the disk's error.
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
-/** Sequence number of the last line that parses (0: none) and whether the file ends within a line. */
+/** Sequence number of the last line that parses (0 for none), and whether the file ends within a line. */
 function lastLine(file: number): { seq: number; partial: boolean } {
   const { size } = fstatSync(file);
   if (size === 0) return { seq: 0, partial: false };
@@ -51,7 +51,7 @@ function lastLine(file: number): { seq: number; partial: boolean } {
       const { seq } = JSON.parse(line) as { seq?: unknown };
       if (typeof seq === 'number' && Number.isSafeInteger(seq)) return { seq, partial };
     } catch {
-      // Not a whole line: the one before it counts.
+      // The line is not complete, so the one before it counts.
     }
   }
   return { seq: 0, partial };

@@ -1,11 +1,12 @@
-/** Output of the card drivers' tools → cards. Pure. */
+/** Output of the card drivers' tools → graphics cards. Pure. */
 import type { Gpu } from './types.ts';
 
 const MIB = 1024 * 1024;
 
 /**
- * `nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.free,driver_version,compute_cap --format=csv,noheader,nounits`
- * @param visible CUDA_VISIBLE_DEVICES: what torch will see, in its order.
+ * Reads the output of `nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.free,driver_version,compute_cap
+ * --format=csv,noheader,nounits`.
+ * @param visible CUDA_VISIBLE_DEVICES: the cards that torch will see, in its order
  */
 export function parseNvidiaSmi(text: string, visible?: string): readonly Gpu[] {
   const cards = text.split('\n').flatMap((line) => {
@@ -24,7 +25,7 @@ export function parseNvidiaSmi(text: string, visible?: string): readonly Gpu[] {
     return [{ uuid, gpu }];
   });
   if (visible === undefined) return cards.map(({ gpu }) => gpu);
-  // As CUDA does: the list ends at the first entry that names no card; torch numbers what is left from 0.
+  // The list ends, as in CUDA, at the first entry that names no card; torch numbers the listed cards from 0.
   const chosen: Gpu[] = [];
   for (const word of visible.split(',').map((part) => part.trim())) {
     const card = cards.find(({ uuid, gpu }) =>
@@ -36,12 +37,12 @@ export function parseNvidiaSmi(text: string, visible?: string): readonly Gpu[] {
   return chosen;
 }
 
-/** `[N/A]` on cards that share the system's memory. */
+/** Cards that share the system's memory report `[N/A]`. */
 function mebibytes(cell: string | undefined): number | null {
   return cell !== undefined && /^\d+$/u.test(cell) ? Number(cell) * MIB : null;
 }
 
-/** `rocm-smi --showproductname --showmeminfo vram --json` */
+/** Reads the output of `rocm-smi --showproductname --showmeminfo vram --json`. */
 export function parseRocmSmi(text: string): readonly Gpu[] {
   let cards: unknown;
   try {

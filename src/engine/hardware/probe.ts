@@ -1,4 +1,7 @@
-/** What this machine has, asked of the system and the card drivers' own tools. No Python. Never throws. */
+/**
+ * Finds out what this machine has from the system and the tools of the card drivers. It starts no Python and never
+ * throws.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -10,24 +13,24 @@ import { parseNvidiaSmi, parseRocmSmi } from './gpu-tools.ts';
 import type { Gpu } from './types.ts';
 
 export interface DiskSpace {
-  /** As asked for. */
+  /** The path as it was asked for. */
   readonly path: string;
-  /** Bytes this user may still write; null when it cannot be found out. */
+  /** Bytes that this user may still write; null when that cannot be found out. */
   readonly freeBytes: number | null;
 }
 
 export interface Hardware {
   readonly platform: NodeJS.Platform;
   readonly cpu: string;
-  /** Cores this process may use, container limits counted; at least 1. */
+  /** Cores that this process may use, within the limits of its container; at least 1. */
   readonly cpuCores: number;
-  /** Memory this process may use, container limits counted. */
+  /** Bytes of memory that this process may use, within the limits of its container. */
   readonly memoryBytes: number;
   readonly gpus: readonly Gpu[];
   readonly disks: readonly DiskSpace[];
 }
 
-/** @param paths folders whose disks matter; they need not exist yet. */
+/** @param paths folders whose disks matter; they need not exist yet */
 export async function probeHardware(paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Hardware> {
   const [gpus, disks] = await Promise.all([probeGpus(env), Promise.all(paths.map(diskSpace))]);
   return {
@@ -40,7 +43,7 @@ export async function probeHardware(paths: readonly string[], env: NodeJS.Proces
   };
 }
 
-/** The whole cores of the narrowest limit: affinity (which Node honours), cgroup v2, cgroup v1. */
+/** Whole cores of the narrowest limit: affinity (which Node honours), cgroup v2, cgroup v1. */
 function cpuCores(): number {
   const quota = readNumbers('/sys/fs/cgroup/cpu.max') ?? [
     ...(readNumbers('/sys/fs/cgroup/cpu/cpu.cfs_quota_us') ?? []),
@@ -58,7 +61,7 @@ function memoryLimit(): number {
   return Math.min(totalmem(), ...limits.filter((bytes) => bytes > 0));
 }
 
-/** Numbers in a one-line file; undefined when it is not there or says `max`. */
+/** Numbers in a one-line file; undefined when the file is missing or says `max`. */
 function readNumbers(path: string): number[] | undefined {
   try {
     const words = readFileSync(path, 'utf8').trim().split(/\s+/u);
@@ -90,7 +93,7 @@ async function amdGpus(env: NodeJS.ProcessEnv): Promise<readonly Gpu[]> {
   return text === undefined ? [] : parseRocmSmi(text);
 }
 
-/** Apple chips share their memory between processor and graphics. */
+/** Apple chips share one memory between processor and graphics. */
 function appleGpu(): readonly Gpu[] {
   if (process.arch !== 'arm64') return [];
   const name = cpus()[0]?.model ?? 'Apple';
@@ -98,12 +101,12 @@ function appleGpu(): readonly Gpu[] {
 }
 
 const PATIENCE_MS = 5000;
-/** What a tool printed has arrived so long after its end, whoever else still holds the pipe. */
+/** Milliseconds after a tool's end within which its output arrives, even if another process still holds the pipe. */
 const PIPE_MS = 200;
 
 /**
- * Output of a tool; undefined when it is missing, fails, or hangs (a driver being reset can). It is not waited for what
- * the tool itself started: a child that keeps the pipe open, or one that even SIGKILL does not end.
+ * Output of a tool; undefined when the tool is missing, fails, or hangs (as when a driver is being reset). Processes
+ * that the tool started are not waited for: one may keep the pipe open, or survive even SIGKILL.
  */
 async function output(tool: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const child = execa(tool, args, {
@@ -128,14 +131,14 @@ async function output(tool: string, args: readonly string[], env: NodeJS.Process
   try {
     if (child.pid !== undefined && child.exitCode === null) signalGroup(child.pid, 'SIGKILL');
   } catch {
-    // One that runs as another user ends by itself, or not.
+    // A tool that runs as another user cannot be killed, and is left to end by itself.
   }
   child.stdout.destroy();
   child.unref();
   return worked ? text : undefined;
 }
 
-/** Free space where the folder is, or will be. */
+/** Free space on the disk where the folder is, or will be. */
 async function diskSpace(path: string): Promise<DiskSpace> {
   let existing = resolve(path);
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);

@@ -1,12 +1,12 @@
 export interface Gpu {
   readonly vendor: 'nvidia' | 'amd' | 'apple';
-  /** As torch counts: `cuda:N` for NVIDIA and AMD. */
+  /** Number of the card in torch: `cuda:N` for NVIDIA and AMD. */
   readonly index: number;
   readonly name: string;
-  /** null where the tool does not say. */
+  /** Bytes; null when the tool does not report them. */
   readonly totalBytes: number | null;
   readonly freeBytes: number | null;
   readonly driver: string | null;
-  /** CUDA compute capability such as `8.9`; null for others. */
+  /** CUDA compute capability, such as `8.9`; null for cards of other makers. */
   readonly capability: string | null;
 }

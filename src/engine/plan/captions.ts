@@ -1,4 +1,4 @@
-/** How a caption is put together, how long it may get, how many there are. Pure. */
+/** How captions are composed, how long they may get, and how many there are. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Plan } from './schema.ts';
 
@@ -6,20 +6,20 @@ export interface CaptionParts {
   readonly trigger: string;
   readonly prefix: string;
   readonly suffix: string;
-  /** Text of pictures without one. */
+  /** Caption of images that have none of their own. */
   readonly fallback: string;
 }
 
-/** Trigger, prefix, text and suffix, with commas between; the trigger only where the rest does not say it already. */
+/** Joins trigger, prefix, text and suffix with commas. The trigger is added only when the rest does not contain it. */
 export function composeCaption(text: string | null, { trigger, prefix, suffix, fallback }: CaptionParts): string {
   const rest = join([prefix, text ?? fallback, suffix]);
   return says(rest, trigger.trim()) ? rest : join([trigger, rest]);
 }
 
 /**
- * The caption with the tags that are the trigger in front, in the caption's own spelling: for captions whose tags are
- * shuffled or dropped, where only what stands in front is safe. A tag that holds the trigger among other words counts as
- * the trigger. The caption says the trigger.
+ * Moves the tags with the trigger to the front of a caption, in their own spelling. When tags are shuffled or dropped,
+ * only the front of a caption is safe. A tag that holds the trigger among other words counts as the trigger. The
+ * caption must contain the trigger.
  */
 export function triggerFirst(caption: string, trigger: string): string {
   const wanted = tagsOf(trigger);
@@ -36,7 +36,7 @@ export function triggerFirst(caption: string, trigger: string): string {
   return [...tags.slice(at, end), ...tags.slice(0, at), ...tags.slice(end)].join(', ');
 }
 
-/** Whether a caption holds the trigger as whole words. CLIP reads lower case only, so case does not count. */
+/** Whether a caption contains the trigger as whole words. Case does not count, because CLIP reads lower case only. */
 export function says(caption: string, trigger: string): boolean {
   if (trigger === '') return true;
   const letters = '[\\p{L}\\p{N}_]';
@@ -44,7 +44,7 @@ export function says(caption: string, trigger: string): boolean {
   return new RegExp(`(?<!${letters})${escaped}(?!${letters})`, 'iu').test(caption);
 }
 
-/** No comma is doubled where a part already ends or starts with one. */
+/** Joins parts with commas, but adds none where a part already ends or starts with one. */
 function join(parts: readonly string[]): string {
   return parts
     .map((part) => part.replaceAll(/^[\s,]+|[\s,]+$/gu, ''))
@@ -52,14 +52,14 @@ function join(parts: readonly string[]): string {
     .join(', ');
 }
 
-/** Tags of a caption, as sd-scripts counts them. */
+/** Tags of a caption, split as in sd-scripts. */
 export const tagsOf = (caption: string): readonly string[] =>
   caption
     .split(',')
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '');
 
-/** How many different captions a run may see at most: tags may be shuffled and dropped anew at each use of a picture. */
+/** The most different captions that a run may see: tags may be shuffled and dropped anew at each use of an image. */
 export function mostCaptions({ data, training: t }: Plan): number {
   const epochs = Math.ceil((t.steps * t.gradient_accumulation) / t.batches_per_epoch);
   return data.samples.reduce((sum, { caption, repeats, validation }) => {
@@ -71,7 +71,7 @@ export function mostCaptions({ data, training: t }: Plan): number {
 
 const factorial = (n: number): number => Array.from({ length: n }, (_, i) => i + 1).reduce((all, i) => all * i, 1);
 
-/** Sentences have few commas for their words. */
+/** Whether a caption is a list of tags; sentences have few commas for their number of words. */
 export function looksLikeTags(caption: string): boolean {
   const tags = tagsOf(caption);
   const words = caption.split(/\s+/u).length;
@@ -79,10 +79,11 @@ export function looksLikeTags(caption: string): boolean {
 }
 
 /**
- * CLIP tokens of a text, about, rather too many than too few: it only picks the number of 75-token chunks, so that no
- * caption is cut. Not counted with the model's tokenizer, because the plan must be the same before and after the model
- * is fetched. Measured with CLIP's own vocabulary on English prose: words of up to 8 letters take 1.2 tokens on average,
- * of 9 to 12 letters 1.7, longer ones a quarter of their letters; other scripts about three quarters of their bytes.
+ * Estimated number of CLIP tokens of a text, rather too high than too low. It only picks the number of 75-token chunks,
+ * so that no caption is cut. The model's tokenizer is not used, because the plan must be the same before and after the
+ * model is fetched. Measured with CLIP's own vocabulary on English prose: words of up to 8 letters take 1.2 tokens on
+ * average, words of 9 to 12 letters 1.7, longer ones a quarter of their letters; other scripts take about three
+ * quarters of their bytes.
  */
 export function estimateTokens(text: string): number {
   const pieces = text.toLowerCase().match(/'(?:s|t|re|ve|m|ll|d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/gu) ?? [];

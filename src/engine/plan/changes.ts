@@ -1,4 +1,4 @@
-/** What became of the pictures and captions of a plan since it was made. Pure. */
+/** Compares the images and captions of a plan with those of now. Pure. */
 
 import { byCodePoint } from '../../base/text.ts';
 import type { PlanSample } from './schema.ts';
@@ -6,14 +6,15 @@ import type { PlanSample } from './schema.ts';
 export interface DataChange {
   readonly path: string;
   readonly kind: 'picture' | 'caption' | 'repeats' | 'folder' | 'gone' | 'new';
-  /** A sentence without its subject, which is the path. */
+  /** The rest of a sentence whose subject is the path. */
   readonly what: string;
 }
 
 /**
- * Compares by content: a picture that only has another name is the same picture.
- * @param namesFolders the LoRA's metadata tells the folders inside the data set, so that another one gives other bytes
- * @returns every difference that another training would see, by path; empty when it would see the same.
+ * Compares by content: an image that only has another name is the same image.
+ * @param namesFolders whether the LoRA's metadata names the folders inside the data set, so that another folder gives
+ * other bytes
+ * @returns every difference that another training would see, by path; empty when it would see the same
  */
 export function dataChanges(
   then: readonly PlanSample[],
@@ -49,7 +50,7 @@ export function dataChanges(
   return changes.sort((a, b) => byCodePoint(a.path, b.path));
 }
 
-/** Letters of a caption that are told: those around where it parts from what it was. */
+/** Characters of a caption that are shown, around the place where it differs. */
 const SAID = 60;
 
 function firstDifference(a: string, b: string): number {

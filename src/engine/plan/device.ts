@@ -1,4 +1,7 @@
-/** Which device trains, in which number format and with which optimiser: what was asked for, against what the machine can do. Pure. */
+/**
+ * Decides on which device, in which number format and with which optimiser a run trains, from what was asked for and
+ * what the machine can do. Pure.
+ */
 
 import { EnvironmentError } from '../../base/errors.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -9,27 +12,27 @@ type Precision = RunSpec['resources']['precision'];
 type Optimizer = RunSpec['training']['optimizer'];
 
 export interface DeviceChoice {
-  /** `cpu`, `mps` or `cuda:N`. */
+  /** Device in torch's words: `cpu`, `mps` or `cuda:N`. */
   readonly device: string;
   readonly precision: Precision;
   readonly vaePrecision: Precision;
   readonly optimizer: Optimizer;
   readonly tf32: boolean;
-  /** The card it is; undefined on a processor. */
+  /** The graphics card of that device; undefined on a processor. */
   readonly gpu: Gpu | undefined;
   readonly warnings: readonly string[];
 }
 
-/** Side in pixels from which training without a card takes hours. */
+/** Side of the images in pixels from which training without a card takes hours. */
 const SLOW_ON_CPU = 256;
 
-/** The package an optimiser comes from, where it is none that every environment holds. */
+/** Package that an optimiser comes from, when it is not part of every environment. */
 const OPTIMIZER_PACKAGE: Readonly<Partial<Record<Optimizer, string>>> = {
   adamw8bit: 'bitsandbytes',
   prodigy: 'prodigyopt',
 };
 
-/** Packages beside the usual ones that a spec needs. */
+/** Packages that a spec needs beside the usual ones. */
 export function extraPackages({ training }: RunSpec): readonly string[] {
   const name = OPTIMIZER_PACKAGE[training.optimizer];
   return name === undefined ? [] : [name];
@@ -37,7 +40,7 @@ export function extraPackages({ training }: RunSpec): readonly string[] {
 
 /**
  * @param lacking those of `extraPackages` that the Python of VISIONTRAIN_PYTHON does not hold
- * @throws {EnvironmentError} when the device that was named is not there, or an optimiser that nothing can stand in for.
+ * @throws {EnvironmentError} when the named device is not there, or an optimiser is missing that no other can replace
  */
 export function chooseDevice(
   { resources, dataset, training }: RunSpec,
@@ -63,16 +66,16 @@ export function chooseDevice(
   return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
 }
 
-/** Why 8-bit AdamW cannot be had here; undefined when it can, or another optimiser is wanted. */
+/** Why 8-bit AdamW is not available here; undefined when it is, or when another optimiser is wanted. */
 function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: readonly string[]): string | undefined {
   const name = OPTIMIZER_PACKAGE[wanted];
   if (name === undefined) return undefined;
-  // As trainer/requirements/requirements.in has it.
+  // trainer/requirements/requirements.in installs the package on Linux only.
   if (wanted === 'adamw8bit' && platform !== 'linux') return `${name}, which ${wanted} comes from, is for Linux`;
   if (!lacking.includes(name)) return undefined;
   if (wanted === 'adamw8bit')
     return `the Python of VISIONTRAIN_PYTHON lacks ${name}, or cannot import it, which ${wanted} comes from`;
-  // Prodigy finds its own rate: no other optimiser makes the same steps with the same settings.
+  // Prodigy finds its own learning rate, so no other optimiser makes the same steps with the same settings.
   throw new EnvironmentError(
     `training.optimizer is ${wanted}, but the Python of VISIONTRAIN_PYTHON lacks ${name}, which it comes from, or cannot import it.`,
     {
@@ -115,14 +118,14 @@ function missing(message: string): EnvironmentError {
   });
 }
 
-/** Processors and old cards compute half precision slowly or wrongly. */
+/** The precision that the device can compute in: processors and old cards compute half precision slowly or wrongly. */
 function possiblePrecision(wanted: Precision, device: string, gpu: Gpu | undefined): Precision {
   if (wanted === 'fp32' || device === 'mps') return wanted;
   if (device === 'cpu') return 'fp32';
   return wanted === 'bf16' && tooOld(gpu) ? 'fp16' : wanted;
 }
 
-/** NVIDIA's cards compute bf16 and TF32 since Ampere. */
+/** Whether a card is older than Ampere, NVIDIA's first generation with bf16 and TF32. */
 function tooOld(gpu: Gpu | undefined): boolean {
   return gpu?.vendor === 'nvidia' && gpu.capability !== null && Number(gpu.capability.split('.')[0]) < 8;
 }

@@ -1,14 +1,17 @@
-/** Metadata of the LoRA file that only this side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`. Pure. */
+/**
+ * Metadata of the LoRA file that only the TypeScript side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`.
+ * Pure.
+ */
 import type { RunSpec } from '../../spec/schema.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanSample } from './schema.ts';
 
-/** sd-scripts is Python: True and False, tuples with round brackets. */
+/** sd-scripts is written in Python: it has True and False, and tuples in round brackets. */
 const python = (value: boolean) => (value ? 'True' : 'False');
 
 /**
- * Facts of the data set, and so only in `full` metadata; what the plan says elsewhere the trainer adds itself. No outer
- * path, no time: the same run gives the same file anywhere.
+ * Facts of the data set, which are written only in `full` metadata. The trainer adds by itself what the plan says in
+ * other places. No absolute path and no time is among them, so that the same run gives the same file anywhere.
  */
 export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Record<string, string> {
   const { dataset: d, output, name } = spec;
@@ -44,7 +47,10 @@ function bucketInfo(samples: readonly PlanSample[]) {
   return { buckets: Object.fromEntries(sorted.entries()), mean_img_ar_error: mean };
 }
 
-/** Folder names inside the data set; pictures at its top count under the run's name, so that no outer path shows. */
+/**
+ * Facts by folder inside the data set. Images at its top are listed under the run's name, so that no absolute path
+ * shows.
+ */
 function byFolder<T>(samples: readonly PlanSample[], top: string, facts: (samples: readonly PlanSample[]) => T) {
   const folders = new Map<string, PlanSample[]>();
   for (const sample of samples) {
@@ -61,7 +67,7 @@ const datasetDir = (samples: readonly PlanSample[]) => ({
   img_count: samples.length,
 });
 
-/** Most frequent first, then by name; how A1111 shows them. */
+/** Tags by frequency, the most frequent first, then by name: the order in which A1111 shows them. */
 function tagFrequency(samples: readonly PlanSample[]) {
   const counts = new Map<string, number>();
   for (const { caption } of samples) for (const tag of tagsOf(caption)) counts.set(tag, (counts.get(tag) ?? 0) + 1);

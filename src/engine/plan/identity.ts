@@ -1,4 +1,6 @@
-/** Names that depend on content alone: of a run, of its samples, of the choice between them. Pure. */
+/**
+ * Identities that depend on content alone: those of a run, of its images, and of the choice of validation images. Pure.
+ */
 import { createHash } from 'node:crypto';
 import type { RunSpec } from '../../spec/schema.ts';
 
@@ -13,9 +15,10 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Identity of a run: what the trained bytes may depend on. Paths are left out (the same run elsewhere is the same run;
- * contents are hashed on their own), and so is what changes no byte: samples, checkpoints, loader processes.
- * @param isId whether a model's name is a registry id, and no path
+ * Identity of a run: a hash of everything that the trained bytes may depend on. Paths are left out (the same run in
+ * another place is the same run; contents are hashed on their own), and so are settings that change no byte: samples,
+ * checkpoints, loader processes.
+ * @param isId whether a model's name is a registry id and not a path
  */
 export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
   const named = (name: string | null) => (name !== null && isId(name) ? name : null);
@@ -29,7 +32,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   return sha256(canonicalJson({ version, name, dataset, model, training, output, resources }));
 }
 
-/** First 16 hex digits of each hash; `-2`, `-3` … for pictures that share them. */
+/** Ids of images: the first 16 hex digits of each hash, with `-2`, `-3` … for images that share them. */
 export function sampleIds(hashes: readonly string[]): readonly string[] {
   const seen = new Map<string, number>();
   return hashes.map((hash) => {
@@ -41,8 +44,8 @@ export function sampleIds(hashes: readonly string[]): readonly string[] {
 }
 
 /**
- * Which samples are kept out of training: those with the smallest hash of (seed, id), so that a picture more or less
- * hardly moves the others. At least one is left to train on.
+ * Ids of the images that are kept out of training for validation: those with the smallest hash of (seed, id), so that
+ * an added or removed image hardly changes the choice. At least one image is left to train on.
  */
 export function validationIds(ids: readonly string[], share: number, seed: number): ReadonlySet<string> {
   const count = Math.min(ids.length - 1, Math.round(ids.length * share));

@@ -1,4 +1,4 @@
-/** What a step takes of a card's memory, from counted peaks: bench/results/trainer-memory.txt. Pure. */
+/** Estimates how much of a card's memory a step takes, from measured peaks: bench/results/trainer-memory.txt. Pure. */
 
 import { formatBytes } from '../../base/text.ts';
 import type { Gpu } from '../hardware/types.ts';
@@ -8,15 +8,16 @@ import type { Plan } from './schema.ts';
 type Checkpointing = Plan['resources']['gradient_checkpointing'];
 
 const GIB = 2 ** 30;
-/** The driver's context and what the allocator rounds up: 0.9 to 1.1 GiB on the cards measured. */
+/** Bytes for the driver's context and for the allocator's rounding: 0.9 to 1.1 GiB on the measured cards. */
 const CARD_ITSELF = 1 * GIB;
 
-/** So many different captions the trainer encodes before it loads the U-Net (`CACHE_LIMIT` in its text.py). */
+/** Number of different captions that the trainer encodes before it loads the U-Net (`CACHE_LIMIT` in its text.py). */
 export const CAPTIONS_IN_ADVANCE = 16_384;
 
 /**
- * GiB of tensors at the peak, in 16 bits: what is there anyway, for each unit of rank, for each picture of so many pixels;
- * of a LoCon for each unit of its own rank, and `others` for each unit of the rank.
+ * GiB of tensors at the peak in 16-bit training. `fixed` is always there, `rank` comes for each unit of rank, and
+ * `picture` for each image of `pixels` pixels in the batch, by gradient checkpointing. `convolutions` is what a LoCon
+ * adds: `rank` for each unit of `conv_rank`, `others` for each unit of rank.
  */
 const COUNTED = {
   sdxl: {
@@ -25,7 +26,8 @@ const COUNTED = {
     picture: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
     convolutions: { rank: 0.0064, others: 0.001, picture: { none: 0.125, selective: 0.125, full: 0.1 } },
-    // A picture here is one of a caption of 75 tokens; in fp32 are encoders that only encode.
+    // Here `picture` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not
+    // trained.
     textEncoders: { fixed: 1.48, rank: 0.0158, picture: 0.22, loaded: 3.05 },
   },
   sd15: {
@@ -38,7 +40,7 @@ const COUNTED = {
   },
 } as const;
 
-/** Bytes of a card that training takes at its peak; undefined where they were not counted. */
+/** Bytes of a card's memory that training takes at its peak; undefined for settings that were not measured. */
 export function memoryOf(plan: Plan): number | undefined {
   const { model, training: t, data, resources: r } = plan;
   if (r.precision === 'fp32' || r.attention === 'math') return undefined;
@@ -52,7 +54,10 @@ export function memoryOf(plan: Plan): number | undefined {
   return (unet + convolutions + textEncodersOf(plan)) * GIB + CARD_ITSELF;
 }
 
-/** GiB that text encoders take beside the U-Net: trained, or loaded for captions too many to be kept. */
+/**
+ * GiB that the text encoders take beside the U-Net: when they are trained, or stay loaded because there are too many
+ * captions to encode in advance.
+ */
 function textEncodersOf(plan: Plan): number {
   const { training: t, data } = plan;
   const { fixed, rank, picture, loaded } = COUNTED[plan.model.family].textEncoders;
@@ -61,7 +66,7 @@ function textEncodersOf(plan: Plan): number {
   return mostCaptions(plan) > CAPTIONS_IN_ADVANCE ? loaded : 0;
 }
 
-/** Whether the run fits the card it was given to, and if not, the least change that makes it fit. */
+/** Warns when the run does not fit its card, and names the smallest change that makes it fit. */
 export function memoryWarnings(plan: Plan, gpu: Gpu | undefined): readonly string[] {
   const needed = memoryOf(plan);
   if (gpu === undefined || gpu.vendor === 'apple' || gpu.totalBytes === null || needed === undefined) return [];

@@ -1,4 +1,6 @@
-/** Spec, pictures, model and machine → the plan the trainer carries out. Pure: the same input gives the same plan. */
+/**
+ * Spec, images, model and machine → the plan that the trainer carries out. Pure: the same input gives the same plan.
+ */
 import { basename, resolve as resolvePath } from 'node:path';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -13,24 +15,24 @@ import { memoryWarnings } from './memory.ts';
 import { PLAN_VERSION, type Plan, type PlanSample, planSchema } from './schema.ts';
 import { planWarnings } from './warnings.ts';
 
-/** A model that is on this disk and ready to be read. */
+/** A model on this disk that is ready to be read. */
 export interface LocatedBase {
   readonly path: string;
   readonly layout: 'diffusers' | 'single_file';
   readonly configDir: string | null;
-  /** Absolute path of the VAE that `model.vae` names; null for the base's own. */
+  /** Absolute path of the VAE that `model.vae` names; null for the base model's own. */
   readonly vaePath: string | null;
   readonly sha256: string | null;
 }
 
 export interface PlanInput {
   readonly spec: RunSpec;
-  /** Folder of run.yaml: relative paths in the spec start here. */
+  /** Folder of run.yaml, which relative paths in the spec start from. */
   readonly dir: string;
   readonly scan: HashedScan;
   readonly model: LocatedBase;
   readonly hardware: Hardware;
-  /** Those of `extraPackages(spec)` that the Python to train with does not hold. */
+  /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
   readonly lacking: readonly string[];
   readonly cacheDir: string;
   /** Whether a name in the spec is a registry id. */
@@ -39,11 +41,17 @@ export interface PlanInput {
 
 export interface ResolvedPlan {
   readonly plan: Plan;
-  /** Sentences for the person: what was changed, what looks wrong. What the scan left out or noted is not repeated. */
+  /**
+   * Sentences for the person about what was changed and what looks wrong. What the scan left out or noted is not
+   * repeated.
+   */
   readonly warnings: readonly string[];
 }
 
-/** @throws {EnvironmentError} when the spec names a device this machine lacks, or an optimiser its Python lacks. */
+/**
+ * @throws {EnvironmentError} when the spec names a device that this machine lacks, or an optimiser that its Python
+ * lacks
+ */
 export function resolvePlan(input: PlanInput): ResolvedPlan {
   const { spec, dir, scan, model, hardware, cacheDir } = input;
   const { training: t, dataset: d, resources: r } = spec;
@@ -163,10 +171,10 @@ function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan
   }));
 }
 
-/** Whether the tags of a caption are put in another order or left out. */
+/** Whether the tags of a caption are shuffled or dropped. */
 const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
 
-/** The trigger stays whole, however many tags it has. */
+/** Number of leading tags that stay in place: the trigger stays whole, however many tags it has. */
 const keptTags = (d: RunSpec['dataset']) =>
   tagsMove(d) ? Math.max(d.keep_tags, tagsOf(d.trigger).length) : d.keep_tags;
 

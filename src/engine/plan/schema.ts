@@ -12,31 +12,34 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const size = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 
 export const planSampleSchema = z.strictObject({
-  /** First 16 hex digits of the picture's SHA-256, with `-2`, `-3` … for further copies; names the sample in every random draw. */
+  /**
+   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies. Every random draw for the image
+   * is keyed by it.
+   */
   id: z.string(),
-  /** Relative to `data.root`, forward slashes. */
+  /** Path relative to `data.root`, with forward slashes. */
   path: z.string(),
   sha256,
   /** Width and height in pixels after EXIF rotation. */
   size,
-  /** Width and height of its bucket in pixels. */
+  /** Width and height of the image's bucket in pixels. */
   bucket: size,
   repeats: z.number().int().min(1),
-  /** Complete caption: trigger, prefix, text and suffix already joined. */
+  /** Complete caption, with trigger, prefix, text and suffix already joined. */
   caption: z.string(),
-  /** Kept out of training to measure the loss on. */
+  /** Whether the image is kept out of training to measure the validation loss on it. */
   validation: z.boolean(),
 });
 
 export const planSchema = z.strictObject({
   version: z.literal(PLAN_VERSION),
-  /** Also the name of the file that comes out, so that it can name no other place. */
+  /** Name of the run and of its LoRA file; the pattern allows no path. */
   name: z.string().regex(RUN_NAME),
-  /** SHA-256 of the canonical JSON of the spec without paths: the run's identity. */
+  /** SHA-256 of the canonical JSON of the spec without paths, which is the identity of the run. */
   spec_sha256: sha256,
   seed: z.number().int().min(0),
   model: z.strictObject({
-    /** Registry id or the file's name; for people and metadata. */
+    /** Registry id or the name of the file, for people and metadata. */
     name: z.string(),
     path: z.string(),
     layout: z.enum(['diffusers', 'single_file']),
@@ -47,7 +50,7 @@ export const planSchema = z.strictObject({
     zero_terminal_snr: z.boolean(),
     vae_path: z.string().nullable(),
     clip_skip: z.number().int().min(1),
-    /** Hash of the weights where known in advance (registry), for metadata; null otherwise. */
+    /** SHA-256 of the weights for the metadata, if the registry has it; else null. */
     sha256: sha256.nullable(),
   }),
   data: z.strictObject({
@@ -60,7 +63,7 @@ export const planSchema = z.strictObject({
     keep_tags: z.number().int().min(0),
     caption_dropout: z.number(),
     tag_dropout: z.number(),
-    /** Tokens a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
+    /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
     max_tokens: z.union([z.literal(75), z.literal(150), z.literal(225)]),
   }),
   training: z.strictObject({
@@ -70,7 +73,7 @@ export const planSchema = z.strictObject({
     /** Batches (forward passes) of one epoch, from the bucket plan: Σ over buckets ⌈uses ÷ batch size⌉. The trainer checks it. */
     batches_per_epoch: z.number().int().min(1),
     learning_rate: z.number().positive(),
-    /** One rate per text encoder (one for SD1.5, two for SDXL); 0: not trained. */
+    /** One learning rate per text encoder (one for SD1.5, two for SDXL); with 0 it is not trained. */
     text_encoder_learning_rates: z.array(z.number().min(0)).min(1).max(2),
     optimizer: z.enum(optimizers),
     weight_decay: z.number(),
@@ -89,7 +92,7 @@ export const planSchema = z.strictObject({
     huber_delta: z.number().positive(),
     min_snr_gamma: z.number().positive().nullable(),
     noise_offset: z.number().min(0),
-    /** Absolute path of a LoRA to go on from. */
+    /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),
   samples: z.strictObject({
@@ -105,7 +108,10 @@ export const planSchema = z.strictObject({
   output: z.strictObject({
     precision: z.enum(precisions),
     metadata: z.enum(['full', 'minimal', 'none']),
-    /** Ready-made `ss_*` / `modelspec.*` facts only TypeScript knows (trigger, resolution, tag counts …); the trainer adds its own. */
+    /**
+     * Ready-made `ss_*` and `modelspec.*` facts that only TypeScript knows (trigger, resolution, tag counts …). The
+     * trainer adds its own.
+     */
     facts: z.record(z.string(), z.string()),
     diffusers: z.boolean(),
     checkpoint_every: z.number().int().min(0),
@@ -123,7 +129,7 @@ export const planSchema = z.strictObject({
     deterministic: z.boolean(),
     workers: z.number().int().min(0),
     threads: z.number().int().min(1),
-    /** Content-addressed cache of latents and text states, shared between runs. */
+    /** Folder of the cache of latents and text embeddings. Its files are named by content, and all runs share it. */
     cache_dir: z.string(),
   }),
 });

@@ -1,4 +1,4 @@
-/** What run.yaml says now, against the plan that a run goes on with. Pure. */
+/** Compares run.yaml as it is now with the plan that a run continues with. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { plural } from '../../base/text.ts';
 import { findKey } from '../../spec/keys.ts';
@@ -21,19 +21,19 @@ const sections = {
   resources: 'resources',
 } as const;
 
-/** Where the plan has another name, or the value worked out. */
+/** Keys that have another name in the plan, or whose value the plan has worked out. */
 const renamed: Readonly<Record<string, string>> = {
   'model.name': 'model.base',
   'training.warmup_steps': 'training.warmup',
   'training.text_encoder_learning_rates': 'training.text_encoder_learning_rate',
 };
 
-/** They follow the machine, and change no result that a run promises. */
+/** These keys follow the machine, and change no result that a run promises. */
 const ofTheMachine = new Set(['resources.device', 'resources.threads', 'resources.workers']);
 
 /**
- * Keys of run.yaml that would give another plan now; values are the plan's. What the pictures are is compared by
- * `dataChanges`.
+ * Keys of run.yaml that would give another plan now; the values are those of the plan. `dataChanges` compares the
+ * images.
  * @param now the plan of the run's own run.yaml, made on this machine
  */
 export function specChanges(then: Plan, now: Plan): readonly SpecChange[] {
@@ -48,7 +48,10 @@ export function specChanges(then: Plan, now: Plan): readonly SpecChange[] {
   });
 }
 
-/** Pictures that would be trained at another size: what `dataset.resolution` and the keys of buckets decide. */
+/**
+ * A sentence about images that would be trained at another size, because `dataset.resolution` or a key of the buckets
+ * changed.
+ */
 export function sizeChanges(then: Plan, now: Plan): string | undefined {
   const before = new Map(then.data.samples.map(({ id, bucket }) => [id, bucket]));
   const other = now.data.samples.filter(({ id, bucket }) => {

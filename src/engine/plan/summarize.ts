@@ -4,7 +4,7 @@ import type { Plan } from './schema.ts';
 
 export interface BucketRow {
   readonly size: readonly [number, number];
-  /** Pictures that are trained on, and how often they are used in one epoch. */
+  /** Images that are trained on, each counted once. */
   readonly pictures: number;
   readonly uses: number;
   readonly batches: number;
@@ -13,23 +13,25 @@ export interface BucketRow {
 export interface PlanSummary {
   readonly pictures: number;
   readonly validation: number;
-  /** Uses in one epoch: pictures times repeats. */
+  /** Uses of images in one epoch: images times repeats. */
   readonly uses: number;
   readonly epochs: number;
   readonly steps: number;
   readonly buckets: readonly BucketRow[];
-  /** Estimates in bytes: the LoRA file, all checkpoints kept, cached latents and texts. */
+  /**
+   * Estimated bytes of the LoRA file, of all checkpoints that are kept, and of the cached latents and text embeddings.
+   */
   readonly disk: {
     readonly lora: number;
     readonly checkpoints: number;
     readonly cache: number;
     readonly total: number;
   };
-  /** `1600 steps = 40 pictures × 4 repeats × 10 epochs ÷ 1`, and what else one wants to see before the start. */
+  /** `1600 steps = 40 pictures × 4 repeats × 10 epochs ÷ 1`, and what else a person wants to see before the start. */
   readonly lines: readonly string[];
 }
 
-/** @param weightBytes size of the base model's weights, where known: makes the estimate right for unusual models. */
+/** @param weightBytes size of the base model's weights, if known; it makes the estimate right for unusual models */
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const trained = plan.data.samples.filter(({ validation }) => !validation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
@@ -125,14 +127,14 @@ function loraParameters({ model, training: t }: Plan): number {
 function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const { model, output, data } = plan;
   const { weights } = FAMILY[model.family];
-  // A LoRA grows with the sides of the matrices, the model with their areas.
+  // A LoRA grows with the sides of the weight matrices, the model with their areas.
   const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / weights);
   const parameters = loraParameters(plan) * scale;
   const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
-  // Weights and the two averages of Adam, all fp32.
+  // A checkpoint holds the weights and the two averages of Adam, all in fp32.
   const checkpoints = parameters * 12 * output.checkpoint_keep;
   const encodings = data.flip ? 2 : 1;
-  // Mean and log-variance of 4 channels at an eighth of the size, fp32.
+  // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.
   const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
   const texts = data.samples.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
   const cache = latents * encodings + texts;

@@ -1,4 +1,4 @@
-/** What a person should know about a plan before it starts. Each sentence says what will be done about it. Pure. */
+/** Warnings about a plan before it starts. Each sentence says what will be done about it. Pure. */
 
 import { plural } from '../../base/text.ts';
 import { promptSyntax } from '../../spec/prompt-syntax.ts';
@@ -43,7 +43,7 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
   return warnings;
 }
 
-/** Captions written for programs that read marks in them. */
+/** Warns of captions with the prompt syntax of other programs. */
 function syntaxWarnings(captions: readonly string[]): readonly string[] {
   const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
   if (marked.length === 0) return [];
@@ -54,13 +54,13 @@ function syntaxWarnings(captions: readonly string[]): readonly string[] {
   ];
 }
 
-/** Three chunks of CLIP: nothing reads more. */
+/** Most tokens of a caption: three chunks of CLIP. No supported model reads more. */
 const MOST_TOKENS = 225;
 
-/** Enlarged more than this, a picture teaches blur. */
+/** An image that is enlarged by more than this factor teaches blur. */
 const MOST_ENLARGED = 1.5;
 
-/** Share of a picture that a crop must leave for the rest to be taken for the picture. */
+/** Least share of an image that a crop may leave without a warning. */
 const LEAST_KEPT = 0.5;
 
 function cropWarnings({ data }: Plan, spec: RunSpec): readonly string[] {

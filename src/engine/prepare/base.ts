@@ -1,4 +1,7 @@
-/** The base model a spec names → where it is or will be on this disk, and which registry entries must be fetched first. */
+/**
+ * Finds the base model that a spec names: where it is or will be on this disk, and which registry entries must be
+ * fetched.
+ */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -14,15 +17,15 @@ import type { LocatedBase } from '../plan/resolve.ts';
 
 export interface ResolvedBase {
   readonly base: LocatedBase;
-  /** What has to be fetched before training can start; empty when all of it is here. */
+  /** Entries that must be fetched before training can start; empty when all files are here. */
   readonly needs: readonly Need[];
-  /** What in the model nobody here knows, as sentences. */
+  /** Sentences about things in the model that this program does not know. */
   readonly notes: readonly string[];
 }
 
 export interface Need {
   readonly entry: AnyEntry;
-  /** Only the configuration and tokenizer files: the weights are the person's own. */
+  /** Whether only configuration and tokenizer files are needed, because the weights are the person's own. */
   readonly companionsOnly: boolean;
 }
 
@@ -34,7 +37,7 @@ interface Input {
   readonly places: Places;
 }
 
-/** @throws UsageError when a path is no model, training on it cannot be right, or a VAE is not known. */
+/** @throws UsageError when a path is no model, training on it cannot be right, or a VAE is unknown */
 export async function resolveBase(input: Input): Promise<ResolvedBase> {
   const found = await resolveWeights(input);
   const vae = resolveVae(input);
@@ -79,7 +82,9 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
   };
 }
 
-/** Whose configuration and tokenizer files a single-file checkpoint borrows: the plain base of its family. */
+/**
+ * The entry that lends its configuration and tokenizer files to a single-file checkpoint: the plain base of its family.
+ */
 function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
   const lenders = registry.models.filter(
     (m) => m.family === family && m.layout === 'single_file' && m.embedded === undefined,

@@ -1,4 +1,7 @@
-/** A partial run.yaml → a complete one: given value, then the recipe of the base model, then the schema's default. */
+/**
+ * A partial run.yaml → a complete one. A given value counts first, then the recipe of the base model, then the schema's
+ * default.
+ */
 import { basename, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../../base/errors.ts';
@@ -14,28 +17,28 @@ import { type Chooser, goals, type Provenance, type RunSpec, SPEC_VERSION, specS
 import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
 export interface FillOptions {
-  /** Folder that relative paths in the spec start from; names the run when the data set is `.`. */
+  /** Folder that relative paths in the spec start from. It also names the run when the data set is `.`. */
   readonly dir?: string;
-  /** Read from the file, when `model.base` is a path. */
+  /** Facts read from the model's file, when `model.base` is a path. */
   readonly facts?: ModelFacts | undefined;
-  /** Usable images, where they have been counted: the length of a recipe follows them. */
+  /** Number of usable images, once they have been counted; a recipe's length follows it. */
   readonly images?: number | undefined;
-  /** Who the file's own comments say chose a key. */
+  /** Who chose each key, according to the comments in the file. */
   readonly claimed?: ReadonlyMap<string, Chooser>;
-  /** Uses of the pictures of a folder in an epoch, where somebody counts in epochs. */
+  /** Counts how often the images of a folder are used in an epoch, for a file that counts in epochs. */
   readonly countUses?: (path: string) => number | undefined;
 }
 
 export interface FilledSpec {
   readonly spec: RunSpec;
   readonly provenance: Provenance;
-  /** The same once the images have been counted; undefined where nothing in it follows their number. */
+  /** Fills the spec again for a number of images; undefined when nothing in it depends on that number. */
   readonly forImages?: ((images: number) => FilledSpec) | undefined;
 }
 
 export type Filled = (FilledSpec & { readonly problems?: undefined }) | { readonly problems: readonly KeyProblem[] };
 
-/** A spec that lacks nothing. @throws {ConfigError} with every problem, without places: nothing was read from a file. */
+/** Completes a spec. @throws {ConfigError} with every problem, without places, because nothing was read from a file */
 export function fillSpec(partial: unknown, registry: Registry, options: FillOptions = {}): FilledSpec {
   const document = isMapping(partial) ? { version: SPEC_VERSION, ...partial } : partial;
   const filled = tryFill(document, registry, options);
@@ -44,14 +47,15 @@ export function fillSpec(partial: unknown, registry: Registry, options: FillOpti
   throw new ConfigError('The settings do not fit together.', problems);
 }
 
-/** The same without throwing; `document` is of the current version. */
+/** Does the same without throwing. `document` must be of the current version. */
 export function tryFill(document: unknown, registry: Registry, options: FillOptions): Filled {
   if (!isMapping(document)) return { problems: [{ path: [], message: 'must hold settings, such as version: 1' }] };
   const presets = presetsFor(document, registry, options);
   const problems: KeyProblem[] = [...modelProblems(document, registry, options.facts)];
   const parsed = specSchema.safeParse(merge(document, presets));
   if (!parsed.success) {
-    // A base model that cannot be found leaves every recipe key open: only what the person can see is reported.
+    // When the base model cannot be found, every recipe key is missing. Only problems that the person can see are
+    // reported.
     const run = knownRun(document, presets, options);
     const described = parsed.error.issues.flatMap((issue) => describeIssue(issue, document, run));
     const isGiven = ({ path }: KeyProblem) => has(document, path) || required.has(path.join('.'));
@@ -64,17 +68,18 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
   if (problems.length > 0) return { problems: unique(problems) };
   const counted = (images: number) => {
     const again = tryFill(document, registry, { ...options, images });
-    // What held for the recipe's own length holds for another within its bounds; else that one stays.
+    // What is valid with the recipe's own length is valid with another within its bounds; if not, the recipe's own
+    // stays.
     return again.problems === undefined ? again : filled;
   };
   const filled: FilledSpec = { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
   return options.images === undefined && presets.has(FOLLOWS_IMAGES) ? { ...filled, forImages: counted } : filled;
 }
 
-/** Words of a document that are looked at to understand one of them. */
+/** Most words of a document that are looked at to understand one of them. */
 const MOST_WORDS = 1000;
 
-/** What a word of another trainer, such as its number of epochs, may be counted with. */
+/** What is known of the run, to convert words of other trainers such as a number of epochs. */
 function knownRun(document: Mapping, presets: ReadonlyMap<string, Preset>, { countUses }: FillOptions): KnownRun {
   let words: ReadonlyMap<string, unknown> | undefined;
   const value = (key: string) => {
@@ -90,7 +95,7 @@ function knownRun(document: Mapping, presets: ReadonlyMap<string, Preset>, { cou
   };
 }
 
-/** Every name of a document, in whatever group, with its first value. */
+/** Every name in a document, in any group, with its first value. */
 function allWords(document: Mapping): ReadonlyMap<string, unknown> {
   const words = new Map<string, unknown>();
   const collect = (group: unknown): void => {
@@ -128,17 +133,17 @@ function presetsFor(
   followImages(presets, document, recipeEntryOf(wanted)?.length, images);
   const steps = valueAt(document, ['training', 'steps']) ?? presets.get('training.steps')?.value;
   const warmup = presets.get('training.warmup')?.value;
-  // A recipe's warm-up is meant for its own length.
+  // The warm-up of a recipe is meant for the recipe's own length, so a shorter run gets a shorter one.
   if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
     presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
   presets.set('name', { value: runName(text(document, 'dataset', 'path'), dir), by: 'preset' });
   return presets;
 }
 
-/** Stands in the presets, for no key of run.yaml, where the length is open and follows the images. */
+/** A mark in the presets, which is no key of run.yaml: the length is not given and follows the number of images. */
 const FOLLOWS_IMAGES = 'training.steps:images';
 
-/** The recipe's steps become those for so many images, unless the document has its own. */
+/** Replaces the recipe's steps by those for the number of images, unless the document gives steps. */
 function followImages(
   presets: Map<string, Preset>,
   document: Mapping,
@@ -162,7 +167,7 @@ function followImages(
   });
 }
 
-/** The data set's folder name, as far as a run's name may have its letters. */
+/** A name for the run: that of the data set's folder, without characters that a run's name cannot have. */
 export function runName(path: string | undefined, dir = '.'): string {
   const folder = basename(resolve(dir, path ?? '.')).normalize('NFKD');
   const name = folder
@@ -173,7 +178,7 @@ export function runName(path: string | undefined, dir = '.'): string {
   return name === '' ? 'lora' : name;
 }
 
-/** What the spec says of the model against what the registry or the file itself says. */
+/** Checks what the spec says of the model against the registry entry or the model's file. */
 function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts | undefined): KeyProblem[] {
   const base = text(document, 'model', 'base');
   if (base === undefined) return [];
@@ -200,7 +205,9 @@ function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts 
   return problems;
 }
 
-/** Keys are open that a recipe should have filled: the base model is unknown, or its recipe lacks them. */
+/**
+ * Explains why keys are missing that a recipe should have filled: the base model is unknown, or its recipe lacks them.
+ */
 function noRecipe(
   document: Mapping,
   registry: Registry,
@@ -225,7 +232,7 @@ function provenanceOf(
     if (value === undefined) provenance[key] = preset.by;
     else {
       const claim = claimed?.get(key);
-      // A comment outlives the value it was written for: `preset` counts only while the preset says so too.
+      // A comment may be older than its value, so `preset` counts only when the preset still has that value.
       const holds = claim === 'detected' || (claim === 'preset' && isDeepStrictEqual(value, preset.value));
       provenance[key] = holds ? claim : 'you';
     }
@@ -239,7 +246,7 @@ type Mapping = Readonly<Record<string, unknown>>;
 export const isMapping = (value: unknown): value is Mapping =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Presets under the given values. An empty section (`dataset:` alone) counts as one with nothing in it. */
+/** Lays the given values over the presets. An empty section (`dataset:` alone) counts as one without keys. */
 function merge(document: Mapping, presets: ReadonlyMap<string, Preset>): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...document };
   for (const section of sections) {
@@ -260,7 +267,7 @@ function valueAt(document: unknown, path: readonly string[]): unknown {
   );
 }
 
-/** Also true inside a list. */
+/** Whether the document has a value at the path, which may lead into a list. */
 function has(document: Mapping, path: readonly string[]): boolean {
   return valueAt(document, path.slice(0, 2)) !== undefined;
 }

@@ -1,4 +1,4 @@
-/** run.yaml → a complete, checked spec. Every problem of the file is found in one go. */
+/** run.yaml → a complete, checked spec. All problems of the file are found at once. */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.ts';
@@ -21,19 +21,19 @@ import { type FilledSpec, isMapping, tryFill } from './fill.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
 export interface LoadOptions {
-  /** `a.b=value`, as after `--set`; the value is YAML. */
+  /** Texts `a.b=value`, as typed after `--set`; the value is YAML. */
   readonly overrides?: readonly string[];
   readonly registry: Registry;
 }
 
 export interface LoadedSpec extends FilledSpec {
-  /** Absolute. */
+  /** Absolute path of the file. */
   readonly file: string;
-  /** Folder of the file: relative paths in the spec start here. */
+  /** Folder of the file, which relative paths in the spec start from. */
   readonly dir: string;
 }
 
-/** @throws {ConfigError} with all problems, each with its place. */
+/** Loads a run.yaml. @throws {ConfigError} with all problems, each with its place */
 export function loadSpec(file: string, { overrides = [], registry }: LoadOptions): LoadedSpec {
   const path = typedPath(file, '.');
   const dir = dirname(path);
@@ -55,7 +55,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   const migrated = migrate(document);
   if ('problem' in migrated) {
     problems.push(locate({ path: ['version'], message: migrated.problem }));
-    // Keys of another version cannot be judged by this one's schema; without a number they can.
+    // Keys of another version cannot be checked with this version's schema. Without a version number they can.
     if (typeof document.version === 'number') throw failed(problems);
   }
   const { document: current, problems: noPaths } = withTypedPaths(
@@ -79,7 +79,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   return { ...filled, file: path, dir };
 }
 
-/** `model.base` that is no registry id must be a model on this disk. */
+/** Reads the facts of a model on this disk, which `model.base` must name when it is no registry id. */
 function ownModel(
   document: Readonly<Record<string, unknown>>,
   registry: Registry,
@@ -108,7 +108,7 @@ function ownModel(
   }
 }
 
-/** Who chose a key, where the comment on its line starts with that word. */
+/** Who chose each key, where the comment on its line starts with that word. */
 function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
   const claimed = new Map<string, Chooser>();
   for (const { key } of specKeys) {
@@ -119,7 +119,7 @@ function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Ch
   return claimed;
 }
 
-/** Finds the line of a problem: its key, else the nearest group around it that is in the file. */
+/** Finds the line of a problem: that of its key, else of the nearest group around it that is in the file. */
 function located(file: string, tree: YamlTree, overridden: Overridden, { path, message }: KeyProblem): Problem {
   const key = path.join('.');
   for (let depth = path.length; depth > 0; depth -= 1) {
@@ -128,7 +128,7 @@ function located(file: string, tree: YamlTree, overridden: Overridden, { path, m
     if (flag !== undefined) return { file: flag, key, message };
     const node = tree.nodes.get(pathKey(part));
     if (node === undefined) continue;
-    // A wrong name is shown where the name is, a wrong value where the value is.
+    // A problem with a name is shown at the name, one with a value at the value.
     const place = depth < path.length || message.startsWith('no such setting') ? node.key : node.value;
     const commented = message.startsWith('is empty') && node.comment !== '';
     const hint = commented ? ' (what stands behind a # is a comment: put text that holds one in quotes)' : '';
@@ -152,10 +152,10 @@ function failure(file: string, problems: readonly Problem[]): ConfigError {
   });
 }
 
-/** Problems shown of one file; the others are counted. */
+/** Most problems of one file that are shown; the others are counted. */
 const MOST_SHOWN = 50;
 
-/** No key that is known is near this. */
+/** Longest name that is shown whole; every known key is far shorter. */
 const LONGEST_KEY = 100;
 
 function unreadable(

@@ -1,4 +1,7 @@
-/** run.yaml → everything a run needs decided, nothing written: what `run`, `--dry-run`, the wizard and the demo share. */
+/**
+ * run.yaml → everything that a run needs decided, with nothing written. `run`, `--dry-run`, the wizard and the demo
+ * share it.
+ */
 import { resolve } from 'node:path';
 import type { Places } from '../../base/paths.ts';
 import { findBase } from '../../registry/catalogue/find.ts';
@@ -23,21 +26,24 @@ export interface PrepareInput extends FilledSpec {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
-  /** Pictures read so far, for large data sets. */
+  /** Called with the number of images read so far, for large data sets. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface PreparedRun {
   readonly plan: Plan;
-  /** The spec with absolute paths: means the same from the run folder. */
+  /** The spec with absolute paths, so that it means the same from the run folder. */
   readonly yaml: string;
   readonly warnings: readonly string[];
-  /** Pictures that will not be used, as sentences. */
+  /** Sentences about images that will not be used. */
   readonly leftOut: readonly string[];
   readonly needs: readonly Need[];
 }
 
-/** @throws UsageError, EnvironmentError: what is wrong with data set, model or machine, before anything is made. */
+/**
+ * Prepares a run.
+ * @throws UsageError, EnvironmentError that say what is wrong with data set, model or machine, before anything is made
+ */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
   const isModelId = (name: string) =>

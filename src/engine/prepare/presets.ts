@@ -1,4 +1,4 @@
-/** Which value each key has when the person does not say: what the base model's registry entry decides. */
+/** The value of each key that the person does not give, as the base model's registry entry decides it. */
 
 import { neutralEntry } from '../../registry/catalogue/find.ts';
 import { recipeFor } from '../../registry/catalogue/recipes.ts';
@@ -12,13 +12,13 @@ export interface Preset {
 }
 
 export interface BaseModel {
-  /** The entry of that id; undefined for a file or folder of the person's own. */
+  /** The registry entry with that id; undefined for a file or folder of the person's own. */
   readonly entry: ModelEntry | undefined;
-  /** What was read from the person's own file; undefined when there is an entry or it could not be read. */
+  /** Facts read from the person's own file; undefined when there is an entry or the file could not be read. */
   readonly facts: ModelFacts | undefined;
 }
 
-/** The entry whose recipe applies: the model's own, or that of its family's plain base. */
+/** The entry with the recipe that applies: the model's own entry, or that of the plain base of its family. */
 export function recipeEntryOf({ registry, model, family, prediction }: Omit<Wanted, 'goal' | 'trigger'>) {
   const { entry, facts } = model;
   const kind = family ?? facts?.family;
@@ -30,14 +30,14 @@ interface Wanted {
   readonly model: BaseModel;
   readonly goal: Goal;
   readonly trigger: string;
-  /** As given by the person, where the file does not say. */
+  /** Family as the person gives it, for a file that does not tell. */
   readonly family: Family | undefined;
   readonly prediction: Prediction | undefined;
 }
 
 /**
- * Values by dotted key. An own file gets the recipe of the first registry entry of its family (and prediction, where
- * there is one): the registry lists the plain base of each family first.
+ * Values by dotted key. A file of the person's own gets the recipe of the first registry entry of its family (and
+ * prediction, if known): the registry lists the plain base of each family first.
  */
 export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
   const values = new Map<string, Preset>();
@@ -58,7 +58,7 @@ export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
   if (recipeEntry === undefined) return values;
 
   set('samples.negative', recipeEntry.negative_prompt);
-  // What was read from an own file counts more than what its family's plain base says.
+  // What was read from the person's file counts more than what the plain base of its family says.
   for (const [key, value] of Object.entries(recipeFor(recipeEntry, goal, trigger))) {
     if (!values.has(key)) set(key, value);
   }

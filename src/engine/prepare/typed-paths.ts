@@ -14,12 +14,12 @@ const PATH_KEYS = [
   ['training', 'init_lora'],
 ] as const;
 
-/** Begins as no path of this folder does. */
+/** The beginning of a text that can be no plain path of this folder. */
 const FOREIGN = /^\s*['"]?(~|\$|file:|[A-Za-z]:[\\/]|\\\\)/iu;
 
 /**
- * The document with the paths in it read as people write them. One that is plain, or leads nowhere either way, stays as
- * it stands: all of them are read, never written.
+ * The document with its paths read as people write them. A path that is plain, or that leads nowhere either way, stays
+ * as it is. All of these paths are read from and never written to.
  */
 export function withTypedPaths(
   document: Readonly<Record<string, unknown>>,

@@ -1,56 +1,63 @@
 import type { ProcessIdentity } from '../../base/process/identity.ts';
 
-/** Names inside a run folder: the contract between everything that looks at a run (docs/reference/run-folder.md). */
+/** Names inside a run folder, the contract between all programs that look at a run (docs/reference/run-folder.md). */
 export const RUN_FILES = {
-  /** The spec, complete, as it is trained. */
+  /** The complete spec that is trained. */
   spec: 'run.yaml',
-  /** The resolved plan the trainer reads. */
+  /** The resolved plan, which the trainer reads. */
   plan: 'plan.json',
-  /** Machine, versions, hashes the result may depend on. */
+  /** Machine, versions and hashes that the result may depend on. */
   environment: 'env.json',
-  /** Who supervises now, or did last: see `SupervisorFile`. */
+  /** The present or last supervisor: see `SupervisorFile`. */
   supervisor: 'supervisor.json',
-  /** One numbered file per start of the run, holding who made it: the lock against starting twice. */
+  /**
+   * A folder with one numbered file per start of the run, which names the process that made it. It is the lock against
+   * a second start.
+   */
   attempts: 'attempts',
   events: 'events.jsonl',
   log: 'trainer.log',
   supervisorLog: 'supervisor.log',
-  /** Requests to the trainer: empty files `stop`, `save`, `sample`; it removes each when it has acted.
-   * `kill` is for the supervisor: end the trainer without waiting for a checkpoint. */
+  /**
+   * Requests to the trainer: empty files `stop`, `save` and `sample`, each removed once the trainer has acted. `kill`
+   * is for the supervisor: it ends the trainer without waiting for a checkpoint.
+   */
   control: 'control',
   checkpoints: 'checkpoints',
   samples: 'samples',
   output: 'output',
   exit: 'exit.json',
-  /** Room for the last word about a run whose disk is full; there only while it goes on. */
+  /** Disk space for the last message of a run whose disk is full. The file is there only while the run goes on. */
   reserve: '.reserve',
 } as const;
 
-/** supervisor.json. */
+/** Content of supervisor.json. */
 export interface SupervisorFile extends ProcessIdentity {
   readonly attempt: number;
   /** Seconds since 1970. */
   readonly started_at: number;
-  /** The trainer, which leads its own process group; null before it runs and after it ended. */
+  /** The trainer, which leads its own process group; null before it runs and after it has ended. */
   readonly trainer: ProcessIdentity | null;
 }
 
 export interface RunOutput {
-  /** Relative to the run folder. */
+  /** Path relative to the run folder. */
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** exit.json; the final LoRA first in `outputs`. Written by the supervisor, atomically, once per attempt. */
+/**
+ * Content of exit.json; the final LoRA comes first in `outputs`. The supervisor writes it atomically, once per attempt.
+ */
 export interface RunExit {
   readonly status: 'finished' | 'failed' | 'stopped';
   readonly code: number;
   readonly reason: string;
   readonly step: number;
   readonly outputs: readonly RunOutput[];
-  /** Further lines for a person: where it happened, the last lines of the log. */
+  /** Further lines for a person: where it happened, and the last lines of the log. */
   readonly details: readonly string[];
-  /** What to type next. */
+  /** What the person can type next. */
   readonly next_steps: readonly string[];
 }

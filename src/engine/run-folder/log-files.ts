@@ -14,17 +14,17 @@ import { openRegular } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { RUN_FILES } from './layout.ts';
 
-/** Old logs kept beside trainer.log, as trainer.1.log (the newest) to trainer.5.log. */
+/** Number of old logs that are kept beside trainer.log, as trainer.1.log (the newest) to trainer.5.log. */
 const KEPT = 5;
-/** A log larger than this is set aside while the run goes on. */
+/** Bytes from which on a log is set aside while the run goes on. */
 export const LOG_LIMIT = 200_000_000;
-/** What is kept of such a log: its end, however fast it grew. */
+/** Bytes at the end of such a log that are kept, however fast it grew. */
 const LOG_TAIL = 20_000_000;
 const BLOCK = 1 << 20;
 
 const old = (runDir: string, number: number): string => join(runDir, RUN_FILES.log.replace(/\.log$/, `.${number}.log`));
 
-/** Sets the log of the last attempt aside. */
+/** Renames the log of the last attempt to trainer.1.log. */
 export function rotateLog(runDir: string): void {
   const log = join(runDir, RUN_FILES.log);
   if (!existsSync(log)) return;
@@ -33,8 +33,9 @@ export function rotateLog(runDir: string): void {
 }
 
 /**
- * Sets the end of a log aside that has grown over `limit` bytes, while the trainer goes on writing: copied and cut, since
- * its descriptor must stay good. What it wrote before `tail` bytes from the end, and in between, is lost.
+ * Sets the end of a log aside that has more than `limit` bytes, while the trainer goes on writing. The log is copied
+ * and then truncated, because the trainer's open descriptor must stay valid. Lines before the last `tail` bytes are
+ * lost, and lines that the trainer writes in between.
  */
 export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void {
   const log = join(runDir, RUN_FILES.log);
@@ -45,7 +46,7 @@ export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void
       makeRoom(runDir);
       copyEnd(file, old(runDir, 1), tail);
     } catch {
-      // A full disk needs the room more than anybody needs the log's past.
+      // A full disk needs the room more than anybody needs the old log.
       rmSync(old(runDir, 1), { force: true });
     }
     ftruncateSync(file, 0);

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from './layout.ts';
 
-/** `stop`, `save` and `sample` are for the trainer, `kill` for the supervisor. */
+/** `stop`, `save` and `sample` are requests to the trainer, `kill` is one to the supervisor. */
 export type Request = 'stop' | 'save' | 'sample' | 'kill';
 
 const path = (runDir: string, request: Request): string => join(runDir, RUN_FILES.control, request);
 
 /**
- * Leaves a request in the run folder; works across containers and mounts, where signals do not. Throws
- * ForeignFileError where `control` leads elsewhere.
+ * Leaves a request in the run folder, which works across containers and mounts where signals do not.
+ * @throws ForeignFileError when `control` leads out of the run folder
  */
 export function makeRequest(runDir: string, request: Request): void {
   const control = join(runDir, RUN_FILES.control);
@@ -34,12 +34,12 @@ export function hasRequest(runDir: string, request: Request): boolean {
   }
 }
 
-/** What has the name and is no request is left alone: it asks for nothing. */
+/** Removes a request. Something else of that name asks for nothing, and is left alone. */
 export function dropRequest(runDir: string, request: Request): void {
   if (hasRequest(runDir, request)) rmSync(path(runDir, request), { force: true });
 }
 
-/** Forgets requests of an earlier attempt. */
+/** Removes the requests of an earlier attempt. */
 export function dropAllRequests(runDir: string): void {
   for (const request of ['stop', 'save', 'sample', 'kill'] as const) dropRequest(runDir, request);
 }

@@ -1,32 +1,32 @@
 /**
- * The small files of a run folder, read as what they are: a stranger's until they were checked. By hand and without
- * zod, since `ps` reads them of every run.
+ * Reads the small files of a run folder, which may be a stranger's until they are checked. They are checked by hand and
+ * without zod, because `ps` reads them for every run.
  */
 import { join } from 'node:path';
 import { ForeignFileError, readRegular } from '../../base/files/regular-file.ts';
 import { isIdentity } from '../../base/process/identity.ts';
 import { RUN_FILES, type RunExit, type RunOutput, type SupervisorFile } from './layout.ts';
 
-/** Both hold some lines; exit.json the last ones of a log. */
+/** Most bytes of a file. exit.json and supervisor.json hold a few lines, exit.json also the last lines of a log. */
 const MOST_BYTES = 1 << 20;
 const MOST_LINES = 1000;
-/** Year 5138: what is later is no time. */
+/** Latest time that is believed, in seconds since 1970 (the year 5138). */
 const LATEST = 1e11;
 
 /**
- * How the last attempt ended; null when nobody said.
+ * How the last attempt ended; null when there is no exit.json.
  * @throws ForeignFileError when the file is not one that visiontrain wrote
  */
 export const readExitStrictly = (dir: string): RunExit | null => read(dir, RUN_FILES.exit, isExit);
 
-/** Who supervises, or did last; null when nobody ever did. Throws as `readExitStrictly`. */
+/** The present or last supervisor; null when there never was one. @throws ForeignFileError like `readExitStrictly` */
 export const readSupervisorStrictly = (dir: string): SupervisorFile | null =>
   read(dir, RUN_FILES.supervisor, isSupervisor);
 
-/** As `readExitStrictly`; null also for a file that cannot be believed. */
+/** Does the same as `readExitStrictly`, but returns null for a file that cannot be believed. */
 export const readExit = (dir: string): RunExit | null => orNull(() => readExitStrictly(dir));
 
-/** As `readSupervisorStrictly`; null also for a file that cannot be believed. */
+/** Does the same as `readSupervisorStrictly`, but returns null for a file that cannot be believed. */
 export const readSupervisor = (dir: string): SupervisorFile | null => orNull(() => readSupervisorStrictly(dir));
 
 function orNull<T>(reading: () => T | null): T | null {
@@ -51,12 +51,12 @@ function read<T>(dir: string, name: string, is: (value: unknown) => value is T):
   return value;
 }
 
-/** A million pictures with long captions. */
+/** Most bytes of plan.json: a million images with long captions. */
 const MOST_PLAN = 480_000_000;
 
 /**
- * plan.json as it stands there, unchecked; undefined without one. Throws SyntaxError for what is no JSON, ForeignFileError
- * for what is no plain file.
+ * Content of plan.json, unchecked; undefined when there is none.
+ * @throws SyntaxError when it is no JSON, ForeignFileError when it is no plain file
  */
 export function readPlanJson(dir: string): unknown {
   const bytes = readRegular(join(dir, RUN_FILES.plan), MOST_PLAN);

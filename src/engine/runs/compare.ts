@@ -1,35 +1,42 @@
-/** Two runs of the same spec, step by step: do their bytes agree, and if not, where do they part? */
+/** Compares two runs of the same spec step by step: do their bytes agree, and if not, at which step do they part? */
 import { readEvents } from '../events/tail.ts';
 import { readExit } from '../run-folder/run-files.ts';
 
 export interface Comparison {
   readonly same: boolean;
-  /** SHA-256 of the LoRA, of the first and the second run; null when there is none. */
+  /** SHA-256 of the LoRA of the first and of the second run; null when a run has none. */
   readonly sha256: readonly [string | null, string | null];
-  /** First step after which weights or loss differ; null when no step does. */
+  /** The first step after which weights or loss differ; null when no step does. */
   readonly parted: PartedStep | null;
-  /** What the runs really used, where it differs: the likely reason. */
+  /** Facts about what the runs really used that differ between them: the likely reason. */
   readonly differences: readonly { readonly fact: string; readonly values: readonly [unknown, unknown] }[];
-  /** The first run itself was resumed where these facts differed: its bytes were not promised to come again. */
+  /**
+   * Facts that differed between attempts of the first run itself, so that its bytes were not promised to come again.
+   */
   readonly mixed: readonly string[];
 }
 
 export interface PartedStep {
   readonly step: number;
   readonly losses: readonly [number, number];
-  /** The loss agrees, so the step's pictures and noise did too: it was the update that differed. */
+  /** Whether the loss agrees. Then the images and the noise of the step did too, and the update differed. */
   readonly sameLoss: boolean;
 }
 
 interface Trace {
-  /** Of the attempt that did the step last: an earlier one's steps after its checkpoint never were. */
+  /**
+   * Loss and digest of each step, from the attempt that did the step last: a resume drops what an earlier attempt did
+   * after its checkpoint.
+   */
   readonly steps: ReadonlyMap<number, { readonly loss: number; readonly digest: string | undefined }>;
   readonly facts: Readonly<Record<string, unknown>>;
-  /** Facts that differed between its attempts. */
+  /** Facts that differed between the attempts of this run. */
   readonly mixed: readonly string[];
 }
 
-/** Which of several equal cards, what carries bytes to and fro: facts that no byte depends on, as the trainer has them. */
+/**
+ * Facts that no byte of the LoRA depends on: which of several equal cards, and libraries that only carry bytes about.
+ */
 const WITHOUT_EFFECT = new Set(['device', 'accelerate', 'safetensors']);
 
 export function compareRuns(first: string, second: string): Comparison {

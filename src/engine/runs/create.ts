@@ -9,26 +9,28 @@ import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 
 export interface RunRef {
-  /** Name of the run's folder; unique among its neighbours. */
+  /** Name of the run's folder, unique in its parent folder. */
   readonly name: string;
   readonly dir: string;
 }
 
 export interface NewRun {
-  /** Wanted name; `-2`, `-3` … is added when it is taken. */
+  /** Wanted name; `-2`, `-3` … is added when the name is taken. */
   readonly name: string;
-  /** run.yaml as it is trained, every key in it, paths absolute so that it means the same from here. */
+  /**
+   * run.yaml as it is trained, with every key, and with absolute paths so that it means the same from the run folder.
+   */
   readonly yaml: string;
   readonly plan: Plan;
-  /** Folder of all runs; made when missing. */
+  /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
-  /** What the machine and the environment are, beside what is read here; goes to env.json. */
+  /** Facts about the machine and the environment for env.json, beside those that are read here. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Makes the folder of a new run: all of it or nothing. plan.json comes last, and a folder without one is no run.
- * Throws EnvironmentError when the place cannot be written to.
+ * Makes the folder of a new run, all of it or nothing. plan.json comes last, and a folder without one is no run.
+ * @throws EnvironmentError when the place cannot be written to
  */
 export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRef {
   try {
@@ -50,7 +52,7 @@ export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRe
   }
 }
 
-/** Captions, samples and the LoRA are the person's; who can write here steers the run. */
+/** Captions, samples and the LoRA are private, and whoever can write to the folder controls the run. */
 const PRIVATE = { mode: 0o700 };
 
 function makeRuns(runs: string): void {

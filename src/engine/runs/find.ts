@@ -8,8 +8,9 @@ import { runNames } from './list.ts';
 import { isRun, type RunSummary } from './summary.ts';
 
 /**
- * The run a person means: a name, the unique beginning of one, `last`, or a path of its folder (or of a file in it).
- * Throws UsageError that names what there is.
+ * The run that a person means: by its name, the unique beginning of one, `last`, or the path of its folder (or of a
+ * file in it).
+ * @throws UsageError that names the runs there are
  */
 export function findRun(query: string, runs: string): RunSummary {
   const names = runNames(runs);

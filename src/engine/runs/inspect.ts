@@ -1,4 +1,4 @@
-/** What is known of a run from its folder alone: small reads only, however long it is. */
+/** Reads what is known of a run from its folder alone, by small reads only, however long the run is. */
 import { secondsLeft } from '../events/pace.ts';
 import { initialState, type PhaseName, type RunState, reduceAll } from '../events/reducer.ts';
 import type { RunEvent } from '../events/schema.ts';
@@ -8,7 +8,7 @@ import { isRun, type RunSummary, readAt, summarise, withEvents } from './summary
 const HEAD = 4096;
 const TAIL = 1 << 16;
 
-/** Summary of the run in a folder; undefined when the folder is no run. A damaged one has a summary that says so. */
+/** Summary of the run in a folder; undefined when the folder is no run. A damaged run has a summary that says so. */
 export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | undefined {
   if (!isRun(dir)) return undefined;
   return summarise(dir, (folder) => {
@@ -23,20 +23,23 @@ export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | u
   });
 }
 
-/** State from the first and the newest events only: enough for step, pace and phase, and the same cost for any run. */
+/**
+ * State from the first and the newest events only. That is enough for step, pace and phase, and costs the same for any
+ * run.
+ */
 function glance(dir: string): RunState {
   return withEvents(dir, initialState, (file, size) => {
     if (size <= HEAD + TAIL) return reduceAll(initialState, parseEventLines(readAt(file, 0, size).toString('utf8')));
     const head = readAt(file, 0, HEAD);
     const tail = readAt(file, size - TAIL, TAIL);
-    // What lies between is missing, so a resumed run's steps may seem to jump: only the newest count.
+    // The events in between are missing, so the steps of a resumed run may seem to jump. Only the newest count.
     const first = parseEventLines(head.toString('utf8')).filter(isIdentity);
     const newest = parseEventLines(tail.toString('utf8'));
     return reduceAll(initialState, [...first, ...phaseBefore(newest), ...newest]);
   });
 }
 
-/** The phase that the newest events belong to, when its beginning is not among them. */
+/** The phase that the newest events belong to, when the start of the phase is not among them. */
 function phaseBefore(newest: readonly RunEvent[]): RunEvent[] {
   for (const event of newest) {
     const { seq, t } = event;

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRun, type RunSummary, summarise } from './summary.ts';
 
-/** Every run below a folder: those going on first, then the newest first. */
+/** All runs below a folder: live ones first, then the newest first. */
 export async function listRuns(runs: string): Promise<RunSummary[]> {
   const all: RunSummary[] = [];
   for (const name of runNames(runs)) {
@@ -14,7 +14,7 @@ export async function listRuns(runs: string): Promise<RunSummary[]> {
   return all.sort((a, b) => isLive(b) - isLive(a) || b.started_at - a.started_at);
 }
 
-/** Names of the runs below a folder; none where there is no such folder. */
+/** Names of the runs below a folder; empty when there is no such folder. */
 export function runNames(runs: string): string[] {
   try {
     return readdirSync(runs).filter((name) => isRun(join(runs, name)));

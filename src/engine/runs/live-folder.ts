@@ -1,18 +1,18 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { statOf } from '../../base/files/stat.ts';
 
-/** The folder of a run that goes on: it may be moved meanwhile, and what is written must land where it is by then. */
+/** The folder of a live run. It may be moved meanwhile, and what is written must land in its new place. */
 export interface LiveFolder {
-  /** Names the folder wherever it is; for the system, not for people. */
+  /** A path that leads to the folder wherever it has been moved. It is for the system, not for people. */
   readonly dir: string;
-  /** Where it is now, for people and other programs. */
+  /** The present path of the folder, for people and other programs. */
   path(): string;
-  /** It was removed, or it is not where it was and cannot be followed. */
+  /** Whether the folder was removed, or has left its place and cannot be followed. */
   lost(): boolean;
   close(): void;
 }
 
-/** Throws what the file system says when there is no such folder. */
+/** Opens the folder. @throws the file system's error when there is no such folder */
 export function openFolder(path: string): LiveFolder {
   const handle = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   const { dev, ino } = fstatSync(handle);

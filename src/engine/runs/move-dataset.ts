@@ -16,9 +16,9 @@ import { refuseForeignFolder } from './trust.ts';
 const MOST_NAMED = 10;
 
 /**
- * Tells a run that its pictures lie in another folder by now. All of its plan must be there under their names with their
- * content, so that the run goes on to the same bytes; captions stand in the plan itself.
- * @throws UsageError that names the pictures that are not, and then nothing is changed
+ * Tells a run that its images are now in another folder. All images of its plan must be there under the same names and
+ * with the same content, so that the run continues to the same bytes. Captions are part of the plan itself.
+ * @throws UsageError that names the images that differ; then nothing is changed
  */
 export async function moveDataset({ dir, name }: RunRef, folder: string, registry: Registry): Promise<void> {
   refuseForeignFolder(dir);
@@ -45,7 +45,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
   writeFileAtomic(join(dir, RUN_FILES.plan), `${JSON.stringify(moved, null, 1)}\n`);
 }
 
-/** A line for each picture of the plan that is not as it was there. */
+/** A line for each image of the plan that is missing in the folder or differs there. */
 async function otherPictures({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
   const told = new Map<string, string>();

@@ -5,8 +5,8 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { readPlanJson } from '../run-folder/run-files.ts';
 
 /**
- * plan.json, checked: the folder may come from somebody else, or from another version.
- * @throws UsageError that names the key, ForeignFileError for what is no plain file
+ * Reads and checks plan.json: the folder may come from somebody else, or from another version.
+ * @throws UsageError that names the wrong key, ForeignFileError when it is no plain file
  */
 export function readPlan(dir: string): Plan {
   const path = join(dir, RUN_FILES.plan);

@@ -16,15 +16,15 @@ import { runCondition } from './summary.ts';
 import { refuseForeignFolder } from './trust.ts';
 
 /**
- * Starts a run, or starts it again, in a process of its own session that no terminal can end. Returns when that
- * process has taken the run over; what becomes of it then stands in the run folder.
- * Throws UsageError when the run is going on, EnvironmentError when the supervisor could not start, or when others could
- * change what is in the folder.
+ * Starts or resumes a run in a process with its own session, which no terminal can end. Returns when that process has
+ * taken the run over; from then on the run folder tells what happens.
+ * @throws UsageError when the run is live, EnvironmentError when the supervisor could not start or when others could
+ * change what is in the folder
  */
 export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): Promise<void> {
   refuseLive(dir, name);
   refuseForeignFolder(dir);
-  // Clocks are set back now and then; the number of a start only grows.
+  // Clocks are sometimes set back, but the number of a start only grows.
   const before = lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
   const child = spawnSupervisor(dir, env);
   let over = false;
@@ -59,7 +59,7 @@ function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
     throw explainWriteError(error, dir);
   }
   try {
-    // In the caller's folder, against which paths in `env` may be relative.
+    // The supervisor starts in the caller's folder, because paths in `env` may be relative to it.
     return spawn(process.execPath, [script, dir], { env, detached: true, stdio: ['ignore', log, log] });
   } finally {
     closeSync(log);

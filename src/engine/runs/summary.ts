@@ -1,6 +1,6 @@
 /**
- * What a run folder tells without its events, which is all of most runs: `ps` loads this for every run, and the readers
- * of events only where a run goes on.
+ * What a run folder tells without its events, which is enough for most runs. `ps` loads this module for every run, and
+ * the readers of events only for live runs.
  */
 import { closeSync, constants, fstatSync, lstatSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -11,8 +11,8 @@ import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } fr
 import { isTrainerOf } from './trainer-proof.ts';
 
 /**
- * `created`: never started. `died`: neither supervisor nor trainer runs, and none said how it ended. `unreadable`: a
- * file of the folder is not what visiontrain writes.
+ * `created`: the run was never started. `died`: neither supervisor nor trainer runs, and neither wrote how it ended.
+ * `unreadable`: a file of the folder is not what visiontrain writes.
  */
 export type RunCondition = 'created' | 'live' | 'finished' | 'stopped' | 'failed' | 'died' | 'unreadable';
 
@@ -20,7 +20,7 @@ export interface RunSummary {
   readonly name: string;
   readonly dir: string;
   readonly state: RunCondition;
-  /** Phase a live run is in. */
+  /** The phase that a live run is in. */
   readonly phase: string | null;
   readonly step: number;
   readonly steps: number;
@@ -28,19 +28,21 @@ export interface RunSummary {
   readonly device: string | null;
   readonly attempt: number;
   readonly host: string | null;
-  /** Seconds since 1970 of the newest start, or of the folder when it never started. */
+  /** Time of the newest start, in seconds since 1970; that of the folder when the run never started. */
   readonly started_at: number;
-  /** False on a live run: it trains, but its supervisor is gone, and nobody will write exit.json. */
+  /** False for a live run that trains without a supervisor, so that nobody will write exit.json. */
   readonly supervised: boolean;
   readonly exit: RunExit | null;
-  /** What is wrong with an unreadable one: the file and the reason. */
+  /** For an unreadable run: which file is wrong, and why. */
   readonly problem: string | null;
 }
 
-/** The part of a summary that stands in events.jsonl. */
+/** The part of a summary that comes from events.jsonl. */
 export type Glance = Pick<RunSummary, 'phase' | 'step' | 'steps' | 'seconds_left' | 'device'>;
 
-/** Whether a folder is one of a run: plan.json is there, whatever it is. A folder that may not be entered is none. */
+/**
+ * Whether a folder is that of a run: it has a plan.json, of whatever content. A folder that may not be entered is none.
+ */
 export function isRun(dir: string): boolean {
   try {
     lstatSync(join(dir, RUN_FILES.plan));
@@ -51,8 +53,8 @@ export function isRun(dir: string): boolean {
 }
 
 /**
- * Summary of the run in a folder. A damaged one has a summary that says so. `glance` is asked about a run that goes on or
- * died: exit.json tells of the others. Without it the answer for such a run is undefined.
+ * Summary of the run in a folder; a damaged run has one that says so. For a run that is live or died `glance` is
+ * called, since exit.json tells only of the others. Without `glance` the result for such a run is undefined.
  */
 export function summarise(dir: string): RunSummary | undefined;
 export function summarise(dir: string, glance: (dir: string) => Glance): RunSummary;
@@ -115,11 +117,11 @@ function unreadable(dir: string, made: number, error: unknown): RunSummary {
 
 export interface Condition {
   readonly state: RunCondition;
-  /** Its supervisor lives, if only to write the last event. */
+  /** Whether its supervisor lives, if only to write the last event. */
   readonly supervised: boolean;
 }
 
-/** Whether the run goes on, and if not, how it ended. */
+/** Whether the run is live, and if not, how it ended. */
 export const runCondition = (dir: string): Condition =>
   conditionOf(dir, lastHolder(join(dir, RUN_FILES.attempts)), readExit(dir));
 
@@ -132,7 +134,7 @@ function conditionOf(dir: string, holder: Holder | undefined, exit: RunExit | nu
   return { state: alone ? 'live' : 'died', supervised: false };
 }
 
-/** More than the first event has. */
+/** Bytes that are read for the first event; it is shorter. */
 const HEAD = 4096;
 
 /** What the first event tells of the whole run. */
@@ -145,7 +147,7 @@ function beginning(dir: string): Glance {
   try {
     first = JSON.parse(line);
   } catch {
-    // Never started, or no event of ours: nothing is known.
+    // The run was never started, or its first line is no event of ours, so nothing is known.
   }
   const { type, steps, device } = first ?? {};
   const known = type === 'run' && Number.isSafeInteger(steps) && (steps as number) >= 0;
@@ -158,7 +160,10 @@ function beginning(dir: string): Glance {
   };
 }
 
-/** Reads something of events.jsonl; `none` where there is no such file. Throws ForeignFileError. */
+/**
+ * Lets `read` read from events.jsonl; returns `none` when there is no such file.
+ * @throws ForeignFileError when it is no plain file
+ */
 export function withEvents<T>(dir: string, none: T, read: (file: number, size: number) => T): T {
   let file: number;
   try {

@@ -1,4 +1,7 @@
-/** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
+/**
+ * Checks that a run folder is exclusively this person's, because a run that is started there writes at fixed names as
+ * that person.
+ */
 import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
@@ -15,14 +18,14 @@ const FOLDERS: ReadonlySet<string> = new Set([
 const ANY_LOG = /^trainer\.\d+\.log$/;
 
 /**
- * Refuses to start in a folder that others could have prepared, or could change meanwhile.
+ * Refuses a folder that others could have prepared, or could change meanwhile.
  * @throws EnvironmentError, ForeignFileError that name what is wrong and what to type
  */
 export function refuseForeignFolder(dir: string): void {
   const real = realpathSync(dir);
   refuseStrangeFiles(real);
   if (firstReason(real, ME) === undefined) return;
-  // Some disks know neither owners nor modes, or map them: what is made there says who this person is on them.
+  // Some disks have no owners or modes, or map them. A file that is made there shows who this person is on that disk.
   const me = onThatDisk(real);
   const problem = firstReason(real, me);
   if (problem === undefined) return;
@@ -52,9 +55,9 @@ const fileProblem = (stats: Stats): string | undefined =>
 
 interface Person {
   readonly uid: number;
-  /** The group that only this person is in, by the custom of systems that give each user one. */
+  /** The group that only this person belongs to, on systems that give each user such a group. */
   readonly ownGroup: number | undefined;
-  /** False on disks that let everybody write whatever was asked for. */
+  /** False on disks that let everybody write, whatever mode was asked for. */
   readonly modes: boolean;
 }
 
@@ -67,7 +70,7 @@ interface Reason {
   readonly cure: string;
 }
 
-/** The folder itself, what is in it, and the one it could be taken out of. */
+/** Checks the folder itself, what is in it, and the folder that it could be moved out of. */
 function firstReason(dir: string, me: Person): Reason | undefined {
   const inside = [...FOLDERS].map((name) => join(dir, name));
   for (const folder of [dir, ...inside, dirname(dir)]) {
@@ -77,13 +80,16 @@ function firstReason(dir: string, me: Person): Reason | undefined {
   return undefined;
 }
 
-/** Why others could change what is in a folder, or with `parent` only take it away; undefined when they cannot. */
+/**
+ * Why others could change what is in a folder, or with `parent`, could take a folder out of it; undefined when they
+ * cannot.
+ */
 function reason(folder: string, me: Person, parent: boolean): Reason | undefined {
   const stats = lstatSync(folder, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   if (stats.uid !== me.uid && (stats.uid !== 0 || !parent))
     return { folder, what: 'belongs to another user', cure: `If it is yours: sudo chown -R ${uid} '${folder}'` };
-  // As in /tmp: nobody can take another's folder away.
+  // In a sticky folder such as /tmp nobody can move another user's folder away.
   const sticky = parent && (stats.mode & 0o1000) !== 0;
   const byGroup = (stats.mode & 0o020) !== 0 && stats.gid !== me.ownGroup;
   const byOthers = (stats.mode & 0o002) !== 0;
@@ -91,7 +97,7 @@ function reason(folder: string, me: Person, parent: boolean): Reason | undefined
   return { folder, what: 'can be written to by other users', cure: `chmod go-w '${folder}'` };
 }
 
-/** Whether a folder above it, of this person or the system, lets nobody else in. */
+/** Whether a folder above it, which belongs to this person or the system, lets nobody else in. */
 function unreachable(dir: string): boolean {
   for (let folder = dir; ; folder = dirname(folder)) {
     const { mode, uid: owner } = statSync(folder);

@@ -1,14 +1,14 @@
-/** Which runs still need a model of the registry: those going on, and those that can be resumed. */
+/** Finds the runs that still need a model of the registry: live runs, and those that can be resumed. */
 import { join } from 'node:path';
 import { readGiven } from '../../base/files/given-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from './list.ts';
 import type { RunSummary } from './summary.ts';
 
-/** A plan lists every picture. */
+/** Most bytes of a plan, which lists every image. */
 const MOST = 512 << 20;
 
-/** @param folder where the model's files are: its weights, or what it lends to a checkpoint of the person's own */
+/** @param folder the folder of the model's files: its weights, or what it lends to a checkpoint of the person's own */
 export async function runsThatNeed(id: string, folder: string, runs: string): Promise<RunSummary[]> {
   return (await listRuns(runs)).filter(({ state, dir }) => {
     if (state === 'finished') return false;
@@ -19,7 +19,7 @@ export async function runsThatNeed(id: string, folder: string, runs: string): Pr
 
 const isInside = (path: unknown, folder: string) => typeof path === 'string' && `${path}/`.startsWith(`${folder}/`);
 
-/** What a plan says of its model; nothing where the plan cannot be read. */
+/** What a plan says of its model; empty when the plan cannot be read. */
 function modelOf(dir: string): Partial<Record<'name' | 'path' | 'config_dir' | 'vae_path', unknown>> {
   try {
     const plan: unknown = JSON.parse(readGiven(join(dir, RUN_FILES.plan), MOST).toString('utf8'));

@@ -12,7 +12,10 @@ import { type SettingValues, settingFiles, settingNames } from './names.ts';
 
 const schema = z.strictObject({ workspace: z.string().min(1).optional() });
 
-/** What a file holds stands below a key of ours: `$import` beside it would be followed, inside it is only data. */
+/**
+ * The content of a file is put below a key of ours. At the top cosmiconfig would follow `$import`; there it is only
+ * data.
+ */
 const nested: Loader = (path, text) => {
   const { value, problems } = parseYaml(text);
   if (problems.length > 0)
@@ -29,15 +32,16 @@ const refused: Loader = (path) => {
   ]);
 };
 
-// Those that are not named here cosmiconfig would fill up with its own, which run what they read.
+// cosmiconfig would use its own loaders for endings that are not listed here, and some of those run the file.
 const loaders = {
   ...Object.fromEntries(['.json', '.yaml', '.yml', 'noExt'].map((ending) => [ending, nested])),
   ...Object.fromEntries(['.js', '.cjs', '.mjs', '.ts', 'default'].map((ending) => [ending, refused])),
 };
 
 /**
- * While it is made, cosmiconfig looks for settings of its own (`.config/config.js` and others) in the folder the
- * process stands in, and runs them: it is made where nobody else puts files. It then looks into one folder only.
+ * Makes the explorer. While it is made, cosmiconfig looks for settings of its own (`.config/config.js` and others) in
+ * the current folder, and runs them. So it is made in a folder where nobody else puts files. Afterwards it looks into
+ * one folder only.
  */
 function makeExplorer(): ReturnType<typeof cosmiconfig> {
   const here = process.cwd();
@@ -49,7 +53,10 @@ function makeExplorer(): ReturnType<typeof cosmiconfig> {
   }
 }
 
-/** Settings of one folder; relative paths count from it. @throws ConfigError */
+/**
+ * Reads the settings of one folder; relative paths start from that folder.
+ * @throws ConfigError when they are invalid
+ */
 export async function readSettingsFile(folder: string): Promise<{ path: string; values: SettingValues } | undefined> {
   refuseUnreadable(folder);
   const found = await makeExplorer()
@@ -81,7 +88,7 @@ export async function readSettingsFile(folder: string): Promise<{ path: string; 
   };
 }
 
-/** cosmiconfig passes over what it may not read, and waits for ever for a pipe; here it is said. */
+/** cosmiconfig skips a file that it may not read, and waits for ever for a pipe, so both are refused before. */
 function refuseUnreadable(folder: string): void {
   for (const path of settingFiles.map((name) => join(folder, name))) {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;

@@ -1,6 +1,6 @@
 /**
- * Settings of the program itself (a run's settings are in its run.yaml): flags > environment > project file > user
- * file > built-in. Light on purpose: `ps` reads it, so the file readers are loaded only where a file exists.
+ * Settings of the program itself (a run's settings are in its run.yaml), in this order: flags, environment, project
+ * file, user file, built-in. `ps` reads them too, so the readers of files are loaded only where a file exists.
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,9 +11,9 @@ import { type SettingName, type SettingValues, settingFiles, settingNames } from
 export interface Setting {
   readonly name: SettingName;
   readonly value: string | undefined;
-  /** `--workspace`, `VISIONTRAIN_WORKSPACE`, the path of a file, or `built-in`. */
+  /** Source of the value: `--workspace`, `VISIONTRAIN_WORKSPACE`, the path of a file, or `built-in`. */
   readonly source: string;
-  /** `folder`: a file of the folder the command is typed in, which may be somebody else's word. */
+  /** Kind of the source. `folder` is a file in the folder where the command is typed, which may be somebody else's. */
   readonly from: 'flag' | 'environment' | 'folder' | 'user' | 'built-in';
 }
 
@@ -24,11 +24,11 @@ interface SettingSources {
   readonly projectDir: string;
   /** Folder of the person's own settings. */
   readonly userDir: string;
-  /** Told what is passed over. */
+  /** Called with a line about each setting that is ignored. */
   readonly say?: (line: string) => void;
 }
 
-/** @throws ConfigError when a settings file cannot be read or names an unknown setting. */
+/** Reads all settings. @throws ConfigError when a settings file cannot be read or names an unknown setting */
 export async function readSettings({ flags, env, projectDir, userDir, say }: SettingSources): Promise<Setting[]> {
   const files: { path: string; values: SettingValues }[] = [];
   for (const folder of [projectDir, userDir]) {

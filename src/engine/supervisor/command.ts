@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Plan } from '../plan/schema.ts';
 
 export interface TrainerCommand {
-  /** Program and arguments; the run folder is the only argument of ours, and no secret is ever among them. */
+  /** Program and arguments. The run folder is the only argument of ours, and no secret is ever among them. */
   readonly argv: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
@@ -15,17 +15,21 @@ export interface TrainerCommandInput {
   /** Folder of the installed package. */
   readonly packageRoot: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Folder of this user's alone, for what PyTorch compiles. */
+  /** Folder for code that PyTorch compiles; only this user can write to it. */
   readonly compiled?: string | undefined;
-  /** How many cards train together, one process each; above 1 they are started by `accelerate launch`. */
+  /**
+   * Number of cards that train together, with one process each. More than one process is started by `accelerate
+   * launch`.
+   */
   readonly processes?: number;
 }
 
 /**
- * How the trainer is started. One process runs as a module in the environment that `accelerate launch` would set:
- * that saves the launcher's own import of torch, some seconds of every start. Several go through the launcher, with
- * each option explicit, so that no configuration file of the person's changes what is trained. It starts in our own
- * folder: Python 3.10 takes modules from where it stands, and a run folder may be a stranger's.
+ * The command line that starts the trainer. A single process runs as a module in the environment that `accelerate
+ * launch` would set, which saves the launcher's own import of torch: some seconds of every start. Several processes go
+ * through the launcher, with each option explicit, so that no configuration file of the person's changes what is
+ * trained. The trainer starts in our own folder, because Python 3.10 imports modules from the current folder, and a run
+ * folder may be a stranger's.
  */
 export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
   const { python, runDir, resources, processes = 1 } = input;
@@ -41,7 +45,7 @@ function launchOptions({ threads }: Plan['resources'], processes: number): strin
     ...['--num_machines', '1'],
     ...['--machine_rank', '0'],
     ...['--main_process_ip', '127.0.0.1'],
-    // 0: a free one, so that two runs on one machine do not meet.
+    // With 0 the system chooses a free port, so that two runs on one machine do not collide.
     ...['--main_process_port', '0'],
     ...['--rdzv_backend', 'static'],
     ...['--mixed_precision', 'no'],
@@ -52,9 +56,9 @@ function launchOptions({ threads }: Plan['resources'], processes: number): strin
 }
 
 /**
- * What training needs to know of the person's environment, and nothing else: it is offline, and a variable of a name
- * nobody foresaw may be a secret. Folders and language, the loader of libraries, cards and what computes on them, and
- * compilers.
+ * Variables of the person's environment that training needs. All others are withheld: the trainer is offline, and a
+ * variable with an unforeseen name may be a secret. Passed are folders and language, the loader of libraries, cards and
+ * their libraries, and compilers.
  */
 const PASSED = [
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|LOCPATH|TZ|TZDIR|TMPDIR|TMP|TEMP|HF_HOME)$/,
@@ -67,8 +71,8 @@ const PASSED = [
 const SECRET = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|KEY|PAT)$/i;
 
 /**
- * glibc gives large blocks back to the system at once and asks for them again at the next step: on a CPU that was up to
- * half of the time (as system time in `top`). Kept instead; of no effect where the C library is another.
+ * glibc returns large blocks to the system at once and asks for them again at the next step. On a CPU that took up to
+ * half of the time (system time in `top`). These settings make glibc keep the memory; other C libraries ignore them.
  */
 const KEEP_MEMORY = {
   MALLOC_MMAP_MAX_: '0',
@@ -77,7 +81,10 @@ const KEEP_MEMORY = {
   MALLOC_ARENA_MAX: '1',
 } as const;
 
-/** By themselves both have names below /tmp or in the home that others may have taken; what they hold is run. */
+/**
+ * PyTorch's default folders are below /tmp or in the home, where others may have taken their names first, and their
+ * contents are run.
+ */
 const compilerCaches = (folder: string) => ({
   TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
   TRITON_CACHE_DIR: join(folder, 'triton'),
@@ -91,7 +98,7 @@ function trainerEnv({ packageRoot, resources, env, compiled }: TrainerCommandInp
     PYTHONPATH: join(packageRoot, 'trainer'),
     PYTHONNOUSERSITE: '1',
     PYTHONSAFEPATH: '1',
-    // File names are UTF-8 here, whatever the language settings of the terminal.
+    // File names are read as UTF-8, whatever the language settings of the terminal are.
     PYTHONUTF8: '1',
     PYTHONUNBUFFERED: '1',
     PYTHONHASHSEED: '0',
@@ -99,7 +106,7 @@ function trainerEnv({ packageRoot, resources, env, compiled }: TrainerCommandInp
     NO_COLOR: '1',
     OMP_NUM_THREADS: String(resources.threads),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
-    // Cards are counted as nvidia-smi counts them, which the plan was made by; by itself CUDA puts the fastest first.
+    // The plan counts cards as nvidia-smi does; by default CUDA would put the fastest first.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(resources.device === 'cpu' ? KEEP_MEMORY : {}),
     HF_HUB_OFFLINE: '1',

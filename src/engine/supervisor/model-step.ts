@@ -17,9 +17,9 @@ export interface ModelStepInput {
 }
 
 /**
- * Makes sure that all files of the run's base model and VAE are there, fetching what is missing. What is asked for is
- * read from the run's own run.yaml, so that it is the same after a resume or on another machine. Throws
- * DownloadError, or EnvironmentError when the disk has no room for all of it.
+ * Makes sure that all files of the run's base model and VAE are there, and fetches what is missing. The model is read
+ * from the run's own run.yaml, so that it is the same after a resume or on another machine.
+ * @throws DownloadError, or EnvironmentError when the disk has no room for all files
  */
 export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepInput, tools: StepTools): Promise<void> {
   const registry = loadRegistry({ configDir: places.config });
@@ -32,11 +32,11 @@ export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepI
     await fetchModel(entry, { places, env, signal, companionsOnly, onProgress: tools.progress });
   }
   requireFiles(plan);
-  // What was fetched is looked at as what was here before the start was.
+  // Fetched files are checked in the same way as files that were here before the start.
   if (needs.length > 0) await resolveBase({ model: spec.model, dir, registry, places });
 }
 
-/** The plan's own paths are what the trainer opens: they must be there, whatever was resolved just now. */
+/** The trainer opens the paths of the plan, so these must exist, whatever was resolved just now. */
 function requireFiles({ model }: Plan): void {
   const wanted = [model.path, model.config_dir, model.vae_path].filter((path) => path !== null);
   const missing = wanted.filter((path) => !existsSync(path));

@@ -15,15 +15,18 @@ import type { TrainerEnd } from './trainer-process.ts';
 interface TrainerStory {
   readonly folder: LiveFolder;
   readonly end: TrainerEnd;
-  /** From the events of the whole run. */
+  /** State from the events of the whole run. */
   readonly state: RunState;
-  /** A person or the system asked for the end, with a checkpoint. */
+  /** Whether a person or the system asked for the end, with a checkpoint. */
   readonly stopAsked: boolean;
-  /** Without one. */
+  /** Whether the end was asked for without a checkpoint. */
   readonly killAsked: boolean;
 }
 
-/** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
+/**
+ * What the end of the trainer means. A result that the trainer wrote itself counts first; without one its exit status
+ * and its last lines do.
+ */
 export async function trainerOutcome({ folder, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
   const { dir } = folder;
   const { result, step } = state;
@@ -31,7 +34,7 @@ export async function trainerOutcome({ folder, end, state, stopAsked, killAsked 
   if (result?.status === 'stopped' && end.code === result.code)
     return {
       ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
-      // A bonus: a file that does not check out is just not listed.
+      // If the outputs cannot be checked, they are not listed, and the outcome stays the same.
       outputs: await checkOutputs(dir, state).catch(() => []),
       next_steps: result.next_steps ?? [resumeHint(folder)],
     };
@@ -45,7 +48,7 @@ export async function trainerOutcome({ folder, end, state, stopAsked, killAsked 
     const reason = 'ended on request, without waiting for a checkpoint';
     return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(folder)] };
   }
-  // Its last word found no room either.
+  // The trainer could not even write its result, because the disk is full.
   if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
     return errorOutcome(folder, diskFull(folder.path()), step);
   }
@@ -58,17 +61,20 @@ export async function trainerOutcome({ folder, end, state, stopAsked, killAsked 
   };
 }
 
-/** By a signal that ends, and not by one that tells of a crash. */
+/** Whether a signal ended the trainer from outside, and not one that means a crash. */
 function endedFromOutside({ code, signal }: TrainerEnd): boolean {
   const ends: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'];
   // A shell in between reports a signal as 128 + its number.
   return signal === null ? ends.some((name) => code === 128 + constants.signals[name]) : ends.includes(signal);
 }
 
-/** Less than anything of a run needs. */
+/** Free bytes below which a disk counts as full; every write of a run needs more. */
 const NO_ROOM = 1 << 20;
 
-/** An end without a word of the trainer. What the network or the machine did can be done again once it is mended. */
+/**
+ * The outcome when the trainer wrote no result. A run that the network or the machine ended can be resumed once those
+ * are mended.
+ */
 export function errorOutcome(folder: LiveFolder, error: unknown, step: number): RunExit {
   const named = (text: string) => text.replaceAll(folder.dir, folder.path());
   if (!(error instanceof VisiontrainError)) {
@@ -82,7 +88,7 @@ export function errorOutcome(folder: LiveFolder, error: unknown, step: number): 
   return { ...exit, details, next_steps: [...error.nextSteps, ...again].map(named) };
 }
 
-/** A stop before the trainer ran. */
+/** The outcome of a stop before the trainer ran. */
 export const stoppedEarly = (folder: LiveFolder, step: number): RunExit => ({
   ...ended('stopped', EXIT.stopped, 'stopped before the training began', step),
   next_steps: [resumeHint(folder)],
@@ -109,7 +115,7 @@ async function finished(dir: string, state: RunState): Promise<RunExit> {
   }
 }
 
-/** Reads every output again: what exit.json promises is what lies on the disk. */
+/** Reads every output again, so that exit.json promises only what lies on the disk. */
 async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> {
   const outputs: RunOutput[] = [];
   for (const { path, sha256 } of state.outputs) {
@@ -130,7 +136,7 @@ async function readOutput(file: string, told: string): Promise<{ bytes: number; 
   } catch (error) {
     throw new Error(`${told} was announced but is not there`, { cause: error });
   }
-  // The stream closes it.
+  // The stream closes the file.
   const { size } = fstatSync(fd);
   const hash = createHash('sha256');
   for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);

@@ -1,4 +1,4 @@
-/** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its words go to supervisor.log. */
+/** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its output goes to supervisor.log. */
 import { resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
 import { places } from '../../base/paths.ts';
@@ -7,12 +7,12 @@ import { fetchRunModel } from './model-step.ts';
 import { supervise } from './supervisor.ts';
 
 const terminated = new AbortController();
-// A closed terminal must change nothing for the run.
+// Closing the terminal must not change anything for the run.
 process.on('SIGHUP', () => undefined);
 process.on('SIGTERM', () => terminated.abort());
 process.on('SIGINT', () => terminated.abort());
 
-// What another user may write to could steer the run, or be taken for its result.
+// Files that another user could write to could steer the run, or be taken for its result.
 process.umask(process.umask() | 0o022);
 const dir = resolve(process.argv[2] ?? '.');
 const own = { places: places(process.env), env: process.env };
@@ -25,7 +25,7 @@ try {
       environment: (tools) => ensureEnvironment(own, tools),
       model: async (plan, tools, folder) => {
         await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
-        // What is left is told by absolute paths: a run of days must not hold somebody's folder.
+        // From here on all paths are absolute: a run of days must not keep somebody's folder in use.
         process.chdir(folder.dir);
       },
     },

@@ -1,6 +1,6 @@
 /**
- * Owns a run from its first check to exit.json: environment, model, trainer, the word on how it ended. It is detached
- * from every terminal; whoever wants to know or to ask something does so through the run folder.
+ * Owns a run from its first check to exit.json: environment, model, trainer, outcome. It is detached from every
+ * terminal; other programs ask it for something, or look at it, through the run folder.
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -30,9 +30,12 @@ import { trainerCommand } from './command.ts';
 import { errorOutcome, stoppedEarly, trainerOutcome } from './outcome.ts';
 import { startTrainer } from './trainer-process.ts';
 
-/** The two steps before the trainer, each quick when there is nothing to do. Errors thrown end the run. */
+/**
+ * The two steps before the trainer. Each is quick when there is nothing to do. An error that a step throws ends the
+ * run.
+ */
 export interface SupervisorSteps {
-  /** Makes the Python environment ready and says which Python to use. */
+  /** Makes the Python environment ready and returns the Python to use. */
   readonly environment: (tools: StepTools) => Promise<{ readonly python: string }>;
   /** Makes sure that the model's files are there. */
   readonly model: (plan: Plan, tools: StepTools, folder: LiveFolder) => Promise<void>;
@@ -41,9 +44,9 @@ export interface SupervisorSteps {
 export interface SupervisorOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly steps: SupervisorSteps;
-  /** What is encoded goes here, wherever the plan was made. */
+  /** Folder for encoded images and captions, on whichever machine the plan was made. */
   readonly cacheDir: string;
-  /** Aborted by SIGTERM or SIGINT: the same as a stop request. */
+  /** Aborted by SIGTERM or SIGINT, which mean the same as a stop request. */
   readonly terminated: AbortSignal;
 }
 
@@ -51,12 +54,13 @@ const POLL_MS = 250;
 const RESERVE = 1 << 16;
 const LOG_CHECK_MS = 5_000;
 const FENCE_MS = 1_000;
-/** Seconds from SIGTERM to SIGKILL when a person does not want to wait; a checkpoint may need some of them. */
+/** Seconds from SIGTERM to SIGKILL for a person who does not want to wait; a checkpoint may need some of them. */
 const KILL_GRACE = 8;
 
 /**
- * Runs the run to its end. Throws UsageError when another supervisor has it, or takes it over because it could not see
- * that this one lives; EnvironmentError when others could change what is in the folder.
+ * Carries the run to its end.
+ * @throws UsageError when another supervisor has the run, or takes it over because it could not see that this one
+ * lives; EnvironmentError when others could change what is in the folder
  */
 export async function supervise(path: string, options: SupervisorOptions): Promise<ExitCode> {
   refuseForeignFolder(path);
@@ -87,7 +91,7 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   }
 }
 
-/** Why this process may not go on, nor write another word; undefined while it may. */
+/** Why this process must not go on or write anything more; undefined while it may. */
 function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
   const path = folder.path();
   if (folder.lost())
@@ -109,7 +113,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
   announce(null);
   const requests = watchRequests(dir, options.terminated, () => lostRun(folder, held));
   try {
-    // At random: a file system that compresses would keep no room for zeros.
+    // The bytes are random: a file system that compresses would keep no room for zeros.
     writeFileAtomic(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
     const plan = readPlan(dir);
     emit(dir, 'run', {
@@ -164,13 +168,13 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
   try {
     announce(identify(trainer.pid) ?? null);
   } catch (error) {
-    // Nobody would know of it, and a resume would start a second one beside it.
+    // Without this a trainer would run that nobody knows of, and a resume would start a second one beside it.
     await endGroup(trainer.pid, KILL_GRACE);
     throw error;
   }
   const logs = setInterval(() => tendLog(dir), LOG_CHECK_MS);
   const kill = () => void endGroup(trainer.pid, KILL_GRACE);
-  // At once: it must write nothing more where another has begun.
+  // SIGKILL, because this trainer must not write anything more once another one has begun.
   const fence = () => signalGroup(trainer.pid, 'SIGKILL');
   requests.kill.addEventListener('abort', kill, { once: true });
   requests.lost.addEventListener('abort', fence, { once: true });
@@ -193,7 +197,9 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
   });
 }
 
-/** On a timer, where nobody catches: a log that is no plain file any more is left to whoever reads it. */
+/**
+ * Runs on a timer, where nobody catches errors. A log that is no plain file any more is a problem for its readers only.
+ */
 function tendLog(dir: string): void {
   try {
     capLog(dir);
@@ -202,7 +208,10 @@ function tendLog(dir: string): void {
   }
 }
 
-/** What the trainer left running would keep its memory: nobody may be left when the run is said to be over. */
+/**
+ * Ends the processes that the trainer left running. They would keep their memory, so none may be left when the run is
+ * reported as over.
+ */
 async function endStragglers(dir: string, group: number): Promise<void> {
   if (await groupEnds(group, 2)) return;
   signalGroup(group, 'SIGTERM');
@@ -216,12 +225,15 @@ async function endStragglers(dir: string, group: number): Promise<void> {
 interface Requests {
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
-  /** The run is another's now; the reason says why. */
+  /** Aborts when another process has taken the run over; the reason says why. */
   readonly lost: AbortSignal;
   end(): void;
 }
 
-/** Requests as signals. Before the trainer runs `stop` is for the supervisor; afterwards the trainer acts on the file. */
+/**
+ * Turns requests into signals. Before the trainer runs, `stop` is for the supervisor; afterwards the trainer acts on
+ * the file.
+ */
 function watchRequests(dir: string, terminated: AbortSignal, whyLost: () => Error | undefined): Requests {
   const [stop, kill, lost] = [new AbortController(), new AbortController(), new AbortController()];
   const onTerminated = () => {
@@ -270,7 +282,7 @@ function stepTools(dir: string, phase: 'environment' | 'download', signal: Abort
   };
 }
 
-/** Opened for each event: the trainer writes to the same file in between. */
+/** The file is opened for each event, because the trainer writes to it in between. */
 function emit<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   const writer = openEventWriter(dir);
   try {
@@ -280,16 +292,18 @@ function emit<T extends EventType>(dir: string, type: T, payload: Payload<T>): v
   }
 }
 
-/** For timers, where nobody catches: a full disk ends the step by its own writes, which are caught. */
+/**
+ * Reports from timers, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
+ */
 function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   try {
     emit(dir, type, payload);
   } catch {
-    // Told or not, the step goes on.
+    // The step goes on, whether the event was written or not.
   }
 }
 
-/** What the run had reached; 0 where its events cannot be read, which is then the reason for its end. */
+/** The last step that the run had reached; 0 when its events cannot be read, which is then the reason for its end. */
 function lastStep(dir: string): number {
   try {
     return readState(dir).step;
@@ -298,7 +312,7 @@ function lastStep(dir: string): number {
   }
 }
 
-/** exit.json, then the last event: who reads the event may rely on the file. */
+/** Writes exit.json, then the last event, so that whoever reads the event can rely on the file. */
 function writeOutcome(dir: string, exit: RunExit): ExitCode {
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   writeFileAtomic(join(dir, RUN_FILES.exit), `${JSON.stringify(exit, null, 1)}\n`);

@@ -7,19 +7,20 @@ import type { TrainerCommand } from './command.ts';
 export interface TrainerEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The kernel ended processes for want of memory while it ran. */
+  /** Whether the kernel killed processes for lack of memory while the trainer ran. */
   readonly outOfMemory: boolean;
 }
 
 export interface Trainer {
-  /** Also the number of its process group. */
+  /** Number of the process and of its process group. */
   readonly pid: number;
   readonly ended: Promise<TrainerEnd>;
 }
 
 /**
- * Starts the trainer as the leader of its own process group, its output going straight into a file: no pipe that could
- * fill, break or buffer. Throws EnvironmentError when it cannot be started at all.
+ * Starts the trainer as the leader of its own process group. Its output goes straight into a file, so that there is no
+ * pipe that could fill, break or buffer.
+ * @throws EnvironmentError when it cannot be started at all
  */
 export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: string): Promise<Trainer> {
   const log = openRegular(logFile, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
@@ -47,7 +48,7 @@ export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: 
   return { pid: child.pid as number, ended };
 }
 
-/** How often the kernel has killed for want of memory, here (cgroup) or on the whole machine. Linux only. */
+/** How often the kernel has killed for lack of memory, in this cgroup or on the whole machine. Linux only. */
 function memoryKills(): number {
   const count = (file: string): number => {
     try {

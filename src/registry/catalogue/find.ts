@@ -1,4 +1,4 @@
-/** Finding entries of the catalogue. */
+/** Finds entries of the catalogue. */
 
 import type { Family, Prediction } from '../../spec/schema.ts';
 import type { ModelEntry, Registry } from './schema.ts';
@@ -7,7 +7,7 @@ import type { ModelEntry, Registry } from './schema.ts';
 export const findBase = (registry: Registry, id: string): ModelEntry | undefined =>
   registry.models.find((model) => model.id === id || model.aliases.includes(id));
 
-/** The plain base of a family: its recipe and configuration files serve for files of the person's own. */
+/** The plain base of a family. Its recipe and configuration files also serve for models of the person's own. */
 export function neutralEntry(
   registry: Registry,
   family: Family | undefined,

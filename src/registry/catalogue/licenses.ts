@@ -1,4 +1,6 @@
-/** Which licences the person has accepted; kept with the name of the licence, so that a changed one is asked again. */
+/**
+ * The licences that the person has accepted. Each is kept with its name, so that a changed licence is asked for again.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -9,14 +11,14 @@ import type { AnyEntry } from './schema.ts';
 
 const file = (places: Places) => join(places.state, 'licenses.json');
 
-/** Whether it asks for no acceptance, or has it. */
+/** Whether the entry asks for no acceptance of its licence, or the person has accepted it. */
 export function isAccepted(entry: AnyEntry, places: Places): boolean {
   return !entry.license.acceptance || read(places).includes(key(entry));
 }
 
 /**
- * Before a first download: accepts the licence when the person said so, else refuses.
- * @throws UsageError that names licence, restriction and what to type
+ * Called before a first download: accepts the licence when the person said so, else refuses.
+ * @throws UsageError that names the licence, its restriction and what to type
  */
 export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean, nextSteps: readonly string[]): void {
   if (isAccepted(entry, places)) return;

@@ -23,7 +23,7 @@ import {
 } from './schema.ts';
 
 export interface LoadRegistryInput {
-  /** `Places.config`; the person's entries are in `models/*.yaml` below it. */
+  /** `Places.config`. The person's entries are in `models/*.yaml` below it. */
   readonly configDir: string;
 }
 
@@ -63,10 +63,10 @@ function ownFiles(configDir: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Bytes of a list of models; ours has a tenth of it. */
+/** Most bytes of a list of models; the built-in list has a tenth of that. */
 const MOST = 4 << 20;
 
-/** One registry file, parsed and validated. */
+/** Reads, parses and validates one registry file. @throws ConfigError that names `path` */
 export function readRegistryFile(path: string): RegistryFile {
   let parsed: unknown;
   try {
@@ -79,7 +79,7 @@ export function readRegistryFile(path: string): RegistryFile {
   return checkRegistryDocument(parsed, path);
 }
 
-/** A registry file's content, validated. @throws ConfigError that names `path` */
+/** Validates the content of a registry file. @throws ConfigError that names `path` */
 export function checkRegistryDocument(document: unknown, path: string): RegistryFile {
   const result = registryFileSchema.safeParse(document);
   if (!result.success)
@@ -110,7 +110,7 @@ function mergeSets(a: Sets, b: Sets): Sets {
   };
 }
 
-/** Joins an entry with its recipe and companion sets; facts of the entry become the recipe values they decide. */
+/** Joins an entry with its recipe and companion sets. Facts of the entry become the recipe values that they decide. */
 function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
   const fail = (key: string, message: string): never => {
     throw new ConfigError(`The model list has a mistake in ${entry.id}.`, [
@@ -153,7 +153,7 @@ function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
   };
 }
 
-/** A recipe set with what it extends already in it. */
+/** A recipe set merged with the set that it extends. */
 function recipeSet(
   sets: Sets,
   name: string,

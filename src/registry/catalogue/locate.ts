@@ -1,4 +1,7 @@
-/** Where a model is on this machine, and what of it is missing. Reads file sizes only: names appear after hashing. */
+/**
+ * Where a model is on this machine, and which of its files are missing. Only file sizes are looked at: a file gets its
+ * final name only after its hash has been verified.
+ */
 import { dirname, join } from 'node:path';
 import { statOf } from '../../base/files/stat.ts';
 import { packageRoot } from '../../base/package-root.ts';
@@ -8,17 +11,17 @@ import type { AnyEntry, ModelFile } from './schema.ts';
 export interface LocatedModel {
   /** The weights file of a single-file checkpoint, else the model's folder. */
   readonly path: string;
-  /** Folder in diffusers layout with the configuration and tokenizers of a single-file checkpoint. */
+  /** Folder in diffusers layout that holds the configuration and tokenizers of a single-file checkpoint. */
   readonly configDir: string | null;
-  /** Everything needed is there. */
+  /** Whether every needed file is there. */
   readonly ready: boolean;
   readonly missing: ModelFile[];
 }
 
-/** Sub-folder of a model's folder where the companions of a single-file checkpoint are. */
+/** Sub-folder of a model's folder that holds the companion files of a single-file checkpoint. */
 const CONFIG_FOLDER = 'config';
 
-/** Where an entry's files are or will be. */
+/** Where the files of an entry are or will be. */
 export function locateModel(entry: AnyEntry, places: Places): LocatedModel {
   const folder = modelFolder(entry, places);
   if (entry.embedded !== undefined) return { path: folder, configDir: null, ready: true, missing: [] };
@@ -38,7 +41,7 @@ export function locateModel(entry: AnyEntry, places: Places): LocatedModel {
 export function modelFolder(entry: AnyEntry, places: Places): string {
   if (entry.embedded !== undefined) return join(packageRoot(), 'presets', ...entry.embedded.split('/'));
   const local = entry.files.find((file) => file.local !== undefined && file.role === 'weights');
-  // A diffusers folder the person added stays where it is; a lone file only lends its weights.
+  // A diffusers folder that the person added stays where it is. A single file of theirs only lends its weights.
   if (local?.local !== undefined && entry.layout !== 'single_file') return rootOf(local.local, local.path);
   return join(places.models, entry.id);
 }

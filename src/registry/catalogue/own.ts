@@ -1,4 +1,4 @@
-/** The person's own entries: one YAML file each, written and removed here. */
+/** Writes and removes the person's own entries, one YAML file each. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
@@ -12,7 +12,7 @@ import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
 
 export type OwnEntry = z.input<typeof baseFileEntrySchema> & { companions?: string };
 
-/** Writes an entry as `models/<id>.yaml` in the person's config folder; returns the file. */
+/** Writes an entry as `models/<id>.yaml` in the person's config folder; returns the path of the file. */
 export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   const folder = ownModelsDir(configDir);
   const path = join(folder, `${entry.id}.yaml`);
@@ -21,7 +21,7 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
       nextSteps: [`Give another name with --id, or remove it: visiontrain models rm ${entry.id}`],
     });
   const document = { version: REGISTRY_VERSION, models: [entry] };
-  // Before it is written: a file with a mistake would stop every command that reads the registry.
+  // The entry is checked before it is written: a file with a mistake would stop every command that reads the registry.
   checkRegistryDocument(document, path);
   makePrivateFolder(folder);
   writeFileAtomic(
@@ -32,7 +32,7 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   return path;
 }
 
-/** Takes an entry out of a file of the person's; the file goes when nothing else is in it. */
+/** Removes an entry from a file of the person's. The file is deleted when nothing else is in it. */
 export function removeOwnEntry(path: string, id: string): void {
   const document = parseYaml(readGiven(path, 4 << 20).toString('utf8'), { schema: CORE_SCHEMA }) as Record<
     string,

@@ -1,12 +1,12 @@
-/** Recipes: which run.yaml keys they must fill, whether they are valid, and which apply to a card. */
+/** Recipes: the run.yaml keys that they must fill, whether their values are valid, and what a card changes in them. */
 import { z } from 'zod';
 import { type Goal, goals, specSchema } from '../../spec/schema.ts';
 import type { MemoryClass, ModelEntry, Recipe } from './schema.ts';
 
-/** Keys without a default that only the person can give. */
+/** Keys without a default that only the person can choose. */
 const PERSONS_OWN = new Set(['version', 'name', 'dataset.path', 'dataset.goal', 'model.base']);
 
-/** Every leaf of run.yaml by dotted key. */
+/** Every key of run.yaml that holds a value (not a group), by its dotted name. */
 export function specLeaves(): ReadonlyMap<string, z.ZodType> {
   const leaves = new Map<string, z.ZodType>();
   const walk = (schema: z.ZodObject, prefix: string): void => {
@@ -19,14 +19,16 @@ export function specLeaves(): ReadonlyMap<string, z.ZodType> {
   return leaves;
 }
 
-/** The keys every recipe must fill: those that have no default of their own and are not the person's to give. */
+/** The keys that every recipe must fill: those without a default of their own that are not the person's to choose. */
 export function recipeKeys(): readonly string[] {
   return [...specLeaves()].flatMap(([key, schema]) =>
     PERSONS_OWN.has(key) || schema instanceof z.ZodDefault ? [] : [key],
   );
 }
 
-/** Problems of a recipe as lines; empty when it is complete and every value is one run.yaml accepts. */
+/**
+ * Problems of a recipe as lines; empty when every value is valid for run.yaml and, with `complete`, no key is missing.
+ */
 export function recipeProblems(recipe: Recipe, { complete }: { complete: boolean }): string[] {
   const leaves = specLeaves();
   const problems: string[] = [];
@@ -43,14 +45,16 @@ export function recipeProblems(recipe: Recipe, { complete }: { complete: boolean
   return problems;
 }
 
-/** What a card of `gigabytes` changes in a recipe; null when it is smaller than every class. */
+/** The memory class of a card with `gigabytes` of memory; null when the card is smaller than every class. */
 export function memoryClassFor(entry: ModelEntry, gigabytes: number): MemoryClass | null {
   // Cards report a little less than their name says (11.9 for 12 GB), so half a GB is forgiven.
   const fitting = entry.memory_classes.filter((c) => c.from_gb <= gigabytes + 0.5);
   return fitting.reduce<MemoryClass | null>((best, c) => (best && best.from_gb >= c.from_gb ? best : c), null);
 }
 
-/** The recipe of a goal with the sample prompts speaking of `trigger`. A goal without a recipe takes the first. */
+/**
+ * The recipe of a goal, with `trigger` in its sample prompts. A goal without a recipe of its own gets the first recipe.
+ */
 export function recipeFor(entry: ModelEntry, goal: Goal, trigger = ''): Recipe {
   const recipe = entry.recipes[goal] ?? goals.map((g) => entry.recipes[g]).find((r) => r !== undefined) ?? {};
   const prompts = recipe['samples.prompts'];
@@ -58,7 +62,10 @@ export function recipeFor(entry: ModelEntry, goal: Goal, trigger = ''): Recipe {
   return { ...recipe, 'samples.prompts': prompts.map((p) => withTrigger(String(p), trigger)) };
 }
 
-/** Puts the trigger into a prompt template; without one, its fallback, or nothing and no gap. */
+/**
+ * Puts the trigger into a prompt template. Without a trigger the template's fallback stands there, or nothing, without
+ * a gap.
+ */
 export function withTrigger(template: string, trigger: string): string {
   const word = trigger.trim();
   return template

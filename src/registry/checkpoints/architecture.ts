@@ -1,9 +1,14 @@
-/** Which model a set of tensor names and shapes is. Pure. Names as in the original checkpoints and in diffusers. */
+/**
+ * Tells from tensor names and shapes which model a checkpoint is. Pure. Names are those of the original checkpoints and
+ * of diffusers.
+ */
 import type { TensorFacts } from './safetensors.ts';
 
 export type Tensors = ReadonlyMap<string, TensorFacts>;
 
-/** `supported` names a family that can be trained; everything else says what it is and why not. */
+/**
+ * With `supported` the architecture is a family that can be trained. Otherwise it says what the model is and why not.
+ */
 export type Architecture =
   | { readonly family: 'sd15' | 'sdxl'; readonly lacksVae?: true }
   | { readonly family: undefined; readonly what: string; readonly cure?: string };
@@ -26,7 +31,7 @@ const hasPart = (tensors: Tensors, pattern: RegExp) => {
 
 const CHOOSE_BASE = 'Choose a base model: visiontrain models list';
 
-/** First match wins: the narrow ones first. */
+/** The first match wins, so the narrow ones come first. */
 const others: readonly Kind[] = [
   {
     what: 'a LoRA, not a base model',
@@ -65,7 +70,7 @@ const parts: readonly Kind[] = [
   },
 ];
 
-/** A single-file checkpoint in the original (LDM/SGM) layout. */
+/** The architecture of a single-file checkpoint in the original (LDM/SGM) layout. */
 export function singleFileArchitecture(tensors: Tensors): Architecture {
   const other = others.find((kind) => kind.is(tensors));
   if (other !== undefined) return refuse(other);
@@ -96,11 +101,11 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
   return withVae(tensors, 'sd15');
 }
 
-/** A file without a VAE is complete with one of the person's own. */
+/** A file without a VAE can be trained once the person names a VAE. */
 const withVae = (tensors: Tensors, family: 'sd15' | 'sdxl'): Architecture =>
   hasPrefix(tensors, 'first_stage_model.') ? { family } : { family, lacksVae: true };
 
-/** The registry's VAE for a file that has none. */
+/** The VAE of the registry that goes with a file that has none, by family. */
 export const vaeFor = { sd15: 'sd-vae-ft-mse', sdxl: 'sdxl-vae-fp16-fix' } as const;
 
 const withoutPart = (title: string, part: string) => ({
@@ -114,7 +119,7 @@ const refuse = ({ what, cure = CHOOSE_BASE }: { what: string; cure?: string }): 
   cure,
 });
 
-/** `_class_name` of a diffusers folder's model_index.json, without the task's name. */
+/** `_class_name` in the model_index.json of a diffusers folder, without the name of the task. */
 const pipelines: readonly (readonly [RegExp, string])[] = [
   [/^StableDiffusion(XL)?Inpaint/u, 'an inpainting model'],
   [/InstructPix2Pix/u, 'an image-editing model (instruct-pix2pix)'],
@@ -126,7 +131,7 @@ const pipelines: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** A diffusers folder, from its `model_index.json` and `unet/config.json`. */
+/** The architecture of a diffusers folder, from its `model_index.json` and `unet/config.json`. */
 export function folderArchitecture(
   index: Readonly<Record<string, unknown>>,
   unetConfig: Readonly<Record<string, unknown>>,
@@ -143,12 +148,12 @@ export function folderArchitecture(
     return { family: 'sdxl' };
   }
   if (name.startsWith('StableDiffusion'))
-    // SD2 differs from SD1.5 in the width of its text encoder and in linear projections.
+    // SD2 differs from SD1.5 in the width of its text encoder and in its linear projections.
     return unetConfig.cross_attention_dim === 1024 || unetConfig.use_linear_projection === true
       ? refuse({ what: 'Stable Diffusion 2' })
       : { family: 'sd15' };
   return refuse({ what: name === '' ? 'a model of an unknown kind' : `a ${name}` });
 }
 
-/** diffusers writes a missing part as `[null, null]`. */
+/** diffusers writes an absent part as `[null, null]`. */
 const isAbsent = (part: unknown) => Array.isArray(part) && part.every((name) => name === null);

@@ -1,6 +1,6 @@
 /**
- * Numbers of a model's configuration: a stranger's file must not make the trainer build modules for ever. The trainer's
- * `bounds.py` holds the same limits for files that changed since.
+ * Limits on the numbers in a model's configuration: a stranger's file must not make the trainer build modules for ever.
+ * The trainer's `bounds.py` holds the same limits, for files that changed after they were checked here.
  */
 
 const LAYERS = 100;
@@ -8,7 +8,7 @@ const WIDTH = 100_000;
 const WORDS = 1_000_000;
 const BLOCKS = 10;
 
-/** The most that a number may be, several times that of the largest model there is. */
+/** The largest value of each number, several times that of the largest model there is. */
 const limits: Readonly<Record<string, number>> = {
   layers_per_block: 10,
   transformer_layers_per_block: LAYERS,
@@ -33,7 +33,7 @@ const limits: Readonly<Record<string, number>> = {
 };
 const lists = ['down_block_types', 'up_block_types'];
 
-/** What of a configuration is no count that a model can have, as words for a sentence; undefined when all are. */
+/** The numbers of a configuration that no model can have, in words for a sentence; undefined when all are possible. */
 export function beyondBounds(config: Readonly<Record<string, unknown>>): string | undefined {
   for (const [key, most] of Object.entries(limits))
     if (Object.hasOwn(config, key) && !within(config[key], most, 2)) return words(key, config[key], most);
@@ -43,7 +43,10 @@ export function beyondBounds(config: Readonly<Record<string, unknown>>): string 
   return undefined;
 }
 
-/** A count may be null, and a list of counts (of lists, for transformers) one for each block. */
+/**
+ * A count may be null. It may also be a list with a number for each block, or with a list for each block
+ * (transformers).
+ */
 function within(value: unknown, most: number, depth: number): boolean {
   if (Array.isArray(value))
     return depth > 0 && value.length <= BLOCKS && value.every((item) => within(item, most, depth - 1));

@@ -1,4 +1,7 @@
-/** Whether a base model that lies on this disk has all that its family must have, and nothing that means other numbers. */
+/**
+ * Checks that a base model on this disk has all that its family must have, and nothing that makes its numbers mean
+ * something else than training expects.
+ */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -16,7 +19,7 @@ export interface BaseOnDisk {
   readonly family: Family;
   readonly layout: 'diffusers' | 'single_file';
   readonly path: string;
-  /** Where the configuration files of a single file lie. */
+  /** Folder with the configuration files of a single-file checkpoint. */
   readonly configDir: string | null;
   readonly vaePath: string | null;
 }
@@ -26,7 +29,7 @@ interface Part {
   readonly title: string;
   readonly judge: (config: Config) => Judged;
   readonly weights: (config: Config) => readonly Weight[];
-  /** What stands before its names in a single file. */
+  /** What stands before the part's tensor names in a single-file checkpoint. */
   readonly prefix: string;
 }
 
@@ -51,7 +54,10 @@ function partsOf(family: Family): Part[] {
       ];
 }
 
-/** @throws UsageError when training on it cannot be right. Returns what in it nobody here knows, as sentences. */
+/**
+ * Checks a base model. Returns sentences about keys and tensors in it that this program does not know.
+ * @throws UsageError when training on the model cannot be right
+ */
 export function checkBase(base: BaseOnDisk): string[] {
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;
   const header = base.layout === 'single_file' ? readSafetensorsHeader(base.path) : undefined;
@@ -80,7 +86,7 @@ function unknownNames(path: string, { tensors }: SafetensorsHeader): string[] {
       ];
 }
 
-/** The VAE's own configuration lies beside or within it, as the trainer looks for it. */
+/** The VAE's own configuration lies beside or within the VAE, where the trainer looks for it too. */
 function configPath(configs: string | null, part: Part, own: string | null): string | undefined {
   const beside = own === null ? [] : [join(statSync(own).isDirectory() ? own : dirname(own), 'config.json')];
   return [...beside, ...(configs === null ? [] : [join(configs, part.name, 'config.json')])].find((path) =>
@@ -88,7 +94,10 @@ function configPath(configs: string | null, part: Part, own: string | null): str
   );
 }
 
-/** @throws UsageError for a configuration that means other numbers. */
+/**
+ * Checks one configuration file; returns its unknown keys, as sentences.
+ * @throws UsageError when the configuration makes numbers mean something else
+ */
 export function checkConfig(model: string, path: string, judge: (config: Config) => Judged): string[] {
   if (!existsSync(path)) return [];
   const { refusal, unknown } = judge(readConfig(path));
@@ -117,7 +126,7 @@ export function readConfig(path: string): Config {
   return value as Config;
 }
 
-/** @throws UsageError that says what the model is. */
+/** Throws if there is a refusal. @throws UsageError that says what the model is */
 export function refuse(path: string, refusal: Refusal | undefined): void {
   if (refusal === undefined) return;
   throw new UsageError(`${basename(path)} is ${refusal.what}; a LoRA trained on it here would be wrong.`, {
@@ -125,24 +134,24 @@ export function refuse(path: string, refusal: Refusal | undefined): void {
   });
 }
 
-/** Names of a part's tensors without its prefix; undefined where no header of it is to be had. */
+/** Names of a part's tensors without its prefix. */
 function namesOf(path: string, part: Part, header: SafetensorsHeader | undefined): Set<string> {
   if (header !== undefined) return without(header, part.prefix);
   if (!statSync(path).isDirectory()) return without(readSafetensorsHeader(path), part.prefix, true);
-  // A VAE of its own is the folder itself.
+  // A VAE that the person named has no sub-folder for the part: the folder itself is the VAE.
   const folder = existsSync(join(path, part.name)) ? join(path, part.name) : path;
   const files = readdirSync(folder).filter((name) => name.endsWith('.safetensors') && !name.startsWith('.'));
   return new Set(files.flatMap((name) => [...readSafetensorsHeader(join(folder, name)).tensors.keys()]));
 }
 
-/** The names below a prefix. A VAE of its own has them with or without. */
+/** The names that begin with a prefix, without it. A VAE in a file of its own (`lone`) may have the prefix or not. */
 function without({ tensors }: SafetensorsHeader, prefix: string, lone = false): Set<string> {
   const names = [...tensors.keys()];
   const inside = names.filter((name) => name.startsWith(prefix));
   return new Set(inside.length === 0 && lone ? names : inside.map((name) => name.slice(prefix.length)));
 }
 
-/** A single file whose family is known, and that needs a VAE of the person's own. */
+/** The error for a single file of a known family that lacks its VAE. */
 export const withoutVae = (path: string, family: Family) =>
   new UsageError(`${basename(path)} is ${family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5'} without its VAE.`, {
     nextSteps: [
@@ -151,7 +160,7 @@ export const withoutVae = (path: string, family: Family) =>
     ],
   });
 
-/** @throws UsageError when a part lacks weights that its configuration says it has. */
+/** @throws UsageError when the part lacks weights that its configuration says it has */
 function lacks(path: string, part: Part, weights: readonly Weight[], names: ReadonlySet<string>): void {
   const has = (name: string) =>
     [name, `${name}.weight`, `text_model.${name}.weight`, `${name}.weight.weight`].some((each) => names.has(each));

@@ -1,13 +1,14 @@
 /**
- * Keys of a diffusers folder's configuration files that mean other numbers than those trained on here: another noise
- * schedule, other latents, quantised weights, a distilled model. A closed list: what it does not know is told. Pure.
+ * Keys in the configuration files of a diffusers folder that make its numbers mean something else than training
+ * expects: another noise schedule, other latents, quantised weights, a distilled model. The list is closed: unknown
+ * keys are reported. Pure.
  */
 import { beyondBounds } from './bounds.ts';
 import type { Refusal } from './marks.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** `refusal`: training on it cannot be right; `unknown`: keys that nobody here knows, as they are written. */
+/** `refusal` is set when training on the model cannot be right; `unknown` are the unknown keys, as they are written. */
 export interface Judged {
   readonly refusal?: Refusal;
   readonly unknown: readonly string[];
@@ -18,7 +19,10 @@ const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
 
 const isSet = (value: unknown) => value !== undefined && value !== null && value !== false;
 
-/** Samplers over Stable Diffusion's own 1000 noise levels. All that is theirs is how pictures are made. */
+/**
+ * Samplers that work on Stable Diffusion's own 1000 noise levels. They change only how pictures are made, not the
+ * training.
+ */
 const samplers = new Set(
   [
     ...['DDIM', 'DDIMInverse', 'DDIMParallel', 'DDPM', 'DDPMParallel', 'PNDM', 'LMSDiscrete', 'SASolver', 'IPNDM'],
@@ -28,14 +32,14 @@ const samplers = new Set(
   ].map((name) => `${name}Scheduler`),
 );
 
-/** Of these the class alone says what the model is. */
+/** For these schedulers the class alone says what kind of model it is. */
 const otherSchedulers: readonly (readonly [RegExp, string])[] = [
   [/^EDM|^Cosine(DPM)/u, 'a model with an EDM noise schedule (such as Playground v2.5 or CosXL)'],
   [/^FlowMatch/u, 'a flow-matching model'],
   [/^(LCM|TCD|CM|Consistency)/u, 'a distilled model, made for a few steps'],
 ];
 
-/** What training reads itself, and what only making pictures reads. */
+/** Scheduler keys that training reads itself, and those that are read only when pictures are made. */
 const schedulerKeys = new Set([
   ...['num_train_timesteps', 'beta_start', 'beta_end', 'beta_schedule', 'trained_betas', 'prediction_type'],
   ...['rescale_betas_zero_snr', 'clip_sample', 'clip_sample_range', 'set_alpha_to_one', 'skip_prk_steps'],
@@ -99,7 +103,7 @@ export function judgeUnet(config: Config): Judged {
 
 export const judgeTextEncoder = (config: Config): Judged => quantised(config) ?? { ...bounded(config), unknown: [] };
 
-/** Weights kept as whole numbers with scales beside them (bitsandbytes, torchao, quanto, GGUF). */
+/** Refuses weights that are stored as whole numbers with scales beside them (bitsandbytes, torchao, quanto, GGUF). */
 function quantised(config: Config): Judged | undefined {
   return isSet(config.quantization_config)
     ? refused('a model with quantised weights (quantization_config)', WHOLE)

@@ -1,6 +1,7 @@
 /**
- * The files of a model's folder: those of the hub's cache are links into another folder, which may be gone; and what a
- * loader will ask for, an index's shards and the tokenizer included, has to be there before a run starts.
+ * Checks the files of a model's folder before a run starts. Files in the hub's cache are links into another folder,
+ * which may be gone. Everything that a loader will ask for has to be there, including an index's shards and the
+ * tokenizer.
  */
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -8,13 +9,13 @@ import { UsageError } from '../../base/errors.ts';
 import { readGiven } from '../../base/files/given-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 
-/** Bytes of an index of shards; the longest name each tensor. */
+/** Most bytes of an index of shards; it names every tensor. */
 const MOST = 64 << 20;
 
 const PARTS = ['unet', 'vae', 'text_encoder', 'text_encoder_2', 'tokenizer', 'tokenizer_2', 'scheduler'];
 
 /**
- * Whatever of a diffusers folder will be opened is a regular file, and no link that leads nowhere.
+ * Makes sure that every file of a diffusers folder that will be opened is a regular file, and no dangling link.
  * @throws {UsageError} that names the file
  */
 export function checkFiles(path: string): void {
@@ -25,8 +26,8 @@ export function checkFiles(path: string): void {
 }
 
 /**
- * All that the loader of this family asks for is there: configurations, weights under their names or every shard of
- * their index, tokenizers. `parts`: those that come from this folder.
+ * Makes sure that all files that the loader asks for are there: configurations, weights (under their names, or every
+ * shard of their index) and tokenizers. `parts` are the parts that come from this folder.
  * @throws {UsageError} that names what is missing
  */
 export function checkWhole(path: string, parts: readonly string[]): void {
@@ -83,7 +84,7 @@ function checkFile(file: string, model: string): void {
   if (found !== undefined && !found.isFile()) throw new UsageError(`${file} is not a regular file.`);
 }
 
-/** What is wrong with a link that leads to nothing; undefined when it is none. */
+/** What is wrong with a dangling link; undefined when the path is no such link. */
 export function lostLink(path: string): string | undefined {
   try {
     if (!lstatSync(path).isSymbolicLink() || existsSync(path)) return undefined;
@@ -106,13 +107,13 @@ function incomplete(model: string, what: string): UsageError {
   });
 }
 
-/** `owner/name` of a folder in a hub's cache. */
+/** `owner/name` of the repository that a folder in a hub's cache belongs to. */
 function cachedRepo(path: string): string | undefined {
   const outer = path.split(sep).find((name) => /^models--[^/]+--/.test(name));
   return outer?.slice('models--'.length).replace('--', '/');
 }
 
-/** The model inside a folder that is none itself: the snapshot of a hub's cache, a sub-folder, a file. */
+/** The model inside a folder that is no model itself: the snapshot of a hub's cache, a sub-folder, or a file. */
 export function modelInside(path: string): string {
   const inside = snapshotIn(path) ?? subfolderIn(path) ?? fileIn(path);
   return inside === undefined ? 'Name a .safetensors file or a diffusers folder.' : `Did you mean ${inside}?`;
@@ -145,7 +146,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** What is said of a `model.base` that is neither in the registry nor on this disk. */
+/** The message for a `model.base` that is neither in the registry nor on this disk. */
 export function missingModel(base: string, path: string): string {
   const lost = lostLink(path);
   if (lost !== undefined) return lost;

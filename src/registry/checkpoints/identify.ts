@@ -1,4 +1,4 @@
-/** What a model of the person's own is, from its headers and configuration files alone: family, prediction, layout. */
+/** Identifies a model of the person's own by its headers and configuration files alone: family, prediction, layout. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -15,26 +15,29 @@ export interface ModelFacts {
   readonly family: Family;
   readonly prediction: Prediction;
   /**
-   * `marker`: the checkpoint says so; `config`: its scheduler configuration does; `assumed`: nothing says, so the
-   * usual epsilon is taken and a person's word counts more.
+   * How the prediction is known. `marker`: a tensor of the checkpoint says it. `config`: its scheduler configuration
+   * says it. `assumed`: nothing says it, so the usual epsilon is taken, and what the person says counts more.
    */
   readonly predictionFrom: 'marker' | 'config' | 'assumed';
   readonly zeroTerminalSnr: boolean;
-  /** A single file without a VAE, which needs one of the person's own (`model.vae`). */
+  /** True for a single file without a VAE, which needs one of the person's own (`model.vae`). */
   readonly lacksVae?: true;
 }
 
 export interface IdentifyOptions {
-  /** Whether a VAE comes from elsewhere (`model.vae`), so that the model's own is not needed. */
+  /** Whether a VAE comes from another file (`model.vae`), so that the model's own VAE is not needed. */
   readonly ownVae?: boolean;
 }
 
-/** @throws {UsageError} with what it is instead, and what to do. */
+/**
+ * Identifies a base model, whatever files it consists of.
+ * @throws {UsageError} that says what the path is instead, and what to do
+ */
 export async function identifyModel(path: string, options: IdentifyOptions = {}): Promise<ModelFacts> {
   return readModelFacts(path, options);
 }
 
-/** The same at once; reads a few kilobytes to a megabyte. */
+/** The same, synchronously. It reads a few kilobytes, a megabyte at most. */
 export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions = {}): ModelFacts {
   try {
     return statSync(path).isDirectory() ? folderFacts(path, ownVae) : fileFacts(path, ownVae);
@@ -44,7 +47,7 @@ export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions
   }
 }
 
-/** The file an error is about, where it is one of the model's. */
+/** Path of the file that an error is about, when that is one of the model's files. */
 function wrongFile(error: unknown, path: string): string {
   const { path: file } = error as NodeJS.ErrnoException;
   return file?.startsWith(path) === true ? file : path;
@@ -60,7 +63,7 @@ function fileFacts(path: string, ownVae: boolean): ModelFacts {
   return { layout: 'single_file', family, ...markers(header), ...(lacksVae ? { lacksVae } : {}) };
 }
 
-/** NoobAI and others put empty tensors of these names into the checkpoint; ComfyUI reads them too. */
+/** NoobAI and others put empty tensors with these names into a checkpoint; ComfyUI reads them too. */
 function markers({ tensors, metadata }: SafetensorsHeader) {
   const zeroTerminalSnr = tensors.has('ztsnr');
   if (tensors.has('v_pred')) return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
@@ -105,7 +108,7 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
   };
 }
 
-/** Each part needs readable, whole safetensors weights. */
+/** Each part must have readable and complete safetensors weights. */
 function checkPart(path: string, part: string): void {
   const folder = join(path, part);
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];

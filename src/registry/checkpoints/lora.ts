@@ -1,6 +1,6 @@
 /**
- * The LoRA a run goes on from, by its header alone: of which kind it is, its ranks and its layers, and what of them does
- * not fit the run. How it is read is in the trainer's `lora_read.py`, whose table of kinds this mirrors.
+ * Checks by its header alone the LoRA that a run starts from: its kind, its ranks, its layers, and which of those do
+ * not fit the run. The trainer reads such a file in `lora_read.py`, whose table of kinds is mirrored here.
  */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -12,7 +12,7 @@ import { fileError } from './identify.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import { unetWeights } from './topology.ts';
 
-/** Kinds that compute something else than a LoRA, by their tensors' names. */
+/** Kinds of adapters that compute something else than a LoRA, by the names of their tensors. */
 const otherKinds: readonly (readonly [RegExp, string])[] = [
   [/hada_/u, 'a LoHa'],
   [/lokr_/u, 'a LoKr'],
@@ -40,7 +40,10 @@ interface Module {
   readonly rank: number;
 }
 
-/** @throws UsageError before anything is fetched for it. Returns what the person should know, as sentences. */
+/**
+ * Checks the LoRA before anything is fetched for the run. Returns what the person should know, as sentences.
+ * @throws UsageError when the run cannot start from this file
+ */
 export function checkInitLora(
   path: string,
   spec: Pick<RunSpec, 'model' | 'training'>,
@@ -80,7 +83,7 @@ function read(path: string): SafetensorsHeader {
 const refused = (message: string, nextSteps: readonly string[]) =>
   new UsageError(`training.init_lora: ${message}`, { nextSteps });
 
-/** Module, as kohya writes it → what it is. */
+/** Modules by their kohya names. */
 function modulesOf({ tensors }: SafetensorsHeader): Map<string, Module> {
   const modules = new Map<string, Module>();
   for (const [name, { shape }] of tensors) {
@@ -99,7 +102,7 @@ function layerOf(module: string, shape: readonly number[]): Layer {
   return shape.length > 2 && Math.max(...shape.slice(2)) > 1 ? 'convolution' : 'residual';
 }
 
-/** Width of the words that cross attention reads, by family; SD2 has 1024. */
+/** Width of the text embeddings that cross attention reads, by family. SD2 has 1024. */
 const WIDTHS = new Map([
   [768, 'Stable Diffusion 1.5'],
   [1024, 'Stable Diffusion 2'],
@@ -134,7 +137,7 @@ const trained = (layer: Layer, { training: t }: Pick<RunSpec, 'training'>): bool
 const roomOf = (layer: Layer, { rank, conv_rank: convRank }: RunSpec['training']) =>
   layer === 'convolution' ? convRank : rank;
 
-/** @throws UsageError where a layer that the run trains has a higher rank than it gives it. */
+/** @throws UsageError when a trained layer has a higher rank in the file than the run gives it */
 function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): void {
   for (const key of ['rank', 'conv_rank'] as const) {
     const group = [...modules.values()].filter(
@@ -204,7 +207,9 @@ function layers(
   return sentences;
 }
 
-/** Layers of the U-Net's transformers that the run trains and the file lacks; undefined where the base is not here. */
+/**
+ * Layers of the U-Net's transformers that the run trains and the file lacks; undefined when the base model is not here.
+ */
 function lackingLayers(
   modules: ReadonlyMap<string, Module>,
   spec: Pick<RunSpec, 'model' | 'training'>,

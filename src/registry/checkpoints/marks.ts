@@ -1,12 +1,12 @@
 /**
- * Tensors that mean other numbers than those trained on here: another noise schedule, scaled or quantised weights, a
- * smaller or distilled model. A closed list: what stands inside a part and is not known is counted. Pure.
+ * Tensors that make a checkpoint's numbers mean something else than training expects: another noise schedule, scaled or
+ * quantised weights, a smaller or distilled model. The list is closed: unknown tensors inside a part are counted. Pure.
  */
 import type { SafetensorsHeader, TensorFacts } from './safetensors.ts';
 
 type Tensors = ReadonlyMap<string, TensorFacts>;
 
-/** A model that must not be trained on: `what` ends the sentence "NAME is …". */
+/** Why a model must not be trained on. `what` ends the sentence "NAME is …". */
 export interface Refusal {
   readonly what: string;
   readonly cure: string;
@@ -15,7 +15,10 @@ export interface Refusal {
 const PLAIN = 'Use a base model with the usual noise schedule: visiontrain models list';
 const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
 
-/** Tensors outside of all parts, by name. `v_pred` and `ztsnr` are understood (`identify.ts`). */
+/**
+ * Names of tensors outside of all parts. `v_pred` and `ztsnr` are missing here because they are understood
+ * (`identify.ts`).
+ */
 const schedules: readonly (readonly [RegExp, Refusal])[] = [
   [
     /^edm_(mean|std)$/u,
@@ -25,7 +28,7 @@ const schedules: readonly (readonly [RegExp, Refusal])[] = [
   [/^(sigma_data|flow|flow_shift|rectified_flow)$/u, { what: 'a model with another noise schedule', cure: PLAIN }],
 ];
 
-/** Names inside of parts that stand beside weights which are not what they seem. */
+/** Tensor names inside a part which tell that the weights beside them are quantised or scaled. */
 const quantised: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)scaled_fp8$|\.(scale_weight|scale_input|weight_scale|input_scale|weight_scale_inv)$/u, 'scaled fp8 weights'],
   [
@@ -37,7 +40,9 @@ const quantised: readonly (readonly [RegExp, string])[] = [
 const floats = new Set(['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2']);
 const distilled = /(^|\.)(time_embed|time_embedding)\.cond_proj\.weight$/u;
 
-/** Transformers in each layer of the down blocks, then of the middle. Counts as in ComfyUI's table of models. */
+/**
+ * Number of transformers in each layer of the down blocks, then of the middle block, as in ComfyUI's table of models.
+ */
 const smallerRelatives: Readonly<Record<string, string>> = {
   '2,2,4,4/0': 'SSD-1B',
   '1,1,2,2/0': 'Segmind Vega',
@@ -45,7 +50,7 @@ const smallerRelatives: Readonly<Record<string, string>> = {
   '2,6/6': 'KOALA 1B',
 };
 
-/** What a model's tensors say against training on it; undefined when nothing does. */
+/** The reason in a model's tensors not to train on it; undefined when there is none. */
 export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensors' | 'metadata'>): Refusal | undefined {
   for (const name of tensors.keys()) {
     const schedule = schedules.find(([pattern]) => pattern.test(name));
@@ -60,7 +65,10 @@ export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensor
   return wholeNumbers(tensors) ?? smaller(tensors);
 }
 
-/** A matrix of whole numbers: packed bits, whatever made them. Positions and steps are whole numbers too, as vectors. */
+/**
+ * A matrix of whole numbers holds packed bits, whichever program made it. (Positions and steps are whole numbers too,
+ * but as vectors.)
+ */
 function wholeNumbers(tensors: Tensors): Refusal | undefined {
   for (const [name, { dtype, shape }] of tensors)
     if (!floats.has(dtype) && shape.length > 1 && name.endsWith('.weight'))
@@ -72,7 +80,7 @@ const transformer =
   /(?:^|\.)(?:input_blocks\.(?<input>\d+)\.1|down_blocks\.(?<block>\d+)\.attentions\.(?<layer>\d+)|(?<middle>middle_block\.1|mid_block\.attentions\.0))\.transformer_blocks\.(?<index>\d+)\.attn1\.to_q\.weight$/u;
 
 function smaller(tensors: Tensors): Refusal | undefined {
-  // SD1.5 has one transformer in each place, and none of these relatives.
+  // SD1.5 has one transformer in each place, and none of these smaller relatives.
   const counts = new Map<string, number>();
   let middle = 0;
   for (const name of tensors.keys()) {
@@ -99,19 +107,19 @@ const known = new RegExp(
   [
     String.raw`^model\.diffusion_model\.(time_embed|label_emb|input_blocks|middle_block|output_blocks|out)\.[\w.]+\.(weight|bias)$`,
     String.raw`^first_stage_model\.(encoder|decoder|quant_conv|post_quant_conv)\.([\w.]+\.)?(weight|bias)$`,
-    // Training leftovers of the original code, in many files; none is read.
+    // Many files hold leftovers of training with the original code; none of them is read.
     String.raw`^first_stage_model\.(loss|model_ema)\.`,
     String.raw`^(cond_stage_model|conditioner\.embedders\.0)\.transformer\.(text_model\.)?(embeddings|encoder|final_layer_norm)\.[\w.]+$`,
     String.raw`^conditioner\.embedders\.1\.model\.(transformer|token_embedding|ln_final)\.[\w.]+$`,
     String.raw`^conditioner\.embedders\.1\.model\.(positional_embedding|text_projection(\.weight){0,2})$`,
-    // Of CLIP's whole models, beside the transformer of words.
+    // Complete CLIP models hold these tensors beside the text transformer.
     String.raw`(logit_scale|text_projection(\.weight)?|visual_projection(\.weight)?|attn_mask)$`,
     String.raw`\.(vision_model|visual)\.`,
   ].join('|'),
   'u',
 );
 
-/** Names inside of a part that nobody here knows, in a single file. */
+/** Names inside a part of a single file that this program does not know. */
 export function unknownIn(tensors: Tensors): string[] {
   return [...tensors.keys()].filter((name) => parts.some((part) => name.startsWith(part)) && !known.test(name));
 }

@@ -16,12 +16,14 @@ export interface SafetensorsHeader {
   readonly bytes: number;
 }
 
-// The format's own limit; a real header of the largest checkpoints is under 1 MB.
+// The format's own limit on a header, in bytes. Headers of the largest checkpoints are under 1 MB.
 const HEADER_LIMIT = 100_000_000;
 
 /**
- * @throws {UsageError} when the file is none: a pickle, a web page, a Git LFS pointer, cut short, damaged.
- * @throws the file system's own error when it cannot be opened.
+ * Reads names, shapes, types and metadata.
+ * @throws {UsageError} when the file is no safetensors file: a pickle, a web page, a Git LFS pointer, cut short,
+ * damaged
+ * @throws the file system's own error when it cannot be opened
  */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   const file = openGiven(path);
@@ -73,7 +75,7 @@ function parseHeader(path: string, bytes: Buffer) {
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-/** What else people have under this name. */
+/** Recognises other formats that people have under this name, and says what to do about each. */
 function foreignFormat(start: Buffer, size: number): { is: string; cure: string[] } | undefined {
   if (size < 10) return { is: `is ${size === 0 ? 'empty' : 'only a few bytes long'}.`, cure: ['Download it again.'] };
   const head = start.toString('latin1');
@@ -81,7 +83,7 @@ function foreignFormat(start: Buffer, size: number): { is: string; cure: string[
     is: 'is a pickle file (.ckpt, .pt, .bin), which can run code when opened; it is not opened here.',
     cure: ['Use the .safetensors version of the model.'],
   };
-  // Pickle protocol 2 to 5, or torch's zip archive of one.
+  // Pickle protocols 2 to 5, or torch's zip archive of a pickle.
   if (start[0] === 0x80 && (start[1] ?? 0) >= 2 && (start[1] ?? 0) <= 5 && start[8] !== 0x7b) return pickle;
   if (head.startsWith('PK\u0003\u0004')) return pickle;
   if (head.startsWith('version https://git-lfs'))

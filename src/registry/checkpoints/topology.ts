@@ -1,6 +1,6 @@
 /**
- * The weights that a part must have, by its configuration, as a single file and as a diffusers folder name them: so that
- * a model that lacks some is known before anything is fetched or encoded. Pure.
+ * The weights that a part must have by its configuration, under their names in a single file and in a diffusers folder.
+ * So a model that lacks some is found before anything is fetched or encoded. Pure.
  */
 type Config = Readonly<Record<string, unknown>>;
 
@@ -35,7 +35,9 @@ const transformersAt = (ldm: string, diffusers: string, depth: number) =>
     ...Array.from({ length: depth }, (_, i) => inTransformer.map((leaf) => `transformer_blocks.${i}.${leaf}`)).flat(),
   ].map((leaf) => both(`${ldm}.${leaf}`, `${diffusers}.${leaf}`));
 
-/** Of a `UNet2DConditionModel` in the form that SD1.5 and SDXL have; counts in lists of lists are not of these. */
+/**
+ * Weights of a `UNet2DConditionModel` in the form that SD1.5 and SDXL have. Counts in nested lists are not supported.
+ */
 export function unetWeights(config: Config): Weight[] {
   const down = strings(config.down_block_types);
   const up = strings(config.up_block_types);
@@ -92,7 +94,7 @@ export function unetWeights(config: Config): Weight[] {
   return weights;
 }
 
-/** Of an `AutoencoderKL`, but its attention: its names differ by the age of diffusers. */
+/** Weights of an `AutoencoderKL`, without its attention, whose names differ between versions of diffusers. */
 export function vaeWeights(config: Config): Weight[] {
   const blocks = strings(config.down_block_types).length;
   const layers = Number(config.layers_per_block ?? 1);
@@ -122,7 +124,7 @@ const openClip = [
   ['mlp.c_proj', 'mlp.fc2'],
 ] as const;
 
-/** Of CLIP's text transformer, without the level `text_model` that some files have. */
+/** Weights of CLIP's text transformer, without the level `text_model` that some files have. */
 export function clipWeights(config: Config): Weight[] {
   const leaves = [...clipLayer, 'layer_norm2', 'mlp.fc1', 'mlp.fc2'];
   const layers = Array.from({ length: Number(config.num_hidden_layers ?? 12) }, (_, i) =>
@@ -133,7 +135,7 @@ export function clipWeights(config: Config): Weight[] {
   );
 }
 
-/** Of SDXL's second text encoder: OpenCLIP's names in single files. */
+/** Weights of SDXL's second text encoder, which has OpenCLIP's names in single files. */
 export function openClipWeights(config: Config): Weight[] {
   const layers = Array.from({ length: Number(config.num_hidden_layers ?? 12) }, (_, i) =>
     openClip.map(([theirs, ours]) => both(`transformer.resblocks.${i}.${theirs}`, `encoder.layers.${i}.${ours}`)),

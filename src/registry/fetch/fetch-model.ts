@@ -1,4 +1,4 @@
-/** All files of a registry entry. */
+/** Fetches all files of a registry entry. */
 
 import { DownloadError } from '../../base/errors.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
@@ -13,7 +13,7 @@ import type { AnyEntry, ModelFile } from '../catalogue/schema.ts';
 import { createReuse } from './reuse.ts';
 import { checkRoomForAll } from './room.ts';
 
-/** How far one file is, as a run's `progress` event has it. */
+/** Progress of one file, in the form of a run's `progress` event. */
 export interface ModelProgress {
   readonly phase: 'download';
   readonly item: string;
@@ -29,12 +29,12 @@ export interface FetchModelOptions {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** Progress of each file, as the `progress` event of a run has it. */
+  /** Called with the progress of each file, in the form of a run's `progress` event. */
   readonly onProgress?: (progress: ModelProgress) => void;
-  /** The same with all that is known, for those who show more. */
+  /** Called with everything that is known of the progress, for those who show more. */
   readonly onFile?: (progress: FileProgress) => void;
   readonly settings?: SettingsOverrides;
-  /** Configuration and tokenizer files only: the weights are the person's own. */
+  /** Whether only configuration and tokenizer files are fetched, because the weights are the person's own. */
   readonly companionsOnly?: boolean;
 }
 
@@ -65,7 +65,9 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   }
 }
 
-/** How far all files are as one, which never goes back: a file that is verified or read again has been fetched. */
+/**
+ * Progress of all files as one number that never goes back: a file that is verified or read again counts as fetched.
+ */
 class Together {
   readonly #files: number;
   readonly #total: number | undefined;
@@ -96,20 +98,22 @@ class Together {
 }
 
 /**
- * Bytes to come are asked room for as one, before the first: a run needs its base model and its VAE together.
- * @throws EnvironmentError
+ * Checks, before the first byte, that there is room for all files together: a run needs its base model and its VAE.
+ * @throws EnvironmentError when there is not
  */
 export function checkModelRoom(
   needs: readonly { readonly entry: AnyEntry; readonly companionsOnly: boolean | undefined }[],
   { places, env }: Pick<FetchModelOptions, 'places' | 'env'>,
 ): void {
-  // Then nothing is fetched, and what is found here is checked when it has to be copied.
+  // In offline mode nothing is fetched, and a file found on this machine is checked when it has to be copied.
   if (downloadSettings(env).offline) return;
   const files = needs.flatMap((need) => missingFiles(need.entry, places, need.companionsOnly));
   checkRoomForAll(files, needs.map(({ entry }) => entry.title).join(' and '), { places, env });
 }
 
-/** What is missing of an entry. Small files first: a wrong token shows at once, not after gigabytes. */
+/**
+ * The missing files of an entry. Small files come first, so that a wrong token shows at once and not after gigabytes.
+ */
 function missingFiles(entry: AnyEntry, places: Places, companionsOnly = false): WantedFile[] {
   return locateModel(entry, places)
     .missing.filter((file) => !companionsOnly || file.role === 'companion')
@@ -117,7 +121,7 @@ function missingFiles(entry: AnyEntry, places: Places, companionsOnly = false): 
     .map((file) => wantedFile(entry, file, places));
 }
 
-/** @throws DownloadError when nothing is known that could be fetched */
+/** @throws DownloadError when the entry has neither a hash nor a source for the file */
 function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFile {
   if (file.local !== undefined)
     throw new DownloadError(`${file.local} is gone.`, {
@@ -135,7 +139,9 @@ function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFil
   };
 }
 
-/** Progress of a file as a run's event: bytes of the file, each stage (fetching, verifying …) counted on its own. */
+/**
+ * Progress of a file as a run's event: bytes of the file, with each stage (fetching, verifying …) counted on its own.
+ */
 export function progressEvent(progress: FileProgress): ModelProgress {
   const { name, stage, done, total, rate, note, source, connections } = progress;
   const words = {

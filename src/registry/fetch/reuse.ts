@@ -1,6 +1,7 @@
 /**
- * The same bytes elsewhere on this machine: the Hugging Face cache, model folders of ComfyUI and A1111/Forge, folders
- * the person names, and models of ours. Found by size and SHA-256, never by name; linked hard, else copied.
+ * Finds the same bytes elsewhere on this machine: in the Hugging Face cache, in model folders of ComfyUI and
+ * A1111/Forge, in folders the person names, and among our models. A file is found by size and SHA-256, never by name;
+ * it is hard-linked, else copied.
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -14,7 +15,7 @@ import { formatBytes } from '../../base/text.ts';
 import { hubCacheDir } from '../../download/http/settings.ts';
 import type { Reuse, WantedFile } from '../../download/wanted.ts';
 
-/** Files smaller than this come faster from the network than from a search. */
+/** Least bytes of a file that is searched for: smaller files come faster from the network. */
 const WORTH_SEARCHING = 16 << 20;
 const DEEPEST = 4;
 
@@ -36,7 +37,7 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
         report.note(`took it from ${path}`);
         return path;
       } catch (error) {
-        // A file that cannot be read is no candidate; a full disk or a stop is not its fault.
+        // An unreadable file is no candidate. A full disk or a stop is not the candidate's fault, so those errors pass.
         if (!['EACCES', 'EPERM', 'ENOENT', 'EIO', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
           throw error;
       }
@@ -45,7 +46,7 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
   };
 }
 
-/** Files that may have the bytes: blobs of that hash, and files of that size where models usually are. */
+/** Files that may have the wanted bytes: blobs of that hash, and files of that size in the usual folders of models. */
 export function candidates(wanted: WantedFile, places: Places, env: NodeJS.ProcessEnv): string[] {
   const hub = hubCacheDir(env);
   const blobs = (hub === undefined ? [] : listFolder(hub))
@@ -58,7 +59,7 @@ export function candidates(wanted: WantedFile, places: Places, env: NodeJS.Proce
   return [...new Set([...blobs, ...found])].filter((path) => resolve(path) !== here);
 }
 
-/** Folders where checkpoints usually are; VISIONTRAIN_MODEL_DIRS (separated like PATH) comes first. */
+/** Folders where checkpoints usually lie. VISIONTRAIN_MODEL_DIRS (separated like PATH) comes first. */
 export function modelFolders(places: Places, env: NodeJS.ProcessEnv): string[] {
   const home = homeFolder(env);
   const named = (env.VISIONTRAIN_MODEL_DIRS ?? '').split(':').filter((folder) => folder !== '');
@@ -100,7 +101,7 @@ interface HashRecord {
   readonly sha256: string;
 }
 
-/** SHA-256 of a file, remembered as long as its size and change time stay. */
+/** SHA-256 of a file, remembered as long as its size and change time stay the same. */
 export async function knownHash(
   path: string,
   places: Places,

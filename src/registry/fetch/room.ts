@@ -1,4 +1,4 @@
-/** Room for all files that are fetched together, asked before the first byte of any. */
+/** Checks the disk space for all files of a download before the first byte of any. */
 import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkRoom, nearestFolder, sizeOf } from '../../base/files/disk.ts';
@@ -13,8 +13,8 @@ interface Surroundings {
 }
 
 /**
- * Files of unknown size are left out: each is asked for its size, and for room, when its turn comes.
- * @throws EnvironmentError when a disk has no room for what is still to come of them
+ * Files of unknown size are left out: each of them is checked when its turn comes and its size is known.
+ * @throws EnvironmentError when a disk has no room for the bytes that are still to come
  */
 export function checkRoomForAll(files: readonly WantedFile[], what: string, where: Surroundings): void {
   const disks = new Map<number, { folder: string; bytes: number; files: number }>();
@@ -30,8 +30,9 @@ export function checkRoomForAll(files: readonly WantedFile[], what: string, wher
 }
 
 /**
- * Bytes a file will take on its disk beyond those it takes already. Nothing when a file of its size is on the same disk
- * where the same bytes are looked for: most likely it is the one, and a link takes no room. If not, its own check says so.
+ * Bytes that a file will still take on its disk. It is 0 when a file of the same size lies on the same disk in one of
+ * the places searched for reuse: most likely it has the same bytes, and a hard link takes no room. If not, the check of
+ * the file itself says so.
  */
 export function stillToCome(file: WantedFile, { places, env }: Surroundings): number {
   if (file.bytes === undefined || sizeOf(file.path) === file.bytes) return 0;

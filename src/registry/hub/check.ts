@@ -1,4 +1,4 @@
-/** Are the sources of the registry still what it says? Asks each once, fetches nothing. */
+/** Checks that the sources of the registry are still what it says. Each is asked once; nothing is fetched. */
 import { askAbout, readJson } from '../../download/http/ask.ts';
 import type { Client } from '../../download/http/client.ts';
 import { Fault } from '../../download/http/fault.ts';
@@ -11,7 +11,7 @@ import { civitaiFile, readVersion } from './civitai.ts';
 export type SourceCheck = 'ok' | 'stale' | 'login' | 'unreachable';
 
 export interface CheckedSource {
-  /** Every entry that uses it. */
+  /** Ids of all entries that use the source. */
   readonly ids: string[];
   readonly file: string;
   readonly source: string;
@@ -55,7 +55,7 @@ export async function checkSources(entries: readonly AnyEntry[], input: CheckInp
   return results;
 }
 
-/** One question per address: entries share their small files. */
+/** Collects one question per address, because entries share their small files. */
 function collect(entries: readonly AnyEntry[], { settings, env }: CheckInput): Question[] {
   const questions = new Map<string, Question>();
   for (const entry of entries)
@@ -104,7 +104,7 @@ function compare(
   return { state: 'ok', detail: said.sha256 === undefined ? 'exists; its hash is not told' : '' };
 }
 
-/** Civitai tells hashes in its API, and each download request counts against a quota: so the API is asked. */
+/** Civitai tells hashes in its API, while each download request counts against a quota, so the API is asked. */
 async function askCivitai(
   client: Client,
   settings: DownloadSettings,

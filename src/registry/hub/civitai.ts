@@ -1,4 +1,4 @@
-/** What Civitai's API says of a model version; only the fields we use. */
+/** What Civitai's API says of a model version; only the fields that we use. */
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { checked } from './hub-listing.ts';
@@ -25,11 +25,11 @@ const modelSchema = z.object({ modelVersions: z.array(z.object({ id: number })).
 
 export type CivitaiVersion = z.infer<typeof versionSchema>;
 
-/** @throws {Fault} when the answer is no description of a version */
+/** Reads the description of a version. @throws {Fault} when the answer is none */
 export const readVersion = (document: unknown, host: string): CivitaiVersion =>
   checked(versionSchema, document, { host, what: 'a description of a version' });
 
-/** The newest version of a model. @throws {Fault} when the answer is no description of a model */
+/** Number of the newest version of a model. @throws {Fault} when the answer is no description of a model */
 export const newestVersion = (document: unknown, host: string): number | undefined =>
   checked(modelSchema, document, { host, what: 'a description of a model' }).modelVersions?.[0]?.id ?? undefined;
 
@@ -38,10 +38,10 @@ export interface CivitaiFile {
   readonly sha256: string;
 }
 
-/** The checkpoint of a version: the file with this hash where one is wanted, else the primary safetensors file. */
+/** The checkpoint of a version: the file with the hash `wanted` if given, else the primary safetensors file. */
 export function civitaiFile(version: CivitaiVersion, wanted?: string): CivitaiFile | undefined {
   const files = (version.files ?? []).flatMap(({ name, type, primary, hashes }) => {
-    // Hashes come in upper case.
+    // Civitai writes hashes in upper case.
     const sha256 = hashes?.SHA256?.toLowerCase();
     return name?.endsWith('.safetensors') && sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256)
       ? [{ name: basename(name), sha256, first: primary === true ? 0 : type === 'Model' ? 1 : 2 }]
@@ -50,7 +50,7 @@ export function civitaiFile(version: CivitaiVersion, wanted?: string): CivitaiFi
   return files.find((file) => file.sha256 === wanted) ?? files.sort((a, b) => a.first - b.first)[0];
 }
 
-/** Model and version numbers in a link to Civitai; undefined when it is none. */
+/** Model and version numbers in a link to Civitai; undefined when the address is no such link. */
 export function civitaiLink(url: string): { model: number | undefined; version: number | undefined } | undefined {
   const { hostname, pathname, searchParams } = new URL(url);
   if (!/(^|\.)civitai\.(com|red)$/.test(hostname)) return undefined;

@@ -1,4 +1,4 @@
-/** What a hub says of the files of a repository, checked before any of it is used. */
+/** What a hub says of the files of a repository. It is checked before any of it is used. */
 import { z } from 'zod';
 import { isFileSize } from '../../download/file/pieces.ts';
 import { Fault } from '../../download/http/fault.ts';
@@ -11,7 +11,7 @@ export interface Listed {
 }
 
 export interface Listing {
-  /** Commit the revision stands for. */
+  /** Commit that the revision stands for. */
   readonly commit: string | undefined;
   readonly files: readonly Listed[];
 }
@@ -37,7 +37,7 @@ const schema = z.object({
     .nullish(),
 });
 
-/** @throws {Fault} when it is no listing: names the key that makes no sense */
+/** Reads a listing of files. @throws {Fault} that names the key that makes no sense, when the document is no listing */
 export function readListing(document: unknown, host: string): Listing {
   const { sha, siblings } = checked(schema, document, { host, what: 'a list of files' });
   const files = (siblings ?? []).map(({ rfilename, size: whole, lfs }) => ({
@@ -48,7 +48,7 @@ export function readListing(document: unknown, host: string): Listing {
   return { commit: sha ?? undefined, files };
 }
 
-/** A document of a server in the shape it should have. @throws {Fault} */
+/** Checks that a server's document has the expected shape. @throws {Fault} when it does not */
 export function checked<T>(type: z.ZodType<T>, document: unknown, from: { host: string; what: string }): T {
   const result = type.safeParse(document);
   if (result.success) return result.data;
@@ -60,7 +60,7 @@ export function checked<T>(type: z.ZodType<T>, document: unknown, from: { host: 
   );
 }
 
-/** @throws {Fault} when a file named by a server could lie outside its folder */
+/** @throws {Fault} when the file that a server names could lie outside its folder */
 export function checkInside(path: string, host: string): void {
   if (!innerPath.safeParse(path).success)
     throw new Fault('page', `${host} names a file that could lie outside its folder: ${JSON.stringify(path)}`);

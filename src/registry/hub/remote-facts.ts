@@ -1,4 +1,4 @@
-/** What a checkpoint on a server is, from its header alone: a few hundred kilobytes of several gigabytes. */
+/** Identifies a checkpoint on a server by its header alone: a few hundred kilobytes out of several gigabytes. */
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -11,7 +11,10 @@ import { addressOf, type RemoteInput } from './remote.ts';
 
 const HEADER_MOST = 100_000_000;
 
-/** Family and prediction. @throws UsageError when it is no base model; Fault when the server refuses */
+/**
+ * Family and prediction of the checkpoint.
+ * @throws UsageError when it is no base model; Fault when the server refuses
+ */
 export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
   const [source] = file.sources;
   if (source === undefined) throw new UsageError(`${file.path} has no source.`);
@@ -21,7 +24,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
   if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
   const header = await readStart(input.client, address, 8 + length, input.signal);
   const end = endOfTensors(header, file.path);
-  // A file with the true header and a hole for the weights reads like the whole one.
+  // A file with the real header, and a hole in place of the weights, reads like the whole one.
   const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
   const path = join(folder, 'model.safetensors');
   try {
@@ -32,7 +35,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
     return readModelFacts(path, { ownVae: true });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    // The file the person knows, not the one made here.
+    // The message names the file that the person knows, not the temporary one.
     throw new UsageError(error.message.replace(path, file.path), {
       details: error.details,
       nextSteps: error.nextSteps,

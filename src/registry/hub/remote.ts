@@ -1,4 +1,6 @@
-/** What is behind a hub id, a Civitai link or an address: file, hash and pins, asked for without fetching the weights. */
+/**
+ * Resolves a hub id, a Civitai link or an address to files, hashes and pinned revisions, without fetching the weights.
+ */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { DownloadError, UsageError } from '../../base/errors.ts';
@@ -16,11 +18,11 @@ import { checkInside, type Listed, readListing } from './hub-listing.ts';
 
 export interface RemoteModel {
   readonly title: string;
-  /** Page about it. */
+  /** Page about the model. */
   readonly page: string;
   readonly layout: 'single_file' | 'diffusers';
   readonly files: ModelFile[];
-  /** What of the person's address is not kept, as it would let anybody in. */
+  /** Parts of the person's address that are not kept, because they would let anybody in. */
   readonly left?: readonly string[];
 }
 
@@ -29,12 +31,15 @@ export interface RemoteInput {
   readonly settings: DownloadSettings;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
-  /** As given by the person; a plain address has no other way to say it. */
+  /** Hash as given by the person, since a plain address cannot tell it. */
   readonly sha256: string | undefined;
   readonly tokenEnv: string | undefined;
 }
 
-/** @throws UsageError when it is unclear which file is meant; Fault when the server refuses */
+/**
+ * Finds out what the text means.
+ * @throws UsageError when it is unclear which file is meant; Fault when the server refuses
+ */
 export async function findRemote(what: string, input: RemoteInput): Promise<RemoteModel> {
   if (!/^https?:\/\//i.test(what)) return findOnHub(hubId(what), input);
   if (!URL.canParse(what)) throw new UsageError(`${JSON.stringify(what)} is not an address.`);
@@ -70,7 +75,9 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
   };
 }
 
-/** The address alone does not do: with what was left out it is asked once, by `pull`, and not written down. */
+/**
+ * The error when the bare address is refused: `pull` may be used once with the secret part, which is not written down.
+ */
 function needsSecret(fault: Fault, left: readonly string[], address: string): DownloadError {
   return new DownloadError(`${address} cannot be had without what lets you in, and that is not kept in a file.`, {
     details: [`${fault.message}.`, `Left out: ${left.join(', ')}.`],
@@ -84,19 +91,19 @@ function needsSecret(fault: Fault, left: readonly string[], address: string): Do
 
 interface OnHub {
   readonly repo: string;
-  /** File in it; empty for the one checkpoint there is. */
+  /** File in the repository; empty for its only checkpoint. */
   readonly inner: string;
   readonly revision: string;
 }
 
-/** @throws UsageError when it is not `owner/name` or `owner/name/FILE` */
+/** @throws UsageError when the text is not `owner/name` or `owner/name/FILE` */
 function hubId(what: string): OnHub {
   const [, repo, inner = ''] = /^([\w.-]+\/[\w.-]+)(?:\/(.+))?$/.exec(what) ?? [];
   if (repo === undefined) throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`);
   return { repo, inner, revision: 'main' };
 }
 
-/** A link to a repository, a revision of it or a file in it. */
+/** Reads a link to a repository, to a revision of it or to a file in it; undefined when the address is none. */
 function hubLink(url: string, hub: string): OnHub | undefined {
   const { origin, pathname } = new URL(url);
   if (origin !== new URL(hub).origin && origin !== 'https://huggingface.co') return undefined;
@@ -147,12 +154,12 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
   };
 }
 
-/** Files and bytes beyond these are no model's: each small file is a request, and is read whole. */
+/** More files or bytes than these do not belong to a model. Each small file costs a request, and is read whole. */
 const MOST_FILES = 200;
 const MOST_SMALL = 16 << 20;
 const MOST_SMALL_TOGETHER = 64 << 20;
 
-/** What training needs of a diffusers repository, without variants and copies for other programs. */
+/** The files of a diffusers repository that training needs, without variants and copies for other programs. */
 async function diffusersFiles(
   files: readonly Listed[],
   source: (path: string) => Source,
@@ -172,7 +179,7 @@ async function diffusersFiles(
     const role = file.path.endsWith('.safetensors') ? 'weights' : 'companion';
     let { bytes, sha256 } = file;
     if (sha256 === undefined) {
-      // The hub names only large files by their SHA-256; small ones are read once and pinned as they are now.
+      // The hub gives a SHA-256 only for large files; small ones are read once and pinned as they are now.
       const most = Math.min(MOST_SMALL, MOST_SMALL_TOGETHER - read);
       const body = await readStart(input.client, addressOf(from, file.path, input), most + 1, input.signal);
       if (body.length > most)
@@ -216,12 +223,12 @@ async function findOnCivitai(
       [found.model?.name, found.name].filter((part) => typeof part === 'string').join(' ') || withoutEnding(file.name),
     page: `${settings.civitai}/models/${model}?modelVersionId=${version}`,
     layout: 'single_file',
-    // The API rounds sizes, so the size stays open until the file is asked for.
+    // Civitai's API rounds sizes, so the size stays unknown until the file is asked for.
     files: [weights(file.name, file.sha256, undefined, { source: { kind: 'civitai', model, version }, host })],
   };
 }
 
-/** @throws {Fault} when the server names a file that could lie outside its folder, or one of no bytes */
+/** @throws {Fault} when the server names a file of no bytes, or one that could lie outside its folder */
 function weights(
   path: string,
   sha256: string,
@@ -242,7 +249,7 @@ function weights(
   };
 }
 
-/** The address of a source as downloads have it. */
+/** Turns a source into the address that downloads use. */
 export function addressOf(source: Source, name: string, { settings, env }: RemoteInput): Address {
   const [address] = addresses([source], name, settings, env);
   if (address === undefined) throw new Error('a source has an address');

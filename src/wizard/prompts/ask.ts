@@ -1,4 +1,4 @@
-/** The only door to Inquirer: one question in, a reply out. */
+/** The only door to Inquirer: it takes a question and returns the reply. */
 import { type Capabilities, ask as own } from '../../terminal/terminal.ts';
 import type { Asker } from './frame.ts';
 

@@ -1,4 +1,4 @@
-/** A list to choose from: aligned columns, an explanation that follows the cursor, `?`, Esc. */
+/** A list to choose from, with aligned columns, an explanation that follows the cursor, `?` and Esc. */
 import {
   isDownKey,
   isEnterKey,
@@ -42,7 +42,7 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   };
 
   useKeypress((key, rl) => {
-    // Letters would pile up in readline's own line, which decides where the cursor stands.
+    // Typed letters would pile up in readline's own line, which decides where the cursor stands.
     rl.clearLine(0);
     setError(undefined);
     const current = items[active];
@@ -66,7 +66,7 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   const texts = columns(items.map((item) => item.cells.map((cell) => spell(neutralise(cell), style))));
   const pageSize = Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0));
   const rows: Line[] = [];
-  // Inquirer decides which rows are seen; it is given their numbers alone, and never a row.
+  // Inquirer decides which rows are visible. It is given their numbers only, never a row.
   const page = usePagination({
     items,
     active,
@@ -87,7 +87,7 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   const keys = [`${style.glyph.updown} move`, 'Enter choose', ...commonKeys(frame)];
   const mark = items.length > pageSize ? `${active + 1} of ${items.length}` : '';
   const below = pane(frame, { about: current ? aboutOf(current, frame) : '', lines, error, help, keys, mark });
-  // Air above the question, where the screen has it.
+  // An empty line stands above the question when the screen has room for it.
   const air = items.length + lines + 4 < frame.rows ? [''] : [];
   const shown = page.split('\n').map((index) => rows[Number(index)] ?? '');
   return { lines: [...air, ...topLine(frame), ...shown, ...below], noCursor: true };

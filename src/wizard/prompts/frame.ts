@@ -1,4 +1,4 @@
-/** What surrounds every question: where am I, what to press, what it means. Pure text. */
+/** What surrounds every question: the place in the wizard, the keys, the explanation. Pure. */
 
 import { neutralise } from '../../base/text.ts';
 import { ends, truncate, width, wrap } from '../../terminal/columns.ts';
@@ -10,16 +10,16 @@ import type { ChooseForm, Suggestion } from '../questions/question.ts';
 export interface Frame {
   readonly label: string;
   readonly text: string;
-  /** `3/7  Model` */
+  /** Place in the wizard, such as `3/7  Model`. */
   readonly place: string;
   readonly why: string;
-  /** Behind `?`. */
+  /** Paragraphs that `?` shows. */
   readonly help: readonly string[];
   readonly canGoBack: boolean;
-  /** The record line for an answer. */
+  /** The line that stays in the record for an answer. */
   readonly record: (value: string) => string;
   readonly style: Style;
-  /** Of the terminal as it is now: it may be resized while a question is open. */
+  /** Width of the terminal at this moment, as it may be resized while a question is open. */
   readonly columns: number;
   readonly rows: number;
 }
@@ -40,7 +40,7 @@ export function topLine({ text, place, style, columns }: Frame): Line[] {
   return [styled`${style.accent('?')} ${painted}`, ...rest.map((line) => styled`  ${style.bold(line)}`)];
 }
 
-/** The line that stays in the scrollback once a question is answered. */
+/** The line that stays in the scrollback after a question is answered. */
 export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): Line {
   const { style, label, columns } = frame;
   const text = truncate(spell(neutralise(value), style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
@@ -51,7 +51,7 @@ export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): Line
   return style.dim(`${style.glyph.back} ${label}: back`);
 }
 
-/** Rule, explanation, keys. `about` is padded to `lines`, so that the list above does not jump. */
+/** A rule, the explanation and the keys. `about` is padded to `lines` lines, so that the list above does not jump. */
 export function pane(
   frame: Frame,
   body: {
@@ -60,7 +60,7 @@ export function pane(
     error?: string | undefined;
     help: boolean;
     keys: readonly string[];
-    /** Set into the rule: where in a longer list one is. */
+    /** Text set into the rule: the position in a longer list. */
     mark?: string;
   },
 ): Line[] {
@@ -86,7 +86,7 @@ function rule(mark: string, glyph: string, cells: number): string {
   return `${glyph.repeat(Math.max(0, cells - width(mark) - 4))} ${mark} ${glyph.repeat(2)}`;
 }
 
-/** Keys that every question has, after its own. */
+/** Keys that every question has, shown after its own keys. */
 export function commonKeys(frame: Frame): string[] {
   return [
     ...(frame.help.length > 0 ? ['? help'] : []),
@@ -95,7 +95,7 @@ export function commonKeys(frame: Frame): string[] {
   ];
 }
 
-/** The keys that fit; words in brackets give way first, then the last keys. */
+/** The keys that fit. When there is too little room, words in brackets are left out first, then the last keys. */
 function keysLine(keys: readonly string[], between: string, cells: number): string {
   const whole = keys.join(between);
   if (width(whole) <= cells) return whole;
@@ -104,12 +104,12 @@ function keysLine(keys: readonly string[], between: string, cells: number): stri
   return short.join(between);
 }
 
-/** A line form with what is needed to judge and complete it. */
+/** A line form with all that is needed to check and complete it. */
 export interface LineAsk {
   readonly kind: 'line';
   readonly initial: string;
   readonly placeholder?: string;
-  /** A sentence when the text cannot be taken. */
+  /** Returns a sentence when the text cannot be accepted. */
   readonly check: (text: string) => Promise<string | undefined>;
   readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
 }

@@ -1,4 +1,4 @@
-/** A line to type, checked before it is taken; with completion below it where the question offers some. */
+/** A line to type. It is checked before it is accepted, and completed where the question offers completions. */
 import { isDownKey, isEnterKey, isTabKey, isUpKey, useEffect, useKeypress, useRef, useState } from '@inquirer/core';
 import { neutralise } from '../../base/text.ts';
 import { columns, truncate } from '../../terminal/columns.ts';
@@ -72,7 +72,7 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
       if (completed.length > value.length) replace(completed);
       else if (found.length > 0) {
-        // Readline has taken the Tab for a letter.
+        // Readline has taken the Tab for a letter, so the line is restored.
         rl.clearLine(0);
         rl.write(value);
         setActive((active + 1) % visible(found, frame).length);
@@ -110,13 +110,13 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   };
 });
 
-/** As many as leave room for the question itself. */
+/** As many suggestions as leave room for the question itself. */
 const visible = (found: readonly Suggestion[], { rows }: Pick<Frame, 'rows'>) =>
   found.slice(0, Math.max(1, Math.min(SUGGESTIONS, rows - 9)));
 
 function list(found: readonly Suggestion[], active: number, frame: Frame): Line[] {
   const { style, columns: cells } = frame;
-  // One long name must not push the notes of all others off the screen.
+  // One long name must not push the notes of all other names off the screen.
   const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);
   const rows = columns(visible(found, frame).map(({ value, note }) => [name(value), spell(note, style)]));
   return rows.map((row, i) => {

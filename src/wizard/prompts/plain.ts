@@ -1,4 +1,7 @@
-/** Numbered questions in plain lines: for screen readers and terminals that cannot move their cursor. Nothing is redrawn. */
+/**
+ * Numbered questions in plain lines, for screen readers and terminals that cannot move their cursor. Nothing is
+ * redrawn.
+ */
 import { createInterface } from 'node:readline/promises';
 import { CancelledError } from '../../base/errors.ts';
 import { onTerminal } from '../../terminal/styled.ts';
@@ -7,7 +10,7 @@ import type { Frame, LineAsk, Reply } from './frame.ts';
 
 export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Promise<Reply> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
-  // Ctrl-C and the end of input both close the interface while the question is open.
+  // Ctrl-C and the end of the input both close the interface while the question is open.
   const closed = new Promise<never>((_, reject) => lines.once('close', () => reject(new CancelledError(''))));
   closed.catch(() => {});
   const interrupted = () => lines.close();

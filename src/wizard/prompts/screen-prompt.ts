@@ -1,13 +1,13 @@
-/** Prompts that redraw themselves: Inquirer takes strings, and this is where they are made of lines. */
+/** Prompts that redraw themselves. Inquirer takes strings, and this module makes them from lines. */
 import { createPrompt } from '@inquirer/core';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 import type { Frame, Reply } from './frame.ts';
 
 export interface View {
-  /** The cursor stands at the end of the last one. */
+  /** Lines of the prompt. The cursor stands at the end of the last one. */
   readonly lines: readonly Line[];
   readonly below?: readonly Line[];
-  /** Nothing is typed here. */
+  /** True when nothing is typed, so that the cursor is hidden. */
   readonly noCursor?: true;
 }
 

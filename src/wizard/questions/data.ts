@@ -1,4 +1,4 @@
-/** Mode and data set: where the pictures are, what they teach, how they are called. */
+/** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
 import { basename, resolve } from 'node:path';
 import { absolute, near } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
@@ -71,7 +71,7 @@ const goal: Question = {
   sets: (value) => ({ 'dataset.goal': value }),
 };
 
-/** What stands for no trigger word. */
+/** The answer that stands for no trigger word. */
 const NONE = '-';
 
 const trigger: Question = {
@@ -96,7 +96,10 @@ const trigger: Question = {
   sets: (value) => ({ 'dataset.trigger': value === NONE ? '' : value }),
 };
 
-/** A pronounceable-enough word from the folder's name that no model knows: `fox-emblem` → `zfxmblm`. */
+/**
+ * Makes a trigger from the folder's name: nearly pronounceable, and a word that no model knows. `fox-emblem` →
+ * `zfxmblm`.
+ */
 export function inventTrigger(path: string): string {
   const letters = basename(resolve('/', path))
     .normalize('NFKD')

@@ -1,4 +1,4 @@
-/** What the wizard knows while it asks: read once by the driver, looked at by questions. */
+/** What the wizard knows while it asks. The driver reads it once, and the questions use it. */
 
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
@@ -10,7 +10,7 @@ export interface Card {
   readonly name: string;
   readonly totalGb: number;
   readonly freeGb: number;
-  /** As torch names it. */
+  /** Name of the device in torch. */
   readonly device: string;
   readonly bf16: boolean;
 }
@@ -25,28 +25,28 @@ export interface Machine {
 /** What was found in the data set's folder. */
 export interface FolderFacts {
   readonly path: string;
-  /** Found, and found fit to be used. */
+  /** Number of pictures that were found and can be used. */
   readonly pictures: number;
   readonly usable: number;
   readonly captioned: number;
-  /** Folders with pictures, and how often each picture in them is used: an `N_name` folder says so. */
+  /** Folders with pictures, and how often each of their pictures is used, which an `N_name` folder says. */
   readonly folders: Scan['folders'];
-  /** The trigger that is in every caption already. */
+  /** The trigger word that every caption contains already, if there is one. */
   readonly commonWord: string | undefined;
-  /** Extension of caption files when they are not .txt. */
+  /** Extension of the caption files, when it is not .txt. */
   readonly otherCaptions: string | undefined;
   /** Width and height in pixels of the picture with the smallest and with the largest area. */
   readonly smallest: readonly [number, number] | undefined;
   readonly largest: readonly [number, number] | undefined;
-  /** One line each: which file, what is wrong, what is done about it. */
+  /** Problems, one line each: which file, what is wrong, what is done about it. */
   readonly problems: readonly string[];
 }
 
 export interface ModelState {
   readonly ready: boolean;
-  /** Bytes still to be fetched; undefined when a size is unknown. */
+  /** Bytes that must still be fetched; undefined when a size is unknown. */
   readonly fetchBytes: number | undefined;
-  /** To be accepted before it is fetched. */
+  /** The licence that must be accepted before the model is fetched. */
   readonly license: Registry['models'][number]['license'] | undefined;
 }
 
@@ -57,16 +57,16 @@ export interface Facts {
   readonly registry: Registry;
   readonly models: ReadonlyMap<string, ModelState>;
   readonly folder: FolderFacts | undefined;
-  /** Folder with pictures near the working directory, as a default. */
+  /** A folder with pictures near the working directory, as a default answer. */
   readonly nearestPictures: string | undefined;
-  /** A saved draft, in words. */
+  /** A saved draft, described in words. */
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;
-  /** run.yaml that would be written. */
+  /** Path of the run.yaml that will be written. */
   readonly file: string;
   /**
-   * Completes a spec from dotted values; `claimed` says who chose them when it was not the person, `images` how many
-   * the length of the run is for.
+   * Completes a spec from dotted values. `claimed` says who chose them when it was not the person; `images` is the
+   * number of images that the run's length is for.
    */
   readonly fill: (
     values: Readonly<Record<string, unknown>>,

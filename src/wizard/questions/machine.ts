@@ -1,28 +1,28 @@
-/** The step machine: where we are, what comes next, what came before. Pure. */
+/** The step machine: it knows the present question, the next one and the one before. Pure. */
 import { type Asking, modeOf, type Question } from './question.ts';
 
 export interface Position {
   readonly id: string;
-  /** The menu (the review, a group of settings) the person came from and returns to. */
+  /** The menu (the review, or a group of settings) that the person came from and returns to. */
   readonly returnTo?: string;
 }
 
-/** Questions in order, and those that are reached from a menu only. */
+/** The questions in order, and those that are reached from a menu only. */
 export interface Flow {
   readonly ordered: readonly Question[];
   readonly find: (id: string) => Question | undefined;
 }
 
-/** Choices with this prefix lead to another question. */
+/** Choices whose value starts with this prefix lead to another question. */
 export const JUMP = 'go:';
 
-/** The questions that apply, in order. */
+/** The questions that apply in this context, in order. */
 export function visible(flow: Flow, context: Asking): readonly Question[] {
   const mode = modeOf(context.answers);
   return flow.ordered.filter((q) => (q.mode === undefined || q.mode === mode) && (q.when?.(context) ?? true));
 }
 
-/** The first question without an answer, else the last one (the review). */
+/** The first question without an answer; without such a question the last one (the review). */
 export function resume(flow: Flow, context: Asking): Position {
   const questions = visible(flow, context);
   const open = questions.find((q) => context.answers[q.id] === undefined) ?? questions.at(-1);
@@ -30,13 +30,13 @@ export function resume(flow: Flow, context: Asking): Position {
   return { id: open.id };
 }
 
-/** Takes an answer. `context` must already hold it. */
+/** The position after an answer, which `context` must already hold. */
 export function next(flow: Flow, position: Position, value: string, context: Asking): Position {
   if (value.startsWith(JUMP)) return { id: value.slice(JUMP.length), returnTo: position.id };
   const questions = visible(flow, context);
   const { returnTo } = position;
   if (returnTo !== undefined) {
-    // An answer may have opened further questions, or closed the menu itself.
+    // The answer may have opened further questions, or removed the menu itself.
     const limit = questions.findIndex((q) => q.id === returnTo);
     if (limit === -1) return resume(flow, context);
     const open = questions.slice(0, limit).find((q) => context.answers[q.id] === undefined);
@@ -47,7 +47,7 @@ export function next(flow: Flow, position: Position, value: string, context: Ask
   return following === undefined ? resume(flow, context) : { id: following.id };
 }
 
-/** The question before; undefined at the first one. */
+/** The position before this one; undefined at the first question. */
 export function back(flow: Flow, position: Position, context: Asking): Position | undefined {
   if (position.returnTo !== undefined) return { id: position.returnTo };
   const questions = visible(flow, context);

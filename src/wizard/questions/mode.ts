@@ -1,4 +1,4 @@
-/** The first question; on the screen before anything heavy is loaded, so it imports nothing. */
+/** The first question. It is shown before anything heavy is loaded, so this module imports nothing at run time. */
 import type { ChooseForm } from './question.ts';
 
 interface Known {

@@ -1,11 +1,11 @@
-/** The base model: what there is, what is here already, what fits. */
+/** The question about the base model: which there are, which are on this disk, which fit the machine. */
 import { formatBytes } from '../../base/text.ts';
 import type { ModelEntry } from '../../registry/catalogue/schema.ts';
 import { JUMP } from './machine.ts';
 import { type Asking, answered, type Choice, type Question } from './question.ts';
 import { entryOf } from './values.ts';
 
-/** One plain base of each kind; the rest is one choice further. */
+/** The first list has one plain base of each kind; the others are one choice further. */
 const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];
 
 const base: Question = {
@@ -121,7 +121,10 @@ function about(entry: ModelEntry, { facts }: Asking): string {
   return parts.join(' ');
 }
 
-/** Whether it can train on this machine. Without a card nothing is forbidden, but it is said. */
+/**
+ * Whether the model can be trained on this machine. Without a card nothing is forbidden, but the row says that it will
+ * be slow.
+ */
 function memoryFit(entry: ModelEntry, { facts }: Asking): { readonly word: string; readonly problem?: string } {
   if (entry.embedded !== undefined) return { word: 'for trying out' };
   const { cards } = facts.machine;
@@ -136,7 +139,7 @@ function memoryFit(entry: ModelEntry, { facts }: Asking): { readonly word: strin
   return { word: most + 0.5 >= comfortable ? 'fits' : 'fits, tight' };
 }
 
-/** SDXL where it fits, else SD1.5; without a card the embedded model, the only one that ends today. */
+/** SDXL when it fits, else SD1.5. Without a card it is the embedded model, the only one whose training ends today. */
 function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
   const most = Math.max(0, ...facts.machine.cards.map((card) => card.totalGb));
   if (most === 0) return listed.find((entry) => entry.embedded !== undefined)?.id ?? '';
@@ -144,7 +147,7 @@ function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
   return most >= 11.5 && sdxl !== undefined ? 'sdxl' : 'sd15';
 }
 
-/** The licence that has to be accepted before the chosen model is fetched. */
+/** The licence that must be accepted before the chosen model is fetched; undefined when there is none. */
 function pending(context: Asking) {
   const entry = entryOf(context);
   const license = entry && context.facts.models.get(entry.id)?.license;
@@ -153,7 +156,7 @@ function pending(context: Asking) {
 
 const accepted = (name: string) => `accept ${name}`;
 
-/** Whether the person has accepted the licence of the model that is chosen now. */
+/** Whether the person has accepted the licence of the model that is chosen at present. */
 export function acceptsLicense(context: Asking): boolean {
   const license = pending(context);
   return license !== undefined && answered(context, 'model.license') === accepted(license.name);
@@ -174,7 +177,7 @@ const license: Question = {
     const about = [restrictions, url].filter((line) => line !== '').join(' ');
     return {
       kind: 'choose',
-      // Never by Enter alone.
+      // Enter alone must never accept a licence.
       initial: `${JUMP}model.base`,
       choices: [
         { value: `${JUMP}model.base`, cells: ['No', 'take another model'], about },

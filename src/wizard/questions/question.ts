@@ -1,4 +1,4 @@
-/** Questions as data, answers, and what is known while asking. No input or output here. */
+/** Questions as data, their answers, and the context they are asked in. Nothing here does input or output. */
 import type { Chooser } from '../../spec/schema.ts';
 import type { Facts } from './facts.ts';
 
@@ -15,22 +15,25 @@ export const steps = [
 export type Step = (typeof steps)[number][0];
 export type Mode = 'easy' | 'advanced';
 
-/** `default`: the person pressed Enter; such an answer follows its default when an earlier one changes. */
+/**
+ * An answer and who gave it. `default`: the person pressed Enter; such an answer changes with its default when an
+ * earlier answer changes.
+ */
 export interface Answer {
   readonly value: string;
   readonly by: 'you' | 'default';
 }
 
-/** Question id → answer; `set:training.rank` holds a single setting of run.yaml as JSON. */
+/** Answers by question id. `set:training.rank` holds a single setting of run.yaml as JSON. */
 export type Answers = Readonly<Record<string, Answer>>;
 
 export interface Choice {
   readonly value: string;
-  /** Cells of the row; the first is the name. */
+  /** Cells of the row; the first one is the name. */
   readonly cells: readonly string[];
-  /** Shown under the list while the cursor is on it. */
+  /** Text that is shown under the list while the cursor is on the row. */
   readonly about?: string;
-  /** Why it cannot be taken; it can still be read. */
+  /** Why the row cannot be chosen. Its text can still be read. */
   readonly disabled?: string;
 }
 
@@ -43,39 +46,39 @@ export interface ChooseForm {
 export interface LineForm {
   readonly kind: 'line';
   readonly initial: string;
-  /** Shown instead of `initial`, where Enter on an empty line takes nothing. */
+  /** Text that is shown instead of `initial` when Enter on an empty line is no answer. */
   readonly placeholder?: string;
-  /** The text is a path: it is completed, and must hold this. */
+  /** Set when the text is a path, which is completed and must lead to this kind of thing. */
   readonly path?: 'pictures' | 'model' | 'file';
-  /** The text is the value of this key of run.yaml, and must be valid for it. */
+  /** Set when the text is the value of this key of run.yaml, for which it must be valid. */
   readonly setting?: string;
 }
 
 export interface Question {
   readonly id: string;
   readonly step: Step;
-  /** Name in the record of answers and on the review. */
+  /** Name of the question in the record of answers and in the review. */
   readonly label: string;
-  /** Asked in this mode only. */
+  /** The only mode in which the question is asked; undefined for both. */
   readonly mode?: Mode;
   readonly text: (context: Asking) => string;
-  /** What the answer changes, a sane range, what most people take. */
+  /** Explains what the answer changes, a sensible range, and what most people choose. */
   readonly why: string;
-  /** Glossary entries behind `?`. */
+  /** Terms of the glossary that `?` explains. */
   readonly terms?: readonly string[];
   readonly when?: (context: Asking) => boolean;
   readonly form: (context: Asking) => ChooseForm | LineForm;
-  /** Only reached from a menu, and not part of the order. */
+  /** True when the question is only reached from a menu and is not part of the order. */
   readonly onRequest?: true;
   /** The answer as one line of the record. */
   readonly record?: (value: string, context: Asking) => string;
-  /** Who chose what the answer stands for, where that need not be who gave it. */
+  /** Who chose the value that the answer stands for, when that is not the one who answered. */
   readonly chooser?: (context: Asking) => Chooser;
-  /** run.yaml keys that the answer decides, dotted. */
+  /** Values of run.yaml that the answer decides, by dotted key. */
   readonly sets?: (value: string, context: Asking) => Readonly<Record<string, unknown>>;
 }
 
-/** Everything a question may look at. */
+/** Everything that a question may look at. */
 export interface Asking {
   readonly answers: Answers;
   readonly facts: Facts;

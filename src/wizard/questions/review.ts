@@ -1,4 +1,7 @@
-/** The review: every answer with who chose it, each a door back to its question; and what to do now. */
+/**
+ * The review. It lists every answer with who chose it, each row leads back to its question, and the last rows say what
+ * to do.
+ */
 
 import { near } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
@@ -9,7 +12,7 @@ import { type Asking, type Choice, modeOf, type Question } from './question.ts';
 import { trainsOn } from './settings.ts';
 import { baseOf, derive, entryOf } from './values.ts';
 
-/** What the review can end with; each is the wizard's result. */
+/** What the review can end with. Each action is a result of the wizard. */
 export const actions = ['start', 'detach', 'save', 'show'] as const;
 export type ReviewAction = (typeof actions)[number];
 
@@ -57,7 +60,7 @@ function review(flow: () => Flow): Question {
   };
 }
 
-/** Where a row leads that is not its own question: all models are to be had from the first list. */
+/** Questions that a row leads to instead of its own: from the first list of models all others can be reached. */
 const doors: Readonly<Record<string, string>> = { 'model.more': 'model.base', 'model.file': 'model.base' };
 
 function rows(flow: Flow, context: Asking): Choice[] {
@@ -84,7 +87,7 @@ function rows(flow: Flow, context: Asking): Choice[] {
   return [...answered, ...derivedRows(derived, context)];
 }
 
-/** As run.yaml will say it; undefined when the answer decides no key. */
+/** Who chose the values of these keys, as run.yaml will say; undefined when the answer decides no key. */
 function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undefined {
   const all = keys.map((key) => provenance[key] ?? 'preset');
   if (all.length === 0) return undefined;
@@ -113,7 +116,7 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
     ],
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
-  // Advanced has all of the resources as a question.
+  // Advanced mode has a question for all of the resources.
   return modeOf(answers) === 'easy' ? [memory, named, written] : [named, written];
 }
 

@@ -1,4 +1,4 @@
-/** Advanced: every key of run.yaml as a question of its own, made from the schema's own words, in groups. */
+/** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import { plural } from '../../base/text.ts';
 import { type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
@@ -15,13 +15,13 @@ interface Group {
   readonly label: string;
   readonly text: string;
   readonly section: string;
-  /** What a review says of it. */
+  /** What the review says of the group. */
   readonly gist: (spec: RunSpec, machine: Machine) => string;
 }
 
 const groups: readonly Group[] = [
   {
-    // Behind the model, whose recipe decides what these are: the resolution first of all.
+    // These settings come after the model, whose recipe decides them: the resolution above all.
     id: 'settings:dataset',
     step: 'model',
     label: 'Data set',
@@ -77,7 +77,7 @@ const groups: readonly Group[] = [
   },
 ];
 
-/** Where it trains, and how. */
+/** Device, precision and checkpointing that the run trains with, in words. */
 export function trainsOn({ resources }: RunSpec, { cards, cpuCores }: Machine): string {
   const { device, precision, gradient_checkpointing } = resources;
   const where = device === 'auto' ? (cards[0]?.name ?? plural(cpuCores, 'CPU core')) : device;
@@ -85,14 +85,14 @@ export function trainsOn({ resources }: RunSpec, { cards, cpuCores }: Machine): 
   return `${where}, ${precision}${checkpointing}`;
 }
 
-/** Keys that have a question of their own in both modes; `version` is never asked. */
+/** Keys that have a question of their own in both modes. `version` is never asked. */
 const asked = new Set(['version', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base', 'name']);
 
-/** Settings a person may set, by group. */
+/** Keys of a section that a person may set. */
 const keysOf = (section: string): readonly SpecKey[] =>
   specKeys.filter((key) => key.section === section && !asked.has(key.key));
 
-/** The value as a person would type it. */
+/** A value as a person would type it. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
@@ -101,7 +101,7 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
-/** What a person typed, as the value of this key; text that fits no type is left for the schema to refuse. */
+/** What a person typed, as a value for this key. A text that fits no type is left for the schema to refuse. */
 export function parse(node: JsonNode, typed: string): unknown {
   const text = typed.trim();
   const kinds = node.anyOf ?? [node];
@@ -123,7 +123,7 @@ export function parse(node: JsonNode, typed: string): unknown {
   return text === 'empty' ? '' : text;
 }
 
-/** The question of one key; `current` is what it is now. */
+/** The question for one key. */
 function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Question {
   const step = groups.find((group) => group.section === section)?.step ?? 'training';
   const name = key.slice(section.length + 1);
@@ -189,7 +189,7 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
   };
 }
 
-/** Groups in the order of the flow, and every single setting. */
+/** The groups in the order of the flow, and the questions of all single settings. */
 export function settingQuestions(flow: () => Flow): {
   readonly groups: readonly Question[];
   readonly single: readonly Question[];

@@ -1,11 +1,14 @@
-/** Easy's three questions about training, each a step to either side of the recipe; and which card. */
+/**
+ * Easy mode's three questions about training, each with a step to either side of the recipe, and the question about the
+ * card.
+ */
 
 import { plural } from '../../base/text.ts';
 import { rounded } from '../../spec/length.ts';
 import { type Asking, answered, type Choice, type Question } from './question.ts';
 import { entryOf, recipeValue, SETTING } from './values.ts';
 
-/** An explanation that depends on what was answered before. */
+/** An explanation that depends on earlier answers. */
 type About = (context: Asking) => string;
 
 interface Dial {
@@ -14,10 +17,10 @@ interface Dial {
   readonly text: string;
   readonly why: string;
   readonly terms: readonly string[];
-  /** The key that decides; the recipe's value of it is the middle. */
+  /** The key that the question decides. The recipe's value is the middle choice. */
   readonly key: string;
   readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string | About }[];
-  /** In words, from the scaled value. */
+  /** Describes the scaled value in words. */
   readonly words: (value: number, context: Asking) => string;
   readonly sets: (factor: number, context: Asking) => Readonly<Record<string, unknown>>;
 }
@@ -35,7 +38,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
     text: () => text,
     why,
     terms,
-    // Without a recipe (a model nobody knows) there is no middle to turn from.
+    // Without a recipe (for an unknown model) there is no middle to start from.
     when: (context) => recipeValue(context, key) !== undefined,
     form: (context) => {
       const kept = own(context);
@@ -69,7 +72,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
   };
 }
 
-/** Why so many steps: what the recipe aims at, or the bound that decided. */
+/** Explains the number of steps: what the recipe aims at, or the bound that decided. */
 function whyNormal(context: Asking): string {
   const rule = entryOf(context)?.length;
   const images = context.facts.folder?.usable ?? 0;
@@ -183,7 +186,7 @@ const detail = dial({
     },
   ],
   words: (value) => `rank ${Math.max(1, Math.round(value))}`,
-  // alpha follows, so that the strength of what is learnt stays as it was.
+  // alpha changes with the rank, so that the strength of what is learned stays the same.
   sets: (factor, context) => ({
     'training.rank': Math.max(1, Math.round(number(context, 'training.rank') * factor)),
     'training.alpha': Math.max(1, number(context, 'training.alpha') * factor),

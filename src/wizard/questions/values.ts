@@ -1,4 +1,4 @@
-/** Answers → values of run.yaml, and who chose them. Pure. */
+/** Turns answers into values of run.yaml with who chose them. Pure. */
 
 import { absolute } from '../../base/paths.ts';
 import type { FilledSpec } from '../../engine/prepare/fill.ts';
@@ -9,12 +9,12 @@ import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
 import type { Answers, Asking } from './question.ts';
 
-/** Prefix of the id of a single setting; what follows is the dotted key, the answer is JSON. */
+/** Prefix of the id of a single setting. The rest of the id is the dotted key, and the answer is JSON. */
 export const SETTING = 'set:';
 
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The registry id or path of the base model that was chosen. */
+/** Registry id or path of the chosen base model. */
 export function baseOf(answers: Answers): string | undefined {
   const first = answers['model.base']?.value;
   if (first === 'more') return answers['model.more']?.value;
@@ -27,7 +27,7 @@ export function entryOf({ answers, facts }: Asking): ModelEntry | undefined {
   return facts.registry.models.find((entry) => entry.id === base);
 }
 
-/** The best set of memory settings the card reaches; undefined without a card or without classes. */
+/** The best set of memory settings that the card reaches; undefined without a card or without such sets. */
 export function memoryClassOf(context: Asking): MemoryClass | undefined {
   const card = cardOf(context);
   const classes = entryOf(context)?.memory_classes ?? [];
@@ -35,14 +35,14 @@ export function memoryClassOf(context: Asking): MemoryClass | undefined {
   return classes.filter((c) => c.from_gb <= card.totalGb + 0.5).toSorted((a, b) => b.from_gb - a.from_gb)[0];
 }
 
-/** The card that will train: the chosen one, else the one with most free memory. */
+/** The card that will train: the chosen one, else the one with the most free memory. */
 export function cardOf({ answers, facts }: Asking) {
   const chosen = answers['resources.card']?.value;
   const { cards } = facts.machine;
   return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
-/** What the machine decides: dotted values, to be marked `detected`. */
+/** Values that the machine decides, by dotted key. They will be marked `detected`. */
 export function detected(context: Asking): Values {
   const card = cardOf(context);
   const entry = entryOf(context);
@@ -51,7 +51,7 @@ export function detected(context: Asking): Values {
   return { ...memoryClassOf(context)?.values, 'resources.precision': card.bf16 ? 'bf16' : 'fp16' };
 }
 
-/** The spec as the answers have it, complete; or what is wrong with them. */
+/** The complete spec that the answers lead to, or the problems with them. */
 export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly problems: readonly KeyProblem[] } {
   const context = withDefaults(flow, asking);
   const { answers, facts } = context;
@@ -66,7 +66,7 @@ export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly prob
     if (answer === undefined || question.sets === undefined) continue;
     for (const [key, value] of Object.entries(question.sets(answer.value, context))) {
       given[key] = value;
-      // Enter on a default is the preset's choice, as far as the preset says the same.
+      // Enter on a default counts as the preset's choice, as long as the preset has the same value.
       if (answer.by === 'default') claimed.set(key, 'preset');
       else claimed.delete(key);
     }
@@ -83,7 +83,7 @@ export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly prob
   return facts.fill(given, claimed, facts.folder?.usable);
 }
 
-/** Questions still to come count as answered with Enter, so that there is a value for everything at any time. */
+/** Questions that are still to come count as answered with Enter, so that every key has a value at any time. */
 function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
   let context: Asking = { answers, facts };
   for (const question of flow.ordered) {
@@ -96,13 +96,14 @@ function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
   return context;
 }
 
-/** The value a key would have if the person had not set it. */
+/** The value that a key would have if the person had not set it. */
 export function recipeValue(context: Asking, key: string): unknown {
   const { answers, facts } = context;
   const goal = answers['dataset.goal']?.value ?? 'character';
   const entry = entryOf(context);
   const base = baseOf(answers);
-  // A file of one's own takes the recipe of the base it is a relative of; a length follows images and their batches.
+  // A file of the person's own takes the recipe of the base that it derives from; steps depend on the images and the
+  // batch.
   if (entry === undefined || key === 'training.steps') {
     if (base === undefined) return undefined;
     const values = {
@@ -119,7 +120,7 @@ export function recipeValue(context: Asking, key: string): unknown {
   return recipe?.[key];
 }
 
-/** How many images a step has, where the person has set it. */
+/** The settings of the person that decide how many images a step has. */
 function batchSettings(answers: Answers): Values {
   const keys = ['training.batch_size', 'training.gradient_accumulation'];
   return Object.fromEntries(

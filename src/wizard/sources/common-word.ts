@@ -1,4 +1,4 @@
-/** Words that say nothing of their own, so that a caption's having them makes them no trigger. */
+/** Words that are so common that they cannot be a trigger, even if every caption contains them. */
 const ORDINARY = new Set(
   (
     'the and with for from this that its has are was his her their over under into onto near who which very all one two ' +
@@ -10,8 +10,8 @@ const ORDINARY = new Set(
 );
 
 /**
- * The one unusual word that every caption holds: someone captioned these pictures with a trigger already. Undefined when
- * there is none, or several, or too few captions to tell.
+ * The one unusual word that every caption contains: somebody has captioned these pictures with a trigger already. It is
+ * undefined when there is none, when there are several, or when there are too few captions to tell.
  */
 export function commonWord(captions: readonly string[]): string | undefined {
   const [first, ...rest] = captions.map(wordsOf);

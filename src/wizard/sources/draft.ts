@@ -1,4 +1,4 @@
-/** The draft: saved after each answer, offered the next time, gone when run.yaml is written. */
+/** The draft: it is saved after each answer, offered the next time, and removed when run.yaml is written. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -16,7 +16,7 @@ export interface Draft {
 const draftFile = (stateDir: string) => join(stateDir, 'wizard-draft.json');
 const modeFile = (stateDir: string) => join(stateDir, 'wizard-mode');
 
-/** False when the place cannot be written; the wizard goes on without. */
+/** Saves the draft. Returns false when the place cannot be written to; the wizard continues without a draft. */
 export function saveDraft(stateDir: string, answers: Answers, now: number): boolean {
   try {
     makePrivateFolder(stateDir);
@@ -27,7 +27,7 @@ export function saveDraft(stateDir: string, answers: Answers, now: number): bool
   }
 }
 
-/** A draft of another version, or one that was damaged, is none. */
+/** Loads the draft. One that is damaged, or of another version, counts as none. */
 export function loadDraft(stateDir: string): Draft | undefined {
   try {
     const read: unknown = JSON.parse(readFileSync(draftFile(stateDir), 'utf8'));
@@ -58,11 +58,11 @@ export function saveMode(stateDir: string, mode: string): void {
     makePrivateFolder(stateDir);
     writeFileAtomic(modeFile(stateDir), `${mode}\n`);
   } catch {
-    // Remembering is a courtesy.
+    // The draft is only a convenience, so a failure to write it is no problem.
   }
 }
 
-/** `yesterday 21:14: ~/art/fox, sdxl` */
+/** Describes a draft in words: `yesterday 21:14: ~/art/fox, sdxl`. */
 export function describeDraft({ at, answers }: Draft, now: number): string {
   const path = answers['dataset.path']?.value;
   const model = answers['model.base']?.value;

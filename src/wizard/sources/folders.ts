@@ -1,4 +1,6 @@
-/** Folders while a path is being typed: what is there, how many pictures, without opening any of them. */
+/**
+ * Suggests folders while a path is being typed: which there are and how many pictures they hold. No picture is opened.
+ */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absolute } from '../../base/paths.ts';
@@ -7,7 +9,10 @@ import { isPicture } from '../../engine/dataset/names.ts';
 import { isPassedOver } from '../../engine/dataset/walk.ts';
 import type { Suggestion } from '../questions/question.ts';
 
-/** Names looked at, and folders opened, in all of a folder's: more is not counted while someone types. */
+/**
+ * Most names that are looked at, and (below) most folders that are opened, for one folder: a typing person must not
+ * wait.
+ */
 const MOST_NAMES = 20_000;
 const MOST_FOLDERS = 16;
 const LISTED = 40;
@@ -15,15 +20,15 @@ const LISTED = 40;
 interface Count {
   readonly pictures: number;
   readonly captions: number;
-  /** Directly in it. */
+  /** Number of folders directly inside. */
   readonly folders: number;
   /** Whether there may be more than was counted. */
   readonly open: boolean;
 }
 
 /**
- * What a folder and those in it hold, as a data set would use it; links to folders are not followed here. Folders that
- * cannot be read count as empty.
+ * Counts what a folder and those inside it hold, as a data set would use it. Links to folders are not followed. Folders
+ * that cannot be read count as empty.
  */
 export async function countPictures(root: string, most = MOST_FOLDERS): Promise<Count> {
   const count = { pictures: 0, captions: 0, folders: 0 };
@@ -46,7 +51,7 @@ export async function countPictures(root: string, most = MOST_FOLDERS): Promise<
   return { ...count, open: queue.length > 0 || names > MOST_NAMES };
 }
 
-/** What the typed text can go on with. The values are written as the person writes: with `~`, relative or absolute. */
+/** Paths that the typed text can become. They are written as the person writes them: with `~`, relative or absolute. */
 export async function suggestPaths(
   typed: string,
   kind: 'pictures' | 'model' | 'file',
@@ -75,7 +80,7 @@ export async function suggestPaths(
   return found;
 }
 
-/** What is typed so far need be no path yet. */
+/** The absolute path for a text that is still being typed. The text need not be a valid path yet. */
 function placeWhileTyped(text: string, cwd: string): string {
   try {
     return absolute(text, { cwd });
@@ -90,7 +95,7 @@ function note({ pictures, captions, folders, open }: Count): string {
   return folders > 0 ? plural(folders, 'folder') : 'no pictures';
 }
 
-/** Folders opened of each candidate before the first question is asked: enough for `train/10_fox`. */
+/** Most folders that are opened for each candidate before the first question: enough to find `train/10_fox`. */
 const GLIMPSE = 4;
 
 /** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
@@ -108,7 +113,7 @@ export async function nearestPictures(cwd: string): Promise<string | undefined> 
   return best?.name;
 }
 
-/** Why a run.yaml cannot be written there; undefined when it can. */
+/** Why a run.yaml cannot be written at a path; undefined when it can. */
 export async function fileProblem(path: string): Promise<string | undefined> {
   if (path === '') return 'Type the name of a file.';
   const there = await stat(path).catch(() => undefined);

@@ -1,4 +1,6 @@
-/** An existing run.yaml as answers: what the person chose in it stays theirs, the rest follows today's presets. */
+/**
+ * Turns an existing run.yaml into answers. What the person chose in it stays; everything else follows today's presets.
+ */
 import { dirname, resolve } from 'node:path';
 import { typedPath } from '../../base/typed-path.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
@@ -6,7 +8,7 @@ import type { Facts } from '../questions/facts.ts';
 import type { Answers } from '../questions/question.ts';
 import { at, SETTING } from '../questions/values.ts';
 
-/** Keys that a question of its own asks for. */
+/** Keys that have a question of their own. */
 const questions = new Set(['name', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base']);
 
 /** @throws ConfigError when the file has problems */

@@ -1,4 +1,4 @@
-/** Where the wizard's facts come from on a real machine. */
+/** Reads the wizard's facts on a real machine. */
 import { dirname, resolve } from 'node:path';
 import { VisiontrainError } from '../../base/errors.ts';
 import { homeFolder } from '../../base/home.ts';
@@ -33,7 +33,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
   const registry = loadRegistry({ configDir: places.config });
   return {
     cwd,
-    // Where there is none, no path is shown from it on.
+    // Without a home folder `~` stands here, so that no path is shortened.
     home: homeFolder(env) ?? '~',
     machine: await readMachine(places, env),
     registry,
@@ -60,7 +60,9 @@ function modelState(entry: Registry['models'][number], places: Places): ModelSta
 
 const GIB = 2 ** 30;
 
-/** Cards in GiB, as their makers count; those whose memory nobody tells are left out. */
+/**
+ * What this machine has. The memory of cards is in GiB, as their makers count; cards of unknown memory are left out.
+ */
 async function readMachine(places: Places, env: NodeJS.ProcessEnv): Promise<Machine> {
   const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home], env);
   return {
@@ -74,7 +76,7 @@ async function readMachine(places: Places, env: NodeJS.ProcessEnv): Promise<Mach
               totalGb: totalBytes / GIB,
               freeGb: (freeBytes ?? totalBytes) / GIB,
               device: vendor === 'apple' ? 'mps' : `cuda:${index}`,
-              // Ampere (8.0) is NVIDIA's first with bf16.
+              // Ampere (compute capability 8.0) is NVIDIA's first generation with bf16.
               bf16: vendor === 'amd' || Number(capability ?? 0) >= 8,
             },
           ],
@@ -92,7 +94,7 @@ function filler(registry: Registry, dir: string): Facts['fill'] {
     if (!known.has(base))
       known.set(
         base,
-        // A VAE to go with it may still be chosen.
+        // A VAE for the model may still be chosen, so the file may lack one.
         quietly(() => readModelFacts(resolve(dir, base), { ownVae: true })),
       );
     return known.get(base);
@@ -114,7 +116,7 @@ function quietly<T>(read: () => T): T | undefined {
   }
 }
 
-/** `{'a.b': 1}` → `{a: {b: 1}}` */
+/** Turns dotted keys into nested objects: `{'a.b': 1}` → `{a: {b: 1}}`. */
 export function nested(values: Values): Record<string, unknown> {
   const root: Record<string, Record<string, unknown>> = {};
   const top: Record<string, unknown> = {};
@@ -126,10 +128,16 @@ export function nested(values: Values): Record<string, unknown> {
   return { ...top, ...root };
 }
 
-/** Longer nobody waits for an answer to a path: what was not read by then is read when the run starts. */
+/**
+ * Longest wait in milliseconds for the check of a folder. Pictures that were not read by then are read when the run
+ * starts.
+ */
 const PATIENCE_MS = 10_000;
 
-/** Every picture read whole, so that those cut short and those that are there twice are known; else their headers. */
+/**
+ * Reads every picture whole, to find those that are damaged and those that are there twice. When that takes too long,
+ * only their headers are read.
+ */
 async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
   const scan = await scanDataset(path, { captionExtension: '.txt', own: [home] });
   const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -142,7 +150,7 @@ async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Plac
   }
 }
 
-/** The folder as the wizard shows it, or why it cannot be trained on. */
+/** The folder as the wizard shows it, or the reason why it cannot be trained on. */
 export async function readFolder(path: string, places: Pick<Places, 'cache' | 'home'>): Promise<FolderFacts | string> {
   try {
     const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, places);

@@ -1,4 +1,6 @@
-/** `models add FILE|FOLDER|URL|HUB-ID`: an own base model, recognised by its hash and its tensors. */
+/**
+ * `models add FILE|FOLDER|URL|HUB-ID`: adds a base model of the person's own, recognised by its hash and its tensors.
+ */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, relative } from 'node:path';
 import { DownloadError, UsageError } from '../../../base/errors.ts';
@@ -80,7 +82,7 @@ const addressesWith = (variable: string, files: readonly ModelFile[]): string[] 
     sources.flatMap((source) => (source.kind === 'url' && source.token_env === variable ? [source.url] : [])),
   );
 
-/** An own entry with the id of another would take its place. @throws UsageError */
+/** @throws UsageError when another entry has the id, whose place the new entry would take */
 function checkNewId(id: string, registry: Registry): void {
   if (!ID.test(id))
     throw new UsageError(`An id has lower-case letters, digits, dots and dashes; ${JSON.stringify(id)} has not.`, {
@@ -144,7 +146,7 @@ async function remote(
   const tokenEnv = tokenOption(options, env);
   const address = /^https?:\/\//i.test(what) && URL.canParse(what);
   const settings = downloadSettings(env, {
-    // Given on the command line with the address, the variable is meant for it.
+    // A variable that is named on the command line together with an address is meant for that address.
     tokenHosts: tokenEnv !== undefined && address ? [tokenHost(tokenEnv, what)] : [],
   });
   const client = createClient(settings, env);
@@ -188,14 +190,14 @@ const unread = ({ layout }: RemoteModel): ModelFacts => ({
   zeroTerminalSnr: false,
 });
 
-/** A second text encoder is what tells SDXL from SD1.5 in a list of files. */
+/** In a list of files only the second text encoder tells SDXL from SD1.5. */
 function folderFacts(found: RemoteModel, options: Options): ModelFacts {
   const family =
     text(options.family) ?? (found.files.some(({ path }) => path.startsWith('text_encoder_2/')) ? 'sdxl' : 'sd15');
   return { ...unread(found), family: family === 'sd15' ? 'sd15' : 'sdxl' };
 }
 
-/** The entry that has exactly these weights. */
+/** The entry that has exactly these weights; undefined when there is none. */
 function knownAs(registry: Registry, files: readonly ModelFile[]): AnyEntry | undefined {
   const hashes = new Set(files.filter((f) => f.role === 'weights').map((f) => f.sha256));
   return [...registry.models, ...registry.assets].find((entry) => {
@@ -244,7 +246,9 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
   };
 }
 
-/** A file without a VAE needs one; for others it is advice of the model they are like. */
+/**
+ * A file without a VAE needs a recommended one. For other files the VAE recommended for the similar model is passed on.
+ */
 function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pick<OwnEntry, 'recommended_vae'> {
   const vae = like.recommended_vae ?? (lacksVae ? vaeFor[family] : undefined);
   return vae === undefined ? {} : { recommended_vae: vae };

@@ -1,4 +1,4 @@
-/** `models check [ID…]`: is every source still there, with the size and hash the registry says? */
+/** `models check [ID…]`: checks that every source is still there, with the size and hash that the registry names. */
 
 import { EXIT } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';

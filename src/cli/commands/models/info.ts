@@ -1,4 +1,4 @@
-/** `models info ID`: everything the registry knows of one entry. */
+/** `models info ID`: shows everything that the registry knows of one entry. */
 
 import { UsageError } from '../../../base/errors.ts';
 import { formatBytes, neutralise } from '../../../base/text.ts';
@@ -51,15 +51,15 @@ export const run: CommandRun = async ([id], _options, { out, places, flags }) =>
 
 const LABEL = 13;
 const NARROW = 60;
-/** Longer lines are hard to read. */
+/** Most cells of a line, because longer lines are hard to read. */
 const WIDEST = 100;
 
 const cellsFor = (terminal: number | undefined) =>
   terminal === undefined ? Number.POSITIVE_INFINITY : Math.min(WIDEST, terminal);
 
 /**
- * A label and its text, wrapped beside it, or below it where little room is left. A word is never cut: hashes, paths and
- * addresses are there to be copied.
+ * A label with its text wrapped beside it, or below it where little room is left. Words are never cut, because hashes,
+ * paths and addresses are there to be copied.
  */
 function labelled(label: string, text: string, terminal: number | undefined): string[] {
   const cells = cellsFor(terminal);

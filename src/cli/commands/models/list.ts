@@ -1,4 +1,4 @@
-/** `models list`: what there is, what of it is here, and what lies around unfinished. */
+/** `models list`: shows the models there are, which of their files are here, and unfinished downloads. */
 
 import { formatBytes, formatDuration } from '../../../base/text.ts';
 import { listAllPartials, type Partial } from '../../../download/file/partials.ts';
@@ -24,7 +24,7 @@ export const run: CommandRun = async (_args, _options, context) => {
     const facts = summary(entry, context);
     return [facts.id, facts.what, facts.bytes === null ? '' : formatBytes(facts.bytes), facts.state, facts.title];
   });
-  // What it is called in full is the first thing a person can do without, and what it is for the next.
+  // When the table is too wide, the full name is left out first, since the id says enough, and then the purpose.
   const { unicode } = terminal(env, flags);
   const { ellipsis } = styleFor({ colour: 0, unicode }).glyph;
   const room = { width: out.width, expendable: ['WHAT', 'FOR'], ellipsis };
@@ -36,7 +36,7 @@ export const run: CommandRun = async (_args, _options, context) => {
   return undefined;
 };
 
-/** What `--json` says of an entry. */
+/** An entry in the output of `--json`. */
 export function summary(entry: AnyEntry, { places }: Context) {
   const located = locateModel(entry, places);
   const sizes = entry.files.map((file) => file.bytes);

@@ -1,4 +1,4 @@
-/** `models pull ID` or `models pull URL --sha256 HEX`: the one machinery for every download. */
+/** `models pull ID` or `models pull URL --sha256 HEX`: fetches files with the code that all downloads use. */
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { statOf } from '../../../base/files/stat.ts';
@@ -68,7 +68,7 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
   if (!flags.json) out.verbatim(path);
 }
 
-/** `--token-env` with an entry: the person says that the variable it names may go where it says. */
+/** With `--token-env` and an entry the person allows its variable to be sent to its address. */
 function allowToken(entry: AnyEntry, name: string, places: Places): void {
   const sources = entry.files.flatMap((file) => file.sources);
   const urls = sources.flatMap((source) => (source.kind === 'url' && source.token_env === name ? [source.url] : []));
@@ -100,7 +100,7 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   const sources: Source[] = addresses.map((address) => ({
     kind: 'url',
     url: address,
-    // The token is for the first server; a mirror elsewhere must not see it.
+    // The token is for the first server only; a mirror on another server must not see it.
     ...(tokenEnv !== undefined && new URL(address).origin === new URL(url).origin ? { token_env: tokenEnv } : {}),
   }));
   const path = target(text(options.output), url);
@@ -120,11 +120,14 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   else out.verbatim(path);
 }
 
-/** Given on the command line with the address, the variable is meant for it. */
+/** A variable that is named on the command line together with an address is meant for that address. */
 const tokenFor = (name: string | undefined, url: string) =>
   name === undefined ? {} : { tokenHosts: [tokenHost(name, url)] };
 
-/** The file to write: what `-o` says (a folder, there or to be made, gets the address's own name), else that name here. */
+/**
+ * The file to write: the one that `-o` names (in a folder, there or to be made, the file gets the address's own name),
+ * else that name in the current folder.
+ */
 function target(output: string | undefined, url: string): string {
   const typed = output === undefined ? undefined : typedPath(output, '.');
   const folder = typed !== undefined && (/[/\\]['"]?\s*$/.test(output ?? '') || statOf(typed)?.isDirectory() === true);

@@ -1,4 +1,7 @@
-/** `models rm ID…`: removes downloaded files of an entry, and the entry itself if the person added it. `--partials`: what is unfinished. */
+/**
+ * `models rm ID…`: removes the downloaded files of an entry, and the entry itself if the person added it. With
+ * `--partials` it removes unfinished downloads.
+ */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
@@ -43,7 +46,7 @@ export const run: CommandRun = async (ids, options, context) => {
   return undefined;
 };
 
-/** @throws UsageError when runs that go on, or can be resumed, need the model */
+/** @throws UsageError when a run that is live, or can be resumed, needs the model */
 async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void> {
   const runs = await runsThatNeed(id, join(places.models, id), places.runs);
   if (runs.length === 0) return;
@@ -57,7 +60,7 @@ async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void
   });
 }
 
-/** Files outside our own folder are the person's and stay. */
+/** Files outside our own folder are the person's, and stay. */
 function removeEntry(entry: AnyEntry, { places }: Context) {
   const own = entry.files.filter((file) => file.local === undefined);
   const bytes = own.reduce((sum, file) => sum + (sizeOf(filePath(entry, file, places)) ?? 0), 0);

@@ -1,4 +1,4 @@
-/** Entries as they are shown: addresses written by hand, or by an earlier version, may hold a login. */
+/** Prepares entries for display: an address that was written by hand, or by an earlier version, may hold a login. */
 import { shownAddress } from '../../../download/http/secrets.ts';
 import type { AnyEntry } from '../../../registry/catalogue/schema.ts';
 

@@ -1,4 +1,4 @@
-/** `models verify [ID…]`: reads every file that is here again and compares its SHA-256. */
+/** `models verify [ID…]`: reads every file on this machine again and compares its SHA-256. */
 
 import { EXIT } from '../../../base/errors.ts';
 import { setAside, sha256OfFile, sizeOf } from '../../../base/files/disk.ts';
@@ -21,7 +21,7 @@ interface Verdict {
   readonly file: string;
   readonly path: string;
   readonly state: State;
-  /** Where a wrong file of ours was moved, so that nothing uses it. */
+  /** Path to which a wrong file of ours was moved, so that nothing uses it. */
   readonly moved?: string;
 }
 
@@ -74,7 +74,7 @@ async function verify(
   progress.stage('verifying');
   const sha256 = await sha256OfFile(path, (bytes) => progress.bytes(bytes, bytes), signal);
   if (sha256 === file.sha256) return { ...base, state: 'ok' };
-  // A file the person owns stays where it is; one of ours must not be used any more.
+  // A file that the person owns stays where it is. A file of ours must not be used any more.
   if (file.local !== undefined) return { ...base, state: 'wrong' };
   return { ...base, state: 'wrong', moved: await setAside(path, 'wrong-hash') };
 }

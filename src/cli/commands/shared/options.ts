@@ -5,7 +5,7 @@ export type Options = Readonly<Record<string, unknown>>;
 
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */
+/** The value of `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */
 export function sha256Option(options: Options): string | undefined {
   const sha256 = text(options.sha256)?.toLowerCase();
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
@@ -13,7 +13,7 @@ export function sha256Option(options: Options): string | undefined {
   return sha256;
 }
 
-/** Name of the variable in `--token-env`. @throws UsageError when that variable is empty */
+/** The variable that `--token-env` names. @throws UsageError when that variable is empty */
 export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | undefined {
   const name = text(options.tokenEnv);
   if (name !== undefined && !env[name]?.trim())

@@ -1,4 +1,4 @@
-/** Before a resume: what was changed since the run was planned, none of which a resume takes. */
+/** Tells before a resume what was changed since the run was planned. A resume takes none of these changes over. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VisiontrainError } from '../../../base/errors.ts';
@@ -13,10 +13,10 @@ import type { RunRef } from '../../../engine/runs/create.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** Differences named one by one; the others are counted. */
+/** Most differences that are named one by one; the others are counted. */
 const MOST_NAMED = 10;
 
-/** Says it in lines of talk; nothing when nothing was changed. What cannot be compared does not keep a run from going on. */
+/** Prints the changes; nothing when nothing was changed. If the comparison fails, the run is resumed all the same. */
 export async function tellChanges({ dir, name }: RunRef, { places, env, out }: Context): Promise<void> {
   const spec = join(dir, RUN_FILES.spec);
   try {

@@ -7,7 +7,9 @@ export interface ProgressView {
   readonly end: () => void;
 }
 
-/** The set-up's progress on stderr: a bar on a terminal, else a line when something new begins and every ten packages. */
+/**
+ * Shows the set-up's progress on stderr: a bar on a terminal, else a line for each new step and for every ten packages.
+ */
 export function setupProgress(context: Pick<Context, 'out' | 'flags' | 'env'>): ProgressView {
   const bars = progressBars(context);
   return bars === undefined ? lineView(context) : barView(bars);

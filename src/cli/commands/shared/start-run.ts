@@ -1,4 +1,6 @@
-/** A prepared run → a run folder, a supervisor, and somebody watching: the last part of `run`, `new` and `demo`. */
+/**
+ * Turns a prepared run into a run folder with a supervisor and watches it: the last part of `run`, `new` and `demo`.
+ */
 
 import { EXIT } from '../../../base/errors.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
@@ -11,18 +13,18 @@ import type { Context } from '../../shell/context.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
-  /** Wanted name of the run; the spec's when missing. */
+  /** Wanted name of the run; the spec's name when it is missing. */
   readonly name?: string | undefined;
   readonly detach: boolean;
-  /** The run ends with this process: for batch systems. */
+  /** Whether the run ends with this process, for batch systems. */
   readonly foreground?: boolean;
-  /** The person accepts the licences of what is fetched. */
+  /** Whether the person accepts the licences of what is fetched. */
   readonly acceptLicense?: boolean;
 }
 
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 
-/** Prepares, starts and (unless detached) watches; the exit code is the run's. */
+/** Prepares, starts and (unless detached) watches a run. Returns the exit code of the run. */
 export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
   const { places, env, out, flags } = context;
   const prepared = await prepareRun({ ...input, places, env });
@@ -61,12 +63,12 @@ function tellStarted(run: RunRef, { out, flags }: Context): void {
   }
 }
 
-/** What a person should know before the start. */
+/** Remarks that a person should read before the start. */
 function remarks({ leftOut, warnings }: PreparedRun): string[] {
   return [...leftOut.map((line) => `! ${line}: left out`), ...warnings.map((line) => `! ${line}`)];
 }
 
-/** `--dry-run`: the whole plan, and nothing done. */
+/** `--dry-run`: shows the whole plan and changes nothing. */
 export async function showPlan(input: Prepare, { out, places, env, flags }: Context): Promise<number> {
   const prepared = await prepareRun({ ...input, places, env });
   const summary = summarizePlan(prepared.plan, weightBytes(prepared.plan.model.path));

@@ -1,9 +1,9 @@
-/** Ctrl-C and a polite kill for commands that can stop in the middle. */
+/** Ctrl-C and polite kills, for commands that can stop in the middle. */
 import { CancelledError, TerminatedError } from '../../../base/errors.ts';
 
 /**
- * Fires `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error whose exit code is that signal's. A second one
- * ends the process at once, whatever it is at. `off` when the command is done.
+ * Aborts `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error that has the exit code of that signal. A second
+ * one ends the process at once, whatever it is doing. `off` must be called when the command is done.
  */
 export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): void } {
   const stop = new AbortController();

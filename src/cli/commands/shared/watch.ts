@@ -13,17 +13,17 @@ import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
 
 export interface WatchOptions {
-  /** Byte offset in the events to begin at; lines only. */
+  /** Byte offset in the events to start from. Only the plain lines use it. */
   readonly from?: number;
-  /** Looks only. */
+  /** Whether the view is read-only: no key asks anything of the run. */
   readonly readonly?: boolean;
-  /** The run belongs to this process, whose signals are the run's. */
+  /** Set when the run belongs to this process, so that signals to this process are for the run. */
   readonly owner?: RunOwner | undefined;
 }
 
 /**
- * Shows a run until it is over, on the screen, as lines or with `--json` as events, and gives its exit code. Leaving
- * changes nothing for the run (130).
+ * Shows a run until it is over (on the screen, as lines, or with `--json` as events) and returns its exit code. A
+ * person who leaves changes nothing for the run, and gets exit code 130.
  */
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
   const { out, env, flags } = context;
@@ -38,12 +38,12 @@ export async function watchRun(run: RunRef, context: Context, options: WatchOpti
   return reportEnd(run, context, can);
 }
 
-/** Into a file or a program, where paths are to be copied from. */
+/** Width of lines that go into a file or a program: paths in them are to be copied and must not be cut. */
 const UNCUT = 10_000;
 
 const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
 
-/** True when the person left before the end. */
+/** Shows the dashboard. Returns true when the person left before the end. */
 async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOptions): Promise<boolean> {
   const { runDashboard } = await import('../../dashboard/run-dashboard.tsx');
   const how = await runDashboard({
@@ -57,7 +57,7 @@ async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOpt
   return how === 'detached';
 }
 
-/** True when the person left before the end. */
+/** Prints lines. Returns true when the person left before the end. */
 async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
   const reporter = flags.json ? jsonReporter(out.jsonLine) : plainReporter(out.data);
   const leave = new AbortController();
@@ -78,14 +78,14 @@ function leaveOnInterrupt(leave: AbortController): () => void {
 }
 
 export interface RunOwner {
-  /** The run has been started: a wish that came before is its now. */
+  /** Called when the run has been started. Signals received before that are now applied to the run. */
   owns(run: RunRef): void;
   release(): void;
 }
 
 /**
- * From now on SIGINT and SIGTERM stop the run that this process will start, with a checkpoint; a second one ends it at
- * once.
+ * Catches SIGINT and SIGTERM from now on. The first one stops, with a checkpoint, the run that this process will start;
+ * a second one ends it at once.
  */
 export function ownSignals(talk: (text: string) => void): RunOwner {
   let run: RunRef | undefined;
@@ -114,7 +114,9 @@ export function ownSignals(talk: (text: string) => void): RunOwner {
   };
 }
 
-/** After the last event: what came out or went wrong, what to type next, and the exit code of the run. */
+/**
+ * Reports after the last event what came out or went wrong, and what to type next. Returns the exit code of the run.
+ */
 async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {
   const exit = readExit(dir);
   if (exit !== null) {

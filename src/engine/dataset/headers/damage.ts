@@ -1,17 +1,17 @@
 /**
- * Whether an image is whole, found while its bytes stream by to be hashed: a PNG by the checksums of its chunks, a JPEG
- * and a GIF by their end mark, a WebP by its length. Reads each byte once and keeps none.
+ * Checks that an image is whole while its bytes stream by to be hashed: a PNG by the checksums of its chunks, a JPEG
+ * and a GIF by their end mark, a WebP by its length. Each byte is read once and none is kept.
  */
 import { crc32 } from 'node:zlib';
 import { type Format, turned } from './header-result.ts';
 import { isMetadata, MOST_TEXT, PngMetadata } from './png-header.ts';
 
 export interface DamageCheck {
-  /** The next bytes of the file; not kept. */
+  /** Takes the next bytes of the file. They are not kept. */
   push(part: Buffer): void;
-  /** After the last byte: what is wrong, to follow the file's name. */
+  /** Called after the last byte. It says what is wrong, in words that follow the file's name. */
   problem(): string | undefined;
-  /** Width and height where something behind the pixels turns the image: its header alone does not say it. */
+  /** Width and height when metadata behind the pixels turns the image, which the header alone does not show. */
   readonly size?: readonly [number, number] | undefined;
 }
 
@@ -50,7 +50,10 @@ class Collector {
   }
 }
 
-/** Checksums of everything up to the last of the pixels: what stands behind them is not looked at by decoders either. */
+/**
+ * Checks the checksums up to the last chunk of pixels. Decoders do not look at what follows the pixels, so neither does
+ * this.
+ */
 class PngCheck implements DamageCheck {
   #skip = 8;
   readonly #head = new Collector(8);
@@ -106,7 +109,7 @@ class PngCheck implements DamageCheck {
 
   #begin(kind: string, length: number): void {
     if (kind === 'IHDR') this.#header ??= new Collector(8);
-    // Behind the pixels, Pillow stops at the next frame of an animation, and at a name that is none.
+    // Behind the pixels Pillow stops at the next frame of an animation, and at an invalid chunk name.
     if (this.#sawPixels && (kind === 'fcTL' || !/^\w{4}$/u.test(kind))) this.#isOver = true;
     const matters = isMetadata(kind) && length > 0 && length <= MOST_TEXT && !this.#isOver;
     this.#text = matters ? { kind, data: new Collector(length) } : undefined;
@@ -141,8 +144,8 @@ class PngCheck implements DamageCheck {
 }
 
 /**
- * Follows the segments to the pixels and from there to the end mark: the mark of a thumbnail in the header does not
- * count, and films that phones put behind the image do not matter.
+ * Follows the segments to the pixels, and from there to the end mark. So the end mark of a thumbnail in the header does
+ * not count, and films that phones append to the image do not matter.
  */
 class JpegCheck implements DamageCheck {
   #skip = 2;
@@ -176,7 +179,10 @@ class JpegCheck implements DamageCheck {
     return taken;
   }
 
-  /** @returns where to go on. Hops from one 0xFF to the next: between them are pixels, or junk that decoders skip too. */
+  /**
+   * Hops from one 0xFF to the next: between them are pixels, or junk that decoders skip too.
+   * @returns where to continue
+   */
   #seekMarker(part: Buffer, from: number): number {
     let at = from;
     if (!this.#sawFF) {
@@ -198,7 +204,7 @@ class JpegCheck implements DamageCheck {
   }
 }
 
-/** Escaped 0xFF, restart marks and reserved ones stand alone. */
+/** Whether a marker is followed by a length. An escaped 0xFF, restart marks and reserved markers are not. */
 const hasLength = (marker: number) =>
   (marker >= 0xc0 && marker !== 0xc8 && (marker < 0xd0 || marker > 0xd8) && marker < 0xf0) || marker === 0xfe;
 

@@ -1,6 +1,6 @@
 /**
- * Tags of a TIFF directory, and the orientation (EXIF tag 0x0112, else XMP) as Pillow's `getexif` finds it: the plan must
- * turn an image as the trainer does. Pure.
+ * Tags of a TIFF directory, and the orientation (EXIF tag 0x0112, else XMP) as Pillow's `getexif` finds it, because the
+ * plan must turn an image as the trainer does. Pure.
  */
 import type { ReadAt } from './header-result.ts';
 
@@ -12,11 +12,11 @@ export interface Tag {
   readonly count: number;
   /** The first values as numbers, as many as fit in the entry or were asked for. */
   readonly values: readonly number[];
-  /** Where all of the values stand, in bytes from the start; undefined where they stand in the entry itself. */
+  /** Offset of all values, in bytes from the start; undefined when they are stored in the entry itself. */
   readonly offset: number | undefined;
 }
 
-/** Bytes of one value by type; Pillow passes over other types. */
+/** Bytes of one value, by type. Pillow ignores other types. */
 const UNIT: Readonly<Record<number, number>> = {
   1: 1,
   2: 1,
@@ -33,18 +33,18 @@ const UNIT: Readonly<Record<number, number>> = {
   13: 4,
   16: 8,
 };
-/** More values than this no tag has that is looked at. */
+/** Most values of a tag that are read; no tag that is looked at has more. */
 const MOST_VALUES = 16;
-/** A directory of a camera has some fifty. */
+/** Most entries of a directory that are read; a camera writes some fifty. */
 const MOST_ENTRIES = 4096;
 
 export interface ExifLayout {
   readonly little: boolean;
-  /** BigTIFF: 64-bit counts and offsets. */
+  /** True for BigTIFF, which has 64-bit counts and offsets. */
   readonly big: boolean;
 }
 
-/** Layout a TIFF block begins with, in all forms that Pillow takes; undefined when it is none. */
+/** Layout of a TIFF block by its first bytes, in all forms that Pillow accepts; undefined when it is no TIFF block. */
 export function tiffLayout(start: Buffer): ExifLayout | undefined {
   const mark = start.toString('latin1', 0, 4);
   if (mark === 'II*\0' || mark === 'II\0*') return { little: true, big: false };
@@ -53,8 +53,9 @@ export function tiffLayout(start: Buffer): ExifLayout | undefined {
 }
 
 /**
- * The first of each tag, as Pillow keeps it: what ends too early ends the reading, and what is there is used.
- * @param from where the directory is, in bytes from the start of what `readAt` reads
+ * Reads a directory and keeps the first value of each tag, as Pillow does. When the data ends too early, the tags read
+ * so far are used.
+ * @param from offset of the directory, in bytes from the start of what `readAt` reads
  * @param wanted tags to keep: a camera writes fifty, of which few matter
  */
 export function readDirectory(
@@ -82,7 +83,7 @@ export function readDirectory(
     let offset: number | undefined;
     if (count * unit > inline) {
       offset = number(value, 0, inline);
-      // Pillow stops at a value that the file does not hold whole.
+      // Pillow stops at a value that the file does not hold completely.
       if (offset + count * unit > 2 ** 53 || readAt(offset + count * unit - 1, 1).length === 0) break;
       if (!wanted.has(tag)) continue;
       value = Buffer.from(readAt(offset, unit * Math.min(count, MOST_VALUES)));
@@ -112,10 +113,10 @@ function typed(block: Buffer, at: number, type: number, little: boolean): number
   return unsigned(block, at, UNIT[type] ?? 1, little);
 }
 
-/** Types that Pillow keeps as bytes or text: equal to no number. */
+/** Types that Pillow keeps as bytes or text, so that their values equal no number. */
 const NO_NUMBER = new Set([1, 2, 7]);
 
-/** Orientation in these tags; undefined where there is none, 1 where it makes no sense. */
+/** Orientation in these tags; undefined when they have none, 1 when the value makes no sense. */
 export function orientationOf(tags: ReadonlyMap<number, Tag>): number | undefined {
   const tag = tags.get(ORIENTATION);
   if (tag === undefined) return undefined;
@@ -126,8 +127,8 @@ export function orientationOf(tags: ReadonlyMap<number, Tag>): number | undefine
 const PREFIX = Buffer.from('Exif\0\0', 'latin1');
 
 /**
- * Orientation 1 to 8 in the EXIF data of an image; undefined where it says nothing, and XMP has the word. What Pillow
- * fails at counts as upright.
+ * Orientation 1 to 8 in the EXIF data of an image; undefined when EXIF has none and XMP decides. Data at which Pillow
+ * fails counts as upright.
  */
 export function exifOrientation(exif: Buffer): number | undefined {
   let block = exif;
@@ -139,7 +140,7 @@ export function exifOrientation(exif: Buffer): number | undefined {
   return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), layout, ONLY_ORIENTATION));
 }
 
-/** Pillow falls back to XMP where EXIF says nothing. */
+/** Orientation in XMP, to which Pillow falls back when EXIF has none. */
 export function xmpOrientation(xmp: string): number {
   return valid(Number(/tiff:Orientation(?:="|>)([0-9])/u.exec(xmp)?.[1] ?? 1));
 }

@@ -1,12 +1,12 @@
-/** Size and turning of a JPEG: EXIF, colour profiles and thumbnails before the frame header can take megabytes. */
+/** Size and orientation of a JPEG. EXIF, colour profiles and thumbnails before the frame header can take megabytes. */
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { CUT, DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** Fill bytes and other junk between segments, in all; encoders write a few. */
+/** Most bytes of junk (such as fill bytes) between all segments together; encoders write a few. */
 const MOST_JUNK = 1 << 20;
-/** A depth map in XMP takes a thousand. */
+/** Most segments that are followed; a depth map in XMP takes a thousand. */
 const MOST_SEGMENTS = 8192;
-/** Junk is read in pieces of this many bytes. */
+/** Bytes that are read at once while junk is skipped. */
 const PIECE = 4096;
 
 interface Found {
@@ -42,10 +42,10 @@ export function jpegHeader(readAt: ReadAt): HeaderResult {
   return DAMAGED;
 }
 
-/** The next 0xFF with a marker behind it. Escaped and repeated 0xFF count as junk, as decoders take them. */
+/** Finds the next 0xFF with a marker behind it. Escaped and repeated 0xFF count as junk, as in decoders. */
 function nextMarker(readAt: ReadAt, from: number, room: number): { at: number; marker: number } | 'cut' | 'junk' {
   let at = from;
-  // Most often it is right there.
+  // The marker is most often at the first position, so only two bytes are read at first.
   for (let length = 2; at - from <= room; length = PIECE) {
     const piece = readAt(at, length);
     if (piece.length < 2) return 'cut';
@@ -58,13 +58,13 @@ function nextMarker(readAt: ReadAt, from: number, room: number): { at: number; m
   return 'junk';
 }
 
-/** As Pillow has it: restart marks, begin, end, and those for extensions. */
+/** Markers without a length, as in Pillow: restart marks, begin, end, and those for extensions. */
 const standsAlone = (marker: number) =>
   marker === 0xc8 || (marker >= 0xd0 && marker <= 0xd9) || (marker >= 0xf0 && marker <= 0xfd);
 
 const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xcc;
 
-/** @returns what is wrong with it. */
+/** Reads one segment. @returns what is wrong with it */
 function readSegment(
   readAt: ReadAt,
   at: number,

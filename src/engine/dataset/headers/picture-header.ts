@@ -1,6 +1,6 @@
 /**
- * Size, rotation and format of a picture from its header bytes alone. Own code and not the image-size package, because
- * the size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-picture-headers.md.
+ * Size, rotation and format of a picture from its header bytes alone. The image-size package is not used, because the
+ * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-picture-headers.md.
  */
 import { CUT, DAMAGED, type HeaderResult, type ReadAt } from './header-result.ts';
 import { jpegHeader } from './jpeg-header.ts';
@@ -8,10 +8,10 @@ import { pngHeader } from './png-header.ts';
 import { tiffHeader } from './tiff-header.ts';
 import { webpHeader } from './webp-header.ts';
 
-/** How much is read at first: enough for most headers in one call. */
+/** Bytes that are read at first: enough for most headers in one call. */
 export const FIRST_BYTES = 4096;
 
-/** Never throws for anything in the file. Whether its pixels are all there is not looked at: `hashPictures` does. */
+/** Reads the header. It never throws, whatever the file holds. `hashPictures` checks whether all pixels are there. */
 export function readHeader(readAt: ReadAt): HeaderResult {
   const start = readAt(0, FIRST_BYTES);
   if (start.length === 0) return { problem: 'is empty (0 bytes)' };
@@ -20,7 +20,7 @@ export function readHeader(readAt: ReadAt): HeaderResult {
     if ('problem' in header) return header;
     return header.width > 0 && header.height > 0 ? header : DAMAGED;
   } catch (error) {
-    // Buffer reads past the end throw RangeError: the header ends before it should.
+    // Reading a buffer past its end throws a RangeError, which means that the header is cut short.
     if (error instanceof RangeError) return CUT;
     throw error;
   }
@@ -50,7 +50,7 @@ const BMP_HEADERS = [40, 52, 56, 64, 108, 124];
 
 function bmp(b: Buffer): HeaderResult {
   const header = b.readUInt32LE(14);
-  // The oldest header has 16-bit sizes; a negative height means rows from the top.
+  // The oldest header has 16-bit sizes; in later ones a negative height means that rows go from the top.
   if (header === 12) return { format: 'bmp', width: b.readUInt16LE(18), height: b.readUInt16LE(20) };
   if (!BMP_HEADERS.includes(header)) return { problem: `is a BMP of an unknown kind (header of ${header} bytes)` };
   return { format: 'bmp', width: b.readInt32LE(18), height: Math.abs(b.readInt32LE(22)) };

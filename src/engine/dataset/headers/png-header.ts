@@ -1,29 +1,29 @@
-/** Size and turning of a PNG: eXIf, XMP, and the profile that ImageMagick writes as text. */
+/** Size and orientation of a PNG: eXIf, XMP, and the profile that ImageMagick writes as text. */
 import { constants, inflateSync } from 'node:zlib';
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** Chunks before the pixels that are looked at; more bound a hostile file. */
+/** Most chunks before the pixels that are looked at, to bound a hostile file. */
 const MOST_CHUNKS = 100;
-/** Text and EXIF of more bytes, also once unpacked, are passed over, as Pillow does. */
+/** Text and EXIF data with more bytes, packed or unpacked, is skipped, as Pillow does. */
 export const MOST_TEXT = 1 << 20;
 
-/** Chunks whose content can turn an image. */
+/** Whether a chunk of this kind may hold an orientation. */
 export const isMetadata = (kind: string) => kind === 'eXIf' || kind === 'tEXt' || kind === 'zTXt' || kind === 'iTXt';
 
-/** Where the turning of a PNG stands; of two of a kind the later counts. */
+/** Finds the orientation of a PNG in its chunks. Of two chunks of a kind the later counts. */
 export class PngMetadata {
   #exif: Buffer | undefined;
   #raw: string | undefined;
   #xmp: string | undefined;
   #found = false;
 
-  /** Whether any chunk that matters was given. */
+  /** Whether no chunk that matters was added. */
   get isEmpty(): boolean {
     return !this.#found;
   }
 
-  /** @param data the chunk's content, at most MOST_TEXT bytes. @returns whether it may turn the image */
+  /** @param data content of the chunk, at most MOST_TEXT bytes @returns whether it may turn the image */
   add(kind: string, data: Buffer): boolean {
     if (kind === 'eXIf') this.#exif = Buffer.from(data);
     else {
@@ -68,21 +68,21 @@ export function pngHeader(start: Buffer, readAt: ReadAt): HeaderResult {
 const XMP_KEY = 'XML:com.adobe.xmp\0';
 const KEYS = [XMP_KEY, 'Raw profile type exif\0'];
 
-/** Prompts of generated images can be long: only the key is read of most text. */
+/** Whether a text chunk may matter. Prompts of generated images can be long, so only the key is read of most text. */
 function mayMatter(kind: string, readAt: ReadAt, at: number, length: number): boolean {
   if (kind === 'eXIf') return true;
   const key = readAt(at, Math.min(length, 24)).toString('latin1');
   return KEYS.some((wanted) => key.startsWith(wanted));
 }
 
-/** Text of a text chunk; undefined where it cannot be unpacked, or is too large. */
+/** Text of a text chunk; undefined when it cannot be unpacked or is too large. */
 function textOf(kind: string, data: Buffer): string | undefined {
   let rest = data.subarray(data.indexOf(0) + 1);
   if (kind === 'tEXt') return rest.toString('latin1');
   if (kind === 'zTXt') return rest[0] === 0 ? unpacked(rest.subarray(1)) : undefined;
   const [compressed = 0, method = 0] = rest;
   rest = rest.subarray(2);
-  // The language and the translated key stand before the text.
+  // The language and the translated key come before the text.
   for (let i = 0; i < 2; i += 1) rest = rest.subarray(rest.indexOf(0) + 1);
   if (compressed === 0) return rest.toString('latin1');
   return method === 0 ? unpacked(rest) : undefined;
@@ -96,7 +96,10 @@ function unpacked(data: Buffer): string | undefined {
   }
 }
 
-/** `\nexif\n    1234\n4578…`: a name, a length, hexadecimal digits in lines. Anything else is no EXIF at all. */
+/**
+ * Reads ImageMagick's form, `\nexif\n 1234\n4578…`: a name, a length, lines of hexadecimal digits. Anything else counts
+ * as no EXIF.
+ */
 function fromHex(text: string): Buffer {
   const hex = text
     .split('\n')

@@ -1,4 +1,4 @@
-/** Size and turning of a TIFF or BigTIFF, and whether its kind of pixels is one that Pillow reads. */
+/** Size and orientation of a TIFF or BigTIFF, and whether Pillow can read its kind of pixels. */
 import { orientationOf, readDirectory, type Tag, tiffLayout, xmpOrientation } from './exif.ts';
 import { CUT, DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
@@ -34,7 +34,7 @@ interface PixelKind {
   readonly compression: number;
 }
 
-/** The same facts, with the same defaults, as Pillow's table of modes is asked with. */
+/** The facts by which Pillow looks up its table of modes, with the same defaults. */
 function pixelKind(tags: ReadonlyMap<number, Tag>): PixelKind {
   const values = (tag: number, otherwise: readonly number[]) => tags.get(tag)?.values ?? otherwise;
   const [compression = 1] = values(259, [1]);
@@ -55,7 +55,10 @@ function pixelKind(tags: ReadonlyMap<number, Tag>): PixelKind {
   return { photometric, format, fill: values(266, [1])[0] ?? 1, bits, extra, compression };
 }
 
-/** Kinds of several channels, as `photometric/bits/extra`; all in both byte orders, with samples that are whole numbers. */
+/**
+ * Kinds with several channels, as `photometric/bits/extra`, in both byte orders. Their channel values are whole
+ * numbers.
+ */
 const CHANNELS = new Set([
   ...['', '0', '1', '2', '999'].map((extra) => `2/8,8,8${extra === '' ? '' : ',8'}/${extra}`),
   ...[

@@ -1,8 +1,8 @@
-/** Size and turning of a WebP. */
+/** Size and orientation of a WebP. */
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** An animation has one for each frame; they bound a hostile file. */
+/** Most chunks that are followed, to bound a hostile file. An animation has one for each frame. */
 const MOST_CHUNKS = 4096;
 const MOST_METADATA = 1 << 20;
 const HAS_EXIF = 0x08;
@@ -26,7 +26,7 @@ export function webpHeader(b: Buffer, readAt: ReadAt): HeaderResult {
   return turned('webp', width, height, (flags & (HAS_EXIF | HAS_XMP)) === 0 ? 1 : orientation(readAt, flags));
 }
 
-/** Both chunks stand behind the pixels; of two of a kind the first counts. */
+/** EXIF and XMP stand behind the pixels. Of two chunks of a kind the first counts. */
 function orientation(readAt: ReadAt, flags: number): number {
   let exif: number | undefined;
   let xmp: number | undefined;
