@@ -5,6 +5,7 @@ import { EnvironmentError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import { shellWord } from '../typed-path.ts';
 import { makeFolder } from './folder.ts';
+import { statOf } from './stat.ts';
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
@@ -20,7 +21,8 @@ export function makePrivateFolder(path: string): void {
 }
 
 function checkOwner(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
+  // Nothing is believed of what cannot be got at either.
   if (found === undefined) return;
   if (isForeign(found))
     throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {

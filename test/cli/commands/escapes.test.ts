@@ -68,12 +68,10 @@ beforeAll(async () => {
     JSON.stringify(plant({ ...plan, samples: { ...plan.samples, prompts: ['x'] } }, kept)),
   );
   writeFileSync(join(run, 'events.jsonl'), hostileEvents());
+  // Sound in shape: another is passed over whole, and nothing of it would be shown.
   const outputs = [{ path: planted, bytes: 1, sha256: planted }];
   const words = { reason: planted, details: [planted], next_steps: [planted, `visiontrain ${planted}`] };
-  writeFileSync(
-    join(run, 'exit.json'),
-    JSON.stringify({ status: 'failed', code: planted, step: planted, outputs, ...words }),
-  );
+  writeFileSync(join(run, 'exit.json'), JSON.stringify({ status: 'failed', code: 5, step: 20, outputs, ...words }));
   writeFileSync(join(run, 'trainer.log'), `${planted}\n`.repeat(3));
   pictures = join(home.dir, `pictures${plantedName}`);
   mkdirSync(pictures);

@@ -157,6 +157,17 @@ describe('status, ps and logs', () => {
     expect((await cli(['status', 'no-run'], home.env)).code).toBe(2);
     expect((await cli(['attach', 'fox-s'], home.env)).stderr).toContain('has not been started');
   });
+
+  it.each(['text', 300, 1.5, null])('an end with the code %j is no end, and attach says so', async (code) => {
+    home = new FixtureHome();
+    const run = home.create();
+    const exit = { status: 'failed', code, reason: '', step: 3, outputs: [], details: [], next_steps: [] };
+    writeFileSync(join(run.dir, 'exit.json'), JSON.stringify(exit));
+    const attached = await cli(['attach', 'fox'], home.env);
+    expect(attached.code).toBe(3);
+    expect(attached.stderr).toContain('✖ How fox ended is not known: exit.json is not what visiontrain writes.');
+    expect((await cli(['status', 'fox'], home.env)).stdout).toMatch(/^State +unreadable/m);
+  });
 });
 
 describe('in the foreground', () => {

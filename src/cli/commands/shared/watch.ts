@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode } from '../../../base/errors.ts';
+import { EnvironmentError, EXIT, type ExitCode } from '../../../base/errors.ts';
 import { readState } from '../../../engine/events/state.ts';
 import { makeRequest } from '../../../engine/run-folder/requests.ts';
 import { readExit } from '../../../engine/run-folder/run-files.ts';
@@ -116,6 +116,7 @@ export function ownSignals(talk: (text: string) => void): RunOwner {
 
 /**
  * Reports after the last event what came out or went wrong, and what to type next. Returns the exit code of the run.
+ * @throws EnvironmentError when files of the run are not what visiontrain writes
  */
 async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {
   const exit = readExit(dir);
@@ -136,11 +137,16 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
     }
     return exit.code as ExitCode;
   }
+  const { problem = null, step = 0 } = inspectRun(dir) ?? {};
+  if (problem !== null)
+    throw new EnvironmentError(`How ${name} ended is not known: ${problem}.`, {
+      details: [`It lies in ${dir}`],
+      nextSteps: [`visiontrain logs ${name}`],
+    });
   if (runCondition(dir).state === 'created') {
     out.talk(`${name} has not been started.  visiontrain resume ${name}`);
     return EXIT.ok;
   }
-  const step = inspectRun(dir)?.step ?? 0;
   out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
   out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
   return EXIT.training;
