@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { pause } from '../sleep.ts';
 import { neutralise } from '../text.ts';
-import { ForeignFileError, openRegular } from './regular-file.ts';
+import { ForeignFileError, openOurs } from './regular-file.ts';
 
 /** A line of a log as it can be shown: of a bar that was redrawn the last state, and nothing that moves the cursor. */
 export function cleanLogLine(line: string): string {
@@ -22,7 +22,7 @@ export const lastLines = (text: string, count: number): string[] =>
 export function lastLogLines(path: string, count: number): string[] {
   let file: number;
   try {
-    file = openRegular(path, constants.O_RDONLY);
+    file = openOurs(path, constants.O_RDONLY);
   } catch {
     return [];
   }
@@ -75,7 +75,7 @@ const LONGEST_LINE = 16 << 20;
 function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {
   let file: number;
   try {
-    file = openRegular(path, constants.O_RDONLY);
+    file = openOurs(path, constants.O_RDONLY);
   } catch (error) {
     if (error instanceof ForeignFileError) throw error;
     return { size: offset, bytes: Buffer.alloc(0) };

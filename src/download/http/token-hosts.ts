@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import type { Places } from '../../base/paths.ts';
 
 const file = (places: Pick<Places, 'state'>) => join(places.state, 'token-hosts.json');

@@ -1,12 +1,7 @@
 /** Which runs still need a model of the registry: those going on, and those that can be resumed. */
-import { join } from 'node:path';
-import { readGiven } from '../../base/files/given-file.ts';
-import { RUN_FILES } from '../run-folder/layout.ts';
+import { readPlanJson } from '../run-folder/run-files.ts';
 import { listRuns } from './list.ts';
 import type { RunSummary } from './summary.ts';
-
-/** A plan lists every picture. */
-const MOST = 512 << 20;
 
 /** @param folder where the model's files are: its weights, or what it lends to a checkpoint of the person's own */
 export async function runsThatNeed(id: string, folder: string, runs: string): Promise<RunSummary[]> {
@@ -22,8 +17,7 @@ const isInside = (path: unknown, folder: string) => typeof path === 'string' && 
 /** What a plan says of its model; nothing where the plan cannot be read. */
 function modelOf(dir: string): Partial<Record<'name' | 'path' | 'config_dir' | 'vae_path', unknown>> {
   try {
-    const plan: unknown = JSON.parse(readGiven(join(dir, RUN_FILES.plan), MOST).toString('utf8'));
-    return (plan as { model?: Record<string, unknown> } | null)?.model ?? {};
+    return (readPlanJson(dir) as { model?: Record<string, unknown> } | null | undefined)?.model ?? {};
   } catch {
     return {};
   }

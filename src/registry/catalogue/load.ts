@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { ConfigError, type Problem, UsageError } from '../../base/errors.ts';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import { nearest } from '../../base/nearest.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { near } from '../../base/paths.ts';
