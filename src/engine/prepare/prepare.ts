@@ -1,7 +1,7 @@
 /** run.yaml → everything a run needs decided, nothing written: what `run`, `--dry-run`, the wizard and the demo share. */
 import { resolve } from 'node:path';
 import type { Places } from '../../base/paths.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -40,8 +40,7 @@ export interface PreparedRun {
 /** @throws UsageError, EnvironmentError: what is wrong with data set, model or machine, before anything is made. */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
-  const isModelId = (name: string) =>
-    findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
+  const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const { training, model, dataset } = input.spec;
   const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;

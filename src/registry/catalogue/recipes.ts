@@ -1,7 +1,7 @@
-/** Recipes: which run.yaml keys they must fill, whether they are valid, and which apply to a card. */
+/** Recipes: which run.yaml keys they must fill, whether they are valid, and what they say of a trigger. */
 import { z } from 'zod';
 import { type Goal, goals, specSchema } from '../../spec/schema.ts';
-import type { MemoryClass, ModelEntry, Recipe } from './schema.ts';
+import type { ModelEntry, Recipe } from './schema.ts';
 
 /** Keys without a default that only the person can give. */
 const PERSONS_OWN = new Set(['version', 'name', 'dataset.path', 'dataset.goal', 'model.base']);
@@ -41,13 +41,6 @@ export function recipeProblems(recipe: Recipe, { complete }: { complete: boolean
   }
   if (complete) for (const key of recipeKeys()) if (!(key in recipe)) problems.push(`${key}: missing from the recipe`);
   return problems;
-}
-
-/** What a card of `gigabytes` changes in a recipe; null when it is smaller than every class. */
-export function memoryClassFor(entry: ModelEntry, gigabytes: number): MemoryClass | null {
-  // Cards report a little less than their name says (11.9 for 12 GB), so half a GB is forgiven.
-  const fitting = entry.memory_classes.filter((c) => c.from_gb <= gigabytes + 0.5);
-  return fitting.reduce<MemoryClass | null>((best, c) => (best && best.from_gb >= c.from_gb ? best : c), null);
 }
 
 /** The recipe of a goal with the sample prompts speaking of `trigger`. A goal without a recipe takes the first. */
