@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { NotRegularError, openGiven, readAndClose } from '../base/files/regular-file.ts';
 
 const LIMIT = 1024 * 1024;
 
@@ -10,32 +10,18 @@ export type TextFile = { readonly text: string } | { readonly problem: string; r
  * order mark.
  */
 export function readTextFile(path: string): TextFile {
-  let file: number | undefined;
   try {
-    // Without O_NONBLOCK a pipe that nobody writes to would block the command, even one that replaces the file a moment
-    // later.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    return readOpen(file);
+    return decodeText(
+      readAndClose(openGiven(path), LIMIT, (bytes) => {
+        throw new TooLargeError(`is ${Math.ceil(bytes / LIMIT)} MiB; a run.yaml is never over 1 MiB`);
+      }),
+    );
   } catch (error) {
     return { problem: fileProblem(error) };
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }
 
-/** The open file is judged, not the path: another file may have the name by now. */
-function readOpen(file: number): TextFile {
-  const stat = fstatSync(file);
-  if (stat.isDirectory()) return { problem: 'is a folder, not a file' };
-  if (!stat.isFile()) return { problem: 'is not a regular file' };
-  const bytes = Buffer.alloc(LIMIT + 1);
-  let length = 0;
-  for (let read = -1; read !== 0 && length < bytes.length; length += read)
-    read = readSync(file, bytes, length, bytes.length - length, null);
-  if (length > LIMIT)
-    return { problem: `is ${Math.ceil(Math.max(stat.size, length) / LIMIT)} MiB; a run.yaml is never over 1 MiB` };
-  return decodeText(bytes.subarray(0, length));
-}
+class TooLargeError extends Error {}
 
 /** Decodes UTF-8 strictly and names the likely encoding of anything else. */
 export function decodeText(bytes: Buffer): TextFile {
@@ -57,6 +43,8 @@ export function decodeText(bytes: Buffer): TextFile {
 }
 
 function fileProblem(error: unknown): string {
+  if (error instanceof TooLargeError) return error.message;
+  if (error instanceof NotRegularError) return error.isFolder ? 'is a folder, not a file' : 'is not a regular file';
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -64,8 +52,6 @@ function fileProblem(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'may not be read: permission denied';
-    case 'ENXIO':
-      return 'is not a regular file';
     case 'ELOOP':
       return 'is a symbolic link that leads to itself';
     default:

@@ -2,7 +2,7 @@
  * Shows pictures in a terminal: each cell is an upper half block, so that it shows two pixels. This needs Unicode and
  * 256 colours; on other terminals the paths are printed instead.
  */
-import { readRegular } from '../base/files/regular-file.ts';
+import { readOurs } from '../base/files/regular-file.ts';
 import { neutralise } from '../base/text.ts';
 import { clipLine } from './clip.ts';
 import { padEnd, truncate, truncateStart, width } from './columns.ts';
@@ -26,7 +26,7 @@ export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' 
 export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
   if (!canShowPictures(room)) return undefined;
   try {
-    const file = readRegular(path, MOST_BYTES);
+    const file = readOurs(path, MOST_BYTES);
     return file === undefined ? undefined : halfBlocks(decodePng(file), room);
   } catch {
     return undefined;

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { pause } from '../sleep.ts';
 import { neutralise } from '../text.ts';
-import { ForeignFileError, openRegular } from './regular-file.ts';
+import { ForeignFileError, openOurs } from './regular-file.ts';
 
 /**
  * A line of a log as it can be shown: only the last state of a redrawn progress bar, and nothing that moves the cursor.
@@ -24,7 +24,7 @@ export const lastLines = (text: string, count: number): string[] =>
 export function lastLogLines(path: string, count: number): string[] {
   let file: number;
   try {
-    file = openRegular(path, constants.O_RDONLY);
+    file = openOurs(path, constants.O_RDONLY);
   } catch {
     return [];
   }
@@ -78,7 +78,7 @@ const LONGEST_LINE = 16 << 20;
 function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {
   let file: number;
   try {
-    file = openRegular(path, constants.O_RDONLY);
+    file = openOurs(path, constants.O_RDONLY);
   } catch (error) {
     if (error instanceof ForeignFileError) throw error;
     return { size: offset, bytes: Buffer.alloc(0) };

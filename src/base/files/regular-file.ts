@@ -1,9 +1,14 @@
 /**
- * Opens our files in a folder that may come from somebody else. No link is followed, no FIFO or device is waited for,
- * and a file larger than its limit is never read into memory.
+ * Regular files, opened so that nothing waits and nothing is taken in without end. There are two kinds:
+ *
+ * - `…Ours`: files at names that visiontrain chose, in a folder that may come from somebody else. No link is followed.
+ * - `…Given`: files that a person named, or that lie where a person put them. Links are followed.
+ *
+ * Neither waits for a FIFO or a device, whatever has the name by the time it is opened.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { EnvironmentError } from '../errors.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { EnvironmentError, UsageError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
 
 /** What stands at the path is not a plain file of ours. The message says what it is, without the path. */
@@ -21,8 +26,15 @@ export class ForeignFileError extends EnvironmentError {
   }
 }
 
-/** With these flags a FIFO or a device is opened without waiting, and a link is not opened at all. */
-const GUARD = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** What a person named is a folder, a pipe or a device. */
+export class NotRegularError extends UsageError {
+  readonly isFolder: boolean;
+
+  constructor(path: string, { isFolder = false, cause }: { isFolder?: boolean; cause?: unknown } = {}) {
+    super(`${path} is not a regular file.`, { cause });
+    this.isFolder = isFolder;
+  }
+}
 
 /** What kind of thing a folder entry is, in words that end a sentence; undefined for a plain file. */
 export function strangeKind(stats: Stats): string | undefined {
@@ -32,53 +44,143 @@ export function strangeKind(stats: Stats): string | undefined {
   return stats.isFIFO() ? 'is a FIFO' : 'is no plain file';
 }
 
+/** Why a thing is not a file of ours that may be written to, as the end of a sentence; undefined where it may be. */
+export function unwritableKind(stats: Stats): string | undefined {
+  return strangeKind(stats) ?? (stats.nlink > 1 ? 'has a second name (a hard link)' : undefined);
+}
+
+const NEVER_WAIT = constants.O_NONBLOCK | constants.O_NOCTTY;
+const OURS = constants.O_NOFOLLOW | NEVER_WAIT;
+const GIVEN = constants.O_RDONLY | NEVER_WAIT;
+
 /**
- * Opens a plain file; it is created with `mode` when the flags ask for that.
- * @throws ForeignFileError when something else has the name, and when a file to be written has a second name (a hard
- * link)
+ * Opens a plain file of ours; made with `mode` where the flags ask for it.
+ * @throws ForeignFileError for all else that has the name, and for a file with a second name that would be written to
  */
-export function openRegular(path: string, flags: number, mode = 0o600): number {
+export function openOurs(path: string, flags: number, mode = 0o600): number {
   let file: number;
   try {
-    file = openSync(path, flags | GUARD, mode);
+    file = openSync(path, flags | OURS, mode);
   } catch (error) {
-    const problem = OPEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? ''];
-    throw problem === undefined ? error : new ForeignFileError(path, problem, error);
+    throw foreign(path, error);
   }
-  const stats = fstatSync(file);
-  const writes = (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
-  const problem = strangeKind(stats) ?? (writes && stats.nlink > 1 ? 'has a second name (a hard link)' : undefined);
+  const problem = oursProblem(fstatSync(file), flags);
   if (problem === undefined) return file;
   closeSync(file);
   throw new ForeignFileError(path, problem);
 }
 
+/** As `openOurs`, without waiting for the disk. */
+export async function openOursLater(path: string, flags: number, mode = 0o600): Promise<FileHandle> {
+  const file = await open(path, flags | OURS, mode).catch((error: unknown) => {
+    throw foreign(path, error);
+  });
+  const problem = oursProblem(await file.stat(), flags);
+  if (problem === undefined) return file;
+  await file.close();
+  throw new ForeignFileError(path, problem);
+}
+
 const OPEN_PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: 'is a link',
+  EMLINK: 'is a link',
   EISDIR: 'is a folder',
   ENXIO: 'is a FIFO or a socket',
 };
 
+function foreign(path: string, error: unknown): unknown {
+  const problem = OPEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? ''];
+  return problem === undefined ? error : new ForeignFileError(path, problem, error);
+}
+
+function oursProblem(stats: Stats, flags: number): string | undefined {
+  const writes = (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+  return writes ? unwritableKind(stats) : strangeKind(stats);
+}
+
 /**
- * The bytes of a plain file; undefined where there is none.
+ * The bytes of a plain file of ours; undefined where there is none.
  * @throws ForeignFileError for what is no plain file, or has more than `limit` bytes
  */
-export function readRegular(path: string, limit: number): Buffer | undefined {
+export function readOurs(path: string, limit: number): Buffer | undefined {
   let file: number;
   try {
-    file = openRegular(path, constants.O_RDONLY);
+    file = openOurs(path, constants.O_RDONLY);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
+  return readAndClose(file, limit, (bytes) => {
+    throw new ForeignFileError(path, `is larger than it can rightly be (${formatBytes(bytes)})`);
+  });
+}
+
+/**
+ * Opens a regular file that a person named, to read it.
+ * @throws {NotRegularError} when it is a pipe, a device or a folder; the file system's own error when it cannot be opened
+ */
+export function openGiven(path: string): number {
+  const file = openGivenUnchecked(path);
+  const stats = fstatSync(file);
+  if (stats.isFile()) return file;
+  closeSync(file);
+  throw new NotRegularError(path, { isFolder: stats.isDirectory() });
+}
+
+/** As `openGiven`, without waiting for the disk. */
+export async function openGivenLater(path: string): Promise<FileHandle> {
+  const file = await open(path, GIVEN).catch((error: unknown) => {
+    throw notRegular(path, error);
+  });
+  const stats = await file.stat();
+  if (stats.isFile()) return file;
+  await file.close();
+  throw new NotRegularError(path, { isFolder: stats.isDirectory() });
+}
+
+/**
+ * Opens what was a regular file a moment ago, for whoever reads no more than a header. Should a pipe or a device have
+ * taken its place, reading neither blocks nor goes on for ever.
+ * @throws {NotRegularError} when it is a socket; the file system's own error
+ */
+export function openGivenUnchecked(path: string): number {
+  try {
+    return openSync(path, GIVEN);
+  } catch (error) {
+    throw notRegular(path, error);
+  }
+}
+
+/** A socket cannot be opened at all. */
+function notRegular(path: string, error: unknown): unknown {
+  return (error as NodeJS.ErrnoException).code === 'ENXIO' ? new NotRegularError(path, { cause: error }) : error;
+}
+
+/**
+ * A whole regular file that a person named, of at most `most` bytes.
+ * @throws {UsageError} when it is none, or larger; the file system's own error when it cannot be read
+ */
+export function readGiven(path: string, most: number): Buffer {
+  return readAndClose(openGiven(path), most, (bytes) => {
+    throw new UsageError(`${path} is larger than such a file ever is (${formatBytes(bytes)}).`);
+  });
+}
+
+/** All that an open file holds from where it stands. It may grow meanwhile, and files of the kernel have no size: `most` bounds what is read. */
+export function readAndClose(file: number, most: number, tooLarge: (bytes: number) => never): Buffer {
   try {
     const { size } = fstatSync(file);
-    if (size > limit) throw new ForeignFileError(path, `is larger than it can rightly be (${formatBytes(size)})`);
-    const buffer = Buffer.alloc(size);
-    let at = 0;
-    for (let got = -1; at < size && got !== 0; at += got) got = readSync(file, buffer, at, size - at, at);
-    return buffer.subarray(0, at);
+    if (size > most) tooLarge(size);
+    let buffer = Buffer.allocUnsafe(size + 1);
+    let length = 0;
+    for (;;) {
+      const got = readSync(file, buffer, length, buffer.length - length, null);
+      if (got === 0) return buffer.subarray(0, length);
+      length += got;
+      if (length > most) tooLarge(Math.max(length, fstatSync(file).size));
+      if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(2 * length, most + 1));
+    }
   } finally {
     closeSync(file);
   }

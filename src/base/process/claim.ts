@@ -2,7 +2,7 @@ import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { makeFolder } from '../files/folder.ts';
-import { readRegular } from '../files/regular-file.ts';
+import { readOurs } from '../files/regular-file.ts';
 import { statOf } from '../files/stat.ts';
 import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.ts';
 
@@ -116,7 +116,7 @@ function highest(folder: string): number {
 
 function readIdentity(path: string): ProcessIdentity | undefined {
   try {
-    const value: unknown = JSON.parse(readRegular(path, MOST_BYTES)?.toString('utf8') ?? '');
+    const value: unknown = JSON.parse(readOurs(path, MOST_BYTES)?.toString('utf8') ?? '');
     return isIdentity(value) ? value : undefined;
   } catch {
     return undefined;

@@ -5,6 +5,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
+import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { tellChanges } from './shared/resume-changes.ts';
@@ -21,6 +22,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
       nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
+  refuseForeignFolder(ref.dir);
   if (!flags.json) await tellChanges(ref, context);
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;

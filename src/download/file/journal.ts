@@ -6,7 +6,7 @@
  */
 import { constants, fsyncSync, readFileSync, writeSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
 import { openOwn } from './own-file.ts';
 import { isFileSize, PIECE, PieceMap } from './pieces.ts';
 
@@ -49,13 +49,12 @@ export class Journal {
 
 /** Reads a journal; undefined when there is none or it has an unknown version. */
 export function readJournal(path: string): { identity: Identity; pieces: PieceMap } | undefined {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readGiven(path, MOST).toString('latin1');
-  } catch {
-    return undefined;
-  }
-  // Anything behind the last line end was being written when the process died.
+    text = readOurs(path, MOST)?.toString('latin1');
+  } catch {}
+  if (text === undefined) return undefined;
+  // Whatever follows the last line end was being written when the process died.
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   const header = parseHeader(lines[0]);
   if (header === undefined) return undefined;

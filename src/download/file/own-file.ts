@@ -15,12 +15,10 @@ import {
   rmSync,
   type Stats,
 } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
-
-/** Flags that follow no link and wait for no pipe. The opened file is checked afterwards by `checkOwn`. */
-const CAREFUL = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+import { ForeignFileError, openOursLater, strangeKind, unwritableKind } from '../../base/files/regular-file.ts';
 
 /**
  * Opens the regular file of this user at `path` for reading and writing, or makes it.
@@ -29,19 +27,17 @@ const CAREFUL = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    file = await open(path, CAREFUL | constants.O_CREAT | flags, 0o644);
+    file = await openOursLater(path, constants.O_RDWR | constants.O_CREAT | flags, 0o644);
   } catch (error) {
+    if (error instanceof ForeignFileError) throw refused(path, error.problem);
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ELOOP' || code === 'EMLINK') throw refused(path, 'is a link');
-    if (code === 'EISDIR' || code === 'ENXIO') throw refused(path, 'is no regular file');
-    // In a folder that all may write to, Linux refuses O_CREAT for a file of another user, so the owner is checked
-    // first.
+    // Linux lets nobody open a file of another user for making in a folder that all may write to.
     const there = lstatOf(path);
     if (code === 'EACCES' && there !== undefined) checkOwn(there, path);
     throw error;
   }
   try {
-    checkOwn(await file.stat(), path);
+    checkOwner(await file.stat(), path);
   } catch (error) {
     await file.close();
     throw error;
@@ -61,8 +57,7 @@ export function ownFolder(path: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const found = lstatSync(path);
-  if (found.isSymbolicLink()) throw refused(path, 'is a link');
-  if (!found.isDirectory()) throw refused(path, 'is no folder');
+  if (!found.isDirectory()) throw refused(path, strangeKind(found) ?? 'is a file');
   checkOwner(found, path);
   if ((found.mode & 0o022) !== 0) withdraw(path);
   for (const name of readdirSync(path)) {
@@ -87,9 +82,8 @@ export function isOwnFolder(path: string): boolean {
 
 /** Makes sure that the file is a regular file of this user with one name. @throws {EnvironmentError} when it is not */
 function checkOwn(found: Stats, path: string): void {
-  if (found.isSymbolicLink()) throw refused(path, 'is a link');
-  if (!found.isFile()) throw refused(path, 'is no regular file');
-  if (found.nlink > 1) throw refused(path, 'has a second name (a hard link)');
+  const problem = unwritableKind(found);
+  if (problem !== undefined) throw refused(path, problem);
   checkOwner(found, path);
 }
 

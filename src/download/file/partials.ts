@@ -4,8 +4,8 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readGiven } from '../../base/files/given-file.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { Places } from '../../base/paths.ts';
 import { lastHolder } from '../../base/process/claim.ts';

@@ -5,8 +5,8 @@
  */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readGiven } from '../../base/files/given-file.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import type { Places } from '../../base/paths.ts';
 
 const file = (places: Pick<Places, 'state'>) => join(places.state, 'token-hosts.json');

@@ -3,9 +3,10 @@
  */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { openGiven } from '../../base/files/regular-file.ts';
 import { plural } from '../../base/text.ts';
 import { decodeCaption, oneLine, wordsOf } from './captions.ts';
-import { openPlainSync, openProblem } from './open.ts';
+import { openProblem } from './open.ts';
 import type { Folder } from './walk.ts';
 
 export interface Tables {
@@ -42,7 +43,7 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
 function readTable(root: string, path: string, captions: Map<string, string>): string {
   let text: string;
   try {
-    const file = openPlainSync(`${root}/${path}`);
+    const file = openGiven(`${root}/${path}`);
     try {
       if (fstatSync(file).size > MOST_BYTES) return 'is too large and is not read';
       text = decodeCaption(readFileSync(file)).text;

@@ -8,10 +8,11 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { openGivenLater } from '../../base/files/regular-file.ts';
 import { byCodePoint, formatBytes } from '../../base/text.ts';
 import { damageCheck } from './headers/damage.ts';
 import type { Format } from './headers/header-result.ts';
-import { openPlain, openProblem } from './open.ts';
+import { openProblem } from './open.ts';
 import { pictureFolders } from './scan.ts';
 import { noPictures } from './scan-errors.ts';
 import type { LeftOut, Picture, Scan } from './types.ts';
@@ -111,7 +112,7 @@ function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, Hash
 /** @param known what is remembered of this path @returns what is true now, or why the file cannot be read */
 async function examine(root: string, { path, format }: Picture, known?: Remembered): Promise<Remembered | string> {
   try {
-    const file = await openPlain(join(root, path));
+    const file = await openGivenLater(join(root, path));
     try {
       const { size: bytes, mtimeMs: modified, ctimeMs: changed } = await file.stat();
       if (known?.bytes === bytes && known.modified === modified && known.changed === changed) return known;

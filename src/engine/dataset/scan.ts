@@ -4,12 +4,13 @@
 import { closeSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { openGivenUnchecked } from '../../base/files/regular-file.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
 import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
 import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
-import { openFoundSync, openProblem } from './open.ts';
+import { openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { noFolder, noPictures } from './scan-errors.ts';
 import type { LeftOut, Picture, Scan } from './types.ts';
@@ -157,7 +158,7 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
   let file: number;
   try {
-    file = openFoundSync(`${found.root}/${path}`);
+    file = openGivenUnchecked(`${found.root}/${path}`);
   } catch (error) {
     leave('unreadable', openProblem(path, error));
     return;
@@ -234,7 +235,7 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
     return null;
   }
   try {
-    const file = openFoundSync(`${found.root}/${path}`);
+    const file = openGivenUnchecked(`${found.root}/${path}`);
     try {
       const { text, note } = readCaption(
         captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),

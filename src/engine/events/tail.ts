@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRegular } from '../../base/files/regular-file.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { pause } from '../../base/sleep.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -43,7 +43,7 @@ export class EventReader {
   read(): RunEvent[] {
     let file: number;
     try {
-      file = openRegular(this.#path, constants.O_RDONLY);
+      file = openOurs(this.#path, constants.O_RDONLY);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRegular } from '../../base/files/regular-file.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import type { EventType, Payload } from './schema.ts';
 
@@ -19,7 +19,7 @@ export interface EventWriter {
  * @throws ForeignFileError when the path is not that of a plain file
  */
 export function openEventWriter(runDir: string, now: () => number = Date.now): EventWriter {
-  const file = openRegular(join(runDir, RUN_FILES.events), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
+  const file = openOurs(join(runDir, RUN_FILES.events), constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
   const { seq, partial } = lastLine(file);
   let next = seq + 1;
   if (partial) append(file, '\n');

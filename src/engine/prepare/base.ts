@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
+import { findBase, neutralEntry } from '../../registry/catalogue/find.ts';
 import { findEntry } from '../../registry/catalogue/load.ts';
 import { type LocatedModel, locateModel } from '../../registry/catalogue/locate.ts';
 import type { AnyEntry, ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
@@ -86,10 +86,7 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
  * The entry that lends its configuration and tokenizer files to a single-file checkpoint: the plain base of its family.
  */
 function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
-  const lenders = registry.models.filter(
-    (m) => m.family === family && m.layout === 'single_file' && m.embedded === undefined,
-  );
-  const lender = lenders.find((m) => m.prediction === prediction) ?? lenders[0];
+  const lender = neutralEntry(registry, family, prediction, 'single_file');
   if (lender === undefined)
     throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`);
   return lender;

@@ -5,7 +5,7 @@ import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.t
 import { nearest } from '../../base/nearest.ts';
 import { plural, shorten } from '../../base/text.ts';
 import { typedPath } from '../../base/typed-path.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { missingModel } from '../../registry/checkpoints/folder.ts';
 import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
@@ -88,7 +88,7 @@ function ownModel(
   const base = isMapping(document.model) ? document.model.base : undefined;
   if (typeof base !== 'string' || base === '' || findBase(registry, base) !== undefined) return {};
   const at = ['model', 'base'];
-  const other = registry.assets.find((asset) => asset.id === base || asset.aliases.includes(base));
+  const other = findAsset(registry, base);
   if (other !== undefined)
     return { problem: { path: at, message: `${base} is not a base model (it is a ${other.kind})` } };
   const path = resolve(dir, base);

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import type { Places } from '../../base/paths.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -46,8 +46,7 @@ export interface PreparedRun {
  */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
-  const isModelId = (name: string) =>
-    findBase(registry, name) !== undefined || registry.assets.some(({ id }) => id === name);
+  const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const { training, model, dataset } = input.spec;
   const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { VisiontrainError } from '../../base/errors.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { typedPath } from '../../base/typed-path.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import { isMapping } from './fill.ts';
@@ -25,9 +25,7 @@ export function withTypedPaths(
   document: Readonly<Record<string, unknown>>,
   { registry, dir }: { readonly registry: Registry; readonly dir: string },
 ): { readonly document: Readonly<Record<string, unknown>>; readonly problems: readonly KeyProblem[] } {
-  const isId = (name: string) =>
-    findBase(registry, name) !== undefined ||
-    registry.assets.some(({ id, aliases }) => id === name || aliases.includes(name));
+  const isId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const problems: KeyProblem[] = [];
   let current = document;
   for (const [section, key] of PATH_KEYS) {

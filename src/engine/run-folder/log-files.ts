@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openRegular } from '../../base/files/regular-file.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { RUN_FILES } from './layout.ts';
 
@@ -40,7 +40,7 @@ export function rotateLog(runDir: string): void {
 export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void {
   const log = join(runDir, RUN_FILES.log);
   if ((statOf(log)?.size ?? 0) <= limit) return;
-  const file = openRegular(log, constants.O_RDWR);
+  const file = openOurs(log, constants.O_RDWR);
   try {
     try {
       makeRoom(runDir);
@@ -57,7 +57,7 @@ export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void
 
 function copyEnd(from: number, path: string, bytes: number): void {
   const { size } = fstatSync(from);
-  const to = openRegular(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  const to = openOurs(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
   try {
     const block = Buffer.alloc(BLOCK);
     for (let at = Math.max(0, size - bytes); at < size; ) {

@@ -3,7 +3,7 @@
  * without zod, because `ps` reads them for every run.
  */
 import { join } from 'node:path';
-import { ForeignFileError, readRegular } from '../../base/files/regular-file.ts';
+import { ForeignFileError, readOurs } from '../../base/files/regular-file.ts';
 import { isIdentity } from '../../base/process/identity.ts';
 import { RUN_FILES, type RunExit, type RunOutput, type SupervisorFile } from './layout.ts';
 
@@ -39,7 +39,7 @@ function orNull<T>(reading: () => T | null): T | null {
 
 function read<T>(dir: string, name: string, is: (value: unknown) => value is T): T | null {
   const path = join(dir, name);
-  const bytes = readRegular(path, MOST_BYTES);
+  const bytes = readOurs(path, MOST_BYTES);
   if (bytes === undefined) return null;
   let value: unknown;
   try {
@@ -59,7 +59,7 @@ const MOST_PLAN = 480_000_000;
  * @throws SyntaxError when it is no JSON, ForeignFileError when it is no plain file
  */
 export function readPlanJson(dir: string): unknown {
-  const bytes = readRegular(join(dir, RUN_FILES.plan), MOST_PLAN);
+  const bytes = readOurs(join(dir, RUN_FILES.plan), MOST_PLAN);
   return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
 }
 

@@ -1,9 +1,10 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { sha256OfFile } from '../../base/files/disk.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { plural } from '../../base/text.ts';
+import { shellWord, typedPath } from '../../base/typed-path.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -22,7 +23,7 @@ const MOST_NAMED = 10;
  */
 export async function moveDataset({ dir, name }: RunRef, folder: string, registry: Registry): Promise<void> {
   refuseForeignFolder(dir);
-  const root = resolve(folder);
+  const root = typedPath(folder, '.');
   if (statOf(root)?.isDirectory() !== true) throw new UsageError(`${folder} is no folder.`);
   const plan = readPlan(dir);
   const spec = join(dir, RUN_FILES.spec);
@@ -35,7 +36,9 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
       `${root} is not the data set that ${name} was planned with: ${count} of ${plan.data.samples.length} differ.`,
       {
         details: [...wrong.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])],
-        nextSteps: [`Train on what is there in a new run:  visiontrain run ${spec} --set dataset.path=${root}`],
+        nextSteps: [
+          `Train on what is there in a new run:  visiontrain run ${shellWord(spec)} --set ${shellWord(`dataset.path=${root}`)}`,
+        ],
       },
     );
   }

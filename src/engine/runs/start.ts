@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, UsageError } from '../../base/errors.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
-import { ForeignFileError, openRegular } from '../../base/files/regular-file.ts';
+import { ForeignFileError, openOurs } from '../../base/files/regular-file.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { lastHolder } from '../../base/process/claim.ts';
@@ -53,7 +53,7 @@ function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
   if (!existsSync(script)) throw new EnvironmentError(`${script} is missing: the package is not complete.`);
   let log: number;
   try {
-    log = openRegular(join(dir, RUN_FILES.supervisorLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+    log = openOurs(join(dir, RUN_FILES.supervisorLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   } catch (error) {
     if (error instanceof ForeignFileError) throw error;
     throw explainWriteError(error, dir);

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ForeignFileError, openRegular, strangeKind } from '../../base/files/regular-file.ts';
+import { ForeignFileError, openOurs, strangeKind } from '../../base/files/regular-file.ts';
 import { type Holder, lastHolder } from '../../base/process/claim.ts';
 import { RUN_FILES, type RunExit } from '../run-folder/layout.ts';
 import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } from '../run-folder/run-files.ts';
@@ -167,7 +167,7 @@ function beginning(dir: string): Glance {
 export function withEvents<T>(dir: string, none: T, read: (file: number, size: number) => T): T {
   let file: number;
   try {
-    file = openRegular(join(dir, RUN_FILES.events), constants.O_RDONLY);
+    file = openOurs(join(dir, RUN_FILES.events), constants.O_RDONLY);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
     throw error;

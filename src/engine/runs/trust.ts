@@ -1,11 +1,8 @@
-/**
- * Checks that a run folder is exclusively this person's, because a run that is started there writes at fixed names as
- * that person.
- */
-import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, type Stats, statSync } from 'node:fs';
+/** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
+import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
-import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
+import { ForeignFileError, strangeKind, unwritableKind } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 
 const FOLDERS: ReadonlySet<string> = new Set([
@@ -43,15 +40,12 @@ function refuseStrangeFiles(dir: string): void {
     const isFolder = stats.isDirectory();
     const folder = FOLDERS.has(name);
     const problem =
-      isFolder === folder ? (folder ? undefined : fileProblem(stats)) : (strangeKind(stats) ?? 'is a file');
+      isFolder === folder ? (folder ? undefined : unwritableKind(stats)) : (strangeKind(stats) ?? 'is a file');
     if (problem !== undefined) throw new ForeignFileError(path, problem);
   }
 }
 
 const NAMES: ReadonlySet<string> = new Set(Object.values(RUN_FILES));
-
-const fileProblem = (stats: Stats): string | undefined =>
-  strangeKind(stats) ?? (stats.nlink > 1 ? 'has a second name (a hard link)' : undefined);
 
 interface Person {
   readonly uid: number;

@@ -1,14 +1,9 @@
-/** Finds the runs that still need a model of the registry: live runs, and those that can be resumed. */
-import { join } from 'node:path';
-import { readGiven } from '../../base/files/given-file.ts';
-import { RUN_FILES } from '../run-folder/layout.ts';
+/** Which runs still need a model of the registry: those going on, and those that can be resumed. */
+import { readPlanJson } from '../run-folder/run-files.ts';
 import { listRuns } from './list.ts';
 import type { RunSummary } from './summary.ts';
 
-/** Most bytes of a plan, which lists every image. */
-const MOST = 512 << 20;
-
-/** @param folder the folder of the model's files: its weights, or what it lends to a checkpoint of the person's own */
+/** @param folder where the model's files are: its weights, or what it lends to a checkpoint of the person's own */
 export async function runsThatNeed(id: string, folder: string, runs: string): Promise<RunSummary[]> {
   return (await listRuns(runs)).filter(({ state, dir }) => {
     if (state === 'finished') return false;
@@ -22,8 +17,7 @@ const isInside = (path: unknown, folder: string) => typeof path === 'string' && 
 /** What a plan says of its model; empty when the plan cannot be read. */
 function modelOf(dir: string): Partial<Record<'name' | 'path' | 'config_dir' | 'vae_path', unknown>> {
   try {
-    const plan: unknown = JSON.parse(readGiven(join(dir, RUN_FILES.plan), MOST).toString('utf8'));
-    return (plan as { model?: Record<string, unknown> } | null)?.model ?? {};
+    return (readPlanJson(dir) as { model?: Record<string, unknown> } | null | undefined)?.model ?? {};
   } catch {
     return {};
   }

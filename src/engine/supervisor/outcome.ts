@@ -5,7 +5,7 @@ import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { ConfigError, EXIT, VisiontrainError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
-import { openRegular } from '../../base/files/regular-file.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
 import type { RunState } from '../events/reducer.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';
@@ -132,7 +132,7 @@ async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> 
 async function readOutput(file: string, told: string): Promise<{ bytes: number; sha256: string }> {
   let fd: number;
   try {
-    fd = openRegular(file, access.O_RDONLY);
+    fd = openOurs(file, access.O_RDONLY);
   } catch (error) {
     throw new Error(`${told} was announced but is not there`, { cause: error });
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { EnvironmentError } from '../../base/errors.ts';
-import { openRegular } from '../../base/files/regular-file.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
 import type { TrainerCommand } from './command.ts';
 
 export interface TrainerEnd {
@@ -23,7 +23,7 @@ export interface Trainer {
  * @throws EnvironmentError when it cannot be started at all
  */
 export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: string): Promise<Trainer> {
-  const log = openRegular(logFile, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  const log = openOurs(logFile, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   const killedBefore = memoryKills();
   const [program, ...args] = argv;
   let child: ChildProcess;

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { ConfigError, type Problem, UsageError } from '../../base/errors.ts';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import { nearest } from '../../base/nearest.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { near } from '../../base/paths.ts';
 import { type Goal, goals } from '../../spec/schema.ts';
+import { findAsset, findBase, lookUp } from './find.ts';
 import { recipeProblems } from './recipes.ts';
 import {
   type AnyEntry,
@@ -175,9 +176,9 @@ function recipeSet(
 
 /** The base model with this id. @throws UsageError that suggests the nearest id */
 export function findModel(registry: Registry, id: string): ModelEntry {
-  const entry = lookUp(registry.models, id);
+  const entry = findBase(registry, id);
   if (entry !== undefined) return entry;
-  const asset = lookUp(registry.assets, id);
+  const asset = findAsset(registry, id);
   if (asset !== undefined)
     throw new UsageError(`${id} is a ${asset.kind}, not a base model.`, {
       nextSteps: ['See the base models: visiontrain models list'],
@@ -191,10 +192,6 @@ export function findEntry(registry: Registry, id: string): AnyEntry {
   const entry = lookUp(all, id);
   if (entry === undefined) throw unknownId(id, all);
   return entry;
-}
-
-function lookUp<T extends AnyEntry>(entries: readonly T[], id: string): T | undefined {
-  return entries.find((e) => e.id === id) ?? entries.find((e) => e.aliases.includes(id));
 }
 
 function unknownId(id: string, entries: readonly AnyEntry[]): UsageError {

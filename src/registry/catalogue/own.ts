@@ -5,8 +5,8 @@ import { CORE_SCHEMA, dump, load as parseYaml } from 'js-yaml';
 import type { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readGiven } from '../../base/files/given-file.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
 import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
 

@@ -1,7 +1,7 @@
-/** Recipes: the run.yaml keys that they must fill, whether their values are valid, and what a card changes in them. */
+/** Recipes: which run.yaml keys they must fill, whether they are valid, and what they say of a trigger. */
 import { z } from 'zod';
 import { type Goal, goals, specSchema } from '../../spec/schema.ts';
-import type { MemoryClass, ModelEntry, Recipe } from './schema.ts';
+import type { ModelEntry, Recipe } from './schema.ts';
 
 /** Keys without a default that only the person can choose. */
 const PERSONS_OWN = new Set(['version', 'name', 'dataset.path', 'dataset.goal', 'model.base']);
@@ -45,16 +45,7 @@ export function recipeProblems(recipe: Recipe, { complete }: { complete: boolean
   return problems;
 }
 
-/** The memory class of a card with `gigabytes` of memory; null when the card is smaller than every class. */
-export function memoryClassFor(entry: ModelEntry, gigabytes: number): MemoryClass | null {
-  // Cards report a little less than their name says (11.9 for 12 GB), so half a GB is forgiven.
-  const fitting = entry.memory_classes.filter((c) => c.from_gb <= gigabytes + 0.5);
-  return fitting.reduce<MemoryClass | null>((best, c) => (best && best.from_gb >= c.from_gb ? best : c), null);
-}
-
-/**
- * The recipe of a goal, with `trigger` in its sample prompts. A goal without a recipe of its own gets the first recipe.
- */
+/** The recipe of a goal with the sample prompts speaking of `trigger`. A goal without a recipe takes the first. */
 export function recipeFor(entry: ModelEntry, goal: Goal, trigger = ''): Recipe {
   const recipe = entry.recipes[goal] ?? goals.map((g) => entry.recipes[g]).find((r) => r !== undefined) ?? {};
   const prompts = recipe['samples.prompts'];

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import type { Family } from '../../spec/schema.ts';
 import { vaeFor } from './architecture.ts';
 import { type Judged, judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';

@@ -6,7 +6,7 @@
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { readGiven } from '../../base/files/given-file.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 
 /** Most bytes of an index of shards; it names every tensor. */

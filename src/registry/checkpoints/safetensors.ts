@@ -1,7 +1,7 @@
 /** Reads the header of a safetensors file: names, shapes and metadata, never a weight, never code. */
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UsageError } from '../../base/errors.ts';
-import { openGiven } from '../../base/files/given-file.ts';
+import { openGiven } from '../../base/files/regular-file.ts';
 import { formatBytes } from '../../base/text.ts';
 
 export interface TensorFacts {

@@ -2,6 +2,7 @@
 
 import { absolute } from '../../base/paths.ts';
 import type { FilledSpec } from '../../engine/prepare/fill.ts';
+import { memoryClassFor } from '../../registry/catalogue/find.ts';
 import type { MemoryClass, ModelEntry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import type { Chooser } from '../../spec/schema.ts';
@@ -30,9 +31,8 @@ export function entryOf({ answers, facts }: Asking): ModelEntry | undefined {
 /** The best set of memory settings that the card reaches; undefined without a card or without such sets. */
 export function memoryClassOf(context: Asking): MemoryClass | undefined {
   const card = cardOf(context);
-  const classes = entryOf(context)?.memory_classes ?? [];
-  if (card === undefined) return undefined;
-  return classes.filter((c) => c.from_gb <= card.totalGb + 0.5).toSorted((a, b) => b.from_gb - a.from_gb)[0];
+  const entry = entryOf(context);
+  return card === undefined || entry === undefined ? undefined : memoryClassFor(entry, card.totalGb);
 }
 
 /** The card that will train: the chosen one, else the one with the most free memory. */

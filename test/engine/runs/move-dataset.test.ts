@@ -35,7 +35,9 @@ describe('resume --dataset', () => {
     expect(readFileSync(planFile, 'utf8')).toBe(before);
 
     writeFileSync(join(moved, 'a', 'fox.png'), 'a fox');
-    expect((await cli(['resume', 'fox', '--dataset', moved], home.env)).code).toBe(0);
+    // As people paste it: from a file manager, or with a home of its own.
+    const typed = `file://${moved}`;
+    expect((await cli(['resume', 'fox', '--dataset', typed], home.env)).code).toBe(0);
     expect(JSON.parse(readFileSync(planFile, 'utf8'))).toEqual({ ...planned, data: { ...planned.data, root: moved } });
     expect(readFileSync(join(run.dir, 'run.yaml'), 'utf8')).toContain(`path: ${moved}`);
     expect(readExit(run.dir)).toMatchObject({ status: 'finished' });

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type ConfigError, UsageError } from '../../../src/base/errors.ts';
+import { findBase, memoryClassFor } from '../../../src/registry/catalogue/find.ts';
 import { findEntry, findModel, loadRegistry } from '../../../src/registry/catalogue/load.ts';
-import { memoryClassFor, recipeFor, recipeKeys, withTrigger } from '../../../src/registry/catalogue/recipes.ts';
+import { recipeFor, recipeKeys, withTrigger } from '../../../src/registry/catalogue/recipes.ts';
+import type { ModelEntry } from '../../../src/registry/catalogue/schema.ts';
 import { goals, specSchema } from '../../../src/spec/schema.ts';
 
 const registry = loadRegistry({ configDir: '/nonexistent' });
@@ -90,9 +92,18 @@ test('finds by id and by alias, and suggests the nearest', () => {
   expect(() => findModel(registry, 'sd-vae-ft-mse')).toThrowError('is a vae');
 });
 
+test('an alias of one entry hides no id of another', () => {
+  const [first, ...others] = registry.models;
+  const greedy = { ...registry, models: [{ ...(first as ModelEntry), aliases: ['pony', 'sd15'] }, ...others] };
+  for (const id of ['pony', 'sd15']) {
+    expect(findBase(greedy, id)?.id).toBe(id);
+    expect(findModel(greedy, id).id).toBe(id);
+  }
+});
+
 test('memory classes: the largest that the card reaches', () => {
   const sdxl = findModel(registry, 'sdxl');
-  expect(memoryClassFor(sdxl, 6)).toBeNull();
+  expect(memoryClassFor(sdxl, 6)).toBeUndefined();
   expect(memoryClassFor(sdxl, 7.8)?.from_gb).toBe(8);
   expect(memoryClassFor(sdxl, 23.6)?.from_gb).toBe(24);
   expect(memoryClassFor(sdxl, 139)?.from_gb).toBe(24);

@@ -13,6 +13,7 @@ import { redact } from '../../../download/http/sources.ts';
 import { allowTokenHosts, tokenHost } from '../../../download/http/token-hosts.ts';
 import { FileReporter } from '../../../download/transfer/report.ts';
 import { failureAdvice } from '../../../download/verdict.ts';
+import { lookUp, neutralEntry } from '../../../registry/catalogue/find.ts';
 import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { type OwnEntry, writeOwnEntry } from '../../../registry/catalogue/own.ts';
 import {
@@ -27,6 +28,7 @@ import { type ModelFacts, readModelFacts } from '../../../registry/checkpoints/i
 import { knownHash } from '../../../registry/fetch/reuse.ts';
 import { findRemote, type RemoteModel } from '../../../registry/hub/remote.ts';
 import { remoteFacts } from '../../../registry/hub/remote-facts.ts';
+import type { Family, Prediction } from '../../../spec/schema.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, sha256Option, text, tokenOption } from '../shared/options.ts';
@@ -88,7 +90,7 @@ function checkNewId(id: string, registry: Registry): void {
     throw new UsageError(`An id has lower-case letters, digits, dots and dashes; ${JSON.stringify(id)} has not.`, {
       nextSteps: [`--id ${slug(id)}`],
     });
-  if ([...registry.models, ...registry.assets].some((entry) => entry.id === id || entry.aliases.includes(id)))
+  if (lookUp<AnyEntry>([...registry.models, ...registry.assets], id) !== undefined)
     throw new UsageError(`There is an entry ${id} already.`, {
       nextSteps: [`Give another name with --id. What it is: visiontrain models info ${id}`],
     });
@@ -254,9 +256,8 @@ function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pic
   return vae === undefined ? {} : { recommended_vae: vae };
 }
 
-function defaultLike(registry: Registry, family: string, prediction: string): ModelEntry {
-  const fitting = registry.models.filter((m) => m.embedded === undefined && m.family === family);
-  const like = fitting.find((m) => m.prediction === prediction) ?? fitting[0];
+function defaultLike(registry: Registry, family: Family, prediction: Prediction): ModelEntry {
+  const like = neutralEntry(registry, family, prediction);
   if (like === undefined) throw new UsageError(`The registry has no model of the family ${family}.`);
   return like;
 }

@@ -1,15 +1,15 @@
-/** Tells before a resume what was changed since the run was planned. A resume takes none of these changes over. */
-import { readFileSync } from 'node:fs';
+/** Before a resume: what was changed since the run was planned, none of which a resume takes. */
 import { join } from 'node:path';
 import { VisiontrainError } from '../../../base/errors.ts';
 import { neutralise, shorten } from '../../../base/text.ts';
 import { dataChanges } from '../../../engine/plan/changes.ts';
-import { type Plan, planSchema } from '../../../engine/plan/schema.ts';
+import type { Plan } from '../../../engine/plan/schema.ts';
 import { type SpecChange, sizeChanges, specChanges } from '../../../engine/plan/spec-changes.ts';
 import { loadSpec } from '../../../engine/prepare/load.ts';
 import { prepareRun } from '../../../engine/prepare/prepare.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
+import { readPlan } from '../../../engine/runs/read-plan.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
 
@@ -20,11 +20,10 @@ const MOST_NAMED = 10;
 export async function tellChanges({ dir, name }: RunRef, { places, env, out }: Context): Promise<void> {
   const spec = join(dir, RUN_FILES.spec);
   try {
-    const then = planSchema.safeParse(JSON.parse(readFileSync(join(dir, RUN_FILES.plan), 'utf8')));
-    if (!then.success) return;
+    const then = readPlan(dir);
     const registry = loadRegistry({ configDir: places.config });
     const { plan: now } = await prepareRun({ ...loadSpec(spec, { registry }), registry, places, env });
-    const lines = changes(then.data, now);
+    const lines = changes(then, now);
     if (lines.length === 0) return;
     out.prose(neutralise(`${name} goes on as it was planned. Since then these were changed, and are not taken:`));
     for (const line of lines.slice(0, MOST_NAMED)) out.prose(`  ${neutralise(line)}`);

@@ -62,4 +62,11 @@ describe('a resume', () => {
     expect(told).toContain(`What was changed since fox was planned cannot be told: There is no folder ${pictures}.`);
     expect(told).toContain('fox goes on.');
   });
+
+  it('says in words that the plan cannot be read', async () => {
+    writeFileSync(join(home.runs, 'fox', 'plan.json'), '{');
+    const told = await resume();
+    expect(told).toMatch(/What was changed since fox was planned cannot be told: .*plan\.json is not JSON/);
+    expect(told).not.toContain('hit a bug');
+  });
 });
