@@ -1,6 +1,6 @@
-// Start-up of the command line against Node with an empty script: `node bench/cli-start.mjs [rounds]`.
-// The sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also with past
-// runs; 3 for the wizard's first question.
+// Compares the start-up of the command line with Node running an empty script: `node bench/cli-start.mjs [rounds]`. The
+// sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also with past runs;
+// 3 for the wizard's first question.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const empty = join(home, 'empty.mjs');
 writeFileSync(empty, '');
 const env = { ...process.env, VISIONTRAIN_HOME: home };
 
-/** A folder of `count` finished runs of 1600 steps. */
+/** Makes a folder of `count` finished runs of 1600 steps. */
 function pastRuns(count) {
   const runs = join(home, `${count}-runs`);
   for (let i = 0; i < count; i += 1) {
@@ -44,7 +44,7 @@ function timed(args) {
   return Number(process.hrtime.bigint() - start) / 1e6;
 }
 
-/** Milliseconds until a text stands on a real terminal of 80×24. */
+/** Milliseconds until a text is shown on a real terminal of 80×24. */
 function untilShown(text, args) {
   const python = process.env.VISIONTRAIN_PYTHON ?? 'python3';
   const helper = join(import.meta.dirname, 'lib', 'until_shown.py');

@@ -77,7 +77,9 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** A mix like people's: mostly JPEG with EXIF, padded to a plausible size, every second with a caption. */
+/**
+ * Writes a mix like people's: mostly JPEG with EXIF, padded to a plausible size, with a caption for every second image.
+ */
 function writePictures(folder) {
   const fixtures = join(root, 'test', 'fixtures', 'pictures');
   const names = ['turned-6.jpg', 'turned-1.jpg', 'progressive.jpg', 'alpha.png', 'lossless.webp'];

@@ -1,7 +1,8 @@
-// What downloads survive: `node bench/download-faults.mjs [matrix|kills|both] [--kills 100]`. The whole fault matrix against
-// a real server, and the real command line killed with SIGKILL at random moments. Prints shares and costs; ends with 1 when a bar is
-// missed. Bars: 100 % of the recoverable faults complete without help; after two kills at most 1.02 (one connection)
-// and 1.05 (four) times the file is served; at most 2 MB and 10 MB are lost per kill.
+// Measures what downloads survive: `node bench/download-faults.mjs [matrix|kills|both] [--kills 100]`. It runs the
+// whole fault matrix against a real server, and kills the real command line with SIGKILL at random moments. It prints
+// shares and costs, and ends with 1 when a bar is missed. Bars: 100 % of the recoverable faults complete without help;
+// after two kills at most 1.02 (one connection) and 1.05 (four) times the file is served; at most 2 MB and 10 MB are
+// lost per kill.
 import { join } from 'node:path';
 import { loadTs } from './lib/load-ts.mjs';
 

@@ -1,7 +1,8 @@
-// One ill connection among good ones: `node bench/download-slow.mjs [MB] [rounds]`. A server gives each connection
-// 10 MB/s, but for the ones named, which get 2 kB/s for as long as they live. Each round fetches the file with none ill, with
-// one (the first, second, third or fourth that is opened) and with two, in turn. Printed: medians, their ratio to the
-// round without, and the bytes an ill connection brought before it was closed. Bar: no case takes over 5 s longer.
+// Measures one ill connection among good ones: `node bench/download-slow.mjs [MB] [rounds]`. A server gives each
+// connection 10 MB/s, except for the named ones, which get 2 kB/s as long as they live. Each round fetches the file
+// with no ill connection, with one (the first, second, third or fourth that is opened) and with two, in turn. Printed
+// are medians, their ratio to the round without, and the bytes that an ill connection brought before it was closed.
+// Bar: no case takes over 5 s longer.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,9 @@
-// Downloads against curl and aria2: `node bench/download.mjs [MiB] [rounds] [link …]` (needs curl, aria2c, nginx, openssl).
-// One file from nginx on loopback to the disk of the working folder, its SHA-256 checked by every side. Links: `open`,
-// `capped` (20 MiB/s per connection), and lines of a total speed, `1gbit` and `2500mbit` (tc in a network namespace of
-// its own, so root and iproute2 are needed). The sides run in turn; medians, their ratios and CPU seconds per GB are
-// printed. Times on a shared machine mean nothing alone, the ratios do. Start-up of the command line is included.
+// Compares downloads with curl and aria2: `node bench/download.mjs [MiB] [rounds] [link …]` (needs curl, aria2c, nginx,
+// openssl). Each side fetches one file from nginx on loopback to the disk of the working folder, and checks its
+// SHA-256. Links: `open`, `capped` (20 MiB/s per connection), and lines of a total speed, `1gbit` and `2500mbit` (tc in
+// a network namespace of its own, so root and iproute2 are needed). The sides run in turn; medians, their ratios and
+// CPU seconds per GB are printed. On a shared machine only the ratios mean something, not the times. The start-up of
+// the command line is included.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -45,7 +46,7 @@ mkdirSync(join(folder, 't'));
 const nginx = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: 'inherit' });
 await sleep(500);
 
-/** Runs a command; seconds and CPU seconds. */
+/** Runs a command; returns its seconds and CPU seconds. */
 function timed(command) {
   const { stderr, status } = spawnSync(
     'bash',
@@ -71,7 +72,7 @@ const allSides = (at) => ({
   'aria2 -x4 --checksum': `aria2c -q -x4 -s4 -k1M -d ${folder} -o out.bin --file-allocation=none --checksum=sha-256=${sha256} http://127.0.0.1:${at}/source.bin`,
   'curl, no hash': `curl -sf -o ${out} http://127.0.0.1:${at}/source.bin`,
 });
-/** Slow links leave out what is as slow as another side. */
+/** On slow links a side is left out that is as slow as another one. */
 const sides = (at) => {
   const { 'aria2 -x1 --checksum': single, 'curl, no hash': bare, ...rest } = allSides(at);
   return at === capped || inNamespace !== undefined
@@ -81,7 +82,7 @@ const sides = (at) => {
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const megabytes = size / 1e6;
 
-/** Seconds to write the same bytes and force them to disk: the disk's side of the bar. */
+/** Seconds to write the same bytes and sync them to disk: the share of the disk in the bar. */
 function writeAndSync() {
   const block = randomBytes(1 << 20);
   const start = performance.now();
@@ -122,7 +123,7 @@ function compare(title, at, count) {
   console.log(`ratio to the slower of disk and link, hash included: ${(floor / base).toFixed(2)} (bar 0.90)`);
 }
 
-/** The same script where the loopback itself is no faster than `rate`. */
+/** Runs the same script where the loopback itself is limited to `rate`. */
 function onLine(rate) {
   const set = `ip link set lo up && tc qdisc add dev lo root tbf rate ${rate} burst 640kb latency 20ms`;
   const { status } = spawnSync(

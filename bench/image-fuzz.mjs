@@ -1,6 +1,7 @@
-// The plan's reader of images against the trainer's, on many files: sound ones turned in every way, and the same with
-// bytes changed. Ends with 1 when both read an image and see another size, or a sound one is not read by both.
-//   node bench/image-fuzz.mjs --python /path/to/python [--files 20000] [--seed 1000]
+// Compares the plan's reader of images with the trainer's on many files: sound ones with every orientation, and the
+// same with changed bytes. It ends with 1 when both read an image and see different sizes, or when not both read a
+// sound image.
+// node bench/image-fuzz.mjs --python /path/to/python [--files 20000] [--seed 1000]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Makes a clone ready: dependencies and bundle, each only when missing or out of date. Needs Node and npm alone.
+// Makes a clone ready: installs dependencies and builds the bundle, each only when it is missing or out of date. It
+// needs only Node and npm.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -27,7 +27,7 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
-  // Ink imports it statically though it is only used while developing Ink.
+  // Ink imports this package statically, though it is used only while developing Ink.
   alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
   // Bundled CommonJS packages call require() for Node's own modules.
   banner: {
@@ -35,7 +35,7 @@ const { metafile } = await build({
   },
 });
 
-/** The bundled packages with their licence texts, as their licences ask. */
+/** Writes the bundled packages with their licence texts, as their licences require. */
 function notices() {
   const folders = Object.keys(metafile.inputs)
     .map((input) => input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1])
@@ -49,7 +49,7 @@ function notices() {
 }
 
 mkdirSync(join(root, '.cache'), { recursive: true });
-// For the test that holds what `--help` may load.
+// A test reads this file to check what `--help` may load.
 writeFileSync(join(root, '.cache', 'bundle.json'), JSON.stringify(metafile));
 writeFileSync(join(dist, 'THIRD-PARTY-NOTICES.txt'), notices().join(`\n${'-'.repeat(80)}\n\n`));
 writeFileSync(join(dist, '.stamp'), stampSources(root));

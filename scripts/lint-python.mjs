@@ -1,4 +1,4 @@
-// ruff's checks and format over trainer/ and bench/, with the version the dev lock names.
+// Runs ruff's checks and format over trainer/ and bench/, with the version that the dev lock names.
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { pythonForTests } from './lib/python.mjs';

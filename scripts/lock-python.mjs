@@ -1,6 +1,6 @@
-// Writes trainer/requirements/*.lock anew from the .in beside each: exact versions, every file's hash, one lock for all
-// supported Pythons and platforms, and no word of the index they came from. Needs uv (set UV to its path). What is
-// locked already stays as it is while the .in allows it; with --upgrade everything moves to its newest version.
+// Writes trainer/requirements/*.lock anew from the .in files beside them: exact versions, every file's hash, one lock
+// for all supported Pythons and platforms, without the name of the index. It needs uv (set UV to its path). Locked
+// versions stay as long as the .in allows them; with --upgrade everything moves to its newest version.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,8 @@ import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, '..', 'trainer', 'requirements');
 const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
-// torch comes apart from the lock, and its many CUDA packages with it: a marker that never holds takes it out.
+// torch is installed apart from the lock, with its many CUDA packages. A marker that never holds takes it out of this
+// one.
 const without = join(scratch, 'without.txt');
 writeFileSync(without, 'torch ; python_version < "3"\n');
 

@@ -1,5 +1,5 @@
-// Pictures for the README from real terminal sessions: the wizard on the bundled pictures, the demo's dashboard and its
-// end. Run again after the screens changed:  node scripts/screenshots.mjs [wizard] [demo]
+// Makes the pictures of the README from real terminal sessions: the wizard on the bundled pictures, the demo's
+// dashboard and its end. Run it again after the screens changed: node scripts/screenshots.mjs [wizard] [demo]
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const images = join(root, 'docs', 'images');
 const wanted = process.argv.slice(2);
 const bin = [process.execPath, join(root, 'bin', 'visiontrain')];
 
-// The tests' own terminal.
+// The terminal that the tests use too.
 const helper = join(root, '.cache', 'tmux.mjs');
 await build({ entryPoints: [join(root, 'test/helpers/tmux.ts')], outfile: helper, format: 'esm', platform: 'node' });
 const { Terminal } = await import(helper);

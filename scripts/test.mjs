@@ -1,5 +1,6 @@
-// Every test, TypeScript's and Python's, on a fresh clone: makes the clone and the Python environment ready, runs both
-// suites, ends with one line over both. Arguments: `ts` or `py` for one of them; the rest goes to the runner.
+// Runs every test, TypeScript's and Python's, also on a fresh clone: it makes the clone and the Python environment
+// ready, runs both suites and ends with one line over both. Arguments: `ts` or `py` for one of them; all others go to
+// the runner.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -28,7 +29,7 @@ mkdirSync(results, { recursive: true });
 const totals = { passed: 0, failed: 0, skipped: 0 };
 let failure = 0;
 
-// First, since TypeScript's end-to-end tests train for real too.
+// Python is prepared first, because TypeScript's end-to-end tests train for real too.
 const { python, tools } = pythonForTests(root);
 
 if (suites.includes('ts')) {

@@ -1,4 +1,5 @@
-// Loads a TypeScript module of the repository: bundled to a temporary file, since Node 20 reads no TypeScript.
+// Loads a TypeScript module of the repository. It is bundled to a temporary file first, because Node 20 reads no
+// TypeScript.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

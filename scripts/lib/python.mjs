@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The product's own environment, and beside it the test tools, so that users' installs never hold them. */
+/** Prepares the product's own environment, and the test tools beside it, so that users' installs never hold them. */
 export function pythonForTests(root) {
   const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--json'], {
     cwd: root,

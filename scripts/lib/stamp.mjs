@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** SHA-256 over what the bundle is made of: names and contents of src/, the build script and the lock file. */
+/** SHA-256 of everything the bundle is made from: names and contents of src/, the build script and the lock file. */
 export function stampSources(root) {
   const hash = createHash('sha256');
   const files = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })

@@ -1,5 +1,5 @@
-// A captured terminal screen (text with colour codes) → SVG. Blocks, lines and braille dots are drawn, not written, so
-// that the picture looks the same whatever fonts the reader has.
+// A captured terminal screen (text with colour codes) → SVG. Blocks, lines and braille dots are drawn as shapes, so
+// that the picture looks the same whichever fonts the reader has.
 import xterm from '@xterm/headless';
 
 const CELL = { width: 8.4, height: 18 };
@@ -7,7 +7,7 @@ const PAD = 18;
 const BASE = { fg: '#d6dae0', bg: '#14171c' };
 const ANSI = ['#3b4048', '#e8747c', '#86c98a', '#e6c27a', '#6ea8e8', '#c792ea', '#5cc5d8', '#d6dae0'];
 
-/** `screen` is what `tmux capture-pane -e` gives. */
+/** @param screen the output of `tmux capture-pane -e` */
 export async function terminalSvg(screen, { columns, rows, title }) {
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, convertEol: true });
   await new Promise((resolve) => terminal.write(screen.replace(/\n$/, ''), resolve));
@@ -103,7 +103,7 @@ function drawSign(sign, x, y, look) {
 }
 
 function rect(x, y, dx, dy, width, height, fill, opacity) {
-  // A hair wider than the cell, so that neighbours leave no seam.
+  // The shape is a hair wider than the cell, so that neighbours leave no seam.
   const seam = width === 1 ? 0.25 : 0;
   return `<rect shape-rendering="crispEdges" x="${n((x + dx) * CELL.width)}" y="${n((y + dy) * CELL.height)}" width="${n(width * CELL.width + seam)}" height="${n(height * CELL.height + (height === 0.5 || height === 1 ? 0.25 : 0))}" fill="${fill}"${faint({ opacity })}/>`;
 }

@@ -3,7 +3,7 @@ import { type JsonNode, specKeys } from '../../src/spec/keys.ts';
 import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
-/** Text that YAML, terminals and people stumble over. */
+/** Texts that YAML, terminals and people stumble over. */
 const oddTexts = fc.constantFrom(
   '',
   ' ',
@@ -65,7 +65,7 @@ const text = (node: JsonNode) => {
   return node.minLength === undefined ? any : any.map((s) => (s === '' ? 'x' : s));
 };
 
-/** Values of keys whose schema is a pattern. */
+/** Values of the keys whose schema is a pattern. */
 const patterned: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/u),
   'dataset.caption_extension': fc.stringMatching(/^\.[A-Za-z0-9._-]{1,20}$/u),
@@ -103,7 +103,7 @@ function value(node: JsonNode): fc.Arbitrary<unknown> {
   return number(node);
 }
 
-/** Any value every key accepts by itself. */
+/** Any spec whose keys each have a valid value, whether or not the values fit together. */
 export const anySpec: fc.Arbitrary<RunSpec> = fc
   .tuple(...specKeys.map(({ key, node }) => patterned[key] ?? value(node)))
   .map((values) => {
@@ -115,7 +115,7 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
     return specSchema.parse(document);
   });
 
-/** One that leads nowhere in any way to read it stays as it is typed. */
+/** A path that leads nowhere, however it is read, so that it stays as it was typed. */
 const nowhere = (path: string): string => `no/${path}/x`;
 
 /** Specs whose values also fit together, and whose base model is in the test registry. */

@@ -1,25 +1,25 @@
 /**
- * The rules of docs/architecture.md over a map of files. Every function is pure and answers with sentences about what
- * breaks a rule, so that a test can plant a breach in memory.
+ * The rules of docs/architecture.md over a map of files. Every function is pure and returns sentences about what breaks
+ * a rule, so that a test can plant a breach in memory.
  */
 import { posix } from 'node:path';
 import ts from 'typescript';
 
-/** Path from the repository's root → text. */
+/** Texts of files, by their path from the repository's root. */
 export type Tree = ReadonlyMap<string, string>;
 
 export interface Room {
   /** Folder below src/. */
   readonly name: string;
-  /** Names of rooms, each with those below it. */
+  /** Names of rooms that may be imported; each covers the rooms below it. */
   readonly imports: readonly string[];
-  /** Packages, and `streams`. */
+  /** Names of packages, and `streams`. */
   readonly uses: readonly string[];
 }
 
 export const MOST_FILES = 20;
 const MAINS = ['src/cli/main.ts', 'src/engine/supervisor/supervisor-main.ts'];
-/** Modules of Node that only some rooms may use; the others are everybody's. */
+/** Modules of Node that only some rooms may use; all rooms may use the others. */
 const GOVERNED = ['node:child_process', 'node:worker_threads'];
 
 /** The rows of the first table below a heading. */
@@ -36,7 +36,7 @@ export function readRooms(page: string, heading: string): Room[] {
 /** The folder below src/ that a file lies in. */
 export const roomOf = (file: string): string => posix.dirname(file).replace(/^src\/?/, '');
 
-/** The same answer for the same file is made once: the rules look at all of src/ again for everything planted in it. */
+/** Computes each answer once per file and text: the rules look at all of src/ again for every planted breach. */
 function once<T>(make: (file: string, text: string) => T): (file: string, text: string) => T {
   const known = new Map<string, T>();
   return (file, text) => {
@@ -47,7 +47,7 @@ function once<T>(make: (file: string, text: string) => T): (file: string, text: 
   };
 }
 
-/** What a file imports, types and lazy imports too: paths from the root, or names of packages. */
+/** Everything that a file imports, types and lazy imports included: paths from the root, or names of packages. */
 export const importsOf = once((file, text) =>
   ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => {
     if (fileName.startsWith('.')) return posix.join(posix.dirname(file), fileName);
@@ -59,7 +59,7 @@ export const importsOf = once((file, text) =>
   }),
 );
 
-/** Arrows that the table does not allow, and folders that are no room. */
+/** Finds imports that the table does not allow, and folders that are no room. */
 export function arrowsUp(tree: Tree, rooms: readonly Room[]): string[] {
   const order = new Map(rooms.map((room, index) => [room.name, { room, index }]));
   const below = (name: string, prefix: string) => name === prefix || name.startsWith(`${prefix}/`);
@@ -77,7 +77,7 @@ export function arrowsUp(tree: Tree, rooms: readonly Room[]): string[] {
   });
 }
 
-/** Names in the table that stand for no room before theirs. */
+/** Finds names in the table that stand for no room before their row. */
 export function deadNames(rooms: readonly Room[]): string[] {
   return rooms.flatMap(({ name, imports }, index) =>
     imports
@@ -88,7 +88,7 @@ export function deadNames(rooms: readonly Room[]): string[] {
   );
 }
 
-/** Files that import one another in a circle, types included. */
+/** Finds files that import one another in a circle, types included. */
 export function circles(tree: Tree): string[] {
   const edges = new Map(
     [...tree].map(([file, text]) => [file, importsOf(file, text).filter((target) => tree.has(target))]),
@@ -109,7 +109,7 @@ export function circles(tree: Tree): string[] {
   return found;
 }
 
-/** Files beside the rooms, and rooms that hold too many. */
+/** Finds files outside of the rooms, and rooms that hold too many files. */
 export function looseAndCrowded(tree: Tree): string[] {
   const counts = new Map<string, number>();
   for (const file of tree.keys()) counts.set(roomOf(file), (counts.get(roomOf(file)) ?? 0) + 1);
@@ -122,7 +122,7 @@ export function looseAndCrowded(tree: Tree): string[] {
   ];
 }
 
-/** Packages and streams used where the table does not name them. */
+/** Finds packages and streams that are used in rooms whose row does not name them. */
 export function strangers(tree: Tree, rooms: readonly Room[]): string[] {
   return [...tree].flatMap(([file, text]) => {
     const uses = rooms.find(({ name }) => name === roomOf(file))?.uses ?? [];
@@ -140,7 +140,7 @@ export function strangers(tree: Tree, rooms: readonly Room[]): string[] {
   });
 }
 
-/** A file without its comments and without what stands in quotes. */
+/** The code of a file without its comments and without quoted text. */
 function codeOf(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|(?<![:\\])\/\/.*|'(?:[^'\\\n]|\\.)*'/g, '');
 }
@@ -157,11 +157,11 @@ const exportsOf = once((file, text): string[] => {
   });
 });
 
-/** Names that several files export, which make a reader ask which is meant. */
+/** Finds names that several files export, so that a reader has to ask which one is meant. */
 export function doubleNames(tree: Tree): string[] {
   const owners = new Map<string, string[]>();
   for (const [file, text] of tree) {
-    // Overloads declare one name several times.
+    // Overloads declare one name several times, so the names of a file form a set.
     for (const name of new Set(exportsOf(file, text))) {
       if (name === 'run' && file.startsWith('src/cli/commands/')) continue;
       owners.set(name, [...(owners.get(name) ?? []), file]);
@@ -170,7 +170,7 @@ export function doubleNames(tree: Tree): string[] {
   return [...owners].filter(([, files]) => files.length > 1).map(([name, files]) => `${name}: ${files.join(', ')}`);
 }
 
-/** Files with a function of more lines or more parameters than the rule has. */
+/** Finds files with a function of more lines or more parameters than the rule allows. */
 export function oversized(tree: Tree, most: { readonly lines: number; readonly parameters: number }): string[] {
   return [...tree].flatMap(([file, text]) => {
     const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);

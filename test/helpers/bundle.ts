@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** A program under test/fixtures, bundled as dist/ is, so that plain Node can run it; the path of the result. */
+/** Bundles a program of test/fixtures like dist/, so that plain Node can run it; returns the path of the result. */
 export async function bundleFixture(name: string): Promise<string> {
   const outfile = join(root, '.cache', 'fixtures', `${name}.mjs`);
   mkdirSync(join(root, '.cache', 'fixtures'), { recursive: true });

@@ -10,7 +10,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Starts the real command line; `done` gives what it printed and how it ended. */
+/** Starts the real command line. `done` resolves to what it printed and how it ended. */
 export function startCli(
   args: readonly string[],
   env: NodeJS.ProcessEnv,

@@ -5,19 +5,19 @@ import { hashPictures } from '../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../src/engine/dataset/scan.ts';
 
 export interface Compared {
-  /** Images that both read, with the same size. */
+  /** Images that both readers read, with the same size. */
   readonly read: number;
-  /** Left out here, and readable to the trainer. */
+  /** Images that are left out here although the trainer can read them. */
   readonly refused: readonly string[];
-  /** Of another size here than there: the trainer would leave them out late. */
+  /** Images with different sizes in the plan and in the trainer, which would leave them out late. */
   readonly differing: readonly string[];
-  /** Taken here and unreadable there: left out by the trainer, with a word. */
+  /** Images that the plan takes and the trainer cannot read; the trainer leaves them out and says so. */
   readonly unread: readonly string[];
 }
 
 const root = join(import.meta.dirname, '../..');
 
-/** Has Python write images into `folder`, and compares what the plan and the trainer make of each. */
+/** Lets Python write images into `folder`, and compares what the plan and the trainer read of each. */
 export async function compareReaders(
   folder: string,
   { seed, count, kind }: { readonly seed: number; readonly count: number; readonly kind: 'paths' | 'flips' },

@@ -1,4 +1,7 @@
-/** Every fault × where it strikes × resumed or not × connections × how often: one real transfer each, judged by what is left. */
+/**
+ * Every fault × where it strikes × resumed or not × connections × how often. Each cell is one real transfer, judged by
+ * what it leaves behind.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +17,10 @@ import { answerFaults, bodyFaults, type FaultKind, FaultServer, sampleFile } fro
 
 export const faultKinds: readonly FaultKind[] = [...bodyFaults, ...answerFaults];
 export const positions = ['start', 'middle', 'end'] as const;
-/** `once`: the server is well again afterwards. `forever`: it is not. `mirror`: it is not, but there is another. */
+/**
+ * `once`: the server recovers after the fault. `forever`: it does not. `mirror`: it does not, but there is another
+ * server.
+ */
 export const modes = ['once', 'forever', 'mirror'] as const;
 
 export interface Cell {
@@ -26,11 +32,11 @@ export interface Cell {
 }
 
 export interface CellResult {
-  /** The right file is there, without help. */
+  /** Whether the right file is there without any help. */
   readonly completed: boolean;
   /** Message of the documented error, when there was one. */
   readonly error: string | undefined;
-  /** What must never happen: empty when all is as it should be. */
+  /** Violations of what must never happen; empty when everything is right. */
   readonly violations: string[];
   readonly milliseconds: number;
 }
@@ -41,10 +47,13 @@ const replacement = sampleFile(SIZE, 8);
 const sha256 = createHash('sha256').update(content).digest('hex');
 const TOKEN = 'hf_secretsecretsecret';
 
-/** Whether the right bytes can be had without a person: everything but a fault for good with no mirror, and an hour's wait. */
+/**
+ * Whether the right bytes can be had without a person. They can, except with a permanent fault and no mirror, or an
+ * hour's wait.
+ */
 export function isRecoverable({ kind, mode }: Cell): boolean {
   if (mode === 'mirror') return true;
-  // Whole bodies and new ETags are no obstacle at all.
+  // Whole bodies and new ETags do not hinder a download at all.
   if (mode === 'forever') return kind === 'ignore-range' || kind === 'new-etag';
   return kind !== '429-hour' && kind !== 'replaced';
 }
@@ -65,7 +74,7 @@ export async function runCell(cell: Cell): Promise<CellResult> {
           {},
           {
             connections: { first: cell.connections, most: cell.connections },
-            // Long enough that a busy machine is not taken for a silent server.
+            // The timeout is long enough that a busy machine is not taken for a silent server.
             stallTimeout: 1.5,
             backOffUnit: 0.01,
             longestWait: 10,
@@ -100,7 +109,7 @@ export async function runCell(cell: Cell): Promise<CellResult> {
   }
 }
 
-/** What another process left behind when it was stopped at about two fifths. */
+/** Leaves what another process has after it was stopped at about two fifths. */
 async function leavePartial(
   server: FaultServer,
   fetch: (signal: AbortSignal, onProgress: (progress: FileProgress) => void) => Promise<unknown>,
@@ -114,7 +123,7 @@ async function leavePartial(
   server.seen.length = 0;
 }
 
-/** Where the transfer will begin. */
+/** Offset where the transfer will begin. */
 function firstMissing(path: string): number {
   const { pieces } = readJournal(partNames(path).journal) ?? {};
   return (
@@ -166,7 +175,7 @@ function judge(
   };
 }
 
-/** Runs cells a few at a time: most of each is waiting. */
+/** Runs a few cells at a time, because most of each is waiting. */
 export async function runCells(
   cells: readonly Cell[],
   atOnce: number,
@@ -179,7 +188,7 @@ export async function runCells(
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** The whole matrix. */
+/** All cells of the matrix. */
 export function allCells(): Cell[] {
   const cells: Cell[] = [];
   for (const kind of faultKinds)
@@ -190,7 +199,9 @@ export function allCells(): Cell[] {
   return cells;
 }
 
-/** A part of it for every run of the tests: each fault in each mode, the other choices spread over them. */
+/**
+ * A part of the matrix for every run of the tests: each fault in each mode, with the other choices spread over them.
+ */
 export function someCells(): Cell[] {
   return faultKinds.flatMap((kind, k) =>
     modes.map(

@@ -1,18 +1,18 @@
-/** A real HTTP server for one file that can be told to misbehave in every way downloads meet. */
+/** A real HTTP server for one file. It can be told to misbehave in every way that downloads meet. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-/** `at`: file offset where it strikes. `times`: how often (Infinity: for good). */
+/** `at` is the offset in the file where the fault strikes; `times` is how often (Infinity: permanently). */
 export interface Fault {
   readonly kind: FaultKind;
   readonly at: number;
   times: number;
 }
 
-/** Strike in the middle of a body. */
+/** Faults that strike in the middle of a body. */
 export const bodyFaults = ['reset', 'truncate', 'stall', 'trickle', 'corrupt'] as const;
-/** Take the place of an answer. */
+/** Faults that take the place of an answer. */
 export const answerFaults = [
   'drop',
   'silent',
@@ -56,22 +56,22 @@ export class FaultServer {
   content: Buffer;
   faults: Fault[] = [];
   etag: string | undefined = '"one"';
-  /** False: ranges are not known here. */
+  /** False when the server does not support ranges. */
   ranges = true;
   /** Bytes per second of each connection. */
   limit: number | undefined;
-  /** Bytes per second of single connections, by their number in the order they came (from 0), for as long as each lives. */
+  /** Bytes per second of single connections as long as each lives, by their number in the order of arrival (from 0). */
   readonly limits = new Map<number, number>();
-  /** Bytes of bodies written to each connection, and whether the other side has closed it. */
+  /** Bytes of bodies written to each connection, and whether the client has closed it. */
   readonly connections: { bytes: number; closed: boolean }[] = [];
-  /** Answers with a redirect to this server, which checks the signature for so many requests each. */
+  /** When set, answers redirect to this server, which accepts each signature for that many requests. */
   signedBy: FaultServer | undefined;
   signatureUses = Number.POSITIVE_INFINITY;
   extraHeaders: Record<string, string> = {};
-  /** What `replaced` puts in the place of the content, for good. */
+  /** Bytes that `replaced` puts in place of the content, permanently. */
   replacement: Buffer | undefined;
   readonly seen: Seen[] = [];
-  /** Bytes of bodies handed to the kernel. */
+  /** Bytes of bodies that were handed to the kernel. */
   served = 0;
   #server: Server;
   #sockets = new Map<Socket, number>();
@@ -152,7 +152,7 @@ export class FaultServer {
     await this.#body(response, from, to, fault);
   }
 
-  /** A signed address on another server, good for a number of requests. */
+  /** Redirects to a signed address on another server that is valid for a number of requests. */
   #redirect(response: ServerResponse): void {
     const other = this.signedBy;
     if (other === undefined) return;
@@ -163,7 +163,7 @@ export class FaultServer {
       .end();
   }
 
-  /** The fault for a request, if one lies in its range or waits since the last reset. */
+  /** The fault for a request, if one lies in its range or is left from the last reset. */
   #strike(from: number, to: number): Fault | undefined {
     const fault =
       this.#armed ??
@@ -172,7 +172,7 @@ export class FaultServer {
     if (fault === undefined) return undefined;
     const body = (bodyFaults as readonly string[]).includes(fault.kind);
     if (!body && fault.at > from) {
-      // The connection breaks where the fault lies, and the next request meets it.
+      // The connection breaks at the fault, and the next request meets the fault itself.
       this.#armed = { ...fault, at: 0 };
       fault.times -= 1;
       return { kind: 'reset', at: fault.at, times: 1 };
@@ -207,7 +207,8 @@ export class FaultServer {
       if (!room && !(await drained(response))) return;
       if (response.destroyed) return;
       at = end;
-      // A client that has all it was told of may ask again at once, and would wait for the end of this answer.
+      // A client that has all announced bytes may send its next request at once, and would wait for the end of this
+      // answer.
       if (limit !== undefined && at < to) {
         const wait = ((at - from) / limit) * 1000 - (performance.now() - started);
         if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -217,7 +218,7 @@ export class FaultServer {
   }
 
   async #interrupt(kind: FaultKind, response: ServerResponse, at: number, to: number): Promise<void> {
-    // What was written must be on its way first, or the fault would strike earlier than asked.
+    // The written bytes must be on their way first, or the fault would strike too early.
     await new Promise((resolve) => setTimeout(resolve, 5));
     if (kind === 'reset') return void response.socket?.resetAndDestroy();
     if (kind === 'truncate') return void response.socket?.end();
@@ -248,7 +249,7 @@ export class FaultServer {
       return send(206, { ...range, 'content-length': pointer.length }, pointer);
     }
     if (kind === 'gzip') {
-      // A beginning is enough: the client refuses it by its header.
+      // The beginning is enough, because the client refuses the body by its header.
       const body = gzipSync(this.content.subarray(from, Math.min(to, from + 65_536)));
       return send(
         from === 0 ? 200 : 206,
@@ -299,7 +300,7 @@ function drained(response: ServerResponse): Promise<boolean> {
   });
 }
 
-/** Bytes that look like a safetensors file at the front and are the same for the same seed. */
+/** Bytes that begin like a safetensors file. The same seed gives the same bytes. */
 export function sampleFile(bytes: number, seed = 1): Buffer {
   const buffer = Buffer.alloc(bytes);
   let state = seed >>> 0 || 1;

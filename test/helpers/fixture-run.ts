@@ -10,7 +10,7 @@ import { runCondition } from '../../src/engine/runs/summary.ts';
 import { loadRegistry } from '../../src/registry/catalogue/load.ts';
 import { renderSpec } from '../../src/spec/write.ts';
 
-/** A home of its own with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */
+/** A home with a Python whose `visiontrain_trainer` is the stand-in of test/fixtures/trainer. */
 export class FixtureHome {
   readonly dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-home-')));
   readonly runs = join(this.dir, 'runs');
@@ -21,7 +21,7 @@ export class FixtureHome {
     this.env = { ...process.env, VISIONTRAIN_HOME: this.dir, VISIONTRAIN_PYTHON: this.#fakePython(), ...env };
   }
 
-  /** A run that is ready to be started. */
+  /** Makes a run that is ready to be started. */
   create(steps = 5, name = 'fox', vae: { id: string; path: string } | null = null): RunRef {
     const registry = loadRegistry({ configDir: places(this.env).config });
     const dataset = { path: this.dir, goal: 'character' };
@@ -32,7 +32,7 @@ export class FixtureHome {
     return run;
   }
 
-  /** Ends what is still running and removes everything. */
+  /** Ends everything that still runs and removes all files. */
   async remove(): Promise<void> {
     for (const { dir } of this.#made) {
       if (runCondition(dir).state === 'live') makeRequest(dir, 'kill');
@@ -61,7 +61,8 @@ export class FixtureHome {
     for (const name of ['numpy', 'torch']) writeFileSync(join(site, `${name}.py`), '');
     const python = join(this.dir, 'python');
     const trainer = join(import.meta.dirname, '../fixtures/trainer');
-    // How it is to behave stands in the supervisor's environment, of which the trainer is told only what it needs.
+    // The supervisor's environment tells the stand-in how to behave. The trainer is given only a part of it, so it is
+    // read here.
     const told = `for pair in $(tr '\\0' '\\n' < /proc/$PPID/environ | grep '^FIXTURE'); do export "$pair"; done`;
     writeFileSync(python, `#!/bin/sh\n${told}\nPYTHONPATH='${trainer}:${site}' exec python3 "$@"\n`);
     chmodSync(python, 0o755);
@@ -74,7 +75,7 @@ export async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** A plan with the parts the supervisor and the stand-in read. */
+/** A plan with the parts that the supervisor and the stand-in read. */
 export function fixturePlan(home: string, steps: number, vaePath: string | null): Plan {
   return {
     version: 1,

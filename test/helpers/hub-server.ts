@@ -1,4 +1,6 @@
-/** A real HTTP server that answers as a Hugging Face hub and Civitai's API do, as far as downloads and checks ask them. */
+/**
+ * A real HTTP server that answers like a Hugging Face hub and Civitai's API, as far as downloads and checks ask them.
+ */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,9 +8,9 @@ import type { AddressInfo } from 'node:net';
 export class HubServer {
   /** `owner/name` → path → bytes. */
   readonly repos = new Map<string, Map<string, Buffer>>();
-  /** Civitai version → its document. */
+  /** Documents of Civitai versions, by number. */
   readonly versions = new Map<number, unknown>();
-  /** Civitai model → its document; version → the file behind its download address. */
+  /** Documents of Civitai models, by number; below, the files behind download addresses, by version. */
   readonly models = new Map<number, unknown>();
   readonly downloads = new Map<number, Buffer>();
   readonly commit = 'c'.repeat(40);

@@ -1,4 +1,7 @@
-/** Downloads by the real command line whose process is killed with SIGKILL again and again, and what that costs. */
+/**
+ * Downloads with the real command line, whose process is killed with SIGKILL again and again, and measures what that
+ * costs.
+ */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -12,12 +15,12 @@ import type { FaultServer } from './fault-server.ts';
 
 export interface KillRun {
   readonly connections: number;
-  /** Shares of the file after which the process is killed, ascending; the last start runs to the end. */
+  /** Shares of the file after which the process is killed, in ascending order. The last start runs to the end. */
   readonly killAt: readonly number[];
 }
 
 export interface KillResult {
-  /** Kills that met a living process. */
+  /** Number of kills that met a living process. */
   readonly kills: number;
   /** Bytes the server sent ÷ size of the file. */
   readonly servedRatio: number;
@@ -27,7 +30,7 @@ export interface KillResult {
 
 const bin = join(import.meta.dirname, '..', '..', 'bin', 'visiontrain');
 
-/** `root`: the package whose bin/ is run, where this file has been bundled elsewhere. */
+/** @param root the package whose bin/ is run, when this file has been bundled to another place */
 export async function killRun(server: FaultServer, run: KillRun, root?: string): Promise<KillResult> {
   const size = server.content.length;
   const sha256 = createHash('sha256').update(server.content).digest('hex');
@@ -37,7 +40,7 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
   server.served = 0;
   server.seen.length = 0;
   let kills = 0;
-  /** What was on disk at each kill, and how many requests had been made. */
+  /** The pieces on disk at each kill, and the number of requests so far. */
   const proven: { pieces: PieceMap; requests: number }[] = [];
   const start = () =>
     spawn(
@@ -67,7 +70,7 @@ export async function killRun(server: FaultServer, run: KillRun, root?: string):
       void ended.then(() => {
         over = true;
       });
-      // By the server's count, so that the moment is random in the file and not in the start-up of Node.
+      // The server's count decides, so that the kill is random within the file and not within the start-up of Node.
       while (!over && server.served < share * size) await sleep(1);
       if (!over) kills += 1;
       child.kill('SIGKILL');

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 
-/** A whole, valid PNG of one grey; `seed` makes its bytes differ from others of the same size. */
+/** A complete, valid PNG of one grey. `seed` makes its bytes differ from others of the same size. */
 export function png(width: number, height: number, seed = 0): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -29,7 +29,7 @@ function chunk(kind: string, data: Buffer): Buffer {
   return whole;
 }
 
-/** Writes files by relative path, folders included. */
+/** Writes files by relative path, and makes their folders. */
 export function writeTree(root: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -1,7 +1,9 @@
 /** Small PNG files for tests. */
 import { deflateSync } from 'node:zlib';
 
-/** A PNG of 8 bits a channel; `pixel` gives RGB for a place. Rows use filter `filter` (0 none, 1 left, 2 up). */
+/**
+ * A PNG with 8 bits a channel. `pixel` returns RGB for a position. Rows use the filter `filter` (0 none, 1 left, 2 up).
+ */
 export function png(
   width: number,
   height: number,

@@ -24,7 +24,7 @@ export interface Place {
   readonly dir: string;
   /** Runs the command line to its end, without a terminal. */
   readonly visiontrain: (...args: string[]) => Promise<Told>;
-  /** Starts it and leaves it running. */
+  /** Starts the command line and leaves it running. */
   readonly start: (...args: string[]) => ReturnType<typeof spawn>;
   readonly remove: () => void;
 }
@@ -69,7 +69,7 @@ for i, (ending, size, mode) in enumerate(kinds):
   execFileSync(testPython(), ['-c', script, folder]);
 }
 
-/** A short run on the embedded model. */
+/** Writes the run.yaml of a short run on the embedded model. */
 export function writeSpec(file: string, pictures: string, steps: number): void {
   writeFileSync(
     file,

@@ -80,7 +80,7 @@ const models = [
   },
 ];
 
-/** As loading does it: facts of the entry become the recipe values they decide. */
+/** Completes an entry as loading does: its facts become the recipe values that they decide. */
 function complete(entry: ModelEntry): ModelEntry {
   const recipes = Object.entries(entry.recipes).map(([goal, values]) => [
     goal,
@@ -94,7 +94,7 @@ function complete(entry: ModelEntry): ModelEntry {
   return { ...entry, recipes: Object.fromEntries(recipes) };
 }
 
-/** A small registry of every kind of entry the engine must tell apart. */
+/** A small registry with every kind of entry that the engine must tell apart. */
 export const testRegistry: Registry = {
   version: 1,
   models: models.map((entry) => complete(modelEntrySchema.parse(entry))),

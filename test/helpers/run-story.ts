@@ -1,9 +1,12 @@
-/** Events of made-up runs, as the supervisor and the trainer write them; valid against the schema (a test holds that). */
+/**
+ * Events of made-up runs, as the supervisor and the trainer write them. A test checks that they are valid against the
+ * schema.
+ */
 import type { RunEvent } from '../../src/engine/events/schema.ts';
 
 type Bare = { [T in RunEvent['type']]: Omit<Extract<RunEvent, { type: T }>, 'v' | 'seq' | 't'> }[RunEvent['type']];
 
-/** Numbers and times lines: `[seconds since the one before, event]`. */
+/** Numbers and dates lines `[seconds since the line before, event]`. */
 export function story(start: number, lines: readonly (readonly [number, Bare])[]): RunEvent[] {
   let t = start;
   return lines.map(([seconds, event], i) => {
@@ -15,14 +18,14 @@ export function story(start: number, lines: readonly (readonly [number, Bare])[]
 export interface TrainingStory {
   readonly name: string;
   readonly steps: number;
-  /** Steps already done. */
+  /** Number of steps already done. */
   readonly upTo: number;
   readonly every: number;
   /** Seconds since 1970 of the newest event. */
   readonly end: number;
 }
 
-/** A run that was made ready and trains: falling loss, validations, checkpoints and samples each `every` steps. */
+/** A run that was prepared and trains: falling loss, and validations, checkpoints and samples every `every` steps. */
 export function trainingStory({ name, steps, upTo, every, end }: TrainingStory): RunEvent[] {
   const lines: [number, Bare][] = [
     [0, { type: 'run', name, attempt: 1, steps, host: 'box', version: '0.1.0' }],

@@ -1,4 +1,4 @@
-/** A valid safetensors file of zeros with these shapes (fp16). */
+/** Makes a valid safetensors file of zeros with these shapes (fp16). */
 export function safetensors(
   shapes: Readonly<Record<string, readonly number[]>>,
   metadata?: Readonly<Record<string, string>>,
@@ -18,7 +18,7 @@ export function safetensors(
 
 const UNET = 'model.diffusion_model.';
 
-/** The tensors by which each kind of single file is known, with small shapes where the shape does not matter. */
+/** The tensors by which each kind of single file is recognised, with small shapes where the shape does not matter. */
 export const kinds = {
   sd15: {
     [`${UNET}input_blocks.0.0.weight`]: [320, 4, 3, 3],

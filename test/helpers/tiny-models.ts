@@ -16,7 +16,9 @@ for family in ("sd15", "sdxl"):
     tiny_models.to_single_file(folder / family, folder / f"{family}.safetensors")
 `;
 
-/** `sd15` and `sdxl` as folders, and as single files whose names are written apart from the program's own tables. */
+/**
+ * Makes `sd15` and `sdxl` as folders and as single files, whose names are written apart from the program's own tables.
+ */
 export function makeTinyModels(folder: string): void {
   execFileSync(testPython(), ['-c', SCRIPT, folder], {
     cwd: join(import.meta.dirname, '../../trainer'),
@@ -25,7 +27,7 @@ export function makeTinyModels(folder: string): void {
   });
 }
 
-/** A file of zeros with the tensors of another, changed by name: undefined leaves one out. */
+/** Makes a file of zeros with the tensors of another file under new names; undefined leaves a tensor out. */
 export function likeFile(from: string, to: string, rename: (name: string) => string | undefined): void {
   const shapes = [...readSafetensorsHeader(from).tensors].flatMap(([name, { shape }]) => {
     const renamed = rename(name);

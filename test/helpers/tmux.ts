@@ -1,4 +1,4 @@
-/** A real terminal: tmux on a socket of its own, keys in, screen out. */
+/** A real terminal: tmux on a socket of its own, which takes keys and shows a screen. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ export interface TerminalOptions {
 export class Terminal {
   readonly #socket: string;
 
-  /** Runs the command; `[exit N]` stands on the screen when it has ended. */
+  /** Runs the command. `[exit N]` is shown on the screen when it has ended. */
   constructor(command: readonly string[], { columns = 80, rows = 24, cwd, env = {} }: TerminalOptions) {
     const found = spawnSync('tmux', ['-V']);
     if (found.error !== undefined)
@@ -28,7 +28,7 @@ export class Terminal {
     const unset = ['CI', 'CONTINUOUS_INTEGRATION', 'NO_COLOR', 'FORCE_COLOR', 'ACCESSIBLE', 'LC_ALL', 'LC_CTYPE'];
     const all: Record<string, string> = { LANG: 'C.UTF-8', COLORTERM: 'truecolor', ...env };
     const line = [
-      // Ctrl-C at a cooked terminal reaches this shell too, and must not end it.
+      // On a cooked terminal Ctrl-C reaches this shell too, and must not end it.
       'trap : INT; env',
       ...unset.flatMap((name) => ['-u', name]),
       ...Object.entries(all).map(([name, value]) => quote(`${name}=${value}`)),
@@ -36,7 +36,7 @@ export class Terminal {
       "; printf '\\n[exit %s]\\n' $?; sleep 600",
     ].join(' ');
     const size = ['-x', String(columns), '-y', String(rows)];
-    // tmux itself must know that its world is UTF-8, whatever the machine's locale is.
+    // tmux itself must know that its terminal is UTF-8, whatever the machine's locale is.
     this.#tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, '-c', cwd, `sh -c ${quote(line)}`);
   }
 
@@ -49,12 +49,12 @@ export class Terminal {
     });
   }
 
-  /** From now on all bytes that the command writes go into this file too. */
+  /** Records in this file, from now on, all bytes that the command writes. */
   record(file: string): void {
     this.#tmux('pipe-pane', '-o', `cat > ${quote(file)}`);
   }
 
-  /** Key names as tmux has them (Enter, Down, Escape, C-c), or text. */
+  /** Sends keys by tmux's names (Enter, Down, Escape, C-c), or text. */
   keys(...keys: string[]): void {
     this.#tmux('send-keys', ...keys);
   }
@@ -67,28 +67,28 @@ export class Terminal {
     this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
   }
 
-  /** What is on the screen, as lines. */
+  /** The lines on the screen. */
   screen(): string[] {
     return this.#tmux('capture-pane', '-p').split('\n').slice(0, -1);
   }
 
-  /** With colours. */
+  /** The screen with its colours. */
   colours(): string {
     return this.#tmux('capture-pane', '-p', '-e');
   }
 
-  /** Everything, also what was scrolled away. */
+  /** The whole scrollback and the screen. */
   history(): string {
     return this.#tmux('capture-pane', '-p', '-S', '-');
   }
 
-  /** The alternate screen is on; the cursor is shown. */
+  /** Whether the alternate screen is on, and whether the cursor is shown. */
   modes(): { alternate: boolean; cursor: boolean } {
     const [alternate, cursor] = this.#tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim().split(' ');
     return { alternate: alternate === '1', cursor: cursor === '1' };
   }
 
-  /** Waits until the screen shows it. The limit only ends a test that hangs. */
+  /** Waits until the screen shows `wanted`. The limit only ends a test that hangs. */
   async shows(wanted: RegExp | string, limitMs = LONGEST_WAIT_MS): Promise<string[]> {
     const until = Date.now() + limitMs;
     for (;;) {

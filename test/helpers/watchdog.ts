@@ -1,13 +1,15 @@
 /**
- * Ends the process of a test file that hangs. Vitest's own time limits are timers of that process: one that is stuck in
- * a loop, or waits for a child without a limit, never gets to them, and `npm test` would wait for ever.
+ * Ends the process of a test file that hangs. Vitest's own time limits are timers of that process. When the process is
+ * stuck in a loop, or waits for a child without a limit, its timers never run, and `npm test` would wait for ever.
  */
 import { Worker } from 'node:worker_threads';
 import { expect } from 'vitest';
 
 const LIMIT_MS = Number(process.env.VISIONTRAIN_TEST_HANG_MS ?? 600_000);
 
-/** Runs in a thread, which goes on when the process's own does not. It takes no import: it is text. */
+/**
+ * Runs in a thread, which continues when the process's own thread does not. The program is text, so it imports nothing.
+ */
 const watch = `
 const { workerData } = require('node:worker_threads');
 const beats = new Int32Array(workerData.beats);

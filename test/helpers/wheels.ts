@@ -11,13 +11,13 @@ export interface WheelSpec {
   readonly code?: string;
 }
 
-/** Real wheels in a folder; gives SHA-256 by file name. */
+/** Makes real wheels in a folder; returns SHA-256 by file name. */
 export function makeWheels(folder: string, wheels: readonly WheelSpec[]): Record<string, string> {
   const script = join(import.meta.dirname, '../fixtures/make-wheels.py');
   return JSON.parse(execFileSync('python3', [script, folder], { input: JSON.stringify(wheels), encoding: 'utf8' }));
 }
 
-/** A lock file over some wheels, as uv writes them; `tail` is added as it is. */
+/** Writes a lock file over some wheels like uv's; `tail` is appended unchanged. */
 export function writeLock(path: string, hashes: Readonly<Record<string, string>>, tail = ''): void {
   const rows = Object.entries(hashes).map(([file, hash]) => {
     const [name, version] = file.split('-');
@@ -26,7 +26,7 @@ export function writeLock(path: string, hashes: Readonly<Record<string, string>>
   writeFileSync(path, `# a lock\n${rows.join('')}${tail}`);
 }
 
-/** A package index over HTTP that serves the wheels of a folder. Counts what was asked of it. */
+/** Serves the wheels of a folder as a package index over HTTP, and records what was asked of it. */
 export async function serveIndex(folder: string): Promise<{ url: string; asked: string[]; close: () => void }> {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -48,7 +48,7 @@ export async function serveIndex(folder: string): Promise<{ url: string; asked: 
   return { url: `http://127.0.0.1:${port}/simple`, asked, close: () => server.close() };
 }
 
-/** PATH without uv: the set-up then takes pip, the way that works everywhere. */
+/** PATH without uv, so that the set-up uses pip, which works everywhere. */
 export function withoutUv(path = process.env.PATH ?? ''): string {
   return path
     .split(':')
@@ -56,10 +56,10 @@ export function withoutUv(path = process.env.PATH ?? ''): string {
     .join(':');
 }
 
-/** A package index that takes questions and never answers, and the variables that make pip ask it. */
+/** A package index that accepts requests and never answers, and the variables that make pip ask it. */
 export async function silentIndex(): Promise<{
   env: Record<string, string>;
-  /** When the first question has come. */
+  /** Resolves when the first request has come. */
   asked: Promise<void>;
   close: () => void;
 }> {

@@ -97,7 +97,7 @@ function unpacked(data: Buffer): string | undefined {
 }
 
 /**
- * Reads ImageMagick's form, `\nexif\n 1234\n4578…`: a name, a length, lines of hexadecimal digits. Anything else counts
+ * Reads ImageMagick's form, `\nexif\n    1234\n4578…`: name, length, lines of hexadecimal digits. Anything else counts
  * as no EXIF.
  */
 function fromHex(text: string): Buffer {
