@@ -3,7 +3,7 @@ import { type JsonNode, specKeys } from '../../src/spec/keys.ts';
 import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
-/** Text that YAML, terminals and people stumble over. */
+/** Texts that are hard for YAML, terminals and people. */
 const oddTexts = fc.constantFrom(
   '',
   ' ',
@@ -115,7 +115,7 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
     return specSchema.parse(document);
   });
 
-/** One that leads nowhere in any way to read it stays as it is typed. */
+/** A path that exists in no reading of it, and therefore stays as it is typed. */
 const nowhere = (path: string): string => `no/${path}/x`;
 
 /** Specs whose values also fit together, and whose base model is in the test registry. */
