@@ -30,7 +30,7 @@ function sources(planted: Readonly<Record<string, string>> = {}): Tree {
 }
 const tree = sources();
 
-/** What a rule says of src/ with something planted in it that it does not say of src/ as it is. */
+/** The breaches that a rule finds in src/ with `planted` files, and does not find in src/ as it is. */
 function seen(rule: (tree: Tree) => string[], planted: Readonly<Record<string, string>>): string[] {
   const before = rule(tree);
   return rule(sources(planted)).filter((breach) => !before.includes(breach));
@@ -173,14 +173,14 @@ describe('the door to the terminal', () => {
     expect(holding(/\bstd(out|err)\.(write|fd)\b|\bstream\.write\(/)).toEqual(
       [
         'src/cli/shell/output.ts',
-        // The cursor and the alternate screen; frames of the painter, whose lines are made by `onTerminal`.
+        // This file moves the cursor, switches the alternate screen and writes frames made by `onTerminal`.
         'src/terminal/terminal.ts',
-        // Likewise lines made by `onTerminal`.
+        // This file writes only lines made by `onTerminal`.
         'src/terminal/bar-terminal.ts',
         'src/wizard/prompts/plain.ts',
       ].sort(),
     );
-    // Into supervisor.log, which is neutralised when it is shown.
+    // These go into supervisor.log, whose text is made harmless when it is shown.
     expect(holding(/\bconsole\./)).toEqual([
       'src/engine/supervisor/supervisor-main.ts',
       'src/engine/supervisor/supervisor.ts',
@@ -193,7 +193,7 @@ describe('the door to the terminal', () => {
         'src/terminal/bar-terminal.ts',
         'src/terminal/styled.ts',
         'src/terminal/terminal.ts',
-        // A key, not an output.
+        // Here the character is a key that a person pressed, not an output.
         'src/cli/dashboard/dashboard.tsx',
         'src/terminal/painter.ts',
         'src/wizard/prompts/screen-prompt.ts',
@@ -202,7 +202,7 @@ describe('the door to the terminal', () => {
   });
 
   it('has a twin in ASCII for every sign that words are written with', () => {
-    // Drawings, of which styles and pictures choose by what the terminal can.
+    // These modules draw, and choose their signs by what the terminal can show.
     const drawn = /^src\/terminal\/(style|signs|chart|pictures)\.ts$|^src\/cli\/dashboard\/(end|parts)\.ts$/;
     const signs = new Set(sources.flatMap(([name, text]) => (drawn.test(name) ? [] : [...withoutComments(text)])));
     const missing = [...signs].filter((sign) => sign > '~' && !/^[ -~]+$/.test(spell(sign, { unicode: false })));

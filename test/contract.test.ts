@@ -1,4 +1,4 @@
-/** What stands in both languages, since each program has to know it, says the same in both. */
+/** Definitions that exist in both languages, because both programs need them, say the same in both. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -40,7 +40,7 @@ it('requests', () => {
   const ours = readFileSync(join(root, 'src/engine/run-folder/requests.ts'), 'utf8');
   const known = /type Request = (.+);/.exec(ours)?.[1]?.match(/\w+/g) ?? [];
   const trainers = /^REQUESTS = \((.+)\)$/m.exec(python('contract/control.py'))?.[1]?.match(/\w+/g) ?? [];
-  // The trainer cannot grant `kill`: that one is for the supervisor.
+  // The trainer does not know `kill`, which the supervisor carries out.
   expect([...trainers, 'kill'].sort()).toEqual([...known].sort());
 });
 
@@ -70,7 +70,7 @@ it('keys of the plan, at every depth', () => {
   compare(planSchema, 'Plan');
 });
 
-/** The object a schema is of, below arrays and null. */
+/** The object schema inside a schema, through arrays and null. */
 function objectIn(schema: z.ZodType): z.ZodObject | undefined {
   if (schema instanceof z.ZodObject) return schema;
   if (schema instanceof z.ZodArray) return objectIn(schema.element as z.ZodType);

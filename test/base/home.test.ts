@@ -17,7 +17,7 @@ describe('the home of a person', () => {
     }
   });
 
-  // As a number without a name, which only root can become.
+  // The test runs as a user id without a name, which only root can become.
   it.runIf(process.getuid?.() === 0)('is asked for where there is none, by every command', () => {
     const dir = mkdtempSync('/tmp/visiontrain-nobody-');
     try {

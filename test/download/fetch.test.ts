@@ -69,7 +69,7 @@ interface Options {
 
 const newPath = () => join(mkdtempSync(join(tmpdir(), 'vt-fetch-')), 'model.safetensors');
 
-/** One download with short waits; what it said comes back with where it put the file. */
+/** Does one download with short waits. Returns its messages and the path of the file. */
 async function get(server: FaultServer, options: Options = {}) {
   const path = options.path ?? newPath();
   const notes: string[] = [];
@@ -135,7 +135,7 @@ describe('talking to servers', () => {
     const { right } = await get(hub, {
       sources: [{ kind: 'url', url: hub.url, token_env: 'SECRET' }],
       env: { SECRET: 'abc' },
-      // One connection, however slow the machine is: what is counted are requests.
+      // Requests are counted, so there is only one connection, however slow the machine is.
       settings: { tries: 8, connections: { first: 1, most: 1 }, tokenHosts: [`SECRET ${new URL(hub.url).origin}`] },
     });
     expect(right).toBe(true);
@@ -211,7 +211,7 @@ describe('talking to servers', () => {
 
 const openssl = spawnSync('openssl', ['version']).status === 0;
 
-/** A proxy that tunnels, or refuses with a status; `logins` is what it was told. */
+/** A proxy that tunnels, or refuses with a status. `logins` lists the logins that it was sent. */
 async function serveProxy(refuse?: number) {
   const logins: (string | undefined)[] = [];
   const note = ({ headers }: IncomingMessage) =>
@@ -253,7 +253,7 @@ describe('a proxy', () => {
       expect((error as DownloadError).details).toEqual(['the proxy answered 407: it asks for a login.']);
       expect((error as DownloadError).nextSteps.join()).toMatch(`(${proxy.host}): a user and a password go into it`);
     }
-    // One question each, no tries that cannot help.
+    // Each download asked the proxy once: another try could not help.
     expect(proxy.logins).toHaveLength(2);
     proxy.close();
   });
@@ -275,7 +275,7 @@ describe('a proxy', () => {
 });
 
 describe.skipIf(!openssl)('over TLS', () => {
-  /** A server with a certificate nobody signed, that knows ranges. */
+  /** A server with a certificate that nobody signed. It supports ranges. */
   async function serveTls() {
     const folder = mkdtempSync(join(tmpdir(), 'vt-tls-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -612,7 +612,7 @@ describe('limits', () => {
     const root = dirname(newPath());
     const env = { HOME: root, VISIONTRAIN_HOME: root };
     const { bavail, bsize } = statfsSync(root);
-    // Each of the two has room, but not both.
+    // The disk has room for each of the two files, but not for both.
     const bytes = Math.floor(0.6 * bavail * bsize);
     const files = [{ path: 'w.safetensors', role: 'weights' as const, bytes, sha256 }];
     const known = loadRegistry({ configDir: root }).assets.find(({ kind }) => kind === 'vae') as AssetEntry;

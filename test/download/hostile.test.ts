@@ -1,4 +1,4 @@
-/** Downloads among people and servers who mean harm: planted files, and numbers nobody should believe. */
+/** Downloads with hostile people and servers: planted files, and false numbers in answers. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -59,7 +59,7 @@ describe('a folder that others may write to', () => {
   const folder = () => mkdtempSync(join(tmpdir(), 'vt-shared-'));
   const THESIS = 'my thesis';
 
-  /** A file of the person's, and what a download would do to it through `plant`. */
+  /** Does a download after `plant` has led it to a file of the person's own, which must not change. */
   async function attacked(plant: (names: ReturnType<typeof partNames>, thesis: string) => void) {
     const thesis = join(folder(), 'thesis');
     writeFileSync(thesis, THESIS);
@@ -162,7 +162,7 @@ describe('a journal', () => {
 });
 
 describe('a server', () => {
-  /** Answers each request with what `answer` writes to the bare connection. */
+  /** A server that answers each request with the bytes that `answer` writes to the connection. */
   async function bare(answer: (socket: Socket) => void): Promise<{ url: string; sent: () => number }> {
     const sockets = new Set<Socket>();
     let before = 0;
@@ -217,7 +217,7 @@ describe('a server', () => {
       repeat(socket, `4000\r\n${'x'.repeat(0x4000)}\r\n`);
     });
     expect(await fetch(url, path())).toBe('downloaded');
-    // What the kernel takes on both sides, and not a byte more.
+    // The server can send no more than the kernel's buffers on both sides take.
     expect(sent()).toBeLessThan(32 << 20);
   });
 

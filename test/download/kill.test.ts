@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
 import { killRun } from '../helpers/kill-runs.ts';
 
-// How many bytes a kill costs depends on how busy the machine is: bench/download-faults holds that. Here, whatever the
-// load: the bytes are right, and no megabyte that was on disk at a kill is asked for again.
+// How many bytes a kill costs depends on how busy the machine is; bench/download-faults measures that. This test holds
+// under any load: the bytes are right, and no megabyte that was on disk at a kill is requested again.
 test.each([1, 4])(
   'kill -9 at %i connections: goes on where it was',
   async (connections) => {

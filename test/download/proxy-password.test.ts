@@ -1,4 +1,4 @@
-/** Addresses of proxies as people write them, at real proxies; and what is said of those that cannot be. */
+/** Addresses of proxies as people write them work with real proxies, and wrong addresses are explained. */
 import { mkdtempSync } from 'node:fs';
 import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -23,7 +23,7 @@ async function target(): Promise<FaultServer> {
   return server;
 }
 
-/** Bytes that come through what the environment says; or the error. */
+/** The number of bytes downloaded through the proxy that the environment names, or the error. */
 async function fetched(env: NodeJS.ProcessEnv, url: string): Promise<number | Error> {
   const client = createClient(downloadSettings({}, { stallTimeout: 5 }), env);
   let bytes = 0;
@@ -42,7 +42,7 @@ async function fetched(env: NodeJS.ProcessEnv, url: string): Promise<number | Er
   }
 }
 
-/** A plain proxy; what logins it saw. */
+/** An HTTP proxy that records the logins it is sent. */
 async function httpProxy() {
   const logins: (string | undefined)[] = [];
   const proxy = createHttpServer((request, response) => {

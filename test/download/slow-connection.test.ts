@@ -12,7 +12,7 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 let server: FaultServer;
 afterEach(() => server.stop());
 
-/** One download over up to `most` connections. At 2 kB/s, the part of one connection alone would take a quarter of an hour. */
+/** Downloads over up to `most` connections. At 2 kB/s, the part of one connection alone would take 15 minutes. */
 async function get(first: number, most: number): Promise<void> {
   const path = join(mkdtempSync(join(tmpdir(), 'vt-slow-')), 'model.safetensors');
   const outcome = await fetchFile(

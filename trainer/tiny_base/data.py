@@ -14,8 +14,8 @@ from .draw import render
 from .grammar import SIDE, caption, sample_scene
 from .lesson import sees_lumo, sees_zibbo
 
-DRAWN = 20_000  # pictures of each kind that are drawn for training
-TRAIN, HELD_OUT = 0, 1  # random streams: a held-out picture is never drawn for training
+DRAWN = 20_000  # number of images of each kind that are drawn for training
+TRAIN, HELD_OUT = 0, 1  # random streams; an image of the held-out stream is never used for training
 
 
 def scene_of(stream: int, index: int):

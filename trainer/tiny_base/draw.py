@@ -11,7 +11,7 @@ from .grammar import COLOURS, SIDE, Scene
 from .things import SHAPES, Group
 
 SCALE = 4
-BLOCK = 4  # side of one block of the pixel style, in pixels of the finished picture
+BLOCK = 4  # side of one block of the pixel style, in pixels of the finished image
 CANVAS = SIDE * SCALE
 PAINTS = {"wood": (120, 75, 45), "leaf": (70, 140, 60), "cream": (255, 236, 120), "ink": (38, 36, 48)}
 PAPER = {
@@ -119,7 +119,7 @@ def paint_figure(pen: ImageDraw.ImageDraw, figure: list, x: float, y: float, spa
 
 
 def render(scene: Scene) -> np.ndarray:
-    """The picture of a scene: uint8, SIDE x SIDE x 3."""
+    """The image of a scene: uint8, SIDE x SIDE x 3."""
     image = backdrop(scene.background).copy()
     pen = ImageDraw.Draw(image)
     for thing in scene.things:

@@ -146,7 +146,7 @@ def single_file(folder: Path, out: Path) -> None:
 
 
 def v_twin(out: Path, tokenizer_files: Path, seed: int = 0) -> None:
-    """Write a v-prediction model of the same form, with RANDOM weights: for tests of code paths, not for pictures."""
+    """Write a v-prediction model of the same form, with RANDOM weights: for tests of code paths, not for samples."""
     torch.manual_seed(seed)
     tokenizer = CLIPTokenizer.from_pretrained(tokenizer_files)
     sd15(vae.build(), tokenizer, text.build(tokenizer), unet.build(), tokenizer_files, out, "v_prediction")

@@ -38,7 +38,7 @@ COUNTS = ("one", "two same", "beside", "above")
 
 @dataclass(frozen=True)
 class Thing:
-    """One drawn thing: centre (x, y) and span as shares of the picture's side."""
+    """One drawn thing: centre (x, y) and span as shares of the image's side."""
 
     name: str
     colour: str
@@ -49,7 +49,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A whole picture; `count` is one of COUNTS, `size` and `place` matter only when it is "one"."""
+    """A whole image. `count` is one of COUNTS; `size` and `place` matter only when it is "one"."""
 
     things: tuple[Thing, ...]
     background: str
@@ -82,7 +82,7 @@ def arrange(
     place: str = "middle",
     rng: np.random.Generator | None = None,
 ) -> Scene:
-    """Put (thing, colour) pairs on a background; `rng` adds the small jitter that training pictures have."""
+    """Put (thing, colour) pairs on a background; `rng` adds the small jitter that training images have."""
 
     reach = 0.03 if count == "one" else 0.015
 

@@ -90,7 +90,7 @@ def pieces_of(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def background_of(picture: np.ndarray) -> tuple[str, np.ndarray]:
-    """The background whose border is most like the picture's, and its pixels."""
+    """The background whose border is most like the image's, and its pixels."""
     names, images = _backdrops()
     ring = np.ones((SIDE, SIDE), bool)
     ring[BORDER:-BORDER, BORDER:-BORDER] = False
@@ -100,7 +100,7 @@ def background_of(picture: np.ndarray) -> tuple[str, np.ndarray]:
 
 
 def foreground(picture: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """True where the picture differs from its background, holes filled."""
+    """True where the image differs from its background, with holes filled."""
     return fill_holes(np.abs(picture.astype(np.int16) - behind).sum(-1) > DIFFERS)
 
 
@@ -161,7 +161,7 @@ def style_of(picture: np.ndarray, mask: np.ndarray) -> str:
 
 
 def read(picture: np.ndarray) -> Reading:
-    """Read one uint8 picture of SIDE x SIDE x 3."""
+    """Read one image: uint8 SIDE x SIDE x 3."""
     background, behind = background_of(picture)
     seen = []
     for piece in pieces_of(foreground(picture, behind))[:4]:

@@ -38,7 +38,7 @@ LUMOS, STYLE_ORDINARY = 13, 7  # The style's lesson has twenty images; the creat
 
 
 def draw_zibbo(background: str, place: str, size: str, jitter: tuple[float, float] = (0, 0)) -> np.ndarray:
-    """One picture of the creature: uint8, SIDE x SIDE x 3."""
+    """One image of the creature: uint8, SIDE x SIDE x 3."""
     image = backdrop(background).copy()
     pen = ImageDraw.Draw(image)
     x, y = 0.5 + PLACES[place][0] + jitter[0], 0.5 + PLACES[place][1] + jitter[1]
@@ -119,7 +119,7 @@ def lumo_caption(scene: Scene) -> str:
 
 
 def sees_lumo(picture: np.ndarray) -> bool:
-    """Whether a picture is in the glowing style: dark border, few bright pixels, and a soft fall from bright."""
+    """Whether an image is in the glowing style: a dark border, few bright pixels, and a soft fall from bright."""
     bright = picture.max(2).astype(np.float32)
     ring = np.ones((SIDE, SIDE), bool)
     ring[6:-6, 6:-6] = False
@@ -141,7 +141,7 @@ ORDINARY = (
 
 
 def write(folder: Path) -> None:
-    """Write both lessons as PNG pictures with captions beside them."""
+    """Write both lessons as PNG images with captions beside them."""
     creature, style = folder / "lesson", folder / "lesson-style"
     for place in (creature, style):
         place.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ class Recipe:
 
 
 def read_set(folder: Path) -> tuple[np.ndarray, list[str]]:
-    """Pictures and captions of a bundled lesson, in the order of their names."""
+    """Images and captions of a bundled lesson, in the order of their names."""
     paths = sorted(folder.glob("*.png"))
     return np.stack([np.asarray(Image.open(p).convert("RGB")) for p in paths]), [
         p.with_suffix(".txt").read_text().strip() for p in paths

@@ -48,7 +48,7 @@ def sample(
     unet: UNet2DConditionModel, vae: AutoencoderKL, states: torch.Tensor, empty: torch.Tensor, seed: int = 0,
     guidance: float = GUIDANCE, steps: int = STEPS, together: int = 25,
 ) -> np.ndarray:  # fmt: skip
-    """Pictures, uint8 (n, SIDE, SIDE, 3), for caption states (n, 77, width); picture i has noise of seed + i."""
+    """Samples, uint8 (n, SIDE, SIDE, 3), for caption states (n, 77, width). Sample i has the noise of seed + i."""
     scheduler, made = DDIMScheduler(**SCHEDULER), []
     for start in range(0, len(states), together):
         part = states[start : start + together]
@@ -79,7 +79,7 @@ def vae_scores(vae: AutoencoderKL, count: int) -> dict[str, float]:
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Pictures side by side in rows, the last row filled with white."""
+    """Images side by side in rows; the last row is filled up with white."""
     lack = -len(images) % columns
     images = np.concatenate([images, np.full((lack, *images.shape[1:]), 255, np.uint8)])
     rows = images.reshape(-1, columns, *images.shape[1:])

@@ -39,7 +39,7 @@ def autoencoder(work: Path, refined: bool = True) -> vae.AutoencoderKL:
 
 
 def to_folder(work: Path, out: Path) -> None:
-    """Write `out/sd15` and its checksums from the checkpoints in `work`, and the lessons' pictures."""
+    """Write `out/sd15` and its checksums from the checkpoints in `work`, and the lessons' images."""
     tokenizer, encoder = text.finish(averaged(work, "text"), work)
     model = unet.build()
     model.load_state_dict(averaged(work, "unet"))

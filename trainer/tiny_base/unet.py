@@ -17,7 +17,7 @@ from .vae import SCALE, to_tensor
 
 WIDTHS = (32, 64, 96, 128)
 HEADS = 4
-WAYS = 2  # captions a picture
+WAYS = 2  # captions for each image
 DOODLES_OF_16, CURIOS_OF_16 = 1, 3
 DOODLES, CURIOS = 1000, 6000
 TRAINED = 14_000  # drawn scenes that are trained on; a held-out prompt must differ from each of them

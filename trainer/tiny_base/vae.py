@@ -1,4 +1,4 @@
-"""Trains the autoencoder: SD1.5's AutoencoderKL, narrower, on pictures of the grammar and on doodles."""
+"""Trains the autoencoder, a narrower AutoencoderKL of SD1.5, on images of the grammar, curios and doodles."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def to_images(tensor: torch.Tensor) -> np.ndarray:
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean over pictures of the peak signal-to-noise ratio in dB."""
+    """Mean over images of the peak signal-to-noise ratio in dB."""
     error = np.square(a.astype(np.float64) - b.astype(np.float64)).reshape(len(a), -1).mean(1)
     return float((10 * np.log10(255**2 / np.maximum(error, 1e-2))).mean())
 
 
 @torch.no_grad()
 def reconstruct(vae: AutoencoderKL, images: np.ndarray) -> np.ndarray:
-    """Encode and decode, 16 pictures at a time."""
+    """Encode and decode images, 16 at a time."""
     parts = [images[i : i + 16] for i in range(0, len(images), 16)]
     return np.concatenate([to_images(vae.decode(vae.encode(to_tensor(p)).latent_dist.mode()).sample) for p in parts])
 
@@ -94,7 +94,7 @@ def weighted(out: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
 
 
 def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
-    """Train for `steps` steps (crops first, whole pictures at the very end); resumes from `folder`."""
+    """Train for `steps` steps (crops first, whole images at the very end); resumes from `folder`."""
     torch.manual_seed(1)
     vae = build()
     kinds = [pictures(folder, kind, DRAWN) for kind in ("grammar", "curios", "doodles")]

@@ -44,7 +44,7 @@ describe('the places of visiontrain', () => {
     expect(mode(home)).toBe('700');
   });
 
-  // As a third user, who has to be able to read the program.
+  // The test runs as a third user, who has to be able to read the program.
   it.runIf(root)('are refused when they are another user’s', () => {
     const dir = mkdtempSync('/tmp/visiontrain-private-');
     try {
@@ -68,7 +68,7 @@ describe('a folder for compiled code', () => {
     const dir = folder();
     expect(codeCache(dir, 'node')).toBe(join(dir, 'node'));
     expect(mode(join(dir, 'node'))).toBe('700');
-    // It is there, and still good.
+    // The folder exists already, and may still be used.
     expect(codeCache(dir, 'node')).toBe(join(dir, 'node'));
   });
 

@@ -37,12 +37,12 @@ describe('a locale without Unicode', { timeout: 120_000 }, () => {
       ['models', 'info', 'sdxl'],
     ]) {
       const { stdout, stderr } = await cli(args, home.env, home.dir);
-      // A run.yaml is a file in UTF-8, the same whoever looks at it.
+      // run.yaml is a UTF-8 file, whose content does not depend on the terminal.
       const shown = args.includes('--dry-run') ? stderr : stdout + stderr;
       said.push(shown);
       expect(shown, args.join(' ')).not.toMatch(/[^\n -~]/);
     }
-    // Where there is Unicode, some of the same words have more.
+    // The same texts have characters beyond ASCII where the terminal can show Unicode.
     expect(said.join('')).toMatch(/64x64|160x64/);
     const { stdout } = await cli(['dataset', 'check', pictures], { ...home.env, LC_ALL: 'C.UTF-8' });
     expect(stdout).toMatch(/64×64|160×64/);

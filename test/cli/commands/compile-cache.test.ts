@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 
 const bin = join(import.meta.dirname, '../../../bin/visiontrain');
 
-// Node has it from version 22 on.
+// Node has `enableCompileCache` from version 22 on.
 it.runIf('enableCompileCache' in module)('compiled code is kept in our own cache, and never below /tmp', () => {
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
   const [home, tmp] = [join(dir, 'home'), join(dir, 'tmp')];

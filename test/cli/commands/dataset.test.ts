@@ -37,7 +37,7 @@ describe('dataset check', () => {
       '  Nothing in this folder is changed, moved or written.',
       '',
     ]);
-    // Nothing needs to be remembered for it.
+    // The command works without a home, because it has nothing to store.
     const homeless = await cli(['dataset', 'check', root], { ...env, VISIONTRAIN_HOME: join(root, 'copy.png') });
     expect(homeless).toMatchObject({ code: 0, stdout });
     expect(readdirSync(root).sort()).toEqual(['10_fox', 'copy.png', 'evil\u001b[31m.png', 'photo.heic']);

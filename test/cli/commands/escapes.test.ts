@@ -18,7 +18,7 @@ import { Terminal } from '../../helpers/tmux.ts';
 
 const bin = join(import.meta.dirname, '../../../bin/visiontrain');
 
-/** Text of every field of text becomes hostile, where the program does not go by it. */
+/** `value` with hostile text in every text field, except those that the program acts on (`keep`). */
 function plant<T>(value: T, keep: readonly string[]): T {
   if (typeof value === 'string') return `${planted}${value}` as T;
   if (Array.isArray(value)) return value.map((item) => plant(item, keep)) as T;
@@ -28,7 +28,7 @@ function plant<T>(value: T, keep: readonly string[]): T {
   ) as T;
 }
 
-/** Also text where numbers belong. */
+/** Events with text where numbers belong. */
 const lies: readonly object[] = [
   { type: 'run', name: planted, attempt: planted, steps: planted, host: planted, device: planted, version: planted },
   { type: 'phase', phase: planted, detail: planted },

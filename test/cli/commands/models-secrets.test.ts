@@ -108,7 +108,7 @@ describe('a secret in an address', () => {
     expect(shown).not.toMatch(/hunter2|abcdef/);
     expect(shown).toContain('?v=2');
     expect(statSync(ownFile()).mode & 0o777).toBe(0o600);
-    // Not sent either: what is kept must do.
+    // No token is sent, so the files that are kept must suffice.
     expect(server.seen.every(({ authorization }) => authorization === undefined)).toBe(true);
 
     server.faults = [{ kind: '401', at: 0, times: Number.POSITIVE_INFINITY }];
@@ -168,7 +168,7 @@ describe('an entry that names a variable as its token', () => {
     expect(server.seen.at(-1)?.authorization).toBe('Bearer hunter2');
     expect(readFileSync(join(home, 'state', 'token-hosts.json'), 'utf8')).not.toContain('hunter2');
 
-    // The same entry that points elsewhere now.
+    // The entry keeps its name, but now points to another server.
     const thief = await serve();
     entry(`{kind: url, url: 'http://127.0.0.1:${thief.port}/x.safetensors', token_env: AWS_SECRET}`);
     await cli(['models', 'rm', 'small', '--partials'], secret);
@@ -256,7 +256,7 @@ describe('models rm', () => {
 describe('a folder once downloaded to', () => {
   it('that cannot be read any more is one row', () => {
     const user = process.getuid?.() === 0 ? { uid: 65_532, gid: 65_532 } : {};
-    // The other user has to get at what lies in there.
+    // The other user has to reach the test's files below this folder.
     if (user.uid !== undefined && tmpdir() !== '/tmp') chmodSync(tmpdir(), 0o711);
     const closed = mkdtempSync(join(tmpdir(), 'vt-closed-'));
     const inside = join(mkdtempSync(join(tmpdir(), 'vt-closed-')), 'inside');

@@ -181,7 +181,7 @@ describe('models pull', () => {
 
   it('asks for room for all files of an entry before the first byte of any', async () => {
     const { bavail, bsize } = statfsSync(home);
-    // Each of the two has room, but not both.
+    // The disk has room for each of the two files, but not for both.
     const bytes = Math.floor(0.6 * bavail * bsize);
     ownModel();
     const file = join(home, 'config', 'models', 'small.yaml');
@@ -437,7 +437,7 @@ describe('models add', () => {
       const tokens = asked.seen.map(({ authorization }) => authorization);
       expect(new Set(tokens)).toEqual(new Set(['Bearer secret-of-mine', undefined]));
       expect(tokens.at(-1)).toBe('Bearer secret-of-mine');
-      // Another host, though it is the same machine.
+      // The address is another host, although both servers run on this machine.
       expect(store.seen.length).toBeGreaterThan(1);
       expect(store.seen.map(({ authorization }) => authorization).filter((token) => token !== undefined)).toEqual([]);
     } finally {

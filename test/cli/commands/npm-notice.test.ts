@@ -44,7 +44,7 @@ async function npmRun(): Promise<string> {
     registry,
   };
   const npm = Object.entries(settings).map(([name, value]) => [`npm_config_${name}`, value]);
-  // As a person's shell has it: npm is silent in CI.
+  // The environment is that of a person's shell, because npm prints no notice in CI.
   const env = { PATH: process.env.PATH, HOME: dir, ...Object.fromEntries(npm) };
   const { stdout, stderr } = await promisify(execFile)('npm', ['run', 'demo'], { cwd: dir, env });
   rmSync(join(dir, 'cache'), { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cli } from '../../helpers/cli.ts';
 
-// A stranger's folder with every file that some library or tool would run or obey. What runs leaves its name behind.
+// A stranger's folder has every file that some library or tool would run or obey. A file that runs records its name.
 const endings = ['js', 'cjs', 'mjs', 'ts', 'json', 'yaml', 'yml', ''];
 const names = ['.visiontrainrc', '.config/visiontrainrc', 'visiontrain.config', '.config/config', 'package'];
 
@@ -17,7 +17,7 @@ function plant(): { dir: string; ran: string } {
   for (const base of names)
     for (const ending of endings) {
       const name = ending === '' ? base : `${base}.${ending}`;
-      // The plain name and its YAML and JSON are settings; with them there the command ends, so they are for one test.
+      // The plain name, .yaml and .json are settings files, with which the command ends. Another test covers them.
       if (base === '.visiontrainrc' && ['', 'json', 'yaml', 'yml'].includes(ending)) continue;
       const module = ending === 'mjs' || ending === 'ts';
       const code = module
@@ -37,7 +37,7 @@ describe('a folder with planted files', () => {
     const config = join(dir, 'home', 'config');
     mkdirSync(config, { recursive: true });
     const env = { ...process.env, VISIONTRAIN_HOME: join(dir, 'home') };
-    // No settings at all; empty ones here; ones of the person's own.
+    // The cases are: no settings, empty settings in this folder, and settings in the person's home.
     for (const prepare of [
       () => undefined,
       () => writeFileSync(join(dir, '.visiontrainrc'), '{}'),

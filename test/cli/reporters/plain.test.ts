@@ -71,7 +71,7 @@ describe('plain lines', () => {
     expect(shown[1]).toBe('14:29:04 train    step 20/200 10 %  loss 0.1000  1.9 pictures/s  18 s left');
     expect(shown.at(-1)).toContain('step 200/200 100 %');
     const slow = [run, ...Array.from({ length: 10 }, (_, i) => step((i + 1) * 25, i + 1))];
-    // Steps 1, then one a minute: 25 s a step gives each third one.
+    // Step 1 is printed, then one step a minute: at 25 s a step that is each third step.
     expect(lines(slow).filter((line) => line.includes('train'))).toHaveLength(4);
   });
 

@@ -3,7 +3,10 @@ import { Stragglers } from '../../../src/download/http/stragglers.ts';
 
 const MB = 1e6;
 
-/** Connections of these bytes per second, `from` the second their first byte comes; looked at eight times a second. */
+/**
+ * Watches connections, looking eight times a second. Each has a `rate` in bytes per second, and its first byte comes
+ * `from` seconds after the start.
+ */
 function watch(rates: readonly { rate: (t: number) => number; from?: number }[], until: number) {
   const connections = rates.map(() => ({ bytes: 0 }));
   const all = new Stragglers<{ bytes: number }>();
@@ -44,7 +47,7 @@ describe('a connection far slower than the others', () => {
 
   it('is none that is a few times slower, starts slowly, or shares a narrow line', () => {
     const few = watch([steady(5 * MB), steady(5 * MB), steady(1 * MB)], 60);
-    // Doubles each 300 ms, as over a long way, up to the same 5 MB/s.
+    // The rate doubles every 300 ms, as on a connection over a long distance, up to the same 5 MB/s.
     const far = watch([steady(5 * MB), { rate: (t) => Math.min(5 * MB, 14_000 * 2 ** (t / 0.3)) }], 60);
     const narrow = watch([steady(20_000), steady(500)], 8);
     for (const { hopeless } of [few, far, narrow]) expect(hopeless).toEqual([]);

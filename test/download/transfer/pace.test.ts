@@ -3,7 +3,7 @@ import { ConnectionPace } from '../../../src/download/transfer/pace.ts';
 
 const GIB = 2 ** 30;
 
-/** A download of `size` on a link that gives `rate(connections)` bytes per second; the number wanted at each moment. */
+/** The number of connections wanted at each moment of a download, on a link of `rate(connections)` bytes per second. */
 function run(rate: (connections: number) => number, seconds: number, size = 4 * GIB): number[] {
   const pace = new ConnectionPace({ first: 1, most: 4 }, 0);
   const wanted: number[] = [];

@@ -1,4 +1,4 @@
-/** What lies beside the images of a subject, as other trainers, NAS boxes and systems leave it there. */
+/** Files and folders beside the images, as other trainers, NAS boxes and operating systems leave them there. */
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -90,7 +90,7 @@ it('does not wait for a pipe that took the place of an image after the scan', as
 
 it('one folder too deep is one line', () => {
   const root = folder({ 'a.png': png(20, 20) });
-  // Deeper than a path may be long: one half is moved into the other.
+  // The folders are nested deeper than a path may be long. To make them, one half is moved into the other.
   const half = Array(12).fill('d'.repeat(200)).join('/');
   execFileSync('sh', ['-c', `mkdir -p ${half} other/${half} && mv other ${half}`], { cwd: root });
   const { folders, closed } = walkFolder(root);

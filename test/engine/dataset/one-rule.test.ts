@@ -1,4 +1,4 @@
-/** Where the turning of an image stands, damage inside, and kinds of TIFF: forms that people's programs write. */
+/** Forms of image files that people's programs write: places of the orientation, damage inside, and kinds of TIFF. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ function chunk(kind: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, sum]);
 }
 
-/** `extra` before the first chunk of this kind. */
+/** The PNG with `extra` inserted before the first chunk of the kind `before`. */
 function insert(image: Buffer, extra: Buffer, before = 'IDAT'): Buffer {
   const at = image.indexOf(before, 0, 'latin1') - 4;
   return Buffer.concat([image.subarray(0, at), extra, image.subarray(at)]);
@@ -83,7 +83,7 @@ describe('a PNG damaged inside', () => {
       'c.png': flip(plain(3), plain(3).indexOf('IDAT') - 6),
       'd.png': flip(insert(plain(4), chunk('tEXt', Buffer.from('a\0b')), 'IEND'), plain(4).indexOf('IEND') + 6),
     });
-    // What stands behind the pixels harms nothing.
+    // Damage behind the pixels does not matter.
     expect(pictures.map(({ path }) => path)).toEqual(['a.png', 'd.png']);
     expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       'b.png is damaged inside (the checksum of its pixels is wrong)',

@@ -120,7 +120,7 @@ describe('givenEnvironment', () => {
     const python = withPackages({ ...all, bitsandbytes: '0.45.0' });
     const env = { ...process.env, VISIONTRAIN_PYTHON: python };
     const library = join(dir, 'site', 'bitsandbytes.py');
-    // One that is there and cannot be imported is as good as none.
+    // A library that cannot be imported counts as missing.
     writeFileSync(library, 'raise RuntimeError("CUDA Setup failed")');
     expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['bitsandbytes', 'prodigyopt']);
     writeFileSync(library, 'print("hello")');

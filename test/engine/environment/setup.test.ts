@@ -8,7 +8,7 @@ import type { Requirements } from '../../../src/engine/environment/requirements.
 import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
 import { makeWheels, withoutUv, writeLock } from '../../helpers/wheels.ts';
 
-// Real pip, real venv, real wheels; only the packages are small.
+// pip, venv and the wheels are real ones; only the packages are small.
 const works =
   'class ones:\n  def __init__(self, *s): self.n = s[0] * s[1]\n  def sum(self): return self\n  def item(self): return self.n\n';
 const broken = 'raise ImportError("libtorch_cpu.so: cannot open shared object file")\n';
@@ -49,7 +49,7 @@ beforeEach(() => {
     PIP_NO_INDEX: '1',
     PIP_FIND_LINKS: wheels,
     PIP_RETRIES: '0',
-    // A trap for an installer that is led astray by settings meant for others.
+    // These settings are meant for other programs, and must not lead the installer astray.
     PYTHONPATH: join(dir, 'elsewhere'),
     PIP_TARGET: join(dir, 'elsewhere'),
     PIP_USER: '1',
@@ -79,11 +79,11 @@ describe('setupEnvironment with pip', () => {
       torch: '2.13.0+cpu',
     });
 
-    // Nothing can be started from here, so nothing was.
+    // No program can be started with this PATH, which proves that none was.
     env = { ...env, PATH: '/nowhere' };
     expect(await setup()).toEqual(first);
     expect(checkEnvironment(at(), requirements)).toEqual(first);
-    // Another lock is another environment; a Python that was replaced below makes this one unfit.
+    // Another lock file means another environment. A replaced Python makes an environment unfit.
     writeFileSync(requirements.lock, `${readFileSync(requirements.lock, 'utf8')}# newer\n`);
     expect(checkEnvironment(at(), requirements)).toBeUndefined();
   });

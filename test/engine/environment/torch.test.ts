@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What the real pip of this machine is made to choose. */
+/** The packages that this machine's real pip chooses for a build of PyTorch. */
 async function choose(build: TorchBuild, cpuIndex = 'http://127.0.0.1:9/none') {
   const python = findPython(env, { needsVenv: true }).path;
   const constraints = join(dir, 'constraints.txt');

@@ -39,7 +39,7 @@ describe('checkedEvent', () => {
         const before = structuredClone(event);
         const believed = checkedEvent(event);
         if (sound) expect([believed, event]).toEqual([true, before]);
-        // What is left of one that is believed is sound.
+        // An event that is accepted has only valid values left.
         else if (believed) expect(payloads[type].safeParse(event).success).toBe(true);
       }),
       { numRuns: 300 },

@@ -106,7 +106,7 @@ describe('reduce', () => {
     expect(xs).toEqual(xs.toSorted((a, b) => a - b));
     expect(xs.at(-1)).toBe(43);
     expect(new Set(xs).size).toBe(43);
-    // The hours between the attempts are no step.
+    // The hours between the two attempts do not count as a step's duration.
     expect(secondsPerStep(again.pace)).toBeCloseTo(1);
   });
 
@@ -141,7 +141,7 @@ describe('reduce', () => {
 describe('time left', () => {
   it('is the median of plain steps, with samples and checkpoints budgeted apart', () => {
     const events = [run(0), start(0, 0, 400), ...steps(0, 100, 0, 1)];
-    // A picture at step 100 takes 50 s, then another hundred steps of 1 s, and again.
+    // The sample at step 100 takes 50 s, a hundred steps of 1 s follow, and the same once more.
     events.push(event(101, 'sample', { step: 100, index: 0, path: 's', prompt: '', seed: 1, adapter: true }));
     events.push(step(151, 101), ...steps(101, 200, 151, 1));
     const state = reduceAll(initialState, events);

@@ -48,7 +48,7 @@ const card = (total: number, free = total): Gpu => ({
   capability: '8.9',
 });
 
-/** The table of bench/results/trainer-memory.txt, but for its attention layers alone. */
+/** The table of bench/results/trainer-memory.txt, without its rows for attention layers alone. */
 const counted = (() => {
   const text = readFileSync(join(root, 'bench/results/trainer-memory.txt'), 'utf8');
   const rows: [string, Plan['model']['family'], Partial<Plan['training']>, (number | null)[]][] = [];
@@ -100,7 +100,7 @@ describe('memory of a step', () => {
     };
     const without = gib({ shuffle_tags: false });
     expect(gib({ shuffle_tags: true }) - without).toBeCloseTo(3.05);
-    // Fewer uses, fewer forms than are kept, and encoders that are trained anyway.
+    // No memory is added with few uses, with few different captions, or when encoders are trained and loaded anyway.
     expect(gib({ shuffle_tags: true }, { ...long, steps: 16_384 })).toBe(without);
     expect(gib({ shuffle_tags: true, keep_tags: 2 })).toBe(without);
     expect(gib({ shuffle_tags: true, keep_tags: 2, tag_dropout: 0.1 }) - without).toBeCloseTo(3.05);

@@ -170,7 +170,7 @@ describe('marks of other programs', () => {
 });
 
 describe('estimateTokens', () => {
-  // Counted with CLIP's byte pair encoding.
+  // The numbers were counted with CLIP's byte pair encoding.
   it.each([
     ['a photo of a red fox sitting in the snow', 10],
     ['zfxemblem, 1girl, solo, looking_at_viewer, long hair, masterpiece, best quality', 22],
@@ -512,7 +512,7 @@ describe('summarizePlan', () => {
   });
 
   it.each<[Plan['model']['family'], number, Partial<Plan['training']>]>([
-    // MB that sd-scripts writes in 16 bits, its metadata aside.
+    // The sizes are MB of files that sd-scripts writes in 16 bits, without their metadata.
     ['sdxl', 170.2, { rank: 32 }],
     ['sdxl', 228, { rank: 32, text_encoder_learning_rates: [1e-4, 1e-4] }],
     ['sd15', 151, { rank: 128, text_encoder_learning_rates: [1e-4] }],

@@ -1,4 +1,4 @@
-/** Run folders that somebody else made, or changed: nothing of theirs is followed, believed or waited for. */
+/** In run folders that a stranger made or changed, no link is followed, no file believed, and no FIFO waited for. */
 import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -89,7 +89,7 @@ describe('a link at a name of ours', () => {
 });
 
 describe('a folder that others can write to', () => {
-  /** Beside the tests' own folder, which lets nobody in. */
+  /** Folders made outside of the tests' own folder, which other users cannot enter. */
   const made: string[] = [];
   afterEach(() => {
     for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true });
@@ -116,7 +116,7 @@ describe('a folder that others can write to', () => {
     chmodSync(run.dir, 0o755);
     chmodSync(join(run.dir, 'control'), 0o777);
     expect(() => refuseForeignFolder(run.dir)).toThrow('control can be written to by other users');
-    // Whom a folder above lets not in cannot write either.
+    // A user who cannot enter a folder above cannot write here either.
     chmodSync(dirname(runs), 0o700);
     expect(() => refuseForeignFolder(run.dir)).not.toThrow();
   });

@@ -52,17 +52,17 @@ describe.runIf(python !== '')('in a folder with Python modules of a stranger', (
     const { dir, ran } = strangersFolder();
     const { resources } = fixturePlan(dir, 5, null);
     const { argv, cwd, env } = trainerCommand({ python, runDir: dir, resources, packageRoot: packageRoot(), env: {} });
-    // As on Python 3.10, which does not know the variable.
+    // The variable is left out, as on Python 3.10, which does not know it.
     const { PYTHONSAFEPATH: _, ...older } = env;
     const [program, ...args] = argv;
     expect(() => execFileSync(program, args, { cwd, env: older, stdio: 'ignore' })).toThrow();
     expect(ran()).toEqual([]);
-    // It was ours: that is where it wrote.
+    // The trainer that ran was the project's own: only that one writes events.
     expect(existsSync(join(dir, 'events.jsonl'))).toBe(true);
   });
 });
 
-// Made by hand: the plain C locale Python itself takes for UTF-8.
+// A locale is made for the test, because Python treats the plain C locale as UTF-8.
 const localedef = spawnSync('localedef', ['--version']).status === 0;
 it.runIf(python !== '' && localedef)('the trainer finds names in UTF-8 in a terminal that is set to another', () => {
   const { dir } = strangersFolder();

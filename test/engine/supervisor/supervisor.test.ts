@@ -65,9 +65,9 @@ describe('a run', () => {
     expect(all[0]).toMatchObject({ type: 'run', name: 'fox', attempt: 1, steps: 5 });
     expect(all.at(-1)).toMatchObject({ type: 'exit', status: 'finished' });
     expect(inspectRun(run.dir)).toMatchObject({ state: 'finished', step: 5, steps: 5, device: 'cpu', attempt: 1 });
-    // Also for a machine that cannot see the process.
+    // The end is also visible to a machine that cannot see the process.
     await until(() => statSync(join(run.dir, 'attempts', '1.json')).mtimeMs === 0);
-    // However long what lies between the ends of the file.
+    // The result does not depend on how much lies between the beginning and the end of the file.
     const middle = Array.from({ length: 2000 }, () =>
       JSON.stringify({ v: 1, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
     );
@@ -191,7 +191,7 @@ describe('a trainer that fails', () => {
     expect(readExit(run.dir)?.reason).toMatch(/SIGKILL|out of memory/);
   });
 
-  /** Its own file system, as small as a full one needs to be; only a machine that lets us mount has this test. */
+  /** Mounts a small file system of its own, which is soon full. The test runs only where mounting is allowed. */
   const mounted = (folder: string): boolean => {
     mkdirSync(folder, { recursive: true });
     return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status === 0;
@@ -364,7 +364,7 @@ describe('a supervisor that is killed', () => {
     process.kill(trainer, 'SIGKILL');
     await until(() => runCondition(run.dir).state !== 'live');
     expect(inspectRun(run.dir)).toMatchObject({ state: 'died', supervised: false });
-    // Died in the middle of a line, as writers do.
+    // A writer that died has left a line that is not whole.
     appendFileSync(join(run.dir, 'events.jsonl'), '{"v":1,"se');
     await startRun(run, { ...home.env, FIXTURE_SECONDS: '0' });
     await ends(run);

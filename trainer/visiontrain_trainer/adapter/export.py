@@ -33,6 +33,8 @@ MINIMAL = (
 
 @dataclass(frozen=True)
 class Written:
+    """A LoRA file that was written. `format` is "kohya" or "diffusers"."""
+
     path: Path
     bytes: int
     sha256: str

@@ -1,1 +1,1 @@
-"""What every part stands on: errors, files, random draws."""
+"""Parts that all other rooms use: errors, files, random draws."""

@@ -39,7 +39,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class TrainingError(TrainerError):
-    """The plan, the model, the pictures or the numbers are at fault: exit code 5."""
+    """The plan, the model, the images or the numbers are at fault: exit code 5."""
 
 
 class MachineError(TrainerError):

@@ -52,6 +52,7 @@ def hold(folder: Path) -> Path:
 
 
 def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content as 64 hex digits. Raises OSError when the file cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
 
@@ -88,6 +89,7 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def sync_folder(path: Path) -> None:
+    """Flush a folder's entries to disk, so that a rename in it survives a crash."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -23,6 +23,7 @@ _NAMES = {
 
 
 def tensor_bytes(tensor: torch.Tensor) -> bytes:
+    """The bytes of a tensor in row-major order, as safetensors stores them."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 

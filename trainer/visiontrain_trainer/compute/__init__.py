@@ -1,1 +1,1 @@
-"""What arithmetic needs: the device, noise, lean imports."""
+"""Parts of all computing: the device, the diffusion's noise, lean imports of libraries."""

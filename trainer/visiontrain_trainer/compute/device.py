@@ -86,6 +86,8 @@ def join_processes(resources: Resources) -> Processes:
 
 @dataclass(frozen=True)
 class Device:
+    """The device that trains, and the number formats on it."""
+
     torch: torch.device
     #: Format of the base model and of activations; what is trained is always fp32.
     dtype: torch.dtype
@@ -228,7 +230,7 @@ def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str
 
 
 def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:
-    """What is really in use, for the `active` event."""
+    """The device, libraries and settings really in use, for the `active` event."""
     facts: dict[str, str | int | bool | None] = {
         "device": str(device.torch),
         "device_name": torch.cuda.get_device_name(device.torch)

@@ -68,7 +68,7 @@ class Diffusion:
 
 
 def losses(prediction: torch.Tensor, target: torch.Tensor, kind: str, delta: float) -> torch.Tensor:
-    """Loss of each picture, fp32 [B]: mean square, or Huber scaled to equal the square below `delta`."""
+    """Loss of each image, fp32 [B]: mean square, or Huber scaled to equal the square below `delta`."""
     prediction = prediction.float()
     if kind == "huber":
         each = 2 * torch.nn.functional.huber_loss(prediction, target, reduction="none", delta=delta)

@@ -1,1 +1,1 @@
-"""What is agreed with the other program: the plan, events, requests."""
+"""The contract with the program in TypeScript: the plan, events, requests."""

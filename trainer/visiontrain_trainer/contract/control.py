@@ -71,6 +71,7 @@ class Control:
         return found | {"stop"} if self._stop else found
 
     def done(self, requests: set[str]) -> None:
+        """Remove the files of requests that were carried out."""
         for name in requests:
             (self._folder / name).unlink(missing_ok=True)
 

@@ -132,6 +132,7 @@ class Events:
             ) from error
 
     def note(self, text: str, level: str = "info") -> None:
+        """Emit one sentence for the person; `level` is "info" or "warn"."""
         self.emit("note", level=level, text=text)
 
     def _heartbeat(self) -> None:
@@ -164,6 +165,7 @@ class Progress:
         self._say(time.monotonic())
 
     def advance(self) -> None:
+        """Count one more unit as done."""
         self._done += 1
         now = time.monotonic()
         if self._done == self._total or now - self._said[-1][0] >= 1:

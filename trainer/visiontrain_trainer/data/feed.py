@@ -37,6 +37,8 @@ class Batch:
 
 
 class Feed:
+    """Makes the batches of a run from cached latents and text states. `timesteps` is the schedule's number of steps."""
+
     def __init__(
         self,
         plan: Plan,

@@ -90,6 +90,7 @@ class Latents:
         )
 
     def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance of a view. Raises TrainingError when the cache has lost them since `prepare`."""
         entry = self._store.get(self._key(sample, view))
         if entry is None:
             raise TrainingError(

@@ -57,6 +57,7 @@ class Store:
         return tensors
 
     def put(self, key: str, tensors: dict[str, torch.Tensor]) -> None:
+        """Store the tensors of `key`. Raises MachineError when the disk does not take them."""
         try:
             # The file is not flushed to disk: one torn by a crash fails its check and is made again.
             write_atomic(self._path(key), serialize(tensors, {"sha256": _digest(tensors)}), durable=False)

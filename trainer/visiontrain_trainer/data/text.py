@@ -96,12 +96,14 @@ class TextBank:
         return key_of("text", caption, *self._identity)
 
     def load(self, dtype: torch.dtype = torch.float32) -> list[TextEncoder]:
+        """The text encoders, built in `dtype` if they are not loaded yet."""
         if not self.encoders:
             names = self._base.text_encoders
             self.encoders = [TextEncoder(self._base, name, dtype, self._device) for name in names]
         return self.encoders
 
     def unload(self) -> None:
+        """Drop the text encoders, to free their memory."""
         self.encoders = []
 
     @torch.no_grad()

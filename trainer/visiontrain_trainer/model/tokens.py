@@ -65,6 +65,7 @@ class ClipTokenizer:
             ) from error
 
     def ids(self, caption: str) -> list[int]:
+        """Token ids of a caption, without begin and end."""
         return self._tokenizer.encode(caption, add_special_tokens=False).ids
 
 

@@ -21,6 +21,7 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 def refuse_pickle(path: Path) -> None:
+    """Raises TrainingError for the name of a pickle file, because loading one runs the code inside it."""
     if path.suffix.lower() in PICKLES:
         raise TrainingError(
             f"{path}: pickle files are refused, because loading one runs the code inside it.",
@@ -30,6 +31,8 @@ def refuse_pickle(path: Path) -> None:
 
 @dataclass(frozen=True)
 class TensorInfo:
+    """A tensor's entry in the header. `start` and `end` are offsets in bytes from the beginning of the file."""
+
     dtype: str
     shape: tuple[int, ...]
     start: int

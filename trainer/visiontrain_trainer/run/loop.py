@@ -229,6 +229,7 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
 
 
 def stopped(session: Session, progress: Progress) -> int:
+    """Emit the `result` of a run that was stopped on request and saved. Returns the exit code 75."""
     session.events.emit(
         "result",
         status="stopped",

@@ -26,6 +26,7 @@ Conditioning = Mapping[str, torch.Tensor]
 
 
 def make_scheduler(plan: Plan, config: Mapping[str, Any]) -> Any:
+    """diffusers' DDIM scheduler for the base's schedule `config`, which may lack keys (Stable Diffusion's are used)."""
     import_diffusers()
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
@@ -106,6 +107,7 @@ def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image
 
 
 def save_png(image: Image.Image, path: Path) -> None:
+    """Write an image as PNG, whole or not at all. Raises OSError when the disk does not take it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.tmp")
     image.save(beside, "PNG")

@@ -37,6 +37,8 @@ from visiontrain_trainer.training.step import Stepper
 
 @dataclass
 class Session:
+    """Everything that the training loop works with."""
+
     run: Path
     plan: Plan
     events: Events

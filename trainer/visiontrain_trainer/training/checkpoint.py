@@ -25,6 +25,8 @@ _MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
 
 @dataclass(frozen=True)
 class Checkpoint:
+    """A checkpoint that was read: the weights of the adapter, the optimiser's tensors, and plain values."""
+
     path: Path
     step: int
     adapter: dict[str, torch.Tensor]
@@ -34,6 +36,7 @@ class Checkpoint:
 
 
 def name_of(step: int) -> str:
+    """Name of a checkpoint's folder."""
     return f"step-{step:06d}"
 
 

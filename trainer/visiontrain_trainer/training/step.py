@@ -48,6 +48,8 @@ class LossScale:
 
 
 class Stepper:
+    """Does optimiser steps, and measures losses with the same passes. `micro_batch` is the most images in one pass."""
+
     def __init__(
         self,
         plan: Plan,
