@@ -3,8 +3,8 @@
  * terminal; other programs ask it for something, or look at it, through the run folder.
  */
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type ExitCode, UsageError, VisiontrainError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -155,12 +155,15 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
   const { dir } = folder;
   const { env, cacheDir } = options;
   const runDir = folder.path();
+  const kept = codeCache(places(env).cache, 'compiled');
+  // Left to itself PyTorch would take a name below /tmp that another user can take first.
+  const compiled = kept ?? mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
   const command = trainerCommand({
     python,
     runDir,
     resources: plan.resources,
     packageRoot: packageRoot(),
-    compiled: codeCache(places(env).cache, 'compiled'),
+    compiled,
     env,
   });
   const inOurCache = { ...command, env: { ...command.env, VISIONTRAIN_CACHE_DIR: cacheDir } };
@@ -182,6 +185,7 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
   if (requests.lost.aborted) fence();
   const end = await trainer.ended;
   clearInterval(logs);
+  if (kept === undefined) rmSync(compiled, { recursive: true, force: true });
   requests.kill.removeEventListener('abort', kill);
   requests.lost.removeEventListener('abort', fence);
   requests.lost.throwIfAborted();

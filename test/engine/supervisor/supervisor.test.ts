@@ -96,6 +96,28 @@ describe('a run', () => {
     expect(readFileSync(join(run.dir, 'trainer.log'), 'utf8')).toContain('hello from the trainer');
   });
 
+  it.each([
+    ['kept', 0o700],
+    ['new each time, where others may write to the cache', 0o777],
+  ])('has a folder of its own for compiled code: %s', async (_, mode) => {
+    home = new FixtureHome();
+    const { cache } = places(home.env);
+    mkdirSync(cache);
+    chmodSync(cache, mode);
+    const run = home.create();
+    await startRun(run, home.env);
+    await ends(run);
+    const seen = JSON.parse(readFileSync(join(run.dir, 'env-seen.json'), 'utf8'));
+    const folder = dirname(seen.TORCHINDUCTOR_CACHE_DIR);
+    // By itself PyTorch takes a name below /tmp that anybody can take first, and runs what is there.
+    expect([dirname(folder) === cache, folder.startsWith(join(tmpdir(), 'visiontrain-compiled-'))]).toEqual([
+      mode === 0o700,
+      mode === 0o777,
+    ]);
+    expect(dirname(seen.TRITON_CACHE_DIR)).toBe(folder);
+    expect(existsSync(folder)).toBe(mode === 0o700);
+  });
+
   it('cannot be started twice, however close together', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.2' });
     const run = home.create(100);
