@@ -1,7 +1,7 @@
 /** What a person should know about a plan before it starts. Each sentence says what will be done about it. Pure. */
 
 import { plural } from '../../base/text.ts';
-import { promptSyntax } from '../../spec/prompt-syntax.ts';
+import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
@@ -35,23 +35,12 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
     warnings.push(
       `${plural(long, 'caption')} longer than about ${MOST_TOKENS} tokens: what goes beyond is not read, so shorten it`,
     );
-  warnings.push(...syntaxWarnings(captions));
+  warnings.push(...captionMarks(captions));
   if (shuffle && !captions.some(looksLikeTags))
     warnings.push('shuffle_tags is on, but the captions read as sentences: their parts would be mixed up');
   if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
     warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learnt`);
   return warnings;
-}
-
-/** Captions written for programs that read marks in them. */
-function syntaxWarnings(captions: readonly string[]): readonly string[] {
-  const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
-  if (marked.length === 0) return [];
-  const names = [...new Set(marked.flat())];
-  const cure = names.includes('|||') ? '; for ||| set dataset.keep_tags to the number of tags before it' : '';
-  return [
-    `${plural(marked.length, 'caption')} with marks of other programs (${names.join(', ')}): they are read as words, so take them out${cure}`,
-  ];
 }
 
 /** Three chunks of CLIP: nothing reads more. */
