@@ -2,10 +2,10 @@
  * Which variable may be sent to which server as a token. A registry entry only names both: it may be a stranger's, and
  * must not have any variable sent to any host. What the person said once is kept here.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { readGiven } from '../../base/files/given-file.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 
 const file = (places: Pick<Places, 'state'>) => join(places.state, 'token-hosts.json');
@@ -28,6 +28,6 @@ export function allowTokenHosts(places: Pick<Places, 'state'>, variable: string,
   const known = allowedTokenHosts(places);
   const all = new Set([...known, ...urls.map((url) => tokenHost(variable, url))]);
   if (all.size === known.length) return;
-  mkdirSync(places.state, { recursive: true });
+  makePrivateFolder(places.state);
   writeFileAtomic(file(places), `${JSON.stringify([...all].sort(), null, 2)}\n`, 0o600);
 }

@@ -15,7 +15,7 @@ const path = (runDir: string, request: Request): string => join(runDir, RUN_FILE
 export function makeRequest(runDir: string, request: Request): void {
   const control = join(runDir, RUN_FILES.control);
   const there = lstatSync(control, { throwIfNoEntry: false });
-  if (there === undefined) mkdirSync(control, { recursive: true, mode: 0o700 });
+  if (there === undefined) mkdirSync(control, { mode: 0o700 });
   else if (!there.isDirectory()) throw new ForeignFileError(control, strangeKind(there) ?? 'is a file');
   try {
     closeSync(openSync(path(runDir, request), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));

@@ -7,7 +7,7 @@ export interface LiveFolder {
   readonly dir: string;
   /** Where it is now, for people and other programs. */
   path(): string;
-  /** It is not where it was, and cannot be followed. */
+  /** It was removed, or it is not where it was and cannot be followed. */
   lost(): boolean;
   close(): void;
 }
@@ -25,7 +25,8 @@ export function openFolder(path: string): LiveFolder {
   return {
     dir: followed ? follow : path,
     path: () => (followed ? readlinkSync(follow) : path),
-    lost: () => !followed && !isThere(),
+    // A folder that was removed stays open without a name: nothing can be made in it any more.
+    lost: () => fstatSync(handle).nlink === 0 || (!followed && !isThere()),
     close: () => closeSync(handle),
   };
 }

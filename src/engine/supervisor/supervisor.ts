@@ -224,7 +224,15 @@ interface Requests {
 /** Requests as signals. Before the trainer runs `stop` is for the supervisor; afterwards the trainer acts on the file. */
 function watchRequests(dir: string, terminated: AbortSignal, whyLost: () => Error | undefined): Requests {
   const [stop, kill, lost] = [new AbortController(), new AbortController(), new AbortController()];
-  const onTerminated = () => makeRequest(dir, 'stop');
+  const onTerminated = () => {
+    try {
+      makeRequest(dir, 'stop');
+    } catch {
+      // The folder takes no request, so the trainer cannot be asked: it is ended.
+      stop.abort();
+      kill.abort();
+    }
+  };
   terminated.addEventListener('abort', onTerminated, { once: true });
   if (terminated.aborted) onTerminated();
   const timer = setInterval(() => {

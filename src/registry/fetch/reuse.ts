@@ -2,10 +2,11 @@
  * The same bytes elsewhere on this machine: the Hugging Face cache, model folders of ComfyUI and A1111/Forge, folders
  * the person names, and models of ours. Found by size and SHA-256, never by name; linked hard, else copied.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { checkRoom, linkOrCopy, sha256OfFile, sizeOf } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
@@ -27,7 +28,7 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
       try {
         const hash = await knownHash(path, places, (n) => report.bytes(n, n), signal);
         if (hash !== wanted.sha256) continue;
-        mkdirSync(dirname(wanted.path), { recursive: true });
+        makeFolder(dirname(wanted.path));
         const source = realpathSync(path);
         if (statSync(source).dev !== statSync(dirname(wanted.path)).dev)
           checkRoom(dirname(wanted.path), size, wanted.name);

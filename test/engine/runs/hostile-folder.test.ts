@@ -300,6 +300,19 @@ describe('while it goes on', () => {
     expect(existsSync(run.dir)).toBe(false);
   });
 
+  it('a run whose folder is removed ends, with its trainer', async () => {
+    home = new FixtureHome({ FIXTURE: 'stubborn', FIXTURE_SECONDS: '0.05' });
+    const run = home.create(100_000);
+    await startRun(run, home.env);
+    await until(() => steps(run.dir) > 0);
+    const { pid, trainer } = readSupervisor(run.dir) ?? {};
+    rmSync(run.dir, { recursive: true });
+    // Asked at the same time, as by a machine that shuts down: the request has no place any more.
+    process.kill(pid as number, 'SIGTERM');
+    await until(() => identify(trainer?.pid as number) === undefined && identify(pid as number) === undefined);
+    expect(existsSync(run.dir)).toBe(false);
+  });
+
   it('a run that another machine took over is let go of: its trainer ends, and no word of its end is written', async () => {
     home = new FixtureHome({ FIXTURE: 'stubborn', FIXTURE_SECONDS: '0.05' });
     const run = home.create(100_000);
