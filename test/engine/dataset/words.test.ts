@@ -111,7 +111,7 @@ it.each([
 it.each(['"', 'a,"\n', ',', '\n', '"",', 'a\n', '"\n"', '"a"\n'])(
   'a table of %j many times is read at once',
   (part) => {
-    const table = part.repeat((8 << 20) / part.length);
+    const table = part.repeat((1 << 20) / part.length);
     let rows = 0;
     for (const { fields = [] } of csvRows(table, 65_536)) rows += fields.length <= 256 ? 1 : Number.NaN;
     expect(rows).toBeLessThanOrEqual(table.length / 2);
