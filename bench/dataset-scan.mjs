@@ -1,6 +1,7 @@
 // Pictures per second of the data set scan (sizes, rotation, captions), side by side with two others on the same files:
 // Node reading 4 KiB + the image-size package, and Pillow opening each header (where a Python with Pillow is given).
-//   node bench/dataset-scan.mjs [--pictures 20000] [--rounds 5] [--python /path/to/python]
+// `--against` adds the scan of another checkout, in turn: on a busy machine only the ratio says something.
+//   node bench/dataset-scan.mjs [--pictures 20000] [--rounds 5] [--python /path/to/python] [--against /path/to/checkout]
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { imageSize } from 'image-size';
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     pictures: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '5' },
     python: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 const total = Number(values.pictures);
@@ -44,24 +46,11 @@ print(len(files) / (time.perf_counter() - start))
 try {
   const data = join(work, 'data');
   writePictures(data);
-  const bundle = join(work, 'scan.mjs');
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['src/engine/dataset/scan.ts'],
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    outfile: bundle,
-    logLevel: 'warning',
-  });
-  const { scanDataset } = await import(bundle);
-  const ours = async () => {
-    const start = performance.now();
-    const { pictures } = await scanDataset(data, { captionExtension: '.txt' });
-    if (pictures.length !== total) throw new Error(`found ${pictures.length} of ${total}`);
-    return rate(start);
+  const contenders = {
+    visiontrain: await scanOf(root, data),
+    'image-size, no captions': () => withImageSize(data),
   };
-  const contenders = { visiontrain: ours, 'image-size, no captions': () => withImageSize(data) };
+  if (values.against !== undefined) contenders['the other checkout'] = await scanOf(resolve(values.against), data);
   if (values.python !== undefined) contenders['Pillow, no captions'] = () => withPillow(data);
 
   const rates = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
@@ -77,9 +66,29 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-/**
- * Writes a mix like people's: mostly JPEG with EXIF, padded to a plausible size, with a caption for every second image.
- */
+/** The scan of a checkout, bundled. */
+async function scanOf(checkout, data) {
+  const bundle = join(mkdtempSync(join(work, 'bundle-')), 'scan.mjs');
+  await build({
+    absWorkingDir: checkout,
+    entryPoints: ['src/engine/dataset/scan.ts'],
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    outfile: bundle,
+    logLevel: 'warning',
+    nodePaths: [join(root, 'node_modules')],
+  });
+  const { scanDataset } = await import(bundle);
+  return async () => {
+    const start = performance.now();
+    const { pictures } = await scanDataset(data, { captionExtension: '.txt' });
+    if (pictures.length !== total) throw new Error(`found ${pictures.length} of ${total}`);
+    return rate(start);
+  };
+}
+
+/** A mix like people's: mostly JPEG with EXIF, padded to a plausible size, every second with a caption. */
 function writePictures(folder) {
   const fixtures = join(root, 'test', 'fixtures', 'pictures');
   const names = ['turned-6.jpg', 'turned-1.jpg', 'progressive.jpg', 'alpha.png', 'lossless.webp'];

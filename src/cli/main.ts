@@ -20,6 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.umask(process.umask() | 0o022);
   const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
+  let own: readonly string[] = [];
   const program = buildProgram(
     asked(argv),
     async (entry, args, options) => {
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       const cwd = currentFolder();
       const env = typedEnvironment(process.env, cwd);
       const base = places(env);
+      own = [base.home, base.cache];
       const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
       const say = (line: string) => out.talk(line);
       const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
@@ -50,6 +52,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = reportError(mistyped ? new UsageError(error.message.replace(/^error: /, '')) : error, out, {
         json: flags.json,
         debug: flags.debug,
+        own,
       });
   }
 }

@@ -2,6 +2,7 @@
  * Prompt syntax of other programs. Captions and prompts are tokenized here exactly as written, so such syntax would be
  * read as text: as tokens that mean nothing, or something else. Pure.
  */
+import { plural } from '../base/text.ts';
 import { yamlValue } from './write.ts';
 
 interface Syntax {
@@ -32,6 +33,17 @@ const COMMENT = /^\s*#\s/u;
 export function promptSyntax(text: string): readonly string[] {
   const names = syntaxes.filter(({ found }) => found.test(text)).map(({ name }) => name);
   return [...names, ...(FLAG.test(text) ? ['--n --w …'] : []), ...(COMMENT.test(text) ? ['#'] : [])];
+}
+
+/** What is said of captions written for programs that read marks in them; none or one sentence. */
+export function captionMarks(captions: readonly string[]): readonly string[] {
+  const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
+  if (marked.length === 0) return [];
+  const names = [...new Set(marked.flat())];
+  const cure = names.includes('|||') ? '; for ||| set dataset.keep_tags to the number of tags before it' : '';
+  return [
+    `${plural(marked.length, 'caption')} with marks of other programs (${names.join(', ')}): they are read as words, so take them out${cure}`,
+  ];
 }
 
 const settings: Readonly<Record<string, string>> = {

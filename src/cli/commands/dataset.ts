@@ -2,7 +2,7 @@ import { UsageError } from '../../base/errors.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import { hashPictures } from '../../engine/dataset/hash.ts';
 import { type DatasetReport, datasetReport, reportLines } from '../../engine/dataset/report.ts';
-import { scanDataset } from '../../engine/dataset/scan.ts';
+import { type ScanOptions, scanDataset } from '../../engine/dataset/scan.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 
 /** `dataset check DIR`: shows what is in a folder and what would not be used. It changes nothing. */
@@ -15,12 +15,15 @@ export const run: CommandRun = async ([action, folder], options, context) => {
   const captionExtension = typeof options.captions === 'string' ? options.captions : '.txt';
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
     throw new UsageError(`--captions ${captionExtension} must look like .txt`);
-  show(datasetReport(await inspect(folder, captionExtension, context)), context);
+  const include = Array.isArray(options.include) ? (options.include as string[]) : [];
+  show(datasetReport(await inspect(folder, { captionExtension, include }, context)), context);
   return undefined;
 };
 
-async function inspect(folder: string, captionExtension: string, { places }: Context) {
-  const scan = await scanDataset(typedPath(folder, '.'), { captionExtension, own: [places.home] });
+type Wanted = Pick<ScanOptions, 'captionExtension' | 'include'>;
+
+async function inspect(folder: string, wanted: Wanted, { places }: Context) {
+  const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home] });
   return hashPictures(scan, { cacheDir: places.cache });
 }
 

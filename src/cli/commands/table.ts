@@ -161,7 +161,10 @@ export const commands: readonly CommandEntry[] = [
     args: '<action> <folder>',
     summary: 'check: what is in a folder of pictures, and what is wrong with it',
     group: 'Assets',
-    options: [['--captions <extension>', 'ending of the caption files (default .txt)']],
+    options: [
+      ['--captions <extension>', 'ending of the caption files (default .txt)'],
+      ['--include <name>', 'look as with dataset.include: a folder or file that is passed over (repeatable)', 'list'],
+    ],
     examples: [
       'visiontrain dataset check ./pictures',
       'visiontrain dataset check ./pictures --captions .caption --json',

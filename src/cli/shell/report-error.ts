@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { Output } from './output.ts';
@@ -5,11 +6,13 @@ import type { Output } from './output.ts';
 export interface ReportOptions {
   readonly json: boolean;
   readonly debug: boolean;
+  /** Folders that VISIONTRAIN_HOME moves. */
+  readonly own?: readonly string[];
 }
 
-/** Prints what went wrong to stderr and returns the exit code. With `json` it prints one JSON document to stdout. */
-export function reportError(error: unknown, out: Output, { json, debug }: ReportOptions): number {
-  const known = error instanceof VisiontrainError ? error : fileError(error);
+/** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
+export function reportError(error: unknown, out: Output, { json, debug, own = [] }: ReportOptions): number {
+  const known = error instanceof VisiontrainError ? error : fileError(error, own);
   const code = known?.exitCode ?? EXIT.bug;
   if (json) {
     out.json({ error: errorDocument(known ?? error, code) });
@@ -38,23 +41,27 @@ function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
 }
 
-/** Errors of the file system that a person can mend, wherever they come up. Any other one is a bug. */
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the disk is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'your share of the disk is used up',
-  EIO: 'the disk cannot read or write it',
-  ESTALE: 'the network disk has lost it',
+const NO_RIGHT = ['permission denied', 'Take the right to it, or name another place.'] as const;
+
+/** What a person can mend about files, wherever it came up, and how. Other words of the file system are a bug's. */
+const FILE_PROBLEMS: Readonly<Record<string, readonly [problem: string, cure?: string]>> = {
+  EACCES: NO_RIGHT,
+  EPERM: NO_RIGHT,
+  EROFS: ['the disk is read-only', 'Name a place on a disk that can be written.'],
+  ENOSPC: ['the disk is full', 'Make room on it, or name a place on another disk.'],
+  EDQUOT: ['your share of the disk is used up', 'Make room on it, or name a place on another disk.'],
+  EIO: ['the disk cannot read or write it'],
+  ESTALE: ['the network disk has lost it'],
 };
 
-function fileError(error: unknown): EnvironmentError | undefined {
+function fileError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
   const { code = '', path } = error as NodeJS.ErrnoException;
-  const problem = FILE_PROBLEMS[code];
+  const [problem, cure] = FILE_PROBLEMS[code] ?? [];
   if (problem === undefined || path === undefined) return undefined;
+  const isOurs = own.some((folder) => path === folder || path.startsWith(`${folder}${sep}`));
+  const moved = 'Set VISIONTRAIN_HOME to a folder of yours with room.';
   return new EnvironmentError(`${path}: ${problem}.`, {
-    nextSteps: ['Set VISIONTRAIN_HOME to a folder of yours with room, if it is a file of visiontrain.'],
+    nextSteps: isOurs ? [moved] : cure === undefined ? [] : [cure],
     cause: error,
   });
 }

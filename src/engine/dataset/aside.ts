@@ -181,6 +181,6 @@ function sentence(kind: Kind, paths: readonly string[], counts: ReadonlyMap<stri
   const names = paths.toSorted(byCodePoint);
   const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
   const count = images === 0 ? '' : `, ${plural(images, 'image')}`;
-  const cure = kind === 'system' ? '' : '; dataset.include takes them in';
+  const cure = kind === 'system' ? '' : '; dataset.include in run.yaml takes them in';
   return `${names.slice(0, NAMED).join(', ')}${more}: passed over as ${SAID[kind]}${count}${cure}`;
 }

@@ -1,12 +1,11 @@
-/**
- * Captions kept in one file for many images: `metadata.jsonl`, the form that the examples of diffusers and the hub use.
- */
+/** Captions kept in one file for many images: `metadata.jsonl` and `.csv`, as the examples of diffusers and the hub want them. */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { plural } from '../../base/text.ts';
-import { decodeCaption, oneLine, wordsOf } from './captions.ts';
-import { openProblem } from './open.ts';
+import { decodeCaption, oneLine, wordsOf, CAPTION_LIMIT, WORD_KEYS } from './captions.ts';
+import { openProblem, openPlainSync } from './open.ts';
+import { type CsvRow, csvRows } from './csv.ts';
 import type { Folder } from './walk.ts';
 
 export interface Tables {
@@ -15,10 +14,10 @@ export interface Tables {
   readonly notes: readonly string[];
 }
 
-const READ = 'metadata.jsonl';
-/** Tables that are only mentioned in a note, which says how to turn them into the other form. */
-const NAMED = new Set(['metadata.csv', 'metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
-/** A cheap test, done first on each name. */
+const READ = new Set(['metadata.jsonl', 'metadata.csv']);
+/** Tables that are only named: there is a way to turn them into the other form. */
+const NAMED = new Set(['metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
+/** Asked first of each name, since it costs least. */
 const MAYBE = /^(metadata|captions)\./iu;
 /** Most bytes of a table that is read. A table with a million captions is smaller. */
 const MOST_BYTES = 256 << 20;
@@ -32,8 +31,10 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
       const lower = name.toLowerCase();
       const full = path === '' ? name : `${path}/${name}`;
       if (NAMED.has(lower))
-        notes.push(`${full} may hold captions; it is not read: ${READ} or a .txt file for each image is`);
-      if (lower !== READ || isOutside || outside.has(name)) continue;
+        notes.push(
+          `${full} may hold captions; it is not read: metadata.jsonl, metadata.csv or a .txt file for each image is`,
+        );
+      if (!READ.has(lower) || isOutside || outside.has(name)) continue;
       notes.push(`${full} ${readTable(root, full, captions)}`);
     }
   return { captions, notes };
@@ -53,30 +54,62 @@ function readTable(root: string, path: string, captions: Map<string, string>): s
   } catch (error) {
     return openProblem(path, error);
   }
-  let rows = 0;
+  const rows = path.toLowerCase().endsWith('.csv') ? csvTable(text) : jsonlTable(text);
+  if (rows === undefined) return `has no columns file_name and ${WORD_KEYS.join(' or ')}, and is not read`;
+  let count = 0;
   const odd: number[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const row = readRow(line);
-    if (row === undefined) odd.push(index + 1);
+  for (const { line, row } of rows) {
+    if (row === undefined) odd.push(line);
     else {
-      rows += 1;
+      count += 1;
       captions.set(posix.join(posix.dirname(path), row.file), row.words);
     }
   }
   const rest =
     odd.length === 0 ? '' : `; not understood: line ${odd.slice(0, 3).join(', ')}${odd.length > 3 ? ' …' : ''}`;
-  return `holds ${plural(rows, 'caption')}; read for images without a caption file${rest}`;
+  return `holds ${plural(count, 'caption')}; read for images without a caption file${rest}`;
 }
 
-function readRow(line: string): { file: string; words: string } | undefined {
+interface Row {
+  readonly file: string;
+  readonly words: string;
+}
+
+type Rows = Iterable<{ readonly line: number; readonly row: Row | undefined }>;
+
+function* jsonlTable(text: string): Rows {
+  for (const [index, line] of text.split('\n').entries())
+    if (line.trim() !== '') yield { line: index + 1, row: jsonRow(line) };
+}
+
+function jsonRow(line: string): Row | undefined {
   try {
-    const row = JSON.parse(line.replace(/^\ufeff/u, '')) as { file_name?: unknown } | null;
-    const words = wordsOf(row);
-    return typeof row?.file_name === 'string' && words !== undefined
-      ? { file: row.file_name, words: oneLine(words) }
-      : undefined;
+    return rowOf(JSON.parse(line.replace(/^\ufeff/u, '')));
   } catch {
     return undefined;
   }
+}
+
+/** The first row names the columns. */
+function csvTable(text: string): Rows | undefined {
+  const table = csvRows(text, CAPTION_LIMIT);
+  const head = table.next();
+  const names = head.done === true ? [] : (head.value.fields ?? []).map((name) => name.trim());
+  const wanted = ['file_name', ...WORD_KEYS].filter((name) => names.includes(name));
+  if (wanted[0] !== 'file_name' || wanted.length < 2) return undefined;
+  const columns = wanted.map((name) => [name, names.indexOf(name)] as const);
+  return csvCaptions(table, columns);
+}
+
+function* csvCaptions(table: Iterable<CsvRow>, columns: readonly (readonly [string, number])[]): Rows {
+  for (const { line, fields } of table) {
+    const row = fields && rowOf(Object.fromEntries(columns.map(([name, i]) => [name, fields[i]])));
+    yield { line, row };
+  }
+}
+
+function rowOf(value: unknown): Row | undefined {
+  const words = wordsOf(value);
+  const file = (value as { file_name?: unknown } | null)?.file_name;
+  return typeof file === 'string' && words !== undefined ? { file, words: oneLine(words) } : undefined;
 }

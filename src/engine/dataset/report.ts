@@ -1,5 +1,6 @@
 /** The report on a folder that `dataset check` and the wizard show. Pure. */
 import { plural } from '../../base/text.ts';
+import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { HashedScan } from './hash.ts';
 import type { Scan } from './types.ts';
 
@@ -33,8 +34,13 @@ export function datasetReport(scan: HashedScan | Scan): DatasetReport {
     leftOut: scan.leftOut,
     others: scan.others,
     otherCaptions: scan.otherCaptions,
-    notes: scan.notes,
+    notes: scanNotes(scan),
   };
+}
+
+/** What is odd about a folder: what the scan noted, and marks in its captions, of which a run tells with its plan. */
+export function scanNotes({ notes, pictures }: Pick<Scan, 'notes' | 'pictures'>): readonly string[] {
+  return [...notes, ...captionMarks(pictures.flatMap(({ caption }) => caption ?? []))];
 }
 
 /** At most this many single files are named in each group. */

@@ -1,5 +1,11 @@
 import { EnvironmentError } from '../../base/errors.ts';
 
+/** What renews a broken environment: ours is made anew, and nothing is ever installed into a person's own. */
+export const renewal = (env: NodeJS.ProcessEnv): string =>
+  env.VISIONTRAIN_PYTHON
+    ? 'Mend the environment of VISIONTRAIN_PYTHON, or unset it: visiontrain setup makes its own'
+    : 'visiontrain setup --force   renews the Python environment';
+
 interface Cause {
   readonly pattern: RegExp;
   readonly message: string;

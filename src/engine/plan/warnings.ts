@@ -1,7 +1,7 @@
 /** Warnings about a plan before it starts. Each sentence says what will be done about it. Pure. */
 
 import { plural } from '../../base/text.ts';
-import { promptSyntax } from '../../spec/prompt-syntax.ts';
+import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
@@ -35,7 +35,7 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
     warnings.push(
       `${plural(long, 'caption')} longer than about ${MOST_TOKENS} tokens: what goes beyond is not read, so shorten it`,
     );
-  warnings.push(...syntaxWarnings(captions));
+  warnings.push(...captionMarks(captions));
   if (shuffle && !captions.some(looksLikeTags))
     warnings.push('shuffle_tags is on, but the captions read as sentences: their parts would be mixed up');
   if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
@@ -43,18 +43,7 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
   return warnings;
 }
 
-/** Warns of captions with the prompt syntax of other programs. */
-function syntaxWarnings(captions: readonly string[]): readonly string[] {
-  const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
-  if (marked.length === 0) return [];
-  const names = [...new Set(marked.flat())];
-  const cure = names.includes('|||') ? '; for ||| set dataset.keep_tags to the number of tags before it' : '';
-  return [
-    `${plural(marked.length, 'caption')} with marks of other programs (${names.join(', ')}): they are read as words, so take them out${cure}`,
-  ];
-}
-
-/** Most tokens of a caption: three chunks of CLIP. No supported model reads more. */
+/** Three chunks of CLIP: nothing reads more. */
 const MOST_TOKENS = 225;
 
 /** An image that is enlarged by more than this factor teaches blur. */

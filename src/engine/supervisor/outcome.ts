@@ -7,7 +7,9 @@ import { freeBytes } from '../../base/files/disk.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { openOurs } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
+import { renewal } from '../environment/failure.ts';
 import type { RunState } from '../events/reducer.ts';
+import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import type { TrainerEnd } from './trainer-process.ts';
@@ -21,13 +23,20 @@ interface TrainerStory {
   readonly stopAsked: boolean;
   /** Whether the end was asked for without a checkpoint. */
   readonly killAsked: boolean;
+  readonly plan: CrashPlan;
+  /** What the trainer was started with. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/**
- * What the end of the trainer means. A result that the trainer wrote itself counts first; without one its exit status
- * and its last lines do.
- */
-export async function trainerOutcome({ folder, end, state, stopAsked, killAsked }: TrainerStory): Promise<RunExit> {
+/** The part of a plan that says what would still take less memory. */
+export interface CrashPlan {
+  readonly training: Pick<Plan['training'], 'batch_size'>;
+  readonly resources: Pick<Plan['resources'], 'device' | 'gradient_checkpointing' | 'workers'>;
+}
+
+/** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
+export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
+  const { folder, end, state, stopAsked, killAsked } = story;
   const { dir } = folder;
   const { result, step } = state;
   if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
@@ -53,7 +62,7 @@ export async function trainerOutcome({ folder, end, state, stopAsked, killAsked 
     return errorOutcome(folder, diskFull(folder.path()), step);
   }
   const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
-  const { reason, nextSteps } = crashReason(end, lines.at(-1));
+  const { reason, nextSteps } = crashReason(story, lines.at(-1));
   return {
     ...ended('failed', EXIT.training, reason, step),
     details: lines.length > 0 ? [`Last lines of ${RUN_FILES.log}:`, ...lines] : [],
@@ -145,29 +154,39 @@ async function readOutput(file: string, told: string): Promise<{ bytes: number; 
 
 const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;
 
-function crashReason(
-  { code, signal, outOfMemory }: TrainerEnd,
+/** What takes less of the machine's memory, of what is not set so already. A card's own memory ends with words, not so. */
+function lessMemory({ training, resources }: CrashPlan): string[] {
+  const { device, gradient_checkpointing: checkpointing, workers } = resources;
+  const sets = device.startsWith('cuda')
+    ? []
+    : [
+        ...(training.batch_size > 1 ? ['--set training.batch_size=1'] : []),
+        ...(checkpointing === 'full' ? [] : ['--set resources.gradient_checkpointing=full']),
+      ];
+  if (workers > 0) sets.push('--set resources.workers=0');
+  return [
+    ...(sets.length === 0 ? [] : [`Use less of the machine's memory: ${sets.join(', or ')}.`]),
+    'Close other programs, or give the machine (or its container) more memory.',
+  ];
+}
+
+export function crashReason(
+  { end: { code, signal, outOfMemory }, plan, env }: Pick<TrainerStory, 'end' | 'plan' | 'env'>,
   lastLine: string | undefined,
 ): { reason: string; nextSteps: string[] } {
-  const lessMemory = [
-    'Use less memory: --set training.batch_size=1, or --set resources.gradient_checkpointing=full; or close other programs.',
-  ];
   // A shell in between reports a signal as 128 + its number.
   const killed = signal === 'SIGKILL' || code === 137;
   if (killed && outOfMemory)
-    return { reason: 'the machine ran out of memory, and the system ended the trainer', nextSteps: lessMemory };
+    return { reason: 'the machine ran out of memory, and the system ended the trainer', nextSteps: lessMemory(plan) };
   if (killed)
     return {
-      reason: 'the trainer was killed (SIGKILL), most often for want of memory, or by a limit of the machine',
-      nextSteps: lessMemory,
+      reason: "the trainer was killed (SIGKILL), most often for want of the machine's memory, or by a limit of it",
+      nextSteps: lessMemory(plan),
     };
   if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP')
     return { reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
   if (signal !== null)
-    return {
-      reason: `the trainer crashed (${signal}) inside a native library`,
-      nextSteps: ['visiontrain setup --force   renews the Python environment'],
-    };
+    return { reason: `the trainer crashed (${signal}) inside a native library`, nextSteps: [renewal(env)] };
   const said = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
   return { reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
 }

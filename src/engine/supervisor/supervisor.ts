@@ -198,6 +198,8 @@ async function train({ folder, plan, python, options, requests, announce }: Trai
     state: readState(dir),
     stopAsked: requests.stop.aborted,
     killAsked: requests.kill.aborted,
+    plan,
+    env,
   });
 }
 

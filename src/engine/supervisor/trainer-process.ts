@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { EnvironmentError } from '../../base/errors.ts';
-import { openOurs } from '../../base/files/regular-file.ts';
+import { openOurs, openRegular } from '../../base/files/regular-file.ts';
+import { renewal } from '../environment/failure.ts';
 import type { TrainerCommand } from './command.ts';
 
 export interface TrainerEnd {
@@ -36,7 +37,7 @@ export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: 
   } catch (error) {
     throw new EnvironmentError(`The trainer's Python could not be started: ${program}`, {
       details: [String((error as Error).message)],
-      nextSteps: ['visiontrain setup --force'],
+      nextSteps: [renewal(env)],
       cause: error,
     });
   } finally {

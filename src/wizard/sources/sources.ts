@@ -5,6 +5,7 @@ import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
 import { hashPictures } from '../../engine/dataset/hash.ts';
+import { scanNotes } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import { probeHardware } from '../../engine/hardware/probe.ts';
@@ -153,7 +154,8 @@ async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Plac
 /** The folder as the wizard shows it, or the reason why it cannot be trained on. */
 export async function readFolder(path: string, places: Pick<Places, 'cache' | 'home'>): Promise<FolderFacts | string> {
   try {
-    const { root, pictures, folders, leftOut, otherCaptions, notes } = await lookAtPictures(path, places);
+    const scan = await lookAtPictures(path, places);
+    const { root, pictures, folders, leftOut, otherCaptions } = scan;
     const captions = pictures.flatMap(({ caption }) => caption ?? []);
     const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
@@ -168,7 +170,7 @@ export async function readFolder(path: string, places: Pick<Places, 'cache' | 'h
       largest: byArea.at(-1)?.size,
       problems: [
         ...leftOut.map(({ path: file, problem }) => `${neutralise(file)} ${neutralise(problem)}: left out`),
-        ...notes.map((note) => neutralise(note)),
+        ...scanNotes(scan).map((note) => neutralise(note)),
       ],
     };
   } catch (error) {

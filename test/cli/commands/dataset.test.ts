@@ -43,6 +43,35 @@ describe('dataset check', () => {
     expect(readdirSync(root).sort()).toEqual(['10_fox', 'copy.png', 'evil\u001b[31m.png', 'photo.heic']);
   });
 
+  it('tells marks of other programs in captions, as a run does', async () => {
+    const root = folder({
+      'a.png': png(40, 30),
+      'a.txt': String.raw`a \(red\) fox, <lora:fox:1>`,
+      'b.png': png(41, 30),
+      'b.txt': 'zwx ||| (fur:1.2)',
+      'c.png': png(42, 30),
+      'c.txt': 'a fox',
+    });
+    const { stdout } = await cli(['dataset', 'check', root], env);
+    expect(stdout).toContain(
+      String.raw`  ! 2 captions with marks of other programs (\( \), <lora:…>, (word:1.2), |||): they are read as words`,
+    );
+    const { notes } = JSON.parse((await cli(['dataset', 'check', root, '--json'], env)).stdout) as { notes: string[] };
+    expect(notes).toHaveLength(1);
+  });
+
+  it('looks with what is passed over, when asked', async () => {
+    const root = folder({
+      'a.png': png(40, 30),
+      'masks/a.png': png(41, 30),
+      'reg/b.png': png(42, 30),
+    });
+    const check = async (...options: string[]) => (await cli(['dataset', 'check', root, ...options], env)).stdout;
+    expect(await check()).toMatch(/1 picture will.*: passed over.*dataset\.include in run\.yaml.*: passed over/su);
+    expect(await check('--include', 'masks')).toMatch(/2 pictures will.*reg\/: passed over/su);
+    expect(await check('--include', 'masks', '--include', 'reg/')).toMatch(/3 pictures will(?!.*passed over)/su);
+  });
+
   it('gives the same as data', async () => {
     const { stdout } = await cli(['dataset', 'check', folder(files), '--json'], env);
     expect(JSON.parse(stdout)).toMatchObject({

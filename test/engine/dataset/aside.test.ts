@@ -27,7 +27,7 @@ describe('masks and condition images', () => {
     const { used, notes } = await look(['a.png', 'a.txt', mask]);
     expect(used).toEqual(['a.png']);
     expect(notes).toEqual([
-      `${mask}: passed over as masks and condition images of another trainer, 1 image; dataset.include takes them in`,
+      `${mask}: passed over as masks and condition images of another trainer, 1 image; dataset.include in run.yaml takes them in`,
     ]);
   });
 
@@ -70,8 +70,8 @@ describe('folders of other trainings', () => {
     ]);
     expect(used).toEqual(['img/10_zwx toy/a.png']);
     expect(notes).toEqual([
-      'reg/: passed over as regularisation images, which mean the opposite of the subject, 1 image; dataset.include takes them in',
-      'log/, model/: passed over as folders beside img/ in a project folder of kohya_ss, 2 images; dataset.include takes them in',
+      'reg/: passed over as regularisation images, which mean the opposite of the subject, 1 image; dataset.include in run.yaml takes them in',
+      'log/, model/: passed over as folders beside img/ in a project folder of kohya_ss, 2 images; dataset.include in run.yaml takes them in',
       '1 image without a caption in a folder named for "zwx toy": sd-scripts would caption them so, and here dataset.default_caption would',
     ]);
   });
@@ -103,7 +103,7 @@ describe('folders of other trainings', () => {
     const run = ['plan.json', 'events.jsonl', 'samples/base-0.png'].map((name) => `runs/fox/${name}`);
     const { used, notes } = await look(['a.png', ...run]);
     expect(used).toEqual(['a.png']);
-    expect(notes).toEqual(['runs/fox/: passed over as folders of runs; dataset.include takes them in']);
+    expect(notes).toEqual(['runs/fox/: passed over as folders of runs; dataset.include in run.yaml takes them in']);
   });
 
   it('the folder of visiontrain itself is not entered', async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { csvRows } from '../../../src/engine/dataset/csv.ts';
 import { hashPictures } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
@@ -59,10 +60,63 @@ it('metadata.jsonl is read for images without a caption file', async () => {
 });
 
 it('tables of other kinds are named', async () => {
-  expect((await look({ 'metadata.csv': 'file_name,text' }, ['a.png'])).notes).toEqual([
-    'metadata.csv may hold captions; it is not read: metadata.jsonl or a .txt file for each image is',
+  expect((await look({ 'metadata.parquet': 'PAR1', 'captions.csv': 'x' }, ['a.png'])).notes.toSorted()).toEqual(
+    ['captions.csv', 'metadata.parquet'].map(
+      (name) =>
+        `${name} may hold captions; it is not read: metadata.jsonl, metadata.csv or a .txt file for each image is`,
+    ),
+  );
+});
+
+it('metadata.csv is read like metadata.jsonl', async () => {
+  const table = [
+    '\ufefffile_name,score,text',
+    'a.png,1,"a fox, ""red""',
+    'sitting"',
+    '',
+    'sub/b.png,2,plain',
+    'c.png,3,from the table',
+    'd.png',
+    '"e.png"x,3,odd',
+    'f.png,4,last',
+  ].join('\r\n');
+  const names = ['a.png', 'sub/b.png', 'c.png', 'd.png', 'e.png', 'f.png'];
+  const { captions, notes } = await look({ 'metadata.csv': table, 'c.txt': 'own' }, names);
+  expect(captions).toEqual({
+    'a.png': 'a fox, "red" sitting',
+    'sub/b.png': 'plain',
+    'c.png': 'own',
+    'd.png': null,
+    'e.png': null,
+    'f.png': 'last',
+  });
+  expect(notes).toEqual([
+    'metadata.csv holds 4 captions; read for images without a caption file; not understood: line 7, 8',
   ]);
 });
+
+it.each([
+  ['', 'of another kind'],
+  ['file_name;text\na.png;x', 'with other separators'],
+  ['"file_name,text\na.png,x', 'whose quotes are never closed'],
+  ['name,text\na.png,x', 'without file_name'],
+])('a metadata.csv like %j is named', async (table) => {
+  const { captions, notes } = await look({ 'metadata.csv': table }, ['a.png']);
+  expect(captions).toEqual({ 'a.png': null });
+  expect(notes).toEqual([
+    'metadata.csv has no columns file_name and caption or text or prompt or tags, and is not read',
+  ]);
+});
+
+it.each(['"', 'a,"\n', ',', '\n', '"",', 'a\n', '"\n"', '"a"\n'])(
+  'a table of %j many times is read at once',
+  (part) => {
+    const table = part.repeat((1 << 20) / part.length);
+    let rows = 0;
+    for (const { fields = [] } of csvRows(table, 65_536)) rows += fields.length <= 256 ? 1 : Number.NaN;
+    expect(rows).toBeLessThanOrEqual(table.length / 2);
+  },
+);
 
 it('NAME.json is read for its caption, and others are counted', async () => {
   const { captions, notes, others } = await look(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import prepare_run
+from visiontrain_trainer.base.libraries import renewal
 
 ROOT = Path(__file__).parents[2]
 #: The type of the fixture `plan_for`.
@@ -79,3 +80,12 @@ def test_an_optimiser_that_cannot_be_imported_is_no_bug(tmp_path: Path, plan_for
     result = _train(run, {"bitsandbytes": code}, VISIONTRAIN_PYTHON="")
     assert result["code"] == 3
     assert result["reason"].startswith("The optimiser adamw8bit comes from bitsandbytes. Python cannot import bitsandb")
+
+
+def test_what_is_not_ours_is_never_renewed_by_our_setup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that PyTorch does not see is such a case: `setup --force` would leave the person's Python as it is."""
+    monkeypatch.setenv("VISIONTRAIN_PYTHON", "/my/python")
+    assert "VISIONTRAIN_PYTHON" in renewal("PyTorch")
+    assert "--force" not in renewal("PyTorch")
+    monkeypatch.delenv("VISIONTRAIN_PYTHON")
+    assert renewal("PyTorch") == "Renew PyTorch with `visiontrain setup --force`."

@@ -34,8 +34,15 @@ def cannot_import(error: BaseException, fallback: str = "a library") -> MachineE
     elif given:
         repair = ["Unset VISIONTRAIN_PYTHON: `visiontrain setup` makes an environment of its own."]
     else:
-        repair = ["Renew the environment with `visiontrain setup --force`."]
+        repair = [renewal("the environment")]
     return MachineError(f"{reason} ({first}).", [sys.executable], [*_loader_cure(str(error), given), *repair])
+
+
+def renewal(what: str) -> str:
+    """How `what`, a part of the environment, is made anew: only where the environment is visiontrain's own."""
+    if os.environ.get("VISIONTRAIN_PYTHON"):
+        return f"Renew {what} of VISIONTRAIN_PYTHON, or unset it: `visiontrain setup` makes an environment of its own."
+    return f"Renew {what} with `visiontrain setup --force`."
 
 
 def _package_of(error: BaseException) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from visiontrain_trainer.base.errors import MachineError
+from visiontrain_trainer.base.libraries import renewal
 from visiontrain_trainer.contract.plan import Resources
 
 _LIBRARIES = (
@@ -142,14 +143,13 @@ def open_device(resources: Resources, processes: Processes) -> Device:
             f"The plan wants {name}, but PyTorch sees no NVIDIA card.",
             [f"PyTorch {torch.__version__}"],
             [
-                "See your cards with `nvidia-smi`; `visiontrain setup --force` renews PyTorch.",
+                "See your cards with `nvidia-smi`.",
+                renewal("PyTorch"),
                 "Or train on the CPU: --set resources.device=cpu.",
             ],
         )
     if name == "mps" and not torch.backends.mps.is_available():
-        raise MachineError(
-            "The plan wants mps, but PyTorch cannot use it here.", next_steps=["Run `visiontrain setup --force`."]
-        )
+        raise MachineError("The plan wants mps, but PyTorch cannot use it here.", next_steps=[renewal("PyTorch")])
     device = torch.device(name)
     if device.type == "cuda":
         index = processes.local if processes.count > 1 else device.index or 0

@@ -68,7 +68,10 @@ class TensorFile:
         except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
             raise TrainingError(
                 f"{path}: not a whole safetensors file ({error}).",
-                next_steps=["Fetch it again: `visiontrain models verify` finds damaged files."],
+                next_steps=[
+                    "Fetch or copy it again.",
+                    "For a model of `visiontrain models list`: `visiontrain models verify` finds damaged files.",
+                ],
             ) from error
 
     def read(self, names: list[str]) -> dict[str, torch.Tensor]:
