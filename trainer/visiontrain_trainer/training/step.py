@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +40,15 @@ class LossScale:
         self.steps += 1
         if self.steps == _GROW_AFTER:
             self.value, self.steps = self.value * 2, 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A forward pass: its batch, what the U-Net predicts of it in fp32 [B, 4, h, w], the loss of each of the batch."""
+
+    batch: Batch
+    prediction: torch.Tensor
+    losses: list[float]
 
 
 class Stepper:
@@ -93,10 +101,10 @@ class Stepper:
         )
         return out[0]
 
-    def _losses(self, inputs: Tensors) -> torch.Tensor:
+    def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
         """Unweighted loss of each picture, fp32 [B]."""
         training = self._plan.training
-        return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
+        return losses(prediction, inputs["target"], training.loss, training.huber_delta)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -107,7 +115,7 @@ class Stepper:
         words = {name: inputs[name].detach().requires_grad_() for name in self._words}
         # Until the end of the backward pass: checkpointed layers are computed again in it.
         with self._adapter.dropout.dropping(inputs.get("masks")):
-            loss = self._losses({**inputs, **words})
+            loss = self._loss_of(self._predict({**inputs, **words}), inputs)
             if "weights" in inputs:
                 loss = loss * inputs["weights"]
             self._adapter.forget()
@@ -132,9 +140,13 @@ class Stepper:
         if self.graphs:
             self.graphs.release()
 
-    @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
-        """Losses of one picture at fixed timesteps and noise, without dropout; in passes no larger than in training.
+        """Losses of one picture at fixed timesteps and noise, without dropout."""
+        return [loss for found in self.measurements(use, steps, draw) for loss in found.losses]
+
+    @torch.no_grad()
+    def measurements(self, use: Use, steps: list[int], draw: int) -> list[Measurement]:
+        """The same with what they are of; in passes no larger than in training.
 
         One at a time where memory does not suffice: the picture may be larger than any that is trained on.
         """
@@ -147,17 +159,14 @@ class Stepper:
         give_back_memory()
         return self._measured(use, steps, draw, 1)
 
-    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[float]:
-        parts = [steps[i : i + size] for i in range(0, len(steps), size)]
-        batches = (self._feed.fixed(use, part, draw) for part in parts)
-        return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
-
-    @torch.no_grad()
-    def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
-        """One picture at fixed timesteps and noise, and what the U-Net predicts of it, one after the other."""
-        for step in steps:
-            batch = self._feed.fixed(use, [step], 0)
-            yield batch, self._predict(self._inputs(batch)).float()
+    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[Measurement]:
+        found = []
+        for part in (steps[i : i + size] for i in range(0, len(steps), size)):
+            batch = self._feed.fixed(use, part, draw)
+            inputs = self._inputs(batch)
+            prediction = self._predict(inputs)
+            found.append(Measurement(batch, prediction.float(), self._loss_of(prediction, inputs).tolist()))
+        return found
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter; returns the weighted loss of each picture [n], in order."""
