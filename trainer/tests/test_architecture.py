@@ -25,8 +25,6 @@ EXCEPTIONS = {
     "adapter/fused.py FusedLinear.forward",
     "adapter/lora.py LoraLayer.__init__",
     "adapter/lora.py Adapter._wrap",
-    "adapter/lora_format.py _configured_alpha",
-    "adapter/lora_format.py from_file",
     "adapter/lora_format.py to_kohya",
     "data/captions.py caption_for",
     "data/feed.py Feed.__init__",

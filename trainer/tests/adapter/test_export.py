@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from visiontrain_trainer.adapter.export import write_outputs
 from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.lora_read import Alphas, Wanted, from_file
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
-from visiontrain_trainer.model.lora_read import Alphas, Wanted, from_file
 from visiontrain_trainer.model.models import BaseModel
 
 RATES = {"sd15": [1e-3], "sdxl": [1e-3, 1e-3]}

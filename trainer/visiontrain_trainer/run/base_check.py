@@ -1,7 +1,9 @@
 """Checks that the base model predicts what run.yaml says, on the person's own images, before the first step.
 
-A base that is read wrongly trains without an error and gives a LoRA of noise. Its loss on images is 1.4, where a sound
-base has 0.02 to 0.4. Not every file has marks that tell its kind, but a few forward passes tell it for every file.
+A base that is read wrongly trains without an error, to a LoRA of noise: its loss on pictures is 1.4 where a sound one
+has 0.02 to 0.4. Marks in files say much, but not of every file; a handful of forward passes says it of all. They are
+passes that the first validation needs too, and it takes their losses over. To refuse a sound base would be worse than
+to miss a wrong one: only what is wrong by far, on every picture looked at, is refused.
 """
 
 from __future__ import annotations
@@ -17,82 +19,104 @@ from visiontrain_trainer.training.measure import SHARES, measured_uses
 from .session import Session
 
 PICTURES = 2
-#: Another kind explains the predictions if its loss, where the noise is strongest, is below this share of the loss as
-#: the kind that run.yaml says. By the formulas, the loss of a sound ε base as ε is there 0.01 times its loss as v. The
-#: loss of a sound v base as v is 0.2 to 0.6 times its loss as ε, since not even a perfect base knows the image. For
-#: noise both losses are the same.
-OTHER_KIND = 0.7
-#: A kind explains the predictions only if its loss is below this share of the loss of predicting nothing.
-ANYTHING = 0.8
-#: The most that a sound base may have of loss ÷ loss of predicting nothing, at the noise level where that is least. By
-#: the formulas a sound ε base has 0.01 to 0.05 (a very noisy image is nearly all noise), a sound v base 0.15 to 0.5.
-#: Noise has 1 and more.
-EXPLAINS = {"epsilon": 0.5, "v_prediction": 0.8}
-#: A U-Net with fewer weights than this is a test model, often with random weights. SD1.5 has 860 million, SDXL 2570.
+#: Losses already measured: the id of a picture and the number of the draw of noise → one loss for each timestep.
+Known = dict[tuple[str, int], list[float]]
+#: Where the noise is strongest, a base is of another kind only if it is bad as its own: its loss is above this share
+#: of that of predicting nothing. By the formulas a sound ε base has 0.01 to 0.05 there, and one that predicts v 0.8.
+BAD = 0.5
+#: And only if the other kind explains it far better: less than this share of its loss as its own, …
+OTHER_KIND = 0.5
+#: … and than this of predicting nothing. A sound v base, which may be bad there since it does not know the picture yet,
+#: has 0.77 and more as ε by the formulas, whatever it takes the picture for.
+EXPLAINED = 0.7
+#: Whatever its kind, it predicts something if its loss is below this share of that of predicting nothing at one of the
+#: noise levels. A sound ε base has 0.05 at most (a noisy picture is nearly all noise, whatever the picture), a sound v
+#: base 0.15 to 0.6; random numbers have 1 and more.
+EXPLAINS = {"epsilon": 0.7, "v_prediction": 0.95}
+#: U-Nets of fewer weights than any of SD1.5 and SDXL (860 and 2570 million) are for tests, many with random weights.
 REAL = 300_000_000
 
 
 class Fit:
-    """Losses (mean squares) by kind and noise level: `losses` of the base's predictions, `nothing` of predicting 0."""
+    """Mean squares on one picture by noise level: of predictions as each kind, and of predicting nothing as each."""
 
     def __init__(self) -> None:
-        self.losses: dict[str, dict[int, list[float]]] = {}
-        self.nothing: dict[str, dict[int, list[float]]] = {}
+        self.losses: dict[str, dict[int, float]] = {}
+        self.nothing: dict[str, dict[int, float]] = {}
 
     def add(self, prediction: torch.Tensor, targets: dict[str, torch.Tensor], level: int) -> None:
         """Add one prediction at the timestep `level`; `targets` is what a base of each kind should predict."""
         for kind, target in targets.items():
-            self.losses.setdefault(kind, {}).setdefault(level, []).append(float((prediction - target).square().mean()))
-            self.nothing.setdefault(kind, {}).setdefault(level, []).append(float(target.square().mean()))
+            self.losses.setdefault(kind, {})[level] = float((prediction - target).square().mean())
+            self.nothing.setdefault(kind, {})[level] = float(target.square().mean())
 
     def share(self, kind: str, level: int) -> float:
-        """Loss of the predictions as `kind` ÷ loss of predicting nothing."""
-        return math.fsum(self.losses[kind][level]) / max(math.fsum(self.nothing[kind][level]), 1e-9)
+        """Loss as `kind` ÷ that of predicting nothing."""
+        return self.losses[kind][level] / max(self.nothing[kind][level], 1e-9)
+
+    def other_kind(self, kind: str) -> str | None:
+        """The kind that explains the predictions where `kind` does not by far."""
+        level = max(self.losses[kind])
+        strongest = {each: losses[level] for each, losses in self.losses.items()}
+        other = min(strongest, key=lambda each: strongest[each])
+        if self.share(kind, level) < BAD:
+            return None
+        explained = strongest[other] < OTHER_KIND * strongest[kind] and self.share(other, level) < EXPLAINED
+        return other if explained else None
+
+    def least(self, kind: str) -> float:
+        """The share at the level where it is least."""
+        return min(self.share(kind, level) for level in self.losses[kind])
+
+    def is_finite(self, kind: str) -> bool:
+        return all(map(math.isfinite, self.losses[kind].values()))
 
 
-def check_base(session: Session) -> None:
-    """Raises TrainingError for a base whose predictions are of another kind than the run trains, or of no kind at all.
+def check_base(session: Session) -> Known:
+    """Raises TrainingError for a base whose predictions are not of the kind that the run trains, or of none at all.
 
-    The check changes no weight and no random draw of the run. Where memory does not suffice, the check is left out, and
-    the first step raises the error.
+    Nothing of the run changes by it: no weight, no draw. Where memory does not suffice the first step says so.
+    Returns the losses it measured, with the weights that training begins from.
     """
     steps = [int(share * session.diffusion.steps) for share in SHARES]
-    fit, kind = Fit(), session.plan.model.prediction
-    session.adapter.enable(False)
+    fits: list[Fit] = []
+    known: Known = {}
     try:
         for use in measured_uses(session.batches)[0][:PICTURES]:
-            for batch, prediction in session.stepper.predictions(use, steps):
+            fit, found = Fit(), session.stepper.measurements(use, steps, 0)
+            for each in found:
+                batch = each.batch
                 targets = session.diffusion.targets(batch.latents, batch.noise, batch.t)
-                fit.add(prediction, targets, int(batch.t))
+                for i, level in enumerate(batch.t.tolist()):
+                    fit.add(each.prediction[i], {kind: target[i] for kind, target in targets.items()}, level)
+            fits.append(fit)
+            known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         give_back_memory()
-        return
-    finally:
-        session.adapter.enable(True)
+        return known
     size = sum(parameter.numel() for parameter in session.unet.parameters())
-    judge(fit, kind, session.plan.model.name, real=size >= REAL)
+    judge(fits, session.plan.model.prediction, session.plan.model.name, real=size >= REAL)
+    return known
 
 
-def judge(fit: Fit, kind: str, name: str, *, real: bool) -> None:
-    """Raises TrainingError when `fit` shows that the base `name` does not predict `kind`.
-
-    `real` tells whether the base is as large as a Stable Diffusion model, so that it must predict something.
-    """
-    levels = sorted(fit.losses[kind])
-    strongest = {each: math.fsum(losses[levels[-1]]) for each, losses in fit.losses.items()}
-    if not all(math.isfinite(fit.share(kind, level)) for level in levels):
-        # The first training step names the image whose loss is not finite.
+def judge(fits: list[Fit], kind: str, name: str, *, real: bool) -> None:
+    """`real`: whether it is as large as a Stable Diffusion, so that it must predict something. Raises TrainingError."""
+    if not fits or not all(fit.is_finite(kind) for fit in fits):
+        # The first step names the picture.
         return
-    other = min(strongest, key=lambda each: strongest[each])
-    numbers = f"At fixed noise on your pictures, its loss as {kind} is {fit.share(kind, levels[-1]):.2f}"
+    best = min(fits, key=lambda fit: fit.least(kind))
+    level = max(best.losses[kind])
+    numbers = f"At fixed noise on your pictures, its loss as {kind} is {best.share(kind, level):.2f}"
     numbers += " of what predicting nothing has where the noise is strongest"
-    if strongest[other] < OTHER_KIND * strongest[kind] and fit.share(other, levels[-1]) < ANYTHING:
+    others = {fit.other_kind(kind) for fit in fits}
+    other = others.pop() if len(others) == 1 else None
+    if other is not None:
         raise TrainingError(
             f"{name} does not predict {kind}, as run.yaml says: its numbers are of the kind {other}.",
             [
-                f"{numbers}, and {fit.share(other, levels[-1]):.2f} as {other}.",
+                f"{numbers}, and {best.share(other, level):.2f} as {other}.",
                 "Training it as another kind gives a LoRA of noise.",
             ],
             [
@@ -101,10 +125,9 @@ def judge(fit: Fit, kind: str, name: str, *, real: bool) -> None:
                 else "Choose another base model: visiontrain models list"
             ],
         )
-    least = min(fit.share(kind, level) for level in levels)
-    if real and least > EXPLAINS[kind]:
+    if real and best.least(kind) > EXPLAINS[kind]:
         raise TrainingError(
             f"{name} predicts nothing of your pictures: it is damaged, or not read as it should be.",
-            [f"{numbers}, and {least:.2f} at its best level; a sound base has less than {EXPLAINS[kind]} there."],
+            [f"{numbers}, and {best.least(kind):.2f} at its best level; a sound base has less than {EXPLAINS[kind]}."],
             ["Choose another base model, or another file of it: visiontrain models list"],
         )

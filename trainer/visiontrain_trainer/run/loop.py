@@ -16,6 +16,7 @@ from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.contract.control import REQUESTS, Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.data.batches import Use
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.done import Done
 from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints, compare_with_original
@@ -23,7 +24,7 @@ from visiontrain_trainer.training.finite import Place, check_step
 from visiontrain_trainer.training.measure import Measured, measure, measured_uses, verdict, weight_change
 from visiontrain_trainer.training.optim import state_from_plain, state_to_plain
 
-from .base_check import check_base
+from .base_check import Known, check_base
 from .pictures import Pictures
 from .session import Session, open_session
 
@@ -39,7 +40,9 @@ class Progress:
     step: int = 0
     #: Losses of each measured image before training; None until they are measured.
     before: list[list[float]] | None = None
-    #: The step of the last validation, and its result.
+    #: Losses of the same that the check of the base has measured: not in a checkpoint, measured anew where it lacks.
+    known: Known = field(default_factory=dict)
+    #: The last validation and its step.
     last: tuple[int, Measured] | None = None
     #: The last step at which memory did not suffice to validate.
     unmeasured: int | None = None
@@ -58,7 +61,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     compare_with_original(run, session.facts, events)
     progress = resume(session)
     if progress.step == 0:
-        check_base(session)
+        progress.known = check_base(session)
     pictures = Pictures(session)
     steps = plan.training.steps
     events.emit("phase", phase="train")
@@ -157,8 +160,11 @@ def validate(session: Session, progress: Progress) -> Measured:
     """
     uses, held_out = measured_uses(session.batches)
 
+    def losses_before(use: Use, steps: list[int], draw: int) -> list[float]:
+        return progress.known.get((use.sample.id, draw)) or session.stepper.measured(use, steps, draw)
+
     def measure_at(step: int) -> Measured:
-        found = measure(uses, session.diffusion.steps, session.stepper.measured)
+        found = measure(uses, session.diffusion.steps, session.stepper.measured if step else losses_before)
         if held_out:
             session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
         return found

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from visiontrain_trainer.adapter.fused import fuse_geglu
 from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.lora_read import Read, Wanted, from_file
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.safefile import metadata_of
 from visiontrain_trainer.compute.device import Device, Processes, active_facts, join_processes, open_device
@@ -27,7 +28,6 @@ from visiontrain_trainer.data.captions import caption_for
 from visiontrain_trainer.data.feed import Feed
 from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.text import TextBank
-from visiontrain_trainer.model.lora_read import Read, Wanted, from_file
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.weights import refuse_pickle
 from visiontrain_trainer.training.measure import measured_uses

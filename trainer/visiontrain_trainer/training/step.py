@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +44,15 @@ class LossScale:
         self.steps += 1
         if self.steps == _GROW_AFTER:
             self.value, self.steps = self.value * 2, 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A forward pass: its batch, what the U-Net predicts of it in fp32 [B, 4, h, w], the loss of each of the batch."""
+
+    batch: Batch
+    prediction: torch.Tensor
+    losses: list[float]
 
 
 class Stepper:
@@ -102,10 +110,10 @@ class Stepper:
         )
         return out[0]
 
-    def _losses(self, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each image, fp32 [B]."""
+    def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
+        """Unweighted loss of each picture, fp32 [B]."""
         training = self._plan.training
-        return losses(self._predict(inputs), inputs["target"], training.loss, training.huber_delta)
+        return losses(prediction, inputs["target"], training.loss, training.huber_delta)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -116,7 +124,7 @@ class Stepper:
         words = {name: inputs[name].detach().requires_grad_() for name in self._words}
         # The masks stay set until the backward pass ends, because checkpointed layers are computed again in it.
         with self._adapter.dropout.dropping(inputs.get("masks")):
-            loss = self._losses({**inputs, **words})
+            loss = self._loss_of(self._predict({**inputs, **words}), inputs)
             if "weights" in inputs:
                 loss = loss * inputs["weights"]
             self._adapter.forget()
@@ -145,9 +153,13 @@ class Stepper:
         if self.graphs:
             self.graphs.release()
 
-    @torch.no_grad()
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
-        """Losses of one image at the timesteps `steps` with its `draw`-th noise, without dropout.
+        """Losses of one picture at fixed timesteps and noise, without dropout."""
+        return [loss for found in self.measurements(use, steps, draw) for loss in found.losses]
+
+    @torch.no_grad()
+    def measurements(self, use: Use, steps: list[int], draw: int) -> list[Measurement]:
+        """The same with what they are of; in passes no larger than in training.
 
         The passes are no larger than in training. Where memory does not suffice, one timestep is measured at a time,
         because the image may be larger than any that is trained on.
@@ -161,17 +173,14 @@ class Stepper:
         give_back_memory()
         return self._measured(use, steps, draw, 1)
 
-    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[float]:
-        parts = [steps[i : i + size] for i in range(0, len(steps), size)]
-        batches = (self._feed.fixed(use, part, draw) for part in parts)
-        return [loss for batch in batches for loss in self._losses(self._inputs(batch)).tolist()]
-
-    @torch.no_grad()
-    def predictions(self, use: Use, steps: list[int]) -> Iterator[tuple[Batch, torch.Tensor]]:
-        """For each timestep of `steps` in turn: the batch of one image with fixed noise, and the U-Net's prediction."""
-        for step in steps:
-            batch = self._feed.fixed(use, [step], 0)
-            yield batch, self._predict(self._inputs(batch)).float()
+    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[Measurement]:
+        found = []
+        for part in (steps[i : i + size] for i in range(0, len(steps), size)):
+            batch = self._feed.fixed(use, part, draw)
+            inputs = self._inputs(batch)
+            prediction = self._predict(inputs)
+            found.append(Measurement(batch, prediction.float(), self._loss_of(prediction, inputs).tolist()))
+        return found
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter. Returns the weighted loss of each image in order, fp32 [images].

@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import prepare_run, read_events
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.lora_read import Wanted, from_file
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
-from visiontrain_trainer.model.lora_read import Wanted, from_file
 from visiontrain_trainer.model.models import BaseModel
 
 Tensors = dict[str, torch.Tensor]

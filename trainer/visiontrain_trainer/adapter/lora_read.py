@@ -15,8 +15,7 @@ from typing import Any
 import torch
 
 from visiontrain_trainer.base.errors import TrainingError
-
-from .ldm_keys import unet_to_ldm
+from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 
 Tensors = dict[str, torch.Tensor]
 
