@@ -37,7 +37,22 @@ function checkOwner(path: string): void {
 
 /** What is ours is closed to others, and nobody else's: asked before anything in it is believed. @throws EnvironmentError */
 export function checkPlaces({ home, models, envs, cache, config, state }: Places): void {
-  for (const path of [home, models, envs, cache, config, state]) checkOwner(path);
+  for (const path of [home, envs, cache, config, state]) checkOwner(path);
+  checkModels(models);
+}
+
+/** As `makePrivateFolder`, but for a store of models that many share. @throws EnvironmentError */
+export function makeModelsFolder(path: string): void {
+  makeFolder(path, 0o700);
+  checkModels(path);
+}
+
+/**
+ * A link in our own folder was made by this person, so where it leads was chosen, such as a store that a whole
+ * laboratory shares: it keeps its owner and rights. Models are only read, and each is known by its hash.
+ */
+function checkModels(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) checkOwner(path);
 }
 
 /** Root may work in anybody's folder, and what is root's can be changed by root only. */
