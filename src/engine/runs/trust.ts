@@ -25,8 +25,7 @@ export function refuseForeignFolder(dir: string): void {
   if (firstReason(real, ME) === undefined) return;
   // Some disks know neither owners nor modes, or map them: what is made there says who this person is on them.
   const me = onThatDisk(real);
-  if (me.uid === 0 && firstReason(real, ownerOf(dirname(real))) === undefined) return;
-  const problem = firstReason(real, me);
+  const problem = firstReason(real, me.uid === 0 ? asOwner(me, dirname(real)) : me);
   if (problem === undefined) return;
   throw new EnvironmentError(`${basename(real)} is not started: ${problem.folder} ${problem.what}.`, {
     details: ['They could make this run write over your files, or steer it.'],
@@ -67,9 +66,9 @@ const uid = process.getuid?.() ?? 0;
 const ME: Person = { uid, ownGroup: process.getgid?.() === uid ? uid : undefined, modes: true };
 
 /** Root works in the folders of others, as in a container: there it is who owns them that nobody else may come between. */
-function ownerOf(dir: string): Person {
+function asOwner(me: Person, dir: string): Person {
   const owner = statSync(dir).uid;
-  return { uid: owner, ownGroup: owner, modes: true };
+  return { ...me, uid: owner, ownGroup: owner };
 }
 
 interface Reason {
