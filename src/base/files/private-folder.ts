@@ -1,5 +1,5 @@
 /** Folders that nobody else may write to: what lies in them is taken as our own, and part of it is run. */
-import { chmodSync, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import type { Places } from '../paths.ts';
@@ -25,13 +25,25 @@ function checkOwner(path: string): void {
   if (isForeign(found))
     throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {
       details: ['What is in it could be theirs, and parts of it are run.'],
-      nextSteps: [`Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(`${dirname(path)}/mine`)}`],
+      nextSteps: [
+        `Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(join(isWritable(path) ? path : dirname(path), 'mine'))}`,
+      ],
     });
   if (found.uid !== process.getuid?.() || (found.mode & OTHERS_WRITE) === 0) return;
   try {
     chmodSync(path, found.mode & 0o7777 & ~OTHERS_WRITE);
   } catch {
     // A disk that knows no rights, as those of Windows, keeps none.
+  }
+}
+
+/** As a folder of the host that a container is given, beside which there is no room. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

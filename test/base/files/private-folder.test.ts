@@ -77,6 +77,7 @@ describe('the places of visiontrain', () => {
       const env = { ...process.env, VISIONTRAIN_HOME: home, HOME: dir };
       const { status, stderr } = spawnSync(process.execPath, [bin, 'ps'], { cwd: dir, env, uid: 65532, gid: 65532 });
       expect(String(stderr)).toContain(`${home} belongs to another user (number 65531).`);
+      expect(String(stderr)).toContain(`export VISIONTRAIN_HOME=${home}/mine`);
       expect(status).toBe(3);
     } finally {
       rmSync(dir, { recursive: true });
