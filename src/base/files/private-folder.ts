@@ -1,5 +1,5 @@
-/** Folders that nobody else may write to: the program trusts what lies in them, and runs part of it. */
-import { chmodSync, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+/** Folders that nobody else may write to: what lies in them is taken as our own, and part of it is run. */
+import { accessSync, chmodSync, constants, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import type { Places } from '../paths.ts';
@@ -27,7 +27,9 @@ function checkOwner(path: string): void {
   if (isForeign(found))
     throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {
       details: ['What is in it could be theirs, and parts of it are run.'],
-      nextSteps: [`Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(`${dirname(path)}/mine`)}`],
+      nextSteps: [
+        `Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(join(isWritable(path) ? path : dirname(path), 'mine'))}`,
+      ],
     });
   if (found.uid !== process.getuid?.() || (found.mode & OTHERS_WRITE) === 0) return;
   try {
@@ -37,12 +39,34 @@ function checkOwner(path: string): void {
   }
 }
 
-/**
- * Closes our folders to other users. It is called before anything in the folders is believed.
- * @throws EnvironmentError when a folder belongs to another user
- */
+/** As a folder of the host that a container is given, beside which there is no room. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is ours is closed to others, and nobody else's: asked before anything in it is believed. @throws EnvironmentError */
 export function checkPlaces({ home, models, envs, cache, config, state }: Places): void {
-  for (const path of [home, models, envs, cache, config, state]) checkOwner(path);
+  for (const path of [home, envs, cache, config, state]) checkOwner(path);
+  checkModels(models);
+}
+
+/** As `makePrivateFolder`, but for a store of models that many share. @throws EnvironmentError */
+export function makeModelsFolder(path: string): void {
+  makeFolder(path, 0o700);
+  checkModels(path);
+}
+
+/**
+ * A link in our own folder was made by this person, so where it leads was chosen, such as a store that a whole
+ * laboratory shares: it keeps its owner and rights. Models are only read, and each is known by its hash.
+ */
+function checkModels(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) checkOwner(path);
 }
 
 /**

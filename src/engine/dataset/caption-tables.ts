@@ -3,9 +3,9 @@ import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { plural } from '../../base/text.ts';
-import { decodeCaption, oneLine, wordsOf, CAPTION_LIMIT, WORD_KEYS } from './captions.ts';
-import { openProblem, openPlainSync } from './open.ts';
+import { CAPTION_LIMIT, decodeCaption, oneLine, WORD_KEYS, wordsOf } from './captions.ts';
 import { type CsvRow, csvRows } from './csv.ts';
+import { openProblem } from './open.ts';
 import type { Folder } from './walk.ts';
 
 export interface Tables {

@@ -3,6 +3,7 @@ import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync 
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { ForeignFileError, strangeKind, unwritableKind } from '../../base/files/regular-file.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 
 const FOLDERS: ReadonlySet<string> = new Set([
@@ -24,11 +25,14 @@ export function refuseForeignFolder(dir: string): void {
   if (firstReason(real, ME) === undefined) return;
   // Some disks have no owners or modes, or map them. A file that is made there shows who this person is on that disk.
   const me = onThatDisk(real);
-  const problem = firstReason(real, me);
+  const problem = firstReason(real, me.uid === 0 ? asOwner(me, dirname(real)) : me);
   if (problem === undefined) return;
   throw new EnvironmentError(`${basename(real)} is not started: ${problem.folder} ${problem.what}.`, {
     details: ['They could make this run write over your files, or steer it.'],
-    nextSteps: [problem.cure, 'Or keep the runs in a folder of your own: add --workspace /path/of/yours'],
+    nextSteps: [
+      problem.cure,
+      `Or keep the runs in a folder of your own: add --workspace ${shellWord(join(dirname(real), 'mine'))}`,
+    ],
   });
 }
 
@@ -58,6 +62,12 @@ interface Person {
 const uid = process.getuid?.() ?? 0;
 const ME: Person = { uid, ownGroup: process.getgid?.() === uid ? uid : undefined, modes: true };
 
+/** Root works in the folders of others, as in a container: there it is who owns them that nobody else may come between. */
+function asOwner(me: Person, dir: string): Person {
+  const owner = statSync(dir).uid;
+  return { ...me, uid: owner, ownGroup: owner };
+}
+
 interface Reason {
   readonly folder: string;
   readonly what: string;
@@ -81,7 +91,7 @@ function firstReason(dir: string, me: Person): Reason | undefined {
 function reason(folder: string, me: Person, parent: boolean): Reason | undefined {
   const stats = lstatSync(folder, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
-  if (stats.uid !== me.uid && (stats.uid !== 0 || !parent))
+  if (stats.uid !== me.uid && (stats.uid !== 0 || (!parent && uid !== 0)))
     return { folder, what: 'belongs to another user', cure: `If it is yours: sudo chown -R ${uid} '${folder}'` };
   // In a sticky folder such as /tmp nobody can move another user's folder away.
   const sticky = parent && (stats.mode & 0o1000) !== 0;

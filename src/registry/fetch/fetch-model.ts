@@ -1,7 +1,7 @@
 /** Fetches all files of a registry entry. */
 
 import { DownloadError } from '../../base/errors.ts';
-import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { makeModelsFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 import { fetchFile } from '../../download/fetch-file.ts';
 import { downloadSettings, type SettingsOverrides } from '../../download/http/settings.ts';
@@ -48,7 +48,7 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   const reuse = createReuse(options.places, options.env);
   const files = missingFiles(entry, options.places, options.companionsOnly);
   checkModelRoom([{ entry, companionsOnly: options.companionsOnly }], options);
-  if (files.length > 0) makePrivateFolder(options.places.models);
+  if (files.length > 0) makeModelsFolder(options.places.models);
   const together = new Together(files);
   for (const file of files) {
     together.next();

@@ -3,7 +3,14 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlink
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { codeCache, isExclusive, makePrivateFolder } from '../../../src/base/files/private-folder.ts';
+import {
+  checkPlaces,
+  codeCache,
+  isExclusive,
+  makeModelsFolder,
+  makePrivateFolder,
+} from '../../../src/base/files/private-folder.ts';
+import { places } from '../../../src/base/paths.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-private-'));
 const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
@@ -44,7 +51,21 @@ describe('the places of visiontrain', () => {
     expect(mode(home)).toBe('700');
   });
 
-  // The test runs as a third user, who has to be able to read the program.
+  it('may hold a link to a store of models that others share, which keeps its owner and its rights', () => {
+    const dir = folder();
+    const store = join(dir, 'store');
+    mkdirSync(store);
+    chmodSync(store, 0o2775);
+    if (root) chownSync(store, 65531, 65531);
+    const home = join(dir, 'home');
+    makePrivateFolder(home);
+    symlinkSync(store, join(home, 'models'));
+    checkPlaces(places({ VISIONTRAIN_HOME: home }));
+    makeModelsFolder(join(home, 'models'));
+    expect(mode(store)).toBe('2775');
+  });
+
+  // As a third user, who has to be able to read the program.
   it.runIf(root)('are refused when they are another user’s', () => {
     const dir = mkdtempSync('/tmp/visiontrain-private-');
     try {
@@ -56,6 +77,7 @@ describe('the places of visiontrain', () => {
       const env = { ...process.env, VISIONTRAIN_HOME: home, HOME: dir };
       const { status, stderr } = spawnSync(process.execPath, [bin, 'ps'], { cwd: dir, env, uid: 65532, gid: 65532 });
       expect(String(stderr)).toContain(`${home} belongs to another user (number 65531).`);
+      expect(String(stderr)).toContain(`export VISIONTRAIN_HOME=${home}/mine`);
       expect(status).toBe(3);
     } finally {
       rmSync(dir, { recursive: true });

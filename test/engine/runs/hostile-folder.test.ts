@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -119,6 +120,23 @@ describe('a folder that others can write to', () => {
     // A user who cannot enter a folder above cannot write here either.
     chmodSync(dirname(runs), 0o700);
     expect(() => refuseForeignFolder(run.dir)).not.toThrow();
+  });
+
+  it.runIf(process.getuid?.() === 0)('is not what root finds in a folder of one user, as in a container', () => {
+    const { runs, run } = reachable();
+    chownSync(runs, 65531, 65531);
+    expect(() => refuseForeignFolder(run.dir)).not.toThrow();
+    for (const name of ['', 'control', 'checkpoints', 'samples', 'output'])
+      chownSync(join(run.dir, name), 65531, 65531);
+    expect(() => refuseForeignFolder(run.dir)).not.toThrow();
+    // The user's own group, by the custom of systems that give each user one.
+    chmodSync(runs, 0o775);
+    expect(() => refuseForeignFolder(run.dir)).not.toThrow();
+    chownSync(join(run.dir, 'control'), 65532, 65532);
+    expect(() => refuseForeignFolder(run.dir)).toThrow('control belongs to another user');
+    chownSync(join(run.dir, 'control'), 0, 0);
+    chmodSync(runs, 0o777);
+    expect(() => refuseForeignFolder(run.dir)).toThrow(`${runs} `);
   });
 
   it('is not what a new run gets, whatever the umask', () => {
