@@ -1,15 +1,28 @@
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { EnvironmentError } from './errors.ts';
 
-/** The person's home folder: HOME, else the system's record of the user; undefined where neither names one. */
-export function homeFolder(env: NodeJS.ProcessEnv): string | undefined {
-  if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
+/**
+ * The person's home folder: HOME, else the system's record of the user; undefined where neither names one. Without
+ * `env` the HOME of this process counts.
+ */
+export function homeFolder(env?: NodeJS.ProcessEnv): string | undefined {
+  const home = env === undefined ? ownHome() : env.HOME;
+  if (home !== undefined && isAbsolute(home)) return home;
   try {
     // os.homedir() would believe an empty HOME, so the system's record is read instead.
-    const { homedir } = userInfo();
-    return isAbsolute(homedir) ? homedir : undefined;
+    const { homedir: recorded } = userInfo();
+    return isAbsolute(recorded) ? recorded : undefined;
   } catch {
+    return undefined;
+  }
+}
+
+function ownHome(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    // HOME is unset, and this user number has no name on file.
     return undefined;
   }
 }

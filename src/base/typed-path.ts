@@ -7,7 +7,7 @@ import { UsageError } from './errors.ts';
 import { homeFolder } from './home.ts';
 
 export interface PathSurroundings {
-  /** The environment that HOME is taken from. */
+  /** The environment that HOME is taken from; without it, the one of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** The folder where WSL2 shows the drives of Windows. */
   readonly drives?: string;
@@ -19,11 +19,7 @@ export interface PathSurroundings {
  * `dir`.
  * @throws UsageError for a path of Windows that has no place here, and for text that can be no path
  */
-export function typedPath(
-  text: string,
-  dir: string,
-  { env = process.env, drives = '/mnt' }: PathSurroundings = {},
-): string {
+export function typedPath(text: string, dir: string, { env, drives = '/mnt' }: PathSurroundings = {}): string {
   const typed = resolve(dir, noZero(text));
   if (text === '' || isThere(typed)) return typed;
   const trimmed = text.trim();
@@ -50,7 +46,7 @@ function isThere(path: string): boolean {
   }
 }
 
-function expanded(text: string, env: NodeJS.ProcessEnv): string {
+function expanded(text: string, env: NodeJS.ProcessEnv | undefined): string {
   const rest = /^(?:~|\$HOME|\$\{HOME\})(\/.*)?$/su.exec(text);
   if (rest === null) return text;
   const home = homeFolder(env);

@@ -13,6 +13,7 @@ const TWINS: Readonly<Record<string, string>> = {
   '−': '-',
   '°': ' degrees',
   '²': '2',
+  '³': '3',
   '’': "'",
   '“': '"',
   '”': '"',

@@ -3,11 +3,11 @@ import { shellWord } from '../../base/typed-path.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
-import { moveDataset } from '../../engine/runs/move-dataset.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { moveDataset } from './shared/move-dataset.ts';
 import { tellChanges } from './shared/resume-changes.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 

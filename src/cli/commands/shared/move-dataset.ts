@@ -1,18 +1,18 @@
 import { join } from 'node:path';
-import { UsageError } from '../../base/errors.ts';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { sha256OfFile } from '../../base/files/disk.ts';
-import { statOf } from '../../base/files/stat.ts';
-import { plural } from '../../base/text.ts';
-import { shellWord, typedPath } from '../../base/typed-path.ts';
-import type { Registry } from '../../registry/catalogue/schema.ts';
-import { renderSpec } from '../../spec/write.ts';
-import type { Plan } from '../plan/schema.ts';
-import { loadSpec } from '../prepare/load.ts';
-import { RUN_FILES } from '../run-folder/layout.ts';
-import type { RunRef } from './create.ts';
-import { readPlan } from './read-plan.ts';
-import { refuseForeignFolder } from './trust.ts';
+import { UsageError } from '../../../base/errors.ts';
+import { writeFileAtomic } from '../../../base/files/atomic.ts';
+import { sha256OfFile } from '../../../base/files/disk.ts';
+import { statOf } from '../../../base/files/stat.ts';
+import { plural } from '../../../base/text.ts';
+import { shellWord, typedPath } from '../../../base/typed-path.ts';
+import type { Plan } from '../../../engine/plan/schema.ts';
+import { loadSpec } from '../../../engine/prepare/load.ts';
+import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
+import { readPlan } from '../../../engine/runs/read-plan.ts';
+import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
+import type { Registry } from '../../../registry/catalogue/schema.ts';
+import { renderSpec } from '../../../spec/write.ts';
 
 const MOST_NAMED = 10;
 
