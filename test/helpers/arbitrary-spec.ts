@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type JsonNode, specKeys } from '../../src/spec/keys.ts';
+import { promptProblem } from '../../src/spec/prompt-syntax.ts';
 import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
@@ -149,6 +150,10 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         text_encoder_learning_rate: t.optimizer === 'prodigy' || (!sdxl && Array.isArray(rate)) ? 0 : rate,
         noise_offset: entry.zero_terminal_snr ? 0 : t.noise_offset,
         init_lora: t.init_lora === null ? null : 'old.safetensors',
+      },
+      samples: {
+        ...spec.samples,
+        prompts: spec.samples.prompts.filter((prompt) => promptProblem(prompt) === undefined),
       },
       resources: { ...r, vae_precision: 'fp32' },
     };

@@ -186,7 +186,9 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
       { type: 'checkpoint', step: planted, path: planted, bytes: 1 },
       { type: 'active', facts: { device: planted, precision: planted } },
       { type: 'sample', step: 992, index: 0, path: planted, prompt: planted, seed: planted, adapter: true },
+      { type: 'sample', step: 992, index: 0, path: planted, prompt: planted, seed: 1, adapter: true },
       { type: 'step', step: 993, epoch: planted, loss: 0.1, lr: 1e-4 },
+      { type: 'step', step: 993, epoch: 7, loss: 0.1, lr: 1e-4 },
     ].map((event, i) => ({ v: 1, seq: events.length + 1 + i, t: Date.now() / 1000, ...event }));
     writeFileSync(
       join(dir, 'events.jsonl'),

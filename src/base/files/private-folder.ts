@@ -39,7 +39,16 @@ function checkOwner(path: string): void {
   }
 }
 
-/** As a folder of the host that a container is given, beside which there is no room. */
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    // Nothing is there, or a file stands where its folder should be.
+    return false;
+  }
+}
+
+/** Tells, for instance, a folder of the host that a container was given, beside which there is no room. */
 function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
@@ -66,7 +75,7 @@ export function makeModelsFolder(path: string): void {
  * laboratory shares: it keeps its owner and rights. Models are only read, and each is known by its hash.
  */
 function checkModels(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) checkOwner(path);
+  if (!isLink(path)) checkOwner(path);
 }
 
 /**
