@@ -72,13 +72,16 @@ const causes: readonly Cause[] = [
 const LOADER =
   /undefined symbol|symbol lookup error|version .?(GLIBC|GLIBCXX|CXXABI)_|cannot open shared object|wrong ELF class/;
 
+/** Whether a text is an error of the system's loader: another library stands in the place of the one that is needed. */
+export const isLoaderError = (text: string): boolean => LOADER.test(text);
+
 /**
  * How to start without the variables that put other libraries before those of Python's packages. It is empty when no
  * such variable is set, or the output is not an error of the loader.
  */
 export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   const set = ['LD_LIBRARY_PATH', 'LD_PRELOAD'].filter((name) => env[name]);
-  if (set.length === 0 || !lines.some((line) => LOADER.test(line))) return [];
+  if (set.length === 0 || !lines.some(isLoaderError)) return [];
   return [
     `${set.join(' and ')} may put other libraries in the place of those it needs. Try without:`,
     `  env ${set.map((name) => `-u ${name}`).join(' ')} visiontrain setup`,

@@ -6,7 +6,7 @@ import { lastLines } from '../../base/files/log-lines.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import type { PythonEnvironment } from './check.ts';
-import { loaderCure } from './failure.ts';
+import { isLoaderError, loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';
 
 // The probe reads metadata only: importing torch would take seconds, and one broken package must not hide the others.
@@ -61,15 +61,29 @@ export function proveGiven({ python }: PythonEnvironment, env: NodeJS.ProcessEnv
   const [first] = Object.entries(broken);
   if (first === undefined) return;
   const [name, why] = first;
-  const lines = why.split('\n').slice(0, 3);
   throw new EnvironmentError(`The Python of VISIONTRAIN_PYTHON cannot import ${name} (${python}).`, {
-    details: lines,
+    details: tellingLines(why),
     nextSteps: [
-      ...loaderCure([why], env),
+      ...otherLibraries(why, env),
       `${shellWord(python)} -m pip install --force-reinstall ${name}`,
       'Or unset VISIONTRAIN_PYTHON: visiontrain setup makes its own',
     ],
   });
+}
+
+/** The lines of an import error that say what is wrong. numpy puts the cause below a banner and a page of advice. */
+function tellingLines(why: string): readonly string[] {
+  const lines = why.split('\n').map((line) => line.trim());
+  const original = lines.find((line) => line.startsWith('Original error was:'));
+  const said = lines.filter((line) => line !== '' && !/^(\w+Error:|IMPORTANT: .*)$/.test(line));
+  return original === undefined ? said.slice(0, 3) : [original];
+}
+
+/** What to do where another library stands in the place of the one that is needed. */
+function otherLibraries(why: string, env: NodeJS.ProcessEnv): readonly string[] {
+  const cure = loaderCure([why], env);
+  if (cure.length > 0 || !isLoaderError(why)) return cure;
+  return ['If this Python is a script that sets LD_LIBRARY_PATH or LD_PRELOAD: take that out of it.'];
 }
 
 /**

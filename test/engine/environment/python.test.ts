@@ -106,7 +106,12 @@ describe('givenEnvironment', () => {
       expect.objectContaining({
         exitCode: 3,
         message: `The Python of VISIONTRAIN_PYTHON cannot import torch (${python}).`,
-        nextSteps: [`${python} -m pip install --force-reinstall torch`, expect.stringContaining('unset')],
+        details: [`ImportError: ${words}`],
+        nextSteps: [
+          'If this Python is a script that sets LD_LIBRARY_PATH or LD_PRELOAD: take that out of it.',
+          `${python} -m pip install --force-reinstall torch`,
+          expect.stringContaining('unset'),
+        ],
       }),
     );
     expect(prove({ LD_LIBRARY_PATH: '/opt/none', LD_PRELOAD: undefined })).toThrow(
@@ -114,6 +119,10 @@ describe('givenEnvironment', () => {
         nextSteps: expect.arrayContaining(['  env -u LD_LIBRARY_PATH visiontrain setup']),
       }),
     );
+    // As numpy tells it.
+    const page = `\n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n\nAdvice.\n\nOriginal error was: ${words}\n`;
+    writeFileSync(join(dir, 'site', 'numpy.py'), `raise ImportError(${JSON.stringify(page)})`);
+    expect(prove({})).toThrow(expect.objectContaining({ details: [`Original error was: ${words}`] }));
   });
 
   it('says which optional packages are lacking, and starts no Python when none is wanted', () => {
