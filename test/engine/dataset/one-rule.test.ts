@@ -24,6 +24,11 @@ function insert(image: Buffer, extra: Buffer, before = 'IDAT'): Buffer {
 }
 
 const EXIF = Buffer.from('4d4d002a000000080001011200030000000100060000000000' + '00', 'hex');
+// Its first tag claims more bytes than there are: Pillow passes it over and reads the next.
+const GREEDY = Buffer.from(
+  '4d4d002a00000008' + '0002' + '010f00020000360000000032' + '011200030000000100060000' + '00000000',
+  'hex',
+);
 const xmp = (orientation: number) => Buffer.from(`<tiff:Orientation>${orientation}</tiff:Orientation>`);
 const profile = Buffer.from(`\nexif\n      ${EXIF.length}\n${EXIF.toString('hex')}\n`);
 const text = (key: string, rest: string, data: Buffer) =>
@@ -45,6 +50,7 @@ describe('a turned PNG', () => {
       insert(plain, chunk('zTXt', text('Raw profile type exif', '\0', deflateSync(profile)))),
     ],
     ['eXIf', insert(plain, chunk('eXIf', EXIF))],
+    ['eXIf behind a tag that claims too much', insert(plain, chunk('eXIf', GREEDY))],
     ['eXIf behind the pixels', insert(plain, chunk('eXIf', EXIF), 'IEND')],
     ['XMP behind the pixels', insert(plain, chunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(5))), 'IEND')],
   ])('by %s is planned upright', async (_form, bytes) => {

@@ -42,6 +42,8 @@ export interface ExifLayout {
   readonly little: boolean;
   /** True for BigTIFF, which has 64-bit counts and offsets. */
   readonly big: boolean;
+  /** Bytes of the data, where they are known: Pillow passes over values that together would take more. */
+  readonly size?: number;
 }
 
 /** Layout of a TIFF block by its first bytes, in all forms that Pillow accepts; undefined when it is no TIFF block. */
@@ -64,7 +66,7 @@ export function readDirectory(
   layout: ExifLayout,
   wanted: ReadonlySet<number>,
 ): ReadonlyMap<number, Tag> {
-  const { little, big } = layout;
+  const { little, big, size = Number.POSITIVE_INFINITY } = layout;
   const tags = new Map<number, Tag>();
   const number = (block: Buffer, at: number, bytes: number) => unsigned(block, at, bytes, little);
   const head = readAt(from, big ? 8 : 2);
@@ -73,6 +75,7 @@ export function readDirectory(
   const inline = big ? 8 : 4;
   const entries = Math.min(number(head, 0, head.length), MOST_ENTRIES);
   const block = Buffer.from(readAt(from + head.length, width * entries));
+  let claimed = 0;
   for (let at = 0; at + width <= block.length; at += width) {
     const tag = number(block, at, 2);
     const type = number(block, at + 2, 2);
@@ -83,6 +86,8 @@ export function readDirectory(
     let offset: number | undefined;
     if (count * unit > inline) {
       offset = number(value, 0, inline);
+      claimed += count * unit;
+      if (claimed > size) continue;
       // Pillow stops at a value that the file does not hold completely.
       if (offset + count * unit > 2 ** 53 || readAt(offset + count * unit - 1, 1).length === 0) break;
       if (!wanted.has(tag)) continue;
@@ -137,7 +142,8 @@ export function exifOrientation(exif: Buffer): number | undefined {
   const layout = tiffLayout(block);
   if (layout === undefined || layout.big || block.length < 8) return 1;
   const readAt: ReadAt = (from, length) => block.subarray(from, from + length);
-  return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), layout, ONLY_ORIENTATION));
+  const sized = { ...layout, size: block.length };
+  return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), sized, ONLY_ORIENTATION));
 }
 
 /** Orientation in XMP, to which Pillow falls back when EXIF has none. */
