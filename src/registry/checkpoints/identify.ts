@@ -96,12 +96,22 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
   const config = join(path, 'scheduler', 'scheduler_config.json');
   checkConfig(path, config, judgeScheduler);
   const scheduler = existsSync(config) ? readConfig(config) : {};
+  return { layout: 'diffusers', family, ...schedulerFacts(path, scheduler) };
+}
+
+/**
+ * What the configuration of a model's scheduler says of its predictions.
+ * @param model what the model is called in the error
+ * @throws UsageError when it predicts something that is not trained here
+ */
+export function schedulerFacts(
+  model: string,
+  scheduler: Readonly<Record<string, unknown>>,
+): Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr'> {
   const said = scheduler.prediction_type;
   if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
-    throw new UsageError(`${path} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`);
+    throw new UsageError(`${model} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`);
   return {
-    layout: 'diffusers',
-    family,
     prediction: said ?? 'epsilon',
     predictionFrom: said === undefined ? 'assumed' : 'config',
     zeroTerminalSnr: scheduler.rescale_betas_zero_snr === true,

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { isFileSize } from '../../download/file/pieces.ts';
-import { readStart } from '../../download/http/ask.ts';
+import { readJson, readStart } from '../../download/http/ask.ts';
 import type { ModelFile } from '../catalogue/schema.ts';
-import { type ModelFacts, readModelFacts } from '../checkpoints/identify.ts';
+import { refuse } from '../checkpoints/complete.ts';
+import { judgeScheduler } from '../checkpoints/config-marks.ts';
+import { type ModelFacts, readModelFacts, schedulerFacts } from '../checkpoints/identify.ts';
 import { addressOf, type RemoteInput } from './remote.ts';
 
 const HEADER_MOST = 100_000_000;
@@ -43,6 +45,26 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * What the scheduler of a diffusers folder says of its predictions; nothing when the folder has no scheduler.
+ * @throws UsageError when a LoRA of it would be wrong; Fault when the server refuses
+ */
+export async function remoteSchedulerFacts(
+  model: string,
+  files: readonly ModelFile[],
+  input: RemoteInput,
+): Promise<Partial<ReturnType<typeof schedulerFacts>>> {
+  const file = files.find(({ path }) => path === 'scheduler/scheduler_config.json');
+  const [source] = file?.sources ?? [];
+  if (file === undefined || source === undefined) return {};
+  const value = await readJson(input.client, addressOf(source, basename(file.path), input), input.signal);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`${file.path} of ${model} is not a configuration file.`);
+  const scheduler = value as Readonly<Record<string, unknown>>;
+  refuse(model, judgeScheduler(scheduler).refusal);
+  return schedulerFacts(model, scheduler);
 }
 
 function endOfTensors(header: Buffer, name: string): number {

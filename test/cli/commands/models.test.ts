@@ -393,6 +393,34 @@ describe('models add', () => {
     expect(info.files[0]?.sources[0]?.revision).toBe(hub.commit);
   });
 
+  describe('of a diffusers folder on the hub', () => {
+    const folder = (scheduler: object) => {
+      hub.put('me/folder', 'model_index.json', '{}');
+      for (const part of ['unet', 'vae', 'text_encoder'])
+        hub.put(
+          'me/folder',
+          `${part}/${part === 'text_encoder' ? 'model' : 'diffusion_pytorch_model'}.safetensors`,
+          weights,
+        );
+      hub.put('me/folder', 'scheduler/scheduler_config.json', JSON.stringify(scheduler));
+    };
+
+    it('reads what its scheduler says of its predictions', async () => {
+      folder({ _class_name: 'DDIMScheduler', prediction_type: 'v_prediction', rescale_betas_zero_snr: true });
+      const { code, stderr } = await cli(['models', 'add', 'me/folder', '--id', 'folder'], env);
+      expect([code, stderr]).toEqual([0, expect.stringContaining('Added folder: sd15, v_prediction.')]);
+      expect(json((await cli(['models', 'info', 'folder', '--json'], env)).stdout)).toMatchObject({
+        zero_terminal_snr: true,
+      });
+    });
+
+    it('refuses a schedule that is not trained here', async () => {
+      folder({ _class_name: 'EDMDPMSolverMultistepScheduler' });
+      const { code, stderr } = await cli(['models', 'add', 'me/folder', '--id', 'edm'], env);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('a LoRA trained on it here would be wrong')]);
+    });
+  });
+
   it.each([
     ['/me/space/blob/main/my%20model.safetensors', 'me-space-my-model', 'my model.safetensors'],
     ['/me/small/tree/main', 'me-small-small', 'small.safetensors'],

@@ -27,7 +27,7 @@ import { vaeFor } from '../../../registry/checkpoints/architecture.ts';
 import { type ModelFacts, readModelFacts } from '../../../registry/checkpoints/identify.ts';
 import { knownHash } from '../../../registry/fetch/reuse.ts';
 import { findRemote, type RemoteModel } from '../../../registry/hub/remote.ts';
-import { remoteFacts } from '../../../registry/hub/remote-facts.ts';
+import { remoteFacts, remoteSchedulerFacts } from '../../../registry/hub/remote-facts.ts';
 import type { Family, Prediction } from '../../../spec/schema.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -165,7 +165,10 @@ async function remote(
     const [weights] = found.files.filter((file) => file.role === 'weights');
     if (weights === undefined) throw new UsageError(`${what} holds no weights.`);
     if (knownAs(registry, found.files) !== undefined) return { ...found, facts: unread(found) };
-    const facts = found.layout === 'single_file' ? await remoteFacts(weights, input) : folderFacts(found, options);
+    const facts =
+      found.layout === 'single_file'
+        ? await remoteFacts(weights, input)
+        : { ...folderFacts(found, options), ...(await remoteSchedulerFacts(found.title, found.files, input)) };
     return { ...found, facts };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
