@@ -6,7 +6,7 @@ import { type Stats, statSync } from 'node:fs';
  */
 export function statOf(path: string): Stats | undefined {
   try {
-    return statSync(path);
+    return statSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }
