@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -18,17 +19,28 @@ const document = {
 let server: Server;
 let dir: string;
 
+let asked = false;
+
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'vt-npm-'));
-  writeFileSync(
-    join(dir, 'package.json'),
-    JSON.stringify({ name: 'x', scripts: { demo: 'echo the end of the demo' } }),
-  );
-  server = createServer((_, response) => {
+  server = createServer(async (request, response) => {
+    if (request.url === '/wait') {
+      // npm prints its notice only when the registry has answered before the script ends.
+      for (let i = 0; i < 30 && !asked; i += 1) await sleep(100);
+      await sleep(1000);
+    } else asked = true;
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(document));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const wait = `http://127.0.0.1:${(server.address() as AddressInfo).port}/wait`;
+  writeFileSync(
+    join(dir, 'package.json'),
+    JSON.stringify({
+      name: 'x',
+      scripts: { demo: `node -e "fetch('${wait}').then((answer) => answer.text())" && echo the end of the demo` },
+    }),
+  );
 });
 afterAll(() => {
   server.close();
@@ -53,6 +65,7 @@ async function npmRun(): Promise<string> {
 
 it('npm says nothing below the end of a script of this repository', { timeout: 60_000 }, async () => {
   expect(await npmRun()).toMatch(/the end of the demo[\s\S]*999\.0\.0/);
+  asked = false;
   copyFileSync(join(import.meta.dirname, '../../../.npmrc'), join(dir, '.npmrc'));
   expect((await npmRun()).trim().split('\n').at(-1)).toBe('the end of the demo');
 });
