@@ -1,4 +1,4 @@
-/** Folders that nobody else may write to: what lies in them is taken as our own, and part of it is run. */
+/** Folders that nobody else may write to: the program trusts what lies in them, and runs part of it. */
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -58,13 +58,16 @@ function isWritable(path: string): boolean {
   }
 }
 
-/** What is ours is closed to others, and nobody else's: asked before anything in it is believed. @throws EnvironmentError */
+/**
+ * Closes our folders to other users. It is called before anything in the folders is believed.
+ * @throws EnvironmentError when a folder belongs to another user
+ */
 export function checkPlaces({ home, models, envs, cache, config, state }: Places): void {
   for (const path of [home, envs, cache, config, state]) checkOwner(path);
   checkModels(models);
 }
 
-/** As `makePrivateFolder`, but for a store of models that many share. @throws EnvironmentError */
+/** Makes the folder of models, which may be a link to a store that many share. @throws EnvironmentError */
 export function makeModelsFolder(path: string): void {
   makeFolder(path, 0o700);
   checkModels(path);

@@ -10,7 +10,7 @@ export interface ReportOptions {
   readonly own?: readonly string[];
 }
 
-/** Says what went wrong and returns the exit code. With `json`, one document on stdout. */
+/** Prints what went wrong to stderr and returns the exit code. With `json` it prints one JSON document to stdout. */
 export function reportError(error: unknown, out: Output, { json, debug, own = [] }: ReportOptions): number {
   const known = error instanceof VisiontrainError ? error : fileError(error, own);
   const code = known?.exitCode ?? EXIT.bug;
@@ -43,7 +43,7 @@ function stack(error: unknown, out: Output): void {
 
 const NO_RIGHT = ['permission denied', 'Take the right to it, or name another place.'] as const;
 
-/** What a person can mend about files, wherever it came up, and how. Other words of the file system are a bug's. */
+/** Errors of the file system that a person can mend, wherever they come up, each with its cure. Any other one is a bug. */
 const FILE_PROBLEMS: Readonly<Record<string, readonly [problem: string, cure?: string]>> = {
   EACCES: NO_RIGHT,
   EPERM: NO_RIGHT,
