@@ -1,5 +1,6 @@
 // Makes a clone ready: installs dependencies and builds the bundle, each only when it is missing or out of date. It
-// needs only Node and npm.
+// needs only some Node and npm; a Node that is too old fetches one that is not.
+import './lib/node.mjs';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,14 +8,6 @@ import { join } from 'node:path';
 import { stampSources } from './lib/stamp.mjs';
 
 const root = join(import.meta.dirname, '..');
-const [major = 0, minor = 0, patch = 0] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && (minor < 18 || (minor === 18 && patch < 1)))) {
-  console.error(
-    `visiontrain needs Node 20.18.1 or newer; this is ${process.versions.node}. Get one from https://nodejs.org`,
-  );
-  process.exit(3);
-}
-
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 

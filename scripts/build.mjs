@@ -1,4 +1,5 @@
 // Bundles the command line into dist/: one light entry, lazy chunks for everything heavy, no node_modules at run time.
+import './lib/node.mjs';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -20,7 +21,7 @@ const { metafile } = await build({
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20.18',
+  target: 'node22.22',
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',

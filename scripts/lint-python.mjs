@@ -1,4 +1,5 @@
 // Runs ruff's checks and format over trainer/ and bench/, with the version that the dev lock names.
+import './lib/node.mjs';
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { pythonForTests } from './lib/python.mjs';

@@ -1,5 +1,6 @@
 // Writes trainer/tests/pinned_losses.json anew, after a change of the embedded model or of what is computed. The commit
 // message must say why the numbers changed.
+import './lib/node.mjs';
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { pythonForTests } from './lib/python.mjs';

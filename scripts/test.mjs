@@ -1,6 +1,7 @@
 // Runs every test, TypeScript's and Python's, also on a fresh clone: it makes the clone and the Python environment
 // ready, runs both suites and ends with one line over both. Arguments: `ts` or `py` for one of them; all others go to
 // the runner.
+import './lib/node.mjs';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

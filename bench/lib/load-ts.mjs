@@ -1,5 +1,5 @@
-// Loads a TypeScript module of the repository. It is bundled to a temporary file first, because Node 20 reads no
-// TypeScript.
+// Loads a TypeScript module of the repository. It is bundled to a temporary file first, because Node itself
+// reads only TypeScript that becomes JavaScript by leaving its types out.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,7 @@ export async function loadTs(path) {
       bundle: true,
       format: 'esm',
       platform: 'node',
-      target: 'node20.18',
+      target: 'node22.22',
       logLevel: 'warning',
       banner: {
         js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -15,7 +15,7 @@ export async function bundleFixture(name: string): Promise<string> {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    target: 'node20.18',
+    target: 'node22.22',
     define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
     alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
     banner: {

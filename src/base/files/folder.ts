@@ -2,7 +2,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes the folder and those above it. The recursive call of Node 20 never returns where no folder can be made (/proc).
+ * Makes the folder and those above it. Node's own recursive call never returns where no folder can be made (/proc): so it
+ * was with Node 20.20, 22.22, 24.21 and 26.10.
  */
 export function makeFolder(folder: string, mode = 0o777): void {
   if (existsSync(folder)) return;

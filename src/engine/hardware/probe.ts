@@ -109,7 +109,7 @@ const PIPE_MS = 200;
  * that the tool started are not waited for: one may keep the pipe open, or survive even SIGKILL.
  */
 async function output(tool: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const child = execa(tool, args, {
+  const running = execa(tool, args, {
     cwd: packageRoot(),
     env,
     extendEnv: false,
@@ -118,22 +118,23 @@ async function output(tool: string, args: readonly string[], env: NodeJS.Process
     detached: true,
     buffer: false,
   });
+  const child = running.nodeChildProcess;
   let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+  running.stdout.setEncoding('utf8').on('data', (part: string) => {
     if (text.length < 1 << 20) text += part;
   });
   const worked = await new Promise<boolean>((resolve) => {
     const timer = setTimeout(() => resolve(false), PATIENCE_MS);
     child.once('exit', (code) => setTimeout(() => resolve(code === 0), PIPE_MS));
     child.once('close', (code) => resolve(code === 0));
-    child.catch(() => resolve(false)).finally(() => clearTimeout(timer));
+    running.catch(() => resolve(false)).finally(() => clearTimeout(timer));
   });
   try {
     if (child.pid !== undefined && child.exitCode === null) signalGroup(child.pid, 'SIGKILL');
   } catch {
     // A tool that runs as another user cannot be killed, and is left to end by itself.
   }
-  child.stdout.destroy();
+  running.stdout.destroy();
   child.unref();
   return worked ? text : undefined;
 }
