@@ -88,7 +88,7 @@ def check(target: Path, precision: str, threads: int) -> None:
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
     from visiontrain_trainer.model.models import BaseModel
-    from visiontrain_trainer.run.session import start_from
+    from visiontrain_trainer.run.init_lora import start_from
 
     torch.set_num_threads(threads)
     plan = parse_plan(json.loads((target / "plan.json").read_text()))
@@ -97,7 +97,7 @@ def check(target: Path, precision: str, threads: int) -> None:
     unet = BaseModel(plan.model).unet(dtype)
     adapter = Adapter({"unet": unet}, plan.training, plan.seed)
     stored = load_file(target / "checkpoints" / "step-000002" / "adapter.safetensors")
-    start_from(file, adapter, plan, unet, Events(target / "check.jsonl"))
+    start_from(file, adapter, Events(target / "check.jsonl"), family=plan.model.family, unet_config=dict(unet.config))
     if any(not torch.equal(tensor, stored[name]) for name, tensor in adapter.tensors().items()):
         sys.exit("the file read back is not the checkpoint's weights")
     torch.manual_seed(0)

@@ -103,7 +103,7 @@ class Bench:
         fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), self.given.side)
         session = open_session(run, plan, events, Control(run / "control"))
         if "no graphs" in name:
-            session.stepper.graphs = None
+            session.train_step.graphs = None
         if "plain GEGLU" in name:
             for module in session.unet.modules():
                 if type(module).__name__ == "GEGLU":
@@ -122,7 +122,7 @@ class Bench:
         progress, flight = Progress(), deque()
 
         def step() -> None:
-            flight.append(session.stepper.run(progress.step))
+            flight.append(session.train_step.run(progress.step))
             progress.step += 1
             report(session, flight, progress, 1)
 
@@ -162,7 +162,7 @@ class Bench:
 
         session = self.open("batch 1, no graphs")
         with FlopCounterMode(display=False) as counter:
-            session.stepper.run(0).read()
+            session.train_step.run(0).read()
         session.events.close()
         return counter.get_total_flops()
 

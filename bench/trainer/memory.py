@@ -30,7 +30,7 @@ from visiontrain_trainer.adapter.lora import Adapter, LoraLayer
 from visiontrain_trainer.compute.device import DTYPES
 from visiontrain_trainer.compute.noise import losses
 from visiontrain_trainer.model.clip import ClipText, ClipTextWithProjection
-from visiontrain_trainer.run.session import prepare_unet
+from visiontrain_trainer.run.network import prepare_unet
 
 
 class Counted(TorchDispatchMode):

@@ -72,7 +72,7 @@ def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     session = open_session(run, plan, events, Control(run / "control"))
     pictures, began = 0, 0.0
     for step in range(given.steps + 1):
-        finished = session.stepper.run(step).read()
+        finished = session.train_step.run(step).read()
         if step == 0:
             began = time.process_time()
         else:

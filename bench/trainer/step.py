@@ -96,13 +96,13 @@ def main() -> None:
     session = open_session(run, plan, events, control)
     opened = time.perf_counter() - began
     adapter, unet = session.adapter, session.unet
-    batch = session.stepper._feed.batch(session.batches.step(0)[0])  # noqa: SLF001 - the ready tensors of the bare side
+    batch = session.train_step._feed.batch(session.batches.step(0)[0])  # noqa: SLF001 - the ready tensors of the bare side
     noisy, target, _ = model_inputs(session.diffusion, batch, torch.float32)
     progress, flight = Progress(), deque()
 
     def ours() -> None:
         session.processes.agree(control.poll(), REQUESTS)
-        flight.append(session.stepper.run(progress.step))
+        flight.append(session.train_step.run(progress.step))
         progress.step += 1
         report(session, flight, progress, 0)
 

@@ -27,18 +27,12 @@ EXCEPTIONS = {
     "adapter/lora.py Adapter._wrap",
     "adapter/lora_format.py to_kohya",
     "data/captions.py caption_for",
-    "data/feed.py Feed.__init__",
     "data/feed.py Feed._assemble",
     "data/images.py load_picture",
     "model/models.py BaseModel._fill",
     "run/pictures.py Pictures._one",
     "run/sample.py sample_latents",
-    "run/session.py fill_cache",
-    "run/session.py open_session",
-    "run/session.py start_from",
     "training/checkpoint.py save",
-    "training/done.py Done.__init__",
-    "training/step.py Stepper.__init__",
 }
 
 Tree = Mapping[str, str]

@@ -109,7 +109,7 @@ def _computed_with(session: Session) -> list[tuple[torch.Tensor, torch.Tensor]]:
 @pytest.mark.parametrize("session", ["bf16", "fp32"], indirect=True)
 def test_layers_compute_with_the_newest_weights(session: Session) -> None:
     for step in range(3):
-        session.stepper.run(step)
+        session.train_step.run(step)
         for used, kept in _computed_with(session):
             assert kept.dtype == torch.float32 and torch.equal(used, kept.to(used.dtype))
     moved = session.adapter.tensors()
@@ -134,12 +134,12 @@ def test_gradients_are_gathered_in_fp32_and_added(session: Session) -> None:
 @pytest.mark.parametrize("session", ["bf16"], indirect=True)
 def test_what_a_broken_off_pass_left_does_not_count(session: Session) -> None:
     passes = session.batches.step(0)
-    session.stepper._gradients(passes)
+    session.train_step._gradients(passes)
     clean = session.adapter.flat_grad["unet"].clone()
     assert clean.any()
     for used, _ in _computed_with(session):
         used.grad = torch.ones_like(used)
-    session.stepper._gradients(passes)
+    session.train_step._gradients(passes)
     assert torch.equal(session.adapter.flat_grad["unet"], clean)
 
 
@@ -148,8 +148,8 @@ def test_a_step_with_fused_layers_is_the_same_step(session: Session, monkeypatch
     """Every linear layer and GEGLU is fused, as on a card, but computed on the CPU."""
     passes = session.batches.step(0)
     for step in range(3):
-        session.stepper.run(step)
-    plain_losses = session.stepper._gradients(passes)
+        session.train_step.run(step)
+    plain_losses = session.train_step._gradients(passes)
     plain = session.adapter.flat_grad["unet"].clone()
     taken: list[str] = []
 
@@ -160,7 +160,7 @@ def test_a_step_with_fused_layers_is_the_same_step(session: Session, monkeypatch
     monkeypatch.setattr(LoraLayer, "fuses", lambda self, x: self.enabled and not self.is_conv)
     monkeypatch.setattr(LoraLayer, "fused", fused)
     fuse_geglu(session.unet)
-    torch.testing.assert_close(session.stepper._gradients(passes), plain_losses, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(session.train_step._gradients(passes), plain_losses, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(session.adapter.flat_grad["unet"], plain, rtol=1e-3, atol=1e-6)
     blocks = sum(type(module).__name__ == "GEGLU" for module in session.unet.modules())
     layers = sum(not layer.is_conv for layer in session.adapter.layers["unet"].values())

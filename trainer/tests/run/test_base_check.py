@@ -17,7 +17,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
 from visiontrain_trainer.run import loop
 from visiontrain_trainer.run.base_check import Fit, judge
-from visiontrain_trainer.training.step import Stepper
+from visiontrain_trainer.training.step import TrainStep
 
 EMBEDDED = Path(__file__).parents[3] / "presets" / "tiny" / "sd15"
 
@@ -133,14 +133,14 @@ def test_it_changes_no_byte_and_costs_no_pass(
     samples = [{**s, "validation": held_out and i < 3} for i, s in enumerate(pictures[1])]
     plan = plan_for("sdxl", data={"samples": samples}, training={"steps": 2, "warmup_steps": 0})
     passes: list[int] = []
-    measured = Stepper._measured
+    measured = TrainStep._measured
 
-    def counted(self: Stepper, *args: Any) -> Any:
+    def counted(self: TrainStep, *args: Any) -> Any:
         found = measured(self, *args)
         passes.append(len(found))
         return found
 
-    monkeypatch.setattr(Stepper, "_measured", counted)
+    monkeypatch.setattr(TrainStep, "_measured", counted)
     checked = train_here(plan, "checked")
     count, passes[:] = sum(passes), []
     monkeypatch.setattr(loop, "check_base", lambda _: {})

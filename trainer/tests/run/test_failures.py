@@ -283,9 +283,9 @@ def test_damaged_cache_entries_are_made_again(train_here: Any, plan_for: Any, tm
 
 def _at_step(step: int, act: Any, monkeypatch: Any) -> None:
     """Call `act(stepper)` right after the gradients of step `step` are computed."""
-    from visiontrain_trainer.training.step import Stepper
+    from visiontrain_trainer.training.step import TrainStep
 
-    gradients = Stepper._gradients
+    gradients = TrainStep._gradients
     seen: list[int] = []
 
     def meddled(self: Any, passes: Any) -> torch.Tensor:
@@ -295,7 +295,7 @@ def _at_step(step: int, act: Any, monkeypatch: Any) -> None:
             act(self)
         return each
 
-    monkeypatch.setattr(Stepper, "_gradients", meddled)
+    monkeypatch.setattr(TrainStep, "_gradients", meddled)
 
 
 @pytest.mark.parametrize(("part", "word"), [("unet", "U-Net"), ("text_encoder", "text encoder")])

@@ -18,7 +18,7 @@ from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run import sample
 from visiontrain_trainer.training.optim import AdamW
-from visiontrain_trainer.training.step import Stepper
+from visiontrain_trainer.training.step import TrainStep
 
 
 def _of_a_card() -> None:
@@ -81,14 +81,14 @@ def test_out_of_memory_while_validating_loses_no_step(
     samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
     plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
     free = train_here(plan, "free")
-    measured = Stepper._measured
+    measured = TrainStep._measured
 
-    def narrow(self: Stepper, use: Any, steps: list[int], draw: int, size: int) -> list[float]:
+    def narrow(self: TrainStep, use: Any, steps: list[int], draw: int, size: int) -> list[float]:
         if size > most:
             _of_a_card()
         return measured(self, use, steps, draw, size)
 
-    monkeypatch.setattr(Stepper, "_measured", narrow)
+    monkeypatch.setattr(TrainStep, "_measured", narrow)
     tight = train_here(plan, "tight")
     assert tight.code == 0 and tight.sha256 == free.sha256
     assert [e["step"] for e in tight.of("checkpoint")] == [e["step"] for e in free.of("checkpoint")]

@@ -125,10 +125,10 @@ def test_loss_and_gradients_of_a_step(case: str, plan_for: Any, tiny: Any, tmp_p
         for name, tensor in session.adapter.tensors().items()
     }
     session.adapter.load(weights)
-    done = session.stepper.run(0)
+    done = session.train_step.run(0)
     loss, gradients = reference(session.plan, session, weights)
-    each = done.read().each
-    assert sum(each) / len(each) == pytest.approx(loss, rel=2e-5)
+    losses = done.read().losses
+    assert sum(losses) / len(losses) == pytest.approx(loss, rel=2e-5)
     for layers in session.adapter.layers.values():
         for layer in layers.values():
             for kind in ("down", "up"):
@@ -140,7 +140,7 @@ def test_loss_and_gradients_of_a_step(case: str, plan_for: Any, tiny: Any, tmp_p
 
 def test_the_gradients_stay_in_the_flat_buffer(plan_for: Any, tmp_path: Path) -> None:
     session = open_here(tmp_path / "run", plan_for())
-    session.stepper.run(0)
+    session.train_step.run(0)
     for part, layers in session.adapter.layers.items():
         start = session.adapter.flat_grad[part].data_ptr()
         size = session.adapter.flat_grad[part].numel() * 4

@@ -71,7 +71,7 @@ def test_trainable_weights_are_fp32_in_every_precision(plan_for: Any, tmp_path: 
     session = open_here(tmp_path / "run", plan_for(resources={"precision": "bf16"}))
     assert next(session.unet.parameters()).dtype == torch.bfloat16
     assert all(flat.dtype == torch.float32 for flat in session.adapter.flat.values())
-    session.stepper.run(0)
+    session.train_step.run(0)
     assert all(p.grad.dtype == torch.float32 for p in session.adapter.parameters("unet"))
 
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from tests.conftest import read_events
-from visiontrain_trainer.training.step import Stepper, Tensors
+from visiontrain_trainer.training.step import Tensors, TrainStep
 
 
 class Standing:
     """Stands in for a graph's replay: the pass runs on the stand-in's own tensors, into which inputs are copied."""
 
-    def __init__(self, stepper: Stepper) -> None:
+    def __init__(self, stepper: TrainStep) -> None:
         self._stepper = stepper
         self._inputs: dict[tuple, Tensors] = {}
         self.calls = self.released = 0
@@ -44,16 +44,16 @@ class Standing:
 
 @pytest.fixture
 def standing(monkeypatch: Any) -> list[Standing]:
-    """Gives every Stepper made from now on a `Standing`, and lists them, the newest last."""
+    """Gives every TrainStep made from now on a `Standing`, and lists them, the newest last."""
     made: list[Standing] = []
-    build = Stepper.__init__
+    build = TrainStep.__init__
 
-    def with_one(self: Stepper, *given: Any) -> None:
-        build(self, *given)
+    def with_one(self: TrainStep, *given: Any, **named: Any) -> None:
+        build(self, *given, **named)
         made.append(Standing(self))
         self.graphs = made[-1]  # type: ignore[assignment]
 
-    monkeypatch.setattr(Stepper, "__init__", with_one)
+    monkeypatch.setattr(TrainStep, "__init__", with_one)
     return made
 
 

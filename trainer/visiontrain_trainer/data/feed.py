@@ -36,19 +36,19 @@ class Batch:
     time_ids: torch.Tensor | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Caches:
+    """What is computed once for a run: the latents of its images and the text states of its captions."""
+
+    latents: Latents
+    texts: TextBank
+
+
 class Feed:
     """Makes the batches of a run from cached latents and text states. `timesteps` is the schedule's number of steps."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        batches: BatchPlan,
-        latents: Latents,
-        texts: TextBank,
-        device: Device,
-        timesteps: int,
-    ) -> None:
-        self._plan, self._batches, self._latents, self._texts = plan, batches, latents, texts
+    def __init__(self, plan: Plan, batches: BatchPlan, caches: Caches, *, device: Device, timesteps: int) -> None:
+        self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
         self._device, self._timesteps = device, timesteps
         self._trains_text = any(plan.training.text_encoder_learning_rates)
 

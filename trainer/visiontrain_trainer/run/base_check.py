@@ -83,7 +83,7 @@ def check_base(session: Session) -> Known:
     known: Known = {}
     try:
         for use in measured_uses(session.batches)[0][:PICTURES]:
-            fit, found = Fit(), session.stepper.measurements(use, steps, 0)
+            fit, found = Fit(), session.train_step.measurements(use, steps, 0)
             for each in found:
                 batch = each.batch
                 targets = session.diffusion.targets(batch.latents, batch.noise, batch.t)

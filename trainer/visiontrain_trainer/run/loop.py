@@ -18,11 +18,11 @@ from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import Use
 from visiontrain_trainer.training import checkpoint
-from visiontrain_trainer.training.done import Done
 from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints, compare_with_original
 from visiontrain_trainer.training.finite import Place, check_step
 from visiontrain_trainer.training.measure import Measured, measure, measured_uses, verdict, weight_change
 from visiontrain_trainer.training.optim import state_from_plain, state_to_plain
+from visiontrain_trainer.training.result import PendingResult
 
 from .base_check import Known, check_base
 from .pictures import Pictures
@@ -68,7 +68,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
     pictures.make(progress.step, adapter=False)
 
-    flight: deque[Done] = deque()
+    flight: deque[PendingResult] = deque()
     while progress.step < steps:
         asked = session.processes.agree(control.poll(), REQUESTS)
         if asked:
@@ -81,7 +81,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
             if "stop" in asked:
                 return stopped(session, progress)
         began = time.perf_counter()
-        flight.append(session.stepper.run(progress.step))
+        flight.append(session.train_step.run(progress.step))
         progress.step += 1
         report(session, flight, progress, _STEPS_IN_FLIGHT if session.device.is_cuda else 0)
         progress.durations.append(time.perf_counter() - began)
@@ -110,8 +110,8 @@ def resume(session: Session) -> Progress:
     try:
         session.adapter.load(found.adapter)
         state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
-        session.stepper.micro_batch = found.state["micro_batch"]
-        session.stepper.scale.value, session.stepper.scale.steps = found.state["loss_scale"]
+        session.train_step.micro_batch = found.state["micro_batch"]
+        session.train_step.scale.value, session.train_step.scale.steps = found.state["loss_scale"]
         best = found.state["best"]
         recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
     except (TrainingError, ValueError, KeyError, TypeError) as error:
@@ -130,23 +130,23 @@ def resume(session: Session) -> Progress:
     )
 
 
-def report(session: Session, flight: deque[Done], progress: Progress, keep: int) -> None:
+def report(session: Session, flight: deque[PendingResult], progress: Progress, keep: int) -> None:
     """Write the events of finished steps, and leave the newest `keep` steps in flight.
 
     Raises TrainingError at the first number that is not finite.
     """
     while len(flight) > keep:
-        done = flight.popleft().read()
-        check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, done)
-        rate = len(done.each) / median(progress.durations) if progress.durations else None
+        result = flight.popleft().read()
+        check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, result)
+        rate = len(result.losses) / median(progress.durations) if progress.durations else None
         session.events.emit(
             "step",
-            step=done.step,
-            epoch=done.epoch,
-            loss=math.fsum(done.each) / len(done.each),
-            lr=done.lr,
-            grad_norm=done.norm,
-            digest=done.digest,
+            step=result.step,
+            epoch=result.epoch,
+            loss=math.fsum(result.losses) / len(result.losses),
+            lr=result.lr,
+            grad_norm=result.grad_norm,
+            digest=result.digest,
             pictures_per_second=rate and round(rate, 3),
             memory=session.device.memory(),
         )
@@ -161,17 +161,17 @@ def validate(session: Session, progress: Progress) -> Measured:
     uses, held_out = measured_uses(session.batches)
 
     def losses_before(use: Use, steps: list[int], draw: int) -> list[float]:
-        return progress.known.get((use.sample.id, draw)) or session.stepper.measured(use, steps, draw)
+        return progress.known.get((use.sample.id, draw)) or session.train_step.measured(use, steps, draw)
 
     def measure_at(step: int) -> Measured:
-        found = measure(uses, session.diffusion.steps, session.stepper.measured if step else losses_before)
+        found = measure(uses, session.diffusion.steps, session.train_step.measured if step else losses_before)
         if held_out:
             session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
         return found
 
     if progress.last and progress.last[0] == progress.step:
         return progress.last[1]
-    session.stepper.release()
+    session.train_step.release()
     if progress.before is None:
         now = session.adapter.tensors()
         session.adapter.load(session.initial)
@@ -211,11 +211,11 @@ def save(session: Session, progress: Progress, *, validated: bool = True) -> Non
             progress.best_step, progress.best_loss = progress.step, found.loss
     tensors, values = state_to_plain(session.optimizer)
     best = None if progress.best_step is None else {"step": progress.best_step, "loss": progress.best_loss}
-    scale = session.stepper.scale
+    scale = session.train_step.scale
     state: dict[str, Any] = {
         "spec_sha256": session.plan.spec_sha256,
         "optimizer": values,
-        "micro_batch": session.stepper.micro_batch,
+        "micro_batch": session.train_step.micro_batch,
         "loss_scale": [scale.value, scale.steps],
         "before": progress.before,
         "best": best,

@@ -30,7 +30,7 @@ class Pictures:
         plan = session.plan
         if not session.processes.first or not plan.samples.prompts:
             return
-        session.stepper.release()
+        session.train_step.release()
         training = session.unet.training
         session.unet.eval()
         session.adapter.enable(adapter)

@@ -13,7 +13,7 @@ from visiontrain_trainer.adapter.lora import Adapter
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan
 
-from .done import Finished
+from .result import StepResult
 
 _SAME_AGAIN = "A resume from the last checkpoint, which is sound, computes the same again and ends at the same step."
 
@@ -28,18 +28,18 @@ class Place:
     saved: bool
 
 
-def check_step(place: Place, adapter: Adapter, done: Finished) -> None:
+def check_step(place: Place, adapter: Adapter, result: StepResult) -> None:
     """Raises TrainingError for the step's first loss, gradient or weight that is not finite, in that order."""
-    for use, loss in zip(done.uses, done.each, strict=True):
+    for use, loss in zip(result.uses, result.losses, strict=True):
         if not math.isfinite(loss):
-            raise _not_finite(place, f"the loss of {use.sample.path}", done.step, updated=done.step > 1)
-    for part, norm in done.gradients.items():
+            raise _not_finite(place, f"the loss of {use.sample.path}", result.step, updated=result.step > 1)
+    for part, norm in result.grad_norms.items():
         if not math.isfinite(norm):
-            raise _not_finite(place, f"a gradient of the {_word(part)}", done.step, updated=done.step > 1)
-    if not math.isfinite(done.norm):
-        raise _not_finite(place, "the norm of all gradients", done.step, updated=done.step > 1)
-    if not all(math.isfinite(norm) for norm in done.weights.values()):
-        _check_weights(place, adapter, done.step)
+            raise _not_finite(place, f"a gradient of the {_word(part)}", result.step, updated=result.step > 1)
+    if not math.isfinite(result.grad_norm):
+        raise _not_finite(place, "the norm of all gradients", result.step, updated=result.step > 1)
+    if not all(math.isfinite(norm) for norm in result.weight_norms.values()):
+        _check_weights(place, adapter, result.step)
 
 
 def _check_weights(place: Place, adapter: Adapter, step: int) -> None:

@@ -17,33 +17,12 @@ from visiontrain_trainer.data.batches import BatchPlan, Use
 from visiontrain_trainer.data.feed import Batch, Feed, model_inputs
 from visiontrain_trainer.data.text import TextBank
 
-from .done import Done
 from .graphs import Graphs
+from .loss_scale import FIRST_SCALE, LossScale
 from .optim import learning_rate_factor, set_rate
+from .result import PendingResult, StepFacts, StepTensors
 
 Tensors = dict[str, torch.Tensor]
-
-_FIRST_SCALE, _GROW_AFTER = 2.0**16, 2000
-
-
-@dataclass
-class LossScale:
-    """The factor on the loss in fp16, so that small gradients do not become 0 (arXiv:1710.03740); 1 in other formats.
-
-    When the gradients overflow, the step leaves the weights as they are and the factor is halved. After _GROW_AFTER
-    steps without an overflow it is doubled.
-    """
-
-    value: float = 1.0
-    steps: int = 0
-
-    def overflowed(self) -> None:
-        self.value, self.steps = self.value / 2, 0
-
-    def succeeded(self) -> None:
-        self.steps += 1
-        if self.steps == _GROW_AFTER:
-            self.value, self.steps = self.value * 2, 0
 
 
 @dataclass(frozen=True)
@@ -55,31 +34,49 @@ class Measurement:
     losses: list[float]
 
 
-class Stepper:
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """The network, the LoRA in it, and what updates the LoRA."""
+
+    unet: nn.Module
+    adapter: Adapter
+    optimizer: torch.optim.Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Where the tensors of a pass come from."""
+
+    #: The order in which images are used.
+    batches: BatchPlan
+    feed: Feed
+    texts: TextBank
+    diffusion: Diffusion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where a step is computed."""
+
+    device: Device
+    processes: Processes
+
+
+class TrainStep:
     """Does optimiser steps, and measures losses with the same passes. `micro_batch` is the most images in one pass."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        unet: nn.Module,
-        adapter: Adapter,
-        optimizer: torch.optim.Optimizer,
-        batches: BatchPlan,
-        feed: Feed,
-        texts: TextBank,
-        diffusion: Diffusion,
-        device: Device,
-        processes: Processes,
-        events: Events,
-    ) -> None:
-        self._plan, self._unet, self._adapter, self._optimizer = plan, unet, adapter, optimizer
-        self._batches, self._feed, self._texts, self._diffusion = batches, feed, texts, diffusion
-        self._device, self._processes, self._events = device, processes, events
+    def __init__(self, plan: Plan, events: Events, *, trained: Trained, inputs: Inputs, machine: Machine) -> None:
+        self._plan, self._events = plan, events
+        self._unet, self._adapter, self._optimizer = trained.unet, trained.adapter, trained.optimizer
+        self._batches, self._feed = inputs.batches, inputs.feed
+        self._texts, self._diffusion = inputs.texts, inputs.diffusion
+        self._device, self._processes = machine.device, machine.processes
+        adapter, device = trained.adapter, machine.device
         self.micro_batch = plan.training.batch_size
-        self.scale = LossScale(_FIRST_SCALE if device.dtype == torch.float16 else 1.0)
+        self.scale = LossScale(FIRST_SCALE if device.dtype == torch.float16 else 1.0)
         #: The text encoders that are trained, and the names of the inputs of a pass that these encoders compute.
         self._encoders = [part for part in adapter.layers if part != "unet"]
-        self._words = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
+        self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
         self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events) if device.is_cuda else None
 
     def _inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
@@ -121,29 +118,29 @@ class Stepper:
         Returns the weighted `loss` of each image, and the gradients of the inputs that trained text encoders computed,
         under the names of these inputs.
         """
-        words = {name: inputs[name].detach().requires_grad_() for name in self._words}
+        leaves = {name: inputs[name].detach().requires_grad_() for name in self._text_inputs}
         # The masks stay set until the backward pass ends, because checkpointed layers are computed again in it.
         with self._adapter.dropout.dropping(inputs.get("masks")):
-            loss = self._loss_of(self._predict({**inputs, **words}), inputs)
+            loss = self._loss_of(self._predict({**inputs, **leaves}), inputs)
             if "weights" in inputs:
                 loss = loss * inputs["weights"]
             self._adapter.forget()
             (loss.sum() * inputs["factor"]).backward()
         self._adapter.gather("unet")
-        return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in words.items()}}
+        return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in leaves.items()}}
 
     def _pass(self, inputs: Tensors) -> torch.Tensor:
         """Forward and backward pass of a batch through the U-Net and trained text encoders.
 
         Returns the weighted loss of each image, fp32 [B].
         """
-        words = [inputs[name] for name in self._words]
+        encoded = {name: inputs[name] for name in self._text_inputs}
         inputs = {name: tensor.detach() for name, tensor in inputs.items()}
         out = self.graphs(inputs) if self.graphs else self._backward(inputs)
-        if words:
+        if encoded:
             # The gradient of this sum with respect to the encoders' outputs is exactly the given gradients. Passing
             # these to autograd as `grad_tensors` would import sympy.
-            given = [(word * out[name]).sum() for word, name in zip(words, self._words, strict=True)]
+            given = [(tensor * out[name]).sum() for name, tensor in encoded.items()]
             torch.stack(given).sum().backward()
             self._adapter.gather(*self._encoders)
         return out["loss"]
@@ -189,7 +186,7 @@ class Stepper:
         """
         training, adapter = self._plan.training, self._adapter
         total = sum(map(len, passes))
-        each = torch.zeros(total, device=self._device.torch)
+        found = torch.zeros(total, device=self._device.torch)
         adapter.zero_grad()
         start = 0
         for uses in passes:
@@ -204,12 +201,12 @@ class Stepper:
                 # The number is filled in on the device: copying it from the host would wait for the device.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
                 # A slice is used, because a list of places would be copied from the host and wait for the device.
-                each[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
+                found[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
             start += len(uses)
         for grad in adapter.flat_grad.values():
             self._processes.sum(grad)
-        self._processes.sum(each)
-        return each
+        self._processes.sum(found)
+        return found
 
     def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
         made_room = False
@@ -280,40 +277,60 @@ class Stepper:
         give_back_memory()
         optimizer.step()
 
-    def run(self, step: int) -> Done:
+    def run(self, step: int) -> PendingResult:
         """Do optimiser step `step`, counted from 0.
 
         Raises MachineError when memory runs out, and TrainingError when the gradients overflow fp16 at every scale.
         """
         training, adapter = self._plan.training, self._adapter
         passes = self._batches.step(step)
-        each = self._gradients_that_fit(step, passes)
+        image_losses = self._gradients_that_fit(step, passes)
         if self.scale.value != 1.0:
             for grad in adapter.flat_grad.values():
                 grad /= self.scale.value
-        gradients = adapter.norms(adapter.flat_grad)
-        norm = gradients.norm()
+        grad_norms = adapter.norms(adapter.flat_grad)
+        norm = grad_norms.norm()
         if training.max_grad_norm > 0:
             shorten = (training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
             for grad in adapter.flat_grad.values():
                 grad *= shorten
         rate = set_rate(self._optimizer, learning_rate_factor(training, step))
+        if not self._updated(step, norm, image_losses):
+            norm, grad_norms = torch.zeros_like(norm), torch.zeros_like(grad_norms)
+        adapter.refresh()
+        facts = StepFacts(
+            step=step + 1,
+            epoch=self._batches.epoch_of(step) + 1,
+            lr=rate,
+            uses=[use for batch in passes for use in batch],
+            parts=list(adapter.flat),
+        )
+        tensors = StepTensors(
+            losses=image_losses,
+            grad_norm=norm,
+            grad_norms=grad_norms,
+            weight_norms=adapter.norms(adapter.flat),
+            digest=adapter.digest(),
+        )
+        return PendingResult(facts, tensors)
+
+    def _updated(self, step: int, norm: torch.Tensor, image_losses: torch.Tensor) -> bool:
+        """Update the weights, and return whether they were: gradients that overflowed in fp16 are left out.
+
+        Raises TrainingError when they overflow at every scale.
+        """
         if self._device.dtype != torch.float16:
             self._update()
-        elif torch.isfinite(norm) or not torch.isfinite(each).all():
+            return True
+        if torch.isfinite(norm) or not torch.isfinite(image_losses).all():
             self._update()
             self.scale.succeeded()
-        else:
-            self.scale.overflowed()
-            self._events.note(f"Step {step + 1}: fp16 overflowed; left out, loss scale now {self.scale.value:g}.")
-            if self.scale.value < 1:
-                raise TrainingError(
-                    f"Step {step + 1}: the gradients overflow fp16 at every scale.",
-                    next_steps=[f"Use another format: --set resources.precision={self._device.instead_of_fp16()}"],
-                )
-            norm, gradients = torch.zeros_like(norm), torch.zeros_like(gradients)
-        adapter.refresh()
-        uses = [use for batch in passes for use in batch]
-        numbers = torch.cat([each, norm[None], gradients, adapter.norms(adapter.flat)])
-        epoch = self._batches.epoch_of(step) + 1
-        return Done(step + 1, epoch, rate, uses, list(adapter.flat), numbers, adapter.digest())
+            return True
+        self.scale.overflowed()
+        self._events.note(f"Step {step + 1}: fp16 overflowed; left out, loss scale now {self.scale.value:g}.")
+        if self.scale.value < 1:
+            raise TrainingError(
+                f"Step {step + 1}: the gradients overflow fp16 at every scale.",
+                next_steps=[f"Use another format: --set resources.precision={self._device.instead_of_fp16()}"],
+            )
+        return False

@@ -1,0 +1,63 @@
+"""Encodes what a run will use and the cache lacks: images to latents, captions to text states."""
+
+from __future__ import annotations
+
+from visiontrain_trainer.compute.device import Device
+from visiontrain_trainer.contract.control import Control
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.data.batches import BatchPlan, without
+from visiontrain_trainer.data.captions import caption_for
+from visiontrain_trainer.data.feed import Caches
+from visiontrain_trainer.data.latents import Latents
+from visiontrain_trainer.training.measure import measured_uses
+
+
+def fill_caches(
+    plan: Plan, caches: Caches, device: Device, events: Events, *, control: Control
+) -> tuple[Plan, BatchPlan]:
+    """Encode the images and captions that the run will use and the cache lacks.
+
+    Returns the plan without the images that cannot be decoded, and the batches of that plan. Raises TrainingError for
+    images that are gone or changed, MachineError when memory or disk runs out, and Stopped.
+    """
+    events.emit("phase", phase="cache")
+    plan, batches = encode_images(plan, caches.latents, events, control)
+    measured, _ = measured_uses(batches)
+    plain = {sample.caption for sample in plan.data.samples}
+    if any(plan.training.text_encoder_learning_rates):
+        caches.texts.prepare_trained(plain, device.dtype)
+        return plan, batches
+    varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags
+    captions = (
+        {caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key) for use in batches.all_uses()}
+        if varied
+        else plain
+    )
+    prompts = [*plan.samples.prompts, plan.samples.negative] if plan.samples.prompts else []
+    caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
+    return plan, batches
+
+
+def encode_images(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchPlan]:
+    """Encode the images of all uses. Images that cannot be decoded are named in notes, and left out of the plan."""
+    while True:
+        batches = BatchPlan(plan)
+        uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+        measured, _ = measured_uses(batches)
+        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
+        if not unreadable:
+            return plan, batches
+        say_left_out(plan, unreadable, events)
+        plan = without(plan, unreadable)
+
+
+def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:
+    """Name the images that are left out: the first twenty in events, and all of them in the log."""
+    named = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+    for sentence in named:
+        print(f"left out: {sentence}", flush=True)
+    for sentence in named[:20]:
+        events.note(f"{sentence}: left out", "warn")
+    if len(named) > 20:
+        events.note(f"{len(named) - 20} more pictures cannot be read and are left out: trainer.log names them", "warn")
