@@ -5,6 +5,7 @@ import { EnvironmentError } from '../errors.ts';
 import type { Places } from '../paths.ts';
 import { shellWord } from '../typed-path.ts';
 import { makeFolder } from './folder.ts';
+import { ownerOnDisk } from './owner-on-disk.ts';
 import { statOf } from './stat.ts';
 
 const OTHERS_WRITE = 0o022;
@@ -24,7 +25,8 @@ function checkOwner(path: string): void {
   const found = statOf(path);
   // Nothing is believed of what cannot be got at either.
   if (found === undefined) return;
-  if (isForeign(found))
+  // On a disk that maps owners, everything of this person belongs to one and the same other number.
+  if (isForeign(found) && ownerOnDisk(path)?.uid !== found.uid)
     throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {
       details: ['What is in it could be theirs, and parts of it are run.'],
       nextSteps: [

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { near } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import { type RunState, workedSeconds } from '../../engine/events/reducer.ts';
 import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
 import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
@@ -164,8 +164,9 @@ function toCopy(label: string, text: string, remark: string, { style, columns }:
   ];
 }
 
-function took({ startedAt, lastEventAt }: RunState): string {
-  return startedAt === undefined || lastEventAt === undefined ? '' : ` in ${formatDuration(lastEventAt - startedAt)}`;
+function took(state: RunState): string {
+  const seconds = workedSeconds(state);
+  return seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
 }
 
 function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] {

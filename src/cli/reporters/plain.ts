@@ -5,7 +5,7 @@
 
 import { formatBytes, formatDuration, formatPace, formatRate, neutralise, plural } from '../../base/text.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
-import { initialState, type RunState, reduce } from '../../engine/events/reducer.ts';
+import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -138,10 +138,8 @@ function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>
 }
 
 function exitText({ step, code, reason }: Payload<'exit'>, state: RunState): string {
-  const took =
-    state.attemptStartedAt === undefined || state.lastEventAt === undefined
-      ? ''
-      : ` in ${formatDuration(state.lastEventAt - state.attemptStartedAt)}`;
+  const seconds = workedSeconds(state);
+  const took = seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
   const why = reason === undefined || reason === 'finished' ? '' : `: ${reason}`;
   return `${code === 0 ? '' : `exit ${code}, `}step ${step} of ${state.steps}${took}${why}`;
 }

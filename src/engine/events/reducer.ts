@@ -37,6 +37,8 @@ export interface RunState {
   readonly startedAt: number | undefined;
   readonly attemptStartedAt: number | undefined;
   readonly lastEventAt: number | undefined;
+  /** Seconds that earlier attempts took, each to its last event. */
+  readonly earlierSeconds: number;
   readonly lastSeq: number;
   /** Phases of this attempt in order; the last one is the current one. */
   readonly phases: readonly PhaseState[];
@@ -81,6 +83,7 @@ export const initialState: RunState = {
   startedAt: undefined,
   attemptStartedAt: undefined,
   lastEventAt: undefined,
+  earlierSeconds: 0,
   lastSeq: 0,
   phases: [],
   step: 0,
@@ -173,6 +176,14 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
   }
 }
 
+/** Seconds that a run has taken, without the time between its attempts; undefined before its first event. */
+export function workedSeconds(state: RunState): number | undefined {
+  const { attemptStartedAt, lastEventAt, earlierSeconds } = state;
+  if (attemptStartedAt === undefined || lastEventAt === undefined) return undefined;
+  // A clock that was set back makes no time negative.
+  return earlierSeconds + Math.max(0, lastEventAt - attemptStartedAt);
+}
+
 function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<RunState> {
   return {
     name: event.name,
@@ -183,6 +194,7 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
     steps: event.steps,
     startedAt: state.startedAt ?? event.t,
     attemptStartedAt: event.t,
+    earlierSeconds: workedSeconds(state) ?? 0,
     phases: [],
     startStep: undefined,
     pace: emptyPace,

@@ -7,6 +7,7 @@ import { ELSEWHERE, explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
+import { refuseForeignFolder } from './trust.ts';
 
 export interface RunRef {
   /** Name of the run's folder, unique in its parent folder. */
@@ -30,13 +31,15 @@ export interface NewRun {
 
 /**
  * Makes the folder of a new run, all of it or nothing. plan.json comes last, and a folder without one is no run.
- * @throws EnvironmentError when the place cannot be written to
+ * @throws EnvironmentError when the place cannot be written to, or when others could change what is in it
  */
 export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRef {
   try {
     makeRuns(runs);
     const run = claimName(runs, name);
     try {
+      // Others who may write here could steer the run. It is refused before its folder holds anything.
+      refuseForeignFolder(run.dir);
       for (const folder of [RUN_FILES.control, RUN_FILES.checkpoints, RUN_FILES.samples, RUN_FILES.output])
         mkdirSync(join(run.dir, folder), PRIVATE);
       writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);

@@ -1,7 +1,8 @@
 /** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
-import { lstatSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
+import { type OwnerOnDisk, ownerOnDisk } from '../../base/files/owner-on-disk.ts';
 import { ForeignFileError, strangeKind, unwritableKind } from '../../base/files/regular-file.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -23,7 +24,6 @@ export function refuseForeignFolder(dir: string): void {
   const real = realpathSync(dir);
   refuseStrangeFiles(real);
   if (firstReason(real, ME) === undefined) return;
-  // Some disks have no owners or modes, or map them. A file that is made there shows who this person is on that disk.
   const me = onThatDisk(real);
   const problem = firstReason(real, me.uid === 0 ? asOwner(me, dirname(real)) : me);
   if (problem === undefined) return;
@@ -51,12 +51,9 @@ function refuseStrangeFiles(dir: string): void {
 
 const NAMES: ReadonlySet<string> = new Set(Object.values(RUN_FILES));
 
-interface Person {
-  readonly uid: number;
+interface Person extends OwnerOnDisk {
   /** The group that only this person belongs to, on systems that give each user such a group. */
   readonly ownGroup: number | undefined;
-  /** False on disks that let everybody write, whatever mode was asked for. */
-  readonly modes: boolean;
 }
 
 const uid = process.getuid?.() ?? 0;
@@ -111,16 +108,5 @@ function unreachable(dir: string): boolean {
 }
 
 function onThatDisk(dir: string): Person {
-  let probe: string;
-  try {
-    probe = mkdtempSync(join(dir, '.mine-'));
-  } catch {
-    return ME;
-  }
-  try {
-    const { uid: mine, mode } = statSync(probe);
-    return { ...ME, uid: mine, modes: (mode & 0o022) === 0 };
-  } finally {
-    rmdirSync(probe);
-  }
+  return { ...ME, ...ownerOnDisk(dir) };
 }

@@ -8,6 +8,7 @@ import {
   type RunState,
   reduce,
   reduceAll,
+  workedSeconds,
 } from '../../../src/engine/events/reducer.ts';
 import type { EventType, Payload, RunEvent } from '../../../src/engine/events/schema.ts';
 import {
@@ -98,6 +99,9 @@ describe('reduce', () => {
       attemptStartedAt: 900,
       bestStep: 40,
     });
+    // 52 seconds of the first attempt and 8 of this one; the time between is not work.
+    expect(workedSeconds(first)).toBe(52);
+    expect(workedSeconds(again)).toBe(60);
     expect(again.exit).toBeUndefined();
     expect(again.result).toBeUndefined();
     expect(again.samples).toEqual([]);

@@ -122,6 +122,15 @@ describe('a folder that others can write to', () => {
     expect(() => refuseForeignFolder(run.dir)).not.toThrow();
   });
 
+  it('gets no new run: nothing of a refused one stays', () => {
+    const { runs, run } = reachable();
+    chmodSync(runs, 0o777);
+    expect(() => createRun({ name: 'wolf', yaml: '', plan: fixturePlan(runs, 1, null), runs })).toThrow(
+      `wolf is not started: ${runs} can be written to by other users`,
+    );
+    expect(readdirSync(runs)).toEqual([run.name]);
+  });
+
   it.runIf(process.getuid?.() === 0)('is not what root finds in a folder of one user, as in a container', () => {
     const { runs, run } = reachable();
     chownSync(runs, 65531, 65531);

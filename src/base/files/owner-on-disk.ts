@@ -1,0 +1,26 @@
+/** Who this person is on a disk: some disks have no owners or modes, or map them (CIFS, NFS with `all_squash`). */
+import { mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface OwnerOnDisk {
+  /** The user number that files get which this person makes there. */
+  readonly uid: number;
+  /** False on disks that let everybody write, whatever mode was asked for. */
+  readonly modes: boolean;
+}
+
+/** Makes a folder in `dir`, looks at it, and removes it; undefined where nothing can be made. */
+export function ownerOnDisk(dir: string): OwnerOnDisk | undefined {
+  let probe: string;
+  try {
+    probe = mkdtempSync(join(dir, '.mine-'));
+  } catch {
+    return undefined;
+  }
+  try {
+    const { uid, mode } = statSync(probe);
+    return { uid, modes: (mode & 0o022) === 0 };
+  } finally {
+    rmdirSync(probe);
+  }
+}

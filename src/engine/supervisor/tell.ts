@@ -1,0 +1,34 @@
+/** The supervisor's own lines of events.jsonl. */
+import type { EventType, Payload } from '../events/schema.ts';
+import type { StepTools } from '../events/step-tools.ts';
+import { openEventWriter } from '../events/writer.ts';
+
+export function stepTools(dir: string, phase: 'environment' | 'download', signal: AbortSignal): StepTools {
+  return {
+    signal,
+    phase: (detail) => tell(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
+    progress: (progress) => tell(dir, 'progress', { ...progress, phase }),
+    note: (note) => tell(dir, 'note', note),
+  };
+}
+
+/** The file is opened for each event, because the trainer writes to it in between. */
+export function emit<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
+  const writer = openEventWriter(dir);
+  try {
+    writer.write(type, payload);
+  } finally {
+    writer.close();
+  }
+}
+
+/**
+ * Reports from timers, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
+ */
+function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
+  try {
+    emit(dir, type, payload);
+  } catch {
+    // The step goes on, whether the event was written or not.
+  }
+}

@@ -1,0 +1,114 @@
+/** The trainer of a run: started, watched, ended, and judged by what it left. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codeCache } from '../../base/files/private-folder.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { places } from '../../base/paths.ts';
+import { endGroup, groupEnds, signalGroup } from '../../base/process/group.ts';
+import { identify, type ProcessIdentity } from '../../base/process/identity.ts';
+import { readState } from '../events/state.ts';
+import type { Plan } from '../plan/schema.ts';
+import { RUN_FILES, type RunExit } from '../run-folder/layout.ts';
+import { capLog } from '../run-folder/log-files.ts';
+import type { LiveFolder } from '../runs/live-folder.ts';
+import { trainerCommand } from './command.ts';
+import { trainerOutcome } from './outcome.ts';
+import type { Requests } from './requests.ts';
+import { emit } from './tell.ts';
+import { startTrainer } from './trainer-process.ts';
+
+const LOG_CHECK_MS = 5_000;
+/** Seconds from SIGTERM to SIGKILL for a person who does not want to wait; a checkpoint may need some of them. */
+const KILL_GRACE = 8;
+
+export interface Training {
+  readonly folder: LiveFolder;
+  readonly plan: Plan;
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Folder for encoded images and captions. */
+  readonly cacheDir: string;
+  readonly requests: Requests;
+  /** Takes a line for the supervisor's own log. */
+  readonly complain: (line: string) => void;
+  readonly announce: (trainer: ProcessIdentity | null) => void;
+}
+
+/** Starts the trainer and waits for its end, which requests may bring about. */
+export async function train(training: Training): Promise<RunExit> {
+  const { folder, plan, python, env, cacheDir, requests, complain, announce } = training;
+  const { dir } = folder;
+  const runDir = folder.path();
+  const kept = codeCache(places(env).cache, 'compiled');
+  // Left to itself PyTorch would take a name below /tmp that another user can take first.
+  const compiled = kept ?? mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
+  const command = trainerCommand({
+    python,
+    runDir,
+    resources: plan.resources,
+    packageRoot: packageRoot(),
+    compiled,
+    env,
+  });
+  const inOurCache = { ...command, env: { ...command.env, VISIONTRAIN_CACHE_DIR: cacheDir } };
+  const trainer = await startTrainer(inOurCache, join(dir, RUN_FILES.log));
+  try {
+    announce(identify(trainer.pid) ?? null);
+  } catch (error) {
+    // Without this a trainer would run that nobody knows of, and a resume would start a second one beside it.
+    await endGroup(trainer.pid, KILL_GRACE);
+    throw error;
+  }
+  const logs = setInterval(() => tendLog(dir, complain), LOG_CHECK_MS);
+  const kill = () => void endGroup(trainer.pid, KILL_GRACE);
+  // SIGKILL, because this trainer must not write anything more once another one has begun.
+  const fence = () => signalGroup(trainer.pid, 'SIGKILL');
+  requests.kill.addEventListener('abort', kill, { once: true });
+  requests.lost.addEventListener('abort', fence, { once: true });
+  if (requests.kill.aborted) kill();
+  if (requests.lost.aborted) fence();
+  const end = await trainer.ended;
+  clearInterval(logs);
+  if (kept === undefined) rmSync(compiled, { recursive: true, force: true });
+  requests.kill.removeEventListener('abort', kill);
+  requests.lost.removeEventListener('abort', fence);
+  requests.lost.throwIfAborted();
+  rmSync(join(dir, RUN_FILES.reserve), { force: true });
+  await endStragglers(dir, trainer.pid);
+  announce(null);
+  return trainerOutcome({
+    folder,
+    end,
+    state: readState(dir),
+    stopAsked: requests.stop.aborted,
+    killAsked: requests.kill.aborted,
+    plan,
+    env,
+  });
+}
+
+/**
+ * Runs on a timer, where nobody catches errors. A log that is no plain file any more is a problem for its readers only.
+ */
+function tendLog(dir: string, complain: Training['complain']): void {
+  try {
+    capLog(dir);
+  } catch (error) {
+    complain((error as Error).message);
+  }
+}
+
+/**
+ * Ends the processes that the trainer left running. They would keep their memory, so none may be left when the run is
+ * reported as over.
+ */
+async function endStragglers(dir: string, group: number): Promise<void> {
+  if (await groupEnds(group, 2)) return;
+  signalGroup(group, 'SIGTERM');
+  const gone = await endGroup(group, 5);
+  const text = gone
+    ? 'The trainer left processes behind; they were ended.'
+    : `Processes of the trainer cannot be ended (group ${group}); they may still hold memory.`;
+  emit(dir, 'note', { level: 'warn', text });
+}
