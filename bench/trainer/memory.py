@@ -28,7 +28,7 @@ from torch.utils._pytree import tree_iter
 from visiontrain_trainer.adapter.fused import fuse_geglu
 from visiontrain_trainer.adapter.lora import Adapter, LoraLayer
 from visiontrain_trainer.compute.device import DTYPES
-from visiontrain_trainer.compute.noise import losses
+from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.model.clip import ClipText, ClipTextWithProjection
 from visiontrain_trainer.run.network import prepare_unet
 
@@ -125,7 +125,7 @@ def step_bytes(given: argparse.Namespace, batch: int, checkpointing: str) -> tup
                 added_cond_kwargs=extra if sdxl else None,
                 return_dict=False,
             )
-            losses(out[0], torch.empty(batch, 4, side, side), "l2", 1.0).sum().backward()
+            losses(out[0], torch.empty(batch, 4, side, side)).sum().backward()
             del out, extra
             if encoders:
                 del states, pooled

@@ -65,7 +65,7 @@ def main() -> None:
 
     import torch
     from visiontrain_trainer.compute.device import Processes, open_device
-    from visiontrain_trainer.compute.noise import losses
+    from visiontrain_trainer.compute.losses import losses
     from visiontrain_trainer.contract.control import REQUESTS, Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
@@ -109,7 +109,7 @@ def main() -> None:
     def bare() -> None:
         adapter.zero_grad()
         out = unet(noisy, batch.t, encoder_hidden_states=batch.states, return_dict=False)[0]
-        losses(out, target, "l2", 1.0).mean().backward()
+        losses(out, target).mean().backward()
         session.optimizer.step()
 
     wall: dict[str, list[float]] = {"ours": [], "bare": []}

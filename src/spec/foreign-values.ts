@@ -2,7 +2,9 @@
  * Values as other trainers write them → the same as run.yaml has them. Pure; a value that cannot be converted is
  * undefined.
  */
-import { optimizers, precisions, schedules } from './schema.ts';
+
+import { optimizers, precisions } from './schema.ts';
+import { schedules } from './training/schedule-keys.ts';
 
 const isTrue = (value: unknown) => value === true || value === 1;
 const isFalse = (value: unknown) => value === false || value === 0;
@@ -47,6 +49,8 @@ function optimizer(value: unknown): unknown {
 }
 
 const scheduleNames: Readonly<Record<string, (typeof schedules)[number]>> = {
+  onecyclelr: 'one_cycle',
+  piecewiseconstant: 'piecewise',
   constantwithwarmup: 'constant',
   cosinewithhardrestarts: 'cosine_with_restarts',
 };
@@ -64,7 +68,27 @@ function side(value: unknown): unknown {
   return Math.round(Math.sqrt(width * height) / 8) * 8;
 }
 
-const losses: Readonly<Record<string, string>> = { l2: 'l2', mse: 'l2', huber: 'huber' };
+const losses: Readonly<Record<string, string>> = {
+  l2: 'l2',
+  mse: 'l2',
+  l1: 'l1',
+  mae: 'l1',
+  huber: 'huber',
+  pseudohuber: 'huber',
+  smoothl1: 'smooth_l1',
+};
+
+/** Weightings as OneTrainer names them. */
+const weightings: Readonly<Record<string, string>> = {
+  constant: 'none',
+  none: 'none',
+  minsnr: 'min_snr',
+  minsnrgamma: 'min_snr',
+  softminsnr: 'soft_min_snr',
+  debiased: 'debiased',
+  debiasedestimation: 'debiased',
+  p2: 'p2',
+};
 
 /** The number of a card → a device name; a device name stays as it is. */
 function card(value: unknown): unknown {
@@ -87,6 +111,20 @@ export const conversions = {
   extension,
   prompts,
   loss: (value: unknown) => losses[plain(value)],
+  weighting: (value: unknown) => weightings[plain(value)],
+  debiased: when(isTrue, 'debiased'),
+  iterations: (value: unknown) => (value === 0 ? null : { iterations: value }),
+  discount: (value: unknown) => (value === 0 ? null : { discount: value }),
+  perturbation: (value: unknown) => (value === 0 ? null : { strength: value }),
+  leastTimestep: (value: unknown) => ({ min: value }),
+  mostTimestep: (value: unknown) => ({ max: value }),
+  floor: (value: unknown) => ({ floor: value }),
+  power: (value: unknown) => ({ power: value }),
+  distribution: (value: unknown) => {
+    const found = { uniform: 'uniform', sigmoid: 'sigmoid', logitnormal: 'logit_normal', heavytail: 'heavy_tail' };
+    const name = { ...found, cosmap: 'cosine' }[plain(value)];
+    return name === undefined ? undefined : { distribution: name };
+  },
   checkpointing: (value: unknown) =>
     isTrue(value) || plain(value) === 'on' ? 'full' : isFalse(value) || plain(value) === 'off' ? 'none' : undefined,
   eightBit: when(isTrue, 'adamw8bit'),

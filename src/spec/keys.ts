@@ -63,11 +63,26 @@ const byKey = new Map(specKeys.map((key) => [key.key, key]));
 
 export const findKey = (key: string): SpecKey | undefined => byKey.get(key);
 
+/** The settings inside a key whose value is a group, such as `training.multires_noise`; undefined for other keys. */
+export const groupOf = (node: JsonNode): Readonly<Record<string, JsonNode>> | undefined =>
+  [node, ...(node.anyOf ?? [])].find(({ properties }) => properties !== undefined)?.properties;
+
+/** The schema at a path inside a key: a setting of its group, an item of its list. */
+export function nodeInside(node: JsonNode, path: readonly string[]): JsonNode | undefined {
+  const [name, ...rest] = path;
+  if (name === undefined) return node;
+  const kinds = [node, ...(node.anyOf ?? [])];
+  const list = kinds.find(({ type }) => type === 'array');
+  const inner = groupOf(node)?.[name] ?? list?.prefixItems?.[Number(name)] ?? (list?.items || undefined);
+  return inner === undefined ? undefined : nodeInside(inner, rest);
+}
+
 /** What a key accepts, in words that follow "must be": `a whole number, 1 to 1024`. */
 export function expectation(node: JsonNode): string {
   if (node.const !== undefined) return String(node.const);
   if (node.enum !== undefined) return list(node.enum.map(String));
   if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(', or ');
+  if (node.properties !== undefined) return `{${Object.keys(node.properties).join(', ')}}`;
   switch (node.type) {
     case 'integer':
       return `a whole number${range(node)}${multiple(node)}`;
@@ -96,7 +111,8 @@ function arrayExpectation(node: JsonNode): string {
           .replace(/^an? /u, '')
           .replace(/^one line of/u, '')}`;
   if (fixed !== undefined) return `a list of ${fixed}, each ${item === undefined ? 'a value' : expectation(item)}`;
-  return item?.type === 'string' ? 'a list of lines of text' : `a list of ${each}`;
+  if (item?.type === 'string') return 'a list of lines of text';
+  return item?.properties === undefined ? `a list of ${each}` : `a list of ${expectation(item)}`;
 }
 
 function range(node: JsonNode): string {

@@ -1,6 +1,6 @@
 /** `--set a.b=value`: values typed on the command line replace those of a document. */
 import type { Problem } from '../base/errors.ts';
-import { findKey, specKeys } from './keys.ts';
+import { findKey, groupOf, specKeys } from './keys.ts';
 import { unknownKey } from './problems.ts';
 import { parseYaml } from './yaml-tree.ts';
 
@@ -25,7 +25,7 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
       continue;
     }
     const { value, problems: wrong } = parseYaml(text.slice(equals + 1));
-    if (findKey(key) === undefined) {
+    if (!isSetting(key)) {
       problems.push({ file: flag, key, message: noSuchKey(key, value) });
       continue;
     }
@@ -38,6 +38,13 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
     }
   }
   return { document: current, sources, problems };
+}
+
+/** Whether it is a key of run.yaml, or a setting inside a key whose value is a group. */
+function isSetting(key: string): boolean {
+  if (findKey(key) !== undefined) return true;
+  const outer = findKey(key.split('.').slice(0, -1).join('.'));
+  return outer !== undefined && Object.hasOwn(groupOf(outer.node) ?? {}, key.split('.').at(-1) ?? '');
 }
 
 function noSuchKey(key: string, value: unknown): string {

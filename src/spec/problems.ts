@@ -3,7 +3,17 @@ import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { shorten } from '../base/text.ts';
 import { foreignWord, type KnownRun, ourForm } from './foreign.ts';
-import { expectation, findKey, type JsonNode, list, sections, specJson, specKeys } from './keys.ts';
+import {
+  expectation,
+  findKey,
+  groupOf,
+  type JsonNode,
+  list,
+  nodeInside,
+  sections,
+  specJson,
+  specKeys,
+} from './keys.ts';
 import { yamlValue } from './write.ts';
 
 export interface KeyProblem {
@@ -53,6 +63,8 @@ function inside(value: unknown, path: readonly string[], run: KnownRun | undefin
 /** The message for an unknown key: a word of another trainer, a key of another section, or a misspelling. */
 export function unknownKey(parent: readonly string[], name: string, value?: unknown, run?: KnownRun): string {
   const section = parent[0];
+  const group = parent.length > 1 ? groupOf(nodeAt(parent) ?? {}) : undefined;
+  if (group !== undefined) return unknownInGroup(name, Object.keys(group));
   const node = section === undefined ? specJson : specJson.properties?.[section];
   const siblings = Object.keys(node?.properties ?? {});
   const known = foreignWord(name, value, run) ?? elsewhere(name);
@@ -68,6 +80,12 @@ export function unknownKey(parent: readonly string[], name: string, value?: unkn
   return section === undefined
     ? `no such setting; there are ${list([...siblings], 'and')}`
     : `no such setting in ${section} (visiontrain schema lists them all)`;
+}
+
+/** The message for an unknown setting inside a key whose value is a group. */
+function unknownInGroup(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === undefined ? `no such setting; there are ${list(known, 'and')}` : `no such setting: ${near}?`;
 }
 
 function elsewhere(name: string): string | undefined {
@@ -88,15 +106,13 @@ function wrongValue(issue: Issue, path: readonly string[], value: unknown): stri
   return `must be ${expectation(node)}${(ours === undefined ? hint(path, node, value) : undefined) ?? found}`;
 }
 
-/** Schema of a key, or of a list item when the path leads into a list. */
+/** Schema of a key, or of what is inside it when the path leads into a list or a group. */
 function nodeAt(path: readonly string[]): JsonNode | undefined {
   const [section = '', field] = path;
   const isSection = sections.includes(section);
   const key = findKey(isSection && field !== undefined ? `${section}.${field}` : section);
   if (key === undefined) return isSection && field === undefined ? specJson.properties?.[section] : undefined;
-  const rest = path.slice(isSection ? 2 : 1);
-  if (rest.length === 0) return key.node;
-  return key.node.prefixItems?.[Number(rest[0])] ?? (key.node.items || undefined);
+  return nodeInside(key.node, path.slice(isSection ? 2 : 1));
 }
 
 const words = new Map([

@@ -1,6 +1,7 @@
 /** Makes the page docs/reference/run-yaml.md from the schema alone. A test compares it with the committed page. */
 import { foreignWords, lostWords } from './foreign-words.ts';
-import { expectation, type JsonNode, type SpecKey, sections, specKeys } from './keys.ts';
+import { expectation, groupOf, type JsonNode, type SpecKey, sections, specKeys } from './keys.ts';
+import { taskOf, trainingTasks } from './training/tasks.ts';
 
 const INTRO = `# run.yaml
 
@@ -39,18 +40,40 @@ export function referencePage(): string {
   const top = specKeys.filter(({ section }) => section === '');
   const parts = sections.map((section) => {
     const keys = specKeys.filter((key) => key.section === section);
-    return `## ${section}\n\n${TITLES[section] ?? ''}\n\n${table(keys)}`;
+    return `## ${section}\n\n${TITLES[section] ?? ''}\n\n${section === 'training' ? byTask(keys) : table(keys)}`;
   });
   return `${[INTRO, table(top), ...parts].join('\n')}`;
+}
+
+/** The keys of `training` in a table for each task. */
+function byTask(keys: readonly SpecKey[]): string {
+  return trainingTasks
+    .map(
+      ({ id, label }) =>
+        `### ${label}\n\n${table(keys.filter(({ key }) => taskOf(key.slice('training.'.length)) === id))}`,
+    )
+    .join('\n');
 }
 
 function table(keys: readonly SpecKey[]): string {
   const rows = keys.map(({ key, node }) => {
     const unit = node.unit === undefined ? '' : ` (${node.unit})`;
     const name = key.split('.').at(-1) ?? key;
-    return `| \`${name}\` | ${expectation(node)}${unit} | ${standard(key, node)} | ${node.description} *${node.why}* |`;
+    return `| \`${name}\` | ${expectation(node)}${unit} | ${standard(key, node)} | ${node.description} *${node.why}*${inside(node)} |`;
   });
   return `| key | value | default | what it is, *and why one changes it* |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+/** The settings of a key whose value is a group, or a list of groups, one a line. */
+function inside(node: JsonNode): string {
+  const list = [node, ...(node.anyOf ?? [])].find(({ items }) => items);
+  const group = groupOf(node) ?? groupOf((list?.items || undefined) ?? {}) ?? {};
+  return Object.entries(group)
+    .map(([name, inner]) => {
+      const standard = inner.default === undefined ? '' : ` (\`${JSON.stringify(inner.default)}\`)`;
+      return `<br>\`${name}\`${standard}: ${expectation(inner)}. ${inner.description}`;
+    })
+    .join('');
 }
 
 const MUST = new Set(['version', 'dataset.path', 'model.base']);

@@ -4,17 +4,10 @@
  */
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
+import { type Rule as RuleOf, when } from './training/rule.ts';
+import { trainingRules } from './training/training-rules.ts';
 
-export interface Rule {
-  /** The key the person should look at. */
-  readonly key: string;
-  /** An error refuses the spec; a warning is shown with the plan. */
-  readonly level: 'error' | 'warning';
-  /** What is wrong and what to write instead; undefined when nothing is wrong. */
-  readonly check: (spec: RunSpec) => string | undefined;
-}
-
-const when = (wrong: boolean, message: string) => (wrong ? message : undefined);
+type Rule = RuleOf<RunSpec>;
 
 /** The least size of a bucket in pixels, the same as in the schema. */
 const LEAST_BUCKET = 64;
@@ -162,15 +155,7 @@ export const rules: readonly Rule[] = [
     check: ({ training: t }) =>
       when(t.cycles > 1 && t.schedule !== 'cosine_with_restarts', 'has an effect with cosine_with_restarts only'),
   },
-  {
-    key: 'training.min_snr_gamma',
-    level: 'warning',
-    check: ({ model: m, training: t }) =>
-      when(
-        m.prediction === 'v_prediction' && t.min_snr_gamma !== null,
-        'velocity bases are usually trained without it: null',
-      ),
-  },
+  ...trainingRules,
   {
     key: 'samples.prompts',
     level: 'warning',

@@ -6,26 +6,11 @@
  * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
  */
 import { z } from 'zod';
+import { count, doc, line, share } from './training/doc.ts';
+import { lossKeys } from './training/loss-keys.ts';
+import { scheduleKeys } from './training/schedule-keys.ts';
 
 export const SPEC_VERSION = 1;
-
-interface Doc {
-  readonly description: string;
-  readonly why: string;
-  readonly unit?: string;
-}
-
-const doc = <T extends z.ZodType>(schema: T, description: string, why: string, unit?: string): T =>
-  schema.meta({ description, why, ...(unit === undefined ? {} : { unit }) } satisfies Doc) as T;
-
-const count = (min: number, max: number) => z.number().int().min(min).max(max);
-const share = () => z.number().min(0).max(1);
-const line = (max: number) =>
-  z
-    .string()
-    .max(max)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-    .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must be one line without control characters');
 
 /** Names that a run may have, and with it the LoRA file. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -34,7 +19,6 @@ export const goals = ['character', 'style', 'concept'] as const;
 export const families = ['sd15', 'sdxl'] as const;
 export const predictions = ['epsilon', 'v_prediction'] as const;
 export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy'] as const;
-export const schedules = ['constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;
 
 const datasetSchema = z.strictObject({
@@ -230,27 +214,16 @@ const trainingSchema = z.strictObject({
     'Decay of the optimiser averages.',
     'Rarely.',
   ),
-  schedule: doc(
-    z.enum(schedules),
-    'How the learning rate goes over the run.',
-    'constant when the right length is not known yet.',
-  ),
-  warmup: doc(
-    z.union([share().refine((n) => n < 1, 'a share below 1, or whole steps'), count(1, 1_000_000)]),
-    'Start from zero over this share (below 1) or number (1 and up) of steps.',
-    'Longer for high rates.',
-    'share or steps',
-  ),
-  cycles: doc(
-    count(1, 100).default(1),
-    'Restarts of cosine_with_restarts.',
-    'Three are common in community recipes.',
-    'cycles',
-  ),
+  ...scheduleKeys,
   max_grad_norm: doc(
     z.number().min(0).max(1000).default(1),
     'Gradients longer than this are shortened to it; 0 turns it off.',
     'Lower when the loss jumps.',
+  ),
+  max_weight_norm: doc(
+    z.number().positive().max(1000).nullable().default(null),
+    'Layers whose weight change is longer than this are shortened to it after each step; null is off.',
+    'Keeps a LoRA from burning and mixes better with others: 1 is usual.',
   ),
   rank: doc(
     count(1, 1024),
@@ -278,18 +251,7 @@ const trainingSchema = z.strictObject({
     'Helps styles with texture.',
   ),
   conv_alpha: doc(z.number().positive().max(4096).default(1), 'Alpha of the convolution part.', 'As alpha.'),
-  loss: doc(z.enum(['l2', 'huber']).default('l2'), 'Loss function.', 'huber minds outliers less.'),
-  huber_delta: doc(z.number().positive().max(10).default(0.1), 'Where huber turns from square to straight.', 'Rarely.'),
-  min_snr_gamma: doc(
-    z.number().positive().max(100).nullable(),
-    'Min-SNR loss weighting (arXiv:2303.09556); null is off.',
-    '5 evens out the timesteps; 1 trusts noisy ones most.',
-  ),
-  noise_offset: doc(
-    z.number().min(0).max(1).default(0),
-    'Noise shared by a whole channel, so that very dark and bright pictures can be learnt.',
-    '0.03 to 0.05 for strong contrast; 0 with zero terminal SNR.',
-  ),
+  ...lossKeys,
   init_lora: doc(
     line(4096).min(1).nullable().default(null),
     'Go on from this LoRA file. null: start new.',

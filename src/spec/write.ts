@@ -25,7 +25,7 @@ export function renderSpec(spec: RunSpec, provenance: Provenance): string {
     const name = key.split('.').at(-1) ?? key;
     const value = group === '' ? spec[key as 'name'] : (spec[group as 'training'] as Record<string, unknown>)[name];
     const indent = group === '' ? '' : '  ';
-    const block = Array.isArray(value) && value.length > 0 && typeof value[0] === 'string';
+    const block = Array.isArray(value) && value.length > 0 && typeof value[0] !== 'number';
     const start = `${indent}${name}:${block ? '' : ` ${yamlValue(value)}`}`;
     const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
     lines.push(...commented(start, provenance[key] ?? 'preset', meaning));
@@ -62,6 +62,10 @@ export function yamlValue(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'number') return number(value);
   if (Array.isArray(value)) return `[${value.map(yamlValue).join(', ')}]`;
+  if (typeof value === 'object' && value !== null)
+    return `{${Object.entries(value)
+      .map(([name, inner]) => `${name}: ${yamlValue(inner)}`)
+      .join(', ')}}`;
   return String(value);
 }
 

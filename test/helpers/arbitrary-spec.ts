@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type JsonNode, specKeys } from '../../src/spec/keys.ts';
 import { promptProblem } from '../../src/spec/prompt-syntax.ts';
+import { findings } from '../../src/spec/rules.ts';
 import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
@@ -101,6 +102,8 @@ function value(node: JsonNode): fc.Arbitrary<unknown> {
     const maxLength = Math.min(node.maxItems ?? 5, 5);
     return fc.array(value(node.items || {}), { minLength: node.minItems ?? 0, maxLength });
   }
+  if (node.properties !== undefined)
+    return fc.record(Object.fromEntries(Object.entries(node.properties).map(([name, inner]) => [name, value(inner)])));
   return number(node);
 }
 
@@ -119,6 +122,20 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
 /** A path that leads nowhere, however it is read, so that it stays as it was typed. */
 const nowhere = (path: string): string => `no/${path}/x`;
 
+/** Values for keys whose default a recipe decides, at which no rule takes offence. */
+const HARMLESS: Readonly<Record<string, unknown>> = { 'training.schedule': 'constant', 'training.warmup': 0 };
+
+/** The spec with every key of `training` that a rule refuses set to its default. */
+function mended(spec: RunSpec): RunSpec {
+  const wrong = findings(spec, 'error').find(({ key }) => key.startsWith('training.'));
+  if (wrong === undefined) return spec;
+  const name = wrong.key.slice('training.'.length);
+  const standard = HARMLESS[wrong.key] ?? specKeys.find(({ key }) => key === wrong.key)?.node.default;
+  // Without its points the schedule piecewise cannot be, so the schedule goes with them.
+  const schedule = name === 'schedule_args' ? 'constant' : spec.training.schedule;
+  return mended({ ...spec, training: { ...spec.training, schedule, [name]: standard } } as RunSpec);
+}
+
 /** Specs whose values also fit together, and whose base model is in the test registry. */
 export const loadableSpec: fc.Arbitrary<RunSpec> = fc
   .tuple(anySpec, fc.constantFrom(...testRegistry.models), fc.integer({ min: 8, max: 16 }))
@@ -126,7 +143,7 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
     const { dataset: d, training: t, resources: r } = spec;
     const sdxl = entry.family === 'sdxl';
     const { text_encoder_learning_rate: rate } = t;
-    return {
+    return mended({
       ...spec,
       dataset: {
         ...d,
@@ -156,5 +173,5 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         prompts: spec.samples.prompts.filter((prompt) => promptProblem(prompt) === undefined),
       },
       resources: { ...r, vae_precision: 'fp32' },
-    };
+    });
   });

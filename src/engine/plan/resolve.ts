@@ -4,6 +4,7 @@
 import { basename, resolve as resolvePath } from 'node:path';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { lossKeys } from '../../spec/training/loss-keys.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { Hardware } from '../hardware/probe.ts';
@@ -98,19 +99,18 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       weight_decay: t.weight_decay,
       betas: t.betas,
       schedule: t.schedule,
+      schedule_args: t.schedule_args,
       warmup_steps: t.warmup < 1 ? Math.round(t.warmup * t.steps) : t.warmup,
       cycles: t.cycles,
       max_grad_norm: t.max_grad_norm,
+      max_weight_norm: t.max_weight_norm,
       rank: t.rank,
       alpha: t.alpha,
       dropout: t.dropout,
       targets: t.targets,
       conv_rank: t.conv_rank,
       conv_alpha: t.conv_alpha,
-      loss: t.loss,
-      huber_delta: t.huber_delta,
-      min_snr_gamma: t.min_snr_gamma,
-      noise_offset: t.noise_offset,
+      ...pick(t, lossNames),
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
     samples: { ...spec.samples, size: [d.resolution, d.resolution] },
@@ -141,6 +141,12 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const memory = memoryWarnings(plan, device.gpu);
   return { plan, warnings: [...device.warnings, ...memory, ...rules, ...planWarnings(plan, spec, scan)] };
 }
+
+const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
+
+/** The settings of `names`, which the plan has as run.yaml has them. */
+const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 
 function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {
   const ids = sampleIds(pictures.map(({ sha256 }) => sha256));

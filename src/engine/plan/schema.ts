@@ -4,7 +4,16 @@
  * (`trainer/visiontrain_trainer/contract/plan.py`) mirrors this schema and refuses unknown keys.
  */
 import { z } from 'zod';
-import { families, optimizers, precisions, predictions, RUN_NAME, schedules } from '../../spec/schema.ts';
+import { families, optimizers, precisions, predictions, RUN_NAME } from '../../spec/schema.ts';
+import {
+  huberSchedules,
+  losses,
+  lossWeightings,
+  multiresSchema,
+  perturbationSchema,
+  timestepsSchema,
+} from '../../spec/training/loss-keys.ts';
+import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -79,19 +88,33 @@ export const planSchema = z.strictObject({
     weight_decay: z.number(),
     betas: z.tuple([z.number(), z.number()]),
     schedule: z.enum(schedules),
+    schedule_args: scheduleArgsSchema.nullable(),
     warmup_steps: z.number().int().min(0),
     cycles: z.number().int().min(1),
     max_grad_norm: z.number().min(0),
+    /** Longest weight change s · ‖up · down‖ of a layer; null for no bound. */
+    max_weight_norm: z.number().positive().nullable(),
     rank: z.number().int().min(1),
     alpha: z.number().positive(),
     dropout: z.number().min(0),
     targets: z.enum(['all', 'attention']),
     conv_rank: z.number().int().min(0),
     conv_alpha: z.number().positive(),
-    loss: z.enum(['l2', 'huber']),
-    huber_delta: z.number().positive(),
+    loss: z.enum(losses),
+    huber_c: z.number().positive(),
+    huber_schedule: z.enum(huberSchedules),
+    huber_scale: z.number().positive(),
+    loss_weighting: z.enum(lossWeightings),
     min_snr_gamma: z.number().positive().nullable(),
+    p2_gamma: z.number().positive(),
+    scale_v_loss: z.boolean(),
+    v_like_loss: z.number().min(0),
     noise_offset: z.number().min(0),
+    noise_offset_random: z.boolean(),
+    noise_offset_adaptive: z.number(),
+    multires_noise: multiresSchema.nullable(),
+    input_perturbation: perturbationSchema.nullable(),
+    timesteps: timestepsSchema.nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),

@@ -1,8 +1,11 @@
 /** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import { plural } from '../../base/text.ts';
-import { type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
+import { groupOf, type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
+import { yamlValue } from '../../spec/write.ts';
+import { parseYaml } from '../../spec/yaml-tree.ts';
 import { truncate } from '../../terminal/columns.ts';
 import type { Machine } from './facts.ts';
 import { type Flow, JUMP } from './machine.ts';
@@ -15,9 +18,22 @@ interface Group {
   readonly label: string;
   readonly text: string;
   readonly section: string;
+  /** The task whose keys of `training` the group has. */
+  readonly task?: string;
   /** What the review says of the group. */
   readonly gist: (spec: RunSpec, machine: Machine) => string;
 }
+
+const trainingGists: Readonly<Record<string, Group['gist']>> = {
+  length: ({ training: t }) => `${plural(t.steps, 'step')}, batch ${t.batch_size}, learning rate ${t.learning_rate}`,
+  optimizer: ({ training: t }) => `${t.optimizer}, ${t.schedule}`,
+  adapter: ({ training: t }) => `rank ${t.rank}, alpha ${t.alpha}, ${t.targets} layers`,
+  loss: ({ training: t }) =>
+    [t.loss, ...weighting(t), ...(t.multires_noise === null ? [] : ['multires noise'])].join(', '),
+};
+
+const weighting = ({ loss_weighting: kind, min_snr_gamma: gamma }: RunSpec['training']) =>
+  kind === 'none' || (kind === 'min_snr' && gamma === null) ? [] : [kind];
 
 const groups: readonly Group[] = [
   {
@@ -38,15 +54,17 @@ const groups: readonly Group[] = [
     gist: ({ model: m }) =>
       `${m.family}, ${m.prediction} prediction${m.zero_terminal_snr ? ', zero-terminal SNR' : ''}`,
   },
-  {
-    id: 'settings:training',
-    step: 'training',
-    label: 'Training',
-    text: 'How shall it train?',
-    section: 'training',
-    gist: ({ training: t }) =>
-      `${plural(t.steps, 'step')}, batch ${t.batch_size}, ${t.optimizer} ${t.learning_rate}, rank ${t.rank}`,
-  },
+  ...trainingTasks.map(
+    ({ id, label, text }): Group => ({
+      id: id === 'length' ? 'settings:training' : `settings:training:${id}`,
+      step: 'training',
+      label,
+      text,
+      section: 'training',
+      task: id,
+      gist: trainingGists[id] ?? (() => ''),
+    }),
+  ),
   {
     id: 'settings:samples',
     step: 'training',
@@ -88,14 +106,22 @@ export function trainsOn({ resources }: RunSpec, { cards, cpuCores }: Machine): 
 /** Keys that have a question of their own in both modes. `version` is never asked. */
 const asked = new Set(['version', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base', 'name']);
 
-/** Keys of a section that a person may set. */
-const keysOf = (section: string): readonly SpecKey[] =>
-  specKeys.filter((key) => key.section === section && !asked.has(key.key));
+/** Keys of a group that a person may set. */
+const keysOf = ({ section, task }: Pick<Group, 'section' | 'task'>): readonly SpecKey[] =>
+  specKeys.filter(
+    (key) =>
+      key.section === section &&
+      !asked.has(key.key) &&
+      (task === undefined || taskOf(key.key.slice(section.length + 1)) === task),
+  );
+
+const isGroup = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A value as a person would type it. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (isGroup(value) || (Array.isArray(value) && value.some(isGroup))) return yamlValue(value);
   if (Array.isArray(value)) return value.map(String).join(value.some((v) => typeof v === 'string') ? ' | ' : ', ');
   if (value === '') return 'empty';
   return String(value);
@@ -106,6 +132,11 @@ export function parse(node: JsonNode, typed: string): unknown {
   const text = typed.trim();
   const kinds = node.anyOf ?? [node];
   if (kinds.some((kind) => kind.type === 'null') && /^(none|null|)$/i.test(text)) return null;
+  // Groups of settings, and lists of them, are typed as YAML writes them on one line.
+  if (/^[{[]/.test(text) && holdsGroup(node)) {
+    const { value, problems } = parseYaml(text);
+    return problems.length === 0 ? value : text;
+  }
   const list = kinds.find((kind) => kind.type === 'array');
   if (list !== undefined) {
     const strings = (list.items || undefined)?.type === 'string';
@@ -121,6 +152,12 @@ export function parse(node: JsonNode, typed: string): unknown {
   if (kinds.some((kind) => kind.type === 'boolean'))
     return /^(yes|true|on)$/i.test(text) || (/^(no|false|off)$/i.test(text) ? false : text);
   return text === 'empty' ? '' : text;
+}
+
+/** Whether a key takes a group of settings, or a list of them. */
+function holdsGroup(node: JsonNode): boolean {
+  const kinds = [node, ...(node.anyOf ?? [])];
+  return kinds.some((kind) => groupOf(kind) !== undefined || groupOf((kind.items || undefined) ?? {}) !== undefined);
 }
 
 /** The question for one key. */
@@ -153,8 +190,9 @@ function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Que
   };
 }
 
-function groupQuestion({ id, step, label, text, section, gist }: Group, flow: () => Flow): Question {
-  const mine = ({ answers }: Asking) => keysOf(section).some(({ key }) => answers[SETTING + key] !== undefined);
+function groupQuestion(group: Group, flow: () => Flow): Question {
+  const { id, step, label, text, section, gist } = group;
+  const mine = ({ answers }: Asking) => keysOf(group).some(({ key }) => answers[SETTING + key] !== undefined);
   return {
     id,
     step,
@@ -164,7 +202,7 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
     why: 'Enter on a setting changes it. Everything has a value already.',
     form: (context) => {
       const derived = derive(flow(), context);
-      const rows = keysOf(section).map(({ key, node }): Choice => {
+      const rows = keysOf(group).map(({ key, node }): Choice => {
         const name = key.slice(section.length + 1);
         const value = 'spec' in derived ? shown(at(derived.spec, key)) : '';
         const who = 'spec' in derived ? (derived.provenance[key] ?? 'preset') : '';
@@ -183,7 +221,7 @@ function groupQuestion({ id, step, label, text, section, gist }: Group, flow: ()
     },
     chooser: (context) => {
       const derived = derive(flow(), context);
-      const detected = 'spec' in derived && keysOf(section).some(({ key }) => derived.provenance[key] === 'detected');
+      const detected = 'spec' in derived && keysOf(group).some(({ key }) => derived.provenance[key] === 'detected');
       return mine(context) ? 'you' : detected ? 'detected' : 'preset';
     },
   };
@@ -196,6 +234,6 @@ export function settingQuestions(flow: () => Flow): {
 } {
   return {
     groups: groups.map((group) => groupQuestion(group, flow)),
-    single: groups.flatMap(({ section }) => keysOf(section).map((key) => settingQuestion(key, flow))),
+    single: groups.flatMap((group) => keysOf(group).map((key) => settingQuestion(key, flow))),
   };
 }

@@ -27,7 +27,8 @@ CASES: dict[str, dict[str, Any]] = {
     "epsilon": {},
     "epsilon, min-SNR": {"training": {"min_snr_gamma": 5}},
     "epsilon, offset noise": {"training": {"noise_offset": 0.1}},
-    "epsilon, huber": {"training": {"loss": "huber", "huber_delta": 0.3}},
+    "epsilon, huber": {"training": {"loss": "huber", "huber_c": 0.3, "huber_schedule": "constant"}},
+    "epsilon, l1, perturbed": {"training": {"loss": "l1", "input_perturbation": {"strength": 0.2, "random": False}}},
     "epsilon, accumulated": {"training": {"gradient_accumulation": 3}},
     "epsilon, convolutions": {"training": {"conv_rank": 2, "conv_alpha": 3}},
     "v": {"model": {"prediction": "v_prediction"}},
@@ -93,13 +94,18 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
             if plan.data.flip and rng.unit(seed, "flip", *key) < 0.5:
                 left = round(w * ratio) - bw - left
             extra = {"text_embeds": text["pooled"][None], "time_ids": torch.tensor([[h, w, top, left, bh, bw]]).float()}
-        inputs = (a * x0 + s * noise)[None]
+        added = 0
+        if training.input_perturbation is not None:
+            added = training.input_perturbation.strength * rng.normal(mean.shape, seed, "perturbation", *key)
+        inputs = (a * x0 + s * (noise + added))[None]
         keywords = {"encoder_hidden_states": states, "added_cond_kwargs": extra, "return_dict": False}
         out = functional_call(unet, merged(), (inputs, torch.tensor(t)), keywords)[0][0]
         off = out - (a * noise - s * x0 if v else noise)
         if training.loss == "huber":
-            d = training.huber_delta
-            loss = torch.where(off.abs() <= d, off**2, 2 * d * off.abs() - d * d).mean()
+            c = training.huber_c
+            loss = (2 * c * ((off.double() ** 2 + c * c).sqrt() - c)).mean().float()
+        elif training.loss == "l1":
+            loss = off.abs().mean()
         else:
             loss = (off**2).mean()
         if training.min_snr_gamma is not None:

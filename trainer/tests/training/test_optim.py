@@ -1,4 +1,4 @@
-"""Learning rate schedules, optimisers and number formats of a run."""
+"""Optimisers and number formats of a run."""
 
 from __future__ import annotations
 
@@ -9,26 +9,6 @@ import torch
 from safetensors.torch import load_file
 
 from tests.run.test_exact import _stop_after
-from visiontrain_trainer.contract.plan import Training, parse_plan
-from visiontrain_trainer.training.optim import learning_rate_factor
-
-
-@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "cosine_with_restarts", "polynomial"])
-@pytest.mark.parametrize("warmup", [0, 7])
-def test_schedules_equal_those_of_diffusers(schedule: str, warmup: int, plan_for: Any) -> None:
-    from diffusers.optimization import get_scheduler
-
-    changes = {"schedule": schedule, "warmup_steps": warmup, "steps": 50, "cycles": 3, "learning_rate": 1e-3}
-    plan: Training = parse_plan(plan_for(training=changes)).training
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
-    name = "constant_with_warmup" if schedule == "constant" else schedule
-    theirs = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=50, num_cycles=3)
-    if schedule == "cosine":
-        theirs = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=50)
-    for step in range(50):
-        assert 1e-3 * learning_rate_factor(plan, step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-6, abs=1e-12)
-        optimizer.step()
-        theirs.step()
 
 
 @pytest.mark.parametrize(

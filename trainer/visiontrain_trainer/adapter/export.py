@@ -16,7 +16,7 @@ from visiontrain_trainer.base.errors import MachineError, TrainingError
 from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.base.safefile import payload_sha256, serialize
 from visiontrain_trainer.compute.device import DTYPES
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, Training
 
 from .lora_format import to_diffusers, to_kohya
 
@@ -85,9 +85,8 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_lr_warmup_steps": str(training.warmup_steps),
         "ss_max_grad_norm": str(training.max_grad_norm),
         "ss_network_dropout": str(training.dropout),
-        "ss_loss_type": training.loss,
-        "ss_min_snr_gamma": str(training.min_snr_gamma),
-        "ss_noise_offset": str(training.noise_offset),
+        "ss_min_snr_gamma": str(training.min_snr_gamma if training.loss_weighting == "min_snr" else None),
+        **_loss_facts(training),
         "ss_zero_terminal_snr": str(model.zero_terminal_snr),
         "ss_mixed_precision": {"fp32": "no"}.get(plan.resources.precision, plan.resources.precision),
         "ss_full_fp16": "False",
@@ -114,6 +113,34 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
     for package in ("torch", "diffusers"):
         out[f"visiontrain.{package}"] = metadata.version(package)
     return out | plan.output.facts
+
+
+def _loss_facts(training: Training) -> dict[str, str]:
+    """sd-scripts' keys on loss, noise and timesteps. Those of a setting that is off are left out, as there."""
+    out = {"ss_loss_type": training.loss, "ss_noise_offset": str(training.noise_offset)}
+    if training.loss in ("huber", "smooth_l1"):
+        out |= {
+            "ss_huber_schedule": training.huber_schedule,
+            "ss_huber_c": str(training.huber_c),
+            "ss_huber_scale": str(training.huber_scale),
+        }
+    if training.loss_weighting == "debiased":
+        out["ss_debiased_estimation"] = "True"
+    if training.multires_noise is not None:
+        out["ss_multires_noise_iterations"] = str(training.multires_noise.iterations)
+        out["ss_multires_noise_discount"] = str(training.multires_noise.discount)
+    if training.noise_offset_adaptive != 0:
+        out["ss_adaptive_noise_scale"] = str(training.noise_offset_adaptive)
+    if training.noise_offset_random:
+        out["ss_noise_offset_random_strength"] = "True"
+    if training.input_perturbation is not None:
+        out["ss_ip_noise_gamma"] = str(training.input_perturbation.strength)
+        out["ss_ip_noise_gamma_random_strength"] = str(training.input_perturbation.random)
+    if training.timesteps is not None:
+        out["ss_min_timestep"], out["ss_max_timestep"] = str(training.timesteps.min), str(training.timesteps.max)
+    if training.max_weight_norm is not None:
+        out["ss_scale_weight_norms"] = str(training.max_weight_norm)
+    return out
 
 
 def _with_hashes(tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> dict[str, str]:

@@ -80,6 +80,18 @@ class LoraLayer(nn.Module):
         # The scale is applied between the two factors, where the tensor is smallest.
         return y + F.linear(F.linear(x, down) * self.scale, up)
 
+    @torch.no_grad()
+    def cap(self, most: float) -> None:
+        """Shorten a weight change s · ‖up · down‖ longer than `most` to it, by the root of the factor on both weights.
+
+        ‖up · down‖² is the sum of the products of the Gram matrices of the two weights.
+        """
+        down, up = self.down.flatten(1), self.up.flatten(1)
+        square = ((down @ down.t()) * (up.t() @ up)).sum().clamp(min=0)
+        root = (most / (square.sqrt() * self.scale).clamp(min=1e-12)).clamp(max=1).sqrt()
+        self.down *= root
+        self.up *= root
+
 
 def _unet_targets(unet: nn.Module, plan: Training) -> Iterator[tuple[str, int, float]]:
     """(name, rank, alpha) of each U-Net layer that is trained, chosen as sd-scripts does for LoRA.

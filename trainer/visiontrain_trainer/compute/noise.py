@@ -39,6 +39,15 @@ class Diffusion:
         self._noise = (1 - product).sqrt().float().to(device)
         self._snr = (product / (1 - product)).float().to(device)
 
+    @property
+    def predicts_noise(self) -> bool:
+        """Whether the base predicts ε, and not the velocity."""
+        return self._prediction == "epsilon"
+
+    def snr(self, t: torch.Tensor) -> torch.Tensor:
+        """Signal-to-noise ratio ᾱ / (1 − ᾱ), fp32 [B]."""
+        return self._snr[t]
+
     def noisy(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε"""
         return self._signal[t].view(-1, 1, 1, 1) * latents + self._noise[t].view(-1, 1, 1, 1) * noise
@@ -65,13 +74,3 @@ class Diffusion:
         if self._prediction == "epsilon":
             return torch.where(snr <= gamma, torch.ones_like(snr), gamma / snr)
         return snr.clamp(max=gamma) / (snr + 1)
-
-
-def losses(prediction: torch.Tensor, target: torch.Tensor, kind: str, delta: float) -> torch.Tensor:
-    """Loss of each image, fp32 [B]: mean square, or Huber scaled to equal the square below `delta`."""
-    prediction = prediction.float()
-    if kind == "huber":
-        each = 2 * torch.nn.functional.huber_loss(prediction, target, reduction="none", delta=delta)
-    else:
-        each = (prediction - target) ** 2
-    return each.flatten(1).mean(1)

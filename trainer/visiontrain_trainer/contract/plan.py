@@ -67,6 +67,38 @@ class Data:
 
 
 @dataclass(frozen=True)
+class ScheduleArgs:
+    floor: float
+    decay: float
+    power: float
+    d: float
+    stable: float
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class MultiresNoise:
+    iterations: int
+    discount: float
+
+
+@dataclass(frozen=True)
+class InputPerturbation:
+    strength: float
+    random: bool
+
+
+@dataclass(frozen=True)
+class Timesteps:
+    min: int
+    max: int
+    distribution: Literal["uniform", "logit_normal", "sigmoid", "cosine", "heavy_tail"]
+    bias: float
+    weight: float
+    spread: bool
+
+
+@dataclass(frozen=True)
 class Training:
     steps: int
     batch_size: int
@@ -77,20 +109,44 @@ class Training:
     optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy"]
     weight_decay: float
     betas: tuple[float, float]
-    schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts", "polynomial"]
+    schedule: Literal[
+        "constant",
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "polynomial",
+        "rex",
+        "warmup_stable_decay",
+        "inverse_sqrt",
+        "one_cycle",
+        "piecewise",
+    ]
+    schedule_args: ScheduleArgs | None
     warmup_steps: int
     cycles: int
     max_grad_norm: float
+    max_weight_norm: float | None
     rank: int
     alpha: float
     dropout: float
     targets: Literal["all", "attention"]
     conv_rank: int
     conv_alpha: float
-    loss: Literal["l2", "huber"]
-    huber_delta: float
+    loss: Literal["l2", "l1", "huber", "smooth_l1"]
+    huber_c: float
+    huber_schedule: Literal["snr", "exponential", "constant"]
+    huber_scale: float
+    loss_weighting: Literal["min_snr", "soft_min_snr", "debiased", "p2", "none"]
     min_snr_gamma: float | None
+    p2_gamma: float
+    scale_v_loss: bool
+    v_like_loss: float
     noise_offset: float
+    noise_offset_random: bool
+    noise_offset_adaptive: float
+    multires_noise: MultiresNoise | None
+    input_perturbation: InputPerturbation | None
+    timesteps: Timesteps | None
     init_lora: str | None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,15 @@ from .images import CROP_POSITIONS
 
 @dataclass(frozen=True)
 class Use:
-    """One use of an image in one epoch. `key` is the image's id and the number of the repeat; random draws go by it."""
+    """One use of an image in one epoch. `key` is the image's id and the number of the repeat; random draws go by it.
+
+    `place` is the use's number among the uses of its step (from 0), and how many these are.
+    """
 
     sample: Sample
     key: str
     epoch: int
+    place: tuple[int, int] = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,10 @@ class BatchPlan:
     def step(self, step: int) -> list[list[Use]]:
         """The forward passes of optimiser step `step` (from 0), each a list of uses from one bucket."""
         accumulation = self._plan.training.gradient_accumulation
-        passes = []
-        for position in range(step * accumulation, (step + 1) * accumulation):
-            epoch, index = divmod(position, self.per_epoch)
-            passes.append([Use(self._uses[name], name, epoch) for name in self._epoch(epoch)[index]])
-        return passes
+        found = [divmod(step * accumulation + i, self.per_epoch) for i in range(accumulation)]
+        named = [(epoch, self._epoch(epoch)[index]) for epoch, index in found]
+        count, places = sum(len(names) for _, names in named), itertools.count()
+        return [[Use(self._uses[name], name, epoch, (next(places), count)) for name in names] for epoch, names in named]
 
     def view(self, use: Use) -> View:
         """Crop position and mirroring of a use. Outside of training (epoch -1) it is the centre, not mirrored."""

@@ -15,6 +15,7 @@ from .batches import BatchPlan, Use
 from .captions import caption_for
 from .images import place
 from .latents import Latents
+from .noise import NoiseDraws
 from .text import TextBank
 
 
@@ -34,6 +35,8 @@ class Batch:
     states: torch.Tensor | None
     pooled: torch.Tensor | None
     time_ids: torch.Tensor | None
+    #: The noise that the inputs get, where it is not the target's.
+    input_noise: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Feed:
 
     def __init__(self, plan: Plan, batches: BatchPlan, caches: Caches, *, device: Device, timesteps: int) -> None:
         self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
-        self._device, self._timesteps = device, timesteps
+        self._device, self._draws = device, NoiseDraws(plan, timesteps)
         self._trains_text = any(plan.training.text_encoder_learning_rates)
 
     def caption(self, use: Use) -> str:
@@ -57,19 +60,19 @@ class Feed:
 
     def batch(self, uses: list[Use]) -> Batch:
         """A training batch. Each use draws its latents from the VAE's posterior, its noise and its timestep."""
-        seed = self._plan.seed
-        latents, noises, steps = [], [], []
+        seed, draws = self._plan.seed, self._draws
+        latents, noises, perturbed = [], [], []
         for use in uses:
             mean, logvar = self._latents.get(use.sample, self._batches.view(use))
             draw = rng.normal(mean.shape, seed, "latent", use.epoch, use.key)
             latents.append(mean.float() + torch.exp(0.5 * logvar.float().clamp(-30, 20)) * draw)
-            noise = rng.normal(mean.shape, seed, "noise", use.epoch, use.key)
-            if self._plan.training.noise_offset > 0:
-                offset = rng.normal((mean.shape[0], 1, 1), seed, "noise-offset", use.epoch, use.key)
-                noise += self._plan.training.noise_offset * offset
-            noises.append(noise)
-            steps.append(rng.below(self._timesteps, seed, "timestep", use.epoch, use.key))
-        return self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
+            noises.append(draws.noise(use, latents[-1] * self._latents.scaling))
+            perturbed.append(draws.perturbed(use, noises[-1]))
+        steps = [draws.timestep(use) for use in uses]
+        batch = self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
+        if self._plan.training.input_perturbation is not None:
+            batch.input_noise = self._device.put(torch.stack(perturbed))
+        return batch
 
     def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
         """A batch for measuring the loss: one image at the timesteps `steps`, with fixed noise.
@@ -125,7 +128,8 @@ def model_inputs(
     diffusion: Diffusion, batch: Batch, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor] | None]:
     """(noisy latents in the model's format, target in fp32, SDXL's conditioning or None)."""
-    noisy = diffusion.noisy(batch.latents, batch.noise, batch.t).to(dtype)
+    noise = batch.noise if batch.input_noise is None else batch.input_noise
+    noisy = diffusion.noisy(batch.latents, noise, batch.t).to(dtype)
     target = diffusion.target(batch.latents, batch.noise, batch.t)
     if batch.time_ids is None:
         return noisy, target, None

@@ -14,7 +14,8 @@ import torch
 
 from visiontrain_trainer.base.errors import TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
-from visiontrain_trainer.training.measure import SHARES, measured_uses
+from visiontrain_trainer.compute.timesteps import bounds
+from visiontrain_trainer.training.measure import levels, measured_uses
 
 from .session import Session
 
@@ -78,7 +79,8 @@ def check_base(session: Session) -> Known:
     Nothing of the run changes by it: no weight, no draw. Where memory does not suffice the first step says so.
     Returns the losses it measured, with the weights that training begins from.
     """
-    steps = [int(share * session.diffusion.steps) for share in SHARES]
+    steps = levels((0, session.diffusion.steps))
+    trained = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     fits: list[Fit] = []
     known: Known = {}
     try:
@@ -90,7 +92,9 @@ def check_base(session: Session) -> Known:
                 for i, level in enumerate(batch.t.tolist()):
                     fit.add(each.prediction[i], {kind: target[i] for kind, target in targets.items()}, level)
             fits.append(fit)
-            known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
+            # A run that trains some timesteps only is measured at others than these.
+            if trained == steps:
+                known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

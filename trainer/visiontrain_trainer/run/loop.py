@@ -13,6 +13,7 @@ from typing import Any
 from visiontrain_trainer.adapter.export import write_outputs
 from visiontrain_trainer.base.errors import FAILED, STOPPED, TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.contract.control import REQUESTS, Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
@@ -20,7 +21,7 @@ from visiontrain_trainer.data.batches import Use
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints, compare_with_original
 from visiontrain_trainer.training.finite import Place, check_step
-from visiontrain_trainer.training.measure import Measured, measure, measured_uses, verdict, weight_change
+from visiontrain_trainer.training.measure import Measured, levels, measure, measured_uses, verdict, weight_change
 from visiontrain_trainer.training.optim import state_from_plain, state_to_plain
 from visiontrain_trainer.training.result import PendingResult
 
@@ -159,12 +160,13 @@ def validate(session: Session, progress: Progress) -> Measured:
     not delay that step.
     """
     uses, held_out = measured_uses(session.batches)
+    at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
 
     def losses_before(use: Use, steps: list[int], draw: int) -> list[float]:
         return progress.known.get((use.sample.id, draw)) or session.train_step.measured(use, steps, draw)
 
     def measure_at(step: int) -> Measured:
-        found = measure(uses, session.diffusion.steps, session.train_step.measured if step else losses_before)
+        found = measure(uses, at, session.train_step.measured if step else losses_before)
         if held_out:
             session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
         return found

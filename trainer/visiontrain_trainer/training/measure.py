@@ -12,7 +12,7 @@ import torch
 from visiontrain_trainer.adapter.lora import Adapter
 from visiontrain_trainer.data.batches import BatchPlan, Use
 
-#: The timesteps at which the loss is measured, as shares of all timesteps.
+#: The timesteps at which the loss is measured, as shares of those that are trained.
 SHARES = (0.125, 0.375, 0.625, 0.875)
 MAX_PICTURES = 64
 #: Where no images are kept for validation, this many training images are measured.
@@ -65,12 +65,20 @@ def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
     return [Use(sample, sample.id, -1) for sample in pictures], held_out
 
 
-def measure(uses: list[Use], timesteps: int, losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
-    """Measure the loss of `uses`. `timesteps` is the number of timesteps of the noise schedule.
+def levels(trained: tuple[int, int]) -> list[int]:
+    """The timesteps at which the loss is measured. `trained` are the first that is trained, and the one after the last.
+
+    A LoRA of half the timesteps changes nothing at the others, so the loss there would say nothing of it.
+    """
+    least, most = trained
+    return [least + int(share * (most - least)) for share in SHARES]
+
+
+def measure(uses: list[Use], at: list[int], losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
+    """Measure the loss of `uses` at the timesteps `at`.
 
     `losses_at(use, steps, draw)` must return the unweighted losses of one image at `steps`, with its `draw`-th noise.
     """
-    at = [int(share * timesteps) for share in SHARES]
     draws = max(1, -(-LEAST_VALUES // len(uses)))
     return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
 

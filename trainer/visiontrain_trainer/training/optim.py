@@ -1,10 +1,9 @@
-"""Optimisers from their own libraries, the learning rate as a pure function of the step, and state as plain files."""
+"""Optimisers from their own libraries, and their state as plain files."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import math
 from typing import Any
 
 import torch
@@ -30,26 +29,6 @@ class AdamW(torch.optim.AdamW):
     state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
     load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
     step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
-
-
-def learning_rate_factor(plan: Training, step: int) -> float:
-    """Factor on the learning rate at optimiser step `step` (from 0): linear warm-up, then the schedule.
-
-    The formulas are those of diffusers' `get_scheduler`. Polynomial has the degree 1 and ends at the rate 1e-7.
-    """
-    if step < plan.warmup_steps:
-        return step / max(1, plan.warmup_steps)
-    if plan.schedule == "constant":
-        return 1.0
-    progress = (step - plan.warmup_steps) / max(1, plan.steps - plan.warmup_steps)
-    if plan.schedule == "linear":
-        return max(0.0, 1.0 - progress)
-    if plan.schedule == "cosine":
-        return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
-    if plan.schedule == "cosine_with_restarts":
-        return 0.0 if progress >= 1 else max(0.0, 0.5 * (1 + math.cos(math.pi * ((plan.cycles * progress) % 1.0))))
-    floor = min(1.0, 1e-7 / plan.learning_rate)
-    return (1 - floor) * (1 - min(1.0, progress)) + floor
 
 
 def _library(package: str, optimizer: str) -> Any:

@@ -10,7 +10,8 @@ from torch import nn
 from visiontrain_trainer.adapter.lora import Adapter
 from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import Device, Processes, give_back_memory, trying_algorithms
-from visiontrain_trainer.compute.noise import Diffusion, losses
+from visiontrain_trainer.compute.losses import huber_c, loss_weights, losses
+from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchPlan, Use
@@ -19,8 +20,10 @@ from visiontrain_trainer.data.text import TextBank
 
 from .graphs import Graphs
 from .loss_scale import FIRST_SCALE, LossScale
-from .optim import learning_rate_factor, set_rate
+from .norm_cap import cap_norms
+from .optim import set_rate
 from .result import PendingResult, StepFacts, StepTensors
+from .schedules import learning_rate_factor
 
 Tensors = dict[str, torch.Tensor]
 
@@ -109,8 +112,7 @@ class TrainStep:
 
     def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
         """Unweighted loss of each picture, fp32 [B]."""
-        training = self._plan.training
-        return losses(prediction, inputs["target"], training.loss, training.huber_delta)
+        return losses(prediction, inputs["target"], self._plan.training.loss, inputs.get("huber_c"))
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -176,15 +178,26 @@ class TrainStep:
             batch = self._feed.fixed(use, part, draw)
             inputs = self._inputs(batch)
             prediction = self._predict(inputs)
-            found.append(Measurement(batch, prediction.float(), self._loss_of(prediction, inputs).tolist()))
+            # The square is measured whatever is trained on, so that runs of different losses can be compared.
+            each = losses(prediction, inputs["target"]).tolist()
+            found.append(Measurement(batch, prediction.float(), each))
         return found
+
+    def _loss_terms(self, batch: Batch) -> Tensors:
+        """What the loss of a batch depends on beside its prediction and target: `weights` and `huber_c`, each [B].
+
+        What has no effect is left out.
+        """
+        terms = {"weights": loss_weights, "huber_c": huber_c}
+        found = {name: term(self._plan.training, self._diffusion, batch.t) for name, term in terms.items()}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter. Returns the weighted loss of each image in order, fp32 [images].
 
         Each process computes its share of the images; gradients and losses are summed over the processes.
         """
-        training, adapter = self._plan.training, self._adapter
+        adapter = self._adapter
         total = sum(map(len, passes))
         found = torch.zeros(total, device=self._device.torch)
         adapter.zero_grad()
@@ -196,8 +209,7 @@ class TrainStep:
                 batch = self._feed.batch([uses[i] for i in places])
                 drawn = [(use.epoch, use.key) for use in batch.uses]
                 inputs = self._inputs(batch, adapter.dropout.draw(drawn, self._device))
-                if training.min_snr_gamma is not None:
-                    inputs["weights"] = self._diffusion.min_snr_weights(batch.t, training.min_snr_gamma)
+                inputs |= self._loss_terms(batch)
                 # The number is filled in on the device: copying it from the host would wait for the device.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
                 # A slice is used, because a list of places would be copied from the host and wait for the device.
@@ -297,6 +309,8 @@ class TrainStep:
         rate = set_rate(self._optimizer, learning_rate_factor(training, step))
         if not self._updated(step, norm, image_losses):
             norm, grad_norms = torch.zeros_like(norm), torch.zeros_like(grad_norms)
+        if training.max_weight_norm is not None:
+            cap_norms(adapter, training.max_weight_norm)
         adapter.refresh()
         facts = StepFacts(
             step=step + 1,

@@ -1,0 +1,61 @@
+/** The keys of the long section `training`, by what a person is about to do. The wizard and the reference page use it. */
+
+export interface Task {
+  readonly id: string;
+  readonly label: string;
+  /** The question that the wizard asks. */
+  readonly text: string;
+  /** Names of keys in `training`; those in no list belong to the first task. */
+  readonly names: readonly string[];
+}
+
+export const trainingTasks: readonly Task[] = [
+  { id: 'length', label: 'Training', text: 'How shall it train?', names: [] },
+  {
+    id: 'optimizer',
+    label: 'Optimiser',
+    text: 'Which optimiser and schedule?',
+    names: [
+      'optimizer',
+      'weight_decay',
+      'betas',
+      'schedule',
+      'schedule_args',
+      'warmup',
+      'cycles',
+      'max_grad_norm',
+      'max_weight_norm',
+    ],
+  },
+  {
+    id: 'adapter',
+    label: 'Adapter',
+    text: 'What shall the LoRA be like?',
+    names: ['rank', 'alpha', 'dropout', 'targets', 'conv_rank', 'conv_alpha', 'init_lora'],
+  },
+  {
+    id: 'loss',
+    label: 'Loss',
+    text: 'Which loss, noise and timesteps?',
+    names: [
+      'loss',
+      'huber_c',
+      'huber_schedule',
+      'huber_scale',
+      'loss_weighting',
+      'min_snr_gamma',
+      'p2_gamma',
+      'scale_v_loss',
+      'v_like_loss',
+      'noise_offset',
+      'noise_offset_random',
+      'noise_offset_adaptive',
+      'multires_noise',
+      'input_perturbation',
+      'timesteps',
+    ],
+  },
+];
+
+/** The task that a key of `training` belongs to, by its name without the section. */
+export const taskOf = (name: string): string => trainingTasks.find(({ names }) => names.includes(name))?.id ?? 'length';
