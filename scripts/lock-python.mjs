@@ -13,7 +13,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
 const without = join(scratch, 'without.txt');
 writeFileSync(without, 'torch ; python_version < "3"\n');
 
-for (const name of ['requirements', 'dev', 'cuda']) {
+for (const name of ['requirements', 'dev', 'cu130', 'cu128', 'cu126']) {
   const lock = join(folder, `${name}.lock`);
   const made = join(scratch, `${name}.lock`);
   if (!process.argv.includes('--upgrade') && existsSync(lock)) copyFileSync(lock, made);
@@ -26,7 +26,7 @@ for (const name of ['requirements', 'dev', 'cuda']) {
       join(folder, `${name}.in`),
       ...options,
       '--no-emit-index-url',
-      ...(name === 'cuda' ? ['--constraint', join(folder, 'requirements.lock')] : ['--override', without]),
+      ...(name.startsWith('cu') ? ['--constraint', join(folder, 'requirements.lock')] : ['--override', without]),
       '-q',
       '-o',
       made,

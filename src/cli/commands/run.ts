@@ -3,6 +3,7 @@ import { loadSpec } from '../../engine/prepare/load.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { text } from './shared/options.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
@@ -16,7 +17,8 @@ export const run: CommandRun = async ([file = ''], options, context) => {
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   const input = { ...loaded, registry };
-  if (options.dryRun === true) return showPlan(input, context);
+  const torch = text(options.torch);
+  if (options.dryRun === true) return showPlan(input, { torch }, context);
   return startFromSpec(
     input,
     {
@@ -24,6 +26,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
       detach: options.detach === true,
       foreground: options.foreground === true,
       acceptLicense: options.acceptLicense === true,
+      torch,
     },
     context,
   );

@@ -1,58 +1,106 @@
 import { EXIT } from '../../base/errors.ts';
 import { formatDuration } from '../../base/text.ts';
+import { type BoxBuild, renewBox } from '../../engine/environment/box.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../engine/environment/check.ts';
+import { proveAnew } from '../../engine/environment/ensure.ts';
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
-import { packageRequirements } from '../../engine/environment/requirements.ts';
+import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
+import { thisSystem } from '../../engine/hardware/system.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
+import { listEnvironments, removeEnvironments } from './shared/old-environments.ts';
+import { text } from './shared/options.ts';
 import { setupProgress } from './shared/setup-progress.ts';
 import { stopSignals } from './shared/stop-signals.ts';
 
-/** Makes the Python environment, or says that it is ready. With `--json` the last line is the result. */
+interface Ready {
+  readonly environment: PythonEnvironment;
+  readonly made: boolean;
+  readonly box?: BoxBuild;
+}
+
+/**
+ * Makes the Python environment for this box and proves its card, or says that it is ready. With `--json` the last line
+ * is the result.
+ */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, flags } = context;
+  if (options.list === true) return listEnvironments(context);
+  if (options.remove !== undefined)
+    return removeEnvironments(context, options.remove === true ? undefined : text(options.remove));
   const started = Date.now();
-  const { environment, made } = await ready(context, options.force === true);
+  const ready = await makeReady(context, { force: options.force === true, torch: text(options.torch) });
+  const { environment, made, box } = ready;
   const seconds = (Date.now() - started) / 1000;
   if (flags.json) {
-    out.jsonLine({ ...environment, made, seconds: Math.round(seconds * 10) / 10 });
+    const { build, cardName: card, driver } = box ?? { build: null, cardName: null, driver: null };
+    out.jsonLine({ ...environment, build, card, driver, made, seconds: Math.round(seconds * 10) / 10 });
     return EXIT.ok;
   }
-  const { python, python_version, torch, kind } = environment;
-  const how =
-    kind === 'given' ? 'given by VISIONTRAIN_PYTHON' : made ? `made in ${formatDuration(seconds)}` : 'was ready';
-  out.talk(`Python ${python_version} with torch ${torch}: ${how}`);
-  out.verbatim(python);
+  tellReady(ready, seconds, context);
   return EXIT.ok;
 };
 
-async function ready(
-  { env, places, out, flags }: Context,
-  force: boolean,
-): Promise<{ environment: PythonEnvironment; made: boolean }> {
+function tellReady({ environment, made, box }: Ready, seconds: number, { out }: Context): void {
+  const { python, python_version, torch, kind, proofs = [] } = environment;
+  const how =
+    kind === 'given' ? 'given by VISIONTRAIN_PYTHON' : made ? `made in ${formatDuration(seconds)}` : 'was ready';
+  out.talk(`Python ${python_version} with torch ${torch}: ${how}`);
+  const proof = proofs.find(({ fingerprint }) => fingerprint === box?.fingerprint);
+  if (proof !== undefined && proof.passed.length > 1) {
+    const on = proof.card === null ? proof.device : `${proof.card}, driver ${proof.driver ?? 'unknown'}`;
+    out.talk(`Proven on ${on}: ${proof.passed.filter((check) => check !== 'see').join(', ')}`);
+    for (const check of proof.failed) out.talk(`! ${check} does not work there; a run does without it.`);
+  }
+  out.verbatim(python);
+}
+
+async function makeReady(context: Context, wishes: { force: boolean; torch: string | undefined }): Promise<Ready> {
+  const { env, places, out, flags } = context;
   if (env.VISIONTRAIN_PYTHON) {
     const environment = givenEnvironment(env.VISIONTRAIN_PYTHON, env);
     proveGiven(environment, env);
     return { environment, made: false };
   }
-  const requirements = packageRequirements();
-  const whole = force ? undefined : checkEnvironment(places, requirements);
-  if (whole !== undefined) return { environment: whole, made: false };
-  if (!flags.json) out.talk(`Making the Python environment in ${environmentDir(places, requirements)}`);
+  const { box } = await renewBox({ places, env, system: thisSystem(env) }, wishes.torch);
+  const requirements = requirementsFor(box.build);
+  if (!flags.json) {
+    out.prose(chosen(box));
+    for (const note of box.notes) out.prose(`! ${note}`);
+  }
   const stop = stopSignals('Stopped. What was fetched is kept; visiontrain setup goes on.');
   const progress = setupProgress({ out, flags, env });
+  const { signal } = stop;
   try {
+    const whole = wishes.force ? undefined : checkEnvironment(places, requirements);
+    if (whole !== undefined) {
+      const log = `${environmentDir(places, requirements)}.log`;
+      const announce = (what: string) => progress.show({ item: what, done: 0, total: 0 });
+      await proveAnew(whole, box, { env, log, signal, announce });
+      return { environment: checkEnvironment(places, requirements) ?? whole, made: false, box };
+    }
+    if (!flags.json) out.talk(`Making the Python environment in ${environmentDir(places, requirements)}`);
+    const { force } = wishes;
     const environment = await setupEnvironment({
       places,
       requirements,
       env,
       force,
-      signal: stop.signal,
+      signal,
+      box,
       onProgress: progress.show,
     });
-    return { environment, made: true };
+    return { environment, made: true, box };
   } finally {
     progress.end();
     stop.off();
   }
+}
+
+/** What was found and chosen, in a sentence. */
+function chosen({ build, cardName, driver }: BoxBuild): string {
+  const { torch } = requirementsFor(build);
+  if (cardName === null) return `No graphics card to compute on was found: torch ${torch} for the processor.`;
+  const with_ = driver === null ? '' : `, driver ${driver}`;
+  return `${cardName}${with_}: torch ${torch} (${build}).`;
 }

@@ -43,6 +43,7 @@ export const commands: readonly CommandEntry[] = [
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
       ['--dry-run', 'show the whole plan and do nothing'],
       ['--accept-license', 'accept the licence of what is fetched'],
+      ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
     ],
     examples: [
       'visiontrain run run.yaml',
@@ -120,9 +121,15 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'setup',
-    summary: 'make the Python environment that trains',
+    summary: 'make the Python environment that trains, and prove the card',
     group: 'Assets',
-    options: [['--force', 'make it anew']],
+    options: [
+      ['--force', 'make it anew'],
+      ['--torch <build>', 'this build of PyTorch: cu130, cu128, cu126, rocm7.2, cpu (default: what fits)'],
+      ['--list', 'list the environments on the disk'],
+      ['--remove [name]', 'remove one, or all that are not used'],
+    ],
+    examples: ['visiontrain setup', 'visiontrain setup --torch cu126', 'visiontrain setup --list'],
     load: () => import('./setup.ts'),
   },
   {

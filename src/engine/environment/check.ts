@@ -2,6 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Places } from '../../base/paths.ts';
 import { venvPython } from './installer.ts';
+import type { Proof } from './prove.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
 
 export interface PythonEnvironment {
@@ -12,6 +13,8 @@ export interface PythonEnvironment {
   readonly torch: string;
   /** `own` was made by setup; `given` is the one that VISIONTRAIN_PYTHON names. */
   readonly kind: 'own' | 'given';
+  /** What was proven, and on which driver and card; for our own environments. */
+  readonly proofs?: readonly Proof[];
 }
 
 /** The file that is written last. An environment without it is half-made and is made anew. */
@@ -25,6 +28,8 @@ export interface Stamp {
   readonly packages: number;
   /** Seconds since 1970. */
   readonly made_at: number;
+  /** What was proven on which driver and card; older environments lack it. */
+  readonly proofs?: readonly Proof[];
 }
 
 export const STAMP = 'visiontrain.json';
@@ -43,7 +48,8 @@ export function checkEnvironment(places: Places, requirements: Requirements): Py
     const stamp = JSON.parse(readFileSync(join(dir, STAMP), 'utf8')) as Stamp;
     if (stamp.key !== environmentKey(requirements) || realpathSync(python) !== stamp.base) return undefined;
     if (!configuredVersion(dir).startsWith(stamp.python_version)) return undefined;
-    return { python, python_version: stamp.python_version, torch: stamp.torch, kind: 'own' };
+    const { python_version, torch, proofs = [] } = stamp;
+    return { python, python_version, torch, kind: 'own', proofs };
   } catch {
     return undefined;
   }

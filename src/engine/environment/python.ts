@@ -30,14 +30,17 @@ print(json.dumps({"path": sys.executable, "version": ".".join(map(str, sys.versi
  * @throws EnvironmentError with a sentence of its own for each case: no Python, only too old (or too new for the lock),
  * no venv module
  */
-export function findPython(env: NodeJS.ProcessEnv, { needsVenv }: { needsVenv: boolean }): Python {
+export function findPython(
+  env: NodeJS.ProcessEnv,
+  { needsVenv, newest = NEWEST[1] }: { readonly needsVenv: boolean; readonly newest?: number | undefined },
+): Python {
   const found = NAMES.flatMap((name) => probe(name, env) ?? []);
-  const fits = found.filter(isSupported);
+  const fits = found.filter((python) => isSupported(python, newest));
   const usable = fits.find((python) => !needsVenv || (python.venv && python.ensurepip));
   if (usable !== undefined) return { path: usable.path, version: usable.version };
   const [incomplete] = fits;
   if (incomplete !== undefined) throw withoutVenv(incomplete);
-  throw unsupported(found);
+  throw unsupported(found, newest);
 }
 
 function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
@@ -57,21 +60,21 @@ function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
   }
 }
 
-function isSupported({ version, bits }: Probe): boolean {
+function isSupported({ version, bits }: Probe, newest: number): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  return bits === 64 && major === 3 && minor >= LEAST[1] && minor <= NEWEST[1];
+  return bits === 64 && major === 3 && minor >= LEAST[1] && minor <= newest;
 }
 
 const install =
   'Debian, Ubuntu: sudo apt install python3 python3-venv · Fedora: sudo dnf install python3 · macOS: brew install python';
 
-function unsupported(found: readonly Probe[]): EnvironmentError {
+function unsupported(found: readonly Probe[], newest: number): EnvironmentError {
   if (found.length === 0)
     return new EnvironmentError('There is no Python on this machine; training needs Python 3.10 or newer.', {
       nextSteps: [install, 'Or name one that holds PyTorch and diffusers: VISIONTRAIN_PYTHON=/path/to/python'],
     });
   const versions = [...new Set(found.map((p) => `${p.version}${p.bits === 64 ? '' : ` (${p.bits} bit)`}`))].join(', ');
-  return new EnvironmentError(`Training needs a 64-bit Python 3.10 to 3.14; this machine has ${versions}.`, {
+  return new EnvironmentError(`Training needs a 64-bit Python 3.10 to 3.${newest}; this machine has ${versions}.`, {
     nextSteps: [install, 'Or let uv bring one: https://docs.astral.sh/uv'],
   });
 }

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
-
-/** `cuda` on a machine with an NVIDIA card, else `cpu` on Linux, and `native` where PyPI has only one build (macOS). */
-export type TorchBuild = 'cuda' | 'cpu' | 'native';
+import { buildFacts, type TorchBuild } from './builds.ts';
 
 /** What an environment consists of. */
 export interface Requirements {
@@ -13,44 +11,35 @@ export interface Requirements {
   /** Version of torch, without the suffix of a build. */
   readonly torch: string;
   readonly build: TorchBuild;
-  /** Lock file with hashes for torch with CUDA and its dependencies. */
-  readonly cudaLock?: string;
-  /** Index with CPU builds of torch, used when the person's own sources have none. */
-  readonly cpuIndex: string;
+  /** Lock file with hashes for torch and its dependencies; undefined where its index lists no hashes to us. */
+  readonly torchLock?: string;
+  /** Index with this build, used when the person's own sources have none; undefined for PyPI and its mirrors. */
+  readonly index?: string;
   /** Bytes of disk that are needed while the environment is made. */
   readonly bytes: number;
+  /** Newest minor version of Python 3 that the build is there for. */
+  readonly newestPython?: number;
 }
 
-const TORCH = '2.13.0';
+const locks = () => join(packageRoot(), 'trainer', 'requirements');
 
-/** What this version of visiontrain needs on this machine. */
-export function packageRequirements(): Requirements {
-  const build = torchBuild();
+/** What this version of visiontrain needs with a build of torch. */
+export function requirementsFor(build: TorchBuild): Requirements {
+  const { torch, lock, index, diskBytes, newestPython } = buildFacts(build);
   return {
-    lock: join(packageRoot(), 'trainer', 'requirements', 'requirements.lock'),
-    torch: TORCH,
+    lock: join(locks(), 'requirements.lock'),
+    torch,
     build,
-    cudaLock: join(packageRoot(), 'trainer', 'requirements', 'cuda.lock'),
-    cpuIndex: 'https://download.pytorch.org/whl/cpu',
-    // Measured: for the CPU 1.3 GB installed and 0.5 GB of downloads; the CUDA build unpacks to about 7 GB.
-    bytes: build === 'cuda' ? 12e9 : 2.5e9,
+    ...(lock === undefined ? {} : { torchLock: join(locks(), lock) }),
+    ...(index === undefined ? {} : { index }),
+    bytes: diskBytes,
+    newestPython,
   };
 }
 
-/**
- * Which build this machine needs. The kernel is asked and not nvidia-smi, which takes a second, because this runs
- * before every start.
- */
-function torchBuild(): TorchBuild {
-  if (process.platform !== 'linux') return 'native';
-  // The second path is that of WSL2, whose driver is part of Windows.
-  const driver = ['/proc/driver/nvidia/version', '/usr/lib/wsl/lib/libcuda.so.1'];
-  return driver.some((path) => existsSync(path)) ? 'cuda' : 'cpu';
-}
-
 /** Name of the environment's folder. Another lock, torch or build gives another environment. */
-export function environmentKey({ lock, torch, build, cudaLock }: Requirements): string {
+export function environmentKey({ lock, torch, build, torchLock }: Requirements): string {
   const hash = createHash('sha256').update(readFileSync(lock)).update(`\0torch==${torch}\0${build}`);
-  if (build === 'cuda' && cudaLock !== undefined) hash.update(readFileSync(cudaLock));
+  if (torchLock !== undefined) hash.update(readFileSync(torchLock));
   return `${hash.digest('hex').slice(0, 16)}-${build}`;
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -9,10 +9,13 @@ import type { Places } from '../../base/paths.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
 import { formatBytes } from '../../base/text.ts';
+import type { BoxBuild } from './box.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
-import { installFailure, loaderCure } from './failure.ts';
+import { installFailure } from './failure.ts';
 import { chooseInstaller, hasUv, type Installer, venvPython } from './installer.ts';
 import { installEnvironment } from './pip-settings.ts';
+import { proofOf, provenDevice } from './proofs.ts';
+import { type Prover, proveDevice } from './prove.ts';
 import { findPython, type Python } from './python.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
 import { runTool, type ToolResult, type ToolRun } from './tool.ts';
@@ -34,6 +37,10 @@ export interface SetupInput {
   readonly onProgress: (progress: SetupProgress) => void;
   /** Whether the environment is made anew although it is complete. */
   readonly force?: boolean;
+  /** The box that it is proven on; undefined proves the processor. */
+  readonly box?: BoxBuild;
+  /** Proves the device; tests with packages that are no torch hand over another. */
+  readonly prove?: Prover;
 }
 
 /**
@@ -76,7 +83,7 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
   const { places, requirements, env, signal } = input;
   const dir = environmentDir(places, requirements);
   const log = `${dir}.log`;
-  const base = findPython(env, { needsVenv: !hasUv(env) });
+  const base = findPython(env, { needsVenv: !hasUv(env), newest: requirements.newestPython });
   checkDisk(places.envs, requirements.bytes);
   rmSync(dir, { recursive: true, force: true });
   writeFileSync(log, '');
@@ -105,8 +112,10 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
     must('Installing packages', installer.installLock(python, requirements.lock), onLine),
   );
   const torch = await installTorch({ requirements, installer, python, wanted, dir, run, must, say });
-  say('checking');
-  await proveTorch({ python, torch, log, env, run });
+  const device = provenDevice(requirements.build, input.box);
+  say(`checking that ${device} computes`);
+  const prove = input.prove ?? proveDevice;
+  const checks = await prove({ python, env, device, build: requirements.build, log, signal });
   const stamp: Stamp = {
     key: environmentKey(requirements),
     base: realpathSync(python),
@@ -115,10 +124,11 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
     installer: installer.name,
     packages: installed(dir).length,
     made_at: Math.round(Date.now() / 1000),
+    proofs: [proofOf(checks, device, input.box)],
   };
   writeFileAtomic(join(dir, STAMP), `${JSON.stringify(stamp, null, 1)}\n`);
   input.onProgress({ item: 'ready', done: total, total });
-  return { python, python_version: base.version, torch, kind: 'own' };
+  return { python, python_version: base.version, torch, kind: 'own', proofs: stamp.proofs ?? [] };
 }
 
 interface TorchStep {
@@ -234,35 +244,4 @@ function checkDisk(folder: string, needed: number): void {
     `The Python environment needs ${formatBytes(needed)} on the disk of ${folder}; ${formatBytes(free)} are free.`,
     { nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
   );
-}
-
-/**
- * Computes one sum, so that a torch for another machine, or one that lacks a library, shows here and not in the first
- * run.
- */
-async function proveTorch({
-  python,
-  torch,
-  log,
-  env,
-  run,
-}: {
-  readonly python: string;
-  readonly torch: string;
-  readonly log: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly run: (tool: ToolRun) => Promise<ToolResult>;
-}): Promise<void> {
-  const script = 'import torch; assert torch.ones(2, 2).sum().item() == 4';
-  const { code, tail } = await run({ argv: [python, '-I', '-c', script], env: installEnvironment(env) });
-  if (code === 0) return;
-  appendFileSync(log, `torch ${torch} does not work: code ${code}\n`);
-  throw new EnvironmentError(`torch ${torch} was installed but does not work on this machine.`, {
-    details: [...tail.slice(-3), `Whole story: ${log}`],
-    nextSteps: [
-      ...loaderCure(tail, env),
-      'visiontrain setup --force',
-      'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python',
-    ],
-  });
 }

@@ -1,4 +1,4 @@
-/** Decides which build of torch an environment gets, and from which index. */
+/** Decides where an environment's build of torch is installed from. */
 import { EnvironmentError } from '../../base/errors.ts';
 import type { Installer, PackageSource } from './installer.ts';
 import type { Requirements } from './requirements.ts';
@@ -11,52 +11,56 @@ export interface TorchChoice {
   readonly lock?: string;
 }
 
+export interface TorchSearch {
+  readonly installer: Installer;
+  readonly python: string;
+  /** File with the versions of the lock, without hashes. */
+  readonly constraints: string;
+  readonly run: (tool: ToolRun) => Promise<ToolResult>;
+}
+
 /**
- * Without an NVIDIA card the environment gets the CPU build, never the gigabytes of CUDA: from the person's own sources
- * when they have one, else from PyTorch's index. With a card it gets the build of PyPI and its dependencies, by their
- * hashes. If an index of the person's has a build for another CUDA (named `+cu126` or so), that one is taken, and the
- * other versions stay those of the lock.
+ * A build with a lock comes from PyPI by its hashes, unless an index of the person's has the very same build under its
+ * own name (`+cu130`). The CPU build never brings the gigabytes of CUDA: it comes from the person's own sources when
+ * they have one, else from PyTorch's index, as ROCm's does.
  */
-export async function chooseTorch(
-  { torch, build, cpuIndex, cudaLock }: Requirements,
-  {
-    installer,
-    python,
-    constraints,
-    run,
-  }: {
-    readonly installer: Installer;
-    readonly python: string;
-    /** File with the versions of the lock, without hashes. */
-    readonly constraints: string;
-    readonly run: (tool: ToolRun) => Promise<ToolResult>;
-  },
-): Promise<TorchChoice> {
+export async function chooseTorch(requirements: Requirements, search: TorchSearch): Promise<TorchChoice> {
+  const { torch, build, torchLock, index } = requirements;
+  const { installer, python, constraints, run } = search;
   const plain = `torch==${torch}`;
-  if (build === 'cuda') {
-    const chosen = { requirement: plain, source: { constraints } };
-    if (cudaLock === undefined) return chosen;
-    const { code, stdout } = await run(installer.resolve(python, plain, {}));
-    const own = code === 0 && installer.brought(stdout).some((name) => name.startsWith(`${plain}+`));
-    return own ? chosen : { ...chosen, lock: cudaLock };
-  }
+  const named = `${plain}+${build}`;
   if (build === 'native') return { requirement: plain, source: {} };
+  if (torchLock !== undefined) {
+    const { code, stdout } = await run(installer.resolve(python, named, {}));
+    const own = code === 0 && installer.brought(stdout).includes(named);
+    return own
+      ? { requirement: named, source: { constraints } }
+      : { requirement: plain, source: { constraints }, lock: torchLock };
+  }
+  if (build !== 'cpu') {
+    const own = (await run(installer.resolve(python, named, {}))).code === 0;
+    return { requirement: named, source: { constraints, ...(own || index === undefined ? {} : { index }) } };
+  }
+  return cpuTorch(plain, index ?? '', search);
+}
+
+async function cpuTorch(plain: string, index: string, { installer, python, run }: TorchSearch): Promise<TorchChoice> {
   const named = `${plain}+cpu`;
   if ((await run(installer.resolve(python, named, {}))).code === 0) return { requirement: named, source: {} };
   const offered = await run(installer.resolve(python, plain, {}));
   if (offered.code === 0 && !installer.brought(offered.stdout).some(isCuda)) return { requirement: plain, source: {} };
-  const atPytorch = await run(installer.resolve(python, plain, { index: cpuIndex }));
+  const atPytorch = await run(installer.resolve(python, plain, { index }));
   if (atPytorch.code === 0 && !installer.brought(atPytorch.stdout).some(isCuda))
-    return { requirement: plain, source: { index: cpuIndex } };
-  throw new EnvironmentError(`No CPU build of torch ${torch} for this Python could be found.`, {
+    return { requirement: plain, source: { index } };
+  throw new EnvironmentError(`No CPU build of ${plain.replace('==', ' ')} for this Python could be found.`, {
     details: [
       offered.code === 0
         ? 'Your package index has the CUDA build only, which is of no use without an NVIDIA card.'
         : 'Your package index has none for this Python.',
-      `${cpuIndex} ${atPytorch.code === 0 ? 'has the CUDA build only' : 'cannot be reached or has none'}.`,
+      `${index} ${atPytorch.code === 0 ? 'has the CUDA build only' : 'cannot be reached or has none'}.`,
     ],
     nextSteps: [
-      'Put a CPU wheel of torch into a folder and name it: PIP_FIND_LINKS=/that/folder visiontrain setup',
+      'Put a CPU wheel of torch into a folder and name it: visiontrain setup --wheels /that/folder',
       'Or use an environment that has it: VISIONTRAIN_PYTHON=/path/to/python',
     ],
   });

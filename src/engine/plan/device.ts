@@ -62,8 +62,14 @@ export function chooseDevice(
   const tf32 = resources.tf32 && device.startsWith('cuda') && !tooOld(gpu);
   if (resources.tf32 && !tf32) warnings.push(`resources.tf32: ${reason(device, gpu, 'tf32')}; fp32 is used`);
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
-    warnings.push('no graphics card was found: training at this resolution on the processor takes hours to days');
+    warnings.push(slowOnCpu(hardware.cardTrouble));
   return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
+}
+
+function slowOnCpu(trouble: string | undefined): string {
+  const slow = 'training at this resolution on the processor takes hours to days';
+  // A card that is there but does not work is worth more than a warning of slowness: visiontrain doctor names the cure.
+  return trouble === undefined ? `no graphics card was found: ${slow}` : `${trouble} See visiontrain doctor: ${slow}`;
 }
 
 /** Why 8-bit AdamW is not available here; undefined when it is, or when another optimiser is wanted. */

@@ -22,7 +22,7 @@ try {
     terminated: terminated.signal,
     cacheDir: own.places.cache,
     steps: {
-      environment: (tools) => ensureEnvironment(own, tools),
+      environment: (tools, plan) => ensureEnvironment(own, plan.resources.device, tools),
       model: async (plan, tools, folder) => {
         await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
         // From here on all paths are absolute: a run of days must not keep somebody's folder in use.

@@ -32,7 +32,7 @@ import { train } from './training.ts';
  */
 export interface SupervisorSteps {
   /** Makes the Python environment ready and returns the Python to use. */
-  readonly environment: (tools: StepTools) => Promise<{ readonly python: string }>;
+  readonly environment: (tools: StepTools, plan: Plan) => Promise<{ readonly python: string }>;
   /** Makes sure that the model's files are there. */
   readonly model: (plan: Plan, tools: StepTools, folder: LiveFolder) => Promise<void>;
 }
@@ -115,7 +115,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
       device: plan.resources.device,
       version: packageVersion(),
     });
-    const { python } = await options.steps.environment(stepTools(dir, 'environment', requests.stop));
+    const { python } = await options.steps.environment(stepTools(dir, 'environment', requests.stop), plan);
     await options.steps.model(plan, stepTools(dir, 'download', requests.stop), folder);
     requests.stop.throwIfAborted();
     const { env, cacheDir } = options;

@@ -1,8 +1,19 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startCli } from '../../helpers/cli.ts';
+import { STAMP } from '../../../src/engine/environment/check.ts';
+import { environmentKey, requirementsFor } from '../../../src/engine/environment/requirements.ts';
+import { cli, startCli } from '../../helpers/cli.ts';
 import { silentIndex, withoutUv } from '../../helpers/wheels.ts';
 
 let home: string;
@@ -46,5 +57,64 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('visiontrain setup', () => {
     } finally {
       index.close();
     }
+  });
+});
+
+describe('visiontrain setup on a box with a card', () => {
+  it('says which driver it takes, before anything is made or fetched', async () => {
+    const tools = join(home, 'tools');
+    mkdirSync(tools);
+    writeFileSync(
+      join(tools, 'nvidia-smi'),
+      '#!/bin/sh\necho "0, GPU-1, NVIDIA GeForce RTX 3090, 24576, 24000, 535.183.01, 8.6"\n',
+    );
+    chmodSync(join(tools, 'nvidia-smi'), 0o755);
+    const env = { ...process.env, VISIONTRAIN_HOME: join(home, 'vt'), PATH: `${tools}:${process.env.PATH}` };
+    for (const name of ['VISIONTRAIN_PYTHON', 'CUDA_VISIBLE_DEVICES']) delete (env as NodeJS.ProcessEnv)[name];
+    const { code, stdout, stderr } = await cli(['setup'], env);
+    expect([code, stdout]).toEqual([3, '']);
+    expect(stderr).toContain(
+      'The NVIDIA driver 535.183.01 is too old for NVIDIA GeForce RTX 3090: update the driver to 580.',
+    );
+    expect(stderr).toContain('visiontrain setup --torch cpu');
+    expect(existsSync(join(home, 'vt'))).toBe(false);
+    const wrong = await cli(['setup', '--torch', 'cu118'], env);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('cu128    torch 2.10.0')]);
+  });
+});
+
+describe('visiontrain setup --list and --remove', () => {
+  it('lists what is on the disk, and removes what this version does not use', async () => {
+    const current = environmentKey(requirementsFor('cpu'));
+    const old = '0123456789abcdef-cuda';
+    for (const name of [current, old, `${old}.claims`, 'photos'])
+      mkdirSync(join(home, 'envs', name), { recursive: true });
+    const stamp = {
+      key: current,
+      base: '',
+      python_version: '3.12.3',
+      torch: '2.13.0+cpu',
+      installer: 'uv',
+      packages: 1,
+      made_at: 1,
+    };
+    writeFileSync(join(home, 'envs', current, STAMP), JSON.stringify(stamp));
+    writeFileSync(join(home, 'envs', old, 'libtorch.so'), 'x'.repeat(100_000));
+    writeFileSync(join(home, 'envs', `${old}.log`), '');
+    const env = { ...process.env, VISIONTRAIN_HOME: home };
+    const list = async () => JSON.parse((await cli(['setup', '--list', '--json'], env)).stdout);
+    expect(await list()).toMatchObject([
+      { name: current, torch: '2.13.0+cpu', complete: true, current: true, busy: false },
+      { name: old, torch: null, complete: false, current: false, bytes: expect.any(Number) },
+    ]);
+    expect((await cli(['setup', '--remove', 'photos'], env)).code).toBe(2);
+    const removed = await cli(['setup', '--remove'], env);
+    expect(removed).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^Removed 0123456789abcdef-cuda: .* free again\./u),
+    });
+    expect(readdirSync(join(home, 'envs')).sort()).toEqual([current, 'photos'].sort());
+    expect((await cli(['setup', '--remove', current], env)).code).toBe(0);
+    expect(await list()).toEqual([]);
   });
 });

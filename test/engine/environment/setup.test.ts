@@ -1,16 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { places } from '../../../src/base/paths.ts';
 import { checkEnvironment, environmentDir, STAMP } from '../../../src/engine/environment/check.ts';
+import { type Prover, proveDevice } from '../../../src/engine/environment/prove.ts';
 import type { Requirements } from '../../../src/engine/environment/requirements.ts';
 import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
 import { makeWheels, withoutUv, writeLock } from '../../helpers/wheels.ts';
 
 // pip, venv and the wheels are real ones; only the packages are small.
-const works =
-  'class ones:\n  def __init__(self, *s): self.n = s[0] * s[1]\n  def sum(self): return self\n  def item(self): return self.n\n';
+const works = 'ones = 4\n';
 const broken = 'raise ImportError("libtorch_cpu.so: cannot open shared object file")\n';
 
 let dir: string;
@@ -19,13 +20,24 @@ let requirements: Requirements;
 let env: NodeJS.ProcessEnv;
 let seen: SetupProgress[];
 const at = () => places(env);
-const setup = (more: { signal?: AbortSignal; force?: boolean; onProgress?: (p: SetupProgress) => void } = {}) =>
+/** Stands in for the proof of a device, which only a real torch passes: the package is imported in its environment. */
+const importTorch: Prover = async ({ python }) => {
+  const { status, stderr } = spawnSync(python, ['-I', '-c', 'import torch; assert torch.ones == 4'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return [{ check: 'see', ok: true, ms: 1 }];
+};
+const setup = (
+  more: { signal?: AbortSignal; force?: boolean; onProgress?: (p: SetupProgress) => void; prove?: Prover } = {},
+) =>
   setupEnvironment({
     places: at(),
     requirements,
     env,
     signal: new AbortController().signal,
     onProgress: (progress) => seen.push(progress),
+    prove: importTorch,
     ...more,
   });
 
@@ -40,7 +52,7 @@ beforeEach(() => {
   makeWheels(wheels, [{ name: 'torch', version: '2.13.0+cpu', requires: ['alpha'], code: works }]);
   const lock = join(dir, 'requirements.lock');
   writeLock(lock, hashes, `gamma==9.9 ; python_full_version < '3.2' \\\n    --hash=sha256:${'0'.repeat(64)}\n`);
-  requirements = { lock, torch: '2.13.0', build: 'cpu', cpuIndex: 'http://127.0.0.1:9/none', bytes: 1 };
+  requirements = { lock, torch: '2.13.0', build: 'cpu', index: 'http://127.0.0.1:9/none', bytes: 1 };
   env = {
     ...process.env,
     PATH: withoutUv(),
@@ -77,6 +89,7 @@ describe('setupEnvironment with pip', () => {
     expect(JSON.parse(readFileSync(join(folder, STAMP), 'utf8'))).toMatchObject({
       installer: 'pip',
       torch: '2.13.0+cpu',
+      proofs: [{ device: 'cpu', passed: ['see'] }],
     });
 
     // No program can be started with this PATH, which proves that none was.
@@ -90,9 +103,9 @@ describe('setupEnvironment with pip', () => {
 
   it('notices a torch that does not work', async () => {
     makeWheels(wheels, [{ name: 'torch', version: '2.13.0+cpu', code: broken }]);
-    await expect(setup()).rejects.toMatchObject({
+    await expect(setup({ prove: proveDevice })).rejects.toMatchObject({
       exitCode: 3,
-      message: 'torch 2.13.0+cpu was installed but does not work on this machine.',
+      message: 'cpu failed the check "see".',
       details: expect.arrayContaining([expect.stringContaining('libtorch_cpu.so')]),
     });
     expect(checkEnvironment(at(), requirements)).toBeUndefined();
@@ -101,9 +114,12 @@ describe('setupEnvironment with pip', () => {
   it('takes torch for CUDA by its hashes alone, and no other file of that name', async () => {
     for (const name of readdirSync(wheels).filter((file) => file.startsWith('torch-'))) rmSync(join(wheels, name));
     const right = makeWheels(wheels, [{ name: 'torch', version: '2.13.0', code: works }]);
-    const cudaLock = join(dir, 'cuda.lock');
-    writeLock(cudaLock, Object.fromEntries(Object.entries(right).filter(([file]) => file.startsWith('torch-2.13.0-'))));
-    requirements = { ...requirements, build: 'cuda', cudaLock };
+    const torchLock = join(dir, 'cu130.lock');
+    writeLock(
+      torchLock,
+      Object.fromEntries(Object.entries(right).filter(([file]) => file.startsWith('torch-2.13.0-'))),
+    );
+    requirements = { ...requirements, build: 'cu130', torchLock };
     makeWheels(wheels, [{ name: 'torch', version: '2.13.0', code: `${works}# another` }]);
     await expect(setup()).rejects.toMatchObject({
       exitCode: 3,

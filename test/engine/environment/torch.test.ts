@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TorchBuild } from '../../../src/engine/environment/builds.ts';
 import { pipInstaller } from '../../../src/engine/environment/installer.ts';
 import { findPython } from '../../../src/engine/environment/python.ts';
-import type { TorchBuild } from '../../../src/engine/environment/requirements.ts';
 import { runTool } from '../../../src/engine/environment/tool.ts';
 import { chooseTorch } from '../../../src/engine/environment/torch.ts';
 import { makeWheels, serveIndex } from '../../helpers/wheels.ts';
@@ -21,12 +21,12 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** The packages that this machine's real pip chooses for a build of PyTorch. */
-async function choose(build: TorchBuild, cpuIndex = 'http://127.0.0.1:9/none') {
+async function choose(build: TorchBuild, index = 'http://127.0.0.1:9/none') {
   const python = findPython(env, { needsVenv: true }).path;
   const constraints = join(dir, 'constraints.txt');
   writeFileSync(constraints, '');
   return chooseTorch(
-    { lock: '', torch: '2.13.0', build, cpuIndex, cudaLock: '/cuda.lock', bytes: 0 },
+    { lock: '', torch: '2.13.0', build, index, ...(build === 'cpu' ? {} : { torchLock: '/cuda.lock' }), bytes: 0 },
     {
       installer: pipInstaller(env),
       python,
@@ -68,15 +68,25 @@ describe('chooseTorch without a card', () => {
       exitCode: 3,
       message: 'No CPU build of torch 2.13.0 for this Python could be found.',
       details: [expect.stringContaining('has the CUDA build only'), expect.any(String)],
-      nextSteps: expect.arrayContaining([expect.stringContaining('PIP_FIND_LINKS')]),
+      nextSteps: expect.arrayContaining([expect.stringContaining('--wheels')]),
     });
   });
 });
 
-it('with a card the build of PyPI comes by its hashes, and one of their own index held to the lock', async () => {
-  const plain = { requirement: 'torch==2.13.0', source: { constraints: join(dir, 'constraints.txt') } };
+it('with a card the build of PyPI comes by its hashes, and only the very same one of their own index instead', async () => {
+  const locked = {
+    requirement: 'torch==2.13.0',
+    source: { constraints: join(dir, 'constraints.txt') },
+    lock: '/cuda.lock',
+  };
   makeWheels(wheels, [cuda]);
-  expect(await choose('cuda')).toEqual({ ...plain, lock: '/cuda.lock' });
-  makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu126' }]);
-  expect(await choose('cuda')).toEqual(plain);
+  expect(await choose('cu130')).toEqual(locked);
+  // Builds for another CUDA, and the CPU build that a machine's administrator put there, are not what the card needs.
+  makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu126' }, cpu]);
+  expect(await choose('cu130')).toEqual(locked);
+  makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu130' }]);
+  expect(await choose('cu130')).toEqual({
+    requirement: 'torch==2.13.0+cu130',
+    source: { constraints: join(dir, 'constraints.txt') },
+  });
 });

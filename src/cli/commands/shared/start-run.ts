@@ -10,6 +10,7 @@ import { startRun } from '../../../engine/runs/start.ts';
 import { settleLicense } from '../../../registry/catalogue/licenses.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 import type { Context } from '../../shell/context.ts';
+import { fittingBuild, withTorch } from './fitting-build.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
@@ -20,14 +21,18 @@ export interface StartOptions {
   readonly foreground?: boolean;
   /** Whether the person accepts the licences of what is fetched. */
   readonly acceptLicense?: boolean;
+  /** Build of PyTorch for this run instead of the one that fits. */
+  readonly torch?: string | undefined;
 }
 
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 
 /** Prepares, starts and (unless detached) watches a run. Returns the exit code of the run. */
 export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
-  const { places, env, out, flags } = context;
+  const { places, out, flags } = context;
+  const env = withTorch(context.env, options.torch);
   const prepared = await prepareRun({ ...input, places, env });
+  const build = await fittingBuild({ places, env }, prepared.plan);
   for (const { entry, companionsOnly } of prepared.needs) {
     if (companionsOnly) continue;
     const hints = [
@@ -36,7 +41,8 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     ];
     settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
-  if (!flags.json) for (const line of remarks(prepared)) out.prose(line);
+  if (!flags.json)
+    for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.prose(line);
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
   try {
     const run = createRun({
@@ -69,16 +75,31 @@ function remarks({ leftOut, warnings }: PreparedRun): string[] {
 }
 
 /** `--dry-run`: shows the whole plan and changes nothing. */
-export async function showPlan(input: Prepare, { out, places, env, flags }: Context): Promise<number> {
+export async function showPlan(
+  input: Prepare,
+  { torch }: { readonly torch?: string | undefined },
+  context: Context,
+): Promise<number> {
+  const { out, places, flags } = context;
+  const env = withTorch(context.env, torch);
   const prepared = await prepareRun({ ...input, places, env });
+  const build = await fittingBuild({ places, env }, prepared.plan);
   const summary = summarizePlan(prepared.plan, weightBytes(prepared.plan.model.path));
   if (flags.json) {
     const fetch = prepared.needs.map(({ entry }) => entry.id);
-    out.json({ plan: prepared.plan, summary, warnings: prepared.warnings, left_out: prepared.leftOut, fetch });
+    out.json({
+      plan: prepared.plan,
+      summary,
+      warnings: prepared.warnings,
+      left_out: prepared.leftOut,
+      fetch,
+      environment: build.line,
+    });
     return 0;
   }
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.talk(`  ${line}`);
+  out.talk(`  ${build.line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
   for (const line of remarks(prepared)) out.prose(line);
   out.verbatim(prepared.yaml);

@@ -1,0 +1,127 @@
+/** Remembers which build fits this box, so that a start asks no tool, and notices when driver or cards have changed. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EnvironmentError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import type { Places } from '../../base/paths.ts';
+import { type CardSigns, quickSigns, readSigns } from '../hardware/signals.ts';
+import type { System } from '../hardware/system.ts';
+import { BUILDS, type TorchBuild } from './builds.ts';
+import { type BuildDecision, type BuildWishes, chooseBuild } from './choose-build.ts';
+
+/** What was decided for this box. */
+export interface BoxBuild {
+  /** Changes with the driver, the cards, and what of them this process may see. */
+  readonly fingerprint: string;
+  readonly build: TorchBuild;
+  /** Number of the card in torch that the build was chosen for; null on a processor. */
+  readonly card: number | null;
+  readonly cardName: string | null;
+  readonly driver: string | null;
+  readonly notes: readonly string[];
+}
+
+interface BoxRecord {
+  readonly fingerprint: string;
+  /** Build that the person named at set-up. */
+  readonly chosen: TorchBuild | null;
+  /** Decisions by device; `auto` is that of set-up. */
+  readonly decisions: Readonly<Record<string, Omit<BoxBuild, 'fingerprint'>>>;
+}
+
+const recordFile = ({ envs }: Places): string => join(envs, 'box.json');
+
+/** A hash over what the system tells of driver and cards without any tool being started. It takes well below 10 ms. */
+export function boxFingerprint(system: System, env: NodeJS.ProcessEnv): string {
+  const cards = '/proc/driver/nvidia/gpus';
+  const pci = '/sys/bus/pci/devices';
+  const kfd = '/sys/class/kfd/kfd/topology/nodes';
+  const facts = {
+    quick: quickSigns(system),
+    nodes: system.list('/dev').filter((name) => /^nvidia\d/u.test(name)),
+    cards: system.list(cards).map((name) => system.read(`${cards}/${name}/information`)),
+    displays: system
+      .list(pci)
+      .filter((name) => /^0x03/u.test(system.read(`${pci}/${name}/class`) ?? ''))
+      .map((name) => [name, system.read(`${pci}/${name}/device`)]),
+    amd: system
+      .list(kfd)
+      .map((node) => /^gfx_target_version.*$/mu.exec(system.read(`${kfd}/${node}/properties`) ?? '')?.[0]),
+    wsl: ['libcuda.so.1', 'nvidia-smi'].map((name) => system.identity(`/usr/lib/wsl/lib/${name}`)),
+    visible: [env.CUDA_VISIBLE_DEVICES, env.HIP_VISIBLE_DEVICES, env.ROCR_VISIBLE_DEVICES],
+    arch: [system.platform, system.arch],
+    table: BUILDS,
+  };
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
+}
+
+export interface BoxInput {
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly system: System;
+}
+
+/**
+ * The build for a device on this box: as decided before while driver and cards are the same, else decided anew.
+ * @throws EnvironmentError when no build fits, with what to change
+ * @throws UsageError for a build that does not exist
+ */
+export async function boxBuild(input: BoxInput, { torch, device }: BuildWishes): Promise<BoxBuild> {
+  const { places, env, system } = input;
+  const fingerprint = boxFingerprint(system, env);
+  const record = readRecord(places);
+  const current = record?.fingerprint === fingerprint ? record : undefined;
+  const wanted = torch ?? env.VISIONTRAIN_TORCH ?? current?.chosen ?? undefined;
+  const kept = wanted === undefined ? current?.decisions[device ?? 'auto'] : undefined;
+  if (kept !== undefined) return { ...kept, fingerprint };
+  const decided = settled(chooseBuild(await readSigns(system, env), { torch: wanted, device }));
+  if (wanted === undefined)
+    remember(places, { fingerprint, chosen: null, decisions: { ...current?.decisions, [device ?? 'auto']: decided } });
+  return { ...decided, fingerprint };
+}
+
+/** Decides anew and remembers it: what `visiontrain setup` does. A named build stays until the next set-up. */
+export async function renewBox(
+  input: BoxInput,
+  torch: string | undefined,
+): Promise<{ box: BoxBuild; signs: CardSigns }> {
+  const fingerprint = boxFingerprint(input.system, input.env);
+  const signs = await readSigns(input.system, input.env);
+  const wanted = torch ?? input.env.VISIONTRAIN_TORCH;
+  const decided = settled(chooseBuild(signs, { torch: wanted }));
+  remember(input.places, {
+    fingerprint,
+    chosen: wanted === undefined ? null : decided.build,
+    decisions: wanted === undefined ? { auto: decided } : {},
+  });
+  return { box: { ...decided, fingerprint }, signs };
+}
+
+function settled(decision: BuildDecision): Omit<BoxBuild, 'fingerprint'> {
+  if (decision.kind === 'stop')
+    throw new EnvironmentError(decision.message, { details: decision.details, nextSteps: decision.nextSteps });
+  const { build, card, notes } = decision;
+  return { build, card: card?.index ?? null, cardName: card?.name ?? null, driver: card?.driver ?? null, notes };
+}
+
+function readRecord(places: Places): BoxRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(recordFile(places), 'utf8')) as BoxRecord;
+    const known = (build: unknown) => BUILDS.some(({ id }) => id === build);
+    const fits = Object.values(record.decisions).every(({ build }) => known(build));
+    return fits && (record.chosen === null || known(record.chosen)) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A box that cannot be remembered is decided anew at each start. */
+function remember(places: Places, record: BoxRecord): void {
+  try {
+    mkdirSync(places.envs, { recursive: true, mode: 0o700 });
+    writeFileAtomic(recordFile(places), `${JSON.stringify(record, null, 1)}\n`);
+  } catch {
+    // The set-up itself says why the folder cannot be written to.
+  }
+}
