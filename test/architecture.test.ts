@@ -157,7 +157,7 @@ describe('size of functions', () => {
 });
 
 /** Lower it when a file leaves the list in biome.json; never raise it. */
-const MOST_EXCEPTIONS = 12;
+const MOST_EXCEPTIONS = 10;
 
 describe('the door to the terminal', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -173,8 +173,8 @@ describe('the door to the terminal', () => {
     expect(holding(/\bstd(out|err)\.(write|fd)\b|\bstream\.write\(/)).toEqual(
       [
         'src/cli/shell/output.ts',
-        // This file moves the cursor, switches the alternate screen and writes frames made by `onTerminal`.
-        'src/terminal/terminal.ts',
+        // This file writes only sequences of its own. Ink writes the frames, of strings that `onTerminal` made.
+        'src/terminal/screen.tsx',
         // This file writes only lines made by `onTerminal`.
         'src/terminal/bar-terminal.ts',
         'src/wizard/prompts/plain.ts',
@@ -191,11 +191,10 @@ describe('the door to the terminal', () => {
     expect(holding(/\\u001b|\\x1b|\\033/i)).toEqual(
       [
         'src/terminal/bar-terminal.ts',
+        'src/terminal/screen.tsx',
         'src/terminal/styled.ts',
-        'src/terminal/terminal.ts',
         // Here the character is a key that a person pressed, not an output.
         'src/cli/dashboard/dashboard.tsx',
-        'src/terminal/painter.ts',
         'src/wizard/prompts/screen-prompt.ts',
       ].sort(),
     );

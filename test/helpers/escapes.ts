@@ -10,7 +10,7 @@ export const planted = '\u001b]0;owned\u0007\u001b[8;53m\u009b2J\u202eowned\u206
 export const plantedName = planted.replace(/[/\n\r]/g, '');
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what visiontrain and its libraries send
-const OURS = /\u001b\[(?:\?(?:25|7|1049|2004|2026)[hl]|(?!8;53)[\d;]*[mABCDGHJK])|\u001b[78=>]|\r?\n|\r|\u0008/g;
+const OURS = /\u001b\[(?:\?(?:25|7|1049|2004|2026)[hl]|(?!8;53)[\d;]*[mABCDEGHJK])|\u001b[78=>]|\r?\n|\r|\u0008/g;
 
 /** Characters that act on a terminal and do not come from visiontrain; '' when there are none. */
 export function foreign(sent: string): string {

@@ -179,6 +179,19 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
     expect(alive()).toBe(false);
   });
 
+  it.each(['SIGTERM', 'SIGINT', 'an error nobody catches'])(
+    'leaves nothing on the screen when %s ends it',
+    async (end) => {
+      const t = start(end.startsWith('SIG') ? '' : 'throws');
+      await t.shows('step 992 of 1600');
+      if (end.startsWith('SIG')) process.kill(t.child(), end);
+      const lines = await t.shows(/\[exit \d+\]/);
+      expect(t.modes()).toEqual({ alternate: false, cursor: true });
+      expect(lines.join('\n')).not.toContain('step 992');
+      expect(lines.join('\n').includes('planted')).toBe(!end.startsWith('SIG'));
+    },
+  );
+
   it('sends no escape sequence of a stranger, on any page', async () => {
     const events = trainingStory({ name: planted, steps: 1600, upTo: 992, every: 200, end: Date.now() / 1000 });
     const more = [

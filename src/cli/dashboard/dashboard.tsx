@@ -1,16 +1,47 @@
-import { Box, Text, useInput } from 'ink';
-import { useEffect, useState } from 'react';
+import { Box, useInput } from 'ink';
+import { type ReactElement, useEffect, useState } from 'react';
+import type { RunState } from '../../engine/events/reducer.ts';
+import type { Screen } from '../../terminal/screen.tsx';
 import type { Size } from '../../terminal/size.ts';
-import { type Line, onTerminal } from '../../terminal/styled.ts';
-import type { Screen } from '../../terminal/terminal.ts';
+import type { Style } from '../../terminal/style.ts';
+import type { Line } from '../../terminal/styled.ts';
+import type { RunAbout } from './about.ts';
+import type { Key } from './keys.ts';
+import { HelpPage, LogPage, QuestionPage, SamplesPage } from './overlays.tsx';
+import { leaveOptions, stopOptions, type UiState } from './press.ts';
+import { frameSize, RunScreen } from './screen.tsx';
+
+/** What there is to show. */
+export interface DashboardView {
+  readonly state: RunState;
+  /** The state that the curve shows. */
+  readonly curve: RunState;
+  readonly about: RunAbout;
+  readonly ui: UiState;
+}
 
 export interface DashboardModel {
-  /** The frame for a terminal of this size: at most rows − 1 lines. */
-  readonly lines: (size: Size) => readonly Line[];
-  readonly unicode: boolean;
+  readonly runDir: string;
+  readonly style: Style;
+  /** Depth of colour, as in `Capabilities.colour`. */
+  readonly colour: number;
+  readonly keys: readonly Key[];
+  readonly readonly: boolean;
+  readonly view: () => DashboardView;
+  /** The newest lines of trainer.log. */
+  readonly log: (rows: number) => readonly string[];
+  /** Draws the newest sample in at most so many rows. */
+  readonly sample: (state: RunState, rows: number) => readonly Line[];
   /** Calls `changed` when there is something new to show. Returns a function that ends this. */
   readonly subscribe: (changed: () => void) => () => void;
   readonly press: (key: string, screen: Screen) => void;
+}
+
+export interface DashboardProps {
+  readonly model: DashboardModel;
+  /** Size of the terminal. */
+  readonly size: Size;
+  readonly screen: Screen;
 }
 
 /** Signs of named keys, as the handler of keys knows them. */
@@ -22,11 +53,8 @@ const SIGNS: Readonly<Record<string, string>> = {
   '\n': 'enter',
 };
 
-/**
- * Shows the lines of the model and hands single keys to it. Everything that lasts lives in the model, because Ink is
- * mounted anew at times.
- */
-export function Dashboard({ model, size, screen }: { model: DashboardModel; size: Size; screen: Screen }) {
+/** Shows the page that the model is on, and hands single keys to the model. */
+export function Dashboard({ model, size, screen }: DashboardProps) {
   const [, redraw] = useState(0);
   useEffect(() => model.subscribe(() => redraw((n) => n + 1)), [model]);
   useInput((input, key) => {
@@ -39,18 +67,43 @@ export function Dashboard({ model, size, screen }: { model: DashboardModel; size
     // Keys that are typed fast, or over a slow link, arrive together in one text.
     else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
   });
+  return <DashboardFrame size={size}>{pageOf(model, size)}</DashboardFrame>;
+}
+
+/** The part of the terminal that is drawn on. What does not fit is cut off. */
+export function DashboardFrame({ size, children }: { readonly size: Size; readonly children: ReactElement }) {
+  const { columns, rows } = frameSize(size);
   return (
-    <Box flexDirection="column" width={size.columns - 1}>
-      {/* Ink takes strings, so styled lines become strings here. */}
-      {model
-        .lines(size)
-        .map((line) => onTerminal(line, model))
-        .map((line, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
-          <Text key={i} wrap="truncate-end">
-            {line === '' ? ' ' : line}
-          </Text>
-        ))}
+    <Box flexDirection="column" width={columns} height={rows} overflowY="hidden">
+      {children}
     </Box>
   );
+}
+
+function pageOf(model: DashboardModel, terminal: Size): ReactElement {
+  const { runDir, style, colour, keys, readonly, sample } = model;
+  const { state, curve, about, ui } = model.view();
+  const { page } = ui;
+  const size = frameSize(terminal);
+  switch (page.kind) {
+    case 'help':
+      return <HelpPage {...{ keys, size, style }} />;
+    case 'log':
+      return <LogPage {...{ size, style }} lines={model.log(size.rows)} />;
+    case 'pictures':
+      return <SamplesPage {...{ state, runDir, size, style, colour }} at={page.at} />;
+    case 'leave':
+      return <QuestionPage style={style} question={`Leave ${state.name}?`} options={leaveOptions(readonly)} />;
+    case 'stop':
+      return <QuestionPage style={style} question={`Stop ${state.name}?`} options={stopOptions} />;
+    case 'run':
+      return (
+        <RunScreen
+          {...{ state, curve, about, keys, sample, style }}
+          now={Date.now() / 1000}
+          notice={ui.notice}
+          size={terminal}
+        />
+      );
+  }
 }

@@ -1,4 +1,5 @@
 /** Pieces that all screens of a run use: bars, times, rates. Pure. */
+import type { RunState } from '../../engine/events/reducer.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
 
@@ -29,3 +30,6 @@ export function lossText(loss: number): string {
 }
 
 export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+
+/** How much of the steps is done, from 0 to 1. */
+export const share = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);

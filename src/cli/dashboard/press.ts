@@ -1,6 +1,6 @@
 /** What a key does to the dashboard. Pure: state and key in, new state and request out. */
 import { type Action, actionOf } from './keys.ts';
-import type { Option } from './overlays.ts';
+import type { Option } from './overlays.tsx';
 
 export type Page =
   | { readonly kind: 'run' | 'help' | 'log' | 'leave' | 'stop' }

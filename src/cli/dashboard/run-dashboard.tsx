@@ -1,25 +1,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastLogLines } from '../../base/files/log-lines.ts';
-import { neutralise } from '../../base/text.ts';
 import { initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
 import type { RunEvent } from '../../engine/events/schema.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
-import { clipLine } from '../../terminal/clip.ts';
-import { truncate } from '../../terminal/columns.ts';
-import { renderPicture } from '../../terminal/pictures.ts';
-import { spell } from '../../terminal/signs.ts';
-import type { Size } from '../../terminal/size.ts';
+import type { Capabilities } from '../../terminal/capabilities.ts';
+import { type Screen, show } from '../../terminal/screen.tsx';
 import type { Style } from '../../terminal/style.ts';
-import type { Line } from '../../terminal/styled.ts';
-import { type Capabilities, type Screen, show } from '../../terminal/terminal.ts';
 import { nothingKnown, type RunAbout, readAbout } from './about.ts';
 import { Dashboard, type DashboardModel } from './dashboard.tsx';
 import { keysFor } from './keys.ts';
-import { helpPage, logPage, picturesPage, questionPage } from './overlays.ts';
-import { initialUi, leaveOptions, press, stopOptions, type UiState, type Wish } from './press.ts';
+import { initialUi, press, type UiState, type Wish } from './press.ts';
+import { newestSample } from './sample.tsx';
 import { samplePairs } from './samples.ts';
-import { frameSize, layoutOf, screen } from './screen.ts';
 
 export interface DashboardInput {
   readonly runDir: string;
@@ -32,8 +25,10 @@ export interface DashboardInput {
   readonly control: (wish: 'stop' | 'checkpoint' | 'sample') => void;
 }
 
-/** Milliseconds between updates with new events, because a slow link and a shared core have other things to do. */
-const PACE_MS = 500;
+/** Milliseconds between two frames, because a slow link and a shared core have other things to do. Keys do not wait. */
+const PACE_MS = 1000;
+/** Most milliseconds that the first frame waits for past events. */
+const FIRST_MS = 500;
 
 /**
  * Shows the dashboard. `ended`: the run is over. `stopped`: it is over because it was stopped from here. `detached`:
@@ -64,7 +59,7 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   // The promise is awaited below. An error must not count as unhandled while the screen is still shown.
   reading.catch(() => {});
   // The first frame waits for past events, so that a run with a past is not shown empty.
-  await Promise.race([something, sleep(PACE_MS)]);
+  await Promise.race([something, sleep(FIRST_MS)]);
   await show((size, screen) => {
     screenNow = screen;
     // All events were read before the screen was shown, so it is left right away.
@@ -77,26 +72,17 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   return dashboard.stopped() ? 'stopped' : 'ended';
 }
 
-/** Everything that lasts while Ink comes and goes: the run's state, the page, the clock. */
+/** Everything that is no matter of drawing: the run's state, the page, the clock. */
 function createModel({ runDir, can, style, readonly, control }: DashboardInput) {
   let state: RunState = initialState;
   let about: RunAbout = nothingKnown;
   let ui: UiState = initialUi;
-  let drawn = 0;
-  let dirty = true;
   const listeners = new Set<() => void>();
-  const keys = keysFor(readonly);
-  const picture = newestPicture(runDir, can, style);
-
+  const curve = seldom();
   const changed = () => {
-    dirty = false;
-    drawn = Date.now();
     for (const listener of listeners) listener();
   };
-  // One clock drives everything: new events twice a second, times and the log once a second.
-  const ticker = setInterval(() => {
-    if (dirty || Date.now() - drawn >= 2 * PACE_MS) changed();
-  }, PACE_MS);
+  const ticker = setInterval(changed, PACE_MS);
 
   const grant = (wish: Wish | undefined, screen: Screen) => {
     if (wish === 'suspend') screen.suspend();
@@ -104,27 +90,15 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
     else if (wish !== undefined) control(wish);
   };
 
-  const page = (size: Size): readonly Line[] => {
-    const room = frameSize(size);
-    const { page: on } = ui;
-    if (on.kind === 'help') return helpPage(keys, style, room);
-    if (on.kind === 'log') return logPage(lastLogLines(join(runDir, RUN_FILES.log), room.rows), style, room);
-    if (on.kind === 'pictures') return picturesPage({ state, runDir, at: on.at, colour: can.colour }, style, room);
-    if (on.kind === 'leave') return questionPage(`Leave ${state.name}?`, leaveOptions(readonly), style);
-    if (on.kind === 'stop') return questionPage(`Stop ${state.name}?`, stopOptions, style);
-    const side = layoutOf(size) === 'wide' ? picture(state) : undefined;
-    const shown = { state, about, now: Date.now() / 1000, keys, notice: ui.notice };
-    return screen(side === undefined ? shown : { ...shown, picture: side }, size, style);
-  };
-
   const model: DashboardModel = {
-    unicode: can.unicode,
-    lines: (size) => {
-      const room = frameSize(size);
-      return page(size)
-        .slice(0, room.rows)
-        .map((line) => clipLine(line, room.columns));
-    },
+    runDir,
+    style,
+    readonly,
+    colour: can.colour,
+    keys: keysFor(readonly),
+    view: () => ({ state, curve: curve(state), about, ui }),
+    log: (rows) => lastLogLines(join(runDir, RUN_FILES.log), rows),
+    sample: newestSample(runDir, can, style),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -145,32 +119,26 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
       // The requested checkpoint or sample has come.
       if (!ui.stopping && (state.checkpoints !== before.checkpoints || state.samples !== before.samples))
         ui = { ...ui, notice: undefined };
-      dirty = true;
     },
     stopped: () => ui.stopping && state.exit?.status === 'stopped',
     close: () => clearInterval(ticker),
   };
 }
 
-/** The newest sample for the wide layout, under a line that names it. Each sample is decoded only once. */
-function newestPicture(
-  runDir: string,
-  { colour, unicode }: Capabilities,
-  style: Style,
-): (state: RunState) => readonly Line[] | undefined {
-  let known = '';
-  let lines: readonly Line[] | undefined;
+/** Milliseconds between two drawings of the curve, whose axis and every line change with each step. */
+const CURVE_MS = 10_000;
+/** Steps without which there is no curve yet. */
+const LEAST_STEPS = 2;
+
+/** What hands out a state again for a while, so that the curve stays as it is; a validation is shown at once. */
+function seldom(): (state: RunState) => RunState {
+  let kept: RunState | undefined;
+  let since = 0;
   return (state) => {
-    const newest = samplePairs(state)[0];
-    const path = newest?.with ?? newest?.without;
-    if (newest === undefined || path === undefined) return undefined;
-    if (path !== known) {
-      known = path;
-      const picture = renderPicture(join(runDir, path), { columns: 40, rows: 16, colour, unicode });
-      const which = newest.with === undefined ? 'without the LoRA' : `step ${newest.step}`;
-      const caption = spell(neutralise(`${which}: ${newest.prompt}`), style);
-      lines = picture === undefined ? undefined : [style.dim(truncate(caption, 40, style.glyph.ellipsis)), ...picture];
-    }
-    return lines;
+    const isOld = Date.now() - since >= CURVE_MS || state.validation !== kept?.validation || kept.step < LEAST_STEPS;
+    if (kept !== undefined && !isOld) return kept;
+    since = Date.now();
+    kept = state;
+    return state;
   };
 }

@@ -1,8 +1,10 @@
 import width from 'fast-string-width';
+import { renderToString } from 'ink';
 import { describe, expect, it } from 'vitest';
 import { nothingKnown } from '../../../src/cli/dashboard/about.ts';
+import { DashboardFrame } from '../../../src/cli/dashboard/dashboard.tsx';
 import { dashboardKeys, keysFor } from '../../../src/cli/dashboard/keys.ts';
-import { layoutOf, screen } from '../../../src/cli/dashboard/screen.ts';
+import { layoutOf, RunScreen, type RunScreenProps } from '../../../src/cli/dashboard/screen.tsx';
 import { initialState, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
 import { styleFor } from '../../../src/terminal/style.ts';
@@ -39,12 +41,33 @@ const hostile = story(now, [
   [0, { type: 'note', level: 'warn', text: '\u001b]0;title\u0007 狐'.repeat(40) }],
 ]);
 
-const frame = (events: readonly RunEvent[], columns: number, rows: number, style = plain, more: object = {}) =>
-  screen(
-    { state: reduceAll(initialState, events), about, now, keys: keysFor(false), notice: undefined, ...more },
-    { columns, rows },
+const frame = (
+  events: readonly RunEvent[],
+  columns: number,
+  rows: number,
+  style = plain,
+  more: Partial<RunScreenProps> = {},
+) => {
+  const size = { columns, rows };
+  const state = more.state ?? reduceAll(initialState, events);
+  const shown = {
+    state,
+    curve: state,
+    about,
+    now,
+    keys: keysFor(false),
+    notice: undefined,
+    sample: () => [],
+    size,
     style,
-  ).map((line) => line.ansi());
+  };
+  const screen = (
+    <DashboardFrame size={size}>
+      <RunScreen {...shown} {...more} />
+    </DashboardFrame>
+  );
+  return renderToString(screen, { columns }).split('\n');
+};
 
 const encoding = story(now - 60, [
   [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
@@ -79,7 +102,7 @@ describe('the dashboard', () => {
     const picture = new Array<string>(16).fill('▀'.repeat(40));
     for (const events of [training, fetching, hostile, training.slice(0, 12), []])
       for (const style of [plain, bright, ascii])
-        for (const more of [{}, { picture }, { notice: 'a long notice '.repeat(20) }]) {
+        for (const more of [{}, { sample: () => picture }, { notice: 'a long notice '.repeat(20) }]) {
           const lines = frame(events, columns, rows, style, more);
           expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
           for (const line of lines) expect(width(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));
@@ -116,7 +139,7 @@ describe('the dashboard', () => {
   });
 
   it('is one line where there is no room', () => {
-    expect(frame(training, 59, 12)).toEqual([
+    expect(frame(training, 59, 12).filter((line) => line !== '')).toEqual([
       expect.stringMatching(/^62 % step 992\/1600 loss 0\.0\d+ 5 min left fox-emblem$/),
     ]);
     expect(layoutOf({ columns: 59, rows: 40 })).toBe('line');
@@ -125,12 +148,7 @@ describe('the dashboard', () => {
   });
 
   it('says when nothing is heard', () => {
-    const state = reduceAll(initialState, training);
-    const lines = screen(
-      { state, about, now: now + 240, keys: keysFor(false), notice: undefined },
-      { columns: 80, rows: 24 },
-      plain,
-    );
+    const lines = frame(training, 80, 24, plain, { now: now + 240 });
     expect(lines.join('\n')).toContain('Nothing heard for 4 min');
   });
 

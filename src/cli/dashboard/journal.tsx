@@ -1,11 +1,26 @@
-/** The latest notes, checkpoints and samples, the newest first, with one line each. Pure. */
-
 import { plural } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, type Styled, styled } from '../../terminal/styled.ts';
 import { clock } from './parts.ts';
+import { Lines } from './words.tsx';
+
+export interface JournalProps {
+  readonly state: RunState;
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** Most lines. */
+  readonly rows: number;
+  /** Whether there is a key that shows the samples. */
+  readonly pictures: boolean;
+  readonly style: Style;
+}
+
+/** The latest notes, checkpoints and samples, the newest first, with one line each. */
+export function JournalPanel({ state, now, rows, pictures, style }: JournalProps) {
+  return <Lines lines={journal(state, now, style, { pictures }).slice(0, rows)} style={style} />;
+}
 
 interface Entry {
   readonly t: number;
@@ -13,6 +28,7 @@ interface Entry {
   readonly text: Line;
 }
 
+/** All lines of the journal. Pure. */
 export function journal(
   state: RunState,
   now: number,

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { renderToString } from 'ink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { picturesPage } from '../../../src/cli/dashboard/overlays.ts';
+import { SamplesPage } from '../../../src/cli/dashboard/overlays.tsx';
 import { samplePairs } from '../../../src/cli/dashboard/samples.ts';
 import { initialState, KEPT, reduceAll } from '../../../src/engine/events/reducer.ts';
 import type { RunEvent } from '../../../src/engine/events/schema.ts';
 import { styleFor } from '../../../src/terminal/style.ts';
-import { Styled } from '../../../src/terminal/styled.ts';
 import { png } from '../../helpers/png.ts';
 
 const sample = (step: number, index: number, adapter = true): RunEvent => ({
@@ -52,7 +52,7 @@ describe('samplePairs', () => {
   });
 });
 
-describe('picturesPage', () => {
+describe('the page of samples', () => {
   let runDir = '';
   beforeAll(() => {
     runDir = mkdtempSync(join(tmpdir(), 'samples-'));
@@ -66,8 +66,8 @@ describe('picturesPage', () => {
   it.each([3, 0])('shows a picture of the base that is still alone (colour %i)', (colour) => {
     const state = reduceAll(initialState, [{ ...sample(0, 0, false), path: 'base.png' } as RunEvent]);
     const style = styleFor({ colour, unicode: true });
-    const lines = picturesPage({ state, runDir, at: 0, colour }, style, { columns: 80, rows: 23 });
-    const text = lines.map((line) => Styled.of(line).ansi()).join('\n');
+    const size = { columns: 80, rows: 23 };
+    const text = renderToString(<SamplesPage {...{ state, runDir, colour, size, style }} at={0} />, { columns: 80 });
     expect(text).toContain('Sample 1 of 1, step 0');
     expect(text).toContain('without the LoRA');
     expect(text).not.toContain('No sample pictures');

@@ -1,5 +1,3 @@
-/** The phases before training: environment, base model, images; each with its progress. Pure. */
-
 import { formatBytes, formatDuration, formatPace, neutralise } from '../../base/text.ts';
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
 import { padEnd, truncate } from '../../terminal/columns.ts';
@@ -7,6 +5,7 @@ import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
 import { bar, percent } from './parts.ts';
+import { Gap, Lines, Words } from './words.tsx';
 
 const titles: Record<PhaseName, string> = {
   environment: 'Python environment',
@@ -20,17 +19,37 @@ const titles: Record<PhaseName, string> = {
 /** The usual order of phases, so that those to come can be shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
 
-export function phases(state: RunState, now: number, style: Style, { columns, rows }: Size): Styled[] {
+export interface PhasesProps {
+  readonly state: RunState;
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly size: Size;
+  readonly style: Style;
+}
+
+/** The phases before training (environment, base model, images), each with its progress, and those to come. */
+export function Phases({ state, now, size, style }: PhasesProps) {
+  const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
+  const lines = phaseLines(state, now, style, size.columns);
+  return (
+    <>
+      <Lines lines={lines.slice(0, Math.max(1, size.rows - 2))} style={style} />
+      <Gap />
+      <Words line={away} style={style} />
+    </>
+  );
+}
+
+/** All lines of the phases, without the last sentence. Pure. */
+export function phaseLines(state: RunState, now: number, style: Style, columns: number): Styled[] {
   const seen = state.phases;
   const current = seen.at(-1);
   const at = current === undefined ? -1 : order.indexOf(current.phase);
   const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
-  const lines = [
+  return [
     ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
     ...coming.map((phase) => style.dim(`  ${titles[phase]}`)),
   ];
-  const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
-  return [...lines.slice(0, Math.max(1, rows - 2)), styled``, away];
 }
 
 function lines_(phase: PhaseState, now: number, style: Style, columns: number): Styled[] {

@@ -1,0 +1,29 @@
+import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
+import type { RunState } from '../../engine/events/reducer.ts';
+import type { Style } from '../../terminal/style.ts';
+import { Words } from './words.tsx';
+
+/** Seconds without any event after which the panel says so. */
+const SILENCE = 60;
+
+export interface MachineProps {
+  readonly state: RunState;
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly style: Style;
+}
+
+/** Device and memory, and how long no event has come. */
+export function MachinePanel({ state, now, style }: MachineProps) {
+  const { active, latest, peakMemory, lastEventAt } = state;
+  const silent = lastEventAt === undefined ? 0 : now - lastEventAt;
+  if (silent > SILENCE) {
+    const why = 'compiling, a very slow step, or stuck (l shows the log).';
+    return <Words line={style.warn(`Nothing heard for ${formatDuration(silent)}: ${why}`)} style={style} />;
+  }
+  const device = typeof active.device === 'string' ? neutralise(active.device) : undefined;
+  const precision = typeof active.precision === 'string' ? neutralise(active.precision) : undefined;
+  const most = peakMemory === undefined ? '' : `, ${formatBytes(peakMemory)} at most`;
+  const memory = latest?.memory === undefined ? undefined : `${formatBytes(latest.memory)} memory${most}`;
+  return <Words line={style.dim([device, precision, memory].filter(Boolean).join('  '))} style={style} />;
+}

@@ -1,0 +1,54 @@
+import { formatRate } from '../../base/text.ts';
+import type { RunState } from '../../engine/events/reducer.ts';
+import { seriesPoints } from '../../engine/events/series.ts';
+import type { Style } from '../../terminal/style.ts';
+import { type Line, styled } from '../../terminal/styled.ts';
+import type { RunAbout } from './about.ts';
+import { clock, lossText } from './parts.ts';
+import { Ends, Words } from './words.tsx';
+
+export interface ProgressProps {
+  readonly state: RunState;
+  readonly about: RunAbout;
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly style: Style;
+}
+
+/** How far the run is. */
+export function Progress({ state, about, now, style }: ProgressProps) {
+  const { latest, steps, step, startedAt } = state;
+  const epochs = about.epochs === undefined ? '' : ` of ${about.epochs}`;
+  const parts = [
+    `step ${step} of ${steps}`,
+    latest === undefined ? undefined : `epoch ${latest.epoch}${epochs}`,
+    latest?.pictures_per_second ? formatRate(latest.pictures_per_second, 'pictures') : undefined,
+    startedAt === undefined ? undefined : `started ${clock(startedAt, now)}`,
+  ];
+  return <Words line={parts.filter(Boolean).join(` ${style.glyph.dot} `)} style={style} />;
+}
+
+export type FiguresProps = Pick<ProgressProps, 'state' | 'about' | 'style'>;
+
+/** Loss, validation, learning rate. The words have the colours of the curve and its marks, which need no legend then. */
+export function Figures({ state, about, style }: FiguresProps) {
+  const { smoothedLoss, latest } = state;
+  if (latest === undefined || smoothedLoss === undefined)
+    return (
+      <Words
+        line={style.dim('First pictures and loss without the LoRA, to compare with; then step 1.')}
+        style={style}
+      />
+    );
+  const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
+  const loss = styled`${style.accent('loss')} ${lossText(smoothedLoss)}${validationText(state, style)}`;
+  return <Ends left={loss} right={style.dim(rate)} style={style} />;
+}
+
+function validationText({ validation, latestValidation }: RunState, style: Style): Line {
+  if (latestValidation === undefined) return '';
+  const before = seriesPoints(validation).at(-2);
+  const sign = before !== undefined && latestValidation.loss < before.y ? style.glyph.down : style.glyph.up;
+  const trend = before === undefined ? '' : ` ${sign} since step ${before.x}`;
+  return styled`   ${style.good('validation')} ${lossText(latestValidation.loss)}${trend}`;
+}

@@ -1,0 +1,138 @@
+/** The screen of a run, laid out at three sizes: one line, narrow, and wide with the newest sample. */
+import { Box } from 'ink';
+import { formatDuration, neutralise } from '../../base/text.ts';
+import { secondsLeft } from '../../engine/events/pace.ts';
+import type { RunState } from '../../engine/events/reducer.ts';
+import type { Size } from '../../terminal/size.ts';
+import type { Style } from '../../terminal/style.ts';
+import type { Line } from '../../terminal/styled.ts';
+import type { RunAbout } from './about.ts';
+import { Curve } from './curve.tsx';
+import { Header } from './header.tsx';
+import { JournalPanel, journal } from './journal.tsx';
+import { KeyBar } from './key-bar.tsx';
+import type { Key } from './keys.ts';
+import { MachinePanel } from './machine.tsx';
+import { lossText, percent, share } from './parts.ts';
+import { Phases, phaseLines } from './phases.tsx';
+import { Figures, Progress } from './progress.tsx';
+import { Sample } from './sample.tsx';
+import { Gap, Words } from './words.tsx';
+
+export interface RunScreenProps {
+  readonly state: RunState;
+  /** An earlier state, or the same: the curve shows this one. */
+  readonly curve: RunState;
+  readonly about: RunAbout;
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly keys: readonly Key[];
+  /** A sentence above the keys that says what was asked of the run. */
+  readonly notice: string | undefined;
+  /** Draws the newest sample in at most so many rows; no lines when there is none, or it cannot be shown. */
+  readonly sample: (state: RunState, rows: number) => readonly Line[];
+  /** Size of the terminal. */
+  readonly size: Size;
+  readonly style: Style;
+}
+
+export type Layout = 'line' | 'narrow' | 'wide';
+
+export function layoutOf({ columns, rows }: Size): Layout {
+  if (columns < 60 || rows < 16) return 'line';
+  return columns >= 100 && rows >= 30 ? 'wide' : 'narrow';
+}
+
+/**
+ * One row less than the terminal has, because Ink ends a frame with a line break, which would scroll; and one column
+ * less, because erasing to the end of a full line erases its last cell.
+ */
+export function frameSize({ columns, rows }: Size): Size {
+  return { columns: Math.max(1, columns - 1), rows: Math.max(1, rows - 1) };
+}
+
+export function RunScreen(props: RunScreenProps) {
+  const { state, now, about, keys, notice, style } = props;
+  if (layoutOf(props.size) === 'line') return <Summary state={state} now={now} style={style} />;
+  const isTraining = state.latest !== undefined || state.phases.at(-1)?.phase === 'train';
+  const { columns: cells } = frameSize(props.size);
+  return (
+    <>
+      <Header {...{ state, about, now, cells, style }} hasBar={isTraining} />
+      <Gap />
+      <Box flexDirection="column" flexGrow={1} overflowY="hidden">
+        {isTraining ? <Training {...props} /> : <Waiting {...props} />}
+      </Box>
+      <KeyBar {...{ keys, notice, cells, style }} />
+    </>
+  );
+}
+
+/** Rows that the header, the line under it, the notice and the keys leave. */
+const bodyRows = (size: Size, isTraining: boolean) => frameSize(size).rows - (isTraining ? 5 : 4);
+
+/** The screen before the first step. */
+function Waiting({ state, now, size, style }: RunScreenProps) {
+  const room = { columns: frameSize(size).columns, rows: bodyRows(size, false) };
+  const taken = Math.min(phaseLines(state, now, style, room.columns).length + 2, room.rows);
+  const left = Math.max(0, room.rows - taken - 1);
+  return (
+    <>
+      <Phases {...{ state, now, style }} size={room} />
+      <Gap />
+      <JournalPanel {...{ state, now, style }} rows={Math.min(left, 6)} pictures={false} />
+    </>
+  );
+}
+
+/** Rows of the training screen that are neither curve nor below it: progress, figures, machine, two empty ones. */
+const FIXED_ROWS = 5;
+/** Rows of the newest sample with its caption, where there is room; and of the curve beside which it may not grow. */
+const SAMPLE_ROWS = 17;
+const LEAST_CURVE = 8;
+
+function Training({ state, curve, about, now, keys, sample, size, style }: RunScreenProps) {
+  const { columns } = frameSize(size);
+  const pictures = keys.some(({ action }) => action === 'pictures');
+  // One row is the axis of the curve.
+  const free = bodyRows(size, true) - FIXED_ROWS - 1;
+  const wide = layoutOf(size) === 'wide';
+  const drawn = wide ? sample(state, Math.min(SAMPLE_ROWS, free - LEAST_CURVE)) : [];
+  const news = journal(state, now, style, { pictures }).length;
+  // The curve gets the rows that the news leaves, within the limits in which it reads well. The sample stands beside the
+  // news, which seldom change: a line that changes is sent to the terminal to its end.
+  const below = Math.max(drawn.length, Math.min(news, 5));
+  const rows = Math.min(wide ? 16 : 8, Math.max(3, free - below));
+  return (
+    <>
+      <Progress {...{ state, about, now, style }} />
+      <Gap />
+      <Figures {...{ state, about, style }} />
+      <Curve {...{ columns, rows, style }} state={curve} />
+      <MachinePanel {...{ state, now, style }} />
+      <Gap />
+      <Box flexShrink={0}>
+        <Box flexGrow={1} flexBasis={0}>
+          <JournalPanel {...{ state, now, style, pictures }} rows={free - rows} />
+        </Box>
+        {drawn.length > 0 && <Sample lines={drawn} style={style} />}
+      </Box>
+    </>
+  );
+}
+
+/** The only line on a tiny terminal. The name may be long, so it is cut first. */
+function Summary({ state, now, style }: Pick<RunScreenProps, 'state' | 'now' | 'style'>) {
+  const left = secondsLeft(state.pace, state.steps, now);
+  const parts =
+    state.latest === undefined
+      ? [state.phases.at(-1)?.phase ?? 'starting']
+      : [
+          percent(share(state)),
+          `step ${state.step}/${state.steps}`,
+          state.smoothedLoss === undefined ? '' : `loss ${lossText(state.smoothedLoss)}`,
+          left === undefined ? '' : `${formatDuration(left)} left`,
+        ];
+  const words = [...parts, neutralise(String(state.name))].filter(Boolean).join(' ');
+  return <Words line={style.bold(words)} style={style} />;
+}

@@ -1,0 +1,151 @@
+/**
+ * Shows an Ink element on the alternate screen, and puts the terminal back at any end: when it is left, at Ctrl-Z, at a
+ * signal, at an uncaught error, and when the terminal itself is gone.
+ */
+import { writeSync } from 'node:fs';
+import { render, useApp, useWindowSize } from 'ink';
+import type { ReactElement } from 'react';
+import type { Size } from './size.ts';
+import { takeTerminal } from './terminal.ts';
+
+export interface Screen {
+  /** Unmounts the element; `show` then returns. */
+  leave(): void;
+  /** Gives the terminal back to the shell until the job is continued (Ctrl-Z). */
+  suspend(): void;
+}
+
+export type ShownElement = (size: Size, screen: Screen) => ReactElement;
+
+/** Most frames a second: enough for keys, and a run has nothing new more often. */
+const MAX_FPS = 10;
+
+/** Shows the element until `leave` is called. It is called anew with each change of the terminal's size. */
+export async function show(view: ShownElement): Promise<void> {
+  const release = takeTerminal();
+  const { stdin, stdout } = process;
+  guard();
+  // A prompt before this leaves stdin paused and unreferenced.
+  stdin.resume();
+  stdin.ref();
+  // Ink sets raw mode too, but only after its first frame. Before that the kernel would handle a Ctrl-Z or Ctrl-C itself
+  // and leave the alternate screen on.
+  if (stdin.isTTY) stdin.setRawMode(true);
+  stopWrapping();
+  const instance = render(<Stage view={view} />, {
+    alternateScreen: true,
+    incrementalRendering: true,
+    interactive: true,
+    maxFps: MAX_FPS,
+    exitOnCtrlC: false,
+    patchConsole: false,
+  });
+  // Ink draws from where it left the cursor. A terminal may move that when its size changes, so the screen is emptied
+  // before Ink draws on the new one.
+  const wipe = () => {
+    instance.clear();
+    writeNow('\u001b[2J\u001b[H');
+  };
+  stdout.prependListener('resize', wipe);
+  try {
+    await instance.waitUntilExit();
+  } finally {
+    stdout.off('resize', wipe);
+    instance.unmount();
+    goOnWrapping();
+    release();
+  }
+}
+
+/** Hands an element the size of the terminal, and what it may ask of it. */
+function Stage({ view }: { readonly view: ShownElement }): ReactElement {
+  const { exit, suspendTerminal } = useApp();
+  const screen: Screen = {
+    leave: () => exit(),
+    suspend: () =>
+      void suspendTerminal(async () => {
+        goOnWrapping();
+        await stopUntilContinued();
+        // While the process was stopped, only the shell was told of a change of size.
+        process.kill(process.pid, 'SIGWINCH');
+        stopWrapping();
+      }),
+  };
+  return view(useWindowSize(), screen);
+}
+
+/**
+ * If SIGTSTP has not stopped the process within this many milliseconds, no shell could do so. (Timers of a stopped
+ * process do not run.)
+ */
+const UNSTOPPED_MS = 300;
+
+/**
+ * Stops the whole process group, as the terminal itself does on Ctrl-Z, because npx and npm wait for us. Where no shell
+ * could continue the group (`ssh -t host visiontrain …`) the kernel does not stop it, and the screen comes back by
+ * itself.
+ */
+async function stopUntilContinued(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, UNSTOPPED_MS);
+    process.once('SIGCONT', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    process.kill(0, 'SIGTSTP');
+  });
+}
+
+let changed = false;
+let guarded = false;
+
+/** Ink counts on each line of a frame being one line of the terminal, also while the terminal gets narrower. */
+function stopWrapping(): void {
+  changed = true;
+  writeNow('\u001b[?7l');
+}
+
+function goOnWrapping(): void {
+  changed = false;
+  writeNow('\u001b[?7h');
+}
+
+/** Puts back, in a process that dies, everything that `show` changed. */
+function restore(): void {
+  if (!changed) return;
+  changed = false;
+  try {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+  } catch {
+    // The terminal is gone, and its mode with it.
+  }
+  writeNow('\u001b[?2026l\u001b[0m\u001b[?7h\u001b[?25h\u001b[?1049l');
+}
+
+function writeNow(text: string): void {
+  try {
+    writeSync(process.stdout.fd, text);
+  } catch {
+    // A vanished terminal needs no restoring.
+  }
+}
+
+/** Restores the terminal when the process ends, and ends the process when its terminal is gone. */
+function guard(): void {
+  if (guarded) return;
+  guarded = true;
+  process.once('exit', restore);
+  process.once('uncaughtExceptionMonitor', restore);
+  for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+    process.once(signal, () => {
+      restore();
+      process.kill(process.pid, signal);
+    });
+  }
+  const gone = (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EIO' || error.code === 'EPIPE' || error.code === 'ENXIO') process.kill(process.pid, 'SIGHUP');
+    else throw error;
+  };
+  process.stdout.on('error', gone);
+  process.stdin.on('error', gone);
+}
