@@ -5,7 +5,7 @@ import type { RunState } from '../../engine/events/reducer.ts';
 import type { Style } from '../../terminal/style.ts';
 import { styled } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';
-import { bar, clock, percent, share } from './parts.ts';
+import { bar, clock, percent, stepsDone } from './parts.ts';
 import { Ends, Words } from './words.tsx';
 
 export interface HeaderProps {
@@ -28,8 +28,8 @@ export function Header({ state, about, now, cells, hasBar, style }: HeaderProps)
   const name = styled`${style.bold(neutralise(String(state.name)))}   ${what}`;
   return (
     <Box flexDirection="column" flexShrink={0}>
-      <Ends left={name} right={state.step > 0 ? `${percent(share(state))}${ending}` : ''} style={style} />
-      {hasBar && <Words line={bar(share(state), cells, style)} style={style} />}
+      <Ends left={name} right={state.step > 0 ? `${percent(stepsDone(state))}${ending}` : ''} style={style} />
+      {hasBar && <Words line={bar(stepsDone(state), cells, style)} style={style} />}
     </Box>
   );
 }

@@ -32,4 +32,4 @@ export function lossText(loss: number): string {
 export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
 
 /** How much of the steps is done, from 0 to 1. */
-export const share = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);
+export const stepsDone = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);

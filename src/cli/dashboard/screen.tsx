@@ -13,7 +13,7 @@ import { JournalPanel, journal } from './journal.tsx';
 import { KeyBar } from './key-bar.tsx';
 import type { Key } from './keys.ts';
 import { MachinePanel } from './machine.tsx';
-import { lossText, percent, share } from './parts.ts';
+import { lossText, percent, stepsDone } from './parts.ts';
 import { Phases, phaseLines } from './phases.tsx';
 import { Figures, Progress } from './progress.tsx';
 import { Sample } from './sample.tsx';
@@ -128,7 +128,7 @@ function Summary({ state, now, style }: Pick<RunScreenProps, 'state' | 'now' | '
     state.latest === undefined
       ? [state.phases.at(-1)?.phase ?? 'starting']
       : [
-          percent(share(state)),
+          percent(stepsDone(state)),
           `step ${state.step}/${state.steps}`,
           state.smoothedLoss === undefined ? '' : `loss ${lossText(state.smoothedLoss)}`,
           left === undefined ? '' : `${formatDuration(left)} left`,
