@@ -58,9 +58,14 @@ function tellReady({ environment, made, box }: Ready, seconds: number, { out }: 
 async function makeReady(context: Context, wishes: { force: boolean; torch: string | undefined }): Promise<Ready> {
   const { env, places, out, flags } = context;
   if (env.VISIONTRAIN_PYTHON) {
-    const environment = givenEnvironment(env.VISIONTRAIN_PYTHON, env);
-    proveGiven(environment, env);
-    return { environment, made: false };
+    const stop = stopSignals('Stopped.');
+    try {
+      const environment = await givenEnvironment(env.VISIONTRAIN_PYTHON, env, stop.signal);
+      await proveGiven(environment, env, stop.signal);
+      return { environment, made: false };
+    } finally {
+      stop.off();
+    }
   }
   const { box } = await renewBox({ places, env, system: thisSystem(env) }, wishes.torch);
   const requirements = requirementsFor(box.build);

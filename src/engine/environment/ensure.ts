@@ -24,7 +24,7 @@ export async function ensureEnvironment(
   device: string,
   tools: StepTools,
 ): Promise<PythonEnvironment> {
-  if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env);
+  if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env, tools.signal);
   const box = await boxBuild({ places, env, system: thisSystem(env) }, { device });
   const requirements = requirementsFor(box.build);
   const ready = checkEnvironment(places, requirements);

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { lastLines } from '../../base/files/log-lines.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
+import { askTool } from './ask-tool.ts';
 import type { PythonEnvironment } from './check.ts';
 import { isLoaderError, loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';
@@ -23,9 +23,13 @@ print(json.dumps({"python": ".".join(map(str, sys.version_info[:3])), "found": {
  * Checks the environment that VISIONTRAIN_PYTHON names. Nothing is ever installed into it.
  * @throws EnvironmentError that names everything that is missing or too old at once
  */
-export function givenEnvironment(python: string, env: NodeJS.ProcessEnv): PythonEnvironment {
+export async function givenEnvironment(
+  python: string,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<PythonEnvironment> {
   const least = readRanges();
-  const probe = ask<Probe>({ python, env, script: PROBE, names: least.map(({ name }) => name) });
+  const probe = await ask<Probe>({ python, env, script: PROBE, names: least.map(({ name }) => name), signal });
   const lacking = least.flatMap(({ name, version }) => {
     const found = probe.found[name] ?? null;
     if (found === null) return [`${name} is missing`];
@@ -56,8 +60,13 @@ for name in sys.argv[1:]:
 print(json.dumps(broken))`;
 
 /** Imports numpy and torch once, which takes seconds. @throws EnvironmentError that names this Python and its cure */
-export function proveGiven({ python }: PythonEnvironment, env: NodeJS.ProcessEnv): void {
-  const broken = ask<Record<string, string>>({ python, env, script: IMPORTS, names: ['numpy', 'torch'] });
+export async function proveGiven(
+  { python }: PythonEnvironment,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<void> {
+  const names = ['numpy', 'torch'];
+  const broken = await ask<Record<string, string>>({ python, env, script: IMPORTS, names, signal });
   const [first] = Object.entries(broken);
   if (first === undefined) return;
   const [name, why] = first;
@@ -92,9 +101,14 @@ function otherLibraries(why: string, env: NodeJS.ProcessEnv): readonly string[] 
  * empty.
  * @throws EnvironmentError when that Python does not run
  */
-export function lackingPackages(env: NodeJS.ProcessEnv, names: readonly string[]): readonly string[] {
-  if (!env.VISIONTRAIN_PYTHON || names.length === 0) return [];
-  const broken = ask<Record<string, string>>({ python: env.VISIONTRAIN_PYTHON, env, script: IMPORTS, names });
+export async function lackingPackages(
+  env: NodeJS.ProcessEnv,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  const python = env.VISIONTRAIN_PYTHON;
+  if (!python || names.length === 0) return [];
+  const broken = await ask<Record<string, string>>({ python, env, script: IMPORTS, names, signal });
   return names.filter((name) => name in broken);
 }
 
@@ -104,21 +118,22 @@ interface Question {
   /** The program. It prints one line of JSON, whatever its imports print besides. */
   readonly script: string;
   readonly names: readonly string[];
+  readonly signal: AbortSignal | undefined;
 }
 
-function ask<T>({ python, env, script, names }: Question): T {
-  const { status, stdout, stderr, error } = spawnSync(absolute(python), ['-s', '-c', script, ...names], {
+async function ask<T>({ python, env, script, names, signal }: Question): Promise<T> {
+  const { worked, stdout, stderr, trouble } = await askTool({
     // The probe runs in our own folder like the trainer, because Python imports modules from the current folder. Option
     // -I would prevent that too, but a script that stands in for Python could then not say where its packages are.
-    cwd: packageRoot(),
+    argv: [absolute(python), '-s', '-c', script, ...names],
     env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
-    encoding: 'utf8',
     // Importing torch from a network disk takes a while.
-    timeout: 180_000,
+    limitMs: 180_000,
+    signal,
   });
-  if (error !== undefined || status !== 0)
+  if (!worked)
     throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
-      details: error === undefined ? lastLines(stderr, 3) : [error.message],
+      details: trouble === undefined ? lastLines(stderr, 3) : [trouble],
       nextSteps: [
         'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',
         'Or unset it: visiontrain setup makes its own',

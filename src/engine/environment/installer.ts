@@ -1,9 +1,8 @@
 /**
  * The two programs that can fill an environment, uv and pip, as command lines for each job. uv is used if it is there.
  */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../base/package-root.ts';
+import { askTool } from './ask-tool.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 
@@ -29,15 +28,18 @@ export interface PackageSource {
 
 export const venvPython = (dir: string): string => join(dir, 'bin', 'python');
 
-export const hasUv = (env: NodeJS.ProcessEnv): boolean =>
-  spawnSync('uv', ['--version'], { cwd: packageRoot(), env, timeout: 10_000 }).status === 0;
+export const hasUv = async (env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<boolean> =>
+  (await askTool({ argv: ['uv', '--version'], env, limitMs: 10_000, signal })).worked;
 
 /**
  * uv when it runs, else pip. `python` is the interpreter that the environment is for; its pip knows the person's
  * settings.
  */
-export const chooseInstaller = (env: NodeJS.ProcessEnv, python: string): Installer =>
-  hasUv(env) ? uvInstaller(env, python) : pipInstaller(env);
+export const chooseInstaller = async (
+  env: NodeJS.ProcessEnv,
+  python: string,
+  signal?: AbortSignal,
+): Promise<Installer> => ((await hasUv(env, signal)) ? uvInstaller(env, python, signal) : pipInstaller(env));
 
 export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
   const env = installEnvironment(outer);
@@ -78,19 +80,19 @@ interface PipReport {
   readonly install: readonly { metadata: { name: string; version: string; requires_dist?: readonly string[] } }[];
 }
 
-export function uvInstaller(outer: NodeJS.ProcessEnv, python: string): Installer {
+async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: AbortSignal): Promise<Installer> {
   const clean = installEnvironment(outer);
   // pip reads its own configuration files. Without pip in this Python its environment variables are read all the same.
-  const listed = spawnSync(python, ['-I', '-m', 'pip', 'config', 'list'], {
-    cwd: packageRoot(),
+  const listed = await askTool({
+    argv: [python, '-I', '-m', 'pip', 'config', 'list'],
     env: clean,
-    encoding: 'utf8',
-    timeout: 30_000,
+    limitMs: 30_000,
+    signal,
   });
   const variables = Object.entries(clean).flatMap(([name, value]) =>
     name.startsWith('PIP_') ? [`:env:.${name.slice(4).toLowerCase()}='${value}'`] : [],
   );
-  const env = uvEnvironment(parsePipConfig([listed.stdout ?? '', ...variables].join('\n')), clean);
+  const env = uvEnvironment(parsePipConfig([listed.stdout, ...variables].join('\n')), clean);
   const from = ({ index, constraints }: PackageSource): string[] => [
     ...(index === undefined ? [] : ['--default-index', index]),
     ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),

@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { EnvironmentError } from '../../base/errors.ts';
-import { packageRoot } from '../../base/package-root.ts';
+import { askTool } from './ask-tool.ts';
 
 export interface Python {
   /** Absolute path of the interpreter. */
@@ -25,16 +24,22 @@ print(json.dumps({"path": sys.executable, "version": ".".join(map(str, sys.versi
   "bits": struct.calcsize("P") * 8, "venv": u.find_spec("venv") is not None,
   "ensurepip": u.find_spec("ensurepip") is not None}))`;
 
+export interface WantedPython {
+  /** Whether it has to make environments itself. */
+  readonly needsVenv: boolean;
+  /** Newest minor version of Python 3 that fits. */
+  readonly newest?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Finds a Python that an environment can be made with. With uv the venv module is not needed.
  * @throws EnvironmentError with a sentence of its own for each case: no Python, only too old (or too new for the lock),
  * no venv module
  */
-export function findPython(
-  env: NodeJS.ProcessEnv,
-  { needsVenv, newest = NEWEST[1] }: { readonly needsVenv: boolean; readonly newest?: number | undefined },
-): Python {
-  const found = NAMES.flatMap((name) => probe(name, env) ?? []);
+export async function findPython(env: NodeJS.ProcessEnv, wanted: WantedPython): Promise<Python> {
+  const { needsVenv, newest = NEWEST[1], signal } = wanted;
+  const found = (await Promise.all(NAMES.map((name) => probe(name, env, signal)))).filter((each) => each !== undefined);
   const fits = found.filter((python) => isSupported(python, newest));
   const usable = fits.find((python) => !needsVenv || (python.venv && python.ensurepip));
   if (usable !== undefined) return { path: usable.path, version: usable.version };
@@ -43,16 +48,16 @@ export function findPython(
   throw unsupported(found, newest);
 }
 
-function probe(name: string, env: NodeJS.ProcessEnv): Probe | undefined {
+async function probe(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+): Promise<Probe | undefined> {
   const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
   // A name may exist and yet not run (pyenv's shims, the placeholders of macOS and Windows). Such a name is skipped.
-  const { status, stdout } = spawnSync(name, ['-I', '-c', PROBE], {
-    cwd: packageRoot(),
-    env: clean,
-    encoding: 'utf8',
-    timeout: 20_000,
-  });
-  if (status !== 0) return undefined;
+  const asked = { argv: [name, '-I', '-c', PROBE], env: clean, limitMs: 20_000, signal } as const;
+  const { worked, stdout } = await askTool(asked);
+  if (!worked) return undefined;
   try {
     return JSON.parse(stdout) as Probe;
   } catch {

@@ -83,11 +83,12 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
   const { places, requirements, env, signal } = input;
   const dir = environmentDir(places, requirements);
   const log = `${dir}.log`;
-  const base = findPython(env, { needsVenv: !hasUv(env), newest: requirements.newestPython });
+  const needsVenv = !(await hasUv(env, signal));
+  const base = await findPython(env, { needsVenv, newest: requirements.newestPython, signal });
   checkDisk(places.envs, requirements.bytes);
   rmSync(dir, { recursive: true, force: true });
   writeFileSync(log, '');
-  const installer = chooseInstaller(env, base.path);
+  const installer = await chooseInstaller(env, base.path, signal);
   const python = venvPython(dir);
   const run = (tool: ToolRun, onLine?: (line: string) => void): Promise<ToolResult> =>
     runTool(tool, { log, signal, ...(onLine === undefined ? {} : { onLine }) });

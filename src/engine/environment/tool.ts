@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { execa } from 'execa';
 import { cleanLogLine } from '../../base/files/log-lines.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { signalGroup } from '../../base/process/group.ts';
@@ -32,7 +32,7 @@ const OUTPUT_LIMIT = 8 << 20;
  * Runs pip, uv or Python in our own folder and in a process group of its own. The whole group is ended when the signal
  * aborts.
  */
-export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
+export async function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
   const { log, signal, onLine } = options;
   signal.throwIfAborted();
   const [program, ...args] = argv;
@@ -47,18 +47,25 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
   write(`$ ${argv.join(' ')}\n`);
   const tail: string[] = [];
   let stdout = '';
-  const child = spawn(program, args, { cwd: packageRoot(), env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-  // It is no failure when a tool does not read its input.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input ?? '');
-  const abort = () => signalGroup(child.pid as number, 'SIGKILL');
+  const running = execa(program, args, {
+    cwd: packageRoot(),
+    env,
+    extendEnv: false,
+    input: input ?? '',
+    detached: true,
+    reject: false,
+    buffer: false,
+  });
+  const abort = () => {
+    if (running.pid !== undefined) signalGroup(running.pid, 'SIGKILL');
+  };
   signal.addEventListener('abort', abort, { once: true });
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [running.stdout, running.stderr]) {
     let partial = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       write(text);
-      if (stream === child.stdout && stdout.length < OUTPUT_LIMIT) stdout += text;
+      if (stream === running.stdout && stdout.length < OUTPUT_LIMIT) stdout += text;
       const lines = (partial + text).split('\n');
       partial = lines.pop() ?? '';
       for (const line of lines.map(cleanLogLine).filter((l) => l !== '')) {
@@ -68,14 +75,14 @@ export function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Pr
       }
     });
   }
-  return new Promise<ToolResult>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (signal.aborted) reject(signal.reason);
-      else resolve({ code, stdout, tail });
-    });
-  }).finally(() => {
+  try {
+    const { exitCode, signal: killedBy, cause } = await running;
+    signal.throwIfAborted();
+    // It could not be started at all.
+    if (exitCode === undefined && killedBy === undefined) throw cause;
+    return { code: exitCode ?? null, stdout, tail };
+  } finally {
     signal.removeEventListener('abort', abort);
     closeSync(file);
-  });
+  }
 }

@@ -73,7 +73,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     scan: hashed,
     model: base,
     hardware,
-    lacking: lackingPackages(env, extraPackages(spec)),
+    lacking: await lackingPackages(env, extraPackages(spec), signal),
     cacheDir: places.cache,
     isModelId,
   });

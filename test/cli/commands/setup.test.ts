@@ -60,6 +60,27 @@ describe.skipIf(!existsSync('/proc/self/cmdline'))('visiontrain setup', () => {
   });
 });
 
+describe.skipIf(!existsSync('/proc/self/cmdline'))('visiontrain setup while it looks for a Python', () => {
+  it('ends at Ctrl-C and leaves none of what it started', async () => {
+    const tools = join(home, 'tools');
+    mkdirSync(tools);
+    const begun = join(home, 'begun');
+    for (const [name, text] of [
+      ['uv', 'exit 1'],
+      ['python3', `touch '${begun}'; sleep 300`],
+    ] as const) {
+      writeFileSync(join(tools, name), `#!/bin/sh\n${text}\n`);
+      chmodSync(join(tools, name), 0o755);
+    }
+    const env = { ...process.env, VISIONTRAIN_HOME: home, PATH: `${tools}:/bin` };
+    const { child, done } = startCli(['setup', '--torch', 'cpu'], env);
+    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGINT');
+    expect(await done).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/^Stopped\./m) });
+    expect(processesOf(tools)).toEqual([]);
+  });
+});
+
 describe('visiontrain setup on a box with a card', () => {
   it('says which driver it takes, before anything is made or fetched', async () => {
     const tools = join(home, 'tools');

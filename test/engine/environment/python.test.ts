@@ -24,17 +24,17 @@ const saying = (name: string, probe: Record<string, unknown>) =>
 const find = (needsVenv = true) => findPython({ PATH: dir }, { needsVenv });
 
 describe('findPython', () => {
-  it('finds the Python of this machine', () => {
-    expect(findPython(process.env, { needsVenv: true }).version).toMatch(/^3\.1\d\.\d+$/);
+  it('finds the Python of this machine', async () => {
+    expect((await findPython(process.env, { needsVenv: true })).version).toMatch(/^3\.1\d\.\d+$/);
   });
 
-  it('goes on past names that do not run or do not fit', () => {
+  it('goes on past names that do not run or do not fit', async () => {
     script('python3', 'echo "pyenv: python3: command not found"; exit 127');
     script('python3.13', 'echo "not what was asked"');
     saying('python3.12', { version: '3.12.1', ensurepip: false });
     saying('python3.11', { version: '3.11.2' });
-    expect(find()).toEqual({ path: join(dir, 'python3.11'), version: '3.11.2' });
-    expect(find(false).version).toBe('3.12.1');
+    expect(await find()).toEqual({ path: join(dir, 'python3.11'), version: '3.11.2' });
+    expect((await find(false)).version).toBe('3.12.1');
   });
 
   it.each([
@@ -42,10 +42,10 @@ describe('findPython', () => {
     ['too old', () => saying('python3', { version: '3.9.18' }), /3\.10 to 3\.14; this machine has 3\.9\.18\./],
     ['32 bit', () => saying('python3', { version: '3.12.0', bits: 32 }), /this machine has 3\.12\.0 \(32 bit\)/],
     ['without venv', () => saying('python3', { version: '3.11.2', ensurepip: false }), /its venv module is missing/],
-  ])('has a sentence for %s', (_case, prepare, sentence) => {
+  ])('has a sentence for %s', async (_case, prepare, sentence) => {
     prepare();
-    expect(() => find()).toThrow(sentence);
-    expect(() => find()).toThrow(
+    await expect(find()).rejects.toThrow(sentence);
+    await expect(find()).rejects.toThrow(
       expect.objectContaining({
         exitCode: 3,
         nextSteps: expect.arrayContaining([expect.stringContaining('apt install')]),
@@ -73,15 +73,15 @@ describe('givenEnvironment', () => {
     numpy: '2.4.6',
   };
 
-  it('accepts one that holds all, by its metadata alone', () => {
+  it('accepts one that holds all, by its metadata alone', async () => {
     const python = withPackages({ ...all, torch: '2.13.0+cpu' });
-    expect(givenEnvironment(python, process.env)).toMatchObject({ python, torch: '2.13.0+cpu', kind: 'given' });
+    expect(await givenEnvironment(python, process.env)).toMatchObject({ python, torch: '2.13.0+cpu', kind: 'given' });
   });
 
-  it('names everything that is missing or too old at once', () => {
+  it('names everything that is missing or too old at once', async () => {
     const python = withPackages({ ...all, torch: '2.5.1', numpy: '1.9.0' });
     rmSync(join(dir, 'site', 'pillow-13.0.0.dist-info'), { recursive: true });
-    expect(() => givenEnvironment(python, process.env)).toThrow(
+    await expect(givenEnvironment(python, process.env)).rejects.toThrow(
       expect.objectContaining({
         exitCode: 3,
         details: [
@@ -93,16 +93,16 @@ describe('givenEnvironment', () => {
     );
   });
 
-  it('imports numpy and torch once at set-up, and names this Python in the cure', () => {
+  it('imports numpy and torch once at set-up, and names this Python in the cure', async () => {
     const python = withPackages({ ...all, torch: '2.13.0', numpy: '2.4.0' });
-    const given = givenEnvironment(python, process.env);
+    const given = await givenEnvironment(python, process.env);
     writeFileSync(join(dir, 'site', 'numpy.py'), '');
     writeFileSync(join(dir, 'site', 'torch.py'), '');
-    proveGiven(given, process.env);
+    await proveGiven(given, process.env);
     const words = "libc10.so: version `GLIBCXX_3.4.21' not found";
     writeFileSync(join(dir, 'site', 'torch.py'), `raise ImportError(${JSON.stringify(words)})`);
-    const prove = (env: NodeJS.ProcessEnv) => () => proveGiven(given, { ...process.env, ...env });
-    expect(prove({ LD_LIBRARY_PATH: undefined, LD_PRELOAD: undefined })).toThrow(
+    const prove = (env: NodeJS.ProcessEnv) => expect(proveGiven(given, { ...process.env, ...env })).rejects;
+    await prove({ LD_LIBRARY_PATH: undefined, LD_PRELOAD: undefined }).toThrow(
       expect.objectContaining({
         exitCode: 3,
         message: `The Python of VISIONTRAIN_PYTHON cannot import torch (${python}).`,
@@ -114,7 +114,7 @@ describe('givenEnvironment', () => {
         ],
       }),
     );
-    expect(prove({ LD_LIBRARY_PATH: '/opt/none', LD_PRELOAD: undefined })).toThrow(
+    await prove({ LD_LIBRARY_PATH: '/opt/none', LD_PRELOAD: undefined }).toThrow(
       expect.objectContaining({
         nextSteps: expect.arrayContaining(['  env -u LD_LIBRARY_PATH visiontrain setup']),
       }),
@@ -122,27 +122,27 @@ describe('givenEnvironment', () => {
     // As numpy tells it.
     const page = `\n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n\nAdvice.\n\nOriginal error was: ${words}\n`;
     writeFileSync(join(dir, 'site', 'numpy.py'), `raise ImportError(${JSON.stringify(page)})`);
-    expect(prove({})).toThrow(expect.objectContaining({ details: [`Original error was: ${words}`] }));
+    await prove({}).toThrow(expect.objectContaining({ details: [`Original error was: ${words}`] }));
   });
 
-  it('says which optional packages are lacking, and starts no Python when none is wanted', () => {
+  it('says which optional packages are lacking, and starts no Python when none is wanted', async () => {
     const python = withPackages({ ...all, bitsandbytes: '0.45.0' });
     const env = { ...process.env, VISIONTRAIN_PYTHON: python };
     const library = join(dir, 'site', 'bitsandbytes.py');
     // A library that cannot be imported counts as missing.
     writeFileSync(library, 'raise RuntimeError("CUDA Setup failed")');
-    expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['bitsandbytes', 'prodigyopt']);
+    expect(await lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['bitsandbytes', 'prodigyopt']);
     writeFileSync(library, 'print("hello")');
-    expect(lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['prodigyopt']);
-    expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: undefined }, ['prodigyopt'])).toEqual([]);
-    expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, [])).toEqual([]);
-    expect(() => lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, ['prodigyopt'])).toThrow(
+    expect(await lackingPackages(env, ['bitsandbytes', 'prodigyopt'])).toEqual(['prodigyopt']);
+    expect(await lackingPackages({ ...env, VISIONTRAIN_PYTHON: undefined }, ['prodigyopt'])).toEqual([]);
+    expect(await lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, [])).toEqual([]);
+    await expect(lackingPackages({ ...env, VISIONTRAIN_PYTHON: '/nowhere/python' }, ['prodigyopt'])).rejects.toThrow(
       /does not run as Python/,
     );
   });
 
-  it.each(['/nowhere/python', '/bin/false'])('says that %s does not run', (python) => {
-    expect(() => givenEnvironment(python, process.env)).toThrow(/does not run as Python/);
+  it.each(['/nowhere/python', '/bin/false'])('says that %s does not run', async (python) => {
+    await expect(givenEnvironment(python, process.env)).rejects.toThrow(/does not run as Python/);
   });
 });
 

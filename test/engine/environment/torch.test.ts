@@ -22,7 +22,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** The packages that this machine's real pip chooses for a build of PyTorch. */
 async function choose(build: TorchBuild, index = 'http://127.0.0.1:9/none') {
-  const python = findPython(env, { needsVenv: true }).path;
+  const { path: python } = await findPython(env, { needsVenv: true });
   const constraints = join(dir, 'constraints.txt');
   writeFileSync(constraints, '');
   return chooseTorch(

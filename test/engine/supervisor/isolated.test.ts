@@ -104,7 +104,7 @@ describe('tools', () => {
     writeFileSync(join(dir, 'uv.toml'), theirs);
     writeFileSync(join(dir, 'pyproject.toml'), `[tool.uv]\n${theirs}`);
     const run = async (env: NodeJS.ProcessEnv) => {
-      const { resolve } = chooseInstaller(env, 'python3');
+      const { resolve } = await chooseInstaller(env, 'python3');
       const tool = resolve('python3', 'visiontrain-is-in-no-index', {});
       return runTool(tool, { log: join(dir, 'log'), signal: new AbortController().signal });
     };
