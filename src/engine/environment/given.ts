@@ -4,7 +4,7 @@ import { EnvironmentError } from '../../base/errors.ts';
 import { lastLines } from '../../base/files/log-lines.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
-import { askTool } from './ask-tool.ts';
+import { askTool, type ToolAnswer } from '../hardware/ask-tool.ts';
 import type { PythonEnvironment } from './check.ts';
 import { isLoaderError, loaderCure } from './failure.ts';
 import { installEnvironment } from './pip-settings.ts';
@@ -112,6 +112,9 @@ export async function lackingPackages(
   return names.filter((name) => name in broken);
 }
 
+/** Milliseconds. Importing torch from a network disk takes a while. */
+const PATIENCE_MS = 180_000;
+
 interface Question {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
@@ -122,24 +125,29 @@ interface Question {
 }
 
 async function ask<T>({ python, env, script, names, signal }: Question): Promise<T> {
-  const { worked, stdout, stderr, trouble } = await askTool({
+  const answer = await askTool({
     // The probe runs in our own folder like the trainer, because Python imports modules from the current folder. Option
     // -I would prevent that too, but a script that stands in for Python could then not say where its packages are.
-    argv: [absolute(python), '-s', '-c', script, ...names],
+    name: absolute(python),
+    args: ['-s', '-c', script, ...names],
     env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
-    // Importing torch from a network disk takes a while.
-    limitMs: 180_000,
+    patienceMs: PATIENCE_MS,
     signal,
   });
-  if (!worked)
+  if (answer.kind !== 'answered')
     throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
-      details: trouble === undefined ? lastLines(stderr, 3) : [trouble],
+      details: troubleWith(answer),
       nextSteps: [
         'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',
         'Or unset it: visiontrain setup makes its own',
       ],
     });
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
+  return JSON.parse(answer.text.trim().split('\n').at(-1) ?? '') as T;
+}
+
+function troubleWith(answer: Exclude<ToolAnswer, { kind: 'answered' }>): readonly string[] {
+  if (answer.kind === 'failed') return lastLines(answer.text, 3);
+  return [answer.kind === 'missing' ? 'There is no such program.' : `It did not end within ${PATIENCE_MS / 1000} s.`];
 }
 
 /** A path is made absolute, so that it holds in any folder. A bare name is looked up wherever it is used. */

@@ -2,7 +2,7 @@
  * The two programs that can fill an environment, uv and pip, as command lines for each job. uv is used if it is there.
  */
 import { join } from 'node:path';
-import { askTool } from './ask-tool.ts';
+import { askTool } from '../hardware/ask-tool.ts';
 import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 
@@ -29,7 +29,7 @@ export interface PackageSource {
 export const venvPython = (dir: string): string => join(dir, 'bin', 'python');
 
 export const hasUv = async (env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<boolean> =>
-  (await askTool({ argv: ['uv', '--version'], env, limitMs: 10_000, signal })).worked;
+  (await askTool({ name: 'uv', args: ['--version'], env, patienceMs: 10_000, signal })).kind === 'answered';
 
 /**
  * uv when it runs, else pip. `python` is the interpreter that the environment is for; its pip knows the person's
@@ -84,15 +84,17 @@ async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: Ab
   const clean = installEnvironment(outer);
   // pip reads its own configuration files. Without pip in this Python its environment variables are read all the same.
   const listed = await askTool({
-    argv: [python, '-I', '-m', 'pip', 'config', 'list'],
+    name: python,
+    args: ['-I', '-m', 'pip', 'config', 'list'],
     env: clean,
-    limitMs: 30_000,
+    patienceMs: 30_000,
     signal,
   });
+  const settings = listed.kind === 'answered' ? listed.text : '';
   const variables = Object.entries(clean).flatMap(([name, value]) =>
     name.startsWith('PIP_') ? [`:env:.${name.slice(4).toLowerCase()}='${value}'`] : [],
   );
-  const env = uvEnvironment(parsePipConfig([listed.stdout, ...variables].join('\n')), clean);
+  const env = uvEnvironment(parsePipConfig([settings, ...variables].join('\n')), clean);
   const from = ({ index, constraints }: PackageSource): string[] => [
     ...(index === undefined ? [] : ['--default-index', index]),
     ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../../base/errors.ts';
-import { askTool } from './ask-tool.ts';
+import { askTool } from '../hardware/ask-tool.ts';
 
 export interface Python {
   /** Absolute path of the interpreter. */
@@ -55,11 +55,10 @@ async function probe(
 ): Promise<Probe | undefined> {
   const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
   // A name may exist and yet not run (pyenv's shims, the placeholders of macOS and Windows). Such a name is skipped.
-  const asked = { argv: [name, '-I', '-c', PROBE], env: clean, limitMs: 20_000, signal } as const;
-  const { worked, stdout } = await askTool(asked);
-  if (!worked) return undefined;
+  const answer = await askTool({ name, args: ['-I', '-c', PROBE], env: clean, patienceMs: 20_000, signal });
+  if (answer.kind !== 'answered') return undefined;
   try {
-    return JSON.parse(stdout) as Probe;
+    return JSON.parse(answer.text) as Probe;
   } catch {
     return undefined;
   }

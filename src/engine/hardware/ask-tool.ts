@@ -16,6 +16,8 @@ export interface ToolQuestion {
   /** Text for the tool's stdin. */
   readonly input?: string;
   readonly patienceMs?: number;
+  /** Kills the tool with all that it started when it aborts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Milliseconds after which a tool counts as hanging. A driver without persistence mode takes about three seconds. */
@@ -27,9 +29,11 @@ const LIMIT = 1 << 20;
 /**
  * Asks a tool, bounded in time. Processes that the tool started are not waited for: one may keep the pipe open, or
  * survive even SIGKILL, as when a driver is being reset.
+ * @throws the reason of the signal when that aborts
  */
 export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
-  const { name, args, input, patienceMs = PATIENCE_MS } = question;
+  const { name, args, input, signal, patienceMs = PATIENCE_MS } = question;
+  signal?.throwIfAborted();
   const running = execa(name, args, {
     cwd: packageRoot(),
     // Figures and words must not depend on the person's language.
@@ -49,13 +53,18 @@ export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
     if (trouble.length < LIMIT) trouble += part;
   });
   const end = await new Promise<number | 'missing' | 'hangs'>((resolve) => {
-    const timer = setTimeout(() => resolve('hangs'), patienceMs);
+    const hangs = () => resolve('hangs');
+    const timer = setTimeout(hangs, patienceMs);
+    signal?.addEventListener('abort', hangs, { once: true });
     child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ENOENT' ? 'missing' : 126));
     child.once('exit', (code) => setTimeout(() => resolve(code ?? 126), PIPE_MS));
     child.once('close', (code) => resolve(code ?? 126));
     running
       .catch((error: NodeJS.ErrnoException) => resolve(child.pid === undefined ? unstarted(error) : 126))
-      .finally(() => clearTimeout(timer));
+      .finally(() => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', hangs);
+      });
   });
   try {
     if (child.pid !== undefined && child.exitCode === null) signalGroup(child.pid, 'SIGKILL');
@@ -65,6 +74,7 @@ export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
   running.stdout.destroy();
   running.stderr.destroy();
   child.unref();
+  signal?.throwIfAborted();
   if (end === 'missing' || end === 'hangs') return { kind: end };
   return end === 0 ? { kind: 'answered', text } : { kind: 'failed', text: `${text}${trouble}` };
 }
