@@ -12,8 +12,17 @@ const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
 // one.
 const without = join(scratch, 'without.txt');
 writeFileSync(without, 'torch ; python_version < "3"\n');
+// An extra is installed beside the environment, which has these already: a second numpy would stand before its own.
+const own = join(scratch, 'own.txt');
+const shared = ['numpy', 'packaging', 'pillow'];
+writeFileSync(own, shared.map((name) => `${name} ; python_version < "3"\n`).join(''));
+const EXTRAS = ['captions', 'heif'];
+const bounds = (name) => {
+  if (name.startsWith('cu')) return ['--constraint', join(folder, 'requirements.lock')];
+  return ['--override', EXTRAS.includes(name) ? own : without];
+};
 
-for (const name of ['requirements', 'dev', 'cu130', 'cu128', 'cu126']) {
+for (const name of ['requirements', 'dev', 'cu130', 'cu128', 'cu126', ...EXTRAS]) {
   const lock = join(folder, `${name}.lock`);
   const made = join(scratch, `${name}.lock`);
   if (!process.argv.includes('--upgrade') && existsSync(lock)) copyFileSync(lock, made);
@@ -26,7 +35,7 @@ for (const name of ['requirements', 'dev', 'cu130', 'cu128', 'cu126']) {
       join(folder, `${name}.in`),
       ...options,
       '--no-emit-index-url',
-      ...(name.startsWith('cu') ? ['--constraint', join(folder, 'requirements.lock')] : ['--override', without]),
+      ...bounds(name),
       '-q',
       '-o',
       made,

@@ -31,7 +31,7 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 let failure = 0;
 
 // Python is prepared first, because TypeScript's end-to-end tests train for real too.
-const { python, tools } = pythonForTests(root);
+const { python, tools, extras } = pythonForTests(root);
 
 if (suites.includes('ts')) {
   const file = join(results, 'vitest.json');
@@ -54,7 +54,7 @@ if (suites.includes('ts')) {
 
 if (suites.includes('py')) {
   const file = join(results, 'pytest.xml');
-  const path = [tools, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
+  const path = [tools, ...extras, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
   const status = run(python, ['-m', 'pytest', `--junitxml=${file}`, ...passOn], {
     cwd: join(root, 'trainer'),
     env: { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' },

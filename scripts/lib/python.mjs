@@ -5,12 +5,12 @@ import { join } from 'node:path';
 
 /** Prepares the product's own environment, and the test tools beside it, so that users' installs never hold them. */
 export function pythonForTests(root) {
-  const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--json'], {
+  const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--captions', '--heif', '--json'], {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const { python } = JSON.parse(setup.trim().split('\n').at(-1) ?? '{}');
+  const { python, extras = {} } = JSON.parse(setup.trim().split('\n').at(-1) ?? '{}');
   const lock = join(root, 'trainer', 'requirements', 'dev.lock');
   const key = createHash('sha256').update(readFileSync(lock)).update(python).digest('hex').slice(0, 16);
   const tools = join(root, '.cache', `pytest-${key}`);
@@ -21,5 +21,5 @@ export function pythonForTests(root) {
     execFileSync(python, [...pip, '--target', tools, '-r', lock], { stdio: ['ignore', 'inherit', 'inherit'] });
     writeFileSync(join(tools, '.complete'), '');
   }
-  return { python, tools };
+  return { python, tools, extras: Object.values(extras).filter(Boolean) };
 }

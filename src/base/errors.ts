@@ -73,6 +73,11 @@ export class DownloadError extends VisiontrainError {
   override readonly exitCode = EXIT.download;
 }
 
+/** What computes has failed at its work: a model, an image or the numbers are at fault. */
+export class TrainingError extends VisiontrainError {
+  override readonly exitCode = EXIT.training;
+}
+
 /** The person left (Ctrl-C, or Esc at the first question), so there is nothing to explain. */
 export class CancelledError extends VisiontrainError {
   override readonly exitCode = EXIT.cancelled;

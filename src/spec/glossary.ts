@@ -72,6 +72,23 @@ export const glossary: readonly Term[] = [
     keys: ['dataset.default_caption', 'dataset.shuffle_tags', 'dataset.keep_tags'],
   },
   {
+    term: 'tagger',
+    also: [
+      'taggers',
+      'captioner',
+      'captioners',
+      'write',
+      'threshold',
+      'character threshold',
+      'florence',
+      'blip',
+      'wd tagger',
+    ],
+    group: 'Your pictures',
+    text: 'A model that looks at a picture and names what it shows: a tagger in booru tags, each with a probability, a captioner in a sentence. What it writes lies outside your folder, is found again by the content of the picture, and never stands before a caption of your own. The threshold is the least probability of a tag that is taken.',
+    keys: ['captions.write', 'captions.tagger', 'captions.captioner', 'captions.threshold'],
+  },
+  {
     term: 'bucket',
     also: ['buckets', 'aspect ratio', 'bucket step', 'bucket min', 'bucket max'],
     group: 'Your pictures',

@@ -28,6 +28,7 @@ Files that visiontrain writes hold every key, and behind each value who chose it
 
 const TITLES: Readonly<Record<string, string>> = {
   dataset: 'The pictures and their captions, and how they are cut to size.',
+  captions: 'Captions for pictures that have none, written before the training, and rules over all captions.',
   model: 'What the LoRA is trained on.',
   training: 'How it learns.',
   samples: 'Pictures made on the way, to see what is learnt. Their size is `dataset.resolution`.',

@@ -14,6 +14,27 @@ const LEAST_BUCKET = 64;
 
 export const rules: readonly Rule[] = [
   {
+    key: 'captions.endpoint',
+    level: 'error',
+    check: ({ captions: c }) =>
+      when(c.write === 'endpoint' && c.endpoint === null, 'must be the address of a server for write: endpoint'),
+  },
+  {
+    key: 'captions.remove',
+    level: 'error',
+    check: ({ captions: c, dataset: d }) =>
+      when(
+        d.trigger !== '' && c.remove.some((tag) => tag.trim().toLowerCase() === d.trigger.trim().toLowerCase()),
+        'must not remove the trigger: without it nothing calls the LoRA',
+      ),
+  },
+  {
+    key: 'captions.endpoint_model',
+    level: 'error',
+    check: ({ captions: c }) =>
+      when(c.write === 'endpoint' && c.endpoint_model === '', 'must name a model for write: endpoint'),
+  },
+  {
     key: 'dataset.resolution',
     level: 'error',
     check: ({ dataset: d }) =>

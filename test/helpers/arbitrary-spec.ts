@@ -69,6 +69,7 @@ const text = (node: JsonNode) => {
 
 /** Values of the keys whose schema is a pattern. */
 const patterned: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  'captions.endpoint': fc.constantFrom(null, 'http://localhost:11434/v1', 'https://example.org/v1'),
   name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/u),
   'dataset.caption_extension': fc.stringMatching(/^\.[A-Za-z0-9._-]{1,20}$/u),
   'dataset.alpha_color': fc.stringMatching(/^#[0-9a-fA-F]{6}$/u),
@@ -151,6 +152,10 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         resolution: side * d.bucket_step,
         bucket_min: d.bucket_step * 8,
         bucket_max: 32 * d.bucket_step,
+      },
+      captions: {
+        ...spec.captions,
+        ...(spec.captions.write === 'endpoint' ? { endpoint: 'http://localhost:1/v1', endpoint_model: 'a' } : {}),
       },
       model: {
         ...spec.model,

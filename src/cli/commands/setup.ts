@@ -3,6 +3,7 @@ import { formatDuration } from '../../base/text.ts';
 import { type BoxBuild, renewBox } from '../../engine/environment/box.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../engine/environment/check.ts';
 import { proveAnew } from '../../engine/environment/ensure.ts';
+import { EXTRAS, type Extra, ensureExtra, findExtra } from '../../engine/environment/extras.ts';
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
 import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
@@ -31,10 +32,13 @@ export const run: CommandRun = async (_args, options, context) => {
   const started = Date.now();
   const ready = await makeReady(context, { force: options.force === true, torch: text(options.torch) });
   const { environment, made, box } = ready;
+  const extras: Record<string, string | null> = {};
+  for (const extra of Object.values(EXTRAS))
+    if (options[extra.name] === true) extras[extra.name] = await addExtra(extra, environment, context);
   const seconds = (Date.now() - started) / 1000;
   if (flags.json) {
     const { build, cardName: card, driver } = box ?? { build: null, cardName: null, driver: null };
-    out.jsonLine({ ...environment, build, card, driver, made, seconds: Math.round(seconds * 10) / 10 });
+    out.jsonLine({ ...environment, extras, build, card, driver, made, seconds: Math.round(seconds * 10) / 10 });
     return EXIT.ok;
   }
   tellReady(ready, seconds, context);
@@ -108,4 +112,24 @@ function chosen({ build, cardName, driver }: BoxBuild): string {
   if (cardName === null) return `No graphics card to compute on was found: torch ${torch} for the processor.`;
   const with_ = driver === null ? '' : `, driver ${driver}`;
   return `${cardName}${with_}: torch ${torch} (${build}).`;
+}
+
+/** Installs an extra that is not there. @returns its folder; null when the person's own Python has it */
+async function addExtra(extra: Extra, environment: PythonEnvironment, { env, places, out, flags }: Context) {
+  const found = findExtra({ places, env }, extra, environment);
+  if (found !== undefined) {
+    if (!flags.json) out.talk(`${extra.title}: was ready`);
+    return found;
+  }
+  const stop = stopSignals();
+  const progress = setupProgress({ out, flags, env });
+  let folder: string | null;
+  try {
+    folder = await ensureExtra(extra, { places, env, environment, signal: stop.signal, onProgress: progress.show });
+  } finally {
+    progress.end();
+    stop.off();
+  }
+  if (!flags.json) out.talk(`${extra.title}: installed`);
+  return folder;
 }

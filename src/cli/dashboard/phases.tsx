@@ -10,6 +10,7 @@ import { Gap, Lines, Words } from './words.tsx';
 const titles: Record<PhaseName, string> = {
   environment: 'Python environment',
   download: 'Base model',
+  captions: 'Writing captions',
   load: 'Loading the model',
   cache: 'Pictures and captions',
   train: 'Training',

@@ -102,6 +102,7 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
 const phaseTexts: Record<Payload<'phase'>['phase'], string> = {
   environment: 'setting up Python (once)',
   download: 'fetching the model',
+  captions: 'captions',
   load: 'loading the model',
   cache: 'encoding pictures and captions',
   train: 'training',

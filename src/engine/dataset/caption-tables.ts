@@ -12,6 +12,8 @@ export interface Tables {
   /** Caption by the image's path relative to the root. */
   readonly captions: ReadonlyMap<string, string>;
   readonly notes: readonly string[];
+  /** Paths of the tables that captions were read from. */
+  readonly read: ReadonlySet<string>;
 }
 
 const READ = new Set(['metadata.jsonl', 'metadata.csv']);
@@ -25,6 +27,7 @@ const MOST_BYTES = 256 << 20;
 export function readTables(root: string, folders: readonly Folder[]): Tables {
   const captions = new Map<string, string>();
   const notes: string[] = [];
+  const read = new Set<string>();
   for (const { path, files, outside, isOutside } of folders)
     for (const name of files) {
       if (!MAYBE.test(name)) continue;
@@ -35,9 +38,11 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
           `${full} may hold captions; it is not read: metadata.jsonl, metadata.csv or a .txt file for each image is`,
         );
       if (!READ.has(lower) || isOutside || outside.has(name)) continue;
+      const before = captions.size;
       notes.push(`${full} ${readTable(root, full, captions)}`);
+      if (captions.size > before) read.add(full);
     }
-  return { captions, notes };
+  return { captions, notes, read };
 }
 
 /** Reads a table into `captions`. @returns the note about the table */

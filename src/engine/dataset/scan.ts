@@ -50,7 +50,7 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
   let files = 0;
   for (const folder of aside.folders) {
-    for (const pair of folderPairs(folder, captionExtension, found)) {
+    for (const pair of folderPairs(withoutTables(folder, tables.read), captionExtension, found)) {
       inspect(pair, folder, found);
       files += 1;
       if (files % SLICE === 0) {
@@ -133,6 +133,13 @@ function openFolder(root: string, { own = [] }: ScanOptions) {
     if (error instanceof UsageError) throw error;
     throw noFolder(root, error);
   }
+}
+
+/** The folder without the tables that captions were read from: they are used, and are no other files. */
+function withoutTables(folder: Folder, read: ReadonlySet<string>): Folder {
+  if (read.size === 0) return folder;
+  const prefix = folder.path === '' ? '' : `${folder.path}/`;
+  return { ...folder, files: folder.files.filter((name) => !read.has(prefix + name)) };
 }
 
 /** The wanted images of a folder. Everything else in it is counted or named. */

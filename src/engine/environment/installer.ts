@@ -12,6 +12,8 @@ export interface Installer {
   makeVenv(dir: string, python: string): ToolRun;
   /** Installs everything in a lock file, with hashes checked and nothing built from source. */
   installLock(python: string, lock: string): ToolRun;
+  /** Does the same into a folder of its own, for a Python whose packages are left as they are. */
+  installBeside(python: string, lock: string, folder: string): ToolRun;
   /** Exits with 0 when a requirement can be had. `brought` reads from its output what would be installed. */
   resolve(python: string, requirement: string, source: PackageSource): ToolRun;
   /** Name and version of what `resolve` printed, and of the requirements of that. */
@@ -56,6 +58,8 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
     name: 'pip',
     makeVenv: (dir, python) => ({ argv: [python, '-I', '-m', 'venv', '--clear', dir], env }),
     installLock: (python, lock) => pip(python, 'install', ...wheels, '--no-deps', '--require-hashes', '-r', lock),
+    installBeside: (python, lock, folder) =>
+      pip(python, 'install', ...wheels, '--no-deps', '--require-hashes', '--target', folder, '-r', lock),
     resolve: (python, requirement, source) =>
       pip(
         python,
@@ -107,6 +111,8 @@ async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: Ab
     name: 'uv',
     makeVenv: (dir, base) => ({ argv: ['uv', 'venv', '--python', base, '--clear', '--no-project', dir], env }),
     installLock: (target, lock) => install(target, '--no-deps', '--require-hashes', '-r', lock),
+    installBeside: (target, lock, folder) =>
+      install(target, '--no-deps', '--require-hashes', '--target', folder, '-r', lock),
     resolve: (target, requirement, { index }) => ({
       argv: [
         ...(['uv', 'pip', 'compile', '-', '--python', target, '--only-binary', ':all:'] as const),

@@ -54,7 +54,10 @@ const status = oneOf('finished', 'stopped', 'failed');
 
 const shapes: { readonly [T in EventType]: Shape<T> } = {
   run: { name: text, attempt: positive, steps: count, host: text, device: optional(text), version: text },
-  phase: { phase: oneOf('environment', 'download', 'load', 'cache', 'train', 'export'), detail: optional(text) },
+  phase: {
+    phase: oneOf('environment', 'download', 'captions', 'load', 'cache', 'train', 'export'),
+    detail: optional(text),
+  },
   progress: {
     phase: text,
     item: optional(text),

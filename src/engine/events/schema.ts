@@ -35,7 +35,7 @@ export const payloads = {
     .describe('First line of the file, and again at each resume.'),
   phase: z
     .object({
-      phase: z.enum(['environment', 'download', 'load', 'cache', 'train', 'export']),
+      phase: z.enum(['environment', 'download', 'captions', 'load', 'cache', 'train', 'export']),
       detail: z.string().optional(),
     })
     .describe('A stretch of the run begins.'),
@@ -49,7 +49,7 @@ export const payloads = {
       rate: z.number().min(0).optional().describe('Units per second, smoothed.'),
       detail: z.string().optional(),
     })
-    .describe('Progress within environment, download or cache.'),
+    .describe('Progress within environment, download, captions or cache.'),
   note: z
     .object({ level: z.enum(['info', 'warn']), text: z.string() })
     .describe('Worth telling a person; with level warn, `text` also says what is done about it.'),

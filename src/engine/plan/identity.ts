@@ -2,7 +2,7 @@
  * Identities that depend on content alone: those of a run, of its images, and of the choice of validation images. Pure.
  */
 import { createHash } from 'node:crypto';
-import type { RunSpec } from '../../spec/schema.ts';
+import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -29,7 +29,29 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   const { precision, metadata, diffusers } = spec.output;
   const output = { precision, metadata, diffusers };
   const { version, name } = spec;
-  return sha256(canonicalJson({ version, name, dataset, model, training, output, resources }));
+  const changed = changedCaptions(spec.captions);
+  const captions = Object.keys(changed).length === 0 ? {} : { captions: changed };
+  return sha256(canonicalJson({ version, name, dataset, ...captions, model, training, output, resources }));
+}
+
+/** Keys of how captions are written; without `write` they mean nothing. */
+const WRITING = new Set<string>([
+  ...['tagger', 'threshold', 'character_threshold', 'ratings', 'exclude'],
+  ...['captioner', 'length', 'endpoint', 'endpoint_model', 'prompt'],
+]);
+
+/**
+ * The settings of captions that are not the default. The others change no byte, so that a run of before there were such
+ * settings stays the same run.
+ */
+function changedCaptions(captions: RunSpec['captions']): Partial<RunSpec['captions']> {
+  const standard: Readonly<Record<string, unknown>> = captionsSchema.parse({});
+  return Object.fromEntries(
+    Object.entries(captions).filter(
+      ([key, value]) =>
+        canonicalJson(value) !== canonicalJson(standard[key]) && (captions.write !== null || !WRITING.has(key)),
+    ),
+  );
 }
 
 /** Ids of images: the first 16 hex digits of each hash, with `-2`, `-3` … for images that share them. */

@@ -8,6 +8,7 @@ import { lossKeys } from '../../spec/training/loss-keys.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { Hardware } from '../hardware/probe.ts';
+import { captionRules, emptied } from './caption-rules.ts';
 import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
 import { chooseDevice } from './device.ts';
 import { metadataFacts } from './facts.ts';
@@ -139,7 +140,16 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   });
   const rules = findings(spec, 'warning').map(({ key, message }) => `${key} ${message}`);
   const memory = memoryWarnings(plan, device.gpu);
-  return { plan, warnings: [...device.warnings, ...memory, ...rules, ...planWarnings(plan, spec, scan)] };
+  return {
+    plan,
+    warnings: [
+      ...device.warnings,
+      ...memory,
+      ...rules,
+      ...emptied(spec.captions, scan),
+      ...planWarnings(plan, spec, scan),
+    ],
+  };
 }
 
 const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
@@ -148,7 +158,8 @@ const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
 const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 
-function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {
+function planSamples(spec: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {
+  const { dataset: d, training } = spec;
   const ids = sampleIds(pictures.map(({ sha256 }) => sha256));
   const validation = validationIds(ids, d.validation_share, training.seed);
   const bucketOf = bucketChooser({
@@ -159,22 +170,49 @@ function planSamples({ dataset: d, training }: RunSpec, { pictures }: HashedScan
     buckets: d.buckets,
     noUpscale: d.no_upscale,
   });
-  const parts = {
-    trigger: d.trigger,
-    prefix: d.caption_prefix,
-    suffix: d.caption_suffix,
-    fallback: d.default_caption,
-  };
-  return pictures.map(({ path, sha256, size, repeats, caption }, i) => ({
+  const caption = captionComposer(spec);
+  return pictures.map(({ path, sha256, size, repeats, caption: own }, i) => ({
     id: ids[i] ?? sha256,
     path,
     sha256,
     size: [...size],
     bucket: [...bucketOf(size)],
     repeats: repeats * d.repeats,
-    caption: tagsMove(d) ? triggerFirst(composeCaption(caption, parts), d.trigger) : composeCaption(caption, parts),
+    caption: caption(own),
     validation: validation.has(ids[i] ?? sha256),
   }));
+}
+
+/** Makes the complete caption of an image from its own text; null for an image without one. */
+function captionComposer({ dataset: d, captions }: RunSpec): (text: string | null) => string {
+  const ruled = captionRules(captions);
+  const parts = {
+    trigger: d.trigger,
+    prefix: d.caption_prefix,
+    suffix: d.caption_suffix,
+    fallback: d.default_caption,
+  };
+  return (text) => {
+    const caption = composeCaption(text === null ? null : ruled(text) || null, parts);
+    return tagsMove(d) ? triggerFirst(caption, d.trigger) : caption;
+  };
+}
+
+/**
+ * The plan with captions that were not there when it was made, by the SHA-256 of their images. Everything that follows
+ * from captions follows: how many tokens are read, and what the metadata says of tags.
+ */
+export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<string, string>): Plan {
+  const caption = captionComposer(spec);
+  const samples = plan.data.samples.map((sample) => {
+    const text = texts.get(sample.sha256);
+    return text === undefined ? sample : { ...sample, caption: caption(text === '' ? null : text) };
+  });
+  return {
+    ...plan,
+    data: { ...plan.data, samples, max_tokens: maxTokens(samples) },
+    output: { ...plan.output, facts: metadataFacts(spec, samples) },
+  };
 }
 
 /** Whether the tags of a caption are shuffled or dropped. */

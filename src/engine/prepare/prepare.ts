@@ -17,6 +17,7 @@ import { extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import type { Plan } from '../plan/schema.ts';
 import { type Need, resolveBase } from './base.ts';
+import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 
 export interface PrepareInput extends FilledSpec {
@@ -38,6 +39,8 @@ export interface PreparedRun {
   /** Sentences about images that will not be used. */
   readonly leftOut: readonly string[];
   readonly needs: readonly Need[];
+  /** Hashes of the images whose captions are written before the training. */
+  readonly uncaptioned: readonly string[];
 }
 
 /**
@@ -67,10 +70,11 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     probeHardware([places.home, places.runs], env),
   ]);
   const { spec, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
+  const captioned = await takeWritten(hashed, { settings: spec.captions, dir, registry, places });
   const { plan, warnings } = resolvePlan({
     spec,
     dir,
-    scan: hashed,
+    scan: captioned.scan,
     model: base,
     hardware,
     lacking: await lackingPackages(env, extraPackages(spec), signal),
@@ -80,18 +84,24 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   return {
     plan,
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
-    warnings: [...notes, ...ofLora, ...hashed.notes, ...warnings],
+    warnings: [...notes, ...ofLora, ...hashed.notes, ...captioned.notes, ...warnings],
     leftOut: hashed.leftOut.map(({ path, problem }) => `${path} ${problem}`),
-    needs,
+    needs: [...needs, ...captioned.needs],
+    uncaptioned: captioned.pending,
   };
 }
 
 function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string) => boolean): RunSpec {
-  const { model, dataset, training } = spec;
+  const { model, dataset, captions, training } = spec;
   const absolute = (path: string) => resolve(dir, path);
   return {
     ...spec,
     dataset: { ...dataset, path: absolute(dataset.path) },
+    captions: {
+      ...captions,
+      tagger: isModelId(captions.tagger) ? captions.tagger : absolute(captions.tagger),
+      captioner: isModelId(captions.captioner) ? captions.captioner : absolute(captions.captioner),
+    },
     model: {
       ...model,
       base: isModelId(model.base) ? model.base : absolute(model.base),

@@ -6,6 +6,8 @@ export const RUN_FILES = {
   spec: 'run.yaml',
   /** The resolved plan, which the trainer reads. */
   plan: 'plan.json',
+  /** Which images get a caption before the training; there only in a run that writes captions. */
+  captions: 'captions.json',
   /** Machine, versions and hashes that the result may depend on. */
   environment: 'env.json',
   /** The present or last supervisor: see `SupervisorFile`. */

@@ -23,6 +23,8 @@ export interface NewRun {
    */
   readonly yaml: string;
   readonly plan: Plan;
+  /** Hashes of the images whose captions are written before the training. */
+  readonly uncaptioned?: readonly string[];
   /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
   /** Facts about the machine and the environment for env.json, beside those that are read here. */
@@ -33,7 +35,7 @@ export interface NewRun {
  * Makes the folder of a new run, all of it or nothing. plan.json comes last, and a folder without one is no run.
  * @throws EnvironmentError when the place cannot be written to, or when others could change what is in it
  */
-export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRef {
+export function createRun({ name, yaml, plan, runs, uncaptioned = [], facts = {} }: NewRun): RunRef {
   try {
     makeRuns(runs);
     const run = claimName(runs, name);
@@ -44,6 +46,7 @@ export function createRun({ name, yaml, plan, runs, facts = {} }: NewRun): RunRe
         mkdirSync(join(run.dir, folder), PRIVATE);
       writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);
       writeFileAtomic(join(run.dir, RUN_FILES.environment), toJson({ ...machineFacts(), ...facts }));
+      if (uncaptioned.length > 0) writeFileAtomic(join(run.dir, RUN_FILES.captions), toJson({ pending: uncaptioned }));
       writeFileAtomic(join(run.dir, RUN_FILES.plan), toJson(plan));
     } catch (error) {
       rmSync(run.dir, { recursive: true, force: true });

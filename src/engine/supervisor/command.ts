@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ourPython } from '../environment/variables.ts';
 import type { Plan } from '../plan/schema.ts';
 
 export interface TrainerCommand {
@@ -56,21 +57,6 @@ function launchOptions({ threads }: Plan['resources'], processes: number): strin
 }
 
 /**
- * Variables of the person's environment that training needs. All others are withheld: the trainer is offline, and a
- * variable with an unforeseen name may be a secret. Passed are folders and language, the loader of libraries, cards and
- * their libraries, and compilers.
- */
-const PASSED = [
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|LOCPATH|TZ|TZDIR|TMPDIR|TMP|TEMP|HF_HOME)$/,
-  /^(XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR|VISIONTRAIN_(HOME|PYTHON))$/,
-  /^(LD_LIBRARY_PATH|LD_PRELOAD|LD_BIND_NOW|DYLD_[A-Z_]+|NIX_LD|NIX_LD_LIBRARY_PATH|GLIBC_TUNABLES|MALLOC_[A-Z_]+)$/,
-  /^(CUDA|CUDNN|CUBLAS|NVIDIA|NCCL|HIP|HSA|ROCR|ROCM|MIOPEN|GPU|AMD)_\w+$/,
-  /^(OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|ATEN|TORCH|PYTORCH|TORCHINDUCTOR|TORCHDYNAMO|TRITON|BNB)_\w+$/,
-  /^(CC|CXX|CPATH|C_INCLUDE_PATH|CPLUS_INCLUDE_PATH|LIBRARY_PATH)$/,
-];
-const SECRET = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|KEY|PAT)$/i;
-
-/**
  * glibc returns large blocks to the system at once and asks for them again at the next step. On a CPU that took up to
  * half of the time (system time in `top`). These settings make glibc keep the memory; other C libraries ignore them.
  */
@@ -91,30 +77,13 @@ const compilerCaches = (folder: string) => ({
 });
 
 function trainerEnv({ packageRoot, resources, env, compiled }: TrainerCommandInput): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => PASSED.some((p) => p.test(name)) && !SECRET.test(name));
   return {
     ...(compiled === undefined ? {} : compilerCaches(compiled)),
-    ...Object.fromEntries(kept),
-    PYTHONPATH: join(packageRoot, 'trainer'),
-    PYTHONNOUSERSITE: '1',
-    PYTHONSAFEPATH: '1',
-    // File names are read as UTF-8, whatever the language settings of the terminal are.
-    PYTHONUTF8: '1',
-    PYTHONUNBUFFERED: '1',
-    PYTHONHASHSEED: '0',
-    PYTHONIOENCODING: 'utf-8',
-    NO_COLOR: '1',
-    OMP_NUM_THREADS: String(resources.threads),
+    ...ourPython({ env, packageRoot, threads: resources.threads }),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
     // The plan counts cards as nvidia-smi does; by default CUDA would put the fastest first.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(resources.device === 'cpu' ? KEEP_MEMORY : {}),
-    HF_HUB_OFFLINE: '1',
-    TRANSFORMERS_OFFLINE: '1',
-    HF_HUB_DISABLE_TELEMETRY: '1',
-    HF_HUB_DISABLE_PROGRESS_BARS: '1',
-    DO_NOT_TRACK: '1',
-    TOKENIZERS_PARALLELISM: 'false',
     ACCELERATE_USE_CPU: resources.device === 'cpu' ? 'True' : 'False',
     ACCELERATE_MIXED_PRECISION: 'no',
     ACCELERATE_DYNAMO_BACKEND: 'NO',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
 import { places } from '../../base/paths.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
+import { captionRun } from './captions-step.ts';
 import { fetchRunModel } from './model-step.ts';
 import { supervise } from './supervisor.ts';
 
@@ -28,6 +29,7 @@ try {
         // From here on all paths are absolute: a run of days must not keep somebody's folder in use.
         process.chdir(folder.dir);
       },
+      captions: (plan, tools, folder, environment) => captionRun(plan, { ...own, folder, environment }, tools),
     },
   });
 } catch (error) {

@@ -12,6 +12,7 @@ import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { type Claim, claim, HEARTBEAT_MS } from '../../base/process/claim.ts';
 import { identify, type ProcessIdentity } from '../../base/process/identity.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
 import { readState } from '../events/state.ts';
 import type { StepTools } from '../events/step-tools.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -27,14 +28,21 @@ import { emit, stepTools } from './tell.ts';
 import { train } from './training.ts';
 
 /**
- * The two steps before the trainer. Each is quick when there is nothing to do. An error that a step throws ends the
+ * The steps before the trainer. Each is quick when there is nothing to do. An error that a step throws ends the
  * run.
  */
 export interface SupervisorSteps {
   /** Makes the Python environment ready and returns the Python to use. */
-  readonly environment: (tools: StepTools, plan: Plan) => Promise<{ readonly python: string }>;
+  readonly environment: (tools: StepTools, plan: Plan) => Promise<PythonEnvironment>;
   /** Makes sure that the model's files are there. */
   readonly model: (plan: Plan, tools: StepTools, folder: LiveFolder) => Promise<void>;
+  /** Writes captions where the run wants them, and returns the plan with them; the same plan when there are none. */
+  readonly captions: (
+    plan: Plan,
+    tools: StepTools,
+    folder: LiveFolder,
+    environment: PythonEnvironment,
+  ) => Promise<Plan>;
 }
 
 export interface SupervisorOptions {
@@ -115,12 +123,23 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
       device: plan.resources.device,
       version: packageVersion(),
     });
-    const { python } = await options.steps.environment(stepTools(dir, 'environment', requests.stop), plan);
-    await options.steps.model(plan, stepTools(dir, 'download', requests.stop), folder);
+    const { steps } = options;
+    const environment = await steps.environment(stepTools(dir, 'environment', requests.stop), plan);
+    await steps.model(plan, stepTools(dir, 'download', requests.stop), folder);
+    const captioned = await steps.captions(plan, stepTools(dir, 'captions', requests.stop), folder, environment);
     requests.stop.throwIfAborted();
     const { env, cacheDir } = options;
     const complain = (line: string) => console.error(line);
-    return await train({ folder, plan, python, env, cacheDir, requests, complain, announce });
+    return await train({
+      folder,
+      plan: captioned,
+      python: environment.python,
+      env,
+      cacheDir,
+      requests,
+      complain,
+      announce,
+    });
   } catch (error) {
     requests.lost.throwIfAborted();
     if (requests.stop.aborted) {

@@ -3,7 +3,7 @@ import type { EventType, Payload } from '../events/schema.ts';
 import type { StepTools } from '../events/step-tools.ts';
 import { openEventWriter } from '../events/writer.ts';
 
-export function stepTools(dir: string, phase: 'environment' | 'download', signal: AbortSignal): StepTools {
+export function stepTools(dir: string, phase: 'environment' | 'download' | 'captions', signal: AbortSignal): StepTools {
   return {
     signal,
     phase: (detail) => tell(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),

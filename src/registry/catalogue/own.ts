@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { readGiven } from '../../base/files/regular-file.ts';
 import { checkRegistryDocument, ownModelsDir, readRegistryFile } from './load.ts';
-import { type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
+import { type AssetEntry, type baseFileEntrySchema, REGISTRY_VERSION } from './schema.ts';
 
 export type OwnEntry = z.input<typeof baseFileEntrySchema> & { companions?: string };
 
@@ -30,6 +30,17 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
     0o600,
   );
   return path;
+}
+
+/** Writes an entry that is no base model in the same way, over one of the same id. */
+export function writeOwnAsset(configDir: string, { added_in: _, ...entry }: AssetEntry): void {
+  const folder = ownModelsDir(configDir);
+  const path = join(folder, `${entry.id}.yaml`);
+  const document = { version: REGISTRY_VERSION, assets: [entry] };
+  checkRegistryDocument(document, path);
+  makePrivateFolder(folder);
+  const words = '# Written by visiontrain when it first used this model, with its small files pinned. May be removed.';
+  writeFileAtomic(path, `${words}\n${dump(document, { lineWidth: 110 })}`, 0o600);
 }
 
 /** Removes an entry from a file of the person's. The file is deleted when nothing else is in it. */

@@ -10,7 +10,9 @@ const PERSONS_OWN = new Set(['version', 'name', 'dataset.path', 'dataset.goal', 
 export function specLeaves(): ReadonlyMap<string, z.ZodType> {
   const leaves = new Map<string, z.ZodType>();
   const walk = (schema: z.ZodObject, prefix: string): void => {
-    for (const [key, value] of Object.entries(schema.shape) as [string, z.ZodType][]) {
+    for (const [key, outer] of Object.entries(schema.shape) as [string, z.ZodType][]) {
+      // A group that may be left out whole is wrapped.
+      const value = outer instanceof z.ZodPrefault ? (outer.unwrap() as z.ZodType) : outer;
       if (value instanceof z.ZodObject) walk(value, `${prefix}${key}.`);
       else leaves.set(prefix + key, value);
     }

@@ -113,11 +113,8 @@ function hubLink(url: string, hub: string): OnHub | undefined {
 }
 
 async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): Promise<RemoteModel> {
-  const { settings, client, signal } = input;
-  const url = `${settings.hub}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const page = hubPage(settings, repo);
-  const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
-  const { commit, files } = readListing(await readJson(client, api, signal), api.label);
+  const page = hubPage(input.settings, repo);
+  const { api, commit, files } = await listRepository({ repo, revision }, input);
   const source = (path: string): Source => ({
     kind: 'hub',
     repo,
@@ -154,6 +151,17 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
   };
 }
 
+/** The files of a repository of the hub at a revision, and the address that told them. */
+export async function listRepository(
+  { repo, revision }: Pick<OnHub, 'repo' | 'revision'>,
+  { settings, client, signal }: Pick<RemoteInput, 'settings' | 'client' | 'signal'>,
+) {
+  const url = `${settings.hub}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const page = hubPage(settings, repo);
+  const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
+  return { api, ...readListing(await readJson(client, api, signal), api.label) };
+}
+
 /** More files or bytes than these do not belong to a model. Each small file costs a request, and is read whole. */
 const MOST_FILES = 200;
 const MOST_SMALL = 16 << 20;
@@ -170,6 +178,17 @@ async function diffusersFiles(
     if (path === 'model_index.json') return true;
     return parts.test(path) && /\.(safetensors|json|txt)$/.test(path) && !/\.(fp16|non_ema|fp32)\./.test(path);
   });
+  return pinnedFiles(needed, source, input);
+}
+
+/**
+ * The listed files with the hash of each. @throws {Fault} when there are too many, or one is too large to be looked at
+ */
+export async function pinnedFiles(
+  needed: readonly Listed[],
+  source: (path: string) => Source,
+  input: RemoteInput & { readonly host: string },
+): Promise<ModelFile[]> {
   if (needed.length > MOST_FILES)
     throw new Fault('page', `${input.host} lists ${needed.length} files for this model; none has over ${MOST_FILES}`);
   const result: ModelFile[] = [];

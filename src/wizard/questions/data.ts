@@ -1,9 +1,9 @@
 /** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
 import { basename, resolve } from 'node:path';
 import { absolute, near } from '../../base/paths.ts';
-import { plural } from '../../base/text.ts';
+import { captionQuestions } from './captions.ts';
 import { modeForm, modeQuestion } from './mode.ts';
-import type { Asking, Question } from './question.ts';
+import type { Question } from './question.ts';
 import { answered } from './question.ts';
 
 const mode: Question = {
@@ -109,54 +109,4 @@ export function inventTrigger(path: string): string {
   return `z${(consonants.length >= 3 ? consonants : letters).slice(0, 6) || 'subject'}`;
 }
 
-const missing = ({ facts }: Asking) => (facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned);
-
-const captions: Question = {
-  id: 'captions',
-  step: 'data',
-  label: 'Captions',
-  text: (context) => {
-    const count = missing(context);
-    return count === context.facts.folder?.usable
-      ? 'Your pictures have no captions. What shall they be called?'
-      : `${plural(count, 'picture has', 'pictures have')} no caption. What shall ${count === 1 ? 'it' : 'they'} be called?`;
-  },
-  why: 'A caption says what a picture shows; what it does not say is learnt as part of the trigger word.',
-  terms: ['caption', 'trigger word'],
-  when: (context) => missing(context) > 0,
-  form: ({ answers }) => ({
-    kind: 'choose',
-    initial: answers.captions?.value ?? 'trigger',
-    choices: [
-      {
-        value: 'trigger',
-        cells: ['Just the trigger word', 'good for one character, thing or style'],
-        about: 'Everything the pictures have in common goes into the trigger word.',
-      },
-      {
-        value: 'words',
-        cells: ['One caption for all of them', 'such as: a photo of a dog'],
-        about: 'It is put behind the trigger word. Your own .txt files beside pictures always win.',
-      },
-    ],
-  }),
-  record: (value) => (value === 'words' ? 'one for all that have none' : 'just the trigger word where there is none'),
-};
-
-const words: Question = {
-  id: 'dataset.default_caption',
-  step: 'data',
-  label: 'Words',
-  text: () => 'Which caption for the pictures that have none?',
-  why: 'Name the kind of thing (a dog, a house), not what makes yours special: that is for the trigger word.',
-  terms: ['caption'],
-  when: (context) => missing(context) > 0 && answered(context, 'captions') === 'words',
-  form: (context) => ({
-    kind: 'line',
-    initial: answered(context, 'dataset.default_caption') ?? 'a picture',
-    setting: 'dataset.default_caption',
-  }),
-  sets: (value) => ({ 'dataset.default_caption': value }),
-};
-
-export const dataQuestions: readonly Question[] = [mode, path, goal, trigger, captions, words];
+export const dataQuestions: readonly Question[] = [mode, path, goal, trigger, ...captionQuestions];

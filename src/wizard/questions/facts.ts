@@ -56,6 +56,8 @@ export interface Facts {
   readonly machine: Machine;
   readonly registry: Registry;
   readonly models: ReadonlyMap<string, ModelState>;
+  /** Taggers and captioners, by id. */
+  readonly assets: ReadonlyMap<string, ModelState>;
   readonly folder: FolderFacts | undefined;
   /** A folder with pictures near the working directory, as a default answer. */
   readonly nearestPictures: string | undefined;

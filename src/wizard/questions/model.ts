@@ -57,6 +57,13 @@ const base: Question = {
     value === 'more' || value === 'file' ? {} : { 'model.base': value },
 };
 
+/** The base that is chosen, else the one that Enter would choose; undefined for a file of the person's own. */
+export function likelyBase(context: Asking): ModelEntry | undefined {
+  if (answered(context, 'model.base') !== undefined) return entryOf(context);
+  const { initial } = base.form(context);
+  return context.facts.registry.models.find(({ id }) => id === initial);
+}
+
 const more: Question = {
   id: 'model.more',
   step: 'model',

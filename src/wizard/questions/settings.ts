@@ -46,6 +46,14 @@ const groups: readonly Group[] = [
     gist: ({ dataset: d }) => `${d.resolution} px, ${d.buckets ? 'buckets' : `${d.crop} crop`}`,
   },
   {
+    id: 'settings:captions',
+    step: 'model',
+    label: 'Captioner',
+    text: 'Anything else about captions that are written?',
+    section: 'captions',
+    gist: ({ captions: c }) => (c.write === null ? 'none are written' : `${c.write}, where there are none`),
+  },
+  {
     id: 'settings:model',
     step: 'model',
     label: 'Model kind',

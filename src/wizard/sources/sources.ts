@@ -13,7 +13,7 @@ import { tryFill } from '../../engine/prepare/fill.ts';
 import { isAccepted } from '../../registry/catalogue/licenses.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
-import type { Registry } from '../../registry/catalogue/schema.ts';
+import type { AnyEntry, Registry } from '../../registry/catalogue/schema.ts';
 import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
 import type { Chooser } from '../../spec/schema.ts';
 import type { Facts, FolderFacts, Machine, ModelState } from '../questions/facts.ts';
@@ -39,6 +39,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
     machine: await readMachine(places, env),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
+    assets: new Map(registry.assets.map((entry) => [entry.id, modelState(entry, places)])),
     folder: undefined,
     nearestPictures: await nearestPictures(cwd),
     draft,
@@ -48,7 +49,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
   };
 }
 
-function modelState(entry: Registry['models'][number], places: Places): ModelState {
+function modelState(entry: AnyEntry, places: Places): ModelState {
   const { ready, missing } = locateModel(entry, places);
   const sizes = missing.map(({ bytes }) => bytes);
   const known = sizes.every((bytes) => bytes !== undefined);

@@ -47,7 +47,7 @@ it('metadata.jsonl is read for images without a caption file', async () => {
     { file_name: '../d.png', text: 'd' },
   ];
   const table = `\ufeff${rows.map((row) => JSON.stringify(row)).join('\r\n')}\nno json\n`;
-  const { captions, notes } = await look({ 'metadata.jsonl': table, 'c.txt': 'own' }, [
+  const { captions, notes, others } = await look({ 'metadata.jsonl': table, 'c.txt': 'own' }, [
     'a.png',
     'sub/b.png',
     'c.png',
@@ -57,6 +57,9 @@ it('metadata.jsonl is read for images without a caption file', async () => {
   expect(notes).toEqual([
     'metadata.jsonl holds 4 captions; read for images without a caption file; not understood: line 5',
   ]);
+  expect(others).toEqual({});
+  const empty = await look({ 'metadata.jsonl': 'no json\n', 'metadata.csv': 'x,y\n' }, ['a.png']);
+  expect(empty.others).toEqual({ '.jsonl': 1, '.csv': 1 });
 });
 
 it('tables of other kinds are named', async () => {

@@ -12,6 +12,7 @@ from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan, Sample
 
+from .facts import counted_again
 from .images import CROP_POSITIONS
 
 
@@ -66,6 +67,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
         plan,
         data=replace(plan.data, samples=kept),
         training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, plan.training.batch_size)),
+        output=replace(plan.output, facts=counted_again(plan.output.facts, kept, plan.name)),
     )
 
 

@@ -49,6 +49,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
       name: options.name ?? input.spec.name,
       yaml: prepared.yaml,
       plan: prepared.plan,
+      uncaptioned: prepared.uncaptioned,
       runs: places.runs,
     });
     await startRun(run, env);

@@ -1,0 +1,23 @@
+/** `dataset ACTION FOLDER`: loads the module of the action. */
+import { UsageError } from '../../../base/errors.ts';
+import { nearest } from '../../../base/nearest.ts';
+import type { CommandRun } from '../../shell/context.ts';
+
+const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
+  check: () => import('./check.ts'),
+  caption: () => import('./caption.ts'),
+  tags: () => import('./tags.ts'),
+};
+
+export const run: CommandRun = async ([action, folder, ...more], options, context) => {
+  const load = Object.hasOwn(actions, action ?? '') ? actions[action ?? ''] : undefined;
+  if (load === undefined) {
+    const meant = nearest(action ?? '', Object.keys(actions)) ?? 'check';
+    throw new UsageError(`There is no dataset ${action ?? 'command without a name'}.`, {
+      nextSteps: [`visiontrain dataset ${meant} FOLDER`],
+    });
+  }
+  if (folder === undefined || more.length > 0)
+    throw new UsageError('Which folder?', { nextSteps: [`visiontrain dataset ${action} FOLDER`] });
+  return (await load()).run([folder], options, context);
+};

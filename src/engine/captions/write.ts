@@ -1,0 +1,106 @@
+/** Everything that writing captions takes: packages, models, the program itself. The command and a run share it. */
+import type { Places } from '../../base/paths.ts';
+import { plural } from '../../base/text.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { AssetEntry } from '../../registry/catalogue/schema.ts';
+import { fetchModel } from '../../registry/fetch/fetch-model.ts';
+import { pinSmallFiles } from '../../registry/hub/small-files.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
+import { EXTRAS, ensureExtra } from '../environment/extras.ts';
+import type { StepTools } from '../events/step-tools.ts';
+import type { CaptionSettings } from './compose.ts';
+import { captionMethods, type Method } from './methods.ts';
+import { captionsDir, readWritten } from './store.ts';
+import { type CaptionImage, runWorker } from './worker.ts';
+
+export interface WriteInput {
+  readonly settings: CaptionSettings;
+  /** Folder that relative paths in the settings start from. */
+  readonly dir: string;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly environment: PythonEnvironment;
+  readonly root: string;
+  readonly images: readonly CaptionImage[];
+  /** Name of the device in torch. */
+  readonly device: string;
+  readonly threads: number;
+  readonly log: string;
+  /** Environment variable that holds an endpoint's key. */
+  readonly keyEnv: string | undefined;
+}
+
+export interface CaptionsWritten {
+  /** Images without a caption, each with the reason. */
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** Most images without a caption that are named one by one. */
+const NAMED = 5;
+
+/**
+ * Writes captions for the images that have none in our store. Images that are done already cost a look at their result.
+ * @throws DownloadError, EnvironmentError or TrainingError; what was written before is kept
+ */
+export async function writeCaptions(input: WriteInput, tools: StepTools): Promise<CaptionsWritten> {
+  const methods = await readyMethods(input, tools);
+  const store = captionsDir(input.places);
+  const todo = input.images.filter(({ sha256 }) => readWritten(store, sha256, methods, input.settings) === undefined);
+  const failed: { path: string; reason: string }[] = [];
+  if (todo.length === 0) return { failed };
+  const extras = await neededExtras(methods, input, tools);
+  tools.phase(methods.map(({ name }) => name).join(', '));
+  await runWorker(
+    { ...input, methods, extras, store, python: input.environment.python, signal: tools.signal, images: input.images },
+    {
+      progress: ({ method, done, total, rate }) =>
+        tools.progress({ item: method, unit: 'captions', done, total, ...(rate === undefined ? {} : { rate }) }),
+      failed: (path, reason) => failed.push({ path, reason }),
+    },
+  );
+  for (const { path, reason } of failed.slice(0, NAMED))
+    tools.note({ level: 'warn', text: `${path} gets no caption: ${reason}` });
+  if (failed.length > NAMED)
+    tools.note({
+      level: 'warn',
+      text: `${plural(failed.length - NAMED, 'more picture')} without a caption: see ${input.log}`,
+    });
+  return { failed };
+}
+
+async function neededExtras(methods: readonly Method[], { places, env, environment }: WriteInput, tools: StepTools) {
+  if (!methods.some(({ kind }) => kind === 'tags')) return [];
+  const folder = await ensureExtra(EXTRAS.captions, {
+    places,
+    env,
+    environment,
+    signal: tools.signal,
+    onProgress: ({ item, done, total, detail }) =>
+      tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) }),
+  });
+  return folder === null ? [] : [folder];
+}
+
+/** The methods with their models on this disk. */
+async function readyMethods(input: WriteInput, tools: StepTools): Promise<readonly Method[]> {
+  const { places, env, settings, dir, keyEnv } = input;
+  const registry = loadRegistry({ configDir: places.config });
+  const methods = await captionMethods({ settings, dir, registry, places });
+  for (const { entry } of methods) if (entry !== undefined) await fetchEntry(entry, input, tools);
+  const key = keyEnv !== undefined && env[keyEnv]?.trim() ? keyEnv : undefined;
+  return methods.map((method) =>
+    method.kind === 'endpoint' && key !== undefined
+      ? { ...method, settings: { ...method.settings, key_env: key } }
+      : method,
+  );
+}
+
+async function fetchEntry(entry: AssetEntry, { places, env }: WriteInput, tools: StepTools): Promise<void> {
+  const { signal } = tools;
+  // The registry knows the hash of a captioner's weights only: its small files are pinned once, at the same commit.
+  const whole = entry.kind === 'captioner' ? await pinSmallFiles(entry, { places, env, signal }) : entry;
+  if (locateModel(whole, places).ready) return;
+  tools.phase(whole.title);
+  await fetchModel(whole, { places, env, signal, onProgress: ({ phase: _, ...progress }) => tools.progress(progress) });
+}

@@ -1,0 +1,44 @@
+/** Takes captions that models have written into a scan, and says which images are still to be captioned. */
+import { plural } from '../../base/text.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import { captionMethods, type MethodInput } from '../captions/methods.ts';
+import { captionsDir, readWritten } from '../captions/store.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import type { Need } from './base.ts';
+
+export interface Captioned {
+  /** The scan with written captions for images that have none of their own. A person's own caption always wins. */
+  readonly scan: HashedScan;
+  /** Hashes of the images that a model has still to look at. */
+  readonly pending: readonly string[];
+  readonly notes: readonly string[];
+  /** Entries that must be fetched before they can be captioned. */
+  readonly needs: readonly Need[];
+}
+
+/** @throws UsageError when `captions` names what cannot write captions */
+export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<Captioned> {
+  const { settings, places } = input;
+  const bare = scan.pictures.filter(({ caption }) => caption === null);
+  if (settings.write === null || bare.length === 0) return { scan, pending: [], notes: [], needs: [] };
+  const methods = await captionMethods(input);
+  const store = captionsDir(places);
+  const pending: string[] = [];
+  const pictures = scan.pictures.map((picture) => {
+    if (picture.caption !== null) return picture;
+    const written = readWritten(store, picture.sha256, methods, settings);
+    if (written === undefined) pending.push(picture.sha256);
+    return written === undefined || written.caption === '' ? picture : { ...picture, caption: written.caption };
+  });
+  const names = methods.map(({ name }) => name).join(' and ');
+  const taken = bare.length - pending.length;
+  const notes = [
+    ...(taken > 0 ? [`${plural(taken, 'picture')} without a caption: the one that ${names} wrote is taken`] : []),
+    ...(pending.length > 0 ? [`${plural(pending.length, 'picture')} without a caption: ${names} writes it first`] : []),
+  ];
+  const entries = pending.length === 0 ? [] : methods.flatMap(({ entry }) => entry ?? []);
+  const needs = entries
+    .filter((entry) => !locateModel(entry, places).ready)
+    .map((entry) => ({ entry, companionsOnly: false }));
+  return { scan: { ...scan, pictures }, pending, notes, needs };
+}

@@ -1,0 +1,101 @@
+/** The phase of a run in which captions are written, before the trainer starts and needs the card. */
+import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
+import type { Places } from '../../base/paths.ts';
+import { plural } from '../../base/text.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { captionMethods } from '../captions/methods.ts';
+import { captionsDir, readWritten } from '../captions/store.ts';
+import { writeCaptions } from '../captions/write.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
+import type { StepTools } from '../events/step-tools.ts';
+import { withCaptions } from '../plan/resolve.ts';
+import type { Plan } from '../plan/schema.ts';
+import { loadSpec } from '../prepare/load.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import type { LiveFolder } from '../runs/live-folder.ts';
+
+interface Input {
+  readonly folder: LiveFolder;
+  readonly environment: PythonEnvironment;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Most bytes of captions.json: a million images take 70 MB. */
+const MOST_BYTES = 256 << 20;
+
+/**
+ * Writes the captions that the plan was made without, and the plan with them. An attempt that was ended in between finds
+ * what was written and goes on. An image that cannot be captioned keeps the caption that it has without one.
+ * @throws what writing captions throws
+ */
+export async function captionRun(plan: Plan, input: Input, tools: StepTools): Promise<Plan> {
+  const pending = readPending(input.folder.dir);
+  if (pending.size === 0) return plan;
+  const { folder, environment, places, env } = input;
+  const dir = folder.path();
+  const registry = loadRegistry({ configDir: places.config });
+  const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
+  const images = plan.data.samples.filter(({ sha256 }) => pending.has(sha256));
+  await writeCaptions(
+    {
+      settings: spec.captions,
+      dir,
+      places,
+      env,
+      environment,
+      root: plan.data.root,
+      images,
+      device: plan.resources.device,
+      threads: plan.resources.threads,
+      log: join(folder.dir, RUN_FILES.log),
+      keyEnv: 'VISIONTRAIN_CAPTION_KEY',
+    },
+    tools,
+  );
+  const texts = await writtenTexts(images, { spec, dir, places, registry });
+  const captioned = withCaptions(plan, spec, texts);
+  writeFileAtomic(join(folder.dir, RUN_FILES.plan), `${JSON.stringify(captioned, null, 1)}\n`);
+  writeFileAtomic(join(folder.dir, RUN_FILES.captions), `${JSON.stringify({ pending: [] })}\n`);
+  tools.note({
+    level: 'info',
+    text: `${plural(texts.size, 'caption')} written: they are in plan.json, and nothing in the data set is changed`,
+  });
+  return captioned;
+}
+
+interface Texts {
+  readonly spec: RunSpec;
+  readonly dir: string;
+  readonly places: Places;
+  readonly registry: ReturnType<typeof loadRegistry>;
+}
+
+async function writtenTexts(images: Plan['data']['samples'], { spec, dir, places, registry }: Texts) {
+  const settings = spec.captions;
+  const methods = await captionMethods({ settings, dir, registry, places });
+  const texts = new Map<string, string>();
+  for (const { sha256 } of images) {
+    const written = readWritten(captionsDir(places), sha256, methods, settings);
+    if (written !== undefined) texts.set(sha256, written.caption);
+  }
+  return texts;
+}
+
+function readPending(dir: string): ReadonlySet<string> {
+  const bytes = readOurs(join(dir, RUN_FILES.captions), MOST_BYTES);
+  if (bytes === undefined) return new Set();
+  try {
+    const { pending } = JSON.parse(bytes.toString('utf8')) as { pending: readonly unknown[] };
+    return new Set(pending.filter((one): one is string => typeof one === 'string'));
+  } catch (error) {
+    throw new UsageError(`${RUN_FILES.captions} in the run's folder cannot be read.`, {
+      nextSteps: ['visiontrain run FILE   makes a new run of its run.yaml'],
+      cause: error,
+    });
+  }
+}

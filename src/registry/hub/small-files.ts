@@ -1,0 +1,56 @@
+/**
+ * Completes an entry of which the registry pins the weights only: its configuration and tokenizer files are looked up at
+ * the commit that the registry names, hashed once, and written down as an entry of the person's own.
+ */
+import { DownloadError } from '../../base/errors.ts';
+import type { Places } from '../../base/paths.ts';
+import { createClient } from '../../download/http/client.ts';
+import { Fault } from '../../download/http/fault.ts';
+import { downloadSettings } from '../../download/http/settings.ts';
+import { writeOwnAsset } from '../catalogue/own.ts';
+import type { AssetEntry, ModelFile } from '../catalogue/schema.ts';
+import { listRepository, pinnedFiles } from './remote.ts';
+
+interface Where {
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** Small files that transformers reads beside the weights. Code is not among them. */
+const SMALL = /^[^/]+\.(json|txt)$/u;
+
+/**
+ * The entry with its small files; the same entry when it names its configuration already, or has no source on the hub.
+ * @throws DownloadError when the hub cannot be asked
+ */
+export async function pinSmallFiles(entry: AssetEntry, { places, env, signal }: Where): Promise<AssetEntry> {
+  const weights = entry.files.find(({ role }) => role === 'weights');
+  const source = weights?.sources.find((one) => one.kind === 'hub');
+  if (entry.files.some(({ path }) => path === 'config.json') || source?.revision === undefined) return entry;
+  const { repo, revision } = source;
+  const settings = downloadSettings(env);
+  const client = createClient(settings, env);
+  let found: ModelFile[];
+  try {
+    const { api, files } = await listRepository({ repo, revision }, { settings, client, signal });
+    const small = files.filter(({ path }) => SMALL.test(path));
+    const input = { settings, client, signal, env, sha256: undefined, tokenEnv: undefined, host: api.label };
+    found = await pinnedFiles(small, (path) => ({ kind: 'hub', repo, revision, path }), input);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new DownloadError(`The configuration of ${entry.title} cannot be looked up.`, {
+      details: [`${error.message}.`, `${repo} at ${revision}`],
+      nextSteps: ['The same command tries again.', 'Or give a folder that holds the whole model: --captioner FOLDER'],
+      cause: error,
+    });
+  } finally {
+    await client.close();
+  }
+  const whole = {
+    ...entry,
+    files: [...entry.files, ...found.map((file) => ({ ...file, role: 'companion' as const }))],
+  };
+  writeOwnAsset(places.config, whole);
+  return whole;
+}

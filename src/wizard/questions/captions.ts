@@ -1,0 +1,112 @@
+/** Questions about pictures without a caption: whether captions are written, and what they are called otherwise. */
+import { formatBytes, formatDuration, plural } from '../../base/text.ts';
+import { captionSeconds, TAGGER_PACKAGES } from '../../engine/captions/estimate.ts';
+import { captionPreset } from '../../engine/captions/presets.ts';
+import type { ModelEntry } from '../../registry/catalogue/schema.ts';
+import { captionsSchema, type Goal } from '../../spec/schema.ts';
+import { likelyBase } from './model.ts';
+import type { Asking, ChooseForm, Question } from './question.ts';
+import { answered } from './question.ts';
+
+const missing = ({ facts }: Asking) => (facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned);
+
+/** Settings of `captions` that suit the base, chosen or likely, and the goal. */
+function preset(context: Asking, base: ModelEntry | undefined) {
+  const goal = (answered(context, 'dataset.goal') ?? 'character') as Goal;
+  return captionPreset(base, goal);
+}
+
+/** The model that writes them, and whether it is here. */
+function writer(context: Asking) {
+  const { write } = preset(context, likelyBase(context));
+  const standard = captionsSchema.parse({});
+  const model = write === 'tags' ? standard.tagger : standard.captioner;
+  return { write, model, state: context.facts.assets.get(model) };
+}
+
+/** What is fetched, and how long it takes, in one sentence each. */
+function cost(context: Asking): string {
+  const { write, model, state } = writer(context);
+  const { machine } = context.facts;
+  const images = missing(context);
+  const hasCard = machine.cards.some(({ device }) => device.startsWith('cuda'));
+  const seconds = captionSeconds({ model, kind: write, images, cores: machine.cpuCores, hasCard });
+  const bytes = (state?.fetchBytes ?? 0) + (write === 'tags' ? TAGGER_PACKAGES : 0);
+  const fetched = state?.ready === true ? 'Its model is here.' : `Fetches ${formatBytes(bytes)} once.`;
+  const what = write === 'tags' ? 'Booru tags, as this base was taught' : 'A sentence each, as this base was taught';
+  return `${what}: about ${formatDuration(Math.max(1, seconds))} for ${plural(images, 'picture')}, before the training. ${fetched} Files of your own always win, and nothing in your folder is written.`;
+}
+
+/**
+ * Writing is what is recommended, but for the embedded model, which is for trying out: for that no model is fetched.
+ */
+const recommended = (context: Asking): string =>
+  likelyBase(context)?.embedded === undefined || writer(context).state?.ready === true ? 'write' : 'trigger';
+
+function form(context: Asking): ChooseForm {
+  const advice = recommended(context);
+  const mark = (value: string, text: string) => (value === advice ? `recommended: ${text}` : text);
+  return {
+    kind: 'choose',
+    initial: answered(context, 'captions') ?? advice,
+    choices: [
+      {
+        value: 'write',
+        cells: ['Write captions for me', mark('write', 'a model looks at each picture')],
+        about: cost(context),
+      },
+      {
+        value: 'trigger',
+        cells: ['Just the trigger word', 'good for one character, thing or style'],
+        about: 'Everything the pictures have in common goes into the trigger word.',
+      },
+      {
+        value: 'words',
+        cells: ['One caption for all of them', 'such as: a photo of a dog'],
+        about: 'It is put behind the trigger word. Your own .txt files beside pictures always win.',
+      },
+    ],
+  };
+}
+
+const captions: Question = {
+  id: 'captions',
+  step: 'data',
+  label: 'Captions',
+  text: (context) => {
+    const count = missing(context);
+    return count === context.facts.folder?.usable
+      ? 'Your pictures have no captions. What shall they be called?'
+      : `${plural(count, 'picture has', 'pictures have')} no caption. What shall ${count === 1 ? 'it' : 'they'} be called?`;
+  },
+  why: 'A caption says what a picture shows; what it does not say is learnt as part of the trigger word.',
+  terms: ['caption', 'trigger word', 'tagger'],
+  when: (context) => missing(context) > 0,
+  form,
+  record: (value) =>
+    ({ write: 'written for those that have none', words: 'one for all that have none' })[value] ??
+    'just the trigger word where there is none',
+  sets: (value, context): Readonly<Record<string, unknown>> => {
+    if (value !== 'write') return {};
+    const settings = Object.entries(preset(context, likelyBase(context)));
+    return Object.fromEntries(settings.map(([key, chosen]) => [`captions.${key}`, chosen]));
+  },
+};
+
+const words: Question = {
+  id: 'dataset.default_caption',
+  step: 'data',
+  label: 'Words',
+  text: () => 'Which caption for the pictures that have none?',
+  why: 'Name the kind of thing (a dog, a house), not what makes yours special: that is for the trigger word.',
+  terms: ['caption'],
+  when: (context) => missing(context) > 0 && answered(context, 'captions') === 'words',
+  form: (context) => ({
+    kind: 'line',
+    initial: answered(context, 'dataset.default_caption') ?? 'a picture',
+    setting: 'dataset.default_caption',
+  }),
+  sets: (value) => ({ 'dataset.default_caption': value }),
+};
+
+export const captionQuestions: readonly Question[] = [captions, words];

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { drawPictures, newPlace, type Place, testPython } from '../helpers/real-trainer.ts';
+
+let place: Place;
+let pictures: string;
+let before: unknown;
+
+/** Bytes, time and mode of each file. */
+const looks = (folder: string) =>
+  readdirSync(folder)
+    .sort()
+    .map((name) => {
+      const { mtimeMs, mode } = lstatSync(join(folder, name));
+      return [name, mtimeMs, mode, readFileSync(join(folder, name)).toString('base64')];
+    });
+
+beforeAll(() => {
+  place = newPlace();
+  pictures = join(place.dir, 'pictures');
+  drawPictures(pictures);
+  before = looks(pictures);
+  execFileSync(testPython(), [
+    join(import.meta.dirname, '../../trainer/tests/tiny_onnx.py'),
+    join(place.dir, 'tagger'),
+  ]);
+});
+
+afterAll(() => place.remove());
+
+const tagged = /^[a-z0-9^_ ()]+(, [a-z0-9^_ ()]+)*$/u;
+
+describe('captions by a tagger', () => {
+  it('writes them outside of the folder, and a threshold moves without the model', async () => {
+    const args = ['dataset', 'caption', 'pictures', '--tagger', 'tagger'];
+    const first = await place.visiontrain(...args, '--json');
+    expect(first.code, first.stderr).toBe(0);
+    const { images } = JSON.parse(first.stdout) as { images: { path: string; caption: string; tags: unknown[] }[] };
+    expect(images.map(({ path }) => path)).toEqual(['picture 0.jpg', 'picture 2.webp', 'picture 4.png']);
+    for (const { caption, tags } of images) {
+      expect(caption).toMatch(tagged);
+      expect(tags.length).toBeGreaterThan(1);
+    }
+    // The model is gone: the scores are enough.
+    renameSync(join(place.dir, 'tagger/model.onnx'), join(place.dir, 'kept.onnx'));
+    writeFileSync(join(place.dir, 'tagger/model.onnx'), readFileSync(join(place.dir, 'kept.onnx')));
+    const lower = await place.visiontrain(...args, '--threshold', '0.06');
+    expect(lower.code, lower.stderr).toBe(0);
+    expect(lower.stderr).toContain('threshold: 0.06');
+    expect(lower.stderr).not.toContain('0 of 3 captions');
+    expect(lower.stdout.length).toBeGreaterThan(
+      images.reduce((sum, { path, caption }) => sum + path.length + caption.length, 0),
+    );
+    expect(looks(pictures)).toEqual(before);
+  }, 120_000);
+
+  it.each([
+    [['--tagger', 'sdxl'], 'sdxl is a base model, not a tagger.'],
+    [['--tagger', 'pictures'], 'model.onnx and selected_tags.csv are not in it'],
+    [['--threshold', 'much'], 'threshold'],
+    [['--write', 'poems'], 'write'],
+    [['--endpoint', 'http://user:pass@host/v1', '--model', 'm'], 'endpoint'],
+    [['--endpoint', 'http://localhost:1/v1'], 'An endpoint needs its address and the name of a model.'],
+  ])('refuses %j', async (args, said) => {
+    const { code, stderr } = await place.visiontrain('dataset', 'caption', 'pictures', ...args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+  });
+
+  it('is a phase of a run, and its own files win; the folder may then move', async () => {
+    writeFileSync(
+      join(place.dir, 'run.yaml'),
+      `version: 1
+name: ball
+dataset: { path: pictures, trigger: zxball, goal: concept }
+captions: { write: tags, tagger: tagger, threshold: 0.2 }
+model: { base: tiny }
+training: { steps: 2, batch_size: 2, rank: 4, alpha: 4 }
+samples: { every: 0, prompts: [] }
+`,
+    );
+    const planned = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json');
+    const plan0 = JSON.parse(planned.stdout).plan;
+    // One picture is new to the store, so that the phase has something to do.
+    const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain');
+    expect(code, stderr).toBe(0);
+    const run = join(place.dir, 'home/runs/ball');
+    const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));
+    expect(plan).toEqual(plan0);
+    const captions = Object.fromEntries(
+      plan.data.samples.map(({ path, caption }: { path: string; caption: string }) => [path, caption]),
+    );
+    expect(captions['picture 1.png']).toBe('zxball, a ball, number 1');
+    expect(captions['picture 0.jpg']).toMatch(/^zxball, /u);
+    expect(captions['picture 0.jpg'].length).toBeGreaterThan('zxball, '.length);
+    expect(looks(pictures)).toEqual(before);
+  }, 180_000);
+
+  it('captions what a run finds new, before it trains, and the plan is the one that a later look makes', async () => {
+    execFileSync(testPython(), [
+      '-c',
+      `from PIL import Image; Image.new("RGB", (120, 90), (250, 40, 30)).save("${join(pictures, 'new.png')}")`,
+    ]);
+    const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain', '--name', 'second');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('1 picture without a caption: tagger writes it first');
+    const run = join(place.dir, 'home/runs/second');
+    const events = readFileSync(join(run, 'events.jsonl'), 'utf8');
+    expect(events).toContain('"phase":"captions"');
+    const moved = join(place.dir, 'moved');
+    renameSync(pictures, moved);
+    const again = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json', '--set', 'dataset.path=moved');
+    const found = JSON.parse(again.stdout);
+    const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));
+    expect(found.plan.data.samples).toEqual(plan.data.samples);
+    expect(found.plan.output).toEqual(plan.output);
+    expect(found.plan.spec_sha256).toBe(plan.spec_sha256);
+  }, 180_000);
+});

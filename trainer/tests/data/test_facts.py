@@ -1,0 +1,37 @@
+"""Facts about images counted again: in the very form that `src/engine/plan/facts.ts` gives them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from visiontrain_trainer.contract.plan import read_plan
+from visiontrain_trainer.data.batches import without
+from visiontrain_trainer.data.facts import counted_again
+
+FILE = Path(__file__).parents[3] / "test" / "fixtures" / "plan.json"
+
+
+def test_all_images_give_what_the_other_side_wrote() -> None:
+    plan = read_plan(FILE)
+    assert counted_again(plan.output.facts, plan.data.samples, plan.name) == plan.output.facts
+    assert counted_again({}, plan.data.samples, plan.name) == {}
+
+
+def test_images_that_are_left_out_are_in_no_count() -> None:
+    plan = read_plan(FILE)
+    gone = next(sample for sample in plan.data.samples if sample.path.startswith("10_fox/"))
+    facts = without(plan, {gone.id: "cannot be read"}).output.facts
+    assert json.loads(facts["ss_tag_frequency"]) == {"fox": {"zfx": 2}}
+    assert json.loads(facts["ss_dataset_dirs"]) == {"fox": {"n_repeats": 1, "img_count": 2}}
+    assert facts["ss_resolution"] == plan.output.facts["ss_resolution"]
+
+
+def test_names_and_numbers_have_the_form_of_javascript() -> None:
+    plan = read_plan(FILE)
+    sample = replace(plan.data.samples[0], size=(512, 512), bucket=(512, 512))
+    samples = [replace(sample, path=f"{folder}/a.png", caption="ü, b, a") for folder in ("b", "10", "9")]
+    facts = counted_again(plan.output.facts, samples, plan.name)
+    assert facts["ss_tag_frequency"].startswith('{"9":{"a":1,"b":1,"ü":1},"10":')
+    assert facts["ss_bucket_info"].endswith('"mean_img_ar_error":0}')

@@ -1,0 +1,49 @@
+"""What captioning tells its parent: one JSON object a line on stdout, which nothing else may write to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from visiontrain_trainer.base.errors import TrainerError
+
+#: Least seconds between two lines of progress.
+_EVERY = 0.5
+
+
+class Report:
+    """Writes to the stdout that the process started with; whatever libraries print goes to stderr from then on."""
+
+    def __init__(self, stream: int | None = None) -> None:
+        if stream is None:
+            sys.stdout.flush()
+            stream = os.dup(1)
+            os.dup2(2, 1)
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._last = 0.0
+
+    def line(self, type: str, **payload: Any) -> None:
+        data = (json.dumps({"type": type, **payload}) + "\n").encode()
+        with self._lock:
+            while data:
+                data = data[os.write(self._stream, data) :]
+
+    def progress(self, method: str, done: int, total: int, rate: float | None = None) -> None:
+        """Tell how many images a method has done. All but the first and the last of a method may be left out."""
+        now = time.monotonic()
+        if 0 < done < total and now - self._last < _EVERY:
+            return
+        self._last = now
+        self.line("progress", method=method, done=done, total=total, **({} if rate is None else {"rate": rate}))
+
+    def failed(self, path: str, reason: str) -> None:
+        """Tell that an image gets no caption, and why."""
+        self.line("failed", path=path, reason=reason)
+
+    def error(self, error: TrainerError) -> None:
+        self.line("error", code=error.code, reason=error.reason, details=error.details, next_steps=error.next_steps)
