@@ -69,6 +69,7 @@ const text = (node: JsonNode) => {
 
 /** Values of the keys whose schema is a pattern. */
 const patterned: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  'captions.replace': fc.array(fc.constantFrom('a -> b', 'long hair -> hair, long', 'c ->'), { maxLength: 3 }),
   'captions.endpoint': fc.constantFrom(null, 'http://localhost:11434/v1', 'https://example.org/v1'),
   name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/u),
   'dataset.caption_extension': fc.stringMatching(/^\.[A-Za-z0-9._-]{1,20}$/u),
