@@ -116,7 +116,7 @@ function chosen({ build, cardName, driver }: BoxBuild): string {
 
 /** Installs an extra that is not there. @returns its folder; null when the person's own Python has it */
 async function addExtra(extra: Extra, environment: PythonEnvironment, { env, places, out, flags }: Context) {
-  const found = findExtra({ places, env }, extra, environment);
+  const found = await findExtra({ places, env }, extra, environment);
   if (found !== undefined) {
     if (!flags.json) out.talk(`${extra.title}: was ready`);
     return found;

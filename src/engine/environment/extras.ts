@@ -56,10 +56,14 @@ function folderOf({ places }: Where, extra: Extra, { python_version }: PythonEnv
 }
 
 /** The extra as it is installed; undefined when it has to be. */
-export function findExtra(where: Where, extra: Extra, environment: PythonEnvironment): ExtraFolder | undefined {
+export async function findExtra(
+  where: Where,
+  extra: Extra,
+  environment: PythonEnvironment,
+): Promise<ExtraFolder | undefined> {
   const folder = folderOf(where, extra, environment);
   if (existsSync(folder)) return folder;
-  const isThere = environment.kind === 'given' && lackingPackages(where.env, [extra.module]).length === 0;
+  const isThere = environment.kind === 'given' && (await lackingPackages(where.env, [extra.module])).length === 0;
   return isThere ? null : undefined;
 }
 
@@ -75,7 +79,7 @@ export interface ExtraInput extends Where {
  * @throws EnvironmentError with the cure
  */
 export async function ensureExtra(extra: Extra, input: ExtraInput): Promise<ExtraFolder> {
-  const found = findExtra(input, extra, input.environment);
+  const found = await findExtra(input, extra, input.environment);
   if (found !== undefined) return found;
   const folder = folderOf(input, extra, input.environment);
   try {
@@ -99,7 +103,8 @@ async function install(extra: Extra, input: ExtraInput, folder: string): Promise
   writeFileSync(log, '');
   onProgress({ item: extra.title, done: 0, total: 1 });
   try {
-    const tool = chooseInstaller(env, environment.python).installBeside(environment.python, lockOf(extra), part);
+    const installer = await chooseInstaller(env, environment.python);
+    const tool = installer.installBeside(environment.python, lockOf(extra), part);
     const onLine = (line: string) =>
       onProgress({ item: extra.title, done: 0, total: 1, detail: line.trim().slice(0, 100) });
     const { code, tail } = await runTool(tool, { log, signal, onLine });
