@@ -1,7 +1,7 @@
 """What a full-screen program costs: watched.py COLUMNS ROWS WARM_S SECONDS COMMAND ARGS…
 
-It runs on a pseudo-terminal of that size. After WARM_S seconds the bytes it sends and the time it computes are counted for
-SECONDS seconds; then it is sent `d`, and must leave the alternate screen. Prints JSON."""
+It runs on a pseudo-terminal of that size. After WARM_S seconds the bytes it sends and the time it computes are counted
+for SECONDS seconds; then it is sent `d`, and must leave the alternate screen. Prints JSON."""
 
 import fcntl
 import json
@@ -12,6 +12,7 @@ import struct
 import sys
 import termios
 import time
+from pathlib import Path
 
 columns, rows, warm, seconds = map(int, sys.argv[1:5])
 command = sys.argv[5:]
@@ -24,7 +25,7 @@ fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 
 
 
 def computed() -> float:
-    with open(f"/proc/{pid}/stat") as file:
+    with Path(f"/proc/{pid}/stat").open() as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
