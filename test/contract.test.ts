@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { EXIT } from '../src/base/errors.ts';
+import { SAFETENSORS_HEADER_MOST } from '../src/base/files/safetensors-limit.ts';
 import { EVENTS_VERSION, payloads } from '../src/engine/events/schema.ts';
 import { PLAN_VERSION, planSchema } from '../src/engine/plan/schema.ts';
 import { RUN_FILES } from '../src/engine/run-folder/layout.ts';
+import { WITHOUT_EFFECT } from '../src/engine/runs/compare.ts';
 
 const root = join(import.meta.dirname, '..');
 const trainer = join(root, 'trainer', 'visiontrain_trainer');
@@ -48,6 +50,15 @@ it('types of events', () => {
   const written = [...all.matchAll(/\bemit\(\s*"(\w+)"/g)].map((match) => match[1] ?? '');
   expect(new Set(written).size).toBeGreaterThan(8);
   expect(written.filter((type) => !(type in payloads))).toEqual([]);
+});
+
+it('facts that no byte depends on', () => {
+  const theirs = /^_WITHOUT_EFFECT = \{(.+)\}$/m.exec(python('training/environment.py'))?.[1]?.match(/\w+/g) ?? [];
+  expect(theirs.sort()).toEqual([...WITHOUT_EFFECT].sort());
+});
+
+it('bytes that the header of a safetensors file may have', () => {
+  expect(number(python('model/weights.py'), '_HEADER_MOST')).toBe(SAFETENSORS_HEADER_MOST);
 });
 
 it('keys of the plan, at every depth', () => {

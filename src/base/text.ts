@@ -96,3 +96,7 @@ export function byCodePoint(a: string, b: string): number {
   }
   return a.length - b.length;
 }
+
+/** `12 %`, rounded down, so that only what is done has 100. */
+export const percent = (done: number, total: number): string =>
+  `${total > 0 ? Math.floor(Math.min(100, Math.max(0, (100 * done) / total))) : 0} %`;

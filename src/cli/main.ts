@@ -6,6 +6,7 @@ import { near, places } from '../base/paths.ts';
 import { typedEnvironment } from '../base/typed-env.ts';
 import { readSettings } from '../engine/settings/settings.ts';
 import { hasUnicode } from '../terminal/capabilities.ts';
+import { text } from './commands/shared/options.ts';
 import { type CommandEntry, commands } from './commands/table.ts';
 import type { Context, GlobalFlags } from './shell/context.ts';
 import { type Output, processOutput } from './shell/output.ts';
@@ -29,7 +30,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       const env = typedEnvironment(process.env, cwd);
       const base = places(env);
       own = [base.home, base.cache];
-      const typed = typeof options.workspace === 'string' ? { workspace: options.workspace } : {};
+      const given = text(options.workspace);
+      const typed = given === undefined ? {} : { workspace: given };
       const say = (line: string) => out.talk(line);
       const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
       const workspace = settings.find(({ name }) => name === 'workspace');
@@ -37,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
         say(`The runs are in ${workspace.value}, as ${near(workspace.source, cwd)} here says.`);
       const context: Context = { out, env, places: places(env, workspace?.value), flags };
       checkPlaces(context.places);
-      process.exitCode = (await run(args, options, context)) ?? EXIT.ok;
+      process.exitCode = await run(args, options, context);
     },
     out,
   );

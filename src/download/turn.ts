@@ -2,7 +2,7 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Claim, claim, HEARTBEAT_MS } from '../base/process/claim.ts';
+import { type Claim, claim, whileClaimed } from '../base/process/claim.ts';
 import { readJournal } from './file/journal.ts';
 import { ownFolder } from './file/own-file.ts';
 import { partNames } from './file/partials.ts';
@@ -23,13 +23,7 @@ export async function holding<T>(
 ): Promise<T> {
   const { claims } = partNames(path);
   const mine = await takeTurn(path, signal, report);
-  const beat = setInterval(() => mine.beat(), HEARTBEAT_MS);
-  try {
-    return await job();
-  } finally {
-    clearInterval(beat);
-    tidyClaims(claims, mine);
-  }
+  return whileClaimed(mine, job, () => tidyClaims(claims, mine));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { isMissing, readProblem } from '../base/files/fs-errors.ts';
 import { NotRegularError, openGiven, readAndClose } from '../base/files/regular-file.ts';
 
 const LIMIT = 1024 * 1024;
@@ -45,16 +46,5 @@ export function decodeText(bytes: Buffer): TextFile {
 function fileProblem(error: unknown): string {
   if (error instanceof TooLargeError) return error.message;
   if (error instanceof NotRegularError) return error.isFolder ? 'is a folder, not a file' : 'is not a regular file';
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'does not exist';
-    case 'EACCES':
-    case 'EPERM':
-      return 'may not be read: permission denied';
-    case 'ELOOP':
-      return 'is a symbolic link that leads to itself';
-    default:
-      return `cannot be read: ${(error as Error).message}`;
-  }
+  return isMissing(error) ? 'does not exist' : readProblem(error);
 }

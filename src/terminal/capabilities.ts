@@ -1,4 +1,6 @@
 /** What a terminal can do, decided once from the environment and the streams. Pure. */
+import { isOn } from '../base/env-flag.ts';
+
 export interface Capabilities {
   /** Whether questions can be asked: a person can type and see. */
   readonly ask: boolean;
@@ -38,10 +40,6 @@ export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFac
     rows: stdout.rows || 24,
     tmux: Boolean(env.TMUX) || /^(tmux|screen)/.test(env.TERM ?? ''),
   };
-}
-
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && value !== '' && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {

@@ -12,7 +12,7 @@ import type { Asker, Frame, LineAsk } from './prompts/frame.ts';
 import type { Facts, FolderFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
 import { back, type Flow, JUMP, next, type Position, resume, visible } from './questions/machine.ts';
-import { type Answer, type Answers, type Asking, type LineForm, type Question, steps } from './questions/question.ts';
+import { type Answer, type Answers, type Asking, type LineForm, placeOf, type Question } from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { parse, shown } from './questions/settings.ts';
 import { derive, SETTING } from './questions/values.ts';
@@ -255,12 +255,6 @@ function frameOf({ style, can }: SessionInput, question: Question, context: Aski
       return can.rows;
     },
   };
-}
-
-/** Place of a question, such as `3/7  Model`. */
-export function placeOf({ step }: Pick<Question, 'step'>): string {
-  const at = steps.findIndex(([id]) => id === step);
-  return `${at + 1}/${steps.length}  ${steps[at]?.[1] ?? ''}`;
 }
 
 function recordOf(question: Question, value: string, context: Asking): string {

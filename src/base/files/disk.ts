@@ -1,15 +1,15 @@
-/** The disk: its free space, hashes of its files, moving files into place, and disk errors in words. */
-import { createHash, randomBytes } from 'node:crypto';
+/** The disk: its free space, moving files into place, and disk errors in words. */
+import { randomBytes } from 'node:crypto';
 import { constants, existsSync, statfsSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
+import { diskProblem } from './fs-errors.ts';
 import { statOf } from './stat.ts';
 
 /** Bytes that are left free for everything else on the disk. */
 const RESERVE = 64 << 20;
-const BLOCK = 1 << 22;
 
 /** Bytes that this user may still write to the disk of `folder`. */
 export function freeBytes(folder: string): number {
@@ -36,56 +36,20 @@ export function nearestFolder(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
 }
 
-const DISK_ERRORS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'your quota on this disk is used up',
-  EACCES: 'no permission to write there',
-  EPERM: 'no permission to write there',
-  EROFS: 'the disk is read-only',
-  EIO: 'the disk reports an error',
-  ENOENT: 'something there was removed while it was being worked on',
-  EFBIG: 'the file system cannot hold a file of this size',
-  ENAMETOOLONG: 'the name is too long',
-};
-
 /** A disk error as something a person can act on; undefined when it is no disk error. */
 export function diskError(error: unknown, path: string, kept: boolean): EnvironmentError | undefined {
-  const code = (error as NodeJS.ErrnoException | null)?.code ?? '';
-  const words = DISK_ERRORS[code];
+  const removed = (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+  const words = removed ? 'something there was removed while it was being worked on' : diskProblem(error);
   if (words === undefined) return undefined;
   return new EnvironmentError(`${path}: ${words}.`, {
     ...(kept ? { details: ['What is downloaded so far is kept; the same command goes on from there.'] } : {}),
     nextSteps: [
-      code === 'ENOENT'
+      removed
         ? 'Run the same command again.'
         : 'Free some room or mend the permissions, then run the same command again.',
     ],
     cause: error,
   });
-}
-
-/**
- * SHA-256 of a file, as hex, read in order. `onBytes` is called after each block; the work stops when the signal fires.
- */
-export async function sha256OfFile(
-  path: string,
-  onBytes: (bytes: number) => void,
-  signal?: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(BLOCK);
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      const { bytesRead } = await file.read(buffer, 0, BLOCK, null);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-      onBytes(bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /** Gives a finished file its final name and syncs the folder, so that the name survives a power cut. */

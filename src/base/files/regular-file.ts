@@ -10,6 +10,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { type FileHandle, open } from 'node:fs/promises';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
+import { isMissing } from './fs-errors.ts';
 
 /** What stands at the path is not a plain file of ours. The message says what it is, without the path. */
 export class ForeignFileError extends EnvironmentError {
@@ -107,8 +108,7 @@ export function readOurs(path: string, limit: number): Buffer | undefined {
   try {
     file = openOurs(path, constants.O_RDONLY);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   return readAndClose(file, limit, (bytes) => {

@@ -1,5 +1,6 @@
 /** Errors of the file system when one of our files cannot be written, turned into what a person can do about them. */
 import { EnvironmentError } from '../errors.ts';
+import { isDenied, isFull } from './fs-errors.ts';
 
 export const ELSEWHERE =
   'Keep the runs elsewhere: add --workspace /path/with/space, or set VISIONTRAIN_HOME=/path for everything.';
@@ -14,9 +15,9 @@ export const diskFull = (folder: string, cause?: unknown): EnvironmentError =>
 export function explainWriteError(error: unknown, folder: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   const elsewhere = [ELSEWHERE];
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+  if (isDenied(error) || code === 'EROFS')
     return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
-  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(folder, error);
+  if (isFull(error)) return diskFull(folder, error);
   if (code === 'ENOTDIR' || code === 'EEXIST')
     return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
       nextSteps: elsewhere,

@@ -12,7 +12,7 @@ import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.
  */
 const SILENT_MS = 120_000;
 const MOST_BYTES = 1 << 16;
-export const HEARTBEAT_MS = 20_000;
+const HEARTBEAT_MS = 20_000;
 
 export interface Claim {
   /** Number of the claim, counted from 1. */
@@ -71,6 +71,17 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
         end: () => stamp(path, new Date(0)),
       },
     };
+  }
+}
+
+/** Runs `job` while heartbeats keep the claim alive, and then lets go of it as `letGo` says, whatever became of the job. */
+export async function whileClaimed<T>(held: Claim, job: () => Promise<T>, letGo: (held: Claim) => void): Promise<T> {
+  const beat = setInterval(() => held.beat(), HEARTBEAT_MS);
+  try {
+    return await job();
+  } finally {
+    clearInterval(beat);
+    letGo(held);
   }
 }
 

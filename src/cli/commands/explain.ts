@@ -1,4 +1,4 @@
-import { UsageError } from '../../base/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../spec/glossary.ts';
 import { truncate, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
@@ -15,7 +15,7 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
   if (wanted === '') {
     if (flags.json) out.json(glossary);
     else for (const line of list(style, can.columns)) out.data(line);
-    return undefined;
+    return EXIT.ok;
   }
   const found = findTerm(wanted) ?? (await settingTerm(wanted));
   if (found === undefined) {
@@ -29,7 +29,7 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
   }
   if (flags.json) out.json(found);
   else for (const line of entry(found, style, can.columns)) out.data(line);
-  return undefined;
+  return EXIT.ok;
 };
 
 type Explained = Pick<Term, 'term' | 'text' | 'keys'>;

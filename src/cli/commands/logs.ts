@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../../base/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
 import { followLog } from '../../base/files/log-lines.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { runCondition } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { leaveOnInterrupt } from './shared/stop-signals.ts';
 
 /** Shows what the trainer printed, or its supervisor while there is no trainer. Control sequences are taken out. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
@@ -19,9 +20,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
     throw new UsageError(`${name} has printed nothing: it was never started.`, {
       nextSteps: [`visiontrain resume ${name}`],
     });
-  const leave = new AbortController();
-  const onInterrupt = () => leave.abort();
-  process.once('SIGINT', onInterrupt);
+  const leave = leaveOnInterrupt();
   try {
     let said = false;
     for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal })) {
@@ -32,7 +31,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
     if (!said && !flags.json)
       out.talk(`The trainer of ${name} has printed nothing, as it should.  visiontrain attach ${name}   tells the run`);
   } finally {
-    process.removeListener('SIGINT', onInterrupt);
+    leave.off();
   }
-  return 0;
+  return EXIT.ok;
 };

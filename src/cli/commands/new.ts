@@ -1,3 +1,4 @@
+import { EXIT } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { styleFor } from '../../terminal/style.ts';
@@ -5,6 +6,7 @@ import { requirePerson, terminal } from '../../terminal/terminal.ts';
 import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { text } from './shared/options.ts';
 
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
 export const run: CommandRun = async (args, options, context) => {
@@ -16,7 +18,6 @@ export const run: CommandRun = async (args, options, context) => {
       'Take every default:           visiontrain new FOLDER --yes',
     ]);
   }
-  const text = (name: string) => (typeof options[name] === 'string' ? options[name] : undefined);
   const { action, file, acceptsLicense } = await runWizard({
     asker: terminalAsker(can),
     can,
@@ -28,13 +29,13 @@ export const run: CommandRun = async (args, options, context) => {
     say: out.talk,
     mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
     folder: args[0],
-    from: text('from'),
-    file: text('output'),
+    from: text(options.from),
+    file: text(options.output),
     yes: flags.yes,
   });
   if (action === 'save') {
     out.talk(`  Start it with:  visiontrain run ${shellWord(file)}`);
-    return undefined;
+    return EXIT.ok;
   }
   const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
     import('./shared/start-run.ts'),

@@ -1,4 +1,5 @@
-import { formatDuration, neutralise } from '../../base/text.ts';
+import { EXIT } from '../../base/errors.ts';
+import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { listRuns } from '../../engine/runs/list.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
@@ -10,11 +11,11 @@ export const run: CommandRun = async (_args, _options, { out, places, flags }) =
   const runs = await listRuns(places.runs);
   if (flags.json) {
     out.json(runs);
-    return 0;
+    return EXIT.ok;
   }
   if (runs.length === 0) {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
-    return 0;
+    return EXIT.ok;
   }
   const now = new Date();
   const rows = runs.map((r) => [
@@ -28,13 +29,13 @@ export const run: CommandRun = async (_args, _options, { out, places, flags }) =
   const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
   for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room)) out.data(line);
   for (const { name, problem } of runs) if (problem !== null) out.prose(neutralise(`! ${name}: ${problem}`));
-  return 0;
+  return EXIT.ok;
 };
 
 function stateText({ state, phase, step, steps, supervised }: RunSummary): string {
   if (state !== 'live') return state;
   if (phase !== 'train') return phase ?? 'starting';
-  const share = steps > 0 ? `  ${Math.floor((100 * step) / steps)} %` : '';
+  const share = steps > 0 ? `  ${percent(step, steps)}` : '';
   return `training${share}${supervised ? '' : ' (alone)'}`;
 }
 

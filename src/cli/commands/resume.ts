@@ -8,6 +8,7 @@ import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { moveDataset } from './shared/move-dataset.ts';
+import { text } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 
@@ -16,8 +17,8 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
   const movable = ref.state !== 'finished' && ref.state !== 'live';
-  if (typeof options.dataset === 'string' && movable)
-    await moveDataset(ref, options.dataset, loadRegistry({ configDir: places.config }));
+  const dataset = text(options.dataset);
+  if (dataset !== undefined && movable) await moveDataset(ref, dataset, loadRegistry({ configDir: places.config }));
   if (ref.state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
       nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],

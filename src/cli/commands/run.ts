@@ -11,7 +11,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = options.set as readonly string[];
   const loaded = loadSpec(file, { overrides, registry });
-  const name = typeof options.name === 'string' ? options.name : undefined;
+  const name = text(options.name);
   if (name !== undefined && !RUN_NAME.test(name))
     throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],

@@ -1,3 +1,4 @@
+import { EXIT } from '../../base/errors.ts';
 import { formatBytes, formatDuration } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
@@ -14,7 +15,7 @@ export const run: CommandRun = async ([query = ''], _options, { out, places, fla
   const state = summary.state === 'unreadable' ? initialState : readState(summary.dir);
   if (flags.json) out.json(document(summary, state));
   else for (const [label, text] of lines(summary, state)) out.data(`${label.padEnd(11)}${text}`);
-  return 0;
+  return EXIT.ok;
 };
 
 function document(summary: RunSummary, state: RunState): Record<string, unknown> {

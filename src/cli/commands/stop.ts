@@ -2,25 +2,23 @@ import { EXIT } from '../../base/errors.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { stopRun } from '../../engine/runs/stop.ts';
-import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { leaveOnInterrupt } from './shared/stop-signals.ts';
 
 /**
  * Ends a run: after the current step and with a checkpoint, or with `--now` at once. It succeeds when the run is over.
  */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
-  const { name, dir, state } = findRun(query, places.runs);
+  const found = findRun(query, places.runs);
+  const { name, dir, state } = found;
   const now = options.now === true;
   const wasLive = state === 'live';
   if (wasLive && !flags.json)
     out.talk(now ? `Ending ${name} …` : `Stopping ${name} after this step, with a checkpoint …  (--now does not wait)`);
-  const leave = new AbortController();
-  const onInterrupt = () => leave.abort();
-  process.once('SIGINT', onInterrupt);
-  const over = await stopRun(dir, { now, signal: leave.signal }).finally(() =>
-    process.removeListener('SIGINT', onInterrupt),
-  );
-  const summary = inspectRun(dir) as RunSummary;
+  const leave = leaveOnInterrupt();
+  const over = await stopRun(dir, { now, signal: leave.signal }).finally(leave.off);
+  // A folder that is taken away meanwhile is told of as it was.
+  const summary = inspectRun(dir) ?? found;
   if (flags.json) out.json({ ...summary, was_live: wasLive });
   else if (!over && leave.signal.aborted) out.talk(`${name} will stop after this step.`);
   else if (!over) out.talk(`Some processes of ${name} cannot be ended; they may still hold memory.`);

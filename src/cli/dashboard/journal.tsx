@@ -1,9 +1,9 @@
 import { plural } from '../../base/text.ts';
+import { formatWhen } from '../../base/when.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, type Styled, styled } from '../../terminal/styled.ts';
-import { clock } from './parts.ts';
 import { Lines } from './words.tsx';
 
 export interface JournalProps {
@@ -53,7 +53,7 @@ export function journal(
   }));
   return [...notes, ...checkpoints, ...samples]
     .toSorted((a, b) => b.t - a.t)
-    .map(({ t, mark, text }) => styled`${mark} ${style.dim(clock(t, now))}  ${text}`);
+    .map(({ t, mark, text }) => styled`${mark} ${style.dim(formatWhen(t, new Date(now * 1000)))}  ${text}`);
 }
 
 /** The samples of one step share a line. */

@@ -1,4 +1,4 @@
-/** Pieces that all screens of a run use: bars, times, rates. Pure. */
+/** Pieces that all screens of a run use: bars, losses, how much is done. Pure. */
 import type { RunState } from '../../engine/events/reducer.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
@@ -13,23 +13,11 @@ export function bar(share: number, cells: number, style: Style): Styled {
   return styled`${style.accent(full.repeat(whole) + part)}${style.dim((style.unicode ? '─' : empty).repeat(rest))}`;
 }
 
-/** `14:52`, with the day in front when it is not today. */
-export function clock(seconds: number, now: number): string {
-  const date = new Date(seconds * 1000);
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  const sameDay = new Date(now * 1000).toDateString() === date.toDateString();
-  return sameDay ? time : `${two(date.getDate())}.${two(date.getMonth() + 1)}. ${time}`;
-}
-
-const two = (value: number) => String(value).padStart(2, '0');
-
 /** Three significant digits, without an exponent where the number reads well without one. */
 export function lossText(loss: number): string {
   if (!Number.isFinite(loss)) return String(loss);
   return loss >= 0.001 && loss < 1000 ? loss.toPrecision(3) : loss.toExponential(2);
 }
-
-export const percent = (share: number) => `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
 
 /** How much of the steps is done, from 0 to 1. */
 export const stepsDone = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);

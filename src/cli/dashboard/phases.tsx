@@ -1,21 +1,12 @@
-import { formatBytes, formatDuration, formatPace, neutralise } from '../../base/text.ts';
+import { formatBytes, formatDuration, formatPace, neutralise, percent } from '../../base/text.ts';
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
+import { phaseWords } from '../../engine/events/words.ts';
 import { padEnd, truncate } from '../../terminal/columns.ts';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
-import { bar, percent } from './parts.ts';
+import { bar } from './parts.ts';
 import { Gap, Lines, Words } from './words.tsx';
-
-const titles: Record<PhaseName, string> = {
-  environment: 'Python environment',
-  download: 'Base model',
-  captions: 'Writing captions',
-  load: 'Loading the model',
-  cache: 'Pictures and captions',
-  train: 'Training',
-  export: 'LoRA file',
-};
 
 /** The usual order of phases, so that those to come can be shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
@@ -49,12 +40,12 @@ export function phaseLines(state: RunState, now: number, style: Style, columns: 
   const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
   return [
     ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
-    ...coming.map((phase) => style.dim(`  ${titles[phase]}`)),
+    ...coming.map((phase) => style.dim(`  ${phaseWords[phase].title}`)),
   ];
 }
 
 function lines_(phase: PhaseState, now: number, style: Style, columns: number): Styled[] {
-  const title = padEnd(titles[phase.phase], 24);
+  const title = padEnd(phaseWords[phase.phase].title, 24);
   const seconds = (phase.endedAt ?? now) - phase.startedAt;
   const detail = phase.detail === undefined ? '' : `  ${neutralise(phase.detail)}`;
   if (phase.endedAt !== undefined) {
@@ -81,7 +72,7 @@ function itemLines(name: string, item: Item, style: Style, columns: number): Sty
   if (total === undefined || total === 0) return [...label, styled`    ${count}${words}`];
   return [
     ...label,
-    styled`    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done / total)}  ${count}${words}`,
+    styled`    ${bar(done / total, Math.min(30, Math.max(8, columns - 64)), style)}  ${percent(done, total)}  ${count}${words}`,
   ];
 }
 

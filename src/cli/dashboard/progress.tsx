@@ -1,10 +1,11 @@
 import { formatRate } from '../../base/text.ts';
+import { formatWhen } from '../../base/when.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { seriesPoints } from '../../engine/events/series.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, styled } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';
-import { clock, lossText } from './parts.ts';
+import { lossText } from './parts.ts';
 import { Ends, Words } from './words.tsx';
 
 export interface ProgressProps {
@@ -23,7 +24,7 @@ export function Progress({ state, about, now, style }: ProgressProps) {
     `step ${step} of ${steps}`,
     latest === undefined ? undefined : `epoch ${latest.epoch}${epochs}`,
     latest?.pictures_per_second ? formatRate(latest.pictures_per_second, 'pictures') : undefined,
-    startedAt === undefined ? undefined : `started ${clock(startedAt, now)}`,
+    startedAt === undefined ? undefined : `started ${formatWhen(startedAt, new Date(now * 1000))}`,
   ];
   return <Words line={parts.filter(Boolean).join(` ${style.glyph.dot} `)} style={style} />;
 }

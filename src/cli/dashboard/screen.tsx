@@ -1,6 +1,6 @@
 /** The screen of a run, laid out at three sizes: one line, narrow, and wide with the newest sample. */
 import { Box } from 'ink';
-import { formatDuration, neutralise } from '../../base/text.ts';
+import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import type { Size } from '../../terminal/size.ts';
@@ -13,7 +13,7 @@ import { JournalPanel, journal } from './journal.tsx';
 import { KeyBar } from './key-bar.tsx';
 import type { Key } from './keys.ts';
 import { MachinePanel } from './machine.tsx';
-import { lossText, percent, stepsDone } from './parts.ts';
+import { lossText } from './parts.ts';
 import { Phases, phaseLines } from './phases.tsx';
 import { Figures, Progress } from './progress.tsx';
 import { Sample } from './sample.tsx';
@@ -128,7 +128,7 @@ function Summary({ state, now, style }: Pick<RunScreenProps, 'state' | 'now' | '
     state.latest === undefined
       ? [state.phases.at(-1)?.phase ?? 'starting']
       : [
-          percent(stepsDone(state)),
+          percent(state.step, state.steps),
           `step ${state.step}/${state.steps}`,
           state.smoothedLoss === undefined ? '' : `loss ${lossText(state.smoothedLoss)}`,
           left === undefined ? '' : `${formatDuration(left)} left`,

@@ -2,7 +2,7 @@
  * Shows the progress of downloads: bars on a terminal, else a line per tenth, or JSON lines on stderr with `--json`.
  */
 
-import { formatBytes, formatDuration } from '../../base/text.ts';
+import { formatBytes, formatDuration, percent } from '../../base/text.ts';
 import type { FileProgress } from '../../download/transfer/report.ts';
 import { type Bars, progressBars } from '../../terminal/bars.ts';
 import type { Context } from '../shell/context.ts';
@@ -57,7 +57,7 @@ function describe(progress: FileProgress): string {
   const { stage, done, total, source, all } = progress;
   const place = all === undefined ? '' : `file ${all.file} of ${all.files}`;
   if (stage === 'done') return [`${stages.done}, ${formatBytes(done)}`, place].filter((text) => text !== '').join('  ');
-  const share = total === undefined ? formatBytes(done) : `${percent(progress)} of ${formatBytes(total)}`;
+  const share = total === undefined ? formatBytes(done) : `${shareOf(progress)} of ${formatBytes(total)}`;
   const where = stage === 'downloading' && source !== undefined ? `from ${source}` : '';
   return [stages[stage], share, speed(progress), where, place].filter((text) => text !== '').join('  ');
 }
@@ -68,8 +68,8 @@ function speed({ rate, left }: FileProgress): string {
   return `${formatBytes(rate)}/s${left === undefined ? '' : `, ${formatDuration(left)} left`}`;
 }
 
-const percent = ({ done, total }: { done: number; total: number | undefined }) =>
-  `${Math.floor((100 * done) / Math.max(1, total ?? 1))} %`;
+const shareOf = ({ done, total }: { done: number; total: number | undefined }) =>
+  percent(done, Math.max(1, total ?? 1));
 
 /**
  * Draws one bar for the current file and, when there are several files, one for all. Notes and finished files stay
@@ -84,7 +84,7 @@ function barRows(shown: Bars): DownloadReporter {
       const whole = Math.max(1, total ?? done);
       // Changing numbers come first, because a narrow terminal cuts the end.
       const words = [
-        `${stages[stage].padEnd(9)} ${percent(progress).padStart(5)}`,
+        `${stages[stage].padEnd(9)} ${shareOf(progress).padStart(5)}`,
         formatBytes(total ?? done),
         speed(progress),
         name,
@@ -93,7 +93,7 @@ function barRows(shown: Bars): DownloadReporter {
       ];
       shown.set('file', done, whole, words.filter((part) => part !== '').join('  '));
       if (all === undefined) return;
-      const share = all.total === undefined ? '' : percent(all);
+      const share = all.total === undefined ? '' : shareOf(all);
       const sum = formatBytes(all.total ?? all.done);
       const text = `${'in all'.padEnd(9)} ${share.padStart(5)}  ${sum}  file ${all.file} of ${all.files}`;
       shown.set('all', all.done, Math.max(1, all.total ?? all.done), text);

@@ -3,10 +3,11 @@
  * most one line of progress per tenth or minute.
  */
 
-import { formatBytes, formatDuration, formatPace, formatRate, neutralise, plural } from '../../base/text.ts';
+import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percent, plural } from '../../base/text.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
+import { phaseWords, verdictWords } from '../../engine/events/words.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress, with how far it is. */
@@ -71,7 +72,7 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
     }
     case 'phase':
       // A later version may have phases that are unknown here.
-      return [[event.phase, event.detail ?? phaseTexts[event.phase] ?? event.phase]];
+      return [[event.phase, event.detail ?? phaseWords[event.phase]?.doing ?? event.phase]];
     case 'progress':
       return [[event.phase, progressText(event)]];
     case 'note':
@@ -99,16 +100,6 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
   }
 }
 
-const phaseTexts: Record<Payload<'phase'>['phase'], string> = {
-  environment: 'setting up Python (once)',
-  download: 'fetching the model',
-  captions: 'captions',
-  load: 'loading the model',
-  cache: 'encoding pictures and captions',
-  train: 'training',
-  export: 'writing the LoRA',
-};
-
 function progressText({ item, unit, done, total, rate, detail }: Payload<'progress'>): string {
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(n));
   const of = total === undefined ? '' : ` of ${amount(total)}`;
@@ -118,12 +109,11 @@ function progressText({ item, unit, done, total, rate, detail }: Payload<'progre
 }
 
 function stepText(event: Payload<'step'>, state: RunState, now: number): string {
-  const share = Math.floor((100 * event.step) / state.steps);
   const loss = state.smoothedLoss === undefined ? '' : `  loss ${state.smoothedLoss.toFixed(4)}`;
   const rate = event.pictures_per_second ? `  ${formatRate(event.pictures_per_second, 'pictures')}` : '';
   const seconds = secondsLeft(state.pace, state.steps, now);
   const left = seconds === undefined || event.step >= state.steps ? '' : `  ${formatDuration(seconds)} left`;
-  return `step ${event.step}/${state.steps} ${share} %${loss}${rate}${left}`;
+  return `step ${event.step}/${state.steps} ${percent(event.step, state.steps)}${loss}${rate}${left}`;
 }
 
 function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>): string {
@@ -134,8 +124,7 @@ function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>
     reason === undefined && before !== undefined && after !== undefined
       ? `validation loss ${before.loss.toFixed(4)} → ${after.loss.toFixed(4)} ± ${after.stderr.toFixed(4)}`
       : '';
-  const word = { learnt: 'yes', nothing: 'nothing was learnt', unknown: 'cannot be told' }[verdict];
-  return [word, losses, weights, reason ?? ''].filter((text) => text !== '').join('; ');
+  return [verdictWords[verdict], losses, weights, reason ?? ''].filter((text) => text !== '').join('; ');
 }
 
 function exitText({ step, code, reason }: Payload<'exit'>, state: RunState): string {

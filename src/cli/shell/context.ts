@@ -1,3 +1,4 @@
+import type { ExitCode } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
 import type { Output } from './output.ts';
 
@@ -21,11 +22,10 @@ export interface GlobalFlags {
 }
 
 /**
- * The function of a command module: it takes parsed arguments and options and returns an exit code (undefined means 0).
- * Errors are thrown.
+ * The function of a command module: it takes parsed arguments and options and returns an exit code. Errors are thrown.
  */
 export type CommandRun = (
   args: readonly string[],
   options: Readonly<Record<string, unknown>>,
   context: Context,
-) => Promise<number | undefined>;
+) => Promise<ExitCode>;

@@ -1,5 +1,6 @@
 import { sep } from 'node:path';
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
+import { diskProblem } from '../../base/files/fs-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { Output } from './output.ts';
 
@@ -41,24 +42,24 @@ function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
 }
 
-const NO_RIGHT = ['permission denied', 'Take the right to it, or name another place.'] as const;
+const ELSEWHERE = 'Make room on it, or name a place on another disk.';
 
-/** Errors of the file system that a person can mend, wherever they come up, each with its cure. Any other one is a bug. */
-const FILE_PROBLEMS: Readonly<Record<string, readonly [problem: string, cure?: string]>> = {
-  EACCES: NO_RIGHT,
-  EPERM: NO_RIGHT,
-  EROFS: ['the disk is read-only', 'Name a place on a disk that can be written.'],
-  ENOSPC: ['the disk is full', 'Make room on it, or name a place on another disk.'],
-  EDQUOT: ['your share of the disk is used up', 'Make room on it, or name a place on another disk.'],
-  EIO: ['the disk cannot read or write it'],
-  ESTALE: ['the network disk has lost it'],
+/** What a person can do about a disk, by the error. The words of the problem itself are `diskProblem`'s. */
+const CURES: Readonly<Record<string, string>> = {
+  EACCES: 'Take the right to it, or name another place.',
+  EPERM: 'Take the right to it, or name another place.',
+  EROFS: 'Name a place on a disk that can be written.',
+  ENOSPC: ELSEWHERE,
+  EDQUOT: ELSEWHERE,
 };
 
+/** An error of the file system that a person can mend, wherever it comes up. Any other one is a bug. */
 function fileError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
   const { code = '', path } = error as NodeJS.ErrnoException;
-  const [problem, cure] = FILE_PROBLEMS[code] ?? [];
+  const problem = diskProblem(error);
   if (problem === undefined || path === undefined) return undefined;
   const isOurs = own.some((folder) => path === folder || path.startsWith(`${folder}${sep}`));
+  const cure = CURES[code];
   const moved = 'Set VISIONTRAIN_HOME to a folder of yours with room.';
   return new EnvironmentError(`${path}: ${problem}.`, {
     nextSteps: isOurs ? [moved] : cure === undefined ? [] : [cure],

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { isMissing } from '../../base/files/fs-errors.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { readGiven } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
@@ -128,7 +129,7 @@ function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch (error) {
-    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    return !isMissing(error);
   }
 }
 

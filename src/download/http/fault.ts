@@ -98,6 +98,16 @@ export function worthRetrying(fault: Fault, { ofKind, inAll, proven }: Failures,
   return ofKind <= tries && inAll <= most;
 }
 
+/** Seconds to wait before the next try at this source; undefined where none is worth it, or the wait would be too long. */
+export function nextTry(
+  fault: Fault,
+  failures: Failures,
+  { tries, backOffUnit, longestWait }: { tries: number; backOffUnit: number; longestWait: number },
+): number | undefined {
+  const wait = backOff(fault, failures.inAll, backOffUnit);
+  return worthRetrying(fault, failures, tries) && wait <= longestWait ? wait : undefined;
+}
+
 /**
  * Seconds to wait before try number `failures` + 1: what the server says, else 0.5 s doubled each time, with jitter.
  */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
-import { backOff, type Failure, Fault, statusFault, worthRetrying } from './fault.ts';
+import { type Failure, Fault, nextTry, statusFault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 import { checkHeaders } from './sniff.ts';
 import type { Address } from './sources.ts';
@@ -23,11 +23,8 @@ export async function probeSize(all: readonly Address[], input: ProbeInput): Pro
         return await askSize(address, input);
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        const wait = backOff(error, failures, input.settings.backOffUnit);
-        if (
-          !worthRetrying(error, { ofKind: failures, inAll: failures, proven: false }, input.settings.tries) ||
-          wait > input.settings.longestWait
-        ) {
+        const wait = nextTry(error, { ofKind: failures, inAll: failures, proven: false }, input.settings);
+        if (wait === undefined) {
           input.failures.push({ address, fault: error });
           break;
         }

@@ -1,6 +1,7 @@
 /** Settings of downloads: the defaults, the environment, and the options of a command line. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOn } from '../../base/env-flag.ts';
 import { UsageError } from '../../base/errors.ts';
 import { homeFolder } from '../../base/home.ts';
 import { shownAddress } from './secrets.ts';
@@ -111,8 +112,4 @@ function hubTokenFile(env: NodeJS.ProcessEnv): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && !['', '0', 'false', 'no', 'off'].includes(value.toLowerCase());
 }

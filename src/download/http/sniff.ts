@@ -1,4 +1,5 @@
 /** Looks at the first things a server sends, so that gigabytes of a wrong answer are not fetched. */
+import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
 import { Fault } from './fault.ts';
 
 /** Refuses headers that cannot be those of the file. @throws Fault */
@@ -11,8 +12,6 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
   if (encoding !== '' && encoding.toLowerCase() !== 'identity')
     throw new Fault('encoded', `${host} sent the file compressed (${encoding}) although asked not to`);
 }
-
-const SAFETENSORS_HEADER_MOST = 100_000_000;
 
 /**
  * Refuses first bytes that are a common mistake, such as a web page. `position` is the bytes' offset in the file;

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PIECE } from '../file/pieces.ts';
-import { backOff, Fault, worthRetrying } from '../http/fault.ts';
+import { Fault, nextTry } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
 import { Lane, type LaneJob, Needless } from './lane.ts';
 import type { FileReporter } from './report.ts';
@@ -73,12 +73,8 @@ async function compare(job: SourceJob, address: Address, report: FileReporter): 
         failures = reached > from ? 1 : failures + 1;
         from = Math.max(from, reached);
         if (error.kind === 'expired') laneJob.source.resolved = undefined;
-        const wait = backOff(error, failures, settings.backOffUnit);
-        if (
-          !worthRetrying(error, { ofKind: failures, inAll: failures, proven: from > 0 }, settings.tries) ||
-          wait > settings.longestWait
-        )
-          throw error;
+        const wait = nextTry(error, { ofKind: failures, inAll: failures, proven: from > 0 }, settings);
+        if (wait === undefined) throw error;
         await sleep(wait * 1000, undefined, { signal });
       }
     }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assembly } from '../file/assembly.ts';
 import { PIECE, type Stretch } from '../file/pieces.ts';
 import type { Client } from '../http/client.ts';
-import { backOff, Fault, worthRetrying } from '../http/fault.ts';
+import { Fault, nextTry } from '../http/fault.ts';
 import type { DownloadSettings } from '../http/settings.ts';
 import type { Address } from '../http/sources.ts';
 import { Stragglers } from '../http/stragglers.ts';
@@ -265,11 +265,8 @@ class Transfer {
     this.#failures.push(fault);
     const inAll = this.#failures.length;
     const ofKind = this.#failures.filter(({ kind }) => kind === fault.kind).length;
-    const wait = backOff(fault, inAll, settings.backOffUnit);
-    if (
-      !worthRetrying(fault, { ofKind, inAll, proven: this.#gained > 0 }, settings.tries) ||
-      wait > settings.longestWait
-    ) {
+    const wait = nextTry(fault, { ofKind, inAll, proven: this.#gained > 0 }, settings);
+    if (wait === undefined) {
       this.#failure = fault;
       return;
     }

@@ -6,7 +6,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import pMap from 'p-map';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { sha256OfOpen } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { openGivenLater } from '../../base/files/regular-file.ts';
 import { byCodePoint, formatBytes } from '../../base/text.ts';
@@ -60,17 +62,12 @@ export async function hashPictures(scan: Scan, { cacheDir, signal, onProgress }:
   const cache = cacheDir === null ? undefined : cacheFile(cacheDir, scan.root);
   const before = cache === undefined ? new Map<string, Remembered>() : readCache(cache);
   const facts = new Map<string, Remembered | string>();
-  const queue = scan.pictures.values();
-  let done = 0;
-  const worker = async () => {
-    for (const picture of queue) {
-      signal?.throwIfAborted();
-      facts.set(picture.path, await examine(scan.root, picture, before.get(picture.path)));
-      done += 1;
-      onProgress?.(done, scan.pictures.length);
-    }
+  const look = async (picture: Picture) => {
+    signal?.throwIfAborted();
+    facts.set(picture.path, await examine(scan.root, picture, before.get(picture.path)));
+    onProgress?.(facts.size, scan.pictures.length);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await pMap(scan.pictures, look, { concurrency: AT_ONCE });
   if (cache !== undefined) writeCache(cache, facts);
   return withFacts(scan, facts);
 }
@@ -127,19 +124,10 @@ async function examine(root: string, { path, format }: Picture, known?: Remember
 }
 
 async function digest(file: FileHandle, format: Format, bytes: number) {
-  const hash = createHash('sha256');
   const damage = damageCheck(format);
-  const chunk = Buffer.alloc(Math.min(1 << 20, Math.max(1, bytes)));
   // No more than the size at the start is read: a file that grows meanwhile must not be read for ever.
-  for (let left = bytes; left > 0; ) {
-    const { bytesRead } = await file.read(chunk, 0, Math.min(left, chunk.length));
-    if (bytesRead === 0) break;
-    const part = chunk.subarray(0, bytesRead);
-    hash.update(part);
-    damage.push(part);
-    left -= bytesRead;
-  }
-  return { sha256: hash.digest('hex'), problem: damage.problem() ?? null, size: damage.size ?? null };
+  const sha256 = await sha256OfOpen(file, { most: bytes, onPart: (part) => damage.push(part) });
+  return { sha256, problem: damage.problem() ?? null, size: damage.size ?? null };
 }
 
 function cacheFile(cacheDir: string, root: string): string {

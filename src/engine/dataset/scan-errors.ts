@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { isDenied, readProblem } from '../../base/files/fs-errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural } from '../../base/text.ts';
 import type { Scan } from './types.ts';
@@ -17,7 +18,7 @@ const CURES = new Map([
 
 /** The error for a root that cannot be opened. */
 export function noFolder(root: string, error: unknown): UsageError {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') {
     const near = nearFolder(root);
     return new UsageError(`There is no folder ${root}.`, {
@@ -30,12 +31,12 @@ export function noFolder(root: string, error: unknown): UsageError {
       nextSteps: [`Did you mean ${dirname(root)}?`],
       cause: error,
     });
-  if (code === 'EACCES' || code === 'EPERM')
-    return new UsageError(`The folder ${root} may not be opened: permission denied.`, {
+  if (isDenied(error))
+    return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, {
       nextSteps: [`Look at its rights:   ls -ld ${JSON.stringify(root)}`],
       cause: error,
     });
-  return new UsageError(`The folder ${root} cannot be opened: ${message}.`, { cause: error });
+  return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, { cause: error });
 }
 
 function nearFolder(root: string): string | undefined {

@@ -4,6 +4,7 @@
  * walk.
  */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
+import { readProblem } from '../../base/files/fs-errors.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { byCodePoint } from '../../base/text.ts';
 
@@ -190,9 +191,8 @@ function realOf(path: string): string | undefined {
 }
 
 function closedProblem(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EACCES' || code === 'EPERM') return 'may not be opened: permission denied';
+  const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'is gone';
   if (code === 'ENAMETOOLONG') return 'lies too deep to be opened';
-  return `cannot be opened: ${message}`;
+  return readProblem(error, 'opened');
 }

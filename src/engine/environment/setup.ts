@@ -6,7 +6,7 @@ import { freeBytes } from '../../base/files/disk.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import type { Places } from '../../base/paths.ts';
-import { type Claim, claim, HEARTBEAT_MS } from '../../base/process/claim.ts';
+import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
 import { formatBytes } from '../../base/text.ts';
 import type { BoxBuild } from './box.ts';
@@ -54,15 +54,11 @@ export async function setupEnvironment(input: SetupInput): Promise<PythonEnviron
   if (ready !== undefined) return ready;
   try {
     makePrivateFolder(places.envs);
-    const lock = await waitForTurn(input);
-    const beat = setInterval(lock.beat, HEARTBEAT_MS);
-    try {
+    const job = async () => {
       const meanwhile = input.force === true ? undefined : checkEnvironment(places, requirements);
       return meanwhile ?? (await build(input));
-    } finally {
-      clearInterval(beat);
-      lock.release();
-    }
+    };
+    return await whileClaimed(await waitForTurn(input), job, (lock) => lock.release());
   } catch (error) {
     throw explainWriteError(error, places.envs);
   }

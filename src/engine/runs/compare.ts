@@ -35,9 +35,16 @@ interface Trace {
 }
 
 /**
- * Facts that no byte of the LoRA depends on: which of several equal cards, and libraries that only carry bytes about.
+ * Facts that no byte of the LoRA depends on by themselves: which of several equal cards, libraries that only carry bytes
+ * about, and numbers that the plan decides.
  */
-const WITHOUT_EFFECT = new Set(['device', 'accelerate', 'safetensors']);
+export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'device',
+  'accelerate',
+  'safetensors',
+  'trainable',
+  'layers',
+]);
 
 export function compareRuns(first: string, second: string): Comparison {
   const sha256 = [loraHash(first), loraHash(second)] as const;

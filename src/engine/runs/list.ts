@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMissing } from '../../base/files/fs-errors.ts';
 import { isRun, type RunSummary, summarise } from './summary.ts';
 
 /** All runs below a folder: live ones first, then the newest first. */
@@ -19,8 +20,7 @@ export function runNames(runs: string): string[] {
   try {
     return readdirSync(runs).filter((name) => isRun(join(runs, name)));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

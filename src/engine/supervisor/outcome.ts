@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { constants as access, createReadStream, fstatSync } from 'node:fs';
+import { constants as access } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { ConfigError, EXIT, VisiontrainError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
+import { sha256OfOpen } from '../../base/files/hash.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
-import { openOurs } from '../../base/files/regular-file.ts';
+import { openOursLater } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
 import { renewal } from '../environment/failure.ts';
 import type { RunState } from '../events/reducer.ts';
@@ -139,17 +139,14 @@ async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> 
 }
 
 async function readOutput(file: string, told: string): Promise<{ bytes: number; sha256: string }> {
-  let fd: number;
-  try {
-    fd = openOurs(file, access.O_RDONLY);
-  } catch (error) {
+  const found = await openOursLater(file, access.O_RDONLY).catch((error: unknown) => {
     throw new Error(`${told} was announced but is not there`, { cause: error });
+  });
+  try {
+    return { bytes: (await found.stat()).size, sha256: await sha256OfOpen(found) };
+  } finally {
+    await found.close();
   }
-  // The stream closes the file.
-  const { size } = fstatSync(fd);
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream('', { fd, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return { bytes: size, sha256: hash.digest('hex') };
 }
 
 const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;

@@ -10,7 +10,7 @@ import { type ExitCode, UsageError, VisiontrainError } from '../../base/errors.t
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
-import { type Claim, claim, HEARTBEAT_MS } from '../../base/process/claim.ts';
+import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
 import { identify, type ProcessIdentity } from '../../base/process/identity.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { readState } from '../events/state.ts';
@@ -78,16 +78,13 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
-  const beat = setInterval(held.claim.beat, HEARTBEAT_MS);
-  try {
+  const job = async () => {
     const exit = await attempt(folder, held.claim, options);
     const lost = lostRun(folder, held.claim);
     if (lost !== undefined) throw lost;
     return writeOutcome(dir, exit);
-  } finally {
-    clearInterval(beat);
-    held.claim.end();
-  }
+  };
+  return whileClaimed(held.claim, job, (mine) => mine.end());
 }
 
 /** Why this process must not go on or write anything more; undefined while it may. */

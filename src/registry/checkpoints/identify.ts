@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { isMissing, readProblem } from '../../base/files/fs-errors.ts';
 import type { Family, Prediction } from '../../spec/schema.ts';
 import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
 import { checkConfig, readConfig, refuse, withoutVae } from './complete.ts';
@@ -144,8 +145,5 @@ function familyOf(architecture: Architecture, path: string): Family {
 }
 
 export function fileError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist';
-  if (code === 'EACCES' || code === 'EPERM') return 'may not be read: permission denied';
-  return `cannot be read: ${message}`;
+  return isMissing(error) ? 'does not exist' : readProblem(error);
 }

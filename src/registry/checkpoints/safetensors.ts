@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UsageError } from '../../base/errors.ts';
 import { openGiven } from '../../base/files/regular-file.ts';
+import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
 import { formatBytes } from '../../base/text.ts';
 
 export interface TensorFacts {
@@ -15,9 +16,6 @@ export interface SafetensorsHeader {
   /** Size of the whole file in bytes. */
   readonly bytes: number;
 }
-
-// The format's own limit on a header, in bytes. Headers of the largest checkpoints are under 1 MB.
-const HEADER_LIMIT = 100_000_000;
 
 /**
  * Reads names, shapes, types and metadata.
@@ -33,7 +31,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     const foreign = foreignFormat(start, stat.size);
     if (foreign !== undefined) throw new UsageError(`${path} ${foreign.is}`, { nextSteps: foreign.cure });
     const length = Number(start.readBigUInt64LE(0));
-    if (length > HEADER_LIMIT || start[8] !== 0x7b) throw notSafetensors(path);
+    if (length > SAFETENSORS_HEADER_MOST || start[8] !== 0x7b) throw notSafetensors(path);
     if (8 + length > stat.size) throw cutShort(path, stat.size, 8 + length);
     const { tensors, metadata, end } = parseHeader(path, read(file, 8, length));
     const needed = 8 + length + end;

@@ -6,8 +6,10 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { checkRoom, linkOrCopy, sha256OfFile, sizeOf } from '../../base/files/disk.ts';
+import { checkRoom, linkOrCopy, sizeOf } from '../../base/files/disk.ts';
 import { makeFolder } from '../../base/files/folder.ts';
+import { isDenied } from '../../base/files/fs-errors.ts';
+import { sha256OfFile } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
@@ -38,8 +40,8 @@ export function createReuse(places: Places, env: NodeJS.ProcessEnv): Reuse {
         return path;
       } catch (error) {
         // An unreadable file is no candidate. A full disk or a stop is not the candidate's fault, so those errors pass.
-        if (!['EACCES', 'EPERM', 'ENOENT', 'EIO', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
-          throw error;
+        const { code = '' } = error as NodeJS.ErrnoException;
+        if (!isDenied(error) && !['ENOENT', 'EIO', 'EISDIR'].includes(code)) throw error;
       }
     }
     return undefined;

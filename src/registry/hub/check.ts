@@ -1,4 +1,5 @@
 /** Checks that the sources of the registry are still what it says. Each is asked once; nothing is fetched. */
+import pMap from 'p-map';
 import { askAbout, readJson } from '../../download/http/ask.ts';
 import type { Client } from '../../download/http/client.ts';
 import { Fault } from '../../download/http/fault.ts';
@@ -39,20 +40,13 @@ const AT_ONCE = 4;
 
 export async function checkSources(entries: readonly AnyEntry[], input: CheckInput): Promise<CheckedSource[]> {
   const questions = collect(entries, input);
-  const results = new Array<CheckedSource>(questions.length);
-  let next = 0;
   let done = 0;
-  const worker = async () => {
-    for (let i = next++; i < questions.length; i = next++) {
-      const question = questions[i];
-      if (question === undefined) return;
-      const verdict = await ask(question, input);
-      results[i] = { ids: question.ids, file: question.file.path, source: describe(question), ...verdict };
-      input.onChecked(++done, questions.length);
-    }
+  const check = async (question: Question): Promise<CheckedSource> => {
+    const verdict = await ask(question, input);
+    input.onChecked(++done, questions.length);
+    return { ids: question.ids, file: question.file.path, source: describe(question), ...verdict };
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return results;
+  return pMap(questions, check, { concurrency: AT_ONCE });
 }
 
 /** Collects one question per address, because entries share their small files. */

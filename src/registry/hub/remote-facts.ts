@@ -3,6 +3,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
 import { isFileSize } from '../../download/file/pieces.ts';
 import { readJson, readStart } from '../../download/http/ask.ts';
 import type { ModelFile } from '../catalogue/schema.ts';
@@ -10,8 +11,6 @@ import { refuse } from '../checkpoints/complete.ts';
 import { judgeScheduler } from '../checkpoints/config-marks.ts';
 import { type ModelFacts, readModelFacts, schedulerFacts } from '../checkpoints/identify.ts';
 import { addressOf, type RemoteInput } from './remote.ts';
-
-const HEADER_MOST = 100_000_000;
 
 /**
  * Family and prediction of the checkpoint.
@@ -23,7 +22,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
   const address = addressOf(source, basename(file.path), input);
   const start = await readStart(input.client, address, 8, input.signal);
   const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
-  if (length > HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
+  if (length > SAFETENSORS_HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
   const header = await readStart(input.client, address, 8 + length, input.signal);
   const end = endOfTensors(header, file.path);
   // A file with the real header, and a hole in place of the weights, reads like the whole one.

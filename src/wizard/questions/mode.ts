@@ -1,5 +1,6 @@
-/** The first question. It is shown before anything heavy is loaded, so this module imports nothing at run time. */
-import type { ChooseForm } from './question.ts';
+/** The first question. It is shown before anything heavy is loaded, so this module imports only what is light. */
+import { helpFor } from '../../spec/glossary.ts';
+import { type ChooseForm, placeOf } from './question.ts';
 
 interface Known {
   readonly draft: string | undefined;
@@ -10,11 +11,9 @@ export const modeQuestion = {
   words: {
     label: 'Mode',
     text: 'How do you want to set this up?',
-    place: '1/7  Mode',
+    place: placeOf({ step: 'mode' }),
     why: 'You can change any answer at the end.',
-    help: [
-      'LoRA: A small file that teaches an existing picture model something new: a character, a style, a concept. It is loaded beside the model and can be made stronger or weaker.',
-    ],
+    help: helpFor(['LoRA']),
   },
   record: (value: string) => ({ advanced: 'Advanced', resume: 'Continue the draft' })[value] ?? 'Easy',
 };

@@ -13,6 +13,13 @@ export const steps = [
 ] as const;
 
 export type Step = (typeof steps)[number][0];
+
+/** `3/7  Model` */
+export function placeOf({ step }: { readonly step: Step }): string {
+  const at = steps.findIndex(([id]) => id === step);
+  return `${at + 1}/${steps.length}  ${steps[at]?.[1] ?? ''}`;
+}
+
 export type Mode = 'easy' | 'advanced';
 
 /**

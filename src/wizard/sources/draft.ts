@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { neutralise } from '../../base/text.ts';
+import { formatWhen } from '../../base/when.ts';
 import type { Answer, Answers } from '../questions/question.ts';
 
 const VERSION = 1;
@@ -71,12 +72,8 @@ export function describeDraft({ at, answers }: Draft, now: number): string {
 }
 
 function when(at: number, now: number): string {
-  const date = new Date(at);
-  const time = `${date.getHours()}:${String(date.getMinutes()).padStart(2, '0')}`;
-  const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
-  if (days === 0) return `today ${time}`;
-  if (days === 1) return `yesterday ${time}`;
-  return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`;
+  const said = formatWhen(at / 1000, new Date(now));
+  return /^\d\d:/.test(said) ? `today ${said}` : said;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

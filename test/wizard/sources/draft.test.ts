@@ -63,9 +63,9 @@ describe('the draft', () => {
   it('is described by when and what, harmlessly', () => {
     const now = new Date(2026, 5, 10, 12, 0).getTime();
     const at = (day: number, hour: number) => new Date(2026, 5, day, hour, 5).getTime();
-    expect(describeDraft({ at: at(10, 9), answers }, now)).toBe('the draft of today 9:05 (~/fox)');
+    expect(describeDraft({ at: at(10, 9), answers }, now)).toBe('the draft of today 09:05 (~/fox)');
     expect(describeDraft({ at: at(9, 21), answers: {} }, now)).toBe('the draft of yesterday 21:05');
-    expect(describeDraft({ at: at(1, 21), answers: {} }, now)).toBe('the draft of 2026-06-01');
+    expect(describeDraft({ at: at(1, 21), answers: {} }, now)).toBe('the draft of 1 Jun 21:05');
     const hostile = { 'dataset.path': { value: '\u001b[2J', by: 'you' as const } };
     expect(describeDraft({ at: now, answers: hostile }, now)).not.toContain('\u001b');
   });

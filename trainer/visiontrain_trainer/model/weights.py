@@ -29,6 +29,10 @@ def refuse_pickle(path: Path) -> None:
         )
 
 
+#: Bytes that a header may have, as the format has it.
+_HEADER_MOST = 100_000_000
+
+
 @dataclass(frozen=True)
 class TensorInfo:
     """A tensor's entry in the header. `start` and `end` are offsets in bytes from the beginning of the file."""
@@ -48,7 +52,7 @@ class TensorFile:
         try:
             with path.open("rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
-                text = file.read(min(length, 100_000_000))
+                text = file.read(min(length, _HEADER_MOST))
                 if len(text) < length:
                     raise ValueError("the file ends within its header")
                 header = json.loads(text)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import nn
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import is_out_of_memory
+from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.contract.plan import Plan
@@ -108,7 +110,6 @@ def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Write an image as PNG, whole or not at all. Raises OSError when the disk does not take it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    image.save(beside, "PNG")
-    beside.replace(path)
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    write_atomic(path, content.getvalue())

@@ -3,7 +3,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, relative } from 'node:path';
-import { DownloadError, UsageError } from '../../../base/errors.ts';
+import { DownloadError, EXIT, UsageError } from '../../../base/errors.ts';
 import { statOf } from '../../../base/files/stat.ts';
 import { typedPath } from '../../../base/typed-path.ts';
 import { createClient } from '../../../download/http/client.ts';
@@ -57,7 +57,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
   if (known !== undefined) {
     if (flags.json) out.json({ id: known.id, known: true });
     else out.talk(`This is ${known.title}; it is in the registry as ${known.id}.  visiontrain models pull ${known.id}`);
-    return undefined;
+    return EXIT.ok;
   }
   const entry = describe(found, options, registry);
   checkNewId(entry.id, registry);
@@ -76,7 +76,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
       out.talk(`Not kept in it, since it lets anybody in who reads it: ${found.left.join(', ')}.`);
     if (found.files.some((f) => f.local === undefined)) out.talk(`Fetch it: visiontrain models pull ${entry.id}`);
   }
-  return undefined;
+  return EXIT.ok;
 };
 
 const addressesWith = (variable: string, files: readonly ModelFile[]): string[] =>

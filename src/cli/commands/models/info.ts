@@ -1,6 +1,6 @@
 /** `models info ID`: shows everything that the registry knows of one entry. */
 
-import { UsageError } from '../../../base/errors.ts';
+import { EXIT, UsageError } from '../../../base/errors.ts';
 import { formatBytes, neutralise } from '../../../base/text.ts';
 import { shownAddress } from '../../../download/http/secrets.ts';
 import type { Source } from '../../../download/http/source.ts';
@@ -22,7 +22,7 @@ export const run: CommandRun = async ([id], _options, { out, places, flags }) =>
       ready: located.ready,
       missing: located.missing.map((file) => file.path),
     });
-    return undefined;
+    return EXIT.ok;
   }
   const line = (label: string, text: string) => {
     for (const part of labelled(label, neutralise(text), out.width)) out.data(part);
@@ -46,7 +46,7 @@ export const run: CommandRun = async ([id], _options, { out, places, flags }) =>
   }
   const companions = entry.files.filter((f) => f.role === 'companion');
   if (companions.length > 0) line('with it', companionText(companions));
-  return undefined;
+  return EXIT.ok;
 };
 
 const LABEL = 13;

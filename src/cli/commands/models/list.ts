@@ -1,5 +1,6 @@
 /** `models list`: shows the models there are, which of their files are here, and unfinished downloads. */
 
+import { EXIT } from '../../../base/errors.ts';
 import { formatBytes, formatDuration } from '../../../base/text.ts';
 import { listAllPartials, type Partial } from '../../../download/file/partials.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -18,7 +19,7 @@ export const run: CommandRun = async (_args, _options, context) => {
   const entries: readonly AnyEntry[] = [...registry.models, ...registry.assets];
   if (flags.json) {
     out.json({ models: entries.map((entry) => summary(entry, context)), partials });
-    return undefined;
+    return EXIT.ok;
   }
   const rows = entries.map((entry) => {
     const facts = summary(entry, context);
@@ -33,7 +34,7 @@ export const run: CommandRun = async (_args, _options, context) => {
   if (out.width !== undefined)
     for (const line of ['', 'More of one: visiontrain models info ID', 'Fetch it:    visiontrain models pull ID'])
       out.talk(line);
-  return undefined;
+  return EXIT.ok;
 };
 
 /** An entry in the output of `--json`. */

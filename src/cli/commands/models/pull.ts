@@ -1,6 +1,6 @@
 /** `models pull ID` or `models pull URL --sha256 HEX`: fetches files with the code that all downloads use. */
 import { basename, dirname, resolve } from 'node:path';
-import { UsageError } from '../../../base/errors.ts';
+import { EXIT, UsageError } from '../../../base/errors.ts';
 import { statOf } from '../../../base/files/stat.ts';
 import type { Places } from '../../../base/paths.ts';
 import { typedPath } from '../../../base/typed-path.ts';
@@ -41,7 +41,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
     report.close();
     stop.off();
   }
-  return undefined;
+  return EXIT.ok;
 };
 
 interface Job {

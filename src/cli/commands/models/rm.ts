@@ -4,7 +4,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../../../base/errors.ts';
+import { EXIT, UsageError } from '../../../base/errors.ts';
 import { sizeOf } from '../../../base/files/disk.ts';
 import { formatBytes, plural } from '../../../base/text.ts';
 import { listAllPartials, listPartials, removePartial } from '../../../download/file/partials.ts';
@@ -35,7 +35,7 @@ export const run: CommandRun = async (ids, options, context) => {
   const partials = options.partials === true ? removePartials(context) : [];
   if (flags.json) {
     out.json({ removed, partials });
-    return undefined;
+    return EXIT.ok;
   }
   for (const { id, bytes, entry } of removed)
     out.talk(`${id}: ${formatBytes(bytes)} freed${entry ? ', entry removed' : ''}.`);
@@ -43,7 +43,7 @@ export const run: CommandRun = async (ids, options, context) => {
     const bytes = partials.reduce((sum, partial) => sum + partial.bytes, 0);
     out.talk(`${plural(partials.length, 'unfinished file')} removed, ${formatBytes(bytes)} freed.`);
   }
-  return undefined;
+  return EXIT.ok;
 };
 
 /** @throws UsageError when a run that is live, or can be resumed, needs the model */

@@ -1,7 +1,8 @@
 /** `models verify [ID…]`: reads every file on this machine again and compares its SHA-256. */
 
 import { EXIT } from '../../../base/errors.ts';
-import { setAside, sha256OfFile, sizeOf } from '../../../base/files/disk.ts';
+import { setAside, sizeOf } from '../../../base/files/disk.ts';
+import { sha256OfFile } from '../../../base/files/hash.ts';
 import { FileReporter } from '../../../download/transfer/report.ts';
 import { findEntry, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { filePath } from '../../../registry/catalogue/locate.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
-import { sha256OfFile } from '../../../base/files/disk.ts';
+import { sha256OfFile } from '../../../base/files/hash.ts';
 import { statOf } from '../../../base/files/stat.ts';
 import { plural } from '../../../base/text.ts';
 import { shellWord, typedPath } from '../../../base/typed-path.ts';

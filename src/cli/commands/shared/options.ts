@@ -1,8 +1,9 @@
-/** Options that `pull` and `add` share. */
+/** Options of the command line as commands read them. */
 import { UsageError } from '../../../base/errors.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
+/** An option's value as it was typed; undefined where it is not given. */
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 /** The value of `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */

@@ -2,7 +2,7 @@
  * Turns a prepared run into a run folder with a supervisor and watches it: the last part of `run`, `new` and `demo`.
  */
 
-import { EXIT } from '../../../base/errors.ts';
+import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
@@ -28,7 +28,7 @@ export interface StartOptions {
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 
 /** Prepares, starts and (unless detached) watches a run. Returns the exit code of the run. */
-export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<number> {
+export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<ExitCode> {
   const { places, out, flags } = context;
   const env = withTorch(context.env, options.torch);
   const prepared = await prepareRun({ ...input, places, env });
@@ -80,7 +80,7 @@ export async function showPlan(
   input: Prepare,
   { torch }: { readonly torch?: string | undefined },
   context: Context,
-): Promise<number> {
+): Promise<ExitCode> {
   const { out, places, flags } = context;
   const env = withTorch(context.env, torch);
   const prepared = await prepareRun({ ...input, places, env });
@@ -96,7 +96,7 @@ export async function showPlan(
       fetch,
       environment: build.line,
     });
-    return 0;
+    return EXIT.ok;
   }
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.talk(`  ${line}`);
@@ -104,5 +104,5 @@ export async function showPlan(
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
   for (const line of remarks(prepared)) out.prose(line);
   out.verbatim(prepared.yaml);
-  return 0;
+  return EXIT.ok;
 }

@@ -19,3 +19,11 @@ export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): v
   stop.signal.addEventListener('abort', off, { once: true });
   return { signal: stop.signal, off };
 }
+
+/** Fires `signal` at the first Ctrl-C, for commands that only look: to leave is no error. `off` when the command is done. */
+export function leaveOnInterrupt(): { readonly signal: AbortSignal; off(): void } {
+  const leave = new AbortController();
+  const onInterrupt = () => leave.abort();
+  process.once('SIGINT', onInterrupt);
+  return { signal: leave.signal, off: () => void process.off('SIGINT', onInterrupt) };
+}

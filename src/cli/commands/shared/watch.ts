@@ -11,6 +11,7 @@ import { type Capabilities, terminal } from '../../../terminal/terminal.ts';
 import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
+import { leaveOnInterrupt } from './stop-signals.ts';
 
 export interface WatchOptions {
   /** Byte offset in the events to start from. Only the plain lines use it. */
@@ -60,21 +61,16 @@ async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOpt
 /** Prints lines. Returns true when the person left before the end. */
 async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
   const reporter = flags.json ? jsonReporter(out.jsonLine) : plainReporter(out.data);
-  const leave = new AbortController();
-  const release = options.owner?.release ?? leaveOnInterrupt(leave);
+  const leave = options.owner === undefined ? leaveOnInterrupt() : undefined;
   try {
     const from = options.from ?? 0;
-    for await (const batch of followRun(run.dir, { signal: leave.signal, from })) reporter.events(batch);
+    const following = leave === undefined ? { from } : { from, signal: leave.signal };
+    for await (const batch of followRun(run.dir, following)) reporter.events(batch);
   } finally {
-    release();
+    leave?.off();
+    options.owner?.release();
   }
-  return leave.signal.aborted;
-}
-
-function leaveOnInterrupt(leave: AbortController): () => void {
-  const onInterrupt = () => leave.abort();
-  process.once('SIGINT', onInterrupt);
-  return () => process.removeListener('SIGINT', onInterrupt);
+  return leave?.signal.aborted === true;
 }
 
 export interface RunOwner {

@@ -1,0 +1,45 @@
+/** SHA-256 of files. */
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { openGivenLater } from './regular-file.ts';
+
+const BLOCK = 1 << 22;
+
+export interface HashReading {
+  /** No more is read: a file that grows meanwhile must not be read for ever. */
+  readonly most?: number;
+  /** Called with each block, which holds only until the next. */
+  readonly onPart?: (part: Buffer) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** SHA-256 of what an open file holds from where it stands, read in order; stops when the signal fires. */
+export async function sha256OfOpen(file: FileHandle, reading: HashReading = {}): Promise<string> {
+  const { most = Number.POSITIVE_INFINITY, onPart, signal } = reading;
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(Math.min(BLOCK, Math.max(1, most)));
+  for (let left = most; left > 0; ) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, Math.min(left, buffer.length), null);
+    if (bytesRead === 0) break;
+    const part = buffer.subarray(0, bytesRead);
+    hash.update(part);
+    onPart?.(part);
+    left -= bytesRead;
+  }
+  return hash.digest('hex');
+}
+
+/** SHA-256 of a file that a person named, links followed. `onBytes` after each block; stops when the signal fires. */
+export async function sha256OfFile(
+  path: string,
+  onBytes: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<string> {
+  const file = await openGivenLater(path);
+  try {
+    return await sha256OfOpen(file, { onPart: ({ length }) => onBytes(length), signal });
+  } finally {
+    await file.close();
+  }
+}
