@@ -1,4 +1,4 @@
-// Writes the pages of docs/reference that are made from the sources.
+// Writes all that is made from the sources: pages of docs/reference, and the trainer's dataclasses of the plan.
 import './lib/node.mjs';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,9 @@ async function load(source) {
 
 const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
+const { planDataclasses } = await load('src/engine/plan/dataclasses.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());
 writeFileSync(join(folder, 'events.md'), eventsPage());
 writeFileSync(join(folder, 'other-trainers.md'), foreignPage());
+writeFileSync(join(root, 'trainer', 'visiontrain_trainer', 'contract', 'plan_schema.py'), planDataclasses());

@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { z } from 'zod';
 import { EXIT } from '../src/base/errors.ts';
 import { SAFETENSORS_HEADER_MOST } from '../src/base/files/safetensors-limit.ts';
 import { EVENTS_VERSION, payloads } from '../src/engine/events/schema.ts';
-import { PLAN_VERSION, planSchema } from '../src/engine/plan/schema.ts';
+import { planDataclasses } from '../src/engine/plan/dataclasses.ts';
+import { PLAN_VERSION } from '../src/engine/plan/schema.ts';
 import { RUN_FILES } from '../src/engine/run-folder/layout.ts';
 import { WITHOUT_EFFECT } from '../src/engine/runs/compare.ts';
 
@@ -28,7 +28,7 @@ it('exit codes', () => {
 });
 
 it('versions of the plan and of events', () => {
-  expect(number(python('contract/plan.py'), 'VERSION')).toBe(PLAN_VERSION);
+  expect(number(python('contract/plan_schema.py'), 'VERSION')).toBe(PLAN_VERSION);
   expect(Number(/"v": (\d+)/.exec(python('contract/events.py'))?.[1])).toBe(EVENTS_VERSION);
 });
 
@@ -61,30 +61,6 @@ it('bytes that the header of a safetensors file may have', () => {
   expect(number(python('model/weights.py'), '_HEADER_MOST')).toBe(SAFETENSORS_HEADER_MOST);
 });
 
-it('keys of the plan, at every depth', () => {
-  const text = python('contract/plan.py');
-  const classes = new Map(
-    [...text.matchAll(/^class (\w+):\n((?: {4}.*\n|\n)+)/gm)].map(([, name = '', body = '']) => [
-      name,
-      new Map([...body.matchAll(/^ {4}(\w+): (.+?)(?: {2}#.*)?$/gm)].map((m) => [m[1] ?? '', m[2] ?? ''])),
-    ]),
-  );
-  const compare = (schema: z.ZodType, name: string): void => {
-    const fields = classes.get(name) ?? new Map<string, string>();
-    const shape = objectIn(schema)?.shape ?? {};
-    expect([...fields.keys()].sort(), `class ${name}`).toEqual(Object.keys(shape).sort());
-    for (const [key, type] of fields) {
-      const inner = [...classes.keys()].find((other) => new RegExp(`\\b${other}\\b`).test(type));
-      if (inner !== undefined) compare(shape[key] as z.ZodType, inner);
-    }
-  };
-  compare(planSchema, 'Plan');
+it('the plan: the committed dataclasses are up to date (npm run docs writes them)', () => {
+  expect(python('contract/plan_schema.py')).toBe(planDataclasses());
 });
-
-/** The object schema inside a schema, through arrays and null. */
-function objectIn(schema: z.ZodType): z.ZodObject | undefined {
-  if (schema instanceof z.ZodObject) return schema;
-  if (schema instanceof z.ZodArray) return objectIn(schema.element as z.ZodType);
-  if (schema instanceof z.ZodNullable) return objectIn(schema.unwrap() as z.ZodType);
-  return undefined;
-}

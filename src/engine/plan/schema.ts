@@ -1,7 +1,7 @@
 /**
  * plan.json: the fully resolved plan, the only thing the trainer reads. Everything that can be decided before the GPU
- * starts is decided here. Paths are absolute; nothing that the result depends on is a path. The Python reader
- * (`trainer/visiontrain_trainer/contract/plan.py`) mirrors this schema and refuses unknown keys.
+ * starts is decided here. Paths are absolute; nothing that the result depends on is a path. `npm run docs` makes the
+ * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
 import { families, optimizers, precisions, predictions, RUN_NAME } from '../../spec/schema.ts';

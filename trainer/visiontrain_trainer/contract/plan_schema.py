@@ -1,0 +1,177 @@
+"""plan.json as dataclasses, made from `src/engine/plan/schema.ts` by `npm run docs`: never edited by hand.
+
+What each key means stands there. Nothing is defaulted here. Sizes are (width, height) in pixels.
+"""
+# fmt: off
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    path: str
+    layout: Literal["diffusers", "single_file"]
+    config_dir: str | None
+    family: Literal["sd15", "sdxl"]
+    prediction: Literal["epsilon", "v_prediction"]
+    zero_terminal_snr: bool
+    vae_path: str | None
+    clip_skip: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    id: str
+    path: str
+    sha256: str
+    size: tuple[int, int]
+    bucket: tuple[int, int]
+    repeats: int
+    caption: str
+    validation: bool
+
+
+@dataclass(frozen=True)
+class Data:
+    root: str
+    samples: list[Sample]
+    crop: Literal["center", "random"]
+    flip: bool
+    alpha_color: str
+    shuffle_tags: bool
+    keep_tags: int
+    caption_dropout: float
+    tag_dropout: float
+    max_tokens: Literal[75, 150, 225]
+
+
+@dataclass(frozen=True)
+class ScheduleArgs:
+    floor: float
+    decay: float
+    power: float
+    d: float
+    stable: float
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class MultiresNoise:
+    iterations: int
+    discount: float
+
+
+@dataclass(frozen=True)
+class InputPerturbation:
+    strength: float
+    random: bool
+
+
+@dataclass(frozen=True)
+class Timesteps:
+    min: int
+    max: int
+    distribution: Literal["uniform", "logit_normal", "sigmoid", "cosine", "heavy_tail"]
+    bias: float
+    weight: float
+    spread: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    steps: int
+    batch_size: int
+    gradient_accumulation: int
+    batches_per_epoch: int
+    learning_rate: float
+    text_encoder_learning_rates: list[float]
+    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy"]
+    weight_decay: float
+    betas: tuple[float, float]
+    schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts", "polynomial", "rex", "warmup_stable_decay", "inverse_sqrt", "one_cycle", "piecewise"]
+    schedule_args: ScheduleArgs | None
+    warmup_steps: int
+    cycles: int
+    max_grad_norm: float
+    max_weight_norm: float | None
+    rank: int
+    alpha: float
+    dropout: float
+    targets: Literal["all", "attention"]
+    conv_rank: int
+    conv_alpha: float
+    loss: Literal["l2", "l1", "huber", "smooth_l1"]
+    huber_c: float
+    huber_schedule: Literal["snr", "exponential", "constant"]
+    huber_scale: float
+    loss_weighting: Literal["min_snr", "soft_min_snr", "debiased", "p2", "none"]
+    min_snr_gamma: float | None
+    p2_gamma: float
+    scale_v_loss: bool
+    v_like_loss: float
+    noise_offset: float
+    noise_offset_random: bool
+    noise_offset_adaptive: float
+    multires_noise: MultiresNoise | None
+    input_perturbation: InputPerturbation | None
+    timesteps: Timesteps | None
+    init_lora: str | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    every: int
+    prompts: list[str]
+    negative: str
+    steps: int
+    guidance: float
+    seed: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Output:
+    precision: Literal["fp32", "bf16", "fp16"]
+    metadata: Literal["full", "minimal", "none"]
+    facts: dict[str, str]
+    diffusers: bool
+    checkpoint_every: int
+    checkpoint_keep: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    device: str
+    precision: Literal["fp32", "bf16", "fp16"]
+    vae_precision: Literal["fp32", "bf16", "fp16"]
+    gradient_checkpointing: Literal["none", "selective", "full"]
+    attention: Literal["sdpa", "math"]
+    channels_last: bool
+    tf32: bool
+    compile: bool
+    deterministic: bool
+    workers: int
+    threads: int
+    cache_dir: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    version: Literal[1]
+    name: str
+    spec_sha256: str
+    seed: int
+    model: Model
+    data: Data
+    training: Training
+    samples: Samples
+    output: Output
+    resources: Resources
