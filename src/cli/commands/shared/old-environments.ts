@@ -1,4 +1,4 @@
-import { EXIT, UsageError } from '../../../base/errors.ts';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { formatBytes } from '../../../base/text.ts';
 import { formatWhen } from '../../../base/when.ts';
 import { type KeptEnvironment, keptEnvironments, removeEnvironment } from '../../../engine/environment/kept.ts';
@@ -6,7 +6,7 @@ import { table } from '../../../terminal/table.ts';
 import type { Context } from '../../shell/context.ts';
 
 /** `setup --list`: every environment on the disk, and which of them this version uses. */
-export async function listEnvironments({ out, places, flags }: Context): Promise<number> {
+export async function listEnvironments({ out, places, flags }: Context): Promise<ExitCode> {
   const kept = await keptEnvironments(places);
   if (flags.json) {
     out.json(kept);
@@ -40,7 +40,7 @@ const state = ({ current, complete, busy }: KeptEnvironment): string =>
  * environment can be made anew at any time.
  * @throws UsageError for a name that is not there, or an environment that runs
  */
-export async function removeEnvironments({ out, places, flags }: Context, name: string | undefined): Promise<number> {
+export async function removeEnvironments({ out, places, flags }: Context, name: string | undefined): Promise<ExitCode> {
   const kept = await keptEnvironments(places);
   const wanted = kept.filter((e) => (name === undefined ? !e.current && !e.busy : e.name === name));
   if (name !== undefined && wanted.length === 0)
