@@ -1,6 +1,6 @@
 /** `dataset caption DIR`: writes captions for pictures that have none, outside of their folder. */
 import { join } from 'node:path';
-import { ConfigError, UsageError } from '../../../base/errors.ts';
+import { ConfigError, EXIT, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { shellWord } from '../../../base/typed-path.ts';
 import { captionMethods } from '../../../engine/captions/methods.ts';
@@ -30,11 +30,11 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   if (images.length === 0) {
     context.out.talk('Every picture has a caption of its own: nothing is written. --all captions them all the same.');
     if (context.flags.json) context.out.json({ root: scan.root, images: [], failed: [], files: [] });
-    return undefined;
+    return EXIT.ok;
   }
   const { failed } = await work(scan, images, { settings, options, context });
   await tell(scan, images, { settings, options, context, failed });
-  return undefined;
+  return EXIT.ok;
 };
 
 interface Job {

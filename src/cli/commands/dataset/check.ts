@@ -1,4 +1,4 @@
-import { UsageError } from '../../../base/errors.ts';
+import { EXIT, UsageError } from '../../../base/errors.ts';
 import { typedPath } from '../../../base/typed-path.ts';
 import { hashPictures } from '../../../engine/dataset/hash.ts';
 import { type DatasetReport, datasetReport, reportLines } from '../../../engine/dataset/report.ts';
@@ -9,7 +9,7 @@ import { type Options, text } from '../shared/options.ts';
 /** `dataset check DIR`: shows what is in a folder and what would not be used. It changes nothing. */
 export const run: CommandRun = async ([folder = '.'], options, context) => {
   show(datasetReport(await inspect(folder, scanOptions(options), context)), context);
-  return undefined;
+  return EXIT.ok;
 };
 
 type Wanted = Pick<ScanOptions, 'captionExtension' | 'include'>;

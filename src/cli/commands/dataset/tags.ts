@@ -1,5 +1,7 @@
 /** `dataset tags DIR`: how often each tag comes; with `--preview`, what the rules of a run.yaml make of each caption. */
+
 import { dirname } from 'node:path';
+import { EXIT } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { typedPath } from '../../../base/typed-path.ts';
 import { captionRules } from '../../../engine/plan/caption-rules.ts';
@@ -36,12 +38,12 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const table = tagTable(captions.flatMap(({ after }) => after || []));
   if (flags.json) {
     out.json({ root: scan.root, ...table, captions: options.preview === true ? captions : table.captions });
-    return undefined;
+    return EXIT.ok;
   }
   for (const note of notes) out.talk(`! ${note}`);
   if (options.preview === true) preview(captions, context);
   else show(table, context);
-  return undefined;
+  return EXIT.ok;
 };
 
 function settingsOf(options: Options, { places }: Context): { settings: RunSpec['captions']; dir: string } {
