@@ -135,6 +135,14 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./setup.ts'),
   },
   {
+    name: 'doctor',
+    summary: 'is this machine fit to train, and if not, what to type',
+    group: 'Help',
+    options: [['--bundle [file]', 'write a file for bug reports, without secrets and names']],
+    examples: ['visiontrain doctor', 'visiontrain doctor --json', 'visiontrain doctor --bundle'],
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'models',
     args: '[action] [what...]',
     summary: 'base models: list, info, pull, verify, add, rm, check',

@@ -1,0 +1,31 @@
+/** `good` needs nothing; `warn` works, but less well or not for everything; `bad` keeps a run from training. */
+export type Verdict = 'good' | 'warn' | 'bad';
+
+/** One line of the doctor's page. */
+export interface Finding {
+  /** A word for programs, which stays. */
+  readonly id: string;
+  /** What was looked at, in a word or two. */
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly text: string;
+  /** What to type, or to do, to cure it. */
+  readonly cure: readonly string[];
+}
+
+type Maker = (id: string, title: string, text: string, ...cure: readonly string[]) => Finding;
+
+const maker =
+  (verdict: Verdict): Maker =>
+  (id, title, text, ...cure) => ({ id, title, verdict, text, cure });
+
+export const good: Maker = maker('good');
+export const warn: Maker = maker('warn');
+export const bad: Maker = maker('bad');
+
+export const worst = (findings: readonly Finding[]): Verdict =>
+  findings.some(({ verdict }) => verdict === 'bad')
+    ? 'bad'
+    : findings.some(({ verdict }) => verdict === 'warn')
+      ? 'warn'
+      : 'good';
