@@ -121,7 +121,12 @@ describe('the issue forms', () => {
 
   it('the one for bugs asks for what tells most', () => {
     const text = read('.github/ISSUE_TEMPLATE/bug.yml');
-    for (const asked of ['visiontrain --version', 'visiontrain status RUN --json', 'visiontrain doctor --json', 'trainer.log'])
+    for (const asked of [
+      'visiontrain --version',
+      'visiontrain status RUN --json',
+      'visiontrain doctor --json',
+      'trainer.log',
+    ])
       expect(text).toContain(`label: ${asked}`);
   });
 });

@@ -41,12 +41,12 @@ export async function examineMachine(input: MachineInput): Promise<MachineReport
   input.onWork('looking for cards');
   const signs = await readSigns(system, env);
   const decision = chooseBuild(signs, { torch: env.VISIONTRAIN_TORCH });
-  const found = environmentFinding(input, decision);
+  const found = await environmentFinding(input, decision);
   const proof = found.environment === undefined ? undefined : await proofFinding(input, decision, found.environment);
   return {
     findings: [
       good('node', 'Node', process.versions.node),
-      pythonFinding(env, decision),
+      await pythonFinding(env, decision),
       driverFinding(decision),
       found.finding,
       ...(proof === undefined ? [] : [proof]),
@@ -65,12 +65,12 @@ function trouble(id: string, title: string, error: unknown): Finding {
   return bad(id, title, text, ...error.nextSteps);
 }
 
-function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): Finding {
+async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): Promise<Finding> {
   if (env.VISIONTRAIN_PYTHON) return good('python', 'Python', `${env.VISIONTRAIN_PYTHON} (VISIONTRAIN_PYTHON)`);
-  const uv = hasUv(env);
+  const uv = await hasUv(env);
   try {
     const newest = decision.kind === 'build' ? requirementsFor(decision.build).newestPython : undefined;
-    const { version, path } = findPython(env, { needsVenv: !uv, newest });
+    const { version, path } = await findPython(env, { needsVenv: !uv, newest });
     return good('python', 'Python', `${version}, ${path}${uv ? '; uv is there' : ''}`);
   } catch (error) {
     return trouble('python', 'Python', error);
@@ -89,15 +89,15 @@ function driverFinding(decision: BuildDecision): Finding {
   return (card === null || notes.length > 0 ? warn : good)('driver', 'Card, driver', [what, ...notes].join('. '));
 }
 
-function environmentFinding(
+async function environmentFinding(
   { places, env }: MachineInput,
   decision: BuildDecision,
-): { finding: Finding; environment: PythonEnvironment | undefined } {
+): Promise<{ finding: Finding; environment: PythonEnvironment | undefined }> {
   const title = 'Environment';
   try {
     if (env.VISIONTRAIN_PYTHON) {
-      const environment = givenEnvironment(env.VISIONTRAIN_PYTHON, env);
-      proveGiven(environment, env);
+      const environment = await givenEnvironment(env.VISIONTRAIN_PYTHON, env);
+      await proveGiven(environment, env);
       const text = `yours, Python ${environment.python_version}, torch ${environment.torch}`;
       return { finding: good('environment', title, text), environment };
     }
