@@ -4,9 +4,9 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { bundleText } from '../../engine/doctor/bundle.ts';
-import { type Finding, good, type Verdict, warn, worst } from '../../engine/doctor/finding.ts';
+import { good, type HealthFinding, type Verdict, warn, worst } from '../../engine/doctor/finding.ts';
 import { examineFolders } from '../../engine/doctor/folders.ts';
-import { examineMachine, summary } from '../../engine/doctor/machine.ts';
+import { examineMachine, healthSummary } from '../../engine/doctor/machine.ts';
 import { examineNetwork } from '../../engine/doctor/network.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import { progressBars } from '../../terminal/bars.ts';
@@ -36,7 +36,7 @@ export const run: CommandRun = async (_args, options, context) => {
     onWork('trying the disk');
     const folders = await examineFolders(places);
     const findings = [...machine.findings, ...folders, ...network, terminalFinding(context)];
-    const report = { version: packageVersion(), state: worst(findings), summary: summary(findings), findings };
+    const report = { version: packageVersion(), state: worst(findings), summary: healthSummary(findings), findings };
     bars?.close();
     if (options.bundle !== undefined) {
       const { platform, arch, distribution, container, cards, nvidia, amd } = machine.signs;
@@ -52,7 +52,7 @@ export const run: CommandRun = async (_args, options, context) => {
   }
 };
 
-function terminalFinding({ env, flags }: Context): Finding {
+function terminalFinding({ env, flags }: Context): HealthFinding {
   const can = terminal(env, flags);
   const colours = ['no colours', '16 colours', '256 colours', '24-bit colours'][can.colour] ?? '';
   const what = [
@@ -76,7 +76,7 @@ const TITLE = 14;
 const WIDEST = 96;
 
 /** One line a finding, its cure below it. */
-function page(findings: readonly Finding[], { out, env, flags }: Context): void {
+function page(findings: readonly HealthFinding[], { out, env, flags }: Context): void {
   const style = styleFor(terminal(env, flags));
   const cells = Math.min(out.width ?? WIDEST, WIDEST) - 1;
   const marks: Readonly<Record<Verdict, () => ReturnType<Style['good']>>> = {
@@ -100,10 +100,10 @@ function page(findings: readonly Finding[], { out, env, flags }: Context): void 
   out.data('');
   out.data(
     state === 'good'
-      ? style.good(summary(findings))
+      ? style.good(healthSummary(findings))
       : state === 'warn'
-        ? style.warn(summary(findings))
-        : style.bad(summary(findings)),
+        ? style.warn(healthSummary(findings))
+        : style.bad(healthSummary(findings)),
   );
 }
 

@@ -2,7 +2,7 @@
 export type Verdict = 'good' | 'warn' | 'bad';
 
 /** One line of the doctor's page. */
-export interface Finding {
+export interface HealthFinding {
   /** A word for programs, which stays. */
   readonly id: string;
   /** What was looked at, in a word or two. */
@@ -13,7 +13,7 @@ export interface Finding {
   readonly cure: readonly string[];
 }
 
-type Maker = (id: string, title: string, text: string, ...cure: readonly string[]) => Finding;
+type Maker = (id: string, title: string, text: string, ...cure: readonly string[]) => HealthFinding;
 
 const maker =
   (verdict: Verdict): Maker =>
@@ -23,7 +23,7 @@ export const good: Maker = maker('good');
 export const warn: Maker = maker('warn');
 export const bad: Maker = maker('bad');
 
-export const worst = (findings: readonly Finding[]): Verdict =>
+export const worst = (findings: readonly HealthFinding[]): Verdict =>
   findings.some(({ verdict }) => verdict === 'bad')
     ? 'bad'
     : findings.some(({ verdict }) => verdict === 'warn')

@@ -7,7 +7,7 @@ import { isForeign } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes, formatRate } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
-import { bad, type Finding, good, warn } from './finding.ts';
+import { bad, good, type HealthFinding, warn } from './finding.ts';
 
 /** Bytes that an SDXL run with its environment and model takes, and the least with which the demo runs. */
 const GOOD_FREE = 40e9;
@@ -16,11 +16,11 @@ const LEAST_FREE = 5e9;
 const TRIAL = 64 << 20;
 const SLOW_DISK = 40e6;
 
-export async function examineFolders(places: Places): Promise<readonly Finding[]> {
+export async function examineFolders(places: Places): Promise<readonly HealthFinding[]> {
   return [await disk(places.home), ...rights(places), ...sharedMemory()];
 }
 
-async function disk(home: string): Promise<Finding> {
+async function disk(home: string): Promise<HealthFinding> {
   const at = nearestFolder(home);
   const free = freeBytes(at);
   const cure = 'Put everything on a larger disk: export VISIONTRAIN_HOME=/path/on/it';
@@ -54,8 +54,8 @@ async function writeSpeed(folder: string): Promise<number | undefined> {
   }
 }
 
-function rights(places: Places): Finding[] {
-  const problems: Finding[] = [];
+function rights(places: Places): HealthFinding[] {
+  const problems: HealthFinding[] = [];
   for (const name of ['home', 'models', 'envs', 'cache', 'runs', 'config', 'state'] as const) {
     const path = places[name];
     const at = nearestFolder(path);
@@ -113,7 +113,7 @@ function noexecMount(folder: string): string | undefined {
 }
 
 /** Loader workers hand images over through it; containers get 64 MB when nothing is said. */
-function sharedMemory(): Finding[] {
+function sharedMemory(): HealthFinding[] {
   try {
     const { blocks, bavail, bsize } = statfsSync('/dev/shm');
     const [size, free] = [blocks * bsize, bavail * bsize];

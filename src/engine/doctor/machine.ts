@@ -18,7 +18,7 @@ import { findPython } from '../environment/python.ts';
 import { requirementsFor } from '../environment/requirements.ts';
 import { type CardSigns, readSigns } from '../hardware/signals.ts';
 import type { System } from '../hardware/system.ts';
-import { bad, type Finding, good, warn } from './finding.ts';
+import { bad, good, type HealthFinding, warn } from './finding.ts';
 
 export interface MachineInput {
   readonly places: Places;
@@ -30,7 +30,7 @@ export interface MachineInput {
 }
 
 export interface MachineReport {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly HealthFinding[];
   readonly signs: CardSigns;
   readonly decision: BuildDecision;
   readonly environment: PythonEnvironment | undefined;
@@ -59,13 +59,13 @@ export async function examineMachine(input: MachineInput): Promise<MachineReport
 }
 
 /** The error of a look that failed, as a finding. */
-function trouble(id: string, title: string, error: unknown): Finding {
+function trouble(id: string, title: string, error: unknown): HealthFinding {
   if (!(error instanceof VisiontrainError)) throw error;
   const text = [error.message, ...error.details.filter((line) => !line.startsWith('Whole story'))].join(' ');
   return bad(id, title, text, ...error.nextSteps);
 }
 
-async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): Promise<Finding> {
+async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): Promise<HealthFinding> {
   if (env.VISIONTRAIN_PYTHON) return good('python', 'Python', `${env.VISIONTRAIN_PYTHON} (VISIONTRAIN_PYTHON)`);
   const uv = await hasUv(env);
   try {
@@ -77,7 +77,7 @@ async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): P
   }
 }
 
-function driverFinding(decision: BuildDecision): Finding {
+function driverFinding(decision: BuildDecision): HealthFinding {
   if (decision.kind === 'stop') return bad('driver', 'Card, driver', decision.message, ...decision.nextSteps);
   const { card, build, notes } = decision;
   const { torch } = requirementsFor(build);
@@ -92,7 +92,7 @@ function driverFinding(decision: BuildDecision): Finding {
 async function environmentFinding(
   { places, env }: MachineInput,
   decision: BuildDecision,
-): Promise<{ finding: Finding; environment: PythonEnvironment | undefined }> {
+): Promise<{ finding: HealthFinding; environment: PythonEnvironment | undefined }> {
   const title = 'Environment';
   try {
     if (env.VISIONTRAIN_PYTHON) {
@@ -122,7 +122,7 @@ async function proofFinding(
   input: MachineInput,
   decision: BuildDecision,
   environment: PythonEnvironment,
-): Promise<Finding> {
+): Promise<HealthFinding> {
   const { env, signal, system } = input;
   const title = 'Computes';
   if (decision.kind === 'stop') return bad('computes', title, 'not tried: the driver comes first');
@@ -155,7 +155,7 @@ async function proofFinding(
   }
 }
 
-async function memoryFindings(signs: CardSigns, system: System): Promise<Finding[]> {
+async function memoryFindings(signs: CardSigns, system: System): Promise<HealthFinding[]> {
   const machine = memoryOf(system);
   const findings = [
     machine.free < 4e9
@@ -208,8 +208,8 @@ async function cardHolders(system: System): Promise<string[]> {
 }
 
 /** A sentence over all findings. */
-export function summary(findings: readonly Finding[]): string {
-  const count = (verdict: Finding['verdict']) => findings.filter((f) => f.verdict === verdict).length;
+export function healthSummary(findings: readonly HealthFinding[]): string {
+  const count = (verdict: HealthFinding['verdict']) => findings.filter((f) => f.verdict === verdict).length;
   const [worse, lesser] = [count('bad'), count('warn')];
   if (worse > 0) return `${plural(worse, 'thing')} must be cured before a run can train.`;
   if (lesser > 0) return `Fit to train; ${plural(lesser, 'thing')} could be better.`;

@@ -2,7 +2,7 @@
 import { formatDuration } from '../../base/text.ts';
 import { createClient } from '../../download/http/client.ts';
 import { type DownloadSettings, downloadSettings } from '../../download/http/settings.ts';
-import { type Finding, good, warn } from './finding.ts';
+import { good, type HealthFinding, warn } from './finding.ts';
 
 /** Seconds that a server is waited for, and by which the clock may be wrong before certificates are refused. */
 const PATIENCE = 6;
@@ -22,7 +22,7 @@ interface Answer extends Server {
   readonly ahead: number | undefined;
 }
 
-export async function examineNetwork(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly Finding[]> {
+export async function examineNetwork(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<readonly HealthFinding[]> {
   const settings = downloadSettings(env, { tries: 1, connectTimeout: PATIENCE });
   if (settings.offline)
     return [tokens(settings), good('network', 'Network', 'offline, as VISIONTRAIN_OFFLINE or HF_HUB_OFFLINE says')];
@@ -31,7 +31,7 @@ export async function examineNetwork(env: NodeJS.ProcessEnv, signal: AbortSignal
 }
 
 /** Whether a token is there; its value is never shown. */
-function tokens({ hubToken, civitaiToken }: DownloadSettings): Finding {
+function tokens({ hubToken, civitaiToken }: DownloadSettings): HealthFinding {
   const told = (name: string, token: string | undefined) => `${name}: ${token === undefined ? 'none' : 'present'}`;
   const text = `${told('Hugging Face', hubToken)} · ${told('Civitai', civitaiToken)}`;
   const none = hubToken === undefined && civitaiToken === undefined;
@@ -94,7 +94,7 @@ function withoutLogin(address: string): string {
   return url.href;
 }
 
-function reachable(answers: readonly Answer[]): Finding[] {
+function reachable(answers: readonly Answer[]): HealthFinding[] {
   const host = ({ url }: Server) => new URL(url).host;
   const reached = answers.filter((a) => a.reached);
   const lost = answers.filter((a) => !a.reached);
@@ -115,7 +115,7 @@ function cures({ id }: Answer): string[] {
   return [];
 }
 
-function clock(answers: readonly Answer[]): Finding[] {
+function clock(answers: readonly Answer[]): HealthFinding[] {
   const told = answers.flatMap(({ ahead }) => ahead ?? []).sort((a, b) => a - b);
   const ahead = told[Math.floor(told.length / 2)];
   if (ahead === undefined) return [];
