@@ -42,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = await run(args, options, context);
     },
     out,
+    lists(argv),
   );
   try {
     await program.parseAsync(withCommand(argv), { from: 'user' });
@@ -86,14 +87,20 @@ function asked(argv: readonly string[]): readonly CommandEntry[] {
   return entry === undefined ? commands : [entry];
 }
 
+/** Whether only the list of commands, or the version, can be meant: no command is named, nor help of one. */
+const lists = (argv: readonly string[]): boolean => asked(argv) === commands && argv[0] !== 'help';
+
 type Action = (
   entry: CommandEntry,
   args: readonly string[],
   options: Readonly<Record<string, unknown>>,
 ) => Promise<void>;
 
-/** Exported for shell completion and the reference page. Messages of the parser go through `out`, if there is one. */
-export function buildProgram(entries: readonly CommandEntry[], action: Action, out?: Output): Command {
+/**
+ * Exported for shell completion and the reference page. Messages of the parser go through `out`, if there is one. With
+ * `list` the commands can be listed but not run: setting up all their options would take as long as all the rest.
+ */
+export function buildProgram(entries: readonly CommandEntry[], action: Action, out?: Output, list = false): Command {
   const program = new Command('visiontrain');
   // This is done before the commands are made, because they inherit it.
   if (out !== undefined)
@@ -115,12 +122,15 @@ export function buildProgram(entries: readonly CommandEntry[], action: Action, o
       .description(entry.summary)
       .helpGroup(`${entry.group}:`)
       .exitOverride();
-    for (const [optionFlags, description, kind] of entry.options ?? []) {
+    // The list says "[options]" of a command that has one.
+    const own = list ? [] : (entry.options ?? []);
+    const every = list ? globalOptions.slice(0, 1) : globalOptions;
+    for (const [optionFlags, description, kind] of own) {
       if (kind === 'list')
         command.option(optionFlags, description, (value: string, all: string[]) => [...all, value], [] as string[]);
       else command.option(optionFlags, description);
     }
-    for (const [optionFlags, description] of globalOptions) command.option(optionFlags, description);
+    for (const [optionFlags, description] of every) command.option(optionFlags, description);
     if (entry.examples?.length)
       command.addHelpText('after', `\nExamples:\n${entry.examples.map((e) => `  $ ${e}`).join('\n')}`);
     command.action(async (...values: unknown[]) => {
