@@ -16,9 +16,11 @@ async function load(source) {
 
 const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
+const { errorsPage } = await load('src/base/error-page.ts');
 const { planDataclasses } = await load('src/engine/plan/dataclasses.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());
 writeFileSync(join(folder, 'events.md'), eventsPage());
+writeFileSync(join(folder, 'errors.md'), errorsPage());
 writeFileSync(join(folder, 'other-trainers.md'), foreignPage());
 writeFileSync(join(root, 'trainer', 'visiontrain_trainer', 'contract', 'plan_schema.py'), planDataclasses());

@@ -1,6 +1,8 @@
+import type { ErrorId } from './error-catalogue.ts';
+
 /**
- * The only list of error classes and exit codes. Library code throws these errors and `src/cli/shell/report-error.ts`
- * renders them. Any other error that reaches the top is a bug (exit 1).
+ * The only list of error classes and exit codes. Each error has an id. Library code throws these errors and
+ * `src/cli/shell/report-error.ts` renders them. Any other error that reaches the top is a bug (exit 1).
  */
 export const EXIT = {
   ok: 0,
@@ -17,6 +19,8 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface ErrorDetails {
+  /** What kind of error it is: a key of `error-catalogue.ts`, where its cause and cure stand. Add a key for a new kind. */
+  readonly id: ErrorId;
   /** Further lines under the message: where it happened and what was found. */
   readonly details?: readonly string[];
   /** What the person can do next, best as commands that can be typed. */
@@ -27,12 +31,14 @@ export interface ErrorDetails {
 /** Base class: a failure that is explained to the person, never shown as a stack trace. */
 export class VisiontrainError extends Error {
   readonly exitCode: ExitCode = EXIT.bug;
+  readonly id: ErrorId;
   readonly details: readonly string[];
   readonly nextSteps: readonly string[];
 
-  constructor(message: string, { details = [], nextSteps = [], cause }: ErrorDetails = {}) {
+  constructor(message: string, { id, details = [], nextSteps = [], cause }: ErrorDetails) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
+    this.id = id;
     this.details = details;
     this.nextSteps = nextSteps;
   }
@@ -58,7 +64,7 @@ export class ConfigError extends VisiontrainError {
   override readonly exitCode = EXIT.usage;
   readonly problems: readonly Problem[];
 
-  constructor(message: string, problems: readonly Problem[], details: ErrorDetails = {}) {
+  constructor(message: string, problems: readonly Problem[], details: ErrorDetails) {
     super(message, details);
     this.problems = problems;
   }
@@ -81,9 +87,17 @@ export class TrainingError extends VisiontrainError {
 /** The person left (Ctrl-C, or Esc at the first question), so there is nothing to explain. */
 export class CancelledError extends VisiontrainError {
   override readonly exitCode = EXIT.cancelled;
+
+  constructor(message = '', details: Omit<ErrorDetails, 'id'> = {}) {
+    super(message, { ...details, id: 'command/cancelled' });
+  }
 }
 
 /** The system or another program asked to end (SIGTERM, SIGHUP). */
 export class TerminatedError extends VisiontrainError {
   override readonly exitCode = EXIT.terminated;
+
+  constructor(message = '') {
+    super(message, { id: 'command/terminated' });
+  }
 }

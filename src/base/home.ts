@@ -35,6 +35,7 @@ export function requireHome(env: NodeJS.ProcessEnv): string {
   const home = homeFolder(env);
   if (home !== undefined) return home;
   throw new EnvironmentError('There is no home folder: HOME is no absolute path, and this user has none on file.', {
+    id: 'path/no-home',
     nextSteps: ['Set HOME, or VISIONTRAIN_HOME, to a folder of yours:  export VISIONTRAIN_HOME=/path/with/space'],
   });
 }

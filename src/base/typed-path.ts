@@ -34,7 +34,8 @@ export function typedPath(text: string, dir: string, { env, drives = '/mnt' }: P
 }
 
 function noZero(text: string): string {
-  if (text.includes('\0')) throw new UsageError(`${JSON.stringify(text)} is no path: it holds a zero byte.`);
+  if (text.includes('\0'))
+    throw new UsageError(`${JSON.stringify(text)} is no path: it holds a zero byte.`, { id: 'path/impossible' });
   return text;
 }
 
@@ -52,6 +53,7 @@ function expanded(text: string, env: NodeJS.ProcessEnv | undefined): string {
   const home = homeFolder(env);
   if (home === undefined)
     throw new UsageError(`${text} cannot be used: there is no home folder.`, {
+      id: 'path/no-home',
       nextSteps: ['Set HOME, or write the whole path.'],
     });
   return `${home}${rest[1] ?? ''}`;
@@ -80,6 +82,7 @@ function fromWindows(text: string, asTyped: string, drives: string): string | un
   if (inside !== undefined) return slashes(inside) || '/';
   if (/^\\\\[^\\]/u.test(text))
     throw new UsageError(`${asTyped} is a network folder of Windows, which is not found from here.`, {
+      id: 'path/windows',
       nextSteps: ['Mount it in Linux, and give the path it has there.'],
     });
   const [, drive, rest = ''] = /^([A-Za-z]):[\\/](.*)$/su.exec(text) ?? [];
@@ -88,6 +91,7 @@ function fromWindows(text: string, asTyped: string, drives: string): string | un
   const path = `${root}/${slashes(rest)}`;
   if (isThere(root)) return path;
   throw new UsageError(`${asTyped} is a path of Windows. In WSL2 it is ${path}, which is not there.`, {
+    id: 'path/windows',
     nextSteps: [`See which drives are:   ls ${drives}`, 'Or give the path that the folder has here.'],
   });
 }

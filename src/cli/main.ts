@@ -5,7 +5,6 @@ import { packageVersion } from '../base/package-root.ts';
 import { near, places } from '../base/paths.ts';
 import { typedEnvironment } from '../base/typed-env.ts';
 import { readSettings } from '../engine/settings/settings.ts';
-import { hasUnicode } from '../terminal/capabilities.ts';
 import { text } from './commands/shared/options.ts';
 import { type CommandEntry, commands } from './commands/table.ts';
 import type { Context, GlobalFlags } from './shell/context.ts';
@@ -19,8 +18,8 @@ import { reportError } from './shell/report-error.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   // Files are made so that no other user may write to them.
   process.umask(process.umask() | 0o022);
-  const out = processOutput({ unicode: hasUnicode(process.env) });
   const flags = globalFlags(argv);
+  const out = processOutput({ env: process.env, plain: flags.plain });
   let own: readonly string[] = [];
   const program = buildProgram(
     asked(argv),
@@ -48,15 +47,20 @@ export async function main(argv: readonly string[]): Promise<void> {
     await program.parseAsync(withCommand(argv), { from: 'user' });
   } catch (error) {
     const mistyped = error instanceof CommanderError;
-    if (mistyped && (error.exitCode === 0 || !flags.json))
+    if (mistyped && (error.exitCode === 0 || !flags.json)) {
       // commander has printed its message already.
       process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    else
-      process.exitCode = reportError(mistyped ? new UsageError(error.message.replace(/^error: /, '')) : error, out, {
-        json: flags.json,
-        debug: flags.debug,
-        own,
-      });
+      if (error.exitCode !== 0) out.aside('visiontrain explain command/wrong');
+    } else
+      process.exitCode = reportError(
+        mistyped ? new UsageError(error.message.replace(/^error: /, ''), { id: 'command/wrong' }) : error,
+        out,
+        {
+          json: flags.json,
+          debug: flags.debug,
+          own,
+        },
+      );
   }
 }
 
@@ -65,6 +69,7 @@ function currentFolder(): string {
     return process.cwd();
   } catch (cause) {
     throw new EnvironmentError('The folder you are in is gone, or cannot be entered any more.', {
+      id: 'command/folder-gone',
       nextSteps: ['Go to another:  cd'],
       cause,
     });

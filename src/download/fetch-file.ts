@@ -53,6 +53,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
     if (options.signal.aborted) throw options.signal.reason;
     if (signal.aborted)
       throw new DownloadError(`${wanted.name} took longer than ${limit} s.`, {
+        id: 'download/too-slow',
         details: ['What is downloaded so far is kept; the same command goes on from there.'],
         cause: error,
       });
@@ -66,9 +67,11 @@ async function work(wanted: WantedFile, options: FetchOptions, report: FileRepor
   if (found !== undefined) return finish(report, wanted, 'reused');
   if (options.settings.offline)
     throw new DownloadError(`${wanted.name} is not on this machine, and offline mode is on.`, {
+      id: 'download/offline',
       nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE), or put the file there yourself:', `  ${wanted.path}`],
     });
-  if (wanted.sources.length === 0) throw new DownloadError(`Nobody is known to offer ${wanted.name}.`);
+  if (wanted.sources.length === 0)
+    throw new DownloadError(`Nobody is known to offer ${wanted.name}.`, { id: 'download/no-source' });
   const client = createClient(options.settings, options.env);
   try {
     await download(wanted, options, report, client);

@@ -15,6 +15,7 @@ export async function wrongHash(wanted: WantedFile, found: string): Promise<Down
   const aside = await setAside(part, 'wrong-hash');
   await rm(journal, { force: true });
   return new DownloadError(`${wanted.name} is not the file it should be: its SHA-256 is wrong.`, {
+    id: 'download/wrong-file',
     details: [
       `expected ${wanted.sha256}`,
       `received ${found}`,
@@ -33,6 +34,7 @@ export async function wrongHash(wanted: WantedFile, found: string): Promise<Down
 export function exhausted(wanted: WantedFile, failures: readonly Failure[], env: NodeJS.ProcessEnv): DownloadError {
   const denied = failures.find(({ fault }) => fault.kind === 'denied');
   return new DownloadError(`${wanted.name} could not be downloaded.`, {
+    id: 'download/failed',
     details: [
       ...failures.map(({ fault }) => `${fault.message}.`),
       ...(isKept(wanted.path) ? ['What is downloaded so far is kept; the same command goes on from there.'] : []),

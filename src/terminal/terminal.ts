@@ -41,7 +41,10 @@ export function takeTerminal(): () => void {
 /** Makes sure that somebody can answer; `instead` says what to type otherwise. @throws UsageError when nobody can */
 export function requirePerson(can: Capabilities, instead: readonly string[]): void {
   if (can.ask) return;
-  throw new UsageError('There is nobody to ask: this is not an interactive terminal.', { nextSteps: instead });
+  throw new UsageError('There is nobody to ask: this is not an interactive terminal.', {
+    id: 'command/nobody-to-ask',
+    nextSteps: instead,
+  });
 }
 
 /**

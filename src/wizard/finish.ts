@@ -38,7 +38,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
   let given: FolderFacts | string | undefined;
   if (input.folder !== undefined) {
     given = await readFolder(absolute(input.folder, facts), places);
-    if (typeof given === 'string') throw new UsageError(given);
+    if (typeof given === 'string') throw new UsageError(given, { id: 'dataset/no-folder' });
   }
   if (!input.yes) sayAll(machineLines(facts, style));
   const session = await runSession({
@@ -62,6 +62,7 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     writeFileAtomic(file, text);
   } catch (error) {
     throw new EnvironmentError(`${file} cannot be written: ${(error as Error).message}`, {
+      id: 'disk/not-writable',
       nextSteps: ['Give another place:  visiontrain new -o FILE'],
     });
   }
@@ -79,7 +80,7 @@ async function takeDefaults(
   form: { initial: string; check?: (text: string) => Promise<string | undefined> },
 ): Promise<Reply> {
   const problem = await form.check?.(form.initial);
-  if (problem !== undefined) throw new UsageError(`${frame.text} ${problem}`);
+  if (problem !== undefined) throw new UsageError(`${frame.text} ${problem}`, { id: 'wizard/answer' });
   return { kind: 'answer', value: form.initial };
 }
 
@@ -87,7 +88,7 @@ function document(flow: Flow, context: Asking, file: string): string {
   const filled = derive(flow, context);
   if ('problems' in filled) {
     const all = filled.problems.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw new UsageError('The answers do not fit together.', { details: all });
+    throw new UsageError('The answers do not fit together.', { id: 'spec/not-together', details: all });
   }
   const { spec, provenance } = filled;
   const base = context.facts.registry.models.some(({ id }) => id === spec.model.base)

@@ -18,10 +18,11 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   const { places, style, say } = input;
   if (input.yes && input.folder === undefined && input.from === undefined)
     throw new UsageError('--yes needs to know where your pictures are.', {
+      id: 'dataset/which',
       nextSteps: ['visiontrain new FOLDER --yes'],
     });
   if (input.folder !== undefined && statOf(typedPath(input.folder, input.cwd))?.isDirectory() !== true)
-    throw new UsageError(`There is no folder ${input.folder}.`);
+    throw new UsageError(`There is no folder ${input.folder}.`, { id: 'dataset/no-folder' });
   const draft = input.yes || input.from !== undefined ? undefined : loadDraft(places.state);
   const lastMode = loadMode(places.state);
   const described = draft === undefined ? undefined : describeDraft(draft, Date.now());
@@ -97,6 +98,7 @@ function outputFile({ cwd, file, from }: WizardInput): string {
     const path = typedPath(file, cwd);
     if (existsSync(path) && path !== start)
       throw new UsageError(`${file} is there already, and would be lost.`, {
+        id: 'file/exists',
         nextSteps: [
           'Give another name with -o, or remove it.',
           `To change it:  visiontrain new --from ${shellWord(file)}`,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { holdToSchema } from './documents.ts';
 
 const bin = join(import.meta.dirname, '../../bin/visiontrain');
 
@@ -31,5 +32,9 @@ export function startCli(
   return { child, done };
 }
 
-export const cli = (args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<CliResult> =>
-  startCli(args, env, cwd).done;
+/** Runs a command to its end. A document that it prints with `--json` is held to its schema. */
+export async function cli(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<CliResult> {
+  const result = await startCli(args, env, cwd).done;
+  if (args.includes('--json')) holdToSchema(args, result.stdout);
+  return result;
+}

@@ -23,6 +23,7 @@ export function checkRoom(folder: string, bytes: number, what: string): void {
   const lacking = bytes + RESERVE - free;
   if (lacking <= 0) return;
   throw new EnvironmentError(`The disk is too full for ${what}.`, {
+    id: 'disk/full',
     details: [`${folder}: ${formatBytes(bytes + RESERVE)} needed, ${formatBytes(free)} free.`],
     nextSteps: [
       `Free ${formatBytes(lacking)} there, then run the same command again. What models take: visiontrain models list`,
@@ -42,6 +43,7 @@ export function diskError(error: unknown, path: string, kept: boolean): Environm
   const words = removed ? 'something there was removed while it was being worked on' : diskProblem(error);
   if (words === undefined) return undefined;
   return new EnvironmentError(`${path}: ${words}.`, {
+    id: 'disk/write-failed',
     ...(kept ? { details: ['What is downloaded so far is kept; the same command goes on from there.'] } : {}),
     nextSteps: [
       removed

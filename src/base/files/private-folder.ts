@@ -28,6 +28,7 @@ function checkOwner(path: string): void {
   // On a disk that maps owners, everything of this person belongs to one and the same other number.
   if (isForeign(found) && ownerOnDisk(path)?.uid !== found.uid)
     throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {
+      id: 'disk/other-user',
       details: ['What is in it could be theirs, and parts of it are run.'],
       nextSteps: [
         `Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(join(isWritable(path) ? path : dirname(path), 'mine'))}`,

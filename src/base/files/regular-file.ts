@@ -19,6 +19,7 @@ export class ForeignFileError extends EnvironmentError {
 
   constructor(path: string, problem: string, cause?: unknown) {
     super(`${path} ${problem}.`, {
+      id: 'file/foreign',
       details: ['visiontrain writes plain files there, so somebody else put it there or changed it.'],
       nextSteps: ['Look at it, and remove it if you do not know it.'],
       cause,
@@ -32,7 +33,7 @@ export class NotRegularError extends UsageError {
   readonly isFolder: boolean;
 
   constructor(path: string, { isFolder = false, cause }: { isFolder?: boolean; cause?: unknown } = {}) {
-    super(`${path} is not a regular file.`, { cause });
+    super(`${path} is not a regular file.`, { id: 'file/not-regular', cause });
     this.isFolder = isFolder;
   }
 }
@@ -163,7 +164,9 @@ function notRegular(path: string, error: unknown): unknown {
  */
 export function readGiven(path: string, most: number): Buffer {
   return readAndClose(openGiven(path), most, (bytes) => {
-    throw new UsageError(`${path} is larger than such a file ever is (${formatBytes(bytes)}).`);
+    throw new UsageError(`${path} is larger than such a file ever is (${formatBytes(bytes)}).`, {
+      id: 'file/too-large',
+    });
   });
 }
 

@@ -7,6 +7,7 @@ export const ELSEWHERE =
 
 export const diskFull = (folder: string, cause?: unknown): EnvironmentError =>
   new EnvironmentError(`The disk that holds ${folder} is full.`, {
+    id: 'disk/full',
     nextSteps: ['Free some space: `visiontrain models list` shows what the models take.', ELSEWHERE],
     cause,
   });
@@ -16,10 +17,15 @@ export function explainWriteError(error: unknown, folder: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   const elsewhere = [ELSEWHERE];
   if (isDenied(error) || code === 'EROFS')
-    return new EnvironmentError(`${folder} cannot be written to.`, { nextSteps: elsewhere, cause: error });
+    return new EnvironmentError(`${folder} cannot be written to.`, {
+      id: 'disk/not-writable',
+      nextSteps: elsewhere,
+      cause: error,
+    });
   if (isFull(error)) return diskFull(folder, error);
   if (code === 'ENOTDIR' || code === 'EEXIST')
     return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
+      id: 'disk/no-folder',
       nextSteps: elsewhere,
       cause: error,
     });

@@ -52,6 +52,7 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
     const number = (last?.number ?? 0) + 1;
     if (number > MOST)
       throw new EnvironmentError(`${folder} has no number left: it holds ${last?.number}.json.`, {
+        id: 'disk/claims-used-up',
         details: ['Each start takes the next number; no run is started so often.'],
         nextSteps: [`Remove that file if nobody uses what it stands for: rm ${join(folder, `${last?.number}.json`)}`],
       });

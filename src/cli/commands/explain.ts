@@ -1,4 +1,6 @@
+import type { ErrorEntry } from '../../base/error-catalogue.ts';
 import { EXIT, UsageError } from '../../base/errors.ts';
+import { nearest } from '../../base/nearest.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../spec/glossary.ts';
 import { truncate, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
@@ -7,7 +9,7 @@ import { type Line, styled } from '../../terminal/styled.ts';
 import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** `explain [TERM]`: shows one entry of the glossary, or the list of all. */
+/** `explain [TERM]`: shows one entry of the glossary, a key of run.yaml, an error by its id, or the list of all terms. */
 export const run: CommandRun = async (args, _options, { out, env, flags }) => {
   const can = terminal(env, flags);
   const style = styleFor(can);
@@ -17,10 +19,17 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
     else for (const line of list(style, can.columns)) out.data(line);
     return EXIT.ok;
   }
+  if (/^[a-z]+\/[a-z-]+$/.test(wanted)) {
+    const error = await knownError(wanted);
+    if (flags.json) out.json(error);
+    else for (const line of errorLines(error, style, can.columns)) out.data(line);
+    return EXIT.ok;
+  }
   const found = findTerm(wanted) ?? (await settingTerm(wanted));
   if (found === undefined) {
     const near = nearestTerm(wanted);
     throw new UsageError(`The glossary has no entry "${wanted}".`, {
+      id: 'command/no-term',
       nextSteps: [
         ...(near === undefined ? [] : [`Did you mean:  visiontrain explain ${near}`]),
         'All entries:  visiontrain explain',
@@ -31,6 +40,28 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
   else for (const line of entry(found, style, can.columns)) out.data(line);
   return EXIT.ok;
 };
+
+type KnownError = ErrorEntry & { readonly id: string };
+
+/** The entry of an error's id, which stands at the end of its message. @throws UsageError when there is none */
+async function knownError(id: string): Promise<KnownError> {
+  const { errorCatalogue } = await import('../../base/error-catalogue.ts');
+  if (Object.hasOwn(errorCatalogue, id)) return { id, ...errorCatalogue[id as keyof typeof errorCatalogue] };
+  const near = nearest(id, Object.keys(errorCatalogue));
+  throw new UsageError(`No error has the id "${id}".`, {
+    id: 'command/no-term',
+    nextSteps: near === undefined ? [] : [`Did you mean:  visiontrain explain ${near}`],
+  });
+}
+
+function errorLines({ id, what, cause, cure }: KnownError, style: Style, cells: number): Line[] {
+  const width = Math.min(cells - 1, 90);
+  const part = (label: string, text: string) => [
+    style.dim(label),
+    ...wrap(spell(text, style), width - 2).map((line) => `  ${line}`),
+  ];
+  return [style.bold(id), ...wrap(spell(what, style), width), ...part('Why', cause), ...part('What to do', cure)];
+}
 
 type Explained = Pick<Term, 'term' | 'text' | 'keys'>;
 

@@ -18,6 +18,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   const path = existsSync(trainer) || (follow && live()) ? trainer : supervisor;
   if (!existsSync(path) && !follow)
     throw new UsageError(`${name} has printed nothing: it was never started.`, {
+      id: 'run/not-started',
       nextSteps: [`visiontrain resume ${name}`],
     });
   const leave = leaveOnInterrupt();

@@ -21,6 +21,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   if (dataset !== undefined && movable) await moveDataset(ref, dataset, loadRegistry({ configDir: places.config }));
   if (ref.state === 'finished')
     throw new UsageError(`${ref.name} is finished: there is nothing to resume.`, {
+      id: 'run/finished',
       nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
   refuseForeignFolder(ref.dir);

@@ -14,6 +14,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   const name = text(options.name);
   if (name !== undefined && !RUN_NAME.test(name))
     throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
+      id: 'run/name',
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   const input = { ...loaded, registry };

@@ -219,9 +219,10 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'schema',
-    summary: 'print the JSON Schema of run.yaml, for editors',
+    args: '[name...]',
+    summary: 'print the JSON Schema of run.yaml, or of what a command prints with --json',
     group: 'Help',
-    examples: ['visiontrain schema > run.schema.json'],
+    examples: ['visiontrain schema > run.schema.json', 'visiontrain schema status', 'visiontrain schema models list'],
     load: () => import('./schema.ts'),
   },
   {

@@ -25,6 +25,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   const original = findRun(query, places.runs);
   if (readExit(original.dir)?.status !== 'finished')
     throw new UsageError(`${original.name} is not finished: there are no bytes to compare with.`, {
+      id: 'run/not-finished',
       nextSteps: [`visiontrain resume ${original.name}`],
     });
   const registry = loadRegistry({ configDir: places.config });
@@ -76,6 +77,7 @@ function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }:
   throw new UsageError(
     `The data set of ${name} is not the one it was trained on (${plural(changes.length, 'difference')}): another training cannot give the same bytes, so none was started.`,
     {
+      id: 'dataset/changed',
       details: [
         `In ${plan.data.root}:`,
         ...changes.slice(0, MOST_NAMED).map(({ path, what }) => `  ${path} ${what}`),

@@ -1,5 +1,7 @@
 import { harmlessJson } from '../../base/text.ts';
+import { capabilities } from '../../terminal/capabilities.ts';
 import { hanging } from '../../terminal/columns.ts';
+import { styleFor } from '../../terminal/style.ts';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface Output {
   talk(line: Line): void;
   /** Prints a sentence to stderr like `talk`, and breaks it between words where the terminal would break within one. */
   prose(text: string): void;
+  /** Prints a line to stderr like `talk`, dim where the terminal can: for what most readers may pass over. */
+  aside(text: string): void;
   /** Prints one JSON document, indented if a person looks at it. */
   json(value: unknown): void;
   /** Prints JSON in one line, for output that consists of several documents. */
@@ -30,8 +34,14 @@ export interface Output {
   talkJson(value: unknown): void;
 }
 
-/** @param can `unicode` as in `Capabilities.unicode`, for both streams */
-export function processOutput(can: { readonly unicode: boolean }): Output {
+interface OutputOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Whether no colours are wanted: `--plain`. */
+  readonly plain: boolean;
+}
+
+export function processOutput({ env, plain }: OutputOptions): Output {
+  const can = capabilities({ env, plain, stdin: process.stdin, stdout: process.stderr });
   process.stdout.on('error', unread);
   process.stderr.on('error', unheard);
   const tell = (stream: NodeJS.WriteStream, text: string) => void stream.write(`${text}\n`);
@@ -55,6 +65,7 @@ export function processOutput(can: { readonly unicode: boolean }): Output {
       if (cells === undefined) talk(words);
       else for (const line of hanging(words, cells - 1).split('\n')) talk(line);
     },
+    aside: (text) => talk(styleFor(can).dim(text)),
     json: (value) => tell(process.stdout, harmlessJson(value, 2)),
     jsonLine: (value) => tell(process.stdout, harmlessJson(value)),
     talkJson: (value) => tell(process.stderr, harmlessJson(value)),

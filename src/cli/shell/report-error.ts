@@ -34,6 +34,7 @@ export function reportError(error: unknown, out: Output, { json, debug, own = []
   for (const line of known.details) out.prose(`  ${line}`);
   // A command that is broken cannot be copied.
   for (const line of known.nextSteps) out.talk(`  ${line}`);
+  out.aside(`  visiontrain explain ${known.id}`);
   if (debug) stack(error, out);
   return code;
 }
@@ -62,6 +63,7 @@ function fileError(error: unknown, own: readonly string[]): EnvironmentError | u
   const cure = CURES[code];
   const moved = 'Set VISIONTRAIN_HOME to a folder of yours with room.';
   return new EnvironmentError(`${path}: ${problem}.`, {
+    id: 'file/system',
     nextSteps: isOurs ? [moved] : cure === undefined ? [] : [cure],
     cause: error,
   });
@@ -76,10 +78,11 @@ function problemTable(problems: readonly Problem[]): string[] {
 
 function errorDocument(error: unknown, code: number): Record<string, unknown> {
   if (!(error instanceof VisiontrainError))
-    return { code, kind: 'bug', message: String((error as Error)?.message ?? error) };
+    return { code, kind: 'bug', id: 'bug/unexpected', message: String((error as Error)?.message ?? error) };
   return {
     code,
     kind: error.name,
+    id: error.id,
     message: error.message,
     details: error.details,
     next_steps: error.nextSteps,

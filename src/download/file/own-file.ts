@@ -121,6 +121,7 @@ function lstatOf(path: string): Stats | undefined {
 
 function refused(path: string, what: string): EnvironmentError {
   return new EnvironmentError(`${path} ${what}; it is left alone, and nothing was fetched.`, {
+    id: 'download/foreign-partial',
     details: [
       `visiontrain keeps such a file while it fetches, and makes it itself. Others may write to ${dirname(path)}.`,
     ],

@@ -22,6 +22,7 @@ export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv)
     if (caFile !== '') ca = [...rootCertificates, readFileSync(caFile, 'utf8')];
   } catch (error) {
     throw new EnvironmentError(`The certificates in ${caFile} cannot be read.`, {
+      id: 'download/certificates',
       nextSteps: ['Check SSL_CERT_FILE, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.'],
       cause: error,
     });

@@ -97,6 +97,7 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
     async send(request, receiver) {
       if (settings.offline)
         throw new DownloadError(`Offline mode is on, so ${new URL(request.url).host} is not asked.`, {
+          id: 'download/offline',
           nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE).'],
         });
       let { url, token } = request;

@@ -65,6 +65,7 @@ const ENCODE = 'In a user or a password these are written so: # %23, / %2F, ? %3
 function parseProxy(value: string, variable: string): ProxyAddress {
   const refuse = (reason: string, ...steps: string[]) =>
     new EnvironmentError(`${variable} is no address of a proxy that can be used.`, {
+      id: 'download/proxy',
       details: [reason],
       nextSteps: [...steps, `It looks like: export ${variable}=http://user:password@host:port`],
     });

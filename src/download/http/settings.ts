@@ -48,7 +48,7 @@ export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOver
     if (text === undefined || text === '') return fallback;
     const value = Number(text);
     if (!Number.isFinite(value) || value < 0)
-      throw new UsageError(`${name} must be a number, not ${JSON.stringify(text)}.`);
+      throw new UsageError(`${name} must be a number, not ${JSON.stringify(text)}.`, { id: 'download/setting' });
     return value;
   };
   const most = Math.max(1, Math.round(number('VISIONTRAIN_CONNECTIONS', 4)));
@@ -78,6 +78,7 @@ function hubAddress(endpoint: string | undefined): string {
   const address = (endpoint || 'https://huggingface.co').replace(/\/+$/, '');
   if (!URL.canParse(address) || !/^https?:\/\//i.test(address) || /[?#]/.test(address))
     throw new UsageError(`HF_ENDPOINT must be an address, not ${JSON.stringify(shownAddress(endpoint ?? ''))}.`, {
+      id: 'download/setting',
       nextSteps: ['It looks like: export HF_ENDPOINT=https://mirror.example'],
     });
   return address;
@@ -89,7 +90,9 @@ export function parseRate(text: string): number {
   const scale = { '': 1, k: 1e3, m: 1e6, g: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN;
   const value = Number(match?.[1]) * scale;
   if (!Number.isFinite(value) || value <= 0)
-    throw new UsageError(`A rate looks like 500k, 5M or 1.5G (bytes per second), not ${JSON.stringify(text)}.`);
+    throw new UsageError(`A rate looks like 500k, 5M or 1.5G (bytes per second), not ${JSON.stringify(text)}.`, {
+      id: 'download/setting',
+    });
   return value;
 }
 

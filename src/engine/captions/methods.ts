@@ -90,6 +90,7 @@ async function sentenceMethod(input: MethodInput): Promise<Method> {
 function endpointMethod({ endpoint, endpoint_model, prompt }: CaptionSettings): Method {
   if (endpoint === null || endpoint_model === '')
     throw new UsageError('An endpoint needs its address and the name of a model.', {
+      id: 'captions/method',
       nextSteps: ['--endpoint http://localhost:11434/v1 --model NAME'],
     });
   return {
@@ -117,9 +118,7 @@ function ownFolder(name: string, { dir, registry }: MethodInput, files: readonly
   if (missing.length === 0) return folder;
   throw new UsageError(
     `${name} cannot write captions: ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not in it.`,
-    {
-      nextSteps: ['See the models that can: visiontrain models list'],
-    },
+    { id: 'captions/method', nextSteps: ['See the models that can: visiontrain models list'] },
   );
 }
 
@@ -127,6 +126,7 @@ function assetOf(name: string, kind: AssetEntry['kind'], { registry }: MethodInp
   const entry = findEntry(registry, name);
   if (entry.kind === kind) return entry as AssetEntry;
   throw new UsageError(`${name} is a ${entry.kind === 'base' ? 'base model' : entry.kind}, not a ${kind}.`, {
+    id: 'captions/method',
     details: [`There are: ${registry.assets.flatMap((one) => (one.kind === kind ? [one.id] : [])).join(', ')}`],
   });
 }
@@ -136,6 +136,7 @@ function fileOf(entry: AssetEntry, wanted: (file: ModelFile) => boolean): ModelF
   if (file !== undefined) return file;
   throw new UsageError(
     `The entry ${entry.id} of the registry lacks a file: a tagger has its model and selected_tags.csv.`,
+    { id: 'captions/method' },
   );
 }
 

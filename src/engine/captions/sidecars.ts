@@ -29,6 +29,7 @@ function writeNew(path: string, text: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw new EnvironmentError(`${path} cannot be written: ${(error as Error).message}`, {
+      id: 'file/system',
       details: ['The captions themselves are kept: a run finds them without files.'],
       cause: error,
     });

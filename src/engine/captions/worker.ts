@@ -134,7 +134,10 @@ async function spawned(job: string, input: WorkerInput, on: WorkerListener): Pro
       else if (said.data.type === 'done') done = true;
     }
     const code = await ended.catch((error: unknown) => {
-      throw new EnvironmentError(`The program that writes captions could not be started: ${python}`, { cause: error });
+      throw new EnvironmentError(`The program that writes captions could not be started: ${python}`, {
+        id: 'captions/failed',
+        cause: error,
+      });
     });
     signal.throwIfAborted();
     if (failure !== undefined) throw failure;
@@ -172,7 +175,7 @@ function workerError({
   readonly next_steps: readonly string[];
 }): VisiontrainError {
   const Kind = code === EXIT.environment ? EnvironmentError : TrainingError;
-  return new Kind(reason, { details, nextSteps });
+  return new Kind(reason, { id: 'captions/failed', details, nextSteps });
 }
 
 const died = (code: number | null, log: string) =>
@@ -180,5 +183,9 @@ const died = (code: number | null, log: string) =>
     code === null
       ? 'The program that writes captions was ended, most likely for lack of memory.'
       : `The program that writes captions ended with code ${code} and did not say why.`,
-    { details: [`What it printed: ${log}`], nextSteps: ['The captions that it had written are kept: start it again.'] },
+    {
+      id: 'captions/failed',
+      details: [`What it printed: ${log}`],
+      nextSteps: ['The captions that it had written are kept: start it again.'],
+    },
   );

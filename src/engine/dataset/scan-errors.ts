@@ -22,21 +22,24 @@ export function noFolder(root: string, error: unknown): UsageError {
   if (code === 'ENOENT') {
     const near = nearFolder(root);
     return new UsageError(`There is no folder ${root}.`, {
+      id: 'dataset/no-folder',
       nextSteps: near === undefined ? [] : [`Did you mean ${near}?`],
       cause: error,
     });
   }
   if (code === 'ENOTDIR')
     return new UsageError(`${root} is a file; a data set is a folder with pictures.`, {
+      id: 'dataset/no-folder',
       nextSteps: [`Did you mean ${dirname(root)}?`],
       cause: error,
     });
   if (isDenied(error))
     return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, {
+      id: 'dataset/closed',
       nextSteps: [`Look at its rights:   ls -ld ${JSON.stringify(root)}`],
       cause: error,
     });
-  return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, { cause: error });
+  return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, { id: 'dataset/closed', cause: error });
 }
 
 function nearFolder(root: string): string | undefined {
@@ -61,6 +64,7 @@ export function noPictures(root: string, { others, otherCaptions, leftOut, notes
   if (leftOut.length > 0) kinds.unshift(plural(leftOut.length, 'unusable picture'));
   const cures = [...counts.keys()].flatMap((extension) => CURES.get(extension) ?? []);
   return new UsageError(`The folder ${root} has no pictures we can read.`, {
+    id: 'dataset/empty',
     details: [
       total === 0
         ? notes.length === 0

@@ -100,7 +100,11 @@ export async function renewBox(
 
 function settled(decision: BuildDecision): Omit<BoxBuild, 'fingerprint'> {
   if (decision.kind === 'stop')
-    throw new EnvironmentError(decision.message, { details: decision.details, nextSteps: decision.nextSteps });
+    throw new EnvironmentError(decision.message, {
+      id: 'environment/no-build',
+      details: decision.details,
+      nextSteps: decision.nextSteps,
+    });
   const { build, card, notes } = decision;
   return { build, card: card?.index ?? null, cardName: card?.name ?? null, driver: card?.driver ?? null, notes };
 }

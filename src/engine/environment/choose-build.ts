@@ -47,6 +47,7 @@ function named(signs: CardSigns, name: string): BuildDecision {
   const build = BUILDS.find(({ id }) => id === name);
   if (build === undefined)
     throw new UsageError(`There is no build ${JSON.stringify(name)} of torch.`, {
+      id: 'environment/no-build',
       details: BUILDS.map(({ id, torch, title }) => `${id.padEnd(8)} torch ${torch}: ${title}`),
       nextSteps: ['visiontrain setup   chooses what fits'],
     });

@@ -95,7 +95,7 @@ async function install(extra: Extra, input: ExtraInput, folder: string): Promise
   if (freeBytes(places.envs) < extra.bytes)
     throw new EnvironmentError(
       `${extra.title} needs ${formatBytes(extra.bytes)} on the disk of ${places.envs}; ${formatBytes(freeBytes(places.envs))} are free.`,
-      { nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
+      { id: 'disk/full', nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
     );
   const part = `${folder}.part-${process.pid}`;
   const log = `${folder}.log`;
@@ -129,6 +129,7 @@ function takeName(part: string, folder: string): void {
 function explained(extra: Extra, error: EnvironmentError, { kind, python }: PythonEnvironment): EnvironmentError {
   const own = kind === 'given' ? [`Or install it yourself: ${shellWord(python)} -m pip install ${extra.module}`] : [];
   return new EnvironmentError(error.message.replace('The Python environment', extra.title), {
+    id: 'environment/setup',
     details: error.details,
     nextSteps: [
       ...error.nextSteps.map((step) =>

@@ -92,6 +92,7 @@ export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): re
 export function installFailure(step: string, tail: readonly string[], log: string): EnvironmentError {
   const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));
   return new EnvironmentError(`The Python environment could not be set up. ${cause?.message ?? `${step} failed.`}`, {
+    id: 'environment/setup',
     details: [...tail.filter((line) => !/^(WARNING|\[notice\])/.test(line)).slice(-4), `Whole story: ${log}`],
     nextSteps: cause?.nextSteps ?? ['visiontrain setup   tries again'],
   });

@@ -39,6 +39,7 @@ export async function givenEnvironment(
   if (!isAtLeast(probe.python, '3.10')) lacking.unshift(`Python ${probe.python} is too old, 3.10 or newer is needed`);
   if (lacking.length > 0)
     throw new EnvironmentError(`The environment of VISIONTRAIN_PYTHON cannot train (${python}).`, {
+      id: 'environment/given-python',
       details: lacking,
       nextSteps: [
         `${shellWord(python)} -m pip install ${wanted}`,
@@ -71,6 +72,7 @@ export async function proveGiven(
   if (first === undefined) return;
   const [name, why] = first;
   throw new EnvironmentError(`The Python of VISIONTRAIN_PYTHON cannot import ${name} (${python}).`, {
+    id: 'environment/given-python',
     details: tellingLines(why),
     nextSteps: [
       ...otherLibraries(why, env),
@@ -136,6 +138,7 @@ async function ask<T>({ python, env, script, names, signal }: Question): Promise
   });
   if (answer.kind !== 'answered')
     throw new EnvironmentError(`VISIONTRAIN_PYTHON names ${python}, which does not run as Python.`, {
+      id: 'environment/given-python',
       details: troubleWith(answer),
       nextSteps: [
         'Name an interpreter, e.g. VISIONTRAIN_PYTHON=/path/to/env/bin/python',

@@ -70,6 +70,7 @@ export const proveDevice: Prover = async (input) => {
   } catch (error) {
     if (!limit.aborted || signal.aborted) throw error;
     throw new EnvironmentError(`${device} did not compute within ${formatDuration(limitMs / 1000)}: it hangs.`, {
+      id: 'environment/proof',
       details: [`Whole story: ${log}`],
       nextSteps: [
         'See what uses it, and what happened:  nvidia-smi; sudo dmesg | grep -i -E "nvrm|xid"',
@@ -149,11 +150,13 @@ function proofFailure(input: ProofInput, failed: ProofCheck | undefined, tail: r
   const own = 'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python';
   if (/no kernel image|not compatible with the current PyTorch|invalid device function/iu.test(told))
     return new EnvironmentError(`${at}: ${build} has no kernels for this card.`, {
+      id: 'environment/proof',
       details,
       nextSteps: [...otherBuilds(build), own],
     });
   const cause = CAUSES.find(({ pattern }) => pattern.test(told));
   return new EnvironmentError(cause === undefined ? `${at}.` : `${at}: ${cause.message}.`, {
+    id: 'environment/proof',
     details,
     nextSteps: [...loaderCure([...tail, told], env), ...(cause?.nextSteps ?? ['visiontrain setup --force']), own],
   });

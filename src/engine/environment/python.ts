@@ -75,10 +75,12 @@ const install =
 function unsupported(found: readonly Probe[], newest: number): EnvironmentError {
   if (found.length === 0)
     return new EnvironmentError('There is no Python on this machine; training needs Python 3.10 or newer.', {
+      id: 'environment/no-python',
       nextSteps: [install, 'Or name one that holds PyTorch and diffusers: VISIONTRAIN_PYTHON=/path/to/python'],
     });
   const versions = [...new Set(found.map((p) => `${p.version}${p.bits === 64 ? '' : ` (${p.bits} bit)`}`))].join(', ');
   return new EnvironmentError(`Training needs a 64-bit Python 3.10 to 3.${newest}; this machine has ${versions}.`, {
+    id: 'environment/no-python',
     nextSteps: [install, 'Or let uv bring one: https://docs.astral.sh/uv'],
   });
 }
@@ -86,6 +88,7 @@ function unsupported(found: readonly Probe[], newest: number): EnvironmentError 
 function withoutVenv({ version, path }: Probe): EnvironmentError {
   const [, minor] = version.split('.');
   return new EnvironmentError(`${path} (Python ${version}) cannot make environments: its venv module is missing.`, {
+    id: 'environment/no-python',
     nextSteps: [
       `Debian, Ubuntu: sudo apt install python3-venv   (or python3.${minor}-venv)`,
       'Or install uv, which needs no venv module: https://docs.astral.sh/uv',

@@ -201,7 +201,11 @@ async function lockedFor(
     env: installEnvironment(env),
     input: JSON.stringify(pairs),
   });
-  if (code !== 0) throw new EnvironmentError(`${base.path} cannot run a small script.`, { details: tail });
+  if (code !== 0)
+    throw new EnvironmentError(`${base.path} cannot run a small script.`, {
+      id: 'environment/broken-python',
+      details: tail,
+    });
   return JSON.parse(stdout) as string[];
 }
 
@@ -239,6 +243,6 @@ function checkDisk(folder: string, needed: number): void {
   if (free >= needed) return;
   throw new EnvironmentError(
     `The Python environment needs ${formatBytes(needed)} on the disk of ${folder}; ${formatBytes(free)} are free.`,
-    { nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
+    { id: 'disk/full', nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
   );
 }

@@ -53,6 +53,7 @@ async function cpuTorch(plain: string, index: string, { installer, python, run }
   if (atPytorch.code === 0 && !installer.brought(atPytorch.stdout).some(isCuda))
     return { requirement: plain, source: { index } };
   throw new EnvironmentError(`No CPU build of ${plain.replace('==', ' ')} for this Python could be found.`, {
+    id: 'environment/torch',
     details: [
       offered.code === 0
         ? 'Your package index has the CUDA build only, which is of no use without an NVIDIA card.'

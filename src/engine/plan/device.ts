@@ -85,6 +85,7 @@ function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: read
   throw new EnvironmentError(
     `training.optimizer is ${wanted}, but the Python of VISIONTRAIN_PYTHON lacks ${name}, which it comes from, or cannot import it.`,
     {
+      id: 'environment/given-python',
       nextSteps: [
         `Put it there:       "$VISIONTRAIN_PYTHON" -m pip install --force-reinstall ${name}`,
         'or use another:     --set training.optimizer=adamw --set training.learning_rate=1e-4',
@@ -101,6 +102,7 @@ function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: 
   if (wanted === 'mps') {
     if (apple === undefined)
       throw new EnvironmentError('resources.device is mps, but this is no Mac with an Apple chip.', {
+        id: 'hardware/device',
         nextSteps: ['Let it choose:     --set resources.device=auto'],
       });
     return { device: 'mps', gpu: apple };
@@ -120,6 +122,7 @@ function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: 
 
 function missing(message: string): EnvironmentError {
   return new EnvironmentError(message, {
+    id: 'hardware/device',
     nextSteps: ['See your cards:       nvidia-smi', 'or let it choose:     --set resources.device=auto'],
   });
 }

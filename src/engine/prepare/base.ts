@@ -88,7 +88,9 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
 function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
   const lender = neutralEntry(registry, family, prediction, 'single_file');
   if (lender === undefined)
-    throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`);
+    throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`, {
+      id: 'model/config',
+    });
   return lender;
 }
 
@@ -99,6 +101,7 @@ function resolveVae({ model, dir, registry, places }: Input): { path: string; ne
   const entry = findEntry(registry, model.vae);
   if (entry.kind !== 'vae')
     throw new UsageError(`${model.vae} is a ${entry.kind}, not a VAE.`, {
+      id: 'model/not-a-base',
       nextSteps: ['See them: visiontrain models list'],
     });
   const located: LocatedModel = locateModel(entry, places);

@@ -44,7 +44,7 @@ export function fillSpec(partial: unknown, registry: Registry, options: FillOpti
   const filled = tryFill(document, registry, options);
   if (filled.problems === undefined) return filled;
   const problems = filled.problems.map(({ path, message }) => ({ file: 'run.yaml', key: path.join('.'), message }));
-  throw new ConfigError('The settings do not fit together.', problems);
+  throw new ConfigError('The settings do not fit together.', problems, { id: 'spec/not-together' });
 }
 
 /** Does the same without throwing. `document` must be of the current version. */

@@ -148,6 +148,7 @@ function failure(file: string, problems: readonly Problem[]): ConfigError {
   const more = sorted.length - MOST_SHOWN;
   const shown = sorted.slice(0, MOST_SHOWN).map((problem) => ({ ...problem, key: shorten(problem.key, LONGEST_KEY) }));
   return new ConfigError(`${file} has ${plural(problems.length, 'problem')}; nothing was started.`, shown, {
+    id: 'spec/wrong',
     details: more > 0 ? [`and ${more} more`] : [],
   });
 }
@@ -167,8 +168,6 @@ function unreadable(
   return new ConfigError(
     `${file} cannot be used; nothing was started.`,
     [{ file, ...place, key: '', message: problem }],
-    {
-      nextSteps: missing ? ['Make one with:  visiontrain new'] : [],
-    },
+    { id: 'spec/unreadable', nextSteps: missing ? ['Make one with:  visiontrain new'] : [] },
   );
 }

@@ -67,6 +67,7 @@ function makeRuns(runs: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new EnvironmentError(`${runs} cannot be made: a part of its path is a link that leads nowhere.`, {
+      id: 'disk/no-folder',
       details: ['Is the disk it leads to connected?'],
       nextSteps: [ELSEWHERE],
       cause: error,

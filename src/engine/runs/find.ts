@@ -28,10 +28,12 @@ export function findRun(query: string, runs: string): RunSummary {
   if (only !== undefined) return only;
   if (begun.length > 1)
     throw new UsageError(`Several runs begin with ${query}: ${begun.sort().join(', ')}.`, {
+      id: 'run/several',
       nextSteps: ['Type more of the name.'],
     });
   const near = nearest(query, names);
   throw new UsageError(near === undefined ? `There is no run ${query}.` : `There is no run ${query}: ${near}?`, {
+    id: 'run/none',
     details: names.length === 0 ? [`There are no runs in ${runs} yet.`] : [],
     nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps   lists them all'],
   });

@@ -26,6 +26,7 @@ export function readPlan(dir: string): Plan {
 
 function unusable(path: string, problem: string, details: readonly string[] = [], cause?: unknown): UsageError {
   return new UsageError(`${path} ${problem}.`, {
+    id: 'run/unreadable-plan',
     details,
     nextSteps: [`visiontrain run ${join(path, '..', RUN_FILES.spec)}   makes a new plan, in a new run`],
     cause,

@@ -43,6 +43,7 @@ export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): P
   if (tookOver()) return;
   refuseLive(dir, name);
   throw new EnvironmentError(`${name} could not be started.`, {
+    id: 'run/start-failed',
     details: lastLogLines(join(dir, RUN_FILES.supervisorLog), 10),
     nextSteps: [`The whole story is in ${join(dir, RUN_FILES.supervisorLog)}`],
   });
@@ -50,7 +51,8 @@ export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): P
 
 function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
   const script = join(packageRoot(), 'dist', 'supervisor.js');
-  if (!existsSync(script)) throw new EnvironmentError(`${script} is missing: the package is not complete.`);
+  if (!existsSync(script))
+    throw new EnvironmentError(`${script} is missing: the package is not complete.`, { id: 'package/incomplete' });
   let log: number;
   try {
     log = openOurs(join(dir, RUN_FILES.supervisorLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
@@ -70,6 +72,7 @@ function refuseLive(dir: string, name: string): void {
   if (runCondition(dir).state !== 'live') return;
   const host = readSupervisor(dir)?.host ?? hostname();
   throw new UsageError(`${name} is already running${host === hostname() ? '' : ` on ${host}`}.`, {
+    id: 'run/already-running',
     nextSteps: [`visiontrain attach ${name}   to watch it`, `visiontrain stop ${name}     to end it`],
   });
 }

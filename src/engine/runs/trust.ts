@@ -28,6 +28,7 @@ export function refuseForeignFolder(dir: string): void {
   const problem = firstReason(real, me.uid === 0 ? asOwner(me, dirname(real)) : me);
   if (problem === undefined) return;
   throw new EnvironmentError(`${basename(real)} is not started: ${problem.folder} ${problem.what}.`, {
+    id: 'run/not-ours',
     details: ['They could make this run write over your files, or steer it.'],
     nextSteps: [
       problem.cure,

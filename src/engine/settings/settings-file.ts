@@ -22,14 +22,17 @@ const nested: Loader = (path, text) => {
     throw new ConfigError(
       'A settings file cannot be read.',
       problems.map(({ path: at, ...rest }) => ({ file: path, key: at.join('.'), ...rest })),
+      { id: 'settings/unreadable' },
     );
   return { settings: value };
 };
 
 const refused: Loader = (path) => {
-  throw new ConfigError('A settings file cannot be read.', [
-    { file: path, key: '', message: 'is a program; settings are never run' },
-  ]);
+  throw new ConfigError(
+    'A settings file cannot be read.',
+    [{ file: path, key: '', message: 'is a program; settings are never run' }],
+    { id: 'settings/unreadable' },
+  );
 };
 
 // cosmiconfig would use its own loaders for endings that are not listed here, and some of those run the file.
@@ -64,7 +67,7 @@ export async function readSettingsFile(folder: string): Promise<{ path: string; 
     .catch((cause: Error) => {
       if (cause instanceof ConfigError) throw cause;
       const problem = { file: folder, key: '', message: cause.message.split('\n')[0] ?? '' };
-      throw new ConfigError('A settings file cannot be read.', [problem], { cause });
+      throw new ConfigError('A settings file cannot be read.', [problem], { id: 'settings/unreadable', cause });
     });
   const settings: unknown = found?.config?.settings;
   if (found === null || settings === undefined || settings === null) return undefined;
@@ -79,7 +82,7 @@ export async function readSettingsFile(folder: string): Promise<{ path: string; 
         message: issue.code === 'unrecognized_keys' ? `no such setting${near ? `: ${near}?` : ''}` : issue.message,
       };
     });
-    throw new ConfigError('A settings file has mistakes.', problems);
+    throw new ConfigError('A settings file has mistakes.', problems, { id: 'settings/wrong' });
   }
   const { workspace } = checked.data;
   return {
@@ -94,6 +97,8 @@ function refuseUnreadable(folder: string): void {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
     const read = readTextFile(path);
     if ('problem' in read)
-      throw new ConfigError(`${basename(path)} cannot be read.`, [{ file: path, key: '', message: read.problem }]);
+      throw new ConfigError(`${basename(path)} cannot be read.`, [{ file: path, key: '', message: read.problem }], {
+        id: 'settings/unreadable',
+      });
   }
 }

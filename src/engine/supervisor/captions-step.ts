@@ -94,6 +94,7 @@ function readPending(dir: string): ReadonlySet<string> {
     return new Set(pending.filter((one): one is string => typeof one === 'string'));
   } catch (error) {
     throw new UsageError(`${RUN_FILES.captions} in the run's folder cannot be read.`, {
+      id: 'run/unreadable-plan',
       nextSteps: ['visiontrain run FILE   makes a new run of its run.yaml'],
       cause: error,
     });

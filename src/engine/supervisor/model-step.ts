@@ -42,6 +42,7 @@ function requireFiles({ model }: Plan): void {
   const missing = wanted.filter((path) => !existsSync(path));
   if (missing.length === 0) return;
   throw new DownloadError(`The files of ${model.name} are not where the plan has them.`, {
+    id: 'model/incomplete',
     details: missing,
     nextSteps: [`visiontrain models pull ${model.name}`, 'Or start a new run, which looks for them anew.'],
   });

@@ -74,7 +74,8 @@ export async function supervise(path: string, options: SupervisorOptions): Promi
 async function own(folder: LiveFolder, options: SupervisorOptions): Promise<ExitCode> {
   const { dir } = folder;
   const held = claim(join(dir, RUN_FILES.attempts));
-  if ('holder' in held) throw new UsageError(`${basename(folder.path())} is already running.`);
+  if ('holder' in held)
+    throw new UsageError(`${basename(folder.path())} is already running.`, { id: 'run/already-running' });
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
@@ -91,10 +92,13 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
 function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
   const path = folder.path();
   if (folder.lost())
-    return new UsageError(`${path} was moved or removed while the run went on: its trainer was ended.`);
+    return new UsageError(`${path} was moved or removed while the run went on: its trainer was ended.`, {
+      id: 'run/lost',
+    });
   if (!lost()) return undefined;
   return new UsageError(
     `${path} was taken over while this machine could not be seen: its attempt ${number} was ended.`,
+    { id: 'run/lost' },
   );
 }
 

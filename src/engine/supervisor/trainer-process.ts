@@ -36,6 +36,7 @@ export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: 
     });
   } catch (error) {
     throw new EnvironmentError(`The trainer's Python could not be started: ${program}`, {
+      id: 'environment/trainer',
       details: [String((error as Error).message)],
       nextSteps: [renewal(env)],
       cause: error,

@@ -25,6 +25,7 @@ export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean,
   const { name, url, restrictions } = entry.license;
   if (!accepts)
     throw new UsageError(`${entry.title} has a licence to accept first: ${name}.`, {
+      id: 'model/licence',
       details: [restrictions, url].filter((line) => line !== ''),
       nextSteps,
     });

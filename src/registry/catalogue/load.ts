@@ -75,7 +75,9 @@ export function readRegistryFile(path: string): RegistryFile {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const at = error.mark === undefined ? {} : { line: error.mark.line + 1, column: error.mark.column + 1 };
-    throw new ConfigError('The model list cannot be read.', [{ file: path, ...at, key: '', message: error.reason }]);
+    throw new ConfigError('The model list cannot be read.', [{ file: path, ...at, key: '', message: error.reason }], {
+      id: 'model/list',
+    });
   }
   return checkRegistryDocument(parsed, path);
 }
@@ -87,6 +89,7 @@ export function checkRegistryDocument(document: unknown, path: string): Registry
     throw new ConfigError(
       'The model list has mistakes.',
       result.error.issues.map((i) => problem(path, i)),
+      { id: 'model/list' },
     );
   return result.data;
 }
@@ -114,9 +117,11 @@ function mergeSets(a: Sets, b: Sets): Sets {
 /** Joins an entry with its recipe and companion sets. Facts of the entry become the recipe values that they decide. */
 function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
   const fail = (key: string, message: string): never => {
-    throw new ConfigError(`The model list has a mistake in ${entry.id}.`, [
-      { file, key: `${entry.id}.${key}`, message },
-    ]);
+    throw new ConfigError(
+      `The model list has a mistake in ${entry.id}.`,
+      [{ file, key: `${entry.id}.${key}`, message }],
+      { id: 'model/list' },
+    );
   };
   const { recipe_set, recipe, companions, ...rest } = entry;
   const set = recipeSet(sets, recipe_set, fail);
@@ -181,6 +186,7 @@ export function findModel(registry: Registry, id: string): ModelEntry {
   const asset = findAsset(registry, id);
   if (asset !== undefined)
     throw new UsageError(`${id} is a ${asset.kind}, not a base model.`, {
+      id: 'model/not-a-base',
       nextSteps: ['See the base models: visiontrain models list'],
     });
   throw unknownId(id, registry.models);
@@ -200,6 +206,7 @@ function unknownId(id: string, entries: readonly AnyEntry[]): UsageError {
     entries.flatMap((e) => [e.id, ...e.aliases]),
   );
   return new UsageError(`There is no model ${JSON.stringify(id)} in the registry.`, {
+    id: 'model/none',
     nextSteps: [
       ...(near === undefined ? [] : [`Did you mean ${near}?`]),
       'See them all: visiontrain models list',

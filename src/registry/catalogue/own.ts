@@ -18,6 +18,7 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   const path = join(folder, `${entry.id}.yaml`);
   if (existsSync(path))
     throw new UsageError(`There is an entry ${entry.id} already.`, {
+      id: 'model/id-taken',
       nextSteps: [`Give another name with --id, or remove it: visiontrain models rm ${entry.id}`],
     });
   const document = { version: REGISTRY_VERSION, models: [entry] };

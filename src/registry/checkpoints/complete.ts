@@ -117,12 +117,13 @@ export function readConfig(path: string): Config {
     if (error instanceof UsageError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UsageError(`${path} ${missing ? 'is missing' : 'is not valid JSON'}.`, {
+      id: 'model/incomplete',
       nextSteps: ['Download the model again.'],
       cause: error,
     });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UsageError(`${path} is not a configuration file.`);
+    throw new UsageError(`${path} is not a configuration file.`, { id: 'model/unreadable' });
   return value as Config;
 }
 
@@ -130,6 +131,7 @@ export function readConfig(path: string): Config {
 export function refuse(path: string, refusal: Refusal | undefined): void {
   if (refusal === undefined) return;
   throw new UsageError(`${basename(path)} is ${refusal.what}; a LoRA trained on it here would be wrong.`, {
+    id: 'model/not-supported',
     nextSteps: [refusal.cure],
   });
 }
@@ -154,6 +156,7 @@ function without({ tensors }: SafetensorsHeader, prefix: string, lone = false): 
 /** The error for a single file of a known family that lacks its VAE. */
 export const withoutVae = (path: string, family: Family) =>
   new UsageError(`${basename(path)} is ${family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5'} without its VAE.`, {
+    id: 'model/incomplete',
     nextSteps: [
       `Name one in model.vae: ${vaeFor[family]} (--set model.vae=${vaeFor[family]}), or the file that came with the model.`,
       'Or use the complete checkpoint.',
@@ -170,6 +173,7 @@ function lacks(path: string, part: Part, weights: readonly Weight[], names: Read
   throw new UsageError(
     `${basename(path)} is no whole model of its kind: its ${part.title} lacks ${missing.length} of ${weights.length} weights (${first.ldm}${missing.length === 1 ? '' : ' …'}).`,
     {
+      id: 'model/incomplete',
       nextSteps: [
         'Download it again if it should be a whole Stable Diffusion 1.5 or SDXL; a smaller relative of them cannot be trained on here.',
       ],

@@ -57,13 +57,14 @@ function shardsOf(index: string): string[] {
     names = [...new Set(Object.values(map as object))];
   } catch (error) {
     throw new UsageError(`${index} is not a list of the weights' files.`, {
+      id: 'model/incomplete',
       nextSteps: ['Download the model again.'],
       cause: error,
     });
   }
   return names.map((name) => {
     if (typeof name === 'string' && name !== '' && basename(name) === name) return name;
-    throw new UsageError(`${index} names a file that is not beside it.`);
+    throw new UsageError(`${index} names a file that is not beside it.`, { id: 'model/incomplete' });
   });
 }
 
@@ -81,7 +82,8 @@ function checkFile(file: string, model: string): void {
   const gone = lostLink(file);
   if (gone !== undefined) throw incomplete(model, gone);
   const found = statOf(file);
-  if (found !== undefined && !found.isFile()) throw new UsageError(`${file} is not a regular file.`);
+  if (found !== undefined && !found.isFile())
+    throw new UsageError(`${file} is not a regular file.`, { id: 'model/unreadable' });
 }
 
 /** What is wrong with a dangling link; undefined when the path is no such link. */
@@ -97,6 +99,7 @@ export function lostLink(path: string): string | undefined {
 function incomplete(model: string, what: string): UsageError {
   const repo = cachedRepo(model);
   return new UsageError(`${what}.`, {
+    id: 'model/incomplete',
     nextSteps:
       repo === undefined
         ? ['The model is not complete: download it again.']

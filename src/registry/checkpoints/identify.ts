@@ -44,7 +44,10 @@ export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions
     return statSync(path).isDirectory() ? folderFacts(path, ownVae) : fileFacts(path, ownVae);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, { cause: error });
+    throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, {
+      id: 'model/unreadable',
+      cause: error,
+    });
   }
 }
 
@@ -79,6 +82,7 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
   checkFiles(path);
   if (!existsSync(join(path, 'model_index.json')))
     throw new UsageError(`${path} is not a model: a diffusers folder holds a model_index.json.`, {
+      id: 'model/unreadable',
       nextSteps: [modelInside(path)],
     });
   const index = readConfig(join(path, 'model_index.json'));
@@ -111,7 +115,9 @@ export function schedulerFacts(
 ): Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr'> {
   const said = scheduler.prediction_type;
   if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
-    throw new UsageError(`${model} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`);
+    throw new UsageError(`${model} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`, {
+      id: 'model/not-supported',
+    });
   return {
     prediction: said ?? 'epsilon',
     predictionFrom: said === undefined ? 'assumed' : 'config',
@@ -130,7 +136,7 @@ function checkPart(path: string, part: string): void {
       pickled
         ? `${folder} has only pickle weights (.bin), which can run code when opened; they are not opened here.`
         : `${path} is not complete: ${part} has no .safetensors weights.`,
-      { nextSteps: ['Download the .safetensors version of the model.'] },
+      { id: 'model/not-safetensors', nextSteps: ['Download the .safetensors version of the model.'] },
     );
   }
   for (const name of weights) refuse(path, refusalOf(readSafetensorsHeader(join(folder, name))));
@@ -140,6 +146,7 @@ function familyOf(architecture: Architecture, path: string): Family {
   if (architecture.family !== undefined) return architecture.family;
   const { what, cure } = architecture;
   throw new UsageError(`${basename(path)} is ${what}; LoRAs are trained here on Stable Diffusion 1.5 and SDXL.`, {
+    id: 'model/not-supported',
     nextSteps: cure === undefined ? [] : [cure],
   });
 }

@@ -74,6 +74,7 @@ function read(path: string): SafetensorsHeader {
     const found = error instanceof UsageError ? error.message : `${path} ${fileError(error)}.`;
     const known = error instanceof UsageError && error.nextSteps.length > 0;
     throw new UsageError(`training.init_lora: ${found}`, {
+      id: 'lora/unusable',
       nextSteps: known ? error.nextSteps : ['Check the path; it starts at the folder of run.yaml.'],
       cause: error,
     });
@@ -81,7 +82,7 @@ function read(path: string): SafetensorsHeader {
 }
 
 const refused = (message: string, nextSteps: readonly string[]) =>
-  new UsageError(`training.init_lora: ${message}`, { nextSteps });
+  new UsageError(`training.init_lora: ${message}`, { id: 'lora/unusable', nextSteps });
 
 /** Modules by their kohya names. */
 function modulesOf({ tensors }: SafetensorsHeader): Map<string, Module> {

@@ -29,7 +29,8 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     const stat = fstatSync(file);
     const start = read(file, 0, Math.min(stat.size, 512));
     const foreign = foreignFormat(start, stat.size);
-    if (foreign !== undefined) throw new UsageError(`${path} ${foreign.is}`, { nextSteps: foreign.cure });
+    if (foreign !== undefined)
+      throw new UsageError(`${path} ${foreign.is}`, { id: 'model/not-safetensors', nextSteps: foreign.cure });
     const length = Number(start.readBigUInt64LE(0));
     if (length > SAFETENSORS_HEADER_MOST || start[8] !== 0x7b) throw notSafetensors(path);
     if (8 + length > stat.size) throw cutShort(path, stat.size, 8 + length);
@@ -100,11 +101,13 @@ function foreignFormat(start: Buffer, size: number): { is: string; cure: string[
 
 const notSafetensors = (path: string) =>
   new UsageError(`${path} is not a safetensors file: its header cannot be read.`, {
+    id: 'model/not-safetensors',
     nextSteps: ['Check where it came from, or download it again.'],
   });
 
 const cutShort = (path: string, has: number, needs: number) =>
   new UsageError(`${path} is cut short: ${formatBytes(has)} of ${formatBytes(needs)}.`, {
+    id: 'model/not-safetensors',
     nextSteps: ['Download it again.'],
   });
 

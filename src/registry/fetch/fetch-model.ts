@@ -125,11 +125,14 @@ function missingFiles(entry: AnyEntry, places: Places, companionsOnly = false): 
 function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFile {
   if (file.local !== undefined)
     throw new DownloadError(`${file.local} is gone.`, {
+      id: 'download/no-source',
       details: [`${entry.id} was added from that file, and nothing else is known of it.`],
       nextSteps: [`Put it back, or remove the entry: visiontrain models rm ${entry.id}`],
     });
   if (file.sha256 === undefined)
-    throw new DownloadError(`${entry.id}: the hash of ${file.path} is unknown, so it cannot be fetched safely.`);
+    throw new DownloadError(`${entry.id}: the hash of ${file.path} is unknown, so it cannot be fetched safely.`, {
+      id: 'download/no-source',
+    });
   return {
     path: filePath(entry, file, places),
     sha256: file.sha256,

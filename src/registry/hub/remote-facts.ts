@@ -18,11 +18,12 @@ import { addressOf, type RemoteInput } from './remote.ts';
  */
 export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<ModelFacts> {
   const [source] = file.sources;
-  if (source === undefined) throw new UsageError(`${file.path} has no source.`);
+  if (source === undefined) throw new UsageError(`${file.path} has no source.`, { id: 'download/no-source' });
   const address = addressOf(source, basename(file.path), input);
   const start = await readStart(input.client, address, 8, input.signal);
   const length = start.length === 8 ? Number(start.readBigUInt64LE(0)) : Number.POSITIVE_INFINITY;
-  if (length > SAFETENSORS_HEADER_MOST) throw new UsageError(`${file.path} is no safetensors file.`);
+  if (length > SAFETENSORS_HEADER_MOST)
+    throw new UsageError(`${file.path} is no safetensors file.`, { id: 'model/not-safetensors' });
   const header = await readStart(input.client, address, 8 + length, input.signal);
   const end = endOfTensors(header, file.path);
   // A file with the real header, and a hole in place of the weights, reads like the whole one.
@@ -38,6 +39,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
     if (!(error instanceof UsageError)) throw error;
     // The message names the file that the person knows, not the temporary one.
     throw new UsageError(error.message.replace(path, file.path), {
+      id: error.id,
       details: error.details,
       nextSteps: error.nextSteps,
     });
@@ -60,7 +62,7 @@ export async function remoteSchedulerFacts(
   if (file === undefined || source === undefined) return {};
   const value = await readJson(input.client, addressOf(source, basename(file.path), input), input.signal);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UsageError(`${file.path} of ${model} is not a configuration file.`);
+    throw new UsageError(`${file.path} of ${model} is not a configuration file.`, { id: 'model/hub' });
   const scheduler = value as Readonly<Record<string, unknown>>;
   refuse(model, judgeScheduler(scheduler).refusal);
   return schedulerFacts(model, scheduler);
@@ -78,6 +80,9 @@ function endOfTensors(header: Buffer, name: string): number {
     }
     return header.length + end;
   } catch (error) {
-    throw new UsageError(`${name} is no safetensors file: its header cannot be read.`, { cause: error });
+    throw new UsageError(`${name} is no safetensors file: its header cannot be read.`, {
+      id: 'model/not-safetensors',
+      cause: error,
+    });
   }
 }

@@ -42,13 +42,14 @@ export interface RemoteInput {
  */
 export async function findRemote(what: string, input: RemoteInput): Promise<RemoteModel> {
   if (!/^https?:\/\//i.test(what)) return findOnHub(hubId(what), input);
-  if (!URL.canParse(what)) throw new UsageError(`${JSON.stringify(what)} is not an address.`);
+  if (!URL.canParse(what)) throw new UsageError(`${JSON.stringify(what)} is not an address.`, { id: 'model/address' });
   const civitai = civitaiLink(what);
   if (civitai !== undefined) return findOnCivitai(civitai, input);
   const onHub = hubLink(what, input.settings.hub);
   if (onHub !== undefined) return findOnHub(onHub, input);
   if (input.sha256 === undefined)
     throw new UsageError('An address needs the SHA-256 of its file.', {
+      id: 'model/address',
       nextSteps: [`visiontrain models add ${redact(what)} --sha256 HEX`],
     });
   const { url, left } = withoutSecrets(what);
@@ -60,6 +61,7 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
   const name = addressedFile(what);
   if (name === undefined)
     throw new UsageError('The address has no file name.', {
+      id: 'model/address',
       nextSteps: ['Fetch the file first: visiontrain models pull URL --sha256 HEX -o FILE; then add FILE.'],
     });
   const address = addressOf(source, name, input);
@@ -80,6 +82,7 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
  */
 function needsSecret(fault: Fault, left: readonly string[], address: string): DownloadError {
   return new DownloadError(`${address} cannot be had without what lets you in, and that is not kept in a file.`, {
+    id: 'model/token',
     details: [`${fault.message}.`, `Left out: ${left.join(', ')}.`],
     nextSteps: [
       'A token: put it in a variable, and name it with --token-env NAME.',
@@ -99,7 +102,8 @@ interface OnHub {
 /** @throws UsageError when the text is not `owner/name` or `owner/name/FILE` */
 function hubId(what: string): OnHub {
   const [, repo, inner = ''] = /^([\w.-]+\/[\w.-]+)(?:\/(.+))?$/.exec(what) ?? [];
-  if (repo === undefined) throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`);
+  if (repo === undefined)
+    throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`, { id: 'model/address' });
   return { repo, inner, revision: 'main' };
 }
 
@@ -124,7 +128,7 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
   const checkpoints = files.filter(({ path }) => (inner === '' ? /^[^/]+\.safetensors$/.test(path) : path === inner));
   const [one] = checkpoints;
   if (one !== undefined && checkpoints.length === 1) {
-    if (one.sha256 === undefined) throw new UsageError(`The hub tells no SHA-256 of ${one.path}.`);
+    if (one.sha256 === undefined) throw new UsageError(`The hub tells no SHA-256 of ${one.path}.`, { id: 'model/hub' });
     return {
       title: `${repo} ${withoutEnding(basename(one.path))}`,
       page,
@@ -134,6 +138,7 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
   }
   if (checkpoints.length > 1)
     throw new UsageError(`${repo} has several checkpoints.`, {
+      id: 'model/hub',
       details: checkpoints.map(({ path }) => path),
       nextSteps: [`Say which: visiontrain models add ${repo}/${one?.path}`],
     });
@@ -142,6 +147,7 @@ async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteInput): 
       inner === ''
         ? `${repo} on the hub holds no .safetensors checkpoint and no diffusers model.`
         : `${repo} on the hub has no file ${inner}.`,
+      { id: 'model/hub' },
     );
   return {
     title: repo,
@@ -228,15 +234,16 @@ async function findOnCivitai(
   };
   let { version } = link;
   if (version === undefined) {
-    if (link.model === undefined) throw new UsageError('This link to Civitai names no model.');
+    if (link.model === undefined) throw new UsageError('This link to Civitai names no model.', { id: 'model/hub' });
     version = newestVersion(await ask(`models/${link.model}`), host);
-    if (version === undefined) throw new UsageError('This model has no published version on Civitai.');
+    if (version === undefined)
+      throw new UsageError('This model has no published version on Civitai.', { id: 'model/hub' });
   }
   const found = readVersion(await ask(`model-versions/${version}`), host);
   const file = civitaiFile(found, input.sha256);
   const model = found.modelId ?? link.model;
   if (file === undefined || model === undefined)
-    throw new UsageError('This version on Civitai offers no .safetensors checkpoint.');
+    throw new UsageError('This version on Civitai offers no .safetensors checkpoint.', { id: 'model/hub' });
   return {
     title:
       [found.model?.name, found.name].filter((part) => typeof part === 'string').join(' ') || withoutEnding(file.name),

@@ -40,6 +40,7 @@ export async function pinSmallFiles(entry: AssetEntry, { places, env, signal }: 
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new DownloadError(`The configuration of ${entry.title} cannot be looked up.`, {
+      id: 'download/failed',
       details: [`${error.message}.`, `${repo} at ${revision}`],
       nextSteps: ['The same command tries again.', 'Or give a folder that holds the whole model: --captioner FOLDER'],
       cause: error,

@@ -55,7 +55,7 @@ async function work(scan: HashedScan, images: readonly HashedPicture[], { settin
     const [card] = hardware.gpus;
     const device = text(options.device) ?? (card?.vendor === 'nvidia' ? `cuda:${card.index}` : 'cpu');
     if (!/^(cpu|mps|cuda(:\d+)?)$/u.test(device))
-      throw new UsageError(`--device ${device} must be cpu, mps, cuda or cuda:N.`);
+      throw new UsageError(`--device ${device} must be cpu, mps, cuda or cuda:N.`, { id: 'command/wrong-value' });
     const environment = await ensureEnvironment({ places, env }, device, tools);
     out.talk(`${plural(images.length, 'picture')} to caption, on ${device}.`);
     return await writeCaptions(
@@ -153,7 +153,7 @@ function captionSettings(options: Options, { places }: Context): Settings {
   throw new ConfigError(
     'The options do not fit.',
     parsed.error.issues.map(({ path, message }) => ({ file: 'the command line', key: path.join('.'), message })),
-    { nextSteps: [`visiontrain dataset caption --help`] },
+    { id: 'spec/not-together', nextSteps: [`visiontrain dataset caption --help`] },
   );
 }
 
@@ -161,6 +161,9 @@ const share = (value: unknown) => (text(value) === undefined ? undefined : Numbe
 
 function goalOf(value: string | undefined): Goal {
   const goal = goals.find((one) => one === (value ?? 'concept'));
-  if (goal === undefined) throw new UsageError(`--goal ${shellWord(value ?? '')} must be ${goals.join(', ')}.`);
+  if (goal === undefined)
+    throw new UsageError(`--goal ${shellWord(value ?? '')} must be ${goals.join(', ')}.`, {
+      id: 'command/wrong-value',
+    });
   return goal;
 }

@@ -18,7 +18,7 @@ type Wanted = Pick<ScanOptions, 'captionExtension' | 'include'>;
 export function scanOptions(options: Options): Wanted {
   const captionExtension = text(options.captions) ?? '.txt';
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
-    throw new UsageError(`--captions ${captionExtension} must look like .txt`);
+    throw new UsageError(`--captions ${captionExtension} must look like .txt`, { id: 'command/wrong-value' });
   return { captionExtension, include: Array.isArray(options.include) ? (options.include as string[]) : [] };
 }
 

@@ -14,10 +14,11 @@ export const run: CommandRun = async ([action, folder, ...more], options, contex
   if (load === undefined) {
     const meant = nearest(action ?? '', Object.keys(actions)) ?? 'check';
     throw new UsageError(`There is no dataset ${action ?? 'command without a name'}.`, {
+      id: 'command/wrong',
       nextSteps: [`visiontrain dataset ${meant} FOLDER`],
     });
   }
   if (folder === undefined || more.length > 0)
-    throw new UsageError('Which folder?', { nextSteps: [`visiontrain dataset ${action} FOLDER`] });
+    throw new UsageError('Which folder?', { id: 'dataset/which', nextSteps: [`visiontrain dataset ${action} FOLDER`] });
   return (await load()).run([folder], options, context);
 };

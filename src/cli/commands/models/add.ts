@@ -38,6 +38,7 @@ export const run: CommandRun = async ([what, ...more], options, context) => {
   const { out, places, flags } = context;
   if (what === undefined || more.length > 0)
     throw new UsageError('Add one model.', {
+      id: 'command/wrong',
       nextSteps: [
         'visiontrain models add FILE.safetensors',
         'visiontrain models add owner/name',
@@ -88,10 +89,12 @@ const addressesWith = (variable: string, files: readonly ModelFile[]): string[] 
 function checkNewId(id: string, registry: Registry): void {
   if (!ID.test(id))
     throw new UsageError(`An id has lower-case letters, digits, dots and dashes; ${JSON.stringify(id)} has not.`, {
+      id: 'model/id',
       nextSteps: [`--id ${slug(id)}`],
     });
   if (lookUp<AnyEntry>([...registry.models, ...registry.assets], id) !== undefined)
     throw new UsageError(`There is an entry ${id} already.`, {
+      id: 'model/id-taken',
       nextSteps: [`Give another name with --id. What it is: visiontrain models info ${id}`],
     });
 }
@@ -163,7 +166,7 @@ async function remote(
   try {
     const found = await findRemote(what, input);
     const [weights] = found.files.filter((file) => file.role === 'weights');
-    if (weights === undefined) throw new UsageError(`${what} holds no weights.`);
+    if (weights === undefined) throw new UsageError(`${what} holds no weights.`, { id: 'model/unreadable' });
     if (knownAs(registry, found.files) !== undefined) return { ...found, facts: unread(found) };
     const facts =
       found.layout === 'single_file'
@@ -173,6 +176,7 @@ async function remote(
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new DownloadError(`${/^https?:/i.test(what) ? redact(what) : what} cannot be looked at.`, {
+      id: 'model/hub',
       details: [`${error.message}.`],
       nextSteps:
         error.kind === 'denied'
@@ -219,12 +223,13 @@ function describe(found: Found, options: Options, registry: Registry): OwnEntry 
   const { family } = found.facts;
   const prediction = text(options.prediction) ?? found.facts.prediction;
   if (prediction !== 'epsilon' && prediction !== 'v_prediction')
-    throw new UsageError('--prediction is epsilon or v_prediction.');
+    throw new UsageError('--prediction is epsilon or v_prediction.', { id: 'command/wrong-value' });
   const like =
     text(options.like) === undefined
       ? defaultLike(registry, family, prediction)
       : findModel(registry, text(options.like) ?? '');
-  if (like.family !== family) throw new UsageError(`${like.id} is ${like.family}, but this model is ${family}.`);
+  if (like.family !== family)
+    throw new UsageError(`${like.id} is ${like.family}, but this model is ${family}.`, { id: 'model/family' });
   return {
     id: text(options.id) ?? slug(found.title),
     title: text(options.title) ?? found.title,
@@ -261,7 +266,8 @@ function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pic
 
 function defaultLike(registry: Registry, family: Family, prediction: Prediction): ModelEntry {
   const like = neutralEntry(registry, family, prediction);
-  if (like === undefined) throw new UsageError(`The registry has no model of the family ${family}.`);
+  if (like === undefined)
+    throw new UsageError(`The registry has no model of the family ${family}.`, { id: 'model/family' });
   return like;
 }
 

@@ -18,6 +18,7 @@ export const run: CommandRun = async ([action = 'list', ...rest], options, conte
   if (load === undefined) {
     const near = nearest(action, Object.keys(actions));
     throw new UsageError(`There is no visiontrain models ${action}.`, {
+      id: 'command/wrong',
       nextSteps: [
         ...(near === undefined ? [] : [`Did you mean visiontrain models ${near}?`]),
         `Actions: ${Object.keys(actions).join(', ')}`,

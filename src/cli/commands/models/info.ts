@@ -12,7 +12,8 @@ import type { CommandRun } from '../../shell/context.ts';
 import { shownEntry, shownLicense } from './shown.ts';
 
 export const run: CommandRun = async ([id], _options, { out, places, flags }) => {
-  if (id === undefined) throw new UsageError('Which model?', { nextSteps: ['visiontrain models info ID'] });
+  if (id === undefined)
+    throw new UsageError('Which model?', { id: 'command/wrong', nextSteps: ['visiontrain models info ID'] });
   const entry = findEntry(loadRegistry({ configDir: places.config }), id);
   const located = locateModel(entry, places);
   if (flags.json) {

@@ -26,6 +26,7 @@ import { stopSignals } from '../shared/stop-signals.ts';
 export const run: CommandRun = async ([what, ...more], options, context) => {
   if (what === undefined || more.length > 0)
     throw new UsageError('Pull one model or one address.', {
+      id: 'command/wrong',
       nextSteps: [
         'visiontrain models pull sdxl',
         'visiontrain models pull https://… --sha256 HEX -o model.safetensors',
@@ -72,18 +73,21 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
 function allowToken(entry: AnyEntry, name: string, places: Places): void {
   const sources = entry.files.flatMap((file) => file.sources);
   const urls = sources.flatMap((source) => (source.kind === 'url' && source.token_env === name ? [source.url] : []));
-  if (urls.length === 0) throw new UsageError(`${entry.id} names no address that takes ${name} as its token.`);
+  if (urls.length === 0)
+    throw new UsageError(`${entry.id} names no address that takes ${name} as its token.`, { id: 'model/token' });
   allowTokenHosts(places, name, urls);
 }
 
 async function pullUrl(url: string, { options, context, signal, report }: Job): Promise<void> {
   const { places, env, out, flags } = context;
-  if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(shownAddress(url))} is not an address.`);
+  if (!URL.canParse(url))
+    throw new UsageError(`${JSON.stringify(shownAddress(url))} is not an address.`, { id: 'model/address' });
   const sha256 = sha256Option(options);
   if (sha256 === undefined)
     throw new UsageError(
       'An address needs the SHA-256 of its file (64 hexadecimal digits): it decides what is accepted.',
       {
+        id: 'model/address',
         nextSteps: [
           `visiontrain models pull ${redact(url)} --sha256 HEX`,
           'Model pages on Hugging Face and Civitai show it beside the file.',
@@ -92,11 +96,12 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
     );
   const size = text(options.size);
   if (size !== undefined && !(/^[1-9]\d*$/.test(size) && isFileSize(Number(size))))
-    throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`);
+    throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`, { id: 'command/wrong-value' });
   const tokenEnv = tokenOption(options, env);
   const addresses = [url, ...((options.mirror as string[] | undefined) ?? [])];
   for (const mirror of addresses)
-    if (!URL.canParse(mirror)) throw new UsageError(`${JSON.stringify(shownAddress(mirror))} is not an address.`);
+    if (!URL.canParse(mirror))
+      throw new UsageError(`${JSON.stringify(shownAddress(mirror))} is not an address.`, { id: 'model/address' });
   const sources: Source[] = addresses.map((address) => ({
     kind: 'url',
     url: address,
@@ -134,14 +139,17 @@ function target(output: string | undefined, url: string): string {
   if (typed !== undefined && !folder) return typed;
   const name = addressedFile(url);
   if (name === undefined)
-    throw new UsageError('The address has no file name.', { nextSteps: ['Give one with -o FILE.'] });
+    throw new UsageError('The address has no file name.', {
+      id: 'model/address',
+      nextSteps: ['Give one with -o FILE.'],
+    });
   return resolve(typed ?? '.', name);
 }
 
 function overrides(options: Options): SettingsOverrides {
   const connections = text(options.connections);
   if (connections !== undefined && !/^([1-9]|1[0-6])$/.test(connections))
-    throw new UsageError('--connections is a number from 1 to 16.');
+    throw new UsageError('--connections is a number from 1 to 16.', { id: 'command/wrong-value' });
   const rate = text(options.limitRate);
   const n = Number(connections);
   return {

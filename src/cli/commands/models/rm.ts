@@ -19,15 +19,18 @@ export const run: CommandRun = async (ids, options, context) => {
   const { out, places, flags } = context;
   if (ids.length === 0 && options.partials !== true)
     throw new UsageError('Remove what?', {
+      id: 'command/wrong',
       nextSteps: ['visiontrain models rm ID', 'visiontrain models rm --partials'],
     });
   const registry = loadRegistry({ configDir: places.config });
   const entries = ids.map((id) => findEntry(registry, id));
   for (const entry of entries)
-    if (entry.embedded !== undefined) throw new UsageError(`${entry.id} is built in and takes no room.`);
+    if (entry.embedded !== undefined)
+      throw new UsageError(`${entry.id} is built in and takes no room.`, { id: 'model/built-in' });
   for (const entry of entries)
     if (listPartials(join(places.models, entry.id)).some(({ busy }) => busy))
       throw new UsageError(`${entry.id} is being fetched right now.`, {
+        id: 'model/in-use',
         nextSteps: ['Stop that process first (Ctrl-C keeps what it has), then remove it.'],
       });
   if (options.force !== true) for (const entry of entries) await refuseNeeded(entry, context);
@@ -52,6 +55,7 @@ async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void
   if (runs.length === 0) return;
   const live = runs.some(({ state }) => state === 'live');
   throw new UsageError(`${id} is needed by ${plural(runs.length, 'run')}; nothing was removed.`, {
+    id: 'model/in-use',
     details: runs.map(({ name, state }) => `${name} (${state === 'live' ? 'running' : `${state}, can be resumed`})`),
     nextSteps: [
       ...(live ? ['visiontrain stop RUN   ends one that runs'] : []),

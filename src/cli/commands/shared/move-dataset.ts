@@ -24,7 +24,8 @@ const MOST_NAMED = 10;
 export async function moveDataset({ dir, name }: RunRef, folder: string, registry: Registry): Promise<void> {
   refuseForeignFolder(dir);
   const root = typedPath(folder, '.');
-  if (statOf(root)?.isDirectory() !== true) throw new UsageError(`${folder} is no folder.`);
+  if (statOf(root)?.isDirectory() !== true)
+    throw new UsageError(`${folder} is no folder.`, { id: 'dataset/no-folder' });
   const plan = readPlan(dir);
   const spec = join(dir, RUN_FILES.spec);
   const loaded = loadSpec(spec, { registry });
@@ -35,6 +36,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
     throw new UsageError(
       `${root} is not the data set that ${name} was planned with: ${count} of ${plan.data.samples.length} differ.`,
       {
+        id: 'dataset/changed',
         details: [...wrong.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])],
         nextSteps: [
           `Train on what is there in a new run:  visiontrain run ${shellWord(spec)} --set ${shellWord(`dataset.path=${root}`)}`,

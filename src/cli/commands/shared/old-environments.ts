@@ -45,11 +45,13 @@ export async function removeEnvironments({ out, places, flags }: Context, name: 
   const wanted = kept.filter((e) => (name === undefined ? !e.current && !e.busy : e.name === name));
   if (name !== undefined && wanted.length === 0)
     throw new UsageError(`There is no environment ${JSON.stringify(name)} in ${places.envs}.`, {
+      id: 'environment/kept',
       nextSteps: ['visiontrain setup --list   shows them'],
     });
   const [busy] = wanted.filter((e) => e.busy);
   if (busy !== undefined)
     throw new UsageError(`${busy.name} is in use: a set-up or a run works with it.`, {
+      id: 'environment/kept',
       nextSteps: ['visiontrain ps   shows the runs'],
     });
   for (const environment of wanted) removeEnvironment(places, environment);

@@ -10,7 +10,7 @@ export const text = (value: unknown): string | undefined => (typeof value === 's
 export function sha256Option(options: Options): string | undefined {
   const sha256 = text(options.sha256)?.toLowerCase();
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
-    throw new UsageError('--sha256 is the SHA-256 of the file: 64 hexadecimal digits.');
+    throw new UsageError('--sha256 is the SHA-256 of the file: 64 hexadecimal digits.', { id: 'command/wrong-value' });
   return sha256;
 }
 
@@ -18,6 +18,6 @@ export function sha256Option(options: Options): string | undefined {
 export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | undefined {
   const name = text(options.tokenEnv);
   if (name !== undefined && !env[name]?.trim())
-    throw new UsageError(`--token-env names ${name}, but that variable is empty.`);
+    throw new UsageError(`--token-env names ${name}, but that variable is empty.`, { id: 'model/token' });
   return name;
 }

@@ -136,6 +136,7 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
   const { problem = null, step = 0 } = inspectRun(dir) ?? {};
   if (problem !== null)
     throw new EnvironmentError(`How ${name} ended is not known: ${problem}.`, {
+      id: 'run/unknown-end',
       details: [`It lies in ${dir}`],
       nextSteps: [`visiontrain logs ${name}`],
     });

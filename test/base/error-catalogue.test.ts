@@ -1,0 +1,48 @@
+/** Every error has an id, every id an entry, and every entry an error. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { errorCatalogue } from '../../src/base/error-catalogue.ts';
+import { errorsPage } from '../../src/base/error-page.ts';
+import { commands } from '../../src/cli/commands/table.ts';
+
+const root = join(import.meta.dirname, '../..');
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('error-catalogue.ts'))
+  .map((file) => [file, readFileSync(join(root, 'src', file), 'utf8')] as const);
+
+describe('the catalogue of errors', () => {
+  it('has an entry for every id in the code, and no other', () => {
+    const used = sources.flatMap(([, text]) =>
+      [...text.matchAll(/\bid: '([a-z]+\/[a-z-]+)'/g)].map((match) => match[1]),
+    );
+    expect([...new Set(used)].sort()).toEqual(Object.keys(errorCatalogue).sort());
+  });
+
+  it('has no id twice, and each says what it is, why it comes, and what to do', () => {
+    const text = readFileSync(join(root, 'src/base/error-catalogue.ts'), 'utf8');
+    const written = [...text.matchAll(/^ {2}'([^']+)': \{$/gm)].map((match) => match[1]);
+    expect(written).toEqual([...new Set(written)]);
+    expect(written).toEqual(Object.keys(errorCatalogue));
+    for (const [id, entry] of Object.entries(errorCatalogue))
+      for (const sentence of Object.values(entry)) expect(sentence, id).toMatch(/^[A-Za-z].*[.`]$/su);
+  });
+
+  it('names commands that there are', () => {
+    const names = new Set(commands.map(({ name }) => name));
+    const named = [...errorsPage().matchAll(/`visiontrain (\w+)/g)].map((match) => match[1] ?? '');
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((name) => !names.has(name) && name !== 'COMMAND')).toEqual([]);
+  });
+
+  it('is the committed page (npm run docs writes it)', () => {
+    expect(readFileSync(join(root, 'docs/reference/errors.md'), 'utf8')).toBe(errorsPage());
+  });
+
+  it('covers every class of error: none can be made without an id', () => {
+    const errors = readFileSync(join(root, 'src/base/errors.ts'), 'utf8');
+    expect(errors).toMatch(/readonly id: ErrorId;/);
+    const loose = sources.filter(([, text]) => /\bas ErrorId\b|\bas ErrorDetails\b/.test(text));
+    expect(loose.map(([file]) => file)).toEqual([]);
+  });
+});

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { type DocumentName, documents } from '../../src/cli/commands/shared/documents.ts';
+
+/** Names of the documents that were held to their schemas, so that a test can tell which never were. */
+export const held = new Set<DocumentName>();
+
+/** Throws where what a command printed with `--json` is not what `visiontrain schema` says. */
+export function holdToSchema(args: readonly string[], stdout: string): void {
+  for (const text of split(args, stdout)) {
+    const value = parse(text);
+    const name = value === undefined ? undefined : nameOf(args, value);
+    if (name === undefined) continue;
+    const { error } = documents[name].safeParse(value);
+    if (error !== undefined)
+      throw new Error(`visiontrain ${args.join(' ')} prints no ${name} document:\n${z.prettifyError(error)}\n${text}`);
+    held.add(name);
+  }
+}
+
+/** One document, or one a line. */
+const split = ([command]: readonly string[], stdout: string): readonly string[] =>
+  command === 'logs' || command === 'attach' || parse(stdout) === undefined
+    ? stdout.split('\n').filter((line) => line !== '')
+    : [stdout];
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(args: readonly string[], value: unknown): DocumentName | undefined {
+  const [command = '', sub = ''] = args.filter((word) => !word.startsWith('-'));
+  const has = (key: string) => typeof value === 'object' && value !== null && key in value;
+  if (has('error')) return 'error';
+  if (command !== 'logs' && has('seq')) return 'event';
+  if (['run', 'new', 'demo'].includes(command)) return has('plan') ? 'run-dry' : 'run';
+  if (command === 'schema') return undefined;
+  if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';
+  const name = ['models', 'dataset'].includes(command) ? `${command}-${sub}` : command;
+  return name in documents ? (name as DocumentName) : undefined;
+}
