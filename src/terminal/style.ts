@@ -2,6 +2,8 @@
  * Colours and glyphs, each with a twin for terminals that lack them. There is one accent colour; red and yellow mean
  * trouble.
  */
+import { Chalk, type ChalkInstance } from 'chalk';
+import type { Capabilities } from './capabilities.ts';
 import { Styled } from './styled.ts';
 
 export interface Glyphs {
@@ -88,19 +90,20 @@ export interface Style {
  * The style of a terminal. `colour` is 0 for none, 1 for sixteen, 2 for 256 colours, 3 for 24 bits; text uses only
  * sixteen.
  */
-export function styleFor({ colour, unicode }: { readonly colour: number; readonly unicode: boolean }): Style {
-  const sgr =
-    (on: number, off: number): Paint =>
+export function styleFor({ colour, unicode }: Pick<Capabilities, 'colour' | 'unicode'>): Style {
+  const chalk = new Chalk({ level: colour });
+  const paint =
+    (with_: ChalkInstance): Paint =>
     (text) =>
-      colour === 0 || text === '' ? Styled.of(text) : Styled.painted(text, String(on), String(off));
+      Styled.chalked(text, with_);
   return {
     glyph: unicode ? UNICODE : ASCII,
     unicode,
-    accent: sgr(36, 39),
-    bold: sgr(1, 22),
-    dim: sgr(2, 22),
-    good: sgr(32, 39),
-    warn: sgr(33, 39),
-    bad: sgr(31, 39),
+    accent: paint(chalk.cyan),
+    bold: paint(chalk.bold),
+    dim: paint(chalk.dim),
+    good: paint(chalk.green),
+    warn: paint(chalk.yellow),
+    bad: paint(chalk.red),
   };
 }

@@ -43,6 +43,14 @@ export class Styled {
     return new Styled(HERE, [{ text: neutralise(String(text)), on, off }]);
   }
 
+  /** The text as chalk paints it: what chalk puts around a letter becomes `on` and `off`. */
+  static chalked(text: string, paint: (text: string) => string): Styled {
+    const [on = '', off = ''] = paint('x')
+      .split('x')
+      .map((codes) => codes.slice(2, -1));
+    return text === '' ? Styled.of(text) : Styled.painted(text, on, off);
+  }
+
   static joined(lines: readonly Line[], between: Line = ''): Styled {
     const gap = between === '' ? [] : Styled.of(between).spans;
     return new Styled(

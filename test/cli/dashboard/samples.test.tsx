@@ -63,7 +63,7 @@ describe('the page of samples', () => {
   });
   afterAll(() => rmSync(runDir, { recursive: true, force: true }));
 
-  it.each([3, 0])('shows a picture of the base that is still alone (colour %i)', (colour) => {
+  it.each([3, 0] as const)('shows a picture of the base that is still alone (colour %i)', (colour) => {
     const state = reduceAll(initialState, [{ ...sample(0, 0, false), path: 'base.png' } as RunEvent]);
     const style = styleFor({ colour, unicode: true });
     const size = { columns: 80, rows: 23 };
