@@ -49,7 +49,7 @@ export async function writeCaptions(input: WriteInput, tools: StepTools): Promis
   const todo = input.images.filter(({ sha256 }) => readWritten(store, sha256, methods, input.settings) === undefined);
   const failed: { path: string; reason: string }[] = [];
   if (todo.length === 0) return { failed };
-  const extras = await neededExtras(methods, input, tools);
+  const extras = [...(input.environment.extras ?? []), ...(await neededExtras(methods, input, tools))];
   tools.phase(methods.map(({ name }) => name).join(', '));
   await runWorker(
     { ...input, methods, extras, store, python: input.environment.python, signal: tools.signal, images: input.images },

@@ -1,7 +1,21 @@
 /** What the file names in a data set mean. Pure. */
 import { extname } from 'node:path';
 
-const IMAGES = new Set(['.jpg', '.jpeg', '.jfif', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff']);
+const IMAGES = new Set([
+  '.jpg',
+  '.jpeg',
+  '.jfif',
+  '.png',
+  '.webp',
+  '.gif',
+  '.bmp',
+  '.tif',
+  '.tiff',
+  '.avif',
+  '.heic',
+  '.heif',
+  '.hif',
+]);
 
 /** Whether a file is an image, by its extension. */
 export const isPicture = (name: string): boolean => IMAGES.has(extname(name).toLowerCase());

@@ -8,13 +8,18 @@ import type { Scan } from './types.ts';
 
 /** Formats that people have but that are not read, each with what to do about it. */
 const CURES = new Map([
-  ['.heic', 'HEIC cannot be read here. Convert it first:   mogrify -format png *.heic'],
-  ['.heif', 'HEIF cannot be read here. Convert it first:   mogrify -format png *.heif'],
-  ['.avif', 'AVIF cannot be read here. Convert it first:   mogrify -format png *.avif'],
   ['.jxl', 'JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl'],
   ['.psd', 'PSD cannot be read here: export the pictures as PNG.'],
   ['.zip', 'Unpack the archive first:   unzip NAME.zip -d pictures'],
 ]);
+
+/** Sentences about pictures in a format that is not read, each with the way to convert them. */
+export function convertible(others: Scan['others']): string[] {
+  return ['.jxl', '.psd'].flatMap((extension) => {
+    const count = others[extension] ?? 0;
+    return count === 0 ? [] : [`${plural(count, `${extension} file`)} not used: ${CURES.get(extension) ?? ''}`];
+  });
+}
 
 /** The error for a root that cannot be opened. */
 export function noFolder(root: string, error: unknown): UsageError {

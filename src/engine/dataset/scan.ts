@@ -12,7 +12,7 @@ import { CAPTION_LIMIT, readCaption } from './captions.ts';
 import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
 import { openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
-import { noFolder, noPictures } from './scan-errors.ts';
+import { convertible, noFolder, noPictures } from './scan-errors.ts';
 import type { LeftOut, Picture, Scan } from './types.ts';
 import { type Folder, walkFolder } from './walk.ts';
 
@@ -74,6 +74,7 @@ function finish(root: string, { tables: _tables, fromJson, unread, ...found }: F
   found.notes.push(...folderWords(found.pictures));
   const scan: Scan = { ...found, folders: pictureFolders(found.pictures) };
   if (scan.pictures.length === 0) throw noPictures(root, scan);
+  found.notes.push(...convertible(found.others));
   return scan;
 }
 

@@ -13,6 +13,8 @@ export interface PythonEnvironment {
   readonly torch: string;
   /** `own` was made by setup; `given` is the one that VISIONTRAIN_PYTHON names. */
   readonly kind: 'own' | 'given';
+  /** Folders with packages beside it, for PYTHONPATH. */
+  readonly extras?: readonly string[];
   /** What was proven, and on which driver and card; for our own environments. */
   readonly proofs?: readonly Proof[];
 }

@@ -12,6 +12,8 @@ export interface TrainerCommand {
 export interface TrainerCommandInput {
   readonly python: string;
   readonly runDir: string;
+  /** Folders with packages beside the environment. */
+  readonly extras?: readonly string[] | undefined;
   readonly resources: Plan['resources'];
   /** Folder of the installed package. */
   readonly packageRoot: string;
@@ -76,10 +78,10 @@ const compilerCaches = (folder: string) => ({
   TRITON_CACHE_DIR: join(folder, 'triton'),
 });
 
-function trainerEnv({ packageRoot, resources, env, compiled }: TrainerCommandInput): NodeJS.ProcessEnv {
+function trainerEnv({ packageRoot, resources, env, compiled, extras = [] }: TrainerCommandInput): NodeJS.ProcessEnv {
   return {
     ...(compiled === undefined ? {} : compilerCaches(compiled)),
-    ...ourPython({ env, packageRoot, threads: resources.threads }),
+    ...ourPython({ env, packageRoot, threads: resources.threads, extras }),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
     // The plan counts cards as nvidia-smi does; by default CUDA would put the fastest first.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
 import { places } from '../../base/paths.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
+import { withReaders } from '../environment/readers.ts';
 import { captionRun } from './captions-step.ts';
 import { fetchRunModel } from './model-step.ts';
 import { supervise } from './supervisor.ts';
@@ -23,7 +24,11 @@ try {
     terminated: terminated.signal,
     cacheDir: own.places.cache,
     steps: {
-      environment: (tools, plan) => ensureEnvironment(own, plan.resources.device, tools),
+      environment: async (tools, plan) => {
+        const { root, samples } = plan.data;
+        const files = { root, paths: samples.map(({ path }) => path) };
+        return withReaders(await ensureEnvironment(own, plan.resources.device, tools), files, own, tools);
+      },
       model: async (plan, tools, folder) => {
         await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
         // From here on all paths are absolute: a run of days must not keep somebody's folder in use.

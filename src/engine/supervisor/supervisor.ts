@@ -135,6 +135,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
       folder,
       plan: captioned,
       python: environment.python,
+      extras: environment.extras,
       env,
       cacheDir,
       requests,

@@ -26,6 +26,8 @@ export interface Training {
   readonly folder: LiveFolder;
   readonly plan: Plan;
   readonly python: string;
+  /** Folders with packages beside the environment. */
+  readonly extras?: readonly string[] | undefined;
   readonly env: NodeJS.ProcessEnv;
   /** Folder for encoded images and captions. */
   readonly cacheDir: string;
@@ -37,7 +39,7 @@ export interface Training {
 
 /** Starts the trainer and waits for its end, which requests may bring about. */
 export async function train(training: Training): Promise<RunExit> {
-  const { folder, plan, python, env, cacheDir, requests, complain, announce } = training;
+  const { folder, plan, python, extras, env, cacheDir, requests, complain, announce } = training;
   const { dir } = folder;
   const runDir = folder.path();
   const kept = codeCache(places(env).cache, 'compiled');
@@ -45,6 +47,7 @@ export async function train(training: Training): Promise<RunExit> {
   const compiled = kept ?? mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
   const command = trainerCommand({
     python,
+    extras,
     runDir,
     resources: plan.resources,
     packageRoot: packageRoot(),

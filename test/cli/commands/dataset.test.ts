@@ -18,7 +18,7 @@ describe('dataset check', () => {
     '10_fox/a.txt': 'a fox',
     'copy.png': png(40, 30),
     'evil\u001b[31m.png': '',
-    'photo.heic': 'x',
+    'photo.jxl': 'x',
   };
 
   it('shows what is used, what is left out, and no control characters', async () => {
@@ -33,14 +33,15 @@ describe('dataset check', () => {
       '  10_fox/: 1 picture, each used 10 times, as its name says',
       '  ! copy.png is the same picture as 10_fox/a.png: left out',
       '  ! evil\ufffd[31m.png is empty (0 bytes): left out',
-      '  Other files, not used: 1 .heic',
+      '  ! 1 .jxl file not used: JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl',
+      '  Other files, not used: 1 .jxl',
       '  Nothing in this folder is changed, moved or written.',
       '',
     ]);
     // The command works without a home, because it has nothing to store.
     const homeless = await cli(['dataset', 'check', root], { ...env, VISIONTRAIN_HOME: join(root, 'copy.png') });
     expect(homeless).toMatchObject({ code: 0, stdout });
-    expect(readdirSync(root).sort()).toEqual(['10_fox', 'copy.png', 'evil\u001b[31m.png', 'photo.heic']);
+    expect(readdirSync(root).sort()).toEqual(['10_fox', 'copy.png', 'evil\u001b[31m.png', 'photo.jxl']);
   });
 
   it('tells marks of other programs in captions, as a run does', async () => {
@@ -79,12 +80,12 @@ describe('dataset check', () => {
       captions: 1,
       largest: [40, 30],
       leftOut: [{ path: 'copy.png', reason: 'duplicate' }, { reason: 'unreadable' }],
-      others: { '.heic': 1 },
+      others: { '.jxl': 1 },
     });
   });
 
   it.each([
-    ['no pictures', () => folder({ 'a.heic': 'x' }), /has no pictures we can read.*1 \.heic.*mogrify/su],
+    ['no pictures', () => folder({ 'a.jxl': 'x' }), /has no pictures we can read.*1 \.jxl.*mogrify/su],
     ['no folder', () => '/nowhere/at/all', /There is no folder/],
   ])('%s is a sentence and exit 2', async (_name, root, message) => {
     const { code, stdout, stderr } = await cli(['dataset', 'check', root()], env);

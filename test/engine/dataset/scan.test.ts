@@ -113,7 +113,7 @@ describe('scanDataset', () => {
       '.hidden/x.png': png(20, 20),
       '.x.png': png(20, 20),
       '__MACOSX/._good.png': 'junk',
-      'photo.heic': 'x',
+      'photo.jxl': 'x',
       'notes.md': 'x',
       LICENSE: 'x',
     });
@@ -126,7 +126,7 @@ describe('scanDataset', () => {
       'icon.png too_small',
       'page.jpg unreadable',
     ]);
-    expect(others).toEqual({ '.heic': 1, '.md': 1, '': 1 });
+    expect(others).toEqual({ '.jxl': 1, '.md': 1, '': 1 });
   });
 
   it('follows links, and not in circles', async () => {
@@ -175,12 +175,12 @@ describe('what is no data set', () => {
   });
 
   it('counts what is there instead of pictures, with a cure', async () => {
-    const root = folder({ 'a.heic': 'x', 'b.heic': 'x', 'a.txt': 'x' });
+    const root = folder({ 'a.jxl': 'x', 'b.jxl': 'x', 'a.txt': 'x' });
     const error = await failure(scan(root));
     expect([error.message, ...error.details, ...error.nextSteps]).toEqual([
       `The folder ${root} has no pictures we can read.`,
-      'It holds 3 files: 2 .heic, 1 .txt.',
-      'HEIC cannot be read here. Convert it first:   mogrify -format png *.heic',
+      'It holds 3 files: 2 .jxl, 1 .txt.',
+      'JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl',
     ]);
   });
 

@@ -78,7 +78,7 @@ def test_other_models_and_broken_ones_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        ("</s><s>arafed cat on a cat on a hill</s>", "cat on a cat on a hill"),
+        ("</s><s>arafed cat on a cat on a hill</s>", "cat on a hill"),
         ("there is an arafed fox", "there is fox"),
         ("a cat a cat a cat on a mat", "a cat on a mat"),
         ("red red red", "red"),

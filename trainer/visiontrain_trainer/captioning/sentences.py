@@ -102,7 +102,7 @@ def _kind(transformers: Any, folder: Path) -> str:
     """The type of model that the folder's configuration names. Raises TrainingError for one that is not known here."""
     try:
         config, _ = transformers.PretrainedConfig.get_config_dict(folder, local_files_only=True)
-        kind = config.get("model_type")
+        kind = config["model_type"]
     except Exception as error:
         raise TrainingError("The captioner has no configuration that can be read.", [str(folder)]) from error
     if kind in ("florence2", "blip"):

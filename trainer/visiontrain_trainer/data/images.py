@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -201,6 +202,28 @@ def _read(file: BinaryIO, color: str) -> Image.Image:
     return flat if turn is None else flat.transpose(turn)
 
 
+#: Brands of HEIC and HEIF files, which Pillow reads only with a package of its own.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+
+
+def _is_heif(file: BinaryIO) -> bool:
+    """Whether the file is HEIC or HEIF inside. The file's position is its start afterwards."""
+    start = file.read(64)
+    file.seek(0)
+    brands = [start[i : i + 4] for i in range(8, min(len(start), int.from_bytes(start[:4], "big")), 4) if i != 12]
+    return start[4:8] == b"ftyp" and b"avif" not in brands and any(brand in _HEIF for brand in brands)
+
+
+@lru_cache(maxsize=1)
+def _open_heif() -> None:
+    """Let Pillow read HEIC. Raises ValueError when the package for it is not there."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ValueError("it is HEIC, and what reads that is not installed: `visiontrain setup --heif`") from error
+    pillow_heif.register_heif_opener(thumbnails=False)
+
+
 def read_upright(path: Path, color: str) -> Image.Image:
     """The image as viewers show it: RGB, upright, on a background of `color` (#rrggbb).
 
@@ -209,6 +232,8 @@ def read_upright(path: Path, color: str) -> Image.Image:
     # Pillow gets an open file and not a name: it maps the pixels of a named file into memory, and then mixes up those
     # of a turned TIFF.
     with path.open("rb") as file:
+        if _is_heif(file):
+            _open_heif()
         try:
             return _read(file, color)
         except ValueError:

@@ -10,6 +10,7 @@ import { captionsDir, readWritten, type Written } from '../../../engine/captions
 import { writeCaptions } from '../../../engine/captions/write.ts';
 import type { HashedPicture, HashedScan } from '../../../engine/dataset/hash.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
+import { withReaders } from '../../../engine/environment/readers.ts';
 import type { StepTools } from '../../../engine/events/step-tools.ts';
 import { probeHardware } from '../../../engine/hardware/probe.ts';
 import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -56,7 +57,9 @@ async function work(scan: HashedScan, images: readonly HashedPicture[], { settin
     const device = text(options.device) ?? (card?.vendor === 'nvidia' ? `cuda:${card.index}` : 'cpu');
     if (!/^(cpu|mps|cuda(:\d+)?)$/u.test(device))
       throw new UsageError(`--device ${device} must be cpu, mps, cuda or cuda:N.`, { id: 'command/wrong-value' });
-    const environment = await ensureEnvironment({ places, env }, device, tools);
+    const files = { root: scan.root, paths: images.map(({ path }) => path) };
+    const owner = { places, env };
+    const environment = await withReaders(await ensureEnvironment(owner, device, tools), files, owner, tools);
     out.talk(`${plural(images.length, 'picture')} to caption, on ${device}.`);
     return await writeCaptions(
       {

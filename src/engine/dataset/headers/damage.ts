@@ -22,6 +22,7 @@ export function damageCheck(format: Format): DamageCheck {
   if (format === 'jpeg') return new JpegCheck();
   if (format === 'gif') return new GifCheck();
   if (format === 'webp') return new WebpCheck();
+  if (format === 'avif' || format === 'heif') return new BoxCheck();
   return { push: () => {}, problem: () => undefined };
 }
 
@@ -39,6 +40,10 @@ class Collector {
     const taken = part.copy(this.bytes, this.#filled, at, at + this.bytes.length - this.#filled);
     this.#filled += taken;
     return taken;
+  }
+
+  get isEmpty(): boolean {
+    return this.#filled === 0;
   }
 
   get isFull(): boolean {
@@ -231,5 +236,42 @@ class WebpCheck implements DamageCheck {
 
   problem(): string | undefined {
     return this.#head.isFull && this.#head.bytes.readUInt32LE(4) + 8 <= this.#bytes ? undefined : CUT;
+  }
+}
+
+/** AVIF and HEIC are boxes one after the other, each with its length: the last must end where the file does. */
+class BoxCheck implements DamageCheck {
+  /** Bytes that are left of the present box; undefined while its length is read. */
+  #left: number | undefined;
+  #head = new Collector(16);
+  /** Whether the present box goes on to the end of the file, whatever its length. */
+  #open = false;
+
+  push(part: Buffer): void {
+    for (let at = 0; at < part.length && !this.#open; ) {
+      if (this.#left === undefined) at += this.#readHead(part, at);
+      else {
+        const taken = Math.min(this.#left, part.length - at);
+        this.#left -= taken;
+        at += taken;
+        if (this.#left === 0) this.#left = undefined;
+      }
+    }
+  }
+
+  /** @returns how many bytes of `part` from `at` were taken */
+  #readHead(part: Buffer, at: number): number {
+    const taken = this.#head.take(part, at);
+    if (!this.#head.isFull) return taken;
+    const short = this.#head.bytes.readUInt32BE(0);
+    const length = short === 1 ? Number(this.#head.bytes.readBigUInt64BE(8)) : short;
+    this.#open = short === 0 || length < 16;
+    this.#left = length === 16 ? undefined : length - 16;
+    this.#head.restart();
+    return taken;
+  }
+
+  problem(): string | undefined {
+    return this.#open || (this.#left === undefined && this.#head.isEmpty) ? undefined : CUT;
   }
 }

@@ -1,6 +1,6 @@
 /** The result of reading a header, in the same form for all formats. Pure. */
 
-export const formats = ['jpeg', 'png', 'webp', 'gif', 'bmp', 'tiff'] as const;
+export const formats = ['jpeg', 'png', 'webp', 'gif', 'bmp', 'tiff', 'avif', 'heif'] as const;
 export type Format = (typeof formats)[number];
 
 export interface PictureHeader {

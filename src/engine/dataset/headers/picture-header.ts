@@ -3,6 +3,7 @@
  * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-picture-headers.md.
  */
 import { CUT, DAMAGED, type HeaderResult, type ReadAt } from './header-result.ts';
+import { heifHeader } from './heif-header.ts';
 import { jpegHeader } from './jpeg-header.ts';
 import { pngHeader } from './png-header.ts';
 import { tiffHeader } from './tiff-header.ts';
@@ -35,16 +36,15 @@ function byContent(b: Buffer, readAt: ReadAt): HeaderResult {
     return { format: 'gif', width: b.readUInt16LE(6), height: b.readUInt16LE(8) };
   if (mark.startsWith('BM')) return bmp(b);
   if (/^(?:II|MM)(?:\*\0|\0\*|[+]\0)/u.test(mark)) return tiffHeader(b, readAt);
-  if (b.toString('latin1', 4, 8) === 'ftyp') {
-    const brand = b.toString('latin1', 8, 12);
-    return {
-      problem: `is ${brand.startsWith('avi') ? 'AVIF' : 'HEIC'} inside, which cannot be read: convert it to PNG`,
-    };
-  }
+  if (b.toString('latin1', 4, 8) === 'ftyp') return heifHeader(b, readAt);
+  if (isJxl(b)) return { problem: 'is JPEG XL, which cannot be read: djxl FILE FILE.png converts it' };
   if (/^\s*(<!doctype|<html|<svg|<\?xml)/iu.test(b.toString('latin1', 0, 64)))
     return { problem: 'is a web page or SVG, not a picture of pixels' };
   return { problem: 'is not a picture we can read (its content is something else)' };
 }
+
+/** A bare stream of JPEG XL, or one in its container. */
+const isJxl = (b: Buffer): boolean => (b[0] === 0xff && b[1] === 0x0a) || b.toString('latin1', 4, 8) === 'JXL ';
 
 const BMP_HEADERS = [40, 52, 56, 64, 108, 124];
 
