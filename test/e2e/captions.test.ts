@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HubServer } from '../helpers/hub-server.ts';
 import { drawPictures, newPlace, type Place, testPython } from '../helpers/real-trainer.ts';
 
 let place: Place;
+let hub: HubServer;
 let pictures: string;
 let before: unknown;
 
@@ -17,7 +20,9 @@ const looks = (folder: string) =>
       return [name, mtimeMs, mode, readFileSync(join(folder, name)).toString('base64')];
     });
 
-beforeAll(() => {
+beforeAll(async () => {
+  hub = await new HubServer().start();
+  process.env.HF_ENDPOINT = hub.url;
   place = newPlace();
   pictures = join(place.dir, 'pictures');
   drawPictures(pictures);
@@ -28,7 +33,10 @@ beforeAll(() => {
   ]);
 });
 
-afterAll(() => place.remove());
+afterAll(async () => {
+  place.remove();
+  await hub.stop();
+});
 
 const tagged = /^[a-z0-9^_ ()]+(, [a-z0-9^_ ()]+)*$/u;
 
@@ -117,4 +125,59 @@ samples: { every: 0, prompts: [] }
     expect(found.plan.output).toEqual(plan.output);
     expect(found.plan.spec_sha256).toBe(plan.spec_sha256);
   }, 180_000);
+});
+
+/** A tiny Florence-2 on the hub, and an entry of the registry that pins its weights only, as the built-in one does. */
+function publishCaptioner(): void {
+  const folder = join(place.dir, 'florence');
+  const script =
+    'import sys, pathlib; from tests.tiny_captioners import make_florence; make_florence(pathlib.Path(sys.argv[1]))';
+  execFileSync(testPython(), ['-c', script, folder], {
+    cwd: join(import.meta.dirname, '../../trainer'),
+    stdio: 'ignore',
+  });
+  for (const name of readdirSync(folder)) hub.put('tiny/florence', name, readFileSync(join(folder, name)));
+  hub.put('tiny/florence', 'modeling_florence2.py', 'raise SystemExit("foreign code was run")');
+  const weights = readFileSync(join(folder, 'model.safetensors'));
+  const entries = join(place.dir, 'home/config/models');
+  mkdirSync(entries, { recursive: true, mode: 0o700 });
+  writeFileSync(
+    join(entries, 'florence-2-base.yaml'),
+    `version: 1
+assets:
+  - id: florence-2-base
+    kind: captioner
+    title: Tiny Florence
+    summary: for a test
+    layout: transformers
+    files:
+      - path: model.safetensors
+        role: weights
+        bytes: ${weights.length}
+        sha256: ${createHash('sha256').update(weights).digest('hex')}
+        sources: [{ kind: hub, repo: tiny/florence, revision: ${hub.commit} }]
+    license: { name: MIT, url: '', restrictions: '', acceptance: false }
+`,
+  );
+}
+
+describe('captions by a captioner of the registry', () => {
+  it('pins its small files at the commit, fetches it whole, and runs none of its code', async () => {
+    publishCaptioner();
+    const args = ['dataset', 'caption', 'moved', '--write', 'sentences', '--length', 'short', '--json'];
+    const { code, stdout, stderr } = await place.visiontrain(...args);
+    expect(code, stderr).toBe(0);
+    const { images } = JSON.parse(stdout) as { images: { caption: string }[] };
+    expect(images.length).toBe(4);
+    for (const { caption } of images) expect(caption).not.toBe('');
+    expect(readdirSync(join(place.dir, 'home/models/florence-2-base')).sort()).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']),
+    );
+    expect(hub.asked.some((line) => line.endsWith('.py'))).toBe(false);
+    const pinned = readFileSync(join(place.dir, 'home/config/models/florence-2-base.yaml'), 'utf8');
+    expect(pinned).toMatch(/path: config\.json[\s\S]*sha256: [0-9a-f]{64}/u);
+    const asked = hub.asked.length;
+    expect((await place.visiontrain(...args)).stdout).toBe(stdout);
+    expect(hub.asked.length).toBe(asked);
+  }, 120_000);
 });
