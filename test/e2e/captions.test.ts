@@ -113,6 +113,7 @@ samples: { every: 0, prompts: [] }
     const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain', '--name', 'second');
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('1 picture without a caption: tagger writes it first');
+    expect(stderr).not.toContain('trained with');
     const run = join(place.dir, 'home/runs/second');
     const events = readFileSync(join(run, 'events.jsonl'), 'utf8');
     expect(events).toContain('"phase":"captions"');

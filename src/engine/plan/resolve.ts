@@ -32,6 +32,8 @@ export interface PlanInput {
   /** Folder of run.yaml, which relative paths in the spec start from. */
   readonly dir: string;
   readonly scan: HashedScan;
+  /** Hashes of images whose captions are written before the training. */
+  readonly uncaptioned?: readonly string[];
   readonly model: LocatedBase;
   readonly hardware: Hardware;
   /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
@@ -147,7 +149,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       ...memory,
       ...rules,
       ...emptied(spec.captions, scan),
-      ...planWarnings(plan, spec, scan),
+      ...planWarnings(plan, spec, withoutPending(scan, input.uncaptioned)),
     ],
   };
 }
@@ -213,6 +215,12 @@ export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<strin
     data: { ...plan.data, samples, max_tokens: maxTokens(samples) },
     output: { ...plan.output, facts: metadataFacts(spec, samples) },
   };
+}
+
+/** The scan as far as captions are told of it: those that are still to be written are not missing. */
+function withoutPending(scan: HashedScan, uncaptioned: readonly string[] = []): HashedScan {
+  const pending = new Set(uncaptioned);
+  return { ...scan, pictures: scan.pictures.filter(({ sha256 }) => !pending.has(sha256)) };
 }
 
 /** Whether the tags of a caption are shuffled or dropped. */

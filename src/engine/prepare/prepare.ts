@@ -75,6 +75,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     spec,
     dir,
     scan: captioned.scan,
+    uncaptioned: captioned.pending,
     model: base,
     hardware,
     lacking: await lackingPackages(env, extraPackages(spec), signal),
