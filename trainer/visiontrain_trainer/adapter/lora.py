@@ -76,9 +76,13 @@ class LoraLayer(nn.Module):
         if self.is_conv:
             base = self.base
             h = F.conv2d(x, down, None, base.stride, base.padding, base.dilation)
-            return y + F.conv2d(h * self.scale, up)
+            return y + F.conv2d(self._scaled(h), up)
         # The scale is applied between the two factors, where the tensor is smallest.
-        return y + F.linear(F.linear(x, down) * self.scale, up)
+        return y + F.linear(self._scaled(F.linear(x, down)), up)
+
+    def _scaled(self, h: torch.Tensor) -> torch.Tensor:
+        """h · alpha / rank. A product by 1 is left out: it changes no bit, and on small models it takes a while."""
+        return h if self.scale == 1 else h * self.scale
 
     @torch.no_grad()
     def cap(self, most: float) -> None:

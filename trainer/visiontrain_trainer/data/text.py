@@ -1,4 +1,4 @@
-"""Captions as text states: CLIP encodes chunks of 75 tokens, one caption at a time, and each caption is cached."""
+"""Captions as text states: CLIP encodes chunks of 75 tokens. States that do not change in training are cached."""
 
 from __future__ import annotations
 
@@ -51,20 +51,38 @@ class TextEncoder:
         return states if self._sdxl else self.module.final_layer_norm(states), pooled
 
 
-def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -> dict[str, torch.Tensor]:
-    """`states` [chunks, 77, sum of the encoders' widths], and for SDXL `pooled` [p] of the first chunk."""
-    ids = [encoder.chunks(caption, max_tokens) for encoder in encoders]
-    rows = max(len(i) for i in ids)
+def encode_captions(
+    encoders: list[TextEncoder],
+    captions: list[str],
+    max_tokens: int,
+    about_to: Callable[[list[int]], None] = lambda chunks: None,
+) -> list[dict[str, torch.Tensor]]:
+    """Encode captions in one pass of each encoder.
+
+    Gives for each caption `states` [chunks, 77, sum of the encoders' widths], and for SDXL `pooled` [p] of its first
+    chunk. `about_to` is called before the passes with the number of chunks of each caption.
+    """
+    ids = [[encoder.chunks(caption, max_tokens) for caption in captions] for encoder in encoders]
+    chunks = [max(map(len, own)) for own in zip(*ids, strict=True)]
+    about_to(chunks)
     states, pooled = [], None
-    for encoder, own in zip(encoders, ids, strict=True):
-        if len(own) < rows:
-            own = torch.cat([own, encoder.chunks("", max_tokens).expand(rows - len(own), -1)])
-        hidden, projected = encoder.encode(own)
+    for encoder, rows in zip(encoders, ids, strict=True):
+        padding = [encoder.chunks("", max_tokens).expand(n - len(own), -1) for own, n in zip(rows, chunks, strict=True)]
+        pieces = [piece for pair in zip(rows, padding, strict=True) for piece in pair]
+        hidden, projected = encoder.encode(torch.cat(pieces))
         states.append(hidden)
         if projected is not None:
-            pooled = projected[0]
-    out = {"states": torch.cat(states, dim=-1)}
-    return out if pooled is None else out | {"pooled": pooled}
+            pooled = projected
+    found = [{"states": own} for own in torch.cat(states, dim=-1).split(chunks)]
+    if pooled is not None:
+        for entry, own in zip(found, pooled.split(chunks), strict=True):
+            entry["pooled"] = own[0]
+    return found
+
+
+def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -> dict[str, torch.Tensor]:
+    """`encode_captions` of one caption."""
+    return encode_captions(encoders, [caption], max_tokens)[0]
 
 
 class TextBank:
@@ -141,18 +159,16 @@ class TextBank:
         return {**entry, "states": states.reshape(-1, states.shape[-1])}
 
     def trained(
-        self, captions: list[str], about_to: Callable[[int | None], None] = lambda index: None, *, whole: bool = False
+        self, captions: list[str], about_to: Callable[[list[int]], None] = lambda chunks: None, *, whole: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """States [B, rows · 77, width] and pooled [B, p] from encoders that are being trained. Nothing is stored.
 
-        There are as many chunks as `get` gives, or with `whole` as many as the longest of `captions` has. `about_to(i)`
-        is called before caption i is encoded, and `about_to(None)` before the padding is encoded.
+        All captions go through an encoder in one pass, which takes much less time than a pass for each caption. There
+        are as many chunks as `get` gives, or with `whole` as many as the longest of `captions` has. `about_to` is
+        called before captions are encoded with the number of chunks of each, and with [] before the padding is.
         """
-        entries = []
-        for index, caption in enumerate(captions):
-            about_to(index)
-            entries.append(encode_caption(self.encoders, caption, self._plan.data.max_tokens))
-        about_to(None)
+        entries = encode_captions(self.encoders, captions, self._plan.data.max_tokens, about_to)
+        about_to([])
         rows = max(self.rows, *(len(entry["states"]) for entry in entries)) if whole else self.rows
         if any(len(entry["states"]) < rows for entry in entries):
             empty = encode_caption(self.encoders, "", self._plan.data.max_tokens)["states"][:1]

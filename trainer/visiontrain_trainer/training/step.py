@@ -90,8 +90,10 @@ class TrainStep:
         if batch.states is None:
             dropout = self._adapter.dropout
 
-            def about_to(index: int | None) -> None:
-                dropout.masks = masks[index : index + 1] if masks is not None and index is not None else None
+            def about_to(chunks: list[int]) -> None:
+                # Each chunk of a caption drops what its image drops. Nothing is dropped from the padding.
+                rows = [masks[i : i + 1].expand(n, -1) for i, n in enumerate(chunks)] if masks is not None else []
+                dropout.masks = torch.cat(rows) if rows else None
 
             batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
         noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
