@@ -28,6 +28,14 @@ describe('columns', () => {
     expect(wrap('see https://example.org/x now', 8, { whole: true })).toEqual(['see', 'https://example.org/x', 'now']);
   });
 
+  it('keeps every byte of what is to be copied', () => {
+    const path = '/data/e\u0301te\u0301';
+    expect(wrap(`see ${path} now`, 20, { whole: true })).toEqual([`see ${path} now`]);
+    expect(hanging(`see ${path}`, 8)).toBe(`see\n  ${path}`);
+    expect(truncate(path, 20)).toBe(path);
+    expect(truncate('का के कि', 3)).toBe('का …');
+  });
+
   it('sets the lines of a sentence but the first two cells in', () => {
     expect(hanging('  ! one two three', 13)).toBe('  ! one two\n    three');
     expect(hanging('short', 80)).toBe('short');
