@@ -118,6 +118,8 @@ export function buildProgram(entries: readonly CommandEntry[], action: Action, o
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .showHelpAfterError('(see --help)')
+    // Descriptions are wrapped beside the options down to so many cells; narrower ones are left to the terminal.
+    .configureHelp({ minWidthToWrap: 20 })
     .commandsGroup('Help:')
     .exitOverride();
   for (const entry of entries) {

@@ -108,10 +108,12 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   const [lora] = exit.outputs;
   const inside = columns - LABEL - 1;
   if (lora !== undefined) {
-    const best = state.bestStep === undefined ? '' : `   best checkpoint: step ${state.bestStep}`;
+    const best = state.bestStep === undefined ? [] : [`best checkpoint: step ${state.bestStep}`];
     const path = neutralise(near(join(runDir, lora.path), cwd));
     rows.push(...toCopy('LoRA', path, formatBytes(lora.bytes), room));
-    rows.push(['', [style.dim(`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}${best}`)]]);
+    const facts = [`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}`, ...best];
+    const line = facts.join('   ');
+    rows.push(['', (width(line) <= inside ? [line] : facts).map((fact) => style.dim(fact))]);
   }
   const learnt = learntLines(state, style, inside);
   if (learnt.length > 0) rows.push(['Learnt', learnt]);
@@ -119,9 +121,10 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   const prompt = about.prompt === undefined ? [] : [spell(neutralise(`prompt: ${about.prompt}`), style)];
   rows.push([
     'Use it',
-    ['copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', ...prompt].map((line) =>
-      truncate(line, inside, style.glyph.ellipsis),
-    ),
+    [
+      ...wrap('copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', inside),
+      ...prompt.map((line) => truncate(line, inside, style.glyph.ellipsis)),
+    ],
   ]);
   if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
   const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;

@@ -24,20 +24,22 @@ export function reportError(error: unknown, out: Output, { json, debug, own = []
     return code;
   }
   if (known === undefined) {
-    out.talk(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
+    out.prose(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
     if (debug) stack(error, out);
-    else out.talk('  Run it again with --debug for the details, and please report them.');
+    else out.prose('  Run it again with --debug for the details, and please report them.');
     return code;
   }
   out.prose(`✖ ${known.message}`);
-  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.talk(`  ${line}`);
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.prose(`  ${line}`);
   for (const line of known.details) out.prose(`  ${line}`);
-  // A command that is broken cannot be copied.
-  for (const line of known.nextSteps) out.talk(`  ${line}`);
+  for (const line of known.nextSteps) (isSentence(line) ? out.prose : out.talk)(`  ${line}`);
   out.aside(`  visiontrain explain ${known.id}`);
   if (debug) stack(error, out);
   return code;
 }
+
+/** Whether a next step is a sentence, which may be broken between words. A command that is broken cannot be copied. */
+const isSentence = (line: string): boolean => /\.$/.test(line) && !/`|visiontrain /.test(line);
 
 function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);

@@ -99,7 +99,7 @@ export async function showPlan(
     return EXIT.ok;
   }
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
-  for (const line of summary.lines) out.talk(`  ${line}`);
+  for (const line of summary.lines) out.prose(`  ${line}`);
   out.talk(`  ${build.line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
   for (const line of remarks(prepared)) out.prose(line);

@@ -1,0 +1,172 @@
+/**
+ * What people see, kept as files in test/golden: `npm run golden` writes them anew. Nothing is wider than the terminal,
+ * but for commands, which are to be copied whole.
+ */
+import { join } from 'node:path';
+import width from 'fast-string-width';
+import { renderToString } from 'ink';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, UsageError } from '../src/base/errors.ts';
+import { diskFull } from '../src/base/files/write-errors.ts';
+import { packageVersion } from '../src/base/package-root.ts';
+import { commands } from '../src/cli/commands/table.ts';
+import { nothingKnown } from '../src/cli/dashboard/about.ts';
+import { DashboardFrame } from '../src/cli/dashboard/dashboard.tsx';
+import { renderEnd } from '../src/cli/dashboard/end.ts';
+import { keysFor } from '../src/cli/dashboard/keys.ts';
+import { RunScreen } from '../src/cli/dashboard/screen.tsx';
+import { buildProgram } from '../src/cli/main.ts';
+import type { Output } from '../src/cli/shell/output.ts';
+import { reportError } from '../src/cli/shell/report-error.ts';
+import { noFolder } from '../src/engine/dataset/scan-errors.ts';
+import { initialState, reduceAll } from '../src/engine/events/reducer.ts';
+import { summarizePlan } from '../src/engine/plan/summarize.ts';
+import type { RunExit } from '../src/engine/run-folder/layout.ts';
+import { hanging } from '../src/terminal/columns.ts';
+import { styleFor } from '../src/terminal/style.ts';
+import { onTerminal } from '../src/terminal/styled.ts';
+import { fixturePlan } from './helpers/fixture-run.ts';
+import { trainingStory } from './helpers/run-story.ts';
+
+// Times of the day are shown.
+process.env.TZ = 'UTC';
+
+const widths = [80, 60] as const;
+const style = styleFor({ colour: 0, unicode: true });
+const now = 1_790_000_000;
+const story = { name: 'fox-emblem', steps: 1600, every: 200, end: now };
+const about = { ...nothingKnown, model: 'SDXL 1.0', rank: 16, schedule: 'cosine', epochs: 10, prompt: 'zfx, a fox' };
+
+/** An output whose lines are kept, as wide as `cells`. */
+function kept(cells: number): { readonly out: Output; readonly lines: string[] } {
+  const lines: string[] = [];
+  const talk = (line: Parameters<Output['talk']>[0]) =>
+    void lines.push(...onTerminal(line, { unicode: true }).split('\n'));
+  const out = {
+    width: cells,
+    talkWidth: cells,
+    talk,
+    data: talk,
+    aside: talk,
+    verbatim: (text: string) => void lines.push(...text.replace(/\n$/, '').split('\n')),
+    prose: (text: string) => void lines.push(...hanging(text, cells - 1).split('\n')),
+  } as unknown as Output;
+  return { out, lines };
+}
+
+const isCommand = (line: string): boolean => /^\s*(?:\$ |.*\bvisiontrain \w|See |export |ls )/.test(line);
+
+async function hold(name: string, cells: number, lines: readonly string[]): Promise<void> {
+  for (const line of lines) if (!isCommand(line)) expect(width(line), line).toBeLessThan(cells);
+  const text = `${lines.map((line) => line.trimEnd()).join('\n')}\n`.replaceAll(packageVersion(), 'VERSION');
+  await expect(text).toMatchFileSnapshot(join('golden', `${name}-${cells}.txt`));
+}
+
+describe.each(widths)('at %i columns', (cells) => {
+  it('the help of every command', async () => {
+    const { out, lines } = kept(cells);
+    const nothing = async () => {};
+    const programs = [buildProgram(commands, nothing, out, true), buildProgram(commands, nothing, out)];
+    const pages = [programs[0], ...(programs[1]?.commands ?? [])];
+    for (const page of pages) {
+      page?.configureOutput({ getOutHelpWidth: () => cells - 1 });
+      page?.outputHelp();
+      lines.push('', '='.repeat(cells - 1), '');
+    }
+    await hold('help', cells, lines);
+  });
+
+  it('a plan', async () => {
+    const { out, lines } = kept(cells);
+    for (const line of summarizePlan(fixturePlan('/data/foxes', 1600, null)).lines) out.prose(`  ${line}`);
+    await hold('plan', cells, lines);
+  });
+
+  it('the dashboard', async () => {
+    const size = { columns: cells, rows: cells === 80 ? 24 : 16 };
+    const state = reduceAll(initialState, trainingStory({ ...story, upTo: 992 }));
+    const shown = { state, curve: state, about, now, keys: keysFor(false), notice: undefined, size, style };
+    const screen = (
+      <DashboardFrame size={size}>
+        <RunScreen {...shown} sample={() => []} />
+      </DashboardFrame>
+    );
+    await hold('dashboard', cells, renderToString(screen, { columns: cells }).split('\n'));
+  });
+
+  it.each<[string, Partial<RunExit>]>([
+    ['finished', {}],
+    [
+      'failed',
+      {
+        status: 'failed',
+        code: 5,
+        step: 992,
+        outputs: [],
+        reason: 'Step 993: the loss of fox/07.jpg is not a finite number; nothing of it was saved.',
+        details: ['The learning rate is too high for this model and optimiser, or the base model is damaged.'],
+        next_steps: ['visiontrain run runs/fox/run.yaml --set training.learning_rate=3e-05'],
+      },
+    ],
+  ])('the end of a run that %s', async (name, more) => {
+    const upTo = name === 'finished' ? 1600 : 992;
+    const state = reduceAll(initialState, trainingStory({ ...story, upTo }));
+    const exit: RunExit = {
+      status: 'finished',
+      code: 0,
+      reason: 'finished',
+      step: 1600,
+      outputs: [{ path: 'output/fox.safetensors', bytes: 91e6, sha256: '3f9a20c1'.repeat(8) }],
+      details: [],
+      next_steps: [],
+      ...more,
+    };
+    const lines = renderEnd(
+      { state, exit, name: 'fox', runDir: '/home/me/runs/fox', cwd: '/home/me', about },
+      { style, columns: cells, rows: 24, colour: 0 },
+    );
+    await hold(
+      `end-${name}`,
+      cells,
+      lines.map((line) => onTerminal(line, { unicode: true })),
+    );
+  });
+
+  it('errors', async () => {
+    const { out, lines } = kept(cells);
+    const problems = [
+      {
+        file: 'run.yaml',
+        line: 7,
+        column: 3,
+        key: 'training.rnak',
+        message: 'is no setting; did you mean training.rank?',
+      },
+      {
+        file: 'run.yaml',
+        line: 12,
+        column: 9,
+        key: 'training.steps',
+        message: 'must be a whole number, 1 to 10000000',
+      },
+      { file: '--set', key: 'resources.precision', message: 'must be auto, fp32, bf16 or fp16; this is "half"' },
+    ];
+    const errors = [
+      noFolder('/data/foxes-that-are-not-there', Object.assign(new Error('gone'), { code: 'ENOENT' })),
+      noFolder('/data/foxes', Object.assign(new Error('closed'), { code: 'EACCES' })),
+      new ConfigError('run.yaml has 3 problems; nothing was started.', problems, { id: 'spec/wrong' }),
+      diskFull('/home/me/.local/share/visiontrain/runs'),
+      Object.assign(new Error('no space'), { code: 'ENOSPC', path: '/data/run.yaml' }),
+      new UsageError('There is nobody to ask: this is not an interactive terminal.', {
+        id: 'command/nobody-to-ask',
+        nextSteps: ['visiontrain new FOLDER --yes'],
+      }),
+      new Error('Cannot read properties of undefined'),
+    ];
+    for (const error of errors) {
+      reportError(error, out, { json: false, debug: false });
+      lines.push('');
+    }
+    await hold('errors', cells, lines);
+  });
+});
