@@ -30,8 +30,8 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     });
   const registry = loadRegistry({ configDir: places.config });
   const loaded = loadSpec(join(original.dir, RUN_FILES.spec), { registry });
-  const prepared = await prepareRun({ ...loaded, registry, places, env });
   const planned = readPlan(original.dir);
+  const prepared = await prepareRun({ ...loaded, registry, places, env, recorded: planned });
   refuseChangedData(original, planned, prepared);
   const again = createRun({
     name: `${original.name}-verify`,

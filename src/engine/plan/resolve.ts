@@ -206,9 +206,26 @@ function captionComposer({ dataset: d, captions }: RunSpec): (text: string | nul
  */
 export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<string, string>): Plan {
   const caption = captionComposer(spec);
+  return recaptioned(plan, spec, ({ sha256 }) => {
+    const text = texts.get(sha256);
+    return text === undefined ? undefined : caption(text === '' ? null : text);
+  });
+}
+
+/**
+ * The plan with the written captions that another plan of the same run holds, for images that have none of their own:
+ * they are part of that run, whatever became of the results since.
+ * @param bare hashes of images without a caption of their own
+ */
+export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: ReadonlySet<string>): Plan {
+  const then = new Map(recorded.data.samples.map(({ sha256, caption }) => [sha256, caption]));
+  return recaptioned(plan, spec, ({ sha256 }) => (bare.has(sha256) ? then.get(sha256) : undefined));
+}
+
+function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanSample) => string | undefined): Plan {
   const samples = plan.data.samples.map((sample) => {
-    const text = texts.get(sample.sha256);
-    return text === undefined ? sample : { ...sample, caption: caption(text === '' ? null : text) };
+    const caption = captionOf(sample);
+    return caption === undefined ? sample : { ...sample, caption };
   });
   return {
     ...plan,

@@ -9,12 +9,12 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
-import { hashPictures } from '../dataset/hash.ts';
+import { type HashedScan, hashPictures } from '../dataset/hash.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { probeHardware } from '../hardware/probe.ts';
 import { extraPackages } from '../plan/device.ts';
-import { resolvePlan } from '../plan/resolve.ts';
+import { resolvePlan, withRecorded } from '../plan/resolve.ts';
 import type { Plan } from '../plan/schema.ts';
 import { type Need, resolveBase } from './base.ts';
 import { takeWritten } from './captions.ts';
@@ -25,6 +25,8 @@ export interface PrepareInput extends FilledSpec {
   readonly dir: string;
   readonly registry: Registry;
   readonly places: Places;
+  /** The plan of an earlier start of the same run, whose written captions are taken and not looked for again. */
+  readonly recorded?: Plan;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   /** Called with the number of images read so far, for large data sets. */
@@ -70,8 +72,11 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     probeHardware([places.home, places.runs], env),
   ]);
   const { spec, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
-  const captioned = await takeWritten(hashed, { settings: spec.captions, dir, registry, places });
-  const { plan, warnings } = resolvePlan({
+  const captioned =
+    input.recorded === undefined
+      ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
+      : { scan: hashed, pending: [], notes: [], needs: [] };
+  const { plan: resolved, warnings } = resolvePlan({
     spec,
     dir,
     scan: captioned.scan,
@@ -82,6 +87,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     cacheDir: places.cache,
     isModelId,
   });
+  const plan = input.recorded === undefined ? resolved : takeRecorded(resolved, spec, input.recorded, hashed);
   return {
     plan,
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
@@ -90,6 +96,12 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     needs: [...needs, ...captioned.needs],
     uncaptioned: captioned.pending,
   };
+}
+
+function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { pictures }: HashedScan): Plan {
+  if (spec.captions.write === null) return plan;
+  const bare = pictures.filter(({ caption }) => caption === null).map(({ sha256 }) => sha256);
+  return withRecorded(plan, spec, recorded, new Set(bare));
 }
 
 function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string) => boolean): RunSpec {

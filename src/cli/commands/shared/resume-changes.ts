@@ -22,7 +22,13 @@ export async function tellChanges({ dir, name }: RunRef, { places, env, out }: C
   try {
     const then = readPlan(dir);
     const registry = loadRegistry({ configDir: places.config });
-    const { plan: now } = await prepareRun({ ...loadSpec(spec, { registry }), registry, places, env });
+    const { plan: now } = await prepareRun({
+      ...loadSpec(spec, { registry }),
+      registry,
+      places,
+      env,
+      recorded: then,
+    });
     const lines = changes(then, now);
     if (lines.length === 0) return;
     out.prose(neutralise(`${name} goes on as it was planned. Since then these were changed, and are not taken:`));

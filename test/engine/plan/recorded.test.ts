@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { withCaptions, withRecorded } from '../../../src/engine/plan/resolve.ts';
+import { planSchema } from '../../../src/engine/plan/schema.ts';
+import { fillSpec } from '../../../src/engine/prepare/fill.ts';
+import { testRegistry } from '../../helpers/registry.ts';
+
+const plan = planSchema.parse(JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/plan.json'), 'utf8')));
+const { spec } = fillSpec(
+  {
+    name: plan.name,
+    dataset: { path: 'fox', trigger: 'zfx', goal: 'character' },
+    captions: { write: 'tags', remove: ['red'] },
+    model: { base: testRegistry.models[0]?.id },
+  },
+  testRegistry,
+);
+const [first, second] = plan.data.samples;
+
+it('captions that are written later are composed by the same rules, and what follows from them follows', () => {
+  const texts = new Map([[second?.sha256 ?? '', `red, ${'very long tag, '.repeat(40)}end`]]);
+  const made = withCaptions(plan, spec, texts);
+  expect(made.data.samples[0]).toEqual(first);
+  expect(made.data.samples[1]?.caption).toMatch(/^zfx, very long tag, .*end$/u);
+  expect(made.data.max_tokens).toBeGreaterThan(plan.data.max_tokens);
+  expect(made.output.facts.ss_tag_frequency).toContain('"very long tag"');
+});
+
+it('a run keeps the captions that were written for it, and only for images that have none of their own', () => {
+  const recorded = withCaptions(
+    plan,
+    spec,
+    new Map([
+      [first?.sha256 ?? '', 'one'],
+      [second?.sha256 ?? '', 'two'],
+    ]),
+  );
+  const again = withRecorded(plan, spec, recorded, new Set([second?.sha256 ?? '']));
+  expect(again.data.samples.map(({ caption }) => caption).slice(0, 2)).toEqual([first?.caption, 'zfx, two']);
+  expect(withRecorded(plan, spec, recorded, new Set()).data).toEqual(plan.data);
+});
