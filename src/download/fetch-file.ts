@@ -6,14 +6,16 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DownloadError } from '../base/errors.ts';
-import { checkRoom, diskError, setAside, settle, sizeOf } from '../base/files/disk.ts';
+import { checkRoom, commitFile, diskError, setAside, sizeOf } from '../base/files/disk.ts';
 import { makeFolder } from '../base/files/folder.ts';
 import { sha256OfFile } from '../base/files/hash.ts';
-import { Assembly } from './file/assembly.ts';
+import { exhausted, wrongHash } from './download-errors.ts';
 import { openJournal, readJournal } from './file/journal.ts';
 import { openOwn } from './file/own-file.ts';
+import { PartialFile } from './file/partial-file.ts';
 import { isKept, keptPieces, partNames } from './file/partials.ts';
 import { PieceMap } from './file/pieces.ts';
+import { withFileLock } from './file-lock.ts';
 import { type Client, createClient } from './http/client.ts';
 import { type Failure, Fault } from './http/fault.ts';
 import { probeSize } from './http/probe.ts';
@@ -23,8 +25,6 @@ import { Throttle } from './transfer/meter.ts';
 import { repair } from './transfer/repair.ts';
 import { type FileProgress, FileReporter } from './transfer/report.ts';
 import { type SourceJob, transfer } from './transfer/transfer.ts';
-import { holding } from './turn.ts';
-import { exhausted, wrongHash } from './verdict.ts';
 import type { Reuse, WantedFile } from './wanted.ts';
 
 export interface FetchOptions {
@@ -48,7 +48,7 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
   const signal = limit === null ? options.signal : AbortSignal.any([options.signal, AbortSignal.timeout(limit * 1000)]);
   try {
     makeFolder(dirname(wanted.path));
-    return await holding(wanted.path, signal, report, () => work(wanted, { ...options, signal }, report));
+    return await withFileLock(wanted.path, signal, report, () => work(wanted, { ...options, signal }, report));
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
     if (signal.aborted)
@@ -116,10 +116,10 @@ async function download(
   const failures: Failure[] = [];
   const size = wanted.bytes ?? (await probeSize(all, { client, settings, signal, failures }));
   if (size === undefined) throw exhausted(wanted, failures, env);
-  const assembly = await openAssembly(wanted, size, report);
+  const partialFile = await openPartialFile(wanted, size, report);
   const job: SourceJob = {
     client,
-    assembly,
+    partialFile,
     settings,
     throttle: settings.limit === null ? undefined : new Throttle(settings.limit, performance.now() / 1000),
     begun: new Map(),
@@ -135,20 +135,20 @@ async function download(
   const { part, journal } = partNames(wanted.path);
   try {
     const usable = all.filter((address) => !failures.some((failure) => failure.address === address));
-    report.stage('downloading', assembly.pieces.doneBytes, size);
+    report.stage('downloading', partialFile.pieces.doneBytes, size);
     const last = await fromAny(usable, job, report, failures);
     if (last === undefined) throw exhausted(wanted, failures, env);
-    report.stage('verifying', assembly.hashedBytes, size);
-    await assembly.hashed(() => report.stage('verifying', assembly.hashedBytes, size), signal);
-    if ((await assembly.digest()) !== wanted.sha256) {
+    report.stage('verifying', partialFile.hashedBytes, size);
+    await partialFile.hashed(() => report.stage('verifying', partialFile.hashedBytes, size), signal);
+    if ((await partialFile.digest()) !== wanted.sha256) {
       const others = usable.filter((address) => address !== last && !failures.some((f) => f.address === address));
-      if (!(await repair(job, [...others, last], report))) throw await wrongHash(wanted, await assembly.digest());
+      if (!(await repair(job, [...others, last], report))) throw await wrongHash(wanted, await partialFile.digest());
     }
-    await assembly.seal();
+    await partialFile.seal();
   } finally {
-    await assembly.close();
+    await partialFile.close();
   }
-  await settle(part, wanted.path);
+  await commitFile(part, wanted.path);
   await rm(journal, { force: true });
 }
 
@@ -180,7 +180,7 @@ async function fromAny(
 /**
  * Opens the partial file with the pieces that its journal vouches for. A partial file of other contents is moved aside.
  */
-async function openAssembly(wanted: WantedFile, size: number, report: FileReporter): Promise<Assembly> {
+async function openPartialFile(wanted: WantedFile, size: number, report: FileReporter): Promise<PartialFile> {
   const names = partNames(wanted.path);
   const kept = keptPieces(wanted, size);
   if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
@@ -194,7 +194,7 @@ async function openAssembly(wanted: WantedFile, size: number, report: FileReport
     await part.close();
     throw error;
   });
-  return new Assembly(part, journal, pieces, (piece) => {
+  return new PartialFile(part, journal, pieces, (piece) => {
     report.bytes(0, -pieces.lengthOf(piece));
     report.note(`megabyte ${piece + 1} of what was here already is damaged; it is fetched again`);
   });

@@ -34,9 +34,9 @@ import type { FileProgress } from '../../src/download/transfer/report.ts';
 import type { Reuse } from '../../src/download/wanted.ts';
 import { loadRegistry } from '../../src/registry/catalogue/load.ts';
 import { type AssetEntry, assetEntrySchema } from '../../src/registry/catalogue/schema.ts';
+import { stillToCome } from '../../src/registry/fetch/disk-space.ts';
 import { checkModelRoom } from '../../src/registry/fetch/fetch-model.ts';
 import { createReuse } from '../../src/registry/fetch/reuse.ts';
-import { stillToCome } from '../../src/registry/fetch/room.ts';
 import { cli } from '../helpers/cli.ts';
 import { FaultServer, sampleFile } from '../helpers/fault-server.ts';
 

@@ -55,7 +55,7 @@ export function diskError(error: unknown, path: string, kept: boolean): Environm
 }
 
 /** Gives a finished file its final name and syncs the folder, so that the name survives a power cut. */
-export async function settle(from: string, to: string): Promise<void> {
+export async function commitFile(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncFolder(dirname(to));
 }
@@ -89,7 +89,7 @@ export async function linkOrCopy(from: string, to: string): Promise<'linked' | '
     const file = await open(temporary, 'r+');
     await file.sync();
     await file.close();
-    await settle(temporary, to);
+    await commitFile(temporary, to);
   } finally {
     await rm(temporary, { force: true });
   }

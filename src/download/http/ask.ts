@@ -52,7 +52,7 @@ export async function readJson(client: Client, address: Address, signal: AbortSi
   }
 }
 
-export interface Said {
+export interface RemoteFileInfo {
   readonly bytes: number | undefined;
   readonly sha256: string | undefined;
   /** Commit that the revision stands for. */
@@ -63,8 +63,8 @@ export interface Said {
  * Asks a server about a file without fetching it: a hub by HEAD, any other server by a request for one byte.
  * @throws Fault
  */
-export async function askAbout(client: Client, address: Address, signal: AbortSignal): Promise<Said> {
-  let said: Said | undefined;
+export async function askAbout(client: Client, address: Address, signal: AbortSignal): Promise<RemoteFileInfo> {
+  let said: RemoteFileInfo | undefined;
   const hub = address.kind === 'hub';
   await client.send(
     {
@@ -88,7 +88,7 @@ export async function askAbout(client: Client, address: Address, signal: AbortSi
   return said;
 }
 
-function read(head: Head, host: string): Said {
+function read(head: Head, host: string): RemoteFileInfo {
   const { headers, first } = head;
   const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
   const length = head.status === 200 ? headers['content-length'] : undefined;

@@ -3,7 +3,7 @@
  * pieces.
  */
 import { crc32 } from 'node:zlib';
-import type { Assembly } from '../file/assembly.ts';
+import type { PartialFile } from '../file/partial-file.ts';
 import { PIECE } from '../file/pieces.ts';
 import type { Client, Head } from '../http/client.ts';
 import type { BodyFlow } from '../http/exchange.ts';
@@ -31,7 +31,7 @@ export interface SourceState {
 export interface LaneJob {
   readonly source: SourceState;
   readonly client: Client;
-  readonly assembly: Assembly;
+  readonly partialFile: PartialFile;
   readonly name: string;
   readonly sha256: string;
   readonly signal: AbortSignal;
@@ -50,7 +50,7 @@ export interface LaneJob {
 }
 
 /** Ends a connection that another one has made needless. */
-export class Needless extends Error {}
+export class Superseded extends Error {}
 
 export class Lane {
   /** First byte of the range, and (below) its end, which may be moved nearer while the connection works. */
@@ -84,7 +84,7 @@ export class Lane {
 
   /** Closes the connection. The piece that it had begun is kept for another one. */
   giveUp(): void {
-    this.#stop.abort(new Needless('given up'));
+    this.#stop.abort(new Superseded('given up'));
   }
 
   get position(): number {
@@ -95,7 +95,7 @@ export class Lane {
     return piece * PIECE >= this.from && piece * PIECE < this.to;
   }
 
-  /** Fetches the range. @throws Fault, Needless, AbortError, or the disk's error */
+  /** Fetches the range. @throws Fault, Superseded, AbortError, or the disk's error */
   async run(): Promise<void> {
     const { source, client, begun, signal } = this.#job;
     const first = Math.floor(this.from / PIECE);
@@ -145,9 +145,9 @@ export class Lane {
   }
 
   #onHead(head: Head, shortcut: boolean): void {
-    const { source, sha256, assembly } = this.#job;
+    const { source, sha256, partialFile } = this.#job;
     const { label: host } = source.address;
-    const size = assembly.pieces.size;
+    const size = partialFile.pieces.size;
     const signed = shortcut || head.elsewhere;
     if (head.status !== 200 && head.status !== 206) throw statusFault(head.status, head.headers, { host, signed });
     checkHeaders(head.headers, host);
@@ -180,10 +180,10 @@ export class Lane {
       // ranges work.
       source.etag = undefined;
       note(`${host} seems to have changed the file; its bytes will tell`);
-      throw new Needless('etag changed');
+      throw new Superseded('etag changed');
     }
     source.ranges &&= this.#position === 0;
-    if (!takeWhole(this)) throw new Needless('another lane takes the whole body');
+    if (!takeWhole(this)) throw new Superseded('another lane takes the whole body');
     this.to = size;
     this.#asked = size;
     if (this.#position === 0) return;
@@ -196,7 +196,7 @@ export class Lane {
   }
 
   #onData(chunk: Buffer, flow: BodyFlow | undefined): boolean {
-    const { assembly, name, source } = this.#job;
+    const { partialFile, name, source } = this.#job;
     if (!this.#looked) checkFirstBytes(chunk, this.#position, name, source.address.label);
     this.#looked = true;
     let rest = this.#position + chunk.length > this.to ? chunk.subarray(0, this.to - this.#position) : chunk;
@@ -205,12 +205,12 @@ export class Lane {
     this.#bytes += bytes;
     while (rest.length > 0) {
       const piece = Math.floor(this.#position / PIECE);
-      const missing = assembly.pieces.lengthOf(piece) - this.#begunBytes;
+      const missing = partialFile.pieces.lengthOf(piece) - this.#begunBytes;
       const part = rest.subarray(0, missing);
       rest = rest.subarray(part.length);
-      if (assembly.pieces.isDone(piece)) this.#second.push(Buffer.from(part));
+      if (partialFile.pieces.isDone(piece)) this.#second.push(Buffer.from(part));
       else {
-        assembly.write(part, this.#position);
+        partialFile.write(part, this.#position);
         fresh += part.length;
       }
       this.#crc = crc32(part, this.#crc);
@@ -228,15 +228,15 @@ export class Lane {
   }
 
   #finish(piece: number): void {
-    const { assembly } = this.#job;
+    const { partialFile } = this.#job;
     const crc = this.#crc;
     const second = this.#second;
     this.#second = [];
     this.#begunBytes = 0;
     this.#crc = 0;
     // A whole body passes over pieces that are on disk already; only pieces that differ are written.
-    if (!assembly.pieces.isDone(piece)) assembly.finish(piece, crc);
-    else if (assembly.pieces.crcOf(piece) !== crc) assembly.replace(piece, Buffer.concat(second), crc);
+    if (!partialFile.pieces.isDone(piece)) partialFile.finish(piece, crc);
+    else if (partialFile.pieces.crcOf(piece) !== crc) partialFile.replace(piece, Buffer.concat(second), crc);
   }
 }
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PIECE } from '../file/pieces.ts';
 import { Fault, nextTry } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
-import { Lane, type LaneJob, Needless } from './lane.ts';
+import { Lane, type LaneJob, Superseded } from './lane.ts';
 import type { FileReporter } from './report.ts';
 import type { SourceJob } from './transfer.ts';
 
@@ -18,7 +18,7 @@ import type { SourceJob } from './transfer.ts';
 export async function repair(job: SourceJob, addresses: readonly Address[], report: FileReporter): Promise<boolean> {
   for (const address of addresses) {
     report.note(`the SHA-256 is wrong; comparing with ${address.label}, megabyte by megabyte`);
-    report.stage('verifying', 0, job.assembly.pieces.size);
+    report.stage('verifying', 0, job.partialFile.pieces.size);
     report.source(address.label);
     try {
       return await compare(job, address, report);
@@ -31,7 +31,7 @@ export async function repair(job: SourceJob, addresses: readonly Address[], repo
 }
 
 async function compare(job: SourceJob, address: Address, report: FileReporter): Promise<boolean> {
-  const { assembly, settings, signal } = job;
+  const { partialFile, settings, signal } = job;
   const enough = new AbortController();
   const laneJob: LaneJob = {
     ...job,
@@ -45,29 +45,29 @@ async function compare(job: SourceJob, address: Address, report: FileReporter): 
     note: (text) => report.note(text),
     takeWhole: () => true,
   };
-  const seen = assembly.replaced.length;
+  const seen = partialFile.replaced.length;
   let right = false;
   let ended = false;
   const judge = (async () => {
     let judged = seen;
-    while (!ended || judged < assembly.replaced.length) {
-      if (judged === assembly.replaced.length) await sleep(50);
+    while (!ended || judged < partialFile.replaced.length) {
+      if (judged === partialFile.replaced.length) await sleep(50);
       else {
-        judged = assembly.replaced.length;
-        await assembly.hashed(() => {});
-        right = (await assembly.digest()) === job.sha256;
-        if (right) return enough.abort(new Needless('the hash is right'));
+        judged = partialFile.replaced.length;
+        await partialFile.hashed(() => {});
+        right = (await partialFile.digest()) === job.sha256;
+        if (right) return enough.abort(new Superseded('the hash is right'));
       }
     }
   })();
   try {
-    for (let from = 0, failures = 0; from < assembly.pieces.size && !right; ) {
-      const lane = new Lane(laneJob, { from, to: assembly.pieces.size });
+    for (let from = 0, failures = 0; from < partialFile.pieces.size && !right; ) {
+      const lane = new Lane(laneJob, { from, to: partialFile.pieces.size });
       try {
         await lane.run();
         break;
       } catch (error) {
-        if (error instanceof Needless && right) break;
+        if (error instanceof Superseded && right) break;
         if (!(error instanceof Fault)) throw error;
         const reached = Math.floor(lane.position / PIECE) * PIECE;
         failures = reached > from ? 1 : failures + 1;
@@ -82,7 +82,7 @@ async function compare(job: SourceJob, address: Address, report: FileReporter): 
     ended = true;
     await judge;
   }
-  const bad = assembly.replaced.slice(seen).map((piece) => piece + 1);
+  const bad = partialFile.replaced.slice(seen).map((piece) => piece + 1);
   if (right) report.note(`megabyte ${bad.join(', ')} was wrong and has been replaced`);
   return right;
 }

@@ -3,14 +3,14 @@
  * faults.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Assembly } from '../file/assembly.ts';
+import type { PartialFile } from '../file/partial-file.ts';
 import { PIECE, type Stretch } from '../file/pieces.ts';
 import type { Client } from '../http/client.ts';
 import { Fault, nextTry } from '../http/fault.ts';
 import type { DownloadSettings } from '../http/settings.ts';
 import type { Address } from '../http/sources.ts';
 import { Stragglers } from '../http/stragglers.ts';
-import { type Begun, Lane, type LaneJob, Needless, type SourceState } from './lane.ts';
+import { type Begun, Lane, type LaneJob, type SourceState, Superseded } from './lane.ts';
 import type { Throttle } from './meter.ts';
 import { ConnectionPace } from './pace.ts';
 
@@ -26,7 +26,7 @@ export interface Watcher {
 /** A file that is being put together, without its source. */
 export interface SourceJob {
   readonly client: Client;
-  readonly assembly: Assembly;
+  readonly partialFile: PartialFile;
   readonly settings: DownloadSettings;
   readonly throttle: Throttle | undefined;
   readonly begun: Map<number, Begun>;
@@ -92,7 +92,7 @@ class Transfer {
     this.#job = {
       source: this.#source,
       client: input.client,
-      assembly: input.assembly,
+      partialFile: input.partialFile,
       name: input.name,
       sha256: input.sha256,
       signal: AbortSignal.any([input.signal, this.#stop.signal]),
@@ -111,11 +111,11 @@ class Transfer {
 
   stop(): void {
     clearInterval(this.#ticker);
-    this.#stop.abort(new Needless('stopped'));
+    this.#stop.abort(new Superseded('stopped'));
   }
 
   async toTheEnd(): Promise<void> {
-    const { assembly } = this.#input;
+    const { partialFile } = this.#input;
     for (;;) {
       this.#fill();
       while (this.#running.length > 0) {
@@ -128,14 +128,14 @@ class Transfer {
         this.#fill();
       }
       // Reading pieces of an earlier process may find damage, and then there is more to fetch.
-      await assembly.hashed(() => {}, this.#input.signal);
-      if (assembly.pieces.complete) return;
+      await partialFile.hashed(() => {}, this.#input.signal);
+      if (partialFile.pieces.complete) return;
     }
   }
 
   #tick(): void {
     this.#giveUpStragglers();
-    const left = this.#input.assembly.pieces.size - this.#input.assembly.pieces.doneBytes;
+    const left = this.#input.partialFile.pieces.size - this.#input.partialFile.pieces.doneBytes;
     const before = this.#pace.wanted;
     const wanted = this.#pace.tick(seconds(), this.#received, left);
     if (wanted <= before || !this.#source.ranges) return;
@@ -167,8 +167,8 @@ class Transfer {
   }
 
   #nextStretch() {
-    const { assembly, begun } = this.#input;
-    return assembly.pieces.nextMissing(
+    const { partialFile, begun } = this.#input;
+    return partialFile.pieces.nextMissing(
       (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
       (piece) => begun.has(piece),
       this.#rangeLength(this.#pace.wanted),
@@ -194,7 +194,7 @@ class Transfer {
   /** Bytes of a range: enough that the requests cost little, and few enough that all connections end together. */
   #rangeLength(lanes: number): number {
     if (lanes === 1) return Number.POSITIVE_INFINITY;
-    const { size, doneBytes } = this.#input.assembly.pieces;
+    const { size, doneBytes } = this.#input.partialFile.pieces;
     const fairShare = (size - doneBytes) / (2 * lanes);
     return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(lanes))));
   }
@@ -241,7 +241,7 @@ class Transfer {
   }
 
   #onError(error: Error): void {
-    if (error instanceof Needless || this.#failure !== undefined) return;
+    if (error instanceof Superseded || this.#failure !== undefined) return;
     if (!(error instanceof Fault)) {
       this.#failure = error;
       return;

@@ -10,8 +10,8 @@ import type { FileProgress } from '../../download/transfer/report.ts';
 import type { WantedFile } from '../../download/wanted.ts';
 import { filePath, locateModel } from '../catalogue/locate.ts';
 import type { AnyEntry, ModelFile } from '../catalogue/schema.ts';
+import { checkRoomForAll } from './disk-space.ts';
 import { createReuse } from './reuse.ts';
-import { checkRoomForAll } from './room.ts';
 
 /** Progress of one file, in the form of a run's `progress` event. */
 export interface ModelProgress {
@@ -49,16 +49,16 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
   const files = missingFiles(entry, options.places, options.companionsOnly);
   checkModelRoom([{ entry, companionsOnly: options.companionsOnly }], options);
   if (files.length > 0) makeModelsFolder(options.places.models);
-  const together = new Together(files);
+  const batch = new BatchProgress(files);
   for (const file of files) {
-    together.next();
+    batch.next();
     await fetchFile(file, {
       settings,
       env: options.env,
       signal: options.signal,
       reuse,
       onProgress: (progress) => {
-        options.onFile?.(together.place(progress));
+        options.onFile?.(batch.place(progress));
         options.onProgress?.(progressEvent(progress));
       },
     });
@@ -68,7 +68,7 @@ export async function fetchModel(entry: AnyEntry, options: FetchModelOptions): P
 /**
  * Progress of all files as one number that never goes back: a file that is verified or read again counts as fetched.
  */
-class Together {
+class BatchProgress {
   readonly #files: number;
   readonly #total: number | undefined;
   #file = 0;

@@ -15,7 +15,7 @@ import type { FileReporter } from './transfer/report.ts';
 const MOST_VANISHED = 50;
 
 /** Runs `job` while this process holds the lock on the file. It waits while another process holds the lock. */
-export async function holding<T>(
+export async function withFileLock<T>(
   path: string,
   signal: AbortSignal,
   report: FileReporter,

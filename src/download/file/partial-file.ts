@@ -17,7 +17,7 @@ const SYNC_BYTES = 64 << 20;
  */
 const AHEAD = 32;
 
-export class Assembly {
+export class PartialFile {
   readonly pieces: PieceMap;
   /** Pieces that were on disk with wrong bytes and have been written anew. */
   readonly replaced: number[] = [];
