@@ -7,10 +7,12 @@ import { EXTRAS, type Extra, ensureExtra, findExtra } from '../../engine/environ
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
 import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
+import { fromFolder } from '../../engine/environment/wheels.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { listEnvironments, removeEnvironments } from './shared/old-environments.ts';
 import { text } from './shared/options.ts';
+import { showSetupPlan } from './shared/setup-plan.ts';
 import { setupProgress } from './shared/setup-progress.ts';
 import { stopSignals } from './shared/stop-signals.ts';
 
@@ -29,8 +31,11 @@ export const run: CommandRun = async (_args, options, context) => {
   if (options.list === true) return listEnvironments(context);
   if (options.remove !== undefined)
     return removeEnvironments(context, options.remove === true ? undefined : text(options.remove));
+  const wheels = text(options.wheels);
+  if (options.plan === true) return showSetupPlan(context, text(options.torch));
   const started = Date.now();
-  const ready = await makeReady(context, { force: options.force === true, torch: text(options.torch) });
+  const offline = wheels === undefined ? context : { ...context, env: fromFolder(context.env, wheels) };
+  const ready = await makeReady(offline, { force: options.force === true, torch: text(options.torch) });
   const { environment, made, box } = ready;
   const extras: Record<string, string | null> = {};
   for (const extra of Object.values(EXTRAS))

@@ -60,6 +60,8 @@ export interface BoxInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly system: System;
+  /** Whether `renewBox` keeps what it decides; it does when nothing is said. */
+  readonly remember?: boolean;
 }
 
 /**
@@ -90,6 +92,7 @@ export async function renewBox(
   const signs = await readSigns(input.system, input.env);
   const wanted = torch ?? input.env.VISIONTRAIN_TORCH;
   const decided = settled(chooseBuild(signs, { torch: wanted }));
+  if (input.remember === false) return { box: { ...decided, fingerprint }, signs };
   remember(input.places, {
     fingerprint,
     chosen: wanted === undefined ? null : decided.build,

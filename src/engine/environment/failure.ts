@@ -46,7 +46,7 @@ const causes: readonly Cause[] = [
     message: 'The package index cannot be reached.',
     nextSteps: [
       'Check the network, then: visiontrain setup   (what was fetched is kept)',
-      'Without a network: put the wheels into a folder and name it with PIP_NO_INDEX=1 PIP_FIND_LINKS=/that/folder',
+      'Without a network: visiontrain setup --plan elsewhere lists the wheels; then visiontrain setup --wheels /their/folder',
     ],
   },
   {

@@ -43,7 +43,12 @@ export const chooseInstaller = async (
   signal?: AbortSignal,
 ): Promise<Installer> => ((await hasUv(env, signal)) ? uvInstaller(env, python, signal) : pipInstaller(env));
 
-export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
+/** pip can also say what all of a list would bring, by metadata alone; its report names files and hashes. */
+export interface PipInstaller extends Installer {
+  resolveList(python: string, list: string): ToolRun;
+}
+
+export function pipInstaller(outer: NodeJS.ProcessEnv): PipInstaller {
   const env = installEnvironment(outer);
   const pip = (python: string, ...args: string[]): ToolRun => ({
     argv: [python, '-I', '-m', 'pip', '--disable-pip-version-check', '--no-input', ...args],
@@ -68,6 +73,12 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): Installer {
         // fetched for it.
         ...(source.index === undefined ? ['--use-feature=fast-deps'] : []),
         ...[...from(source), requirement],
+      ),
+    resolveList: (python, list) =>
+      pip(
+        python,
+        ...['install', '--dry-run', '--quiet', '--ignore-installed', '--report', '-', '--only-binary', ':all:'],
+        ...['--use-feature=fast-deps', '--no-deps', '-r', list],
       ),
     brought(stdout) {
       const report = JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('{')))) as PipReport;

@@ -1,0 +1,109 @@
+/** Set-up without a network: from a folder of wheels, and the list of what belongs into it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { EnvironmentError, UsageError } from '../../base/errors.ts';
+import { shellWord } from '../../base/typed-path.ts';
+import { buildFacts, type TorchBuild } from './builds.ts';
+import { requirementsFor } from './requirements.ts';
+
+/**
+ * The environment for installers that may use the wheels of a folder alone: indexes of the person's settings are off.
+ * @throws UsageError when the folder is not there or holds no wheel
+ */
+export function fromFolder(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
+  const path = resolve(folder);
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch {
+    throw new UsageError(`--wheels names ${path}, which is no folder that can be read.`, { nextSteps: PLAN });
+  }
+  if (!names.some((name) => name.endsWith('.whl')))
+    throw new UsageError(`There is no wheel (a file that ends in .whl) in ${path}.`, { nextSteps: PLAN });
+  const kept = Object.entries(env).filter(([name]) => !/^(PIP|UV)_(EXTRA_|DEFAULT_)?INDEX/u.test(name));
+  return { ...Object.fromEntries(kept), PIP_NO_INDEX: '1', PIP_FIND_LINKS: path, UV_OFFLINE: '1' };
+}
+
+const PLAN = ['visiontrain setup --plan   on a machine with a network shows how to fill it'];
+
+export interface WheelFile {
+  readonly name: string;
+  readonly url: string;
+  readonly sha256: string | null;
+}
+
+interface PipReport {
+  readonly install: readonly {
+    readonly download_info: {
+      readonly url: string;
+      readonly archive_info?: { readonly hashes?: { readonly sha256?: string } };
+    };
+  }[];
+}
+
+/**
+ * Files of a report of pip (`--dry-run --report -`). A login in an index's address is left out.
+ * @throws EnvironmentError when the report is none
+ */
+export function reportedFiles(report: string): readonly WheelFile[] {
+  try {
+    const { install } = JSON.parse(report.slice(Math.max(0, report.indexOf('{')))) as PipReport;
+    return install.map(({ download_info: { url, archive_info } }) => ({
+      name: decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? ''),
+      url: new URL(url).protocol === 'file:' ? url : `${new URL(url).origin}${new URL(url).pathname}`,
+      sha256: archive_info?.hashes?.sha256 ?? null,
+    }));
+  } catch (error) {
+    throw new EnvironmentError('pip printed no list of files.', { cause: error });
+  }
+}
+
+/** Requirements with their markers of all locks of a build, each once, and the hashes that the locks know. */
+export function lockedPackages(build: TorchBuild): {
+  readonly requirements: readonly string[];
+  readonly hashes: ReadonlySet<string>;
+} {
+  const texts = lockFiles(build).map((file) => readFileSync(file, 'utf8'));
+  const rows = texts.flatMap((text) =>
+    [...text.matchAll(/^([a-z0-9][^\\\n]*?)\s*\\?$/gimu)].map(([, row = '']) => row),
+  );
+  const hashes = texts.flatMap((text) => text.match(/(?<=sha256:)[0-9a-f]{64}/gu) ?? []);
+  return { requirements: [...new Set(rows)], hashes: new Set(hashes) };
+}
+
+const lockFiles = (build: TorchBuild): readonly string[] => {
+  const { lock, torchLock } = requirementsFor(build);
+  return torchLock === undefined ? [lock] : [lock, torchLock];
+};
+
+/** Torch where no lock has it: the CPU build, ROCm and macOS. */
+export function torchApart(build: TorchBuild): { readonly requirement: string; readonly index?: string } | undefined {
+  const { torch, lock, index } = buildFacts(build);
+  if (lock !== undefined) return undefined;
+  const requirement = build === 'native' ? `torch==${torch}` : `torch==${torch}+${build}`;
+  return { requirement, ...(index === undefined ? {} : { index }) };
+}
+
+/** Names that wheels give to systems of glibc up to 2.28; pip takes each only when it is told of it. */
+const MANYLINUX = [
+  ...Array.from({ length: 12 }, (_, n) => `manylinux_2_${28 - n}`),
+  ...['manylinux2014', 'manylinux2010', 'manylinux1'],
+];
+
+/**
+ * The commands that fill a folder on another machine with a network and any Python: wheels for this machine's system
+ * and its Python.
+ */
+export function fetchCommands(build: TorchBuild, python: string, machine: string): readonly string[] {
+  const minor = python.split('.').slice(0, 2).join('.');
+  const systems = build === 'native' ? [] : MANYLINUX;
+  const platforms = systems.map((system) => `--platform ${system}_${machine}`).join(' ');
+  const pip = `python3 -m pip download -d wheels --only-binary :all: --no-deps --python-version ${minor}${platforms === '' ? '' : ` ${platforms}`}`;
+  const apart = torchApart(build);
+  return [
+    ...lockFiles(build).map((file) => `${pip} --require-hashes -r ${shellWord(file)}`),
+    ...(apart === undefined
+      ? []
+      : [`${pip} '${apart.requirement}'${apart.index === undefined ? '' : ` --index-url ${apart.index}`}`]),
+  ];
+}

@@ -1,0 +1,72 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { requirementsFor } from '../../../src/engine/environment/requirements.ts';
+import { fetchCommands, fromFolder, lockedPackages, reportedFiles } from '../../../src/engine/environment/wheels.ts';
+
+it('uses the wheels of a folder alone, and says what is wrong with the folder', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vt-wheels-'));
+  try {
+    expect(() => fromFolder({}, join(dir, 'none'))).toThrow(expect.objectContaining({ exitCode: 2 }));
+    mkdirSync(join(dir, 'w'));
+    expect(() => fromFolder({}, join(dir, 'w'))).toThrow(/no wheel/u);
+    writeFileSync(join(dir, 'w', 'a-1-py3-none-any.whl'), '');
+    const env = fromFolder(
+      {
+        PATH: '/bin',
+        PIP_INDEX_URL: 'x',
+        PIP_EXTRA_INDEX_URL: 'y',
+        UV_DEFAULT_INDEX: 'z',
+        UV_INDEX: 'z',
+        PIP_CERT: 'c',
+      },
+      join(dir, 'w'),
+    );
+    expect(env).toEqual({
+      PATH: '/bin',
+      PIP_CERT: 'c',
+      PIP_NO_INDEX: '1',
+      PIP_FIND_LINKS: join(dir, 'w'),
+      UV_OFFLINE: '1',
+    });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+it('plans each package of the locks once, with its marker', () => {
+  const { requirements, hashes } = lockedPackages('cu126');
+  expect(new Set(requirements).size).toBe(requirements.length);
+  expect(requirements).toEqual(
+    expect.arrayContaining(['torch==2.7.1', "diffusers==0.42.1 ; python_full_version >= '3.11'"]),
+  );
+  expect(requirements.filter((row) => /\\|hash/u.test(row))).toEqual([]);
+  const { lock, torchLock = '' } = requirementsFor('cu126');
+  for (const file of [lock, torchLock])
+    for (const hash of readFileSync(file, 'utf8').match(/[0-9a-f]{64}/gu) ?? []) expect(hashes.has(hash)).toBe(true);
+});
+
+it('reads names, addresses without logins and hashes from the report of pip', () => {
+  const report = (url: string, sha256?: string) => ({
+    download_info: { url, archive_info: sha256 === undefined ? {} : { hashes: { sha256 } } },
+  });
+  const text = `WARNING: x\n${JSON.stringify({ install: [report('https://u:p@index.example/f/torch-2.13.0%2Bcpu-cp311.whl?sig=1', 'ab'), report('file:///opt/wheels/a-1.whl')] })}`;
+  expect(reportedFiles(text)).toEqual([
+    { name: 'torch-2.13.0+cpu-cp311.whl', url: 'https://index.example/f/torch-2.13.0%2Bcpu-cp311.whl', sha256: 'ab' },
+    { name: 'a-1.whl', url: 'file:///opt/wheels/a-1.whl', sha256: null },
+  ]);
+  expect(() => reportedFiles('nothing')).toThrow(/no list of files/u);
+});
+
+it('names a command for each lock, and one for a torch that has none', () => {
+  const commands = fetchCommands('cu128', '3.12.3', 'x86_64');
+  expect(commands).toHaveLength(2);
+  for (const command of commands)
+    expect(command).toMatch(
+      /^python3 -m pip download -d wheels .*--python-version 3\.12 .*--platform manylinux_2_28_x86_64 .*--require-hashes -r \S+\.lock$/u,
+    );
+  const [, torch = ''] = fetchCommands('rocm7.2', '3.12.3', 'x86_64');
+  expect(torch).toMatch(/'torch==2\.13\.0\+rocm7\.2' --index-url https:\/\/download\.pytorch\.org\/whl\/rocm7\.2$/u);
+  expect(fetchCommands('native', '3.12.3', 'arm64').join()).not.toContain('--platform');
+});
