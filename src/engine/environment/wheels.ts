@@ -16,10 +16,16 @@ export function fromFolder(env: NodeJS.ProcessEnv, folder: string): NodeJS.Proce
   try {
     names = readdirSync(path);
   } catch {
-    throw new UsageError(`--wheels names ${path}, which is no folder that can be read.`, { nextSteps: PLAN });
+    throw new UsageError(`--wheels names ${path}, which is no folder that can be read.`, {
+      id: 'command/wrong-value',
+      nextSteps: PLAN,
+    });
   }
   if (!names.some((name) => name.endsWith('.whl')))
-    throw new UsageError(`There is no wheel (a file that ends in .whl) in ${path}.`, { nextSteps: PLAN });
+    throw new UsageError(`There is no wheel (a file that ends in .whl) in ${path}.`, {
+      id: 'command/wrong-value',
+      nextSteps: PLAN,
+    });
   const kept = Object.entries(env).filter(([name]) => !/^(PIP|UV)_(EXTRA_|DEFAULT_)?INDEX/u.test(name));
   return { ...Object.fromEntries(kept), PIP_NO_INDEX: '1', PIP_FIND_LINKS: path, UV_OFFLINE: '1' };
 }
@@ -54,7 +60,7 @@ export function reportedFiles(report: string): readonly WheelFile[] {
       sha256: archive_info?.hashes?.sha256 ?? null,
     }));
   } catch (error) {
-    throw new EnvironmentError('pip printed no list of files.', { cause: error });
+    throw new EnvironmentError('pip printed no list of files.', { id: 'environment/setup', cause: error });
   }
 }
 
