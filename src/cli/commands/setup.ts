@@ -5,9 +5,9 @@ import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../
 import { proveAnew } from '../../engine/environment/ensure.ts';
 import { EXTRAS, type Extra, ensureExtra, findExtra } from '../../engine/environment/extras.ts';
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
+import { fromFolder } from '../../engine/environment/offline/wheels.ts';
 import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
-import { fromFolder } from '../../engine/environment/wheels.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { listEnvironments, removeEnvironments } from './shared/old-environments.ts';

@@ -9,16 +9,16 @@ import { downloadSettings } from '../../../download/http/settings.ts';
 import { renewBox } from '../../../engine/environment/box.ts';
 import type { TorchBuild } from '../../../engine/environment/builds.ts';
 import { pipInstaller } from '../../../engine/environment/installer.ts';
-import { findPython } from '../../../engine/environment/python.ts';
-import { requirementsFor } from '../../../engine/environment/requirements.ts';
-import { runTool } from '../../../engine/environment/tool.ts';
 import {
   fetchCommands,
   lockedPackages,
   reportedFiles,
   torchApart,
   type WheelFile,
-} from '../../../engine/environment/wheels.ts';
+} from '../../../engine/environment/offline/wheels.ts';
+import { findPython } from '../../../engine/environment/python.ts';
+import { requirementsFor } from '../../../engine/environment/requirements.ts';
+import { runTool } from '../../../engine/environment/tool.ts';
 import { thisSystem } from '../../../engine/hardware/system.ts';
 import type { Context } from '../../shell/context.ts';
 import { stopSignals } from './stop-signals.ts';

@@ -2,8 +2,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { requirementsFor } from '../../../src/engine/environment/requirements.ts';
-import { fetchCommands, fromFolder, lockedPackages, reportedFiles } from '../../../src/engine/environment/wheels.ts';
+import {
+  fetchCommands,
+  fromFolder,
+  lockedPackages,
+  reportedFiles,
+} from '../../../../src/engine/environment/offline/wheels.ts';
+import { requirementsFor } from '../../../../src/engine/environment/requirements.ts';
 
 it('uses the wheels of a folder alone, and says what is wrong with the folder', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vt-wheels-'));

@@ -1,10 +1,10 @@
 /** Set-up without a network: from a folder of wheels, and the list of what belongs into it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { EnvironmentError, UsageError } from '../../base/errors.ts';
-import { shellWord } from '../../base/typed-path.ts';
-import { buildFacts, type TorchBuild } from './builds.ts';
-import { requirementsFor } from './requirements.ts';
+import { EnvironmentError, UsageError } from '../../../base/errors.ts';
+import { shellWord } from '../../../base/typed-path.ts';
+import { buildFacts, type TorchBuild } from '../builds.ts';
+import { requirementsFor } from '../requirements.ts';
 
 /**
  * The environment for installers that may use the wheels of a folder alone: indexes of the person's settings are off.
