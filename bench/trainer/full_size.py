@@ -83,7 +83,7 @@ def check(target: Path, precision: str, threads: int) -> None:
     # diffusers is imported before the trainer's modules, which would hide transformers and peft from it.
     from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
     from safetensors.torch import load_file
-    from visiontrain_trainer.adapter.lora import Adapter
+    from visiontrain_trainer.adapter.adapter import Adapter
     from visiontrain_trainer.compute.device import DTYPES
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan

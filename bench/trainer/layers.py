@@ -42,7 +42,7 @@ def main() -> None:
 
     import torch
     from peft import LoraConfig, inject_adapter_in_model
-    from visiontrain_trainer.adapter.lora import Adapter
+    from visiontrain_trainer.adapter.adapter import Adapter
     from visiontrain_trainer.contract.plan import parse_plan
     from visiontrain_trainer.model.models import BaseModel
 

@@ -25,8 +25,9 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.fused import fuse_geglu
-from visiontrain_trainer.adapter.lora import Adapter, LoraLayer
+from visiontrain_trainer.adapter.lora import LoraLayer
 from visiontrain_trainer.compute.device import DTYPES
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.model.clip import ClipText, ClipTextWithProjection

@@ -160,6 +160,11 @@ export const errorCatalogue = {
     cause: 'The path is misspelt, a file, or on a disk that is not connected.',
     cure: 'Check it with `ls`. Paths in run.yaml start at the folder of run.yaml.',
   },
+  'dataset/no-mask': {
+    what: 'dataset.masks is set, but there are no masks.',
+    cause: 'The folder is not there, or no file in it has the name of a picture.',
+    cure: 'Name masks as fox-masklabel.png, fox.mask.png or mask/fox.png for fox.png, or set dataset.masks to null.',
+  },
   'dataset/closed': {
     what: 'The folder with the pictures may not be opened.',
     cause: 'This user has no permission to read it.',

@@ -3,7 +3,8 @@
  * undefined.
  */
 
-import { optimizers, precisions } from './schema.ts';
+import { precisions } from './schema.ts';
+import { optimizers } from './training/optimizer-keys.ts';
 import { schedules } from './training/schedule-keys.ts';
 
 const isTrue = (value: unknown) => value === true || value === 1;
@@ -111,6 +112,17 @@ export const conversions = {
   extension,
   prompts,
   loss: (value: unknown) => losses[plain(value)],
+  adapter: (value: unknown) =>
+    ({
+      lora: 'lora',
+      locon: 'lora',
+      loha: 'loha',
+      lokr: 'lokr',
+      standard: 'lora',
+      lycorisloha: 'loha',
+      lycorislokr: 'lokr',
+    })[plain(value)],
+  lokrFactor: (value: unknown) => ({ factor: value }),
   weighting: (value: unknown) => weightings[plain(value)],
   debiased: when(isTrue, 'debiased'),
   iterations: (value: unknown) => (value === 0 ? null : { iterations: value }),
@@ -118,6 +130,11 @@ export const conversions = {
   perturbation: (value: unknown) => (value === 0 ? null : { strength: value }),
   leastTimestep: (value: unknown) => ({ min: value }),
   mostTimestep: (value: unknown) => ({ max: value }),
+  masks: (value: unknown) => (isTrue(value) ? { from: 'auto' } : isFalse(value) ? null : undefined),
+  alphaMasks: (value: unknown) => (isTrue(value) ? { from: 'alpha' } : isFalse(value) ? null : undefined),
+  outside: (value: unknown) => ({ from: 'auto', outside: value }),
+  unmaskedShare: (value: unknown) => ({ from: 'auto', unmasked_share: value }),
+  regularisation: (value: unknown) => ({ path: value }),
   floor: (value: unknown) => ({ floor: value }),
   power: (value: unknown) => ({ power: value }),
   distribution: (value: unknown) => {
@@ -128,6 +145,7 @@ export const conversions = {
   checkpointing: (value: unknown) =>
     isTrue(value) || plain(value) === 'on' ? 'full' : isFalse(value) || plain(value) === 'off' ? 'none' : undefined,
   eightBit: when(isTrue, 'adamw8bit'),
+  lion: when(isTrue, 'lion'),
   isVelocity: (value: unknown) => (isTrue(value) ? 'v_prediction' : isFalse(value) ? 'epsilon' : undefined),
   randomCrop: (value: unknown) => (isTrue(value) ? 'random' : isFalse(value) ? 'center' : undefined),
   centerCrop: (value: unknown) => (isTrue(value) ? 'center' : isFalse(value) ? 'random' : undefined),

@@ -7,7 +7,8 @@ import { specSchema } from './schema.ts';
 
 /** The part of JSON Schema that run.yaml's keys use. */
 export interface JsonNode {
-  readonly type?: string;
+  /** zod writes several kinds without further bounds as a list. */
+  readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly minimum?: number;
@@ -82,6 +83,7 @@ export function expectation(node: JsonNode): string {
   if (node.const !== undefined) return String(node.const);
   if (node.enum !== undefined) return list(node.enum.map(String));
   if (node.anyOf !== undefined) return node.anyOf.map(expectation).join(', or ');
+  if (Array.isArray(node.type)) return node.type.map((type: string) => expectation({ ...node, type })).join(', or ');
   if (node.properties !== undefined) return `{${Object.keys(node.properties).join(', ')}}`;
   switch (node.type) {
     case 'integer':

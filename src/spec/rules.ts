@@ -4,7 +4,10 @@
  */
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
+import { adapterRules } from './training/adapter-rules.ts';
+import { optimizerRules } from './training/optimizer-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
+import { subjectRules } from './training/subject-rules.ts';
 import { trainingRules } from './training/training-rules.ts';
 
 type Rule = RuleOf<RunSpec>;
@@ -177,6 +180,9 @@ export const rules: readonly Rule[] = [
       when(t.cycles > 1 && t.schedule !== 'cosine_with_restarts', 'has an effect with cosine_with_restarts only'),
   },
   ...trainingRules,
+  ...subjectRules,
+  ...adapterRules,
+  ...optimizerRules,
   {
     key: 'samples.prompts',
     level: 'warning',

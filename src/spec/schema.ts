@@ -6,9 +6,12 @@
  * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
  */
 import { z } from 'zod';
+import { adapterKeys } from './training/adapter-keys.ts';
 import { count, doc, line, share } from './training/doc.ts';
 import { lossKeys } from './training/loss-keys.ts';
+import { optimizerKeys, optimizers } from './training/optimizer-keys.ts';
 import { scheduleKeys } from './training/schedule-keys.ts';
+import { preservationKeys, subjectKeys } from './training/subject-keys.ts';
 
 export const SPEC_VERSION = 1;
 
@@ -18,7 +21,6 @@ export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 export const goals = ['character', 'style', 'concept'] as const;
 export const families = ['sd15', 'sdxl'] as const;
 export const predictions = ['epsilon', 'v_prediction'] as const;
-export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;
 export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
 
@@ -130,6 +132,7 @@ const datasetSchema = z.strictObject({
     'Colour behind transparent pictures.',
     'Pick one your subject does not have.',
   ),
+  ...subjectKeys,
   validation_share: doc(
     z.number().min(0).max(0.5),
     'Share of pictures kept out of training to measure the loss on.',
@@ -300,8 +303,9 @@ const trainingSchema = z.strictObject({
   optimizer: doc(
     z.enum(optimizers).default('adamw'),
     'Optimiser.',
-    'adamw8bit and adafactor save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0.',
+    'adamw8bit, adafactor, lion and came save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0.',
   ),
+  ...optimizerKeys,
   weight_decay: doc(
     z.number().min(0).max(1).default(0.01),
     'Pull of the weights towards zero.',
@@ -349,7 +353,9 @@ const trainingSchema = z.strictObject({
     'Helps styles with texture.',
   ),
   conv_alpha: doc(z.number().positive().max(4096).default(1), 'Alpha of the convolution part.', 'As alpha.'),
+  ...adapterKeys,
   ...lossKeys,
+  ...preservationKeys,
   init_lora: doc(
     line(4096).min(1).nullable().default(null),
     'Go on from this LoRA file. null: start new.',

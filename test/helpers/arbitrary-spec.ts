@@ -83,19 +83,22 @@ function number(node: JsonNode): fc.Arbitrary<number> {
   const step = node.multipleOf ?? 1;
   if (node.type === 'integer')
     return fc.integer({ min: Math.ceil(low / step), max: Math.floor(high / step) }).map((n) => n * step);
-  return fc.double({
+  const any = fc.double({
     min: low,
     max: high,
     noNaN: true,
     minExcluded: node.minimum === undefined,
     maxExcluded: node.maximum === undefined,
   });
+  // JSON knows no −0, and adding 0 makes it 0.
+  return any.map((n) => n + 0);
 }
 
 function value(node: JsonNode): fc.Arbitrary<unknown> {
   if (node.const !== undefined) return fc.constant(node.const);
   if (node.enum !== undefined) return fc.constantFrom(...node.enum);
   if (node.anyOf !== undefined) return fc.oneof(...node.anyOf.map(value));
+  if (Array.isArray(node.type)) return fc.oneof(...node.type.map((type: string) => value({ ...node, type })));
   if (node.type === 'boolean') return fc.boolean();
   if (node.type === 'null') return fc.constant(null);
   if (node.type === 'string') return text(node);
@@ -125,11 +128,19 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
 const nowhere = (path: string): string => `no/${path}/x`;
 
 /** Values for keys whose default a recipe decides, at which no rule takes offence. */
-const HARMLESS: Readonly<Record<string, unknown>> = { 'training.schedule': 'constant', 'training.warmup': 0 };
+const HARMLESS: Readonly<Record<string, unknown>> = {
+  'training.schedule': 'constant',
+  'training.warmup': 0,
+  'training.learning_rate': 1,
+  'training.text_encoder_learning_rate': 0,
+};
 
 /** The spec with every key of `training` that a rule refuses set to its default. */
 function mended(spec: RunSpec): RunSpec {
-  const wrong = findings(spec, 'error').find(({ key }) => key.startsWith('training.'));
+  const found = findings(spec, 'error');
+  if (found.some(({ key }) => key === 'output.diffusers'))
+    return mended({ ...spec, output: { ...spec.output, diffusers: false } });
+  const wrong = found.find(({ key }) => key.startsWith('training.'));
   if (wrong === undefined) return spec;
   const name = wrong.key.slice('training.'.length);
   const standard = HARMLESS[wrong.key] ?? specKeys.find(({ key }) => key === wrong.key)?.node.default;

@@ -81,6 +81,8 @@ it.each([
   ['timesteps: {bias: 1}', /has bias, which is for/],
   ['loss_weighting: soft_min_snr, min_snr_gamma: null', /write min_snr_gamma: 5/],
   ['scale_v_loss: true', /this one predicts noise/],
+  ['preservation: {class_word: fox}, text_encoder_learning_rate: 0', /set dataset.trigger, or leave class_word empty/],
+  ['preservation: {}, text_encoder_learning_rate: 0.0001', /write text_encoder_learning_rate: 0/],
 ])('%s is refused in words', (training, answer) => {
   expect(told(training)[0]).toMatch(answer);
 });

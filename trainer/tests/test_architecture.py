@@ -23,8 +23,6 @@ EXCEPTIONS = {
     "adapter/export.py write_outputs",
     "adapter/fused.py FusedGeglu.forward",
     "adapter/fused.py FusedLinear.forward",
-    "adapter/lora.py LoraLayer.__init__",
-    "adapter/lora.py Adapter._wrap",
     "adapter/lora_format.py to_kohya",
     "data/captions.py caption_for",
     "data/feed.py Feed._assemble",

@@ -16,6 +16,8 @@ from visiontrain_trainer.base.rng import uniform
 from visiontrain_trainer.compute.imports import import_diffusers
 
 SEED = 7
+#: What the images of most plans are: neither masked, nor for regularisation.
+ORDINARY = {"regularisation": False, "loss_weight": 1, "mask": None}
 
 
 def fill(module: torch.nn.Module, name: str) -> torch.nn.Module:
@@ -209,6 +211,7 @@ def make_plan(
             "keep_tags": 1,
             "caption_dropout": 0,
             "tag_dropout": 0,
+            "masks": None,
             "max_tokens": 75,
         },
         "training": {
@@ -244,6 +247,16 @@ def make_plan(
             "multires_noise": None,
             "input_perturbation": None,
             "timesteps": None,
+            "optimizer_args": None,
+            "adapter": "lora",
+            "lokr": None,
+            "dora": False,
+            "rslora": False,
+            "lora_plus_ratio": None,
+            "rank_dropout": 0,
+            "module_dropout": 0,
+            "layers": [],
+            "preservation": None,
             "max_weight_norm": None,
             "schedule_args": None,
             "min_snr_gamma": None,
@@ -284,16 +297,21 @@ def make_plan(
     }
     for section, values in changes.items():
         plan[section] = {**plan[section], **values} if isinstance(values, dict) else values
+    plan["data"]["samples"] = [{**ORDINARY, **sample} for sample in plan["data"]["samples"]]
     plan["training"]["batches_per_epoch"] = batches_per_epoch(plan)
     return plan
 
 
 def batches_per_epoch(plan: dict[str, Any]) -> int:
     uses: dict[tuple[int, ...], int] = {}
+    others: dict[tuple[int, ...], int] = {}
     for sample in plan["data"]["samples"]:
         if not sample["validation"]:
-            bucket = tuple(sample["bucket"])
-            uses[bucket] = uses.get(bucket, 0) + sample["repeats"]
+            counts, bucket = others if sample["regularisation"] else uses, tuple(sample["bucket"])
+            counts[bucket] = counts.get(bucket, 0) + sample["repeats"]
+    total, images = sum(uses.values()), sum(others.values())
+    for bucket, count in others.items():
+        uses[bucket] = uses.get(bucket, 0) + max(1, int(total * count / images + 0.5))
     return sum(-(-n // plan["training"]["batch_size"]) for n in uses.values())
 
 

@@ -46,11 +46,13 @@ const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
  * Leaves out files that do not belong to the subject.
  * @param included names or paths of folders and files that are used all the same
  * @param captionExtension with its dot; an image with a caption is part of the subject, whatever its name
+ * @param masksAreUsed whether masks are for the loss, so that they need not be named
  */
 export function leaveAside(
   walk: Pick<Walk, 'folders' | 'passed'>,
   included: readonly string[],
   captionExtension: string,
+  masksAreUsed = false,
 ): Aside {
   const passed = new Map<Kind, string[]>();
   const pass = (kind: Kind, path: string) => {
@@ -74,7 +76,16 @@ export function leaveAside(
     if (!counts.has(found.top)) pass(found.kind, `${found.top}/`);
     counts.set(found.top, (counts.get(found.top) ?? 0) + images);
   }
-  return { folders, notes: [...passed].map(([kind, paths]) => sentence(kind, paths, counts)) };
+  return { folders, notes: notesOf(passed, counts, masksAreUsed) };
+}
+
+function notesOf(
+  passed: ReadonlyMap<Kind, readonly string[]>,
+  counts: ReadonlyMap<string, number>,
+  masksAreUsed: boolean,
+): readonly string[] {
+  const told = [...passed].filter(([kind]) => kind !== 'mask' || !masksAreUsed);
+  return told.map(([kind, paths]) => sentence(kind, paths, counts));
 }
 
 interface Found {

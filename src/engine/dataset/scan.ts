@@ -23,6 +23,8 @@ export interface ScanOptions {
   readonly include?: readonly string[];
   /** Our own folders, which are not entered. */
   readonly own?: readonly string[];
+  /** Whether the masks in the folder are for the loss, so that they need not be named as passed over. */
+  readonly masksAreUsed?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -43,7 +45,7 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   const { captionExtension, signal } = options;
   const full = resolve(root);
   const walk = openFolder(full, options);
-  const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase());
+  const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase(), options.masksAreUsed);
   const tables = readTables(full, aside.folders);
   const found = emptyScan(full, tables.captions);
   for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);

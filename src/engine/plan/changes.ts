@@ -5,7 +5,7 @@ import type { PlanSample } from './schema.ts';
 
 export interface DataChange {
   readonly path: string;
-  readonly kind: 'picture' | 'caption' | 'repeats' | 'folder' | 'gone' | 'new';
+  readonly kind: 'picture' | 'caption' | 'repeats' | 'mask' | 'folder' | 'gone' | 'new';
   /** The rest of a sentence whose subject is the path. */
   readonly what: string;
 }
@@ -63,7 +63,7 @@ const folderOf = ({ path }: PlanSample) => path.split('/').at(-2);
 
 const short = ({ sha256 }: PlanSample) => `${sha256.slice(0, 12)}…`;
 
-function sampleChanges(then: PlanSample, { path, caption, repeats }: PlanSample): readonly DataChange[] {
+function sampleChanges(then: PlanSample, { path, caption, repeats, mask }: PlanSample): readonly DataChange[] {
   const from = Math.max(0, firstDifference(then.caption, caption) - 20);
   const said = (text: string) => {
     const part = text.slice(from, from + SAID);
@@ -76,6 +76,7 @@ function sampleChanges(then: PlanSample, { path, caption, repeats }: PlanSample)
       kind: 'caption',
       what: `has another caption: ${said(then.caption)} then, ${said(caption)} now`,
     });
+  if (then.mask?.sha256 !== mask?.sha256) changes.push({ path, kind: 'mask', what: 'has another mask' });
   if (then.repeats !== repeats)
     changes.push({ path, kind: 'repeats', what: `was used ${then.repeats} × an epoch, is used ${repeats} × now` });
   return changes;

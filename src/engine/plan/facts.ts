@@ -16,7 +16,8 @@ const python = (value: boolean) => (value ? 'True' : 'False');
 export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Record<string, string> {
   const { dataset: d, output, name } = spec;
   if (output.metadata !== 'full') return {};
-  const trained = samples.filter(({ validation }) => !validation);
+  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const others = samples.filter(({ regularisation }) => regularisation);
   const trigger = d.trigger.trim();
   return {
     ...(trigger === '' ? {} : { 'modelspec.trigger_phrase': trigger }),
@@ -28,6 +29,7 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Re
     ss_max_bucket_reso: String(d.bucket_max),
     ss_bucket_info: JSON.stringify(bucketInfo(trained)),
     ss_dataset_dirs: JSON.stringify(byFolder(trained, name, datasetDir)),
+    ...(others.length === 0 ? {} : { ss_reg_dataset_dirs: JSON.stringify(byFolder(others, 'reg', datasetDir)) }),
     ss_tag_frequency: JSON.stringify(byFolder(trained, name, tagFrequency)),
   };
 }

@@ -22,7 +22,12 @@ export function canonicalJson(value: unknown): string {
  */
 export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
   const named = (name: string | null) => (name !== null && isId(name) ? name : null);
-  const { path: _path, include: _include, ...dataset } = spec.dataset;
+  const { path: _path, include: _include, masks, regularisation, ...kept } = spec.dataset;
+  const dataset = {
+    ...kept,
+    masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
+    regularisation: regularisation === null ? null : { ...regularisation, path: 'folder' },
+  };
   const { workers: _workers, ...resources } = spec.resources;
   const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
   const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };

@@ -43,7 +43,7 @@ const COUNTED = {
 /** Bytes of a card's memory that training takes at its peak; undefined for settings that were not measured. */
 export function memoryOf(plan: Plan): number | undefined {
   const { model, training: t, data, resources: r } = plan;
-  if (r.precision === 'fp32' || r.attention === 'math') return undefined;
+  if (r.precision === 'fp32' || r.attention === 'math' || t.adapter !== 'lora' || t.dora) return undefined;
   const counted = COUNTED[model.family];
   const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
   const pictures = (t.batch_size * largest) / counted.pixels;

@@ -1,12 +1,14 @@
 /**
  * Spec, images, model and machine → the plan that the trainer carries out. Pure: the same input gives the same plan.
  */
-import { basename, resolve as resolvePath } from 'node:path';
+import { basename, join, resolve as resolvePath } from 'node:path';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { adapterKeys } from '../../spec/training/adapter-keys.ts';
 import { lossKeys } from '../../spec/training/loss-keys.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
+import type { MaskFile } from '../dataset/masks.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import { captionRules, emptied } from './caption-rules.ts';
 import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
@@ -34,6 +36,10 @@ export interface PlanInput {
   readonly scan: HashedScan;
   /** Hashes of images whose captions are written before the training. */
   readonly uncaptioned?: readonly string[];
+  /** The images of the regularisation folder, where there is one. */
+  readonly regularisation?: HashedScan;
+  /** Masks by the path of their image. */
+  readonly masks?: ReadonlyMap<string, MaskFile>;
   readonly model: LocatedBase;
   readonly hardware: Hardware;
   /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
@@ -60,7 +66,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const { spec, dir, scan, model, hardware, cacheDir } = input;
   const { training: t, dataset: d, resources: r } = spec;
   const device = chooseDevice(spec, hardware, input.lacking);
-  const samples = planSamples(spec, scan);
+  const samples = planSamples(input);
   const batches = batchesPerEpoch(samples, t.batch_size);
   const plan: Plan = planSchema.parse({
     version: PLAN_VERSION,
@@ -89,6 +95,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       keep_tags: keptTags(d),
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
+      masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share']),
       max_tokens: maxTokens(samples),
     },
     training: {
@@ -99,6 +106,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       learning_rate: t.learning_rate,
       text_encoder_learning_rates: textEncoderRates(spec),
       optimizer: device.optimizer,
+      optimizer_args: t.optimizer_args,
       weight_decay: t.weight_decay,
       betas: t.betas,
       schedule: t.schedule,
@@ -113,7 +121,9 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       targets: t.targets,
       conv_rank: t.conv_rank,
       conv_alpha: t.conv_alpha,
+      ...pick(t, adapterNames),
       ...pick(t, lossNames),
+      preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
     samples: { ...spec.samples, size: [d.resolution, d.resolution] },
@@ -154,16 +164,18 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   };
 }
 
+const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
 
 /** The settings of `names`, which the plan has as run.yaml has them. */
 const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 
-function planSamples(spec: RunSpec, { pictures }: HashedScan): readonly PlanSample[] {
+function planSamples({ spec, scan: { pictures }, regularisation, masks }: PlanInput): readonly PlanSample[] {
   const { dataset: d, training } = spec;
-  const ids = sampleIds(pictures.map(({ sha256 }) => sha256));
-  const validation = validationIds(ids, d.validation_share, training.seed);
+  const others = regularisation?.pictures ?? [];
+  const ids = sampleIds([...pictures, ...others].map(({ sha256 }) => sha256));
+  const validation = validationIds(ids.slice(0, pictures.length), d.validation_share, training.seed);
   const bucketOf = bucketChooser({
     resolution: d.resolution,
     step: d.bucket_step,
@@ -173,16 +185,33 @@ function planSamples(spec: RunSpec, { pictures }: HashedScan): readonly PlanSamp
     noUpscale: d.no_upscale,
   });
   const caption = captionComposer(spec);
-  return pictures.map(({ path, sha256, size, repeats, caption: own }, i) => ({
+  const own: PlanSample[] = pictures.map(({ path, sha256, size, repeats, caption: text }, i) => ({
     id: ids[i] ?? sha256,
     path,
     sha256,
-    size: [...size],
-    bucket: [...bucketOf(size)],
+    size: [...size] as [number, number],
+    bucket: [...bucketOf(size)] as [number, number],
     repeats: repeats * d.repeats,
-    caption: caption(own),
+    caption: caption(text),
     validation: validation.has(ids[i] ?? sha256),
+    regularisation: false,
+    loss_weight: 1,
+    mask: masks?.get(path) ?? null,
   }));
+  const of = others.map(({ path, sha256, size, caption: text }, i) => ({
+    id: ids[pictures.length + i] ?? sha256,
+    path: join(regularisation?.root ?? '', path),
+    sha256,
+    size: [...size] as [number, number],
+    bucket: [...bucketOf(size)] as [number, number],
+    repeats: 1,
+    caption: text ?? d.regularisation?.class_word ?? '',
+    validation: false,
+    regularisation: true,
+    loss_weight: d.regularisation?.weight ?? 1,
+    mask: null,
+  }));
+  return [...own, ...of];
 }
 
 /** Makes the complete caption of an image from its own text; null for an image without one. */
@@ -224,7 +253,8 @@ export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: Re
 
 function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanSample) => string | undefined): Plan {
   const samples = plan.data.samples.map((sample) => {
-    const caption = captionOf(sample);
+    // A regularisation image has the caption of its own folder, and no other.
+    const caption = sample.regularisation ? undefined : captionOf(sample);
     return caption === undefined ? sample : { ...sample, caption };
   });
   return {
@@ -247,11 +277,26 @@ const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
 const keptTags = (d: RunSpec['dataset']) =>
   tagsMove(d) ? Math.max(d.keep_tags, tagsOf(d.trigger).length) : d.keep_tags;
 
+/**
+ * How often regularisation images of one bucket are used in an epoch: all together as often as the others, each bucket
+ * by its share of them, and at least once.
+ */
+function regularisationUses(inBucket: number, images: number, uses: number): number {
+  return Math.max(1, Math.floor((2 * uses * inBucket + images) / (2 * images)));
+}
+
 /** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
 export function batchesPerEpoch(samples: readonly PlanSample[], batchSize: number): number {
   const uses = new Map<string, number>();
-  for (const { bucket, repeats, validation } of samples)
-    if (!validation) uses.set(bucket.join('x'), (uses.get(bucket.join('x')) ?? 0) + repeats);
+  const others = new Map<string, number>();
+  for (const { bucket, repeats, validation, regularisation } of samples) {
+    const counts = regularisation ? others : uses;
+    if (!validation) counts.set(bucket.join('x'), (counts.get(bucket.join('x')) ?? 0) + repeats);
+  }
+  const total = [...uses.values()].reduce((sum, count) => sum + count, 0);
+  const images = [...others.values()].reduce((sum, count) => sum + count, 0);
+  for (const [bucket, count] of others)
+    uses.set(bucket, (uses.get(bucket) ?? 0) + regularisationUses(count, images, total));
   return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
 }
 

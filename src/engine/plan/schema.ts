@@ -4,7 +4,8 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { families, optimizers, precisions, predictions, RUN_NAME } from '../../spec/schema.ts';
+import { families, precisions, predictions, RUN_NAME } from '../../spec/schema.ts';
+import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import {
   huberSchedules,
   losses,
@@ -13,7 +14,9 @@ import {
   perturbationSchema,
   timestepsSchema,
 } from '../../spec/training/loss-keys.ts';
+import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-keys.ts';
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
+import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -38,6 +41,12 @@ export const planSampleSchema = z.strictObject({
   caption: z.string(),
   /** Whether the image is kept out of training to measure the validation loss on it. */
   validation: z.boolean(),
+  /** Whether it is a regularisation image. Its path is absolute, since it lies in a folder of its own. */
+  regularisation: z.boolean(),
+  /** Factor on the loss of the image. */
+  loss_weight: z.number().min(0),
+  /** The file that says which part of the image is learnt; `alpha` means its opacity. The path is as that of an image. */
+  mask: z.strictObject({ path: z.string(), sha256, alpha: z.boolean() }).nullable(),
 });
 
 export const planSchema = z.strictObject({
@@ -72,6 +81,7 @@ export const planSchema = z.strictObject({
     keep_tags: z.number().int().min(0),
     caption_dropout: z.number(),
     tag_dropout: z.number(),
+    masks: masksSchema.omit({ from: true }).nullable(),
     /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
     max_tokens: z.union([z.literal(75), z.literal(150), z.literal(225)]),
   }),
@@ -85,6 +95,8 @@ export const planSchema = z.strictObject({
     /** One learning rate per text encoder (one for SD1.5, two for SDXL); with 0 it is not trained. */
     text_encoder_learning_rates: z.array(z.number().min(0)).min(1).max(2),
     optimizer: z.enum(optimizers),
+    /** Arguments for the optimiser; null is its own default. */
+    optimizer_args: optimizerArgsSchema.nullable(),
     weight_decay: z.number(),
     betas: z.tuple([z.number(), z.number()]),
     schedule: z.enum(schedules),
@@ -100,6 +112,14 @@ export const planSchema = z.strictObject({
     targets: z.enum(['all', 'attention']),
     conv_rank: z.number().int().min(0),
     conv_alpha: z.number().positive(),
+    adapter: z.enum(adapters),
+    lokr: lokrSchema.extend({ factor: z.number().int() }).nullable(),
+    dora: z.boolean(),
+    rslora: z.boolean(),
+    lora_plus_ratio: z.number().min(1).nullable(),
+    rank_dropout: z.number().min(0),
+    module_dropout: z.number().min(0),
+    layers: z.array(layerRuleSchema),
     loss: z.enum(losses),
     huber_c: z.number().positive(),
     huber_schedule: z.enum(huberSchedules),
@@ -115,6 +135,8 @@ export const planSchema = z.strictObject({
     multires_noise: multiresSchema.nullable(),
     input_perturbation: perturbationSchema.nullable(),
     timesteps: timestepsSchema.nullable(),
+    /** What the base predicts with `class_word` in place of `trigger` must stay; an empty class stands for no words at all. */
+    preservation: preservationSchema.extend({ trigger: z.string() }).nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),

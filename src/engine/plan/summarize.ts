@@ -33,11 +33,11 @@ export interface PlanSummary {
 
 /** @param weightBytes size of the base model's weights, if known; it makes the estimate right for unusual models */
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
-  const trained = plan.data.samples.filter(({ validation }) => !validation);
+  const trained = plan.data.samples.filter(({ validation, regularisation }) => !validation && !regularisation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
   const { steps, batch_size, gradient_accumulation, batches_per_epoch } = plan.training;
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
-  const validation = plan.data.samples.length - trained.length;
+  const validation = plan.data.samples.filter((sample) => sample.validation).length;
   const summary = {
     pictures: trained.length,
     validation,
@@ -74,13 +74,32 @@ function summaryLines(
   return [
     `${plural(steps, 'step')} = ${usesText(trained, pictures, uses)} × ${round(epochs)} epochs ÷ ${batchText(t)}`,
     `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
-    `rank ${t.rank}, alpha ${t.alpha}, ${encoders}`,
+    `${t.adapter === 'lora' ? '' : `${t.adapter}, `}${t.dora ? 'dora, ' : ''}rank ${t.rank}, alpha ${t.alpha}, ${encoders}${t.layers.length === 0 ? '' : `, ${plural(t.layers.length, 'rule')} for layers`}`,
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
     validation === 0
       ? 'no pictures kept out for validation'
       : `${plural(validation, 'picture')} kept out of training to measure the loss on`,
+    ...subjectLines(plan),
     `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
+  ];
+}
+
+/** Lines about masks, regularisation images and what must be kept, where there are any. */
+function subjectLines({ data, training: t }: Plan): readonly string[] {
+  const masked = data.samples.filter(({ mask }) => mask !== null).length;
+  const others = data.samples.filter(({ regularisation }) => regularisation).length;
+  const kept = t.preservation;
+  return [
+    ...(data.masks === null
+      ? []
+      : [`${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}`]),
+    ...(others === 0 ? [] : [`${plural(others, 'regularisation picture')}, used as often as the others`]),
+    ...(kept === null
+      ? []
+      : [
+          `kept: what the base makes of ${kept.class_word === '' ? 'no words' : JSON.stringify(kept.class_word)}; a step takes about twice as long`,
+        ]),
   ];
 }
 
@@ -121,7 +140,9 @@ function loraParameters({ model, training: t }: Plan): number {
   const trained = encoders.filter((_, index) => (t.text_encoder_learning_rates[index] ?? 0) > 0);
   const words = trained.reduce<number>((sum, each) => sum + each, 0);
   const convolutions = t.conv_rank > 0 ? t.conv_rank * locon.spatial + t.rank * locon.others : 0;
-  return t.rank * (unet[t.targets] + words) + convolutions;
+  // A LoHa has four thin matrices where a LoRA has two. A LoKr is smaller by about the root of a layer's side.
+  const share = t.adapter === 'loha' ? 2 : t.adapter === 'lokr' ? 1 / 16 : 1;
+  return share * (t.rank * (unet[t.targets] + words) + convolutions);
 }
 
 function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {

@@ -9,12 +9,13 @@ import type { Plan } from './schema.ts';
 
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { samples } = plan.data;
-  const trained = samples.filter(({ validation }) => !validation);
+  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
   return [
     ...captionWarnings(plan, spec, scan),
     ...sizeWarnings(plan, spec),
     ...cropWarnings(plan, spec),
     ...lengthWarnings(plan, trained),
+    ...adapterWarnings(plan),
   ];
 }
 
@@ -41,6 +42,16 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
   if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
     warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learnt`);
   return warnings;
+}
+
+/** Says of adapters other than LoRA what is not known of them, and that they are slower on a card. */
+function adapterWarnings({ training: t, resources: r }: Plan): readonly string[] {
+  const kind = t.dora ? 'dora' : t.adapter;
+  if (kind === 'lora') return [];
+  const slower = r.device.startsWith('cuda')
+    ? `, and its layers are not fused: a step takes longer than that of a LoRA`
+    : '';
+  return [`how much memory a ${kind} takes was not measured${slower}`];
 }
 
 /** Three chunks of CLIP: nothing reads more. */

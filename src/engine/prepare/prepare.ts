@@ -10,6 +10,7 @@ import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
 import { type HashedScan, hashPictures } from '../dataset/hash.ts';
+import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { probeHardware } from '../hardware/probe.ts';
@@ -61,6 +62,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     captionExtension: dataset.caption_extension,
     include: dataset.include,
     own: [places.home],
+    masksAreUsed: dataset.masks !== null,
     ...(signal === undefined ? {} : { signal }),
   });
   const [hashed, hardware] = await Promise.all([
@@ -76,11 +78,15 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     input.recorded === undefined
       ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
+  const regularisation = await regularisationImages(input);
+  const masks = dataset.masks === null ? undefined : await findMasks(hashed, dataset.masks.from, dir);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
     dir,
     scan: captioned.scan,
     uncaptioned: captioned.pending,
+    ...(regularisation === undefined ? {} : { regularisation }),
+    ...(masks === undefined ? {} : { masks: masks.masks }),
     model: base,
     hardware,
     lacking: await lackingPackages(env, extraPackages(spec), signal),
@@ -91,8 +97,16 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   return {
     plan,
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
-    warnings: [...notes, ...ofLora, ...hashed.notes, ...captioned.notes, ...warnings],
-    leftOut: hashed.leftOut.map(({ path, problem }) => `${path} ${problem}`),
+    warnings: [
+      ...notes,
+      ...ofLora,
+      ...hashed.notes,
+      ...captioned.notes,
+      ...(masks?.notes ?? []),
+      ...(regularisation?.notes ?? []),
+      ...warnings,
+    ],
+    leftOut: [...hashed.leftOut, ...(regularisation?.leftOut ?? [])].map(({ path, problem }) => `${path} ${problem}`),
     needs: [...needs, ...captioned.needs],
     uncaptioned: captioned.pending,
   };
@@ -104,12 +118,36 @@ function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { pictures }: H
   return withRecorded(plan, spec, recorded, new Set(bare));
 }
 
+/** The images of the regularisation folder, hashed; undefined when the spec has none. @throws UsageError */
+async function regularisationImages({ spec, dir, places, signal }: PrepareInput) {
+  const { regularisation, caption_extension: captionExtension } = spec.dataset;
+  if (regularisation === null) return undefined;
+  const options = signal === undefined ? {} : { signal };
+  const scan = await scanDataset(resolve(dir, regularisation.path), {
+    captionExtension,
+    own: [places.home],
+    ...options,
+  });
+  return hashPictures(scan, { cacheDir: places.cache, ...options });
+}
+
 function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string) => boolean): RunSpec {
   const { model, dataset, captions, training } = spec;
   const absolute = (path: string) => resolve(dir, path);
   return {
     ...spec,
-    dataset: { ...dataset, path: absolute(dataset.path) },
+    dataset: {
+      ...dataset,
+      path: absolute(dataset.path),
+      masks:
+        dataset.masks === null || ['auto', 'alpha'].includes(dataset.masks.from)
+          ? dataset.masks
+          : { ...dataset.masks, from: absolute(dataset.masks.from) },
+      regularisation:
+        dataset.regularisation === null
+          ? null
+          : { ...dataset.regularisation, path: absolute(dataset.regularisation.path) },
+    },
     captions: {
       ...captions,
       tagger: isModelId(captions.tagger) ? captions.tagger : absolute(captions.tagger),

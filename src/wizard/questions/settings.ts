@@ -130,6 +130,7 @@ export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (isGroup(value) || (Array.isArray(value) && value.some(isGroup))) return yamlValue(value);
+  if (Array.isArray(value) && value.length === 0) return 'none';
   if (Array.isArray(value)) return value.map(String).join(value.some((v) => typeof v === 'string') ? ' | ' : ', ');
   if (value === '') return 'empty';
   return String(value);
@@ -146,6 +147,7 @@ export function parse(node: JsonNode, typed: string): unknown {
     return problems.length === 0 ? value : text;
   }
   const list = kinds.find((kind) => kind.type === 'array');
+  if (list !== undefined && holdsGroup(node) && text === 'none') return [];
   if (list !== undefined) {
     const strings = (list.items || undefined)?.type === 'string';
     if (strings) return text === '' || text === 'none' ? [] : text.split('|').map((part) => part.trim());

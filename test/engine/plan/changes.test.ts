@@ -15,6 +15,9 @@ function sample(path: string, content: string, changes: Partial<PlanSample> = {}
     repeats: 1,
     caption: 'zfx',
     validation: false,
+    regularisation: false,
+    loss_weight: 1,
+    mask: null,
     ...changes,
   };
 }

@@ -376,6 +376,48 @@ describe('the plan', () => {
     await expect(`${JSON.stringify(plan, null, 1)}\n`).toMatchFileSnapshot('../../fixtures/plan.json');
   });
 
+  it('uses regularisation images as often as the others, without the trigger', () => {
+    const changes = {
+      dataset: { regularisation: { path: './reg', weight: 0.5, class_word: 'a fox' } },
+      training: { batch_size: 2 },
+    };
+    const others = scan([{ caption: 'fox, sitting' }, {}, { size: [1024, 512] }], '/data/reg');
+    const given = scan([{ repeats: 3 }, { repeats: 2 }], '/data/foxes');
+    const hashed = others.pictures.map((picture, i) => ({ ...picture, sha256: String(i).repeat(64) }));
+    const { plan } = resolve({ spec: spec(changes), scan: given, regularisation: { ...others, pictures: hashed } });
+    const found = plan.data.samples.filter(({ regularisation }) => regularisation);
+    expect(found.map(({ path, caption, loss_weight }) => [path, caption, loss_weight])).toEqual([
+      ['/data/reg/p0.png', 'fox, sitting', 0.5],
+      ['/data/reg/p1.png', 'a fox', 0.5],
+      ['/data/reg/p2.png', 'a fox', 0.5],
+    ]);
+    // 5 uses, of which 3 of the square shape and 2 of the wide one are matched: (5 + 3) and 2 uses, in batches of 2.
+    expect(plan.training.batches_per_epoch).toBe(4 + 1);
+    expect(summarizePlan(plan)).toMatchObject({ pictures: 2, uses: 5 });
+    const facts = resolve({
+      spec: spec({ ...changes, output: { metadata: 'full' } }),
+      scan: given,
+      regularisation: { ...others, pictures: hashed },
+    }).plan.output.facts;
+    expect(JSON.parse(facts.ss_reg_dataset_dirs ?? '')).toEqual({ reg: { n_repeats: 1, img_count: 3 } });
+    expect(facts.ss_tag_frequency).not.toContain('sitting');
+  });
+
+  it('holds the masks of images, and is the same run wherever they lie', () => {
+    const mask = { path: 'm.png', sha256: 'a'.repeat(64), alpha: false };
+    const from = (folder: string) =>
+      resolve({
+        spec: spec({ dataset: { masks: { from: folder, outside: 0.2 } } }),
+        masks: new Map([['p0.png', mask]]),
+      }).plan;
+    const plan = from('./masks');
+    expect(plan.data.masks).toEqual({ outside: 0.2, normalise: true, unmasked_share: 0 });
+    expect(plan.data.samples.map((sample) => sample.mask)).toEqual([mask, ...Array.from({ length: 9 }, () => null)]);
+    expect(from('/elsewhere').spec_sha256).toBe(plan.spec_sha256);
+    expect(from('alpha').spec_sha256).not.toBe(plan.spec_sha256);
+    expect(summarizePlan(plan).lines).toContain('1 picture with a mask; outside of it counts 0.2');
+  });
+
   it('is the same wherever the files are, apart from the paths themselves', () => {
     const here = resolve().plan;
     const there = resolve({

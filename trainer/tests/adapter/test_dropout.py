@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from visiontrain_trainer.adapter.dropout import Dropout
+from visiontrain_trainer.adapter.layer import Target
 from visiontrain_trainer.adapter.lora import LoraLayer
 from visiontrain_trainer.compute.device import Device
 
@@ -56,7 +57,7 @@ def test_nothing_is_drawn_at_rate_0() -> None:
 def test_layers_drop_their_own_inputs_of_each_picture(base: Any) -> None:
     dropout = Dropout(0.5, 7)
     dropout.window(11)
-    layer = LoraLayer(base, "layer", 3, 6, dropout)
+    layer = LoraLayer(base, Target("unet", "layer", "layer", 3, 6), dropout)
     torch.nn.init.normal_(layer.down)
     torch.nn.init.normal_(layer.up)
     is_conv = isinstance(base, torch.nn.Conv2d)

@@ -12,8 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.export import write_outputs
-from visiontrain_trainer.adapter.lora import Adapter
 from visiontrain_trainer.adapter.lora_read import Alphas, Wanted, from_file
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import parse_plan

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.fused import FusedGeglu, FusedLinear, fuse_geglu
-from visiontrain_trainer.adapter.lora import Adapter, LoraLayer
+from visiontrain_trainer.adapter.lora import LoraLayer
 from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run, read_events
 from visiontrain_trainer.__main__ import main
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.lora_read import Wanted, from_file
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError

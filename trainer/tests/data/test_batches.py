@@ -110,7 +110,14 @@ def test_refusals(template: dict[str, Any]) -> None:
 
 def data(**changes: Any) -> Data:
     values = {"root": "/", "samples": [], "crop": "center", "flip": False, "alpha_color": "#ffffff"}
-    values |= {"shuffle_tags": False, "keep_tags": 1, "caption_dropout": 0.0, "tag_dropout": 0.0, "max_tokens": 75}
+    values |= {
+        "masks": None,
+        "shuffle_tags": False,
+        "keep_tags": 1,
+        "caption_dropout": 0.0,
+        "tag_dropout": 0.0,
+        "max_tokens": 75,
+    }
     return Data(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -152,3 +159,38 @@ def test_draws_are_uniform_and_independent() -> None:
     noise = rng.normal((4, 64, 64), 1, "noise", 0, "a/0")
     assert abs(float(noise.mean())) < 0.03 and abs(float(noise.std()) - 1) < 0.02
     assert float((noise * rng.normal((4, 64, 64), 1, "noise", 1, "a/0")).mean().abs()) < 0.03
+
+
+def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, pictures: Any) -> None:
+    own = pictures[1][:3]
+    others = [
+        {**pictures[1][i % 2], "id": f"reg{i:02}", "regularisation": True, "loss_weight": 0.5, "repeats": 1}
+        for i in range(11)
+    ]
+    training = {"steps": 60, "batch_size": 2, "gradient_accumulation": 1}
+    plan = plan_for(data={"samples": [*own, *others]}, training=training)
+    # 4 uses of 3 images: 6 images of one shape are used twice an epoch, 5 of the other as often.
+    assert plan["training"]["batches_per_epoch"] == 5
+    batches = BatchPlan(parse_plan(plan))
+    seen: dict[str, int] = {}
+    for epoch in range(3):
+        uses = [u for step in range(epoch * 5, epoch * 5 + 5) for batch in batches.step(step) for u in batch]
+        shown = [use.sample.id for use in uses if use.sample.regularisation]
+        assert len(shown) == len(set(shown)) == 4 and len(uses) == 8
+        assert len({use.key for use in uses}) == 8
+        for name in shown:
+            seen[name] = seen.get(name, 0) + 1
+    # After ⌈6 ÷ 2⌉ epochs every image was seen, and none much more often than another.
+    assert set(seen) == {other["id"] for other in others} and max(seen.values()) <= 2
+    assert len({use.sample.id for use in batches.one_epoch()}) == 3 + 11
+    assert not any(sample.regularisation for sample in batches.training)
+
+
+def test_few_regularisation_images_are_used_several_times(plan_for: Any, pictures: Any) -> None:
+    other = {**pictures[1][1], "id": "reg", "regularisation": True, "repeats": 1}
+    plan = plan_for(data={"samples": [*pictures[1], other]}, training={"batch_size": 64})
+    batches = BatchPlan(parse_plan(plan))
+    uses = [use for step in range(batches.per_epoch) for batch in batches.step(step) for use in batch]
+    own = sum(not use.sample.regularisation for use in uses)
+    assert sum(use.sample.regularisation for use in uses) == own
+    assert len({use.key for use in uses}) == 2 * own

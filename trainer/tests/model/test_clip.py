@@ -12,7 +12,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelW
 
 from tests.model.test_models import model
 from tests.tiny_models import fill, to_single_file
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.clip import ClipText, ClipTextWithProjection

@@ -27,14 +27,28 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "perturbation": {"input_perturbation": {"strength": 0.1, "random": True}},
     "spread timesteps": {"timesteps": {**EVEN, "min": 100, "spread": True}},
     "logit-normal timesteps": {"timesteps": {**EVEN, "distribution": "logit_normal", "bias": 0.5}},
-    "norm cap": {"max_weight_norm": 0.01},
+    "norm cap": {"max_weight_norm": 0.0005},
     "rex": {"schedule": "rex"},
+    "loha": {"adapter": "loha"},
+    "lokr": {"adapter": "lokr"},
+    "dora": {"dora": True},
+    "rsLoRA, LoRA+, rules": {
+        "rslora": True,
+        "lora_plus_ratio": 4,
+        "layers": [{"match": "*_attn1_*", "train": True, "rank": 2, "alpha": None, "rate": 0.5}],
+    },
+    "rank and module dropout": {"rank_dropout": 0.2, "module_dropout": 0.1},
+    "preservation": {"preservation": {"trigger": "zwx", "class_word": "a toy", "weight": 1}},
 }
 SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
 #: The last step of a run without any of the settings, once it is known.
 _plain: list[dict[str, Any]] = []
 #: Settings that exclude each other: run.yaml refuses them together.
-EXCLUSIVE = {frozenset(("multi-resolution noise", "random and adaptive offset"))}
+EXCLUSIVE = {
+    frozenset(("multi-resolution noise", "random and adaptive offset")),
+    *(frozenset((kind, "rank and module dropout")) for kind in ("loha", "lokr")),
+    *(frozenset((kind, "dora")) for kind in ("loha", "lokr")),
+}
 
 
 def _pairs(count: int) -> list[tuple[str, str]]:

@@ -17,6 +17,8 @@ from tests.run.test_exact import _stop_after
         {"training": {"optimizer": "adafactor"}},
         {"training": {"optimizer": "prodigy", "learning_rate": 1}},
         {"training": {"optimizer": "adamw8bit"}},
+        {"training": {"optimizer": "lion", "learning_rate": 1e-4}},
+        {"training": {"optimizer": "came", "betas": [0.9, 0.999]}},
         {"resources": {"precision": "bf16"}},
         {"resources": {"precision": "fp16", "channels_last": True}},
         {"training": {"text_encoder_learning_rates": [1e-3, 2e-3]}, "resources": {"precision": "bf16"}},

@@ -1,4 +1,4 @@
-"""Dropout of LoRA layers: it drops input channels of each image. All masks of a pass are drawn at once.
+"""Dropout of adapter layers: of input channels, ranks and whole layers, for each image. A pass draws all at once.
 
 A mask is a pure function of (seed, epoch, use), so it is the same when a pass is computed again, and for any number of
 processes. All masks of a pass are one tensor among its inputs, because a CUDA graph can only read its inputs.
@@ -16,26 +16,50 @@ from visiontrain_trainer.compute.device import Device
 
 
 class Dropout:
-    """The dropout of all LoRA layers. Each layer reads its own window of the masks' channels."""
+    """The dropout of all adapter layers. Each layer reads its own windows of the masks' columns.
 
-    def __init__(self, rate: float, seed: int) -> None:
-        self._rate, self._seed = rate, seed
+    `rate` is that of input channels, `ranks` that of a LoRA's directions, `modules` that of whole layers. What is kept
+    of channels and ranks is scaled up by 1 / (1 − rate); whole layers are not, as in sd-scripts.
+    """
+
+    def __init__(self, rate: float, seed: int, *, ranks: float = 0.0, modules: float = 0.0) -> None:
+        self._rate, self._ranks, self._modules, self._seed = rate, ranks, modules, seed
         self._width = 0
-        #: The masks of the pass under way: [B, channels of all layers], each 0 or 1 / (1 − rate). None drops nothing.
+        #: The rates of the columns, and what a kept one is divided by, as (columns, rate, divisor) in their order.
+        self._columns: list[tuple[int, float, float]] = []
+        #: The masks of the pass under way: [B, columns of all layers], each 0 or 1 ÷ its divisor. None drops nothing.
         self.masks: torch.Tensor | None = None
 
-    def window(self, channels: int) -> slice:
-        """Reserve the next `channels` of the masks for a layer with that many input channels."""
+    def _reserve(self, columns: int, rate: float, divisor: float) -> slice | None:
+        if rate == 0:
+            return None
         start = self._width
-        self._width += channels
+        self._width += columns
+        self._columns.append((columns, rate, divisor))
         return slice(start, self._width)
 
+    def window(self, channels: int) -> slice | None:
+        """Reserve the next columns for a layer with that many input channels; None where none are dropped."""
+        return self._reserve(channels, self._rate, 1 - self._rate)
+
+    def rank_window(self, rank: int) -> slice | None:
+        """Reserve columns for a LoRA of `rank` directions; None where none are dropped."""
+        return self._reserve(rank, self._ranks, 1 - self._ranks)
+
+    def module_window(self) -> slice | None:
+        """Reserve a column for a whole layer; None where none are dropped."""
+        return self._reserve(1, self._modules, 1.0)
+
     def draw(self, uses: list[tuple[int, str]], device: Device) -> torch.Tensor | None:
-        """Masks [B, channels of all layers] for the images of a pass, each given as (epoch, use); None at rate 0."""
-        if self._rate == 0:
+        """Masks [B, columns of all layers] for the images of a pass, given as (epoch, use); None without dropout."""
+        if self._width == 0:
             return None
-        rows = [rng.uniform((self._width,), self._seed, "dropout", epoch, use) >= self._rate for epoch, use in uses]
-        return device.put(torch.stack(rows)).to(device.dtype) / (1 - self._rate)
+        counts = torch.tensor([columns for columns, _, _ in self._columns])
+        rates, divisors = (
+            torch.tensor([column[i] for column in self._columns]).repeat_interleave(counts) for i in (1, 2)
+        )
+        rows = [rng.uniform((self._width,), self._seed, "dropout", epoch, use) >= rates for epoch, use in uses]
+        return device.put((torch.stack(rows) / divisors).to(device.dtype))
 
     @contextmanager
     def dropping(self, masks: torch.Tensor | None) -> Iterator[None]:

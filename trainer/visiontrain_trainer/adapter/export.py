@@ -52,13 +52,11 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
     """
     training, model = plan.training, plan.model
     sdxl, v = model.family == "sdxl", model.prediction == "v_prediction"
-    arguments = (
-        {"conv_dim": str(training.conv_rank), "conv_alpha": _number(training.conv_alpha)} if training.conv_rank else {}
-    )
+    module, arguments = _network(training)
     out = {
         "ss_v2": "False",
         "ss_base_model_version": "sdxl_base_v1-0" if sdxl else "sd_v1_v" if v else "sd_v1",
-        "ss_network_module": "networks.lora",
+        "ss_network_module": module,
         "ss_network_dim": str(training.rank),
         "ss_network_alpha": _number(training.alpha),
         "ss_network_args": json.dumps(arguments, sort_keys=True),
@@ -70,9 +68,9 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_epoch": str(epochs),
         "ss_num_epochs": str(epochs),
         "ss_num_batches_per_epoch": str(training.batches_per_epoch),
-        "ss_num_train_images": str(sum(s.repeats for s in plan.data.samples if not s.validation)),
+        "ss_num_train_images": str(sum(s.repeats for s in plan.data.samples if not (s.validation or s.regularisation))),
         "ss_num_validation_images": str(sum(s.validation for s in plan.data.samples)),
-        "ss_num_reg_images": "0",
+        "ss_num_reg_images": str(sum(s.regularisation for s in plan.data.samples)),
         "ss_batch_size_per_device": str(training.batch_size),
         "ss_total_batch_size": str(training.batch_size * training.gradient_accumulation),
         "ss_gradient_accumulation_steps": str(training.gradient_accumulation),
@@ -86,7 +84,7 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_max_grad_norm": str(training.max_grad_norm),
         "ss_network_dropout": str(training.dropout),
         "ss_min_snr_gamma": str(training.min_snr_gamma if training.loss_weighting == "min_snr" else None),
-        **_loss_facts(training),
+        **_loss_facts(plan),
         "ss_zero_terminal_snr": str(model.zero_terminal_snr),
         "ss_mixed_precision": {"fp32": "no"}.get(plan.resources.precision, plan.resources.precision),
         "ss_full_fp16": "False",
@@ -115,8 +113,35 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
     return out | plan.output.facts
 
 
-def _loss_facts(training: Training) -> dict[str, str]:
+def _network(training: Training) -> tuple[str, dict[str, str]]:
+    """The module of sd-scripts or LyCORIS that would make such an adapter, and its arguments."""
+    out: dict[str, str] = {}
+    if training.conv_rank:
+        out = {"conv_dim": str(training.conv_rank), "conv_alpha": _number(training.conv_alpha)}
+    if training.rank_dropout:
+        out["rank_dropout"] = str(training.rank_dropout)
+    if training.module_dropout:
+        out["module_dropout"] = str(training.module_dropout)
+    if training.lora_plus_ratio is not None:
+        out["loraplus_lr_ratio"] = str(training.lora_plus_ratio)
+    if training.rslora:
+        out["rs_lora"] = "True"
+    if training.adapter == "lora" and not training.dora:
+        return "networks.lora", out
+    out["algo"] = "lora" if training.adapter == "lora" else training.adapter
+    if training.dora:
+        # LyCORIS' name for lengths of input channels, which is the form that all readers compute alike.
+        out |= {"dora_wd": "True", "wd_on_output": "False"}
+    if training.adapter == "lokr" and training.lokr is not None:
+        out["factor"] = str(training.lokr.factor)
+        out |= {"decompose_both": "True"} if training.lokr.decompose_both else {}
+        out |= {"full_matrix": "True"} if training.lokr.full else {}
+    return "lycoris.kohya", out
+
+
+def _loss_facts(plan: Plan) -> dict[str, str]:
     """sd-scripts' keys on loss, noise and timesteps. Those of a setting that is off are left out, as there."""
+    training = plan.training
     out = {"ss_loss_type": training.loss, "ss_noise_offset": str(training.noise_offset)}
     if training.loss in ("huber", "smooth_l1"):
         out |= {
@@ -136,6 +161,10 @@ def _loss_facts(training: Training) -> dict[str, str]:
     if training.input_perturbation is not None:
         out["ss_ip_noise_gamma"] = str(training.input_perturbation.strength)
         out["ss_ip_noise_gamma_random_strength"] = str(training.input_perturbation.random)
+    if plan.data.masks is not None:
+        out["ss_masked_loss"] = "True"
+    if any(s.regularisation for s in plan.data.samples):
+        out["ss_prior_loss_weight"] = str(next(s.loss_weight for s in plan.data.samples if s.regularisation))
     if training.timesteps is not None:
         out["ss_min_timestep"], out["ss_max_timestep"] = str(training.timesteps.min), str(training.timesteps.max)
     if training.max_weight_norm is not None:

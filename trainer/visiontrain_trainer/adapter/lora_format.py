@@ -29,6 +29,11 @@ def diffusers_module(part: str, module: str) -> str:
     return f"{part}.text_model.{module.removeprefix('text_model.')}"
 
 
+#: What weights are called in files. Those of LoHa and LoKr have LyCORIS' names from the start. A DoRA's magnitude is
+#: [1, in (, 1, 1)], by which readers know the axis of its lengths.
+_FILE_NAMES = {"down": "lora_down.weight", "up": "lora_up.weight", "magnitude": "dora_scale"}
+
+
 def to_kohya(
     tensors: Tensors,
     scales: Mapping[str, float],
@@ -36,18 +41,22 @@ def to_kohya(
     unet_config: Mapping[str, Any],
     dtype: torch.dtype,
 ) -> Tensors:
-    """The tensors of a kohya file: for each layer `.lora_down.weight`, `.lora_up.weight` and `.alpha`.
+    """The tensors of a kohya file: for each layer its weights under the names that readers know, and `.alpha`.
 
     `scales` gives alpha by layer name. Raises ValueError when two layers would get the same name.
     """
     out: Tensors = {}
+    kinds: dict[str, list[str]] = {}
+    for name in tensors:
+        layer, _, kind = name.rpartition(".")
+        kinds.setdefault(layer, []).append(kind)
     for layer, alpha in scales.items():
         part, module = layer.split(".", 1)
         name = kohya_module(part, module, family, unet_config)
         if f"{name}.alpha" in out:
             raise ValueError(f"two layers have the name {name}")
-        out[f"{name}.lora_down.weight"] = tensors[f"{layer}.down"].to(dtype)
-        out[f"{name}.lora_up.weight"] = tensors[f"{layer}.up"].to(dtype)
+        for kind in kinds[layer]:
+            out[f"{name}.{_FILE_NAMES.get(kind, kind)}"] = tensors[f"{layer}.{kind}"].to(dtype)
         out[f"{name}.alpha"] = torch.tensor(alpha, dtype=dtype)
     return out
 

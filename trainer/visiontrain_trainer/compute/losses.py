@@ -35,10 +35,16 @@ def element_losses(
 
 
 def losses(
-    prediction: torch.Tensor, target: torch.Tensor, kind: str = "l2", c: torch.Tensor | None = None
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    kind: str = "l2",
+    c: torch.Tensor | None = None,
+    *,
+    mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Loss of each image, fp32 [B]: the mean over its elements."""
-    return element_losses(prediction, target, kind, c).flatten(1).mean(1)
+    """Loss of each image, fp32 [B]: the mean over its elements, each times the weight of its latent in `mask`."""
+    each = element_losses(prediction, target, kind, c)
+    return (each if mask is None else each * mask).flatten(1).mean(1)
 
 
 def huber_c(training: Training, diffusion: Diffusion, t: torch.Tensor) -> torch.Tensor | None:

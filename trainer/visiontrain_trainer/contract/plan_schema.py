@@ -28,6 +28,13 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Mask:
+    path: str
+    sha256: str
+    alpha: bool
+
+
+@dataclass(frozen=True)
 class Sample:
     id: str
     path: str
@@ -37,6 +44,16 @@ class Sample:
     repeats: int
     caption: str
     validation: bool
+    regularisation: bool
+    loss_weight: float
+    mask: Mask | None
+
+
+@dataclass(frozen=True)
+class Masks:
+    outside: float
+    normalise: bool
+    unmasked_share: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,23 @@ class Data:
     keep_tags: int
     caption_dropout: float
     tag_dropout: float
+    masks: Masks | None
     max_tokens: Literal[75, 150, 225]
+
+
+@dataclass(frozen=True)
+class OptimizerArgs:
+    eps: float | None
+    amsgrad: bool | None
+    scale_parameter: bool | None
+    clip_threshold: float | None
+    decay_rate: float | None
+    d0: float | None
+    d_coef: float | None
+    growth_rate: float | None
+    beta3: float | None
+    safeguard_warmup: bool | None
+    use_bias_correction: bool | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +94,22 @@ class ScheduleArgs:
     d: float
     stable: float
     points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Lokr:
+    factor: int
+    decompose_both: bool
+    full: bool
+
+
+@dataclass(frozen=True)
+class Layer:
+    match: str
+    train: bool
+    rank: int | None
+    alpha: float | None
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -86,6 +135,13 @@ class Timesteps:
 
 
 @dataclass(frozen=True)
+class Preservation:
+    class_word: str
+    weight: float
+    trigger: str
+
+
+@dataclass(frozen=True)
 class Training:
     steps: int
     batch_size: int
@@ -93,7 +149,8 @@ class Training:
     batches_per_epoch: int
     learning_rate: float
     text_encoder_learning_rates: list[float]
-    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy"]
+    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came"]
+    optimizer_args: OptimizerArgs | None
     weight_decay: float
     betas: tuple[float, float]
     schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts", "polynomial", "rex", "warmup_stable_decay", "inverse_sqrt", "one_cycle", "piecewise"]
@@ -108,6 +165,14 @@ class Training:
     targets: Literal["all", "attention"]
     conv_rank: int
     conv_alpha: float
+    adapter: Literal["lora", "loha", "lokr"]
+    lokr: Lokr | None
+    dora: bool
+    rslora: bool
+    lora_plus_ratio: float | None
+    rank_dropout: float
+    module_dropout: float
+    layers: list[Layer]
     loss: Literal["l2", "l1", "huber", "smooth_l1"]
     huber_c: float
     huber_schedule: Literal["snr", "exponential", "constant"]
@@ -123,6 +188,7 @@ class Training:
     multires_noise: MultiresNoise | None
     input_perturbation: InputPerturbation | None
     timesteps: Timesteps | None
+    preservation: Preservation | None
     init_lora: str | None
 
 

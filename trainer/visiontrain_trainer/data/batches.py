@@ -43,9 +43,21 @@ class View:
 def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
     """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
     uses: dict[tuple[int, int], int] = defaultdict(int)
+    others: dict[tuple[int, int], int] = defaultdict(int)
     for sample in training:
-        uses[sample.bucket] += sample.repeats
+        (others if sample.regularisation else uses)[sample.bucket] += sample.repeats
+    total = sum(uses.values())
+    for bucket, count in others.items():
+        uses[bucket] += regularisation_uses(count, sum(others.values()), total)
     return sum(-(-count // size) for count in uses.values())
+
+
+def regularisation_uses(in_bucket: int, images: int, uses: int) -> int:
+    """How often regularisation images of one bucket are used in an epoch.
+
+    All together are used as often as the others, which have `uses`; each bucket by its share, and at least once.
+    """
+    return max(1, (2 * uses * in_bucket + images) // (2 * images))
 
 
 def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
@@ -56,7 +68,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     """
     kept = [sample for sample in plan.data.samples if sample.id not in unreadable]
     training = [sample for sample in kept if not sample.validation]
-    if not training:
+    if all(sample.regularisation for sample in training):
         gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
         raise TrainingError(
             "None of the pictures to train on can be read.",
@@ -71,6 +83,31 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     )
 
 
+class _Others:
+    """The regularisation images. Each bucket's are walked in one order through all epochs, so that none is left out.
+
+    `uses` is the number of uses of the images that are learnt, in an epoch.
+    """
+
+    def __init__(self, samples: list[Sample], seed: int, uses: int) -> None:
+        self.by_id = {sample.id: sample for sample in samples}
+        self.buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
+        for sample in samples:
+            self.buckets[sample.bucket].append(sample.id)
+        for bucket, ids in self.buckets.items():
+            self.buckets[bucket] = rng.shuffled(ids, seed, "regularisation", f"{bucket[0]}x{bucket[1]}")
+        self._uses, self._images = uses, len(samples)
+
+    def names(self, bucket: tuple[int, int], epoch: int) -> list[str]:
+        """Names of the uses of a bucket's images in an epoch."""
+        ids = self.buckets.get(bucket, [])
+        if not ids:
+            return []
+        count = regularisation_uses(len(ids), self._images, self._uses)
+        # A bucket of fewer images than uses shows some of them several times; the number tells these apart.
+        return [f"{ids[(epoch * count + i) % len(ids)]}/{i // len(ids)}" for i in range(count)]
+
+
 class BatchPlan:
     """All batches of a run. Every image is used `repeats` times an epoch; the last batch of a bucket may be smaller.
 
@@ -79,7 +116,8 @@ class BatchPlan:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.training = [sample for sample in plan.data.samples if not sample.validation]
+        own = [sample for sample in plan.data.samples if not sample.regularisation]
+        self.training = [sample for sample in own if not sample.validation]
         self.validation = [sample for sample in plan.data.samples if sample.validation]
         if not self.training:
             raise TrainingError(
@@ -93,8 +131,11 @@ class BatchPlan:
                 name = f"{sample.id}/{repeat}"
                 self._uses[name] = sample
                 self._buckets[sample.bucket].append(name)
+        self._others = _Others(
+            [sample for sample in plan.data.samples if sample.regularisation], plan.seed, len(self._uses)
+        )
         size = plan.training.batch_size
-        self.per_epoch = batches_per_epoch(self.training, size)
+        self.per_epoch = batches_per_epoch([s for s in plan.data.samples if not s.validation], size)
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
@@ -107,7 +148,8 @@ class BatchPlan:
     def _make_epoch(self, epoch: int) -> list[list[str]]:
         seed, size = self._plan.seed, self._plan.training.batch_size
         batches: list[list[str]] = []
-        for bucket, uses in sorted(self._buckets.items()):
+        for bucket in sorted({*self._buckets, *self._others.buckets}):
+            uses = [*self._buckets.get(bucket, []), *self._others.names(bucket, epoch)]
             order = rng.shuffled(uses, seed, "order", epoch, f"{bucket[0]}x{bucket[1]}")
             batches += [order[i : i + size] for i in range(0, len(order), size)]
         by_first = {batch[0]: batch for batch in batches}
@@ -123,7 +165,13 @@ class BatchPlan:
         found = [divmod(step * accumulation + i, self.per_epoch) for i in range(accumulation)]
         named = [(epoch, self._epoch(epoch)[index]) for epoch, index in found]
         count, places = sum(len(names) for _, names in named), itertools.count()
-        return [[Use(self._uses[name], name, epoch, (next(places), count)) for name in names] for epoch, names in named]
+        return [
+            [Use(self._sample(name), name, epoch, (next(places), count)) for name in names] for epoch, names in named
+        ]
+
+    def _sample(self, name: str) -> Sample:
+        """The image of a use, by the use's name."""
+        return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]
 
     def view(self, use: Use) -> View:
         """Crop position and mirroring of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
@@ -134,8 +182,9 @@ class BatchPlan:
         return View(crop, data.flip and rng.unit(seed, "flip", use.epoch, use.key) < 0.5)
 
     def one_epoch(self) -> list[Use]:
-        """Every use of epoch 0, once each: enough where views do not differ between epochs."""
-        return [Use(sample, name, 0) for name, sample in self._uses.items()]
+        """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""
+        others = {f"{sample.id}/0": sample for sample in self._others.by_id.values()}
+        return [Use(sample, name, 0) for name, sample in (self._uses | others).items()]
 
     def all_uses(self) -> list[Use]:
         """Every use of the run, in order. The cache must hold the latents and captions of them all."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from visiontrain_trainer.base import rng
-from visiontrain_trainer.contract.plan import Data
+from visiontrain_trainer.contract.plan import Data, Plan, Preservation
+
+from .batches import Use
 
 
 def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
@@ -24,3 +26,15 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
     if data.shuffle_tags:
         free = rng.shuffled(free, seed, "tag-order", epoch, use)
     return ", ".join(kept + free)
+
+
+def caption_of(plan: Plan, use: Use) -> str:
+    """The caption of a use. That of a regularisation image is taken as it is."""
+    if use.sample.regularisation:
+        return use.sample.caption
+    return caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key)
+
+
+def preserved(plan: Preservation, caption: str) -> str:
+    """The caption with the class in place of the trigger; without a class, no words at all."""
+    return caption.replace(plan.trigger, plan.class_word) if plan.class_word else ""

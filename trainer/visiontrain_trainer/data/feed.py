@@ -12,9 +12,10 @@ from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.contract.plan import Plan
 
 from .batches import BatchPlan, Use
-from .captions import caption_for
+from .captions import caption_of, preserved
 from .images import place
 from .latents import Latents
+from .masks import Masks
 from .noise import NoiseDraws
 from .text import TextBank
 
@@ -37,14 +38,22 @@ class Batch:
     time_ids: torch.Tensor | None
     #: The noise that the inputs get, where it is not the target's.
     input_noise: torch.Tensor | None = None
+    #: Factor on the loss of each image [B], where it is not 1 for all of the run.
+    loss_weights: torch.Tensor | None = None
+    #: Weight of each latent [B, 1, h, w], where images have masks.
+    mask: torch.Tensor | None = None
+    #: Text states and pooled states of the captions with the class in place of the trigger.
+    kept_states: torch.Tensor | None = None
+    kept_pooled: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caches:
-    """What is computed once for a run: the latents of its images and the text states of its captions."""
+    """What is computed once for a run: the latents of its images, their masks, the text states of its captions."""
 
     latents: Latents
     texts: TextBank
+    masks: Masks
 
 
 class Feed:
@@ -53,10 +62,12 @@ class Feed:
     def __init__(self, plan: Plan, batches: BatchPlan, caches: Caches, *, device: Device, timesteps: int) -> None:
         self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
         self._device, self._draws = device, NoiseDraws(plan, timesteps)
+        self._masks = caches.masks
+        self._weighted = any(sample.loss_weight != 1 for sample in plan.data.samples)
         self._trains_text = any(plan.training.text_encoder_learning_rates)
 
     def caption(self, use: Use) -> str:
-        return caption_for(self._plan.data, use.sample.caption, self._plan.seed, use.epoch, use.key)
+        return caption_of(self._plan, use)
 
     def batch(self, uses: list[Use]) -> Batch:
         """A training batch. Each use draws its latents from the VAE's posterior, its noise and its timestep."""
@@ -72,7 +83,21 @@ class Feed:
         batch = self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
         if self._plan.training.input_perturbation is not None:
             batch.input_noise = self._device.put(torch.stack(perturbed))
+        self._add_subject(batch)
         return batch
+
+    def _add_subject(self, batch: Batch) -> None:
+        """Put into a batch how much its images and their parts count, and the texts whose meaning is kept."""
+        put, uses, kept = self._device.put, batch.uses, self._plan.training.preservation
+        if self._weighted:
+            batch.loss_weights = put(torch.tensor([use.sample.loss_weight for use in uses]))
+        if self._masks.used:
+            batch.mask = put(torch.stack([self._masks.weights(use, self._batches.view(use)) for use in uses]))
+        if kept is not None:
+            entries = [self._texts.get(preserved(kept, caption)) for caption in batch.captions]
+            batch.kept_states = put(torch.stack([entry["states"] for entry in entries]))
+            if "pooled" in entries[0]:
+                batch.kept_pooled = put(torch.stack([entry["pooled"] for entry in entries]))
 
     def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
         """A batch for measuring the loss: one image at the timesteps `steps`, with fixed noise.

@@ -274,3 +274,37 @@ def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], col
         shown, planned = ("×".join(map(str, sides)) for sides in (image.size, size))
         raise UnreadableImage(path, f"is {shown}, the plan says {planned}")
     return np.array(_fit(image, bucket, place(size, bucket, crop)), dtype=np.uint8)
+
+
+def _read_mask(file: BinaryIO, alpha: bool) -> Image.Image:
+    """The grey mask that a file holds, upright: its opacity, or its first colour on black."""
+    with Image.open(file) as opened:
+        opened.seek(0)
+        opened.load()
+        turn = _turn(opened)
+        grey = opened.convert("RGBA").getchannel("A") if alpha else _flatten(opened, "#000000").getchannel("R")
+    return grey if turn is None else grey.transpose(turn)
+
+
+def load_mask(path: Path, size: tuple[int, int], bucket: tuple[int, int], crop: int, *, alpha: bool) -> np.ndarray:
+    """A mask's pixels in its image's bucket, uint8 [height, width], placed as the image of `size` is.
+
+    The mask is the file's first channel, or with `alpha` its opacity. Raises TrainingError when it cannot be read, or
+    its shape is not the image's.
+    """
+    try:
+        with path.open("rb") as file:
+            mask = _read_mask(file, alpha)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TrainingError(
+            f"{path}: the mask cannot be read ({error}).", next_steps=["Replace or remove it."]
+        ) from error
+    if abs(mask.width * size[1] - mask.height * size[0]) > 0.01 * mask.width * size[1]:
+        sides, planned = f"{mask.width}×{mask.height}", f"{size[0]}×{size[1]}"
+        raise TrainingError(
+            f"{path}: the mask is {sides}, of another shape than its picture of {planned}.",
+            next_steps=["Make the mask from the picture itself, or remove it."],
+        )
+    return np.array(_fit(mask, bucket, place(size, bucket, crop)), dtype=np.uint8)

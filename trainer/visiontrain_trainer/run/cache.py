@@ -6,8 +6,8 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import BatchPlan, without
-from visiontrain_trainer.data.captions import caption_for
+from visiontrain_trainer.data.batches import BatchPlan, Use, without
+from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.feed import Caches
 from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.training.measure import measured_uses
@@ -23,17 +23,18 @@ def fill_caches(
     """
     events.emit("phase", phase="cache")
     plan, batches = encode_images(plan, caches.latents, events, control)
+    for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
+        events.note(sentence)
     measured, _ = measured_uses(batches)
     plain = {sample.caption for sample in plan.data.samples}
     if any(plan.training.text_encoder_learning_rates):
         caches.texts.prepare_trained(plain, device.dtype)
         return plan, batches
     varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags
-    captions = (
-        {caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key) for use in batches.all_uses()}
-        if varied
-        else plain
-    )
+    captions = {caption_of(plan, use) for use in batches.all_uses()} if varied else plain
+    if plan.training.preservation is not None:
+        captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
+        plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
     prompts = [*plan.samples.prompts, plan.samples.negative] if plan.samples.prompts else []
     caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
     return plan, batches
@@ -43,13 +44,18 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
     """Encode the images of all uses. Images that cannot be decoded are named in notes, and left out of the plan."""
     while True:
         batches = BatchPlan(plan)
-        uses = batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+        uses = _uses_to_encode(plan, batches)
         measured, _ = measured_uses(batches)
         unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
         if not unreadable:
             return plan, batches
         say_left_out(plan, unreadable, events)
         plan = without(plan, unreadable)
+
+
+def _uses_to_encode(plan: Plan, batches: BatchPlan) -> list[Use]:
+    """Uses that show every view of every image that is trained on."""
+    return batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
 
 
 def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:

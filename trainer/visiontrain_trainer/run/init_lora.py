@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.lora_read import Read, Wanted, from_file
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.safefile import metadata_of

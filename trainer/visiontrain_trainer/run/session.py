@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.compute.device import Device, Processes, active_facts, join_processes, open_device
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
 from visiontrain_trainer.contract.control import Control, Unasked
@@ -17,6 +17,7 @@ from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchPlan
 from visiontrain_trainer.data.feed import Caches, Feed
 from visiontrain_trainer.data.latents import Latents
+from visiontrain_trainer.data.masks import Masks
 from visiontrain_trainer.data.text import TextBank
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.training.optim import make_optimizer
@@ -65,7 +66,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     machine = Machine(device=open_device(plan.resources, processes), processes=processes)
     device = machine.device
     base = BaseModel(plan.model)
-    caches = Caches(latents=Latents(plan, base, device), texts=TextBank(plan, base, device))
+    caches = Caches(latents=Latents(plan, base, device), texts=TextBank(plan, base, device), masks=Masks(plan))
     asked = control if processes.first else Unasked(run / "control")
     plan, batches = _fill_caches_in_turn(plan, caches, machine, events, control=asked)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan
 
@@ -48,7 +48,7 @@ def _check_weights(place: Place, adapter: Adapter, step: int) -> None:
         if bool(torch.isfinite(adapter.flat[part]).all()):
             continue
         for name, layer in layers.items():
-            if not bool(torch.isfinite(layer.down).all() and torch.isfinite(layer.up).all()):
+            if not all(bool(torch.isfinite(weight).all()) for weight in layer.weights().values()):
                 raise _not_finite(place, f"a weight of the LoRA in the {_word(part)} ({name})", step)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.data.batches import BatchPlan, Use
 
 #: The timesteps at which the loss is measured, as shares of those that are trained.
@@ -100,13 +100,10 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
             section = part
             if part == "unet":
                 section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
-            now = [_double(weight).flatten(1) for weight in (layer.down, layer.up)]
-            then = [initial[f"{layer.name}.{k}"].double().flatten(1).to(now[0].device) for k in ("down", "up")]
-            # This is ‖[U, −U₀][D; D₀]‖², computed from the small Gram matrices without forming the product.
-            down, up = torch.cat([now[0], then[0]]), torch.cat([now[1], -then[1]], dim=1)
-            square = ((down @ down.T) * (up.T @ up)).sum().clamp(min=0) * layer.scale**2
+            now = {kind: _double(weight) for kind, weight in layer.weights().items()}
+            then = {k: initial[f"{layer.name}.{k}"].double().to(weight.device) for k, weight in now.items()}
             sums = moved.setdefault(section, [0.0, 0.0])
-            sums[0] += float(square)
+            sums[0] += layer.moved(now, then)
             sums[1] += float(_double(layer.weight).square().sum())
     return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
 

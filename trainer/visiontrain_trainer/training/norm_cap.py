@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 
 
 @torch.no_grad()
 def cap_norms(adapter: Adapter, most: float) -> None:
-    """Shorten each layer whose weight change s · ‖up · down‖ is longer than `most`, by √factor on both weights.
+    """Shorten each layer whose weight change is longer than `most` to it: of a LoRA, both weights by √factor.
 
-    The norm comes from the Gram matrices of the two weights, without forming their product. Nothing waits for the
-    device: a layer within the bound is multiplied by 1.
+    Nothing waits for the device: a layer within the bound is multiplied by 1.
     """
     for layers in adapter.layers.values():
         for layer in layers.values():

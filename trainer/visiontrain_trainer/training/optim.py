@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 from typing import Any
 
 import torch
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.libraries import cannot_import
 from visiontrain_trainer.contract.plan import Training
 
+from .came import Came
+from .lion import Lion
+
 #: Optimisers that update each weight without regard to the tensor's shape. They get each part as one flat tensor.
-_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy")
+_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy", "lion")
 
 
 class AdamW(torch.optim.AdamW):
@@ -53,33 +57,41 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
         rates["text_encoder" if index == 0 else f"text_encoder_{index + 1}"] = rate
     groups = []
     for part in adapter.layers:
-        if plan.optimizer in _ELEMENTWISE:
-            whole = torch.nn.Parameter(adapter.flat[part])
-            whole.grad = adapter.flat_grad[part]
-            parameters = [whole]
-        else:
-            parameters = adapter.parameters(part)
-        groups.append({"params": parameters, "lr": rates[part], "base_lr": rates[part], "part": part})
+        for group in adapter.groups[part]:
+            if plan.optimizer in _ELEMENTWISE:
+                whole = torch.nn.Parameter(adapter.flat[part][group.window])
+                whole.grad = adapter.flat_grad[part][group.window]
+                parameters = [whole]
+            else:
+                parameters = group.parameters
+            rate = rates[part] * group.rate
+            made = {"params": parameters, "lr": rate, "base_lr": rate, "part": part}
+            groups.append(made if group.decays else {**made, "weight_decay": 0.0})
+    return _made(plan, groups, next(iter(adapter.flat.values())).device.type)
+
+
+def _made(plan: Training, groups: list[dict[str, Any]], device: str) -> torch.optim.Optimizer:
+    """The plan's optimiser over parameter groups. Raises MachineError when its library is missing."""
     kind, decay, betas = plan.optimizer, plan.weight_decay, plan.betas
-    device = next(iter(adapter.flat.values())).device.type
+    given = {} if plan.optimizer_args is None else dataclasses.asdict(plan.optimizer_args)
+    args: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if kind == "adamw":
-        return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"))
+        return AdamW(groups, betas=betas, weight_decay=decay, fused=device in ("cpu", "cuda"), **args)
     if kind == "adamw8bit":
         bitsandbytes = _library("bitsandbytes", kind)
-        return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay)
+        return bitsandbytes.optim.AdamW8bit(groups, betas=betas, weight_decay=decay, **args)
     if kind == "prodigy":
         prodigyopt = _library("prodigyopt", kind)
-        return prodigyopt.Prodigy(
-            groups,
-            betas=betas,
-            weight_decay=decay,
-            decouple=True,
-            use_bias_correction=True,
-            safeguard_warmup=True,
-        )
+        usual = {"decouple": True, "use_bias_correction": True, "safeguard_warmup": True}
+        return prodigyopt.Prodigy(groups, betas=betas, weight_decay=decay, **{**usual, **args})
+    if kind == "lion":
+        return Lion(groups, betas=betas, weight_decay=decay)
+    if kind == "came":
+        return Came(groups, betas=(*betas, args.pop("beta3", 0.9999)), weight_decay=decay, **args)
     from transformers.optimization import Adafactor
 
-    return Adafactor(groups, weight_decay=decay, scale_parameter=False, relative_step=False, warmup_init=False)
+    usual = {"scale_parameter": False, "relative_step": False, "warmup_init": False}
+    return Adafactor(groups, weight_decay=decay, **{**usual, **args})
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from visiontrain_trainer.adapter.lora import Adapter
+from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import Device, Processes, give_back_memory, trying_algorithms
 from visiontrain_trainer.compute.losses import huber_c, loss_weights, losses
@@ -114,7 +114,8 @@ class TrainStep:
 
     def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
         """Unweighted loss of each picture, fp32 [B]."""
-        return losses(prediction, inputs["target"], self._plan.training.loss, inputs.get("huber_c"))
+        kind, c, mask = self._plan.training.loss, inputs.get("huber_c"), inputs.get("mask")
+        return losses(prediction, inputs["target"], kind, c, mask=mask)
 
     def _backward(self, inputs: Tensors) -> Tensors:
         """Add the U-Net's gradients of a batch to the adapter's.
@@ -126,12 +127,36 @@ class TrainStep:
         # The masks stay set until the backward pass ends, because checkpointed layers are computed again in it.
         with self._adapter.dropout.dropping(inputs.get("masks")):
             loss = self._loss_of(self._predict({**inputs, **leaves}), inputs)
-            if "weights" in inputs:
-                loss = loss * inputs["weights"]
+            for name in ("weights", "image_weights"):
+                if name in inputs:
+                    loss = loss * inputs[name]
             self._adapter.forget()
             (loss.sum() * inputs["factor"]).backward()
-        self._adapter.gather("unet")
+            self._adapter.gather("unet")
+            if "kept_states" in inputs:
+                # A backward pass of its own takes no more memory than one pass alone.
+                kept = self._kept_loss(inputs)
+                self._adapter.forget()
+                (kept.sum() * inputs["factor"]).backward()
+                self._adapter.gather("unet")
+                loss = loss + kept
         return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in leaves.items()}}
+
+    def _kept_loss(self, inputs: Tensors) -> torch.Tensor:
+        """By how much the adapter changes what the base predicts for the class, as a weighted square, fp32 [B]."""
+        plan = self._plan.training.preservation
+        assert plan is not None
+        words = {**inputs, "states": inputs["kept_states"]}
+        if "kept_embeds" in inputs:
+            words["text_embeds"] = inputs["kept_embeds"]
+        with torch.no_grad():
+            self._adapter.enable(False)
+            try:
+                base = self._predict(words).float()
+            finally:
+                self._adapter.enable(True)
+        kept = losses(self._predict(words), base) * plan.weight
+        return kept * inputs["image_weights"] if "image_weights" in inputs else kept
 
     def _pass(self, inputs: Tensors) -> torch.Tensor:
         """Forward and backward pass of a batch through the U-Net and trained text encoders.
@@ -186,12 +211,11 @@ class TrainStep:
         return found
 
     def _loss_terms(self, batch: Batch) -> Tensors:
-        """What the loss of a batch depends on beside its prediction and target: `weights` and `huber_c`, each [B].
-
-        What has no effect is left out.
-        """
+        """What the loss of a batch depends on beside its prediction and target. What has no effect is left out."""
         terms = {"weights": loss_weights, "huber_c": huber_c}
         found = {name: term(self._plan.training, self._diffusion, batch.t) for name, term in terms.items()}
+        found |= {"image_weights": batch.loss_weights, "mask": batch.mask}
+        found |= {"kept_states": batch.kept_states, "kept_embeds": batch.kept_pooled}
         return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:

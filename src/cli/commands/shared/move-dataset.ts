@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
 import { sha256OfFile } from '../../../base/files/hash.ts';
@@ -55,7 +55,7 @@ async function otherPictures({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
   const told = new Map<string, string>();
   for (const { path, sha256 } of data.samples) {
-    const file = join(root, path);
+    const file = resolve(root, path);
     if (statOf(file)?.isFile() !== true) wrong.push(`${path} is not there`);
     else {
       const found = told.get(path) ?? (await sha256OfFile(file, () => undefined));

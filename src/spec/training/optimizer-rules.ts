@@ -1,0 +1,47 @@
+/** Rules between the optimiser, its arguments and its rate. */
+import type { z } from 'zod';
+import { argsOf, type optimizerKeys, type optimizers } from './optimizer-keys.ts';
+import { type Rule as RuleOf, when } from './rule.ts';
+
+interface Ruled {
+  readonly training: z.output<z.ZodObject<typeof optimizerKeys>> & {
+    readonly optimizer: (typeof optimizers)[number];
+    readonly learning_rate: number;
+    readonly betas: readonly [number, number];
+  };
+}
+
+type Rule = RuleOf<Ruled>;
+
+export const optimizerRules: readonly Rule[] = [
+  {
+    key: 'training.optimizer_args',
+    level: 'error',
+    check: ({ training: { optimizer, optimizer_args: args } }) => {
+      const given = Object.entries(args ?? {}).filter(([, value]) => value !== null);
+      const wrong = given.find(([name]) => !(argsOf[optimizer] as readonly string[]).includes(name))?.[0];
+      if (wrong === undefined) return undefined;
+      const known = argsOf[optimizer];
+      const has = known.length === 0 ? 'none' : known.join(', ');
+      return `has ${wrong}, which ${optimizer} does not take (it takes ${has}): remove it`;
+    },
+  },
+  {
+    key: 'training.learning_rate',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        t.optimizer === 'prodigy' && t.learning_rate < 0.01,
+        `is a rate for other optimizers: prodigy finds the rate by itself, and ${t.learning_rate} would make it ${Math.round(1 / t.learning_rate)} times too small. Write 1`,
+      ),
+  },
+  {
+    key: 'training.learning_rate',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(
+        t.optimizer === 'lion' && t.learning_rate > 3e-4,
+        'is high for lion, whose every step has the full rate: a third to a tenth of adamw’s is usual, such as 3e-5',
+      ),
+  },
+];

@@ -1,0 +1,50 @@
+/** Keys that say who is in the pictures: masks, regularisation images, and what the base model must not forget. */
+import { z } from 'zod';
+import { doc, line, part, share } from './doc.ts';
+
+/** Which part of each picture is learnt. */
+export const masksSchema = z.strictObject({
+  from: part(
+    line(4096).min(1).default('auto'),
+    'Where the masks are: auto (fox-masklabel.png, fox.mask.png or mask/fox.png beside fox.png), alpha (the transparency of the pictures), or a folder with files of the same names.',
+  ),
+  outside: part(share().default(0.1), 'How much the part outside of the mask counts; inside is 1.'),
+  normalise: part(z.boolean().default(true), 'Divide by the size of the mask, so that a small one counts as much.'),
+  unmasked_share: part(share().default(0), 'Share of uses without the mask.'),
+});
+
+export const regularisationSchema = z.strictObject({
+  path: part(line(4096).min(1), 'Folder with regularisation pictures; relative to this file.'),
+  weight: part(z.number().min(0).max(100).default(1), 'How much the loss of such a picture counts.'),
+  class_word: part(line(200).default(''), 'Caption of those that have none, such as woman.'),
+});
+
+export const subjectKeys = {
+  masks: doc(
+    masksSchema.nullable().default(null),
+    'Masks: white is learnt, black is not; null is off.',
+    'When the background, a watermark or other people must not be learnt: {from: auto}.',
+  ),
+  regularisation: doc(
+    regularisationSchema.nullable().default(null),
+    'Pictures of the class that the subject belongs to, without the trigger; null is off.',
+    'So that "woman" does not become the one you train: {path: ./women, class_word: woman}.',
+  ),
+};
+
+/** What the base model makes of the class must stay as it is. */
+export const preservationSchema = z.strictObject({
+  class_word: part(
+    line(200).default(''),
+    'Word that stands in place of the trigger, such as woman; empty for no words at all.',
+  ),
+  weight: part(z.number().positive().max(100).default(1), 'How much it counts beside the loss on the pictures.'),
+});
+
+export const preservationKeys = {
+  preservation: doc(
+    preservationSchema.nullable().default(null),
+    'Keep what the base model predicts where the class stands in place of the trigger; null is off.',
+    'Regularisation without pictures, at about twice the time for a step: {class_word: woman}.',
+  ),
+};

@@ -1,0 +1,143 @@
+"""Masks: they lie where their image lies, weigh as their formula says, and are refused where they say nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.compute.losses import losses
+from visiontrain_trainer.contract.plan import parse_plan
+from visiontrain_trainer.data.batches import BatchPlan, Use, View
+from visiontrain_trainer.data.images import load_mask, load_picture
+from visiontrain_trainer.data.masks import Masks, cell_means
+
+SETTINGS = {"outside": 0.0, "normalise": True, "unmasked_share": 0}
+
+
+def _mask(path: Path, pixels: np.ndarray, mode: str = "L") -> dict[str, Any]:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8), mode).save(path)
+    return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "alpha": mode == "RGBA"}
+
+
+@pytest.fixture
+def masked(plan_for: Any, pictures: Any, tmp_path: Path) -> Any:
+    """Gives a plan whose images have the mask `pixels` makes of their size, but for those it makes None of."""
+
+    def make(pixels: Any, *, masks: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        samples = []
+        for i, sample in enumerate(pictures[1]):
+            drawn = pixels(i, sample["size"])
+            mask = None if drawn is None else _mask(tmp_path / "masks" / f"{i}.png", drawn)
+            samples.append({**sample, "mask": mask})
+        data = {"samples": samples, "masks": {**SETTINGS, **(masks or {})}, **changes.pop("data", {})}
+        return plan_for(data=data, **changes)
+
+    return make
+
+
+def _left_half(_: int, size: list[int]) -> np.ndarray:
+    pixels = np.zeros((size[1], size[0]))
+    pixels[:, : size[0] // 2] = 255
+    return pixels
+
+
+def test_cells_are_means_of_their_area() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 96), dtype=np.uint8)
+    mean = torch.nn.functional.interpolate(torch.from_numpy(pixels)[None, None].double(), (8, 12), mode="area")
+    assert np.abs(cell_means(pixels) - mean[0, 0].numpy()).max() <= 0.5
+
+
+@pytest.mark.parametrize("crop", [-1, 0, 7])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mask_is_placed_as_its_image(crop: int, turned: bool, tmp_path: Path) -> None:
+    """An image that is its own mask gives the same pixels both ways, also turned by its EXIF data."""
+    grey = (np.add.outer(np.arange(100), np.arange(64)) % 256).astype(np.uint8)
+    image = Image.fromarray(np.stack([grey] * 3, -1))
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = 6
+    image.save(tmp_path / "a.png", exif=exif)
+    size = (100, 64) if turned else (64, 100)
+    bucket = (96, 64) if turned else (64, 96)
+    shown = load_picture(tmp_path / "a.png", size, bucket, "#ffffff", crop)
+    assert np.array_equal(load_mask(tmp_path / "a.png", size, bucket, crop, alpha=False), shown[:, :, 0])
+
+
+def test_opacity_is_a_mask(tmp_path: Path) -> None:
+    pixels = np.full((64, 64, 4), 200)
+    pixels[:, :32, 3] = 0
+    mask = _mask(tmp_path / "m" / "a.png", pixels, "RGBA")
+    found = load_mask(Path(mask["path"]), (64, 64), (64, 64), -1, alpha=True)
+    assert (found[:, :32] == 0).all() and (found[:, 32:] == 200).all()
+
+
+def test_weights(masked: Any) -> None:
+    plan = parse_plan(masked(lambda i, size: None if i == 1 else _left_half(i, size), masks={"outside": 0.25}))
+    masks, batches = Masks(plan), BatchPlan(plan)
+    uses = batches.one_epoch()
+    assert masks.prepare((use.sample, batches.view(use)) for use in uses) == []
+    for use in uses:
+        found = masks.weights(use, View(-1, False))
+        assert found.shape == (1, use.sample.bucket[1] // 8, use.sample.bucket[0] // 8)
+        assert float(found.mean()) == pytest.approx(1, abs=1e-6)
+        if use.sample.mask is None:
+            assert torch.equal(found, torch.ones_like(found))
+        else:
+            assert float(found[0, 0, 0] / found[0, 0, -1]) == pytest.approx(4)
+    use = next(use for use in uses if use.sample.mask is not None)
+    mirrored = View(-1, True)
+    masks.prepare([(use.sample, mirrored)])
+    torch.testing.assert_close(
+        masks.weights(use, mirrored), masks.weights(use, View(-1, False)).flip(-1), atol=0.05, rtol=0
+    )
+    plain = parse_plan(masked(_left_half, masks={"normalise": False, "outside": 0.25}))
+    assert masks.weights(use, View(-1, False)).max() > Masks(plain).weights(use, View(-1, False)).max() == 1
+
+
+def test_a_share_of_uses_goes_without(masked: Any) -> None:
+    plan = parse_plan(masked(_left_half, masks={"unmasked_share": 0.3}))
+    masks, sample = Masks(plan), plan.data.samples[0]
+    masks.prepare([(sample, View(-1, False))])
+    found = [bool((masks.weights(Use(sample, f"{i}", 0), View(-1, False)) == 1).all()) for i in range(400)]
+    assert np.mean(found) == pytest.approx(0.3, abs=0.07)
+
+
+def test_the_loss_by_hand() -> None:
+    """A mask of two of four latents, normalised: the mean over those two. Nothing comes from outside."""
+    prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 1, 2, 2).repeat(1, 4, 1, 1).requires_grad_()
+    mask = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(1, 1, 2, 2)
+    loss = losses(prediction, torch.zeros(1, 4, 2, 2), mask=mask * (4 / 2))
+    assert float(loss.detach()) == (1 + 16) / 2
+    loss.sum().backward()
+    assert bool((prediction.grad[0, :, [0, 1], [1, 0]] == 0).all())
+    assert torch.equal(
+        losses(prediction, torch.zeros(1, 4, 2, 2), mask=torch.ones(1, 1, 2, 2)),
+        losses(prediction, torch.zeros(1, 4, 2, 2)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (lambda i, size: np.zeros((size[1], size[0])), "black all over"),
+        (lambda i, size: np.full((size[1], size[0] * 2), 255), "of another shape"),
+    ],
+)
+def test_masks_that_say_nothing_are_refused(pixels: Any, words: str, masked: Any, train_here: Any) -> None:
+    with pytest.raises(TrainingError, match=words):
+        train_here(masked(pixels))
+
+
+def test_white_masks_change_no_byte(masked: Any, plan_for: Any, train_here: Any) -> None:
+    white = train_here(masked(lambda i, size: np.full((size[1], size[0]), 255), training={"steps": 2}), "white")
+    plain = train_here(plan_for(training={"steps": 2}), "plain")
+    assert [e["digest"] for e in white.of("step")] == [e["digest"] for e in plain.of("step")]
+    assert any("white all over" in e["text"] for e in white.of("note"))

@@ -1,0 +1,102 @@
+"""Masks of images: which parts of an image the loss is about, on the grid of its latents.
+
+A mask is scaled, cropped and mirrored exactly as its image, then averaged over the 8 × 8 pixels of each latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.files import sha256_file
+from visiontrain_trainer.contract.plan import Plan, Sample
+
+from .batches import Use, View
+from .images import load_mask, place
+from .store import Store, key_of
+
+#: Up to this many bytes of masks stay in memory: those of tens of thousands of images.
+_KEEP_BYTES = 1 << 29
+#: Pixels of an image along a side of one latent.
+_CELL = 8
+
+
+class Masks:
+    """Cached masks of the run's images, uint8 [height / 8, width / 8]. Images without one count whole."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._settings = plan, plan.data.masks
+        self._store = Store(Path(plan.resources.cache_dir) / "masks", _KEEP_BYTES)
+        self.used = any(sample.mask is not None for sample in plan.data.samples) and self._settings is not None
+
+    def _key(self, sample: Sample, view: View) -> str:
+        where = place(sample.size, sample.bucket, view.crop)
+        assert sample.mask is not None
+        parts = (sample.mask.sha256, sample.mask.alpha, sample.size, sample.bucket)
+        return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip)
+
+    def prepare(self, wanted: Iterable[tuple[Sample, View]]) -> list[str]:
+        """Read the masks that the cache lacks. Returns sentences about masks that mask nothing.
+
+        Raises TrainingError for a mask that is gone, changed, of another shape than its image, or black all over.
+        """
+        if not self.used:
+            return []
+        different = {(sample.id, view): (sample, view) for sample, view in wanted if sample.mask is not None}
+        whole = []
+        for sample, view in different.values():
+            if self._store.get(self._key(sample, view)) is None:
+                self._store.put(self._key(sample, view), {"mask": self._read(sample, view)})
+            if bool((self._store.get(self._key(sample, view)) or {})["mask"].eq(255).all()):
+                whole.append(sample.path)
+        names = sorted(set(whole))
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        return [f"{', '.join(names[:4])}{more}: the mask is white all over, and masks nothing."] if names else []
+
+    def _read(self, sample: Sample, view: View) -> torch.Tensor:
+        assert sample.mask is not None
+        path = Path(self._plan.data.root) / sample.mask.path
+        again = "Start the run again with `visiontrain run`."
+        if not path.is_file():
+            raise TrainingError(f"{path}: the mask of {sample.path} is gone.", next_steps=["Put it back."])
+        if sha256_file(path) != sample.mask.sha256:
+            raise TrainingError(f"{path}: the mask of {sample.path} changed after the run was planned.", [], [again])
+        pixels = load_mask(path, sample.size, sample.bucket, view.crop, alpha=sample.mask.alpha)
+        cells = cell_means(np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels)
+        if not cells.any():
+            raise TrainingError(
+                f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",
+                next_steps=["Paint white what is to be learnt, or remove the mask or the picture."],
+            )
+        return torch.from_numpy(cells)
+
+    def weights(self, use: Use, view: View) -> torch.Tensor:
+        """The weight of each latent of a use, fp32 [1, h, w]; its mean is 1 where the plan normalises."""
+        sample, settings = use.sample, self._settings
+        assert settings is not None
+        shape = (sample.bucket[1] // _CELL, sample.bucket[0] // _CELL)
+        skipped = settings.unmasked_share > 0 and (
+            rng.unit(self._plan.seed, "unmasked", use.epoch, use.key) < settings.unmasked_share
+        )
+        if sample.mask is None or skipped:
+            return torch.ones(1, *shape)
+        entry = self._store.get(self._key(sample, view))
+        if entry is None:
+            raise TrainingError(
+                f"{sample.path}: its cached mask is gone or damaged.",
+                next_steps=["Run `visiontrain resume`: what is missing is read again."],
+            )
+        weights = (entry["mask"].float() / 255).clamp(min=settings.outside)[None]
+        return weights * (weights.numel() / weights.sum()) if settings.normalise else weights
+
+
+def cell_means(pixels: np.ndarray) -> np.ndarray:
+    """The mean of each 8 × 8 pixels, uint8 [h / 8, w / 8], from uint8 [h, w]."""
+    height, width = pixels.shape
+    cells = pixels.reshape(height // _CELL, _CELL, width // _CELL, _CELL).astype(np.float64).mean((1, 3))
+    return (cells + 0.5).astype(np.uint8)
