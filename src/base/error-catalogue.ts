@@ -215,6 +215,11 @@ export const errorCatalogue = {
     cause: 'It was stopped, failed, or goes on.',
     cure: 'Go on with `visiontrain resume NAME`.',
   },
+  'run/no-export': {
+    what: 'No LoRA file can be made of what was asked for.',
+    cause: 'The run keeps no such checkpoint, or a file of another content has the name.',
+    cure: 'Name one of the steps in the message, keep more with output.checkpoint_keep, or export with --to FOLDER.',
+  },
   'run/not-ours': {
     what: 'The run is not started, because others could write into its folder.',
     cause: 'They could make the run write over your files, or steer it.',

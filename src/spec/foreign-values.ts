@@ -3,7 +3,7 @@
  * undefined.
  */
 
-import { precisions } from './schema.ts';
+import { precisions, type samplers } from './schema.ts';
 import { optimizers } from './training/optimizer-keys.ts';
 import { schedules } from './training/schedule-keys.ts';
 
@@ -91,6 +91,15 @@ const weightings: Readonly<Record<string, string>> = {
   p2: 'p2',
 };
 
+const samplerNames: Readonly<Record<string, (typeof samplers)[number]>> = {
+  ddim: 'ddim',
+  euler: 'euler',
+  keuler: 'euler',
+  eulera: 'euler_a',
+  keulera: 'euler_a',
+  dpmsolver: 'dpmpp_2m',
+};
+
 /** The number of a card → a device name; a device name stays as it is. */
 function card(value: unknown): unknown {
   if (value === 'gpu') return 'cuda';
@@ -111,6 +120,7 @@ export const conversions = {
   card,
   extension,
   prompts,
+  sampler: (value: unknown) => samplerNames[plain(value)],
   loss: (value: unknown) => losses[plain(value)],
   adapter: (value: unknown) =>
     ({

@@ -253,27 +253,21 @@ const samples: readonly ForeignWord[] = [
   { names: ['sample_steps', 'num_inference_steps', 'validation_num_inference_steps'], key: 'samples.steps' },
   { names: ['guidance_scale', 'validation_guidance', 'cfg_scale', 'cfg'], key: 'samples.guidance' },
   { names: ['sample_seed', 'validation_seed'], key: 'samples.seed' },
+  { names: ['sample_sampler'], key: 'samples.sampler', as: 'sampler' },
 ];
 
 const output: readonly ForeignWord[] = [
   { names: ['output_name', 'job_name', 'run_name', 'lora_name'], key: 'name' },
   { names: ['save_precision', 'save_dtype', 'output_dtype'], key: 'output.precision', as: 'precision' },
   {
-    names: [
-      'save_every_n_steps',
-      'save_every',
-      'save_steps',
-      'save_interval',
-      'checkpointing_steps',
-      'checkpoint_step_interval',
-    ],
-    key: 'output.checkpoint_every',
+    names: ['save_every_n_steps', 'save_steps', 'save_interval'],
+    key: 'output.save_every',
   },
-  { names: ['save_every_n_epochs', 'checkpoint_epoch_interval'], key: 'output.checkpoint_every', as: 'epochs' },
-  {
-    names: ['checkpoints_total_limit', 'max_step_saves_to_keep', 'save_last_n_epochs', 'rolling_backup_count'],
-    key: 'output.checkpoint_keep',
-  },
+  { names: ['save_every_n_epochs'], key: 'output.save_every', as: 'epochs' },
+  { names: ['checkpointing_steps', 'checkpoint_step_interval'], key: 'output.checkpoint_every' },
+  { names: ['checkpoint_epoch_interval'], key: 'output.checkpoint_every', as: 'epochs' },
+  { names: ['max_step_saves_to_keep', 'save_last_n_epochs'], key: 'output.save_keep' },
+  { names: ['checkpoints_total_limit', 'rolling_backup_count'], key: 'output.checkpoint_keep' },
   { names: ['no_metadata'], key: 'output.metadata', as: 'noneIfTrue' },
 ];
 
@@ -398,7 +392,6 @@ export const lostWords: readonly LostWord[] = [
       'face_crop_aug_range',
       'dim_from_weights',
       'stop_text_encoder_training',
-      'sample_sampler',
       'noise_scheduler',
       'lr_decay_steps',
       'learning_rate_scaler',

@@ -1,4 +1,5 @@
 /** What a word of another trainer is called here, with its value where it can be converted. Pure. */
+import { plural } from '../base/text.ts';
 import { asTyped, conversions } from './foreign-values.ts';
 import { type ForeignWord, foreignWords, lostWords } from './foreign-words.ts';
 import { specSchema } from './schema.ts';
@@ -72,13 +73,14 @@ export function schemaOf(key: string) {
   return field === undefined ? outer : outer?.shape[field as 'rank'];
 }
 
-/** `training.steps: 20 (10 epochs of 4 pictures, 2 at a time)` */
+/** `training.steps: "10 epochs" (about 20 steps, with 4 pictures, 2 a step)` */
 function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined): string {
   const count = asTyped(value);
   const uses = run?.uses();
-  const wanted = typeof count === 'number' && count > 0 ? count : undefined;
-  if (wanted === undefined || run === undefined || uses === undefined || uses === 0)
-    return `${key}, in steps (an epoch is pictures × repeats ÷ batch_size)`;
+  const wanted = typeof count === 'number' && Number.isInteger(count) && count > 0 ? count : undefined;
+  if (wanted === undefined) return `${key}, in steps, or as in "10 epochs"`;
+  const ours = `${key}: ${yamlValue(`${wanted} epochs`.replace(/^1 epochs/u, '1 epoch'))}`;
+  if (run === undefined || uses === undefined || uses === 0) return ours;
   const number = (ours: string) => {
     const found = run.value(ours);
     return typeof found === 'number' && found >= 1 ? found : 1;
@@ -88,7 +90,7 @@ function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined)
   const passes = number('training.gradient_accumulation');
   const steps = Math.max(1, Math.ceil((wanted * Math.ceil(pictures / batch)) / passes));
   const together = batch * passes === 1 ? '' : `, ${batch * passes} a step`;
-  return `${key}: ${steps} (about: ${wanted === 1 ? 'an epoch' : `${wanted} epochs`} of ${pictures} pictures${together})`;
+  return `${ours} (about ${plural(steps, 'step')}, with ${plural(pictures, 'picture')}${together})`;
 }
 
 /**

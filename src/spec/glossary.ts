@@ -358,11 +358,25 @@ export const glossary: readonly Term[] = [
     keys: ['training.seed', 'samples.seed'],
   },
   {
+    term: 'sampler',
+    also: ['spacing', 'schedule type', 'euler a', 'ddim', 'dpm++ 2m'],
+    group: 'Looking at the result',
+    text: 'How a picture is drawn from noise in some twenty steps. It changes nothing of the training. Take the one your own program draws with, and samples look as its pictures do.',
+    keys: ['samples.sampler', 'samples.spacing'],
+  },
+  {
     term: 'checkpoint',
     also: ['checkpoints', 'resume', 'checkpoint every', 'checkpoint keep'],
     group: 'Training',
     text: 'A saved state of the run. Training can go on from it as if it had never stopped, and each holds a LoRA you can try: an earlier one is sometimes better than the last.',
     keys: ['output.checkpoint_every', 'output.checkpoint_keep'],
+  },
+  {
+    term: 'save',
+    also: ['saves', 'save every', 'save keep', 'export'],
+    group: 'Training',
+    text: 'A LoRA file as it is on the way, named by its step or epoch, to try in your program while the run goes on. visiontrain export makes one of any checkpoint afterwards.',
+    keys: ['output.save_every', 'output.save_keep'],
   },
   {
     term: 'validation loss',

@@ -26,6 +26,7 @@ export interface JsonNode {
   readonly anyOf?: readonly JsonNode[];
   readonly properties?: Readonly<Record<string, JsonNode>>;
   readonly default?: unknown;
+  readonly examples?: readonly unknown[];
   readonly description?: string;
   readonly why?: string;
   readonly unit?: string;
@@ -97,6 +98,7 @@ export function expectation(node: JsonNode): string {
     case 'array':
       return arrayExpectation(node);
     case 'string':
+      if (node.examples !== undefined) return `a text such as ${list(node.examples.map(String))}`;
       return node.maxLength === undefined ? 'text' : `one line of text, at most ${node.maxLength} characters`;
     default:
       return 'a group of settings';

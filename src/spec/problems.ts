@@ -99,7 +99,7 @@ function wrongValue(issue: Issue, path: readonly string[], value: unknown): stri
   if (value === null) return emptyValue(path, node);
   const ours = ourForm(path.join('.'), value);
   const found = `; this is ${show(value)}${ours === undefined ? '' : `: write ${shorten(yamlValue(ours), 80)}`}`;
-  if (issue.code === 'invalid_format')
+  if (issue.code === 'invalid_format' && !node?.anyOf?.some(isNumeric))
     return `${issue.format === 'regex' ? issue.message : `must be ${issue.format}`}${found}`;
   if (issue.code === 'custom') return `must be ${issue.message}${found}`;
   if (node === undefined) return `${issue.message}${found}`;
@@ -138,7 +138,7 @@ function hint(path: readonly string[], node: JsonNode, value: unknown): string |
   if (value === -1 && path.at(-1) === 'seed')
     return '; this is -1, which does not mean "random" here: write any number';
   if (typeof value !== 'string') return undefined;
-  const { enum: choices, type } = node;
+  const { enum: choices, type, anyOf = [] } = node;
   if (choices !== undefined) {
     const near = nearest(value, choices.map(String));
     return near === undefined ? undefined : `; this is ${show(value)}: ${near}?`;
@@ -147,11 +147,14 @@ function hint(path: readonly string[], node: JsonNode, value: unknown): string |
     const meant = words.get(value.toLowerCase());
     return meant === undefined ? undefined : `; write ${meant}, not ${show(value)}`;
   }
-  return type === 'integer' || type === 'number' ? notNumber(value) : undefined;
+  return isNumeric(node) || anyOf.some(isNumeric) ? notNumber(value) : undefined;
 }
 
+const isNumeric = ({ type }: JsonNode) => type === 'integer' || type === 'number';
+
+/** Whether a key takes text and no number: a key that takes both is meant as a number more often. */
 const takesText = ({ type, anyOf = [] }: JsonNode) =>
-  type === 'string' || anyOf.some((choice) => choice.type === 'string');
+  type === 'string' || (anyOf.some((choice) => choice.type === 'string') && !anyOf.some(isNumeric));
 
 /** Explains why a value is not text: YAML decides that by how the value looks. */
 function notText(value: unknown): string {

@@ -3,7 +3,7 @@
  * read as text: as tokens that mean nothing, or something else. Pure.
  */
 import { plural } from '../base/text.ts';
-import { yamlValue } from './write.ts';
+import { readPromptLine } from './prompt-flags.ts';
 
 interface Syntax {
   /** The name of the mark, as it is shown to a person. */
@@ -23,7 +23,7 @@ const syntaxes: readonly Syntax[] = [
   { name: 'BREAK', found: /(?<![^\s,])BREAK(?![^\s,])/u },
 ];
 
-/** Options that sd-scripts accepts behind a prompt. */
+/** Options that sd-scripts accepts behind a prompt; in a caption they are words. */
 const FLAG = /(?:^|\s)--(?:n|w|h|d|l|s|g|t|am|fs|ss|sr)(?:\s+|$)/u;
 
 /** In files of prompts `#` begins a comment line. */
@@ -46,27 +46,9 @@ export function captionMarks(captions: readonly string[]): readonly string[] {
   ];
 }
 
-const settings: Readonly<Record<string, string>> = {
-  n: 'samples.negative',
-  d: 'samples.seed',
-  s: 'samples.steps',
-  l: 'samples.guidance',
-  g: 'samples.guidance',
-};
-
 /** Why the sample prompt would be drawn differently from what it says; undefined when nothing is wrong. */
 export function promptProblem(prompt: string): string | undefined {
   if (COMMENT.test(prompt)) return 'is a comment: remove the line';
-  const [, ...parts] = prompt.split(/(?:^|\s+)--(n|w|h|d|l|s|g|t|am|fs|ss|sr)(?=\s|$)/u);
-  if (parts.length === 0) return undefined;
-  const set: string[] = [];
-  for (let i = 0; i < parts.length; i += 2) {
-    const key = settings[parts[i] ?? ''];
-    const value = (parts[i + 1] ?? '').trim();
-    const number = value !== '' && Number.isFinite(Number(value)) && key !== 'samples.negative';
-    if (key !== undefined && value !== '') set.push(`${key}: ${number ? Number(value) : yamlValue(value)}`);
-  }
-  const sized = parts.includes('w') || parts.includes('h') ? '; samples have the size of dataset.resolution' : '';
-  const instead = set.length === 0 ? '' : ` and set for all samples ${set.join(', ')}`;
-  return `holds options of sd-scripts, which would be drawn as words: take them out${instead}${sized}`;
+  const { problems } = readPromptLine(prompt);
+  return problems.length === 0 ? undefined : problems.join('; ');
 }

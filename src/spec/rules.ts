@@ -2,6 +2,7 @@
  * Combinations of valid values that cannot work, or seldom do what was meant. Each rule is one row; no other code
  * checks them.
  */
+import { readPromptLine } from './prompt-flags.ts';
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
 import { adapterRules } from './training/adapter-rules.ts';
@@ -107,8 +108,8 @@ export const rules: readonly Rule[] = [
     level: 'error',
     check: ({ training: t }) =>
       when(
-        t.warmup >= 1 && t.warmup >= t.steps,
-        `must be fewer than the ${t.steps} steps of the run, such as ${Math.floor(t.steps / 10)}`,
+        typeof t.steps === 'number' && t.warmup >= 1 && t.warmup >= t.steps,
+        `must be fewer than the ${t.steps} steps of the run, such as ${Math.floor(Number(t.steps) / 10)}`,
       ),
   },
   {
@@ -136,6 +137,15 @@ export const rules: readonly Rule[] = [
       });
       return when(wrong.length > 0, wrong.join('. '));
     },
+  },
+  {
+    key: 'samples.spacing',
+    level: 'error',
+    check: ({ samples: s }) =>
+      when(
+        s.sampler === 'ddim' && s.spacing !== 'trailing',
+        'must be trailing with the sampler ddim: write trailing, or another sampler, such as euler_a',
+      ),
   },
   {
     key: 'resources.vae_precision',
@@ -187,7 +197,7 @@ export const rules: readonly Rule[] = [
     key: 'samples.prompts',
     level: 'warning',
     check: ({ samples: s }) => {
-      const names = new Set(s.prompts.flatMap(promptSyntax));
+      const names = new Set(s.prompts.flatMap((prompt) => promptSyntax(readPromptLine(prompt).line.prompt)));
       return when(
         names.size > 0,
         `hold what other programs read as commands (${[...names].join(', ')}): here it is read as words, so write the words alone`,
@@ -198,7 +208,7 @@ export const rules: readonly Rule[] = [
     key: 'samples.every',
     level: 'warning',
     check: ({ samples: s }) =>
-      when(s.every > 0 && s.prompts.length === 0, 'no prompts, so no sample pictures are made'),
+      when(s.every !== 0 && s.prompts.length === 0, 'no prompts, so no sample pictures are made'),
   },
 ];
 

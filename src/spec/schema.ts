@@ -6,6 +6,7 @@
  * Metadata on each key: `description` (what it is), `why` (why one would change it), `unit`.
  */
 import { z } from 'zod';
+import { CADENCE, EPOCHS } from './cadence.ts';
 import { adapterKeys } from './training/adapter-keys.ts';
 import { count, doc, line, share } from './training/doc.ts';
 import { lossKeys } from './training/loss-keys.ts';
@@ -15,12 +16,25 @@ import { preservationKeys, subjectKeys } from './training/subject-keys.ts';
 
 export const SPEC_VERSION = 1;
 
+/** Steps, or a text with a unit, as `cadence.ts` reads it. */
+const stepsOr = (least: number, pattern: RegExp, ...examples: readonly string[]) =>
+  z.union([
+    count(least, 10_000_000),
+    z
+      .string()
+      .regex(pattern, `a text such as ${examples.join(' or ')}`)
+      .meta({ examples: [...examples] }),
+  ]);
+const every = () => stepsOr(0, CADENCE, '2 epochs', '30m');
+
 /** Names that a run may have, and with it the LoRA file. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export const goals = ['character', 'style', 'concept'] as const;
 export const families = ['sd15', 'sdxl'] as const;
 export const predictions = ['epsilon', 'v_prediction'] as const;
+export const samplers = ['ddim', 'euler', 'euler_a', 'dpmpp_2m'] as const;
+export const spacings = ['normal', 'trailing', 'karras'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;
 export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
 
@@ -277,7 +291,12 @@ const trainingSchema = z.strictObject({
     'All randomness of the run comes from it.',
     'Another seed is another, equally good run.',
   ),
-  steps: doc(count(1, 10_000_000), 'Optimiser steps.', 'More learns more, until it copies the pictures.', 'steps'),
+  steps: doc(
+    stepsOr(1, EPOCHS, '10 epochs'),
+    'Length of the run: optimiser steps, or whole epochs, as in "10 epochs".',
+    'More learns more, until it copies the pictures.',
+    'steps',
+  ),
   batch_size: doc(
     count(1, 1024),
     'Pictures in one forward pass.',
@@ -365,20 +384,30 @@ const trainingSchema = z.strictObject({
 
 const samplesSchema = z.strictObject({
   every: doc(
-    count(0, 10_000_000),
-    'Make sample pictures each this many steps; 0: only before and after.',
+    every(),
+    'Make sample pictures each this many steps, or as in "2 epochs" and "30m" (minutes); 0: only before and after.',
     'More pictures take time from training.',
     'steps',
   ),
   prompts: doc(
     z.array(line(2000)).max(64),
-    'Prompts of the samples, the trigger included where wanted.',
+    'Prompts of the samples, the trigger included where wanted. Behind one may stand what is its own, as in sd-scripts: --n negative, --w width, --h height, --d seed, --s steps, --l guidance, --am strength of the LoRA.',
     'Use what you want the LoRA for.',
   ),
   negative: doc(
     line(2000).default(''),
     'Negative prompt of all samples.',
     'What your base model is usually told to avoid.',
+  ),
+  sampler: doc(
+    z.enum(samplers).default('ddim'),
+    'How a sample is drawn from noise.',
+    'The one your own program draws with, so that samples look as its pictures do.',
+  ),
+  spacing: doc(
+    z.enum(spacings).default('trailing'),
+    'How the steps of a sample lie between noise and picture (schedule type in A1111).',
+    'karras with dpmpp_2m is common; ddim has trailing only.',
   ),
   steps: doc(count(1, 500), 'Denoising steps of a sample.', 'Fewer is faster and rougher.', 'steps'),
   guidance: doc(
@@ -406,12 +435,24 @@ const outputSchema = z.strictObject({
     'For diffusers code that cannot read kohya names.',
   ),
   checkpoint_every: doc(
-    count(0, 10_000_000),
-    'Save a full, resumable checkpoint each this many steps; 0: only at the end or when stopped.',
+    every(),
+    'Save a full, resumable checkpoint each this many steps, or as in "2 epochs" and "30m"; 0: only at the end or when stopped.',
     'Less work is lost if the machine dies.',
     'steps',
   ),
   checkpoint_keep: doc(count(1, 1000).default(3), 'How many checkpoints stay.', 'More needs more disk.', 'checkpoints'),
+  save_every: doc(
+    every().nullable().default(null),
+    'Also write the LoRA file as it is by then, as checkpoint_every is written; null: with each checkpoint; 0: only at the end or when stopped.',
+    'To try earlier ones: the last is not always the best.',
+    'steps',
+  ),
+  save_keep: doc(
+    count(1, 10_000).nullable().default(null),
+    'How many of those files stay, the newest and the best; null: all.',
+    'A number where the disk is small.',
+    'files',
+  ),
 });
 
 const resourcesSchema = z.strictObject({

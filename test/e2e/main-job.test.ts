@@ -121,6 +121,12 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     expect(stopped.code).toBe(0);
     expect(exitOf(place, 'tough')).toMatchObject({ status: 'stopped', code: 75 });
     expect(exitOf(place, 'tough').step).toBeLessThan(STEPS);
+    const [saved] = exitOf(place, 'tough').outputs;
+    expect(saved?.path).toBe(`output/ball-step${String(exitOf(place, 'tough').step).padStart(8, '0')}.safetensors`);
+    const exported = await place.visiontrain('export', 'tough', '--last', '--to', 'exported', '--json');
+    expect(JSON.parse(exported.stdout)).toMatchObject({ files: [{ sha256: saved?.sha256, made: true }] });
+    const refused = await place.visiontrain('export', 'tough', '--step', '19');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no checkpoint of step 19.') });
     const resumed = await place.visiontrain('resume', 'tough', '--plain');
     expect(resumed.code).toBe(0);
     expect(hashOf(place, 'tough')).toBe(first);

@@ -60,6 +60,8 @@ const oddTexts = fc.constantFrom(
   'true',
 );
 const text = (node: JsonNode) => {
+  if (node.examples !== undefined) return fc.constantFrom(...node.examples);
+
   const clean = (s: string) => s.replaceAll(/[\p{Cc}]/gu, '').slice(0, Math.min(node.maxLength ?? 200, 200));
   const any = fc
     .oneof(oddTexts, fc.string(), fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }))
@@ -180,13 +182,14 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
       },
       training: {
         ...t,
-        warmup: t.warmup >= t.steps ? 0 : t.warmup,
+        warmup: typeof t.steps !== 'number' || t.warmup >= t.steps ? 0 : t.warmup,
         text_encoder_learning_rate: t.optimizer === 'prodigy' || (!sdxl && Array.isArray(rate)) ? 0 : rate,
         noise_offset: entry.zero_terminal_snr ? 0 : t.noise_offset,
         init_lora: t.init_lora === null ? null : 'old.safetensors',
       },
       samples: {
         ...spec.samples,
+        spacing: spec.samples.sampler === 'ddim' ? 'trailing' : spec.samples.spacing,
         prompts: spec.samples.prompts.filter((prompt) => promptProblem(prompt) === undefined),
       },
       resources: { ...r, vae_precision: 'fp32' },

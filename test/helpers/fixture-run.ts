@@ -170,7 +170,18 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       noise_offset: 0,
       init_lora: null,
     },
-    samples: { every: 0, prompts: [], negative: '', steps: 1, guidance: 1, seed: 1, size: [64, 64] },
+    samples: {
+      every: 0,
+      prompts: [],
+      shots: null,
+      sampler: 'ddim',
+      spacing: 'trailing',
+      negative: '',
+      steps: 1,
+      guidance: 1,
+      seed: 1,
+      size: [64, 64],
+    },
     output: {
       precision: 'fp16',
       metadata: 'full',
@@ -178,6 +189,8 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       diffusers: false,
       checkpoint_every: 0,
       checkpoint_keep: 1,
+      save_every: 0,
+      save_keep: null,
     },
     resources: {
       device: 'cpu',

@@ -39,6 +39,7 @@ const brought: Record<string, unknown> = {
   prompts: 'zwx, a toy',
   loss: 'mse',
   percent: 10,
+  sampler: 'k_euler_a',
   layersSkipped: 1,
   checkpointing: true,
   zeroIsOff: 0,
@@ -133,7 +134,7 @@ describe('values', () => {
     ['gpu_ids', 0, 'resources.device: "cuda:0"'],
     ['keep_tokens', 2, 'dataset.keep_tags: 2'],
     ['network_dropout', 0.1, 'training.dropout: 0.1 (of what goes into each layer)'],
-    ['epochs', 10, 'training.steps, in steps (an epoch is pictures × repeats ÷ batch_size)'],
+    ['epochs', 10, 'training.steps: "10 epochs"'],
     ['banana', 1, undefined],
   ])('%s %j: %s', (name, value, ours) => {
     expect(foreignWord(name, value)).toBe(ours === undefined ? undefined : `no such setting: here it is ${ours}`);
@@ -159,13 +160,13 @@ save_every_n_epochs: 1
       '2 dataset.num_repeats no such setting: here it is dataset.repeats: 10',
       '2 dataset.class_tokens no such setting: here it is dataset.trigger: zwx',
       '3 model.v2 no such setting: the kind of model is read from the model itself: remove the line',
-      '5 training.max_train_epochs no such setting: here it is training.steps: 500 (about: 10 epochs of 100 pictures, 2 a step)',
+      '5 training.max_train_epochs no such setting: here it is training.steps: "10 epochs" (about 500 steps, with 100 pictures, 2 a step)',
       '6 training.train_batch_size no such setting: here it is training.batch_size: 2',
       '8 training.mixed_precision no such setting: here it is resources.precision: bf16',
       '9 training.lerning_rate no such setting: learning_rate?',
       '10 network_dim no such setting: here it is training.rank: 16',
       '11 guidance no such setting here: samples.guidance?',
-      '12 save_every_n_epochs no such setting: here it is output.checkpoint_every: 50 (about: an epoch of 100 pictures, 2 a step)',
+      '12 save_every_n_epochs no such setting: here it is output.save_every: "1 epoch" (about 50 steps, with 100 pictures, 2 a step)',
     ]);
   });
 
@@ -201,7 +202,7 @@ config:
 
   it('counts no epochs of a folder that is not there', () => {
     expect(told('version: 1\ndataset: {path: ./none}\nmodel: {base: sd15}\ntraining: {epochs: 3}\n')).toEqual([
-      '4 training.epochs no such setting: here it is training.steps, in steps (an epoch is pictures × repeats ÷ batch_size)',
+      '4 training.epochs no such setting: here it is training.steps: "3 epochs"',
     ]);
   });
 });

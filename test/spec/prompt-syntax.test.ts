@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.ts';
+import { plannedSamples } from '../../src/engine/plan/resolve.ts';
 import { fillSpec } from '../../src/engine/prepare/fill.ts';
+import { readPromptLine } from '../../src/spec/prompt-flags.ts';
 import { promptProblem, promptSyntax } from '../../src/spec/prompt-syntax.ts';
 import { testRegistry } from '../helpers/registry.ts';
 
@@ -35,33 +37,62 @@ describe('marks of other programs', () => {
 });
 
 describe('a sample prompt as sd-scripts has it', () => {
+  it('is read with its options', () => {
+    const text = 'zwx, a toy --n blurry, low quality --w 128 --h 96 --d 42 --s 12 --l 7.5 --am 0.8';
+    expect(readPromptLine(text)).toEqual({
+      line: {
+        prompt: 'zwx, a toy',
+        negative: 'blurry, low quality',
+        width: 128,
+        height: 96,
+        seed: 42,
+        steps: 12,
+        guidance: 7.5,
+        strength: 0.8,
+      },
+      problems: [],
+    });
+  });
+
   it.each([
-    [
-      'zwx, a toy --n blurry, low quality --w 128 --h 96 --d 42 --s 12 --l 7.5',
-      'holds options of sd-scripts, which would be drawn as words: take them out and set for all samples ' +
-        'samples.negative: "blurry, low quality", samples.seed: 42, samples.steps: 12, samples.guidance: 7.5; ' +
-        'samples have the size of dataset.resolution',
-    ],
-    [
-      'zwx --d 7',
-      'holds options of sd-scripts, which would be drawn as words: take them out and set for all samples samples.seed: 7',
-    ],
-    ['zwx --am 0.8', 'holds options of sd-scripts, which would be drawn as words: take them out'],
+    ['zwx --w 100', '--w takes a width in pixels, 64 to 4096, a multiple of 8; this is "100"'],
+    ['zwx --d -1', '--d takes a seed, 0 to 4294967295; this is "-1"'],
+    ['zwx --s', '--s takes steps, 1 to 500; this is ""'],
+    ['zwx --d 1 --d 2', '--d is given twice: take one out'],
+    ['zwx --ss euler_a', '--ss is not for these models: take it out, and set samples.sampler for all samples'],
     ['# zwx in the snow', 'is a comment: remove the line'],
     ['zwx, a well--known toy', undefined],
+    [' zwx  ', undefined],
   ])('%s', (prompt, problem) => {
     expect(promptProblem(prompt)).toBe(problem);
   });
 
+  it('becomes a sample of its own among others', () => {
+    const document = {
+      dataset: { path: 'p' },
+      model: { base: 'sd15' },
+      samples: { prompts: ['zwx', 'zwx --d 7 --w 256'], seed: 3, sampler: 'euler_a', negative: 'blurry' },
+    };
+    const { spec } = fillSpec(document, testRegistry);
+    const { prompts, shots } = plannedSamples(spec);
+    expect(prompts).toEqual(['zwx', 'zwx']);
+    const side = spec.dataset.resolution;
+    expect(shots?.map(({ seed, size, negative, strength }) => [seed, size, negative, strength])).toEqual([
+      [3, [side, side], 'blurry', 1],
+      [7, [256, side], 'blurry', 1],
+    ]);
+    expect(plannedSamples({ ...spec, samples: { ...spec.samples, prompts: ['zwx'] } }).shots).toBeNull();
+  });
+
   it('is refused before anything starts, with its number', () => {
-    const document = { dataset: { path: 'p' }, model: { base: 'sd15' }, samples: { prompts: ['zwx', 'zwx --s 3'] } };
+    const document = { dataset: { path: 'p' }, model: { base: 'sd15' }, samples: { prompts: ['zwx', 'zwx --s x'] } };
     const fill = () => fillSpec(document, testRegistry);
     expect(fill).toThrow(ConfigError);
     try {
       fill();
     } catch (error) {
       expect((error as ConfigError).problems).toMatchObject([
-        { key: 'samples.prompts', message: expect.stringContaining('prompt 2 holds options of sd-scripts') },
+        { key: 'samples.prompts', message: expect.stringContaining('prompt 2 --s takes steps, 1 to 500') },
       ]);
     }
   });

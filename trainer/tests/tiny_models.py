@@ -266,6 +266,9 @@ def make_plan(
         "samples": {
             "every": 0,
             "prompts": [],
+            "shots": None,
+            "sampler": "ddim",
+            "spacing": "trailing",
             "negative": "",
             "steps": 2,
             "guidance": 4,
@@ -279,6 +282,8 @@ def make_plan(
             "diffusers": False,
             "checkpoint_every": 2,
             "checkpoint_keep": 3,
+            "save_every": 0,
+            "save_keep": None,
         },
         "resources": {
             "device": "cpu",

@@ -42,6 +42,14 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
             stderr: state.latestValidation.stderr,
           },
     checkpoints: state.checkpoints.map(({ step, path, bytes }) => ({ step, path, bytes })),
+    saved: state.saved.map(({ step, epoch, path, bytes, sha256, best }) => ({
+      step,
+      epoch,
+      path,
+      bytes,
+      sha256,
+      best: best === true,
+    })),
     best_step: state.bestStep ?? null,
     learnt: state.learnt?.verdict ?? null,
     last_event_at: state.lastEventAt ?? null,
@@ -53,6 +61,13 @@ const phaseText = ({ phase, supervised }: RunSummary): string =>
 
 function learntText({ verdict, reason }: NonNullable<RunState['learnt']>): string {
   return `${verdictWords[verdict]}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/** The newest LoRA file on the way, and how many there are. */
+function savedText({ saved }: RunState): string | undefined {
+  const newest = saved.findLast(({ best }) => best !== true) ?? saved.at(-1);
+  if (newest === undefined) return undefined;
+  return saved.length === 1 ? newest.path : `${newest.path} and ${saved.length - 1} more`;
 }
 
 function lines(summary: RunSummary, state: RunState): [string, string][] {
@@ -76,6 +91,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
     ['Learnt', state.learnt && learntText(state.learnt)],
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
     ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],
+    ['Saved', savedText(state)],
     ['Started', `${formatWhen(summary.started_at, now)}${summary.attempt > 1 ? `, attempt ${summary.attempt}` : ''}`],
     ['Folder', summary.dir],
     ...(exit?.outputs ?? []).map(({ path, bytes, sha256 }): [string, string] => [

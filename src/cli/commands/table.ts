@@ -120,6 +120,23 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./verify.ts'),
   },
   {
+    name: 'export',
+    args: '<run>',
+    summary: 'write the LoRA of a checkpoint, also while the run goes on',
+    group: 'Runs',
+    options: [
+      ['--step <n>', 'the checkpoint of this step'],
+      ['--best', 'the one that validated best'],
+      ['--last', 'the newest (what is taken when nothing is said)'],
+      ['--average [n]', 'the mean of all checkpoints that are kept, or of the newest n'],
+      ['--precision <format>', 'fp32, bf16 or fp16 (default: as the run)'],
+      ['--to <dir>', 'folder for the file (default: output in the run folder)'],
+      ['--diffusers', 'also with diffusers names'],
+    ],
+    examples: ['visiontrain export fox --best', 'visiontrain export last --step 1200 --to ~/ComfyUI/models/loras'],
+    load: () => import('./export.ts'),
+  },
+  {
     name: 'setup',
     summary: 'make the Python environment that trains, and prove the card',
     group: 'Assets',

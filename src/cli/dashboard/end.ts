@@ -2,7 +2,7 @@
  * The end of a run in words and pictures: what came out, whether it learned, what to type next. It is plain text
  * without cursor movement.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { near } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
@@ -108,7 +108,9 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   const [lora] = exit.outputs;
   const inside = columns - LABEL - 1;
   if (lora !== undefined) {
-    const best = state.bestStep === undefined ? [] : [`best checkpoint: step ${state.bestStep}`];
+    const file = state.saved.find(({ best }) => best === true);
+    const named = file === undefined ? '' : `, ${basename(file.path)}`;
+    const best = state.bestStep === undefined ? [] : [`best checkpoint: step ${state.bestStep}${neutralise(named)}`];
     const path = neutralise(near(join(runDir, lora.path), cwd));
     rows.push(...toCopy('LoRA', path, formatBytes(lora.bytes), room));
     const facts = [`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}`, ...best];

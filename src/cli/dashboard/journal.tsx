@@ -46,12 +46,19 @@ export function journal(
     mark: style.good(tick),
     text: `checkpoint at step ${step}${best === true ? ' (best so far)' : ''}`,
   }));
+  const saved: Entry[] = state.saved
+    .filter(({ format }) => format === 'kohya')
+    .map(({ t, path, best, step }) => ({
+      t,
+      mark: style.good(tick),
+      text: `${spell(path, style)}${best === true ? ` (best: step ${step})` : ''}`,
+    }));
   const samples: Entry[] = sampleGroups(state).map(({ t, step, count, newest }) => ({
     t,
     mark: style.good(tick),
     text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
   }));
-  return [...notes, ...checkpoints, ...samples]
+  return [...notes, ...checkpoints, ...saved, ...samples]
     .toSorted((a, b) => b.t - a.t)
     .map(({ t, mark, text }) => styled`${mark} ${style.dim(formatWhen(t, new Date(now * 1000)))}  ${text}`);
 }

@@ -85,6 +85,13 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['check', `step ${event.step}: validation loss ${event.loss.toFixed(4)} ± ${event.stderr.toFixed(4)}`]];
     case 'checkpoint':
       return [['saved', `checkpoint at step ${event.step}${event.best === true ? ' (best so far)' : ''}`]];
+    case 'saved':
+      return [
+        [
+          'saved',
+          `${event.path}  ${formatBytes(event.bytes)}${event.best === true ? ` (best: step ${event.step})` : ''}`,
+        ],
+      ];
     case 'sample':
       return [['sample', `${event.path}${event.adapter ? '' : ' (without the LoRA)'}`]];
     case 'sample_failed':

@@ -84,6 +84,16 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   heartbeat: { phase: text, step: optional(count) },
   validation: { step: count, loss: number, stderr: number, pictures: whole },
   checkpoint: { step: count, path: text, bytes: amount, best: optional(flag) },
+  saved: {
+    step: count,
+    epoch: whole,
+    path: text,
+    bytes: amount,
+    sha256: text,
+    format: oneOf('kohya', 'diffusers'),
+    best: optional(flag),
+  },
+  unsaved: { path: text },
   sample: { step: count, index: whole, path: text, prompt: text, seed: whole, adapter: flag },
   sample_failed: { step: count, reason: text },
   learnt: {

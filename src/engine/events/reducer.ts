@@ -64,6 +64,8 @@ export interface RunState {
    */
   readonly notes: readonly Stamped<Payload<'note'>>[];
   readonly checkpoints: readonly Stamped<Payload<'checkpoint'>>[];
+  /** LoRA files of steps on the way, without those that were removed again. */
+  readonly saved: readonly Stamped<Payload<'saved'>>[];
   readonly samples: readonly Stamped<Payload<'sample'>>[];
   readonly bestStep: number | undefined;
   readonly outputs: readonly Payload<'output'>[];
@@ -100,6 +102,7 @@ export const initialState: RunState = {
   active: {},
   notes: [],
   checkpoints: [],
+  saved: [],
   samples: [],
   bestStep: undefined,
   outputs: [],
@@ -157,6 +160,10 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
         bestStep: event.best === true ? event.step : state.bestStep,
         pace: paceDisturb(state.pace),
       };
+    case 'saved':
+      return { saved: keep(withoutPath(state.saved, event.path), event), pace: paceDisturb(state.pace) };
+    case 'unsaved':
+      return { saved: withoutPath(state.saved, event.path) };
     case 'sample':
       return { samples: keepSample(state.samples, event), pace: paceDisturb(state.pace) };
     case 'sample_failed': {
@@ -221,6 +228,7 @@ function startAt(state: RunState, event: Stamped<Payload<'start'>>): Partial<Run
     lr: truncateSeries(state.lr, step),
     validation: truncateSeries(state.validation, step),
     checkpoints: upTo(state.checkpoints),
+    saved: upTo(state.saved),
     samples: upTo(state.samples),
     latest: state.latest !== undefined && state.latest.step <= step ? state.latest : undefined,
     latestValidation:
@@ -274,6 +282,9 @@ function withProgress(phases: readonly PhaseState[], event: Stamped<Payload<'pro
   const items = full ? Object.fromEntries(Object.entries(last.items).slice(KEPT_ITEMS / 2)) : last.items;
   return [...phases.slice(0, -1), { ...last, items: { ...items, [item]: event } }];
 }
+
+const withoutPath = <T extends { readonly path: string }>(list: readonly T[], path: string): readonly T[] =>
+  list.filter((item) => item.path !== path);
 
 const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];
 

@@ -95,6 +95,18 @@ export const payloads = {
   checkpoint: z
     .object({ step, path: z.string().describe('Relative to the run folder.'), bytes, best: z.boolean().optional() })
     .describe('A resumable checkpoint is on the disk.'),
+  saved: z
+    .object({
+      step,
+      epoch: z.number().int().describe('In which this step lies, from 1.'),
+      path: z.string().describe('Relative to the run folder.'),
+      bytes,
+      sha256: z.string(),
+      format: z.enum(['kohya', 'diffusers']),
+      best: z.boolean().optional().describe('true: of the step that validated best, written at the end.'),
+    })
+    .describe('A LoRA file of a step on the way is on the disk.'),
+  unsaved: z.object({ path: z.string() }).describe('A LoRA file on the way was removed, as `output.save_keep` says.'),
   sample: z
     .object({
       step,

@@ -58,12 +58,16 @@ function pythonType(schema: Schema, key: string, classes: Map<string, string>): 
   return plain;
 }
 
-/** Several literals, or one type and None: of other unions the trainer's reader could not tell which type is meant. */
+/**
+ * Several literals, or one type and None, or a number and a text: of other unions the trainer's reader could not tell
+ * which type is meant.
+ */
 function unionType(types: readonly string[]): string {
   const literals = types.flatMap((type) => /^Literal\[(.+)\]$/.exec(type)?.[1] ?? []);
   const others = types.filter((type) => !type.startsWith('Literal[') && type !== 'None');
   const kinds = [...(literals.length > 0 ? [`Literal[${literals.join(', ')}]`] : []), ...others];
-  if (kinds.length !== 1) throw new Error(`The trainer cannot read a union of ${kinds.join(' and ')}.`);
+  if (kinds.length !== 1 && kinds.join() !== 'int,str')
+    throw new Error(`The trainer cannot read a union of ${kinds.join(' and ')}.`);
   return [...kinds, ...(types.includes('None') ? ['None'] : [])].join(' | ');
 }
 

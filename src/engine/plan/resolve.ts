@@ -2,6 +2,8 @@
  * Spec, images, model and machine → the plan that the trainer carries out. Pure: the same input gives the same plan.
  */
 import { basename, join, resolve as resolvePath } from 'node:path';
+import { plannedCadence, readCadence } from '../../spec/cadence.ts';
+import { readPromptLine } from '../../spec/prompt-flags.ts';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { adapterKeys } from '../../spec/training/adapter-keys.ts';
@@ -68,6 +70,8 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const device = chooseDevice(spec, hardware, input.lacking);
   const samples = planSamples(input);
   const batches = batchesPerEpoch(samples, t.batch_size);
+  const steps = stepsOf(t, batches);
+  const warmup = warmupOf(t, steps);
   const plan: Plan = planSchema.parse({
     version: PLAN_VERSION,
     name: spec.name,
@@ -99,7 +103,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       max_tokens: maxTokens(samples),
     },
     training: {
-      steps: t.steps,
+      steps,
       batch_size: t.batch_size,
       gradient_accumulation: t.gradient_accumulation,
       batches_per_epoch: batches,
@@ -111,7 +115,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       betas: t.betas,
       schedule: t.schedule,
       schedule_args: t.schedule_args,
-      warmup_steps: t.warmup < 1 ? Math.round(t.warmup * t.steps) : t.warmup,
+      warmup_steps: warmup.steps,
       cycles: t.cycles,
       max_grad_norm: t.max_grad_norm,
       max_weight_norm: t.max_weight_norm,
@@ -126,14 +130,16 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
-    samples: { ...spec.samples, size: [d.resolution, d.resolution] },
+    samples: plannedSamples(spec),
     output: {
       precision: spec.output.precision,
       metadata: spec.output.metadata,
       facts: metadataFacts(spec, samples),
       diffusers: spec.output.diffusers,
-      checkpoint_every: spec.output.checkpoint_every,
+      checkpoint_every: plannedCadence(spec.output.checkpoint_every),
       checkpoint_keep: spec.output.checkpoint_keep,
+      save_every: plannedCadence(spec.output.save_every ?? spec.output.checkpoint_every),
+      save_keep: spec.output.save_keep,
     },
     resources: {
       device: device.device,
@@ -158,6 +164,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       ...device.warnings,
       ...memory,
       ...rules,
+      ...warmup.warnings,
       ...emptied(spec.captions, scan),
       ...planWarnings(plan, spec, withoutPending(scan, input.uncaptioned)),
     ],
@@ -165,6 +172,49 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
 }
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
+
+/** Prompts with their own options become shots, each with all that decides its sample. */
+export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['samples'] {
+  const lines = s.prompts.map((text) => readPromptLine(text).line);
+  const size: [number, number] = [d.resolution, d.resolution];
+  const shots = lines.map(({ prompt, negative, width, height, seed, steps, guidance, strength }, i) => ({
+    prompt,
+    negative: negative ?? s.negative,
+    steps: steps ?? s.steps,
+    guidance: guidance ?? s.guidance,
+    seed: seed ?? s.seed + i,
+    size: [width ?? d.resolution, height ?? d.resolution] as [number, number],
+    strength: strength ?? 1,
+  }));
+  const own = lines.some((line) => Object.keys(line).length > 1);
+  return {
+    ...s,
+    every: plannedCadence(s.every),
+    prompts: lines.map(({ prompt }) => prompt),
+    shots: own ? shots : null,
+    size,
+  };
+}
+
+/** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */
+function stepsOf({ steps, gradient_accumulation: passes }: RunSpec['training'], batches: number): number {
+  const { count, unit } = readCadence(steps);
+  return unit === 'epochs' ? Math.ceil((count * batches) / passes) : count;
+}
+
+/** Steps of the warm-up. Only here is it known how many steps some epochs are. */
+function warmupOf({ warmup, steps: length }: RunSpec['training'], steps: number) {
+  if (warmup < 1) return { steps: Math.round(warmup * steps), warnings: [] };
+  if (warmup < steps) return { steps: warmup, warnings: [] };
+  const instead = Math.floor(steps / 10);
+  return {
+    steps: instead,
+    warnings: [
+      `training.warmup: ${length} are ${steps} steps, no more than the warm-up of ${warmup}: ${instead} are taken`,
+    ],
+  };
+}
+
 const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
 
 /** The settings of `names`, which the plan has as run.yaml has them. */

@@ -4,7 +4,7 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { families, precisions, predictions, RUN_NAME } from '../../spec/schema.ts';
+import { families, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import {
   huberSchedules,
@@ -21,6 +21,8 @@ import { masksSchema, preservationSchema } from '../../spec/training/subject-key
 export const PLAN_VERSION = 1;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** A number of steps (0: never), `2 epochs` or `30 minutes`, as `plannedCadence` writes it. */
+const every = z.union([z.number().int().min(0), z.string().regex(/^[1-9][0-9]{0,7} (epochs|minutes)$/)]);
 const size = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 
 export const planSampleSchema = z.strictObject({
@@ -141,8 +143,26 @@ export const planSchema = z.strictObject({
     init_lora: z.string().nullable(),
   }),
   samples: z.strictObject({
-    every: z.number().int().min(0),
+    every,
+    /** Without the options that may stand behind them in run.yaml. */
     prompts: z.array(z.string()),
+    /** One for each prompt, where any has options of its own; null where all share what follows. */
+    shots: z
+      .array(
+        z.strictObject({
+          prompt: z.string(),
+          negative: z.string(),
+          steps: z.number().int().min(1),
+          guidance: z.number().min(1),
+          seed: z.number().int().min(0),
+          size,
+          /** Factor on what the LoRA adds. */
+          strength: z.number(),
+        }),
+      )
+      .nullable(),
+    sampler: z.enum(samplers),
+    spacing: z.enum(spacings),
     negative: z.string(),
     steps: z.number().int().min(1),
     guidance: z.number().min(1),
@@ -159,8 +179,10 @@ export const planSchema = z.strictObject({
      */
     facts: z.record(z.string(), z.string()),
     diffusers: z.boolean(),
-    checkpoint_every: z.number().int().min(0),
+    checkpoint_every: every,
     checkpoint_keep: z.number().int().min(1),
+    save_every: every,
+    save_keep: z.number().int().min(1).nullable(),
   }),
   resources: z.strictObject({
     device: z.string(),

@@ -78,7 +78,10 @@ const compilerCaches = (folder: string) => ({
   TRITON_CACHE_DIR: join(folder, 'triton'),
 });
 
-function trainerEnv({ packageRoot, resources, env, compiled, extras = [] }: TrainerCommandInput): NodeJS.ProcessEnv {
+type EnvInput = Pick<TrainerCommandInput, 'packageRoot' | 'resources' | 'env' | 'compiled' | 'extras'>;
+
+/** The environment that the trainer's Python gets. */
+export function trainerEnv({ packageRoot, resources, env, compiled, extras = [] }: EnvInput): NodeJS.ProcessEnv {
   return {
     ...(compiled === undefined ? {} : compilerCaches(compiled)),
     ...ourPython({ env, packageRoot, threads: resources.threads, extras }),

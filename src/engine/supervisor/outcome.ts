@@ -44,7 +44,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
     return {
       ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
       // If the outputs cannot be checked, they are not listed, and the outcome stays the same.
-      outputs: await checkOutputs(dir, state).catch(() => []),
+      outputs: await checkOutputs(dir, savedAt(state, step)).catch(() => []),
       next_steps: result.next_steps ?? [resumeHint(folder)],
     };
   if (result?.status === 'failed' && end.code === result.code)
@@ -116,7 +116,7 @@ const ended = (status: RunExit['status'], code: number, reason: string, step: nu
 async function finished(dir: string, state: RunState): Promise<RunExit> {
   const { step } = state;
   try {
-    const outputs = await checkOutputs(dir, state);
+    const outputs = await checkOutputs(dir, state.outputs);
     if (outputs.length === 0) return ended('failed', EXIT.training, 'the trainer ended without a LoRA', step);
     return { ...ended('finished', EXIT.ok, state.result?.reason ?? 'finished', step), outputs };
   } catch (error) {
@@ -124,10 +124,13 @@ async function finished(dir: string, state: RunState): Promise<RunExit> {
   }
 }
 
+/** The LoRA files of the step at which the run was stopped. */
+const savedAt = ({ saved }: RunState, at: number) => saved.filter(({ step }) => step === at);
+
 /** Reads every output again, so that exit.json promises only what lies on the disk. */
-async function checkOutputs(dir: string, state: RunState): Promise<RunOutput[]> {
+async function checkOutputs(dir: string, told: readonly RunOutput[]): Promise<RunOutput[]> {
   const outputs: RunOutput[] = [];
-  for (const { path, sha256 } of state.outputs) {
+  for (const { path, sha256 } of told) {
     const inside = relative(dir, resolve(dir, path));
     if (inside.startsWith('..') || isAbsolute(inside))
       throw new Error(`an output lies outside the run folder: ${path}`);

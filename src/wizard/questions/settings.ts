@@ -1,6 +1,7 @@
 /** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import { plural } from '../../base/text.ts';
+import { cadenceWords } from '../../spec/cadence.ts';
 import { groupOf, type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
@@ -25,7 +26,7 @@ interface Group {
 }
 
 const trainingGists: Readonly<Record<string, Group['gist']>> = {
-  length: ({ training: t }) => `${plural(t.steps, 'step')}, batch ${t.batch_size}, learning rate ${t.learning_rate}`,
+  length: ({ training: t }) => `${cadenceWords(t.steps)}, batch ${t.batch_size}, learning rate ${t.learning_rate}`,
   optimizer: ({ training: t }) => `${t.optimizer}, ${t.schedule}`,
   adapter: ({ training: t }) => `rank ${t.rank}, alpha ${t.alpha}, ${t.targets} layers`,
   loss: ({ training: t }) =>
@@ -82,7 +83,7 @@ const groups: readonly Group[] = [
     gist: ({ samples: s }) =>
       s.prompts.length === 0
         ? 'none'
-        : `${plural(s.prompts.length, 'prompt')}, ${s.every === 0 ? 'before and after' : `each ${plural(s.every, 'step')}`}`,
+        : `${plural(s.prompts.length, 'prompt')}, ${s.every === 0 ? 'before and after' : `each ${cadenceWords(s.every)}`}`,
   },
   {
     id: 'settings:output',
@@ -91,7 +92,7 @@ const groups: readonly Group[] = [
     text: 'What shall come out?',
     section: 'output',
     gist: ({ output: o }) =>
-      `${o.precision}, ${o.metadata} metadata, checkpoint each ${plural(o.checkpoint_every, 'step')}`,
+      `${o.precision}, ${o.metadata} metadata, checkpoint ${o.checkpoint_every === 0 ? 'at the end' : `each ${cadenceWords(o.checkpoint_every)}`}`,
   },
   {
     id: 'settings:resources',

@@ -30,6 +30,11 @@ const number = (context: Asking, key: string) => Number(recipeValue(context, key
 function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial): Question {
   const scaled = (factor: number, context: Asking) => words(number(context, key) * factor, context);
   const own = (context: Asking) => context.answers[SETTING + key]?.value;
+  // A value of their own may be a text, such as 10 epochs, which is its own words.
+  const ownWords = (kept: string, context: Asking) => {
+    const value: unknown = kept === '' ? '' : JSON.parse(kept);
+    return typeof value === 'number' ? words(value, context) : String(value);
+  };
   return {
     id,
     step: 'training',
@@ -45,7 +50,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
       const mine: Choice[] =
         kept === undefined
           ? []
-          : [{ value: 'own', cells: ['Yours', words(Number(kept), context), 'set by you'], about: `${key}: ${kept}` }];
+          : [{ value: 'own', cells: ['Yours', ownWords(kept, context), 'set by you'], about: `${key}: ${kept}` }];
       return {
         kind: 'choose',
         initial: answered(context, id) ?? (kept === undefined ? 'normal' : 'own'),
@@ -62,7 +67,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
     record: (value, context) => {
       const choice = choices.find((c) => c.value === value);
       return choice === undefined
-        ? `yours: ${words(Number(own(context)), context)}`
+        ? `yours: ${ownWords(own(context) ?? '', context)}`
         : `${choice.name.toLowerCase()}: ${scaled(choice.factor, context)}`;
     },
     sets: (value, context): Readonly<Record<string, unknown>> => {

@@ -8,7 +8,7 @@ import type { Gpu } from '../../../src/engine/hardware/types.ts';
 import { estimateTokens } from '../../../src/engine/plan/captions.ts';
 import { extraPackages } from '../../../src/engine/plan/device.ts';
 import { sampleIds, validationIds } from '../../../src/engine/plan/identity.ts';
-import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
+import { batchesPerEpoch, type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
 import type { Plan } from '../../../src/engine/plan/schema.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { summarizePlan } from '../../../src/engine/plan/summarize.ts';
@@ -242,6 +242,40 @@ describe('batches and steps', () => {
     const tokens = (words: number) =>
       resolve({ scan: scan([{ caption: Array.from({ length: words }, () => 'fox').join(' ') }]) }).plan.data.max_tokens;
     expect([tokens(20), tokens(55), tokens(74), tokens(110), tokens(900)]).toEqual([75, 75, 150, 150, 225]);
+  });
+});
+
+describe('a length in epochs', () => {
+  it('is the same number of steps as the batches that are formed', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        (epochs, batch, passes) => {
+          const { plan } = resolve({
+            spec: spec({ training: { steps: `${epochs} epochs`, batch_size: batch, gradient_accumulation: passes } }),
+          });
+          const batches = epochs * batchesPerEpoch(plan.data.samples, batch);
+          expect(plan.training.steps).toBe(Math.ceil(batches / passes));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('has the warm-up that fits it, and says so', () => {
+    const { plan, warnings } = resolve({ spec: spec({ training: { steps: '1 epoch', warmup: 1000 } }) });
+    expect(plan.training.warmup_steps).toBe(Math.floor(plan.training.steps / 10));
+    expect(warnings.join()).toContain('no more than the warm-up of 1000');
+  });
+
+  it('goes with cadences in epochs and minutes', () => {
+    const { plan } = resolve({
+      spec: spec({ samples: { every: '2 epochs' }, output: { checkpoint_every: '1h', save_keep: 3 } }),
+    });
+    expect(plan.samples.every).toBe('2 epochs');
+    expect(plan.output).toMatchObject({ checkpoint_every: '60 minutes', save_every: '60 minutes', save_keep: 3 });
   });
 });
 

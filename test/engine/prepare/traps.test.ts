@@ -103,7 +103,7 @@ describe('what YAML takes for something else is said, with what to write', () =>
       `${START}training:\n  learning_rate: "1e-4"\n  steps: 1,000\n  alpha: 0,5\n  batch_size: 2.5\n`,
       [
         '5 training.learning_rate must be a number, above 0 to 10; this is text: remove the quotes',
-        '6 training.steps must be a whole number, 1 to 10000000; this is "1,000": write 1000',
+        '6 training.steps must be a whole number, 1 to 10000000, or a text such as 10 epochs; this is "1,000": write 1000',
         '7 training.alpha must be a number, above 0 to 4096; this is "0,5": write 0.5',
         '8 training.batch_size must be a whole number, 1 to 1024; this is 2.5',
       ],

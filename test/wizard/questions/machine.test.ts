@@ -293,7 +293,7 @@ describe('answers', () => {
       expect.arrayContaining(['length', 'strength', 'detail']),
     );
     const { spec } = specOf(enter({ 'model.base': 'file', 'model.file': file, length: 'long' }));
-    expect(spec.training.steps).toBe(2 * specOf(context).spec.training.steps);
+    expect(spec.training.steps).toBe(2 * Number(specOf(context).spec.training.steps));
   });
 
   it('accept no licence by Enter, nor another than the one that was shown', () => {

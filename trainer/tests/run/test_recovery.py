@@ -138,7 +138,8 @@ def test_control_files_act_at_the_next_step(train_here: Any, plan_for: Any, tmp_
     assert run.code == 75 and run.events[-1]["status"] == "stopped" and run.events[-1]["step"] == 5
     assert [e["step"] for e in run.of("checkpoint")] == [3, 5]
     assert [(e["step"], e["adapter"]) for e in run.of("sample")] == [(0, False), (3, True)]
-    assert not list(control.iterdir()) and not list((run.folder / "output").iterdir())
+    assert not list(control.iterdir())
+    assert sorted(p.name[-13:] for p in (run.folder / "output").iterdir()) == ["3.safetensors", "5.safetensors"]
 
 
 def test_a_stop_while_pictures_are_encoded_leaves_a_run_to_go_on_with(

@@ -69,6 +69,8 @@ class Adapter:
         for part, layers in self.layers.items():
             for name, layer in layers.items():
                 layer.start(seed, part, name)
+        #: Scale by layer name as it is trained, for layers that were asked to act otherwise.
+        self._learned: dict[str, float] = {}
         self.flat: dict[str, torch.Tensor] = {}
         self.flat_grad: dict[str, torch.Tensor] = {}
         #: The groups of weights that the optimiser treats alike, by part, in the order of the flat tensors.
@@ -177,6 +179,12 @@ class Adapter:
         for layers in self.layers.values():
             for layer in layers.values():
                 layer.enabled = on
+
+    def strengthen(self, factor: float) -> None:
+        """Let the adapter act `factor` times as strong as it was learned; 1 is how it is trained."""
+        for layers in self.layers.values():
+            for layer in layers.values():
+                layer.scale = factor * self._learned.setdefault(layer.name, layer.scale)
 
     def digest(self) -> torch.Tensor:
         """64-bit checksum of all weights, an int64 scalar on the device.

@@ -1,8 +1,10 @@
-"""Writes the result, RUN/output/NAME.safetensors. Its metadata holds no date, so that equal runs give equal bytes."""
+"""Writes LoRA files: the result, one at each save, and any of a checkpoint afterwards.
+
+Their metadata holds no date, so that equal weights at equal steps give equal bytes, whenever the file is written.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +16,11 @@ import torch
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError
 from visiontrain_trainer.base.files import write_atomic
-from visiontrain_trainer.base.safefile import payload_sha256, serialize
+from visiontrain_trainer.base.safefile import Hashed, model_hashes, pieces
 from visiontrain_trainer.compute.device import DTYPES
 from visiontrain_trainer.contract.plan import Plan, Training
 
-from .lora_format import to_diffusers, to_kohya
+from .lora_format import Tensors, to_diffusers, to_kohya
 
 #: The metadata by which programs recognise a LoRA; `metadata: minimal` keeps only these.
 MINIMAL = (
@@ -29,6 +31,28 @@ MINIMAL = (
     "ss_network_alpha",
     "ss_network_args",
 )
+
+
+#: What the names of SDXL's layers in a file depend on, of the U-Net's configuration.
+_UNET_FACTS = ("layers_per_block", "up_block_types")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a file tells of the training beside the weights. A checkpoint holds it, so that a file can be made of it."""
+
+    #: Alpha by layer name.
+    alphas: dict[str, float]
+    unet: dict[str, Any]
+    #: The metadata of a file of this step, without the facts of the plan.
+    facts: dict[str, str]
+
+    @classmethod
+    def of(cls, alphas: dict[str, float], unet_config: Mapping[str, Any], facts: dict[str, str]) -> Origin:
+        return cls(alphas, {name: unet_config[name] for name in _UNET_FACTS if name in unet_config}, facts)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"alphas": self.alphas, "unet": self.unet, "facts": self.facts}
 
 
 @dataclass(frozen=True)
@@ -46,10 +70,7 @@ def _number(value: float) -> str:
 
 
 def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
-    """The keys `ss_*` (sd-scripts) and `modelspec.*` (Stability AI's model spec) of the run.
-
-    Facts of the plan replace those computed here.
-    """
+    """The keys `ss_*` (sd-scripts) and `modelspec.*` (Stability AI's model spec) of the run after `steps` steps."""
     training, model = plan.training, plan.model
     sdxl, v = model.family == "sdxl", model.prediction == "v_prediction"
     module, arguments = _network(training)
@@ -110,7 +131,7 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         out["ss_new_sd_model_hash"] = model.sha256
     for package in ("torch", "diffusers"):
         out[f"visiontrain.{package}"] = metadata.version(package)
-    return out | plan.output.facts
+    return out
 
 
 def _network(training: Training) -> tuple[str, dict[str, str]]:
@@ -172,13 +193,6 @@ def _loss_facts(plan: Plan) -> dict[str, str]:
     return out
 
 
-def _with_hashes(tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> dict[str, str]:
-    """Add the hashes by which Stable Diffusion tools know a file, taken from a file with only the `ss_` facts."""
-    copy = serialize(tensors, {k: v for k, v in facts.items() if k.startswith("ss_")})
-    legacy = hashlib.sha256(copy[0x100000 : 0x100000 + 0x10000]).hexdigest()[:8]
-    return facts | {"sshs_model_hash": payload_sha256(copy), "sshs_legacy_hash": legacy}
-
-
 def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> None:
     """Raises TrainingError when a weight, finite in fp32, is no longer finite in the file's number format."""
     for name, tensor in tensors.items():
@@ -193,40 +207,51 @@ def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> Non
             )
 
 
-def write_outputs(
-    run: Path,
-    plan: Plan,
-    tensors: dict[str, torch.Tensor],
-    scales: dict[str, float],
-    unet_config: Mapping[str, Any],
-    steps: int,
-    epochs: int,
-) -> list[Written]:
-    """Write the kohya file and, when planned, the diffusers one.
+#: The tensors of a file and its metadata.
+Content = tuple[Tensors, dict[str, str]]
 
-    Raises MachineError when the disk is full, TrainingError when a weight is too large for the file's number format.
+
+def make_files(plan: Plan, tensors: Tensors, origin: Origin) -> dict[str, Content]:
+    """The content of the kohya file and, when planned, of the diffusers one, by format.
+
+    `tensors` are those of `Adapter.tensors`. Facts of the plan replace those of `origin`. Raises TrainingError when a
+    weight is too large for the file's number format.
     """
     dtype = DTYPES[plan.output.precision]
-    facts = make_metadata(plan, steps, epochs)
+    alphas = origin.alphas
+    contents = {"kohya": to_kohya(tensors, alphas, plan.model.family, origin.unet, dtype)}
+    if plan.output.diffusers:
+        contents["diffusers"] = to_diffusers(tensors, alphas, dtype)
+    for content in contents.values():
+        _refuse_overflow(content, plan.output.precision)
+    facts = origin.facts | plan.output.facts
     if plan.output.metadata == "minimal":
         facts = {key: facts[key] for key in MINIMAL} | plan.output.facts
-    kohya = to_kohya(tensors, scales, plan.model.family, unet_config, dtype)
-    files = [("kohya", f"{plan.name}.safetensors", kohya)]
-    if plan.output.diffusers:
-        files.append(("diffusers", f"{plan.name}.diffusers.safetensors", to_diffusers(tensors, scales, dtype)))
-    for _, _, content in files:
-        _refuse_overflow(content, plan.output.precision)
+    known = {name: value for name, value in facts.items() if name.startswith("ss_")}
+    files: dict[str, Content] = {}
+    for kind, content in contents.items():
+        extra = {} if plan.output.metadata == "none" else facts | model_hashes(content, known)
+        files[kind] = content, extra if kind == "kohya" else {"format": "pt", **extra}
+    return files
+
+
+def file_name(name: str, kind: str) -> str:
+    """Name of the file of a LoRA called `name` (the run's, with what `saves.py` adds) in the format `kind`."""
+    return f"{name}.safetensors" if kind == "kohya" else f"{name}.{kind}.safetensors"
+
+
+def write_files(folder: Path, name: str, files: Mapping[str, Content]) -> list[Written]:
+    """Write the files of a LoRA called `name`, each whole or not at all. Raises MachineError when the disk is full."""
     written = []
-    for kind, name, content in files:
-        extra = {} if plan.output.metadata == "none" else _with_hashes(content, facts)
-        data = serialize(content, extra if kind == "kohya" else {"format": "pt", **extra})
-        path = run / "output" / name
+    for kind, content in files.items():
+        path = folder / file_name(name, kind)
+        hashed = Hashed(pieces(*content))
         try:
-            write_atomic(path, data)
+            write_atomic(path, hashed)
         except OSError as error:
             raise MachineError(
                 f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
                 next_steps=["Free some disk space, then `visiontrain resume`."],
             ) from error
-        written.append(Written(path, len(data), hashlib.sha256(data).hexdigest(), kind))
+        written.append(Written(path, hashed.bytes, hashed.sha256, kind))
     return written

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -65,8 +66,9 @@ def _digest(file: object) -> str:
     return digest.hexdigest()
 
 
-def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` with `content`. Raises OSError when the disk does not take it; `path` is then as it was.
+def write_atomic(path: Path, content: bytes | Iterable[bytes | memoryview], *, durable: bool = True) -> None:
+    """Replace `path` with `content`, whole or in pieces. Raises OSError when the disk does not take it; `path` is then
+    as it was.
 
     `durable=False` skips the flush to disk: it is for files whose checksum is verified when they are read.
     """
@@ -76,7 +78,8 @@ def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
         # The file is created anew, so that a link or file that lies at this name is neither followed nor written to.
         beside.unlink(missing_ok=True)
         with beside.open("xb") as file:
-            file.write(content)
+            for piece in [content] if isinstance(content, bytes) else content:
+                file.write(piece)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

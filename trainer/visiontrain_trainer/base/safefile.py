@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
+
+#: Bytes on their way into a file.
+Piece = bytes | memoryview
 
 _NAMES = {
     torch.float64: "F64",
@@ -22,29 +25,64 @@ _NAMES = {
 }
 
 
+def _block(tensor: torch.Tensor) -> memoryview:
+    """The bytes of a tensor in row-major order, as safetensors stores them; those of a CPU tensor are not copied."""
+    return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
 def tensor_bytes(tensor: torch.Tensor) -> bytes:
-    """The bytes of a tensor in row-major order, as safetensors stores them."""
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    """A copy of the bytes of a tensor, as safetensors stores them."""
+    return bytes(_block(tensor))
 
 
-def serialize(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of a safetensors file. Tensors go by falling element size, then by name, so that all are aligned."""
+def pieces(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> Iterator[Piece]:
+    """A safetensors file piece by piece: its header, then the bytes of each tensor.
+
+    Tensors go by falling element size, then by name, so that all are aligned. Pieces can be written and hashed while
+    another thread runs Python, which one large copy of all bytes would hold up.
+    """
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
-    start, blocks = 0, []
+    start = 0
     for name in order:
         tensor = tensors[name]
-        block = tensor_bytes(tensor)
+        size = tensor.numel() * tensor.element_size()
         header[name] = {
             "dtype": _NAMES[tensor.dtype],
             "shape": list(tensor.shape),
-            "data_offsets": [start, start + len(block)],
+            "data_offsets": [start, start + size],
         }
-        blocks.append(block)
-        start += len(block)
+        start += size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + b"".join(blocks)
+    yield len(text).to_bytes(8, "little") + text
+    for name in order:
+        yield _block(tensors[name])
+
+
+def serialize(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of a safetensors file, as `pieces` gives them."""
+    return b"".join(pieces(tensors, metadata))
+
+
+class Hashed:
+    """Passes pieces on and keeps their SHA-256 and their number of bytes, so that a file is hashed as it is written."""
+
+    def __init__(self, source: Iterable[Piece]) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def __iter__(self) -> Iterator[Piece]:
+        for piece in self._source:
+            self._hash.update(piece)
+            self.bytes += len(piece)
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """Of the pieces that were passed on so far, as 64 hex digits."""
+        return self._hash.hexdigest()
 
 
 def _payload_start(content: bytes) -> int:
@@ -56,6 +94,20 @@ def metadata_of(content: bytes) -> dict[str, str]:
     return json.loads(content[8 : _payload_start(content)]).get("__metadata__", {})
 
 
-def payload_sha256(content: bytes) -> str:
-    """SHA-256 of the bytes after the header. Stable Diffusion tools store it as `sshs_model_hash`."""
-    return hashlib.sha256(memoryview(content)[_payload_start(content) :]).hexdigest()
+#: Where the window begins that old Stable Diffusion programs hash, and its size.
+_WINDOW, _WINDOW_SIZE = 0x100000, 0x10000
+
+
+def model_hashes(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """The hashes by which Stable Diffusion programs know a LoRA file of this content.
+
+    `sshs_model_hash` is the SHA-256 of all bytes behind the header, `sshs_legacy_hash` one of 64 KiB in the file.
+    """
+    whole, window, place = hashlib.sha256(), hashlib.sha256(), 0
+    for number, piece in enumerate(pieces(tensors, metadata)):
+        if number > 0:
+            whole.update(piece)
+        first, last = (min(max(0, edge - place), len(piece)) for edge in (_WINDOW, _WINDOW + _WINDOW_SIZE))
+        window.update(piece[first:last])
+        place += len(piece)
+    return {"sshs_model_hash": whole.hexdigest(), "sshs_legacy_hash": window.hexdigest()[:8]}

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import read_regular
 
+from .cadence import Cadence
 from .plan_schema import (
     Data,
     InputPerturbation,
@@ -30,6 +31,7 @@ from .plan_schema import (
     Sample,
     Samples,
     ScheduleArgs,
+    Shot,
     Timesteps,
     Training,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "Sample",
     "Samples",
     "ScheduleArgs",
+    "Shot",
     "Timesteps",
     "Training",
     "parse_plan",
@@ -99,9 +102,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one retu
             raise _mismatch(where, "one of " + ", ".join(map(str, arguments)), value)
         return value
     if origin in (typing.Union, types.UnionType):
-        if value is None:
+        if value is None and type(None) in arguments:
             return None
-        return _read(next(a for a in arguments if a is not type(None)), value, where)
+        kinds = [a for a in arguments if a is not type(None)]
+        return _read(next((a for a in kinds if a is type(value)), kinds[0]), value, where)
     if origin is list:
         if not isinstance(value, list):
             raise _mismatch(where, "a list", value)
@@ -126,6 +130,15 @@ def parse_plan(data: object) -> Plan:
     plan = _read_class(Plan, data, "")
     if not _NAME.fullmatch(plan.name):
         raise _mismatch("name", "letters, digits, dot, dash and underscore", plan.name)
+    for where, every in (
+        ("samples.every", plan.samples.every),
+        ("output.checkpoint_every", plan.output.checkpoint_every),
+        ("output.save_every", plan.output.save_every),
+    ):
+        try:
+            Cadence.of(every)
+        except ValueError as error:
+            raise _mismatch(where, "a number of steps, epochs or minutes", every) from error
     if not plan.data.samples:
         raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.")
     return plan

@@ -193,9 +193,23 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Shot:
+    prompt: str
+    negative: str
+    steps: int
+    guidance: float
+    seed: int
+    size: tuple[int, int]
+    strength: float
+
+
+@dataclass(frozen=True)
 class Samples:
-    every: int
+    every: int | str
     prompts: list[str]
+    shots: list[Shot] | None
+    sampler: Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
+    spacing: Literal["normal", "trailing", "karras"]
     negative: str
     steps: int
     guidance: float
@@ -209,8 +223,10 @@ class Output:
     metadata: Literal["full", "minimal", "none"]
     facts: dict[str, str]
     diffusers: bool
-    checkpoint_every: int
+    checkpoint_every: int | str
     checkpoint_keep: int
+    save_every: int | str
+    save_keep: int | None
 
 
 @dataclass(frozen=True)

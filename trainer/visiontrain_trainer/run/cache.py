@@ -6,6 +6,7 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.batches import BatchPlan, Use, without
 from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.feed import Caches
@@ -35,7 +36,7 @@ def fill_caches(
     if plan.training.preservation is not None:
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
-    prompts = [*plan.samples.prompts, plan.samples.negative] if plan.samples.prompts else []
+    prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
     caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
     return plan, batches
 

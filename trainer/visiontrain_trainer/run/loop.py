@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from visiontrain_trainer.adapter.export import write_outputs
+from visiontrain_trainer.adapter.export import make_files, write_files
 from visiontrain_trainer.base.errors import FAILED, STOPPED, TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.timesteps import bounds
@@ -22,11 +22,14 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints, compare_with_original
 from visiontrain_trainer.training.finite import Place, check_step
 from visiontrain_trainer.training.measure import Measured, levels, measure, measured_uses, verdict, weight_change
-from visiontrain_trainer.training.optim import state_from_plain, state_to_plain
+from visiontrain_trainer.training.optim import state_from_plain
 from visiontrain_trainer.training.result import PendingResult
+from visiontrain_trainer.training.writer import Writer
 
 from .base_check import Known, check_base
+from .due import Due
 from .pictures import Pictures
+from .saves import Saves, Wanted, name_after, name_at
 from .session import Session, open_session
 
 _RATE_OVER_STEPS = 20
@@ -64,41 +67,78 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     if progress.step == 0:
         progress.known = check_base(session)
     pictures = Pictures(session)
-    steps = plan.training.steps
+    with Writer() as writer:
+        saves = Saves(session, writer)
+        saves.any_checkpoint = progress.saved_at is not None
+        return run_steps(session, progress, pictures, saves)
+
+
+def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+    """All steps that are left, and the work that is due between them. Returns the exit code."""
+    plan, events, steps = session.plan, session.events, session.plan.training.steps
     events.emit("phase", phase="train")
     events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
     pictures.make(progress.step, adapter=False)
+    due = Due(
+        session.batches,
+        steps,
+        {
+            "checkpoint": plan.output.checkpoint_every,
+            "lora": plan.output.save_every,
+            "samples": plan.samples.every,
+        },
+    )
 
     flight: deque[PendingResult] = deque()
     while progress.step < steps:
-        asked = session.processes.agree(control.poll(), REQUESTS)
+        asked = session.processes.agree(session.control.poll(), REQUESTS)
         if asked:
-            report(session, flight, progress, 0)
+            report(session, flight, progress, saves)
             if asked & {"stop", "save"}:
-                save(session, progress, validated="stop" not in asked)
+                lora = name_at(plan, progress.step)
+                save(session, progress, saves, Save(validated="stop" not in asked, lora=lora))
+                saves.wait()
             if "sample" in asked:
                 pictures.make(progress.step, adapter=True)
-            control.done(asked)
+            session.control.done(asked)
             if "stop" in asked:
                 return stopped(session, progress)
         began = time.perf_counter()
         flight.append(session.train_step.run(progress.step))
         progress.step += 1
-        report(session, flight, progress, _STEPS_IN_FLIGHT if session.device.is_cuda else 0)
+        report(session, flight, progress, saves, keep=_STEPS_IN_FLIGHT if session.device.is_cuda else 0)
         progress.durations.append(time.perf_counter() - began)
-        if due(progress.step, plan.output.checkpoint_every, steps):
-            report(session, flight, progress, 0)
-            save(session, progress)
-        if due(progress.step, plan.samples.every, steps):
-            report(session, flight, progress, 0)
+        saves.check()
+        wanted = planned(session, due, progress.step)
+        if wanted is not None:
+            report(session, flight, progress, saves)
+            save(session, progress, saves, wanted)
+        if due.after("samples", progress.step):
+            report(session, flight, progress, saves)
             pictures.make(progress.step, adapter=True)
-    report(session, flight, progress, 0)
-    return finish(session, progress, pictures)
+    report(session, flight, progress, saves)
+    return finish(session, progress, pictures, saves)
 
 
-def due(step: int, every: int, steps: int) -> bool:
-    """Whether work planned for each `every` steps is due after `step`. After the last step `finish` does such work."""
-    return every > 0 and step % every == 0 and step < steps
+@dataclass(frozen=True)
+class Save:
+    """What shall be saved: a checkpoint, validated or not, and a LoRA file of this name."""
+
+    checkpoint: bool = True
+    #: A person who asked for a stop should not wait for the validation.
+    validated: bool = True
+    lora: str | None = None
+
+
+def planned(session: Session, due: Due, step: int) -> Save | None:
+    """What is to be saved after `step` by the plan; None for nothing."""
+    plan = session.plan
+    checkpoint, lora = due.after("checkpoint", step), due.after("lora", step)
+    if not checkpoint and not lora:
+        return None
+    by_epoch = due.cadences["lora"].unit == "epochs"
+    name = name_after(plan, session.batches.epoch_of(step)) if by_epoch else name_at(plan, step)
+    return Save(checkpoint=checkpoint, lora=name if lora else None)
 
 
 def resume(session: Session) -> Progress:
@@ -131,14 +171,14 @@ def resume(session: Session) -> Progress:
     )
 
 
-def report(session: Session, flight: deque[PendingResult], progress: Progress, keep: int) -> None:
+def report(session: Session, flight: deque[PendingResult], progress: Progress, saves: Saves, *, keep: int = 0) -> None:
     """Write the events of finished steps, and leave the newest `keep` steps in flight.
 
     Raises TrainingError at the first number that is not finite.
     """
     while len(flight) > keep:
         result = flight.popleft().read()
-        check_step(Place(session.plan, session.run, progress.saved_at is not None), session.adapter, result)
+        check_step(Place(session.plan, session.run, saves.any_checkpoint), session.adapter, result)
         rate = len(result.losses) / median(progress.durations) if progress.durations else None
         session.events.emit(
             "step",
@@ -200,40 +240,34 @@ def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None
     return None
 
 
-def save(session: Session, progress: Progress, *, validated: bool = True) -> None:
-    """Save a checkpoint of the present state, unless this step is saved already.
+def save(session: Session, progress: Progress, saves: Saves, wanted: Save) -> None:
+    """Save what is wanted of the present state, unless this step is saved already. It is written meanwhile."""
+    step = progress.step
+    lora = wanted.lora if step > 0 and saves.lora_at != step else None
+    state = None
+    if wanted.checkpoint and progress.saved_at != step and session.processes.first:
+        state = state_of(session, progress, validated=wanted.validated)
+        progress.saved_at = step
+    if session.processes.first and (state is not None or lora is not None):
+        saves.save(step, Wanted(state, lora), progress.best_step)
 
-    `validated=False` leaves the validation out, because a person who asked for a stop should not wait for it.
-    """
-    if not session.processes.first or progress.saved_at == progress.step:
-        return
+
+def state_of(session: Session, progress: Progress, *, validated: bool) -> dict[str, Any]:
+    """What a checkpoint holds of the present state beside tensors. First the state is validated, if `validated`."""
     if validated and session.batches.validation and progress.step > 0:
         found = validate_if_it_fits(session, progress)
         if found and found.loss < progress.best_loss:
             progress.best_step, progress.best_loss = progress.step, found.loss
-    tensors, values = state_to_plain(session.optimizer)
     best = None if progress.best_step is None else {"step": progress.best_step, "loss": progress.best_loss}
     scale = session.train_step.scale
-    state: dict[str, Any] = {
+    return {
         "spec_sha256": session.plan.spec_sha256,
-        "optimizer": values,
         "micro_batch": session.train_step.micro_batch,
         "loss_scale": [scale.value, scale.steps],
         "before": progress.before,
         "best": best,
         "environments": [stretch.as_json() for stretch in progress.stretches],
     }
-    folder = session.run / "checkpoints"
-    path, size = checkpoint.save(folder, progress.step, session.adapter.tensors(), tensors, state)
-    progress.saved_at = progress.step
-    checkpoint.prune(folder, progress.step, session.plan.output.checkpoint_keep, progress.best_step)
-    session.events.emit(
-        "checkpoint",
-        step=progress.step,
-        path=str(path.relative_to(session.run)),
-        bytes=size,
-        best=True if progress.best_step == progress.step else None,
-    )
 
 
 def stopped(session: Session, progress: Progress) -> int:
@@ -249,26 +283,20 @@ def stopped(session: Session, progress: Progress) -> int:
     return STOPPED
 
 
-def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
+def finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
     """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
 
     Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
     """
     events, plan = session.events, session.plan
-    save(session, progress)
+    save(session, progress, saves, Save())
+    saves.wait()
     if not session.processes.first:
         session.processes.barrier()
         return 0
     events.emit("phase", phase="export")
-    written = write_outputs(
-        session.run,
-        plan,
-        session.adapter.tensors(),
-        session.scales,
-        dict(session.unet.config),
-        progress.step,
-        session.batches.epoch_of(progress.step - 1) + 1,
-    )
+    last = saves.weights(progress.step, session.adapter.tensors())
+    written = write_files(session.run / "output", plan.name, make_files(plan, last.tensors, last.origin))
     for file in written:
         events.emit(
             "output",
@@ -277,6 +305,8 @@ def finish(session: Session, progress: Progress, pictures: Pictures) -> int:
             sha256=file.sha256,
             format=file.format,
         )
+    if progress.best_step is not None and progress.best_step < progress.step:
+        saves.best(progress.best_step)
     pictures.make(progress.step, adapter=True)
     after = validate_if_it_fits(session, progress)
     before = Measured.of(progress.before) if progress.before else None

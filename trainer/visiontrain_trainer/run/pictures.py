@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.contract.plan import Shot
+from visiontrain_trainer.contract.shots import all_shots
 
-from .sample import Conditioning, decode, make_scheduler, sample_latents, save_png
+from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
 
 if TYPE_CHECKING:
     from .session import Session
@@ -33,13 +35,12 @@ class Pictures:
         session.train_step.release()
         training = session.unet.training
         session.unet.eval()
-        session.adapter.enable(adapter)
         try:
-            for index, prompt in enumerate(plan.samples.prompts):
+            for index, shot in enumerate(all_shots(plan.samples)):
                 name = f"step-{step:06d}-{index}.png" if adapter else f"base-{index}.png"
                 if not adapter and (session.run / "samples" / name).exists():
                     continue
-                self._one(step, index, prompt, name, adapter)
+                self._one(step, index, shot, name if adapter else None)
         except InterruptedError:
             pass
         except Exception as error:
@@ -49,45 +50,48 @@ class Pictures:
             give_back_memory()
         finally:
             session.adapter.enable(True)
+            session.adapter.strengthen(1)
             session.unet.train(training)
             if self._vae is not None and session.device.is_cuda:
                 self._vae.to("cpu")
 
-    def _one(self, step: int, index: int, prompt: str, name: str, adapter: bool) -> None:
+    def _one(self, step: int, index: int, shot: Shot, name: str | None) -> None:
+        """Make one sample, with the LoRA under `name`, or for None without it."""
         session = self._session
-        plan, device = session.plan, session.device
-        seed = plan.samples.seed + index
-        latents = sample_latents(
-            plan,
-            session.unet,
-            make_scheduler(plan, session.base.scheduler_config()),
-            self._conditions(prompt),
-            seed,
-            device.torch,
-            device.dtype,
-            lambda: "stop" in session.control.poll(),
+        plan, device, adapter = session.plan, session.device, session.adapter
+        adapter.enable(name is not None and shot.strength != 0)
+        adapter.strengthen(shot.strength)
+        artist = Artist(
+            plan=plan,
+            unet=session.unet,
+            schedule=session.base.scheduler_config(),
+            device=device.torch,
+            dtype=device.dtype,
+            stop=lambda: "stop" in session.control.poll(),
         )
+        latents = sample_latents(artist, shot, self._conditions(shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype)
         self._vae.to(device.torch)
-        path = session.run / "samples" / name
-        save_png(decode(self._vae, latents, session.latents.scaling), path)
+        file = name or f"base-{index}.png"
+        picture = decode(self._vae, latents, session.latents.scaling)
+        save_png(picture, session.run / "samples" / file, parameters(plan, shot, adapter=name is not None))
         session.events.emit(
             "sample",
             step=step,
             index=index,
-            path=f"samples/{name}",
-            prompt=prompt,
-            seed=seed,
-            adapter=adapter,
+            path=f"samples/{file}",
+            prompt=shot.prompt,
+            seed=shot.seed,
+            adapter=name is not None,
         )
 
-    def _conditions(self, prompt: str) -> tuple[Conditioning, Conditioning]:
-        texts, negative = self._session.texts, self._session.plan.samples.negative
+    def _conditions(self, shot: Shot) -> tuple[Conditioning, Conditioning]:
+        texts, both = self._session.texts, [shot.prompt, shot.negative]
         if any(self._session.plan.training.text_encoder_learning_rates):
             with torch.no_grad():
-                states, pooled = texts.trained([prompt, negative], whole=True)
+                states, pooled = texts.trained(both, whole=True)
             pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
             return pair[0], pair[1]
-        longer = max(len(texts.entry(text)["states"]) for text in (prompt, negative))
-        return texts.get(prompt, longer), texts.get(negative, longer)
+        longer = max(len(texts.entry(text)["states"]) for text in both)
+        return texts.get(shot.prompt, longer), texts.get(shot.negative, longer)

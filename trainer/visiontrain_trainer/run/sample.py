@@ -1,16 +1,19 @@
-"""Makes samples with the U-Net that is being trained: DDIM (arXiv:2010.02502) with classifier-free guidance
-(arXiv:2207.12598), over diffusers' scheduler.
+"""Makes samples with the U-Net that is being trained: DDIM (arXiv:2010.02502) over diffusers' scheduler, or a sampler
+of `compute/sampling.py`, with classifier-free guidance (arXiv:2207.12598).
 """
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from visiontrain_trainer.base import rng
@@ -18,7 +21,9 @@ from visiontrain_trainer.base.errors import is_out_of_memory
 from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.imports import import_diffusers
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.compute.noise import alphas_cumprod
+from visiontrain_trainer.compute.sampling import denoised, guided, ladder, walk
+from visiontrain_trainer.contract.plan import Plan, Shot
 
 #: Side in pixels of the tiles in which a sample is decoded where memory does not suffice for the whole.
 TILE = 512
@@ -45,40 +50,80 @@ def make_scheduler(plan: Plan, config: Mapping[str, Any]) -> Any:
     )
 
 
-@torch.no_grad()
-def sample_latents(
-    plan: Plan,
-    unet: nn.Module,
-    scheduler: Any,
-    conditions: tuple[Conditioning, Conditioning],
-    seed: int,
-    device: torch.device,
-    dtype: torch.dtype,
-    stop: Callable[[], bool] = lambda: False,
-) -> torch.Tensor:
-    """Latents [1, 4, h, w] of a sample for `conditions`, (prompt, negative). The noise depends on `seed` alone.
+#: Share of guidance rescale for schedules with zero terminal SNR, as their paper advises (arXiv:2305.08891, 3.4).
+_RESCALE = 0.7
 
-    At guidance 1 the negative is not computed. Raises InterruptedError when `stop` returns True between two steps.
+
+@dataclass(frozen=True, kw_only=True)
+class Artist:
+    """What samples are made with. `stop` tells whether to give up, and is asked before each pass."""
+
+    plan: Plan
+    unet: nn.Module
+    #: diffusers' configuration of the base's noise schedule.
+    schedule: Mapping[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    stop: Callable[[], bool] = lambda: False
+
+
+@torch.no_grad()
+def sample_latents(artist: Artist, shot: Shot, conditions: tuple[Conditioning, Conditioning]) -> torch.Tensor:
+    """Latents [1, 4, h, w] of a sample for `conditions`, (prompt, negative). All noise depends on the seed alone, so
+    that samples with and without the LoRA are pairs.
+
+    At guidance 1 the negative is not computed. Raises InterruptedError when `artist.stop` returns True between two
+    steps.
     """
-    width, height = plan.samples.size
-    guided = plan.samples.guidance > 1
-    wanted = conditions if guided else conditions[:1]
+    samples = artist.plan.samples
+    width, height = shot.size
+    shape = (1, 4, height // 8, width // 8)
+    predict = _predictor(artist, shot, conditions)
+    if samples.sampler == "ddim":
+        scheduler = make_scheduler(artist.plan, artist.schedule)
+        scheduler.set_timesteps(shot.steps)
+        x = rng.normal(shape, shot.seed, "sample").to(artist.device) * scheduler.init_noise_sigma
+        for t in scheduler.timesteps:
+            x = scheduler.step(predict(scheduler.scale_model_input(x, t), t), t, x, return_dict=False)[0]
+        return x
+
+    def noise(step: int) -> torch.Tensor:
+        drawn = rng.normal(shape, shot.seed, "sample", *([step] if step else []))
+        return drawn.to(artist.device)
+
+    def clean(x: torch.Tensor, sigma: float, timestep: float) -> torch.Tensor:
+        t = torch.tensor(timestep, dtype=torch.float32, device=artist.device)
+        out = predict(x / math.sqrt(sigma**2 + 1), t)
+        return denoised(artist.plan.model.prediction, x, out, sigma)
+
+    product = alphas_cumprod(artist.schedule, artist.plan.model.zero_terminal_snr)
+    return walk(samples.sampler, ladder(product, samples.spacing, shot.steps), noise, clean)
+
+
+def _predictor(
+    artist: Artist, shot: Shot, conditions: tuple[Conditioning, Conditioning]
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The guided prediction of the U-Net for scaled noisy latents at a timestep, fp32."""
+    width, height = shot.size
+    device, dtype = artist.device, artist.dtype
+    guides = shot.guidance > 1
+    wanted = conditions if guides else conditions[:1]
     states = torch.stack([c["states"] for c in wanted]).to(device, dtype)
     extra = None
     if "pooled" in wanted[0]:
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(wanted), dtype=dtype, device=device)
         extra = {"text_embeds": torch.stack([c["pooled"] for c in wanted]).to(device, dtype), "time_ids": ids}
-    scheduler.set_timesteps(plan.samples.steps)
-    x = rng.normal((1, 4, height // 8, width // 8), seed, "sample").to(device) * scheduler.init_noise_sigma
-    for t in scheduler.timesteps:
-        if stop():
+    rescale = _RESCALE if artist.plan.model.zero_terminal_snr else 0.0
+
+    def predict(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        if artist.stop():
             raise InterruptedError("stopped")
-        inputs = scheduler.scale_model_input(x, t).to(dtype).expand(len(wanted), -1, -1, -1)
-        out = unet(inputs, t, encoder_hidden_states=states, added_cond_kwargs=extra, return_dict=False)[0].float()
-        if guided:
-            out = out[1:] + plan.samples.guidance * (out[:1] - out[1:])
-        x = scheduler.step(out, t, x, return_dict=False)[0]
-    return x
+        inputs = x.to(dtype).expand(len(wanted), -1, -1, -1)
+        out = artist.unet(inputs, t, encoder_hidden_states=states, added_cond_kwargs=extra, return_dict=False)[0]
+        out = out.float()
+        return guided(out[:1], out[1:], shot.guidance, rescale) if guides else out
+
+    return predict
 
 
 @torch.no_grad()
@@ -108,8 +153,35 @@ def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image
     return Image.fromarray(values.permute(1, 2, 0).numpy(), "RGB")
 
 
-def save_png(image: Image.Image, path: Path) -> None:
-    """Write an image as PNG, whole or not at all. Raises OSError when the disk does not take it."""
+#: The names of samplers and spacings in A1111.
+_A1111 = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+_SPACINGS = {"normal": "Normal", "trailing": "Trailing", "karras": "Karras"}
+
+
+def parameters(plan: Plan, shot: Shot, *, adapter: bool) -> str:
+    """The settings of a sample as A1111 writes them into a PNG, so that programs which read those show them."""
+    width, height = shot.size
+    samples, model = plan.samples, plan.model
+    lora = f" <lora:{plan.name}:{shot.strength:g}>" if adapter else ""
+    negative = f"Negative prompt: {shot.negative}\n" if shot.negative else ""
+    facts = {
+        "Steps": shot.steps,
+        "Sampler": _A1111[samples.sampler],
+        "Schedule type": _SPACINGS["trailing" if samples.sampler == "ddim" else samples.spacing],
+        "CFG scale": f"{shot.guidance:g}",
+        "Seed": shot.seed,
+        "Size": f"{width}x{height}",
+        **({"Model hash": model.sha256[:10]} if model.sha256 else {}),
+        "Model": model.name,
+        **({"Clip skip": model.clip_skip} if model.family == "sd15" and model.clip_skip > 1 else {}),
+    }
+    return f"{shot.prompt}{lora}\n{negative}{', '.join(f'{name}: {value}' for name, value in facts.items())}"
+
+
+def save_png(image: Image.Image, path: Path, settings: str) -> None:
+    """Write an image as PNG with its settings, whole or not at all. Raises OSError when the disk does not take it."""
+    info = PngInfo()
+    info.add_text("parameters", settings)
     content = io.BytesIO()
-    image.save(content, "PNG")
+    image.save(content, "PNG", pnginfo=info)
     write_atomic(path, content.getvalue())

@@ -14,7 +14,7 @@ from safetensors.torch import load
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError
 from visiontrain_trainer.base.files import read_regular, replace_folder, write_atomic
-from visiontrain_trainer.base.safefile import serialize
+from visiontrain_trainer.base.safefile import Hashed, pieces
 
 _STATE = "state.json"
 _TENSORS = ("adapter.safetensors", "optimizer.safetensors")
@@ -52,15 +52,14 @@ def save(
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        files = dict(zip(_TENSORS, (serialize(adapter), serialize(optimizer)), strict=True))
-        hashes = {}
+        files = dict(zip(_TENSORS, (Hashed(pieces(adapter)), Hashed(pieces(optimizer))), strict=True))
         for name, content in files.items():
             write_atomic(building / name, content)
-            hashes[name] = hashlib.sha256(content).hexdigest()
+        hashes = {name: content.sha256 for name, content in files.items()}
         text = json.dumps({**state, "step": step, "files": hashes}, sort_keys=True, indent=1)
         seal = hashlib.sha256(text.encode()).hexdigest()
         write_atomic(building / _STATE, f"{text}\n{seal}\n".encode())
-        size = sum(len(content) for content in files.values()) + len(text)
+        size = sum(content.bytes for content in files.values()) + len(text)
         replace_folder(building, final)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
@@ -87,6 +86,15 @@ def _read(path: Path) -> Checkpoint:
     if state.pop("step") != _step_of(path.name) or "spec_sha256" not in state:
         raise ValueError("state.json is not of this checkpoint")
     return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, state)
+
+
+def read(folder: Path, step: int) -> Checkpoint:
+    """The checkpoint of one step. Raises TrainingError where it is not there or damaged."""
+    path = folder / name_of(step)
+    try:
+        return _read(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: the checkpoint cannot be read ({error}).") from error
 
 
 def _step_of(name: str) -> int | None:

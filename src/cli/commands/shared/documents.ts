@@ -56,6 +56,9 @@ const status = z.strictObject({
   peak_memory_bytes: count.nullable(),
   validation: z.strictObject({ step: count, loss: z.number(), stderr: z.number() }).nullable(),
   checkpoints: z.array(z.strictObject({ step: count, path: text, bytes: count })),
+  saved: z
+    .array(z.strictObject({ step: count, epoch: count, path: text, bytes: count, sha256: text, best: z.boolean() }))
+    .describe('LoRA files on the way.'),
   best_step: count.nullable(),
   learnt: z.enum(['learnt', 'nothing', 'unknown']).nullable(),
   last_event_at: z.number().nullable(),
@@ -244,6 +247,18 @@ export const documents = {
       config: text,
       state: text,
     }),
+  }),
+  export: z.strictObject({
+    step: count.describe('Of the checkpoint, or of the newest of several.'),
+    files: z.array(
+      z.strictObject({
+        path: text,
+        bytes: count,
+        sha256,
+        format: z.enum(['kohya', 'diffusers']),
+        made: z.boolean().describe('False for a file that was there already, with the same bytes.'),
+      }),
+    ),
   }),
   'models-list': z.strictObject({
     models: z.array(

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { EnvironmentError, EXIT, UsageError } from '../../base/errors.ts';
+import { absolute, near } from '../../base/paths.ts';
+import { formatBytes } from '../../base/text.ts';
+import { BUILDS } from '../../engine/environment/builds.ts';
+import { checkEnvironment } from '../../engine/environment/check.ts';
+import { givenEnvironment } from '../../engine/environment/given.ts';
+import { requirementsFor } from '../../engine/environment/requirements.ts';
+import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
+import { RUN_FILES } from '../../engine/run-folder/layout.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { readPlan } from '../../engine/runs/read-plan.ts';
+import { refuseForeignFolder } from '../../engine/runs/trust.ts';
+import { precisions } from '../../spec/schema.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Writes the LoRA of a checkpoint of a run that goes on or is over. A file that is there is never replaced. */
+export const run: CommandRun = async ([query = ''], options, context) => {
+  const { out, places, env, flags } = context;
+  const which = checkpointOf(options);
+  const precision = precisionOf(options);
+  const { dir } = findRun(query, places.runs);
+  // Without --to the file goes into the run folder, where nobody else may steer what is written.
+  if (options.to === undefined) refuseForeignFolder(dir);
+  const to =
+    options.to === undefined ? join(dir, RUN_FILES.output) : absolute(String(options.to), { cwd: process.cwd() });
+  const tools = { python: await pythonOf(context), env, resources: readPlan(dir).resources };
+  const request = { ...which, to, precision, diffusers: options.diffusers === true };
+  const { step, files } = await exportRun(dir, request, tools);
+  if (flags.json) {
+    out.json({ step, files });
+    return EXIT.ok;
+  }
+  for (const { path, bytes, sha256, made } of files) {
+    out.talk(
+      `${made ? 'Written' : 'There already, with the same bytes'}: step ${step}, ${formatBytes(bytes)}, SHA-256 ${sha256}`,
+    );
+    out.verbatim(near(path, process.cwd()));
+  }
+  return EXIT.ok;
+};
+
+/** Which checkpoint the flags name; without any, the last. */
+function checkpointOf(options: Options): Pick<ExportRequest, 'kind' | 'number'> {
+  const named = (['step', 'best', 'last', 'average'] as const).filter((kind) => options[kind] !== undefined);
+  const [kind = 'last', second] = named;
+  if (second !== undefined)
+    throw new UsageError(`--${kind} and --${second} name two different things: give one of them.`, {
+      id: 'command/wrong',
+    });
+  const given = options[kind];
+  if (typeof given !== 'string') return { kind, number: 0 };
+  const number = Number(given);
+  const least = kind === 'average' ? 2 : 1;
+  if (!Number.isSafeInteger(number) || number < least)
+    throw new UsageError(`--${kind} must be a whole number, ${least} or more; this is ${given}.`, {
+      id: 'command/wrong-value',
+    });
+  return { kind, number };
+}
+
+function precisionOf({ precision }: Options): ExportRequest['precision'] {
+  if (precision === undefined) return null;
+  const known = precisions.find((name) => name === precision);
+  if (known !== undefined) return known;
+  throw new UsageError(`--precision must be ${precisions.join(', ')}; this is ${String(precision)}.`, {
+    id: 'command/wrong-value',
+  });
+}
+
+/** Any Python of ours that is ready, whatever card it was made for: no card is used. */
+async function pythonOf({ env, places }: Context): Promise<string> {
+  if (env.VISIONTRAIN_PYTHON) return (await givenEnvironment(env.VISIONTRAIN_PYTHON, env)).python;
+  for (const { id } of BUILDS) {
+    const ready = checkEnvironment(places, requirementsFor(id));
+    if (ready !== undefined) return ready.python;
+  }
+  throw new EnvironmentError('The Python that writes the file is not set up on this machine.', {
+    id: 'environment/setup',
+    nextSteps: ['visiontrain setup'],
+  });
+}
