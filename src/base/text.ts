@@ -22,6 +22,9 @@ export function harmlessJson(value: unknown, indent?: number): string {
 }
 
 /** `\u009b` for one UTF-16 unit. */
+/** A text as the part of a regular expression (with the flag `u` or `v`, or none) that finds just this text. */
+export const literally = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
+
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** `my%20model` → `my model`; text that is not well encoded stays as it is. */

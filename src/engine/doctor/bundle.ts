@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { lastLines } from '../../base/files/log-lines.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
+import { literally } from '../../base/text.ts';
 import { downloadSettings } from '../../download/http/settings.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from '../runs/list.ts';
@@ -49,7 +50,7 @@ export function privateWords(places: Places, env: NodeJS.ProcessEnv): readonly P
 /** Text without the private words, tokens, logins in addresses, mail and network addresses, and numbers of cards. */
 export function scrub(text: string, words: readonly Private[]): string {
   let clean = text;
-  for (const { word, becomes } of words) clean = clean.replaceAll(new RegExp(escaped(word), 'giu'), becomes);
+  for (const { word, becomes } of words) clean = clean.replaceAll(new RegExp(literally(word), 'giu'), becomes);
   return clean
     .replace(/\b(hf|ghp|gho|github_pat|sk|glpat)[_-][A-Za-z0-9_-]{8,}/gu, '<secret>')
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/giu, '$1<login>@')
@@ -63,8 +64,6 @@ export function scrub(text: string, words: readonly Private[]): string {
     .replace(/\b(?!127\.0\.0\.1\b)(?:\d{1,3}\.){3}\d{1,3}(?=[:\s"'/,)]|$)/gu, '<address>')
     .replace(/(\/(?:home|Users)\/)(?!<)[^/\s"']+/gu, '$1<user>');
 }
-
-const escaped = (word: string): string => word.replace(/[.*+?^${}()|[\]\\]/gu, '\\$&');
 
 /** The bundle's text. `report` is what the doctor prints as JSON. */
 export async function bundleText(report: unknown, places: Places, env: NodeJS.ProcessEnv): Promise<string> {

@@ -2,7 +2,7 @@
  * Rules of run.yaml over captions as they are read, before trigger, prefix and suffix are put to them. They are applied
  * in one order: replace, remove, keep only, dedupe, add first and last, limit. Pure.
  */
-import { plural } from '../../base/text.ts';
+import { literally, plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { Scan } from '../dataset/types.ts';
 import { tagsOf } from './captions.ts';
@@ -67,14 +67,12 @@ function matcher(patterns: readonly string[]): (tag: string) => boolean {
   const plain = new Set(patterns.filter((pattern) => !pattern.includes('*')).map(tagKey));
   const globs = patterns
     .filter((pattern) => pattern.includes('*'))
-    .map((pattern) => new RegExp(`^${tagKey(pattern).split('*').map(escaped).join('.*')}$`, 'u'));
+    .map((pattern) => new RegExp(`^${tagKey(pattern).split('*').map(literally).join('.*')}$`, 'u'));
   return (tag) => {
     const key = tagKey(tag);
     return plain.has(key) || globs.some((glob) => glob.test(key));
   };
 }
-
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/gu, '\\$&');
 
 /** The first of equal tags stays. */
 function unique(tags: readonly string[]): string[] {

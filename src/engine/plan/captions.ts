@@ -1,5 +1,6 @@
 /** How captions are composed, how long they may get, and how many there are. Pure. */
 import { isDeepStrictEqual } from 'node:util';
+import { literally } from '../../base/text.ts';
 import type { Plan } from './schema.ts';
 
 export interface CaptionParts {
@@ -40,8 +41,7 @@ export function triggerFirst(caption: string, trigger: string): string {
 export function says(caption: string, trigger: string): boolean {
   if (trigger === '') return true;
   const letters = '[\\p{L}\\p{N}_]';
-  const escaped = trigger.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
-  return new RegExp(`(?<!${letters})${escaped}(?!${letters})`, 'iu').test(caption);
+  return new RegExp(`(?<!${letters})${literally(trigger)}(?!${letters})`, 'iu').test(caption);
 }
 
 /** Joins parts with commas, but adds none where a part already ends or starts with one. */

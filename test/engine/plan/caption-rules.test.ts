@@ -37,6 +37,13 @@ describe('rules over captions', () => {
     expect(captionRules({ ...none, ...(rules as Partial<CaptionRules>) })(text)).toBe(expected),
   );
 
+  it('a pattern with a star may hold any sign', () => {
+    for (const sign of `!"#$%&'()+-./:;<=>?@[]^_{|}~`) {
+      const rules = captionRules({ ...none, remove: [`x${sign}y*`] });
+      expect(rules(`x${sign}yz, b`)).toBe('b');
+    }
+  });
+
   it('gives the same again when it is applied twice, but for replacements', () => {
     const tag = fc.constantFrom('a', 'b', 'cat', 'cat ears', 'long_hair', 'q');
     const some = fc.array(tag, { maxLength: 3 });
