@@ -152,7 +152,7 @@ describe("the person's pip settings", () => {
     "global.extra-index-url='https://a.example/simple\\nhttps://b.example/simple'",
     "global.cert='/etc/ca.pem'",
     "install.find-links='/wheels'",
-    ":env:.find-links='/opt/wheels /more/wheels'",
+    ":env:.find-links='/srv/wheels /more/wheels'",
     ":env:.trusted-host='mirror.example'",
     "freeze.timeout='10'",
     'nonsense',
@@ -163,7 +163,7 @@ describe("the person's pip settings", () => {
       'index-url': 'https://mirror.example/simple',
       'extra-index-url': 'https://a.example/simple https://b.example/simple',
       cert: '/etc/ca.pem',
-      'find-links': '/opt/wheels /more/wheels',
+      'find-links': '/srv/wheels /more/wheels',
       'trusted-host': 'mirror.example',
     });
   });
@@ -173,7 +173,7 @@ describe("the person's pip settings", () => {
       HOME: '/h',
       UV_INDEX: 'mine',
       UV_INDEX_URL: 'mine too',
-      UV_FIND_LINKS: '/opt/wheels,/more/wheels',
+      UV_FIND_LINKS: '/srv/wheels,/more/wheels',
       UV_INSECURE_HOST: 'mirror.example',
       UV_INDEX_STRATEGY: 'unsafe-best-match',
       UV_NO_CONFIG: '1',

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.run.test_exact import _stop_after
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.plan import parse_plan
@@ -141,3 +142,29 @@ def test_white_masks_change_no_byte(masked: Any, plan_for: Any, train_here: Any)
     plain = train_here(plan_for(training={"steps": 2}), "plain")
     assert [e["digest"] for e in white.of("step")] == [e["digest"] for e in plain.of("step")]
     assert any("white all over" in e["text"] for e in white.of("note"))
+
+
+def test_masks_and_regularisation_give_the_same_bytes_through_a_stop(
+    masked: Any, train_here: Any, tmp_path: Path
+) -> None:
+    """Two images are of regularisation, at half the weight; the masks of the others weigh their left half."""
+
+    def mask(i: int, size: list[int]) -> np.ndarray | None:
+        return None if i % 2 else _left_half(i, size)
+
+    training = {"steps": 4, "warmup_steps": 1, "schedule": "constant"}
+    plan = masked(mask, masks={"outside": 0.1, "unmasked_share": 0.3}, training=training)
+    plain = _last_digest(train_here(plan, "plain"))
+    others = [sample for sample in plan["data"]["samples"] if sample["mask"] is None and not sample["validation"]]
+    assert len(others) >= 2
+    for sample in others[:2]:
+        sample |= {"regularisation": True, "loss_weight": 0.5, "caption": "a toy"}
+    whole = train_here(plan, "whole")
+    assert whole.code == 0 and _last_digest(whole) != plain
+    (tmp_path / "cut" / "control").mkdir(parents=True)
+    assert _stop_after(tmp_path / "cut", plan, 2) == 75
+    assert train_here(plan, "cut").sha256 == whole.sha256
+
+
+def _last_digest(run: Any) -> str:
+    return run.of("step")[-1]["digest"]

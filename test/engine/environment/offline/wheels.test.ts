@@ -56,10 +56,10 @@ it('reads names, addresses without logins and hashes from the report of pip', ()
   const report = (url: string, sha256?: string) => ({
     download_info: { url, archive_info: sha256 === undefined ? {} : { hashes: { sha256 } } },
   });
-  const text = `WARNING: x\n${JSON.stringify({ install: [report('https://u:p@index.example/f/torch-2.13.0%2Bcpu-cp311.whl?sig=1', 'ab'), report('file:///opt/wheels/a-1.whl')] })}`;
+  const text = `WARNING: x\n${JSON.stringify({ install: [report('https://u:p@index.example/f/torch-2.13.0%2Bcpu-cp311.whl?sig=1', 'ab'), report('file:///srv/wheels/a-1.whl')] })}`;
   expect(reportedFiles(text)).toEqual([
     { name: 'torch-2.13.0+cpu-cp311.whl', url: 'https://index.example/f/torch-2.13.0%2Bcpu-cp311.whl', sha256: 'ab' },
-    { name: 'a-1.whl', url: 'file:///opt/wheels/a-1.whl', sha256: null },
+    { name: 'a-1.whl', url: 'file:///srv/wheels/a-1.whl', sha256: null },
   ]);
   expect(() => reportedFiles('nothing')).toThrow(/no list of files/u);
 });
