@@ -290,6 +290,11 @@ export const errorCatalogue = {
     cause: 'The tagger, captioner or endpoint is incomplete, or is none.',
     cure: 'See what there is: `visiontrain dataset --help`.',
   },
+  'captions/server': {
+    what: 'Pictures would be sent to a server that you have not allowed yet.',
+    cause: 'The run.yaml has an address in captions.endpoint, and run.yaml files come from other people too.',
+    cure: 'Allow the server once with --send-pictures, or let a model on this machine write the captions.',
+  },
   'captions/failed': {
     what: 'The program that writes captions failed.',
     cause: 'Most often for lack of memory; the message has its last lines.',

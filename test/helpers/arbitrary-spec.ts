@@ -169,6 +169,7 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
       },
       captions: {
         ...spec.captions,
+        remove: spec.captions.remove.filter((tag) => tag.trim().toLowerCase() !== d.trigger.trim().toLowerCase()),
         ...(spec.captions.write === 'endpoint' ? { endpoint: 'http://localhost:1/v1', endpoint_model: 'a' } : {}),
       },
       model: {

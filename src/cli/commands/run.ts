@@ -27,6 +27,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
       detach: options.detach === true,
       foreground: options.foreground === true,
       acceptLicense: options.acceptLicense === true,
+      sendPictures: options.sendPictures === true,
       torch,
     },
     context,

@@ -43,6 +43,7 @@ export const commands: readonly CommandEntry[] = [
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
       ['--dry-run', 'show the whole plan and do nothing'],
       ['--accept-license', 'accept the licence of what is fetched'],
+      ['--send-pictures', 'let the server in captions.endpoint see the pictures; asked once for each server'],
       ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
     ],
     examples: [

@@ -1,11 +1,9 @@
 /**
  * The licences that the person has accepted. Each is kept with its name, so that a changed licence is asked for again.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { keep, readKept } from '../../base/files/kept-list.ts';
 import type { Places } from '../../base/paths.ts';
 import type { AnyEntry } from './schema.ts';
 
@@ -13,7 +11,7 @@ const file = (places: Places) => join(places.state, 'licenses.json');
 
 /** Whether the entry asks for no acceptance of its licence, or the person has accepted it. */
 export function isAccepted(entry: AnyEntry, places: Places): boolean {
-  return !entry.license.acceptance || read(places).includes(key(entry));
+  return !entry.license.acceptance || readKept(file(places)).includes(key(entry));
 }
 
 /**
@@ -29,22 +27,7 @@ export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean,
       details: [restrictions, url].filter((line) => line !== ''),
       nextSteps,
     });
-  acceptLicense(entry, places);
-}
-
-function acceptLicense(entry: AnyEntry, places: Places): void {
-  const accepted = new Set([...read(places), key(entry)]);
-  makePrivateFolder(places.state);
-  writeFileAtomic(file(places), `${JSON.stringify([...accepted].sort(), null, 2)}\n`);
+  keep(file(places), key(entry));
 }
 
 const key = (entry: AnyEntry) => `${entry.license.name} | ${entry.license.url}`;
-
-function read(places: Places): string[] {
-  try {
-    const list: unknown = JSON.parse(readFileSync(file(places), 'utf8'));
-    return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
-  } catch {
-    return [];
-  }
-}

@@ -3,6 +3,7 @@
  */
 
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
+import { settleEndpoint } from '../../../engine/captions/consent.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
@@ -21,6 +22,8 @@ export interface StartOptions {
   readonly foreground?: boolean;
   /** Whether the person accepts the licences of what is fetched. */
   readonly acceptLicense?: boolean;
+  /** Whether pictures may be sent to the server that run.yaml names for captions. */
+  readonly sendPictures?: boolean;
   /** Build of PyTorch for this run instead of the one that fits. */
   readonly torch?: string | undefined;
 }
@@ -41,6 +44,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     ];
     settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
+  if (prepared.uncaptioned.length > 0) settleEndpoint(input.spec.captions, places, options.sendPictures ?? false);
   if (!flags.json)
     for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.prose(line);
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
