@@ -81,7 +81,7 @@ class Hashed:
 
     @property
     def sha256(self) -> str:
-        """Of the pieces that were passed on so far, as 64 hex digits."""
+        """The SHA-256 of the pieces that were passed on so far, as 64 hex digits."""
         return self._hash.hexdigest()
 
 
