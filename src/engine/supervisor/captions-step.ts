@@ -13,7 +13,7 @@ import { captionsDir, readWritten } from '../captions/store.ts';
 import { writeCaptions } from '../captions/write.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import type { StepTools } from '../events/step-tools.ts';
-import { withCaptions } from '../plan/resolve.ts';
+import { withCaptions } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { loadSpec } from '../prepare/load.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { withCaptions, withRecorded } from '../../../src/engine/plan/resolve.ts';
+import { withCaptions, withRecorded } from '../../../src/engine/plan/samples.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
 import { testRegistry } from '../../helpers/registry.ts';

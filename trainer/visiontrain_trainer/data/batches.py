@@ -41,7 +41,7 @@ class View:
 
 
 def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
-    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/resolve.ts` counts them."""
+    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them."""
     uses: dict[tuple[int, int], int] = defaultdict(int)
     others: dict[tuple[int, int], int] = defaultdict(int)
     for sample in training:

@@ -1,0 +1,46 @@
+/** Lengths in steps: of the run, of its warm-up, of an epoch. */
+import { readCadence } from '../../spec/cadence.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import type { PlanSample } from './schema.ts';
+
+/** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */
+export function stepsOf({ steps, gradient_accumulation: passes }: RunSpec['training'], batches: number): number {
+  const { count, unit } = readCadence(steps);
+  return unit === 'epochs' ? Math.ceil((count * batches) / passes) : count;
+}
+
+/** Steps of the warm-up. Only here is it known how many steps some epochs are. */
+export function warmupOf({ warmup, steps: length }: RunSpec['training'], steps: number) {
+  if (warmup < 1) return { steps: Math.round(warmup * steps), warnings: [] };
+  if (warmup < steps) return { steps: warmup, warnings: [] };
+  const instead = Math.floor(steps / 10);
+  return {
+    steps: instead,
+    warnings: [
+      `training.warmup: ${length} are ${steps} steps, no more than the warm-up of ${warmup}: ${instead} are taken`,
+    ],
+  };
+}
+
+/**
+ * How often regularisation images of one bucket are used in an epoch: all together as often as the others, each bucket
+ * by its share of them, and at least once.
+ */
+function regularisationUses(inBucket: number, images: number, uses: number): number {
+  return Math.max(1, Math.floor((2 * uses * inBucket + images) / (2 * images)));
+}
+
+/** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
+export function batchesPerEpoch(samples: readonly PlanSample[], batchSize: number): number {
+  const uses = new Map<string, number>();
+  const others = new Map<string, number>();
+  for (const { bucket, repeats, validation, regularisation } of samples) {
+    const counts = regularisation ? others : uses;
+    if (!validation) counts.set(bucket.join('x'), (counts.get(bucket.join('x')) ?? 0) + repeats);
+  }
+  const total = [...uses.values()].reduce((sum, count) => sum + count, 0);
+  const images = [...others.values()].reduce((sum, count) => sum + count, 0);
+  for (const [bucket, count] of others)
+    uses.set(bucket, (uses.get(bucket) ?? 0) + regularisationUses(count, images, total));
+  return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
+}

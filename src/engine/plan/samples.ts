@@ -1,0 +1,125 @@
+/** The images of a plan: identity, bucket, caption; and captions that are known only later. */
+import { join } from 'node:path';
+import type { RunSpec } from '../../spec/schema.ts';
+import { bucketChooser } from '../dataset/buckets.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import type { MaskFile } from '../dataset/masks.ts';
+import { captionRules } from './caption-rules.ts';
+import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
+import { metadataFacts } from './facts.ts';
+import { sampleIds, validationIds } from './identity.ts';
+import type { Plan, PlanSample } from './schema.ts';
+
+export interface ImagesInput {
+  readonly spec: RunSpec;
+  readonly scan: HashedScan;
+  /** The images of the regularisation folder, where there is one. */
+  readonly regularisation?: HashedScan;
+  /** Masks by the path of their image. */
+  readonly masks?: ReadonlyMap<string, MaskFile>;
+}
+
+export function planSamples({ spec, scan: { pictures }, regularisation, masks }: ImagesInput): readonly PlanSample[] {
+  const { dataset: d, training } = spec;
+  const others = regularisation?.pictures ?? [];
+  const ids = sampleIds([...pictures, ...others].map(({ sha256 }) => sha256));
+  const validation = validationIds(ids.slice(0, pictures.length), d.validation_share, training.seed);
+  const bucketOf = bucketChooser({
+    resolution: d.resolution,
+    step: d.bucket_step,
+    min: d.bucket_min,
+    max: d.bucket_max,
+    buckets: d.buckets,
+    noUpscale: d.no_upscale,
+  });
+  const caption = captionComposer(spec);
+  const own: PlanSample[] = pictures.map(({ path, sha256, size, repeats, caption: text }, i) => ({
+    id: ids[i] ?? sha256,
+    path,
+    sha256,
+    size: [...size] as [number, number],
+    bucket: [...bucketOf(size)] as [number, number],
+    repeats: repeats * d.repeats,
+    caption: caption(text),
+    validation: validation.has(ids[i] ?? sha256),
+    regularisation: false,
+    loss_weight: 1,
+    mask: masks?.get(path) ?? null,
+  }));
+  const of = others.map(({ path, sha256, size, caption: text }, i) => ({
+    id: ids[pictures.length + i] ?? sha256,
+    path: join(regularisation?.root ?? '', path),
+    sha256,
+    size: [...size] as [number, number],
+    bucket: [...bucketOf(size)] as [number, number],
+    repeats: 1,
+    caption: text ?? d.regularisation?.class_word ?? '',
+    validation: false,
+    regularisation: true,
+    loss_weight: d.regularisation?.weight ?? 1,
+    mask: null,
+  }));
+  return [...own, ...of];
+}
+
+/** Makes the complete caption of an image from its own text; null for an image without one. */
+function captionComposer({ dataset: d, captions }: RunSpec): (text: string | null) => string {
+  const ruled = captionRules(captions);
+  const parts = {
+    trigger: d.trigger,
+    prefix: d.caption_prefix,
+    suffix: d.caption_suffix,
+    fallback: d.default_caption,
+  };
+  return (text) => {
+    const caption = composeCaption(text === null ? null : ruled(text) || null, parts);
+    return tagsMove(d) ? triggerFirst(caption, d.trigger) : caption;
+  };
+}
+
+/**
+ * The plan with captions that were not there when it was made, by the SHA-256 of their images. Everything that follows
+ * from captions follows: how many tokens are read, and what the metadata says of tags.
+ */
+export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<string, string>): Plan {
+  const caption = captionComposer(spec);
+  return recaptioned(plan, spec, ({ sha256 }) => {
+    const text = texts.get(sha256);
+    return text === undefined ? undefined : caption(text === '' ? null : text);
+  });
+}
+
+/**
+ * The plan with the written captions that another plan of the same run holds, for images that have none of their own:
+ * they are part of that run, whatever became of the results since.
+ * @param bare hashes of images without a caption of their own
+ */
+export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: ReadonlySet<string>): Plan {
+  const then = new Map(recorded.data.samples.map(({ sha256, caption }) => [sha256, caption]));
+  return recaptioned(plan, spec, ({ sha256 }) => (bare.has(sha256) ? then.get(sha256) : undefined));
+}
+
+function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanSample) => string | undefined): Plan {
+  const samples = plan.data.samples.map((sample) => {
+    // A regularisation image has the caption of its own folder, and no other.
+    const caption = sample.regularisation ? undefined : captionOf(sample);
+    return caption === undefined ? sample : { ...sample, caption };
+  });
+  return {
+    ...plan,
+    data: { ...plan.data, samples, max_tokens: maxTokens(samples) },
+    output: { ...plan.output, facts: metadataFacts(spec, samples) },
+  };
+}
+
+/** Whether the tags of a caption are shuffled or dropped. */
+const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
+
+/** Number of leading tags that stay in place: the trigger stays whole, however many tags it has. */
+export const keptTags = (d: RunSpec['dataset']) =>
+  tagsMove(d) ? Math.max(d.keep_tags, tagsOf(d.trigger).length) : d.keep_tags;
+
+export function maxTokens(samples: readonly PlanSample[]): 75 | 150 | 225 {
+  const longest = samples.reduce((most, { caption }) => Math.max(most, estimateTokens(caption)), 0);
+  return longest <= 75 ? 75 : longest <= 150 ? 150 : 225;
+}
