@@ -1,6 +1,7 @@
 /** Lengths in steps: of the run, of its warm-up, of an epoch. */
-import { readCadence } from '../../spec/cadence.ts';
+
 import type { RunSpec } from '../../spec/schema.ts';
+import { readCadence } from '../../spec/sections/cadence.ts';
 import type { PlanSample } from './schema.ts';
 
 /** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */

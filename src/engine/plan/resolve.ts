@@ -2,10 +2,10 @@
  * Spec, images, model and machine → the plan that the trainer carries out. Pure: the same input gives the same plan.
  */
 import { basename, resolve as resolvePath } from 'node:path';
-import { plannedCadence } from '../../spec/cadence.ts';
 import { readPromptLine } from '../../spec/prompt-flags.ts';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { plannedCadence } from '../../spec/sections/cadence.ts';
 import { adapterKeys } from '../../spec/training/adapter-keys.ts';
 import { lossKeys } from '../../spec/training/loss-keys.ts';
 import type { HashedScan } from '../dataset/hash.ts';

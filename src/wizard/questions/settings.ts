@@ -1,9 +1,9 @@
 /** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import { plural } from '../../base/text.ts';
-import { cadenceWords } from '../../spec/cadence.ts';
 import { groupOf, type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { cadenceWords } from '../../spec/sections/cadence.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
 import { yamlValue } from '../../spec/write.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';

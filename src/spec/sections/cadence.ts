@@ -1,5 +1,5 @@
 /** How often something is done, or how long a run is: a number of steps, or a text such as `2 epochs` or `30m`. Pure. */
-import { plural } from '../base/text.ts';
+import { plural } from '../../base/text.ts';
 
 /** A value of run.yaml: steps (0: never), or a text that `readCadence` understands. */
 export type Every = number | string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CADENCE, cadenceWords, plannedCadence, readCadence } from '../../src/spec/cadence.ts';
+import { CADENCE, cadenceWords, plannedCadence, readCadence } from '../../../src/spec/sections/cadence.ts';
 
 describe('a cadence', () => {
   it.each([

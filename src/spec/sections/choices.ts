@@ -1,0 +1,13 @@
+/** Values that keys of run.yaml choose from, where more than the schema must know them. */
+
+export const goals = ['character', 'style', 'concept'] as const;
+export const families = ['sd15', 'sdxl'] as const;
+export const predictions = ['epsilon', 'v_prediction'] as const;
+export const samplers = ['ddim', 'euler', 'euler_a', 'dpmpp_2m'] as const;
+export const spacings = ['normal', 'trailing', 'karras'] as const;
+export const precisions = ['fp32', 'bf16', 'fp16'] as const;
+export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
+
+export type Goal = (typeof goals)[number];
+export type Family = (typeof families)[number];
+export type Prediction = (typeof predictions)[number];

@@ -1,0 +1,59 @@
+/** The section `resources` of run.yaml: the device, its memory and its speed. */
+import { z } from 'zod';
+import { count, doc } from '../training/doc.ts';
+import { precisions } from './choices.ts';
+
+export const resourcesSchema = z.strictObject({
+  device: doc(
+    z
+      .string()
+      .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'must be auto, cpu, mps, cuda or cuda:N')
+      .default('auto'),
+    'Where to train.',
+    'Choose a card on a machine with several.',
+  ),
+  precision: doc(
+    z.enum(precisions),
+    'Number format of the base model while training; the LoRA itself is always fp32.',
+    'fp16 on cards without bf16.',
+  ),
+  vae_precision: doc(
+    z.enum(precisions).default('fp32'),
+    'Number format of the VAE while pictures are encoded.',
+    'The SDXL VAE overflows in fp16.',
+  ),
+  gradient_checkpointing: doc(
+    z.enum(['none', 'selective', 'full']),
+    'Save memory by computing parts of the forward pass twice.',
+    'none is up to 1.6 × faster where it fits.',
+  ),
+  attention: doc(z.enum(['sdpa', 'math']).default('sdpa'), 'Attention kernels.', 'math is the slow reference.'),
+  channels_last: doc(
+    z.boolean().default(false),
+    'Memory layout of convolutions.',
+    'Often faster on cards with tensor cores.',
+  ),
+  tf32: doc(z.boolean().default(false), 'Allow TF32 in fp32 parts on NVIDIA cards.', 'Faster, slightly coarser.'),
+  compile: doc(
+    z.boolean().default(false),
+    "torch.compile of the U-Net's transformer blocks, where a C++ compiler or Triton is there.",
+    'Pays on runs of an hour and more.',
+  ),
+  deterministic: doc(
+    z.boolean().default(true),
+    'Only kernels that give the same bytes each time.',
+    'Off saves a sixth of a step on a GPU; the same run is then no longer byte-identical.',
+  ),
+  workers: doc(
+    count(0, 64).default(0),
+    'Loader processes while pictures are encoded.',
+    'More for large data sets on fast disks.',
+    'processes',
+  ),
+  threads: doc(
+    count(1, 512).nullable().default(null),
+    'CPU threads of torch; null: all cores. The result on a CPU depends on it.',
+    'Leave cores for others.',
+    'threads',
+  ),
+});
