@@ -103,7 +103,7 @@ class Bench:
         fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), self.given.side)
         session = open_session(run, plan, events, Control(run / "control"))
         if "no graphs" in name:
-            session.train_step.graphs = None
+            session.train_step.passes.graphs = None
         if "plain GEGLU" in name:
             for module in session.unet.modules():
                 if type(module).__name__ == "GEGLU":
@@ -112,7 +112,8 @@ class Bench:
 
     def measure(self, name: str) -> dict[str, Any]:
         import torch
-        from visiontrain_trainer.run.loop import Progress, report
+        from visiontrain_trainer.run.loop import report
+        from visiontrain_trainer.run.progress import Progress
 
         began = time.perf_counter()
         session = self.open(name)

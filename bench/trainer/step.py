@@ -73,7 +73,8 @@ def main() -> None:
     from visiontrain_trainer.data.feed import model_inputs
     from visiontrain_trainer.data.latents import Latents
     from visiontrain_trainer.model.models import BaseModel
-    from visiontrain_trainer.run.loop import Progress, report
+    from visiontrain_trainer.run.loop import report
+    from visiontrain_trainer.run.progress import Progress
     from visiontrain_trainer.run.session import open_session
 
     shown = cached_pictures(given.pictures, given.side)

@@ -148,7 +148,7 @@ def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, pl
 def test_out_of_memory_with_one_picture_says_what_to_change(
     run_out: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("visiontrain_trainer.training.step.model_inputs", lambda *_: run_out())
+    monkeypatch.setattr("visiontrain_trainer.training.passes.model_inputs", lambda *_: run_out())
     folder = prepare_run(tmp_path / "run", plan_for())
     assert main([str(folder)]) == 3
     result = read_events(folder)[-1]
@@ -157,7 +157,7 @@ def test_out_of_memory_with_one_picture_says_what_to_change(
 
 
 def test_out_of_memory_advises_nothing_that_is_so_already(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("visiontrain_trainer.training.step.model_inputs", lambda *_: _of_a_cpu())
+    monkeypatch.setattr("visiontrain_trainer.training.passes.model_inputs", lambda *_: _of_a_cpu())
     plan = plan_for(
         training={"batch_size": 1, "text_encoder_learning_rates": [0.0]}, resources={"gradient_checkpointing": "full"}
     )
@@ -182,6 +182,6 @@ def test_another_failure_of_a_step_is_not_taken_for_memory(train_here: Any, plan
     def fail(*_: Any) -> None:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr("visiontrain_trainer.training.step.model_inputs", fail)
+    monkeypatch.setattr("visiontrain_trainer.training.passes.model_inputs", fail)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train_here(plan_for())

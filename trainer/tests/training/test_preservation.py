@@ -27,17 +27,17 @@ def _by_hand(session: Session) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     step, adapter = session.train_step, session.adapter
     (uses,) = session.batches.step(0)
     batch = step._feed.batch(uses)
-    inputs = step._inputs(batch)
+    inputs = step.passes.inputs(batch)
     kept = {**inputs, "states": batch.kept_states}
     if batch.kept_pooled is not None:
         kept["text_embeds"] = batch.kept_pooled
     adapter.enable(False)
     with torch.no_grad():
-        base = step._predict(kept)
+        base = step.passes.predict(kept)
     adapter.enable(True)
     adapter.zero_grad()
-    own = ((step._predict(inputs) - inputs["target"]) ** 2).mean((1, 2, 3))
-    loss = own + 0.7 * ((step._predict(kept) - base) ** 2).mean((1, 2, 3))
+    own = ((step.passes.predict(inputs) - inputs["target"]) ** 2).mean((1, 2, 3))
+    loss = own + 0.7 * ((step.passes.predict(kept) - base) ** 2).mean((1, 2, 3))
     loss.mean().backward()
     return loss.detach(), {part: grad.clone() for part, grad in adapter.flat_grad.items()}
 

@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from tests.conftest import read_events
-from visiontrain_trainer.training.step import Tensors, TrainStep
+from visiontrain_trainer.training.graphs import Tensors
+from visiontrain_trainer.training.passes import Passes
 
 
 class Standing:
     """Stands in for a graph's replay: the pass runs on the stand-in's own tensors, into which inputs are copied."""
 
-    def __init__(self, stepper: TrainStep) -> None:
-        self._stepper = stepper
+    def __init__(self, passes: Passes) -> None:
+        self._passes = passes
         self._inputs: dict[tuple, Tensors] = {}
         self.calls = self.released = 0
         self.held = False
@@ -29,10 +30,10 @@ class Standing:
         own = self._inputs.setdefault(shapes, {name: tensor.clone() for name, tensor in inputs.items()})
         for name, tensor in inputs.items():
             own[name].copy_(tensor)
-        adapter = self._stepper._adapter
+        adapter = self._passes._adapter
         gradients = {part: flat.data_ptr() for part, flat in adapter.flat_grad.items()}
         with adapter.dropout.dropping(None):
-            out = self._stepper._backward(own)
+            out = self._passes.backward(own)
         assert gradients == {part: flat.data_ptr() for part, flat in adapter.flat_grad.items()}
         return {name: tensor.clone() for name, tensor in out.items()}
 
@@ -44,16 +45,16 @@ class Standing:
 
 @pytest.fixture
 def standing(monkeypatch: Any) -> list[Standing]:
-    """Gives every TrainStep made from now on a `Standing`, and lists them, the newest last."""
+    """Gives every Passes made from now on a `Standing`, and lists them, the newest last."""
     made: list[Standing] = []
-    build = TrainStep.__init__
+    build = Passes.__init__
 
-    def with_one(self: TrainStep, *given: Any, **named: Any) -> None:
+    def with_one(self: Passes, *given: Any, **named: Any) -> None:
         build(self, *given, **named)
         made.append(Standing(self))
         self.graphs = made[-1]  # type: ignore[assignment]
 
-    monkeypatch.setattr(TrainStep, "__init__", with_one)
+    monkeypatch.setattr(Passes, "__init__", with_one)
     return made
 
 

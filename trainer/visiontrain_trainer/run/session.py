@@ -21,7 +21,8 @@ from visiontrain_trainer.data.masks import Masks
 from visiontrain_trainer.data.text import TextBank
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.training.optim import make_optimizer
-from visiontrain_trainer.training.step import Inputs, Machine, Trained, TrainStep
+from visiontrain_trainer.training.passes import Inputs, Machine, Trained
+from visiontrain_trainer.training.step import TrainStep
 
 from .cache import fill_caches
 from .init_lora import start_from
@@ -136,7 +137,7 @@ def _facts_of(session: Session, *, compiled: bool, init_lora: str | None) -> Fac
     adapter = session.adapter
     return {
         "compile": compiled,
-        "graphs": session.train_step.graphs is not None,
+        "graphs": session.train_step.passes.graphs is not None,
         "trainable": sum(flat.numel() for flat in adapter.flat.values()),
         "base_weights": session.base.fingerprint(),
         "init_lora": init_lora,

@@ -31,7 +31,7 @@ class Checkpoint:
     step: int
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
-    #: The optimiser's plain values under `optimizer`, and what the training loop stores (`run/loop.py`).
+    #: The optimiser's plain values under `optimizer`, and what the training loop stores (`run/save.py`).
     state: dict[str, Any]
 
 

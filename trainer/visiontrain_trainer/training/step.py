@@ -5,27 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory
-from visiontrain_trainer.compute.device import Device, Processes, give_back_memory, trying_algorithms
-from visiontrain_trainer.compute.losses import huber_c, loss_weights, losses
-from visiontrain_trainer.compute.noise import Diffusion
+from visiontrain_trainer.compute.device import give_back_memory, trying_algorithms
+from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import BatchPlan, Use
-from visiontrain_trainer.data.feed import Batch, Feed, model_inputs
-from visiontrain_trainer.data.text import TextBank
+from visiontrain_trainer.data.batches import Use
+from visiontrain_trainer.data.feed import Batch
 
-from .graphs import Graphs
 from .loss_scale import FIRST_SCALE, LossScale
 from .norm_cap import cap_norms
 from .optim import set_rate
+from .passes import Inputs, Machine, Passes, Trained
 from .result import PendingResult, StepFacts, StepTensors
 from .schedules import learning_rate_factor
-
-Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,147 +31,21 @@ class Measurement:
     losses: list[float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """The network, the LoRA in it, and what updates the LoRA."""
-
-    unet: nn.Module
-    adapter: Adapter
-    optimizer: torch.optim.Optimizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """Where the tensors of a pass come from."""
-
-    #: The order in which images are used.
-    batches: BatchPlan
-    feed: Feed
-    texts: TextBank
-    diffusion: Diffusion
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """Where a step is computed."""
-
-    device: Device
-    processes: Processes
-
-
 class TrainStep:
     """Does optimiser steps, and measures losses with the same passes. `micro_batch` is the most images in one pass."""
 
     def __init__(self, plan: Plan, events: Events, *, trained: Trained, inputs: Inputs, machine: Machine) -> None:
         self._plan, self._events = plan, events
-        self._unet, self._adapter, self._optimizer = trained.unet, trained.adapter, trained.optimizer
+        self._adapter, self._optimizer = trained.adapter, trained.optimizer
         self._batches, self._feed = inputs.batches, inputs.feed
-        self._texts, self._diffusion = inputs.texts, inputs.diffusion
         self._device, self._processes = machine.device, machine.processes
-        adapter, device = trained.adapter, machine.device
         self.micro_batch = plan.training.batch_size
-        self.scale = LossScale(FIRST_SCALE if device.dtype == torch.float16 else 1.0)
-        #: The text encoders that are trained, and the names of the inputs of a pass that these encoders compute.
-        self._encoders = [part for part in adapter.layers if part != "unet"]
-        self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
-        self.graphs = Graphs(self._backward, adapter.flat_grad.values(), events) if device.is_cuda else None
-
-    def _inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
-        """All tensors that the forward pass of a batch reads, by name.
-
-        Where text encoders are trained, this encodes the captions and puts the states into `batch`.
-        """
-        if batch.states is None:
-            dropout = self._adapter.dropout
-
-            def about_to(chunks: list[int]) -> None:
-                # Each chunk of a caption drops what its image drops. Nothing is dropped from the padding.
-                rows = [masks[i : i + 1].expand(n, -1) for i, n in enumerate(chunks)] if masks is not None else []
-                dropout.masks = torch.cat(rows) if rows else None
-
-            batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
-        noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
-        inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
-        return inputs if masks is None else {**inputs, "masks": masks}
-
-    def _predict(self, inputs: Tensors) -> torch.Tensor:
-        """The U-Net's prediction for a batch, [B, 4, h, w] in the U-Net's number format."""
-        extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}
-        out = self._unet(
-            inputs["noisy"],
-            inputs["t"],
-            encoder_hidden_states=inputs["states"],
-            added_cond_kwargs=extra or None,
-            return_dict=False,
-        )
-        return out[0]
-
-    def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
-        kind, c, mask = self._plan.training.loss, inputs.get("huber_c"), inputs.get("mask")
-        return losses(prediction, inputs["target"], kind, c, mask=mask)
-
-    def _backward(self, inputs: Tensors) -> Tensors:
-        """Add the U-Net's gradients of a batch to the adapter's.
-
-        Returns the weighted `loss` of each image, and the gradients of the inputs that trained text encoders computed,
-        under the names of these inputs.
-        """
-        leaves = {name: inputs[name].detach().requires_grad_() for name in self._text_inputs}
-        # The masks stay set until the backward pass ends, because checkpointed layers are computed again in it.
-        with self._adapter.dropout.dropping(inputs.get("masks")):
-            loss = self._loss_of(self._predict({**inputs, **leaves}), inputs)
-            for name in ("weights", "image_weights"):
-                if name in inputs:
-                    loss = loss * inputs[name]
-            self._adapter.forget()
-            (loss.sum() * inputs["factor"]).backward()
-            self._adapter.gather("unet")
-            if "kept_states" in inputs:
-                # A backward pass of its own takes no more memory than one pass alone.
-                kept = self._kept_loss(inputs)
-                self._adapter.forget()
-                (kept.sum() * inputs["factor"]).backward()
-                self._adapter.gather("unet")
-                loss = loss + kept
-        return {"loss": loss.detach(), **{name: leaf.grad for name, leaf in leaves.items()}}
-
-    def _kept_loss(self, inputs: Tensors) -> torch.Tensor:
-        """By how much the adapter changes what the base predicts for the class, as a weighted square, fp32 [B]."""
-        plan = self._plan.training.preservation
-        assert plan is not None
-        words = {**inputs, "states": inputs["kept_states"]}
-        if "kept_embeds" in inputs:
-            words["text_embeds"] = inputs["kept_embeds"]
-        with torch.no_grad():
-            self._adapter.enable(False)
-            try:
-                base = self._predict(words).float()
-            finally:
-                self._adapter.enable(True)
-        kept = losses(self._predict(words), base) * plan.weight
-        return kept * inputs["image_weights"] if "image_weights" in inputs else kept
-
-    def _pass(self, inputs: Tensors) -> torch.Tensor:
-        """Forward and backward pass of a batch through the U-Net and trained text encoders.
-
-        Returns the weighted loss of each image, fp32 [B].
-        """
-        encoded = {name: inputs[name] for name in self._text_inputs}
-        inputs = {name: tensor.detach() for name, tensor in inputs.items()}
-        out = self.graphs(inputs) if self.graphs else self._backward(inputs)
-        if encoded:
-            # The gradient of this sum with respect to the encoders' outputs is exactly the given gradients. Passing
-            # these to autograd as `grad_tensors` would import sympy.
-            given = [(tensor * out[name]).sum() for name, tensor in encoded.items()]
-            torch.stack(given).sum().backward()
-            self._adapter.gather(*self._encoders)
-        return out["loss"]
+        self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
+        self.passes = Passes(plan, events, trained=trained, inputs=inputs, machine=machine)
 
     def release(self) -> None:
         """Give back the memory of recorded CUDA graphs, for other work between steps."""
-        if self.graphs:
-            self.graphs.release()
+        self.passes.release()
 
     def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
         """Losses of one picture at fixed timesteps and noise, without dropout."""
@@ -203,20 +71,12 @@ class TrainStep:
         found = []
         for part in (steps[i : i + size] for i in range(0, len(steps), size)):
             batch = self._feed.fixed(use, part, draw)
-            inputs = self._inputs(batch)
-            prediction = self._predict(inputs)
+            inputs = self.passes.inputs(batch)
+            prediction = self.passes.predict(inputs)
             # The square is measured whatever is trained on, so that runs of different losses can be compared.
             each = losses(prediction, inputs["target"]).tolist()
             found.append(Measurement(batch, prediction.float(), each))
         return found
-
-    def _loss_terms(self, batch: Batch) -> Tensors:
-        """What the loss of a batch depends on beside its prediction and target. What has no effect is left out."""
-        terms = {"weights": loss_weights, "huber_c": huber_c}
-        found = {name: term(self._plan.training, self._diffusion, batch.t) for name, term in terms.items()}
-        found |= {"image_weights": batch.loss_weights, "mask": batch.mask}
-        found |= {"kept_states": batch.kept_states, "kept_embeds": batch.kept_pooled}
-        return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter. Returns the weighted loss of each image in order, fp32 [images].
@@ -234,12 +94,12 @@ class TrainStep:
                 places = mine[first : first + self.micro_batch]
                 batch = self._feed.batch([uses[i] for i in places])
                 drawn = [(use.epoch, use.key) for use in batch.uses]
-                inputs = self._inputs(batch, adapter.dropout.draw(drawn, self._device))
-                inputs |= self._loss_terms(batch)
+                inputs = self.passes.inputs(batch, adapter.dropout.draw(drawn, self._device))
+                inputs |= self.passes.loss_terms(batch)
                 # The number is filled in on the device: copying it from the host would wait for the device.
                 inputs["factor"] = torch.full((), self.scale.value / total, device=self._device.torch)
                 # A slice is used, because a list of places would be copied from the host and wait for the device.
-                found[start + places[0] : start + places[-1] + 1 : self._processes.count] = self._pass(inputs)
+                found[start + places[0] : start + places[-1] + 1 : self._processes.count] = self.passes.run(inputs)
             start += len(uses)
         for grad in adapter.flat_grad.values():
             self._processes.sum(grad)
@@ -258,7 +118,7 @@ class TrainStep:
                 reason = str(error).split("\n")[0]
             # Memory is freed after the except block: inside it, the traceback keeps the failed pass's tensors alive.
             give_back_memory()
-            if self.graphs and self.graphs.release() and not made_room:
+            if self.passes.release() and not made_room:
                 # Work outside the graphs, above all that of text encoders, may need the memory that the graphs kept.
                 made_room = True
             else:

@@ -1,0 +1,75 @@
+"""How a run ends: stopped on request, or with its LoRA file and the verdict on what was learned."""
+
+from __future__ import annotations
+
+from visiontrain_trainer.adapter.export import make_files, write_files
+from visiontrain_trainer.base.errors import FAILED, STOPPED
+from visiontrain_trainer.training.measure import Measured, verdict, weight_change
+
+from .pictures import Pictures
+from .progress import Progress
+from .save import Save, save
+from .saves import Saves
+from .session import Session
+from .validate import validate_if_it_fits
+
+
+def stopped(session: Session, progress: Progress) -> int:
+    """Emit the `result` of a run that was stopped on request and saved. Returns the exit code 75."""
+    session.events.emit(
+        "result",
+        status="stopped",
+        code=STOPPED,
+        step=progress.step,
+        reason=f"Stopped on request after step {progress.step} of {session.plan.training.steps}; it is saved.",
+        next_steps=[f"Go on with `visiontrain resume {session.run.resolve().name}`."],
+    )
+    return STOPPED
+
+
+def finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+    """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
+
+    Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
+    """
+    events, plan = session.events, session.plan
+    save(session, progress, saves, Save())
+    saves.wait()
+    if not session.processes.first:
+        session.processes.barrier()
+        return 0
+    events.emit("phase", phase="export")
+    last = saves.weights(progress.step, session.adapter.tensors())
+    written = write_files(session.run / "output", plan.name, make_files(plan, last.tensors, last.origin))
+    for file in written:
+        events.emit(
+            "output",
+            path=str(file.path.relative_to(session.run)),
+            bytes=file.bytes,
+            sha256=file.sha256,
+            format=file.format,
+        )
+    if progress.best_step is not None and progress.best_step < progress.step:
+        saves.best(progress.best_step)
+    pictures.make(progress.step, adapter=True)
+    after = validate_if_it_fits(session, progress)
+    before = Measured.of(progress.before) if progress.before else None
+    learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
+    if after and progress.best_step is not None and progress.best_step < progress.step:
+        learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
+    events.emit("learnt", **learnt, best_step=progress.best_step)
+    session.processes.barrier()
+    if learnt["verdict"] == "nothing":
+        events.emit(
+            "result",
+            status="failed",
+            code=FAILED,
+            step=progress.step,
+            reason=learnt["reason"],
+            next_steps=[
+                "Raise training.learning_rate or training.steps, and check that the trigger is in the captions."
+            ],
+        )
+        return FAILED
+    events.emit("result", status="finished", code=0, step=progress.step)
+    return 0

@@ -1,0 +1,59 @@
+"""Validation: the loss at fixed noise and timesteps, before training and now."""
+
+from __future__ import annotations
+
+from visiontrain_trainer.base.errors import is_out_of_memory
+from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.compute.timesteps import bounds
+from visiontrain_trainer.data.batches import Use
+from visiontrain_trainer.training.measure import Measured, levels, measure, measured_uses
+
+from .progress import Progress
+from .session import Session
+
+
+def validate(session: Session, progress: Progress) -> Measured:
+    """Measure the loss at fixed noise and timesteps, and emit it if the images were kept out of training.
+
+    The first call also measures the loss with the initial weights. Measured here and not before the first step, it does
+    not delay that step.
+    """
+    uses, held_out = measured_uses(session.batches)
+    at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
+
+    def losses_before(use: Use, steps: list[int], draw: int) -> list[float]:
+        return progress.known.get((use.sample.id, draw)) or session.train_step.measured(use, steps, draw)
+
+    def measure_at(step: int) -> Measured:
+        found = measure(uses, at, session.train_step.measured if step else losses_before)
+        if held_out:
+            session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
+        return found
+
+    if progress.last and progress.last[0] == progress.step:
+        return progress.last[1]
+    session.train_step.release()
+    if progress.before is None:
+        now = session.adapter.tensors()
+        session.adapter.load(session.initial)
+        try:
+            progress.before = measure_at(0).each
+        finally:
+            session.adapter.load(now)
+    progress.last = progress.step, measure_at(progress.step)
+    return progress.last[1]
+
+
+def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
+    """`validate`, or None where memory does not suffice: the run must go on, so that what was learned is not lost."""
+    if progress.unmeasured == progress.step:
+        return None
+    try:
+        return validate(session, progress)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    give_back_memory()
+    progress.unmeasured = progress.step
+    session.events.note(f"Step {progress.step}: not enough memory to validate; left out.", "warn")
+    return None
