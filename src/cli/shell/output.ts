@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { harmlessJson } from '../../base/text.ts';
 import { capabilities } from '../../terminal/capabilities.ts';
 import { hanging } from '../../terminal/columns.ts';
@@ -41,22 +42,21 @@ interface OutputOptions {
 }
 
 export function processOutput({ env, plain }: OutputOptions): Output {
-  const can = capabilities({ env, plain, stdin: process.stdin, stdout: process.stderr });
-  process.stdout.on('error', unread);
-  process.stderr.on('error', unheard);
-  const tell = (stream: NodeJS.WriteStream, text: string) => void stream.write(`${text}\n`);
-  const talkWidth = () => (process.stderr.isTTY ? process.stderr.columns || 80 : undefined);
-  const talk = (line: Line) => tell(process.stderr, onTerminal(line, can));
+  // A stream of the process is made when it is first touched, which takes a millisecond or two each.
+  const stdin = { isTTY: isatty(0) };
+  const can = capabilities({ env, plain, stdin, stdout: isatty(2) ? process.stderr : {} });
+  const talkWidth = () => (isatty(2) ? process.stderr.columns || 80 : undefined);
+  const talk = (line: Line) => tell('stderr', onTerminal(line, can));
   return {
     get talkWidth() {
       return talkWidth();
     },
     get width() {
-      return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
+      return isatty(1) ? process.stdout.columns || 80 : undefined;
     },
-    data: (line) => tell(process.stdout, onTerminal(line, can)),
+    data: (line) => tell('stdout', onTerminal(line, can)),
     verbatim(text) {
-      for (const line of text.replace(/\n$/, '').split('\n')) tell(process.stdout, onTerminal(line, { unicode: true }));
+      for (const line of text.replace(/\n$/, '').split('\n')) tell('stdout', onTerminal(line, { unicode: true }));
     },
     talk,
     prose(text) {
@@ -66,10 +66,20 @@ export function processOutput({ env, plain }: OutputOptions): Output {
       else for (const line of hanging(words, cells - 1).split('\n')) talk(line);
     },
     aside: (text) => talk(styleFor(can).dim(text)),
-    json: (value) => tell(process.stdout, harmlessJson(value, 2)),
-    jsonLine: (value) => tell(process.stdout, harmlessJson(value)),
-    talkJson: (value) => tell(process.stderr, harmlessJson(value)),
+    json: (value) => tell('stdout', harmlessJson(value, 2)),
+    jsonLine: (value) => tell('stdout', harmlessJson(value)),
+    talkJson: (value) => tell('stderr', harmlessJson(value)),
   };
+}
+
+const handlers = { stdout: unread, stderr: unheard };
+
+/** Writes a line to a stream of the process, and takes care that the loss of its reader is no crash. */
+function tell(name: 'stdout' | 'stderr', text: string): void {
+  const stream = process[name];
+  const listeners = stream.listeners('error');
+  if (!listeners.includes(unread) && !listeners.includes(unheard)) stream.on('error', handlers[name]);
+  stream.write(`${text}\n`);
 }
 
 /** Milliseconds that a command gets to end by itself, with its own exit code, once nobody reads its output. */
