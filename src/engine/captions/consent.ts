@@ -10,25 +10,43 @@ import type { RunSpec } from '../../spec/schema.ts';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/u;
 
+/** Environment variable with the key for the server that a run.yaml names. */
+export const CAPTION_KEY = 'VISIONTRAIN_CAPTION_KEY';
+
+interface Asked {
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  /** Whether the person says now that the server may have what it gets. */
+  readonly allows: boolean;
+}
+
 const file = (places: Places) => join(places.state, 'caption-servers.json');
 
 /**
- * Called before pictures are sent to the server that `captions` names. Servers on this machine are not asked about, and
- * a server that was allowed once is allowed from then on.
+ * Called before pictures are sent to the server that `captions` names. A server that was allowed once is allowed from
+ * then on, but with the key only where a key was set when it was allowed. Servers on this machine are asked about only
+ * when there is a key, because another user of the machine may run one.
  * @throws UsageError when the person has not allowed it and does not so now
  */
-export function settleEndpoint(captions: RunSpec['captions'], places: Places, allows: boolean): void {
+export function settleEndpoint(captions: RunSpec['captions'], { places, env, allows }: Asked): void {
   if (captions.write !== 'endpoint' || captions.endpoint === null) return;
   const { origin, hostname } = new URL(captions.endpoint);
-  if (LOOPBACK.test(hostname) || readKept(file(places)).includes(origin)) return;
+  const key = Boolean(env[CAPTION_KEY]?.trim());
+  const withKey = `${origin} with key`;
+  const kept = readKept(file(places));
+  if (kept.includes(withKey) || (!key && (LOOPBACK.test(hostname) || kept.includes(origin)))) return;
+  const what = key
+    ? `The pictures without a caption, and the key in ${CAPTION_KEY},`
+    : 'The pictures without a caption';
   if (!allows)
-    throw new UsageError(`The pictures without a caption would be sent to ${origin}, as captions.endpoint says.`, {
+    throw new UsageError(`${what} would be sent to ${origin}, as captions.endpoint says.`, {
       id: 'captions/server',
-      details: ['Whoever runs that server sees them.'],
+      details: [key ? 'Whoever runs that server gets both.' : 'Whoever runs that server sees them.'],
       nextSteps: [
         'If that is what you want, start the run again with --send-pictures; it is asked once for each server.',
+        ...(key ? [`If the server needs no key:  unset ${CAPTION_KEY}`] : []),
         'Or let a model on this machine write them: --set captions.write=tags',
       ],
     });
-  keep(file(places), origin);
+  keep(file(places), key ? withKey : origin);
 }

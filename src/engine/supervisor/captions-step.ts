@@ -7,7 +7,7 @@ import type { Places } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import { settleEndpoint } from '../captions/consent.ts';
+import { CAPTION_KEY, settleEndpoint } from '../captions/consent.ts';
 import { captionMethods } from '../captions/methods.ts';
 import { captionsDir, readWritten } from '../captions/store.ts';
 import { writeCaptions } from '../captions/write.ts';
@@ -42,7 +42,7 @@ export async function captionRun(plan: Plan, input: Input, tools: StepTools): Pr
   const registry = loadRegistry({ configDir: places.config });
   const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
   // The folder may be a copy of somebody else's run, which was never started here.
-  settleEndpoint(spec.captions, places, false);
+  settleEndpoint(spec.captions, { places, env, allows: false });
   const images = plan.data.samples.filter(({ sha256 }) => pending.has(sha256));
   await writeCaptions(
     {
@@ -56,7 +56,7 @@ export async function captionRun(plan: Plan, input: Input, tools: StepTools): Pr
       device: plan.resources.device,
       threads: plan.resources.threads,
       log: join(folder.dir, RUN_FILES.log),
-      keyEnv: 'VISIONTRAIN_CAPTION_KEY',
+      keyEnv: CAPTION_KEY,
     },
     tools,
   );

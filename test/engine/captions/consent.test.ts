@@ -20,25 +20,51 @@ const captions = (endpoint: string, write = 'endpoint') =>
 
 it('asks once for each server, and never for one on this machine', () => {
   for (const own of ['http://localhost:11434/v1', 'http://127.0.0.1:1/v1', 'http://[::1]:8000/v1'])
-    expect(() => settleEndpoint(captions(own) as never, places, false)).not.toThrow();
+    expect(() => settleEndpoint(captions(own) as never, { places, env: {}, allows: false })).not.toThrow();
   for (const foreign of [
     'https://example.org/v1',
     'http://localhost.example.org/v1',
     'http://127.0.0.1.example.org/v1',
   ])
-    expect(() => settleEndpoint(captions(foreign) as never, places, false)).toThrow(
+    expect(() => settleEndpoint(captions(foreign) as never, { places, env: {}, allows: false })).toThrow(
       `The pictures without a caption would be sent to ${new URL(foreign).origin}`,
     );
-  expect(() => settleEndpoint(captions('https://example.org/v1', 'tags') as never, places, false)).not.toThrow();
-  settleEndpoint(captions('https://example.org/v1') as never, places, true);
-  expect(() => settleEndpoint(captions('https://example.org/other') as never, places, false)).not.toThrow();
-  expect(() => settleEndpoint(captions('http://example.org/v1') as never, places, false)).toThrow('http://example.org');
-  expect(() => settleEndpoint(captions('https://example.org:444/v1') as never, places, false)).toThrow(':444');
+  expect(() =>
+    settleEndpoint(captions('https://example.org/v1', 'tags') as never, { places, env: {}, allows: false }),
+  ).not.toThrow();
+  settleEndpoint(captions('https://example.org/v1') as never, { places, env: {}, allows: true });
+  expect(() =>
+    settleEndpoint(captions('https://example.org/other') as never, { places, env: {}, allows: false }),
+  ).not.toThrow();
+  expect(() => settleEndpoint(captions('http://example.org/v1') as never, { places, env: {}, allows: false })).toThrow(
+    'http://example.org',
+  );
+  expect(() =>
+    settleEndpoint(captions('https://example.org:444/v1') as never, { places, env: {}, allows: false }),
+  ).toThrow(':444');
   const kept = join(places.state, 'caption-servers.json');
   expect(JSON.parse(readFileSync(kept, 'utf8'))).toEqual(['https://example.org']);
   // A damaged list allows nothing.
   writeFileSync(kept, '{');
-  expect(() => settleEndpoint(captions('https://example.org/v1') as never, places, false)).toThrow('would be sent to');
+  expect(() => settleEndpoint(captions('https://example.org/v1') as never, { places, env: {}, allows: false })).toThrow(
+    'would be sent to',
+  );
+});
+
+it('sends the key only where it was allowed with one, and asks about this machine too', () => {
+  const fresh = placesOf({ ...process.env, VISIONTRAIN_HOME: mkdtempSync(join(tmpdir(), 'vt-consent-')) });
+  const keyed = { places: fresh, env: { VISIONTRAIN_CAPTION_KEY: 'secret' }, allows: false };
+  const keyless = { ...keyed, env: { VISIONTRAIN_CAPTION_KEY: ' ' } };
+  for (const server of ['http://127.0.0.1:11434', 'https://example.org']) {
+    settleEndpoint(captions(`${server}/v1`) as never, { ...keyless, allows: true });
+    expect(() => settleEndpoint(captions(`${server}/v1`) as never, keyless)).not.toThrow();
+    expect(() => settleEndpoint(captions(`${server}/v1`) as never, keyed)).toThrow(
+      `The pictures without a caption, and the key in VISIONTRAIN_CAPTION_KEY, would be sent to ${server}`,
+    );
+    settleEndpoint(captions(`${server}/v1`) as never, { ...keyed, allows: true });
+    for (const asked of [keyed, keyless])
+      expect(() => settleEndpoint(captions(`${server}/v2`) as never, asked)).not.toThrow();
+  }
 });
 
 it('a run.yaml alone sends no picture anywhere', async () => {

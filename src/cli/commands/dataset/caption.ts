@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, EXIT, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { shellWord } from '../../../base/typed-path.ts';
+import { CAPTION_KEY } from '../../../engine/captions/consent.ts';
 import { captionMethods } from '../../../engine/captions/methods.ts';
 import { captionPreset } from '../../../engine/captions/presets.ts';
 import { writeCaptionFiles } from '../../../engine/captions/sidecars.ts';
@@ -73,7 +74,7 @@ async function work(scan: HashedScan, images: readonly HashedPicture[], { settin
         device,
         threads: hardware.cpuCores,
         log: join(places.home, 'captions.log'),
-        keyEnv: text(options.keyEnv) ?? 'VISIONTRAIN_CAPTION_KEY',
+        keyEnv: text(options.keyEnv) ?? CAPTION_KEY,
       },
       tools,
     );

@@ -44,7 +44,8 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     ];
     settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
-  if (prepared.uncaptioned.length > 0) settleEndpoint(input.spec.captions, places, options.sendPictures ?? false);
+  if (prepared.uncaptioned.length > 0)
+    settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
     for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.prose(line);
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
