@@ -50,6 +50,11 @@ export const errorCatalogue = {
     cause: 'It was removed or moved while the terminal was in it, or its disk was taken out.',
     cure: 'Go to another folder: `cd`.',
   },
+  'notify/lost': {
+    what: 'A way of telling you of your runs does not work.',
+    cause: 'A variable that the settings name is empty, or the server does not take what is sent to it.',
+    cure: 'Mend what the message names and try again: `visiontrain notify --test`. Runs are not touched by it.',
+  },
   'path/impossible': {
     what: 'What was typed is no path.',
     cause: 'It holds a zero byte, which no file name can have.',

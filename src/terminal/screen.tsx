@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { render, useApp, useWindowSize } from 'ink';
 import type { ReactElement } from 'react';
+import { takeUndo } from './announce.ts';
 import type { Size } from './size.ts';
 import { takeTerminal } from './terminal.ts';
 
@@ -65,6 +66,7 @@ function Stage({ view }: { readonly view: ShownElement }): ReactElement {
     suspend: () =>
       void suspendTerminal(async () => {
         goOnWrapping();
+        writeNow(takeUndo());
         await stopUntilContinued();
         // While the process was stopped, only the shell was told of a change of size.
         process.kill(process.pid, 'SIGWINCH');
@@ -112,6 +114,7 @@ function goOnWrapping(): void {
 
 /** Puts back, in a process that dies, everything that `show` changed. */
 function restore(): void {
+  writeNow(takeUndo());
   if (!changed) return;
   changed = false;
   try {
@@ -123,6 +126,7 @@ function restore(): void {
 }
 
 function writeNow(text: string): void {
+  if (text === '') return;
   try {
     writeSync(process.stdout.fd, text);
   } catch {

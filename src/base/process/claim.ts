@@ -27,7 +27,7 @@ export interface Claim {
   release(): void;
   /**
    * Ends the claim but keeps its number taken, so that machines which cannot see this process need not wait for its
-   * silence.
+   * silence, and so that this process may live on and do something else.
    */
   end(): void;
 }
@@ -99,7 +99,8 @@ export function lastHolder(folder: string, tries = 3): Holder | undefined {
   // The file was created but not yet written: its process is writing it right now, or died before it could.
   if (identity === undefined) return { number, identity, live: Math.abs(age) < 2_000 };
   const alive = isAlive(identity);
-  return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive };
+  const isEnded = found?.mtimeMs === 0;
+  return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive && !isEnded };
 }
 
 function stamp(path: string, time: Date): void {

@@ -8,12 +8,13 @@ import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { moveDataset } from './shared/move-dataset.ts';
-import { text } from './shared/options.ts';
+import { text, toldOf } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 
 /** Starts a run again in its folder. The trainer continues from its newest good checkpoint. */
-export const run: CommandRun = async ([query = ''], options, context) => {
+export const run: CommandRun = async ([query = ''], options, given) => {
+  const context = toldOf(options, given);
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
   const movable = ref.state !== 'finished' && ref.state !== 'live';

@@ -3,11 +3,12 @@ import { loadSpec } from '../../engine/prepare/load.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
-import { text } from './shared/options.ts';
+import { text, toldOf } from './shared/options.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
-export const run: CommandRun = async ([file = ''], options, context) => {
+export const run: CommandRun = async ([file = ''], options, given) => {
+  const context = toldOf(options, given);
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = options.set as readonly string[];
   const loaded = loadSpec(file, { overrides, registry });

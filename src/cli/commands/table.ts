@@ -41,6 +41,7 @@ export const commands: readonly CommandEntry[] = [
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+      ['--no-notify', 'tell nobody of this run'],
       ['--dry-run', 'show the whole plan and do nothing'],
       ['--accept-license', 'accept the licence of what is fetched'],
       ['--send-pictures', 'let the server in captions.endpoint see the pictures; asked once for each server'],
@@ -108,6 +109,7 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--detach', 'start it and return'],
       ['--foreground', 'SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+      ['--no-notify', 'tell nobody of this run'],
       ['--dataset <dir>', 'where its pictures are by now, when their folder was moved'],
     ],
     load: () => import('./resume.ts'),
@@ -161,6 +163,14 @@ export const commands: readonly CommandEntry[] = [
     options: [['--bundle [file]', 'write a file for bug reports, without secrets and names']],
     examples: ['visiontrain doctor', 'visiontrain doctor --json', 'visiontrain doctor --bundle'],
     load: () => import('./doctor.ts'),
+  },
+  {
+    name: 'notify',
+    summary: 'how you are told of your runs: terminal, desktop, Discord, Slack, ntfy, a web hook',
+    group: 'Help',
+    options: [['--test', 'tell by every way, and say which worked']],
+    examples: ['visiontrain notify', 'visiontrain notify --test'],
+    load: () => import('./notify.ts'),
   },
   {
     name: 'models',

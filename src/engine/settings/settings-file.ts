@@ -9,8 +9,9 @@ import { typedPath } from '../../base/typed-path.ts';
 import { readTextFile } from '../../spec/read-text.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
 import { type SettingValues, settingFiles, settingNames } from './names.ts';
+import { type NotifySettings, notifySchema } from './notify.ts';
 
-const schema = z.strictObject({ workspace: z.string().min(1).optional() });
+const schema = z.strictObject({ workspace: z.string().min(1).optional(), notify: notifySchema.optional() });
 
 /**
  * The content of a file is put below a key of ours. At the top cosmiconfig would follow `$import`; there it is only
@@ -56,11 +57,18 @@ function makeExplorer(): ReturnType<typeof cosmiconfig> {
   }
 }
 
+export interface SettingsFile {
+  readonly path: string;
+  readonly values: SettingValues;
+  readonly notify: NotifySettings | undefined;
+}
+
 /**
- * Reads the settings of one folder; relative paths start from that folder.
+ * Reads the settings of one folder; relative paths start from that folder. `own` says that it is the folder of the
+ * person's own settings: `notify` stands there only, because a file beside a data set may be anybody's.
  * @throws ConfigError when they are invalid
  */
-export async function readSettingsFile(folder: string): Promise<{ path: string; values: SettingValues } | undefined> {
+export async function readSettingsFile(folder: string, own: boolean): Promise<SettingsFile | undefined> {
   refuseUnreadable(folder);
   const found = await makeExplorer()
     .search(folder)
@@ -74,8 +82,13 @@ export async function readSettingsFile(folder: string): Promise<{ path: string; 
   const checked = schema.safeParse(settings);
   if (!checked.success) {
     const problems = checked.error.issues.map((issue) => {
-      const key = issue.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : issue.path.join('.');
-      const near = nearest(key, settingNames);
+      const isUnknown = issue.code === 'unrecognized_keys';
+      const word = isUnknown ? (issue.keys[0] ?? '') : '';
+      const key = [...issue.path, ...(isUnknown ? [word] : [])].join('.');
+      const near = nearest(
+        word,
+        issue.path.length === 0 ? [...settingNames, 'notify'] : Object.keys(notifySchema.shape),
+      );
       return {
         file: found.filepath,
         key,
@@ -84,11 +97,21 @@ export async function readSettingsFile(folder: string): Promise<{ path: string; 
     });
     throw new ConfigError('A settings file has mistakes.', problems, { id: 'settings/wrong' });
   }
-  const { workspace } = checked.data;
+  const { workspace, notify } = checked.data;
+  if (notify !== undefined && !own) throw notTheirs(found.filepath);
   return {
     path: found.filepath,
+    notify,
     values: workspace === undefined ? {} : { workspace: typedPath(workspace, dirname(found.filepath)) },
   };
+}
+
+function notTheirs(file: string): ConfigError {
+  const message = 'belongs into the file of your own settings: it says where you are told, in all your runs';
+  return new ConfigError('A settings file has mistakes.', [{ file, key: 'notify', message }], {
+    id: 'settings/wrong',
+    nextSteps: ['visiontrain config   shows which folder that is in'],
+  });
 }
 
 /** cosmiconfig skips a file that it may not read, and waits for ever for a pipe, so both are refused before. */

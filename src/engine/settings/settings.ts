@@ -37,7 +37,7 @@ export async function readSettings({ flags, env, projectDir, userDir, say }: Set
     if (foreign !== undefined) say?.(`${foreign} is passed over: it belongs to another user.`);
     else if (there.length > 0) {
       const { readSettingsFile } = await import('./settings-file.ts');
-      const file = await readSettingsFile(folder);
+      const file = await readSettingsFile(folder, folder === userDir);
       if (file !== undefined) files.push(file);
     }
   }

@@ -6,6 +6,7 @@ import { ensureEnvironment } from '../environment/ensure.ts';
 import { withReaders } from '../environment/readers.ts';
 import { captionRun } from './captions-step.ts';
 import { fetchRunModel } from './model-step.ts';
+import { runObservers } from './run-observers.ts';
 import { supervise } from './supervisor.ts';
 
 const terminated = new AbortController();
@@ -23,6 +24,7 @@ try {
     env: process.env,
     terminated: terminated.signal,
     cacheDir: own.places.cache,
+    observers: (folder, onLost) => runObservers({ ...own, folder, onLost }),
     steps: {
       environment: async (tools, plan) => {
         const { root, samples } = plan.data;

@@ -22,9 +22,10 @@ import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
+import { type Observer, observe } from './observers.ts';
 import { errorOutcome, stoppedEarly } from './outcome.ts';
 import { watchRequests } from './requests.ts';
-import { emit, stepTools } from './tell.ts';
+import { emit, stepTools, tell } from './tell.ts';
 import { train } from './training.ts';
 
 /**
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   readonly steps: SupervisorSteps;
   /** Folder for encoded images and captions, on whichever machine the plan was made. */
   readonly cacheDir: string;
+  /** Makes those who look on. `onLost` takes a sentence about what could not be told. */
+  readonly observers: (folder: LiveFolder, onLost: (sentence: string) => void) => Promise<readonly Observer[]>;
   /** Aborted by SIGTERM or SIGINT, which mean the same as a stop request. */
   readonly terminated: AbortSignal;
 }
@@ -79,13 +82,27 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
+  const untold: string[] = [];
+  const onLost = (sentence: string): void => {
+    untold.push(sentence);
+    console.error(sentence);
+  };
+  const observers = await options.observers(folder, onLost);
+  const observation = observe({ dir, attempt: held.claim.number }, observers, (line) => console.error(line));
   const job = async () => {
     const exit = await attempt(folder, held.claim, options);
     const lost = lostRun(folder, held.claim);
     if (lost !== undefined) throw lost;
+    // While the trainer ran, events.jsonl was its own.
+    for (const text of untold) tell(dir, 'note', { level: 'warn', text });
     return writeOutcome(dir, exit);
   };
-  return whileClaimed(held.claim, job, (mine) => mine.end());
+  try {
+    return await whileClaimed(held.claim, job, (mine) => mine.end());
+  } finally {
+    // The run is over for all others by now, and can be resumed.
+    await observation.end();
+  }
 }
 
 /** Why this process must not go on or write anything more; undefined while it may. */

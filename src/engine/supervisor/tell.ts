@@ -23,9 +23,9 @@ export function emit<T extends EventType>(dir: string, type: T, payload: Payload
 }
 
 /**
- * Reports from timers, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
+ * Reports from timers and at the end, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
  */
-function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
+export function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   try {
     emit(dir, type, payload);
   } catch {

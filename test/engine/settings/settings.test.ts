@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settingFiles } from '../../../src/engine/settings/names.ts';
+import { notifySchema } from '../../../src/engine/settings/notify.ts';
+import { readNotify } from '../../../src/engine/settings/read-notify.ts';
 import { readSettings } from '../../../src/engine/settings/settings.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-settings-'));
@@ -72,5 +74,34 @@ describe('readSettings', () => {
     await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
       exitCode: 2,
     });
+  });
+
+  it('takes how a person is told from that person alone', async () => {
+    const [projectDir, userDir] = [folder(), folder()];
+    const text = 'notify:\n  bell: false\n  web:\n    - {format: ntfy, url_env: NTFY_URL}\n';
+    writeFileSync(join(userDir, '.visiontrainrc.yaml'), text);
+    expect((await readSettings({ flags: {}, env: {}, projectDir, userDir }))[0]).toMatchObject({ source: 'built-in' });
+    const { settings } = await readNotify(userDir, {});
+    expect(settings).toMatchObject({ bell: false, terminal: 'auto', events: ['finished', 'failed'] });
+    expect(settings.web).toMatchObject([
+      { format: 'ntfy', url_env: 'NTFY_URL', events: ['finished', 'stopped', 'failed'] },
+    ]);
+    expect((await readNotify(userDir, { VISIONTRAIN_NOTIFY: 'off' })).settings).toMatchObject({
+      web: [],
+      terminal: 'off',
+    });
+    expect((await readNotify(folder(), {})).settings).toEqual(notifySchema.parse({}));
+    writeFileSync(join(projectDir, '.visiontrainrc.yaml'), text);
+    await expect(readSettings({ flags: {}, env: {}, projectDir, userDir })).rejects.toMatchObject({
+      problems: [{ key: 'notify', message: expect.stringContaining('your own settings') }],
+    });
+    for (const [wrong, key] of [
+      ['{desctop: true}', 'notify.desctop'],
+      ['{web: [{format: ntfy, url_env: "https://x"}]}', 'notify.web.0.url_env'],
+      ['{web: [{format: ntfy, url: "https://x", url_env: A}]}', 'notify.web.0.url'],
+    ] as const) {
+      writeFileSync(join(userDir, '.visiontrainrc.yaml'), `notify: ${wrong}\n`);
+      await expect(readNotify(userDir, {})).rejects.toMatchObject({ exitCode: 2, problems: [{ key }] });
+    }
   });
 });

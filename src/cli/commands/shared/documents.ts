@@ -260,6 +260,20 @@ export const documents = {
       }),
     ),
   }),
+  notify: z.strictObject({
+    file: text.nullable().describe('The file that says so; null where nothing is said.'),
+    bell: z.boolean(),
+    terminal: text.describe('How the terminal shows a notice.'),
+    events: z.array(text),
+    targets: z.array(
+      z.strictObject({
+        name: text,
+        events: z.array(text),
+        problem: text.nullable(),
+        told: z.boolean().nullable().describe('Whether --test reached it; null without --test.'),
+      }),
+    ),
+  }),
   'models-list': z.strictObject({
     models: z.array(
       z.strictObject({

@@ -1,5 +1,7 @@
 /** Options of the command line as commands read them. */
 import { UsageError } from '../../../base/errors.ts';
+import { silentEnvironment } from '../../../engine/settings/read-notify.ts';
+import type { Context } from '../../shell/context.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
@@ -21,3 +23,7 @@ export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | 
     throw new UsageError(`--token-env names ${name}, but that variable is empty.`, { id: 'model/token' });
   return name;
 }
+
+/** The context with `--no-notify` applied: the run and whoever watches it tell nobody. */
+export const toldOf = (options: Options, context: Context): Context =>
+  options.notify === false ? { ...context, env: silentEnvironment(context.env) } : context;

@@ -1,7 +1,9 @@
 import { EnvironmentError, EXIT, type ExitCode } from '../../../base/errors.ts';
+import { isAlive } from '../../../base/process/identity.ts';
+import { pause } from '../../../base/sleep.ts';
 import { readState } from '../../../engine/events/state.ts';
 import { makeRequest } from '../../../engine/run-folder/requests.ts';
-import { readExit } from '../../../engine/run-folder/run-files.ts';
+import { readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { followRun } from '../../../engine/runs/follow.ts';
 import { inspectRun } from '../../../engine/runs/inspect.ts';
@@ -11,6 +13,7 @@ import { type Capabilities, terminal } from '../../../terminal/terminal.ts';
 import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
+import { announced } from './announce.ts';
 import { leaveOnInterrupt } from './stop-signals.ts';
 
 export interface WatchOptions {
@@ -30,7 +33,9 @@ export async function watchRun(run: RunRef, context: Context, options: WatchOpti
   const { out, env, flags } = context;
   const can = terminal(env, flags);
   const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
-  const left = onScreen ? await watchScreen(run, can, options) : await watchLines(run, context, options);
+  const left = onScreen
+    ? await watchScreen(run, context, { ...options, can })
+    : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {
     out.talk(`Detached. Training continues.  visiontrain attach ${run.name}`);
     out.talk(`                               visiontrain stop ${run.name}`);
@@ -45,32 +50,49 @@ const UNCUT = 10_000;
 const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const;
 
 /** Shows the dashboard. Returns true when the person left before the end. */
-async function watchScreen({ dir }: RunRef, can: Capabilities, options: WatchOptions): Promise<boolean> {
+async function watchScreen(
+  { dir }: RunRef,
+  context: Context,
+  { can, ...options }: WatchOptions & { readonly can: Capabilities },
+): Promise<boolean> {
   const { runDashboard } = await import('../../dashboard/run-dashboard.tsx');
+  const announce = await announced(context, true);
   const how = await runDashboard({
     runDir: dir,
     can,
     style: styleFor(can),
     readonly: options.readonly === true,
-    events: (signal) => followRun(dir, { signal }),
+    events: (signal) => announce(followRun(dir, { signal })),
     control: (wish) => makeRequest(dir, requests[wish]),
   });
   return how === 'detached';
 }
 
 /** Prints lines. Returns true when the person left before the end. */
-async function watchLines(run: RunRef, { out, flags }: Context, options: WatchOptions): Promise<boolean> {
+async function watchLines(run: RunRef, context: Context, options: WatchOptions): Promise<boolean> {
+  const { out, flags } = context;
+  const announce = await announced(context, false);
   const reporter = flags.json ? jsonReporter(out.jsonLine) : plainReporter(out.data);
   const leave = options.owner === undefined ? leaveOnInterrupt() : undefined;
   try {
     const from = options.from ?? 0;
     const following = leave === undefined ? { from } : { from, signal: leave.signal };
-    for await (const batch of followRun(run.dir, following)) reporter.events(batch);
+    for await (const batch of announce(followRun(run.dir, following))) reporter.events(batch);
   } finally {
     leave?.off();
     options.owner?.release();
   }
+  if (options.owner !== undefined) await supervisorGone(run.dir);
   return leave?.signal.aborted === true;
+}
+
+/** Milliseconds that a batch job waits for the supervisor to tell of the end, when it would be killed with the job. */
+const LAST_WORDS_MS = 120_000;
+
+async function supervisorGone(dir: string): Promise<void> {
+  const supervisor = readSupervisor(dir);
+  const until = Date.now() + LAST_WORDS_MS;
+  while (supervisor !== null && isAlive(supervisor) === true && Date.now() < until) await pause(100, undefined);
 }
 
 export interface RunOwner {

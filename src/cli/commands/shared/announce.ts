@@ -1,0 +1,49 @@
+/** Tells a person at a terminal what happens in the run that is watched there: bell, notice, progress, title. */
+import { percent } from '../../../base/text.ts';
+import { initialState, type RunState, reduceAll } from '../../../engine/events/reducer.ts';
+import type { RunEvent } from '../../../engine/events/schema.ts';
+import { noticeSource } from '../../../engine/notices/compose.ts';
+import { readNotify } from '../../../engine/settings/read-notify.ts';
+import { createAnnouncer } from '../../../terminal/announce.ts';
+import type { Context } from '../../shell/context.ts';
+
+/** Seconds by which the clocks of two machines that share a run folder may differ. */
+const CLOCK_OFF = 5;
+
+type Batches = AsyncIterable<readonly RunEvent[]>;
+
+/** Hands on every batch, having told the person of it. What happened before the person came is not told. */
+export async function announced(
+  { env, places, flags }: Context,
+  onScreen: boolean,
+): Promise<(batches: Batches) => Batches> {
+  const tty = onScreen ? process.stdout : process.stderr;
+  if (flags.json || !tty.isTTY) return (batches) => batches;
+  // A settings file that cannot be read has been complained of when the command began.
+  const { settings } = await readNotify(places.config, env).catch(() => ({ settings: undefined }));
+  if (settings === undefined) return (batches) => batches;
+  const announcer = createAnnouncer(tty, settings, env);
+  const source = noticeSource();
+  const began = Date.now() / 1000 - CLOCK_OFF;
+  let state: RunState = initialState;
+  return async function* (batches) {
+    try {
+      for await (const batch of batches) {
+        state = reduceAll(state, batch);
+        for (const { kind, run, text, t } of source.take(batch))
+          if (t >= began && settings.events.includes(kind)) announcer.notice(`visiontrain: ${run}`, text);
+        if (onScreen) announcer.progress(...shown(state));
+        yield batch;
+      }
+    } finally {
+      announcer.clear();
+    }
+  };
+}
+
+/** Share for the taskbar, and the title, which begins with what changes. */
+function shown({ name, step, steps, exit, phases, latest }: RunState): [number | 'failed' | undefined, string] {
+  if (exit?.status === 'failed') return ['failed', `failed - ${name}`];
+  if (latest === undefined) return [undefined, `${phases.at(-1)?.phase ?? 'starting'} - ${name}`];
+  return [steps > 0 ? step / steps : undefined, `${percent(step, steps)} - ${name}`];
+}

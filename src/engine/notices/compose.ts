@@ -1,0 +1,97 @@
+/** Which events of a run a person may be told of, and in which words. Pure. */
+import { formatDuration, neutralise } from '../../base/text.ts';
+import { initialState, type RunState, reduce, workedSeconds } from '../events/reducer.ts';
+import type { RunEvent } from '../events/schema.ts';
+import { verdictWords } from '../events/words.ts';
+import type { NoticeKind } from '../settings/notify-defaults.ts';
+
+/**
+ * What a person is told. It holds the run's name, steps and losses; names of images, prompts and paths may be private,
+ * and a notice may pass through servers of others.
+ */
+export interface Notice {
+  readonly kind: NoticeKind;
+  readonly run: string;
+  /** One sentence without the run's name. */
+  readonly text: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number | null;
+  /** Seconds since 1970. */
+  readonly t: number;
+  /** A sample relative to the run folder, for those who asked for pictures. */
+  readonly picture?: string;
+}
+
+/** Seconds that a download takes at least to be worth a notice. */
+const LONG_DOWNLOAD = 30;
+/** Least seconds between two notices of checkpoints, and of samples. */
+const APART = 60;
+
+export interface NoticeSource {
+  /** The notices that these events bring about. Events must come in order and none twice. */
+  take(events: readonly RunEvent[]): Notice[];
+}
+
+export function noticeSource(): NoticeSource {
+  let state: RunState = initialState;
+  const last = new Map<NoticeKind, number>();
+  const isDue = (kind: NoticeKind, t: number): boolean => {
+    if (kind !== 'checkpoint' && kind !== 'sample') return true;
+    if (t - (last.get(kind) ?? -Infinity) < APART) return false;
+    last.set(kind, t);
+    return true;
+  };
+  return {
+    take: (events) =>
+      events.flatMap((event) => {
+        const before = state;
+        state = reduce(state, event);
+        const said = words(event, before, state);
+        if (said === undefined || !isDue(said.kind, event.t)) return [];
+        const { name, step, steps, smoothedLoss } = state;
+        return [{ run: neutralise(name), step, steps, loss: smoothedLoss ?? null, t: event.t, ...said }];
+      }),
+  };
+}
+
+type Said = Pick<Notice, 'kind' | 'text' | 'picture'>;
+
+function words(event: RunEvent, before: RunState, state: RunState): Said | undefined {
+  const at = `step ${state.step} of ${state.steps}`;
+  switch (event.type) {
+    case 'phase': {
+      const fetched = before.phases.at(-1);
+      const seconds = fetched?.phase === 'download' ? event.t - fetched.startedAt : 0;
+      if (event.phase === 'download' || seconds < LONG_DOWNLOAD) return undefined;
+      return { kind: 'download', text: `the base model is here, after ${formatDuration(seconds)}` };
+    }
+    case 'note':
+      return event.level === 'warn' ? { kind: 'warning', text: `a warning at ${at}` } : undefined;
+    case 'checkpoint': {
+      const isBest = event.best === true;
+      const loss =
+        isBest && state.latestValidation ? `, validation loss ${state.latestValidation.loss.toFixed(4)}` : '';
+      return { kind: isBest ? 'best' : 'checkpoint', text: `${isBest ? 'best so far' : 'checkpoint'} at ${at}${loss}` };
+    }
+    case 'sample':
+      return event.adapter ? { kind: 'sample', text: `a new sample at ${at}`, picture: event.path } : undefined;
+    case 'exit':
+      return { kind: event.status, text: endWords(event.code, state) };
+    default:
+      return undefined;
+  }
+}
+
+function endWords(code: number, state: RunState): string {
+  const { exit, step, steps, learnt, smoothedLoss } = state;
+  const seconds = workedSeconds(state);
+  const took = seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
+  if (exit?.status === 'finished') {
+    const verdict = learnt === undefined ? '' : `${verdictWords[learnt.verdict]}, `;
+    const loss = smoothedLoss === undefined ? '' : `, loss ${smoothedLoss.toFixed(4)}`;
+    return `finished: ${verdict}${steps} steps${took}${loss}`;
+  }
+  const nothing = learnt?.verdict === 'nothing' ? `: ${verdictWords.nothing}` : '';
+  return `${exit?.status ?? 'ended'} at step ${step} of ${steps}${took} (exit ${code})${nothing}`;
+}

@@ -1,0 +1,89 @@
+/**
+ * Tells a person what happens in a run, beside the run: each target has a queue of its own, so that a server that hangs
+ * holds up neither the run nor another target.
+ */
+import type { RunEvent } from '../events/schema.ts';
+import { type Notice, noticeSource } from './compose.ts';
+import type { NoticeTarget } from './targets.ts';
+
+/** Most notices that wait for one target; one of a kind that waits is replaced by a newer one. */
+const MOST_WAITING = 50;
+
+export interface Notifier {
+  /** Takes events of the run from its beginning. Those of earlier attempts (`isNew` is false) are not told of. */
+  take(events: readonly RunEvent[], isNew: boolean): void;
+  /** Resolves when everything is delivered or given up, after `limitMs` at the latest. */
+  close(limitMs: number): Promise<void>;
+}
+
+export interface NotifierOptions {
+  readonly targets: readonly NoticeTarget[];
+  /** Called once for each target that could not be told, with a sentence. */
+  readonly onLost: (sentence: string) => void;
+}
+
+export function createNotifier({ targets, onLost }: NotifierOptions): Notifier {
+  const source = noticeSource();
+  const end = new AbortController();
+  const queues = targets.map((target) => new TargetQueue(target, end.signal, onLost));
+  return {
+    take(events, isNew) {
+      const notices = source.take(events);
+      if (isNew) for (const notice of notices) for (const queue of queues) queue.add(notice);
+    },
+    async close(limitMs) {
+      const timer = setTimeout(() => end.abort(), limitMs);
+      await Promise.all(queues.map((queue) => queue.idle()));
+      clearTimeout(timer);
+    },
+  };
+}
+
+class TargetQueue {
+  readonly #target: NoticeTarget;
+  readonly #signal: AbortSignal;
+  readonly #onLost: (sentence: string) => void;
+  #waiting: Notice[] = [];
+  #work: Promise<void> | undefined;
+  #told = false;
+
+  constructor(target: NoticeTarget, signal: AbortSignal, onLost: (sentence: string) => void) {
+    this.#target = target;
+    this.#signal = signal;
+    this.#onLost = onLost;
+  }
+
+  add(notice: Notice): void {
+    if (!this.#target.events.includes(notice.kind)) return;
+    if (this.#target.problem !== undefined) {
+      this.#lose(this.#target.problem);
+      return;
+    }
+    this.#waiting = [...this.#waiting.filter(({ kind }) => kind !== notice.kind), notice].slice(-MOST_WAITING);
+    this.#work ??= this.#deliver();
+  }
+
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
+  async #deliver(): Promise<void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      try {
+        const why = await this.#target.send(next, this.#signal);
+        if (why !== undefined) this.#lose(why);
+      } catch (error) {
+        if (!this.#signal.aborted) this.#lose((error as Error).message);
+        else this.#lose('did not answer in time');
+      }
+    }
+    this.#work = undefined;
+  }
+
+  /** Says once a run that a target cannot be told, as a server that is down stays so for a while. */
+  #lose(why: string): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#onLost(`${this.#target.name} was not told: ${why}. The run is not touched by it.`);
+  }
+}

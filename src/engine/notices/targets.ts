@@ -1,0 +1,84 @@
+/** Everything that a person wants to be told by, apart from the terminal: web hooks and the desktop. */
+import { basename, join, relative } from 'node:path';
+import { isOn } from '../../base/env-flag.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
+import type { NotifySettings, WebHook } from '../settings/notify.ts';
+import type { NoticeKind } from '../settings/notify-defaults.ts';
+import type { Notice } from './compose.ts';
+import { showOnDesktop } from './desktop.ts';
+import { type Attached, webMessage } from './formats.ts';
+import { addressProblem, openConnections, type PostLimits, post, type Undelivered } from './post.ts';
+
+export interface NoticeTarget {
+  /** Name for people: the kind of service and the variable, never the address. */
+  readonly name: string;
+  readonly events: readonly NoticeKind[];
+  /** Why nothing can be sent there, before anything is tried; undefined where it can. */
+  readonly problem: string | undefined;
+  /** Resolves to the reason when the notice was not delivered. */
+  send(notice: Notice, signal: AbortSignal): Promise<Undelivered>;
+}
+
+export interface TargetOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Run folder that pictures are read from; none is sent without it. */
+  readonly runDir?: string;
+  readonly limits?: PostLimits;
+}
+
+export function noticeTargets(settings: NotifySettings, options: TargetOptions): NoticeTarget[] {
+  const { env } = options;
+  const desktop: NoticeTarget = {
+    name: 'desktop',
+    events: settings.events,
+    problem: undefined,
+    send: (notice) => showOnDesktop(notice, env),
+  };
+  return [...(settings.desktop ? [desktop] : []), ...settings.web.map((hook) => webTarget(hook, options))];
+}
+
+function webTarget(hook: WebHook, options: TargetOptions): NoticeTarget {
+  const { env } = options;
+  const url = env[hook.url_env]?.trim() ?? '';
+  const token = hook.token_env === undefined ? undefined : env[hook.token_env]?.trim() || undefined;
+  return {
+    name: `${hook.format} (${hook.url_env})`,
+    events: hook.events,
+    problem: webProblem(hook, env),
+    async send(notice, signal) {
+      const picture = hook.pictures ? await sample(notice, options.runDir) : undefined;
+      const connections = openConnections(env);
+      try {
+        const limits = options.limits === undefined ? {} : { limits: options.limits };
+        return await post(connections, url, webMessage(notice, hook, { token, picture }), { signal, ...limits });
+      } finally {
+        await connections.destroy();
+      }
+    },
+  };
+}
+
+function webProblem({ url_env: name, token_env: tokenName }: WebHook, env: NodeJS.ProcessEnv): string | undefined {
+  if (isOn(env.VISIONTRAIN_OFFLINE)) return 'VISIONTRAIN_OFFLINE is on';
+  const url = env[name]?.trim() ?? '';
+  if (url === '') return `the variable ${name} is empty`;
+  const problem = addressProblem(url);
+  if (problem !== undefined) return `what ${name} holds ${problem}`;
+  return tokenName !== undefined && !env[tokenName]?.trim() ? `the variable ${tokenName} is empty` : undefined;
+}
+
+/** Most bytes of a sample that is sent: Discord takes ten million. */
+const MOST_PICTURE = 8_000_000;
+
+async function sample(notice: Notice, runDir: string | undefined): Promise<Attached | undefined> {
+  if (runDir === undefined || notice.picture === undefined) return undefined;
+  const path = join(runDir, notice.picture);
+  if (relative(runDir, path).startsWith('..')) return undefined;
+  try {
+    const bytes = readOurs(path, MOST_PICTURE);
+    return bytes === undefined ? undefined : { name: basename(path), bytes };
+  } catch {
+    // The words are told without the picture.
+    return undefined;
+  }
+}

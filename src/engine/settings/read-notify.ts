@@ -1,0 +1,36 @@
+/** Reads how a person wants to be told. Only that person's own file counts, since a web hook in another's would tell others. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isForeign } from '../../base/files/private-folder.ts';
+import { settingFiles } from './names.ts';
+import type { NotifySettings } from './notify.ts';
+import { notifyDefaults } from './notify-defaults.ts';
+
+export interface PersonsNotify {
+  readonly settings: NotifySettings;
+  /** The file that says so; undefined where nothing is said. */
+  readonly path: string | undefined;
+}
+
+/** Value of VISIONTRAIN_NOTIFY with which nobody is told anything. `--no-notify` sets it. */
+const OFF = 'off';
+
+const BUILT_IN: NotifySettings = { ...notifyDefaults, web: [] };
+
+const SILENT: NotifySettings = { ...BUILT_IN, bell: false, terminal: 'off', title: false, progress: false };
+
+/** The environment of a run of which nobody is told anything. */
+export const silentEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ ...env, VISIONTRAIN_NOTIFY: OFF });
+
+/** @throws ConfigError when the file cannot be read or has mistakes */
+export async function readNotify(userDir: string, env: NodeJS.ProcessEnv): Promise<PersonsNotify> {
+  if (env.VISIONTRAIN_NOTIFY === OFF) return { settings: SILENT, path: undefined };
+  const there = settingFiles.map((name) => join(userDir, name)).filter((path) => existsSync(path));
+  if (there.length === 0 || there.some((path) => isForeign(statSync(path))))
+    return { settings: BUILT_IN, path: undefined };
+  const { readSettingsFile } = await import('./settings-file.ts');
+  const file = await readSettingsFile(userDir, true);
+  return file?.notify === undefined
+    ? { settings: BUILT_IN, path: undefined }
+    : { settings: file.notify, path: file.path };
+}

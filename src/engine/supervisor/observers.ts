@@ -1,0 +1,87 @@
+/** Those who look on: readers of the run's events inside the supervisor, which tell others and never hold the run up. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { pause } from '../../base/sleep.ts';
+import type { RunEvent } from '../events/schema.ts';
+import { EventReader } from '../events/tail.ts';
+
+export interface Observer {
+  /** Takes events in order. `isNew` is false for those of earlier attempts. */
+  take(events: readonly RunEvent[], isNew: boolean): void;
+  /** Called when all events of the attempt were taken. It resolves within a limit of its own. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds between two looks at the file. */
+const LOOK_MS = 500;
+
+export interface Observation {
+  /** Reads what is left of the attempt and resolves when every observer has done its work. */
+  end(): Promise<void>;
+}
+
+/** Shows the events of attempt `attempt` to the observers, and before them those of earlier attempts. */
+export function observe(
+  { dir, attempt }: { readonly dir: string; readonly attempt: number },
+  observers: readonly Observer[],
+  complain: (line: string) => void,
+): Observation {
+  if (observers.length === 0) return { end: async () => {} };
+  const ending = new AbortController();
+  const work = follow({ dir, attempt, signal: ending.signal }, observers).catch((error: unknown) =>
+    complain(`The events can no longer be followed: ${(error as Error).message}`),
+  );
+  return {
+    async end() {
+      ending.abort();
+      await work;
+      await Promise.all(observers.map((observer) => observer.close()));
+    },
+  };
+}
+
+interface Following {
+  readonly dir: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+}
+
+async function follow({ dir, attempt, signal }: Following, observers: readonly Observer[]): Promise<void> {
+  const reader = new EventReader(dir);
+  let isNew = false;
+  for (;;) {
+    const isLast = signal.aborted;
+    for (let before = -1; reader.offset !== before; ) {
+      before = reader.offset;
+      const batch = reader.read();
+      for (const events of stretches(batch, attempt)) {
+        isNew ||= begins(events[0], attempt);
+        for (const observer of observers) observer.take(events, isNew);
+        // A later attempt may have begun by now, which has a supervisor of its own.
+        if (isNew && events.at(-1)?.type === 'exit') return;
+      }
+      if (batch.length > 0) await turn();
+    }
+    if (isLast) return;
+    await pause(LOOK_MS, signal);
+  }
+}
+
+const begins = (event: RunEvent | undefined, attempt: number) => event?.type === 'run' && event.attempt === attempt;
+
+/** The events cut before the attempt's first one, and behind each `exit`. */
+function stretches(batch: readonly RunEvent[], attempt: number): RunEvent[][] {
+  const cut: RunEvent[][] = [];
+  let now: RunEvent[] = [];
+  for (const event of batch) {
+    if (begins(event, attempt) && now.length > 0) {
+      cut.push(now);
+      now = [];
+    }
+    now.push(event);
+    if (event.type === 'exit') {
+      cut.push(now);
+      now = [];
+    }
+  }
+  return now.length > 0 ? [...cut, now] : cut;
+}
