@@ -173,6 +173,8 @@ describe('the door to the terminal', () => {
     expect(holding(/\bstd(out|err)\.(write|fd)\b|\bstream\.write\(/)).toEqual(
       [
         'src/cli/shell/output.ts',
+        // This file writes only sequences of its own, with text that it neutralises.
+        'src/terminal/announce.ts',
         // This file writes only sequences of its own. Ink writes the frames, of strings that `onTerminal` made.
         'src/terminal/screen.tsx',
         // This file writes only lines made by `onTerminal`.
@@ -190,6 +192,7 @@ describe('the door to the terminal', () => {
   it('is the only place, beside those that move the cursor, that knows the escape character', () => {
     expect(holding(/\\u001b|\\x1b|\\033/i)).toEqual(
       [
+        'src/terminal/announce.ts',
         'src/terminal/bar-terminal.ts',
         'src/terminal/screen.tsx',
         'src/terminal/styled.ts',

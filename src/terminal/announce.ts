@@ -135,3 +135,13 @@ export function createAnnouncer(
     },
   };
 }
+
+/** Announces on this process's terminal: that of the screen, or that of the words. Undefined where there is none. */
+export function announcerHere(
+  { onScreen }: { readonly onScreen: boolean },
+  wishes: AnnounceWishes,
+  env: NodeJS.ProcessEnv,
+): Announcer | undefined {
+  const stream = onScreen ? process.stdout : process.stderr;
+  return stream.isTTY ? createAnnouncer(stream, wishes, env) : undefined;
+}

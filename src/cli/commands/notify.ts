@@ -4,7 +4,7 @@ import type { Notice } from '../../engine/notices/compose.ts';
 import { noticeTitle } from '../../engine/notices/formats.ts';
 import { type NoticeTarget, noticeTargets } from '../../engine/notices/targets.ts';
 import { readNotify } from '../../engine/settings/read-notify.ts';
-import { announcing, createAnnouncer } from '../../terminal/announce.ts';
+import { announcerHere, announcing } from '../../terminal/announce.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { stopSignals } from './shared/stop-signals.ts';
 
@@ -16,8 +16,8 @@ export const run: CommandRun = async (_args, options, context) => {
   const targets = noticeTargets(settings, { env });
   const isTest = options.test === true;
   const results = isTest ? await tellAll(targets) : new Map<NoticeTarget, string | undefined>();
-  if (isTest && process.stderr.isTTY && !flags.json)
-    createAnnouncer(process.stderr, settings, env).notice(noticeTitle(trial()), trial().text);
+  if (isTest && !flags.json)
+    announcerHere({ onScreen: false }, settings, env)?.notice(noticeTitle(trial()), trial().text);
   const terminal = settings.terminal === 'auto' ? (can.notice ?? 'none known for this terminal') : settings.terminal;
   const rows = targets.map((target) => {
     const problem = target.problem ?? results.get(target) ?? null;

@@ -4,7 +4,7 @@ import { initialState, type RunState, reduceAll } from '../../../engine/events/r
 import type { RunEvent } from '../../../engine/events/schema.ts';
 import { noticeSource } from '../../../engine/notices/compose.ts';
 import { readNotify } from '../../../engine/settings/read-notify.ts';
-import { createAnnouncer } from '../../../terminal/announce.ts';
+import { announcerHere } from '../../../terminal/announce.ts';
 import type { Context } from '../../shell/context.ts';
 
 /** Seconds by which the clocks of two machines that share a run folder may differ. */
@@ -17,12 +17,11 @@ export async function announced(
   { env, places, flags }: Context,
   onScreen: boolean,
 ): Promise<(batches: Batches) => Batches> {
-  const tty = onScreen ? process.stdout : process.stderr;
-  if (flags.json || !tty.isTTY) return (batches) => batches;
+  if (flags.json) return (batches) => batches;
   // A settings file that cannot be read has been complained of when the command began.
   const { settings } = await readNotify(places.config, env).catch(() => ({ settings: undefined }));
-  if (settings === undefined) return (batches) => batches;
-  const announcer = createAnnouncer(tty, settings, env);
+  const announcer = settings && announcerHere({ onScreen }, settings, env);
+  if (settings === undefined || announcer === undefined) return (batches) => batches;
   const source = noticeSource();
   const began = Date.now() / 1000 - CLOCK_OFF;
   let state: RunState = initialState;
