@@ -89,7 +89,7 @@ class Bench:
         from visiontrain_trainer.contract.control import Control
         from visiontrain_trainer.contract.events import Events
         from visiontrain_trainer.contract.plan import parse_plan
-        from visiontrain_trainer.data.batches import BatchPlan
+        from visiontrain_trainer.data.batches import BatchSampler
         from visiontrain_trainer.data.latents import Latents
         from visiontrain_trainer.model.models import BaseModel
         from visiontrain_trainer.run.session import open_session
@@ -100,7 +100,7 @@ class Bench:
         plan = parse_plan(data)
         events = Events(prepare(run, data) / "events.jsonl")
         device = open_device(plan.resources, Processes())
-        fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), self.given.side)
+        fill(Latents(plan, BaseModel(plan.model), device), BatchSampler(plan), self.given.side)
         session = open_session(run, plan, events, Control(run / "control"))
         if "no graphs" in name:
             session.train_step.passes.graphs = None

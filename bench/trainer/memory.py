@@ -73,7 +73,7 @@ def empty_weights(module: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def encoded(encoders: dict[str, nn.Module], batch: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """States and pooled states of a batch, one caption at a time, as `TextBank.trained` makes them."""
+    """States and pooled states of a batch, one caption at a time, as `TextEmbeddings.trained` makes them."""
     rows, pooled = [], []
     for _ in range(batch):
         ids = torch.zeros(1, 77, dtype=torch.long)

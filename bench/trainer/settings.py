@@ -52,7 +52,7 @@ def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     from visiontrain_trainer.contract.control import Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
-    from visiontrain_trainer.data.batches import BatchPlan
+    from visiontrain_trainer.data.batches import BatchSampler
     from visiontrain_trainer.data.latents import Latents
     from visiontrain_trainer.model.models import BaseModel
     from visiontrain_trainer.run.session import open_session
@@ -68,7 +68,7 @@ def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     plan = parse_plan(data)
     events = Events(prepare(run, data) / "events.jsonl")
     device = open_device(plan.resources, Processes())
-    fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), given.side)
+    fill(Latents(plan, BaseModel(plan.model), device), BatchSampler(plan), given.side)
     session = open_session(run, plan, events, Control(run / "control"))
     pictures, began = 0, 0.0
     for step in range(given.steps + 1):

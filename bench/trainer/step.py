@@ -69,8 +69,8 @@ def main() -> None:
     from visiontrain_trainer.contract.control import REQUESTS, Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
-    from visiontrain_trainer.data.batches import BatchPlan
-    from visiontrain_trainer.data.feed import model_inputs
+    from visiontrain_trainer.data.batch_builder import model_inputs
+    from visiontrain_trainer.data.batches import BatchSampler
     from visiontrain_trainer.data.latents import Latents
     from visiontrain_trainer.model.models import BaseModel
     from visiontrain_trainer.run.loop import report
@@ -92,12 +92,12 @@ def main() -> None:
     events = Events(prepare(run, data) / "events.jsonl")
     control = Control(run / "control")
     device = open_device(plan.resources, Processes())
-    fill(Latents(plan, BaseModel(plan.model), device), BatchPlan(plan), given.side)
+    fill(Latents(plan, BaseModel(plan.model), device), BatchSampler(plan), given.side)
     began = time.perf_counter()
     session = open_session(run, plan, events, control)
     opened = time.perf_counter() - began
     adapter, unet = session.adapter, session.unet
-    batch = session.train_step._feed.batch(session.batches.step(0)[0])  # noqa: SLF001 - the ready tensors of the bare side
+    batch = session.train_step._builder.batch(session.batches.step(0)[0])  # noqa: SLF001 - the ready tensors of the bare side
     noisy, target, _ = model_inputs(session.diffusion, batch, torch.float32)
     progress, flight = Progress(), deque()
 

@@ -24,7 +24,7 @@ EXCEPTIONS = {
     "adapter/fused.py FusedLinear.forward",
     "adapter/lora_format.py to_kohya",
     "data/captions.py caption_for",
-    "data/feed.py Feed._assemble",
+    "data/batch_builder.py BatchBuilder._assemble",
     "data/images.py load_picture",
     "model/models.py BaseModel._fill",
     "training/checkpoint.py save",

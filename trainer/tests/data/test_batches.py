@@ -14,7 +14,7 @@ from tests.tiny_models import batches_per_epoch
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Data, parse_plan
-from visiontrain_trainer.data.batches import BatchPlan
+from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.data.captions import caption_for
 
 SIZES = [(64, 64), (64, 96), (128, 64)]
@@ -57,7 +57,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
     template: dict[str, Any], shapes: Any, size: int, accumulation: int
 ) -> None:
     plan = plan_of(template, shapes, batch_size=size, gradient_accumulation=accumulation)
-    batches = BatchPlan(plan)
+    batches = BatchSampler(plan)
     steps = -(-2 * batches.per_epoch // accumulation)
     passes = [batch for step in range(steps) for batch in batches.step(step)]
     for epoch in (0, 1):
@@ -69,7 +69,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
             assert 1 <= len(batch) <= size and len({use.sample.bucket for use in batch}) == 1
             assert all(use.epoch == epoch for use in batch)
     # A step's batches do not depend on which steps were asked for before.
-    fresh = BatchPlan(plan)
+    fresh = BatchSampler(plan)
     for step in random.Random(0).sample(range(steps), min(steps, 5)):
         assert fresh.step(step) == passes[step * accumulation : (step + 1) * accumulation]
 
@@ -79,7 +79,7 @@ def test_order_of_samples_in_the_plan_does_not_matter(template: dict[str, Any]) 
     turned = parse_plan(
         _as_data(plan) | {"data": _as_data(plan)["data"] | {"samples": _as_data(plan)["data"]["samples"][::-1]}}
     )
-    assert [BatchPlan(plan).step(i) for i in range(6)] == [BatchPlan(turned).step(i) for i in range(6)]
+    assert [BatchSampler(plan).step(i) for i in range(6)] == [BatchSampler(turned).step(i) for i in range(6)]
 
 
 def _as_data(plan: Any) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def _as_data(plan: Any) -> dict[str, Any]:
 def test_refusals(template: dict[str, Any]) -> None:
     plan = _as_data(plan_of(template, [(0, 1)]))
     with pytest.raises(TrainingError, match="batches per epoch"):
-        BatchPlan(parse_plan(plan | {"training": plan["training"] | {"batches_per_epoch": 7}}))
+        BatchSampler(parse_plan(plan | {"training": plan["training"] | {"batches_per_epoch": 7}}))
     kept_out = [{**plan["data"]["samples"][0], "validation": True}]
     with pytest.raises(TrainingError, match="nothing to train on"):
-        BatchPlan(parse_plan(plan | {"data": plan["data"] | {"samples": kept_out}}))
+        BatchSampler(parse_plan(plan | {"data": plan["data"] | {"samples": kept_out}}))
     for change, message in [
         ({"surprise": 1}, "unknown key surprise"),
         ({"seed": "7"}, "seed must be a whole number"),
@@ -171,7 +171,7 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, pict
     plan = plan_for(data={"samples": [*own, *others]}, training=training)
     # 4 uses of 3 images: 6 images of one shape are used twice an epoch, 5 of the other as often.
     assert plan["training"]["batches_per_epoch"] == 5
-    batches = BatchPlan(parse_plan(plan))
+    batches = BatchSampler(parse_plan(plan))
     seen: dict[str, int] = {}
     for epoch in range(3):
         uses = [u for step in range(epoch * 5, epoch * 5 + 5) for batch in batches.step(step) for u in batch]
@@ -189,7 +189,7 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, pict
 def test_few_regularisation_images_are_used_several_times(plan_for: Any, pictures: Any) -> None:
     other = {**pictures[1][1], "id": "reg", "regularisation": True, "repeats": 1}
     plan = plan_for(data={"samples": [*pictures[1], other]}, training={"batch_size": 64})
-    batches = BatchPlan(parse_plan(plan))
+    batches = BatchSampler(parse_plan(plan))
     uses = [use for step in range(batches.per_epoch) for batch in batches.step(step) for use in batch]
     own = sum(not use.sample.regularisation for use in uses)
     assert sum(use.sample.regularisation for use in uses) == own

@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.data import images
-from visiontrain_trainer.data.images import CROP_POSITIONS, load_picture, place
+from visiontrain_trainer.data.images import CROP_POSITIONS, crop_placement, load_picture
 
 
 def gradient(width: int, height: int) -> np.ndarray:
@@ -137,7 +137,7 @@ buckets = st.tuples(st.integers(1, 32), st.integers(1, 32)).map(lambda s: (s[0] 
 
 @given(st.tuples(sides, sides), buckets, st.integers(-1, CROP_POSITIONS - 1))
 def test_place_always_fits(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> None:
-    where = place(size, bucket, crop)
+    where = crop_placement(size, bucket, crop)
     assert where.left >= 0 and where.left + bucket[0] <= where.resized[0]
     assert where.top >= 0 and where.top + bucket[1] <= where.resized[1]
     assert where.resized[0] == bucket[0] or where.resized[1] == bucket[1]
@@ -197,7 +197,7 @@ def test_bands_change_no_byte(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_ordinary_pictures_are_resized_whole_and_then_cropped(tmp_path: Path, size: tuple[int, int]) -> None:
     image = Image.fromarray(np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8))
     image.save(tmp_path / "a.png")
-    where = place(size, (64, 96), -1)
+    where = crop_placement(size, (64, 96), -1)
     whole = image.resize(where.resized, Image.Resampling.LANCZOS)
     expected = whole.crop((where.left, where.top, where.left + 64, where.top + 96))
     np.testing.assert_array_equal(load(tmp_path / "a.png", size, (64, 96)), np.asarray(expected))

@@ -15,7 +15,7 @@ from tests.run.test_exact import _stop_after
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.batches import BatchPlan, Use, View
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View
 from visiontrain_trainer.data.images import load_mask, load_picture
 from visiontrain_trainer.data.masks import Masks, cell_means
 
@@ -82,7 +82,7 @@ def test_opacity_is_a_mask(tmp_path: Path) -> None:
 
 def test_weights(masked: Any) -> None:
     plan = parse_plan(masked(lambda i, size: None if i == 1 else _left_half(i, size), masks={"outside": 0.25}))
-    masks, batches = Masks(plan), BatchPlan(plan)
+    masks, batches = Masks(plan), BatchSampler(plan)
     uses = batches.one_epoch()
     assert masks.prepare((use.sample, batches.view(use)) for use in uses) == []
     for use in uses:
@@ -107,7 +107,7 @@ def test_a_share_of_uses_goes_without(masked: Any) -> None:
     plan = parse_plan(masked(_left_half, masks={"unmasked_share": 0.3}))
     masks, sample = Masks(plan), plan.data.samples[0]
     masks.prepare([(sample, View(-1, False))])
-    found = [bool((masks.weights(Use(sample, f"{i}", 0), View(-1, False)) == 1).all()) for i in range(400)]
+    found = [bool((masks.weights(ImageUse(sample, f"{i}", 0), View(-1, False)) == 1).all()) for i in range(400)]
     assert np.mean(found) == pytest.approx(0.3, abs=0.07)
 
 

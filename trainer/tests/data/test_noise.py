@@ -11,15 +11,15 @@ from torch.nn import functional as F
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Plan, parse_plan
-from visiontrain_trainer.data.batches import BatchPlan, Use
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse
 from visiontrain_trainer.data.noise import NoiseDraws
 
 LATENTS = torch.full((4, 12, 8), -0.5)
 
 
-def _draws(plan_for: Any, **training: Any) -> tuple[NoiseDraws, list[Use], Plan]:
+def _draws(plan_for: Any, **training: Any) -> tuple[NoiseDraws, list[ImageUse], Plan]:
     plan = parse_plan(plan_for(training=training))
-    return NoiseDraws(plan, 1000), [use for batch in BatchPlan(plan).step(0) for use in batch], plan
+    return NoiseDraws(plan, 1000), [use for batch in BatchSampler(plan).step(0) for use in batch], plan
 
 
 def test_noise_of_several_resolutions(plan_for: Any) -> None:

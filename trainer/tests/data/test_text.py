@@ -13,7 +13,7 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.text import TextBank, TextEncoder, encode_caption
+from visiontrain_trainer.data.text import TextEmbeddings, TextEncoder, encode_caption
 from visiontrain_trainer.model.models import BaseModel
 
 CAPTION = "zwx, a red fox"
@@ -95,7 +95,7 @@ def test_a_prompt_longer_than_every_caption_has_its_picture(train_here: Any, pla
 def test_a_caption_longer_than_the_plans_is_cut(trained: bool, plan_for: Any, tmp_path: Path) -> None:
     """A caption with shuffled tags may need a chunk more than in the plan's order, but a batch has one length."""
     plan = parse_plan(plan_for(data={"max_tokens": 225}, resources={"cache_dir": str(tmp_path)}))
-    bank = TextBank(plan, BaseModel(plan.model), CPU)
+    bank = TextEmbeddings(plan, BaseModel(plan.model), CPU)
     events = Events(tmp_path / "events.jsonl")
     if trained:
         bank.prepare_trained(["a"], torch.float32)

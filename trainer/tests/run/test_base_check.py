@@ -133,14 +133,14 @@ def test_it_changes_no_byte_and_costs_no_pass(
     samples = [{**s, "validation": held_out and i < 3} for i, s in enumerate(pictures[1])]
     plan = plan_for("sdxl", data={"samples": samples}, training={"steps": 2, "warmup_steps": 0})
     passes: list[int] = []
-    measured = TrainStep._measured
+    measured = TrainStep._measure
 
     def counted(self: TrainStep, *args: Any) -> Any:
         found = measured(self, *args)
         passes.append(len(found))
         return found
 
-    monkeypatch.setattr(TrainStep, "_measured", counted)
+    monkeypatch.setattr(TrainStep, "_measure", counted)
     checked = train_here(plan, "checked")
     count, passes[:] = sum(passes), []
     monkeypatch.setattr(loop, "check_base", lambda _: {})

@@ -81,14 +81,14 @@ def test_out_of_memory_while_validating_loses_no_step(
     samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
     plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
     free = train_here(plan, "free")
-    measured = TrainStep._measured
+    measured = TrainStep._measure
 
     def narrow(self: TrainStep, use: Any, steps: list[int], draw: int, size: int) -> list[float]:
         if size > most:
             _of_a_card()
         return measured(self, use, steps, draw, size)
 
-    monkeypatch.setattr(TrainStep, "_measured", narrow)
+    monkeypatch.setattr(TrainStep, "_measure", narrow)
     tight = train_here(plan, "tight")
     assert tight.code == 0 and tight.sha256 == free.sha256
     assert [e["step"] for e in tight.of("checkpoint")] == [e["step"] for e in free.of("checkpoint")]

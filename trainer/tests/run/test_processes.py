@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import prepare_run, read_events
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.batches import BatchPlan
+from visiontrain_trainer.data.batches import BatchSampler
 
 TRAINER = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, pictures: An
         output={"checkpoint_every": 2, "precision": "fp32"},
     )
     # A batch of one image leaves the second process without work; a batch of three splits unevenly.
-    batches = BatchPlan(parse_plan(plan))
+    batches = BatchSampler(parse_plan(plan))
     sizes = {len(batch) for step in range(5) for batch in batches.step(step)}
     assert {1, 3} <= sizes
 

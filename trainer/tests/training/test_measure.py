@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from visiontrain_trainer.training.measure import Measured, verdict
+from visiontrain_trainer.training.measure import Validation, verdict
 
 MOVED = {"unet.up": 0.01}
 
 
-def drawn(pictures: int, draws: int, change: float, noise: float, seed: int = 1) -> tuple[Measured, Measured]:
+def drawn(pictures: int, draws: int, change: float, noise: float, seed: int = 1) -> tuple[Validation, Validation]:
     """Losses before and after training, which differ by `change` and by random `noise` for each draw."""
     draw = random.Random(seed)
     before = [[1 + draw.gauss(0, 0.2) for _ in range(draws)] for _ in range(pictures)]
     after = [[value - change + draw.gauss(0, noise) for value in row] for row in before]
-    return Measured.of(before), Measured.of(after)
+    return Validation.of(before), Validation.of(after)
 
 
 def test_one_held_out_picture_has_an_error(train_here: Any, plan_for: Any, pictures: Any) -> None:
@@ -45,7 +45,7 @@ def test_little_evidence_is_named(pictures: int, words: str | None) -> None:
 
 
 def test_pictures_that_disagree_widen_the_error() -> None:
-    before = Measured.of([[1.0, 1.01, 0.99, 1.0]] * 2)
-    after = Measured.of([[0.5, 0.51, 0.49, 0.5], [1.0, 1.01, 0.99, 1.001]])
+    before = Validation.of([[1.0, 1.01, 0.99, 1.0]] * 2)
+    after = Validation.of([[0.5, 0.51, 0.49, 0.5], [1.0, 1.01, 0.99, 1.001]])
     assert verdict(MOVED, before, after, True)["verdict"] == "unknown"
     assert after.stderr > 0.2

@@ -26,7 +26,7 @@ def _by_hand(session: Session) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Loss of each image and gradients of step 0, of both terms in one backward pass."""
     step, adapter = session.train_step, session.adapter
     (uses,) = session.batches.step(0)
-    batch = step._feed.batch(uses)
+    batch = step._builder.batch(uses)
     inputs = step.passes.inputs(batch)
     kept = {**inputs, "states": batch.kept_states}
     if batch.kept_pooled is not None:

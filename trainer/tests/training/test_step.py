@@ -78,20 +78,20 @@ def test_a_pass_reads_and_writes_nothing_else(
 def test_text_encoders_that_find_no_memory_get_that_of_the_graphs(
     standing: list[Standing], train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    from visiontrain_trainer.data.text import TextBank
+    from visiontrain_trainer.data.text import TextEmbeddings
 
     plan = plan_for(training={"steps": 4, "batch_size": 2, "text_encoder_learning_rates": [1e-3]})
     straight = train_here(plan, "straight").sha256
-    trained = TextBank.trained
+    trained = TextEmbeddings.trained
     refused = []
 
-    def refuse(self: TextBank, *given: Any) -> Any:
+    def refuse(self: TextEmbeddings, *given: Any) -> Any:
         if standing[-1].calls == 2 and standing[-1].held:
             refused.append(True)
             raise torch.OutOfMemoryError("CUDA out of memory")
         return trained(self, *given)
 
-    monkeypatch.setattr(TextBank, "trained", refuse)
+    monkeypatch.setattr(TextEmbeddings, "trained", refuse)
     run = train_here(plan, "tight")
     assert run.sha256 == straight and len(refused) == 1
     assert not [event for event in read_events(tmp_path / "tight") if event["type"] == "note"]

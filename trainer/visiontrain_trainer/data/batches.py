@@ -17,7 +17,7 @@ from .images import CROP_POSITIONS
 
 
 @dataclass(frozen=True)
-class Use:
+class ImageUse:
     """One use of an image in one epoch. `key` is the image's id and the number of the repeat; random draws go by it.
 
     `place` is the use's number among the uses of its step (from 0), and how many these are.
@@ -108,7 +108,7 @@ class _Others:
         return [f"{ids[(epoch * count + i) % len(ids)]}/{i // len(ids)}" for i in range(count)]
 
 
-class BatchPlan:
+class BatchSampler:
     """All batches of a run. Every image is used `repeats` times an epoch; the last batch of a bucket may be smaller.
 
     Raises TrainingError when every image is kept for validation, or the plan counts other batches per epoch.
@@ -159,21 +159,22 @@ class BatchPlan:
         """Epoch (from 0) in which optimiser step `step` (from 0) begins."""
         return step * self._plan.training.gradient_accumulation // self.per_epoch
 
-    def step(self, step: int) -> list[list[Use]]:
+    def step(self, step: int) -> list[list[ImageUse]]:
         """The forward passes of optimiser step `step` (from 0), each a list of uses from one bucket."""
         accumulation = self._plan.training.gradient_accumulation
         found = [divmod(step * accumulation + i, self.per_epoch) for i in range(accumulation)]
         named = [(epoch, self._epoch(epoch)[index]) for epoch, index in found]
         count, places = sum(len(names) for _, names in named), itertools.count()
         return [
-            [Use(self._sample(name), name, epoch, (next(places), count)) for name in names] for epoch, names in named
+            [ImageUse(self._sample(name), name, epoch, (next(places), count)) for name in names]
+            for epoch, names in named
         ]
 
     def _sample(self, name: str) -> Sample:
         """The image of a use, by the use's name."""
         return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]
 
-    def view(self, use: Use) -> View:
+    def view(self, use: ImageUse) -> View:
         """Crop position and mirroring of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
         if use.epoch < 0:
             return View(-1, False)
@@ -181,11 +182,11 @@ class BatchPlan:
         crop = rng.below(CROP_POSITIONS, seed, "crop", use.epoch, use.key) if data.crop == "random" else -1
         return View(crop, data.flip and rng.unit(seed, "flip", use.epoch, use.key) < 0.5)
 
-    def one_epoch(self) -> list[Use]:
+    def one_epoch(self) -> list[ImageUse]:
         """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""
         others = {f"{sample.id}/0": sample for sample in self._others.by_id.values()}
-        return [Use(sample, name, 0) for name, sample in (self._uses | others).items()]
+        return [ImageUse(sample, name, 0) for name, sample in (self._uses | others).items()]
 
-    def all_uses(self) -> list[Use]:
+    def all_uses(self) -> list[ImageUse]:
         """Every use of the run, in order. The cache must hold the latents and captions of them all."""
         return [use for step in range(self._plan.training.steps) for batch in self.step(step) for use in batch]

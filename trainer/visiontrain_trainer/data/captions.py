@@ -5,7 +5,7 @@ from __future__ import annotations
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Data, Plan, Preservation
 
-from .batches import Use
+from .batches import ImageUse
 
 
 def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
@@ -28,7 +28,7 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
     return ", ".join(kept + free)
 
 
-def caption_of(plan: Plan, use: Use) -> str:
+def caption_of(plan: Plan, use: ImageUse) -> str:
     """The caption of a use. That of a regularisation image is taken as it is."""
     if use.sample.regularisation:
         return use.sample.caption

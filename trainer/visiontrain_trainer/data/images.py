@@ -59,7 +59,7 @@ class Placement:
         return self.resized[0] * self.resized[1] > MOST_RESIZED_PIXELS
 
 
-def place(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placement:
+def crop_placement(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placement:
     """Scale `size` to cover `bucket` and crop what overhangs; both are (width, height) in pixels.
 
     `crop` is -1 for the centre, else a position from 0 to CROP_POSITIONS - 1.
@@ -273,7 +273,7 @@ def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], col
     if image.size != size:
         shown, planned = ("×".join(map(str, sides)) for sides in (image.size, size))
         raise UnreadableImage(path, f"is {shown}, the plan says {planned}")
-    return np.array(_fit(image, bucket, place(size, bucket, crop)), dtype=np.uint8)
+    return np.array(_fit(image, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)
 
 
 def _read_mask(file: BinaryIO, alpha: bool) -> Image.Image:
@@ -307,4 +307,4 @@ def load_mask(path: Path, size: tuple[int, int], bucket: tuple[int, int], crop: 
             f"{path}: the mask is {sides}, of another shape than its picture of {planned}.",
             next_steps=["Make the mask from the picture itself, or remove it."],
         )
-    return np.array(_fit(mask, bucket, place(size, bucket, crop)), dtype=np.uint8)
+    return np.array(_fit(mask, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)

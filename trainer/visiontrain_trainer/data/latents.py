@@ -21,8 +21,8 @@ from visiontrain_trainer.contract.plan import Plan, Sample
 from visiontrain_trainer.model.models import BaseModel
 
 from .batches import View
-from .images import BAND_PIXELS, UnreadableImage, load_picture, place
-from .store import Store, key_of
+from .images import BAND_PIXELS, UnreadableImage, crop_placement, load_picture
+from .tensor_cache import TensorCache, key_of
 
 #: Up to this many bytes of latents stay in memory once they are read.
 KEEP_BYTES = 4 << 30
@@ -65,7 +65,7 @@ class Latents:
             )
         self._plan, self._base, self._device = plan, base, device
         folder = Path(plan.resources.cache_dir)
-        self._store = Store(folder / "latents", KEEP_BYTES)
+        self._cache = TensorCache(folder / "latents", KEEP_BYTES)
         #: Held while a large image is decoded, so that the workers decode only one large image at a time.
         self._large = Lock()
         self.vae_hash = base.part("vae").digest(folder / "weights")
@@ -76,7 +76,7 @@ class Latents:
     def _key(self, sample: Sample, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
         # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
-        where = place(sample.size, sample.bucket, view.crop)
+        where = crop_placement(sample.size, sample.bucket, view.crop)
         return key_of(
             "latents",
             sample.sha256,
@@ -91,7 +91,7 @@ class Latents:
 
     def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of a view. Raises TrainingError when the cache has lost them since `prepare`."""
-        entry = self._store.get(self._key(sample, view))
+        entry = self._cache.get(self._key(sample, view))
         if entry is None:
             raise TrainingError(
                 f"{sample.path}: its cached latents are gone or damaged.",
@@ -112,7 +112,7 @@ class Latents:
         missing = []
         for key, item in unique.items():
             control.stop_if_asked()
-            if self._store.get(key) is None:
+            if self._cache.get(key) is None:
                 missing.append(item)
             else:
                 progress.advance()
@@ -127,7 +127,7 @@ class Latents:
                 elif isinstance(pixels, TrainingError):
                     lost.append(pixels)
                 else:
-                    self._store.put(self._key(sample, view), self._encode(vae, pixels, sample))
+                    self._cache.put(self._key(sample, view), self._encode(vae, pixels, sample))
                 progress.advance()
         if lost:
             raise _all_lost(lost)

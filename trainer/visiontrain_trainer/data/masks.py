@@ -16,9 +16,9 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.contract.plan import Plan, Sample
 
-from .batches import Use, View
-from .images import load_mask, place
-from .store import Store, key_of
+from .batches import ImageUse, View
+from .images import crop_placement, load_mask
+from .tensor_cache import TensorCache, key_of
 
 #: Up to this many bytes of masks stay in memory: those of tens of thousands of images.
 _KEEP_BYTES = 1 << 29
@@ -31,11 +31,11 @@ class Masks:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._settings = plan, plan.data.masks
-        self._store = Store(Path(plan.resources.cache_dir) / "masks", _KEEP_BYTES)
+        self._cache = TensorCache(Path(plan.resources.cache_dir) / "masks", _KEEP_BYTES)
         self.used = any(sample.mask is not None for sample in plan.data.samples) and self._settings is not None
 
     def _key(self, sample: Sample, view: View) -> str:
-        where = place(sample.size, sample.bucket, view.crop)
+        where = crop_placement(sample.size, sample.bucket, view.crop)
         assert sample.mask is not None
         parts = (sample.mask.sha256, sample.mask.alpha, sample.size, sample.bucket)
         return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip)
@@ -50,9 +50,9 @@ class Masks:
         different = {(sample.id, view): (sample, view) for sample, view in wanted if sample.mask is not None}
         whole = []
         for sample, view in different.values():
-            if self._store.get(self._key(sample, view)) is None:
-                self._store.put(self._key(sample, view), {"mask": self._read(sample, view)})
-            if bool((self._store.get(self._key(sample, view)) or {})["mask"].eq(255).all()):
+            if self._cache.get(self._key(sample, view)) is None:
+                self._cache.put(self._key(sample, view), {"mask": self._read(sample, view)})
+            if bool((self._cache.get(self._key(sample, view)) or {})["mask"].eq(255).all()):
                 whole.append(sample.path)
         names = sorted(set(whole))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
@@ -75,7 +75,7 @@ class Masks:
             )
         return torch.from_numpy(cells)
 
-    def weights(self, use: Use, view: View) -> torch.Tensor:
+    def weights(self, use: ImageUse, view: View) -> torch.Tensor:
         """The weight of each latent of a use, fp32 [1, h, w]; its mean is 1 where the plan normalises."""
         sample, settings = use.sample, self._settings
         assert settings is not None
@@ -85,7 +85,7 @@ class Masks:
         )
         if sample.mask is None or skipped:
             return torch.ones(1, *shape)
-        entry = self._store.get(self._key(sample, view))
+        entry = self._cache.get(self._key(sample, view))
         if entry is None:
             raise TrainingError(
                 f"{sample.path}: its cached mask is gone or damaged.",

@@ -14,7 +14,7 @@ from visiontrain_trainer.base import rng
 from visiontrain_trainer.compute.timesteps import bounds, timestep_of
 from visiontrain_trainer.contract.plan import MultiresNoise, Plan
 
-from .batches import Use
+from .batches import ImageUse
 
 
 class NoiseDraws:
@@ -23,13 +23,13 @@ class NoiseDraws:
     def __init__(self, plan: Plan, timesteps: int) -> None:
         self._seed, self._training, self._timesteps = plan.seed, plan.training, timesteps
 
-    def _normal(self, shape: tuple[int, ...], purpose: str, use: Use, *more: int) -> torch.Tensor:
+    def _normal(self, shape: tuple[int, ...], purpose: str, use: ImageUse, *more: int) -> torch.Tensor:
         return rng.normal(shape, self._seed, purpose, use.epoch, use.key, *more)
 
-    def _unit(self, purpose: str, use: Use, *more: int) -> float:
+    def _unit(self, purpose: str, use: ImageUse, *more: int) -> float:
         return rng.unit(self._seed, purpose, use.epoch, use.key, *more)
 
-    def noise(self, use: Use, latents: torch.Tensor) -> torch.Tensor:
+    def noise(self, use: ImageUse, latents: torch.Tensor) -> torch.Tensor:
         """The noise that is the target, fp32 like `latents`, which are scaled as the model sees them: [4, h, w]."""
         training = self._training
         noise = self._normal(latents.shape, "noise", use)
@@ -45,7 +45,7 @@ class NoiseDraws:
             noise += strength * self._normal((len(latents), 1, 1), "noise-offset", use)
         return noise
 
-    def _multires(self, noise: torch.Tensor, use: Use, plan: MultiresNoise) -> torch.Tensor:
+    def _multires(self, noise: torch.Tensor, use: ImageUse, plan: MultiresNoise) -> torch.Tensor:
         """The noise with coarser ones added, scaled to the standard deviation 1 over the image."""
         _, height, width = noise.shape
         total = noise.clone()
@@ -59,7 +59,7 @@ class NoiseDraws:
                 break
         return total / total.std()
 
-    def perturbed(self, use: Use, noise: torch.Tensor) -> torch.Tensor:
+    def perturbed(self, use: ImageUse, noise: torch.Tensor) -> torch.Tensor:
         """The noise that the input gets: `noise`, with input perturbation the same with more added."""
         plan = self._training.input_perturbation
         if plan is None:
@@ -67,7 +67,7 @@ class NoiseDraws:
         strength = plan.strength * (self._unit("perturbation-strength", use) if plan.random else 1)
         return noise + strength * self._normal(tuple(noise.shape), "perturbation", use)
 
-    def timestep(self, use: Use) -> int:
+    def timestep(self, use: ImageUse) -> int:
         """The use's timestep."""
         plan, key = self._training.timesteps, (self._seed, "timestep", use.epoch, use.key)
         least, most = bounds(plan, self._timesteps)

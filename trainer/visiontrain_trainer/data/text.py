@@ -16,7 +16,7 @@ from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.tokens import ClipTokenizer
 
-from .store import Store, key_of
+from .tensor_cache import TensorCache, key_of
 
 CHUNK = 75
 KEEP_BYTES = 4 << 30
@@ -85,13 +85,13 @@ def encode_caption(encoders: list[TextEncoder], caption: str, max_tokens: int) -
     return encode_captions(encoders, [caption], max_tokens)[0]
 
 
-class TextBank:
+class TextEmbeddings:
     """Text states of captions and prompts, in the training precision."""
 
     def __init__(self, plan: Plan, base: BaseModel, device: Device) -> None:
         self._plan, self._base, self._device = plan, base, device
         folder = Path(plan.resources.cache_dir)
-        self._store = Store(folder / "text", KEEP_BYTES)
+        self._cache = TensorCache(folder / "text", KEEP_BYTES)
         hashes: list[str] = []
         for name in base.text_encoders:
             hashes.append(base.part(name).digest(folder / "weights"))
@@ -136,11 +136,11 @@ class TextBank:
         Each call for a caption gives the same bits, stored or not, because captions are encoded one at a time in fp32.
         """
         key = self._key(caption)
-        found = self._store.get(key)
+        found = self._cache.get(key)
         if found is None:
             found = self._encode(caption)
             if not self._live:
-                self._store.put(key, found)
+                self._cache.put(key, found)
         return found
 
     def get(self, caption: str, least: int = 0) -> dict[str, torch.Tensor]:

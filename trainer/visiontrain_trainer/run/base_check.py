@@ -15,12 +15,12 @@ import torch
 from visiontrain_trainer.base.errors import TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.timesteps import bounds
-from visiontrain_trainer.training.measure import levels, measured_uses
+from visiontrain_trainer.training.measure import levels, validation_uses
 
 from .session import Session
 
 PICTURES = 2
-#: Losses already measured: the id of a picture and the number of the draw of noise → one loss for each timestep.
+#: Losses already measured: the id of a picture and the index of the noise → one loss for each timestep.
 Known = dict[tuple[str, int], list[float]]
 #: Where the noise is strongest, a base is of another kind only if it is bad as its own: its loss is above this share
 #: of that of predicting nothing. By the formulas a sound ε base has 0.01 to 0.05 there, and one that predicts v 0.8.
@@ -84,7 +84,7 @@ def check_base(session: Session) -> Known:
     fits: list[Fit] = []
     known: Known = {}
     try:
-        for use in measured_uses(session.batches)[0][:PICTURES]:
+        for use in validation_uses(session.batches)[0][:PICTURES]:
             fit, found = Fit(), session.train_step.measurements(use, steps, 0)
             for each in found:
                 batch = each.batch

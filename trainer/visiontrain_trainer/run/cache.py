@@ -7,16 +7,16 @@ from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.contract.shots import all_shots
-from visiontrain_trainer.data.batches import BatchPlan, Use, without
+from visiontrain_trainer.data.batch_builder import Caches
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse, without
 from visiontrain_trainer.data.captions import caption_of, preserved
-from visiontrain_trainer.data.feed import Caches
 from visiontrain_trainer.data.latents import Latents
-from visiontrain_trainer.training.measure import measured_uses
+from visiontrain_trainer.training.measure import validation_uses
 
 
 def fill_caches(
     plan: Plan, caches: Caches, device: Device, events: Events, *, control: Control
-) -> tuple[Plan, BatchPlan]:
+) -> tuple[Plan, BatchSampler]:
     """Encode the images and captions that the run will use and the cache lacks.
 
     Returns the plan without the images that cannot be decoded, and the batches of that plan. Raises TrainingError for
@@ -26,7 +26,7 @@ def fill_caches(
     plan, batches = encode_images(plan, caches.latents, events, control)
     for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
-    measured, _ = measured_uses(batches)
+    validated, _ = validation_uses(batches)
     plain = {sample.caption for sample in plan.data.samples}
     if any(plan.training.text_encoder_learning_rates):
         caches.texts.prepare_trained(plain, device.dtype)
@@ -37,24 +37,24 @@ def fill_caches(
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
     prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
-    caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
+    caches.texts.prepare([*captions, *(use.sample.caption for use in validated), *prompts], plain, events, control)
     return plan, batches
 
 
-def encode_images(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchPlan]:
+def encode_images(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchSampler]:
     """Encode the images of all uses. Images that cannot be decoded are named in notes, and left out of the plan."""
     while True:
-        batches = BatchPlan(plan)
+        batches = BatchSampler(plan)
         uses = _uses_to_encode(plan, batches)
-        measured, _ = measured_uses(batches)
-        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
+        validated, _ = validation_uses(batches)
+        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *validated]), events, control)
         if not unreadable:
             return plan, batches
         say_left_out(plan, unreadable, events)
         plan = without(plan, unreadable)
 
 
-def _uses_to_encode(plan: Plan, batches: BatchPlan) -> list[Use]:
+def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     """Uses that show every view of every image that is trained on."""
     return batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from visiontrain_trainer.contract.cadence import Cadence, Every
-from visiontrain_trainer.data.batches import BatchPlan
+from visiontrain_trainer.data.batches import BatchSampler
 
 
 class Due:
@@ -17,7 +17,7 @@ class Due:
 
     def __init__(
         self,
-        batches: BatchPlan,
+        batches: BatchSampler,
         steps: int,
         every: Mapping[str, Every],
         clock: Callable[[], float] = time.monotonic,

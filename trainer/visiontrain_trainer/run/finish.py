@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visiontrain_trainer.adapter.export import make_files, write_files
 from visiontrain_trainer.base.errors import FAILED, STOPPED
-from visiontrain_trainer.training.measure import Measured, verdict, weight_change
+from visiontrain_trainer.training.measure import Validation, verdict, weight_change
 
 from .pictures import Pictures
 from .progress import Progress
@@ -53,7 +53,7 @@ def finish(session: Session, progress: Progress, pictures: Pictures, saves: Save
         saves.best(progress.best_step)
     pictures.make(progress.step, adapter=True)
     after = validate_if_it_fits(session, progress)
-    before = Measured.of(progress.before) if progress.before else None
+    before = Validation.of(progress.before) if progress.before else None
     learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
     if after and progress.best_step is not None and progress.best_step < progress.step:
         learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.training import checkpoint
-from visiontrain_trainer.training.environment import Stretch, compare_with_checkpoints
-from visiontrain_trainer.training.measure import Measured
+from visiontrain_trainer.training.environment import EnvironmentSpan, compare_with_checkpoints
+from visiontrain_trainer.training.measure import Validation
 from visiontrain_trainer.training.optim import state_from_plain
 
 from .base_check import Known
@@ -28,7 +28,7 @@ class Progress:
     #: Losses of the same that the check of the base has measured: not in a checkpoint, measured anew where it lacks.
     known: Known = field(default_factory=dict)
     #: The last validation and its step.
-    last: tuple[int, Measured] | None = None
+    last: tuple[int, Validation] | None = None
     #: The last step at which memory did not suffice to validate.
     unmeasured: int | None = None
     #: The checkpoint that validates best: its step and loss.
@@ -36,7 +36,7 @@ class Progress:
     best_loss: float = math.inf
     saved_at: int | None = None
     #: The environments in which the steps so far were computed.
-    stretches: list[Stretch] = field(default_factory=list)
+    spans: list[EnvironmentSpan] = field(default_factory=list)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
 
 
@@ -46,14 +46,14 @@ def resume(session: Session) -> Progress:
     for sentence in damaged:
         session.events.note(sentence, "warn")
     if found is None:
-        return Progress(stretches=[Stretch(0, session.facts)])
+        return Progress(spans=[EnvironmentSpan(0, session.facts)])
     try:
         session.adapter.load(found.adapter)
         state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
         session.train_step.micro_batch = found.state["micro_batch"]
         session.train_step.scale.value, session.train_step.scale.steps = found.state["loss_scale"]
         best = found.state["best"]
-        recorded = [Stretch(**stretch) for stretch in found.state["environments"]]
+        recorded = [EnvironmentSpan(**span) for span in found.state["environments"]]
     except (TrainingError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{found.path}: the checkpoint does not fit the layers and the optimiser of this run.",
@@ -66,5 +66,5 @@ def resume(session: Session) -> Progress:
         best_step=best and best["step"],
         best_loss=best["loss"] if best else math.inf,
         saved_at=found.step,
-        stretches=compare_with_checkpoints(recorded, session.facts, found.step, session.events),
+        spans=compare_with_checkpoints(recorded, session.facts, found.step, session.events),
     )

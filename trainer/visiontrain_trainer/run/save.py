@@ -59,5 +59,5 @@ def state_of(session: Session, progress: Progress, *, validated: bool) -> dict[s
         "loss_scale": [scale.value, scale.steps],
         "before": progress.before,
         "best": best,
-        "environments": [stretch.as_json() for stretch in progress.stretches],
+        "environments": [span.as_json() for span in progress.spans],
     }

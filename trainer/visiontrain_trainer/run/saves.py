@@ -13,7 +13,7 @@ import torch
 from visiontrain_trainer.adapter.export import Content, Origin, make_files, make_metadata, write_files
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import BatchPlan
+from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.optim import state_to_plain
 from visiontrain_trainer.training.writer import Writer
@@ -160,7 +160,7 @@ class Saves:
             )
 
 
-def step_of(path: Path, plan: Plan, batches: BatchPlan) -> int | None:
+def step_of(path: Path, plan: Plan, batches: BatchSampler) -> int | None:
     """The step after which a LoRA file on the way was made, by its name; None for other files."""
     match = re.fullmatch(
         re.escape(plan.name) + r"-(?:step([0-9]{8,})|([0-9]{6,}))(?:\.diffusers)?\.safetensors", path.name
@@ -172,7 +172,7 @@ def step_of(path: Path, plan: Plan, batches: BatchPlan) -> int | None:
     return -(-int(match[2]) * batches.per_epoch // plan.training.gradient_accumulation)
 
 
-def prune(folder: Path, plan: Plan, batches: BatchPlan, now: int, *, best_step: int | None) -> list[Path]:
+def prune(folder: Path, plan: Plan, batches: BatchSampler, now: int, *, best_step: int | None) -> list[Path]:
     """Remove all but the newest LoRA files on the way, and return what was removed.
 
     Files of later steps, which an attempt that was killed has left, are written again when the run comes to them.

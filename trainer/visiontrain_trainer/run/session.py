@@ -14,11 +14,11 @@ from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
 from visiontrain_trainer.contract.control import Control, Unasked
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import BatchPlan
-from visiontrain_trainer.data.feed import Caches, Feed
+from visiontrain_trainer.data.batch_builder import BatchBuilder, Caches
+from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.masks import Masks
-from visiontrain_trainer.data.text import TextBank
+from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.training.optim import make_optimizer
 from visiontrain_trainer.training.passes import Inputs, Machine, Trained
@@ -42,9 +42,9 @@ class Session:
     device: Device
     processes: Processes
     base: BaseModel
-    batches: BatchPlan
+    batches: BatchSampler
     latents: Latents
-    texts: TextBank
+    texts: TextEmbeddings
     unet: nn.Module
     adapter: Adapter
     #: The adapter's weights before the first step, from which the weight change is measured.
@@ -67,7 +67,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     machine = Machine(device=open_device(plan.resources, processes), processes=processes)
     device = machine.device
     base = BaseModel(plan.model)
-    caches = Caches(latents=Latents(plan, base, device), texts=TextBank(plan, base, device), masks=Masks(plan))
+    caches = Caches(latents=Latents(plan, base, device), texts=TextEmbeddings(plan, base, device), masks=Masks(plan))
     asked = control if processes.first else Unasked(run / "control")
     plan, batches = _fill_caches_in_turn(plan, caches, machine, events, control=asked)
 
@@ -82,9 +82,9 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     compiled = make_faster(unet, plan, device, events)
     alphas = alphas_cumprod(base.scheduler_config(), plan.model.zero_terminal_snr)
     diffusion = Diffusion(alphas, plan.model.prediction, device.torch)
-    feed = Feed(plan, batches, caches, device=device, timesteps=diffusion.steps)
+    builder = BatchBuilder(plan, batches, caches, device=device, timesteps=diffusion.steps)
     trained = Trained(unet=unet, adapter=adapter, optimizer=make_optimizer(plan.training, adapter))
-    inputs = Inputs(batches=batches, feed=feed, texts=caches.texts, diffusion=diffusion)
+    inputs = Inputs(batches=batches, builder=builder, texts=caches.texts, diffusion=diffusion)
     session = Session(
         run=run,
         plan=plan,
@@ -111,7 +111,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
 
 def _fill_caches_in_turn(
     plan: Plan, caches: Caches, machine: Machine, events: Events, *, control: Control
-) -> tuple[Plan, BatchPlan]:
+) -> tuple[Plan, BatchSampler]:
     """`fill_caches` in the first process of the run, then in the others, which find everything in the cache."""
     processes = machine.processes
     if processes.first:
@@ -122,7 +122,7 @@ def _fill_caches_in_turn(
     return plan, batches
 
 
-def _trained_parts(unet: nn.Module, base: BaseModel, texts: TextBank, plan: Plan) -> dict[str, nn.Module]:
+def _trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:
     """The networks that get LoRA layers, by name: the U-Net, and the text encoders with a learning rate."""
     parts = {"unet": unet}
     rates = plan.training.text_encoder_learning_rates

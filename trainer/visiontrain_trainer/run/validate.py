@@ -5,27 +5,27 @@ from __future__ import annotations
 from visiontrain_trainer.base.errors import is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.timesteps import bounds
-from visiontrain_trainer.data.batches import Use
-from visiontrain_trainer.training.measure import Measured, levels, measure, measured_uses
+from visiontrain_trainer.data.batches import ImageUse
+from visiontrain_trainer.training.measure import Validation, levels, measure, validation_uses
 
 from .progress import Progress
 from .session import Session
 
 
-def validate(session: Session, progress: Progress) -> Measured:
+def validate(session: Session, progress: Progress) -> Validation:
     """Measure the loss at fixed noise and timesteps, and emit it if the images were kept out of training.
 
-    The first call also measures the loss with the initial weights. Measured here and not before the first step, it does
-    not delay that step.
+    The first call also measures the loss with the initial weights. Measured here and not before the first step, it
+    does not delay that step.
     """
-    uses, held_out = measured_uses(session.batches)
+    uses, held_out = validation_uses(session.batches)
     at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
 
-    def losses_before(use: Use, steps: list[int], draw: int) -> list[float]:
-        return progress.known.get((use.sample.id, draw)) or session.train_step.measured(use, steps, draw)
+    def losses_before(use: ImageUse, steps: list[int], noise_index: int) -> list[float]:
+        return progress.known.get((use.sample.id, noise_index)) or session.train_step.losses_at(use, steps, noise_index)
 
-    def measure_at(step: int) -> Measured:
-        found = measure(uses, at, session.train_step.measured if step else losses_before)
+    def measure_at(step: int) -> Validation:
+        found = measure(uses, at, session.train_step.losses_at if step else losses_before)
         if held_out:
             session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
         return found
@@ -44,7 +44,7 @@ def validate(session: Session, progress: Progress) -> Measured:
     return progress.last[1]
 
 
-def validate_if_it_fits(session: Session, progress: Progress) -> Measured | None:
+def validate_if_it_fits(session: Session, progress: Progress) -> Validation | None:
     """`validate`, or None where memory does not suffice: the run must go on, so that what was learned is not lost."""
     if progress.unmeasured == progress.step:
         return None

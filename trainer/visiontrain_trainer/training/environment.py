@@ -21,7 +21,7 @@ _WITHOUT_EFFECT = {"device", "accelerate", "safetensors", "trainable", "layers"}
 
 
 @dataclass(frozen=True)
-class Stretch:
+class EnvironmentSpan:
     """The steps of a run after `step` that were computed in one environment, which `facts` describes."""
 
     step: int
@@ -47,15 +47,17 @@ def _word(value: Any) -> str:
     return "not there" if value is None else str(value)
 
 
-def compare_with_checkpoints(recorded: list[Stretch], now: Facts, step: int, events: Events) -> list[Stretch]:
+def compare_with_checkpoints(
+    recorded: list[EnvironmentSpan], now: Facts, step: int, events: Events
+) -> list[EnvironmentSpan]:
     """Compare the environments of the earlier steps with the present one, at a resume after `step`.
 
-    It emits `compared`, and a warning where anything differs. It returns the run's stretches, with the one that begins
+    It emits `compared`, and a warning where anything differs. It returns the run's spans, with the one that begins
     here as the last.
     """
     found: dict[str, dict[str, Any]] = {}
-    for stretch in recorded:
-        found |= {d["fact"]: d for d in differences(stretch.facts, now)}
+    for span in recorded:
+        found |= {d["fact"]: d for d in differences(span.facts, now)}
     told = [found[name] for name in sorted(found)]
     events.emit("compared", original="checkpoint", step=step, differences=told)
     if told:
@@ -66,7 +68,7 @@ def compare_with_checkpoints(recorded: list[Stretch], now: Facts, step: int, eve
         )
     if recorded and not differences(recorded[-1].facts, now):
         return recorded
-    return [*recorded, Stretch(step, now)]
+    return [*recorded, EnvironmentSpan(step, now)]
 
 
 def compare_with_original(run: Path, now: Facts, events: Events) -> None:

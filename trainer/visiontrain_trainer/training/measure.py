@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from visiontrain_trainer.adapter.adapter import Adapter
-from visiontrain_trainer.data.batches import BatchPlan, Use
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse
 
 #: The timesteps at which the loss is measured, as shares of those that are trained.
 SHARES = (0.125, 0.375, 0.625, 0.875)
@@ -28,7 +28,7 @@ MOVED_AT_LEAST = 1e-7
 
 
 @dataclass(frozen=True)
-class Measured:
+class Validation:
     """Mean loss and its standard error. `each` holds a list of losses for each image, one loss per draw of noise."""
 
     loss: float
@@ -36,7 +36,7 @@ class Measured:
     each: list[list[float]]
 
     @classmethod
-    def of(cls, each: list[list[float]]) -> Measured:
+    def of(cls, each: list[list[float]]) -> Validation:
         return cls(*_mean_and_error(each), each)
 
     def as_event(self) -> dict[str, float]:
@@ -58,11 +58,11 @@ def _error_of_mean(values: list[float]) -> float:
     return math.sqrt(variance / len(values))
 
 
-def measured_uses(batches: BatchPlan) -> tuple[list[Use], bool]:
+def validation_uses(batches: BatchSampler) -> tuple[list[ImageUse], bool]:
     """The uses whose loss is measured, and whether their images were kept out of training."""
     held_out = bool(batches.validation)
     pictures = batches.validation[:MAX_PICTURES] if held_out else batches.training[:TRAINING_PICTURES]
-    return [Use(sample, sample.id, -1) for sample in pictures], held_out
+    return [ImageUse(sample, sample.id, -1) for sample in pictures], held_out
 
 
 def levels(trained: tuple[int, int]) -> list[int]:
@@ -74,13 +74,16 @@ def levels(trained: tuple[int, int]) -> list[int]:
     return [least + int(share * (most - least)) for share in SHARES]
 
 
-def measure(uses: list[Use], at: list[int], losses_at: Callable[[Use, list[int], int], list[float]]) -> Measured:
+def measure(
+    uses: list[ImageUse], at: list[int], losses_at: Callable[[ImageUse, list[int], int], list[float]]
+) -> Validation:
     """Measure the loss of `uses` at the timesteps `at`.
 
-    `losses_at(use, steps, draw)` must return the unweighted losses of one image at `steps`, with its `draw`-th noise.
+    `losses_at(use, steps, noise_index)` must return the unweighted losses of one image at `steps`, with the noise of
+    this index.
     """
     draws = max(1, -(-LEAST_VALUES // len(uses)))
-    return Measured.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
+    return Validation.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:
@@ -108,7 +111,9 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
     return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
 
 
-def verdict(moved: dict[str, float], before: Measured | None, after: Measured | None, held_out: bool) -> dict[str, Any]:
+def verdict(
+    moved: dict[str, float], before: Validation | None, after: Validation | None, held_out: bool
+) -> dict[str, Any]:
     """Payload of the `learnt` event without `best_step`: the verdict learnt, nothing or unknown, with the reason.
 
     `moved` is the weight change by part. `before` and `after` are None where the loss could not be measured.

@@ -13,9 +13,9 @@ from visiontrain_trainer.compute.losses import huber_c, loss_weights, losses
 from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import BatchPlan
-from visiontrain_trainer.data.feed import Batch, Feed, model_inputs
-from visiontrain_trainer.data.text import TextBank
+from visiontrain_trainer.data.batch_builder import Batch, BatchBuilder, model_inputs
+from visiontrain_trainer.data.batches import BatchSampler
+from visiontrain_trainer.data.text import TextEmbeddings
 
 from .graphs import Graphs, Tensors
 
@@ -34,9 +34,9 @@ class Inputs:
     """Where the tensors of a pass come from."""
 
     #: The order in which images are used.
-    batches: BatchPlan
-    feed: Feed
-    texts: TextBank
+    batches: BatchSampler
+    builder: BatchBuilder
+    texts: TextEmbeddings
     diffusion: Diffusion
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from visiontrain_trainer.data.batches import Use
+from visiontrain_trainer.data.batches import ImageUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class StepFacts:
     #: The number of the epoch in which the step began, counted from 1.
     epoch: int
     lr: float
-    uses: list[Use]
+    uses: list[ImageUse]
     #: The names of the trained parts, in the order of the norms in `StepTensors`.
     parts: list[str]
 
@@ -45,7 +45,7 @@ class StepResult:
     step: int
     epoch: int
     lr: float
-    uses: list[Use]
+    uses: list[ImageUse]
     #: The losses in the order of `uses`.
     losses: list[float]
     grad_norm: float

@@ -11,8 +11,8 @@ from visiontrain_trainer.compute.device import give_back_memory, trying_algorith
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batches import Use
-from visiontrain_trainer.data.feed import Batch
+from visiontrain_trainer.data.batch_builder import Batch
+from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
 from .norm_cap import cap_norms
@@ -37,7 +37,7 @@ class TrainStep:
     def __init__(self, plan: Plan, events: Events, *, trained: Trained, inputs: Inputs, machine: Machine) -> None:
         self._plan, self._events = plan, events
         self._adapter, self._optimizer = trained.adapter, trained.optimizer
-        self._batches, self._feed = inputs.batches, inputs.feed
+        self._batches, self._builder = inputs.batches, inputs.builder
         self._device, self._processes = machine.device, machine.processes
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
@@ -47,30 +47,30 @@ class TrainStep:
         """Give back the memory of recorded CUDA graphs, for other work between steps."""
         self.passes.release()
 
-    def measured(self, use: Use, steps: list[int], draw: int) -> list[float]:
+    def losses_at(self, use: ImageUse, steps: list[int], noise_index: int) -> list[float]:
         """Losses of one picture at fixed timesteps and noise, without dropout."""
-        return [loss for found in self.measurements(use, steps, draw) for loss in found.losses]
+        return [loss for found in self.measurements(use, steps, noise_index) for loss in found.losses]
 
     @torch.no_grad()
-    def measurements(self, use: Use, steps: list[int], draw: int) -> list[Measurement]:
+    def measurements(self, use: ImageUse, steps: list[int], noise_index: int) -> list[Measurement]:
         """The same with what they are of; in passes no larger than in training.
 
         The passes are no larger than in training. Where memory does not suffice, one timestep is measured at a time,
         because the image may be larger than any that is trained on.
         """
         try:
-            return self._measured(use, steps, draw, self.micro_batch)
+            return self._measure(use, steps, noise_index, self.micro_batch)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         # Memory is freed only after the except block: inside it, the traceback keeps the failed pass's tensors alive.
         give_back_memory()
-        return self._measured(use, steps, draw, 1)
+        return self._measure(use, steps, noise_index, 1)
 
-    def _measured(self, use: Use, steps: list[int], draw: int, size: int) -> list[Measurement]:
+    def _measure(self, use: ImageUse, steps: list[int], noise_index: int, size: int) -> list[Measurement]:
         found = []
         for part in (steps[i : i + size] for i in range(0, len(steps), size)):
-            batch = self._feed.fixed(use, part, draw)
+            batch = self._builder.fixed(use, part, noise_index)
             inputs = self.passes.inputs(batch)
             prediction = self.passes.predict(inputs)
             # The square is measured whatever is trained on, so that runs of different losses can be compared.
@@ -78,7 +78,7 @@ class TrainStep:
             found.append(Measurement(batch, prediction.float(), each))
         return found
 
-    def _gradients(self, passes: list[list[Use]]) -> torch.Tensor:
+    def _gradients(self, passes: list[list[ImageUse]]) -> torch.Tensor:
         """Leave the step's gradients in the adapter. Returns the weighted loss of each image in order, fp32 [images].
 
         Each process computes its share of the images; gradients and losses are summed over the processes.
@@ -92,7 +92,7 @@ class TrainStep:
             mine = range(len(uses))[self._processes.rank :: self._processes.count]
             for first in range(0, len(mine), self.micro_batch):
                 places = mine[first : first + self.micro_batch]
-                batch = self._feed.batch([uses[i] for i in places])
+                batch = self._builder.batch([uses[i] for i in places])
                 drawn = [(use.epoch, use.key) for use in batch.uses]
                 inputs = self.passes.inputs(batch, adapter.dropout.draw(drawn, self._device))
                 inputs |= self.passes.loss_terms(batch)
@@ -106,7 +106,7 @@ class TrainStep:
         self._processes.sum(found)
         return found
 
-    def _gradients_that_fit(self, step: int, passes: list[list[Use]]) -> torch.Tensor:
+    def _gradients_that_fit(self, step: int, passes: list[list[ImageUse]]) -> torch.Tensor:
         made_room = False
         while True:
             try:

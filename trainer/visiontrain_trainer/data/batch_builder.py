@@ -11,13 +11,13 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.contract.plan import Plan
 
-from .batches import BatchPlan, Use
+from .batches import BatchSampler, ImageUse
 from .captions import caption_of, preserved
-from .images import place
+from .images import crop_placement
 from .latents import Latents
 from .masks import Masks
 from .noise import NoiseDraws
-from .text import TextBank
+from .text import TextEmbeddings
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Batch:
     text states [B, p] and time_ids [B, 6]. `states` is None where a text encoder is trained.
     """
 
-    uses: list[Use]
+    uses: list[ImageUse]
     latents: torch.Tensor
     noise: torch.Tensor
     t: torch.Tensor
@@ -52,24 +52,24 @@ class Caches:
     """What is computed once for a run: the latents of its images, their masks, the text states of its captions."""
 
     latents: Latents
-    texts: TextBank
+    texts: TextEmbeddings
     masks: Masks
 
 
-class Feed:
+class BatchBuilder:
     """Makes the batches of a run from cached latents and text states. `timesteps` is the schedule's number of steps."""
 
-    def __init__(self, plan: Plan, batches: BatchPlan, caches: Caches, *, device: Device, timesteps: int) -> None:
+    def __init__(self, plan: Plan, batches: BatchSampler, caches: Caches, *, device: Device, timesteps: int) -> None:
         self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
         self._device, self._draws = device, NoiseDraws(plan, timesteps)
         self._masks = caches.masks
         self._weighted = any(sample.loss_weight != 1 for sample in plan.data.samples)
         self._trains_text = any(plan.training.text_encoder_learning_rates)
 
-    def caption(self, use: Use) -> str:
+    def caption(self, use: ImageUse) -> str:
         return caption_of(self._plan, use)
 
-    def batch(self, uses: list[Use]) -> Batch:
+    def batch(self, uses: list[ImageUse]) -> Batch:
         """A training batch. Each use draws its latents from the VAE's posterior, its noise and its timestep."""
         seed, draws = self._plan.seed, self._draws
         latents, noises, perturbed = [], [], []
@@ -99,19 +99,20 @@ class Feed:
             if "pooled" in entries[0]:
                 batch.kept_pooled = put(torch.stack([entry["pooled"] for entry in entries]))
 
-    def fixed(self, use: Use, steps: list[int], draw: int) -> Batch:
+    def fixed(self, use: ImageUse, steps: list[int], noise_index: int) -> Batch:
         """A batch for measuring the loss: one image at the timesteps `steps`, with fixed noise.
 
-        It has the image's own caption and the mean of its latents. `draw` (from 0) chooses one of several noises.
+        It has the image's own caption and the mean of its latents. `noise_index` (from 0) chooses one of
+        several noises.
         """
         mean, _ = self._latents.get(use.sample, self._batches.view(use))
-        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, draw) for t in steps]
+        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, noise_index) for t in steps]
         count = len(steps)
         return self._assemble([use] * count, [mean.float()] * count, noise, steps, [use.sample.caption] * count)
 
     def _assemble(
         self,
-        uses: list[Use],
+        uses: list[ImageUse],
         latents: list[torch.Tensor],
         noise: list[torch.Tensor],
         t: list[int],
@@ -138,13 +139,13 @@ class Feed:
             time_ids,
         )
 
-    def _time_ids(self, use: Use) -> list[float]:
+    def _time_ids(self, use: ImageUse) -> list[float]:
         """SDXL's size conditioning: original height and width, crop top and left, target height and width, in pixels.
 
         For a mirrored use, the left of the crop is that in the mirrored image.
         """
         sample, view = use.sample, self._batches.view(use)
-        where = place(sample.size, sample.bucket, view.crop)
+        where = crop_placement(sample.size, sample.bucket, view.crop)
         left = where.resized[0] - sample.bucket[0] - where.left if view.flip else where.left
         return [sample.size[1], sample.size[0], where.top, left, sample.bucket[1], sample.bucket[0]]
 

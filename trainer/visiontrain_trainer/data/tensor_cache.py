@@ -29,7 +29,7 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-class Store:
+class TensorCache:
     """Entries lie in FOLDER/ab/abcd….safetensors. Up to `keep_bytes` of them stay in memory once they are read."""
 
     def __init__(self, folder: Path, keep_bytes: int) -> None:
