@@ -111,6 +111,35 @@ await build({
   outExtension: { '.js': '.cjs' },
 });
 
+// The report's page has one script and one style, which `src/report/assets.ts` puts into it.
+const page = await build({
+  absWorkingDir: root,
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  // Browsers of the last three years.
+  target: ['chrome123', 'firefox120', 'safari17.5'],
+  legalComments: 'none',
+  charset: 'utf8',
+  metafile: true,
+  logLevel: 'warning',
+  entryPoints: { report: 'page/report.ts' },
+});
+const sheet = await build({
+  absWorkingDir: root,
+  outdir: 'dist',
+  bundle: true,
+  minify: true,
+  legalComments: 'none',
+  charset: 'utf8',
+  // The style follows `light-dark()`, which is not to be rewritten for older browsers.
+  target: ['chrome123', 'firefox120', 'safari17.5'],
+  metafile: true,
+  logLevel: 'warning',
+  entryPoints: { report: 'page/report.css' },
+});
+
 // Bundled CommonJS packages call require() for Node's own modules, by way of the one chunk that has it.
 for (const file of Object.keys(metafile.outputs)) {
   const text = readFileSync(join(root, file), 'utf8');
@@ -119,9 +148,8 @@ for (const file of Object.keys(metafile.outputs)) {
 
 /** Writes the bundled packages with their licence texts, as their licences require. */
 function notices() {
-  const folders = Object.keys(metafile.inputs)
-    .map((input) => input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1])
-    .filter(Boolean);
+  const inputs = [metafile, page.metafile, sheet.metafile].flatMap((each) => Object.keys(each.inputs));
+  const folders = inputs.map((input) => input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean);
   return [...new Set(folders)].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));

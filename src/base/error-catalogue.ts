@@ -406,6 +406,11 @@ export const errorCatalogue = {
     cause: 'The file is not public. Tokens are never kept in a file of the registry.',
     cure: 'Put the token into a variable, and name the variable with --token-env.',
   },
+  'report/port': {
+    what: 'The report cannot be served at this port.',
+    cause: 'Another program has the port, or ports below 1024 are not for this user.',
+    cure: 'Leave out --port: a free one is chosen.',
+  },
   'lora/unusable': {
     what: 'The LoRA of training.init_lora cannot be gone on from.',
     cause: 'It is not there, damaged, of another family, or of a kind that is not read.',

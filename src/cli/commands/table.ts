@@ -140,6 +140,19 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./export.ts'),
   },
   {
+    name: 'report',
+    args: '<run>',
+    summary: 'one HTML page of a run: did it learn, samples, curves, settings',
+    group: 'Runs',
+    options: [
+      ['-o, --output <file>', 'where the page is written (default: report.html in the run folder)'],
+      ['--serve', 'serve it to this machine alone; the page follows a live run'],
+      ['--port <n>', 'with --serve: this port (default: a free one)'],
+    ],
+    examples: ['visiontrain report last', 'visiontrain report fox -o fox.html', 'visiontrain report fox --serve'],
+    load: () => import('./report.ts'),
+  },
+  {
     name: 'setup',
     summary: 'make the Python environment that trains, and prove the card',
     group: 'Assets',

@@ -9,12 +9,12 @@ import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { missingModel } from '../../registry/checkpoints/folder.ts';
 import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
-import { specKeys } from '../../spec/keys.ts';
+import { chosenBy } from '../../spec/chosen.ts';
 import { migrate } from '../../spec/migrations.ts';
 import { applyOverrides, type Overridden } from '../../spec/overrides.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import { readTextFile } from '../../spec/read-text.ts';
-import { type Chooser, choosers } from '../../spec/schema.ts';
+import type { Chooser } from '../../spec/schema.ts';
 import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
 import { countUses } from '../dataset/count.ts';
 import { type FilledSpec, isMapping, tryFill } from './fill.ts';
@@ -108,15 +108,9 @@ function ownModel(
   }
 }
 
-/** Who chose each key, where the comment on its line starts with that word. */
+/** Who chose each key, where the comment on its line says so and no flag lies over it. */
 function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
-  const claimed = new Map<string, Chooser>();
-  for (const { key } of specKeys) {
-    const comment = sources.has(key) ? undefined : tree.nodes.get(pathKey(key.split('.')))?.comment;
-    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
-    if (word !== undefined) claimed.set(key, word);
-  }
-  return claimed;
+  return new Map([...chosenBy(tree)].filter(([key]) => !sources.has(key)));
 }
 
 /** Finds the line of a problem: that of its key, else of the nearest group around it that is in the file. */

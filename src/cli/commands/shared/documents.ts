@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
+import { reportDocument } from './report-document.ts';
 
 const text = z.string();
 const count = z.number().int().min(0);
@@ -148,6 +149,7 @@ export const documents = {
     differences: z.array(z.strictObject({ fact: text, values: z.tuple([z.unknown(), z.unknown()]) })),
     mixed: z.array(text),
   }),
+  report: reportDocument,
   logs: z.strictObject({ line: text }).describe('One a line.'),
   setup: z
     .strictObject({

@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
+import { absolute, near } from '../../base/paths.ts';
+import { formatBytes } from '../../base/text.ts';
+import { collectReport } from '../../engine/report/collect.ts';
+import { RUN_FILES } from '../../engine/run-folder/layout.ts';
+import { findRun } from '../../engine/runs/find.ts';
+import { followRun } from '../../engine/runs/follow.ts';
+import { inspectRun } from '../../engine/runs/inspect.ts';
+import { refuseForeignFolder } from '../../engine/runs/trust.ts';
+import { ImageShrinker } from '../../report/images.ts';
+import { PAGE_MARK, renderPage } from '../../report/page.tsx';
+import { type Served, servePage } from '../../report/serve.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
+import { type Options, text } from './shared/options.ts';
+import { leaveOnInterrupt } from './shared/stop-signals.ts';
+
+/** Least milliseconds between two looks of a page at a live run. */
+const RENEW_MS = 2000;
+
+/** Makes the page of a run, live or over, or serves it while the run goes on. */
+export const run: CommandRun = async ([query = ''], options, context) => {
+  const { out, places, flags } = context;
+  const summary = findRun(query, places.runs);
+  if (flags.json) {
+    out.json(collectReport(summary));
+    return EXIT.ok;
+  }
+  if (options.serve === true) return serve(summary.dir, options, context);
+  if (options.port !== undefined)
+    throw new UsageError('--port is for --serve.', { id: 'command/wrong', nextSteps: ['Add --serve.'] });
+  const given = text(options.output);
+  const path = given === undefined ? join(summary.dir, RUN_FILES.report) : absolute(given, { cwd: process.cwd() });
+  if (given === undefined) refuseForeignFolder(summary.dir);
+  refuseOther(path);
+  const page = pageMaker(summary.dir, false)();
+  try {
+    writeFileAtomic(path, page, 0o600);
+  } catch (error) {
+    throw explainWriteError(error, path);
+  }
+  const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
+  out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
+  out.verbatim(near(path, process.cwd()));
+  return EXIT.ok;
+};
+
+/** A function that makes the page as the run is now. */
+function pageMaker(dir: string, live: boolean): () => string {
+  const shrinker = new ImageShrinker();
+  return () => {
+    const summary = inspectRun(dir);
+    if (summary === undefined)
+      throw new UsageError('The run is gone: its folder was moved or removed.', { id: 'run/none' });
+    const report = collectReport(summary);
+    const paths = report.samples.flatMap(({ base, steps }) => [
+      ...(base === null ? [] : [base]),
+      ...steps.map(({ path }) => path),
+    ]);
+    const images = shrinker.shrink(dir, [...new Set(paths)]);
+    return renderPage({ report, images, live: live && summary.state === 'live', now: new Date() });
+  };
+}
+
+/** @throws UsageError when a file is there that is no report, since it is not ours to replace */
+function refuseOther(path: string): void {
+  if (!existsSync(path)) return;
+  const start = readGiven(path, 64 << 20)
+    .subarray(0, PAGE_MARK.length)
+    .toString('utf8');
+  if (start === PAGE_MARK) return;
+  throw new UsageError(`${path} is there already, and is no report.`, {
+    id: 'file/exists',
+    nextSteps: ['Choose another name:  --output FILE'],
+  });
+}
+
+async function serve(dir: string, options: Options, { out, env }: Context): Promise<ExitCode> {
+  const make = pageMaker(dir, true);
+  // The page is made once before anything listens, so that a run that cannot be read is told here.
+  make();
+  const served = await servePage({ port: portOf(options), page: make }).catch((error: unknown) => {
+    throw portError(error, options);
+  });
+  const leave = leaveOnInterrupt();
+  out.talk('The report is served to this machine alone, until Ctrl-C.');
+  out.verbatim(served.url);
+  const { port } = served;
+  out.talk('From another machine, type there, and open the same address in its browser:');
+  out.talk(`  ssh -N -L ${port}:127.0.0.1:${port} ${sshTarget(env)}`);
+  try {
+    await tellChanges(dir, served, leave.signal);
+    if (!leave.signal.aborted) await new Promise((end) => leave.signal.addEventListener('abort', end, { once: true }));
+  } finally {
+    leave.off();
+    await served.close();
+  }
+  return EXIT.ok;
+}
+
+/** Tells the pages of what is new, at most every two seconds, until the run is over or the person leaves. */
+async function tellChanges(dir: string, served: Served, signal: AbortSignal): Promise<void> {
+  for await (const _ of followRun(dir, { signal, intervalMs: RENEW_MS })) served.changed();
+  served.changed();
+}
+
+function portOf({ port }: Options): number {
+  if (port === undefined) return 0;
+  const number = Number(port);
+  if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
+  throw new UsageError(`--port is a number from 1 to 65535; this is ${String(port)}.`, { id: 'command/wrong-value' });
+}
+
+function portError(error: unknown, { port }: Options): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return error;
+  const why = code === 'EADDRINUSE' ? 'is taken by another program' : 'is not for this user';
+  return new UsageError(`Port ${String(port)} ${why}.`, {
+    id: 'report/port',
+    nextSteps: ['Choose another, or leave out --port.'],
+    cause: error,
+  });
+}
+
+/** `user@host` as the person reached this machine, where SSH tells it; else its own name. */
+function sshTarget({ SSH_CONNECTION: connection = '' }: NodeJS.ProcessEnv): string {
+  const address = connection.split(' ')[2] ?? '';
+  return `${userInfo().username}@${/^[\da-f.:]+$/iu.test(address) ? address : hostname()}`;
+}

@@ -1,0 +1,68 @@
+/** The document that `report --json` prints, as a schema. */
+import { z } from 'zod';
+import { choosers } from '../../../spec/schema.ts';
+
+const text = z.string();
+const count = z.number().int().min(0);
+const number = z.number();
+const curve = z.strictObject({ steps: z.array(count), values: z.array(number) });
+const measured = z.strictObject({ loss: number, stderr: number });
+
+export const reportDocument = z.strictObject({
+  name: text,
+  state: z.enum(['created', 'live', 'finished', 'stopped', 'failed', 'died', 'unreadable']),
+  verdict: z
+    .strictObject({ tone: z.enum(['good', 'warn', 'bad', 'live']), title: text, lines: z.array(text) })
+    .describe('The answer a person wants first.'),
+  step: count,
+  steps: count,
+  epoch: count.nullable(),
+  started_at: number.nullable().describe('Seconds since 1970.'),
+  seconds: number.nullable().describe('At work, without the time between attempts.'),
+  seconds_left: number.nullable(),
+  best_step: count.nullable(),
+  learnt: z
+    .strictObject({
+      verdict: z.enum(['learnt', 'nothing', 'unknown']),
+      reason: text.nullable(),
+      before: measured.nullable(),
+      after: measured.nullable(),
+      weight_change: z.record(text, number).describe('‖ΔW‖ ÷ ‖W‖ by part.'),
+    })
+    .nullable(),
+  loss: curve.describe('At most 3,969 points; neighbours of a longer run are averaged.'),
+  learning_rate: curve,
+  validation: z.array(z.strictObject({ step: count, loss: number, stderr: number })),
+  samples: z.array(
+    z.strictObject({
+      index: count,
+      prompt: text,
+      seed: count,
+      base: text.nullable().describe('Without the LoRA; a path in the run folder.'),
+      steps: z.array(z.strictObject({ step: count, path: text })),
+    }),
+  ),
+  dataset: z
+    .strictObject({
+      pictures: count,
+      validation: count,
+      regularisation: count,
+      masks: count,
+      uses: count,
+      epochs: number,
+      buckets: z.array(z.strictObject({ size: z.tuple([count, count]), pictures: count })),
+      trigger: text,
+      tags: z.array(z.strictObject({ tag: text, pictures: count })),
+      uncaptioned: count,
+      captions: z.array(z.strictObject({ path: text, caption: text })),
+    })
+    .nullable(),
+  model: z
+    .strictObject({ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() })
+    .nullable(),
+  settings: z.array(z.strictObject({ key: text, value: z.unknown(), by: z.enum(choosers) })),
+  machine: z.record(text, z.union([text, number, z.boolean(), z.null()])),
+  files: z.array(z.strictObject({ path: text, bytes: count, sha256: text, step: count.nullable() })),
+  spec_sha256: text.nullable(),
+  notes: z.array(z.strictObject({ level: z.enum(['info', 'warn']), text })),
+});

@@ -1,0 +1,106 @@
+/** What a run came to, as one document: what the page, `report --json` and `compare` show. */
+import type { Chooser } from '../../spec/schema.ts';
+import type { RunOutput } from '../run-folder/layout.ts';
+import type { RunCondition } from '../runs/summary.ts';
+
+/** Steps and their values; both lists are equally long. */
+export interface StepCurve {
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+}
+
+export interface ValidationPoint {
+  readonly step: number;
+  readonly loss: number;
+  readonly stderr: number;
+}
+
+export interface ReportSample {
+  /** Step after which the sample was made. */
+  readonly step: number;
+  /** Path relative to the run folder. */
+  readonly path: string;
+}
+
+/** All samples of one prompt and seed. */
+export interface ReportPrompt {
+  readonly index: number;
+  readonly prompt: string;
+  readonly seed: number;
+  /** The sample of the base model alone; null where there is none. */
+  readonly base: string | null;
+  /** Samples with the LoRA, by step. */
+  readonly steps: readonly ReportSample[];
+}
+
+export interface ChosenSetting {
+  readonly key: string;
+  readonly value: unknown;
+  readonly by: Chooser;
+}
+
+export interface ReportDataset {
+  readonly pictures: number;
+  readonly validation: number;
+  readonly regularisation: number;
+  readonly masks: number;
+  readonly uses: number;
+  readonly epochs: number;
+  readonly buckets: readonly { readonly size: readonly [number, number]; readonly pictures: number }[];
+  readonly trigger: string;
+  /** The most frequent parts of captions between commas. */
+  readonly tags: readonly { readonly tag: string; readonly pictures: number }[];
+  readonly uncaptioned: number;
+  /** Some captions as they are trained on. */
+  readonly captions: readonly { readonly path: string; readonly caption: string }[];
+}
+
+export interface RunVerdict {
+  readonly tone: 'good' | 'warn' | 'bad' | 'live';
+  /** One short sentence. */
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+export interface ReportModel {
+  readonly name: string;
+  readonly family: 'sd15' | 'sdxl';
+  readonly prediction: string;
+  readonly clip_skip: number;
+  readonly sha256: string | null;
+}
+
+export interface RunReport {
+  readonly name: string;
+  readonly state: RunCondition;
+  readonly verdict: RunVerdict;
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number | null;
+  /** Seconds since 1970; null before the first event. */
+  readonly started_at: number | null;
+  readonly seconds: number | null;
+  readonly seconds_left: number | null;
+  readonly best_step: number | null;
+  readonly learnt: {
+    readonly verdict: 'learnt' | 'nothing' | 'unknown';
+    readonly reason: string | null;
+    readonly before: { readonly loss: number; readonly stderr: number } | null;
+    readonly after: { readonly loss: number; readonly stderr: number } | null;
+    /** ‖ΔW‖ ÷ ‖W‖ by part. */
+    readonly weight_change: Readonly<Record<string, number>>;
+  } | null;
+  readonly loss: StepCurve;
+  readonly learning_rate: StepCurve;
+  readonly validation: readonly ValidationPoint[];
+  readonly samples: readonly ReportPrompt[];
+  readonly dataset: ReportDataset | null;
+  readonly model: ReportModel | null;
+  readonly settings: readonly ChosenSetting[];
+  /** What the run really used, and the machine it was made on. */
+  readonly machine: Readonly<Record<string, string | number | boolean | null>>;
+  /** The final LoRA first; then LoRA files of steps on the way. */
+  readonly files: readonly (RunOutput & { readonly step: number | null })[];
+  readonly spec_sha256: string | null;
+  readonly notes: readonly { readonly level: 'info' | 'warn'; readonly text: string }[];
+}

@@ -1,0 +1,31 @@
+/** Style and script of the page, which the build puts into dist/, and the policy that lets nothing else in. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../base/package-root.ts';
+
+export interface PageAssets {
+  readonly style: string;
+  readonly script: string;
+  /** Content-Security-Policy: only this style and this script, images from the page itself, and no network. */
+  readonly policy: string;
+}
+
+/** @param live whether the page may ask the server that it came from for news */
+export function pageAssets(live: boolean): PageAssets {
+  const read = (name: string) => readFileSync(join(packageRoot(), 'dist', name), 'utf8');
+  const style = read('report.css');
+  const script = read('report.js');
+  const policy = [
+    "default-src 'none'",
+    'img-src data:',
+    `style-src ${hashOf(style)}`,
+    `script-src ${hashOf(script)}`,
+    `connect-src ${live ? "'self'" : "'none'"}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+  return { style, script, policy };
+}
+
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -1,0 +1,101 @@
+/** The report as one HTML page that needs no network. React escapes every text of the run. */
+import { renderToStaticMarkup } from 'react-dom/server';
+import { packageVersion } from '../base/package-root.ts';
+import { formatWhen } from '../base/when.ts';
+import type { RunReport } from '../engine/report/types.ts';
+import { pageAssets } from './assets.ts';
+import { Curves } from './curves.tsx';
+import { Dataset } from './dataset.tsx';
+import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
+import type { PageImage } from './images.ts';
+import { Samples } from './samples.tsx';
+import { Use } from './use.tsx';
+import { VerdictBanner } from './verdict.tsx';
+
+export interface PageInput {
+  readonly report: RunReport;
+  /** Samples by path relative to the run folder. */
+  readonly images: ReadonlyMap<string, PageImage>;
+  /** Whether the page asks its server for news: it does so only where `report --serve` serves it. */
+  readonly live: boolean;
+  /** When the page was made. */
+  readonly now: Date;
+}
+
+/** Files of ours begin with it, so that a page may be replaced by a newer one, and nothing else is. */
+export const PAGE_MARK = '<!doctype html><html lang="en" data-visiontrain="report">';
+
+/** The whole page, as the text of an HTML file. */
+export function renderPage(input: PageInput): string {
+  const { style, script, policy } = pageAssets(input.live);
+  const body = renderToStaticMarkup(<Body {...input} />);
+  const title = renderToStaticMarkup(<title>{`${input.report.name} · visiontrain`}</title>);
+  return [
+    PAGE_MARK,
+    '<head><meta charset="utf-8">',
+    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">',
+    `${title}<style>${style}</style></head>`,
+    `<body${input.live ? ' data-live="events"' : ''}>${body}`,
+    `<script>${script}</script></body></html>\n`,
+  ].join('\n');
+}
+
+/** JSON that may stand in a page: no `<` ends the element that holds it. */
+const embedded = (value: unknown): string =>
+  JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+
+const LINKS = [
+  ['samples', 'Samples'],
+  ['curves', 'Curves'],
+  ['data-set', 'Data set'],
+  ['use', 'Use it'],
+  ['settings', 'Settings'],
+  ['machine', 'Machine'],
+  ['files', 'Files'],
+] as const;
+
+function Body({ report, images, live, now }: PageInput) {
+  const { loss, learning_rate: rate, validation, best_step: best } = report;
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the report
+      </a>
+      <header className="top">
+        <h1>{report.name}</h1>
+        <nav aria-label="Parts of the report">
+          {LINKS.map(([id, text]) => (
+            <a key={id} href={`#${id}`}>
+              {text}
+            </a>
+          ))}
+        </nav>
+        <button type="button" className="theme" data-theme-switch="" aria-label="Light or dark">
+          <span aria-hidden="true">◐</span>
+        </button>
+      </header>
+      <main id="main">
+        <VerdictBanner report={report} live={live} />
+        <Samples report={report} images={images} />
+        <Curves report={report} />
+        <Dataset report={report} />
+        <Use report={report} />
+        <Settings report={report} />
+        <MachineFacts report={report} />
+        <Files report={report} />
+        <Notes report={report} />
+        <script
+          type="application/json"
+          id="curves-data"
+          // biome-ignore lint/security/noDangerouslySetInnerHtml: numbers only, and every `<` is escaped
+          dangerouslySetInnerHTML={{ __html: embedded({ loss, rate, validation, best }) }}
+        />
+      </main>
+      <footer>
+        {`Made by visiontrain ${packageVersion()}, ${formatWhen(now.getTime() / 1000, now)}. This page holds all it shows and asks nothing of the network.`}
+      </footer>
+    </>
+  );
+}

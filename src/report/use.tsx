@@ -1,0 +1,85 @@
+/** How the file is used where people use it. */
+import type { RunReport } from '../engine/report/types.ts';
+
+export function Use({ report }: { readonly report: RunReport }) {
+  const { model, files, dataset } = report;
+  const file = (files[0]?.path ?? `output/${report.name}.safetensors`).split('/').at(-1) ?? '';
+  const stem = file.replace(/\.safetensors$/u, '');
+  const prompt = report.samples[0]?.prompt ?? dataset?.trigger ?? '';
+  const sdxl = model?.family === 'sdxl';
+  return (
+    <section id="use" aria-labelledby="use-title">
+      <h2 id="use-title">Use it</h2>
+      {dataset !== null && dataset.trigger !== '' ? (
+        <p>
+          The word that calls it: <code>{dataset.trigger}</code>
+        </p>
+      ) : null}
+      <div className="columns">
+        <article>
+          <h3>ComfyUI</h3>
+          <ol>
+            <li>
+              Copy <code>{file}</code> to <code>ComfyUI/models/loras</code>.
+            </li>
+            <li>
+              Put a <em>Load LoRA</em> node behind <em>Load Checkpoint</em>, choose the file, strength 0.8 to 1.
+            </li>
+            <li>Write the prompt, the word that calls it included.</li>
+          </ol>
+        </article>
+        <article>
+          <h3>A1111, Forge</h3>
+          <ol>
+            <li>
+              Copy <code>{file}</code> to <code>models/Lora</code>.
+            </li>
+            <li>Put this into the prompt:</li>
+          </ol>
+          <pre>
+            <code>{`${prompt}${prompt === '' ? '' : ' '}<lora:${stem}:0.8>`}</code>
+          </pre>
+          {model !== null && model.clip_skip > 1 ? <p>{`Set clip skip to ${model.clip_skip}.`}</p> : null}
+        </article>
+        <article>
+          <h3>diffusers</h3>
+          <pre>
+            <code>{diffusersCode({ file, prompt, sdxl, v: model?.prediction === 'v_prediction' })}</code>
+          </pre>
+        </article>
+      </div>
+      <p className="quiet">
+        {`It was trained on ${model?.name ?? 'its base model'}. It works best there and on models made from it.`}
+      </p>
+    </section>
+  );
+}
+
+interface Code {
+  readonly file: string;
+  readonly prompt: string;
+  readonly sdxl: boolean;
+  /** Whether the base predicts v. */
+  readonly v: boolean;
+}
+
+function diffusersCode({ file, prompt, sdxl, v }: Code): string {
+  const pipeline = sdxl ? 'StableDiffusionXLPipeline' : 'StableDiffusionPipeline';
+  const velocity = v
+    ? [
+        'pipe.scheduler = type(pipe.scheduler).from_config(',
+        '    pipe.scheduler.config, prediction_type="v_prediction")',
+      ]
+    : [];
+  return [
+    'import torch',
+    `from diffusers import ${pipeline}`,
+    '',
+    `pipe = ${pipeline}.from_single_file(`,
+    '    "BASE.safetensors", torch_dtype=torch.float16).to("cuda")',
+    ...velocity,
+    `pipe.load_lora_weights(".", weight_name=${JSON.stringify(file)})`,
+    `image = pipe(${JSON.stringify(prompt)},`,
+    '    cross_attention_kwargs={"scale": 0.8}).images[0]',
+  ].join('\n');
+}

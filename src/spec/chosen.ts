@@ -1,0 +1,15 @@
+/** Who chose each key of a run.yaml, read back from the comments that `write.ts` puts behind the values. Pure. */
+import { specKeys } from './keys.ts';
+import { type Chooser, choosers } from './schema.ts';
+import { pathKey, type YamlTree } from './yaml-tree.ts';
+
+/** The choosers by key, where the comment on the key's line starts with that word. */
+export function chosenBy(tree: YamlTree): ReadonlyMap<string, Chooser> {
+  const claimed = new Map<string, Chooser>();
+  for (const { key } of specKeys) {
+    const comment = tree.nodes.get(pathKey(key.split('.')))?.comment;
+    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
+    if (word !== undefined) claimed.set(key, word);
+  }
+  return claimed;
+}

@@ -1,0 +1,195 @@
+/** The report in a real browser, where there is one, and what must hold of its file without one. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunRef } from '../../src/engine/runs/create.ts';
+import { noBrowser, openBrowser } from '../helpers/browser.ts';
+import { cli, startCli } from '../helpers/cli.ts';
+import { FixtureHome } from '../helpers/fixture-run.ts';
+import { tellRun } from '../helpers/told-run.ts';
+
+const EVIL =
+  '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=1"> & "q" \u001b]0;t\u0007\u202e';
+const home = new FixtureHome();
+const file = join(home.dir, 'fox.html');
+let run: RunRef;
+let html = '';
+
+beforeAll(async () => {
+  run = tellRun(home, {
+    side: 96,
+    change: (event) => (event.type === 'sample' && event.index === 1 ? { ...event, prompt: EVIL } : event),
+  });
+  const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
+  plan.data.samples[0].caption = `fox, ${EVIL}`;
+  writeFileSync(join(run.dir, 'plan.json'), JSON.stringify(plan));
+  const told = await cli(['report', run.name, '-o', file], home.env);
+  expect(told).toMatchObject({ code: 0, stdout: `${file}\n` });
+  html = readFileSync(file, 'utf8');
+});
+afterAll(() => home.remove());
+
+describe('the file', () => {
+  it('holds no other address, no folder of this machine and no raw text of the run', () => {
+    expect(html).toContain("default-src 'none'");
+    expect(html).not.toContain(home.dir);
+    expect(html).not.toContain('<script>window.hacked');
+    for (const sign of ['\u0000', '\u0007', '\u001b', '\u202e']) expect(html).not.toContain(sign);
+    const outside = [...html.matchAll(/(?:src|href)="(?!data:|#)([^"]*)"/g)].map(([, address]) => address);
+    expect(outside).toEqual([]);
+  });
+
+  it('is replaced by a newer one, and no other file is', async () => {
+    expect((await cli(['report', run.name, '-o', file], home.env)).code).toBe(0);
+    const other = join(home.dir, 'notes.html');
+    writeFileSync(other, '<html>mine</html>');
+    const told = await cli(['report', run.name, '-o', other, '--plain'], home.env);
+    expect(told.code).toBe(2);
+    expect(told.stderr).toContain('is no report');
+    expect(readFileSync(other, 'utf8')).toBe('<html>mine</html>');
+  });
+
+  it('is told as a document too', async () => {
+    const { code, stdout } = await cli(['report', run.name, '--json'], home.env);
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ state: 'finished', verdict: { tone: 'good' }, best_step: 600 });
+    expect(report.samples.map(({ steps }: { steps: unknown[] }) => steps.length)).toEqual([5, 5]);
+    expect(report.validation).toHaveLength(4);
+    expect(report.settings).toContainEqual({ key: 'name', value: 'fox-emblem', by: 'you' });
+    expect(stdout).not.toContain(home.dir);
+  });
+
+  it('of a hundred samples stays below 5 MB', async () => {
+    const big = tellRun(home, { name: 'big', steps: 49, every: 1, side: 256, alike: true });
+    const path = join(home.dir, 'big.html');
+    expect((await cli(['report', big.name, '-o', path], home.env)).code).toBe(0);
+    expect(readFileSync(path, 'utf8').match(/<img /g)).toHaveLength(102);
+    expect(statSync(path).size).toBeLessThan(5e6);
+  });
+});
+
+describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined ? '' : ` (${noBrowser})`}`, () => {
+  let browser: Browser;
+  let page: Page;
+  const asked: string[] = [];
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    browser = await openBrowser();
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.on('request', (request) => asked.push(request.url()));
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await page.goto(pathToFileURL(file).href);
+  });
+  afterAll(() => browser?.close());
+
+  it('asks nothing of the network, runs nothing of the run and complains of nothing', async () => {
+    await page.waitForSelector('.uplot');
+    expect(asked.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(file).href]);
+    expect(complaints).toEqual([]);
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    expect(await page.textContent('[data-prompt="prompt-1-2"] .text')).toContain('</script><script>window.hacked=1');
+    const blocked = await page.evaluate("fetch('https://example.org/').then(() => 'sent', () => 'blocked')");
+    expect(blocked).toBe('blocked');
+    complaints.length = 0;
+  });
+
+  it('goes through the steps by the keyboard alone', async () => {
+    const slider = page.locator('#prompt-0-1');
+    const seen = () => page.locator('[data-prompt="prompt-0-1"] .frame.step:visible').getAttribute('data-step');
+    expect(await seen()).toBe('800');
+    await slider.focus();
+    await page.keyboard.press('ArrowLeft');
+    expect(await seen()).toBe('600');
+    expect(await slider.getAttribute('aria-valuetext')).toBe('step 600');
+    await page.keyboard.press('Home');
+    expect(await seen()).toBe('0');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect(await page.locator('[data-prompt="prompt-0-1"] .frame.step:visible').count()).toBe(5);
+    await page.keyboard.press('Enter');
+    await page.locator('[data-chart=loss]').focus();
+    const shown = () => page.locator('[data-chart=loss]').getAttribute('aria-description');
+    expect(await shown()).toBe('steps 1 to 800 are shown');
+    await page.keyboard.press('+');
+    await expect.poll(shown).toBe('steps 161 to 640 are shown');
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(shown).toBe('steps 209 to 688 are shown');
+    await page.keyboard.press('0');
+    await expect.poll(shown).toBe('steps 1 to 800 are shown');
+  });
+
+  it('has an image for each sample, a name for each part, and one main heading', async () => {
+    const broken = await page
+      .locator('img')
+      .evaluateAll(
+        (all) => (all as unknown as { naturalWidth: number }[]).filter((image) => image.naturalWidth === 0).length,
+      );
+    expect(broken).toBe(0);
+    expect(await page.locator('img:not([alt])').count()).toBe(0);
+    expect(await page.locator('h1').count()).toBe(1);
+    expect(
+      await page
+        .locator('[id]')
+        .evaluateAll((all) => new Set((all as unknown as { id: string }[]).map(({ id }) => id)).size === all.length),
+    ).toBe(true);
+    const tree = await page.locator('main').ariaSnapshot();
+    for (const part of [
+      'Samples',
+      'Curves',
+      'Data set',
+      'Use it',
+      'Settings',
+      'Machine and versions',
+      'Files and hashes',
+    ])
+      expect(tree).toContain(`heading "${part}"`);
+    expect(tree).toContain('slider "Step"');
+  });
+
+  it('is dark where the person wants it, and changes by its switch', async () => {
+    const paper = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    expect(await paper()).toBe('rgb(251, 250, 248)');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await paper()).toBe('rgb(20, 22, 26)');
+    await page.locator('[data-theme-switch]').press('Enter');
+    expect(await paper()).toBe('rgb(251, 250, 248)');
+    await page.locator('[data-theme-switch]').press('Enter');
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await paper()).toBe('rgb(20, 22, 26)');
+    await page.evaluate('delete document.documentElement.dataset.theme');
+  });
+
+  it('fits the width of a phone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  it('follows a live run where it is served, on this machine alone', async () => {
+    const events = join(run.dir, 'events.jsonl');
+    const { child, done } = startCli(['report', run.name, '--serve', '--plain'], home.env);
+    const url = await new Promise<string>((resolve) => {
+      child.stdout?.on('data', (text: string) => resolve(text.trim()));
+    });
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{16}\/$/);
+    const [, origin = ''] = /^(http:\/\/[^/]+)/.exec(url) ?? [];
+    expect((await fetch(`${origin}/`)).status).toBe(404);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+    const answer = await fetch(url);
+    expect(answer.status).toBe(200);
+    expect(readFileSync(events, 'utf8')).toContain('"exit"');
+    const served = await browser.newPage();
+    await served.goto(url);
+    await served.waitForSelector('.uplot');
+    expect(await served.textContent('h1')).toBe(run.name);
+    child.kill('SIGINT');
+    expect(await done).toMatchObject({ code: 0 });
+    const { stderr } = await done;
+    expect(stderr).toMatch(/ssh -N -L (\d+):127\.0\.0\.1:\1 \S+@\S+/);
+  });
+});
