@@ -79,6 +79,8 @@ const dataset: readonly ForeignWord[] = [
   { names: ['center_crop'], key: 'dataset.crop', as: 'centerCrop' },
   { names: ['flip_aug', 'random_flip', 'flip_x', 'enable_random_flip'], key: 'dataset.flip' },
   { names: ['validation_split'], key: 'dataset.validation_share' },
+  { names: ['validate_every_n_steps', 'eval_steps_interval'], key: 'validation.every' },
+  { names: ['validate_every_n_epochs', 'eval_epoch_interval'], key: 'validation.every', as: 'epochs' },
 ];
 
 const model: readonly ForeignWord[] = [

@@ -1,4 +1,5 @@
 /** What a word of another trainer is called here, with its value where it can be converted. Pure. */
+import { z } from 'zod';
 import { plural } from '../base/text.ts';
 import { asTyped, conversions } from './foreign-values.ts';
 import { type ForeignWord, foreignWords, lostWords } from './foreign-words.ts';
@@ -69,7 +70,9 @@ export function ourForm(key: string, value: unknown): unknown {
 /** The zod schema of a key. */
 export function schemaOf(key: string) {
   const [section = '', field] = key.split('.');
-  const outer = specSchema.shape[section as 'training'];
+  const found = specSchema.shape[section as 'training' | 'validation'];
+  // A section that may be left out lies inside of what fills it.
+  const outer = (found instanceof z.ZodPrefault ? found.unwrap() : found) as typeof specSchema.shape.training;
   return field === undefined ? outer : outer?.shape[field as 'rank'];
 }
 

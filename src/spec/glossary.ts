@@ -383,7 +383,14 @@ export const glossary: readonly Term[] = [
     also: ['validation', 'validation share'],
     group: 'Looking at the result',
     text: 'The loss on pictures kept out of training, always with the same noise, so that numbers can be compared. Falling: it learns. Rising again while the training loss falls: it begins to copy.',
-    keys: ['dataset.validation_share'],
+    keys: ['dataset.validation_share', 'validation.path', 'validation.every'],
+  },
+  {
+    term: 'early stop',
+    also: ['early stopping', 'patience', 'min change'],
+    group: 'Training',
+    text: 'The run ends by itself once the loss on pictures kept out has risen, and not only wavered: the last few validations (patience) are compared with the lowest ones, picture by picture, with the same noise. It is off unless you switch it on, and the end says why it stopped.',
+    keys: ['validation.patience', 'validation.min_change'],
   },
   {
     term: 'overfitting',

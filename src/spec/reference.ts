@@ -31,6 +31,7 @@ const TITLES: Readonly<Record<string, string>> = {
   captions: 'Captions for pictures that have none, written before the training, and rules over all captions.',
   model: 'What the LoRA is trained on.',
   training: 'How it learns.',
+  validation: 'When the loss on pictures that are not trained on is measured, and whether that ends the run.',
   samples: 'Pictures made on the way, to see what is learnt. Their size is `dataset.resolution`.',
   output: 'What is written.',
   resources:

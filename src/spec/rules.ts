@@ -10,6 +10,7 @@ import { optimizerRules } from './training/optimizer-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
 import { subjectRules } from './training/subject-rules.ts';
 import { trainingRules } from './training/training-rules.ts';
+import { validationRules } from './training/validation-rules.ts';
 
 type Rule = RuleOf<RunSpec>;
 
@@ -191,6 +192,7 @@ export const rules: readonly Rule[] = [
   },
   ...trainingRules,
   ...subjectRules,
+  ...validationRules,
   ...adapterRules,
   ...optimizerRules,
   {

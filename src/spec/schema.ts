@@ -13,6 +13,7 @@ import { outputSchema } from './sections/output.ts';
 import { resourcesSchema } from './sections/resources.ts';
 import { samplesSchema } from './sections/samples.ts';
 import { trainingSchema } from './sections/training.ts';
+import { validationSchema } from './sections/validation.ts';
 import { doc } from './training/doc.ts';
 
 export {
@@ -26,7 +27,7 @@ export {
   samplers,
   spacings,
 } from './sections/choices.ts';
-export { captionsSchema };
+export { captionsSchema, validationSchema };
 
 export const SPEC_VERSION = 1;
 
@@ -48,6 +49,7 @@ export const specSchema = z.strictObject({
   captions: captionsSchema.prefault({}),
   model: modelSchema,
   training: trainingSchema,
+  validation: validationSchema.prefault({}),
   samples: samplesSchema,
   output: outputSchema,
   resources: resourcesSchema,

@@ -142,6 +142,8 @@ function mended(spec: RunSpec): RunSpec {
   const found = findings(spec, 'error');
   if (found.some(({ key }) => key === 'output.diffusers'))
     return mended({ ...spec, output: { ...spec.output, diffusers: false } });
+  if (found.some(({ key }) => key === 'validation.patience'))
+    return mended({ ...spec, validation: { ...spec.validation, patience: null } });
   const wrong = found.find(({ key }) => key.startsWith('training.'));
   if (wrong === undefined) return spec;
   const name = wrong.key.slice('training.'.length);

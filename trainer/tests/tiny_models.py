@@ -263,6 +263,7 @@ def make_plan(
             "noise_offset": 0,
             "init_lora": None,
         },
+        "validation": {"every": None, "patience": None, "min_change": 4},
         "samples": {
             "every": 0,
             "prompts": [],

@@ -4,7 +4,7 @@ import { formatWhen } from '../../base/when.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
-import { verdictWords } from '../../engine/events/words.ts';
+import { levelWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -33,14 +33,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
     seconds_per_step: each ?? null,
     pictures_per_second: state.latest?.pictures_per_second ?? null,
     peak_memory_bytes: state.peakMemory ?? null,
-    validation:
-      state.latestValidation === undefined
-        ? null
-        : {
-            step: state.latestValidation.step,
-            loss: state.latestValidation.loss,
-            stderr: state.latestValidation.stderr,
-          },
+    validation: state.latestValidation === undefined ? null : validationDocument(state.latestValidation),
     checkpoints: state.checkpoints.map(({ step, path, bytes }) => ({ step, path, bytes })),
     saved: state.saved.map(({ step, epoch, path, bytes, sha256, best }) => ({
       step,
@@ -53,6 +46,19 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
     best_step: state.bestStep ?? null,
     learnt: state.learnt?.verdict ?? null,
     last_event_at: state.lastEventAt ?? null,
+  };
+}
+
+function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunState['latestValidation']>) {
+  const levels = (rest.levels ?? []).map((level) => ({ timestep: level.timestep, loss: level.loss }));
+  const { since_start: start, since_lowest: lowest } = rest;
+  return {
+    step,
+    loss,
+    stderr,
+    levels,
+    since_start: start === undefined ? null : { change: start.change, stderr: start.stderr },
+    since_lowest: lowest === undefined ? null : { step: lowest.step, change: lowest.change, stderr: lowest.stderr },
   };
 }
 
@@ -85,9 +91,9 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
     ['Loss', state.smoothedLoss?.toFixed(4)],
     [
       'Validation',
-      state.latestValidation &&
-        `${state.latestValidation.loss.toFixed(4)} ± ${state.latestValidation.stderr.toFixed(4)} at step ${state.latestValidation.step}`,
+      state.latestValidation && `step ${state.latestValidation.step}: ${validationWords(state.latestValidation)}`,
     ],
+    ['By noise', state.latestValidation && levelWords(state.latestValidation)],
     ['Learnt', state.learnt && learntText(state.learnt)],
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
     ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],

@@ -117,6 +117,8 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     const line = facts.join('   ');
     rows.push(['', (width(line) <= inside ? [line] : facts).map((fact) => style.dim(fact))]);
   }
+  if (exit.reason !== 'finished')
+    rows.push(['Ended', wrap(spell(neutralise(sentence(exit.reason)), style), inside, { whole: true })]);
   const learnt = learntLines(state, style, inside);
   if (learnt.length > 0) rows.push(['Learnt', learnt]);
   const before = rows.length;
@@ -141,11 +143,15 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
   return [
     '',
-    styled`${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${state.steps} steps${took(state)}`,
+    styled`${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${stepsText(state, exit)}${took(state)}`,
     '',
     ...rows.flatMap((row) => rowLines(row, style)),
   ];
 }
+
+/** `1600 steps`, or for a run that ended itself `900 of 1600 steps`. */
+const stepsText = ({ steps }: RunState, { step }: RunExit) =>
+  step < steps ? `${step} of ${steps} steps` : `${steps} steps`;
 
 type Row = readonly [label: string | undefined, lines: readonly Line[]];
 

@@ -48,6 +48,10 @@ export function Figures({ state, about, style }: FiguresProps) {
 
 function validationText({ validation, latestValidation }: RunState, style: Style): Line {
   if (latestValidation === undefined) return '';
+  const { since_lowest: since } = latestValidation;
+  // Within two errors of the differences a change says nothing, whatever its sign.
+  if (since !== undefined && Math.abs(since.change) <= 2 * since.stderr)
+    return styled`   ${style.good('validation')} ${lossText(latestValidation.loss)} ${style.glyph.about} step ${since.step}`;
   const before = seriesPoints(validation).at(-2);
   const sign = before !== undefined && latestValidation.loss < before.y ? style.glyph.down : style.glyph.up;
   const trend = before === undefined ? '' : ` ${sign} since step ${before.x}`;

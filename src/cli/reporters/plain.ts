@@ -7,7 +7,7 @@ import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percen
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
-import { phaseWords, verdictWords } from '../../engine/events/words.ts';
+import { phaseWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress, with how far it is. */
@@ -82,7 +82,7 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
     case 'step':
       return [['train', stepText(event, state, event.t)]];
     case 'validation':
-      return [['check', `step ${event.step}: validation loss ${event.loss.toFixed(4)} ± ${event.stderr.toFixed(4)}`]];
+      return [['check', `step ${event.step}: validation loss ${validationWords(event)}`]];
     case 'checkpoint':
       return [['saved', `checkpoint at step ${event.step}${event.best === true ? ' (best so far)' : ''}`]];
     case 'saved':

@@ -82,7 +82,15 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     memory: optional(amount),
   },
   heartbeat: { phase: text, step: optional(count) },
-  validation: { step: count, loss: number, stderr: number, pictures: whole },
+  validation: {
+    step: count,
+    loss: number,
+    stderr: number,
+    pictures: whole,
+    levels: optional(listOf(objectOf({ timestep: whole, loss: number }))),
+    since_start: optional(objectOf({ change: number, stderr: number })),
+    since_lowest: optional(objectOf({ step: count, change: number, stderr: number })),
+  },
   checkpoint: { step: count, path: text, bytes: amount, best: optional(flag) },
   saved: {
     step: count,

@@ -90,7 +90,24 @@ export const payloads = {
     .object({ phase: z.string(), step: step.optional() })
     .describe('The trainer lives, though it has nothing to tell; every 15 seconds.'),
   validation: z
-    .object({ step, loss: z.number(), stderr: z.number(), pictures: z.number().int() })
+    .object({
+      step,
+      loss: z.number(),
+      stderr: z.number(),
+      pictures: z.number().int(),
+      levels: z
+        .array(z.object({ timestep: z.number().int(), loss: z.number() }))
+        .optional()
+        .describe('The mean at each timestep it is measured at: shapes are drawn at high ones, details at low ones.'),
+      since_start: z
+        .object({ change: z.number(), stderr: z.number() })
+        .optional()
+        .describe('Change since before training, and its standard error from the differences of each picture.'),
+      since_lowest: z
+        .object({ step, change: z.number(), stderr: z.number() })
+        .optional()
+        .describe('The same since the lowest validation before this one.'),
+    })
     .describe('Loss on pictures that are not trained on, at fixed noise and timesteps, with its standard error.'),
   checkpoint: z
     .object({ step, path: z.string().describe('Relative to the run folder.'), bytes, best: z.boolean().optional() })

@@ -1,5 +1,6 @@
 /** The words that people read for values of events. */
 import type { PhaseName } from './reducer.ts';
+import type { Payload } from './schema.ts';
 
 /** Answers to "Did it learn?". */
 export const verdictWords = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;
@@ -14,3 +15,20 @@ export const phaseWords = {
   train: { title: 'Training', doing: 'training' },
   export: { title: 'LoRA file', doing: 'writing the LoRA' },
 } as const satisfies Readonly<Record<PhaseName, { readonly title: string; readonly doing: string }>>;
+
+const loss4 = (value: number) => value.toFixed(4);
+
+/** `0.1234 ± 0.0100, 0.0032 ± 0.0004 lower than before training`; the second error is that of the differences. */
+export function validationWords({ loss, stderr, since_start: since }: Payload<'validation'>): string {
+  const now = `${loss4(loss)} ± ${loss4(stderr)}`;
+  if (since === undefined || (since.change === 0 && since.stderr === 0)) return now;
+  const way = since.change > 0 ? 'higher' : 'lower';
+  return `${now}, ${loss4(Math.abs(since.change))} ± ${loss4(since.stderr)} ${way} than before training`;
+}
+
+/** The loss by part of the noise, from little to most; undefined where it was not told. */
+export function levelWords({ levels = [] }: Payload<'validation'>): string | undefined {
+  if (levels.length < 2) return undefined;
+  const each = levels.map(({ timestep, loss }) => `${loss4(loss)} at ${timestep}`);
+  return `${each.join(', ')} (timestep: low is detail, high is shape)`;
+}

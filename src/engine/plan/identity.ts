@@ -30,13 +30,24 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   };
   const { workers: _workers, ...resources } = spec.resources;
   const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
+  const validation = validationIdentity(spec);
   const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };
   const { precision, metadata, diffusers } = spec.output;
   const output = { precision, metadata, diffusers };
   const { version, name } = spec;
   const changed = changedCaptions(spec.captions);
   const captions = Object.keys(changed).length === 0 ? {} : { captions: changed };
-  return sha256(canonicalJson({ version, name, dataset, ...captions, model, training, output, resources }));
+  return sha256(
+    canonicalJson({ version, name, dataset, ...captions, ...validation, model, training, output, resources }),
+  );
+}
+
+/** Validation changes no byte, but where it may end the run, and where its own folder leaves all images to train on. */
+function validationIdentity({ validation: v, output: o }: RunSpec): object {
+  const path = v.path === null ? {} : { path: 'folder' };
+  const { patience, min_change } = v;
+  const ends = patience === null ? {} : { patience, min_change, every: v.every ?? o.checkpoint_every };
+  return v.path === null && patience === null ? {} : { validation: { ...path, ...ends } };
 }
 
 /** Keys of how captions are written; without `write` they mean nothing. */

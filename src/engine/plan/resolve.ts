@@ -123,6 +123,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
+    validation: plannedValidation(spec),
     samples: plannedSamples(spec),
     output: {
       precision: spec.output.precision,
@@ -163,6 +164,12 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     ],
   };
 }
+
+const plannedValidation = ({ validation: v }: RunSpec): Plan['validation'] => ({
+  every: v.every === null ? null : plannedCadence(v.every),
+  patience: v.patience,
+  min_change: v.min_change,
+});
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 

@@ -1,5 +1,6 @@
 /** The images of a plan: identity, bucket, caption; and captions that are known only later. */
 import { join } from 'node:path';
+import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
@@ -15,15 +16,28 @@ export interface ImagesInput {
   readonly scan: HashedScan;
   /** The images of the regularisation folder, where there is one. */
   readonly regularisation?: HashedScan;
+  /** The images of `validation.path`, where there is one. */
+  readonly validation?: HashedScan;
   /** Masks by the path of their image. */
   readonly masks?: ReadonlyMap<string, MaskFile>;
 }
 
-export function planSamples({ spec, scan: { pictures }, regularisation, masks }: ImagesInput): readonly PlanSample[] {
+export function planSamples({
+  spec,
+  scan: { pictures },
+  regularisation,
+  validation: held,
+  masks,
+}: ImagesInput): readonly PlanSample[] {
   const { dataset: d, training } = spec;
   const others = regularisation?.pictures ?? [];
-  const ids = sampleIds([...pictures, ...others].map(({ sha256 }) => sha256));
-  const validation = validationIds(ids.slice(0, pictures.length), d.validation_share, training.seed);
+  const apart = validated(pictures, held?.pictures ?? [], training.seed).images;
+  const ids = sampleIds([...pictures, ...others, ...apart].map(({ sha256 }) => sha256));
+  const validation = validationIds(
+    ids.slice(0, pictures.length),
+    held === undefined ? d.validation_share : 0,
+    training.seed,
+  );
   const bucketOf = bucketChooser({
     resolution: d.resolution,
     step: d.bucket_step,
@@ -59,8 +73,55 @@ export function planSamples({ spec, scan: { pictures }, regularisation, masks }:
     loss_weight: d.regularisation?.weight ?? 1,
     mask: null,
   }));
-  return [...own, ...of];
+  const kept = apart.map(({ path, sha256, size, caption: text }, i) => ({
+    id: ids[pictures.length + others.length + i] ?? sha256,
+    path: join(held?.root ?? '', path),
+    sha256,
+    size: [...size] as [number, number],
+    bucket: [...bucketOf(size)] as [number, number],
+    repeats: 1,
+    caption: caption(text),
+    validation: true,
+    regularisation: false,
+    loss_weight: 1,
+    mask: null,
+  }));
+  return [...own, ...of, ...kept];
 }
+
+/** Most images that the loss is measured on, as the trainer measures. */
+const MOST_VALIDATED = 64;
+
+type Hashed = HashedScan['pictures'];
+
+/**
+ * The images of `validation.path` that the loss is measured on, and sentences about the others. Those that are trained
+ * on as well would tell nothing of images that are not.
+ */
+export function validated(trained: Hashed, held: Hashed, seed: number) {
+  const known = new Set(trained.map(({ sha256 }) => sha256));
+  const own = held.filter(({ sha256 }) => !known.has(sha256));
+  const twice = held.filter(({ sha256 }) => known.has(sha256)).map(({ path }) => path);
+  const ids = sampleIds(own.map(({ sha256 }) => sha256));
+  const drawn = own.length > MOST_VALIDATED ? validationIds(ids, MOST_VALIDATED / own.length, seed) : new Set(ids);
+  const images = own.filter((_, i) => drawn.has(ids[i] ?? ''));
+  return {
+    images,
+    notes: [
+      ...(twice.length === 0
+        ? []
+        : [
+            `${plural(twice.length, 'picture')} of validation.path trained on as well, so not measured: ${named(twice)}`,
+          ]),
+      ...(images.length < own.length
+        ? [`the loss is measured on ${images.length} of the ${own.length} pictures of validation.path`]
+        : []),
+    ],
+  };
+}
+
+const named = (paths: readonly string[]) =>
+  `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''}`;
 
 /** Makes the complete caption of an image from its own text; null for an image without one. */
 function captionComposer({ dataset: d, captions }: RunSpec): (text: string | null) => string {

@@ -142,6 +142,14 @@ export const planSchema = z.strictObject({
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),
+  validation: z.strictObject({
+    /** How often the loss is validated beside checkpoints; null for only with them. */
+    every: every.nullable(),
+    /** After how many validations with a higher loss the run ends by itself; null for never. */
+    patience: z.number().int().min(3).nullable(),
+    /** By how many standard errors of the paired differences the loss must be higher. */
+    min_change: z.number().min(1),
+  }),
   samples: z.strictObject({
     every,
     /** Without the options that may stand behind them in run.yaml. */

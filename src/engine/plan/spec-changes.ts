@@ -16,6 +16,7 @@ const sections = {
   data: 'dataset',
   model: 'model',
   training: 'training',
+  validation: 'validation',
   samples: 'samples',
   output: 'output',
   resources: 'resources',

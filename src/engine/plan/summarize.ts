@@ -1,5 +1,6 @@
 /** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
 import { formatBytes, plural } from '../../base/text.ts';
+import { cadenceWords } from '../../spec/sections/cadence.ts';
 import type { Plan } from './schema.ts';
 
 export interface BucketRow {
@@ -76,13 +77,19 @@ function summaryLines(
     `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
     `${t.adapter === 'lora' ? '' : `${t.adapter}, `}${t.dora ? 'dora, ' : ''}rank ${t.rank}, alpha ${t.alpha}, ${encoders}${t.layers.length === 0 ? '' : `, ${plural(t.layers.length, 'rule')} for layers`}`,
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
-    validation === 0
-      ? 'no pictures kept out for validation'
-      : `${plural(validation, 'picture')} kept out of training to measure the loss on`,
+    validationLine(plan, validation),
     ...subjectLines(plan),
     `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
   ];
+}
+
+/** Which images the loss is measured on, how often, and whether that may end the run. */
+function validationLine({ validation: v }: Plan, pictures: number): string {
+  if (pictures === 0) return 'no pictures kept out for validation';
+  const how = v.every === null ? '' : `, each ${cadenceWords(v.every)}`;
+  const ends = v.patience === null ? '' : `; ends early when ${v.patience} validations say so`;
+  return `${plural(pictures, 'picture')} kept out of training to measure the loss on${how}${ends}`;
 }
 
 /** Lines about masks, regularisation images and what must be kept, where there are any. */

@@ -3,6 +3,7 @@
  * share it.
  */
 import { resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
 import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
@@ -16,7 +17,7 @@ import { lackingPackages } from '../environment/given.ts';
 import { probeHardware } from '../hardware/probe.ts';
 import { extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
-import { withRecorded } from '../plan/samples.ts';
+import { validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { type Need, resolveBase } from './base.ts';
 import { takeWritten } from './captions.ts';
@@ -79,7 +80,8 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     input.recorded === undefined
       ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
-  const regularisation = await regularisationImages(input);
+  const regularisation = await imagesOf(input, spec.dataset.regularisation?.path ?? null);
+  const validation = await validationImages(input, captioned.scan);
   const masks = dataset.masks === null ? undefined : await findMasks(hashed, dataset.masks.from, dir);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
@@ -87,6 +89,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     scan: captioned.scan,
     uncaptioned: captioned.pending,
     ...(regularisation === undefined ? {} : { regularisation }),
+    ...(validation === undefined ? {} : { validation: validation.scan }),
     ...(masks === undefined ? {} : { masks: masks.masks }),
     model: base,
     hardware,
@@ -105,9 +108,12 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ...captioned.notes,
       ...(masks?.notes ?? []),
       ...(regularisation?.notes ?? []),
+      ...(validation?.notes ?? []),
       ...warnings,
     ],
-    leftOut: [...hashed.leftOut, ...(regularisation?.leftOut ?? [])].map(({ path, problem }) => `${path} ${problem}`),
+    leftOut: [...hashed.leftOut, ...(regularisation?.leftOut ?? []), ...(validation?.scan.leftOut ?? [])].map(
+      ({ path, problem }) => `${path} ${problem}`,
+    ),
     needs: [...needs, ...captioned.needs],
     uncaptioned: captioned.pending,
   };
@@ -119,17 +125,35 @@ function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { pictures }: H
   return withRecorded(plan, spec, recorded, new Set(bare));
 }
 
-/** The images of the regularisation folder, hashed; undefined when the spec has none. @throws UsageError */
-async function regularisationImages({ spec, dir, places, signal }: PrepareInput) {
-  const { regularisation, caption_extension: captionExtension } = spec.dataset;
-  if (regularisation === null) return undefined;
+/** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
+async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: string | null) {
+  if (path === null) return undefined;
+  const { caption_extension: captionExtension } = spec.dataset;
   const options = signal === undefined ? {} : { signal };
-  const scan = await scanDataset(resolve(dir, regularisation.path), {
+  const scan = await scanDataset(resolve(dir, path), {
     captionExtension,
     own: [places.home],
     ...options,
   });
   return hashPictures(scan, { cacheDir: places.cache, ...options });
+}
+
+/**
+ * The images of `validation.path`, and sentences about those that are not measured; undefined when the spec has none.
+ * @throws UsageError where none is left to measure
+ */
+async function validationImages(input: PrepareInput, { pictures }: HashedScan) {
+  const { validation, training } = input.spec;
+  const scan = await imagesOf(input, validation.path);
+  if (scan === undefined) return undefined;
+  const { images, notes } = validated(pictures, scan.pictures, training.seed);
+  if (images.length === 0)
+    throw new UsageError(`${validation.path} holds no picture to measure the loss on.`, {
+      id: 'dataset/empty',
+      details: notes,
+      nextSteps: ['Put pictures there that are not trained on, or keep some back:  --set validation.path=null'],
+    });
+  return { scan, notes: [...scan.notes, ...notes] };
 }
 
 function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string) => boolean): RunSpec {
@@ -159,6 +183,7 @@ function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string)
       base: isModelId(model.base) ? model.base : absolute(model.base),
       vae: model.vae === null || isModelId(model.vae) ? model.vae : absolute(model.vae),
     },
+    validation: { ...spec.validation, path: spec.validation.path === null ? null : absolute(spec.validation.path) },
     training: { ...training, init_lora: training.init_lora === null ? null : absolute(training.init_lora) },
   };
 }

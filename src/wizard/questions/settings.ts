@@ -3,7 +3,7 @@
 import { plural } from '../../base/text.ts';
 import { groupOf, type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import { cadenceWords } from '../../spec/sections/cadence.ts';
+import { cadenceWords, type Every } from '../../spec/sections/cadence.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
 import { yamlValue } from '../../spec/write.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
@@ -32,6 +32,8 @@ const trainingGists: Readonly<Record<string, Group['gist']>> = {
   loss: ({ training: t }) =>
     [t.loss, ...weighting(t), ...(t.multires_noise === null ? [] : ['multires noise'])].join(', '),
 };
+
+const each = (every: Every) => (every === 0 ? 'at the end' : `each ${cadenceWords(every)}`);
 
 const weighting = ({ loss_weighting: kind, min_snr_gamma: gamma }: RunSpec['training']) =>
   kind === 'none' || (kind === 'min_snr' && gamma === null) ? [] : [kind];
@@ -75,6 +77,17 @@ const groups: readonly Group[] = [
     }),
   ),
   {
+    id: 'settings:validation',
+    step: 'training',
+    label: 'Validation',
+    text: 'How shall it be checked on pictures it does not train on?',
+    section: 'validation',
+    gist: ({ validation: v, dataset: d, output: o }) =>
+      v.path === null && d.validation_share === 0
+        ? 'none'
+        : `${each(v.every ?? o.checkpoint_every)}${v.patience === null ? '' : `, ends after ${v.patience} higher ones`}`,
+  },
+  {
     id: 'settings:samples',
     step: 'training',
     label: 'Samples',
@@ -91,8 +104,7 @@ const groups: readonly Group[] = [
     label: 'Output',
     text: 'What shall come out?',
     section: 'output',
-    gist: ({ output: o }) =>
-      `${o.precision}, ${o.metadata} metadata, checkpoint ${o.checkpoint_every === 0 ? 'at the end' : `each ${cadenceWords(o.checkpoint_every)}`}`,
+    gist: ({ output: o }) => `${o.precision}, ${o.metadata} metadata, checkpoint ${each(o.checkpoint_every)}`,
   },
   {
     id: 'settings:resources',

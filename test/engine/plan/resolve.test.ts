@@ -10,6 +10,7 @@ import { extraPackages } from '../../../src/engine/plan/device.ts';
 import { sampleIds, validationIds } from '../../../src/engine/plan/identity.ts';
 import { batchesPerEpoch } from '../../../src/engine/plan/lengths.ts';
 import { type PlanInput, resolvePlan } from '../../../src/engine/plan/resolve.ts';
+import { validated } from '../../../src/engine/plan/samples.ts';
 import type { Plan } from '../../../src/engine/plan/schema.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { summarizePlan } from '../../../src/engine/plan/summarize.ts';
@@ -207,6 +208,37 @@ describe('the validation split', () => {
     const { plan } = resolve();
     expect(plan.data.samples.filter(({ validation }) => validation)).toHaveLength(1);
     expect(plan.training.batches_per_epoch).toBe(9);
+  });
+
+  it('takes a folder of its own instead, without what is trained on', () => {
+    const own = scan(
+      Array.from({ length: 12 }, (_, i) => ({ path: `v${i}.png`, caption: 'a fox' })),
+      '/data/held',
+    );
+    const { plan } = resolve({ spec: spec({ validation: { path: './held' } }), validation: own });
+    const measured = plan.data.samples.filter(({ validation }) => validation);
+    // The first ten have the bytes of the images that are trained on.
+    expect(measured.map(({ path }) => path)).toEqual(['/data/held/v10.png', '/data/held/v11.png']);
+    expect(measured.map(({ caption }) => caption)).toEqual(['zfx, a fox', 'zfx, a fox']);
+    expect(plan.training.batches_per_epoch).toBe(10);
+    const [note] = validated(scan(Array.from({ length: 10 }, () => ({}))).pictures, own.pictures, 1).notes;
+    expect(note).toBe(
+      '10 pictures of validation.path trained on as well, so not measured: v0.png, v1.png, v2.png and 7 more',
+    );
+  });
+
+  it('measures 64 images of a large folder, and says so', () => {
+    const { images, notes } = validated([], scan(Array.from({ length: 100 }, () => ({}))).pictures, 7);
+    expect(images).toHaveLength(64);
+    expect(notes).toEqual(['the loss is measured on 64 of the 100 pictures of validation.path']);
+  });
+
+  it('is another run only where it decides what is trained', () => {
+    const hash = (validation: Record<string, unknown>) => resolve({ spec: spec({ validation }) }).plan.spec_sha256;
+    expect(hash({ every: 10 })).toBe(resolve().plan.spec_sha256);
+    expect(hash({ min_change: 2 })).toBe(resolve().plan.spec_sha256);
+    const stops = [{ patience: 5 }, { patience: 5, every: '1 epoch' }, { patience: 5, min_change: 2 }, { path: 'x' }];
+    expect(new Set([resolve().plan.spec_sha256, ...stops.map(hash)]).size).toBe(5);
   });
 });
 

@@ -148,7 +148,7 @@ describe('problems', () => {
       '14:9 resources.tf32 must be true or false; write true, not "yes"',
       '15:11 resources.device must be auto, cpu, mps, cuda or cuda:N; this is "gpu": write cuda',
       '16:1 rank no such setting here: training.rank?',
-      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, samples, output and resources',
+      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, validation, samples, output and resources',
       '19:16 samples.prompts.1 must be one line of text, at most 2000 characters; YAML reads this as the number 3: put it in quotes',
     ]);
   });
@@ -211,6 +211,19 @@ describe('problems', () => {
     ],
   ])('%s does not fit SDXL', (flag, message) => {
     expect(problems(MINIMAL.replace('sd15', 'sdxl'), [flag]).map((p) => p.message)).toEqual([message]);
+  });
+
+  it.each([
+    [
+      'validation.every=30m',
+      'needs validations at the same steps in each run: set validation.every, such as "1 epoch"',
+    ],
+    [
+      'dataset.validation_share=0',
+      'needs pictures to measure on: set dataset.validation_share, such as 0.1, or validation.path',
+    ],
+  ])('patience with %s does not fit', (flag, message) => {
+    expect(problems(MINIMAL, ['validation.patience=5', flag]).map((p) => p.message)).toEqual([message]);
   });
 
   it('name the missing keys', () => {

@@ -34,6 +34,7 @@ from .plan_schema import (
     Shot,
     Timesteps,
     Training,
+    Validation,
 )
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Shot",
     "Timesteps",
     "Training",
+    "Validation",
     "parse_plan",
     "read_plan",
 ]
@@ -134,6 +136,7 @@ def parse_plan(data: object) -> Plan:
         ("samples.every", plan.samples.every),
         ("output.checkpoint_every", plan.output.checkpoint_every),
         ("output.save_every", plan.output.save_every),
+        ("validation.every", plan.validation.every or 0),
     ):
         try:
             Cadence.of(every)

@@ -193,6 +193,13 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Validation:
+    every: int | str | None
+    patience: int | None
+    min_change: float
+
+
+@dataclass(frozen=True)
 class Shot:
     prompt: str
     negative: str
@@ -254,6 +261,7 @@ class Plan:
     model: Model
     data: Data
     training: Training
+    validation: Validation
     samples: Samples
     output: Output
     resources: Resources

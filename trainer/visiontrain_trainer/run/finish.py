@@ -71,5 +71,5 @@ def finish(session: Session, progress: Progress, pictures: Pictures, saves: Save
             ],
         )
         return FAILED
-    events.emit("result", status="finished", code=0, step=progress.step)
+    events.emit("result", status="finished", code=0, step=progress.step, reason=progress.ended)
     return 0

@@ -24,6 +24,7 @@ from .progress import Progress, resume
 from .save import Save, planned, save
 from .saves import Saves, name_at
 from .session import Session, open_session
+from .validate import cadence, ends_early, validate_as_planned
 
 #: On a GPU a step is reported while the next one runs: waiting for its numbers would leave the device idle.
 _STEPS_IN_FLIGHT = 1
@@ -56,11 +57,12 @@ def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: S
             "checkpoint": plan.output.checkpoint_every,
             "lora": plan.output.save_every,
             "samples": plan.samples.every,
+            "validation": cadence(plan),
         },
     )
 
     flight: deque[PendingResult] = deque()
-    while progress.step < steps:
+    while progress.step < steps and not ends_early(session, progress):
         asked = session.processes.agree(session.control.poll(), REQUESTS)
         if asked:
             report(session, flight, progress, saves)
@@ -79,6 +81,10 @@ def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: S
         report(session, flight, progress, saves, keep=_STEPS_IN_FLIGHT if session.device.is_cuda else 0)
         progress.durations.append(time.perf_counter() - began)
         saves.check()
+        if due.after("validation", progress.step):
+            report(session, flight, progress, saves)
+            # Before a checkpoint of the same step, which then holds this validation.
+            validate_as_planned(session, progress)
         wanted = planned(session, due, progress.step)
         if wanted is not None:
             report(session, flight, progress, saves)

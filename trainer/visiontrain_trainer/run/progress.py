@@ -11,6 +11,7 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.environment import EnvironmentSpan, compare_with_checkpoints
 from visiontrain_trainer.training.measure import Validation
 from visiontrain_trainer.training.optim import state_from_plain
+from visiontrain_trainer.training.validations import Validations
 
 from .base_check import Known
 from .session import Session
@@ -35,6 +36,10 @@ class Progress:
     best_step: int | None = None
     best_loss: float = math.inf
     saved_at: int | None = None
+    #: The validations that later ones are compared with.
+    validations: Validations = field(default_factory=Validations)
+    #: Why the run ends before its last step.
+    ended: str | None = None
     #: The environments in which the steps so far were computed.
     spans: list[EnvironmentSpan] = field(default_factory=list)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=_RATE_OVER_STEPS))
@@ -53,6 +58,7 @@ def resume(session: Session) -> Progress:
         session.train_step.micro_batch = found.state["micro_batch"]
         session.train_step.scale.value, session.train_step.scale.steps = found.state["loss_scale"]
         best = found.state["best"]
+        validations = Validations.of_json(found.state["validations"])
         recorded = [EnvironmentSpan(**span) for span in found.state["environments"]]
     except (TrainingError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
@@ -66,5 +72,6 @@ def resume(session: Session) -> Progress:
         best_step=best and best["step"],
         best_loss=best["loss"] if best else math.inf,
         saved_at=found.step,
+        validations=validations,
         spans=compare_with_checkpoints(recorded, session.facts, found.step, session.events),
     )

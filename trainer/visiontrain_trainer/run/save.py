@@ -59,5 +59,6 @@ def state_of(session: Session, progress: Progress, *, validated: bool) -> dict[s
         "loss_scale": [scale.value, scale.steps],
         "before": progress.before,
         "best": best,
+        "validations": progress.validations.as_json(),
         "environments": [span.as_json() for span in progress.spans],
     }

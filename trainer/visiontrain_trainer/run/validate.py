@@ -5,6 +5,8 @@ from __future__ import annotations
 from visiontrain_trainer.base.errors import is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.timesteps import bounds
+from visiontrain_trainer.contract.cadence import Every
+from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.training.measure import Validation, levels, measure, validation_uses
 
@@ -15,7 +17,7 @@ from .session import Session
 def validate(session: Session, progress: Progress) -> Validation:
     """Measure the loss at fixed noise and timesteps, and emit it if the images were kept out of training.
 
-    The first call also measures the loss with the initial weights. Measured here and not before the first step, it
+    The first call also measures the loss with the initial weights. Validation here and not before the first step, it
     does not delay that step.
     """
     uses, held_out = validation_uses(session.batches)
@@ -27,7 +29,12 @@ def validate(session: Session, progress: Progress) -> Validation:
     def measure_at(step: int) -> Validation:
         found = measure(uses, at, session.train_step.losses_at if step else losses_before)
         if held_out:
-            session.events.emit("validation", step=step, **found.as_event(), pictures=len(uses))
+            compared = progress.validations.compared(found, progress.before)
+            levels_now = found.levels_of_event()
+            session.events.emit(
+                "validation", step=step, **found.as_event(), pictures=len(uses), levels=levels_now, **compared
+            )
+        progress.validations.add(step, found)
         return found
 
     if progress.last and progress.last[0] == progress.step:
@@ -42,6 +49,31 @@ def validate(session: Session, progress: Progress) -> Validation:
             session.adapter.load(now)
     progress.last = progress.step, measure_at(progress.step)
     return progress.last[1]
+
+
+def cadence(plan: Plan) -> Every:
+    """When validations are due by themselves: where they may end the run, also those that come with checkpoints."""
+    if plan.validation.every is not None:
+        return plan.validation.every
+    return 0 if plan.validation.patience is None else plan.output.checkpoint_every
+
+
+def validate_as_planned(session: Session, progress: Progress) -> None:
+    """A validation that is due by the plan, and so at the same step in each run: these alone may end a run early."""
+    if not session.processes.first or not session.batches.validation:
+        return
+    found = validate_if_it_fits(session, progress)
+    if found and session.plan.validation.patience is not None:
+        progress.validations.add_planned(progress.step, found)
+
+
+def ends_early(session: Session, progress: Progress) -> bool:
+    """Whether the validations so far end the run here. All processes learn it; `progress.ended` says why."""
+    planned = session.plan.validation
+    if planned.patience is None:
+        return False
+    progress.ended = progress.validations.reason_to_stop(progress.step, planned.patience, planned.min_change)
+    return bool(session.processes.agree({"end"} if progress.ended else set(), ("end",)))
 
 
 def validate_if_it_fits(session: Session, progress: Progress) -> Validation | None:

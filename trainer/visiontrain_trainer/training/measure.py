@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,13 +34,31 @@ class Validation:
     loss: float
     stderr: float
     each: list[list[float]]
+    #: The mean at each timestep, by timestep; empty where only `each` is known.
+    levels: dict[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, each: list[list[float]]) -> Validation:
-        return cls(*_mean_and_error(each), each)
+    def of(cls, each: list[list[float]], levels: dict[int, float] | None = None) -> Validation:
+        return cls(*_mean_and_error(each), each, levels or {})
 
     def as_event(self) -> dict[str, float]:
         return {"loss": self.loss, "stderr": self.stderr}
+
+    def levels_of_event(self) -> list[dict[str, float]] | None:
+        return [{"timestep": timestep, "loss": loss} for timestep, loss in self.levels.items()] or None
+
+    def of_each_image(self) -> list[float]:
+        """The loss of each image, over its draws of noise."""
+        return [math.fsum(draws) / len(draws) for draws in self.each]
+
+
+def paired(before: list[list[float]], after: list[list[float]]) -> tuple[float, float]:
+    """Mean of `after` - `before` and its standard error, from the differences at the same images and noise.
+
+    These differences have a far smaller error than the losses. Both hold a list of losses for each image.
+    """
+    pairs = zip(before, after, strict=True)
+    return _mean_and_error([[late - early for early, late in zip(*draws, strict=True)] for draws in pairs])
 
 
 def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
@@ -83,7 +101,10 @@ def measure(
     this index.
     """
     draws = max(1, -(-LEAST_VALUES // len(uses)))
-    return Validation.of([[math.fsum(losses_at(use, at, d)) / len(at) for d in range(draws)] for use in uses])
+    found = [[losses_at(use, at, draw) for draw in range(draws)] for use in uses]
+    each = [[math.fsum(losses) / len(at) for losses in drawn] for drawn in found]
+    flat = [losses for drawn in found for losses in drawn]
+    return Validation.of(each, {t: math.fsum(losses[i] for losses in flat) / len(flat) for i, t in enumerate(at)})
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:
@@ -127,8 +148,7 @@ def verdict(
     if not before or not after:
         reason = "There was not enough memory to measure the loss; the sample pictures tell."
         return {"verdict": "unknown", **numbers, "reason": reason}
-    pairs = zip(before.each, after.each, strict=True)
-    change, error = _mean_and_error([[b - a for b, a in zip(*draws, strict=True)] for draws in pairs])
+    change, error = paired(after.each, before.each)
     where = "pictures kept out of training" if held_out else "training pictures (none were kept out to measure on)"
     count = len(after.each)
     if count == 1:

@@ -55,7 +55,22 @@ const status = z.strictObject({
   seconds_per_step: seconds.nullable(),
   pictures_per_second: z.number().nullable(),
   peak_memory_bytes: count.nullable(),
-  validation: z.strictObject({ step: count, loss: z.number(), stderr: z.number() }).nullable(),
+  validation: z
+    .strictObject({
+      step: count,
+      loss: z.number(),
+      stderr: z.number(),
+      levels: z.array(z.strictObject({ timestep: count, loss: z.number() })).describe('The loss by part of the noise.'),
+      since_start: z
+        .strictObject({ change: z.number(), stderr: z.number() })
+        .nullable()
+        .describe('Against the loss before training, picture by picture.'),
+      since_lowest: z
+        .strictObject({ step: count, change: z.number(), stderr: z.number() })
+        .nullable()
+        .describe('Against the lowest before it, picture by picture.'),
+    })
+    .nullable(),
   checkpoints: z.array(z.strictObject({ step: count, path: text, bytes: count })),
   saved: z
     .array(z.strictObject({ step: count, epoch: count, path: text, bytes: count, sha256: text, best: z.boolean() }))

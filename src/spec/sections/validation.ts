@@ -1,0 +1,31 @@
+/** The section `validation` of run.yaml: when the loss on images that are not trained on is measured, and what follows. */
+import { z } from 'zod';
+import { count, doc, line } from '../training/doc.ts';
+import { CADENCE } from './cadence.ts';
+import { stepsOr } from './steps.ts';
+
+export const validationSchema = z.strictObject({
+  path: doc(
+    line(4096).min(1).nullable().default(null),
+    'Folder with pictures, and captions beside them, to measure the loss on; relative to this file. null: dataset.validation_share of the data set. With a folder, all pictures of the data set are trained on.',
+    'When the data set is too small to spare any, or when other trainings are to be compared on the same pictures.',
+  ),
+  every: doc(
+    stepsOr(1, CADENCE, '1 epoch', '30m').nullable().default(null),
+    'Measure that loss each this many steps, or as in "1 epoch" and "30m" (minutes), besides at each checkpoint; null: at checkpoints only.',
+    'For a finer curve than checkpoints give, and for patience.',
+    'steps',
+  ),
+  patience: doc(
+    count(3, 100).nullable().default(null),
+    'End the run when over this many validations the loss is higher than it was, by more than chance explains; null: never.',
+    'Only where that loss tells what you want: it is no measure of beauty.',
+    'validations',
+  ),
+  min_change: doc(
+    z.number().min(1).max(100).default(4),
+    'By how many of its standard errors the loss must have risen to end the run. The error is that of the differences, picture by picture, at the same noise.',
+    'Lower ends sooner, and more often for nothing: 4 does in fewer than 1 of 20 runs.',
+    'errors',
+  ),
+});
