@@ -6,7 +6,15 @@ interface Curve {
   readonly values: readonly number[];
 }
 
+interface Run {
+  readonly name: string;
+  readonly loss: Curve;
+  readonly validation: Data['validation'];
+}
+
 interface Data {
+  /** Several runs, on the page that compares them; the other parts are of one run alone. */
+  readonly runs?: readonly Run[];
   readonly loss: Curve;
   readonly rate: Curve;
   readonly validation: readonly { readonly step: number; readonly loss: number; readonly stderr: number }[];
@@ -23,7 +31,8 @@ export function drawCharts(): void {
   if (!source) return;
   const data = JSON.parse(source) as Data;
   for (const place of document.querySelectorAll<HTMLElement>('[data-chart]')) {
-    const chart = place.dataset.chart === 'rate' ? rateChart(place, data) : lossChart(place, data);
+    const draw = { rate: rateChart, runs: runsChart, loss: lossChart }[place.dataset.chart ?? ''] ?? lossChart;
+    const chart = draw(place, data);
     charts.push(chart);
     tellRange(place, chart);
     place.onkeydown = (event) => zoomByKey(event, chart);
@@ -161,6 +170,42 @@ function rateChart(place: HTMLElement, { rate }: Data): uPlot {
       ],
     },
     [[...rate.steps], [...rate.values]],
+    place,
+  );
+}
+
+/** Colours that runs are told apart by; the style has as many. */
+const RUN_COLOURS = 6;
+
+/** The smoothed loss of each run, and its validation dashed in the same colour. */
+function runsChart(place: HTMLElement, { runs = [] }: Data): uPlot {
+  const steps = [...new Set(runs.flatMap(({ loss, validation }) => [...loss.steps, ...validation.map((p) => p.step)]))];
+  steps.sort((a, b) => a - b);
+  const column = (of: ReadonlyMap<number, number>) => steps.map((step) => of.get(step) ?? null);
+  const value: uPlot.Series.Value = (_, y) => (y === null ? '–' : y.toPrecision(4));
+  const columns = runs.flatMap(({ loss, validation }) => {
+    const means = smoothed(loss.values);
+    return [
+      column(new Map(loss.steps.map((step, i) => [step, means[i] ?? 0]))),
+      column(new Map(validation.map((point) => [point.step, point.loss]))),
+    ];
+  });
+  const series = runs.flatMap(({ name }, i): uPlot.Series[] => {
+    const stroke = colour(`--run-${i % RUN_COLOURS}`);
+    const line = { stroke, value, spanGaps: true };
+    return [
+      { ...line, label: name, width: 2, points: { show: false } },
+      { ...line, label: `${name}, validation`, width: 1.5, dash: [6, 4], points: { show: true, size: 6 } },
+    ];
+  });
+  return new uPlot(
+    {
+      ...common(place),
+      hooks: { setScale: [(chart) => tellRange(place, chart)] },
+      axes: axes((y) => y.toPrecision(2)),
+      series: [{ label: 'Step' }, ...series],
+    },
+    [steps, ...columns],
     place,
   );
 }

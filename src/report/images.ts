@@ -14,8 +14,8 @@ const MOST_FILE = 64 << 20;
 const PER_PIXEL = 0.2;
 const QUALITY = 80;
 const [LEAST_SIDE, MOST_SIDE] = [96, 1024];
-/** Each further round makes the images smaller by so much, where the estimate was too low. */
-const SMALLER = 0.8;
+/** Each further round makes the images smaller by so much at least, where the estimate was too low. */
+const SMALLER = 0.9;
 
 /** An image as a page embeds it. */
 export interface PageImage {
@@ -32,17 +32,25 @@ interface Encoded extends PageImage {
 /** Keeps what was encoded, so that a page which is made again and again encodes only what is new. */
 export class ImageShrinker {
   readonly #kept = new Map<string, Encoded | undefined>();
+  readonly #budget: number;
+
+  /** @param share of the bytes of a page that these images may take */
+  constructor(share = 1) {
+    this.#budget = BUDGET * share;
+  }
 
   /** The images by path relative to the run folder. A file that cannot be shown is left out. */
   shrink(dir: string, paths: readonly string[]): ReadonlyMap<string, PageImage> {
-    const each = Math.min(MOST_EACH, BUDGET / Math.max(1, paths.length));
+    const each = Math.min(MOST_EACH, this.#budget / Math.max(1, paths.length));
     let side = sideFor(each);
     for (;;) {
       const encoded = paths.map((path) => [path, this.#encoded(dir, path, { side, most: each })] as const);
       const found = encoded.flatMap(([path, image]) => (image === undefined ? [] : [[path, image] as const]));
       const total = found.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-      if (total <= BUDGET || side <= LEAST_SIDE) return new Map(found);
-      side = Math.max(LEAST_SIDE, Math.floor(side * SMALLER));
+      if (total <= this.#budget || side <= LEAST_SIDE) return new Map(found);
+      const longest = Math.max(...found.map(([, { width, height }]) => Math.max(width, height)));
+      const smaller = Math.min(SMALLER, Math.sqrt(this.#budget / total));
+      side = Math.max(LEAST_SIDE, Math.floor(Math.min(side, longest) * smaller));
     }
   }
 

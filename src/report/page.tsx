@@ -3,9 +3,9 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import { formatWhen } from '../base/when.ts';
 import type { RunReport } from '../engine/report/types.ts';
-import { pageAssets } from './assets.ts';
 import { Curves } from './curves.tsx';
 import { Dataset } from './dataset.tsx';
+import { embeddedJson, pageDocument } from './document.ts';
 import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
 import type { PageImage } from './images.ts';
 import { Samples } from './samples.tsx';
@@ -22,29 +22,14 @@ export interface PageInput {
   readonly now: Date;
 }
 
-/** Files of ours begin with it, so that a page may be replaced by a newer one, and nothing else is. */
-export const PAGE_MARK = '<!doctype html><html lang="en" data-visiontrain="report">';
-
 /** The whole page, as the text of an HTML file. */
 export function renderPage(input: PageInput): string {
-  const { style, script, policy } = pageAssets(input.live);
-  const body = renderToStaticMarkup(<Body {...input} />);
-  const title = renderToStaticMarkup(<title>{`${input.report.name} · visiontrain`}</title>);
-  return [
-    PAGE_MARK,
-    '<head><meta charset="utf-8">',
-    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">',
-    `${title}<style>${style}</style></head>`,
-    `<body${input.live ? ' data-live="events"' : ''}>${body}`,
-    `<script>${script}</script></body></html>\n`,
-  ].join('\n');
+  return pageDocument({
+    title: renderToStaticMarkup(<title>{`${input.report.name} · visiontrain`}</title>),
+    body: renderToStaticMarkup(<Body {...input} />),
+    live: input.live,
+  });
 }
-
-/** JSON that may stand in a page: no `<` ends the element that holds it. */
-const embedded = (value: unknown): string =>
-  JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 
 const LINKS = [
   ['samples', 'Samples'],
@@ -90,7 +75,7 @@ function Body({ report, images, live, now }: PageInput) {
           type="application/json"
           id="curves-data"
           // biome-ignore lint/security/noDangerouslySetInnerHtml: numbers only, and every `<` is escaped
-          dangerouslySetInnerHTML={{ __html: embedded({ loss, rate, validation, best }) }}
+          dangerouslySetInnerHTML={{ __html: embeddedJson({ loss, rate, validation, best }) }}
         />
       </main>
       <footer>

@@ -4,7 +4,7 @@ import type { Style } from './style.ts';
 import { Styled, styled } from './styled.ts';
 
 /** A point of a curve, in the units of its data. */
-interface XY {
+export interface XY {
   readonly x: number;
   readonly y: number;
 }
@@ -72,7 +72,7 @@ function paintInk(run: string, style: Style): Styled {
 }
 
 /** Range of the y axis: it is never empty, and single outliers do not stretch it. */
-function bounds(values: readonly number[]): [number, number] {
+export function bounds(values: readonly number[]): [number, number] {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   const low = at(0.01);
@@ -83,7 +83,7 @@ function bounds(values: readonly number[]): [number, number] {
 }
 
 /** Labels at the top, middle and bottom, with as many digits as it takes to tell them apart. */
-function ticks(low: number, high: number, rows: number): string[] {
+export function ticks(low: number, high: number, rows: number): string[] {
   const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10((high - low) / 2))));
   const wanted = new Set([0, Math.floor((rows - 1) / 2), rows - 1]);
   return Array.from({ length: rows }, (_, r) => {
@@ -93,7 +93,7 @@ function ticks(low: number, high: number, rows: number): string[] {
 }
 
 /** Mean of the values that fall on each column of dots. Columns without a value are absent. */
-function perColumn(line: readonly XY[], xOf: (x: number) => number): Map<number, number> {
+export function perColumn(line: readonly XY[], xOf: (x: number) => number): Map<number, number> {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const { x, y } of line) {
     const column = xOf(x);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../src/engine/events/schema.ts';
 import type { RunRef } from '../../src/engine/runs/create.ts';
 import { noBrowser, openBrowser } from '../helpers/browser.ts';
 import { cli, startCli } from '../helpers/cli.ts';
@@ -68,6 +69,45 @@ describe('the file', () => {
     expect((await cli(['report', big.name, '-o', path], home.env)).code).toBe(0);
     expect(readFileSync(path, 'utf8').match(/<img /g)).toHaveLength(102);
     expect(statSync(path).size).toBeLessThan(5e6);
+  });
+});
+
+describe('compare', () => {
+  const changed = (event: RunEvent): RunEvent =>
+    event.type === 'step' ? { ...event, loss: event.loss + 0.05 } : event;
+
+  beforeAll(() => {
+    const second = tellRun(home, { name: 'fox-two', side: 96, change: changed });
+    const yaml = join(second.dir, 'run.yaml');
+    writeFileSync(yaml, readFileSync(yaml, 'utf8').replace(/^ {2}rank: 16 /m, '  rank: 8  '));
+  });
+
+  it('says what differs, draws both curves and finds the better validation', async () => {
+    const { code, stdout } = await cli(['compare', run.name, 'fox-two', '--plain'], home.env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/DIFFERS +A +B\n/);
+    expect(stdout).toMatch(/training\.rank +16 +8/);
+    const drawn = stdout.split('Loss, smoothed')[1]?.split('Validation')[0] ?? '';
+    expect([drawn.includes('A'), drawn.includes('B')]).toEqual([true, true]);
+  });
+
+  it('has the same as a document and as a page', async () => {
+    const page = join(home.dir, 'two.html');
+    const { code, stdout } = await cli(['compare', run.name, 'fox-two', '--json', '--html', page], home.env);
+    expect(code).toBe(0);
+    const { runs, settings, samples } = JSON.parse(stdout);
+    expect(runs.map(({ best }: { best: { step: number } }) => best.step)).toEqual([800, 800]);
+    expect(runs[1].loss - runs[0].loss).toBeCloseTo(0.05, 6);
+    expect(settings).toEqual([{ key: 'training.rank', values: [16, 8] }]);
+    expect(samples).toHaveLength(3);
+    const html = readFileSync(page, 'utf8');
+    expect(html.match(/<img /g)).toHaveLength(4);
+    expect(html).not.toContain('<script>window.hacked');
+  });
+
+  it('takes two different runs at least', async () => {
+    const told = await cli(['compare', run.name, run.name], home.env);
+    expect([told.code, told.stderr]).toEqual([2, expect.stringContaining('2 to 26 different runs; these are 1')]);
   });
 });
 

@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readGiven } from '../../base/files/regular-file.ts';
-import { explainWriteError } from '../../base/files/write-errors.ts';
 import { absolute, near } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { collectReport } from '../../engine/report/collect.ts';
@@ -14,11 +10,12 @@ import { followRun } from '../../engine/runs/follow.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { ImageShrinker } from '../../report/images.ts';
-import { PAGE_MARK, renderPage } from '../../report/page.tsx';
+import { renderPage } from '../../report/page.tsx';
 import { type Served, servePage } from '../../report/serve.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { type Options, text } from './shared/options.ts';
 import { leaveOnInterrupt } from './shared/stop-signals.ts';
+import { writePage } from './shared/write-page.ts';
 
 /** Least milliseconds between two looks of a page at a live run. */
 const RENEW_MS = 2000;
@@ -37,13 +34,8 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const given = text(options.output);
   const path = given === undefined ? join(summary.dir, RUN_FILES.report) : absolute(given, { cwd: process.cwd() });
   if (given === undefined) refuseForeignFolder(summary.dir);
-  refuseOther(path);
   const page = pageMaker(summary.dir, false)();
-  try {
-    writeFileAtomic(path, page, 0o600);
-  } catch (error) {
-    throw explainWriteError(error, path);
-  }
+  writePage(path, page);
   const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
   out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
   out.verbatim(near(path, process.cwd()));
@@ -65,19 +57,6 @@ function pageMaker(dir: string, live: boolean): () => string {
     const images = shrinker.shrink(dir, [...new Set(paths)]);
     return renderPage({ report, images, live: live && summary.state === 'live', now: new Date() });
   };
-}
-
-/** @throws UsageError when a file is there that is no report, since it is not ours to replace */
-function refuseOther(path: string): void {
-  if (!existsSync(path)) return;
-  const start = readGiven(path, 64 << 20)
-    .subarray(0, PAGE_MARK.length)
-    .toString('utf8');
-  if (start === PAGE_MARK) return;
-  throw new UsageError(`${path} is there already, and is no report.`, {
-    id: 'file/exists',
-    nextSteps: ['Choose another name:  --output FILE'],
-  });
 }
 
 async function serve(dir: string, options: Options, { out, env }: Context): Promise<ExitCode> {

@@ -153,6 +153,15 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./report.ts'),
   },
   {
+    name: 'compare',
+    args: '<run...>',
+    summary: 'runs beside each other: what differs, curves, samples of the same prompts',
+    group: 'Runs',
+    options: [['--html <file>', 'also one HTML page with curves and samples']],
+    examples: ['visiontrain compare fox fox-2', 'visiontrain compare fox fox-2 fox-3 --html foxes.html'],
+    load: () => import('./compare.ts'),
+  },
+  {
     name: 'setup',
     summary: 'make the Python environment that trains, and prove the card',
     group: 'Assets',

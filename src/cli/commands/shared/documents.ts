@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
-import { reportDocument } from './report-document.ts';
+import { compareDocument, reportDocument } from './report-document.ts';
 
 const text = z.string();
 const count = z.number().int().min(0);
@@ -165,6 +165,7 @@ export const documents = {
     mixed: z.array(text),
   }),
   report: reportDocument,
+  compare: compareDocument,
   logs: z.strictObject({ line: text }).describe('One a line.'),
   setup: z
     .strictObject({

@@ -1,4 +1,4 @@
-/** The document that `report --json` prints, as a schema. */
+/** The documents that `report` and `compare` print with --json, as schemas. */
 import { z } from 'zod';
 import { choosers } from '../../../spec/schema.ts';
 
@@ -65,4 +65,33 @@ export const reportDocument = z.strictObject({
   files: z.array(z.strictObject({ path: text, bytes: count, sha256: text, step: count.nullable() })),
   spec_sha256: text.nullable(),
   notes: z.array(z.strictObject({ level: z.enum(['info', 'warn']), text })),
+});
+
+const point = z.strictObject({ step: count, loss: number, stderr: number }).nullable();
+const difference = z.strictObject({ key: text, values: z.array(z.unknown()) });
+
+export const compareDocument = z.strictObject({
+  runs: z.array(
+    z.strictObject({
+      name: text,
+      state: text,
+      verdict: text,
+      step: count,
+      steps: count,
+      seconds: number.nullable(),
+      loss: number.nullable().describe('Mean over the last twentieth of the curve.'),
+      validation: point.describe('The newest.'),
+      best: point.describe('The lowest validation loss.'),
+      sha256: text.nullable(),
+    }),
+  ),
+  settings: z.array(difference).describe('Settings that are not the same; values in the order of the runs.'),
+  machine: z.array(difference).describe('What was used, where it is not the same.'),
+  samples: z.array(
+    z.strictObject({
+      prompt: text,
+      seed: count,
+      newest: z.array(z.strictObject({ step: count, path: text }).nullable()),
+    }),
+  ),
 });

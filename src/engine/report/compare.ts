@@ -1,0 +1,90 @@
+/** Several runs beside each other: what was set otherwise, and what came of it. Pure. */
+import { WITHOUT_EFFECT } from '../runs/compare.ts';
+import type { RunReport, ValidationPoint } from './types.ts';
+
+export interface ComparedRun {
+  readonly name: string;
+  readonly state: RunReport['state'];
+  readonly verdict: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly seconds: number | null;
+  /** The newest loss, as a mean over the last twentieth of its curve; null before the first step. */
+  readonly loss: number | null;
+  /** The newest validation, and the one with the lowest loss; null without any. */
+  readonly validation: ValidationPoint | null;
+  readonly best: ValidationPoint | null;
+  readonly sha256: string | null;
+}
+
+/** A setting, or a fact of the machine, that is not the same in all runs. The values are in the order of the runs. */
+export interface Difference {
+  readonly key: string;
+  /** Null where a run has no such setting. */
+  readonly values: readonly unknown[];
+}
+
+/** One prompt and seed with the newest sample of each run, in their order. */
+export interface ComparedSample {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly newest: readonly ({ readonly step: number; readonly path: string } | null)[];
+}
+
+export interface RunsCompared {
+  readonly runs: readonly ComparedRun[];
+  readonly settings: readonly Difference[];
+  readonly machine: readonly Difference[];
+  readonly samples: readonly ComparedSample[];
+}
+
+export function compareReports(reports: readonly RunReport[]): RunsCompared {
+  const settings = reports.map((report) => new Map(report.settings.map(({ key, value }) => [key, value])));
+  const facts = reports.map(({ machine }) => new Map<string, unknown>(Object.entries(machine)));
+  return {
+    runs: reports.map(comparedRun),
+    settings: differing(settings, (key) => key !== 'name'),
+    machine: differing(facts, (key) => !WITHOUT_EFFECT.has(key) && !PER_RUN.has(key)),
+    samples: samples(reports),
+  };
+}
+
+/** Facts that follow from settings, or from the moment. */
+const PER_RUN: ReadonlySet<string> = new Set(['memory_bytes', 'kernel']);
+/** Share of the loss curve whose mean is shown as the newest loss. */
+const NEWEST = 0.05;
+
+function comparedRun({ name, state, verdict, step, steps, seconds, loss, validation, files }: RunReport): ComparedRun {
+  const newest = loss.values.slice(-Math.max(1, Math.round(loss.values.length * NEWEST)));
+  return {
+    name,
+    state,
+    verdict: verdict.title,
+    step,
+    steps,
+    seconds,
+    loss: newest.length === 0 ? null : newest.reduce((sum, value) => sum + value, 0) / newest.length,
+    validation: validation.at(-1) ?? null,
+    best: validation.toSorted((a, b) => a.loss - b.loss)[0] ?? null,
+    sha256: files[0]?.sha256 ?? null,
+  };
+}
+
+function differing(runs: readonly ReadonlyMap<string, unknown>[], counts: (key: string) => boolean): Difference[] {
+  const keys = [...new Set(runs.flatMap((run) => [...run.keys()]))].filter(counts);
+  return keys
+    .map((key) => ({ key, values: runs.map((run) => run.get(key) ?? null) }))
+    .filter(({ values }) => new Set(values.map((value) => JSON.stringify(value))).size > 1);
+}
+
+function samples(reports: readonly RunReport[]): ComparedSample[] {
+  const groups = new Map<string, ComparedSample>();
+  reports.forEach((report, i) => {
+    for (const { prompt, seed, steps } of report.samples) {
+      const key = JSON.stringify([prompt, seed]);
+      const group = groups.get(key) ?? { prompt, seed, newest: reports.map(() => null) };
+      groups.set(key, { ...group, newest: group.newest.with(i, steps.at(-1) ?? null) });
+    }
+  });
+  return [...groups.values()];
+}

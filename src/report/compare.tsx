@@ -1,0 +1,193 @@
+/** Several runs on one page: what was set otherwise, curves over each other, the same prompts side by side. */
+import { renderToStaticMarkup } from 'react-dom/server';
+import { packageVersion } from '../base/package-root.ts';
+import { formatDuration } from '../base/text.ts';
+import type { Difference, RunsCompared } from '../engine/report/compare.ts';
+import type { RunReport } from '../engine/report/types.ts';
+import { embeddedJson, pageDocument } from './document.ts';
+import type { PageImage } from './images.ts';
+import { lossDigits, valueText } from './words.ts';
+
+export interface ComparePageInput {
+  readonly reports: readonly RunReport[];
+  readonly compared: RunsCompared;
+  /** Images of each run by path, in the order of the runs. */
+  readonly images: readonly ReadonlyMap<string, PageImage>[];
+}
+
+export function renderComparePage(input: ComparePageInput): string {
+  const names = input.reports.map(({ name }) => name).join(', ');
+  return pageDocument({
+    title: renderToStaticMarkup(<title>{`${names} · visiontrain`}</title>),
+    body: renderToStaticMarkup(<ComparePage {...input} />),
+    live: false,
+  });
+}
+
+function ComparePage(input: ComparePageInput) {
+  const { reports, compared } = input;
+  const curves = reports.map(({ name, loss, validation }) => ({ name, loss, validation }));
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the comparison
+      </a>
+      <header className="top">
+        <h1>{`${reports.length} runs compared`}</h1>
+        <nav aria-label="Parts of the comparison">
+          <a href="#results">Results</a>
+          <a href="#differences">Differences</a>
+          <a href="#curves">Curves</a>
+          <a href="#samples">Samples</a>
+        </nav>
+        <button type="button" className="theme" data-theme-switch="" aria-label="Light or dark">
+          <span aria-hidden="true">◐</span>
+        </button>
+      </header>
+      <main id="main">
+        <Results compared={compared} />
+        <Differences compared={compared} />
+        <section id="curves" aria-labelledby="curves-title">
+          <h2 id="curves-title">Curves</h2>
+          <p className="quiet">
+            Smoothed loss; validation dashed, with points. Drag over a part to zoom, double-click for all of it.
+          </p>
+          <div
+            className="chart"
+            data-chart="runs"
+            role="img"
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is zoomed by keys
+            tabIndex={0}
+            aria-label={`Loss of ${reports.map(({ name }) => name).join(', ')}; the table of results has its end`}
+          />
+        </section>
+        <SideBySide {...input} />
+        <script
+          type="application/json"
+          id="curves-data"
+          // biome-ignore lint/security/noDangerouslySetInnerHtml: every `<` is escaped
+          dangerouslySetInnerHTML={{ __html: embeddedJson({ runs: curves }) }}
+        />
+      </main>
+      <footer>{`Made by visiontrain ${packageVersion()}. This page holds all it shows and asks nothing of the network.`}</footer>
+    </>
+  );
+}
+
+function Results({ compared: { runs } }: { readonly compared: RunsCompared }) {
+  const point = (value: RunsCompared['runs'][number]['best']) =>
+    value === null ? '–' : `${lossDigits(value.loss)} ± ${lossDigits(value.stderr)} at ${value.step}`;
+  return (
+    <section id="results" aria-labelledby="results-title">
+      <h2 id="results-title">Results</h2>
+      <div className="scroll">
+        <table>
+          <thead>
+            <tr>
+              {['Run', 'Verdict', 'Steps', 'Loss', 'Validation', 'Best validation', 'Time'].map((head) => (
+                <th scope="col" key={head}>
+                  {head}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {runs.map(({ name, verdict, step, steps, loss, validation, best, seconds }, i) => (
+              <tr key={name}>
+                <th scope="row">
+                  <span className="swatch" data-run={i} aria-hidden="true" />
+                  {name}
+                </th>
+                <td>{verdict}</td>
+                <td className="number">{`${step} of ${steps}`}</td>
+                <td className="number">{loss === null ? '–' : lossDigits(loss)}</td>
+                <td className="number">{point(validation)}</td>
+                <td className="number">{point(best)}</td>
+                <td className="number">{seconds === null ? '–' : formatDuration(seconds)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Differences({ compared: { runs, settings, machine } }: { readonly compared: RunsCompared }) {
+  const rows = (all: readonly Difference[]) =>
+    all.map(({ key, values }) => (
+      <tr key={key}>
+        <th scope="row">{key}</th>
+        {values.map((value, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the columns are the runs, in their order
+          <td key={i}>{value === null ? '–' : valueText(value)}</td>
+        ))}
+      </tr>
+    ));
+  return (
+    <section id="differences" aria-labelledby="differences-title">
+      <h2 id="differences-title">What differs</h2>
+      {settings.length + machine.length === 0 ? <p>Nothing: the settings and the machine are the same.</p> : null}
+      {settings.length + machine.length > 0 ? (
+        <div className="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Setting</th>
+                {runs.map(({ name }) => (
+                  <th scope="col" key={name}>
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows(settings)}
+              {rows(machine)}
+            </tbody>
+          </table>
+        </div>
+      ) : null}
+    </section>
+  );
+}
+
+function SideBySide({ reports, compared, images }: ComparePageInput) {
+  return (
+    <section id="samples" aria-labelledby="samples-title">
+      <h2 id="samples-title">The same prompts</h2>
+      {compared.samples.length === 0 ? <p className="quiet">These runs have made no samples.</p> : null}
+      <div className="prompts wide">
+        {compared.samples.map(({ prompt, seed, newest }) => (
+          <figure className="prompt" key={`${seed} ${prompt}`}>
+            <figcaption>
+              <span className="text">{prompt}</span>
+              <small>{`seed ${seed}`}</small>
+            </figcaption>
+            <div className="pair many">
+              {newest.map((sample, i) => {
+                const name = reports[i]?.name ?? '';
+                const image = sample === null ? undefined : images[i]?.get(sample.path);
+                return (
+                  <div className="frame" key={name}>
+                    {image === undefined ? (
+                      <p className="quiet">no sample</p>
+                    ) : (
+                      <img
+                        src={image.uri}
+                        width={image.width}
+                        height={image.height}
+                        alt={`${name}, step ${sample?.step}: ${prompt}`}
+                      />
+                    )}
+                    <span className="label">{`${name}${sample === null ? '' : `, step ${sample.step}`}`}</span>
+                  </div>
+                );
+              })}
+            </div>
+          </figure>
+        ))}
+      </div>
+    </section>
+  );
+}
