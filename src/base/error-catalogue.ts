@@ -170,6 +170,11 @@ export const errorCatalogue = {
     cause: 'The folder is not there, or no file in it has the name of a picture.',
     cure: 'Name masks as fox-masklabel.png, fox.mask.png or mask/fox.png for fox.png, or set dataset.masks to null.',
   },
+  'dataset/look': {
+    what: 'The program that looks at pictures failed.',
+    cause: 'Most often for lack of memory; the message has its last lines.',
+    cure: 'Close what else uses the memory, and type the same command: what was seen is kept.',
+  },
   'dataset/closed': {
     what: 'The folder with the pictures may not be opened.',
     cause: 'This user has no permission to read it.',

@@ -35,6 +35,11 @@ describe('dataset check', () => {
       '  ! evil\ufffd[31m.png is empty (0 bytes): left out',
       '  ! 1 .jxl file not used: JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl',
       '  Other files, not used: 1 .jxl',
+      '',
+      '  ! 1 picture much smaller than the bucket.',
+      '      10_fox/a.png is 40×30, enlarged 29.9 times to 1152×896',
+      '    They are enlarged, which teaches blur. Use larger files, or set dataset.no_upscale or a smaller dataset.resolution.',
+      '  The pixels of 1 were not looked at: there is no Python environment yet: visiontrain setup makes it.',
       '  Nothing in this folder is changed, moved or written.',
       '',
     ]);

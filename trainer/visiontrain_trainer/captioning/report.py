@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from typing import Any
 
-from visiontrain_trainer.base.errors import TrainerError
+from visiontrain_trainer.base.errors import MachineError, TrainerError, is_out_of_memory
+from visiontrain_trainer.base.libraries import cannot_import
 
 #: Least seconds between two lines of progress.
 _EVERY = 0.5
@@ -47,3 +51,29 @@ class Report:
 
     def error(self, error: TrainerError) -> None:
         self.line("error", code=error.code, reason=error.reason, details=error.details, next_steps=error.next_steps)
+
+
+def run_job(work: Callable[[Report], None], what: str) -> int:
+    """Do a job and tell its end. `what` names the work in sentences, as in "Captioning". Gives the exit code."""
+    report = Report()
+    try:
+        work(report)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        explained = _explained(error, what)
+        report.error(explained)
+        return explained.code
+    report.line("done")
+    return 0
+
+
+def _explained(error: Exception, what: str) -> TrainerError:
+    if isinstance(error, TrainerError):
+        return error
+    if isinstance(error, ImportError):
+        return cannot_import(error)
+    first = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    if is_out_of_memory(error):
+        return MachineError(f"There is not enough memory. {what} ended.", [first])
+    return TrainerError(f"{what} failed unexpectedly: {first}", [type(error).__name__])

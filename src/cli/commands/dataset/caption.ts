@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { ConfigError, EXIT, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
-import { shellWord } from '../../../base/typed-path.ts';
 import { CAPTION_KEY } from '../../../engine/captions/consent.ts';
 import { captionMethods } from '../../../engine/captions/methods.ts';
 import { captionPreset } from '../../../engine/captions/presets.ts';
@@ -15,12 +14,13 @@ import { withReaders } from '../../../engine/environment/readers.ts';
 import type { StepTools } from '../../../engine/events/step-tools.ts';
 import { probeHardware } from '../../../engine/hardware/probe.ts';
 import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
-import { captionsSchema, type Goal, goals, type RunSpec } from '../../../spec/schema.ts';
+import { captionsSchema, type RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 import { inspect, scanOptions } from './check.ts';
+import { goalOf } from './check-settings.ts';
 
 type Settings = RunSpec['captions'];
 
@@ -162,12 +162,3 @@ function captionSettings(options: Options, { places }: Context): Settings {
 }
 
 const share = (value: unknown) => (text(value) === undefined ? undefined : Number(text(value)));
-
-function goalOf(value: string | undefined): Goal {
-  const goal = goals.find((one) => one === (value ?? 'concept'));
-  if (goal === undefined)
-    throw new UsageError(`--goal ${shellWord(value ?? '')} must be ${goals.join(', ')}.`, {
-      id: 'command/wrong-value',
-    });
-  return goal;
-}

@@ -1,34 +1,84 @@
+import { availableParallelism } from 'node:os';
 import { EXIT, UsageError } from '../../../base/errors.ts';
+import { plural } from '../../../base/text.ts';
 import { typedPath } from '../../../base/typed-path.ts';
+import { type Checked, checkImages } from '../../../engine/check/check.ts';
+import type { CheckImage } from '../../../engine/check/finding.ts';
+import { imagesOf, tokenizerFolder } from '../../../engine/check/images.ts';
+import { findingLines } from '../../../engine/check/report.ts';
 import { hashPictures } from '../../../engine/dataset/hash.ts';
-import { type DatasetReport, datasetReport, reportLines } from '../../../engine/dataset/report.ts';
+import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
+import { stepProgress } from '../shared/step-progress.ts';
+import { stopSignals } from '../shared/stop-signals.ts';
+import { checkSettings } from './check-settings.ts';
 
-/** `dataset check DIR`: shows what is in a folder and what would not be used. It changes nothing. */
+/** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
 export const run: CommandRun = async ([folder = '.'], options, context) => {
-  show(datasetReport(await inspect(folder, scanOptions(options), context)), context);
+  const { out, flags } = context;
+  const { spec } = checkSettings(folder, options, context);
+  const scan = await inspect(folder, scanOptions(options, spec), context);
+  const images = imagesOf(scan, spec);
+  const checked = await look(scan.root, images, spec, context);
+  const report = datasetReport(scan);
+  const { findings, unseen, reason } = checked;
+  const about = { base: spec.model.base, resolution: spec.dataset.resolution, unseen, reason: reason ?? null };
+  if (flags.json) out.json({ ...report, findings, ...about });
+  else {
+    const lines = reportLines(report);
+    for (const line of lines.slice(0, -1)) out.data(line);
+    for (const line of findingLines(checked)) out.data(line);
+    for (const line of lines.slice(-1)) out.data(line);
+  }
   return EXIT.ok;
 };
 
+async function look(root: string, images: readonly CheckImage[], spec: RunSpec, context: Context): Promise<Checked> {
+  const { places, env, out, flags } = context;
+  const stop = stopSignals('Stopped. What was seen is kept; the same command goes on from there.');
+  const progress = stepProgress(context);
+  let told = false;
+  try {
+    return await checkImages({
+      ...{ root, images, places, env },
+      trigger: spec.dataset.trigger,
+      tokenizer: tokenizerFolder(spec.model.base, loadRegistry({ configDir: places.config }), places),
+      threads: availableParallelism(),
+      most: Number.POSITIVE_INFINITY,
+      signal: stop.signal,
+      onProgress: (done, total) => {
+        if (total === 0) return;
+        if (!told && !flags.json) out.talk(`${plural(total, 'picture')} to look at for the first time.`);
+        told = true;
+        progress.tools.progress({ item: 'look', unit: 'pictures', done, total });
+      },
+    });
+  } finally {
+    progress.end();
+    stop.off();
+  }
+}
+
 type Wanted = Pick<ScanOptions, 'captionExtension' | 'include'>;
 
-/** What `--captions` and `--include` say. @throws UsageError for what can be no extension */
-export function scanOptions(options: Options): Wanted {
-  const captionExtension = text(options.captions) ?? '.txt';
+/**
+ * What `--captions` and `--include` say, else what the settings say.
+ * @throws UsageError for what can be no extension
+ */
+export function scanOptions(options: Options, spec?: RunSpec): Wanted {
+  const captionExtension = text(options.captions) ?? spec?.dataset.caption_extension ?? '.txt';
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
     throw new UsageError(`--captions ${captionExtension} must look like .txt`, { id: 'command/wrong-value' });
-  return { captionExtension, include: Array.isArray(options.include) ? (options.include as string[]) : [] };
+  const include = Array.isArray(options.include) ? (options.include as string[]) : [];
+  return { captionExtension, include: [...(spec?.dataset.include ?? []), ...include] };
 }
 
 /** The pictures of a folder, known to be whole and different from each other. */
 export async function inspect(folder: string, wanted: Wanted, { places }: Context) {
   const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home] });
   return hashPictures(scan, { cacheDir: places.cache });
-}
-
-function show(report: DatasetReport, { out, flags }: Context): void {
-  if (flags.json) out.json(report);
-  else for (const line of reportLines(report)) out.data(line);
 }

@@ -3,6 +3,7 @@
  * commands really print to them (`test/helpers/cli.ts`). Keys may be added in later versions; none changes its meaning.
  */
 import { z } from 'zod';
+import { findingKinds } from '../../../engine/check/finding.ts';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
 import { compareDocument, reportDocument } from './report-document.ts';
@@ -222,6 +223,22 @@ export const documents = {
     others: z.record(text, count),
     otherCaptions: z.record(text, count),
     notes: z.array(text),
+    findings: z
+      .array(
+        z.strictObject({
+          kind: z.enum(findingKinds),
+          level: z.enum(['warn', 'info']),
+          what: text,
+          done: text.describe('What a run does about it.'),
+          change: text.describe('How to change that.'),
+          items: z.array(z.strictObject({ path: text, detail: text })),
+        }),
+      )
+      .describe('What is odd about pixels, sizes and captions.'),
+    base: text.describe('The base model that sizes and captions are checked for.'),
+    resolution: count,
+    unseen: count.describe('Number of pictures whose pixels were not looked at.'),
+    reason: text.nullable().describe('Why they were not.'),
   }),
   'dataset-caption': z.strictObject({
     root: text,

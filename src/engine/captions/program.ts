@@ -1,0 +1,118 @@
+/**
+ * Runs a Python program of ours that works on images and tells what it does: one JSON object a line. Each of its results
+ * is written whole, so that it can be ended at any moment.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { ErrorId } from '../../base/error-catalogue.ts';
+import { EnvironmentError, EXIT, TrainingError, type VisiontrainError } from '../../base/errors.ts';
+import { openOurs } from '../../base/files/regular-file.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { signalGroup } from '../../base/process/group.ts';
+
+interface Program {
+  /** Name of the Python module. */
+  readonly module: string;
+  /** What it does, in words that follow "The program that". */
+  readonly what: string;
+  /** Id of the error when it fails. */
+  readonly id: ErrorId;
+  /** What a person does when it died. */
+  readonly kept: string;
+}
+
+export interface ProgramInput {
+  readonly python: string;
+  readonly program: Program;
+  /** File with the job, the only argument. */
+  readonly job: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** File that everything else the program prints is appended to. */
+  readonly log: string;
+  readonly signal: AbortSignal;
+}
+
+const endSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('done') }),
+  z.object({
+    type: z.literal('error'),
+    code: z.number(),
+    reason: z.string(),
+    details: z.array(z.string()),
+    next_steps: z.array(z.string()),
+  }),
+]);
+
+/**
+ * @param onLine called with each line that is JSON and not the program's end
+ * @throws the program's own error, EnvironmentError when it dies, or the signal's reason
+ */
+export async function runProgram(input: ProgramInput, onLine: (value: unknown) => void): Promise<void> {
+  const { python, program, job, env, log, signal } = input;
+  signal.throwIfAborted();
+  const out = openOurs(log, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  const child = spawn(python, ['-m', program.module, job], {
+    cwd: join(packageRoot(), 'trainer'),
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', out],
+  });
+  closeSync(out);
+  const abort = () => signalGroup(child.pid as number, 'SIGKILL');
+  signal.addEventListener('abort', abort, { once: true });
+  let failure: VisiontrainError | undefined;
+  let done = false;
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  // A failed start is told by `ended`, and the lines then end at once.
+  ended.catch(() => undefined);
+  try {
+    for await (const line of createInterface({ input: child.stdout as Readable })) {
+      const value = parsed(line);
+      const end = endSchema.safeParse(value);
+      if (!end.success) onLine(value);
+      else if (end.data.type === 'error') failure = ownError(end.data, program);
+      else done = true;
+    }
+    const code = await ended.catch((error: unknown) => {
+      throw new EnvironmentError(`The program that ${program.what} could not be started: ${python}`, {
+        id: program.id,
+        cause: error,
+      });
+    });
+    signal.throwIfAborted();
+    if (failure !== undefined) throw failure;
+    if (code !== 0 || !done) throw died(code, log, program);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+type Failure = Extract<z.infer<typeof endSchema>, { type: 'error' }>;
+
+function ownError({ code, reason, details, next_steps: nextSteps }: Failure, { id }: Program): VisiontrainError {
+  const Kind = code === EXIT.environment ? EnvironmentError : TrainingError;
+  return new Kind(reason, { id, details, nextSteps });
+}
+
+const died = (code: number | null, log: string, { what, id, kept }: Program) =>
+  new EnvironmentError(
+    code === null
+      ? `The program that ${what} was ended, most likely for lack of memory.`
+      : `The program that ${what} ended with code ${code} and did not say why.`,
+    { id, details: [`What it printed: ${log}`], nextSteps: [kept] },
+  );

@@ -1,0 +1,122 @@
+/**
+ * Checks a data set: looks at images that nobody has looked at, where a Python is at hand for it, and finds what is odd.
+ * Nothing is installed and nothing is written into the data set.
+ */
+import type { Places } from '../../base/paths.ts';
+import { BUILDS } from '../environment/builds.ts';
+import { checkEnvironment, type PythonEnvironment } from '../environment/check.ts';
+import { EXTRAS, findExtra } from '../environment/extras.ts';
+import { givenEnvironment } from '../environment/given.ts';
+import { requirementsFor } from '../environment/requirements.ts';
+import { captionFindings } from './caption-findings.ts';
+import type { CheckImage, DatasetFinding } from './finding.ts';
+import { lookAtImages } from './look-worker.ts';
+import { keepTogether, type Looks, looksDir, readLooks } from './looks.ts';
+import { pixelFindings } from './pixel-findings.ts';
+import { sizeFindings } from './size-findings.ts';
+
+export interface ImageCheckInput {
+  readonly root: string;
+  readonly images: readonly CheckImage[];
+  readonly trigger: string;
+  /** Folder of the base model's tokenizer; null where it is not on this machine. */
+  readonly tokenizer: string | null;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  /** Images that are decoded at once. */
+  readonly threads: number;
+  /** Most images that are looked at now. What was seen before costs nothing. */
+  readonly most: number;
+  /** Ends the look; what was seen until then counts. */
+  readonly signal: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Checked {
+  readonly findings: readonly DatasetFinding[];
+  readonly looks: Looks;
+  /** Number of images whose pixels nobody has looked at. */
+  readonly unseen: number;
+  /** Why the pixels of some were not looked at; undefined where all were. */
+  readonly reason: string | undefined;
+}
+
+export async function checkImages(input: ImageCheckInput): Promise<Checked> {
+  const { images, root, places, trigger } = input;
+  const dir = looksDir(places);
+  const hashes = [...new Set(images.map(({ sha256 }) => sha256))];
+  const known = readLooks(dir, root, hashes);
+  const missing = images.filter(({ sha256 }) => !known.has(sha256));
+  const looked = await lookAt(missing, input);
+  const looks = missing.length === 0 ? known : readLooks(dir, root, hashes);
+  keepTogether(dir, root, looks);
+  const findings = [
+    ...pixelFindings(images, looks),
+    ...sizeFindings(images),
+    ...captionFindings(images, { trigger, tokens: looked.tokens }),
+  ];
+  const unseen = images.filter(({ sha256 }) => !looks.has(sha256)).length;
+  return {
+    findings: findings.toSorted((a, b) => Number(a.level === 'info') - Number(b.level === 'info')),
+    looks,
+    unseen,
+    reason: unseen === 0 ? undefined : looked.reason,
+  };
+}
+
+interface LookedAt {
+  readonly tokens: ReadonlyMap<string, number> | undefined;
+  readonly reason: string | undefined;
+}
+
+async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): Promise<LookedAt> {
+  const { root, places, env, threads, most, signal, onProgress, tokenizer } = input;
+  const todo = missing.length > most ? [] : missing;
+  const tooMany =
+    todo.length < missing.length ? 'they are too many to look at here: visiontrain dataset check does' : undefined;
+  const captions = tokenizer === null ? [] : captionsOf(input);
+  if (todo.length === 0 && captions.length === 0) return { tokens: undefined, reason: tooMany };
+  try {
+    const environment = await readyEnvironment({ places, env, signal });
+    if (environment === undefined)
+      return { tokens: undefined, reason: 'there is no Python environment yet: visiontrain setup makes it' };
+    const heif = await findExtra({ places, env }, EXTRAS.heif, environment);
+    const { tokens, failed } = await lookAtImages({
+      ...{ root, env, threads, tokenizer, captions, signal },
+      python: environment.python,
+      extras: typeof heif === 'string' ? [heif] : [],
+      store: looksDir(places),
+      images: todo,
+      onProgress: onProgress ?? (() => undefined),
+    });
+    const [first] = failed;
+    return {
+      tokens: tokens && new Map(captions.map((caption, i) => [caption, tokens[i] ?? 0])),
+      reason: tooMany ?? (first && `${first.path} ${first.reason}`),
+    };
+  } catch (error) {
+    // What a look adds is welcome and never needed: without it the rest of the check stands.
+    return { tokens: undefined, reason: signal.aborted ? 'there was no time for it' : (error as Error).message };
+  }
+}
+
+/** What is counted: each caption once, and each word of the trigger. */
+const captionsOf = ({ images, trigger }: ImageCheckInput): readonly string[] => [
+  ...new Set([...images.map(({ caption }) => caption), ...trigger.split(/[\s,]+/u).filter((part) => part !== '')]),
+];
+
+interface Owner {
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+/** A Python that is ready to be used: the one that VISIONTRAIN_PYTHON names, else any environment that is made. */
+async function readyEnvironment({ places, env, signal }: Owner): Promise<PythonEnvironment | undefined> {
+  if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env, signal);
+  for (const { id } of BUILDS) {
+    const found = checkEnvironment(places, requirementsFor(id));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

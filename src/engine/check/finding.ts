@@ -1,0 +1,57 @@
+/** One kind of thing that is odd about a data set, with all images that have it. */
+
+export const findingKinds = [
+  'near-duplicate',
+  'blurred',
+  'damaged',
+  'compressed',
+  'border',
+  'empty',
+  'enlarged',
+  'cropped',
+  'no-caption',
+  'same-caption',
+  'garbled',
+  'wide-comma',
+  'long-caption',
+  'misspelt',
+  'no-trigger',
+  'known-trigger',
+  'unbalanced',
+] as const;
+export type FindingKind = (typeof findingKinds)[number];
+
+export interface FindingItem {
+  /** Path of the image as the scan has it; of a folder, with a slash at its end. */
+  readonly path: string;
+  /** What is so about this one, in words that follow its name. */
+  readonly detail: string;
+}
+
+export interface DatasetFinding {
+  readonly kind: FindingKind;
+  /** `warn` most likely makes the LoRA worse; `info` may be meant. */
+  readonly level: 'warn' | 'info';
+  /** What is odd, in one sentence with the number of images. */
+  readonly what: string;
+  /** What a run does about it by itself. */
+  readonly done: string;
+  /** What a person can do. */
+  readonly change: string;
+  readonly items: readonly FindingItem[];
+}
+
+/** An image as a run would train on it. */
+export interface CheckImage {
+  readonly path: string;
+  readonly sha256: string;
+  /** Width and height in pixels. */
+  readonly size: readonly [number, number];
+  readonly bucket: readonly [number, number];
+  /** The image's own caption; null without one. */
+  readonly own: string | null;
+  /** The caption that is trained on. */
+  readonly caption: string;
+  /** Uses in an epoch. */
+  readonly uses: number;
+}

@@ -1,0 +1,50 @@
+/** The images of a check, as a run with these settings would train on them. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Places } from '../../base/paths.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import { planSamples } from '../plan/samples.ts';
+import type { PlanSample } from '../plan/schema.ts';
+import type { CheckImage } from './finding.ts';
+
+/** The images of a scan with bucket and whole caption. */
+export function imagesOf(scan: HashedScan, spec: RunSpec): readonly CheckImage[] {
+  return checkImagesOf(planSamples({ spec, scan }), scan);
+}
+
+/** The images of a plan. Their own captions are those of the scan; an image that is not in it has the planned one. */
+export function checkImagesOf(samples: readonly PlanSample[], scan: HashedScan): readonly CheckImage[] {
+  const own = new Map(scan.pictures.map(({ path, caption }) => [path, caption]));
+  return samples.map(({ path, sha256, size, bucket, caption, repeats }) => ({
+    ...{ path, sha256, size, bucket, caption },
+    own: own.has(path) ? (own.get(path) ?? null) : caption,
+    uses: repeats,
+  }));
+}
+
+/**
+ * The folder of the tokenizer that the base model reads captions with; null when it is not on this machine. All models
+ * of both families read them with the same vocabulary, so that of another one serves as well; the embedded model has one
+ * of its own.
+ */
+export function tokenizerFolder(base: string, registry: Registry, places: Places): string | null {
+  const entry = findBase(registry, base);
+  if (entry?.embedded !== undefined) return tokenizerOf(entry, places) ?? null;
+  const others = registry.models.filter(({ embedded }) => embedded === undefined);
+  for (const one of [...(entry === undefined ? [] : [entry]), ...others]) {
+    const found = tokenizerOf(one, places);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+function tokenizerOf(entry: ModelEntry, places: Places): string | undefined {
+  const { configDir, path } = locateModel(entry, places);
+  const folder = join(configDir ?? path, 'tokenizer');
+  const isWhole = (names: readonly string[]) => names.every((name) => existsSync(join(folder, name)));
+  return isWhole(['tokenizer.json']) || isWhole(['vocab.json', 'merges.txt']) ? folder : undefined;
+}

@@ -1,0 +1,70 @@
+/** Has the images looked at that nobody has looked at yet, and the tokens of captions counted, by a Python program. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { runProgram } from '../captions/program.ts';
+import { ourPython } from '../environment/variables.ts';
+
+export interface LookInput {
+  readonly python: string;
+  /** Folders with packages beside those of the Python. */
+  readonly extras: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly threads: number;
+  readonly root: string;
+  /** Folder that results are put into. */
+  readonly store: string;
+  readonly images: readonly { readonly path: string; readonly sha256: string }[];
+  readonly captions: readonly string[];
+  /** Folder of the tokenizer; null to count none. */
+  readonly tokenizer: string | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+export interface Looked {
+  /** Tokens of each caption; undefined without a tokenizer. */
+  readonly tokens: readonly number[] | undefined;
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+}
+
+const lineSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress'), done: z.number(), total: z.number() }),
+  z.object({ type: z.literal('failed'), path: z.string(), reason: z.string() }),
+  z.object({ type: z.literal('tokens'), counts: z.array(z.number().int().min(0)) }),
+]);
+
+const PROGRAM = {
+  module: 'visiontrain_trainer.inspection',
+  what: 'looks at images',
+  id: 'dataset/look',
+  kept: 'What it has seen is kept: start it again.',
+} as const;
+
+/** @throws the program's own error, EnvironmentError when it dies, or the signal's reason; what it saw is kept */
+export async function lookAtImages(input: LookInput): Promise<Looked> {
+  const { store, root, threads, images, captions, tokenizer, extras, env } = input;
+  makePrivateFolder(store);
+  const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
+  const wanted = images.map(({ path, sha256 }) => ({ path, sha256 }));
+  writeFileAtomic(job, JSON.stringify({ version: 1, root, store, threads, images: wanted, captions, tokenizer }));
+  const failed: { path: string; reason: string }[] = [];
+  let tokens: readonly number[] | undefined;
+  try {
+    const own = ourPython({ env, packageRoot: packageRoot(), threads: 1, extras });
+    await runProgram({ ...input, job, program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {
+      const said = lineSchema.safeParse(value);
+      if (!said.success) return;
+      if (said.data.type === 'progress') input.onProgress(said.data.done, said.data.total);
+      else if (said.data.type === 'failed') failed.push({ path: said.data.path, reason: said.data.reason });
+      else tokens = said.data.counts;
+    });
+  } finally {
+    rmSync(job, { force: true });
+  }
+  return { tokens: tokens?.length === captions.length ? tokens : undefined, failed };
+}

@@ -1,0 +1,137 @@
+/** What the pixels of a data set say. Each bound has its source. Pure. */
+import { plural } from '../../base/text.ts';
+import type { CheckImage, DatasetFinding, FindingItem, FindingKind } from './finding.ts';
+import type { Look, Looks } from './looks.ts';
+import { nearDuplicates } from './near-duplicates.ts';
+
+/**
+ * From here on an image counts as blurred. On scikit-image's photographs and this program's own drawings, reduced to
+ * 1024 pixels: sharp ones have 0.10 to 0.31, soft renderings 0.51, a Gaussian blur of 3 pixels makes 0.61 to 0.75.
+ */
+const BLURRED = 0.6;
+/** Share of one colour from which on there is next to nothing to see. A small subject on white leaves some 0.85. */
+const EMPTY = 0.98;
+/** Least share of a side that a border takes. Less is cut away by the crop to a bucket, or is a thin frame. */
+const BORDER = 0.02;
+/**
+ * Below this quality the 8×8 blocks of JPEG show. libjpeg's own documentation calls 50 to 95 the useful range
+ * (usage.txt); 75 is its default.
+ */
+const COMPRESSED = 50;
+/** Least share of the height that is filled in: a row of 16 pixels in 1024. */
+const FILLED = 0.015;
+
+export function pixelFindings(images: readonly CheckImage[], looks: Looks): readonly DatasetFinding[] {
+  // The first of a group is the one to keep: with a caption rather than without, large rather than small.
+  const best = images.toSorted(
+    (a, b) => Number(a.own === null) - Number(b.own === null) || b.size[0] * b.size[1] - a.size[0] * a.size[1],
+  );
+  const seen = seenOf(images, looks);
+  return [
+    ...copies(seenOf(best, looks)),
+    ...each(seen, 'damaged', ({ grey_rest: rest }) =>
+      rest >= FILLED ? `is grey in the lowest ${percent(rest)}: its data is damaged there` : undefined,
+    ),
+    ...each(seen, 'empty', ({ one_colour: share }) => (share >= EMPTY ? `is ${percent(share)} one colour` : undefined)),
+    ...each(seen, 'blurred', ({ blur, one_colour: share }) =>
+      blur >= BLURRED && share < EMPTY ? `has a blur of ${blur.toFixed(2)}` : undefined,
+    ),
+    ...each(seen, 'border', ({ borders, one_colour: share }) =>
+      share < EMPTY && Math.max(...borders) >= BORDER ? `has a border: ${sides(borders)}` : undefined,
+    ),
+    ...each(seen, 'compressed', ({ jpeg_quality: quality }) =>
+      quality !== null && quality < COMPRESSED ? `was saved with quality ${quality}` : undefined,
+    ),
+  ];
+}
+
+function seenOf(images: readonly CheckImage[], looks: Looks): readonly Seen[] {
+  return images.flatMap((image) => {
+    const look = looks.get(image.sha256);
+    return look === undefined ? [] : [{ image, look }];
+  });
+}
+
+interface Seen {
+  readonly image: CheckImage;
+  readonly look: Look;
+}
+
+type Words = Pick<DatasetFinding, 'level' | 'done' | 'change'> & { readonly of: (count: string) => string };
+
+const WORDS: Readonly<Partial<Record<FindingKind, Words>>> = {
+  damaged: {
+    level: 'warn',
+    of: (count) => `${count} with grey where data is missing.`,
+    done: 'The grey is trained on.',
+    change: 'Get the whole file, or cut the grey part off.',
+  },
+  empty: {
+    level: 'warn',
+    of: (count) => `${count} with next to nothing to see.`,
+    done: 'Trained on like the others.',
+    change: 'Take it out of the folder if it came in by mistake.',
+  },
+  blurred: {
+    level: 'info',
+    of: (count) => `${count} without sharp edges.`,
+    done: 'Trained on like the others, and teaches blur.',
+    change: 'Replace it by a sharper one, or write "blurry" into its caption; a soft style is meant to be so.',
+  },
+  border: {
+    level: 'warn',
+    of: (count) => `${count} with a border of one colour.`,
+    done: 'The border is trained on where the crop leaves it.',
+    change: 'Cut it off, or name it in the caption ("border", "letterboxed").',
+  },
+  compressed: {
+    level: 'info',
+    of: (count) => `${count} saved with strong JPEG compression.`,
+    done: 'The blocks are trained on.',
+    change: 'Use the original where there is one, or write "jpeg artifacts" into the caption.',
+  },
+};
+
+function each(
+  seen: readonly Seen[],
+  kind: FindingKind,
+  detailOf: (look: Look) => string | undefined,
+): DatasetFinding[] {
+  const items = seen.flatMap(({ image, look }): FindingItem[] => {
+    const detail = detailOf(look);
+    return detail === undefined ? [] : [{ path: image.path, detail }];
+  });
+  const words = WORDS[kind];
+  if (items.length === 0 || words === undefined) return [];
+  const { of, ...rest } = words;
+  return [{ kind, ...rest, what: of(plural(items.length, 'picture')), items }];
+}
+
+function copies(seen: readonly Seen[]): DatasetFinding[] {
+  // What shows next to nothing is like everything else of its kind.
+  const prints = seen.map(({ look }) => (look.one_colour >= EMPTY ? undefined : look));
+  const near = nearDuplicates(prints);
+  if (near.size === 0) return [];
+  const items = [...near].map(([at, { first, bits }]) => ({
+    path: seen[at]?.image.path ?? '',
+    detail: `is nearly ${seen[first]?.image.path} (${bits} of 64 bits differ)`,
+  }));
+  const groups = new Set([...near.values()].map(({ first }) => first)).size;
+  return [
+    {
+      kind: 'near-duplicate',
+      level: 'warn',
+      what: `${plural(items.length, 'picture')} nearly the same as another (${plural(groups, 'group')}).`,
+      done: 'All are trained on, so that what they show counts more than the rest.',
+      change: 'Keep the best of each group, unless the small difference is what matters.',
+      items,
+    },
+  ];
+}
+
+const percent = (share: number) => `${Math.round(share * 100)} %`;
+
+function sides(borders: Look['borders']): string {
+  const names = ['left', 'top', 'right', 'bottom'];
+  return borders.flatMap((share, i) => (share >= BORDER ? [`${names[i]} ${percent(share)}`] : [])).join(', ');
+}

@@ -1,0 +1,84 @@
+"""Jobs of looking, done in this process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.captioning.report import Report
+from visiontrain_trainer.inspection.job import read_look_job
+from visiontrain_trainer.inspection.work import do_look_job
+
+TOKENIZER = Path(__file__).parents[3] / "presets/tiny/sd15/tokenizer"
+
+
+def _did(tmp_path: Path, files: dict[str, bytes | Image.Image], **job: Any) -> tuple[Path, list[dict[str, Any]]]:
+    root, store = tmp_path / "images", tmp_path / "store"
+    root.mkdir(exist_ok=True)
+    images = []
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            (root / name).write_bytes(content)
+        else:
+            content.save(root / name)
+        images.append({"path": name, "sha256": hashlib.sha256((root / name).read_bytes()).hexdigest()})
+    path = tmp_path / "job.json"
+    path.write_text(
+        json.dumps(
+            {"version": 1, "root": str(root), "store": str(store), "threads": 2, "images": images}
+            | {"captions": [], "tokenizer": None}
+            | job
+        )
+    )
+    reader, writer = os.pipe()
+    said: list[bytes] = []
+
+    def read() -> None:
+        with os.fdopen(reader, "rb") as stream:
+            said.extend(stream.readlines())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        do_look_job(read_look_job(path), Report(writer))
+    finally:
+        os.close(writer)
+        thread.join()
+    return store, [json.loads(line) for line in said]
+
+
+def test_each_image_leaves_numbers_and_a_thumbnail_and_a_bad_one_is_told(tmp_path: Path) -> None:
+    files = {"a.png": Image.new("RGB", (40, 30), "red"), "b.png": b"no image", "c.png": Image.new("L", (30, 30))}
+    store, lines = _did(tmp_path, files)
+    assert [line["path"] for line in lines if line["type"] == "failed"] == ["b.png"]
+    assert [line for line in lines if line["type"] == "progress"][-1] == {
+        "type": "progress",
+        "method": "look",
+        "done": 3,
+        "total": 3,
+    }
+    assert sorted(path.suffix for path in store.rglob("*") if path.is_file()) == [".json", ".json", ".webp", ".webp"]
+    look = json.loads(next(store.rglob("*.json")).read_text())
+    assert look["version"] == 1
+
+
+def test_tokens_are_those_of_the_tokenizer_that_training_uses(tmp_path: Path) -> None:
+    from visiontrain_trainer.model.tokens import ClipTokenizer
+
+    captions = ["a cat", "", "zwx " * 90]
+    _, lines = _did(tmp_path, {}, captions=captions, tokenizer=str(TOKENIZER))
+    tokenizer = ClipTokenizer(TOKENIZER)
+    assert lines[0] == {"type": "tokens", "counts": [len(tokenizer.ids(caption)) for caption in captions]}
+
+
+def test_a_job_of_another_version_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="job of looking"):
+        _did(tmp_path, {}, version=2)

@@ -1,0 +1,152 @@
+"""Numbers that say whether an image is blurred, framed, nearly empty, damaged, or nearly the same as another.
+
+Each is a pure function of pixels. What follows from a number is decided in `src/engine/check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+#: Side in pixels of the square of which the perceptual hash takes its frequencies, and of the corner that it keeps.
+_HASH_SIDE, _HASH_KEPT = 32, 8
+#: Side in pixels of the picture of colours that tells apart what the hash, which is grey, takes for equal.
+_COLOURS_SIDE = 4
+#: Length in pixels of the filter that blurs once more, as in scikit-image's `blur_effect`.
+_BLUR_LENGTH = 11
+#: Two grey levels of one colour differ by no more than this: JPEG makes an even surface uneven by a few levels.
+_SAME = 8
+#: Least share of a line behind a border that is not the border's colour: a border ends in a straight edge.
+_EDGE = 0.8
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> np.ndarray:
+    """The lowest rows of the type-II discrete cosine transform of _HASH_SIDE numbers: [_HASH_KEPT, _HASH_SIDE]."""
+    n = np.arange(_HASH_SIDE)
+    return 2 * np.cos(np.pi * np.arange(_HASH_KEPT)[:, None] * (2 * n + 1) / (2 * _HASH_SIDE))
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """64 bits as 16 hex digits, which stay nearly the same when an image is scaled, recompressed or retouched.
+
+    This is the pHash of the library ImageHash (`imagehash.phash` with its defaults): grey, 32×32 by Lanczos, discrete
+    cosine transform of columns and rows, of which the 8×8 lowest frequencies are compared with their median.
+    """
+    grey = np.asarray(image.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    low = _cosines() @ grey @ _cosines().T
+    bits = (low > np.median(low)).flatten()
+    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
+
+
+def colours(image: Image.Image) -> str:
+    """The image in 4×4 pixels of RGB, as 96 hex digits."""
+    small = image.resize((_COLOURS_SIDE, _COLOURS_SIDE), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.uint8).tobytes().hex()
+
+
+def blur_effect(grey: np.ndarray) -> float:
+    """How blurred an image [height, width] is, from 0 (sharp) to 1: by how little it changes when blurred once more.
+
+    Crété, Dolmiere, Ladret and Nicolas, "The blur effect" (2007), as scikit-image's `measure.blur_effect` has it, with
+    differences of neighbours as in the paper. An image without any edge gives 1.
+    """
+    return max(_blur_along(grey), _blur_along(grey.T))
+
+
+def _blur_along(grey: np.ndarray) -> float:
+    """The blur of the edges that are crossed from row to row."""
+    half = _BLUR_LENGTH // 2
+    if grey.shape[0] <= _BLUR_LENGTH:
+        return 0.0
+    padded = np.pad(grey, ((half + 1, half), (0, 0)), mode="symmetric").cumsum(axis=0, dtype=np.float64)
+    again = (padded[_BLUR_LENGTH:] - padded[:-_BLUR_LENGTH]) / _BLUR_LENGTH
+    sharp = np.abs(np.diff(grey, axis=0))
+    lost = np.maximum(0, sharp - np.abs(np.diff(again, axis=0)))
+    total = float(sharp.sum())
+    return 1.0 if total == 0 else 1 - float(lost.sum()) / total
+
+
+def one_colour(rgb: np.ndarray) -> float:
+    """Share of the pixels [height, width, 3] that have the most frequent colour, or nearly that."""
+    flat = rgb.reshape(-1, 3).astype(np.int16)
+    middle = np.median(flat, axis=0)
+    return float((np.abs(flat - middle).max(axis=1) <= _SAME).mean())
+
+
+def borders(rgb: np.ndarray) -> list[float]:
+    """Shares of the height or width that a frame of one colour takes: left, top, right, bottom.
+
+    A frame ends in a straight edge, behind which most pixels have another colour: an even background around a subject
+    does not. It is black or white, or has the same colour on the opposite side: the even floor of a drawing has not.
+    """
+    # int16 holds every difference of two bytes.
+    pixels = rgb.astype(np.int16)
+    turned = pixels.transpose(1, 0, 2)
+    left, right = _border(turned), _border(turned[::-1])
+    top, bottom = _border(pixels), _border(pixels[::-1])
+    return [_framed(left, right), _framed(top, bottom), _framed(right, left), _framed(bottom, top)]
+
+
+@dataclass(frozen=True)
+class _Side:
+    share: float
+    colour: np.ndarray
+
+
+def _framed(side: _Side, opposite: _Side) -> float:
+    """The share of a side that belongs to a frame."""
+    is_plain = bool(side.colour.max() <= 2 * _SAME or side.colour.min() >= 255 - 2 * _SAME)
+    is_matched = opposite.share > 0 and int(np.abs(side.colour - opposite.colour).max()) <= 2 * _SAME
+    return side.share if is_plain or is_matched else 0.0
+
+
+def _border(lines: np.ndarray) -> _Side:
+    colour = np.median(lines[0], axis=0)
+    same = np.abs(lines - colour).max(axis=2) <= _SAME
+    whole = same.mean(axis=1) >= 0.995
+    first = 0 if whole.all() or not whole[0] else int(np.argmin(whole))
+    # JPEG smears the edge over the lines of its block.
+    behind = same[first + 8 : first + 12]
+    ends = first > 0 and len(behind) > 0 and 1 - behind.mean() >= _EDGE
+    return _Side(first / len(lines) if ends else 0.0, colour)
+
+
+def grey_rest(rgb: np.ndarray) -> float:
+    """Share of the height that is one even colour at the bottom, as a decoder leaves it where the data is damaged.
+
+    0 when the upper part is as even as the lower, as in a drawing.
+    """
+    line = rgb.reshape(len(rgb), -1, 3)
+    even = np.abs(line.astype(np.int16) - line[-1, -1].astype(np.int16)).max(axis=(1, 2)) <= 1
+    below = int(np.argmin(even[::-1])) if not even.all() else 0
+    colour = line[-1, -1]
+    # What a decoder fills in is the middle grey of YCbCr.
+    is_filling = bool(np.all(np.abs(colour.astype(np.int16) - 128) <= 2))
+    return below / len(rgb) if is_filling else 0.0
+
+
+def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
+    """The quality from 1 to 100 at which libjpeg makes a luminance table like the file's; None without one.
+
+    libjpeg scales the table of the standard (ITU-T T.81, annex K.1) by 5000/q percent below 50 and 200 − 2·q above
+    (jcparam.c, `jpeg_quality_scaling`); this is the inverse by the mean of the
+    entries. Below 25 entries end at 255, and the quality comes out a little too high.
+    """
+    table = tables.get(0)
+    if table is None or len(table) != 64:
+        return None
+    scale = 100 * sum(table) / sum(_STANDARD)
+    quality = 5000 / scale if scale >= 100 else (200 - scale) / 2
+    return max(1, min(100, round(quality)))
+
+
+_STANDARD = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)

@@ -1,0 +1,105 @@
+"""Looks at images that nobody has looked at yet, and counts the tokens of captions."""
+
+from __future__ import annotations
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from visiontrain_trainer.base.errors import MachineError
+from visiontrain_trainer.base.files import write_atomic
+from visiontrain_trainer.captioning.report import Report
+from visiontrain_trainer.data.images import read_upright
+
+from . import measures
+from .job import LookImage, LookJob
+
+#: Counts up when a measure changes: older results are then made anew.
+VERSION = 1
+#: Longest side in pixels of the image that is measured: what a training at 1024 pixels sees of it.
+_SIDE = 1024
+#: Longest side in pixels of a thumbnail, and the quality of its WebP.
+_THUMBNAIL, _QUALITY = 256, 75
+#: Colour behind transparent images, as in the data set's default.
+_WHITE = "#ffffff"
+
+
+def do_look_job(job: LookJob, report: Report) -> None:
+    """Count tokens, then look at the images. Each result is kept at once, so that the work may end at any moment.
+
+    Raises MachineError when the disk takes no result.
+    """
+    if job.tokenizer is not None:
+        from visiontrain_trainer.model.tokens import ClipTokenizer
+
+        tokenizer = ClipTokenizer(job.tokenizer)
+        report.line("tokens", counts=[len(tokenizer.ids(caption)) for caption in job.captions])
+    todo = list({image.sha256: image for image in job.images}.values())
+    report.progress("look", 0, len(todo))
+    # Pillow and numpy let other threads run while they compute.
+    with ThreadPoolExecutor(max(1, job.threads)) as readers:
+        for done, _ in enumerate(readers.map(lambda image: _look(job, image, report), todo), 1):
+            report.progress("look", done, len(todo))
+
+
+def _look(job: LookJob, image: LookImage, report: Report) -> None:
+    try:
+        path = job.root / image.path
+        look, thumbnail = look_at(path)
+    except MemoryError as error:
+        raise MachineError("There is not enough memory to read an image.", [image.path]) from error
+    except Exception as error:
+        # A decoder may raise any exception, and one image must not end the look at the others.
+        report.failed(image.path, f"cannot be read ({str(error)[:200]})")
+        return
+    folder = job.store / image.sha256[:2]
+    text = json.dumps({"version": VERSION, "image": image.sha256, **look}, separators=(",", ":"))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The numbers go last: where they are, the thumbnail is too. What a power cut takes is looked at again.
+        write_atomic(folder / f"{image.sha256}.webp", thumbnail, durable=False)
+        write_atomic(folder / f"{image.sha256}.json", f"{text}\n".encode(), durable=False)
+    except OSError as error:
+        raise MachineError("What was seen cannot be written.", [str(error)], ["Is the disk full?"]) from error
+
+
+def look_at(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Numbers about an image file, and its thumbnail as WebP. Raises any exception that a decoder may raise."""
+    image = read_upright(path, _WHITE, least=_SIDE)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=None)
+    rgb = np.asarray(image)
+    grey = np.asarray(image.convert("L"), dtype=np.float32)
+    quality = _jpeg_quality(path)
+    look = {
+        "phash": measures.perceptual_hash(image),
+        "colours": measures.colours(image),
+        "blur": round(measures.blur_effect(grey), 4),
+        "one_colour": round(measures.one_colour(rgb), 4),
+        "borders": [round(share, 4) for share in measures.borders(rgb)],
+        "grey_rest": 0 if quality is None else round(measures.grey_rest(rgb), 4),
+        "jpeg_quality": quality,
+    }
+    return look, _thumbnail(image)
+
+
+def _jpeg_quality(path: Path) -> int | None:
+    """The quality that a JPEG was written with; None for other formats."""
+    with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return None
+        file.seek(0)
+        with Image.open(file) as opened:
+            return measures.jpeg_quality(getattr(opened, "quantization", {}))
+
+
+def _thumbnail(image: Image.Image) -> bytes:
+    small = image.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    small.save(written, "WEBP", quality=_QUALITY, method=2)
+    return written.getvalue()
