@@ -35,9 +35,10 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
   const sayAll = (lines: readonly Line[]) => {
     for (const line of lines) say(line);
   };
+  const look = input.yes ? undefined : { places, env, registry: facts.registry };
   let given: FolderFacts | string | undefined;
   if (input.folder !== undefined) {
-    given = await readFolder(absolute(input.folder, facts), places);
+    given = await readFolder(absolute(input.folder, facts), places, look);
     if (typeof given === 'string') throw new UsageError(given, { id: 'dataset/no-folder' });
   }
   if (!input.yes) sayAll(machineLines(facts, style));
@@ -48,7 +49,8 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
     facts,
     answers,
     // A folder that was given on the command line has been read already.
-    readFolder: async (path) => (typeof given === 'object' && given.path === path ? given : readFolder(path, places)),
+    readFolder: async (path) =>
+      typeof given === 'object' && given.path === path ? given : readFolder(path, places, look),
     modelProblem,
     save: start.save,
     say: sayAll,

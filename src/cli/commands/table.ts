@@ -236,6 +236,7 @@ export const commands: readonly CommandEntry[] = [
       ['--write <kind>', 'caption: tags, sentences, both (default: what suits --for, else tags)'],
       ['--for <base>', 'check, caption: suit this base model (check: sdxl)'],
       ['--goal <goal>', 'check, caption: character, style or concept'],
+      ['--html <file>', 'check: also write a contact sheet: pictures, crops, captions, findings in one file'],
       ['--trigger <word>', 'check: the trigger word that captions are to say'],
       ['--tagger <model>', 'caption: id or folder of the tagger'],
       ['--captioner <model>', 'caption: id or folder of what writes sentences'],
@@ -256,6 +257,7 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       'visiontrain dataset check ./pictures',
       'visiontrain dataset check ./pictures --captions .caption --json',
+      'visiontrain dataset check ./pictures --from run.yaml --html sheet.html',
       'visiontrain dataset caption ./pictures --for illustrious --goal character',
       'visiontrain dataset tags ./pictures --from run.yaml --preview',
       'visiontrain dataset caption ./pictures --endpoint http://localhost:11434/v1 --model qwen2.5vl',

@@ -11,7 +11,7 @@ import { requirementsFor } from '../environment/requirements.ts';
 import { captionFindings } from './caption-findings.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { lookAtImages } from './look-worker.ts';
-import { keepTogether, type Looks, looksDir, readLooks } from './looks.ts';
+import { keepTogether, keepTokens, type Looks, looksDir, readLooks, readTokens } from './looks.ts';
 import { pixelFindings } from './pixel-findings.ts';
 import { sizeFindings } from './size-findings.ts';
 
@@ -74,24 +74,29 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
   const todo = missing.length > most ? [] : missing;
   const tooMany =
     todo.length < missing.length ? 'they are too many to look at here: visiontrain dataset check does' : undefined;
+  const store = looksDir(places);
   const captions = tokenizer === null ? [] : captionsOf(input);
-  if (todo.length === 0 && captions.length === 0) return { tokens: undefined, reason: tooMany };
+  const counted = tokenizer === null ? [] : readTokens(store, tokenizer, captions);
+  const mapped = (counts: readonly number[] | undefined) =>
+    tokenizer === null ? undefined : counts && new Map(captions.map((caption, i) => [caption, counts[i] ?? 0]));
+  if (todo.length === 0 && counted !== undefined) return { tokens: mapped(counted), reason: tooMany };
   try {
     const environment = await readyEnvironment({ places, env, signal });
     if (environment === undefined)
       return { tokens: undefined, reason: 'there is no Python environment yet: visiontrain setup makes it' };
     const heif = await findExtra({ places, env }, EXTRAS.heif, environment);
     const { tokens, failed } = await lookAtImages({
-      ...{ root, env, threads, tokenizer, captions, signal },
+      ...{ root, env, threads, store, signal },
+      ...(counted === undefined ? { tokenizer, captions } : { tokenizer: null, captions: [] }),
       python: environment.python,
       extras: typeof heif === 'string' ? [heif] : [],
-      store: looksDir(places),
       images: todo,
       onProgress: onProgress ?? (() => undefined),
     });
+    if (tokenizer !== null && tokens !== undefined) keepTokens(store, tokenizer, captions, tokens);
     const [first] = failed;
     return {
-      tokens: tokens && new Map(captions.map((caption, i) => [caption, tokens[i] ?? 0])),
+      tokens: mapped(counted ?? tokens),
       reason: tooMany ?? (first && `${first.path} ${first.reason}`),
     };
   } catch (error) {

@@ -66,5 +66,5 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   } finally {
     rmSync(job, { force: true });
   }
-  return { tokens: tokens?.length === captions.length ? tokens : undefined, failed };
+  return { tokens: tokenizer !== null && tokens?.length === captions.length ? tokens : undefined, failed };
 }

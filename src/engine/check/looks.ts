@@ -64,6 +64,42 @@ const sameKeys = (a: Looks, b: Looks) => a.size === b.size && [...a.keys()].ever
 const folderFile = (dir: string, root: string) =>
   join(dir, 'folders', `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
 
+const countsSchema = z.array(z.number().int().min(0));
+
+/** Tokens of these captions as they were counted before; undefined when they were not. @param tokenizer its folder */
+export function readTokens(dir: string, tokenizer: string, captions: readonly string[]): readonly number[] | undefined {
+  try {
+    const counts = countsSchema.parse(JSON.parse(readFileSync(tokensFile(dir, tokenizer, captions), 'utf8')));
+    return counts.length === captions.length ? counts : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps the tokens of captions. If they cannot be kept, they are counted again the next time. */
+export function keepTokens(
+  dir: string,
+  tokenizer: string,
+  captions: readonly string[],
+  counts: readonly number[],
+): void {
+  try {
+    makePrivateFolder(join(dir, 'tokens'));
+    writeFileAtomic(tokensFile(dir, tokenizer, captions), JSON.stringify(counts));
+  } catch {}
+}
+
+/** The models that tokenizers come with are known by their place: their files are verified when they are fetched. */
+const tokensFile = (dir: string, tokenizer: string, captions: readonly string[]) =>
+  join(
+    dir,
+    'tokens',
+    `${createHash('sha256')
+      .update(JSON.stringify([tokenizer, captions]))
+      .digest('hex')
+      .slice(0, 32)}.json`,
+  );
+
 const SHA256 = /^[0-9a-f]{64}$/u;
 
 function readTogether(dir: string, root: string): Looks {

@@ -10,6 +10,8 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
+import { glance } from '../check/glance.ts';
+import { checkImagesOf } from '../check/images.ts';
 import { type HashedScan, hashPictures } from '../dataset/hash.ts';
 import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
@@ -60,13 +62,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;
   const lora = training.init_lora;
   const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
-  const scan = await scanDataset(resolve(dir, dataset.path), {
-    captionExtension: dataset.caption_extension,
-    include: dataset.include,
-    own: [places.home],
-    masksAreUsed: dataset.masks !== null,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const scan = await ownImages(input);
   const [hashed, hardware] = await Promise.all([
     hashPictures(scan, {
       cacheDir: places.cache,
@@ -110,6 +106,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ...(regularisation?.notes ?? []),
       ...(validation?.notes ?? []),
       ...warnings,
+      ...(await oddities(input, plan, hashed)),
     ],
     leftOut: [...hashed.leftOut, ...(regularisation?.leftOut ?? []), ...(validation?.scan.leftOut ?? [])].map(
       ({ path, problem }) => `${path} ${problem}`,
@@ -117,6 +114,33 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     needs: [...needs, ...captioned.needs],
     uncaptioned: captioned.pending,
   };
+}
+
+function ownImages({ spec: { dataset }, dir, places, signal }: PrepareInput) {
+  return scanDataset(resolve(dir, dataset.path), {
+    captionExtension: dataset.caption_extension,
+    include: dataset.include,
+    own: [places.home],
+    masksAreUsed: dataset.masks !== null,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** What is odd about the pixels and captions; nothing for a run that was begun before. */
+async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): Promise<readonly string[]> {
+  const { spec, recorded, registry, places, env, signal } = input;
+  if (recorded !== undefined) return [];
+  return glance({
+    root: scan.root,
+    images: checkImagesOf(
+      data.samples.filter((sample) => !sample.regularisation),
+      scan,
+    ),
+    trigger: spec.dataset.trigger,
+    base: spec.model.base,
+    ...{ registry, places, env },
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { pictures }: HashedScan): Plan {

@@ -4,6 +4,7 @@ import { VisiontrainError } from '../../base/errors.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
+import { type GlanceInput, glance } from '../../engine/check/glance.ts';
 import { hashPictures } from '../../engine/dataset/hash.ts';
 import { scanNotes } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
@@ -152,8 +153,29 @@ async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Plac
   }
 }
 
-/** The folder as the wizard shows it, or the reason why it cannot be trained on. */
-export async function readFolder(path: string, places: Pick<Places, 'cache' | 'home'>): Promise<FolderFacts | string> {
+/** What a look at pixels and captions needs beside the folder. */
+export type LookWith = Pick<GlanceInput, 'places' | 'env' | 'registry'>;
+
+/** What is odd about pictures that were read whole; the base model and the trigger are not chosen yet. */
+async function odditiesOf(scan: Scan, look: LookWith): Promise<readonly string[]> {
+  const images = scan.pictures.flatMap((picture) => {
+    const { path, size, caption, repeats } = picture;
+    if (!('sha256' in picture)) return [];
+    const sha256 = String(picture.sha256);
+    return [{ path, sha256, size, bucket: size, own: caption, caption: caption ?? '', uses: repeats }];
+  });
+  return glance({ ...look, root: scan.root, images, trigger: '', base: undefined });
+}
+
+/**
+ * The folder as the wizard shows it, or the reason why it cannot be trained on.
+ * @param look where pixels are to be looked at too
+ */
+export async function readFolder(
+  path: string,
+  places: Pick<Places, 'cache' | 'home'>,
+  look?: LookWith,
+): Promise<FolderFacts | string> {
   try {
     const scan = await lookAtPictures(path, places);
     const { root, pictures, folders, leftOut, otherCaptions } = scan;
@@ -172,6 +194,7 @@ export async function readFolder(path: string, places: Pick<Places, 'cache' | 'h
       problems: [
         ...leftOut.map(({ path: file, problem }) => `${neutralise(file)} ${neutralise(problem)}: left out`),
         ...scanNotes(scan).map((note) => neutralise(note)),
+        ...(look === undefined ? [] : await odditiesOf(scan, look)).map((note) => neutralise(note)),
       ],
     };
   } catch (error) {

@@ -81,7 +81,7 @@ def borders(rgb: np.ndarray) -> list[float]:
     """Shares of the height or width that a frame of one colour takes: left, top, right, bottom.
 
     A frame ends in a straight edge, behind which most pixels have another colour: an even background around a subject
-    does not. It is black or white, or has the same colour on the opposite side: the even floor of a drawing has not.
+    does not. It has the same colour on the opposite side: the even floor of a drawing has not.
     """
     # int16 holds every difference of two bytes.
     pixels = rgb.astype(np.int16)
@@ -99,9 +99,8 @@ class _Side:
 
 def _framed(side: _Side, opposite: _Side) -> float:
     """The share of a side that belongs to a frame."""
-    is_plain = bool(side.colour.max() <= 2 * _SAME or side.colour.min() >= 255 - 2 * _SAME)
-    is_matched = opposite.share > 0 and int(np.abs(side.colour - opposite.colour).max()) <= 2 * _SAME
-    return side.share if is_plain or is_matched else 0.0
+    is_matched = opposite.share > 0 and float(np.abs(side.colour - opposite.colour).max()) <= 2 * _SAME
+    return side.share if is_matched else 0.0
 
 
 def _border(lines: np.ndarray) -> _Side:

@@ -16,15 +16,20 @@ import { type Options, text } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 import { checkSettings } from './check-settings.ts';
+import { sheetFile, writeSheet } from './sheet.ts';
 
 /** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
 export const run: CommandRun = async ([folder = '.'], options, context) => {
   const { out, flags } = context;
   const { spec } = checkSettings(folder, options, context);
   const scan = await inspect(folder, scanOptions(options, spec), context);
+  const html = text(options.html);
+  // A wrong place is told before the pictures are looked at.
+  if (html !== undefined) sheetFile(html, scan.root);
   const images = imagesOf(scan, spec);
   const checked = await look(scan.root, images, spec, context);
   const report = datasetReport(scan);
+  if (html !== undefined) writeSheet(html, { scan, images, checked }, context);
   const { findings, unseen, reason } = checked;
   const about = { base: spec.model.base, resolution: spec.dataset.resolution, unseen, reason: reason ?? null };
   if (flags.json) out.json({ ...report, findings, ...about });
