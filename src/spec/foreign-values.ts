@@ -32,6 +32,15 @@ function precision(value: unknown): unknown {
   return precisions.find((known) => known === name) ?? numberFormats[name];
 }
 
+/** `float8`, `INT_8`, `int8-quanto`, `NFLOAT_4`, `nf4-bnb` → `fp8`, `int8`, `nf4`; formats of 16 bits and more: `same`. */
+function packing(value: unknown): unknown {
+  const name = plain(value);
+  if (/^(q?float8|fp8)/u.test(name)) return 'fp8';
+  if (/^q?int8/u.test(name)) return 'int8';
+  if (/^(nf4|nfloat4)/u.test(name)) return 'nf4';
+  return precision(value) !== undefined || /^nochange/u.test(name) ? 'same' : undefined;
+}
+
 const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
   adam: 'adamw',
   adam8bit: 'adamw8bit',
@@ -164,6 +173,8 @@ export const conversions = {
   zeroIfFalse: when(isFalse, 0),
   zeroIsOff: (value: unknown) => (value === 0 ? null : value),
   noneIfTrue: when(isTrue, 'none'),
+  packing,
+  fp8IfTrue: when(isTrue, 'fp8'),
   bf16IfTrue: when(isTrue, 'bf16'),
   fp16IfTrue: when(isTrue, 'fp16'),
   fp32IfTrue: when(isTrue, 'fp32'),

@@ -289,6 +289,13 @@ const resources: readonly ForeignWord[] = [
     key: 'resources.gradient_checkpointing',
     as: 'checkpointing',
   },
+  { names: ['fp8_base', 'fp8_base_unet'], key: 'resources.base_precision', as: 'fp8IfTrue' },
+  {
+    names: ['base_model_precision', 'unet_weight_dtype', 'qtype'],
+    key: 'resources.base_precision',
+    as: 'packing',
+    note: 'it is kept so and computed with in resources.precision',
+  },
   { names: ['use_channels_last', 'opt_channels_last'], key: 'resources.channels_last' },
   { names: ['allow_tf32', 'enable_tf32'], key: 'resources.tf32' },
   { names: ['torch_compile', 'use_torch_compile'], key: 'resources.compile' },
@@ -348,17 +355,8 @@ export const lostWords: readonly LostWord[] = [
     say: 'PyTorch’s own fast attention is always on: remove the line',
   },
   {
-    names: [
-      'lowram',
-      'lowvram',
-      'low_vram',
-      'highvram',
-      'fp8_base',
-      'quantize',
-      'base_model_precision',
-      'fused_backward_pass',
-    ],
-    say: 'memory is saved with resources.gradient_checkpointing: full',
+    names: ['lowram', 'lowvram', 'low_vram', 'highvram', 'quantize', 'fused_backward_pass'],
+    say: 'memory is saved with resources.gradient_checkpointing: full and resources.base_precision: int8',
   },
   {
     names: ['network_module', 'training_method', 'lycoris_preset'],

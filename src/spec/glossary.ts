@@ -420,6 +420,13 @@ export const glossary: readonly Term[] = [
     keys: ['resources.precision', 'output.precision'],
   },
   {
+    term: 'base precision',
+    also: ['text precision', 'fp8', 'int8', 'nf4', 'quantisation', 'quantised base', 'qlora'],
+    group: 'The machine',
+    text: 'In how many bits the frozen weights of the base are kept until a layer needs them: 16 as usual, 8 (int8 and fp8 take half the memory, each weight wrong by about one or three hundredths) or 4 (nf4, a bit over a quarter, wrong by a tenth). They are computed with in 16 bits all the same, so a step takes longer. The LoRA is learnt on the rounded weights: int8 is hardly to be seen, nf4 may be.',
+    keys: ['resources.base_precision', 'resources.text_precision'],
+  },
+  {
     term: 'gradient checkpointing',
     also: ['checkpointing'],
     group: 'The machine',

@@ -158,6 +158,15 @@ export const rules: readonly Rule[] = [
       ),
   },
   {
+    key: 'resources.compile',
+    level: 'error',
+    check: ({ resources: r }) =>
+      when(
+        r.compile && r.base_precision !== 'same',
+        `needs base_precision: same (weights in ${r.base_precision} are unpacked outside of what is compiled): write false`,
+      ),
+  },
+  {
     key: 'training.alpha',
     level: 'warning',
     check: ({ training: t }) =>

@@ -22,6 +22,7 @@ export {
   type Goal,
   goals,
   type Prediction,
+  packings,
   precisions,
   predictions,
   samplers,

@@ -198,6 +198,8 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       precision: 'fp32',
       vae_precision: 'fp32',
       gradient_checkpointing: 'none',
+      base_precision: 'same',
+      text_precision: 'same',
       attention: 'sdpa',
       channels_last: false,
       tf32: false,

@@ -31,6 +31,7 @@ function told(text: string, overrides: string[] = []): readonly string[] {
 /** A value that a file of another trainer holds for a word of each conversion. */
 const brought: Record<string, unknown> = {
   precision: 'bfloat16',
+  packing: 'int8-quanto',
   optimizer: 'AdamW8bit',
   schedule: 'CONSTANT',
   side: '512,768',
@@ -117,6 +118,22 @@ describe('values', () => {
     ['dtype', 'torch.float16', 'resources.precision: fp16'],
     ['output_dtype', 'FLOAT_32', 'output.precision: fp32'],
     ['mixed_precision', 'fp8', 'resources.precision'],
+    ['fp8_base', true, 'resources.base_precision: fp8'],
+    [
+      'base_model_precision',
+      'int8-quanto',
+      'resources.base_precision: int8 (it is kept so and computed with in resources.precision)',
+    ],
+    [
+      'unet_weight_dtype',
+      'NFLOAT_4',
+      'resources.base_precision: nf4 (it is kept so and computed with in resources.precision)',
+    ],
+    [
+      'unet_weight_dtype',
+      'BFLOAT_16',
+      'resources.base_precision: same (it is kept so and computed with in resources.precision)',
+    ],
     ['v_parameterization', 'True', 'model.prediction: v_prediction'],
     ['v_parameterization', false, 'model.prediction: epsilon'],
     ['random_crop', true, 'dataset.crop: random'],

@@ -291,6 +291,8 @@ def make_plan(
             "precision": "fp32",
             "vae_precision": "fp32",
             "gradient_checkpointing": "none",
+            "base_precision": "same",
+            "text_precision": "same",
             "attention": "sdpa",
             "channels_last": False,
             "tf32": False,

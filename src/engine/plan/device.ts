@@ -48,6 +48,7 @@ export function chooseDevice(
   lacking: readonly string[],
 ): DeviceChoice {
   const { device, gpu } = pickDevice(resources.device, hardware);
+  refuseFp8(resources, device);
   const main = possiblePrecision(resources.precision, device, gpu);
   const vae = possiblePrecision(resources.vae_precision, device, gpu);
   const warnings: string[] = [];
@@ -64,6 +65,16 @@ export function chooseDevice(
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
     warnings.push(slowOnCpu(hardware.cardTrouble));
   return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
+}
+
+/** Apple's chips have no numbers of 8 bits with a point. */
+function refuseFp8({ base_precision, text_precision }: RunSpec['resources'], device: string): void {
+  if (device !== 'mps' || (base_precision !== 'fp8' && text_precision !== 'fp8')) return;
+  const key = base_precision === 'fp8' ? 'base_precision' : 'text_precision';
+  throw new EnvironmentError(`resources.${key} is fp8, which PyTorch cannot store on an Apple chip.`, {
+    id: 'hardware/device',
+    nextSteps: [`Store in as many bits:     --set resources.${key}=int8`],
+  });
 }
 
 function slowOnCpu(trouble: string | undefined): string {

@@ -28,7 +28,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
     masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
     regularisation: regularisation === null ? null : { ...regularisation, path: 'folder' },
   };
-  const { workers: _workers, ...resources } = spec.resources;
+  const resources = computedAlike(spec.resources);
   const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
   const validation = validationIdentity(spec);
   const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };
@@ -48,6 +48,18 @@ function validationIdentity({ validation: v, output: o }: RunSpec): object {
   const { patience, min_change } = v;
   const ends = patience === null ? {} : { patience, min_change, every: v.every ?? o.checkpoint_every };
   return v.path === null && patience === null ? {} : { validation: { ...path, ...ends } };
+}
+
+/**
+ * The resources that a byte may depend on. How the base's weights are packed is left out where they are not, so that a
+ * run of before there were such settings stays the same run.
+ */
+function computedAlike({ workers: _workers, base_precision, text_precision, ...kept }: RunSpec['resources']): object {
+  return {
+    ...kept,
+    ...(base_precision === 'same' ? {} : { base_precision }),
+    ...(text_precision === 'same' ? {} : { text_precision }),
+  };
 }
 
 /** Keys of how captions are written; without `write` they mean nothing. */

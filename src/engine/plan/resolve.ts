@@ -140,6 +140,8 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       precision: device.precision,
       vae_precision: device.vaePrecision,
       gradient_checkpointing: r.gradient_checkpointing,
+      base_precision: r.base_precision,
+      text_precision: r.text_precision,
       attention: r.attention,
       channels_last: r.channels_last,
       tf32: device.tf32,

@@ -4,7 +4,7 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { families, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
+import { families, packings, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import {
   huberSchedules,
@@ -197,6 +197,8 @@ export const planSchema = z.strictObject({
     precision: z.enum(precisions),
     vae_precision: z.enum(precisions),
     gradient_checkpointing: z.enum(['none', 'selective', 'full']),
+    base_precision: z.enum(packings),
+    text_precision: z.enum(packings),
     attention: z.enum(['sdpa', 'math']),
     channels_last: z.boolean(),
     tf32: z.boolean(),

@@ -16,6 +16,7 @@ export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): reado
     ...cropWarnings(plan, spec),
     ...lengthWarnings(plan, trained),
     ...adapterWarnings(plan),
+    ...packingWarnings(plan),
   ];
 }
 
@@ -52,6 +53,16 @@ function adapterWarnings({ training: t, resources: r }: Plan): readonly string[]
     ? `, and its layers are not fused: a step takes longer than that of a LoRA`
     : '';
   return [`how much memory a ${kind} takes was not measured${slower}`];
+}
+
+/** Says of packed weights that they are not those of the base. */
+function packingWarnings({ resources: r }: Plan): readonly string[] {
+  const packed = [
+    ...(r.base_precision === 'same' ? [] : [`the base's weights are rounded to ${r.base_precision}`]),
+    ...(r.text_precision === 'same' ? [] : [`the text encoders' to ${r.text_precision}`]),
+  ];
+  if (packed.length === 0) return [];
+  return [`${packed.join(', ')}: the LoRA is learnt on those, which changes it a little; samples show it on them too`];
 }
 
 /** Three chunks of CLIP: nothing reads more. */

@@ -6,6 +6,8 @@ export const predictions = ['epsilon', 'v_prediction'] as const;
 export const samplers = ['ddim', 'euler', 'euler_a', 'dpmpp_2m'] as const;
 export const spacings = ['normal', 'trailing', 'karras'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;
+/** How the base's weights are kept: as they come, or in 8 or 4 bits until they are needed. */
+export const packings = ['same', 'fp8', 'int8', 'nf4'] as const;
 export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
 
 export type Goal = (typeof goals)[number];

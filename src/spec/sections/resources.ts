@@ -1,7 +1,7 @@
 /** The section `resources` of run.yaml: the device, its memory and its speed. */
 import { z } from 'zod';
 import { count, doc } from '../training/doc.ts';
-import { precisions } from './choices.ts';
+import { packings, precisions } from './choices.ts';
 
 export const resourcesSchema = z.strictObject({
   device: doc(
@@ -26,6 +26,16 @@ export const resourcesSchema = z.strictObject({
     z.enum(['none', 'selective', 'full']),
     'Save memory by computing parts of the forward pass twice.',
     'none is up to 1.6 × faster where it fits.',
+  ),
+  base_precision: doc(
+    z.enum(packings).default('same'),
+    "How the U-Net's weights are kept in memory: as precision says, in 8 bits (fp8, int8) or in 4 (nf4). It changes what is learnt a little.",
+    'int8 where 8 GB are short, nf4 where 6 GB are; a step takes longer.',
+  ),
+  text_precision: doc(
+    z.enum(packings).default('same'),
+    'The same for the text encoders.',
+    'int8 where text encoders are trained on a small card.',
   ),
   attention: doc(z.enum(['sdpa', 'math']).default('sdpa'), 'Attention kernels.', 'math is the slow reference.'),
   channels_last: doc(

@@ -362,6 +362,24 @@ describe('device and precision', () => {
     else expect(told).toMatch(warning);
   });
 
+  it('packs the base where it is asked to, says that it changes what is learnt, and is another run then', () => {
+    const plain = resolve({ spec: spec() });
+    expect(plain.plan.resources).toMatchObject({ base_precision: 'same', text_precision: 'same' });
+    const packed = resolve({ spec: spec({ resources: { base_precision: 'nf4', text_precision: 'int8' } }) });
+    expect(packed.plan.resources).toMatchObject({ base_precision: 'nf4', text_precision: 'int8' });
+    expect(packed.warnings).toContain(
+      "the base's weights are rounded to nf4, the text encoders' to int8: the LoRA is learnt on those, which changes it a little; samples show it on them too",
+    );
+    expect(packed.plan.spec_sha256).not.toBe(plain.plan.spec_sha256);
+  });
+
+  it.each(['base_precision', 'text_precision'])('refuses %s fp8 on an Apple chip', (key) => {
+    const mac = hardware({ ...card('0'), vendor: 'apple', capability: null });
+    const asked = (value: string) => () => resolve({ spec: spec({ resources: { [key]: value } }), hardware: mac });
+    expect(asked('fp8')).toThrow(`resources.${key} is fp8, which PyTorch cannot store on an Apple chip.`);
+    expect(asked('int8')).not.toThrow();
+  });
+
   const choice = (resources: Readonly<Record<string, unknown>>, machine: Hardware) => {
     const { plan, warnings } = resolve({ spec: spec({ resources }), hardware: machine });
     return [plan.resources.device, plan.resources.precision, warnings.filter((w) => w.startsWith('resources.')).length];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,10 +43,9 @@ def _plain(function: Any, x: torch.Tensor, weight: torch.Tensor, bias: Any, down
 def test_fused_is_the_plain_formula(function: Any, shape: tuple[int, ...], with_bias: bool) -> None:
     x, weight, bias, down, up = _tensors(shape)
     given = bias if with_bias else None
-    torch.testing.assert_close(
-        function.apply(x, weight, given, down, up, SCALE), _plain(function, x, weight, given, down, up)
-    )
-    assert torch.autograd.gradcheck(lambda *t: function.apply(t[0], weight, given, *t[1:], SCALE), (x, down, up))
+    base = SimpleNamespace(weight=weight, bias=given)
+    torch.testing.assert_close(function.apply(x, base, down, up, SCALE), _plain(function, x, weight, given, down, up))
+    assert torch.autograd.gradcheck(lambda *t: function.apply(t[0], base, *t[1:], SCALE), (x, down, up))
 
 
 @pytest.mark.parametrize("function", [FusedLinear, FusedGeglu])
@@ -53,7 +53,7 @@ def test_fused_with_an_input_that_needs_no_gradient_and_is_not_contiguous(functi
     x, weight, bias, down, up = _tensors((5, 2))
     given = x.detach().transpose(0, 1)
     expected = torch.autograd.grad(_plain(function, given, weight, bias, down, up).square().sum(), (down, up))
-    fused = function.apply(given, weight, bias, down, up, SCALE)
+    fused = function.apply(given, SimpleNamespace(weight=weight, bias=bias), down, up, SCALE)
     torch.testing.assert_close(torch.autograd.grad(fused.square().sum(), (down, up)), expected)
 
 
@@ -156,7 +156,7 @@ def test_a_step_with_fused_layers_is_the_same_step(session: Session, monkeypatch
 
     def fused(self: LoraLayer, function: Any, x: torch.Tensor) -> torch.Tensor:
         taken.append(function.__name__)
-        return function.apply(x, self.base.weight, self.base.bias, *self.used, self.scale)
+        return function.apply(x, self.base, *self.used, self.scale)
 
     monkeypatch.setattr(LoraLayer, "fuses", lambda self, x: self.enabled and not self.is_conv)
     monkeypatch.setattr(LoraLayer, "fused", fused)

@@ -88,7 +88,9 @@ class Adapter:
         parent_name, _, leaf = target.module.rpartition(".")
         parent = root.get_submodule(parent_name)
         base = getattr(parent, leaf)
-        layer = make_layer(base, target, self.dropout, plan).to(base.weight.device)
+        # A frozen layer knows its device without making its weight.
+        device = getattr(base, "device", None) or base.weight.device
+        layer = make_layer(base, target, self.dropout, plan).to(device)
         setattr(parent, leaf, layer)
         return layer
 

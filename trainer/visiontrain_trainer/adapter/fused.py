@@ -23,26 +23,29 @@ def _scaled(like: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
 
 
 class FusedLinear(torch.autograd.Function):
-    """x Wᵀ + b + s · (x downᵀ) upᵀ, with gradients for x, down and up; the base's W and b are frozen."""
+    """x Wᵀ + b + s · (x downᵀ) upᵀ, with gradients for x, down and up; W and b are those of the frozen layer `base`.
+
+    W is asked for anew in the backward pass: where it is packed, it is not to be kept until then.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, s: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, base: nn.Module, down: Tensor, up: Tensor, s: float) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         h = rows @ down.t()
-        y = F.linear(rows, weight, bias).addmm_(h, up.t(), alpha=s)
-        ctx.save_for_backward(rows, h, weight, down, up)
-        ctx.s, ctx.shape = s, x.shape
+        y = F.linear(rows, base.weight, base.bias).addmm_(h, up.t(), alpha=s)
+        ctx.save_for_backward(rows, h, down, up)
+        ctx.base, ctx.s, ctx.shape = base, s, x.shape
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, h, weight, down, up = ctx.saved_tensors
+        rows, h, down, up = ctx.saved_tensors
         grad = grad.reshape(-1, grad.shape[-1])
         of_h = grad @ up
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = (grad @ weight).addmm_(of_h, down, alpha=ctx.s).view(ctx.shape)
-        return of_x, None, None, _scaled(down, of_h.t(), rows, ctx.s), _scaled(up, grad.t(), h, ctx.s), None
+            of_x = (grad @ ctx.base.weight).addmm_(of_h, down, alpha=ctx.s).view(ctx.shape)
+        return of_x, None, _scaled(down, of_h.t(), rows, ctx.s), _scaled(up, grad.t(), h, ctx.s), None
 
 
 class FusedGeglu(torch.autograd.Function):
@@ -53,29 +56,30 @@ class FusedGeglu(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, s: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, base: nn.Module, down: Tensor, up: Tensor, s: float) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         h = rows @ down.t()
-        biases = (None, None) if bias is None else bias.chunk(2)
-        halves = zip(weight.chunk(2), biases, up.chunk(2), strict=True)
+        biases = (None, None) if base.bias is None else base.bias.chunk(2)
+        halves = zip(base.weight.chunk(2), biases, up.chunk(2), strict=True)
         a, b = (F.linear(rows, w, bias_of).addmm_(h, u.t(), alpha=s) for w, bias_of, u in halves)
-        ctx.save_for_backward(rows, h, a, b, weight, down, up)
-        ctx.s, ctx.shape = s, x.shape
+        ctx.save_for_backward(rows, h, a, b, down, up)
+        ctx.base, ctx.s, ctx.shape = base, s, x.shape
         return (a * F.gelu(b)).view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, h, a, b, weight, down, up = ctx.saved_tensors
+        rows, h, a, b, down, up = ctx.saved_tensors
         grad = grad.reshape(-1, grad.shape[-1])
         of_b = torch.ops.aten.gelu_backward(grad * a, b)
         of_a = grad * F.gelu(b)
-        (up_a, up_b), (weight_a, weight_b) = up.chunk(2), weight.chunk(2)
+        up_a, up_b = up.chunk(2)
         of_h = (of_a @ up_a).addmm_(of_b, up_b)
         of_x = None
         if ctx.needs_input_grad[0]:
+            weight_a, weight_b = ctx.base.weight.chunk(2)
             of_x = (of_a @ weight_a).addmm_(of_b, weight_b).addmm_(of_h, down, alpha=ctx.s).view(ctx.shape)
         of_up = torch.cat([_scaled(up_a, of_a.t(), h, ctx.s), _scaled(up_b, of_b.t(), h, ctx.s)])
-        return of_x, None, None, _scaled(down, of_h.t(), rows, ctx.s), of_up, None
+        return of_x, None, _scaled(down, of_h.t(), rows, ctx.s), of_up, None
 
 
 def fuse_geglu(unet: nn.Module) -> None:

@@ -62,6 +62,8 @@ class AdapterLayer(nn.Module):
         else:
             self.sides = (base.out_features, base.in_features)
             self.kernel = ()
+        #: The shape of the base's weight, and of each change of it.
+        self.shape = (*self.sides, *self.kernel)
         self._window = dropout.window(self.sides[1])
         self._module_window = dropout.module_window()
         #: The weights that `forward` uses, in the order of `names`: the parameters, or copies in the base's format.

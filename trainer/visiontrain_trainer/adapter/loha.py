@@ -83,7 +83,7 @@ class LohaLayer(AdapterLayer):
             weight.data.copy_(rng.normal(weight.shape, seed, f"init-{name}", part, module) * deviation)
 
     def change(self, weights: Weights) -> Tensor:
-        return product([weights[name] for name in self.names], self.scale).view(self.base.weight.shape)
+        return product([weights[name] for name in self.names], self.scale).view(self.shape)
 
     def shorten(self, factor: Tensor) -> None:
         root = factor.sqrt()
@@ -93,4 +93,4 @@ class LohaLayer(AdapterLayer):
     def added(self, x: Tensor) -> Tensor:
         if not self.is_conv:
             return LohaLinear.apply(self.scale, x, *self.used)
-        return self.convolve(x, LohaWeight.apply(self.scale, *self.used).view(self.base.weight.shape))
+        return self.convolve(x, LohaWeight.apply(self.scale, *self.used).view(self.shape))

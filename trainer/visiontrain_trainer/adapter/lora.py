@@ -35,7 +35,7 @@ class LoraLayer(AdapterLayer):
 
     def change(self, weights: Weights) -> torch.Tensor:
         product = weights["up"].flatten(1) @ weights["down"].flatten(1)
-        return (self.scale * product).view(self.base.weight.shape)
+        return (self.scale * product).view(self.shape)
 
     def norm(self) -> torch.Tensor:
         """‖s · up · down‖: its square is the sum of the products of the Gram matrices of the two weights."""
@@ -60,7 +60,7 @@ class LoraLayer(AdapterLayer):
 
     def fused(self, function: type[torch.autograd.Function], x: torch.Tensor) -> torch.Tensor:
         """`function` (FusedLinear or FusedGeglu) of x and this layer's weights."""
-        return function.apply(x, self.base.weight, self.base.bias, *self.used, self.scale)
+        return function.apply(x, self.base, *self.used, self.scale)
 
     def product(self, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         """s · up(down(x))."""

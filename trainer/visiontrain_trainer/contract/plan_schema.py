@@ -242,6 +242,8 @@ class Resources:
     precision: Literal["fp32", "bf16", "fp16"]
     vae_precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: Literal["none", "selective", "full"]
+    base_precision: Literal["same", "fp8", "int8", "nf4"]
+    text_precision: Literal["same", "fp8", "int8", "nf4"]
     attention: Literal["sdpa", "math"]
     channels_last: bool
     tf32: bool

@@ -13,6 +13,7 @@ from visiontrain_trainer.compute.device import DTYPES, Device, encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
 from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.model.frozen import Storage
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.tokens import ClipTokenizer
 
@@ -28,8 +29,8 @@ CACHE_LIMIT = 16_384
 class TextEncoder:
     """One CLIP text encoder with its tokenizer."""
 
-    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: Device) -> None:
-        self.module = base.text_encoder(name, dtype, device.torch)
+    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: Device, *, packed: str = "same") -> None:
+        self.module = base.text_encoder(name, dtype, device.torch, Storage(packed))
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
         self._device = device
         self._sdxl = base.plan.family == "sdxl"
@@ -105,6 +106,8 @@ class TextEmbeddings:
             encoder_identity(device, torch.float32, "tokenizers"),
             plan.resources.precision,
         ]
+        if plan.resources.text_precision != "same":
+            self._identity.append(plan.resources.text_precision)
         self.encoders: list[TextEncoder] = []
         self.rows = 1
         #: Whether captions are encoded when they are used, because there are too many to be stored.
@@ -116,8 +119,8 @@ class TextEmbeddings:
     def load(self, dtype: torch.dtype = torch.float32) -> list[TextEncoder]:
         """The text encoders, built in `dtype` if they are not loaded yet."""
         if not self.encoders:
-            names = self._base.text_encoders
-            self.encoders = [TextEncoder(self._base, name, dtype, self._device) for name in names]
+            names, packed = self._base.text_encoders, self._plan.resources.text_precision
+            self.encoders = [TextEncoder(self._base, name, dtype, self._device, packed=packed) for name in names]
         return self.encoders
 
     def unload(self) -> None:

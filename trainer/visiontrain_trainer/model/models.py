@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.contract.plan import Model
 
 from . import ldm_keys
+from .frozen import Storage
 from .weights import Part, TensorFile, part_in_folder, refuse_pickle
 
 _CPU = torch.device("cpu")
+_PLAIN = Storage()
 TEXT_PREFIXES = {
     "sd15": ["cond_stage_model.transformer."],
     "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
@@ -39,6 +42,15 @@ def _json(path: Path) -> dict[str, Any]:
             f"{path}: the configuration cannot be read ({error}).",
             next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],
         ) from error
+
+
+@dataclass(frozen=True)
+class Where:
+    """In which number format, on which device and how a part's weights are kept."""
+
+    dtype: torch.dtype
+    device: torch.device
+    storage: Storage = _PLAIN
 
 
 class BaseModel:
@@ -173,10 +185,10 @@ class BaseModel:
             weights = {_current_vae_name(n): w for n, w in weights.items()}
         return weights
 
-    def _fill(
-        self, name: str, module: nn.Module, dtype: torch.dtype, device: torch.device, config: dict[str, Any]
-    ) -> nn.Module:
+    def _fill(self, name: str, module: nn.Module, config: dict[str, Any], where: Where) -> nn.Module:
+        device = where.device
         shapes = {n: p.shape for n, p in module.state_dict().items()}
+        packed = {f"{n}.weight": n for n in where.storage.layers(module)}
         weights = self._named(name, list(shapes), config)
         if name.startswith("text_encoder"):
             # Whether names begin with "text_model" depends on the version of transformers that wrote the file.
@@ -189,6 +201,7 @@ class BaseModel:
                 next_steps=["The file is not whole, or of another architecture: use the whole model."],
             )
         ready = {}
+        norms = {}
         for n, shape in shapes.items():
             tensor = weights[n]
             if tensor.shape != shape and tensor.numel() == shape.numel():
@@ -202,28 +215,37 @@ class BaseModel:
                 )
             # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
             there = tensor.to(device)
+            if n in packed:
+                # Packed as it comes, the whole never lies on the card unpacked.
+                norms[n] = torch.linalg.vector_norm(there.to(where.dtype)).float()
+                where.storage.keep(module, packed[n], there, where.dtype)
+                continue
             # On a CPU the tensor is copied: a memory-mapped one would be read from the disk again when memory is short.
-            ready[n] = there.to(dtype, copy=there is tensor)
-        self._check_finite(name, ready)
+            ready[n] = there.to(where.dtype, copy=there is tensor)
+            if ready[n].is_floating_point():
+                # A copy is checked where it is; the numbers below are waited for once.
+                norms[n] = torch.linalg.vector_norm(ready[n]).float()
+        self._check_finite(name, norms, lambda n: ready[n] if n in ready else weights[n].to(where.dtype))
         module.load_state_dict(ready, strict=False, assign=True)
         unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
         if unset is not None:
             raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
         return module.requires_grad_(False).eval()
 
-    def _check_finite(self, name: str, weights: dict[str, torch.Tensor]) -> None:
+    def _check_finite(self, name: str, norms: dict[str, torch.Tensor], tensor: Callable[[str], torch.Tensor]) -> None:
         """Raises TrainingError that names the first tensor with a number that is not finite.
 
         A tensor's norm is computed first, since it is not finite when one of the numbers is not. This is the cheapest
-        test (isfinite takes 10 to 40 times as long on a CPU), and the host waits for the device only once.
+        test (isfinite takes 10 to 40 times as long on a CPU), and the host waits for the device only once. `tensor`
+        gives a tensor by its name.
         """
-        floats = {n: w for n, w in weights.items() if w.is_floating_point() and not w.is_meta}
-        if not floats:
+        norms = {n: norm for n, norm in norms.items() if not norm.is_meta}
+        if not norms:
             return
-        norms = torch.stack([torch.linalg.vector_norm(w).float() for w in floats.values()])
-        doubtful = [n for n, sound in zip(floats, torch.isfinite(norms).tolist(), strict=True) if not sound]
+        finite = torch.isfinite(torch.stack(list(norms.values()))).tolist()
+        doubtful = [n for n, sound in zip(norms, finite, strict=True) if not sound]
         # A norm may overflow although all the tensor's numbers are finite.
-        damaged = next((n for n in doubtful if not torch.isfinite(floats[n]).all()), None)
+        damaged = next((n for n in doubtful if not torch.isfinite(tensor(n)).all()), None)
         if damaged is not None:
             own = name == "vae" and self.plan.vae_path is not None
             raise TrainingError(
@@ -235,14 +257,14 @@ class BaseModel:
 
     # -- its modules -----------------------------------------------------------------------------------------------
 
-    def unet(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
+    def unet(self, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = _PLAIN) -> nn.Module:
         import_diffusers()
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
         config = self.config("unet")
         with torch.device("meta"):
             module = UNet2DConditionModel.from_config(config)
-        return self._fill("unet", module, dtype, device, dict(module.config))
+        return self._fill("unet", module, dict(module.config), Where(dtype, device, storage))
 
     def vae(self, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
         import_diffusers()
@@ -250,15 +272,17 @@ class BaseModel:
 
         with torch.device("meta"):
             module = AutoencoderKL.from_config(self.config("vae"))
-        return self._fill("vae", module, dtype, device, dict(module.config))
+        return self._fill("vae", module, dict(module.config), Where(dtype, device))
 
-    def text_encoder(self, name: str, dtype: torch.dtype, device: torch.device = _CPU) -> nn.Module:
+    def text_encoder(
+        self, name: str, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = _PLAIN
+    ) -> nn.Module:
         from .clip import ClipText, ClipTextWithProjection
 
         config = self.config(name)
         with torch.device("meta"):
             module = (ClipTextWithProjection if name == "text_encoder_2" else ClipText)(config)
-        return self._fill(name, module, dtype, device, config)
+        return self._fill(name, module, config, Where(dtype, device, storage))
 
 
 def _current_vae_name(name: str) -> str:

@@ -15,6 +15,7 @@ import torch
 from visiontrain_trainer.base.errors import TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.timesteps import bounds
+from visiontrain_trainer.model.frozen import count_weights
 from visiontrain_trainer.training.measure import levels, validation_uses
 
 from .session import Session
@@ -100,8 +101,8 @@ def check_base(session: Session) -> Known:
             raise
         give_back_memory()
         return known
-    size = sum(parameter.numel() for parameter in session.unet.parameters())
-    judge(fits, session.plan.model.prediction, session.plan.model.name, real=size >= REAL)
+    real = count_weights(session.unet) >= REAL
+    judge(fits, session.plan.model.prediction, session.plan.model.name, real=real)
     return known
 
 

@@ -12,7 +12,13 @@ from torch.utils.checkpoint import checkpoint
 from visiontrain_trainer.adapter.fused import fuse_geglu
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, Resources
+from visiontrain_trainer.model.frozen import Storage
+
+
+def unet_storage(resources: Resources, device: Device) -> Storage:
+    """How the U-Net's weights are kept."""
+    return Storage(precision=resources.base_precision, channels_last=resources.channels_last)
 
 
 def prepare_unet(unet: nn.Module, plan: Plan) -> None:
