@@ -194,25 +194,11 @@ class BaseModel:
             # Whether names begin with "text_model" depends on the version of transformers that wrote the file.
             short = {n.removeprefix("text_model."): w for n, w in weights.items()}
             weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.")) in short}
-        missing = [n for n in shapes if n not in weights]
-        if missing:
-            raise TrainingError(
-                f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
-                next_steps=["The file is not whole, or of another architecture: use the whole model."],
-            )
+        self._check_shapes(name, shapes, weights)
         ready = {}
         norms = {}
         for n, shape in shapes.items():
-            tensor = weights[n]
-            if tensor.shape != shape and tensor.numel() == shape.numel():
-                tensor = tensor.reshape(
-                    shape
-                )  # the original VAE writes its attention's linear layers as 1×1 convolutions
-            if tensor.shape != shape:
-                raise TrainingError(
-                    f"{self.plan.path}: {name}.{n} has the shape {list(tensor.shape)}, its configuration says "
-                    f"{list(shape)}."
-                )
+            tensor = weights[n].reshape(shape)
             # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
             there = tensor.to(device)
             if n in packed:
@@ -231,6 +217,22 @@ class BaseModel:
         if unset is not None:
             raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
         return module.requires_grad_(False).eval()
+
+    def _check_shapes(self, name: str, shapes: dict[str, torch.Size], weights: dict[str, torch.Tensor]) -> None:
+        """Raises TrainingError when one of a part's tensors is missing or has another shape."""
+        missing = [n for n in shapes if n not in weights]
+        if missing:
+            raise TrainingError(
+                f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
+                next_steps=["The file is not whole, or of another architecture: use the whole model."],
+            )
+        for n, shape in shapes.items():
+            # The original VAE writes its attention's linear layers as 1×1 convolutions.
+            if weights[n].shape != shape and weights[n].numel() != shape.numel():
+                raise TrainingError(
+                    f"{self.plan.path}: {name}.{n} has the shape {list(weights[n].shape)}, its configuration says "
+                    f"{list(shape)}."
+                )
 
     def _check_finite(self, name: str, norms: dict[str, torch.Tensor], tensor: Callable[[str], torch.Tensor]) -> None:
         """Raises TrainingError that names the first tensor with a number that is not finite.
