@@ -26,7 +26,6 @@ EXCEPTIONS = {
     "data/captions.py caption_for",
     "data/batch_builder.py BatchBuilder._assemble",
     "data/images.py load_picture",
-    "model/models.py BaseModel._fill",
     "training/checkpoint.py save",
 }
 
