@@ -4,6 +4,7 @@
 import './lib/node.mjs';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pythonForTests } from './lib/python.mjs';
 
@@ -55,10 +56,17 @@ if (suites.includes('ts')) {
 if (suites.includes('py')) {
   const file = join(results, 'pytest.xml');
   const path = [tools, ...extras, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
-  const status = run(python, ['-m', 'pytest', `--junitxml=${file}`, ...passOn], {
-    cwd: join(root, 'trainer'),
-    env: { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' },
-  });
+  // Each test computes on one thread, so as many workers as cores share the files. More of them would only cost memory:
+  // each holds PyTorch and models of its own.
+  const workers = Math.min(availableParallelism(), 8);
+  const status = run(
+    python,
+    ['-m', 'pytest', '-n', `${workers}`, '--dist', 'worksteal', `--junitxml=${file}`, ...passOn],
+    {
+      cwd: join(root, 'trainer'),
+      env: { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' },
+    },
+  );
   failure ||= status;
   const suite = existsSync(file) ? readFileSync(file, 'utf8').match(/<testsuite [^>]*>/)?.[0] : undefined;
   const count = (name) => Number(suite?.match(new RegExp(` ${name}="(\\d+)"`))?.[1] ?? 0);
