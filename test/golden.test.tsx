@@ -49,7 +49,7 @@ function kept(cells: number): { readonly out: Output; readonly lines: string[] }
     data: talk,
     aside: talk,
     verbatim: (text: string) => void lines.push(...text.replace(/\n$/, '').split('\n')),
-    prose: (text: string) => void lines.push(...hanging(text, cells - 1).split('\n')),
+    wrapped: (text: string) => void lines.push(...hanging(text, cells - 1).split('\n')),
   } as unknown as Output;
   return { out, lines };
 }
@@ -78,7 +78,7 @@ describe.each(widths)('at %i columns', (cells) => {
 
   it('a plan', async () => {
     const { out, lines } = kept(cells);
-    for (const line of summarizePlan(fixturePlan('/data/foxes', 1600, null)).lines) out.prose(`  ${line}`);
+    for (const line of summarizePlan(fixturePlan('/data/foxes', 1600, null)).lines) out.wrapped(`  ${line}`);
     await hold('plan', cells, lines);
   });
 

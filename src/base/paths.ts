@@ -43,7 +43,7 @@ export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
 }
 
 /** A path as it is shown: relative to `dir` when it lies below `dir`, else whole. */
-export function near(path: string, dir: string): string {
+export function displayPath(path: string, dir: string): string {
   const inside = relative(dir, path);
   const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
   return outside ? path : plainPath(inside);

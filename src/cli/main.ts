@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EnvironmentError, EXIT, UsageError } from '../base/errors.ts';
 import { checkPlaces } from '../base/files/private-folder.ts';
 import { packageVersion } from '../base/package-root.ts';
-import { near, places } from '../base/paths.ts';
+import { displayPath, places } from '../base/paths.ts';
 import { typedEnvironment } from '../base/typed-env.ts';
 import { readSettings } from '../engine/settings/settings.ts';
 import { text } from './commands/shared/options.ts';
@@ -35,7 +35,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       const settings = await readSettings({ flags: typed, env, projectDir: cwd, userDir: base.config, say });
       const workspace = settings.find(({ name }) => name === 'workspace');
       if (workspace?.from === 'folder' && !flags.json)
-        say(`The runs are in ${workspace.value}, as ${near(workspace.source, cwd)} here says.`);
+        say(`The runs are in ${workspace.value}, as ${displayPath(workspace.source, cwd)} here says.`);
       const context: Context = { out, env, places: places(env, workspace?.value), flags };
       checkPlaces(context.places);
       process.exitCode = await run(args, options, context);

@@ -122,7 +122,7 @@ async function download(
     partialFile,
     settings,
     throttle: settings.limit === null ? undefined : new Throttle(settings.limit, performance.now() / 1000),
-    begun: new Map(),
+    partial: new Map(),
     name: basename(wanted.path),
     sha256: wanted.sha256,
     signal,

@@ -2,17 +2,17 @@
 import { dirname } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
-import { absolute, near } from '../base/paths.ts';
+import { absolute, displayPath } from '../base/paths.ts';
 import type { Chooser } from '../spec/schema.ts';
 import { renderSpec } from '../spec/write.ts';
 import { type Line, styled } from '../terminal/styled.ts';
 import type { WizardInput, WizardResult } from './input.ts';
 import { folderLines, machineLines } from './notes.ts';
 import type { Reply } from './prompts/frame.ts';
-import type { Facts, FolderFacts } from './questions/facts.ts';
+import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import type { Flow } from './questions/machine.ts';
 import { acceptsLicense } from './questions/model.ts';
-import type { Answers, Asking } from './questions/question.ts';
+import type { Answers, WizardContext } from './questions/question.ts';
 import { derive } from './questions/values.ts';
 import { runSession } from './session.ts';
 import { fromSpecFile } from './sources/from-file.ts';
@@ -26,7 +26,7 @@ export interface FinishInput {
   readonly save: (answers: Answers) => void;
 }
 
-export async function finish(input: WizardInput, start: FinishInput): Promise<WizardResult> {
+export async function runInterview(input: WizardInput, start: FinishInput): Promise<WizardResult> {
   const { style, can, say, cwd, env, places } = input;
   const read = await readFacts({ env, places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
   const facts = input.yes ? { ...read, models: withoutLicenses(read) } : read;
@@ -68,12 +68,12 @@ export async function finish(input: WizardInput, start: FinishInput): Promise<Wi
       nextSteps: ['Give another place:  visiontrain new -o FILE'],
     });
   }
-  say(styled`${style.good(style.glyph.tick)} Written: ${near(file, cwd)}`);
+  say(styled`${style.good(style.glyph.tick)} Written: ${displayPath(file, cwd)}`);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
 }
 
 /** With `--yes` no licence is accepted; the start of the run says what to do about it. */
-const withoutLicenses = ({ models }: Facts): Facts['models'] =>
+const withoutLicenses = ({ models }: WizardFacts): WizardFacts['models'] =>
   new Map([...models].map(([id, state]) => [id, { ...state, license: undefined }]));
 
 /** `--yes`: takes the default of every question, as if Enter was pressed. */
@@ -86,7 +86,7 @@ async function takeDefaults(
   return { kind: 'answer', value: form.initial };
 }
 
-function document(flow: Flow, context: Asking, file: string): string {
+function document(flow: Flow, context: WizardContext, file: string): string {
   const filled = derive(flow, context);
   if ('problems' in filled) {
     const all = filled.problems.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -111,5 +111,5 @@ function document(flow: Flow, context: Asking, file: string): string {
  */
 function pathIn(file: string, path: string): string {
   const folder = dirname(file);
-  return path === folder ? '.' : near(path, folder);
+  return path === folder ? '.' : displayPath(path, folder);
 }

@@ -6,12 +6,12 @@ import { hanging, wrap } from '../terminal/columns.ts';
 import { spell } from '../terminal/signs.ts';
 import type { Style } from '../terminal/style.ts';
 import { type Line, styled } from '../terminal/styled.ts';
-import type { Facts, FolderFacts } from './questions/facts.ts';
+import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 
 /** Most problems that are shown by name; the others are counted. */
 const SHOWN = 4;
 
-export function machineLines({ machine }: Facts, style: Style): Line[] {
+export function machineLines({ machine }: WizardFacts, style: Style): Line[] {
   const { cards, cpuCores, memoryGb, diskFreeBytes } = machine;
   const lines = cards.map(
     ({ name, freeGb, totalGb }) => `  Card   ${name}, ${freeGb.toFixed(1)} of ${totalGb.toFixed(1)} GB free`,

@@ -8,11 +8,18 @@ import { findKey } from '../spec/keys.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
 import type { Capabilities } from '../terminal/terminal.ts';
-import type { Asker, Frame, LineAsk } from './prompts/frame.ts';
-import type { Facts, FolderFacts } from './questions/facts.ts';
+import type { Asker, LineAsk, PromptFrame } from './prompts/frame.ts';
+import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
 import { back, type Flow, JUMP, next, type Position, resume, visible } from './questions/machine.ts';
-import { type Answer, type Answers, type Asking, type LineForm, placeOf, type Question } from './questions/question.ts';
+import {
+  type Answer,
+  type Answers,
+  type LineForm,
+  placeOf,
+  type Question,
+  type WizardContext,
+} from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { parse, shown } from './questions/settings.ts';
 import { derive, SETTING } from './questions/values.ts';
@@ -22,7 +29,7 @@ export interface SessionInput {
   readonly asker: Asker;
   readonly can: Capabilities;
   readonly style: Style;
-  readonly facts: Facts;
+  readonly facts: WizardFacts;
   readonly answers: Answers;
   /** Reads a folder; returns a sentence when it cannot be trained on. */
   readonly readFolder: (path: string) => Promise<FolderFacts | string>;
@@ -32,12 +39,12 @@ export interface SessionInput {
   readonly say: (lines: readonly Line[]) => void;
   /** Lines that are shown when a folder has been accepted. */
   readonly describeFolder: (folder: FolderFacts) => readonly Line[];
-  readonly render: (context: Asking, flow: Flow) => string;
+  readonly render: (context: WizardContext, flow: Flow) => string;
 }
 
 export interface SessionResult {
   readonly action: Exclude<ReviewAction, 'show'>;
-  readonly context: Asking;
+  readonly context: WizardContext;
   readonly flow: Flow;
 }
 
@@ -48,7 +55,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   let position: Position = { id: 'mode' };
   // Given answers are taken over only if they are still valid.
   let answers: Answers = {};
-  const context = (): Asking => ({ answers, facts });
+  const context = (): WizardContext => ({ answers, facts });
 
   const lookAt = async (path: string): Promise<string | undefined> => {
     const key = absolute(path, facts);
@@ -77,7 +84,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     // In the order of questions the dependent questions come again in any case, so their answers may stay when the
     // value is the same. From the review they come again only if their answers are dropped.
     const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
-    answers = { ...without(answers, anew ? (outlived[id] ?? []) : []), [id]: answer };
+    answers = { ...without(answers, anew ? (dependentAnswers[id] ?? []) : []), [id]: answer };
     if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
     answers = followDefaults(flow, context());
     input.save(fromAnywhere(answers, facts));
@@ -128,7 +135,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
 }
 
 /** The answers with absolute paths, because a draft may be continued in another folder. */
-function fromAnywhere(answers: Answers, facts: Facts): Answers {
+function fromAnywhere(answers: Answers, facts: WizardFacts): Answers {
   const paths = ['dataset.path', 'model.file', 'file'].flatMap((id) => {
     const answer = answers[id];
     return answer === undefined ? [] : [[id, { ...answer, value: absolute(answer.value, facts) }] as const];
@@ -137,7 +144,7 @@ function fromAnywhere(answers: Answers, facts: Facts): Answers {
 }
 
 /** Answers that depend on another answer, and are asked for again when that one changes. */
-const outlived: Readonly<Record<string, readonly string[]>> = {
+const dependentAnswers: Readonly<Record<string, readonly string[]>> = {
   'model.base': ['model.more', 'model.file', 'model.license'],
   'model.more': ['model.license'],
 };
@@ -162,7 +169,7 @@ function settingJson(id: string, value: string): string {
 
 function settingProblem(
   flow: Flow,
-  context: Asking,
+  context: WizardContext,
   question: Question,
   form: LineForm,
   text: string,
@@ -183,7 +190,7 @@ function settingProblem(
 const ofThePlace = new Set(['mode', 'dataset.path']);
 
 /** Updates the answers that were a default, because an earlier answer may have changed the default. */
-export function followDefaults(flow: Flow, context: Asking): Answers {
+export function followDefaults(flow: Flow, context: WizardContext): Answers {
   let { answers } = context;
   for (const question of visible(flow, context)) {
     const answer = answers[question.id];
@@ -200,10 +207,10 @@ async function stillValid(
   flow: Flow,
   { answers, facts }: SessionInput,
   check: (question: Question, form: LineForm, text: string) => Promise<string | undefined>,
-  keep: (id: string, answer: Answer) => Asking,
+  keep: (id: string, answer: Answer) => WizardContext,
 ): Promise<Answers> {
   const none: Answers = {};
-  let context: Asking = { answers: none, facts };
+  let context: WizardContext = { answers: none, facts };
   for (const [id, answer] of Object.entries(answers)) if (flow.find(id)?.onRequest === true) context = keep(id, answer);
   let known = new Set<string>();
   for (let more = true; more; ) {
@@ -238,7 +245,12 @@ function bind(form: LineForm, cwd: string, check: (text: string) => Promise<stri
   };
 }
 
-function frameOf({ style, can }: SessionInput, question: Question, context: Asking, canGoBack: boolean): Frame {
+function frameOf(
+  { style, can }: SessionInput,
+  question: Question,
+  context: WizardContext,
+  canGoBack: boolean,
+): PromptFrame {
   return {
     label: question.label,
     text: question.text(context),
@@ -257,7 +269,7 @@ function frameOf({ style, can }: SessionInput, question: Question, context: Aski
   };
 }
 
-function recordOf(question: Question, value: string, context: Asking): string {
+function recordOf(question: Question, value: string, context: WizardContext): string {
   if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
   if (question.id.startsWith(SETTING)) return shown(JSON.parse(settingJson(question.id, value)));
   if (question.id === 'review')

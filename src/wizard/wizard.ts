@@ -39,7 +39,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   };
   try {
     const mode = await firstAnswer(input, { draft: described, lastMode });
-    const { finish } = await import('./finish.ts');
+    const { runInterview: finish } = await import('./finish.ts');
     const result = await finish(input, {
       draft: described,
       lastMode,

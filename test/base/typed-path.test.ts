@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { array, assert, constantFrom, property, string, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { near } from '../../src/base/paths.ts';
+import { displayPath } from '../../src/base/paths.ts';
 import { shellWord, typedPath } from '../../src/base/typed-path.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-typed-'));
@@ -137,7 +137,7 @@ describe('a printed path', () => {
   });
 
   it('does not begin with a sign for the home', () => {
-    expect(near('/here/~/run.yaml', '/here')).toBe('./~/run.yaml');
+    expect(displayPath('/here/~/run.yaml', '/here')).toBe('./~/run.yaml');
     expect([shellWord('~'), shellWord('-o'), shellWord('a b'), shellWord('/plain/path.yaml')]).toEqual([
       "'./~'",
       './-o',

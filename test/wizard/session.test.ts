@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { places } from '../../src/base/paths.ts';
 import { styleFor } from '../../src/terminal/style.ts';
 import type { Capabilities } from '../../src/terminal/terminal.ts';
-import type { Facts } from '../../src/wizard/questions/facts.ts';
+import type { WizardFacts } from '../../src/wizard/questions/facts.ts';
 import { acceptsLicense } from '../../src/wizard/questions/model.ts';
 import type { Answers } from '../../src/wizard/questions/question.ts';
 import { runSession } from '../../src/wizard/session.ts';
@@ -26,7 +26,7 @@ const facts = async (cwd: string) =>
 
 /** Enter on every question that has no script; what was asked, by label. */
 async function drive(
-  given: { facts: Facts; answers?: Answers; save?: (answers: Answers) => void },
+  given: { facts: WizardFacts; answers?: Answers; save?: (answers: Answers) => void },
   script: Record<string, string[]>,
 ) {
   const asked: string[] = [];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EnvironmentError, EXIT, UsageError } from '../../base/errors.ts';
-import { absolute, near } from '../../base/paths.ts';
+import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { BUILDS } from '../../engine/environment/builds.ts';
 import { checkEnvironment } from '../../engine/environment/check.ts';
@@ -37,7 +37,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     out.talk(
       `${made ? 'Written' : 'There already, with the same bytes'}: step ${step}, ${formatBytes(bytes)}, SHA-256 ${sha256}`,
     );
-    out.verbatim(near(path, process.cwd()));
+    out.verbatim(displayPath(path, process.cwd()));
   }
   return EXIT.ok;
 };

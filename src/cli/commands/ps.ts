@@ -28,7 +28,7 @@ export const run: CommandRun = async (_args, _options, { out, places, flags }) =
   ]);
   const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
   for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room)) out.data(line);
-  for (const { name, problem } of runs) if (problem !== null) out.prose(neutralise(`! ${name}: ${problem}`));
+  for (const { name, problem } of runs) if (problem !== null) out.wrapped(neutralise(`! ${name}: ${problem}`));
   return EXIT.ok;
 };
 

@@ -79,8 +79,8 @@ async function makeReady(context: Context, wishes: { force: boolean; torch: stri
   const { box } = await renewBox({ places, env, system: thisSystem(env) }, wishes.torch);
   const requirements = requirementsFor(box.build);
   if (!flags.json) {
-    out.prose(chosen(box));
-    for (const note of box.notes) out.prose(`! ${note}`);
+    out.wrapped(chosen(box));
+    for (const note of box.notes) out.wrapped(`! ${note}`);
   }
   const stop = stopSignals('Stopped. What was fetched is kept; visiontrain setup goes on.');
   const progress = setupProgress({ out, flags, env });

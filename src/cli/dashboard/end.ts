@@ -3,7 +3,7 @@
  * without cursor movement.
  */
 import { basename, join } from 'node:path';
-import { near } from '../../base/paths.ts';
+import { displayPath } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { type RunState, workedSeconds } from '../../engine/events/reducer.ts';
@@ -111,7 +111,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     const file = state.saved.find(({ best }) => best === true);
     const named = file === undefined ? '' : `, ${basename(file.path)}`;
     const best = state.bestStep === undefined ? [] : [`best checkpoint: step ${state.bestStep}${neutralise(named)}`];
-    const path = neutralise(near(join(runDir, lora.path), cwd));
+    const path = neutralise(displayPath(join(runDir, lora.path), cwd));
     rows.push(...toCopy('LoRA', path, formatBytes(lora.bytes), room));
     const facts = [`SHA-256 ${lora.sha256.slice(0, 16)}${style.glyph.ellipsis}`, ...best];
     const line = facts.join('   ');
@@ -131,7 +131,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     ],
   ]);
   if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
-  const again = `visiontrain run ${neutralise(shellWord(near(join(runDir, 'run.yaml'), cwd)))}`;
+  const again = `visiontrain run ${neutralise(shellWord(displayPath(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
   // Rows of text beside the pictures: three lines above, two below, and the shell's own.
   const words = rows.reduce(

@@ -24,7 +24,7 @@ export interface Output {
   /** Prints a line for the person to stderr. */
   talk(line: Line): void;
   /** Prints a sentence to stderr like `talk`, and breaks it between words where the terminal would break within one. */
-  prose(text: string): void;
+  wrapped(text: string): void;
   /** Prints a line to stderr like `talk`, dim where the terminal can: for what most readers may pass over. */
   aside(text: string): void;
   /** Prints one JSON document, indented if a person looks at it. */
@@ -59,7 +59,7 @@ export function processOutput({ env, plain }: OutputOptions): Output {
       for (const line of text.replace(/\n$/, '').split('\n')) tell('stdout', onTerminal(line, { unicode: true }));
     },
     talk,
-    prose(text) {
+    wrapped(text) {
       const cells = talkWidth();
       const words = onTerminal(String(text), can);
       if (cells === undefined) talk(words);

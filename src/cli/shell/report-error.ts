@@ -24,15 +24,15 @@ export function reportError(error: unknown, out: Output, { json, debug, own = []
     return code;
   }
   if (known === undefined) {
-    out.prose(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
+    out.wrapped(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
     if (debug) stack(error, out);
-    else out.prose('  Run it again with --debug for the details, and please report them.');
+    else out.wrapped('  Run it again with --debug for the details, and please report them.');
     return code;
   }
-  out.prose(`✖ ${known.message}`);
-  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.prose(`  ${line}`);
-  for (const line of known.details) out.prose(`  ${line}`);
-  for (const line of known.nextSteps) (isSentence(line) ? out.prose : out.talk)(`  ${line}`);
+  out.wrapped(`✖ ${known.message}`);
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.wrapped(`  ${line}`);
+  for (const line of known.details) out.wrapped(`  ${line}`);
+  for (const line of known.nextSteps) (isSentence(line) ? out.wrapped : out.talk)(`  ${line}`);
   out.aside(`  visiontrain explain ${known.id}`);
   if (debug) stack(error, out);
   return code;

@@ -13,7 +13,7 @@ const LARGEST = 2 ** 40;
 export const isFileSize = (bytes: unknown): bytes is number =>
   Number.isSafeInteger(bytes) && (bytes as number) >= 0 && (bytes as number) <= LARGEST;
 
-export interface Stretch {
+export interface PieceRange {
   readonly from: number;
   /** End of the range in bytes, exclusive. */
   readonly to: number;
@@ -70,15 +70,19 @@ export class PieceMap {
 
   /**
    * First range of missing pieces that nobody fetches yet (`taken`), at most `most` bytes, rounded up to pieces. It
-   * ends before a piece that is partly on disk (`begun`), so that such a piece always comes first in its range.
+   * ends before a piece that is partly on disk (`partial`), so that such a piece always comes first in its range.
    */
-  nextMissing(taken: (piece: number) => boolean, begun: (piece: number) => boolean, most: number): Stretch | undefined {
+  nextMissing(
+    taken: (piece: number) => boolean,
+    partial: (piece: number) => boolean,
+    most: number,
+  ): PieceRange | undefined {
     const free = (piece: number) => piece < this.count && !this.isDone(piece) && !taken(piece);
     let first = 0;
     while (first < this.count && !free(first)) first += 1;
     if (first >= this.count) return undefined;
     let end = first + 1;
-    while (free(end) && !begun(end) && (end - first) * PIECE < most) end += 1;
+    while (free(end) && !partial(end) && (end - first) * PIECE < most) end += 1;
     return { from: first * PIECE, to: Math.min(end * PIECE, this.size) };
   }
 }

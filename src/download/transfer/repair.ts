@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PIECE } from '../file/pieces.ts';
 import { Fault, nextTry } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
-import { Lane, type LaneJob, Superseded } from './lane.ts';
+import { Connection, type ConnectionJob, Superseded } from './connection.ts';
 import type { FileReporter } from './report.ts';
 import type { SourceJob } from './transfer.ts';
 
@@ -33,10 +33,10 @@ export async function repair(job: SourceJob, addresses: readonly Address[], repo
 async function compare(job: SourceJob, address: Address, report: FileReporter): Promise<boolean> {
   const { partialFile, settings, signal } = job;
   const enough = new AbortController();
-  const laneJob: LaneJob = {
+  const connectionJob: ConnectionJob = {
     ...job,
     source: { address, resolved: undefined, etag: undefined, ranges: true },
-    begun: new Map(),
+    partial: new Map(),
     signal: AbortSignal.any([signal, enough.signal]),
     received: (bytes) => {
       report.bytes(bytes, bytes);
@@ -62,17 +62,17 @@ async function compare(job: SourceJob, address: Address, report: FileReporter): 
   })();
   try {
     for (let from = 0, failures = 0; from < partialFile.pieces.size && !right; ) {
-      const lane = new Lane(laneJob, { from, to: partialFile.pieces.size });
+      const connection = new Connection(connectionJob, { from, to: partialFile.pieces.size });
       try {
-        await lane.run();
+        await connection.run();
         break;
       } catch (error) {
         if (error instanceof Superseded && right) break;
         if (!(error instanceof Fault)) throw error;
-        const reached = Math.floor(lane.position / PIECE) * PIECE;
+        const reached = Math.floor(connection.position / PIECE) * PIECE;
         failures = reached > from ? 1 : failures + 1;
         from = Math.max(from, reached);
-        if (error.kind === 'expired') laneJob.source.resolved = undefined;
+        if (error.kind === 'expired') connectionJob.source.resolved = undefined;
         const wait = nextTry(error, { ofKind: failures, inAll: failures, proven: from > 0 }, settings);
         if (wait === undefined) throw error;
         await sleep(wait * 1000, undefined, { signal });

@@ -4,15 +4,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PartialFile } from '../file/partial-file.ts';
-import { PIECE, type Stretch } from '../file/pieces.ts';
+import { PIECE, type PieceRange } from '../file/pieces.ts';
 import type { Client } from '../http/client.ts';
 import { Fault, nextTry } from '../http/fault.ts';
 import type { DownloadSettings } from '../http/settings.ts';
 import type { Address } from '../http/sources.ts';
 import { Stragglers } from '../http/stragglers.ts';
-import { type Begun, Lane, type LaneJob, type SourceState, Superseded } from './lane.ts';
+import { Connection, type ConnectionJob, type PartialPiece, type SourceState, Superseded } from './connection.ts';
+import { ConnectionController } from './connection-controller.ts';
 import type { Throttle } from './meter.ts';
-import { ConnectionPace } from './pace.ts';
 
 /** What is told to the outside. */
 export interface Watcher {
@@ -29,7 +29,7 @@ export interface SourceJob {
   readonly partialFile: PartialFile;
   readonly settings: DownloadSettings;
   readonly throttle: Throttle | undefined;
-  readonly begun: Map<number, Begun>;
+  readonly partial: Map<number, PartialPiece>;
   readonly name: string;
   readonly sha256: string;
   readonly signal: AbortSignal;
@@ -68,15 +68,15 @@ export async function transfer(input: TransferInput): Promise<void> {
 class Transfer {
   readonly #input: TransferInput;
   readonly #source: SourceState;
-  readonly #pace: ConnectionPace;
-  readonly #lanes = new Set<Lane>();
-  readonly #stragglers = new Stragglers<Lane>();
+  readonly #controller: ConnectionController;
+  readonly #connections = new Set<Connection>();
+  readonly #stragglers = new Stragglers<Connection>();
   readonly #stop = new AbortController();
   readonly #started = seconds();
   readonly #ticker: NodeJS.Timeout;
-  readonly #job: LaneJob;
+  readonly #job: ConnectionJob;
   #running: Promise<void>[] = [];
-  #whole: Lane | undefined;
+  #whole: Connection | undefined;
   #received = 0;
   #gained = 0;
   #gainedAtFailure = Number.NEGATIVE_INFINITY;
@@ -88,7 +88,7 @@ class Transfer {
   constructor(input: TransferInput) {
     this.#input = input;
     this.#source = { address: input.address, resolved: undefined, etag: undefined, ranges: true };
-    this.#pace = new ConnectionPace(input.settings.connections, this.#started);
+    this.#controller = new ConnectionController(input.settings.connections, this.#started);
     this.#job = {
       source: this.#source,
       client: input.client,
@@ -96,9 +96,9 @@ class Transfer {
       name: input.name,
       sha256: input.sha256,
       signal: AbortSignal.any([input.signal, this.#stop.signal]),
-      begun: input.begun,
+      partial: input.partial,
       note: (text) => input.watcher.note(text),
-      takeWhole: (lane) => this.#takeWhole(lane),
+      takeWhole: (connection) => this.#takeWhole(connection),
       received: (bytes, fresh) => {
         this.#received += bytes;
         this.#gained += fresh;
@@ -136,13 +136,13 @@ class Transfer {
   #tick(): void {
     this.#giveUpStragglers();
     const left = this.#input.partialFile.pieces.size - this.#input.partialFile.pieces.doneBytes;
-    const before = this.#pace.wanted;
-    const wanted = this.#pace.tick(seconds(), this.#received, left);
+    const before = this.#controller.wanted;
+    const wanted = this.#controller.tick(seconds(), this.#received, left);
     if (wanted <= before || !this.#source.ranges) return;
     // A single connection has taken all that is left, so it gives the further part of its range away.
-    for (const lane of this.#lanes) {
-      const keep = Math.ceil((lane.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
-      if (keep < lane.to) lane.to = keep;
+    for (const connection of this.#connections) {
+      const keep = Math.ceil((connection.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
+      if (keep < connection.to) connection.to = keep;
     }
     this.#fill();
   }
@@ -153,25 +153,25 @@ class Transfer {
    */
   #giveUpStragglers(): void {
     const now = seconds();
-    this.#stragglers.tick(this.#lanes, now);
+    this.#stragglers.tick(this.#connections, now);
     // Under a bandwidth limit the connections wait in turn, so their rates say nothing.
     if (!this.#source.ranges || this.#whole !== undefined || this.#input.throttle !== undefined) return;
-    const atEnd = this.#nextStretch() === undefined;
+    const atEnd = this.#nextRange() === undefined;
     const renewed = this.#stragglers.toRenew(now);
-    for (const lane of this.#lanes)
-      if (lane === renewed || this.#stragglers.isHopeless(lane, now, atEnd)) {
-        lane.giveUp();
-        this.#pace.forgive();
+    for (const connection of this.#connections)
+      if (connection === renewed || this.#stragglers.isHopeless(connection, now, atEnd)) {
+        connection.giveUp();
+        this.#controller.forgive();
       }
     this.#fill();
   }
 
-  #nextStretch() {
-    const { partialFile, begun } = this.#input;
+  #nextRange() {
+    const { partialFile, partial } = this.#input;
     return partialFile.pieces.nextMissing(
-      (piece) => [...this.#lanes].some((lane) => lane.holds(piece)),
-      (piece) => begun.has(piece),
-      this.#rangeLength(this.#pace.wanted),
+      (piece) => [...this.#connections].some((connection) => connection.holds(piece)),
+      (piece) => partial.has(piece),
+      this.#rangeLength(this.#controller.wanted),
     );
   }
 
@@ -179,10 +179,11 @@ class Transfer {
    * A range for an idle connection: the further half of the largest remaining range; undefined when none is worth
    * sharing.
    */
-  #share(): Stretch | undefined {
+  #share(): PieceRange | undefined {
     const now = seconds();
-    const timeLeft = (lane: Lane) => (lane.to - lane.position) / Math.max(1, this.#stragglers.rate(lane, now));
-    const [last] = [...this.#lanes].sort((a, b) => timeLeft(b) - timeLeft(a));
+    const timeLeft = (connection: Connection) =>
+      (connection.to - connection.position) / Math.max(1, this.#stragglers.rate(connection, now));
+    const [last] = [...this.#connections].sort((a, b) => timeLeft(b) - timeLeft(a));
     if (last === undefined || last.bytes === 0 || timeLeft(last) < WORTH_SHARING) return undefined;
     const to = last.to;
     const from = Math.ceil((last.position + (to - last.position) / 2) / PIECE) * PIECE;
@@ -192,52 +193,52 @@ class Transfer {
   }
 
   /** Bytes of a range: enough that the requests cost little, and few enough that all connections end together. */
-  #rangeLength(lanes: number): number {
-    if (lanes === 1) return Number.POSITIVE_INFINITY;
+  #rangeLength(count: number): number {
+    if (count === 1) return Number.POSITIVE_INFINITY;
     const { size, doneBytes } = this.#input.partialFile.pieces;
-    const fairShare = (size - doneBytes) / (2 * lanes);
-    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(lanes))));
+    const fairShare = (size - doneBytes) / (2 * count);
+    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(count))));
   }
 
-  /** Bytes that one of `lanes` connections brings in RANGE_SECONDS. */
-  #earned(lanes: number): number {
+  /** Bytes that one of `count` connections brings in RANGE_SECONDS. */
+  #earned(count: number): number {
     const passed = seconds() - this.#started;
-    return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / lanes) * RANGE_SECONDS;
+    return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / count) * RANGE_SECONDS;
   }
 
   /** Starts connections until there are as many as wanted, or no range is left. */
   #fill(): void {
     const { settings, watcher } = this.#input;
     while (this.#failure === undefined && this.#waiting === undefined) {
-      const wanted = this.#source.ranges ? this.#pace.wanted : 1;
+      const wanted = this.#source.ranges ? this.#controller.wanted : 1;
       const now = seconds();
-      const working = [...this.#lanes].filter((lane) => !this.#stragglers.isDoubtful(lane, now));
-      if (working.length >= wanted || this.#lanes.size >= Math.max(wanted, settings.connections.most)) break;
-      const stretch = this.#nextStretch() ?? (this.#source.ranges ? this.#share() : undefined);
-      if (stretch === undefined) break;
-      this.#start(new Lane(this.#job, stretch));
+      const working = [...this.#connections].filter((connection) => !this.#stragglers.isDoubtful(connection, now));
+      if (working.length >= wanted || this.#connections.size >= Math.max(wanted, settings.connections.most)) break;
+      const range = this.#nextRange() ?? (this.#source.ranges ? this.#share() : undefined);
+      if (range === undefined) break;
+      this.#start(new Connection(this.#job, range));
     }
-    watcher.connections(this.#lanes.size);
+    watcher.connections(this.#connections.size);
   }
 
-  #start(lane: Lane): void {
-    this.#lanes.add(lane);
-    const work = lane
+  #start(connection: Connection): void {
+    this.#connections.add(connection);
+    const work = connection
       .run()
       .catch((error: Error) => this.#onError(error))
       .then(async () => {
-        this.#lanes.delete(lane);
-        this.#stragglers.ended(lane, seconds());
-        if (this.#whole === lane) this.#whole = undefined;
+        this.#connections.delete(connection);
+        this.#stragglers.ended(connection, seconds());
+        if (this.#whole === connection) this.#whole = undefined;
         await this.#waiting;
         this.#running = this.#running.filter((other) => other !== work);
       });
     this.#running.push(work);
   }
 
-  #takeWhole(lane: Lane): boolean {
-    this.#whole ??= lane;
-    return this.#whole === lane;
+  #takeWhole(connection: Connection): boolean {
+    this.#whole ??= connection;
+    return this.#whole === connection;
   }
 
   #onError(error: Error): void {
@@ -257,7 +258,7 @@ class Transfer {
       this.#badRanges += 1;
       if (this.#badRanges > 1) this.#source.ranges = false;
     }
-    if (fault.kind === 'busy' || fault.kind === 'denied') this.#pace.complain(seconds());
+    if (fault.kind === 'busy' || fault.kind === 'denied') this.#controller.complain(seconds());
     // When the line breaks, several connections break together, which counts as one failure.
     if (this.#waiting !== undefined) return;
     if (this.#gained >= this.#gainedAtFailure + PROGRESS) this.#failures = [];

@@ -25,7 +25,7 @@ import { refuseForeignFolder } from '../runs/trust.ts';
 import { type Observer, observe } from './observers.ts';
 import { errorOutcome, stoppedEarly } from './outcome.ts';
 import { watchRequests } from './requests.ts';
-import { emit, stepTools, tell } from './tell.ts';
+import { emit, stepTools, tryEmit } from './tell.ts';
 import { train } from './training.ts';
 
 /**
@@ -94,7 +94,7 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
     const lost = lostRun(folder, held.claim);
     if (lost !== undefined) throw lost;
     // While the trainer ran, events.jsonl was its own.
-    for (const text of untold) tell(dir, 'note', { level: 'warn', text });
+    for (const text of untold) tryEmit(dir, 'note', { level: 'warn', text });
     return writeOutcome(dir, exit);
   };
   try {

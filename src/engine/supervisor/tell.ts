@@ -6,9 +6,9 @@ import { openEventWriter } from '../events/writer.ts';
 export function stepTools(dir: string, phase: 'environment' | 'download' | 'captions', signal: AbortSignal): StepTools {
   return {
     signal,
-    phase: (detail) => tell(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
-    progress: (progress) => tell(dir, 'progress', { ...progress, phase }),
-    note: (note) => tell(dir, 'note', note),
+    phase: (detail) => tryEmit(dir, 'phase', { phase, ...(detail === undefined ? {} : { detail }) }),
+    progress: (progress) => tryEmit(dir, 'progress', { ...progress, phase }),
+    note: (note) => tryEmit(dir, 'note', note),
   };
 }
 
@@ -25,7 +25,7 @@ export function emit<T extends EventType>(dir: string, type: T, payload: Payload
 /**
  * Reports from timers and at the end, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
  */
-export function tell<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
+export function tryEmit<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   try {
     emit(dir, type, payload);
   } catch {

@@ -7,7 +7,7 @@ import { ConfigError, type Problem, UsageError } from '../../base/errors.ts';
 import { readGiven } from '../../base/files/regular-file.ts';
 import { nearest } from '../../base/nearest.ts';
 import { packageRoot } from '../../base/package-root.ts';
-import { near } from '../../base/paths.ts';
+import { displayPath } from '../../base/paths.ts';
 import { type Goal, goals } from '../../spec/schema.ts';
 import { findAsset, findBase, lookUp } from './find.ts';
 import { recipeProblems } from './recipes.ts';
@@ -98,7 +98,7 @@ function problem(file: string, issue: z.core.$ZodIssue): Problem {
   const key = issue.path.map(String).join('.');
   const unknown = issue.code === 'unrecognized_keys' ? `unknown: ${issue.keys.join(', ')}` : issue.message;
   return {
-    file: near(file, process.cwd()),
+    file: displayPath(file, process.cwd()),
     key,
     message: unknown,
   };

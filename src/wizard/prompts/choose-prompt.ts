@@ -14,11 +14,11 @@ import { columns, truncate, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Line } from '../../terminal/styled.ts';
 import type { Choice } from '../questions/question.ts';
-import { backLine, commonKeys, type Frame, pane, type Reply, recordLine, topLine } from './frame.ts';
+import { backLine, commonKeys, type PromptFrame, pane, type Reply, recordLine, topLine } from './frame.ts';
 import { screenPrompt } from './screen-prompt.ts';
 
 interface ChooseConfig {
-  readonly frame: Frame;
+  readonly frame: PromptFrame;
   readonly choices: readonly Choice[];
   readonly initial: string;
 }
@@ -93,6 +93,6 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   return { lines: [...air, ...topLine(frame), ...shown, ...below], noCursor: true };
 });
 
-function aboutOf(choice: Choice, frame: Frame): string {
+function aboutOf(choice: Choice, frame: PromptFrame): string {
   return choice.about ?? frame.why;
 }

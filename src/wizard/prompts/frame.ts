@@ -7,7 +7,7 @@ import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, styled } from '../../terminal/styled.ts';
 import type { ChooseForm, Suggestion } from '../questions/question.ts';
 
-export interface Frame {
+export interface PromptFrame {
   readonly label: string;
   readonly text: string;
   /** Place in the wizard, such as `3/7  Model`. */
@@ -28,7 +28,7 @@ export type Reply = { readonly kind: 'answer'; readonly value: string } | { read
 
 const LABEL_CELLS = 10;
 
-export function topLine({ text, place, style, columns }: Frame): Line[] {
+export function topLine({ text, place, style, columns }: PromptFrame): Line[] {
   const cells = columns - 1;
   const room = Math.max(10, cells - width(place) - 3);
   const [first = '', ...rest] = wrap(spell(neutralise(text), style), room);
@@ -41,19 +41,19 @@ export function topLine({ text, place, style, columns }: Frame): Line[] {
 }
 
 /** The line that stays in the scrollback after a question is answered. */
-export function recordLine(frame: Pick<Frame, 'label' | 'style' | 'columns'>, value: string): Line {
+export function recordLine(frame: Pick<PromptFrame, 'label' | 'style' | 'columns'>, value: string): Line {
   const { style, label, columns } = frame;
   const text = truncate(spell(neutralise(value), style), columns - LABEL_CELLS - 5, style.glyph.ellipsis);
   return styled`${style.good(style.glyph.tick)} ${style.dim(spell(label, style).padEnd(LABEL_CELLS))} ${text}`;
 }
 
-export function backLine({ style, label }: Pick<Frame, 'label' | 'style'>): Line {
+export function backLine({ style, label }: Pick<PromptFrame, 'label' | 'style'>): Line {
   return style.dim(`${style.glyph.back} ${label}: back`);
 }
 
 /** A rule, the explanation and the keys. `about` is padded to `lines` lines, so that the list above does not jump. */
 export function pane(
-  frame: Frame,
+  frame: PromptFrame,
   body: {
     about: string;
     lines: number;
@@ -87,7 +87,7 @@ function rule(mark: string, glyph: string, cells: number): string {
 }
 
 /** Keys that every question has, shown after its own keys. */
-export function commonKeys(frame: Frame): string[] {
+export function commonKeys(frame: PromptFrame): string[] {
   return [
     ...(frame.help.length > 0 ? ['? help'] : []),
     ...(frame.canGoBack ? ['Esc back'] : []),
@@ -114,4 +114,4 @@ export interface LineAsk {
   readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
 }
 
-export type Asker = (frame: Frame, form: ChooseForm | LineAsk) => Promise<Reply>;
+export type Asker = (frame: PromptFrame, form: ChooseForm | LineAsk) => Promise<Reply>;

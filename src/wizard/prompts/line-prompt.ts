@@ -5,11 +5,20 @@ import { columns, truncate } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import { type Line, styled } from '../../terminal/styled.ts';
 import type { Suggestion } from '../questions/question.ts';
-import { backLine, commonKeys, type Frame, type LineAsk, pane, type Reply, recordLine, topLine } from './frame.ts';
+import {
+  backLine,
+  commonKeys,
+  type LineAsk,
+  type PromptFrame,
+  pane,
+  type Reply,
+  recordLine,
+  topLine,
+} from './frame.ts';
 import { screenPrompt } from './screen-prompt.ts';
 
 interface LineConfig {
-  readonly frame: Frame;
+  readonly frame: PromptFrame;
   readonly form: LineAsk;
 }
 
@@ -111,10 +120,10 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
 });
 
 /** As many suggestions as leave room for the question itself. */
-const visible = (found: readonly Suggestion[], { rows }: Pick<Frame, 'rows'>) =>
+const visible = (found: readonly Suggestion[], { rows }: Pick<PromptFrame, 'rows'>) =>
   found.slice(0, Math.max(1, Math.min(SUGGESTIONS, rows - 9)));
 
-function list(found: readonly Suggestion[], active: number, frame: Frame): Line[] {
+function list(found: readonly Suggestion[], active: number, frame: PromptFrame): Line[] {
   const { style, columns: cells } = frame;
   // One long name must not push the notes of all other names off the screen.
   const name = (value: string) => truncate(neutralise(value), Math.floor(cells / 2), style.glyph.ellipsis);

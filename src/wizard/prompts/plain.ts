@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline/promises';
 import { CancelledError } from '../../base/errors.ts';
 import { onTerminal } from '../../terminal/styled.ts';
 import type { ChooseForm } from '../questions/question.ts';
-import type { Frame, LineAsk, Reply } from './frame.ts';
+import type { LineAsk, PromptFrame, Reply } from './frame.ts';
 
-export async function askPlainly(frame: Frame, form: ChooseForm | LineAsk): Promise<Reply> {
+export async function askPlainly(frame: PromptFrame, form: ChooseForm | LineAsk): Promise<Reply> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
   // Ctrl-C and the end of the input both close the interface while the question is open.
   const closed = new Promise<never>((_, reject) => lines.once('close', () => reject(new CancelledError(''))));
@@ -59,7 +59,7 @@ async function judge(
   return { value: choice.value, problem: choice.disabled };
 }
 
-function invitation(frame: Frame, form: ChooseForm | LineAsk): string {
+function invitation(frame: PromptFrame, form: ChooseForm | LineAsk): string {
   const standard =
     form.kind === 'line' ? form.initial : String(form.choices.findIndex((c) => c.value === form.initial) + 1);
   const also = [

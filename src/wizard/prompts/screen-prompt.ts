@@ -1,7 +1,7 @@
 /** Prompts that redraw themselves. Inquirer takes strings, and this module makes them from lines. */
 import { createPrompt } from '@inquirer/core';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
-import type { Frame, Reply } from './frame.ts';
+import type { PromptFrame, Reply } from './frame.ts';
 
 export interface View {
   /** Lines of the prompt. The cursor stands at the end of the last one. */
@@ -13,7 +13,7 @@ export interface View {
 
 const HIDE_CURSOR = '\u001b[?25l';
 
-export function screenPrompt<Config extends { readonly frame: Frame }>(
+export function screenPrompt<Config extends { readonly frame: PromptFrame }>(
   view: (config: Config, done: (reply: Reply) => void) => View,
 ) {
   return createPrompt<Reply, Config>((config, done) => {

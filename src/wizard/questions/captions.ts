@@ -5,19 +5,20 @@ import { captionPreset } from '../../engine/captions/presets.ts';
 import type { ModelEntry } from '../../registry/catalogue/schema.ts';
 import { captionsSchema, type Goal } from '../../spec/schema.ts';
 import { likelyBase } from './model.ts';
-import type { Asking, ChooseForm, Question } from './question.ts';
+import type { ChooseForm, Question, WizardContext } from './question.ts';
 import { answered } from './question.ts';
 
-const missing = ({ facts }: Asking) => (facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned);
+const missing = ({ facts }: WizardContext) =>
+  facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned;
 
 /** Settings of `captions` that suit the base, chosen or likely, and the goal. */
-function preset(context: Asking, base: ModelEntry | undefined) {
+function preset(context: WizardContext, base: ModelEntry | undefined) {
   const goal = (answered(context, 'dataset.goal') ?? 'character') as Goal;
   return captionPreset(base, goal);
 }
 
 /** The model that writes them, and whether it is here. */
-function writer(context: Asking) {
+function writer(context: WizardContext) {
   const { write } = preset(context, likelyBase(context));
   const standard = captionsSchema.parse({});
   const model = write === 'tags' ? standard.tagger : standard.captioner;
@@ -25,7 +26,7 @@ function writer(context: Asking) {
 }
 
 /** What is fetched, and how long it takes, in one sentence each. */
-function cost(context: Asking): string {
+function cost(context: WizardContext): string {
   const { write, model, state } = writer(context);
   const { machine } = context.facts;
   const images = missing(context);
@@ -40,10 +41,10 @@ function cost(context: Asking): string {
 /**
  * Writing is what is recommended, but for the embedded model, which is for trying out: for that no model is fetched.
  */
-const recommended = (context: Asking): string =>
+const recommended = (context: WizardContext): string =>
   likelyBase(context)?.embedded === undefined || writer(context).state?.ready === true ? 'write' : 'trigger';
 
-function form(context: Asking): ChooseForm {
+function form(context: WizardContext): ChooseForm {
   const advice = recommended(context);
   const mark = (value: string, text: string) => (value === advice ? `recommended: ${text}` : text);
   return {

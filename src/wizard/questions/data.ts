@@ -1,6 +1,6 @@
 /** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
 import { basename, resolve } from 'node:path';
-import { absolute, near } from '../../base/paths.ts';
+import { absolute, displayPath } from '../../base/paths.ts';
 import { captionQuestions } from './captions.ts';
 import { modeForm, modeQuestion } from './mode.ts';
 import type { Question } from './question.ts';
@@ -35,7 +35,7 @@ const path: Question = {
       : {}),
     path: 'pictures',
   }),
-  record: (value, { facts }) => near(absolute(value, facts), facts.cwd),
+  record: (value, { facts }) => displayPath(absolute(value, facts), facts.cwd),
   sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
 };
 

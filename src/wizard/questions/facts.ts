@@ -50,7 +50,7 @@ export interface ModelState {
   readonly license: Registry['models'][number]['license'] | undefined;
 }
 
-export interface Facts {
+export interface WizardFacts {
   readonly cwd: string;
   readonly home: string;
   readonly machine: Machine;

@@ -1,5 +1,5 @@
 /** The step machine: it knows the present question, the next one and the one before. Pure. */
-import { type Asking, modeOf, type Question } from './question.ts';
+import { modeOf, type Question, type WizardContext } from './question.ts';
 
 export interface Position {
   readonly id: string;
@@ -17,13 +17,13 @@ export interface Flow {
 export const JUMP = 'go:';
 
 /** The questions that apply in this context, in order. */
-export function visible(flow: Flow, context: Asking): readonly Question[] {
+export function visible(flow: Flow, context: WizardContext): readonly Question[] {
   const mode = modeOf(context.answers);
   return flow.ordered.filter((q) => (q.mode === undefined || q.mode === mode) && (q.when?.(context) ?? true));
 }
 
 /** The first question without an answer; without such a question the last one (the review). */
-export function resume(flow: Flow, context: Asking): Position {
+export function resume(flow: Flow, context: WizardContext): Position {
   const questions = visible(flow, context);
   const open = questions.find((q) => context.answers[q.id] === undefined) ?? questions.at(-1);
   if (open === undefined) throw new Error('a wizard without questions');
@@ -31,7 +31,7 @@ export function resume(flow: Flow, context: Asking): Position {
 }
 
 /** The position after an answer, which `context` must already hold. */
-export function next(flow: Flow, position: Position, value: string, context: Asking): Position {
+export function next(flow: Flow, position: Position, value: string, context: WizardContext): Position {
   if (value.startsWith(JUMP)) return { id: value.slice(JUMP.length), returnTo: position.id };
   const questions = visible(flow, context);
   const { returnTo } = position;
@@ -48,7 +48,7 @@ export function next(flow: Flow, position: Position, value: string, context: Ask
 }
 
 /** The position before this one; undefined at the first question. */
-export function back(flow: Flow, position: Position, context: Asking): Position | undefined {
+export function back(flow: Flow, position: Position, context: WizardContext): Position | undefined {
   if (position.returnTo !== undefined) return { id: position.returnTo };
   const questions = visible(flow, context);
   const at = questions.findIndex((q) => q.id === position.id);

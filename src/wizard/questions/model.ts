@@ -2,7 +2,7 @@
 import { formatBytes } from '../../base/text.ts';
 import type { ModelEntry } from '../../registry/catalogue/schema.ts';
 import { JUMP } from './machine.ts';
-import { type Asking, answered, type Choice, type Question } from './question.ts';
+import { answered, type Choice, type Question, type WizardContext } from './question.ts';
 import { entryOf } from './values.ts';
 
 /** The first list has one plain base of each kind; the others are one choice further. */
@@ -58,7 +58,7 @@ const base: Question = {
 };
 
 /** The base that is chosen, else the one that Enter would choose; undefined for a file of the person's own. */
-export function likelyBase(context: Asking): ModelEntry | undefined {
+export function likelyBase(context: WizardContext): ModelEntry | undefined {
   if (answered(context, 'model.base') !== undefined) return entryOf(context);
   const { initial } = base.form(context);
   return context.facts.registry.models.find(({ id }) => id === initial);
@@ -100,7 +100,7 @@ const file: Question = {
 
 const title = (id: string, models: readonly ModelEntry[]) => models.find((entry) => entry.id === id)?.title ?? id;
 
-function modelChoice(entry: ModelEntry, context: Asking): Choice {
+function modelChoice(entry: ModelEntry, context: WizardContext): Choice {
   const fit = memoryFit(entry, context);
   return {
     value: entry.id,
@@ -110,14 +110,14 @@ function modelChoice(entry: ModelEntry, context: Asking): Choice {
   };
 }
 
-function here(entry: ModelEntry, { facts }: Asking): string {
+function here(entry: ModelEntry, { facts }: WizardContext): string {
   if (entry.embedded !== undefined) return 'built in';
   const state = facts.models.get(entry.id);
   if (state?.ready === true) return 'here';
   return state?.fetchBytes === undefined ? 'to fetch' : `${formatBytes(state.fetchBytes)} to fetch`;
 }
 
-function about(entry: ModelEntry, { facts }: Asking): string {
+function about(entry: ModelEntry, { facts }: WizardContext): string {
   if (entry.embedded !== undefined)
     return 'For trying visiontrain out: trains in minutes on any computer, but only knows tiny doodles. Not for real pictures.';
   const parts = [entry.summary];
@@ -132,7 +132,7 @@ function about(entry: ModelEntry, { facts }: Asking): string {
  * Whether the model can be trained on this machine. Without a card nothing is forbidden, but the row says that it will
  * be slow.
  */
-function memoryFit(entry: ModelEntry, { facts }: Asking): { readonly word: string; readonly problem?: string } {
+function memoryFit(entry: ModelEntry, { facts }: WizardContext): { readonly word: string; readonly problem?: string } {
   if (entry.embedded !== undefined) return { word: 'for trying out' };
   const { cards } = facts.machine;
   const { least, comfortable } = entry.memory_gb ?? { least: 0, comfortable: 0 };
@@ -147,7 +147,7 @@ function memoryFit(entry: ModelEntry, { facts }: Asking): { readonly word: strin
 }
 
 /** SDXL when it fits, else SD1.5. Without a card it is the embedded model, the only one whose training ends today. */
-function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
+function recommended(listed: readonly ModelEntry[], { facts }: WizardContext): string {
   const most = Math.max(0, ...facts.machine.cards.map((card) => card.totalGb));
   if (most === 0) return listed.find((entry) => entry.embedded !== undefined)?.id ?? '';
   const sdxl = listed.find((entry) => entry.id === 'sdxl');
@@ -155,7 +155,7 @@ function recommended(listed: readonly ModelEntry[], { facts }: Asking): string {
 }
 
 /** The licence that must be accepted before the chosen model is fetched; undefined when there is none. */
-function pending(context: Asking) {
+function pending(context: WizardContext) {
   const entry = entryOf(context);
   const license = entry && context.facts.models.get(entry.id)?.license;
   return entry === undefined || license === undefined ? undefined : { title: entry.title, ...license };
@@ -164,7 +164,7 @@ function pending(context: Asking) {
 const accepted = (name: string) => `accept ${name}`;
 
 /** Whether the person has accepted the licence of the model that is chosen at present. */
-export function acceptsLicense(context: Asking): boolean {
+export function acceptsLicense(context: WizardContext): boolean {
   const license = pending(context);
   return license !== undefined && answered(context, 'model.license') === accepted(license.name);
 }

@@ -1,6 +1,6 @@
 /** Questions as data, their answers, and the context they are asked in. Nothing here does input or output. */
 import type { Chooser } from '../../spec/schema.ts';
-import type { Facts } from './facts.ts';
+import type { WizardFacts } from './facts.ts';
 
 export const steps = [
   ['mode', 'Mode'],
@@ -68,30 +68,30 @@ export interface Question {
   readonly label: string;
   /** The only mode in which the question is asked; undefined for both. */
   readonly mode?: Mode;
-  readonly text: (context: Asking) => string;
+  readonly text: (context: WizardContext) => string;
   /** Explains what the answer changes, a sensible range, and what most people choose. */
   readonly why: string;
   /** Terms of the glossary that `?` explains. */
   readonly terms?: readonly string[];
-  readonly when?: (context: Asking) => boolean;
-  readonly form: (context: Asking) => ChooseForm | LineForm;
+  readonly when?: (context: WizardContext) => boolean;
+  readonly form: (context: WizardContext) => ChooseForm | LineForm;
   /** True when the question is only reached from a menu and is not part of the order. */
   readonly onRequest?: true;
   /** The answer as one line of the record. */
-  readonly record?: (value: string, context: Asking) => string;
+  readonly record?: (value: string, context: WizardContext) => string;
   /** Who chose the value that the answer stands for, when that is not the one who answered. */
-  readonly chooser?: (context: Asking) => Chooser;
+  readonly chooser?: (context: WizardContext) => Chooser;
   /** Values of run.yaml that the answer decides, by dotted key. */
-  readonly sets?: (value: string, context: Asking) => Readonly<Record<string, unknown>>;
+  readonly sets?: (value: string, context: WizardContext) => Readonly<Record<string, unknown>>;
 }
 
 /** Everything that a question may look at. */
-export interface Asking {
+export interface WizardContext {
   readonly answers: Answers;
-  readonly facts: Facts;
+  readonly facts: WizardFacts;
 }
 
-export function answered(context: Pick<Asking, 'answers'>, id: string): string | undefined {
+export function answered(context: Pick<WizardContext, 'answers'>, id: string): string | undefined {
   return context.answers[id]?.value;
 }
 

@@ -3,12 +3,12 @@
  * to do.
  */
 
-import { near } from '../../base/paths.ts';
+import { displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import type { Chooser, Provenance } from '../../spec/schema.ts';
 import { truncateStart } from '../../terminal/columns.ts';
 import { type Flow, JUMP, visible } from './machine.ts';
-import { type Asking, type Choice, modeOf, type Question } from './question.ts';
+import { type Choice, modeOf, type Question, type WizardContext } from './question.ts';
 import { trainsOn } from './settings.ts';
 import { baseOf, derive, entryOf } from './values.ts';
 
@@ -63,7 +63,7 @@ function review(flow: () => Flow): Question {
 /** Questions that a row leads to instead of its own: from the first list of models all others can be reached. */
 const doors: Readonly<Record<string, string>> = { 'model.more': 'model.base', 'model.file': 'model.base' };
 
-function rows(flow: Flow, context: Asking): Choice[] {
+function rows(flow: Flow, context: WizardContext): Choice[] {
   const derived = derive(flow, context);
   const provenance: Provenance = 'spec' in derived ? derived.provenance : {};
   const base = baseOf(context.answers);
@@ -94,7 +94,7 @@ function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undef
   return all.includes('detected') ? 'detected' : all.every((by) => by === 'you') ? 'you' : 'preset';
 }
 
-function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Asking): Choice[] {
+function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: WizardContext): Choice[] {
   if (!('spec' in derived)) return [];
   const { spec, provenance } = derived;
   const memory: Choice = {
@@ -111,7 +111,7 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
     value: `${JUMP}file`,
     cells: [
       'File',
-      clip(answers.file?.value ?? near(facts.file, facts.cwd)),
+      clip(answers.file?.value ?? displayPath(facts.file, facts.cwd)),
       answers.file === undefined ? 'preset' : 'you',
     ],
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
@@ -122,7 +122,7 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Ask
 
 const clip = (text: string) => truncateStart(text, 50);
 
-function actionChoices(flow: Flow, context: Asking): Choice[] {
+function actionChoices(flow: Flow, context: WizardContext): Choice[] {
   const derived = derive(flow, context);
   const wrong = 'problems' in derived ? derived.problems : [];
   const problem = wrong.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');

@@ -10,7 +10,7 @@ import { parseYaml } from '../../spec/yaml-tree.ts';
 import { truncate } from '../../terminal/columns.ts';
 import type { Machine } from './facts.ts';
 import { type Flow, JUMP } from './machine.ts';
-import type { Asking, Choice, ChooseForm, LineForm, Question, Step } from './question.ts';
+import type { Choice, ChooseForm, LineForm, Question, Step, WizardContext } from './question.ts';
 import { at, derive, SETTING } from './values.ts';
 
 interface Group {
@@ -187,7 +187,7 @@ function holdsGroup(node: JsonNode): boolean {
 function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Question {
   const step = groups.find((group) => group.section === section)?.step ?? 'training';
   const name = key.slice(section.length + 1);
-  const now = (context: Asking) => {
+  const now = (context: WizardContext) => {
     const derived = derive(flow(), context);
     return 'spec' in derived ? at(derived.spec, key) : undefined;
   };
@@ -215,7 +215,7 @@ function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Que
 
 function groupQuestion(group: Group, flow: () => Flow): Question {
   const { id, step, label, text, section, gist } = group;
-  const mine = ({ answers }: Asking) => keysOf(group).some(({ key }) => answers[SETTING + key] !== undefined);
+  const mine = ({ answers }: WizardContext) => keysOf(group).some(({ key }) => answers[SETTING + key] !== undefined);
   return {
     id,
     step,

@@ -5,11 +5,11 @@
 
 import { plural } from '../../base/text.ts';
 import { rounded } from '../../spec/length.ts';
-import { type Asking, answered, type Choice, type Question } from './question.ts';
+import { answered, type Choice, type Question, type WizardContext } from './question.ts';
 import { entryOf, recipeValue, SETTING } from './values.ts';
 
 /** An explanation that depends on earlier answers. */
-type About = (context: Asking) => string;
+type About = (context: WizardContext) => string;
 
 interface Dial {
   readonly id: string;
@@ -21,17 +21,17 @@ interface Dial {
   readonly key: string;
   readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string | About }[];
   /** Describes the scaled value in words. */
-  readonly words: (value: number, context: Asking) => string;
-  readonly sets: (factor: number, context: Asking) => Readonly<Record<string, unknown>>;
+  readonly words: (value: number, context: WizardContext) => string;
+  readonly sets: (factor: number, context: WizardContext) => Readonly<Record<string, unknown>>;
 }
 
-const number = (context: Asking, key: string) => Number(recipeValue(context, key) ?? 0);
+const number = (context: WizardContext, key: string) => Number(recipeValue(context, key) ?? 0);
 
 function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial): Question {
-  const scaled = (factor: number, context: Asking) => words(number(context, key) * factor, context);
-  const own = (context: Asking) => context.answers[SETTING + key]?.value;
+  const scaled = (factor: number, context: WizardContext) => words(number(context, key) * factor, context);
+  const own = (context: WizardContext) => context.answers[SETTING + key]?.value;
   // A value of their own may be a text, such as 10 epochs, which is its own words.
-  const ownWords = (kept: string, context: Asking) => {
+  const ownWords = (kept: string, context: WizardContext) => {
     const value: unknown = kept === '' ? '' : JSON.parse(kept);
     return typeof value === 'number' ? words(value, context) : String(value);
   };
@@ -78,7 +78,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
 }
 
 /** Explains the number of steps: what the recipe aims at, or the bound that decided. */
-function whyNormal(context: Asking): string {
+function whyNormal(context: WizardContext): string {
   const rule = entryOf(context)?.length;
   const images = context.facts.folder?.usable ?? 0;
   if (rule === undefined || images === 0) return 'The recipe of this base model for what you teach.';

@@ -8,7 +8,7 @@ import type { KeyProblem } from '../../spec/problems.ts';
 import type { Chooser } from '../../spec/schema.ts';
 import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
-import type { Answers, Asking } from './question.ts';
+import type { Answers, WizardContext } from './question.ts';
 
 /** Prefix of the id of a single setting. The rest of the id is the dotted key, and the answer is JSON. */
 export const SETTING = 'set:';
@@ -23,27 +23,27 @@ export function baseOf(answers: Answers): string | undefined {
   return first;
 }
 
-export function entryOf({ answers, facts }: Asking): ModelEntry | undefined {
+export function entryOf({ answers, facts }: WizardContext): ModelEntry | undefined {
   const base = baseOf(answers);
   return facts.registry.models.find((entry) => entry.id === base);
 }
 
 /** The best set of memory settings that the card reaches; undefined without a card or without such sets. */
-export function memoryClassOf(context: Asking): MemoryClass | undefined {
+export function memoryClassOf(context: WizardContext): MemoryClass | undefined {
   const card = cardOf(context);
   const entry = entryOf(context);
   return card === undefined || entry === undefined ? undefined : memoryClassFor(entry, card.totalGb);
 }
 
 /** The card that will train: the chosen one, else the one with the most free memory. */
-export function cardOf({ answers, facts }: Asking) {
+export function cardOf({ answers, facts }: WizardContext) {
   const chosen = answers['resources.card']?.value;
   const { cards } = facts.machine;
   return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
 /** Values that the machine decides, by dotted key. They will be marked `detected`. */
-export function detected(context: Asking): Values {
+export function detected(context: WizardContext): Values {
   const card = cardOf(context);
   const entry = entryOf(context);
   if (entry?.embedded !== undefined) return {};
@@ -52,7 +52,7 @@ export function detected(context: Asking): Values {
 }
 
 /** The complete spec that the answers lead to, or the problems with them. */
-export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly problems: readonly KeyProblem[] } {
+export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readonly problems: readonly KeyProblem[] } {
   const context = withDefaults(flow, asking);
   const { answers, facts } = context;
   const given: Record<string, unknown> = {};
@@ -84,8 +84,8 @@ export function derive(flow: Flow, asking: Asking): FilledSpec | { readonly prob
 }
 
 /** Questions that are still to come count as answered with Enter, so that every key has a value at any time. */
-function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
-  let context: Asking = { answers, facts };
+function withDefaults(flow: Flow, { answers, facts }: WizardContext): WizardContext {
+  let context: WizardContext = { answers, facts };
   for (const question of flow.ordered) {
     if (question.sets === undefined || context.answers[question.id] !== undefined) continue;
     if (!visible(flow, context).includes(question)) continue;
@@ -97,7 +97,7 @@ function withDefaults(flow: Flow, { answers, facts }: Asking): Asking {
 }
 
 /** The value that a key would have if the person had not set it. */
-export function recipeValue(context: Asking, key: string): unknown {
+export function recipeValue(context: WizardContext, key: string): unknown {
   const { answers, facts } = context;
   const goal = answers['dataset.goal']?.value ?? 'character';
   const entry = entryOf(context);

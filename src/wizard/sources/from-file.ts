@@ -4,7 +4,7 @@
 import { dirname, resolve } from 'node:path';
 import { typedPath } from '../../base/typed-path.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
-import type { Facts } from '../questions/facts.ts';
+import type { WizardFacts } from '../questions/facts.ts';
 import type { Answers } from '../questions/question.ts';
 import { at, SETTING } from '../questions/values.ts';
 
@@ -12,7 +12,7 @@ import { at, SETTING } from '../questions/values.ts';
 const questions = new Set(['name', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base']);
 
 /** @throws ConfigError when the file has problems */
-export function fromSpecFile(file: string, { registry }: Pick<Facts, 'registry'>, cwd: string): Answers {
+export function fromSpecFile(file: string, { registry }: Pick<WizardFacts, 'registry'>, cwd: string): Answers {
   const path = typedPath(file, cwd);
   const { spec, provenance } = loadSpec(path, { registry });
   const known = registry.models.some(({ id }) => id === spec.model.base);

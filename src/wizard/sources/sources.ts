@@ -17,7 +17,7 @@ import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { AnyEntry, Registry } from '../../registry/catalogue/schema.ts';
 import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/identify.ts';
 import type { Chooser } from '../../spec/schema.ts';
-import type { Facts, FolderFacts, Machine, ModelState } from '../questions/facts.ts';
+import type { FolderFacts, Machine, ModelState, WizardFacts } from '../questions/facts.ts';
 import type { Values } from '../questions/values.ts';
 import { commonWord } from './common-word.ts';
 import { nearestPictures } from './folders.ts';
@@ -31,7 +31,7 @@ export interface FactsInput {
   readonly file: string;
 }
 
-export async function readFacts({ env, places, cwd, draft, lastMode, file }: FactsInput): Promise<Facts> {
+export async function readFacts({ env, places, cwd, draft, lastMode, file }: FactsInput): Promise<WizardFacts> {
   const registry = loadRegistry({ configDir: places.config });
   return {
     cwd,
@@ -90,7 +90,7 @@ async function readMachine(places: Places, env: NodeJS.ProcessEnv): Promise<Mach
   };
 }
 
-function filler(registry: Registry, dir: string): Facts['fill'] {
+function filler(registry: Registry, dir: string): WizardFacts['fill'] {
   const known = new Map<string, ModelFacts | undefined>();
   const factsOf = (base: unknown): ModelFacts | undefined => {
     if (typeof base !== 'string' || registry.models.some(({ id }) => id === base)) return undefined;

@@ -5,7 +5,7 @@ import { reportError } from '../../../src/cli/shell/report-error.ts';
 function said(code: string, path: string): string {
   const lines: string[] = [];
   const keep = (line: string) => void lines.push(line);
-  const out = { talk: keep, prose: keep, aside: keep } as unknown as Parameters<typeof reportError>[1];
+  const out = { talk: keep, wrapped: keep, aside: keep } as unknown as Parameters<typeof reportError>[1];
   const error = Object.assign(new Error(code), { code, path });
   expect(reportError(error, out, { json: false, debug: false, own: ['/home/p/vt'] })).toBe(3);
   return lines.join('\n');

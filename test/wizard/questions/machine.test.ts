@@ -8,11 +8,11 @@ import { helpFor } from '../../../src/spec/glossary.ts';
 import { specKeys } from '../../../src/spec/keys.ts';
 import { rounded } from '../../../src/spec/length.ts';
 import { inventTrigger } from '../../../src/wizard/questions/data.ts';
-import type { Facts, Machine } from '../../../src/wizard/questions/facts.ts';
+import type { Machine, WizardFacts } from '../../../src/wizard/questions/facts.ts';
 import { wizardFlow } from '../../../src/wizard/questions/flow.ts';
 import { back, JUMP, next, type Position, resume, visible } from '../../../src/wizard/questions/machine.ts';
 import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
-import type { Answer, Answers, Asking } from '../../../src/wizard/questions/question.ts';
+import type { Answer, Answers, WizardContext } from '../../../src/wizard/questions/question.ts';
 import { parse, shown } from '../../../src/wizard/questions/settings.ts';
 import { derive, SETTING } from '../../../src/wizard/questions/values.ts';
 import { followDefaults } from '../../../src/wizard/session.ts';
@@ -30,7 +30,7 @@ const card = (index: number, totalGb: number, bf16 = true) => ({
   bf16,
 });
 let dir: string;
-let facts: Facts;
+let facts: WizardFacts;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'visiontrain-wizard-'));
@@ -57,10 +57,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const you = (value: string): Answer => ({ value, by: 'you' });
-const asking = (answers: Answers, machine: Machine = noCard): Asking => ({ answers, facts: { ...facts, machine } });
+const asking = (answers: Answers, machine: Machine = noCard): WizardContext => ({
+  answers,
+  facts: { ...facts, machine },
+});
 
 /** Enter on every question, with some answers given. */
-function enter(given: Readonly<Record<string, string>> = {}, machine = noCard): Asking {
+function enter(given: Readonly<Record<string, string>> = {}, machine = noCard): WizardContext {
   let context = asking({}, machine);
   let position: Position = resume(flow, context);
   for (let i = 0; position.id !== 'review' && i < 100; i += 1) {
@@ -77,7 +80,7 @@ function enter(given: Readonly<Record<string, string>> = {}, machine = noCard): 
   return context;
 }
 
-function specOf(context: Asking) {
+function specOf(context: WizardContext) {
   const derived = derive(flow, context);
   if ('problems' in derived) throw new Error(JSON.stringify(derived.problems));
   return derived;
@@ -185,7 +188,7 @@ describe('questions', () => {
 });
 
 describe('the review', () => {
-  const rows = (context: Asking) => {
+  const rows = (context: WizardContext) => {
     const form = flow.find('review')?.form(context);
     return form?.kind === 'choose' ? form.choices.map(({ cells }) => cells) : [];
   };
@@ -301,7 +304,7 @@ describe('answers', () => {
     const license = { name: 'Strict', url: 'https://example.org/l', restrictions: 'No selling.', acceptance: true };
     const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
     const models = new Map([...facts.models, ...locked]);
-    const of = (answers: Answers): Asking => ({
+    const of = (answers: Answers): WizardContext => ({
       answers: { ...base.answers, ...answers },
       facts: { ...base.facts, models },
     });

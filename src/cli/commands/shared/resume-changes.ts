@@ -31,13 +31,13 @@ export async function tellChanges({ dir, name }: RunRef, { places, env, out }: C
     });
     const lines = changes(then, now);
     if (lines.length === 0) return;
-    out.prose(neutralise(`${name} goes on as it was planned. Since then these were changed, and are not taken:`));
-    for (const line of lines.slice(0, MOST_NAMED)) out.prose(`  ${neutralise(line)}`);
+    out.wrapped(neutralise(`${name} goes on as it was planned. Since then these were changed, and are not taken:`));
+    for (const line of lines.slice(0, MOST_NAMED)) out.wrapped(`  ${neutralise(line)}`);
     if (lines.length > MOST_NAMED) out.talk(`  and ${lines.length - MOST_NAMED} more`);
     out.talk(neutralise(`To train with them, start a new run:  visiontrain run ${spec}`));
   } catch (error) {
     if (!(error instanceof VisiontrainError)) throw error;
-    out.prose(neutralise(`What was changed since ${name} was planned cannot be told: ${error.message}`));
+    out.wrapped(neutralise(`What was changed since ${name} was planned cannot be told: ${error.message}`));
   }
 }
 

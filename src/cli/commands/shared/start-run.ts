@@ -47,7 +47,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
   if (prepared.uncaptioned.length > 0)
     settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
-    for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.prose(line);
+    for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.wrapped(line);
   const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
   try {
     const run = createRun({
@@ -104,10 +104,10 @@ export async function showPlan(
     return EXIT.ok;
   }
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
-  for (const line of summary.lines) out.prose(`  ${line}`);
+  for (const line of summary.lines) out.wrapped(`  ${line}`);
   out.talk(`  ${build.line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
-  for (const line of remarks(prepared)) out.prose(line);
+  for (const line of remarks(prepared)) out.wrapped(line);
   out.verbatim(prepared.yaml);
   return EXIT.ok;
 }

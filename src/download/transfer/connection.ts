@@ -12,7 +12,7 @@ import { checkFirstBytes, checkHeaders } from '../http/sniff.ts';
 import type { Address } from '../http/sources.ts';
 
 /** The beginning of a piece: how many of its bytes are written, and the CRC-32 of those. */
-export interface Begun {
+export interface PartialPiece {
   readonly bytes: number;
   readonly crc: number;
 }
@@ -28,7 +28,7 @@ export interface SourceState {
   ranges: boolean;
 }
 
-export interface LaneJob {
+export interface ConnectionJob {
   readonly source: SourceState;
   readonly client: Client;
   readonly partialFile: PartialFile;
@@ -36,7 +36,7 @@ export interface LaneJob {
   readonly sha256: string;
   readonly signal: AbortSignal;
   /** Beginnings of pieces whose connection broke. They are on disk, and valid as long as this process lives. */
-  readonly begun: Map<number, Begun>;
+  readonly partial: Map<number, PartialPiece>;
   /**
    * Counts bytes that arrived; returns the seconds for which the flow must pause. `fresh` counts those that were
    * missing before.
@@ -46,13 +46,13 @@ export interface LaneJob {
   /**
    * Asks whether this connection may take the whole file, which the server sends; false when another connection does.
    */
-  takeWhole(lane: Lane): boolean;
+  takeWhole(connection: Connection): boolean;
 }
 
 /** Ends a connection that another one has made needless. */
 export class Superseded extends Error {}
 
-export class Lane {
+export class Connection {
   /** First byte of the range, and (below) its end, which may be moved nearer while the connection works. */
   readonly from: number;
   to: number;
@@ -61,7 +61,7 @@ export class Lane {
   #asked = 0;
   #bytes = 0;
   readonly #stop = new AbortController();
-  #begunBytes = 0;
+  #partialBytes = 0;
   /** CRC-32 of the piece so far, computed while its bytes are still in the processor's cache. */
   #crc = 0;
   /**
@@ -69,12 +69,12 @@ export class Lane {
    */
   #second: Buffer[] = [];
   #looked = false;
-  #job: LaneJob;
+  #job: ConnectionJob;
 
-  constructor(job: LaneJob, stretch: { from: number; to: number }) {
+  constructor(job: ConnectionJob, range: { from: number; to: number }) {
     this.#job = job;
-    this.from = stretch.from;
-    this.to = stretch.to;
+    this.from = range.from;
+    this.to = range.to;
   }
 
   /** Bytes that arrived over this connection. */
@@ -82,7 +82,7 @@ export class Lane {
     return this.#bytes;
   }
 
-  /** Closes the connection. The piece that it had begun is kept for another one. */
+  /** Closes the connection. The piece that it has begun is kept for another one. */
   giveUp(): void {
     this.#stop.abort(new Superseded('given up'));
   }
@@ -97,13 +97,13 @@ export class Lane {
 
   /** Fetches the range. @throws Fault, Superseded, AbortError, or the disk's error */
   async run(): Promise<void> {
-    const { source, client, begun, signal } = this.#job;
+    const { source, client, partial, signal } = this.#job;
     const first = Math.floor(this.from / PIECE);
-    const { bytes, crc } = begun.get(first) ?? { bytes: 0, crc: 0 };
-    begun.delete(first);
-    this.#begunBytes = bytes;
+    const { bytes, crc } = partial.get(first) ?? { bytes: 0, crc: 0 };
+    partial.delete(first);
+    this.#partialBytes = bytes;
     this.#crc = crc;
-    this.#position = this.from + this.#begunBytes;
+    this.#position = this.from + this.#partialBytes;
     this.#asked = this.to;
     const shortcut = source.resolved;
     const own = new URL(source.address.url).host;
@@ -130,8 +130,8 @@ export class Lane {
         throw new Fault('truncated', `${source.address.label} ended ${this.to - this.#position} bytes early`);
     } finally {
       const piece = Math.floor(this.#position / PIECE);
-      if (this.#begunBytes > 0 && this.#second.length === 0)
-        begun.set(piece, { bytes: this.#begunBytes, crc: this.#crc });
+      if (this.#partialBytes > 0 && this.#second.length === 0)
+        partial.set(piece, { bytes: this.#partialBytes, crc: this.#crc });
     }
   }
 
@@ -183,14 +183,14 @@ export class Lane {
       throw new Superseded('etag changed');
     }
     source.ranges &&= this.#position === 0;
-    if (!takeWhole(this)) throw new Superseded('another lane takes the whole body');
+    if (!takeWhole(this)) throw new Superseded('another connection takes the whole body');
     this.to = size;
     this.#asked = size;
     if (this.#position === 0) return;
     note(`${host} cannot go on in the middle and sends the file from its start; what is here already is kept`);
-    this.#job.received(0, -this.#begunBytes - bytesIn(this.#job.begun));
-    this.#job.begun.clear();
-    this.#begunBytes = 0;
+    this.#job.received(0, -this.#partialBytes - bytesIn(this.#job.partial));
+    this.#job.partial.clear();
+    this.#partialBytes = 0;
     this.#crc = 0;
     this.#position = 0;
   }
@@ -205,7 +205,7 @@ export class Lane {
     this.#bytes += bytes;
     while (rest.length > 0) {
       const piece = Math.floor(this.#position / PIECE);
-      const missing = partialFile.pieces.lengthOf(piece) - this.#begunBytes;
+      const missing = partialFile.pieces.lengthOf(piece) - this.#partialBytes;
       const part = rest.subarray(0, missing);
       rest = rest.subarray(part.length);
       if (partialFile.pieces.isDone(piece)) this.#second.push(Buffer.from(part));
@@ -214,7 +214,7 @@ export class Lane {
         fresh += part.length;
       }
       this.#crc = crc32(part, this.#crc);
-      this.#begunBytes += part.length;
+      this.#partialBytes += part.length;
       this.#position += part.length;
       if (part.length === missing) this.#finish(piece);
     }
@@ -232,7 +232,7 @@ export class Lane {
     const crc = this.#crc;
     const second = this.#second;
     this.#second = [];
-    this.#begunBytes = 0;
+    this.#partialBytes = 0;
     this.#crc = 0;
     // A whole body passes over pieces that are on disk already; only pieces that differ are written.
     if (!partialFile.pieces.isDone(piece)) partialFile.finish(piece, crc);
@@ -240,6 +240,6 @@ export class Lane {
   }
 }
 
-function bytesIn(begun: ReadonlyMap<number, Begun>): number {
-  return [...begun.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+function bytesIn(partial: ReadonlyMap<number, PartialPiece>): number {
+  return [...partial.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -12,7 +12,7 @@ const REST = 30;
 /** With fewer seconds left than this, another connection is not worth it. */
 const WORTH = 3;
 
-export class ConnectionPace {
+export class ConnectionController {
   #wanted: number;
   #most: number;
   #since: number;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ConnectionPace } from '../../../src/download/transfer/pace.ts';
+import { ConnectionController } from '../../../src/download/transfer/connection-controller.ts';
 
 const GIB = 2 ** 30;
 
 /** The number of connections wanted at each moment of a download, on a link of `rate(connections)` bytes per second. */
 function run(rate: (connections: number) => number, seconds: number, size = 4 * GIB): number[] {
-  const pace = new ConnectionPace({ first: 1, most: 4 }, 0);
+  const pace = new ConnectionController({ first: 1, most: 4 }, 0);
   const wanted: number[] = [];
   let received = 0;
   for (let now = 0; now < seconds; now += 0.125) {
@@ -39,7 +39,7 @@ describe('the number of connections', () => {
   });
 
   it('goes down for good when the server complains', () => {
-    const pace = new ConnectionPace({ first: 4, most: 4 }, 0);
+    const pace = new ConnectionController({ first: 4, most: 4 }, 0);
     pace.complain(1);
     expect(pace.wanted).toBe(3);
     for (let now = 1; now < 120; now += 0.125) pace.tick(now, now * 8e7, 1e12);
