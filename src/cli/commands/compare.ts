@@ -1,5 +1,5 @@
 import { EXIT, UsageError } from '../../base/errors.ts';
-import { absolute, near } from '../../base/paths.ts';
+import { absolute, displayPath } from '../../base/paths.ts';
 import { formatDuration } from '../../base/text.ts';
 import { collectReport } from '../../engine/report/collect.ts';
 import { compareReports, type Difference, type RunsCompared } from '../../engine/report/compare.ts';
@@ -45,7 +45,7 @@ export const run: CommandRun = async (queries, options, context) => {
       return new ImageShrinker(paths.length / Math.max(1, shrinkers)).shrink(dir, [...new Set(paths)]);
     });
     writePage(path, renderComparePage({ reports, compared, images }));
-    if (!flags.json) out.talk(`Written: ${near(path, process.cwd())}`);
+    if (!flags.json) out.talk(`Written: ${displayPath(path, process.cwd())}`);
   }
   if (flags.json) out.json(compared);
   else show(reports, compared, context);

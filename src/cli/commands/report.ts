@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
-import { absolute, near } from '../../base/paths.ts';
+import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { collectReport } from '../../engine/report/collect.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
@@ -38,7 +38,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   writePage(path, page);
   const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
   out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
-  out.verbatim(near(path, process.cwd()));
+  out.verbatim(displayPath(path, process.cwd()));
   return EXIT.ok;
 };
 
