@@ -170,7 +170,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       noise_offset: 0,
       init_lora: null,
     },
-    validation: { every: null, patience: null, min_change: 4 },
+    validation: { every: null, images: 0, patience: null, min_change: 4 },
     samples: {
       every: 0,
       prompts: [],

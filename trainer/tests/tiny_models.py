@@ -263,7 +263,7 @@ def make_plan(
             "noise_offset": 0,
             "init_lora": None,
         },
-        "validation": {"every": None, "patience": None, "min_change": 4},
+        "validation": {"every": None, "images": 0, "patience": None, "min_change": 4},
         "samples": {
             "every": 0,
             "prompts": [],

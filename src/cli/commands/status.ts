@@ -1,6 +1,7 @@
 import { EXIT } from '../../base/errors.ts';
 import { formatBytes, formatDuration } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
+import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
 import { readState } from '../../engine/events/state.ts';
@@ -45,6 +46,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
     })),
     best_step: state.bestStep ?? null,
     learnt: state.learnt?.verdict ?? null,
+    image_losses: state.imageLosses === undefined ? null : imageLossesDocument(state.imageLosses),
     last_event_at: state.lastEventAt ?? null,
   };
 }
@@ -60,6 +62,11 @@ function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunStat
     since_start: start === undefined ? null : { change: start.change, stderr: start.stderr },
     since_lowest: lowest === undefined ? null : { step: lowest.step, change: lowest.change, stderr: lowest.stderr },
   };
+}
+
+function imageLossesDocument(found: NonNullable<RunState['imageLosses']>) {
+  const { path, pictures, of, never, never_count, by_heart, by_heart_count, compared_with } = found;
+  return { path, pictures, of, never, never_count, by_heart, by_heart_count, compared_with };
 }
 
 const phaseText = ({ phase, supervised }: RunSummary): string =>
@@ -95,6 +102,8 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
     ],
     ['By noise', state.latestValidation && levelWords(state.latestValidation)],
     ['Learnt', state.learnt && learntText(state.learnt)],
+    ['Unlearned', state.imageLosses && neverWords(state.imageLosses)],
+    ['By heart', state.imageLosses && byHeartWords(state.imageLosses)],
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
     ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],
     ['Saved', savedText(state)],

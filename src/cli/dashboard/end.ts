@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { displayPath } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
+import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { type RunState, workedSeconds } from '../../engine/events/reducer.ts';
 import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
@@ -121,6 +122,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     rows.push(['Ended', wrap(spell(neutralise(sentence(exit.reason)), style), inside, { whole: true })]);
   const learnt = learntLines(state, style, inside);
   if (learnt.length > 0) rows.push(['Learnt', learnt]);
+  rows.push(...imageRows(state, style, inside));
   const before = rows.length;
   const prompt = about.prompt === undefined ? [] : [spell(neutralise(`prompt: ${about.prompt}`), style)];
   rows.push([
@@ -195,6 +197,14 @@ function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] 
   const painted = highlighted(first, [[word, verdict === 'learnt' ? style.good : style.warn]]);
   const weights = parts.length > 0 ? wrap(`weights moved: ${parts.join(', ')}`, cells).map(style.dim) : [];
   return [painted, ...rest, ...weights];
+}
+
+/** Rows for images that were never learned, or are known by heart. */
+function imageRows({ imageLosses: found }: RunState, style: Style, cells: number): Row[] {
+  if (found === undefined) return [];
+  const told = (label: string, text: string | undefined): Row[] =>
+    text === undefined ? [] : [[label, wrap(spell(neutralise(text), style), cells, { whole: true })]];
+  return [...told('Unlearned', neverWords(found)), ...told('By heart', byHeartWords(found))];
 }
 
 /** The name of a part for people: `unet.down` → `U-Net down`. */

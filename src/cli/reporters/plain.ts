@@ -4,6 +4,7 @@
  */
 
 import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percent, plural } from '../../base/text.ts';
+import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
@@ -98,6 +99,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['warning', `no sample at step ${event.step}: ${event.reason}`]];
     case 'learnt':
       return [['learnt', learntText(event)]];
+    case 'image_losses':
+      return imageLines(event);
     case 'output':
       return [['output', `${event.path}  ${formatBytes(event.bytes)}  SHA-256 ${event.sha256}`]];
     case 'exit':
@@ -105,6 +108,17 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
     default:
       return [];
   }
+}
+
+function imageLines(event: Payload<'image_losses'>): readonly Line[] {
+  const [never, known] = [neverWords(event), byHeartWords(event)];
+  return [
+    ...(never === undefined ? [] : [['warning', `never learned: ${never}`] as const]),
+    ...(known === undefined ? [] : [['note', `known by heart: ${known}`] as const]),
+    ...(never === undefined && known === undefined
+      ? [['note', `all of ${plural(event.pictures, 'picture')} measured were learned, none by heart`] as const]
+      : []),
+  ];
 }
 
 function progressText({ item, unit, done, total, rate, detail }: Payload<'progress'>): string {

@@ -112,6 +112,17 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     best_step: optional(count),
     reason: optional(text),
   },
+  image_losses: {
+    step: count,
+    path: text,
+    pictures: count,
+    of: count,
+    never: listOf(text),
+    never_count: count,
+    by_heart: listOf(text),
+    by_heart_count: count,
+    compared_with: oneOf('held_out', 'others'),
+  },
   output: { path: text, bytes: amount, sha256: text, format: oneOf('kohya', 'diffusers') },
   result: {
     status,

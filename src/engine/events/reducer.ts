@@ -70,6 +70,7 @@ export interface RunState {
   readonly bestStep: number | undefined;
   readonly outputs: readonly Payload<'output'>[];
   readonly learnt: Payload<'learnt'> | undefined;
+  readonly imageLosses: Payload<'image_losses'> | undefined;
   /** How this attempt ended, as the trainer and (below) the supervisor reported it. */
   readonly result: Payload<'result'> | undefined;
   readonly exit: Payload<'exit'> | undefined;
@@ -107,6 +108,7 @@ export const initialState: RunState = {
   bestStep: undefined,
   outputs: [],
   learnt: undefined,
+  imageLosses: undefined,
   result: undefined,
   exit: undefined,
 };
@@ -172,6 +174,8 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
     }
     case 'learnt':
       return { learnt: event, bestStep: event.best_step ?? state.bestStep };
+    case 'image_losses':
+      return { imageLosses: event };
     case 'output':
       return { outputs: [...state.outputs.filter((o) => o.path !== event.path), event].slice(-KEPT) };
     case 'result':
@@ -207,6 +211,7 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
     pace: emptyPace,
     outputs: [],
     learnt: undefined,
+    imageLosses: undefined,
     result: undefined,
     exit: undefined,
   };

@@ -145,6 +145,19 @@ export const payloads = {
       reason: z.string().optional(),
     })
     .describe('The final proof that something was learnt.'),
+  image_losses: z
+    .object({
+      step,
+      path: z.string().describe('image-losses.json, relative to the run folder.'),
+      pictures: z.number().int().describe('That were measured.'),
+      of: z.number().int().describe('That are trained on.'),
+      never: z.array(z.string()).describe('Paths of the first that were never learned.'),
+      never_count: z.number().int(),
+      by_heart: z.array(z.string()).describe('Paths of the first that are known by heart.'),
+      by_heart_count: z.number().int(),
+      compared_with: z.enum(['held_out', 'others']).describe('What those known by heart gained more than.'),
+    })
+    .describe('The loss of each picture before and after training was measured.'),
   output: z
     .object({
       path: z.string().describe('Relative to the run folder.'),

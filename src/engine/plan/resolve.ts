@@ -17,7 +17,7 @@ import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { memoryWarnings } from './memory.ts';
 import { type ImagesInput, keptTags, maxTokens, planSamples } from './samples.ts';
-import { PLAN_VERSION, type Plan, planSchema } from './schema.ts';
+import { PLAN_VERSION, type Plan, type PlanSample, planSchema } from './schema.ts';
 import { planWarnings } from './warnings.ts';
 
 /** A model on this disk that is ready to be read. */
@@ -123,7 +123,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
-    validation: plannedValidation(spec),
+    validation: plannedValidation(spec, steps, samples),
     samples: plannedSamples(spec),
     output: {
       precision: spec.output.precision,
@@ -167,11 +167,27 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   };
 }
 
-const plannedValidation = ({ validation: v }: RunSpec): Plan['validation'] => ({
-  every: v.every === null ? null : plannedCadence(v.every),
-  patience: v.patience,
-  min_change: v.min_change,
-});
+function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanSample[]): Plan['validation'] {
+  const { every, patience, min_change, images } = spec.validation;
+  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation).length;
+  const most = Math.min(trained, images ?? imagesInTime(spec, steps));
+  return {
+    every: every === null ? null : plannedCadence(every),
+    images: most < LEAST_IMAGES ? 0 : most,
+    patience,
+    min_change,
+  };
+}
+
+/** From fewer images nobody can tell what is usual among them; the trainer has the same number. */
+const LEAST_IMAGES = 8;
+/** Passes forward for the loss of an image: four timesteps, before and after. A step is as long as three, of each image. */
+const PASSES = 8;
+const PASSES_OF_STEP = 3;
+
+/** On how many images the loss can be measured in a twentieth of the time that the steps take. */
+const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
+  Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 

@@ -145,6 +145,8 @@ export const planSchema = z.strictObject({
   validation: z.strictObject({
     /** How often the loss is validated beside checkpoints; null for only with them. */
     every: every.nullable(),
+    /** On how many images that are trained on the loss is measured before and after; 0 for none. */
+    images: z.number().int().min(0),
     /** After how many validations with a higher loss the run ends by itself; null for never. */
     patience: z.number().int().min(3).nullable(),
     /** By how many standard errors of the paired differences the loss must be higher. */

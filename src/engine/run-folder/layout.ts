@@ -29,6 +29,8 @@ export const RUN_FILES = {
   samples: 'samples',
   output: 'output',
   exit: 'exit.json',
+  /** The loss of each image before and after training. */
+  imageLosses: 'image-losses.json',
   /** The page that `visiontrain report` makes. */
   report: 'report.html',
   /** Disk space for the last message of a run whose disk is full. The file is there only while the run goes on. */

@@ -16,6 +16,12 @@ export const validationSchema = z.strictObject({
     'For a finer curve than checkpoints give, and for patience.',
     'steps',
   ),
+  images: doc(
+    count(0, 1000).nullable().default(null),
+    'On how many pictures that are trained on the loss is measured before and after, to find those never learned and those known by heart; null: as many as take a twentieth of the time of the run; 0: none.',
+    'All of them, when one of many pictures is suspected.',
+    'pictures',
+  ),
   patience: doc(
     count(3, 100).nullable().default(null),
     'End the run when over this many validations the loss is higher than it was, by more than chance explains; null: never.',

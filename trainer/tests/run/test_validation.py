@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def held_out(pictures: Any) -> dict[str, Any]:
 
 
 def _validation(**changes: Any) -> dict[str, Any]:
-    return {"every": None, "patience": None, "min_change": 4, **changes}
+    return {"every": None, "images": 0, "patience": None, "min_change": 4, **changes}
 
 
 def test_a_cadence_of_its_own_changes_no_byte(train_here: Any, plan_for: Any, held_out: Any) -> None:
@@ -60,3 +61,21 @@ def test_a_rising_loss_ends_the_run_at_the_same_step_after_a_stop(
     # The last checkpoint holds the validations: a run that dies behind it ends there again, and trains no further.
     once_more = train_here(plan, "whole")
     assert once_more.sha256 == whole.sha256 and once_more.events[-1]["step"] == ended["step"]
+
+
+def test_the_loss_of_each_image_is_written_and_changes_no_byte(
+    train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("visiontrain_trainer.run.image_losses.LEAST_IMAGES", 2)
+    quiet = train_here(plan_for(), "quiet")
+    measured = train_here(plan_for(validation=_validation(images=3)), "measured")
+    assert measured.sha256 == quiet.sha256 and not quiet.of("image_losses")
+    told = json.loads((measured.folder / "image-losses.json").read_text())
+    event = measured.of("image_losses")[0]
+    assert event["pictures"] == len(told["images"]) == 3 and event["of"] == len(pictures[1])
+    paths = {sample["path"] for sample in pictures[1]}
+    for image in told["images"]:
+        assert image["path"] in paths and image["before"] != image["after"] > 0
+    # The same again: the draw of images and noise is by the seed alone.
+    again = train_here(plan_for(validation=_validation(images=3)), "again")
+    assert (again.folder / "image-losses.json").read_bytes() == (measured.folder / "image-losses.json").read_bytes()

@@ -195,6 +195,7 @@ class Training:
 @dataclass(frozen=True)
 class Validation:
     every: int | str | None
+    images: int
     patience: int | None
     min_change: float
 

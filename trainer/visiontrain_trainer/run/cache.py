@@ -11,6 +11,7 @@ from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse, without
 from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.latents import Latents
+from visiontrain_trainer.training.image_losses import uses_to_measure
 from visiontrain_trainer.training.measure import validation_uses
 
 
@@ -26,7 +27,7 @@ def fill_caches(
     plan, batches = encode_images(plan, caches.latents, events, control)
     for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
-    validated, _ = validation_uses(batches)
+    measured = _measured_uses(plan, batches)
     plain = {sample.caption for sample in plan.data.samples}
     if any(plan.training.text_encoder_learning_rates):
         caches.texts.prepare_trained(plain, device.dtype)
@@ -37,7 +38,7 @@ def fill_caches(
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
     prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
-    caches.texts.prepare([*captions, *(use.sample.caption for use in validated), *prompts], plain, events, control)
+    caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
     return plan, batches
 
 
@@ -46,8 +47,8 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
     while True:
         batches = BatchSampler(plan)
         uses = _uses_to_encode(plan, batches)
-        validated, _ = validation_uses(batches)
-        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *validated]), events, control)
+        measured = _measured_uses(plan, batches)
+        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
         if not unreadable:
             return plan, batches
         say_left_out(plan, unreadable, events)
@@ -57,6 +58,11 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
 def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     """Uses that show every view of every image that is trained on."""
     return batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+
+
+def _measured_uses(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
+    """Uses whose loss is measured: by validations, and of each image at the end."""
+    return [*validation_uses(batches)[0], *uses_to_measure(plan, batches)]
 
 
 def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:

@@ -6,6 +6,7 @@ from visiontrain_trainer.adapter.export import make_files, write_files
 from visiontrain_trainer.base.errors import FAILED, STOPPED
 from visiontrain_trainer.training.measure import Validation, verdict, weight_change
 
+from .image_losses import measure_images
 from .pictures import Pictures
 from .progress import Progress
 from .save import Save, save
@@ -58,6 +59,7 @@ def finish(session: Session, progress: Progress, pictures: Pictures, saves: Save
     if after and progress.best_step is not None and progress.best_step < progress.step:
         learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
     events.emit("learnt", **learnt, best_step=progress.best_step)
+    measure_images(session, progress)
     session.processes.barrier()
     if learnt["verdict"] == "nothing":
         events.emit(

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { findingKinds } from '../../../engine/check/finding.ts';
+import { imageLossesSchema } from '../../../engine/events/image-losses.ts';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
 import { compareDocument, reportDocument } from './report-document.ts';
@@ -78,6 +79,19 @@ const status = z.strictObject({
     .describe('LoRA files on the way.'),
   best_step: count.nullable(),
   learnt: z.enum(['learnt', 'nothing', 'unknown']).nullable(),
+  image_losses: z
+    .strictObject({
+      path: text.describe('The file in the run folder that has them all.'),
+      pictures: count,
+      of: count,
+      never: z.array(text),
+      never_count: count,
+      by_heart: z.array(text),
+      by_heart_count: count,
+      compared_with: z.enum(['held_out', 'others']),
+    })
+    .nullable()
+    .describe('Pictures that were never learned, and those known by heart.'),
   last_event_at: z.number().nullable(),
 });
 
@@ -149,6 +163,7 @@ export const documents = {
   run: z.strictObject({ run: text, dir: text }).describe('run, new, demo and resume with --detach.'),
   'run-dry': dryRun.describe('run --dry-run.'),
   event: z.union(events).describe('A line of events.jsonl, and of attach, run, new, demo and resume with --json.'),
+  'image-losses': imageLossesSchema.describe('image-losses.json of a run folder.'),
   plan: planSchema.describe('plan.json of a run folder.'),
   ps: z.array(summary),
   status,

@@ -1,0 +1,102 @@
+"""The loss of each image before and after training, and what it tells: never learned, or known by heart. Pure.
+
+Images and noise are the same both times, so an image's own gain can be read although its loss depends on the noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse
+
+#: From fewer images nobody can tell what is usual among them.
+LEAST_IMAGES = 8
+#: From fewer images that were kept out of training, what they gain by is no measure for others.
+LEAST_HELD_OUT = 4
+#: An image differs from the others by this many of their usual deviations.
+FAR = 3.0
+#: The usual deviation of normal values ÷ the median of their distances from the median.
+_OF_NORMAL = 1.4826
+#: Gains differ by this at least, whatever their deviation: a tenth of the loss before training.
+LEAST_DISTANCE = 0.1
+
+Kind = Literal["learned", "never", "by_heart"]
+
+
+@dataclass(frozen=True)
+class ImageLoss:
+    """An image with its losses."""
+
+    id: str
+    path: str
+    before: float
+    after: float
+
+    @property
+    def gain(self) -> float:
+        """By what share the loss fell."""
+        return (self.before - self.after) / max(self.before, 1e-12)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The kind of each image by its id, and what the gain of those known by heart was compared with."""
+
+    kinds: dict[str, Kind]
+    compared_with: Literal["held_out", "others"]
+
+
+def uses_to_measure(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
+    """The images that are measured: all that are trained on, or as many as the plan allows, drawn by the seed."""
+    if plan.validation.images == 0:
+        return []
+    by_id = {sample.id: sample for sample in batches.training}
+    drawn = set(rng.shuffled(sorted(by_id), plan.seed, "image losses")[: plan.validation.images])
+    return [ImageUse(sample, sample.id, -1) for sample in batches.training if sample.id in drawn]
+
+
+def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sorted:
+    """Sorts out the images that were never learned, and those known by heart.
+
+    Never learned: the loss fell by far less than that of the others. Known by heart: it fell by far more than that of
+    images which were not trained on, or, without these, than that of the others.
+    """
+    gains = [image.gain for image in images]
+    usual = median(gains)
+    wide = max(_OF_NORMAL * median(abs(gain - usual) for gain in gains), LEAST_DISTANCE / FAR)
+    compared = len(held_out) >= LEAST_HELD_OUT
+    high = usual + FAR * wide
+    if compared:
+        others = [image.gain for image in held_out]
+        mean = math.fsum(others) / len(others)
+        spread = math.sqrt(math.fsum((gain - mean) ** 2 for gain in others) / (len(others) - 1))
+        high = mean + max(FAR * spread, LEAST_DISTANCE)
+    kinds: dict[str, Kind] = {}
+    for image in images:
+        low = usual > 0 and image.gain < min(usual - FAR * wide, usual / 2)
+        kinds[image.id] = "never" if low else "by_heart" if image.gain > high else "learned"
+    return Sorted(kinds, "held_out" if compared else "others")
+
+
+def as_json(
+    step: int, timesteps: list[int], images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]
+) -> dict[str, Any]:
+    """Content of image-losses.json; its schema is `imageLossesSchema` of `src/engine/events/image-losses.ts`."""
+    found = sort_out(images, held_out)
+    rows = [
+        {"path": i.path, "id": i.id, "before": i.before, "after": i.after, "kind": found.kinds[i.id]} for i in images
+    ]
+    return {
+        "version": 1,
+        "step": step,
+        "timesteps": timesteps,
+        "compared_with": found.compared_with,
+        "images": rows,
+        "held_out": [{"path": i.path, "id": i.id, "before": i.before, "after": i.after} for i in held_out],
+    }
