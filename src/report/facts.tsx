@@ -60,7 +60,7 @@ export function Settings({ report: { settings } }: Props) {
 }
 
 export function MachineFacts({ report: { machine, seconds } }: Props) {
-  const facts = Object.entries(machine);
+  const facts = Object.entries(machine).filter(([, value]) => value !== null);
   return (
     <section id="machine" aria-labelledby="machine-title">
       <h2 id="machine-title">Machine and versions</h2>

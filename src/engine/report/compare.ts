@@ -43,10 +43,20 @@ export function compareReports(reports: readonly RunReport[]): RunsCompared {
   const facts = reports.map(({ machine }) => new Map<string, unknown>(Object.entries(machine)));
   return {
     runs: reports.map(comparedRun),
-    settings: differing(settings, (key) => key !== 'name'),
+    settings: differing(settings, (key) => key !== 'name' && !isNewer(key, reports)),
     machine: differing(facts, (key) => !WITHOUT_EFFECT.has(key) && !PER_RUN.has(key)),
     samples: samples(reports),
   };
+}
+
+/**
+ * Whether a setting came with a newer version than one of the runs, and nobody has set it: what the older run did is
+ * what the newer one does.
+ */
+function isNewer(key: string, reports: readonly RunReport[]): boolean {
+  const there = reports.flatMap(({ settings }) => settings.filter((setting) => setting.key === key));
+  const values = new Set(there.map(({ value }) => JSON.stringify(value)));
+  return there.length < reports.length && values.size === 1 && there.every(({ by }) => by !== 'you');
 }
 
 /** Facts that follow from settings, or from the moment. */
