@@ -8,6 +8,7 @@ import type { RunSpec } from './schema.ts';
 import { adapterRules } from './training/adapter-rules.ts';
 import { optimizerRules } from './training/optimizer-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
+import { sourceRules } from './training/source-rules.ts';
 import { subjectRules } from './training/subject-rules.ts';
 import { trainingRules } from './training/training-rules.ts';
 import { validationRules } from './training/validation-rules.ts';
@@ -200,6 +201,7 @@ export const rules: readonly Rule[] = [
       when(t.cycles > 1 && t.schedule !== 'cosine_with_restarts', 'has an effect with cosine_with_restarts only'),
   },
   ...trainingRules,
+  ...sourceRules,
   ...subjectRules,
   ...validationRules,
   ...adapterRules,

@@ -144,6 +144,8 @@ function mended(spec: RunSpec): RunSpec {
     return mended({ ...spec, output: { ...spec.output, diffusers: false } });
   if (found.some(({ key }) => key === 'validation.patience'))
     return mended({ ...spec, validation: { ...spec.validation, patience: null } });
+  if (found.some(({ key }) => key === 'dataset.sources'))
+    return mended({ ...spec, dataset: { ...spec.dataset, sources: [] } });
   const wrong = found.find(({ key }) => key.startsWith('training.'));
   if (wrong === undefined) return spec;
   const name = wrong.key.slice('training.'.length);

@@ -91,7 +91,9 @@ function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>):
       leftOut.push({ path: picture.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
-  if (pictures.length === 0) throw noPictures(scan.root, { ...scan, pictures, leftOut });
+  // A folder whose images are all in sources of their own has none to begin with.
+  if (pictures.length === 0 && (scan.pictures.length > 0 || leftOut.length > 0))
+    throw noPictures(scan.root, { ...scan, pictures, leftOut });
   return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
 }
 

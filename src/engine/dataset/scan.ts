@@ -25,6 +25,10 @@ export interface ScanOptions {
   readonly own?: readonly string[];
   /** Whether the masks in the folder are for the loss, so that they need not be named as passed over. */
   readonly masksAreUsed?: boolean;
+  /** Absolute paths of folders that are not entered, and not named either: they are scanned on their own. */
+  readonly without?: readonly string[];
+  /** Whether a folder without an image is no error. */
+  readonly mayBeEmpty?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -61,10 +65,10 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
       }
     }
   }
-  return finish(root, found);
+  return finish(root, found, options.mayBeEmpty);
 }
 
-function finish(root: string, { tables: _tables, fromJson, unread, ...found }: Found): Scan {
+function finish(root: string, { tables: _tables, fromJson, unread, ...found }: Found, mayBeEmpty = false): Scan {
   found.pictures.sort((a, b) => byCodePoint(a.path, b.path));
   found.leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   if (fromJson > 0)
@@ -75,7 +79,7 @@ function finish(root: string, { tables: _tables, fromJson, unread, ...found }: F
     );
   found.notes.push(...folderWords(found.pictures));
   const scan: Scan = { ...found, folders: pictureFolders(found.pictures) };
-  if (scan.pictures.length === 0) throw noPictures(root, scan);
+  if (scan.pictures.length === 0 && !mayBeEmpty) throw noPictures(root, scan);
   found.notes.push(...convertible(found.others));
   return scan;
 }
@@ -129,9 +133,9 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
 
 type Found = ReturnType<typeof emptyScan>;
 
-function openFolder(root: string, { own = [] }: ScanOptions) {
+function openFolder(root: string, { own = [], without = [] }: ScanOptions) {
   try {
-    return walkFolder(root, { own });
+    return walkFolder(root, { own, without });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw noFolder(root, error);

@@ -35,6 +35,8 @@ export interface Walk {
 export interface WalkOptions {
   /** Our own folders (VISIONTRAIN_HOME), which are not entered when they lie inside the root. */
   readonly own?: readonly string[];
+  /** Folders that are not entered and not named. */
+  readonly without?: readonly string[];
 }
 
 /** Names, in lower case, that unpackers, NAS boxes and systems leave behind. Their files only look like images. */
@@ -60,7 +62,8 @@ export function isPassedOver(name: string): boolean {
 /** Walks a folder. @throws the file system's own error when the root cannot be read */
 export function walkFolder(root: string, options: WalkOptions = {}): Walk {
   const own = (options.own ?? []).flatMap((path) => realOf(path) ?? []);
-  const walk = new Walker(root, realpathSync(root), new Set(own));
+  const without = (options.without ?? []).flatMap((path) => realOf(path) ?? []);
+  const walk = new Walker(root, realpathSync(root), { own: new Set(own), without: new Set(without) });
   walk.all();
   return walk;
 }
@@ -78,6 +81,7 @@ class Walker implements Walk {
   readonly #root: string;
   readonly #real: string;
   readonly #own: ReadonlySet<string>;
+  readonly #without: ReadonlySet<string>;
   readonly #visited = new Set<string>();
   /**
    * Links are followed after all plain folders, so that it does not depend on the file system which of two ways to a
@@ -85,10 +89,11 @@ class Walker implements Walk {
    */
   readonly #links: Step[] = [];
 
-  constructor(root: string, real: string, own: ReadonlySet<string>) {
+  constructor(root: string, real: string, { own, without }: Record<'own' | 'without', ReadonlySet<string>>) {
     this.#root = root;
     this.#real = real;
     this.#own = own;
+    this.#without = without;
   }
 
   all(): void {
@@ -112,6 +117,7 @@ class Walker implements Walk {
       const real = realpathSync(full);
       if (this.#visited.has(real)) return [];
       this.#visited.add(real);
+      if (path !== '' && this.#without.has(real)) return [];
       if (path !== '' && this.#own.has(real)) {
         this.passed.push({ path, kind: 'home' });
         return [];

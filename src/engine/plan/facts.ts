@@ -18,7 +18,8 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Re
   if (output.metadata !== 'full') return {};
   const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
   const others = samples.filter(({ regularisation }) => regularisation);
-  const trigger = d.trigger.trim();
+  const triggers = [d, ...d.sources].map((one) => one.trigger?.trim() ?? '').filter((one) => one !== '');
+  const trigger = [...new Set(triggers)].join(', ');
   return {
     ...(trigger === '' ? {} : { 'modelspec.trigger_phrase': trigger }),
     'modelspec.resolution': `${d.resolution}x${d.resolution}`,

@@ -1,5 +1,5 @@
 /** The images of a plan: identity, bucket, caption; and captions that are known only later. */
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
@@ -10,6 +10,7 @@ import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions
 import { metadataFacts } from './facts.ts';
 import { sampleIds, validationIds } from './identity.ts';
 import type { Plan, PlanSample } from './schema.ts';
+import { settingsOf, sourceFinder, usesOf } from './sources.ts';
 
 export interface ImagesInput {
   readonly spec: RunSpec;
@@ -24,7 +25,7 @@ export interface ImagesInput {
 
 export function planSamples({
   spec,
-  scan: { pictures },
+  scan: { pictures, root },
   regularisation,
   validation: held,
   masks,
@@ -46,23 +47,25 @@ export function planSamples({
     buckets: d.buckets,
     noUpscale: d.no_upscale,
   });
-  const caption = captionComposer(spec);
-  const own: PlanSample[] = pictures.map(({ path, sha256, size, repeats, caption: text }, i) => ({
+  const caption = captionComposer(spec, root);
+  const sourceOf = sourceFinder(spec, root);
+  const uses = usesOf(pictures, spec, root);
+  const own: PlanSample[] = pictures.map(({ path, sha256, size, caption: text }, i) => ({
     id: ids[i] ?? sha256,
     path,
     sha256,
     size: [...size] as [number, number],
     bucket: [...bucketOf(size)] as [number, number],
-    repeats: repeats * d.repeats,
-    caption: caption(text),
+    repeats: uses[i] ?? 1,
+    caption: caption(text, path),
     validation: validation.has(ids[i] ?? sha256),
     regularisation: false,
-    loss_weight: 1,
+    loss_weight: sourceOf(path)?.loss_weight ?? 1,
     mask: masks?.get(path) ?? null,
   }));
   const of = others.map(({ path, sha256, size, caption: text }, i) => ({
     id: ids[pictures.length + i] ?? sha256,
-    path: join(regularisation?.root ?? '', path),
+    path: resolve(regularisation?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
     bucket: [...bucketOf(size)] as [number, number],
@@ -70,17 +73,17 @@ export function planSamples({
     caption: text ?? d.regularisation?.class_word ?? '',
     validation: false,
     regularisation: true,
-    loss_weight: d.regularisation?.weight ?? 1,
+    loss_weight: sourceOf(resolve(regularisation?.root ?? '', path))?.loss_weight ?? d.regularisation?.weight ?? 1,
     mask: null,
   }));
   const kept = apart.map(({ path, sha256, size, caption: text }, i) => ({
     id: ids[pictures.length + others.length + i] ?? sha256,
-    path: join(held?.root ?? '', path),
+    path: resolve(held?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
     bucket: [...bucketOf(size)] as [number, number],
     repeats: 1,
-    caption: caption(text),
+    caption: caption(text, resolve(held?.root ?? '', path)),
     validation: true,
     regularisation: false,
     loss_weight: 1,
@@ -123,18 +126,15 @@ export function validated(trained: Hashed, held: Hashed, seed: number) {
 const named = (paths: readonly string[]) =>
   `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''}`;
 
-/** Makes the complete caption of an image from its own text; null for an image without one. */
-function captionComposer({ dataset: d, captions }: RunSpec): (text: string | null) => string {
+/** Makes the complete caption of an image from its own text (null for an image without one) and its path. */
+function captionComposer(spec: RunSpec, root: string): (text: string | null, path: string) => string {
+  const { dataset: d, captions } = spec;
   const ruled = captionRules(captions);
-  const parts = {
-    trigger: d.trigger,
-    prefix: d.caption_prefix,
-    suffix: d.caption_suffix,
-    fallback: d.default_caption,
-  };
-  return (text) => {
+  const sourceOf = sourceFinder(spec, root);
+  return (text, path) => {
+    const parts = settingsOf(d, sourceOf(path));
     const caption = composeCaption(text === null ? null : ruled(text) || null, parts);
-    return tagsMove(d) ? triggerFirst(caption, d.trigger) : caption;
+    return tagsMove(d) ? triggerFirst(caption, parts.trigger) : caption;
   };
 }
 
@@ -143,10 +143,10 @@ function captionComposer({ dataset: d, captions }: RunSpec): (text: string | nul
  * from captions follows: how many tokens are read, and what the metadata says of tags.
  */
 export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<string, string>): Plan {
-  const caption = captionComposer(spec);
-  return recaptioned(plan, spec, ({ sha256 }) => {
+  const caption = captionComposer(spec, plan.data.root);
+  return recaptioned(plan, spec, ({ sha256, path }) => {
     const text = texts.get(sha256);
-    return text === undefined ? undefined : caption(text === '' ? null : text);
+    return text === undefined ? undefined : caption(text === '' ? null : text, path);
   });
 }
 
@@ -178,7 +178,9 @@ const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
 
 /** Number of leading tags that stay in place: the trigger stays whole, however many tags it has. */
 export const keptTags = (d: RunSpec['dataset']) =>
-  tagsMove(d) ? Math.max(d.keep_tags, tagsOf(d.trigger).length) : d.keep_tags;
+  tagsMove(d)
+    ? Math.max(d.keep_tags, ...[d, ...d.sources].map(({ trigger }) => tagsOf(trigger ?? '').length))
+    : d.keep_tags;
 
 export function maxTokens(samples: readonly PlanSample[]): 75 | 150 | 225 {
   const longest = samples.reduce((most, { caption }) => Math.max(most, estimateTokens(caption)), 0);

@@ -21,9 +21,11 @@ import { extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import { validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
+import { withAbsoluteSources } from '../plan/sources.ts';
 import { type Need, resolveBase } from './base.ts';
 import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
+import { runImages } from './images.ts';
 
 export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */
@@ -58,26 +60,27 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const { training, model, dataset } = input.spec;
+  const absolute = withAbsoluteSources(input.spec, dir);
   const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;
   const lora = training.init_lora;
   const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
-  const scan = await ownImages(input);
-  const [hashed, hardware] = await Promise.all([
-    hashPictures(scan, {
-      cacheDir: places.cache,
-      ...(signal === undefined ? {} : { signal }),
-      ...(input.onProgress === undefined ? {} : { onProgress: input.onProgress }),
-    }),
+  const [images, hardware] = await Promise.all([
+    runImages({ ...input, spec: absolute }),
     probeHardware([places.home, places.runs], env),
   ]);
-  const { spec, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
+  const { scan: hashed } = images;
+  const { spec: given, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
+  const spec = withAbsoluteSources(given, dir);
   const captioned =
     input.recorded === undefined
       ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
-  const regularisation = await imagesOf(input, spec.dataset.regularisation?.path ?? null);
-  const validation = await validationImages(input, captioned.scan);
+  const regularisation = together(
+    await imagesOf(input, spec.dataset.regularisation?.path ?? null),
+    images.regularisation,
+  );
+  const validation = await validationImages(input, captioned.scan, images.validation);
   const masks = dataset.masks === null ? undefined : await findMasks(hashed, dataset.masks.from, dir);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
@@ -101,6 +104,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ...notes,
       ...ofLora,
       ...hashed.notes,
+      ...images.sources,
       ...captioned.notes,
       ...(masks?.notes ?? []),
       ...(regularisation?.notes ?? []),
@@ -116,14 +120,16 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   };
 }
 
-function ownImages({ spec: { dataset }, dir, places, signal }: PrepareInput) {
-  return scanDataset(resolve(dir, dataset.path), {
-    captionExtension: dataset.caption_extension,
-    include: dataset.include,
-    own: [places.home],
-    masksAreUsed: dataset.masks !== null,
-    ...(signal === undefined ? {} : { signal }),
-  });
+/** The images of a folder of its own and those of sources with the same role, as one scan with absolute paths. */
+function together(own: HashedScan | undefined, ofSources: HashedScan | undefined): HashedScan | undefined {
+  if (own === undefined || ofSources === undefined) return own ?? ofSources;
+  const pictures = own.pictures.map((picture) => ({ ...picture, path: resolve(own.root, picture.path) }));
+  return {
+    ...own,
+    pictures: [...pictures, ...ofSources.pictures],
+    leftOut: [...own.leftOut, ...ofSources.leftOut],
+    notes: [...own.notes, ...ofSources.notes],
+  };
 }
 
 /** What is odd about the pixels and captions; nothing for a run that was begun before. */
@@ -166,13 +172,13 @@ async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: strin
  * The images of `validation.path`, and sentences about those that are not measured; undefined when the spec has none.
  * @throws UsageError where none is left to measure
  */
-async function validationImages(input: PrepareInput, { pictures }: HashedScan) {
+async function validationImages(input: PrepareInput, { pictures }: HashedScan, ofSources: HashedScan | undefined) {
   const { validation, training } = input.spec;
-  const scan = await imagesOf(input, validation.path);
+  const scan = together(await imagesOf(input, validation.path), ofSources);
   if (scan === undefined) return undefined;
   const { images, notes } = validated(pictures, scan.pictures, training.seed);
   if (images.length === 0)
-    throw new UsageError(`${validation.path} holds no picture to measure the loss on.`, {
+    throw new UsageError(`${validation.path ?? scan.root} holds no picture to measure the loss on.`, {
       id: 'dataset/empty',
       details: notes,
       nextSteps: ['Put pictures there that are not trained on, or keep some back:  --set validation.path=null'],

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { count, doc, line, share } from '../training/doc.ts';
 import { subjectKeys } from '../training/subject-keys.ts';
 import { goals } from './choices.ts';
+import { sourceKeys } from './sources.ts';
 
 export const datasetSchema = z.strictObject({
   path: doc(
@@ -15,6 +16,7 @@ export const datasetSchema = z.strictObject({
     'Folders or files, by name or path inside, that are used although they look like masks, regularisation images or samples.',
     'When what is passed over is the subject after all.',
   ),
+  ...sourceKeys,
   goal: doc(
     z.enum(goals).default('concept'),
     'What the pictures teach: a character or thing, a style, or a concept (a pose, a kind of place).',

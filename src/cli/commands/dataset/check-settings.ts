@@ -9,8 +9,14 @@ import { type Goal, goals, type RunSpec } from '../../../spec/schema.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
 
+interface CheckSettings {
+  readonly spec: RunSpec;
+  /** Folder that relative paths in it start from. */
+  readonly dir: string;
+}
+
 /** @throws ConfigError for a run.yaml that is wrong, UsageError for a base model that is not there */
-export function checkSettings(folder: string, options: Options, { places }: Context): { readonly spec: RunSpec } {
+export function checkSettings(folder: string, options: Options, { places }: Context): CheckSettings {
   const registry = loadRegistry({ configDir: places.config });
   const from = text(options.from);
   if (from !== undefined) return loadSpec(typedPath(from, '.'), { registry });
@@ -18,7 +24,8 @@ export function checkSettings(folder: string, options: Options, { places }: Cont
   const base = wanted === undefined ? neutralEntry(registry, 'sdxl', 'epsilon')?.id : findModel(registry, wanted).id;
   const goal = goalOf(text(options.goal));
   const trigger = text(options.trigger) ?? '';
-  return fillSpec({ name: 'check', dataset: { path: folder, goal, trigger }, model: { base } }, registry);
+  const filled = fillSpec({ name: 'check', dataset: { path: folder, goal, trigger }, model: { base } }, registry);
+  return { spec: filled.spec, dir: process.cwd() };
 }
 
 export function goalOf(value: string | undefined): Goal {

@@ -9,6 +9,8 @@ import { findingLines } from '../../../engine/check/report.ts';
 import { hashPictures } from '../../../engine/dataset/hash.ts';
 import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
+import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
+import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -21,8 +23,9 @@ import { sheetFile, writeSheet } from './sheet.ts';
 /** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
 export const run: CommandRun = async ([folder = '.'], options, context) => {
   const { out, flags } = context;
-  const { spec } = checkSettings(folder, options, context);
-  const scan = await inspect(folder, scanOptions(options, spec), context);
+  const { spec: given, dir } = checkSettings(folder, options, context);
+  const spec = withAbsoluteSources(given, dir);
+  const { scan, sources } = await gathered(folder, { options, spec, dir }, context);
   const html = text(options.html);
   // A wrong place is told before the pictures are looked at.
   if (html !== undefined) sheetFile(html, scan.root);
@@ -32,15 +35,34 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   if (html !== undefined) writeSheet(html, { scan, images, checked }, context);
   const { findings, unseen, reason } = checked;
   const about = { base: spec.model.base, resolution: spec.dataset.resolution, unseen, reason: reason ?? null };
-  if (flags.json) out.json({ ...report, findings, ...about });
+  if (flags.json) out.json({ ...report, sources, findings, ...about });
   else {
     const lines = reportLines(report);
     for (const line of lines.slice(0, -1)) out.data(line);
+    for (const line of sources) out.data(`  source ${line}`);
     for (const line of findingLines(checked)) out.data(line);
     for (const line of lines.slice(-1)) out.data(line);
   }
   return EXIT.ok;
 };
+
+interface Settings {
+  readonly options: Options;
+  readonly spec: RunSpec;
+  readonly dir: string;
+}
+
+/** The images that a run with these settings would train on, and a line about each source. */
+async function gathered(folder: string, { options, spec, dir }: Settings, context: Context) {
+  const { captionExtension, include = [] } = scanOptions(options, spec);
+  const dataset = {
+    ...spec.dataset,
+    path: typedPath(folder, '.'),
+    caption_extension: captionExtension,
+    include: [...include],
+  };
+  return runImages({ spec: { ...spec, dataset }, dir, places: context.places });
+}
 
 async function look(root: string, images: readonly CheckImage[], spec: RunSpec, context: Context): Promise<Checked> {
   const { places, env, out, flags } = context;

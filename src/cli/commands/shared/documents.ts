@@ -238,6 +238,7 @@ export const documents = {
     others: z.record(text, count),
     otherCaptions: z.record(text, count),
     notes: z.array(text),
+    sources: z.array(text).describe('A line about each source of the settings.'),
     findings: z
       .array(
         z.strictObject({

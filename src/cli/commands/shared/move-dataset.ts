@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
 import { sha256OfFile } from '../../../base/files/hash.ts';
@@ -45,7 +45,12 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
     );
   }
   const { spec: then, provenance } = loaded;
-  writeFileAtomic(spec, renderSpec({ ...then, dataset: { ...then.dataset, path: root } }, provenance));
+  // A source inside the data set moves with it.
+  const sources = then.dataset.sources.map((source) => {
+    const inside = relative(then.dataset.path, source.path);
+    return inside.startsWith('..') ? source : { ...source, path: resolve(root, inside) };
+  });
+  writeFileAtomic(spec, renderSpec({ ...then, dataset: { ...then.dataset, path: root, sources } }, provenance));
   const moved: Plan = { ...plan, data: { ...plan.data, root } };
   writeFileAtomic(join(dir, RUN_FILES.plan), `${JSON.stringify(moved, null, 1)}\n`);
 }

@@ -1,0 +1,154 @@
+/** All images of a run: those of the data set and of its sources, each with the role that it plays. */
+import { relative, resolve, sep } from 'node:path';
+import type { Places } from '../../base/paths.ts';
+import { byCodePoint, plural } from '../../base/text.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import type { SourceRole, SourceSpec } from '../../spec/sections/sources.ts';
+import { type HashedPicture, type HashedScan, hashPictures } from '../dataset/hash.ts';
+import { pictureFolders, scanDataset } from '../dataset/scan.ts';
+import { noPictures } from '../dataset/scan-errors.ts';
+
+export interface ImagesFrom {
+  /** With absolute paths of its sources. */
+  readonly spec: RunSpec;
+  /** Folder that relative paths start from. */
+  readonly dir: string;
+  readonly places: Pick<Places, 'home' | 'cache'>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface RunImages {
+  /** What is trained on. Paths of images outside of the root are absolute. */
+  readonly scan: HashedScan;
+  /** Regularisation and validation images of sources, with absolute paths; undefined where there are none. */
+  readonly regularisation: HashedScan | undefined;
+  readonly validation: HashedScan | undefined;
+  /** One line about each source. */
+  readonly sources: readonly string[];
+}
+
+/** @throws UsageError where a folder is not there, or nothing is left to train on */
+export async function runImages(input: ImagesFrom): Promise<RunImages> {
+  const { spec, dir } = input;
+  const { sources } = spec.dataset;
+  const root = resolve(dir, spec.dataset.path);
+  const whole = await imagesIn(root, input);
+  // Where the data set itself is a source, its images are those of the source.
+  const main = sources.some(({ path }) => path === root)
+    ? { ...whole, pictures: [], leftOut: [], folders: [], notes: [] }
+    : whole;
+  const scans: Sourced[] = [];
+  for (const source of sources) scans.push({ source, scan: await imagesIn(source.path, input) });
+  const of = (role: SourceRole) => scans.filter(({ source }) => source.role === role);
+  const train = merged(main, of('train'));
+  if (train.pictures.length === 0) throw noPictures(main.root, train);
+  return {
+    scan: train,
+    regularisation: apart(main.root, of('regularisation')),
+    validation: apart(main.root, of('validation')),
+    sources: scans.map((one) => lineOf(one)),
+  };
+}
+
+/** A scan of one folder without the sources inside it. Only a data set with sources may have no image of its own. */
+async function imagesIn(root: string, { spec, places, signal, onProgress }: ImagesFrom): Promise<HashedScan> {
+  const { caption_extension: captionExtension, include, masks, sources } = spec.dataset;
+  const options = signal === undefined ? {} : { signal };
+  const without = sources.map(({ path }) => path).filter((path) => path !== root);
+  const scan = await scanDataset(root, {
+    ...{ captionExtension, include, without, mayBeEmpty: sources.length > 0 },
+    own: [places.home],
+    masksAreUsed: masks !== null,
+    ...options,
+  });
+  const onPart = onProgress === undefined ? {} : { onProgress };
+  return hashPictures(scan, { cacheDir: places.cache, ...options, ...onPart });
+}
+
+interface Sourced {
+  readonly source: SourceSpec;
+  readonly scan: HashedScan;
+}
+
+/** The path of an image of a source: relative to the root when it lies inside, so that it moves with the data set. */
+function pathFrom(root: string, folder: string, path: string): string {
+  const inside = relative(root, `${folder}/${path}`);
+  return inside.startsWith('..') || inside === '' ? `${folder}/${path}` : inside.split(sep).join('/');
+}
+
+/** One scan of all. Of the same image in several of them one stays: with a caption rather than without, else the first. */
+function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
+  if (others.length === 0) return main;
+  const all = [
+    ...main.pictures,
+    ...others.flatMap(({ scan }) =>
+      scan.pictures.map((picture) => ({ ...picture, path: pathFrom(main.root, scan.root, picture.path) })),
+    ),
+  ];
+  const kept = new Map<string, HashedPicture>();
+  for (const picture of all) {
+    const before = kept.get(picture.sha256);
+    if (before === undefined || (before.caption === null && picture.caption !== null))
+      kept.set(picture.sha256, picture);
+  }
+  const twins = all.filter((picture) => kept.get(picture.sha256) !== picture);
+  const pictures = [...kept.values()].toSorted((a, b) => byCodePoint(a.path, b.path));
+  const leftOut = [
+    ...main.leftOut,
+    ...others.flatMap(({ scan }) =>
+      scan.leftOut.map((one) => ({ ...one, path: pathFrom(main.root, scan.root, one.path) })),
+    ),
+    ...twins.map(({ path, sha256 }) => ({
+      path,
+      reason: 'duplicate' as const,
+      problem: `is the same picture as ${kept.get(sha256)?.path}, in another source`,
+    })),
+  ];
+  return {
+    ...main,
+    pictures,
+    leftOut,
+    folders: pictureFolders(pictures),
+    notes: [
+      ...main.notes,
+      ...others.flatMap(({ source, scan }) => scan.notes.map((note) => `${source.path}: ${note}`)),
+    ],
+  };
+}
+
+/** The images of sources that are not trained on like the others, with absolute paths. */
+function apart(root: string, sources: readonly Sourced[]): HashedScan | undefined {
+  const [first] = sources;
+  if (first === undefined) return undefined;
+  const pictures = sources.flatMap(({ source, scan }) =>
+    scan.pictures.map((picture) => ({
+      ...picture,
+      path: `${scan.root}/${picture.path}`,
+      // A regularisation image has the class for a caption, and never the trigger.
+      caption: picture.caption ?? (source.role === 'regularisation' ? source.default_caption : null),
+    })),
+  );
+  if (pictures.length === 0) throw noPictures(first.scan.root, first.scan);
+  return {
+    ...first.scan,
+    root,
+    pictures,
+    leftOut: sources.flatMap(({ scan }) =>
+      scan.leftOut.map((one) => ({ ...one, path: pathFrom(root, scan.root, one.path) })),
+    ),
+    notes: sources.flatMap(({ source, scan }) => scan.notes.map((note) => `${source.path}: ${note}`)),
+  };
+}
+
+function lineOf({ source, scan }: Sourced): string {
+  const { role, weight, repeats, trigger, loss_weight: loss } = source;
+  const parts = [
+    ...(role === 'train' ? [] : [role]),
+    ...(weight === null ? [] : [`weight ${weight}`]),
+    ...(repeats === null ? [] : [`each ${repeats} times`]),
+    ...(loss === 1 ? [] : [`loss × ${loss}`]),
+    ...(trigger === null ? [] : [`trigger ${trigger === '' ? 'none' : trigger}`]),
+  ];
+  return [`${source.path}: ${plural(scan.pictures.length, 'picture')}`, ...parts].join(', ');
+}

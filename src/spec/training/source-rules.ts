@@ -1,0 +1,42 @@
+/** Rules for sources of images. */
+import { type Rule as RuleOf, when } from './rule.ts';
+
+interface Ruled {
+  readonly dataset: {
+    readonly sources: readonly {
+      readonly path: string;
+      readonly role: string;
+      readonly repeats: number | null;
+      readonly weight: number | null;
+    }[];
+  };
+}
+
+type Rule = RuleOf<Ruled>;
+
+export const sourceRules: readonly Rule[] = [
+  {
+    key: 'dataset.sources',
+    level: 'error',
+    check: ({ dataset: d }) => {
+      const both = d.sources.find(({ repeats, weight }) => repeats !== null && weight !== null);
+      return when(both !== undefined, `${both?.path}: give repeats or weight, which say the same in two ways`);
+    },
+  },
+  {
+    key: 'dataset.sources',
+    level: 'error',
+    check: ({ dataset: d }) => {
+      const counted = d.sources.find((one) => one.role !== 'train' && (one.repeats !== null || one.weight !== null));
+      return when(counted !== undefined, `${counted?.path}: repeats and weight are for role: train`);
+    },
+  },
+  {
+    key: 'dataset.sources',
+    level: 'error',
+    check: ({ dataset: d }) => {
+      const twice = d.sources.find(({ path }, i) => d.sources.findIndex((one) => one.path === path) !== i);
+      return when(twice !== undefined, `${twice?.path} stands there twice`);
+    },
+  },
+];

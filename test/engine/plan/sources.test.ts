@@ -1,0 +1,225 @@
+import { mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
+import { specSha256 } from '../../../src/engine/plan/identity.ts';
+import { keptTags, planSamples } from '../../../src/engine/plan/samples.ts';
+import { withAbsoluteSources } from '../../../src/engine/plan/sources.ts';
+import { fillSpec } from '../../../src/engine/prepare/fill.ts';
+import { runImages } from '../../../src/engine/prepare/images.ts';
+import type { RunSpec } from '../../../src/spec/schema.ts';
+import { png, writeTree } from '../../helpers/pictures.ts';
+import { testRegistry } from '../../helpers/registry.ts';
+
+type Source = Readonly<Record<string, unknown>>;
+
+const specWith = (sources: readonly Source[], dataset: Source = {}): RunSpec =>
+  fillSpec(
+    {
+      name: 'fox',
+      dataset: { path: '/data', trigger: 'zfx', sources, validation_share: 0, ...dataset },
+      model: { base: 'sd15' },
+    },
+    testRegistry,
+  ).spec;
+
+const scan = (paths: readonly string[]): HashedScan => ({
+  root: '/data',
+  pictures: paths.map((path, i) => ({
+    path,
+    size: [512, 512],
+    format: 'png',
+    caption: 'a fox',
+    repeats: 1,
+    sha256: `${i}`.padStart(2, '0').padEnd(64, 'a'),
+  })),
+  leftOut: [],
+  folders: [],
+  others: {},
+  otherCaptions: {},
+  notes: [],
+});
+
+const many = (folder: string, count: number) => Array.from({ length: count }, (_, i) => `${folder}/${i}.png`);
+const samplesOf = (sources: readonly Source[], paths: readonly string[], dataset: Source = {}) =>
+  planSamples({ spec: specWith(sources, dataset), scan: scan(paths) });
+
+describe('sources in a plan', () => {
+  it('that ask for nothing of their own give the plan without them', () => {
+    const paths = [...many('a', 3), ...many('b', 2), 'c.png'];
+    expect(samplesOf([{ path: '/data/a' }, { path: '/data/b' }], paths)).toEqual(samplesOf([], paths));
+  });
+
+  it('change captions, repeats and weight of their own images, the innermost one counting', () => {
+    const samples = samplesOf(
+      [
+        { path: '/data/a', trigger: 'red', repeats: 3, loss_weight: 0.5 },
+        { path: '/data/a/b', trigger: '', caption_prefix: 'deep', caption_suffix: 'end' },
+        { path: '/else', trigger: 'far' },
+      ],
+      ['a/1.png', 'a/b/1.png', 'ab/1.png', '/else/1.png'],
+      { repeats: 2 },
+    );
+    expect(samples.map(({ caption, repeats, loss_weight }) => [caption, repeats, loss_weight])).toEqual([
+      ['red, a fox', 3, 0.5],
+      ['deep, a fox, end', 2, 1],
+      ['zfx, a fox', 2, 1],
+      ['far, a fox', 2, 1],
+    ]);
+  });
+
+  it('share the uses by their weights, whatever their numbers of images and repeats', () => {
+    const uses = (weights: readonly number[], counts: readonly number[]) => {
+      const samples = samplesOf(
+        weights.map((weight, i) => ({ path: `/data/s${i}`, weight })),
+        counts.flatMap((count, i) => many(`s${i}`, count)),
+      );
+      return counts.map((_, i) =>
+        samples.filter(({ path }) => path.startsWith(`s${i}/`)).reduce((sum, { repeats }) => sum + repeats, 0),
+      );
+    };
+    expect(uses([1, 1], [12, 90])).toEqual([90, 90]);
+    expect(uses([1, 2], [12, 90])).toEqual([45, 90]);
+    expect(uses([3, 1], [10, 10])).toEqual([30, 10]);
+    expect(uses([1, 1, 2], [7, 5, 3])).toEqual([7, 7, 14]);
+    // None is ever used less than once.
+    expect(uses([0.001, 1], [10, 10])).toEqual([10, 10_000]);
+    const samples = samplesOf(
+      [
+        { path: '/data/a', weight: 1 },
+        { path: '/data/b', weight: 1 },
+      ],
+      [...many('a', 3), ...many('b', 8)],
+    );
+    const repeats = samples.filter(({ path }) => path.startsWith('a/')).map((one) => one.repeats);
+    expect(repeats.toSorted()).toEqual([2, 3, 3]);
+  });
+
+  it('give the same uses in any order and place of the images', () => {
+    const sources = [
+      { path: '/data/a', weight: 1 },
+      { path: '/data/b', weight: 1 },
+    ];
+    const paths = [...many('a', 3), ...many('b', 8)];
+    const { pictures, ...rest } = scan(paths);
+    const turned = planSamples({ spec: specWith(sources), scan: { ...rest, pictures: pictures.toReversed() } });
+    const byId = (samples: ReturnType<typeof planSamples>) => new Map(samples.map(({ id, repeats }) => [id, repeats]));
+    expect(byId(turned)).toEqual(byId(samplesOf(sources, paths)));
+  });
+
+  it('keep the longest of their triggers together when tags are shuffled', () => {
+    const spec = specWith([{ path: '/data/a', trigger: 'red, hat, coat' }], { shuffle_tags: true, keep_tags: 1 });
+    expect(keptTags(spec.dataset)).toBe(3);
+  });
+
+  it('change the identity of a run by their settings and not by their paths', () => {
+    const sha = (sources: readonly Source[]) => specSha256(specWith(sources), () => true);
+    expect(sha([{ path: '/a' }])).toBe(sha([{ path: '/b' }]));
+    expect(sha([{ path: '/a', weight: 2 }])).not.toBe(sha([{ path: '/a' }]));
+  });
+
+  it('are refused where they contradict themselves', () => {
+    for (const sources of [
+      [{ path: 'a', repeats: 2, weight: 1 }],
+      [{ path: 'a', role: 'validation', repeats: 2 }],
+      [{ path: 'a' }, { path: 'a' }],
+    ])
+      expect(() => specWith(sources)).toThrow('do not fit together');
+  });
+});
+
+describe('the images of a run with sources', () => {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-sources-')));
+  writeTree(dir, {
+    'data/own.png': png(40, 30, 1),
+    'data/own.txt': 'mine',
+    'data/few/a.png': png(40, 30, 2),
+    'data/reg/r.png': png(40, 30, 3),
+    'data/reg/s.png': png(40, 30, 4),
+    'data/reg/s.txt': 'a woman',
+    'far/b.png': png(40, 30, 5),
+    'far/b.txt': 'far away',
+    'far/twin.png': png(40, 30, 1),
+    'held/v.png': png(40, 30, 6),
+  });
+  const images = (sources: readonly Source[], path = 'data') => {
+    const spec = withAbsoluteSources(specWith(sources, { path: join(dir, path) }), dir);
+    return runImages({ spec, dir, places: { home: join(dir, 'home'), cache: join(dir, 'cache') } });
+  };
+
+  it('come from all of them, each once, in its role', async () => {
+    const {
+      scan: train,
+      regularisation,
+      validation,
+      sources,
+    } = await images([
+      { path: 'data/few', trigger: 'few', repeats: 4 },
+      { path: 'far', weight: 2 },
+      { path: 'data/reg', role: 'regularisation', default_caption: 'woman', loss_weight: 0.5 },
+      { path: 'held', role: 'validation' },
+    ]);
+    expect(train.pictures.map(({ path, caption }) => [path, caption])).toEqual([
+      [join(dir, 'far/b.png'), 'far away'],
+      ['few/a.png', null],
+      ['own.png', 'mine'],
+    ]);
+    expect(train.leftOut).toEqual([
+      {
+        path: join(dir, 'far/twin.png'),
+        reason: 'duplicate',
+        problem: 'is the same picture as own.png, in another source',
+      },
+    ]);
+    // What is a source is not passed over any more.
+    expect(train.notes).toEqual([]);
+    expect(regularisation?.pictures.map(({ path, caption }) => [path, caption])).toEqual([
+      [join(dir, 'data/reg/r.png'), 'woman'],
+      [join(dir, 'data/reg/s.png'), 'a woman'],
+    ]);
+    expect(validation?.pictures.map(({ path }) => path)).toEqual([join(dir, 'held/v.png')]);
+    expect(sources).toEqual([
+      `${join(dir, 'data/few')}: 1 picture, each 4 times, trigger few`,
+      `${join(dir, 'far')}: 2 pictures, weight 2`,
+      `${join(dir, 'data/reg')}: 2 pictures, regularisation, loss × 0.5`,
+      `${join(dir, 'held')}: 1 picture, validation`,
+    ]);
+  });
+
+  it('are planned with their role, weight and captions', async () => {
+    const list = [
+      { path: 'data/reg', role: 'regularisation', default_caption: 'woman', loss_weight: 0.5 },
+      { path: 'held', role: 'validation' },
+    ];
+    const found = await images(list);
+    const spec = withAbsoluteSources(specWith(list, { path: join(dir, 'data'), validation_share: 0.4 }), dir);
+    const samples = planSamples({
+      spec,
+      scan: found.scan,
+      ...(found.regularisation && { regularisation: found.regularisation }),
+      ...(found.validation && { validation: found.validation }),
+    });
+    expect(
+      samples.map(({ path, caption, validation, regularisation, loss_weight }) => [
+        path,
+        caption,
+        validation ? 'validation' : regularisation ? 'regularisation' : 'train',
+        loss_weight,
+      ]),
+    ).toEqual([
+      ['few/a.png', 'zfx', 'train', 1],
+      ['own.png', 'zfx, mine', 'train', 1],
+      [join(dir, 'data/reg/r.png'), 'woman', 'regularisation', 0.5],
+      [join(dir, 'data/reg/s.png'), 'a woman', 'regularisation', 0.5],
+      [join(dir, 'held/v.png'), 'zfx', 'validation', 1],
+    ]);
+  });
+
+  it('may all be those of sources, but not none at all', async () => {
+    const only = await images([{ path: 'far/../far' }, { path: 'data/few' }], 'data/few');
+    expect(only.scan.pictures.map(({ path }) => path)).toContain(join(dir, 'far/b.png'));
+    await expect(images([{ path: 'data/reg', role: 'regularisation' }], 'data/reg')).rejects.toThrow('no pictures');
+    await expect(images([{ path: 'nowhere' }])).rejects.toThrow('There is no folder');
+  });
+});
