@@ -50,6 +50,16 @@ export const errorCatalogue = {
     cause: 'It was removed or moved while the terminal was in it, or its disk was taken out.',
     cure: 'Go to another folder: `cd`.',
   },
+  'hooks/not-allowed': {
+    what: 'A run has hooks that you have not allowed.',
+    cause: 'Hooks are commands that run on this machine as you, and a run.yaml may come from anybody.',
+    cure: 'Read them; if you know them all, start it again with `--allow-hooks`. The same commands are asked for once.',
+  },
+  'hooks/failed': {
+    what: 'A hook that must succeed before the run has failed.',
+    cause: 'The command in `hooks.on_start` ended with an error, or took longer than its `timeout`.',
+    cure: 'See what it printed in `hooks.log` of the run folder, mend it, and `visiontrain resume NAME`.',
+  },
   'notify/lost': {
     what: 'A way of telling you of your runs does not work.',
     cause: 'A variable that the settings name is empty, or the server does not take what is sent to it.',

@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { captionsSchema } from './sections/captions.ts';
 import { datasetSchema } from './sections/dataset.ts';
+import { hooksSchema } from './sections/hooks.ts';
 import { modelSchema } from './sections/model.ts';
 import { outputSchema } from './sections/output.ts';
 import { resourcesSchema } from './sections/resources.ts';
@@ -54,6 +55,7 @@ export const specSchema = z.strictObject({
   samples: samplesSchema,
   output: outputSchema,
   resources: resourcesSchema,
+  hooks: hooksSchema.prefault({}),
 });
 
 /** A complete run.yaml: every choice explicit. */

@@ -1,6 +1,8 @@
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
+import { settleHooks } from '../../engine/hooks/consent.ts';
+import { readBeside } from '../../engine/run-folder/beside.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { startRun } from '../../engine/runs/start.ts';
@@ -26,6 +28,8 @@ export const run: CommandRun = async ([query = ''], options, given) => {
       nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
   refuseForeignFolder(ref.dir);
+  const beside = readBeside(ref.dir);
+  if (beside !== undefined) settleHooks(beside.hooks, places, options.allowHooks === true);
   if (!flags.json) await tellChanges(ref, context);
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;

@@ -28,6 +28,7 @@ export const run: CommandRun = async ([file = ''], options, given) => {
       detach: options.detach === true,
       foreground: options.foreground === true,
       acceptLicense: options.acceptLicense === true,
+      allowHooks: options.allowHooks === true,
       sendPictures: options.sendPictures === true,
       torch,
     },

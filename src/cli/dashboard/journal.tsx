@@ -1,6 +1,7 @@
 import { plural } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
+import { metricWords } from '../../engine/events/words.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, type Styled, styled } from '../../terminal/styled.ts';
@@ -58,7 +59,12 @@ export function journal(
     mark: style.good(tick),
     text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
   }));
-  return [...notes, ...checkpoints, ...saved, ...samples]
+  const metrics: Entry[] = state.metrics.map(({ t, step, values }) => ({
+    t,
+    mark: style.dim(bullet),
+    text: `${metricWords(values)} at step ${step}`,
+  }));
+  return [...notes, ...checkpoints, ...saved, ...samples, ...metrics]
     .toSorted((a, b) => b.t - a.t)
     .map(({ t, mark, text }) => styled`${mark} ${style.dim(formatWhen(t, new Date(now * 1000)))}  ${text}`);
 }

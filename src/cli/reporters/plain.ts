@@ -8,7 +8,7 @@ import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
-import { phaseWords, validationWords, verdictWords } from '../../engine/events/words.ts';
+import { metricWords, phaseWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A line about progress, with how far it is. */
@@ -84,6 +84,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['train', stepText(event, state, event.t)]];
     case 'validation':
       return [['check', `step ${event.step}: validation loss ${validationWords(event)}`]];
+    case 'metric':
+      return [['metric', `step ${event.step}: ${metricWords(event.values)}`]];
     case 'checkpoint':
       return [['saved', `checkpoint at step ${event.step}${event.best === true ? ' (best so far)' : ''}`]];
     case 'saved':

@@ -82,6 +82,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     memory: optional(amount),
   },
   heartbeat: { phase: text, step: optional(count) },
+  metric: { step: count, hook: text, values: recordOf(number) },
   validation: {
     step: count,
     loss: number,

@@ -56,6 +56,8 @@ export interface RunState {
   readonly lr: Series;
   readonly validation: Series;
   readonly latestValidation: Stamped<Payload<'validation'>> | undefined;
+  /** Numbers that hooks answered with, the newest last. */
+  readonly metrics: readonly Stamped<Payload<'metric'>>[];
   readonly pace: Pace;
   readonly active: Payload<'active'>['facts'];
   /**
@@ -99,6 +101,7 @@ export const initialState: RunState = {
   lr: emptySeries,
   validation: emptySeries,
   latestValidation: undefined,
+  metrics: [],
   pace: emptyPace,
   active: {},
   notes: [],
@@ -156,6 +159,8 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
         latestValidation: event,
         pace: paceDisturb(state.pace),
       };
+    case 'metric':
+      return { metrics: keep(state.metrics, event) };
     case 'checkpoint':
       return {
         checkpoints: keep(state.checkpoints, event),
@@ -235,6 +240,7 @@ function startAt(state: RunState, event: Stamped<Payload<'start'>>): Partial<Run
     checkpoints: upTo(state.checkpoints),
     saved: upTo(state.saved),
     samples: upTo(state.samples),
+    metrics: upTo(state.metrics),
     latest: state.latest !== undefined && state.latest.step <= step ? state.latest : undefined,
     latestValidation:
       state.latestValidation !== undefined && state.latestValidation.step <= step ? state.latestValidation : undefined,

@@ -109,6 +109,9 @@ export const payloads = {
         .describe('The same since the lowest validation before this one.'),
     })
     .describe('Loss on pictures that are not trained on, at fixed noise and timesteps, with its standard error.'),
+  metric: z
+    .object({ step, hook: z.string().describe('Which hook said so.'), values: z.record(z.string(), z.number()) })
+    .describe('Numbers that a hook answered with; the trainer writes them down for the supervisor.'),
   checkpoint: z
     .object({ step, path: z.string().describe('Relative to the run folder.'), bytes, best: z.boolean().optional() })
     .describe('A resumable checkpoint is on the disk.'),

@@ -32,3 +32,9 @@ export function levelWords({ levels = [] }: Payload<'validation'>): string | und
   const each = levels.map(({ timestep, loss }) => `${loss4(loss)} at ${timestep}`);
   return `${each.join(', ')} (timestep: low is detail, high is shape)`;
 }
+
+/** Numbers that a hook answered with: `clip 0.31, face 0.8`. */
+export const metricWords = (values: Readonly<Record<string, number>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`)
+    .join(', ');

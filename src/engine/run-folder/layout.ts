@@ -25,6 +25,10 @@ export const RUN_FILES = {
    * is for the supervisor: it ends the trainer without waiting for a checkpoint.
    */
   control: 'control',
+  /** Hooks and logging, which the supervisor reads: what goes on beside the training and changes none of it. */
+  beside: 'beside.json',
+  /** What hooks printed. */
+  hooksLog: 'hooks.log',
   checkpoints: 'checkpoints',
   samples: 'samples',
   output: 'output',

@@ -39,7 +39,8 @@ export function dropRequest(runDir: string, request: Request): void {
   if (hasRequest(runDir, request)) rmSync(path(runDir, request), { force: true });
 }
 
-/** Removes the requests of an earlier attempt. */
+/** Removes the requests of an earlier attempt, and what supervisor and trainer of that attempt told each other. */
 export function dropAllRequests(runDir: string): void {
+  for (const name of ['told', 'handled']) rmSync(join(runDir, RUN_FILES.control, name), { force: true });
   for (const request of ['stop', 'save', 'sample', 'kill'] as const) dropRequest(runDir, request);
 }

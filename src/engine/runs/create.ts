@@ -27,6 +27,8 @@ export interface NewRun {
   readonly uncaptioned?: readonly string[];
   /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
+  /** What goes on beside the training: hooks and logging. */
+  readonly beside?: Readonly<Record<string, unknown>>;
   /** Facts about the machine and the environment for env.json, beside those that are read here. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
@@ -35,7 +37,7 @@ export interface NewRun {
  * Makes the folder of a new run, all of it or nothing. plan.json comes last, and a folder without one is no run.
  * @throws EnvironmentError when the place cannot be written to, or when others could change what is in it
  */
-export function createRun({ name, yaml, plan, runs, uncaptioned = [], facts = {} }: NewRun): RunRef {
+export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, facts = {} }: NewRun): RunRef {
   try {
     makeRuns(runs);
     const run = claimName(runs, name);
@@ -47,6 +49,7 @@ export function createRun({ name, yaml, plan, runs, uncaptioned = [], facts = {}
       writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);
       writeFileAtomic(join(run.dir, RUN_FILES.environment), toJson({ ...machineFacts(), ...facts }));
       if (uncaptioned.length > 0) writeFileAtomic(join(run.dir, RUN_FILES.captions), toJson({ pending: uncaptioned }));
+      if (beside !== undefined) writeFileAtomic(join(run.dir, RUN_FILES.beside), toJson(beside));
       writeFileAtomic(join(run.dir, RUN_FILES.plan), toJson(plan));
     } catch (error) {
       rmSync(run.dir, { recursive: true, force: true });

@@ -7,14 +7,28 @@ import { EventReader } from '../events/tail.ts';
 export interface Observer {
   /** Takes events in order. `isNew` is false for those of earlier attempts. */
   take(events: readonly RunEvent[], isNew: boolean): void;
-  /** Called when all events of the attempt were taken. It resolves within a limit of its own. */
+  /** Called when all events of the attempt were taken, in the order of the observers. It resolves within a limit of its own. */
   close(): Promise<void>;
+  /** Resolves when the run may begin; it throws when the run must not. */
+  ready?(): Promise<void>;
+  /** Why the run was stopped by this observer, as the end of a sentence. */
+  readonly failure?: string | undefined;
+  /** Called when the run belongs to another process by now. */
+  abort?(): void;
+  /** Milliseconds between two looks at the file, where it wants more than most. */
+  readonly lookMs?: number;
 }
 
 /** Milliseconds between two looks at the file. */
 const LOOK_MS = 500;
 
 export interface Observation {
+  /** Resolves when the run may begin. @throws VisiontrainError when it must not */
+  ready(): Promise<void>;
+  /** Why an observer stopped the run; undefined when none did. */
+  failure(): string | undefined;
+  /** Called when the run belongs to another process by now: nothing more is done for it. */
+  abort(): void;
   /** Reads what is left of the attempt and resolves when every observer has done its work. */
   end(): Promise<void>;
 }
@@ -25,16 +39,24 @@ export function observe(
   observers: readonly Observer[],
   complain: (line: string) => void,
 ): Observation {
-  if (observers.length === 0) return { end: async () => {} };
+  const idle = { ready: async () => {}, failure: () => undefined, abort: () => {}, end: async () => {} };
+  if (observers.length === 0) return idle;
   const ending = new AbortController();
   const work = follow({ dir, attempt, signal: ending.signal }, observers).catch((error: unknown) =>
     complain(`The events can no longer be followed: ${(error as Error).message}`),
   );
   return {
+    async ready() {
+      for (const observer of observers) await observer.ready?.();
+    },
+    failure: () => observers.find(({ failure }) => failure !== undefined)?.failure,
+    abort() {
+      for (const observer of observers) observer.abort?.();
+    },
     async end() {
       ending.abort();
       await work;
-      await Promise.all(observers.map((observer) => observer.close()));
+      for (const observer of observers) await observer.close();
     },
   };
 }
@@ -47,6 +69,7 @@ interface Following {
 
 async function follow({ dir, attempt, signal }: Following, observers: readonly Observer[]): Promise<void> {
   const reader = new EventReader(dir);
+  const lookMs = Math.min(LOOK_MS, ...observers.map((observer) => observer.lookMs ?? LOOK_MS));
   let isNew = false;
   for (;;) {
     const isLast = signal.aborted;
@@ -62,7 +85,7 @@ async function follow({ dir, attempt, signal }: Following, observers: readonly O
       if (batch.length > 0) await turn();
     }
     if (isLast) return;
-    await pause(LOOK_MS, signal);
+    await pause(lookMs, signal);
   }
 }
 

@@ -1,28 +1,30 @@
 /** Puts together who looks on at a run, from the settings of the person and of the run. */
 import type { Places } from '../../base/paths.ts';
+import { hasHooks, hooksAreAllowed } from '../hooks/consent.ts';
+import { type Beside, readBeside } from '../run-folder/beside.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { readNotify } from '../settings/read-notify.ts';
 import type { Observer } from './observers.ts';
+import type { RunObservers } from './supervisor.ts';
+import type { Told } from './told.ts';
 
 export interface ObserversInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly folder: LiveFolder;
-  readonly onLost: (sentence: string) => void;
+  readonly told: Told;
 }
 
 /** Modules are loaded only for what is wanted, so that the start of a run takes no longer. */
-export async function runObservers({ places, env, folder, onLost }: ObserversInput): Promise<readonly Observer[]> {
-  return noticesWanted(places, env, folder, onLost);
+export async function runObservers(input: ObserversInput): Promise<RunObservers> {
+  const beside = readBeside(input.folder.dir);
+  const [notices, hooks] = await Promise.all([noticesWanted(input), hooksWanted(input, beside)]);
+  return { observers: [...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
 }
 
 /** Settings that cannot be read are no reason not to train. */
-async function noticesWanted(
-  places: Places,
-  env: NodeJS.ProcessEnv,
-  folder: LiveFolder,
-  onLost: ObserversInput['onLost'],
-): Promise<readonly Observer[]> {
+async function noticesWanted({ places, env, folder, told }: ObserversInput): Promise<readonly Observer[]> {
+  const onLost = (text: string) => told.add({ type: 'note', level: 'warn', text });
   try {
     const { settings } = await readNotify(places.config, env);
     if (!settings.desktop && settings.web.length === 0) return [];
@@ -32,4 +34,24 @@ async function noticesWanted(
     onLost(`Nobody is told of this run: ${(error as Error).message}`);
     return [];
   }
+}
+
+/**
+ * The commands that start a run ask the person. It is looked at here again, since a run folder can come from elsewhere
+ * and be started by other means.
+ */
+async function hooksWanted(
+  { places, env, folder, told }: ObserversInput,
+  beside: Beside | undefined,
+): Promise<RunObservers> {
+  if (beside === undefined || !hasHooks(beside.hooks)) return { observers: [], trainerEnv: {} };
+  if (!hooksAreAllowed(beside.hooks, places)) {
+    const text =
+      'The hooks of this run are not run: you have not allowed them (visiontrain resume NAME --allow-hooks).';
+    told.add({ type: 'note', level: 'warn', text });
+    return { observers: [], trainerEnv: {} };
+  }
+  const { HooksObserver, waitingEnvironment } = await import('./hooks-observer.ts');
+  const observer = new HooksObserver({ hooks: beside.hooks, folder, env, told });
+  return { observers: [observer], trainerEnv: waitingEnvironment(beside.hooks) };
 }

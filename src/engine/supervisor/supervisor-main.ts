@@ -24,7 +24,7 @@ try {
     env: process.env,
     terminated: terminated.signal,
     cacheDir: own.places.cache,
-    observers: (folder, onLost) => runObservers({ ...own, folder, onLost }),
+    observers: (folder, told) => runObservers({ ...own, folder, told }),
     steps: {
       environment: async (tools, plan) => {
         const { root, samples } = plan.data;

@@ -22,10 +22,11 @@ import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
-import { type Observer, observe } from './observers.ts';
+import { type Observation, type Observer, observe } from './observers.ts';
 import { errorOutcome, stoppedEarly } from './outcome.ts';
 import { watchRequests } from './requests.ts';
-import { emit, stepTools, tryEmit } from './tell.ts';
+import { emit, stepTools } from './tell.ts';
+import { type Told, toldLines } from './told.ts';
 import { train } from './training.ts';
 
 /**
@@ -46,13 +47,19 @@ export interface SupervisorSteps {
   ) => Promise<Plan>;
 }
 
+export interface RunObservers {
+  readonly observers: readonly Observer[];
+  /** What the trainer must know of them. */
+  readonly trainerEnv: Readonly<Record<string, string>>;
+}
+
 export interface SupervisorOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly steps: SupervisorSteps;
   /** Folder for encoded images and captions, on whichever machine the plan was made. */
   readonly cacheDir: string;
-  /** Makes those who look on. `onLost` takes a sentence about what could not be told. */
-  readonly observers: (folder: LiveFolder, onLost: (sentence: string) => void) => Promise<readonly Observer[]>;
+  /** Makes those who look on. `told` takes what they have for events.jsonl. */
+  readonly observers: (folder: LiveFolder, told: Told) => Promise<RunObservers>;
   /** Aborted by SIGTERM or SIGINT, which mean the same as a stop request. */
   readonly terminated: AbortSignal;
 }
@@ -82,20 +89,20 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
-  const untold: string[] = [];
-  const onLost = (sentence: string): void => {
-    untold.push(sentence);
-    console.error(sentence);
-  };
-  const observers = await options.observers(folder, onLost);
+  const told = toldLines(dir, (line) => console.error(line));
+  const { observers, trainerEnv } = await options.observers(folder, told);
   const observation = observe({ dir, attempt: held.claim.number }, observers, (line) => console.error(line));
   const job = async () => {
-    const exit = await attempt(folder, held.claim, options);
+    const exit = await attempt(folder, held.claim, { ...options, trainerEnv, observation });
     const lost = lostRun(folder, held.claim);
-    if (lost !== undefined) throw lost;
-    // While the trainer ran, events.jsonl was its own.
-    for (const text of untold) tryEmit(dir, 'note', { level: 'warn', text });
-    return writeOutcome(dir, exit);
+    if (lost !== undefined) {
+      observation.abort();
+      throw lost;
+    }
+    told.finish();
+    const why = observation.failure();
+    const isWhy = why !== undefined && exit.status === 'stopped';
+    return writeOutcome(dir, isWhy ? { ...exit, reason: `stopped: ${why}` } : exit);
   };
   try {
     return await whileClaimed(held.claim, job, (mine) => mine.end());
@@ -119,7 +126,9 @@ function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | unde
   );
 }
 
-async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptions): Promise<RunExit> {
+type AttemptOptions = SupervisorOptions & Pick<RunObservers, 'trainerEnv'> & { readonly observation: Observation };
+
+async function attempt(folder: LiveFolder, held: Claim, options: AttemptOptions): Promise<RunExit> {
   const { dir } = folder;
   const startedAt = Date.now() / 1000;
   const announce = (trainer: ProcessIdentity | null): void => {
@@ -142,11 +151,12 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
       version: packageVersion(),
     });
     const { steps } = options;
+    await options.observation.ready();
     const environment = await steps.environment(stepTools(dir, 'environment', requests.stop), plan);
     await steps.model(plan, stepTools(dir, 'download', requests.stop), folder);
     const captioned = await steps.captions(plan, stepTools(dir, 'captions', requests.stop), folder, environment);
     requests.stop.throwIfAborted();
-    const { env, cacheDir } = options;
+    const { env, cacheDir, trainerEnv } = options;
     const complain = (line: string) => console.error(line);
     return await train({
       folder,
@@ -154,6 +164,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: SupervisorOptio
       python: environment.python,
       extras: environment.extras,
       env,
+      trainerEnv,
       cacheDir,
       requests,
       complain,

@@ -29,6 +29,8 @@ export interface Training {
   /** Folders with packages beside the environment. */
   readonly extras?: readonly string[] | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** Variables of the trainer alone. */
+  readonly trainerEnv: Readonly<Record<string, string>>;
   /** Folder for encoded images and captions. */
   readonly cacheDir: string;
   readonly requests: Requests;
@@ -39,7 +41,7 @@ export interface Training {
 
 /** Starts the trainer and waits for its end, which requests may bring about. */
 export async function train(training: Training): Promise<RunExit> {
-  const { folder, plan, python, extras, env, cacheDir, requests, complain, announce } = training;
+  const { folder, plan, python, extras, env, trainerEnv, cacheDir, requests, complain, announce } = training;
   const { dir } = folder;
   const runDir = folder.path();
   const kept = codeCache(places(env).cache, 'compiled');
@@ -54,7 +56,7 @@ export async function train(training: Training): Promise<RunExit> {
     compiled,
     env,
   });
-  const inOurCache = { ...command, env: { ...command.env, VISIONTRAIN_CACHE_DIR: cacheDir } };
+  const inOurCache = { ...command, env: { ...command.env, ...trainerEnv, VISIONTRAIN_CACHE_DIR: cacheDir } };
   const trainer = await startTrainer(inOurCache, join(dir, RUN_FILES.log));
   try {
     announce(identify(trainer.pid) ?? null);

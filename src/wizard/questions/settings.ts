@@ -107,6 +107,17 @@ const groups: readonly Group[] = [
     gist: ({ output: o }) => `${o.precision}, ${o.metadata} metadata, checkpoint ${each(o.checkpoint_every)}`,
   },
   {
+    id: 'settings:hooks',
+    step: 'training',
+    label: 'Hooks',
+    text: 'Which commands of yours shall be run on the way?',
+    section: 'hooks',
+    gist: ({ hooks }) => {
+      const count = Object.values(hooks).reduce((sum, list) => sum + list.length, 0);
+      return count === 0 ? 'none' : plural(count, 'command');
+    },
+  },
+  {
     id: 'settings:resources',
     step: 'resources',
     label: 'Resources',

@@ -16,7 +16,11 @@ from typing import Any
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.files import open_regular
 
+from .beside import Beside
+
 HEARTBEAT_SECONDS = 15.0
+#: Seconds between two looks for lines that the supervisor has for this file.
+_LOOK_SECONDS = 1.0
 _TAIL = 1 << 16
 #: Most bytes at the end of the file that are searched for a whole line. No event is this long.
 _MOST_TAIL = 1 << 24
@@ -54,7 +58,8 @@ def _last_line(file: int) -> tuple[int, bool]:
 class Events:
     """Appends events to `path`, numbered on from the last complete line. `enabled=False` (rank above 0) writes nothing.
 
-    A thread adds a heartbeat every HEARTBEAT_SECONDS. Raises MachineError when the file cannot be opened for writing.
+    A thread adds a heartbeat every HEARTBEAT_SECONDS, and the lines that the supervisor has for this file meanwhile.
+    Raises MachineError when the file cannot be opened for writing.
     """
 
     def __init__(self, path: Path, *, enabled: bool = True) -> None:
@@ -81,6 +86,7 @@ class Events:
         if partial:
             # An earlier writer died in the middle of a line. Ending the line makes readers skip it and nothing else.
             self._write(b"\n")
+        self._beside = Beside(path.parent / "control", os.environ)
         self._beat = threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat")
         self._beat.start()
 
@@ -103,12 +109,14 @@ class Events:
             if self._fd is None:
                 return
             self._seq += 1
-            line = {"v": 1, "seq": self._seq, "t": round(time.time(), 3), "type": type, **body}
+            seq = self._seq
+            line = {"v": 1, "seq": seq, "t": round(time.time(), 3), "type": type, **body}
             self._write((self._named(json.dumps(line, ensure_ascii=False, allow_nan=False)) + "\n").encode())
         if type == "phase":
             self._phase = str(payload["phase"])
         elif type in ("step", "start"):
             self._step = payload["step"]
+        self._beside.wait_after(type, seq)
 
     def _named(self, text: str) -> str:
         """`text` (JSON) with the run folder's path in /proc replaced by the folder's real path at this moment."""
@@ -136,10 +144,15 @@ class Events:
         self.emit("note", level=level, text=text)
 
     def _heartbeat(self) -> None:
-        while not self._done.wait(HEARTBEAT_SECONDS):
+        beaten = time.monotonic()
+        while not self._done.wait(_LOOK_SECONDS):
             # A full disk is no failure of a heartbeat: the run's next event reports it, if the disk is still full.
             with contextlib.suppress(MachineError):
-                self.emit("heartbeat", phase=self._phase, step=self._step)
+                for kind, payload in self._beside.take():
+                    self.emit(kind, **payload)
+                if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
+                    beaten = time.monotonic()
+                    self.emit("heartbeat", phase=self._phase, step=self._step)
 
     def close(self) -> None:
         """Flush to disk and stop the heartbeat. Safe to call twice."""

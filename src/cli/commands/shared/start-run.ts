@@ -2,8 +2,10 @@
  * Turns a prepared run into a run folder with a supervisor and watches it: the last part of `run`, `new` and `demo`.
  */
 
+import { resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { settleEndpoint } from '../../../engine/captions/consent.ts';
+import { hookLines, settleHooks, withAbsolutePrograms } from '../../../engine/hooks/consent.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
@@ -24,6 +26,8 @@ export interface StartOptions {
   readonly acceptLicense?: boolean;
   /** Whether pictures may be sent to the server that run.yaml names for captions. */
   readonly sendPictures?: boolean;
+  /** Whether the person allows the hooks of this run.yaml. */
+  readonly allowHooks?: boolean;
   /** Build of PyTorch for this run instead of the one that fits. */
   readonly torch?: string | undefined;
 }
@@ -34,6 +38,8 @@ type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<ExitCode> {
   const { places, out, flags } = context;
   const env = withTorch(context.env, options.torch);
+  const hooks = withAbsolutePrograms(input.spec.hooks, (path) => resolve(input.dir, path));
+  settleHooks(hooks, places, options.allowHooks ?? false);
   const prepared = await prepareRun({ ...input, places, env });
   const build = await fittingBuild({ places, env }, prepared.plan);
   for (const { entry, companionsOnly } of prepared.needs) {
@@ -55,6 +61,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
       yaml: prepared.yaml,
       plan: prepared.plan,
       uncaptioned: prepared.uncaptioned,
+      beside: { hooks },
       runs: places.runs,
     });
     await startRun(run, env);
@@ -106,6 +113,7 @@ export async function showPlan(
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.wrapped(`  ${line}`);
   out.talk(`  ${build.line}`);
+  for (const line of hookLines(input.spec.hooks)) out.talk(`  hook ${line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
   for (const line of remarks(prepared)) out.wrapped(line);
   out.verbatim(prepared.yaml);

@@ -86,13 +86,13 @@ async function watchLines(run: RunRef, context: Context, options: WatchOptions):
   return leave?.signal.aborted === true;
 }
 
-/** Milliseconds that a batch job waits for the supervisor to tell of the end, when it would be killed with the job. */
-const LAST_WORDS_MS = 120_000;
-
+/**
+ * Waits for the supervisor's end. When a batch job is over its processes are killed, and the supervisor may still have to
+ * tell somebody, or to run the last hooks; it has limits of its own for both.
+ */
 async function supervisorGone(dir: string): Promise<void> {
   const supervisor = readSupervisor(dir);
-  const until = Date.now() + LAST_WORDS_MS;
-  while (supervisor !== null && isAlive(supervisor) === true && Date.now() < until) await pause(100, undefined);
+  while (supervisor !== null && isAlive(supervisor) === true) await pause(100, undefined);
 }
 
 export interface RunOwner {

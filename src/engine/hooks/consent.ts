@@ -1,0 +1,57 @@
+/** Which hooks a person has agreed to. A run.yaml may come from anybody, and its hooks are programs that would be run. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { keep, readKept } from '../../base/files/kept-list.ts';
+import type { Places } from '../../base/paths.ts';
+import type { HookName, HookSpecs } from '../../spec/sections/hooks.ts';
+
+const file = (places: Places) => join(places.state, 'hooks.json');
+
+/** Each command as a person would read it, with the hook that it is for. */
+export const hookLines = (hooks: HookSpecs): string[] =>
+  Object.entries(hooks).flatMap(([name, list]) =>
+    list.map(({ run }) => `${name}: ${typeof run === 'string' ? run : JSON.stringify(run)}`),
+  );
+
+export const hasHooks = (hooks: HookSpecs): boolean => Object.values(hooks).some((list) => list.length > 0);
+
+/** What a person agrees to: the commands and when they are run, but not how long they may take. */
+function digest(hooks: HookSpecs): string {
+  const said = Object.entries(hooks)
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => [name, list.map(({ run }) => run)] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(said)).digest('hex');
+}
+
+export const hooksAreAllowed = (hooks: HookSpecs, places: Places): boolean =>
+  !hasHooks(hooks) || readKept(file(places)).includes(digest(hooks));
+
+/**
+ * Called before a run with hooks is made or goes on. Hooks that were allowed once are allowed from then on, in any file.
+ * @throws UsageError when the person has not allowed them and does not so now
+ */
+export function settleHooks(hooks: HookSpecs, places: Places, allows: boolean): void {
+  if (hooksAreAllowed(hooks, places)) return;
+  if (!allows)
+    throw new UsageError('This run has hooks, which run commands on this machine as you.', {
+      id: 'hooks/not-allowed',
+      details: hookLines(hooks),
+      nextSteps: ['If you know them all, start it again with --allow-hooks; the same commands are asked for once.'],
+    });
+  keep(file(places), digest(hooks));
+}
+
+/** Relative programs of a list are meant from the folder of the run.yaml; hooks are run in the run folder. */
+export function withAbsolutePrograms(hooks: HookSpecs, absolute: (path: string) => string): HookSpecs {
+  const program = (word: string, i: number) => (i === 0 && /^\.\.?\//.test(word) ? absolute(word) : word);
+  const entries = (Object.keys(hooks) as HookName[]).map((name) => {
+    const list = hooks[name].map((hook) => ({
+      ...hook,
+      run: Array.isArray(hook.run) ? hook.run.map(program) : hook.run,
+    }));
+    return [name, list] as const;
+  });
+  return Object.fromEntries(entries) as HookSpecs;
+}

@@ -1,0 +1,24 @@
+/** beside.json: what goes on beside the training of a run. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ForeignFileError, readOurs } from '../../base/files/regular-file.ts';
+import { hooksSchema } from '../../spec/sections/hooks.ts';
+import { RUN_FILES } from './layout.ts';
+
+const besideSchema = z.object({ hooks: hooksSchema.prefault({}) });
+
+export type Beside = z.output<typeof besideSchema>;
+
+const MOST_BYTES = 1 << 20;
+
+/** Undefined for a run that has none. @throws ForeignFileError when it is not what visiontrain writes */
+export function readBeside(dir: string): Beside | undefined {
+  const path = join(dir, RUN_FILES.beside);
+  const bytes = readOurs(path, MOST_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    return besideSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    throw new ForeignFileError(path, 'is not what visiontrain writes', error);
+  }
+}
