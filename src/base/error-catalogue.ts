@@ -421,6 +421,16 @@ export const errorCatalogue = {
     cause: 'The file is not public. Tokens are never kept in a file of the registry.',
     cure: 'Put the token into a variable, and name the variable with --token-env.',
   },
+  'lora/unreadable': {
+    what: 'A LoRA file cannot be read.',
+    cause: 'It is not there, or this user may not read it.',
+    cure: 'Check the path.',
+  },
+  'lora/thumbnail': {
+    what: 'A picture cannot be the thumbnail of a LoRA file.',
+    cause: 'It is no PNG or JPEG, or one of a kind that is not read here (16 bits, interlaced, CMYK).',
+    cure: 'Save it as a plain PNG or JPEG.',
+  },
   'report/port': {
     what: 'The report cannot be served at this port.',
     cause: 'Another program has the port, or ports below 1024 are not for this user.',

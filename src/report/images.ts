@@ -76,7 +76,7 @@ function encode(path: string, { side, most }: { readonly side: number; readonly 
     if (Math.max(width, height) <= side && file.length <= most)
       return { uri: dataUri('image/png', file), width, height, bytes: file.length };
     const small = shrinkTo(pixels, side);
-    const { data } = jpeg.encode({ data: withAlpha(small), width: small.width, height: small.height }, QUALITY);
+    const data = encodeJpeg(small, QUALITY);
     return { uri: dataUri('image/jpeg', data), width: small.width, height: small.height, bytes: data.length };
   } catch {
     // A sample may be half written, or a stranger's: the page names it without its image.
@@ -118,6 +118,10 @@ function mean({ width, rgb }: Pixels, rows: Span, columns: Span, channel: number
     for (let x = columns[0]; x < columns[1]; x += 1) sum += rgb[(y * width + x) * 3 + channel] ?? 0;
   return Math.round(sum / ((rows[1] - rows[0]) * (columns[1] - columns[0])));
 }
+
+/** @param quality from 1 to 100 */
+export const encodeJpeg = (pixels: Pixels, quality: number): Buffer =>
+  Buffer.from(jpeg.encode({ data: withAlpha(pixels), width: pixels.width, height: pixels.height }, quality).data);
 
 function withAlpha({ width, height, rgb }: Pixels): Buffer {
   const rgba = Buffer.alloc(width * height * 4, 255);

@@ -39,6 +39,6 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   if (['run', 'new', 'demo'].includes(command)) return has('plan') ? 'run-dry' : 'run';
   if (command === 'schema') return undefined;
   if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';
-  const name = ['models', 'dataset'].includes(command) ? `${command}-${sub}` : command;
+  const name = ['models', 'dataset', 'lora'].includes(command) ? `${command}-${sub}` : command;
   return name in documents ? (name as DocumentName) : undefined;
 }

@@ -8,11 +8,15 @@ import { formatBytes } from '../../base/text.ts';
 export interface TensorFacts {
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** Where its bytes begin and end, counted from the end of the header. */
+  readonly offsets: readonly [number, number];
 }
 
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorFacts>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Position in the file at which the bytes of the tensors begin. */
+  readonly start: number;
   /** Size of the whole file in bytes. */
   readonly bytes: number;
 }
@@ -37,7 +41,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     const { tensors, metadata, end } = parseHeader(path, read(file, 8, length));
     const needed = 8 + length + end;
     if (needed > stat.size) throw cutShort(path, stat.size, needed);
-    return { tensors, metadata, bytes: stat.size };
+    return { tensors, metadata, start: 8 + length, bytes: stat.size };
   } finally {
     closeSync(file);
   }
@@ -65,7 +69,7 @@ function parseHeader(path: string, bytes: Buffer) {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
     if (typeof dtype !== 'string' || !isCounts(shape) || !isCounts(offsets) || offsets.length !== 2)
       throw notSafetensors(path);
-    tensors.set(name, { dtype, shape });
+    tensors.set(name, { dtype, shape, offsets: [offsets[0] ?? 0, offsets[1] ?? 0] });
     end = Math.max(end, offsets[1] ?? 0);
   }
   return { tensors, metadata, end };

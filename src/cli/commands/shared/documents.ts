@@ -7,6 +7,7 @@ import { findingKinds } from '../../../engine/check/finding.ts';
 import { imageLossesSchema } from '../../../engine/events/image-losses.ts';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
+import { loraDocuments } from './lora-documents.ts';
 import { compareDocument, reportDocument } from './report-document.ts';
 
 const text = z.string();
@@ -180,6 +181,7 @@ export const documents = {
     differences: z.array(z.strictObject({ fact: text, values: z.tuple([z.unknown(), z.unknown()]) })),
     mixed: z.array(text),
   }),
+  ...loraDocuments,
   report: reportDocument,
   compare: compareDocument,
   logs: z.strictObject({ line: text }).describe('One a line.'),

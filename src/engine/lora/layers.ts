@@ -1,0 +1,133 @@
+/** The layers of a LoRA file of any trainer and kind, from the names and shapes of its tensors. Pure. */
+import type { SafetensorsHeader, TensorFacts } from '../../registry/checkpoints/safetensors.ts';
+
+export type LoraKind = 'lora' | 'tucker' | 'loha' | 'lokr' | 'dora' | 'oft' | 'glora' | 'ia3' | 'full';
+export type LoraForm = 'kohya' | 'diffusers' | 'peft' | 'lycoris' | 'comfy' | 'unknown';
+export type LoraBase = 'SD 1.5' | 'SD 2' | 'SDXL' | 'FLUX' | 'SD 3' | 'Stable Cascade';
+
+export interface LoraLayer {
+  /** Name of the module in kohya's spelling, with underscores for dots. */
+  readonly module: string;
+  readonly kind: LoraKind;
+  readonly part: 'unet' | 'text encoder' | 'text encoder 2';
+  /** Null for a kind without a rank, or a layer that is damaged. */
+  readonly rank: number | null;
+  /** Names of its tensors by role. */
+  readonly tensors: Readonly<Record<string, string>>;
+}
+
+/** How the names of tensors end, by their role. The longest endings come first. */
+const ROLES: readonly (readonly [RegExp, string])[] = [
+  [/\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2)$/u, ''],
+  [/\.(?:oft_blocks|oft_diag|rescale)$/u, 'oft'],
+  [/\.(?:a1|a2|b1|b2|c1|c2)\.weight$/u, 'glora'],
+  [/\.on_input$/u, 'on_input'],
+  [/\.(?:dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?|lora\.magnitude_vector)$/u, 'magnitude'],
+  [/\.lora_mid\.weight$/u, 'mid'],
+  [
+    /(?:\.processor)?(?:\.lora_down|\.lora_A(?:\.default)?|\.lora\.down|\.lora_linear_layer\.down|_lora\.down)\.weight$/u,
+    'down',
+  ],
+  [/(?:\.processor)?(?:\.lora_up|\.lora_B(?:\.default)?|\.lora\.up|\.lora_linear_layer\.up|_lora\.up)\.weight$/u, 'up'],
+  [/\.diff(?:_b)?$/u, 'diff'],
+  [/\.alpha$/u, 'alpha'],
+];
+
+/** The layers, and the names of tensors that belong to none. */
+export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
+  readonly layers: readonly LoraLayer[];
+  readonly strange: readonly string[];
+} {
+  const groups = new Map<string, Record<string, string>>();
+  const strange: string[] = [];
+  for (const name of tensors.keys()) {
+    const found = ROLES.find(([ending]) => ending.test(name));
+    if (found === undefined) {
+      strange.push(name);
+      continue;
+    }
+    const module = moduleName(name.replace(found[0], ''));
+    const role = found[1] === '' ? name.slice(name.lastIndexOf('.') + 1) : found[1];
+    groups.set(module, { ...groups.get(module), [role]: name });
+  }
+  const layers = [...groups].map(([module, roles]) => ({
+    module,
+    kind: kindOf(roles),
+    part: partOf(module),
+    rank: rankOf(roles, tensors),
+    tensors: roles,
+  }));
+  return { layers, strange };
+}
+
+/** A module as kohya spells it: one table then serves the files of all trainers. */
+function moduleName(name: string): string {
+  const plain = name.replace('.processor.', '.').replaceAll('.', '_');
+  return plain.endsWith('_to_out') ? `${plain}_0` : plain;
+}
+
+function kindOf(roles: Readonly<Record<string, string>>): LoraKind {
+  const has = (pattern: RegExp) => Object.keys(roles).some((role) => pattern.test(role));
+  if (has(/^hada/u)) return 'loha';
+  if (has(/^lokr/u)) return 'lokr';
+  if (has(/^magnitude$/u)) return 'dora';
+  if (has(/^mid$/u)) return 'tucker';
+  if (has(/^oft$/u)) return 'oft';
+  if (has(/^glora$/u)) return 'glora';
+  if (has(/^on_input$/u)) return 'ia3';
+  return has(/^diff$/u) ? 'full' : 'lora';
+}
+
+const SECOND = /^(?:lora_te2_|text_encoder_2_|te2_|clip_g_|lycoris_te2_)/u;
+const FIRST = /^(?:lora_te1?_|text_encoder_|te1?_|clip_l_|lycoris_te1?_)/u;
+
+function partOf(module: string): LoraLayer['part'] {
+  if (SECOND.test(module)) return 'text encoder 2';
+  return FIRST.test(module) ? 'text encoder' : 'unet';
+}
+
+function rankOf(roles: Readonly<Record<string, string>>, tensors: ReadonlyMap<string, TensorFacts>): number | null {
+  const shape = (role: string) => tensors.get(roles[role] ?? '')?.shape;
+  return shape('down')?.[0] ?? shape('hada_w1_b')?.[0] ?? shape('lokr_w2_b')?.[0] ?? shape('lokr_w1_b')?.[0] ?? null;
+}
+
+/** Width of the text states that cross attention reads. */
+const WIDTHS: ReadonlyMap<number, LoraBase> = new Map([
+  [768, 'SD 1.5'],
+  [1024, 'SD 2'],
+  [2048, 'SDXL'],
+]);
+const OTHERS: readonly (readonly [RegExp, LoraBase])[] = [
+  [/double_blocks|single_blocks|single_transformer_blocks/u, 'FLUX'],
+  [/joint_blocks|transformer_blocks_\d+_attn_add_[qkv]_proj/u, 'SD 3'],
+  [/lora_prior_unet/u, 'Stable Cascade'],
+];
+
+/** The family of base models that a LoRA is for; null where nothing in the file tells it. */
+export function loraBase(
+  layers: readonly LoraLayer[],
+  { tensors }: Pick<SafetensorsHeader, 'tensors'>,
+): LoraBase | null {
+  const other = OTHERS.find(([pattern]) => layers.some(({ module }) => pattern.test(module)));
+  if (other !== undefined) return other[1];
+  for (const { module, tensors: roles } of layers) {
+    if (!/attn2_to_[kv]$/u.test(module)) continue;
+    const width = tensors.get(roles.down ?? roles.hada_w1_b ?? '')?.shape[1];
+    const base = WIDTHS.get(width ?? 0);
+    if (base !== undefined) return base;
+  }
+  if (layers.some(({ module }) => SECOND.test(module) || /^lora_te1_|input_blocks_4_1_/u.test(module))) return 'SDXL';
+  return layers.some(({ module }) => /lora_te_text_model/u.test(module)) ? 'SD 1.5' : null;
+}
+
+/** Whose names the tensors have. */
+export function formOf(names: Iterable<string>): LoraForm {
+  for (const name of names) {
+    if (/^lycoris_/u.test(name)) return 'lycoris';
+    if (/^diffusion_model\./u.test(name)) return 'comfy';
+    if (/^lora_(?:unet|te\d?|prior)_/u.test(name)) return 'kohya';
+    if (/^base_model\.model\./u.test(name)) return 'peft';
+    if (/^(?:unet|text_encoder(?:_2)?|transformer)\./u.test(name)) return 'diffusers';
+  }
+  return 'unknown';
+}

@@ -1,0 +1,265 @@
+/** `lora inspect`, `check` and `edit` on files of every kind, each made here. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { inspectLora } from '../../../src/engine/lora/inspect.ts';
+import { cli } from '../../helpers/cli.ts';
+import { png } from '../../helpers/png.ts';
+import { safetensors } from '../../helpers/safetensors.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'vt-lora-'));
+const env = { ...process.env, VISIONTRAIN_HOME: dir };
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+type Tensor = readonly [dtype: string, shape: readonly number[], bytes: Buffer];
+
+/** A file with these tensors; `change` alters its header before it is written. */
+function write(
+  name: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+  change: (header: Record<string, { shape: number[]; data_offsets: number[] }>) => void = () => {},
+): string {
+  let end = 0;
+  const entries = Object.entries(tensors).map(([key, [dtype, shape, bytes]]) => {
+    end += bytes.length;
+    return [key, { dtype, shape: [...shape], data_offsets: [end - bytes.length, end] }] satisfies [string, object];
+  });
+  const header: Record<string, { shape: number[]; data_offsets: number[] }> = Object.fromEntries(entries);
+  change(header);
+  const json = Buffer.from(JSON.stringify({ __metadata__: metadata, ...header }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const path = join(dir, `${name}.safetensors`);
+  writeFileSync(path, Buffer.concat([length, json, ...Object.values(tensors).map(([, , bytes]) => bytes)]));
+  return path;
+}
+
+const f32 = (...values: number[]): Buffer => Buffer.from(new Float32Array(values).buffer);
+const full = (count: number, value: number): number[] => new Array<number>(count).fill(value);
+
+const ATTN2 = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
+/** A LoRA of rank 2 in one layer of SD 1.5. */
+const plain = (value = 0.5, alpha: Buffer = f32(1)): Record<string, Tensor> => ({
+  [`${ATTN2}.lora_down.weight`]: ['F32', [2, 768], f32(...full(2 * 768, 0.1))],
+  [`${ATTN2}.lora_up.weight`]: ['F32', [4, 2], f32(...full(8, value))],
+  [`${ATTN2}.alpha`]: ['F32', [], alpha],
+});
+const texts = (path: string) => inspectLora(path).problems.map(({ level, text }) => `${level}: ${text}`);
+
+describe('inspect', () => {
+  it('reads a kohya file: base, ranks, alphas, hashes', () => {
+    const path = write('kohya', plain());
+    const bytes = readFileSync(path);
+    const payload = bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));
+    expect(inspectLora(path)).toMatchObject({
+      kinds: { lora: 1 },
+      form: 'kohya',
+      base: 'SD 1.5',
+      ranks: [{ part: 'unet', rank: 2, alpha: 1, layers: 1 }],
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      payload_sha256: createHash('sha256').update(payload).digest('hex'),
+      problems: [],
+    });
+  });
+
+  const unet = 'down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k';
+  it.each<[string, Readonly<Record<string, readonly number[]>>, object]>([
+    [
+      'diffusers',
+      { [`unet.${unet}.lora_A.weight`]: [4, 2048], [`unet.${unet}.lora_B.weight`]: [640, 4] },
+      { form: 'diffusers', base: 'SDXL', kinds: { lora: 1 } },
+    ],
+    [
+      'peft',
+      {
+        [`base_model.model.${unet}.lora_A.default.weight`]: [4, 768],
+        [`base_model.model.${unet}.lora_B.default.weight`]: [320, 4],
+      },
+      { form: 'peft', base: 'SD 1.5', kinds: { lora: 1 } },
+    ],
+    [
+      'old diffusers',
+      {
+        [`unet.${unet}.processor.to_k_lora.down.weight`]: [4, 768],
+        [`unet.${unet}.processor.to_k_lora.up.weight`]: [320, 4],
+      },
+      { form: 'diffusers', kinds: { lora: 1 } },
+    ],
+    [
+      'loha',
+      {
+        'lora_unet_x.hada_w1_a': [8, 4],
+        'lora_unet_x.hada_w1_b': [4, 8],
+        'lora_unet_x.hada_w2_a': [8, 4],
+        'lora_unet_x.hada_w2_b': [4, 8],
+        'lora_unet_x.alpha': [],
+      },
+      { kinds: { loha: 1 } },
+    ],
+    [
+      'lokr',
+      { 'lycoris_x.lokr_w1': [4, 4], 'lycoris_x.lokr_w2_a': [8, 4], 'lycoris_x.lokr_w2_b': [4, 8] },
+      { form: 'lycoris', kinds: { lokr: 1 } },
+    ],
+    [
+      'dora',
+      {
+        'lora_unet_x.lora_down.weight': [4, 8],
+        'lora_unet_x.lora_up.weight': [8, 4],
+        'lora_unet_x.dora_scale': [1, 8],
+      },
+      { kinds: { dora: 1 } },
+    ],
+    [
+      'tucker',
+      {
+        'lora_unet_x.lora_down.weight': [4, 8, 1, 1],
+        'lora_unet_x.lora_mid.weight': [4, 4, 3, 3],
+        'lora_unet_x.lora_up.weight': [8, 4, 1, 1],
+      },
+      { kinds: { tucker: 1 } },
+    ],
+    ['oft', { 'lora_unet_x.oft_blocks': [4, 8, 8] }, { kinds: { oft: 1 } }],
+    ['glora', { 'lora_unet_x.a1.weight': [4, 8], 'lora_unet_x.a2.weight': [8, 4] }, { kinds: { glora: 1 } }],
+    [
+      'flux',
+      {
+        'lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight': [4, 3072],
+        'lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight': [64, 4],
+      },
+      { base: 'FLUX' },
+    ],
+  ])('knows a file of %s', (name, shapes, what) => {
+    const path = join(dir, `${name}.safetensors`);
+    writeFileSync(path, safetensors(shapes));
+    expect(inspectLora(path)).toMatchObject(what);
+  });
+
+  it('reads alphas of every number format, and missing ones', () => {
+    const one = {
+      F32: f32(8),
+      F16: Buffer.from([0x00, 0x48]),
+      BF16: Buffer.from([0x00, 0x41]),
+      I64: Buffer.from([8, 0, 0, 0, 0, 0, 0, 0]),
+    };
+    for (const [dtype, bytes] of Object.entries(one)) {
+      const path = write(`alpha-${dtype}`, { ...plain(), [`${ATTN2}.alpha`]: [dtype, [], bytes] });
+      expect(inspectLora(path).ranks[0]?.alpha, dtype).toBe(8);
+    }
+    const { [`${ATTN2}.alpha`]: _, ...without } = plain();
+    expect(inspectLora(write('no-alpha', without)).ranks[0]?.alpha).toBeNull();
+  });
+});
+
+describe('check', () => {
+  it('finds numbers that are not finite in every number format', () => {
+    const nan: Record<string, Buffer> = {
+      F32: f32(Number.NaN, Number.NEGATIVE_INFINITY),
+      F16: Buffer.from([0x00, 0x7e, 0x00, 0xfc]),
+      BF16: Buffer.from([0xc0, 0x7f, 0x80, 0xff]),
+      F8_E4M3: Buffer.from([0x7f, 0xff]),
+      F8_E5M2: Buffer.from([0x7c, 0xff]),
+    };
+    for (const [dtype, bytes] of Object.entries(nan)) {
+      const path = write(`nan-${dtype}`, {
+        ...plain(),
+        'lora_unet_x.lora_up.weight': [dtype, [2, 1], bytes],
+        'lora_unet_x.lora_down.weight': ['F32', [1, 1], f32(1)],
+      });
+      expect(texts(path), dtype).toContain('bad: 2 numbers not finite, in lora_unet_x.lora_up.weight');
+    }
+  });
+
+  it('names zeros, halves, unequal ranks and an alpha of 0', () => {
+    expect(texts(write('zero', plain(0)))).toContain('bad: all its layers are zero: it does nothing');
+    expect(texts(write('minus-zero', plain(-0)))).toContain('bad: all its layers are zero: it does nothing');
+    const { [`${ATTN2}.lora_up.weight`]: _, ...half } = plain();
+    expect(texts(write('half', half))).toContain(`bad: one half is missing of ${ATTN2}`);
+    const unequal = { ...plain(), [`${ATTN2}.lora_up.weight`]: ['F32', [2, 4], f32(...full(8, 1))] as const };
+    expect(texts(write('unequal', unequal))).toContain(`bad: the two halves have different ranks in ${ATTN2}`);
+    expect(texts(write('alpha-0', plain(1, f32(0)))).join()).toContain('alpha is 0');
+    expect(texts(write('hash', plain(), { sshs_model_hash: 'ab'.repeat(32) })).join()).toContain('changed since');
+  });
+
+  it('is not fooled by a header that lies, and refuses what is no such file', async () => {
+    const lies = write('lies', plain(), {}, (header) => {
+      (header[`${ATTN2}.lora_up.weight`] as { shape: number[] }).shape = [1000, 1000];
+    });
+    expect(texts(lies).join()).toContain('the header lies about the size');
+    const over = write('over', plain(), {}, (header) => {
+      (header[`${ATTN2}.alpha`] as { data_offsets: number[] }).data_offsets = [0, 4];
+    });
+    expect(texts(over).join()).toContain('lie over each other');
+    const cut = join(dir, 'cut.safetensors');
+    writeFileSync(cut, readFileSync(write('whole', plain())).subarray(0, 600));
+    for (const [file, said] of [
+      [cut, 'cut short'],
+      [join(dir, 'gone.safetensors'), 'is not there'],
+    ]) {
+      const { code, stderr } = await cli(['lora', 'check', file ?? ''], env);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(said ?? '')]);
+    }
+  });
+
+  it('ends with 0 for sound files and with 2 for others, and knows the base', async () => {
+    const sound = write('sound', plain());
+    const told = await cli(['lora', 'check', sound, '--base', 'sd15', '--json'], env);
+    expect(told.code).toBe(0);
+    expect(JSON.parse(told.stdout).files[0]).toMatchObject({ sound: true, base: 'SD 1.5', problems: [] });
+    const other = await cli(['lora', 'check', sound, '--base', 'sdxl'], env);
+    expect([other.code, other.stdout]).toEqual([2, expect.stringContaining('it is for SD 1.5; sdxl is SDXL')]);
+    expect((await cli(['lora', 'inspect', sound, '--json'], env)).code).toBe(0);
+  });
+
+  it('shows hostile metadata as text', async () => {
+    const path = write('hostile', plain(), {
+      'modelspec.title': '\u001b]0;owned\u0007 fox',
+      ss_tag_frequency: '{"a": 3, "b": {"fox": "x"}}',
+    });
+    const { code, stdout } = await cli(['lora', 'inspect', path], env);
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout).toContain('fox');
+  });
+});
+
+describe('edit', () => {
+  it('changes the metadata and no weight', async () => {
+    const from = write('edit', plain(), { ss_seed: '7', 'modelspec.author': 'Bob' });
+    const to = join(dir, 'edited.safetensors');
+    const picture = join(dir, 'cover.png');
+    writeFileSync(
+      picture,
+      png(300, 200, (x, y) => [x % 256, y, 90]),
+    );
+    const flags = ['--title', 'Füchse', '--author', '', '--thumbnail', picture, '-o', to, '--json'];
+    const told = await cli(['lora', 'edit', from, ...flags], env);
+    expect(told.code).toBe(0);
+    const [before, after] = [inspectLora(from), inspectLora(to)];
+    expect(after.payload_sha256).toBe(before.payload_sha256);
+    expect(after.about).toMatchObject({ title: 'Füchse', author: null });
+    expect(JSON.parse(told.stdout).sha256).toBe(after.sha256);
+    const header = readFileSync(to);
+    const { __metadata__: metadata } = JSON.parse(header.subarray(8, 8 + Number(header.readBigUInt64LE(0))).toString());
+    expect(metadata.ss_seed).toBe('7');
+    expect(metadata['modelspec.thumbnail']).toMatch(/^data:image\/jpeg;base64,\/9j\//);
+    expect(Number(header.readBigUInt64LE(0)) % 8).toBe(0);
+    // The same change again gives the same bytes, and no file is replaced.
+    const again = join(dir, 'again.safetensors');
+    await cli(['lora', 'edit', from, ...flags.with(7, again)], env);
+    expect(readFileSync(again).equals(header)).toBe(true);
+    expect((await cli(['lora', 'edit', from, ...flags], env)).code).toBe(2);
+  });
+
+  it('asks where to, and changes the file itself where told', async () => {
+    const path = write('place', plain());
+    const { code, stderr } = await cli(['lora', 'edit', path, '--title', 'x'], env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--in-place')]);
+    expect((await cli(['lora', 'edit', path, '--title', 'x', '--in-place'], env)).code).toBe(0);
+    expect(inspectLora(path).about.title).toBe('x');
+    expect(existsSync(`${path}.tmp`)).toBe(false);
+  });
+});
