@@ -10,8 +10,8 @@ export function errorsPage(): string {
 
 const INTRODUCTION = `# Errors
 
-<!-- Made from src/base/error-catalogue.ts by scripts/reference.mjs; do not edit. -->
+<!-- Made from src/base/error-entries/ by scripts/reference.mjs; do not edit. -->
 
 Each error ends with its id: \`visiontrain explain dataset/empty\` prints what stands here. With \`--json\` the id is
-\`error.id\`. An id keeps its meaning; the words of a message may change.
+\`error.id\`; of a run that failed it is \`id\` in exit.json, in the last events and in \`status --json\`. An id keeps its meaning; the words of a message may change.
 `;

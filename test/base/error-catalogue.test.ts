@@ -8,22 +8,34 @@ import { commands } from '../../src/cli/commands/table.ts';
 
 const root = join(import.meta.dirname, '../..');
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('error-catalogue.ts'))
+  .filter((file) => /\.tsx?$/.test(file) && !file.includes('error-entries'))
   .map((file) => [file, readFileSync(join(root, 'src', file), 'utf8')] as const);
+
+const trainer = readdirSync(join(root, 'trainer/visiontrain_trainer'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.py'))
+  .map((file) => readFileSync(join(root, 'trainer/visiontrain_trainer', file), 'utf8'));
 
 describe('the catalogue of errors', () => {
   it('has an entry for every id in the code, and no other', () => {
-    const used = sources.flatMap(([, text]) =>
-      [...text.matchAll(/\bid: '([a-z]+\/[a-z-]+)'/g)].map((match) => match[1]),
+    const raised = trainer.flatMap((text) => [...text.matchAll(/\bid="([a-z]+\/[a-z-]+)"/g)].map((match) => match[1]));
+    expect(raised.length).toBeGreaterThan(100);
+    const thrown = sources.flatMap(([, text]) =>
+      [...text.matchAll(/\b(?:id(?::| =)|failed\([^']*|result\.id \?\?) ?'([a-z]+\/[a-z-]+)'/g)].map(
+        (match) => match[1],
+      ),
     );
+    const used = [...thrown, ...raised];
     expect([...new Set(used)].sort()).toEqual(Object.keys(errorCatalogue).sort());
   });
 
   it('has no id twice, and each says what it is, why it comes, and what to do', () => {
-    const text = readFileSync(join(root, 'src/base/error-catalogue.ts'), 'utf8');
+    const entries = join(root, 'src/base/error-entries');
+    const text = readdirSync(entries)
+      .map((file) => readFileSync(join(entries, file), 'utf8'))
+      .join('');
     const written = [...text.matchAll(/^ {2}'([^']+)': \{$/gm)].map((match) => match[1]);
     expect(written).toEqual([...new Set(written)]);
-    expect(written).toEqual(Object.keys(errorCatalogue));
+    expect(written.sort()).toEqual(Object.keys(errorCatalogue).sort());
     for (const [id, entry] of Object.entries(errorCatalogue))
       for (const sentence of Object.values(entry)) expect(sentence, id).toMatch(/^[A-Za-z].*[.`]$/su);
   });

@@ -177,3 +177,22 @@ def test_functions_have_their_size_or_are_known_not_to() -> None:
     assert found - EXCEPTIONS == set(), "shorten them, or group their parameters"
     assert EXCEPTIONS - found == set(), "take them out of the list: they are within the rule now"
     assert oversized({"a.py": "def f(a, b, c, d, e): ...\ndef g(a, b, c, d, *, e, f): ..."}) == {"a.py f"}
+
+
+def without_id(tree: Tree) -> list[str]:
+    """Where an error is made without an `id` for the catalogue of errors."""
+    kinds = {"TrainerError", "TrainingError", "MachineError"}
+    return [
+        f"{file}:{node.lineno}"
+        for file, text in tree.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in kinds
+        and not any(keyword.arg == "id" for keyword in node.keywords)
+    ]
+
+
+def test_every_error_has_an_id() -> None:
+    assert without_id(sources()) == []
+    assert without_id({"data/planted.py": "raise TrainingError('no', ['where'])"}) == ["data/planted.py:1"]

@@ -94,6 +94,7 @@ def _result(run: Path, events: Events, control: Control) -> int:
                 "result",
                 status="failed",
                 code=code,
+                id=error.id,
                 step=events.last_step,
                 reason=error.reason,
                 details=error.details,
@@ -146,11 +147,14 @@ def _unexpected(error: Exception) -> TrainerError:
     if isinstance(error, ImportError):
         return cannot_import(error)
     if isinstance(error, OSError) and error.errno in (28, 122):
-        return MachineError("The disk is full.", [first], ["Free some space, then `visiontrain resume`."])
+        return MachineError(
+            "The disk is full.", [first], ["Free some space, then `visiontrain resume`."], id="disk/full"
+        )
     return TrainerError(
         f"The trainer failed unexpectedly: {first}",
         [type(error).__name__],
         ["trainer.log in the run folder has the whole story."],
+        id="bug/trainer",
     )
 
 

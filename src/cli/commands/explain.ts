@@ -1,4 +1,4 @@
-import type { ErrorEntry } from '../../base/error-catalogue.ts';
+import type { ErrorEntry } from '../../base/error-entries/entry.ts';
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../spec/glossary.ts';

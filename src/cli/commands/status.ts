@@ -114,6 +114,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
       `${path}  ${formatBytes(bytes)}  SHA-256 ${sha256}`,
     ]),
     ...(exit?.next_steps ?? []).map((step, i): [string, string] => [i === 0 ? 'Next' : '', step]),
+    ['Explain', exit?.id && `visiontrain explain ${exit.id}`],
   ];
   return all.filter((line): line is [string, string] => line[1] !== undefined);
 }

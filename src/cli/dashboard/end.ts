@@ -90,6 +90,7 @@ function section(head: Head, lines: readonly string[], exit: RunExit, { style, c
     ...wrapHead(head, style, columns),
     ...words.map((line) => `  ${line}`),
     ...steps.map((line) => styled`  ${style.accent(line)}`),
+    ...(exit.id === undefined ? [] : [styled`  ${style.dim(neutralise(`visiontrain explain ${exit.id}`))}`]),
   ];
 }
 

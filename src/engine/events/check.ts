@@ -128,12 +128,13 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   result: {
     status,
     code: whole,
+    id: optional(text),
     step: count,
     reason: optional(text),
     details: optional(listOf(text)),
     next_steps: optional(listOf(text)),
   },
-  exit: { status, code: whole, step: count, reason: optional(text) },
+  exit: { status, code: whole, id: optional(text), step: count, reason: optional(text) },
 };
 
 interface Rule {

@@ -173,6 +173,7 @@ export const payloads = {
     .object({
       status: z.enum(['finished', 'stopped', 'failed']),
       code: z.number().int().describe('Exit code: 0 finished, 75 stopped, 5 failed, 3 failed by the machine’s fault.'),
+      id: z.string().optional().describe('Of the error, for `visiontrain explain`; there when it failed.'),
       step,
       reason: z.string().optional(),
       details: z.array(z.string()).optional(),
@@ -184,6 +185,7 @@ export const payloads = {
     .object({
       status: z.enum(['finished', 'stopped', 'failed']),
       code: z.number().int(),
+      id: z.string().optional().describe('Of the error, for `visiontrain explain`; there when it failed.'),
       step,
       reason: z.string().optional(),
     })

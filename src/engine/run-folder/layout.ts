@@ -63,6 +63,8 @@ export interface RunOutput {
 export interface RunExit {
   readonly status: 'finished' | 'failed' | 'stopped';
   readonly code: number;
+  /** The error, as `visiontrain explain` knows it. Only failed runs have one, and those of early versions have none. */
+  readonly id?: string;
   readonly reason: string;
   readonly step: number;
   readonly outputs: readonly RunOutput[];

@@ -72,11 +72,12 @@ const isList = <T>(value: unknown, is: (item: unknown) => item is T): value is T
 
 function isExit(value: unknown): value is RunExit {
   if (!isObject(value)) return false;
-  const { status, code, reason, step, outputs, details, next_steps } = value;
+  const { status, code, id, reason, step, outputs, details, next_steps } = value;
   return (
     (status === 'finished' || status === 'failed' || status === 'stopped') &&
     isCount(code) &&
     code < 256 &&
+    (id === undefined || isText(id)) &&
     isText(reason) &&
     isCount(step) &&
     isList(outputs, isOutput) &&

@@ -1,6 +1,7 @@
 import { constants as access } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import type { ErrorId } from '../../base/error-catalogue.ts';
 import { ConfigError, EXIT, VisiontrainError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
 import { sha256OfOpen } from '../../base/files/hash.ts';
@@ -49,7 +50,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
     };
   if (result?.status === 'failed' && end.code === result.code)
     return {
-      ...ended('failed', result.code, result.reason ?? 'the trainer failed and did not say why', step),
+      ...failed(result.code, result.id ?? 'training/failed', result.reason ?? 'the trainer did not say why', step),
       details: result.details ?? [],
       next_steps: result.next_steps ?? [],
     };
@@ -62,9 +63,9 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
     return errorOutcome(folder, diskFull(folder.path()), step);
   }
   const lines = lastLogLines(join(dir, RUN_FILES.log), 15);
-  const { reason, nextSteps } = crashReason(story, lines.at(-1));
+  const { id, reason, nextSteps } = crashReason(story, lines.at(-1));
   return {
-    ...ended('failed', EXIT.training, reason, step),
+    ...failed(EXIT.training, id, reason, step),
     details: lines.length > 0 ? [`Last lines of ${RUN_FILES.log}:`, ...lines] : [],
     next_steps: [...nextSteps, resumeHint(folder)],
   };
@@ -88,9 +89,9 @@ export function errorOutcome(folder: LiveFolder, error: unknown, step: number): 
   const named = (text: string) => text.replaceAll(folder.dir, folder.path());
   if (!(error instanceof VisiontrainError)) {
     const message = String((error as Error)?.message ?? error);
-    return ended('failed', EXIT.bug, `visiontrain hit a bug: ${named(message)}`, step);
+    return failed(EXIT.bug, 'bug/unexpected', `visiontrain hit a bug: ${named(message)}`, step);
   }
-  const exit = ended('failed', error.exitCode, named(error.message), step);
+  const exit = failed(error.exitCode, error.id, named(error.message), step);
   const problems = error instanceof ConfigError ? error.problems.map(({ key, message }) => `${key} ${message}`) : [];
   const again = error.exitCode === EXIT.download || error.exitCode === EXIT.environment ? [resumeHint(folder)] : [];
   const details = [...problems, ...error.details].map(named);
@@ -113,14 +114,20 @@ const ended = (status: RunExit['status'], code: number, reason: string, step: nu
   next_steps: [],
 });
 
+const failed = (code: number, id: string, reason: string, step: number): RunExit => ({
+  ...ended('failed', code, reason, step),
+  id,
+});
+
 async function finished(dir: string, state: RunState): Promise<RunExit> {
   const { step } = state;
   try {
     const outputs = await checkOutputs(dir, state.outputs);
-    if (outputs.length === 0) return ended('failed', EXIT.training, 'the trainer ended without a LoRA', step);
+    if (outputs.length === 0)
+      return failed(EXIT.training, 'training/no-lora', 'the trainer ended without a LoRA', step);
     return { ...ended('finished', EXIT.ok, state.result?.reason ?? 'finished', step), outputs };
   } catch (error) {
-    return ended('failed', EXIT.training, (error as Error).message, step);
+    return failed(EXIT.training, 'training/no-lora', (error as Error).message, step);
   }
 }
 
@@ -173,20 +180,26 @@ function lessMemory({ training, resources }: CrashPlan): string[] {
 export function crashReason(
   { end: { code, signal, outOfMemory }, plan, env }: Pick<TrainerStory, 'end' | 'plan' | 'env'>,
   lastLine: string | undefined,
-): { reason: string; nextSteps: string[] } {
+): { id: ErrorId; reason: string; nextSteps: string[] } {
   // A shell in between reports a signal as 128 + its number.
+  const id = 'training/crashed';
   const killed = signal === 'SIGKILL' || code === 137;
   if (killed && outOfMemory)
-    return { reason: 'the machine ran out of memory, and the system ended the trainer', nextSteps: lessMemory(plan) };
+    return {
+      id: 'training/killed',
+      reason: 'the machine ran out of memory, and the system ended the trainer',
+      nextSteps: lessMemory(plan),
+    };
   if (killed)
     return {
+      id: 'training/killed',
       reason: "the trainer was killed (SIGKILL), most often for want of the machine's memory, or by a limit of it",
       nextSteps: lessMemory(plan),
     };
   if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP')
-    return { reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
+    return { id: 'training/killed', reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
   if (signal !== null)
-    return { reason: `the trainer crashed (${signal}) inside a native library`, nextSteps: [renewal(env)] };
+    return { id, reason: `the trainer crashed (${signal}) inside a native library`, nextSteps: [renewal(env)] };
   const said = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
-  return { reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
+  return { id, reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
 }

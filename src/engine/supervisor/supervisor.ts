@@ -197,7 +197,7 @@ function lastStep(dir: string): number {
 function writeOutcome(dir: string, exit: RunExit): ExitCode {
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   writeFileAtomic(join(dir, RUN_FILES.exit), `${JSON.stringify(exit, null, 1)}\n`);
-  const { status, code, step, reason } = exit;
-  emit(dir, 'exit', { status, code, step, reason });
+  const { status, code, id, step, reason } = exit;
+  emit(dir, 'exit', { status, code, ...(id === undefined ? {} : { id }), step, reason });
   return code as ExitCode;
 }

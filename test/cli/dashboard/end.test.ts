@@ -101,6 +101,7 @@ describe('the end of a run', () => {
     const failed = exit({
       status: 'failed',
       code: 5,
+      id: 'training/not-finite',
       step: 412,
       reason: 'the loss is not a number',
       details: ['First bad value: latent of pictures/fox_12.png.'],
@@ -111,6 +112,7 @@ describe('the end of a run', () => {
     expect(text).toContain('First bad value: latent of pictures/fox_12.png.');
     expect(text).toContain('The checkpoint of step 400 is good.');
     expect(text).toContain('visiontrain resume fox --set resources.vae_precision=fp32');
+    expect(text.trimEnd().split('\n').at(-1)).toContain('visiontrain explain training/not-finite');
   });
 
   it.each([

@@ -190,7 +190,7 @@ describe('a trainer that fails', () => {
     await startRun(run, home.env);
     await ends(run);
     const exit = readExit(run.dir);
-    expect(exit).toMatchObject({ status: 'failed', code: 5 });
+    expect(exit).toMatchObject({ status: 'failed', code: 5, id: 'training/crashed' });
     expect(exit?.reason).toContain('RuntimeError: the card is on fire');
     expect(exit?.details).toContain('hello from the trainer');
   });
@@ -211,7 +211,7 @@ describe('a trainer that fails', () => {
     const run = home.create();
     await startRun(run, home.env);
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, step: 3 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, id: 'training/killed', step: 3 });
     expect(readExit(run.dir)?.reason).toMatch(/SIGKILL|out of memory/);
   });
 
@@ -231,6 +231,7 @@ describe('a trainer that fails', () => {
       expect(readExit(run.dir)).toMatchObject({
         status: 'failed',
         code: 3,
+        id: 'disk/full',
         step: 3,
         reason: `The disk that holds ${run.dir} is full.`,
       });
@@ -267,7 +268,7 @@ describe('a trainer that fails', () => {
     const run = home.create();
     await startRun(run, home.env);
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, outputs: [] });
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 5, id: 'training/no-lora', outputs: [] });
     expect(readExit(run.dir)?.reason).toContain('fox.safetensors is damaged');
   });
 });
@@ -348,7 +349,7 @@ describe('before the training', () => {
     await startRun(run, home.env);
     await ends(run);
     close();
-    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 4 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 4, id: 'download/failed' });
     expect(readExit(run.dir)?.next_steps.at(-1)).toBe('visiontrain resume fox');
   });
 
@@ -359,7 +360,7 @@ describe('before the training', () => {
     writeFileSync(yaml, readFileSync(yaml, 'utf8').replace(/base: tiny/, 'base: /mnt/gone.safetensors'));
     await startRun(run, home.env);
     await ends(run);
-    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 2 });
+    expect(readExit(run.dir)).toMatchObject({ status: 'failed', code: 2, id: 'spec/wrong' });
     expect(readExit(run.dir)?.details.join()).toMatch(/model\.base .*\/mnt\/gone\.safetensors/);
   });
 

@@ -152,7 +152,7 @@ def test_out_of_memory_with_one_picture_says_what_to_change(
     folder = prepare_run(tmp_path / "run", plan_for())
     assert main([str(folder)]) == 3
     result = read_events(folder)[-1]
-    assert result["reason"] == "Step 1: the device has not enough memory."
+    assert (result["reason"], result["id"]) == ("Step 1: the device has not enough memory.", "training/memory")
     assert any("gradient_checkpointing" in step for step in result["next_steps"])
 
 

@@ -155,7 +155,7 @@ def test_a_weight_too_large_on_the_way_is_told_and_training_goes_on(
 
 
 def _raise(*_: Any) -> None:
-    raise TrainingError("too large")
+    raise TrainingError("too large", id="training/burnt")
 
 
 def test_the_mean_of_checkpoints(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

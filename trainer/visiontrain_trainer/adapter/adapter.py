@@ -64,7 +64,7 @@ class Adapter:
         for part, module in parts.items():
             targets = targets_of(part, module, plan, family)
             if not targets:
-                raise TrainingError(f"The {part} has no layers to train.")
+                raise TrainingError(f"The {part} has no layers to train.", id="training/layers")
             self.layers[part] = {target.module: self._wrap(module, target, plan) for target in targets}
         for part, layers in self.layers.items():
             for name, layer in layers.items():
@@ -221,6 +221,8 @@ class Adapter:
                     given = tensors.get(f"{layer.name}.{name}")
                     if given is None or given.shape != own.shape:
                         found = "missing" if given is None else f"{list(given.shape)} instead of {list(own.shape)}"
-                        raise TrainingError(f"LoRA weights do not fit: {layer.name}.{name} is {found}.")
+                        raise TrainingError(
+                            f"LoRA weights do not fit: {layer.name}.{name} is {found}.", id="training/checkpoint"
+                        )
                     own.data.copy_(given)
         self.refresh()

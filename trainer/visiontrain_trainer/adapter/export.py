@@ -204,6 +204,7 @@ def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> Non
                     "Lower training.learning_rate.",
                     "Or keep what was learnt: --set output.precision=fp32 in a new run of the same run.yaml.",
                 ],
+                id="training/burnt",
             )
 
 
@@ -252,6 +253,7 @@ def write_files(folder: Path, name: str, files: Mapping[str, Content]) -> list[W
             raise MachineError(
                 f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
                 next_steps=["Free some disk space, then `visiontrain resume`."],
+                id="disk/write-failed",
             ) from error
         written.append(Written(path, hashed.bytes, hashed.sha256, kind))
     return written

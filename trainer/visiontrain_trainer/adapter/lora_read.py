@@ -128,6 +128,7 @@ class Alphas:
         return TrainingError(
             f"{self._source}: its metadata {_PEFT} cannot be read ({error}), so its strength is unknown.",
             next_steps=["Choose another file for training.init_lora."],
+            id="lora/unusable",
         )
 
 
@@ -152,6 +153,7 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
         raise TrainingError(
             f"{source} is {kind}; only plain LoRA files can be trained further.",
             next_steps=["Leave training.init_lora empty, or choose a LoRA file."],
+            id="lora/unusable",
         )
     alphas, read, used = Alphas(metadata, source), Read(), set()
     modules = _modules(stored)
@@ -168,7 +170,9 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
         down, up = (_fitted(stored[keys[kind]], own, kind, f"{source}: {keys[kind]}") for kind in ("down", "up"))
         rank, room = len(down), len(own["down"])
         if up.shape[1] != rank:
-            raise TrainingError(f"{source}: {layer} has the ranks {rank} and {up.shape[1]}: the file is damaged.")
+            raise TrainingError(
+                f"{source}: {layer} has the ranks {rank} and {up.shape[1]}: the file is damaged.", id="lora/unusable"
+            )
         its = float(stored[keys["alpha"]]) if "alpha" in keys else alphas.of(part, module, rank)
         its = rank if its is None else its
         if rank < room:
@@ -182,6 +186,7 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
         raise TrainingError(
             f"{source}: none of its layers is one that this run trains.",
             next_steps=["Choose a LoRA of the same base model, or leave training.init_lora empty."],
+            id="lora/unusable",
         )
     read.unused = sorted(set(stored) - used)
     return read
@@ -227,11 +232,13 @@ def _fitted(value: torch.Tensor, own: Tensors, kind: str, where: str) -> torch.T
         raise TrainingError(
             f"{where} has the shape {list(value.shape)}, the layer of this run {list(shape)}.",
             next_steps=["Choose a LoRA of the same base model."],
+            id="lora/unusable",
         )
     if rank > shape[axis]:
         setting = "training.conv_rank" if own["down"].dim() > 2 and max(own["down"].shape[2:]) > 1 else "training.rank"
         raise TrainingError(
             f"{where} has the rank {rank}, the layer of this run {shape[axis]}.",
             next_steps=[f"Set {setting} to {rank} or more."],
+            id="lora/unusable",
         )
     return given.reshape(ours)

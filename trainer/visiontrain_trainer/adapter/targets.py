@@ -95,6 +95,7 @@ def check_rules(rules: list[Layer], names: list[str]) -> None:
                 f"training.layers: no layer that could be trained has a name like {rule.match}.",
                 ["The nearest names:", *near, f"Named sets: {', '.join(SETS)}."],
                 ["Mend the rule's match in run.yaml; * stands for any text."],
+                id="training/layers",
             )
 
 

@@ -61,4 +61,5 @@ def _beyond(where: str, key: str, value: object, most: int) -> TrainingError:
     return TrainingError(
         f"{where}: {key} is {str(value)[:40]}; no model of these families has that (at most {most}).",
         next_steps=["The file is damaged or not of this model: download the model again."],
+        id="model/config",
     )

@@ -10,12 +10,16 @@ STOPPED = 75
 
 
 class TrainerError(Exception):
-    """A failure with an exit code; `reason` is one sentence that stands alone."""
+    """A failure with an exit code; `reason` is one sentence that stands alone.
+
+    `id` names the kind of error: a key of src/base/error-catalogue.ts, where its cause and cure stand.
+    """
 
     code = FAILED
 
-    def __init__(self, reason: str, details: Sequence[str] = (), next_steps: Sequence[str] = ()) -> None:
+    def __init__(self, reason: str, details: Sequence[str] = (), next_steps: Sequence[str] = (), *, id: str) -> None:
         super().__init__(reason)
+        self.id = id
         self.reason = reason
         self.details = list(details)
         self.next_steps = list(next_steps)
@@ -50,7 +54,8 @@ class MachineError(TrainerError):
 
 def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineError:
     """The MachineError that tells a person `reason` and what to do about `error`, an exception for lack of memory."""
-    return MachineError(reason, [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps])
+    details, steps = [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps]
+    return MachineError(reason, details, steps, id="training/memory")
 
 
 class TakenOver(Exception):  # noqa: N818 - not an error: another trainer does this run now

@@ -35,7 +35,9 @@ def cannot_import(error: BaseException, fallback: str = "a library") -> MachineE
         repair = ["Unset VISIONTRAIN_PYTHON: `visiontrain setup` makes an environment of its own."]
     else:
         repair = [renewal("the environment")]
-    return MachineError(f"{reason} ({first}).", [sys.executable], [*_loader_cure(str(error), given), *repair])
+    return MachineError(
+        f"{reason} ({first}).", [sys.executable], [*_loader_cure(str(error), given), *repair], id="environment/torch"
+    )
 
 
 def renewal(what: str) -> str:

@@ -57,7 +57,10 @@ class Endpoint:
         variable = settings.get("key_env")
         self._key = os.environ.get(variable, "").strip() if variable else ""
         if variable and not self._key:
-            raise TrainingError(f"The environment variable {variable}, which is to hold the endpoint's key, is empty.")
+            raise TrainingError(
+                f"The environment variable {variable}, which is to hold the endpoint's key, is empty.",
+                id="captions/server",
+            )
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._answered, self._failed = False, 0
 
@@ -73,6 +76,7 @@ class Endpoint:
                         f"The endpoint has not captioned one of {self._failed} images.",
                         [self._url, str(error)],
                         ["Look at its log, and whether the model can see images."],
+                        id="captions/server",
                     ) from error
                 raise
             self._answered = True
@@ -130,15 +134,22 @@ class Endpoint:
             cure = (
                 "Name the variable that holds the key: --key-env NAME" if not self._key else "Is the key the right one?"
             )
-            return TrainingError(f"The endpoint refuses the key (HTTP {status}).", [self._url, said], [cure])
+            return TrainingError(
+                f"The endpoint refuses the key (HTTP {status}).", [self._url, said], [cure], id="captions/server"
+            )
         if status in (404, 405):
             return TrainingError(
                 f"The endpoint knows no such address or model (HTTP {status}).",
                 [self._url, f"model {self._model}", said],
                 ["The address ends in /v1 with most servers; see which models there are: curl ADDRESS/models"],
+                id="captions/server",
             )
         if 300 <= status < 400:
-            return TrainingError("The endpoint leads elsewhere, which is not followed.", [self._url, f"HTTP {status}"])
+            return TrainingError(
+                "The endpoint leads elsewhere, which is not followed.",
+                [self._url, f"HTTP {status}"],
+                id="captions/server",
+            )
         if status == 429 or status >= 500:
             after = headers.get("Retry-After", "") if headers is not None else ""
             return _Retry(f"the endpoint answers HTTP {status}: {said}", float(after) if after.isdecimal() else None)

@@ -53,7 +53,9 @@ def read_job(path: Path) -> Job:
         raw = json.loads(read_regular(path, _MOST_BYTES))
         return _parse(raw)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError("The job of captioning cannot be read.", [str(path), str(error)[:200]]) from error
+        raise TrainingError(
+            "The job of captioning cannot be read.", [str(path), str(error)[:200]], id="captions/failed"
+        ) from error
 
 
 def _parse(raw: dict[str, Any]) -> Job:

@@ -33,7 +33,9 @@ def read_labels(path: Path) -> list[Label]:
             raise ValueError("its first line does not name the columns name and category")
         return [_label(row, rows.line_num) for row in rows]
     except (OSError, ValueError, csv.Error) as error:
-        raise TrainingError("The labels of the tagger cannot be read.", [str(path), str(error)[:200]]) from error
+        raise TrainingError(
+            "The labels of the tagger cannot be read.", [str(path), str(error)[:200]], id="captions/method"
+        ) from error
 
 
 def _label(row: dict[str | None, str | None], line: int) -> Label:

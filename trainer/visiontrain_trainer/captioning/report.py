@@ -75,5 +75,5 @@ def _explained(error: Exception, what: str) -> TrainerError:
         return cannot_import(error)
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if is_out_of_memory(error):
-        return MachineError(f"There is not enough memory. {what} ended.", [first])
-    return TrainerError(f"{what} failed unexpectedly: {first}", [type(error).__name__])
+        return MachineError(f"There is not enough memory. {what} ended.", [first], id="training/memory")
+    return TrainerError(f"{what} failed unexpectedly: {first}", [type(error).__name__], id="bug/trainer")

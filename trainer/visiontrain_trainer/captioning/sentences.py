@@ -52,7 +52,9 @@ class Captioner:
         except Exception as error:
             # transformers raises exceptions of many kinds for a folder that lacks something.
             raise TrainingError(
-                "The captioner cannot be read.", [str(folder), str(error).strip().split("\n")[0][:300]]
+                "The captioner cannot be read.",
+                [str(folder), str(error).strip().split("\n")[0][:300]],
+                id="captions/method",
             ) from error
         self._model = model.to(self._device).eval()
 
@@ -89,6 +91,7 @@ class Captioner:
                 "There is not enough memory on the card for the captioner.",
                 [str(error).split("\n")[0]],
                 ["Close what else uses that memory, or caption on the processor: --device cpu."],
+                id="training/memory",
             ) from error
 
 
@@ -104,11 +107,14 @@ def _kind(transformers: Any, folder: Path) -> str:
         config, _ = transformers.PretrainedConfig.get_config_dict(folder, local_files_only=True)
         kind = config["model_type"]
     except Exception as error:
-        raise TrainingError("The captioner has no configuration that can be read.", [str(folder)]) from error
+        raise TrainingError(
+            "The captioner has no configuration that can be read.", [str(folder)], id="captions/method"
+        ) from error
     if kind in ("florence2", "blip"):
         return str(kind)
     raise TrainingError(
         f"The captioner is of the type {kind}; florence2 and blip are known.",
         [str(folder)],
         ["Others serve through an endpoint, such as vLLM or Ollama: --endpoint URL --model NAME"],
+        id="captions/method",
     )

@@ -64,18 +64,23 @@ def read_input(shape: Sequence[Any], name: str, type: str, words: str) -> Input:
     """
     dtype = {"tensor(float)": np.float32, "tensor(float16)": np.float16}.get(type)
     if dtype is None or len(shape) != 4:
-        raise TrainingError(_NO_TAGGER, [f"its input is {type} of shape {list(shape)}"])
+        raise TrainingError(_NO_TAGGER, [f"its input is {type} of shape {list(shape)}"], id="captions/method")
     channels_first = shape[1] == 3 and shape[3] != 3
     sides = shape[2:] if channels_first else shape[1:3]
     if not channels_first and shape[3] != 3:
-        raise TrainingError(_NO_TAGGER, [f"its input has the shape {list(shape)}: no side has 3 channels"])
+        raise TrainingError(
+            _NO_TAGGER, [f"its input has the shape {list(shape)}: no side has 3 channels"], id="captions/method"
+        )
     if not all(isinstance(side, int) and 16 <= side <= 4096 for side in sides) or sides[0] != sides[1]:
-        raise TrainingError(_NO_TAGGER, [f"its input, {list(shape)}, does not say the size of a square"])
+        raise TrainingError(
+            _NO_TAGGER, [f"its input, {list(shape)}, does not say the size of a square"], id="captions/method"
+        )
     upper = words.upper()
     if channels_first and "RGB" not in upper and "BGR" not in upper:
         raise TrainingError(
             f"The tagger takes images channel by channel ({list(shape)}), and nothing says in which order and range.",
             next_steps=["In its entry of the registry, say so: input: NCHW float32 RGB 0..1"],
+            id="captions/method",
         )
     found = _RANGE.search(words)
     low, high = (float(found[1]), float(found[2])) if found else (0.0, 255.0)
@@ -94,7 +99,7 @@ class Tagger:
         self._session = _open(Path(settings["model"]), device, threads)
         [given, *others] = self._session.get_inputs()
         if others:
-            raise TrainingError(_NO_TAGGER, [f"it has {len(others) + 1} inputs"])
+            raise TrainingError(_NO_TAGGER, [f"it has {len(others) + 1} inputs"], id="captions/method")
         self.input = read_input(given.shape, given.name, given.type, str(settings.get("input", "")))
         on_card = self._session.get_providers()[0] != "CPUExecutionProvider"
         self.batch = self.input.batch or (CARD_BATCH if on_card else 1)
@@ -114,12 +119,14 @@ class Tagger:
             raise TrainingError(
                 "The labels do not fit the tagger.",
                 [f"it gives numbers of shape {list(scores.shape)}, and there are {len(self._labels)} labels"],
+                id="captions/method",
             )
         for row in np.asarray(scores[: len(images)], dtype=np.float64):
             if not np.isfinite(row).all() or row.min(initial=0) < -1e-3 or row.max(initial=0) > 1 + 1e-3:
                 raise TrainingError(
                     "The tagger gives numbers that are no probabilities.",
                     [f"from {row.min():.4g} to {row.max():.4g}; a tagger with its sigmoid inside gives 0 to 1"],
+                    id="captions/method",
                 )
             yield {"tags": sorted_tags(row, self._labels)}
 
@@ -136,6 +143,7 @@ def _misfit(gives: int, labels: int, settings: dict[str, Any]) -> TrainingError:
         f"The labels do not fit the tagger: it gives {gives} numbers, and there are {labels} labels.",
         [str(settings["labels"])],
         ["Take both files from the same revision of the model: `visiontrain models verify` looks at them."],
+        id="captions/method",
     )
 
 
@@ -162,5 +170,5 @@ def _open(path: Path, device: str, threads: int) -> Any:
         # The runtime raises exceptions of its own for every kind of damage.
         first = str(error).strip().split("\n")[0][:300]
         if "bad_alloc" in first:
-            raise MachineError("There is not enough memory for the tagger.", [first]) from error
-        raise TrainingError("The tagger cannot be read.", [str(path), first]) from error
+            raise MachineError("There is not enough memory for the tagger.", [first], id="training/memory") from error
+        raise TrainingError("The tagger cannot be read.", [str(path), first], id="captions/method") from error

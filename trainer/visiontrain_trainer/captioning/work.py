@@ -74,7 +74,9 @@ class _Round:
             try:
                 found.append((image, read_upright(self._job.root / image.path, _WHITE)))
             except MemoryError as error:
-                raise MachineError("There is not enough memory to read an image.", [image.path]) from error
+                raise MachineError(
+                    "There is not enough memory to read an image.", [image.path], id="training/memory"
+                ) from error
             except Exception as error:
                 # A decoder may raise any exception, and one image must not end the work on the others.
                 self._report.failed(image.path, f"cannot be read ({str(error)[:200]})")
@@ -90,10 +92,14 @@ class _Round:
             # Models that may fail at one image take one at a time.
             self._report.failed(read[0][0].path, str(error))
         except OSError as error:
-            raise MachineError("The captions cannot be written.", [str(error)], ["Is the disk full?"]) from error
+            raise MachineError(
+                "The captions cannot be written.", [str(error)], ["Is the disk full?"], id="disk/write-failed"
+            ) from error
         except Exception as error:
             if is_out_of_memory(error):
-                raise MachineError("There is not enough memory to caption an image.", [read[0][0].path]) from error
+                raise MachineError(
+                    "There is not enough memory to caption an image.", [read[0][0].path], id="training/memory"
+                ) from error
             raise
 
 

@@ -147,9 +147,12 @@ def open_device(resources: Resources, processes: Processes) -> Device:
                 renewal("PyTorch"),
                 "Or train on the CPU: --set resources.device=cpu.",
             ],
+            id="hardware/device",
         )
     if name == "mps" and not torch.backends.mps.is_available():
-        raise MachineError("The plan wants mps, but PyTorch cannot use it here.", next_steps=[renewal("PyTorch")])
+        raise MachineError(
+            "The plan wants mps, but PyTorch cannot use it here.", next_steps=[renewal("PyTorch")], id="hardware/device"
+        )
     device = torch.device(name)
     if device.type == "cuda":
         index = processes.local if processes.count > 1 else device.index or 0
@@ -157,6 +160,7 @@ def open_device(resources: Resources, processes: Processes) -> Device:
             raise MachineError(
                 f"The plan wants cuda:{index}, but there are {torch.cuda.device_count()} cards.",
                 next_steps=["Choose another with --set resources.device=cuda:0."],
+                id="hardware/device",
             )
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
@@ -164,6 +168,7 @@ def open_device(resources: Resources, processes: Processes) -> Device:
             raise MachineError(
                 f"{torch.cuda.get_device_name(device)} cannot compute in bf16.",
                 next_steps=["Use --set resources.precision=fp16."],
+                id="hardware/device",
             )
     torch.set_num_threads(resources.threads)
     if resources.compile:

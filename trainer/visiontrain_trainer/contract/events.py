@@ -81,6 +81,7 @@ class Events:
             raise MachineError(
                 f"{path.resolve()}: events cannot be written there ({error.strerror}).",
                 next_steps=["Look at it, and remove it if you do not know it."],
+                id="disk/write-failed",
             ) from error
         self._seq, partial = _last_line(self._fd)
         if partial:
@@ -137,6 +138,7 @@ class Events:
             raise MachineError(
                 f"{self._path}: cannot be written ({error.strerror}); what the last checkpoint holds is safe.",
                 next_steps=["Free some disk space, then `visiontrain resume`."],
+                id="disk/write-failed",
             ) from error
 
     def note(self, text: str, level: str = "info") -> None:

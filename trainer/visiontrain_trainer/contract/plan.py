@@ -76,6 +76,7 @@ def _mismatch(where: str, expected: str, value: object) -> TrainingError:
     return TrainingError(
         f"plan.json: {where} must be {expected}, not {shown[:80]}.",
         next_steps=["Start the run again with `visiontrain run`; plan.json is not meant to be written by hand."],
+        id="run/unreadable-plan",
     )
 
 
@@ -90,6 +91,7 @@ def _read_class(kind: type[T], value: object, where: str) -> T:
                 f"plan.json: {problem} key {where + '.' if where else ''}{min(keys)}.",
                 ["The plan was written by another version of visiontrain than this trainer."],
                 ["Start the run again with `visiontrain run`."],
+                id="run/unreadable-plan",
             )
     prefix = f"{where}." if where else ""
     return kind(**{name: _read(hints[name], value[name], prefix + name) for name in names})
@@ -143,7 +145,7 @@ def parse_plan(data: object) -> Plan:
         except ValueError as error:
             raise _mismatch(where, "a number of steps, epochs or minutes", every) from error
     if not plan.data.samples:
-        raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.")
+        raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.", id="run/unreadable-plan")
     return plan
 
 
@@ -155,4 +157,5 @@ def read_plan(path: Path) -> Plan:
         raise TrainingError(
             f"{path}: the plan cannot be read ({error}).",
             next_steps=["Start the run again with `visiontrain run`."],
+            id="run/unreadable-plan",
         ) from error

@@ -74,6 +74,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
             "None of the pictures to train on can be read.",
             gone[:20],
             ["Replace the pictures, then start the run again with `visiontrain run`."],
+            id="dataset/unreadable",
         )
     return replace(
         plan,
@@ -123,6 +124,7 @@ class BatchSampler:
             raise TrainingError(
                 "All pictures are kept for validation: there is nothing to train on.",
                 next_steps=["Lower dataset.validation_share in run.yaml."],
+                id="dataset/empty",
             )
         self._uses: dict[str, Sample] = {}
         self._buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
@@ -141,6 +143,7 @@ class BatchSampler:
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
                 f"{self.per_epoch}.",
                 next_steps=["Start the run again with `visiontrain run`."],
+                id="run/unreadable-plan",
             )
         # Two epochs are kept, because with gradient accumulation one optimiser step may take batches from both.
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)

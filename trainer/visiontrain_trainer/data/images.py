@@ -41,7 +41,9 @@ class UnreadableImage(TrainingError):
     """The file has the planned bytes, but they decode to no image of the planned size. The run leaves the image out."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: the picture {problem}.", next_steps=["Replace or remove the picture."])
+        super().__init__(
+            f"{path}: the picture {problem}.", next_steps=["Replace or remove the picture."], id="dataset/unreadable"
+        )
         self.problem = problem
 
 
@@ -302,12 +304,13 @@ def load_mask(path: Path, size: tuple[int, int], bucket: tuple[int, int], crop: 
         raise
     except Exception as error:
         raise TrainingError(
-            f"{path}: the mask cannot be read ({error}).", next_steps=["Replace or remove it."]
+            f"{path}: the mask cannot be read ({error}).", next_steps=["Replace or remove it."], id="dataset/mask"
         ) from error
     if abs(mask.width * size[1] - mask.height * size[0]) > 0.01 * mask.width * size[1]:
         sides, planned = f"{mask.width}×{mask.height}", f"{size[0]}×{size[1]}"
         raise TrainingError(
             f"{path}: the mask is {sides}, of another shape than its picture of {planned}.",
             next_steps=["Make the mask from the picture itself, or remove it."],
+            id="dataset/mask",
         )
     return np.array(_fit(mask, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)

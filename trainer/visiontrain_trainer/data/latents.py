@@ -62,6 +62,7 @@ class Latents:
             raise TrainingError(
                 "The SDXL VAE overflows in fp16 and would give black pictures.",
                 next_steps=["Set resources.vae_precision to fp32, or model.vae to sdxl-vae-fp16-fix."],
+                id="training/overflow",
             )
         self._plan, self._base, self._device = plan, base, device
         folder = Path(plan.resources.cache_dir)
@@ -96,6 +97,7 @@ class Latents:
             raise TrainingError(
                 f"{sample.path}: its cached latents are gone or damaged.",
                 next_steps=["Run `visiontrain resume`: what is missing is encoded again."],
+                id="training/cache",
             )
         return entry["mean"], entry["logvar"]
 
@@ -205,6 +207,7 @@ class Latents:
                     if precision == "fp32"
                     else "Set resources.vae_precision to fp32."
                 ],
+                id="training/not-finite",
             )
         return out
 
@@ -219,7 +222,7 @@ class Latents:
 
 
 def _lost(reason: str, step: str) -> TrainingError:
-    return TrainingError(reason, next_steps=[step])
+    return TrainingError(reason, next_steps=[step], id="dataset/changed")
 
 
 #: At most this many images are named in the details of an error.
@@ -232,4 +235,4 @@ def _all_lost(lost: list[TrainingError]) -> TrainingError:
     more = [error.reason for error in lost[1:]]
     if len(more) > _NAMED:
         more = [*more[:_NAMED], f"{len(more) - _NAMED} more pictures are gone or changed."]
-    return TrainingError(lost[0].reason, more, lost[0].next_steps)
+    return TrainingError(lost[0].reason, more, lost[0].next_steps, id="dataset/changed")

@@ -63,15 +63,23 @@ class Masks:
         path = Path(self._plan.data.root) / sample.mask.path
         again = "Start the run again with `visiontrain run`."
         if not path.is_file():
-            raise TrainingError(f"{path}: the mask of {sample.path} is gone.", next_steps=["Put it back."])
+            raise TrainingError(
+                f"{path}: the mask of {sample.path} is gone.", next_steps=["Put it back."], id="dataset/changed"
+            )
         if sha256_file(path) != sample.mask.sha256:
-            raise TrainingError(f"{path}: the mask of {sample.path} changed after the run was planned.", [], [again])
+            raise TrainingError(
+                f"{path}: the mask of {sample.path} changed after the run was planned.",
+                [],
+                [again],
+                id="dataset/changed",
+            )
         pixels = load_mask(path, sample.size, sample.bucket, view.crop, alpha=sample.mask.alpha)
         cells = cell_means(np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels)
         if not cells.any():
             raise TrainingError(
                 f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",
                 next_steps=["Paint white what is to be learnt, or remove the mask or the picture."],
+                id="dataset/mask",
             )
         return torch.from_numpy(cells)
 
@@ -90,6 +98,7 @@ class Masks:
             raise TrainingError(
                 f"{sample.path}: its cached mask is gone or damaged.",
                 next_steps=["Run `visiontrain resume`: what is missing is read again."],
+                id="training/cache",
             )
         weights = (entry["mask"].float() / 255).clamp(min=settings.outside)[None]
         return weights * (weights.numel() / weights.sum()) if settings.normalise else weights

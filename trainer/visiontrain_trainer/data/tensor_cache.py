@@ -65,6 +65,7 @@ class TensorCache:
             raise MachineError(
                 f"{self._folder}: the cache cannot be written ({error.strerror}).",
                 next_steps=["Free some disk space or set another cache folder, then `visiontrain resume`."],
+                id="disk/write-failed",
             ) from error
         self._keep(key, tensors)
 

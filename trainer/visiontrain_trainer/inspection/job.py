@@ -52,7 +52,9 @@ def read_look_job(path: Path) -> LookJob:
             tokenizer=None if raw["tokenizer"] is None else Path(raw["tokenizer"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError("The job of looking cannot be read.", [str(path), str(error)[:200]]) from error
+        raise TrainingError(
+            "The job of looking cannot be read.", [str(path), str(error)[:200]], id="dataset/look"
+        ) from error
 
 
 def _image(raw: dict[str, Any]) -> LookImage:

@@ -52,7 +52,9 @@ def _look(job: LookJob, image: LookImage, report: Report) -> None:
         path = job.root / image.path
         look, thumbnail = look_at(path)
     except MemoryError as error:
-        raise MachineError("There is not enough memory to read an image.", [image.path]) from error
+        raise MachineError(
+            "There is not enough memory to read an image.", [image.path], id="training/memory"
+        ) from error
     except Exception as error:
         # A decoder may raise any exception, and one image must not end the look at the others.
         report.failed(image.path, f"cannot be read ({str(error)[:200]})")
@@ -65,7 +67,9 @@ def _look(job: LookJob, image: LookImage, report: Report) -> None:
         write_atomic(folder / f"{image.sha256}.webp", thumbnail, durable=False)
         write_atomic(folder / f"{image.sha256}.json", f"{text}\n".encode(), durable=False)
     except OSError as error:
-        raise MachineError("What was seen cannot be written.", [str(error)], ["Is the disk full?"]) from error
+        raise MachineError(
+            "What was seen cannot be written.", [str(error)], ["Is the disk full?"], id="disk/write-failed"
+        ) from error
 
 
 def look_at(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -111,6 +111,7 @@ class ClipText(nn.Module):
                 f"A text encoder with the activation {c['hidden_act']}, {c['hidden_size']} wide, with "
                 f"{c['num_attention_heads']} heads, is not a CLIP of Stable Diffusion 1.5 or XL.",
                 next_steps=["Check config.json of the text encoders of model.base."],
+                id="model/not-supported",
             )
         self.embeddings = Embeddings(c)
         self.encoder = Encoder(c)

@@ -41,6 +41,7 @@ def _json(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path}: the configuration cannot be read ({error}).",
             next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],
+            id="model/config",
         ) from error
 
 
@@ -69,12 +70,15 @@ class BaseModel:
                 raise TrainingError(
                     f"{path}: a single-file checkpoint needs configuration and tokenizer files beside it.",
                     next_steps=["Fetch them with `visiontrain models pull`, or use the diffusers folder of the model."],
+                    id="model/incomplete",
                 )
             self._file = TensorFile(path)
             self.configs = Path(plan.config_dir)
         else:
             if not path.is_dir():
-                raise TrainingError(f"{path}: no such folder.", next_steps=["Check model.base in run.yaml."])
+                raise TrainingError(
+                    f"{path}: no such folder.", next_steps=["Check model.base in run.yaml."], id="model/none"
+                )
             self.configs = path
         self._check()
 
@@ -85,7 +89,10 @@ class BaseModel:
         probe = "label_emb.0.0.weight" if single else "add_embedding.linear_1.weight"
         family = "sdxl" if unet.shape(probe) is not None else "sd15"
         if not unet:
-            raise TrainingError(f"{self.plan.path}: holds no U-Net: this is not a Stable Diffusion 1.5 or XL model.")
+            raise TrainingError(
+                f"{self.plan.path}: holds no U-Net: this is not a Stable Diffusion 1.5 or XL model.",
+                id="model/not-supported",
+            )
         first = unet.shape("input_blocks.0.0.weight" if single else "conv_in.weight") or (0, 0)
         proj = unet.shape("input_blocks.1.1.proj_in.weight" if single else "down_blocks.0.attentions.0.proj_in.weight")
         if first[1:2] != (4,):
@@ -93,16 +100,19 @@ class BaseModel:
                 f"{self.plan.path}: its U-Net takes {first[1] if len(first) > 1 else '?'} channels, not 4 "
                 "(an inpainting or other special model).",
                 next_steps=["Train on the plain version of the model."],
+                id="model/not-supported",
             )
         if family == "sd15" and proj is not None and len(proj) == 2:
             raise TrainingError(
                 f"{self.plan.path}: this is a Stable Diffusion 2 model, which is not supported.",
                 next_steps=["Use an SD1.5 or SDXL base."],
+                id="model/not-supported",
             )
         if family != self.plan.family:
             raise TrainingError(
                 f"{self.plan.path}: the file is an {family.upper()} model, run.yaml says {self.plan.family.upper()}.",
                 next_steps=[f"Set model.family to {family} in run.yaml."],
+                id="model/mismatch",
             )
         marked = self._marked_prediction()
         if marked is not None and marked != self.plan.prediction:
@@ -110,11 +120,13 @@ class BaseModel:
                 f"{self.plan.path}: the model predicts {marked}, run.yaml says {self.plan.prediction}.",
                 ["Training the wrong one gives no error and a LoRA of noise."],
                 [f"Set model.prediction to {marked} in run.yaml."],
+                id="model/mismatch",
             )
         if self._file is not None and "ztsnr" in self._file.tensors and not self.plan.zero_terminal_snr:
             raise TrainingError(
                 f"{self.plan.path}: the model was made with zero terminal SNR, run.yaml says otherwise.",
                 next_steps=["Set model.zero_terminal_snr to true in run.yaml."],
+                id="model/mismatch",
             )
 
     def _marked_prediction(self) -> str | None:
@@ -215,7 +227,9 @@ class BaseModel:
         module.load_state_dict(ready, strict=False, assign=True)
         unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
         if unset is not None:
-            raise TrainingError(f"{name}: the buffer {unset} has no value; this library version is unknown.")
+            raise TrainingError(
+                f"{name}: the buffer {unset} has no value; this library version is unknown.", id="environment/torch"
+            )
         return module.requires_grad_(False).eval()
 
     def _check_shapes(self, name: str, shapes: dict[str, torch.Size], weights: dict[str, torch.Tensor]) -> None:
@@ -225,13 +239,15 @@ class BaseModel:
             raise TrainingError(
                 f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
                 next_steps=["The file is not whole, or of another architecture: use the whole model."],
+                id="model/incomplete",
             )
         for n, shape in shapes.items():
             # The original VAE writes its attention's linear layers as 1×1 convolutions.
             if weights[n].shape != shape and weights[n].numel() != shape.numel():
                 raise TrainingError(
                     f"{self.plan.path}: {name}.{n} has the shape {list(weights[n].shape)}, its configuration says "
-                    f"{list(shape)}."
+                    f"{list(shape)}.",
+                    id="model/config",
                 )
 
     def _check_finite(self, name: str, norms: dict[str, torch.Tensor], tensor: Callable[[str], torch.Tensor]) -> None:
@@ -255,6 +271,7 @@ class BaseModel:
                 "(NaN or infinite); nothing can be trained on it.",
                 ["The file was damaged when it was made or merged, or on its way here."],
                 [f"Download it again, or choose another {'model.vae' if own else 'base model'}."],
+                id="model/not-finite",
             )
 
     # -- its modules -----------------------------------------------------------------------------------------------

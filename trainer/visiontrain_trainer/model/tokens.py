@@ -62,6 +62,7 @@ class ClipTokenizer:
                     "Put whole files there, as the model has them: tokenizer.json, or vocab.json and merges.txt.",
                     "For a model of `visiontrain models list`: `visiontrain models verify` finds damaged files.",
                 ],
+                id="model/config",
             ) from error
 
     def ids(self, caption: str) -> list[int]:

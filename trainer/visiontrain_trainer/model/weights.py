@@ -26,6 +26,7 @@ def refuse_pickle(path: Path) -> None:
         raise TrainingError(
             f"{path}: pickle files are refused, because loading one runs the code inside it.",
             next_steps=["Use the .safetensors file of the same model."],
+            id="model/not-safetensors",
         )
 
 
@@ -68,7 +69,9 @@ class TensorFile:
             if any(info.end > size for info in self.tensors.values()):
                 raise ValueError("the file ends too early")
         except FileNotFoundError as error:
-            raise TrainingError(f"{path}: no such file.", next_steps=["Check model.base in run.yaml."]) from error
+            raise TrainingError(
+                f"{path}: no such file.", next_steps=["Check model.base in run.yaml."], id="model/none"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
             raise TrainingError(
                 f"{path}: not a whole safetensors file ({error}).",
@@ -76,6 +79,7 @@ class TensorFile:
                     "Fetch or copy it again.",
                     "For a model of `visiontrain models list`: `visiontrain models verify` finds damaged files.",
                 ],
+                id="model/unreadable",
             ) from error
 
     def read(self, names: list[str]) -> dict[str, torch.Tensor]:
@@ -83,7 +87,7 @@ class TensorFile:
             with safe_open(str(self.path), framework="pt") as file:
                 return {name: file.get_tensor(name) for name in names}
         except (SafetensorError, OSError) as error:
-            raise TrainingError(f"{self.path}: cannot be read ({error}).") from error
+            raise TrainingError(f"{self.path}: cannot be read ({error}).", id="model/unreadable") from error
 
 
 class Part:
@@ -184,4 +188,5 @@ def part_in_folder(folder: Path, stem: str) -> Part:
     raise TrainingError(
         f"{folder}: holds no {stem}.safetensors.",
         next_steps=["Check that model.base in run.yaml names a complete diffusers folder."],
+        id="model/incomplete",
     )

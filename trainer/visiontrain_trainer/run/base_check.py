@@ -129,10 +129,12 @@ def judge(fits: list[Fit], kind: str, name: str, *, real: bool) -> None:
                 if other in EXPLAINS
                 else "Choose another base model: visiontrain models list"
             ],
+            id="model/mismatch",
         )
     if real and best.least(kind) > EXPLAINS[kind]:
         raise TrainingError(
             f"{name} predicts nothing of your pictures: it is damaged, or not read as it should be.",
             [f"{numbers}, and {best.least(kind):.2f} at its best level; a sound base has less than {EXPLAINS[kind]}."],
             ["Choose another base model, or another file of it: visiontrain models list"],
+            id="model/predicts-nothing",
         )

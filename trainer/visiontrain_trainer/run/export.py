@@ -70,6 +70,7 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
             raise TrainingError(
                 f"{path}: a file of another content is there, and is not replaced.",
                 next_steps=["Export to another folder: add --to FOLDER", "Or move that file away first."],
+                id="file/exists",
             )
         known.append(Exported(Written(path, hashed.bytes, hashed.sha256, kind), False))
     missing = {kind: content for kind, content in files.items() if there[kind] is None}
@@ -88,7 +89,9 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
     steps = checkpoint.all_steps(folder)
     if not steps:
         raise TrainingError(
-            "There is no checkpoint in this run yet.", next_steps=["Ask for one while it trains: press s in `attach`."]
+            "There is no checkpoint in this run yet.",
+            next_steps=["Ask for one while it trains: press s in `attach`."],
+            id="run/no-export",
         )
     if request.kind == "average":
         chosen = [step for step in steps if step > 0][: request.number or None]
@@ -96,6 +99,7 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
             raise TrainingError(
                 "There are fewer than two checkpoints, so there is nothing to average.",
                 next_steps=["Keep more of them in the next run: --set output.checkpoint_keep=10"],
+                id="run/no-export",
             )
         return [checkpoint.read(folder, step) for step in chosen], f"{plan.name}-average{len(chosen)}"
     if request.kind == "best":
@@ -105,6 +109,7 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
                 "No checkpoint of this run was validated, so none is known to be best.",
                 [f"Checkpoints: steps {', '.join(map(str, reversed(steps)))}."],
                 ["Name a step: --step N, or take the last: --last"],
+                id="run/no-export",
             )
         return [checkpoint.read(folder, int(best["step"]))], name_of_best(plan)
     step = steps[0] if request.kind == "last" else request.number
@@ -113,6 +118,7 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
             f"There is no checkpoint of step {step}." if step else "At step 0 nothing was trained yet.",
             [f"Checkpoints: steps {', '.join(map(str, reversed(steps)))}."],
             ["Name one of them: --step N", "Keep more of them in the next run: --set output.checkpoint_keep=10"],
+            id="run/no-export",
         )
     return [checkpoint.read(folder, step)], name_at(plan, step)
 
@@ -125,6 +131,7 @@ def _origin(found: checkpoint.Checkpoint) -> Origin:
         raise TrainingError(
             f"{found.path}: the checkpoint is of a version of visiontrain that did not write what an export needs.",
             next_steps=["`visiontrain resume` a run that is not finished: its next checkpoint will do."],
+            id="run/no-export",
         ) from error
 
 
@@ -137,7 +144,7 @@ def mean(each: list[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         return dict(first)
     for other in each[1:]:
         if {k: v.shape for k, v in other.items()} != {k: v.shape for k, v in first.items()}:
-            raise TrainingError("The checkpoints hold other layers than each other.")
+            raise TrainingError("The checkpoints hold other layers than each other.", id="run/no-export")
     return {name: torch.stack([other[name].double() for other in each]).mean(0).float() for name in first}
 
 
@@ -149,7 +156,9 @@ def _sha256(path: Path) -> str | None:
         return _drained([read_regular(path, _MOST_BYTES)]).sha256
     except OSError as error:
         raise TrainingError(
-            f"{path}: cannot be read ({error.strerror}), and is not replaced.", next_steps=["Add --to FOLDER."]
+            f"{path}: cannot be read ({error.strerror}), and is not replaced.",
+            next_steps=["Add --to FOLDER."],
+            id="file/exists",
         ) from error
 
 

@@ -66,6 +66,7 @@ def finish(session: Session, progress: Progress, pictures: Pictures, saves: Save
             "result",
             status="failed",
             code=FAILED,
+            id="training/nothing-learned",
             step=progress.step,
             reason=learnt["reason"],
             next_steps=[

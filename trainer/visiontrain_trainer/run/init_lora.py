@@ -28,12 +28,15 @@ def start_from(path: Path, adapter: Adapter, events: Events, *, family: str, une
         stored, metadata = load(content), metadata_of(content)
     except FileNotFoundError as error:
         raise TrainingError(
-            f"{path}: the LoRA to go on from is not there.", next_steps=["Put it back, or check training.init_lora."]
+            f"{path}: the LoRA to go on from is not there.",
+            next_steps=["Put it back, or check training.init_lora."],
+            id="lora/unusable",
         ) from error
     except Exception as error:
         raise TrainingError(
             f"{path}: the LoRA to go on from cannot be read ({error}).",
             next_steps=["Check training.init_lora."],
+            id="lora/unusable",
         ) from error
     scales = {layer.name: layer.alpha for layers in adapter.layers.values() for layer in layers.values()}
     wanted = Wanted(scales, adapter.tensors(), family, unet_config)
@@ -43,6 +46,7 @@ def start_from(path: Path, adapter: Adapter, events: Events, *, family: str, une
         raise TrainingError(
             f"{path}: the LoRA to go on from holds numbers that are not finite ({damaged}).",
             next_steps=["Choose another file for training.init_lora."],
+            id="lora/unusable",
         )
     adapter.load(read.tensors)
     for sentence in _left_over(read, len(scales)):

@@ -65,6 +65,7 @@ def resume(session: Session) -> Progress:
             f"{found.path}: the checkpoint does not fit the layers and the optimiser of this run.",
             [str(error).split("\n")[0], "Another version of visiontrain wrote it."],
             ["Go on with that version, or start anew: `visiontrain run` with the run's run.yaml."],
+            id="training/checkpoint",
         ) from error
     return Progress(
         step=found.step,

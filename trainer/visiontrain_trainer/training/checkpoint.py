@@ -68,6 +68,7 @@ def save(
         raise MachineError(
             f"{final}: the checkpoint cannot be written ({error.strerror}); {kept}.",
             next_steps=["Free some disk space, then `visiontrain resume`."],
+            id="disk/write-failed",
         ) from error
     return final, size
 
@@ -94,7 +95,7 @@ def read(folder: Path, step: int) -> Checkpoint:
     try:
         return _read(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{path}: the checkpoint cannot be read ({error}).") from error
+        raise TrainingError(f"{path}: the checkpoint cannot be read ({error}).", id="training/checkpoint") from error
 
 
 def _step_of(name: str) -> int | None:
@@ -127,6 +128,7 @@ def newest(folder: Path, spec_sha256: str) -> tuple[Checkpoint | None, list[str]
             raise TrainingError(
                 f"{path}: the checkpoint belongs to a run of another run.yaml.",
                 next_steps=["Start a new run instead: `visiontrain run run.yaml --name another`."],
+                id="training/checkpoint",
             )
         return found, damaged
     return None, damaged

@@ -88,7 +88,9 @@ def compare_with_original(run: Path, now: Facts, events: Events) -> None:
         return
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
-            f"{path}: it cannot be read ({error}).", next_steps=["Start `visiontrain verify` again."]
+            f"{path}: it cannot be read ({error}).",
+            next_steps=["Start `visiontrain verify` again."],
+            id="run/no-original",
         ) from error
     if told:
         events.note(

@@ -81,6 +81,7 @@ def _not_finite(place: Place, what: str, step: int, *, updated: bool = True) -> 
         f"Step {step}: {what} is not a finite number; nothing of it was saved.",
         causes,
         steps + [_SAME_AGAIN] * place.saved,
+        id="training/not-finite",
     )
 
 

@@ -47,6 +47,7 @@ def _library(package: str, optimizer: str) -> Any:
             f"The optimiser {optimizer} comes from {package}. {failure.reason}",
             failure.details,
             [*failure.next_steps, f"Or use --set training.optimizer=adamw{rate} in a new run."],
+            id="environment/optimizer",
         ) from error
 
 

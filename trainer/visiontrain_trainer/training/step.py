@@ -135,6 +135,7 @@ class TrainStep:
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
                 self._less_memory(min(self.micro_batch, largest)),
+                id="training/memory",
             )
         self.micro_batch = -(-min(self.micro_batch, largest) // 2)
         self._events.note(
@@ -232,5 +233,6 @@ class TrainStep:
             raise TrainingError(
                 f"Step {step + 1}: the gradients overflow fp16 at every scale.",
                 next_steps=[f"Use another format: --set resources.precision={self._device.instead_of_fp16()}"],
+                id="training/overflow",
             )
         return False

@@ -23,6 +23,7 @@ const exit = z
   .strictObject({
     code: z.number().int(),
     status: z.enum(['finished', 'stopped', 'failed']),
+    id: text.optional().describe('Of the error, for `visiontrain explain`; there when the run failed.'),
     reason: text,
     step: count,
     outputs: z.array(output),
