@@ -355,8 +355,17 @@ export const lostWords: readonly LostWord[] = [
     say: 'PyTorch’s own fast attention is always on: remove the line',
   },
   {
-    names: ['lowram', 'lowvram', 'low_vram', 'highvram', 'quantize', 'fused_backward_pass'],
-    say: 'memory is saved with resources.gradient_checkpointing: full and resources.base_precision: int8',
+    names: [
+      'lowram',
+      'lowvram',
+      'low_vram',
+      'highvram',
+      'quantize',
+      'blocks_to_swap',
+      'layer_offload_fraction',
+      'fused_backward_pass',
+    ],
+    say: 'memory is saved with resources.gradient_checkpointing: full, resources.base_precision: int8 and resources.stream_base: true',
   },
   {
     names: ['network_module', 'training_method', 'lycoris_preset'],

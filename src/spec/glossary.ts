@@ -434,6 +434,13 @@ export const glossary: readonly Term[] = [
     keys: ['resources.base_precision', 'resources.text_precision'],
   },
   {
+    term: 'stream base',
+    also: ['streamed base', 'block swap', 'blocks to swap', 'layer offload', 'offloading', 'ramtorch'],
+    group: 'The machine',
+    text: "The base's weights wait in the machine's memory and are sent to the card layer by layer, the next one while the present one computes. They never change, so nothing is sent back. The card then holds two layers in place of all; the result has the same bytes. A step is as long as the bus takes, if that is longer than the card.",
+    keys: ['resources.stream_base'],
+  },
+  {
     term: 'gradient checkpointing',
     also: ['checkpointing'],
     group: 'The machine',

@@ -168,6 +168,15 @@ export const rules: readonly Rule[] = [
       ),
   },
   {
+    key: 'resources.compile',
+    level: 'error',
+    check: ({ resources: r }) =>
+      when(
+        r.compile && r.stream_base,
+        'needs stream_base: false (weights that are sent come outside of what is compiled): write false',
+      ),
+  },
+  {
     key: 'training.alpha',
     level: 'warning',
     check: ({ training: t }) =>

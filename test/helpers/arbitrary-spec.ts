@@ -197,6 +197,6 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         spacing: spec.samples.sampler === 'ddim' ? 'trailing' : spec.samples.spacing,
         prompts: spec.samples.prompts.filter((prompt) => promptProblem(prompt) === undefined),
       },
-      resources: { ...r, vae_precision: 'fp32', compile: r.compile && r.base_precision === 'same' },
+      resources: { ...r, vae_precision: 'fp32', compile: r.compile && r.base_precision === 'same' && !r.stream_base },
     });
   });

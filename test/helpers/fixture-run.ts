@@ -200,6 +200,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       gradient_checkpointing: 'none',
       base_precision: 'same',
       text_precision: 'same',
+      stream_base: false,
       attention: 'sdpa',
       channels_last: false,
       tf32: false,

@@ -293,6 +293,7 @@ def make_plan(
             "gradient_checkpointing": "none",
             "base_precision": "same",
             "text_precision": "same",
+            "stream_base": False,
             "attention": "sdpa",
             "channels_last": False,
             "tf32": False,

@@ -62,6 +62,10 @@ export function chooseDevice(
   const optimizer = why === undefined ? training.optimizer : 'adamw';
   const tf32 = resources.tf32 && device.startsWith('cuda') && !tooOld(gpu);
   if (resources.tf32 && !tf32) warnings.push(`resources.tf32: ${reason(device, gpu, 'tf32')}; fp32 is used`);
+  if (resources.stream_base && !device.startsWith('cuda'))
+    warnings.push(
+      `resources.stream_base: on ${device} the weights are in the machine's memory already; nothing is sent`,
+    );
   if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
     warnings.push(slowOnCpu(hardware.cardTrouble));
   return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };

@@ -53,10 +53,16 @@ function validationIdentity({ validation: v, output: o }: RunSpec): object {
 }
 
 /**
- * The resources that a byte may depend on. How the base's weights are packed is left out where they are not, so that a
+ * The resources that a byte may depend on, so not where the base's weights wait. How the base's weights are packed is left out where they are not, so that a
  * run of before there were such settings stays the same run.
  */
-function computedAlike({ workers: _workers, base_precision, text_precision, ...kept }: RunSpec['resources']): object {
+function computedAlike({
+  workers: _workers,
+  stream_base: _stream,
+  base_precision,
+  text_precision,
+  ...kept
+}: RunSpec['resources']): object {
   return {
     ...kept,
     ...(base_precision === 'same' ? {} : { base_precision }),

@@ -142,6 +142,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       gradient_checkpointing: r.gradient_checkpointing,
       base_precision: r.base_precision,
       text_precision: r.text_precision,
+      stream_base: r.stream_base && device.device.startsWith('cuda'),
       attention: r.attention,
       channels_last: r.channels_last,
       tf32: device.tf32,

@@ -201,6 +201,7 @@ export const planSchema = z.strictObject({
     gradient_checkpointing: z.enum(['none', 'selective', 'full']),
     base_precision: z.enum(packings),
     text_precision: z.enum(packings),
+    stream_base: z.boolean(),
     attention: z.enum(['sdpa', 'math']),
     channels_last: z.boolean(),
     tf32: z.boolean(),

@@ -37,6 +37,11 @@ export const resourcesSchema = z.strictObject({
     'The same for the text encoders.',
     'int8 where text encoders are trained on a small card.',
   ),
+  stream_base: doc(
+    z.boolean().default(false),
+    "Keep the U-Net's weights in the machine's memory, and send each layer's to the card when it is needed.",
+    'For a card that the weights alone would fill: the same numbers, slower. With base_precision there is less to send.',
+  ),
   attention: doc(z.enum(['sdpa', 'math']).default('sdpa'), 'Attention kernels.', 'math is the slow reference.'),
   channels_last: doc(
     z.boolean().default(false),

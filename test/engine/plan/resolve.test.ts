@@ -373,6 +373,16 @@ describe('device and precision', () => {
     expect(packed.plan.spec_sha256).not.toBe(plain.plan.spec_sha256);
   });
 
+  it('streams the base to a card alone, and is the same run without', () => {
+    const asked = { resources: { stream_base: true } };
+    const there = resolve({ spec: spec(asked), hardware: hardware(card('8.0')) });
+    expect(there.plan.resources.stream_base).toBe(true);
+    expect(there.plan.spec_sha256).toBe(resolve({ spec: spec() }).plan.spec_sha256);
+    const here = resolve({ spec: spec(asked), hardware: hardware() });
+    expect(here.plan.resources.stream_base).toBe(false);
+    expect(here.warnings.find((w) => w.startsWith('resources.stream_base'))).toMatch(/nothing is sent/);
+  });
+
   it.each(['base_precision', 'text_precision'])('refuses %s fp8 on an Apple chip', (key) => {
     const mac = hardware({ ...card('0'), vendor: 'apple', capability: null });
     const asked = (value: string) => () => resolve({ spec: spec({ resources: { [key]: value } }), hardware: mac });

@@ -16,6 +16,7 @@ from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.frozen import Storage, count_weights, frozen_layers
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.packing import PACKINGS
+from visiontrain_trainer.model.stream import Stream
 
 KINDS = ("fp8", "int8", "nf4")
 LAYERS = {
@@ -133,3 +134,42 @@ def test_a_unet_is_packed_but_for_its_ends_and_embeddings(family: str, plan_for:
     assert len(left) < len(names) / 10 and len([*frozen_layers(packed)]) == len(names) - len(left)
     for name in left:
         assert torch.equal(packed.get_submodule(name).weight, plain.get_submodule(name).weight)
+
+
+def test_a_stream_holds_two_layers_and_fetches_the_next_before_it_is_asked_for() -> None:
+    torch.manual_seed(0)
+    stream = Stream(torch.device("cpu"))
+    weights = [torch.randn(5, 3 + i) for i in range(4)]
+    slots = [stream.put({"data": weight, "scale": weight[:, :1] * 2}) for weight in weights]
+    order = [0, 1, 2, 3, 3, 2, 1, 0]
+    for turn in range(3):
+        before, late = stream.copies, stream.late
+        for number in order:
+            found = stream.get(slots[number])
+            assert torch.equal(found["data"], weights[number])
+            assert torch.equal(found["scale"], weights[number][:, :1] * 2)
+        # The two layers at each turn of the road are held already. Once the order is known none is waited for.
+        assert stream.copies - before == (4 if turn else 6)
+        assert turn < 2 or stream.late == late
+    assert len(stream._buffers) == 2 and stream.host_bytes == sum(len(slot.host) for slot in slots)
+    assert len(stream._buffers[0]) == max(len(slot.host) for slot in slots)
+
+
+def test_a_wrong_guess_costs_a_copy_and_no_number() -> None:
+    stream = Stream(torch.device("cpu"))
+    weights = [torch.full((4,), float(i)) for i in range(5)]
+    slots = [stream.put({"data": weight}) for weight in weights]
+    drawn = torch.randint(5, (200,), generator=torch.Generator().manual_seed(1)).tolist()
+    assert all(torch.equal(stream.get(slots[i])["data"], weights[i]) for i in drawn)
+
+
+def test_a_weight_that_is_used_after_the_next_came_is_an_error_and_not_a_wrong_gradient() -> None:
+    """What autograd keeps of a buffer is refused in the backward pass, since the buffer has changed by then."""
+    stream = Stream(torch.device("cpu"))
+    slots = [stream.put({"data": torch.full((2, 2), float(i))}) for i in range(3)]
+    x = torch.ones(2, 2, requires_grad=True)
+    y = x @ stream.get(slots[0])["data"]
+    for slot in slots[1:]:
+        stream.get(slot)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()

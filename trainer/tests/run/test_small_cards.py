@@ -1,7 +1,9 @@
-"""Bases whose weights are packed: the same step as with the unpacked weights, and the same bytes through a stop."""
+"""Bases whose weights are packed or streamed: the same step as with plain ones, and the same bytes through a stop."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.model.frozen import frozen_layers
 from visiontrain_trainer.model.models import BaseModel
+from visiontrain_trainer.run.aside import frozen_tensors, lent
 from visiontrain_trainer.run.session import Session, open_session
 
 SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
@@ -66,6 +69,78 @@ def test_a_step_is_that_of_the_unpacked_weights(
     expected_losses, expected = _gradients(plain)
     assert torch.equal(losses, expected_losses)
     assert torch.equal(grads["unet"], expected["unet"]) and grads["unet"].abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "checkpointing"), [("sdxl", "same", "none"), ("sd15", "same", "full"), ("sdxl", "nf4", "full")]
+)
+def test_streamed_weights_give_the_same_bits(
+    family: str, kind: str, checkpointing: str, plan_for: Any, tmp_path: Path
+) -> None:
+    """On the CPU, but through the two buffers: every weight of a pass was copied into one of them."""
+    found = []
+    for streamed in (False, True):
+        resources = {"base_precision": kind, "gradient_checkpointing": checkpointing, "stream_base": streamed}
+        training = {**SHORT, "conv_rank": 2, "dora": kind == "nf4"}
+        session = _session(plan_for(family, training=training, resources=resources), tmp_path / str(streamed))
+        found.append(_gradients(session))
+    layers = [*frozen_layers(session.unet)]
+    stream = layers[0]._stream
+    assert stream is not None and all(layer._stream is stream for layer in layers)
+    assert not any(parameter.dim() > 1 for layer in layers for parameter in (*layer.parameters(), *layer.buffers()))
+    before, late = stream.copies, stream.late
+    session.train_step._gradients(session.batches.step(2))
+    # Forwards each layer comes to a buffer, and backwards each that stands behind the first trained one; nearly all of
+    # them come before they are asked for.
+    assert stream.copies - before > 1.7 * len(layers)
+    assert stream.late - late < 0.05 * len(layers)
+    (losses, grads), (streamed_losses, streamed_grads) = found
+    assert torch.equal(losses, streamed_losses)
+    assert torch.equal(grads["unet"], streamed_grads["unet"]) and grads["unet"].abs().max() > 0
+
+
+def test_text_encoders_and_the_vae_are_gone_before_the_unet_comes(
+    plan_for: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    others: list[weakref.ref] = []
+    alive: list[int] = []
+    for name in ("text_encoder", "vae", "unet"):
+        build = getattr(BaseModel, name)
+
+        def watched(self: BaseModel, *given: Any, build: Any = build, name: str = name) -> torch.nn.Module:
+            if name == "unet":
+                gc.collect()
+                alive.append(sum(other() is not None for other in others))
+            module = build(self, *given)
+            if name != "unet":
+                others.append(weakref.ref(module))
+            return module
+
+        monkeypatch.setattr(BaseModel, name, watched)
+    # So many captions would keep the encoders loaded, if memory were not saved.
+    monkeypatch.setattr("visiontrain_trainer.data.text.CACHE_LIMIT", 1)
+    resources = {"base_precision": "int8", "cache_dir": str(tmp_path / "cache")}
+    _session(plan_for("sdxl", training=SHORT, resources=resources), tmp_path / "run")
+    assert len(others) == 3 and alive == [0]
+
+
+def test_the_unet_comes_back_as_it_was(plan_for: Any, tmp_path: Path) -> None:
+    session = _session(plan_for(training=SHORT, resources={"base_precision": "int8"}), tmp_path / "run")
+    unet, flat = session.unet, session.adapter.flat["unet"]
+    before = {name: tensor.clone() for name, tensor in unet.named_buffers()}
+    sent: list[int] = []
+
+    def away(tensor: torch.Tensor) -> torch.Tensor:
+        sent.append(tensor.data_ptr())
+        return tensor.clone()
+
+    with lent(frozen_tensors(unet), away):
+        start, end = flat.data_ptr(), flat.data_ptr() + flat.numel() * 4
+        assert len(sent) > 100 and not any(start <= place < end for place in sent)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in unet.named_buffers())
+    # The adapter's weights are still views into the one tensor that the optimiser changes.
+    assert all(start <= weight.data_ptr() < end for weight in session.adapter.parameters("unet"))
+    session.train_step.run(0)
 
 
 def test_fused_layers_ask_for_the_weight_in_each_pass(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -245,6 +245,7 @@ class Resources:
     gradient_checkpointing: Literal["none", "selective", "full"]
     base_precision: Literal["same", "fp8", "int8", "nf4"]
     text_precision: Literal["same", "fp8", "int8", "nf4"]
+    stream_base: bool
     attention: Literal["sdpa", "math"]
     channels_last: bool
     tf32: bool

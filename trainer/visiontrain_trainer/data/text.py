@@ -193,7 +193,10 @@ class TextEmbeddings:
         Raises Stopped when a stop is requested, and MachineError when the cache cannot be written.
         """
         unique = sorted({"", *captions})
-        live = len(unique) > CACHE_LIMIT
+        # Where memory is saved on the base, no encoder may stay beside it, however many captions there are.
+        resources = self._plan.resources
+        saving = resources.base_precision != "same" or resources.stream_base
+        live = len(unique) > CACHE_LIMIT and not saving
         wanted = sorted({"", *longest}) if live else sorted({*unique, *longest})
         progress = Progress(events, "captions", len(wanted))
         for caption in wanted:

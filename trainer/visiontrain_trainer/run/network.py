@@ -14,11 +14,21 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan, Resources
 from visiontrain_trainer.model.frozen import Storage
+from visiontrain_trainer.model.stream import Stream
 
 
 def unet_storage(resources: Resources, device: Device) -> Storage:
     """How the U-Net's weights are kept."""
-    return Storage(precision=resources.base_precision, channels_last=resources.channels_last)
+    stream = Stream(device.torch) if resources.stream_base else None
+    return Storage(resources.base_precision, resources.channels_last, stream)
+
+
+def say_streamed(stream: Stream | None, events: Events) -> None:
+    """Tell where the weights wait that are sent to the card."""
+    if stream is None:
+        return
+    size = f"{stream.host_bytes / 1e9:.1f} GB of the base's weights wait in the machine's memory."
+    events.note(size if stream.pinned else f"{size} The system pins no more of it, so that they are sent more slowly.")
 
 
 def prepare_unet(unet: nn.Module, plan: Plan) -> None:

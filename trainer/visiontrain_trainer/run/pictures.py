@@ -12,6 +12,7 @@ from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.contract.plan import Shot
 from visiontrain_trainer.contract.shots import all_shots
 
+from .aside import room_for_the_vae
 from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Pictures:
             session.adapter.strengthen(1)
             session.unet.train(training)
             if self._vae is not None and session.device.is_cuda:
+                # After a failure it may still be there.
                 self._vae.to("cpu")
 
     def _one(self, step: int, index: int, shot: Shot, name: str | None) -> None:
@@ -72,9 +74,12 @@ class Pictures:
         latents = sample_latents(artist, shot, self._conditions(shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype)
-        self._vae.to(device.torch)
         file = name or f"base-{index}.png"
-        picture = decode(self._vae, latents, session.latents.scaling)
+        with room_for_the_vae(session.unet, device):
+            self._vae.to(device.torch)
+            picture = decode(self._vae, latents, session.latents.scaling)
+            if device.is_cuda:
+                self._vae.to("cpu")
         save_png(picture, session.run / "samples" / file, parameters(plan, shot, adapter=name is not None))
         session.events.emit(
             "sample",

@@ -26,7 +26,7 @@ from visiontrain_trainer.training.step import TrainStep
 
 from .cache import fill_caches
 from .init_lora import start_from
-from .network import make_faster, prepare_unet, unet_storage
+from .network import make_faster, prepare_unet, say_streamed, unet_storage
 
 Facts = dict[str, str | int | bool | None]
 
@@ -75,6 +75,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     events.emit("phase", phase="load", detail=plan.model.name)
     storage = unet_storage(plan.resources, device)
     unet = base.unet(device.dtype, device.torch, storage)
+    say_streamed(storage.stream, events)
     prepare_unet(unet, plan)
     adapter = Adapter(_trained_parts(unet, base, caches.texts, plan), plan.training, plan.seed)
     init_lora = plan.training.init_lora and start_from(

@@ -58,7 +58,9 @@ class Passes:
         #: The text encoders that are trained, and the names of the inputs of a pass that these encoders compute.
         self._encoders = [part for part in adapter.layers if part != "unet"]
         self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
-        self.graphs = Graphs(self.backward, adapter.flat_grad.values(), events) if machine.device.is_cuda else None
+        # A replay would send no layer. Where layers are sent, the card waits for the bus and not for Python.
+        recorded = machine.device.is_cuda and not plan.resources.stream_base
+        self.graphs = Graphs(self.backward, adapter.flat_grad.values(), events) if recorded else None
 
     def inputs(self, batch: Batch, masks: torch.Tensor | None = None) -> Tensors:
         """All tensors that the forward pass of a batch reads, by name.
