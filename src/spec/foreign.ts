@@ -1,8 +1,10 @@
 /** What a word of another trainer is called here, with its value where it can be converted. Pure. */
 import { z } from 'zod';
 import { plural } from '../base/text.ts';
-import { asTyped, conversions } from './foreign-values.ts';
-import { type ForeignWord, foreignWords, lostWords } from './foreign-words.ts';
+import { lostWords } from './foreign/lost.ts';
+import { asTyped, conversions } from './foreign/values.ts';
+import type { ForeignWord } from './foreign/word.ts';
+import { foreignWords } from './foreign/words.ts';
 import { specSchema } from './schema.ts';
 import { yamlValue } from './write.ts';
 

@@ -1,5 +1,6 @@
 /** Makes the page docs/reference/run-yaml.md from the schema alone. A test compares it with the committed page. */
-import { foreignWords, lostWords } from './foreign-words.ts';
+import { lostWords } from './foreign/lost.ts';
+import { foreignWords } from './foreign/words.ts';
 import { expectation, groupOf, type JsonNode, type SpecKey, sections, specKeys } from './keys.ts';
 import { taskOf, trainingTasks } from './training/tasks.ts';
 
@@ -88,7 +89,7 @@ function standard(key: string, node: JsonNode): string {
 
 const FOREIGN_INTRO = `# Words of other trainers
 
-<!-- Made from src/spec/foreign-words.ts by scripts/reference.mjs. Do not edit. -->
+<!-- Made from src/spec/foreign/ by scripts/reference.mjs. Do not edit. -->
 
 Where run.yaml or \`--set\` holds one of these words of sd-scripts, kohya_ss, OneTrainer, ai-toolkit, SimpleTuner or
 diffusers' scripts, in whatever section, the error names the key here with the value converted. Epochs are counted in

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.ts';
 import { loadSpec } from '../../src/engine/prepare/load.ts';
+import { lostWords } from '../../src/spec/foreign/lost.ts';
+import { foreignWords } from '../../src/spec/foreign/words.ts';
 import { convert, foreignWord, schemaOf } from '../../src/spec/foreign.ts';
-import { foreignWords, lostWords } from '../../src/spec/foreign-words.ts';
 import { findKey } from '../../src/spec/keys.ts';
 import { testRegistry as registry } from '../helpers/registry.ts';
 

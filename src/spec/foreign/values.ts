@@ -3,9 +3,9 @@
  * undefined.
  */
 
-import { precisions, type samplers } from './schema.ts';
-import { optimizers } from './training/optimizer-keys.ts';
-import { schedules } from './training/schedule-keys.ts';
+import { precisions, type samplers } from '../sections/choices.ts';
+import { optimizers } from '../training/optimizer-keys.ts';
+import { schedules } from '../training/schedule-keys.ts';
 
 const isTrue = (value: unknown) => value === true || value === 1;
 const isFalse = (value: unknown) => value === false || value === 0;

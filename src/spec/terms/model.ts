@@ -1,0 +1,102 @@
+/** Terms of base models and of the machine. */
+import type { Term } from './term.ts';
+
+export const modelTerms: readonly Term[] = [
+  {
+    term: 'base model',
+    also: ['base', 'checkpoint model', 'model'],
+    group: 'The base model',
+    text: 'The big picture model your LoRA is made for: Stable Diffusion 1.5, SDXL, Pony, Illustrious and others. A LoRA works on the model it was trained on and its close relatives, not across families.',
+    keys: ['model.base'],
+  },
+  {
+    term: 'U-Net',
+    also: ['unet'],
+    group: 'The base model',
+    text: 'The part of the base model that turns noise into a picture, step by step. Nearly everything a LoRA learns goes here.',
+    keys: ['training.targets'],
+  },
+  {
+    term: 'text encoder',
+    also: ['clip', 'text encoder learning rate'],
+    group: 'The base model',
+    text: 'The part that turns your words into numbers the U-Net understands. Training it too binds the trigger word faster, but can bleed into other prompts, so it gets a smaller learning rate or none.',
+    keys: ['training.text_encoder_learning_rate'],
+  },
+  {
+    term: 'VAE',
+    also: ['latents', 'vae precision'],
+    group: 'The base model',
+    text: 'The part that packs a picture into a small map of numbers (latents) and back. Training works on the packed form, so each picture is packed once and kept. It is never trained here.',
+    keys: ['model.vae', 'resources.vae_precision'],
+  },
+  {
+    term: 'epsilon prediction',
+    also: ['epsilon', 'prediction', 'noise prediction'],
+    group: 'The base model',
+    text: 'How most models were taught: guess the noise that was added to a picture. It belongs to the base model and is read from it; a LoRA trained the other way comes out as mush.',
+    keys: ['model.prediction'],
+  },
+  {
+    term: 'v prediction',
+    also: ['v-prediction', 'velocity', 'vpred'],
+    group: 'The base model',
+    text: 'Another way of teaching: guess a mix of noise and picture. Some models use it (NoobAI V-Pred, SD 2.1), mostly to reach true black and white. As with epsilon, it belongs to the base model.',
+    keys: ['model.prediction'],
+  },
+  {
+    term: 'zero terminal SNR',
+    also: ['ztsnr', 'zero-terminal snr', 'zero terminal snr'],
+    group: 'The base model',
+    text: 'A noise schedule that really ends in pure noise. Ordinary ones leave a trace of the picture at the noisiest step, which is why plain models struggle with very dark and very bright pictures. On only for models made so.',
+    keys: ['model.zero_terminal_snr'],
+  },
+  {
+    term: 'clip skip',
+    group: 'The base model',
+    text: 'Which layer of the text encoder is read, counted from the end. SD1.5 anime models were made with 2, photographic ones with 1. SDXL has it built in.',
+    keys: ['model.clip_skip'],
+  },
+  {
+    term: 'precision',
+    also: ['bf16', 'fp16', 'fp32', 'mixed precision', 'tf32'],
+    group: 'The machine',
+    text: 'How many bits a number has. bf16 halves the memory and is safe on newer cards (RTX 30 and up); fp16 is for older ones and can overflow; fp32 is exact and slow. The LoRA itself is always trained in fp32.',
+    keys: ['resources.precision', 'output.precision'],
+  },
+  {
+    term: 'base precision',
+    also: ['text precision', 'fp8', 'int8', 'nf4', 'quantisation', 'quantised base', 'qlora'],
+    group: 'The machine',
+    text: 'In how many bits the frozen weights of the base are kept until a layer needs them: 16 as usual, 8 (int8 and fp8 take half the memory, each weight wrong by about one or three hundredths) or 4 (nf4, a bit over a quarter, wrong by a tenth). They are computed with in 16 bits all the same, so a step takes longer. The LoRA is learnt on the rounded weights: int8 is hardly to be seen, nf4 may be.',
+    keys: ['resources.base_precision', 'resources.text_precision'],
+  },
+  {
+    term: 'stream base',
+    also: ['streamed base', 'block swap', 'blocks to swap', 'layer offload', 'offloading', 'ramtorch'],
+    group: 'The machine',
+    text: "The base's weights wait in the machine's memory and are sent to the card layer by layer, the next one while the present one computes. They never change, so nothing is sent back. The card then holds two layers in place of all; the result has the same bytes. A step is as long as the bus takes, if that is longer than the card.",
+    keys: ['resources.stream_base'],
+  },
+  {
+    term: 'gradient checkpointing',
+    also: ['checkpointing'],
+    group: 'The machine',
+    text: 'Saving memory by forgetting what was computed on the way and computing it again when needed. A run takes up to half longer and fits into far less memory. It changes nothing in the result.',
+    keys: ['resources.gradient_checkpointing'],
+  },
+  {
+    term: 'attention',
+    also: ['sdpa', 'attention kernel', 'xformers', 'flash attention'],
+    group: 'The machine',
+    text: 'The part of a model where every place of a picture looks at every other. sdpa is the fast way built into PyTorch; math is the slow reference.',
+    keys: ['resources.attention'],
+  },
+  {
+    term: 'deterministic',
+    also: ['reproducible', 'determinism'],
+    group: 'The machine',
+    text: 'Only ways of computing that give the same bytes each time. About a fifth slower on a graphics card, and the reason why the same run.yaml gives the same LoRA.',
+    keys: ['resources.deterministic'],
+  },
+];
