@@ -93,6 +93,11 @@ export const modelErrors = {
     cause: 'It is not there, or this user may not read it.',
     cure: 'Check the path.',
   },
+  'lora/not-made': {
+    what: 'A LoRA file cannot be made of others.',
+    cause: 'One is damaged, or no product of two matrices (LoHa, LoKr, DoRA), or they are for different base models.',
+    cure: 'See what each holds: `visiontrain lora inspect FILE`.',
+  },
   'lora/thumbnail': {
     what: 'A picture cannot be the thumbnail of a LoRA file.',
     cause: 'It is no PNG or JPEG, or one of a kind that is not read here (16 bits, interlaced, CMYK).',

@@ -1,18 +1,15 @@
 import { join } from 'node:path';
-import { EnvironmentError, EXIT, UsageError } from '../../base/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
-import { BUILDS } from '../../engine/environment/builds.ts';
-import { checkEnvironment } from '../../engine/environment/check.ts';
-import { givenEnvironment } from '../../engine/environment/given.ts';
-import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { readPlan } from '../../engine/runs/read-plan.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { precisions } from '../../spec/schema.ts';
-import type { CommandRun, Context } from '../shell/context.ts';
+import type { CommandRun } from '../shell/context.ts';
+import { anyPython } from './shared/any-python.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -26,7 +23,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   if (options.to === undefined) refuseForeignFolder(dir);
   const to =
     options.to === undefined ? join(dir, RUN_FILES.output) : absolute(String(options.to), { cwd: process.cwd() });
-  const tools = { python: await pythonOf(context), env, resources: readPlan(dir).resources };
+  const tools = { python: await anyPython(context), env, resources: readPlan(dir).resources };
   const request = { ...which, to, precision, diffusers: options.diffusers === true };
   const { step, files } = await exportRun(dir, request, tools);
   if (flags.json) {
@@ -67,18 +64,5 @@ function precisionOf({ precision }: Options): ExportRequest['precision'] {
   if (known !== undefined) return known;
   throw new UsageError(`--precision must be ${precisions.join(', ')}; this is ${String(precision)}.`, {
     id: 'command/wrong-value',
-  });
-}
-
-/** Any Python of ours that is ready, whatever card it was made for: no card is used. */
-async function pythonOf({ env, places }: Context): Promise<string> {
-  if (env.VISIONTRAIN_PYTHON) return (await givenEnvironment(env.VISIONTRAIN_PYTHON, env)).python;
-  for (const { id } of BUILDS) {
-    const ready = checkEnvironment(places, requirementsFor(id));
-    if (ready !== undefined) return ready.python;
-  }
-  throw new EnvironmentError('The Python that writes the file is not set up on this machine.', {
-    id: 'environment/setup',
-    nextSteps: ['visiontrain setup'],
   });
 }

@@ -269,11 +269,16 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'lora',
     args: '<action> [file...]',
-    summary: 'LoRA files of any trainer: inspect, check, edit',
+    summary: 'LoRA files of any trainer: inspect, check, edit, resize, merge, convert',
     group: 'Assets',
     options: [
       ['--base <model>', 'check: is it for this base model (id or file)?'],
-      ['-o, --output <file>', 'edit: the new file; a file that is there is not replaced'],
+      ['-o, --output <file>', 'the new file; a file that is there is not replaced'],
+      ['--rank <n>', 'resize, merge: the most that a layer gets'],
+      ['--keep <share>', 'resize: less where this share of a layer is kept by less, as in 0.95'],
+      ['--by <rule>', 'resize: what --keep is a share of: fro (norm), sum, ratio'],
+      ['--to <form>', 'convert: kohya or diffusers'],
+      ['--precision <format>', 'resize, merge, convert: fp32, bf16 or fp16 (default: as the first file)'],
       ['--in-place', 'edit: change the file itself; its weights stay'],
       ['--title <text>', 'edit: set it; an empty text takes it away, as in all of these'],
       ['--author <text>', 'edit: who made it'],
@@ -287,6 +292,8 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       'visiontrain lora inspect fox.safetensors',
       'visiontrain lora check ~/loras/*.safetensors --base sdxl',
+      'visiontrain lora resize fox.safetensors --rank 16 -o fox-16.safetensors',
+      'visiontrain lora merge fox.safetensors:0.7 ink.safetensors:0.4 -o both.safetensors',
       'visiontrain lora edit fox.safetensors --author Ann --license CC-BY-4.0 --in-place',
     ],
     load: () => import('./lora/index.ts'),

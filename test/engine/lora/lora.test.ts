@@ -263,3 +263,41 @@ describe('edit', () => {
     expect(existsSync(`${path}.tmp`)).toBe(false);
   });
 });
+
+describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merge, convert', () => {
+  const python = { ...env, VISIONTRAIN_PYTHON: process.env.VISIONTRAIN_TEST_PYTHON };
+
+  it('make files that say what they are, with a given rank', async () => {
+    const [one, two] = [write('one', plain(0.5)), write('two', plain(0.25))];
+    const both = join(dir, 'both.safetensors');
+    const merged = await cli(['lora', 'merge', `${one}:0.5`, two, '-o', both, '--json'], python);
+    expect(merged).toMatchObject({ code: 0 });
+    expect(JSON.parse(merged.stdout)).toMatchObject({ ranks: [4], lost: {} });
+    const small = join(dir, 'small.safetensors');
+    const resized = await cli(['lora', 'resize', both, '--rank', '1', '-o', small], python);
+    expect(resized).toMatchObject({ code: 0, stdout: `${small}\n` });
+    // Both files are of rank 1 in truth.
+    expect(resized.stderr).toContain('0.0 % lost');
+    expect(inspectLora(small)).toMatchObject({ base: 'SD 1.5', problems: [], ranks: [{ rank: 1 }] });
+    const named = join(dir, 'named.safetensors');
+    expect((await cli(['lora', 'convert', small, '--to', 'diffusers', '-o', named], python)).code).toBe(0);
+    expect(inspectLora(named)).toMatchObject({ form: 'diffusers', base: 'SD 1.5' });
+  });
+
+  it('refuse what cannot be', async () => {
+    const one = write('refused', plain());
+    const sdxl = join(dir, 'diffusers.safetensors');
+    for (const [args, said] of [
+      [['merge', one, sdxl, '-o', 'x'], 'different base models'],
+      [['merge', one, '-o', 'x'], 'two LoRA files'],
+      [['resize', one, '-o', 'x'], 'to which rank'],
+      [['resize', one, '--rank', '0', '-o', 'x'], 'a whole number from 1'],
+      [['resize', one, '--rank', '1'], '-o FILE'],
+      [['resize', one, '--rank', '1', '-o', one], 'is there already'],
+      [['convert', one, '--to', 'cloud', '-o', 'x'], 'kohya, diffusers'],
+    ] as const) {
+      const { code, stderr } = await cli(['lora', ...args], python);
+      expect([code, stderr], args.join(' ')).toEqual([2, expect.stringContaining(said)]);
+    }
+  });
+});

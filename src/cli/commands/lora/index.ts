@@ -6,6 +6,9 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   inspect: () => import('./inspect.ts'),
   check: () => import('./check.ts'),
   edit: () => import('./edit.ts'),
+  resize: async () => ({ run: (await import('./make.ts')).resizeLora }),
+  merge: async () => ({ run: (await import('./make.ts')).mergeLoras }),
+  convert: async () => ({ run: (await import('./make.ts')).convertLora }),
 };
 
 /** `lora ACTION FILE…`: what LoRA files hold, whoever made them, and files made of them. */

@@ -8,7 +8,18 @@ const problems = z.array(
   z.strictObject({ level: z.enum(['bad', 'note']).describe('bad: it computes nonsense somewhere.'), text }),
 );
 
+const made = z.strictObject({
+  path: text,
+  bytes: count,
+  sha256,
+  ranks: z.array(count),
+  lost: z.record(text, z.number()).describe('‖lost‖ ÷ ‖all‖ of the weight change of each layer that was resized.'),
+});
+
 export const loraDocuments = {
+  'lora-resize': made,
+  'lora-merge': made,
+  'lora-convert': made,
   'lora-inspect': z.array(
     z.strictObject({
       path: text,

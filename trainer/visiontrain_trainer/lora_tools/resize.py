@@ -1,0 +1,60 @@
+"""Layers with a smaller rank that keep as much of the weight change as that rank can (Eckart and Young, 1936)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layers import Layer
+from .tensors import Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`rank` is the most that a layer gets. `keep` with `by` chooses less where less suffices, as sd-scripts does."""
+
+    rank: int
+    keep: float | None = None
+    by: str = "fro"
+
+
+@dataclass(frozen=True)
+class Resized:
+    """The new layer, and the part of the weight change that is lost, as ‖lost‖ ÷ ‖all‖ (Frobenius)."""
+
+    layer: Layer
+    lost: float
+
+
+def resize(layer: Layer, rule: Rule) -> Resized:
+    """Never makes the dense matrix: QR of both halves, then the SVD of a square of the side rank."""
+    q_up, r_up = np.linalg.qr(layer.up)
+    q_down, r_down = np.linalg.qr(layer.down.T)
+    left, sizes, right = np.linalg.svd(r_up @ r_down.T)
+    rank = _rank(sizes, rule)
+    up, down = q_up @ left[:, :rank], right[:rank] @ q_down.T
+    # Libraries for matrices differ in signs; each column's largest entry is made positive.
+    signs = np.sign(up[np.abs(up).argmax(axis=0), np.arange(rank)])
+    signs[signs == 0] = 1
+    # Both halves get the root of the singular values, so that both have numbers of the same size.
+    roots = np.sqrt(sizes[:rank])
+    new = Layer((down.T * (roots * signs)).T, up * (roots * signs), layer.alpha / layer.rank * rank, layer.kernel)
+    total = float(np.sqrt((sizes**2).sum()))
+    lost = float(np.sqrt((sizes[rank:] ** 2).sum()))
+    return Resized(new, lost / total if total > 0 else 0.0)
+
+
+def _rank(sizes: Array, rule: Rule) -> int:
+    """At least 1, at most the rule's rank and the layer's own."""
+    most = min(rule.rank, len(sizes))
+    if rule.keep is None or sizes[0] == 0:
+        return most
+    if rule.by == "ratio":
+        wanted = int((sizes >= sizes[0] / rule.keep).sum())
+    else:
+        parts = np.cumsum(sizes if rule.by == "sum" else sizes**2)
+        share = rule.keep if rule.by == "sum" else rule.keep**2
+        # A rounding error must not ask for one more.
+        wanted = int(np.searchsorted(parts, share * parts[-1] * (1 - 1e-12))) + 1
+    return max(1, min(most, wanted))
