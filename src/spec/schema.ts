@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { captionsSchema } from './sections/captions.ts';
 import { datasetSchema } from './sections/dataset.ts';
 import { hooksSchema } from './sections/hooks.ts';
+import { loggingSchema } from './sections/logging.ts';
 import { modelSchema } from './sections/model.ts';
 import { outputSchema } from './sections/output.ts';
 import { resourcesSchema } from './sections/resources.ts';
@@ -55,6 +56,7 @@ export const specSchema = z.strictObject({
   samples: samplesSchema,
   output: outputSchema,
   resources: resourcesSchema,
+  logging: loggingSchema.prefault({}),
   hooks: hooksSchema.prefault({}),
 });
 

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ForeignFileError, readOurs } from '../../base/files/regular-file.ts';
 import { hooksSchema } from '../../spec/sections/hooks.ts';
+import { loggingSchema } from '../../spec/sections/logging.ts';
 import { RUN_FILES } from './layout.ts';
 
-const besideSchema = z.object({ hooks: hooksSchema.prefault({}) });
+const besideSchema = z.object({ hooks: hooksSchema.prefault({}), logging: loggingSchema.optional() });
 
 export type Beside = z.output<typeof besideSchema>;
 

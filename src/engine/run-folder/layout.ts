@@ -27,6 +27,9 @@ export const RUN_FILES = {
   control: 'control',
   /** Hooks and logging, which the supervisor reads: what goes on beside the training and changes none of it. */
   beside: 'beside.json',
+  /** Event files for TensorBoard, and the newest values for Prometheus. */
+  tensorboard: 'tensorboard',
+  prometheus: 'metrics.prom',
   /** What hooks printed. */
   hooksLog: 'hooks.log',
   checkpoints: 'checkpoints',

@@ -18,8 +18,11 @@ export interface ObserversInput {
 /** Modules are loaded only for what is wanted, so that the start of a run takes no longer. */
 export async function runObservers(input: ObserversInput): Promise<RunObservers> {
   const beside = readBeside(input.folder.dir);
-  const [notices, hooks] = await Promise.all([noticesWanted(input), hooksWanted(input, beside)]);
-  return { observers: [...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
+  const notices = await noticesWanted(input);
+  const logging = await loggingWanted(input, beside);
+  const hooks = await hooksWanted(input, beside);
+  // The order is that in which they end: the last hook may switch the machine off.
+  return { observers: [...logging, ...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
 }
 
 /** Settings that cannot be read are no reason not to train. */
@@ -34,6 +37,17 @@ async function noticesWanted({ places, env, folder, told }: ObserversInput): Pro
     onLost(`Nobody is told of this run: ${(error as Error).message}`);
     return [];
   }
+}
+
+async function loggingWanted(
+  { folder, told }: ObserversInput,
+  beside: Beside | undefined,
+): Promise<readonly Observer[]> {
+  const logging = beside?.logging;
+  if (logging === undefined || !(logging.tensorboard || logging.prometheus)) return [];
+  const { loggingObservers } = await import('./logging-observers.ts');
+  const onTrouble = (text: string) => told.add({ type: 'note', level: 'warn', text });
+  return loggingObservers({ logging, dir: folder.dir, onTrouble });
 }
 
 /**

@@ -107,6 +107,15 @@ const groups: readonly Group[] = [
     gist: ({ output: o }) => `${o.precision}, ${o.metadata} metadata, checkpoint ${each(o.checkpoint_every)}`,
   },
   {
+    id: 'settings:logging',
+    step: 'training',
+    label: 'Logging',
+    text: 'What shall be logged for other programs?',
+    section: 'logging',
+    gist: ({ logging: l }) =>
+      [...(l.tensorboard ? ['TensorBoard'] : []), ...(l.prometheus ? ['Prometheus'] : [])].join(', ') || 'nothing',
+  },
+  {
     id: 'settings:hooks',
     step: 'training',
     label: 'Hooks',

@@ -61,7 +61,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
       yaml: prepared.yaml,
       plan: prepared.plan,
       uncaptioned: prepared.uncaptioned,
-      beside: { hooks },
+      beside: { hooks, logging: input.spec.logging },
       runs: places.runs,
     });
     await startRun(run, env);

@@ -1,0 +1,97 @@
+/**
+ * Which values of a run are logged, under which tags and how often. The tags are those of sd-scripts, which people's
+ * dashboards know. Pure, and bounded in memory.
+ */
+import type { Payload, RunEvent } from '../events/schema.ts';
+
+export interface LoggedStep {
+  readonly t: number;
+  readonly step: number;
+  readonly values: readonly { readonly tag: string; readonly scalar: number }[];
+}
+
+/** Most steps of an epoch over which the average loss is taken. */
+const LONGEST_EPOCH = 100_000;
+
+export interface ValueLog {
+  /** What an event gives to log; undefined for most. */
+  take(event: RunEvent): LoggedStep | undefined;
+  /** What has gathered since the last logged value; undefined when nothing has. */
+  rest(): LoggedStep | undefined;
+}
+
+type StepEvent = Payload<'step'> & { readonly t: number };
+
+export function valueLog(every: number): ValueLog {
+  let gathered: StepEvent[] = [];
+  const average = epochAverage();
+  const log = (): LoggedStep | undefined => {
+    const last = gathered.at(-1);
+    if (last === undefined) return undefined;
+    const steps = gathered;
+    gathered = [];
+    const norms = steps.flatMap(({ grad_norm: norm }) => norm ?? []);
+    const memory = steps.flatMap(({ memory: bytes }) => bytes ?? []);
+    const values = [
+      { tag: 'loss/current', scalar: mean(steps.map(({ loss }) => loss)) },
+      { tag: 'loss/average', scalar: average.value() },
+      { tag: 'lr/unet', scalar: last.lr },
+      ...(norms.length > 0 ? [{ tag: 'norm/grad', scalar: most(norms) }] : []),
+      ...(last.pictures_per_second === undefined
+        ? []
+        : [{ tag: 'speed/pictures_per_s', scalar: last.pictures_per_second }]),
+      ...(memory.length > 0 ? [{ tag: 'memory/peak', scalar: most(memory) }] : []),
+    ];
+    return { t: last.t, step: last.step, values };
+  };
+  return {
+    rest: log,
+    take(event) {
+      switch (event.type) {
+        case 'start':
+          gathered = [];
+          average.restart(event.batches_per_epoch);
+          return undefined;
+        case 'step':
+          gathered.push(event);
+          average.add(event.loss);
+          // Long windows are held within bounds: what is shown is the newest part of them.
+          return event.step % every === 0 || gathered.length >= LONGEST_EPOCH ? log() : undefined;
+        case 'validation':
+          return { t: event.t, step: event.step, values: [{ tag: 'loss/validation', scalar: event.loss }] };
+        case 'metric': {
+          const values = Object.entries(event.values).map(([name, scalar]) => ({ tag: `metric/${name}`, scalar }));
+          return { t: event.t, step: event.step, values };
+        }
+        default:
+          return undefined;
+      }
+    },
+  };
+}
+
+const most = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b));
+const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+
+/** The mean loss over the last epoch, as sd-scripts has it, and over fewer steps before there is one. */
+function epochAverage() {
+  let ring: number[] = [];
+  let sum = 0;
+  let at = 0;
+  let length = 1;
+  return {
+    restart(batches: number) {
+      ring = [];
+      sum = 0;
+      at = 0;
+      length = Math.min(LONGEST_EPOCH, Math.max(1, batches));
+    },
+    add(loss: number) {
+      if (!Number.isFinite(loss)) return;
+      sum += loss - (ring[at] ?? 0);
+      ring[at] = loss;
+      at = (at + 1) % length;
+    },
+    value: () => (ring.length === 0 ? 0 : sum / ring.length),
+  };
+}

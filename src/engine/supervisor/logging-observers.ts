@@ -1,0 +1,70 @@
+/** Writes what other programs show: event files for TensorBoard, text for Prometheus. Trouble with either is told once. */
+import { join } from 'node:path';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import type { LoggingSpec } from '../../spec/sections/logging.ts';
+import { initialState, type RunState, reduceAll } from '../events/reducer.ts';
+import { prometheusText } from '../logging/prometheus.ts';
+import { type EventFile, loggedUpTo, openEventFile } from '../logging/tensorboard.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import type { Observer } from './observers.ts';
+
+export interface LoggingInput {
+  readonly logging: LoggingSpec;
+  readonly dir: string;
+  readonly onTrouble: (sentence: string) => void;
+}
+
+export function loggingObservers({ logging, dir, onTrouble }: LoggingInput): Observer[] {
+  return [
+    ...(logging.tensorboard ? [careful(tensorBoard(dir, logging), 'TensorBoard', onTrouble)] : []),
+    ...(logging.prometheus ? [careful(prometheus(dir), 'Prometheus', onTrouble)] : []),
+  ];
+}
+
+/** An observer that gives up at its first error. */
+function careful(observer: Observer, name: string, onTrouble: (sentence: string) => void): Observer {
+  let isBroken = false;
+  const attempted = (job: () => unknown) => {
+    if (isBroken) return;
+    try {
+      job();
+    } catch (error) {
+      isBroken = true;
+      onTrouble(`Nothing more is logged for ${name}: ${(error as Error).message}. The run is not touched by it.`);
+    }
+  };
+  return {
+    take: (events, isNew) => attempted(() => observer.take(events, isNew)),
+    close: async () => attempted(() => observer.close()),
+  };
+}
+
+function tensorBoard(dir: string, { every, images }: LoggingSpec): Observer {
+  let file: EventFile | undefined;
+  return {
+    take(events) {
+      file ??= openEventFile({ runDir: dir, every, images, after: loggedUpTo(dir) });
+      file.take(events);
+    },
+    close: async () => file?.close(),
+  };
+}
+
+/** Least milliseconds between two writings; Prometheus asks every few seconds at most. */
+const APART_MS = 5_000;
+
+function prometheus(dir: string): Observer {
+  let state: RunState = initialState;
+  let written = 0;
+  const write = () => {
+    written = Date.now();
+    writeFileAtomic(join(dir, RUN_FILES.prometheus), prometheusText(state, written / 1000));
+  };
+  return {
+    take(events, isNew) {
+      state = reduceAll(state, events);
+      if (isNew && Date.now() - written >= APART_MS) write();
+    },
+    close: async () => write(),
+  };
+}
