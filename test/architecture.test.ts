@@ -206,7 +206,7 @@ describe('the door to the terminal', () => {
   it('has a twin in ASCII for every sign that words are written with', () => {
     // These modules draw, and choose their signs by what the terminal can show; the report is for a browser.
     const drawn =
-      /^src\/report\/|^src\/terminal\/(style|signs|chart|pictures)\.ts$|^src\/cli\/dashboard\/(end|parts)\.ts$/;
+      /^src\/report\/|^src\/terminal\/(style|signs|chart|images)\.ts$|^src\/cli\/dashboard\/(end|parts)\.ts$/;
     const signs = new Set(sources.flatMap(([name, text]) => (drawn.test(name) ? [] : [...withoutComments(text)])));
     const missing = [...signs].filter((sign) => sign > '~' && !/^[ -~]+$/.test(spell(sign, { unicode: false })));
     expect(missing).toEqual([]);

@@ -53,7 +53,7 @@ beforeAll(async () => {
     cwd: home,
     home,
     file: `${home}/run.yaml`,
-    nearestPictures: `${home}/pictures/fox`,
+    nearestImages: `${home}/pictures/fox`,
     machine: { cards: [card], cpuCores: 16, memoryGb: 32, diskFreeBytes: 500e9 },
   };
 });

@@ -23,8 +23,8 @@ export function machineLines({ machine }: WizardFacts, style: Style): Line[] {
 }
 
 export function folderLines(folder: FolderFacts, style: Style, columns: number): Line[] {
-  const { usable, pictures, captioned, folders, smallest, largest, problems } = folder;
-  const used = usable === pictures ? plural(usable, 'picture') : `${usable} of ${plural(pictures, 'picture')}`;
+  const { usable, pictures: images, captioned, folders, smallest, largest, problems } = folder;
+  const used = usable === images ? plural(usable, 'picture') : `${usable} of ${plural(images, 'picture')}`;
   const words =
     captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;
   const found = `${used} will be used, ${words} · ${sizes(smallest, largest)}`;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { hashPictures } from '../../src/engine/dataset/hash.ts';
+import { hashImages } from '../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../src/engine/dataset/scan.ts';
 
 export interface Compared {
@@ -29,7 +29,7 @@ export async function compareReaders(
     maxBuffer: 64 << 20,
   });
   const there = JSON.parse(stdout) as Record<string, [number, number] | string>;
-  const { pictures, leftOut } = await hashPictures(await scanDataset(folder, { captionExtension: '.txt' }), {
+  const { images: pictures, leftOut } = await hashImages(await scanDataset(folder, { captionExtension: '.txt' }), {
     cacheDir: null,
   });
   const refused = leftOut

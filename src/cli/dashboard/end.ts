@@ -11,7 +11,7 @@ import { type RunState, workedSeconds } from '../../engine/events/reducer.ts';
 import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
 import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
-import { canShowPictures, renderPicturePair } from '../../terminal/pictures.ts';
+import { canShowImages, renderImagePair } from '../../terminal/images.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, type Styled, styled } from '../../terminal/styled.ts';
@@ -142,7 +142,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     0,
   );
   const left = room.rows - words - 6;
-  const pictures = pictureLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
+  const pictures = sampleLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
   if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
   return [
     '',
@@ -219,16 +219,16 @@ function partName(part: string): string {
 /** Least rows of a picture: fewer show only a smear. */
 const LEAST_ROWS = 5;
 
-function pictureLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {
+function sampleLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {
   const newest = samplePairs(state)[0];
   if (newest?.with === undefined) return [];
   const shown = { colour: rows < LEAST_ROWS ? 0 : colour, unicode: style.unicode };
-  const room = { columns: canShowPictures(shown) ? Math.min(columns, 60) : columns, rows, ...shown };
+  const room = { columns: canShowImages(shown) ? Math.min(columns, 60) : columns, rows, ...shown };
   const path = join(runDir, newest.with);
   if (newest.without === undefined) return [path];
-  const pair = renderPicturePair({ without: join(runDir, newest.without), with: path }, room);
+  const pair = renderImagePair({ without: join(runDir, newest.without), with: path }, room);
   const caption = `the same prompt and seed: ${spell(neutralise(newest.prompt), style)}`;
-  const where = canShowPictures(room)
+  const where = canShowImages(room)
     ? [style.dim(truncate(join(runDir, 'samples'), columns, style.glyph.ellipsis))]
     : [];
   return [...pair, style.dim(truncate(caption, columns, style.glyph.ellipsis)), ...where];

@@ -5,7 +5,7 @@ import { memo } from 'react';
 import { neutralise } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import { wrap } from '../../terminal/columns.ts';
-import { canShowPictures, type PictureRoom, renderPicture, renderPicturePair } from '../../terminal/pictures.ts';
+import { canShowImages, type ImageRoom, renderImage, renderImagePair } from '../../terminal/images.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
@@ -81,19 +81,19 @@ function sampleLines({ state, runDir, at, colour, size, style }: SamplesPageProp
   if (pair === undefined) return [style.bold('Samples'), '', 'No sample pictures yet; g asks for some.', '', keys];
   const place = `Sample ${at + 1} of ${pairs.length}, step ${pair.step}, seed ${pair.seed}`;
   const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
-  const pictures = pairPictures(pair, runDir, room);
-  const hint = canShowPictures(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
+  const pictures = pairSamples(pair, runDir, room);
+  const hint = canShowImages(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
   const prompt = spell(neutralise(pair.prompt), style);
   return [style.bold(place), style.dim(prompt), '', ...pictures.slice(0, rows - 6), ...hint, '', keys];
 }
 
-function pairPictures(pair: SamplePair, runDir: string, room: PictureRoom): readonly Line[] {
+function pairSamples(pair: SamplePair, runDir: string, room: ImageRoom): readonly Line[] {
   const [without, withIt] = [pair.without, pair.with].map((path) => path && join(runDir, path));
-  if (without && withIt) return renderPicturePair({ without, with: withIt }, room);
+  if (without && withIt) return renderImagePair({ without, with: withIt }, room);
   const alone = withIt ?? without ?? '';
   const heading = without ? ['without the LoRA'] : [];
   const below = { ...room, rows: room.rows - heading.length };
-  return [...heading, ...(renderPicture(alone, below) ?? [neutralise(alone)])];
+  return [...heading, ...(renderImage(alone, below) ?? [neutralise(alone)])];
 }
 
 export interface Option {

@@ -5,7 +5,7 @@ import { neutralise } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/reducer.ts';
 import type { Capabilities } from '../../terminal/capabilities.ts';
 import { truncate } from '../../terminal/columns.ts';
-import { renderPicture } from '../../terminal/pictures.ts';
+import { renderImage } from '../../terminal/images.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import type { Line } from '../../terminal/styled.ts';
@@ -43,7 +43,7 @@ export function newestSample(
     if (newest === undefined || path === undefined) return [];
     if (`${rows} ${path}` === known) return lines;
     known = `${rows} ${path}`;
-    const picture = renderPicture(join(runDir, path), { columns: SAMPLE_CELLS, rows: rows - 1, colour, unicode });
+    const picture = renderImage(join(runDir, path), { columns: SAMPLE_CELLS, rows: rows - 1, colour, unicode });
     const which = newest.with === undefined ? 'without the LoRA' : `step ${newest.step}`;
     const caption = truncate(
       spell(neutralise(`${which}: ${newest.prompt}`), style),

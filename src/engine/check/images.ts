@@ -8,7 +8,7 @@ import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { planSamples } from '../plan/samples.ts';
-import type { PlanSample } from '../plan/schema.ts';
+import type { PlanImage } from '../plan/schema.ts';
 import type { CheckImage } from './finding.ts';
 
 /** The images of a scan with bucket and whole caption. */
@@ -17,8 +17,8 @@ export function imagesOf(scan: HashedScan, spec: RunSpec): readonly CheckImage[]
 }
 
 /** The images of a plan. Their own captions are those of the scan; an image that is not in it has the planned one. */
-export function checkImagesOf(samples: readonly PlanSample[], scan: HashedScan): readonly CheckImage[] {
-  const own = new Map(scan.pictures.map(({ path, caption }) => [path, caption]));
+export function checkImagesOf(samples: readonly PlanImage[], scan: HashedScan): readonly CheckImage[] {
+  const own = new Map(scan.images.map(({ path, caption }) => [path, caption]));
   return samples.map(({ path, sha256, size, bucket, caption, repeats }) => ({
     ...{ path, sha256, size, bucket, caption },
     own: own.has(path) ? (own.get(path) ?? null) : caption,

@@ -4,7 +4,7 @@
  * it. Pure.
  */
 import { byCodePoint, plural } from '../../base/text.ts';
-import { isPicture, stemOf } from './names.ts';
+import { isImage, stemOf } from './names.ts';
 import type { Folder, Walk } from './walk.ts';
 
 export interface Aside {
@@ -71,7 +71,7 @@ export function leaveAside(
       folders.push(withoutMasks(folder, { wanted, captionExtension, pass }));
       continue;
     }
-    const images = folder.files.filter(isPicture).length;
+    const images = folder.files.filter(isImage).length;
     if (images === 0) continue;
     if (!counts.has(found.top)) pass(found.kind, `${found.top}/`);
     counts.set(found.top, (counts.get(found.top) ?? 0) + images);
@@ -124,7 +124,7 @@ function folderKinds(folders: readonly Folder[], wanted: ReadonlySet<string>, ca
 
 const isAuxiliary = (path: string) => path.split('/').some((name) => MASKS.test(name) || SMALL.test(name));
 
-const imageStems = (files: readonly string[]) => files.filter(isPicture).map(stemOf);
+const imageStems = (files: readonly string[]) => files.filter(isImage).map(stemOf);
 
 /** Finds project folders: those with images in `img` and one of the other folders of a project beside it. */
 function projectFolders(folders: readonly Folder[]): string[] {
@@ -132,7 +132,7 @@ function projectFolders(folders: readonly Folder[]): string[] {
   const withImages = new Set<string>();
   for (const { path, files } of folders) {
     const names = path.split('/');
-    const hasImages = files.some(isPicture);
+    const hasImages = files.some(isImage);
     for (let i = 0; i < names.length && path !== ''; i += 1) {
       const above = names.slice(0, i).join('/');
       const name = (names[i] ?? '').toLowerCase();
@@ -168,7 +168,7 @@ interface Rules {
 
 /** Leaves out masks that lie beside their image. */
 function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules): Folder {
-  const masks = folder.files.filter((name) => MAYBE_MASK.test(name) && isPicture(name) && MASK_OF.test(stemOf(name)));
+  const masks = folder.files.filter((name) => MAYBE_MASK.test(name) && isImage(name) && MASK_OF.test(stemOf(name)));
   if (masks.length === 0) return folder;
   const all = new Set(folder.files);
   const stems = new Set(imageStems(folder.files));

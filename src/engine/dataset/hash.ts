@@ -15,17 +15,17 @@ import { byCodePoint, formatBytes } from '../../base/text.ts';
 import { damageCheck } from './headers/damage.ts';
 import type { Format } from './headers/header-result.ts';
 import { openProblem } from './open.ts';
-import { pictureFolders } from './scan.ts';
-import { noPictures } from './scan-errors.ts';
-import type { LeftOut, Picture, Scan } from './types.ts';
+import { imageFolders } from './scan.ts';
+import { noImages } from './scan-errors.ts';
+import type { ImageFile, LeftOut, Scan } from './types.ts';
 
-export interface HashedPicture extends Picture {
+export interface HashedImage extends ImageFile {
   readonly sha256: string;
 }
 
 /** A scan whose pictures are known to be whole and different from each other. */
-export interface HashedScan extends Omit<Scan, 'pictures'> {
-  readonly pictures: readonly HashedPicture[];
+export interface HashedScan extends Omit<Scan, 'images'> {
+  readonly images: readonly HashedImage[];
 }
 
 export interface HashOptions {
@@ -58,58 +58,56 @@ const MOST_BYTES = 2 ** 31;
 const AT_ONCE = 4;
 
 /** Hashes all pictures of a scan. @throws {UsageError} when no picture is left */
-export async function hashPictures(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
+export async function hashImages(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
   const cache = cacheDir === null ? undefined : cacheFile(cacheDir, scan.root);
   const before = cache === undefined ? new Map<string, Remembered>() : readCache(cache);
   const facts = new Map<string, Remembered | string>();
-  const look = async (picture: Picture) => {
+  const look = async (image: ImageFile) => {
     signal?.throwIfAborted();
-    facts.set(picture.path, await examine(scan.root, picture, before.get(picture.path)));
-    onProgress?.(facts.size, scan.pictures.length);
+    facts.set(image.path, await examine(scan.root, image, before.get(image.path)));
+    onProgress?.(facts.size, scan.images.length);
   };
-  await pMap(scan.pictures, look, { concurrency: AT_ONCE });
+  await pMap(scan.images, look, { concurrency: AT_ONCE });
   if (cache !== undefined) writeCache(cache, facts);
   return withFacts(scan, facts);
 }
 
 function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>): HashedScan {
   const leftOut: LeftOut[] = [...scan.leftOut];
-  const sound: HashedPicture[] = [];
-  for (const picture of scan.pictures) {
-    const { path } = picture;
+  const sound: HashedImage[] = [];
+  for (const image of scan.images) {
+    const { path } = image;
     const known = facts.get(path) ?? 'is gone';
     const problem = typeof known === 'string' ? known : known.problem;
     if (problem !== null) leftOut.push({ path, reason: 'unreadable', problem });
-    else if (typeof known !== 'string')
-      sound.push({ ...picture, size: known.size ?? picture.size, sha256: known.sha256 });
+    else if (typeof known !== 'string') sound.push({ ...image, size: known.size ?? image.size, sha256: known.sha256 });
   }
   const kept = oneOfEach(sound);
-  const pictures = sound.filter((picture) => kept.get(picture.sha256) === picture);
-  for (const picture of sound) {
-    const same = kept.get(picture.sha256);
-    if (same !== undefined && same !== picture)
-      leftOut.push({ path: picture.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
+  const images = sound.filter((image) => kept.get(image.sha256) === image);
+  for (const image of sound) {
+    const same = kept.get(image.sha256);
+    if (same !== undefined && same !== image)
+      leftOut.push({ path: image.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   // A folder whose images are all in sources of their own has none to begin with.
-  if (pictures.length === 0 && (scan.pictures.length > 0 || leftOut.length > 0))
-    throw noPictures(scan.root, { ...scan, pictures, leftOut });
-  return { ...scan, pictures, leftOut, folders: pictureFolders(pictures) };
+  if (images.length === 0 && (scan.images.length > 0 || leftOut.length > 0))
+    throw noImages(scan.root, { ...scan, images, leftOut });
+  return { ...scan, images, leftOut, folders: imageFolders(images) };
 }
 
 /** The pictures that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
-function oneOfEach(pictures: readonly HashedPicture[]): ReadonlyMap<string, HashedPicture> {
-  const kept = new Map<string, HashedPicture>();
-  for (const picture of pictures) {
-    const before = kept.get(picture.sha256);
-    if (before === undefined || (before.caption === null && picture.caption !== null))
-      kept.set(picture.sha256, picture);
+function oneOfEach(images: readonly HashedImage[]): ReadonlyMap<string, HashedImage> {
+  const kept = new Map<string, HashedImage>();
+  for (const image of images) {
+    const before = kept.get(image.sha256);
+    if (before === undefined || (before.caption === null && image.caption !== null)) kept.set(image.sha256, image);
   }
   return kept;
 }
 
 /** @param known what is remembered of this path @returns what is true now, or why the file cannot be read */
-async function examine(root: string, { path, format }: Picture, known?: Remembered): Promise<Remembered | string> {
+async function examine(root: string, { path, format }: ImageFile, known?: Remembered): Promise<Remembered | string> {
   try {
     const file = await openGivenLater(join(root, path));
     try {

@@ -4,8 +4,8 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../base/files/hash.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
-import type { HashedPicture, HashedScan } from './hash.ts';
-import { isPicture, stemOf } from './names.ts';
+import type { HashedImage, HashedScan } from './hash.ts';
+import { isImage, stemOf } from './names.ts';
 import { type Folder, walkFolder } from './walk.ts';
 
 export interface MaskFile {
@@ -36,23 +36,23 @@ const NAMED = 4;
  * @throws {UsageError} when the folder is not there, or no image has a mask
  */
 export async function findMasks(scan: HashedScan, from: string, dir: string): Promise<FoundMasks> {
-  const { pictures, root } = scan;
+  const { images, root } = scan;
   if (from === 'alpha') {
-    const transparent = pictures.filter(({ format }) => TRANSPARENT.has(format));
+    const transparent = images.filter(({ format }) => TRANSPARENT.has(format));
     if (transparent.length === 0) throw noMasks(root, 'None of the pictures can be transparent.');
     return {
       masks: new Map(transparent.map(({ path, sha256 }) => [path, { path, sha256, alpha: true }])),
-      notes: without(pictures, (path) => transparent.some((each) => each.path === path)),
+      notes: without(images, (path) => transparent.some((each) => each.path === path)),
     };
   }
   const folder = from === 'auto' ? root : resolve(dir, from);
   if (!existsSync(folder))
     throw new UsageError(`dataset.masks.from: ${folder} is not there.`, { id: 'dataset/no-mask' });
   const files = walkFolder(folder).folders;
-  const byStem = from === 'auto' ? besidePictures(files) : inFolder(files);
+  const byStem = from === 'auto' ? besideImages(files) : inFolder(files);
   const masks = new Map<string, MaskFile>();
   const used = new Set<string>();
-  for (const { path } of pictures) {
+  for (const { path } of images) {
     const alone = from === 'auto' ? undefined : byStem.get(stemOf(path.slice(path.lastIndexOf('/') + 1)));
     const mask = byStem.get(stemOfPath(path)) ?? alone;
     if (mask === undefined || mask === path) continue;
@@ -64,7 +64,7 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
   if (masks.size === 0)
     throw noMasks(folder, 'Names like fox-masklabel.png, fox.mask.png or mask/fox.png are masks of fox.png.');
   const lost = [...new Set(byStem.values())].filter((path) => !used.has(path));
-  return { masks, notes: [...without(pictures, (path) => masks.has(path)), ...lostNotes(lost)] };
+  return { masks, notes: [...without(images, (path) => masks.has(path)), ...lostNotes(lost)] };
 }
 
 const noMasks = (folder: string, why: string) =>
@@ -80,14 +80,14 @@ const stemOfPath = (path: string) => {
 };
 
 /** Masks beside their images, or in a folder `mask` on the way to them: the image's path without extension → mask. */
-function besidePictures(folders: readonly Folder[]): ReadonlyMap<string, string> {
+function besideImages(folders: readonly Folder[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { path, files } of folders) {
     const names = path === '' ? [] : path.split('/');
     const at = names.findIndex((name) => MASK_FOLDER.test(name));
     const subject = at < 0 ? names : names.toSpliced(at, 1);
     const prefix = subject.length === 0 ? '' : `${subject.join('/')}/`;
-    for (const name of files.filter(isPicture)) {
+    for (const name of files.filter(isImage)) {
       const stem = stemOf(name);
       const marked = MASK_OF.exec(stem)?.[1];
       if (at < 0 && marked === undefined) continue;
@@ -101,7 +101,7 @@ function besidePictures(folders: readonly Folder[]): ReadonlyMap<string, string>
 function inFolder(folders: readonly Folder[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { path, files } of folders)
-    for (const name of files.filter(isPicture)) {
+    for (const name of files.filter(isImage)) {
       const stem = MASK_OF.exec(stemOf(name))?.[1] ?? stemOf(name);
       const whole = path === '' ? name : `${path}/${name}`;
       found.set(path === '' ? stem : `${path}/${stem}`, whole);
@@ -110,8 +110,8 @@ function inFolder(folders: readonly Folder[]): ReadonlyMap<string, string> {
   return found;
 }
 
-function without(pictures: readonly HashedPicture[], has: (path: string) => boolean): string[] {
-  const bare = pictures.filter(({ path }) => !has(path)).map(({ path }) => path);
+function without(images: readonly HashedImage[], has: (path: string) => boolean): string[] {
+  const bare = images.filter(({ path }) => !has(path)).map(({ path }) => path);
   return bare.length === 0 ? [] : [`${plural(bare.length, 'picture')} without a mask (${named(bare)}): learnt whole`];
 }
 

@@ -18,7 +18,7 @@ const IMAGES = new Set([
 ]);
 
 /** Whether a file is an image, by its extension. */
-export const isPicture = (name: string): boolean => IMAGES.has(extname(name).toLowerCase());
+export const isImage = (name: string): boolean => IMAGES.has(extname(name).toLowerCase());
 
 /** The name without its extension: `fox` for `fox.png`. */
 export const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);

@@ -1,7 +1,7 @@
 /** Decides by names alone which caption file belongs to which image of a folder. Pure. */
 import { extname } from 'node:path';
 import { nearest } from '../../base/nearest.ts';
-import { folderRepeats, isPicture, likeName, stemOf } from './names.ts';
+import { folderRepeats, isImage, likeName, stemOf } from './names.ts';
 import type { Folder } from './walk.ts';
 
 /** An image and the files that may hold its caption. Paths are relative to the root. */
@@ -36,7 +36,7 @@ export function pairFolder(folder: Folder, captionExtension: string): Pairs {
   const rest: string[] = [];
   for (const name of folder.files) {
     const lower = name.toLowerCase();
-    if (isPicture(name)) images.push(name);
+    if (isImage(name)) images.push(name);
     else if (lower.endsWith(wanted)) captions.set(name.slice(0, -wanted.length), name);
     else if (lower.endsWith('.json')) jsons.set(name.slice(0, -5), name);
     else rest.push(name);

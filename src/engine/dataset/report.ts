@@ -20,13 +20,13 @@ export interface DatasetReport {
 }
 
 export function datasetReport(scan: HashedScan | Scan): DatasetReport {
-  const sizes = scan.pictures.map(({ size }) => size).sort((a, b) => a[0] * a[1] - b[0] * b[1]);
+  const sizes = scan.images.map(({ size }) => size).sort((a, b) => a[0] * a[1] - b[0] * b[1]);
   const formats: Record<string, number> = {};
-  for (const { format } of scan.pictures) formats[format] = (formats[format] ?? 0) + 1;
+  for (const { format } of scan.images) formats[format] = (formats[format] ?? 0) + 1;
   return {
     root: scan.root,
-    pictures: scan.pictures.length,
-    captions: scan.pictures.filter(({ caption }) => caption !== null).length,
+    pictures: scan.images.length,
+    captions: scan.images.filter(({ caption }) => caption !== null).length,
     smallest: sizes[0] ?? null,
     largest: sizes.at(-1) ?? null,
     formats,
@@ -39,8 +39,8 @@ export function datasetReport(scan: HashedScan | Scan): DatasetReport {
 }
 
 /** What is odd about a folder: what the scan noted, and marks in its captions, of which a run tells with its plan. */
-export function scanNotes({ notes, pictures }: Pick<Scan, 'notes' | 'pictures'>): readonly string[] {
-  return [...notes, ...captionMarks(pictures.flatMap(({ caption }) => caption ?? []))];
+export function scanNotes({ notes, images }: Pick<Scan, 'notes' | 'images'>): readonly string[] {
+  return [...notes, ...captionMarks(images.flatMap(({ caption }) => caption ?? []))];
 }
 
 /** At most this many single files are named in each group. */
@@ -48,12 +48,12 @@ const NAMED = 10;
 
 /** The report as lines for people. File names in them are not yet made safe for a terminal. */
 export function reportLines(report: DatasetReport): readonly string[] {
-  const { pictures, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
+  const { pictures: images, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
   const lines = [report.root, ''];
   const sizes = smallest === null || largest === null ? '' : sizeRange(smallest, largest);
   const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
-  lines.push(`  ${plural(pictures, 'picture')} will be used (${formats.join(', ')})${sizes}`);
-  lines.push(`  ${plural(captions, 'caption')}${captions === pictures ? '' : `, ${pictures - captions} without`}`);
+  lines.push(`  ${plural(images, 'picture')} will be used (${formats.join(', ')})${sizes}`);
+  lines.push(`  ${plural(captions, 'caption')}${captions === images ? '' : `, ${images - captions} without`}`);
   for (const line of repeatLines(folders).slice(0, NAMED)) lines.push(`  ${line}`);
   for (const { path, problem } of leftOut.slice(0, NAMED)) lines.push(`  ! ${path} ${problem}: left out`);
   if (leftOut.length > NAMED) lines.push(`  ! ${leftOut.length - NAMED} more pictures are left out (--json lists all)`);
@@ -75,8 +75,8 @@ export function repeatLines(folders: Scan['folders']): string[] {
   return folders
     .filter(({ repeats }) => repeats !== 1)
     .map(
-      ({ path, pictures, repeats }) =>
-        `${path}/: ${plural(pictures, 'picture')}, each used ${repeats} times, as its name says`,
+      ({ path, pictures: images, repeats }) =>
+        `${path}/: ${plural(images, 'picture')}, each used ${repeats} times, as its name says`,
     );
 }
 

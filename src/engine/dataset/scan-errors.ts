@@ -58,7 +58,7 @@ function nearFolder(root: string): string | undefined {
 }
 
 /** The error for a folder without a usable picture. */
-export function noPictures(root: string, { others, otherCaptions, leftOut, notes }: Omit<Scan, 'folders'>): UsageError {
+export function noImages(root: string, { others, otherCaptions, leftOut, notes }: Omit<Scan, 'folders'>): UsageError {
   const counts = new Map(Object.entries(others));
   for (const [extension, count] of Object.entries(otherCaptions))
     counts.set(extension, (counts.get(extension) ?? 0) + count);

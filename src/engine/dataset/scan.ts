@@ -12,8 +12,8 @@ import { CAPTION_LIMIT, readCaption } from './captions.ts';
 import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
 import { openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
-import { convertible, noFolder, noPictures } from './scan-errors.ts';
-import type { LeftOut, Picture, Scan } from './types.ts';
+import { convertible, noFolder, noImages } from './scan-errors.ts';
+import type { ImageFile, LeftOut, Scan } from './types.ts';
 import { type Folder, walkFolder } from './walk.ts';
 
 export interface ScanOptions {
@@ -69,7 +69,7 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
 }
 
 function finish(root: string, { tables: _tables, fromJson, unread, ...found }: Found, mayBeEmpty = false): Scan {
-  found.pictures.sort((a, b) => byCodePoint(a.path, b.path));
+  found.images.sort((a, b) => byCodePoint(a.path, b.path));
   found.leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   if (fromJson > 0)
     found.notes.push(`the captions of ${plural(fromJson, 'image')} are read from a .json file beside it`);
@@ -77,9 +77,9 @@ function finish(root: string, { tables: _tables, fromJson, unread, ...found }: F
     found.notes.push(
       `${named(unread)} outside of the folder not read as ${unread.length === 1 ? 'a caption' : 'captions'}: copy in what is meant`,
     );
-  found.notes.push(...folderWords(found.pictures));
-  const scan: Scan = { ...found, folders: pictureFolders(found.pictures) };
-  if (scan.pictures.length === 0 && !mayBeEmpty) throw noPictures(root, scan);
+  found.notes.push(...folderWords(found.images));
+  const scan: Scan = { ...found, folders: imageFolders(found.images) };
+  if (scan.images.length === 0 && !mayBeEmpty) throw noImages(root, scan);
   found.notes.push(...convertible(found.others));
   return scan;
 }
@@ -102,9 +102,9 @@ function named(paths: readonly string[]): string {
  * Sentences about folders such as `10_zwx toy`, whose name sd-scripts would use as the caption of images that have
  * none.
  */
-function folderWords(pictures: readonly Picture[]): string[] {
+function folderWords(images: readonly ImageFile[]): string[] {
   const bare = new Map<string, number>();
-  for (const { path, caption } of pictures) {
+  for (const { path, caption } of images) {
     const words = caption === null ? /(?:^|\/)\d{1,5}_([^/]+)\/[^/]+$/u.exec(path)?.[1] : undefined;
     if (words !== undefined) bare.set(words, (bare.get(words) ?? 0) + 1);
   }
@@ -123,7 +123,7 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
     fromJson: 0,
     /** Caption files that were not read because they lie outside of the root. */
     unread: [] as string[],
-    pictures: [] as Picture[],
+    images: [] as ImageFile[],
     leftOut: [] as LeftOut[],
     others: {} as Record<string, number>,
     otherCaptions: {} as Record<string, number>,
@@ -189,7 +189,7 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
       leave(...unfit);
       return;
     }
-    found.pictures.push({ path, size: [width, height], format, caption: captionOf(pair, folder, found), repeats });
+    found.images.push({ path, size: [width, height], format, caption: captionOf(pair, folder, found), repeats });
   } catch (error) {
     leave('unreadable', `cannot be read: ${(error as Error).message}`);
   } finally {
@@ -266,9 +266,9 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
 }
 
 /** The folders of these pictures, by path. */
-export function pictureFolders(pictures: readonly Picture[]): Scan['folders'] {
+export function imageFolders(images: readonly ImageFile[]): Scan['folders'] {
   const folders = new Map<string, { pictures: number; repeats: number }>();
-  for (const { path, repeats } of pictures) {
+  for (const { path, repeats } of images) {
     const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
     const known = folders.get(folder);
     folders.set(folder, { pictures: (known?.pictures ?? 0) + 1, repeats });

@@ -1,7 +1,7 @@
 /** What a scan of a data set finds. */
 import type { Format } from './headers/header-result.ts';
 
-export interface Picture {
+export interface ImageFile {
   /** Path relative to the root, with forward slashes. */
   readonly path: string;
   /** Width and height in pixels after EXIF rotation. */
@@ -24,7 +24,7 @@ export interface Scan {
   /** Absolute path of the folder. */
   readonly root: string;
   /** Pictures sorted by path, in the order of code points. */
-  readonly pictures: readonly Picture[];
+  readonly images: readonly ImageFile[];
   readonly leftOut: readonly LeftOut[];
   /** Folders that hold pictures; `repeats` is what an `N_name` folder asks for. */
   readonly folders: readonly { readonly path: string; readonly pictures: number; readonly repeats: number }[];

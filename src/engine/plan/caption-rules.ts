@@ -48,9 +48,9 @@ export function captionRules(rules: CaptionRules): (text: string) => string {
 }
 
 /** A sentence about captions that the rules leave without a word; none when there are none. */
-export function emptied(rules: CaptionRules, { pictures }: Pick<Scan, 'pictures'>): readonly string[] {
+export function emptied(rules: CaptionRules, { images }: Pick<Scan, 'images'>): readonly string[] {
   const ruled = captionRules(rules);
-  const empty = pictures.filter(({ caption }) => caption !== null && ruled(caption) === '');
+  const empty = images.filter(({ caption }) => caption !== null && ruled(caption) === '');
   if (empty.length === 0) return [];
   return [
     `the rules of captions leave ${plural(empty.length, 'caption')} without a word (${empty[0]?.path}${empty.length > 1 ? ' …' : ''}): they count as none`,

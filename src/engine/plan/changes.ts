@@ -1,7 +1,7 @@
 /** Compares the images and captions of a plan with those of now. Pure. */
 
 import { byCodePoint } from '../../base/text.ts';
-import type { PlanSample } from './schema.ts';
+import type { PlanImage } from './schema.ts';
 
 export interface DataChange {
   readonly path: string;
@@ -17,8 +17,8 @@ export interface DataChange {
  * @returns every difference that another training would see, by path; empty when it would see the same
  */
 export function dataChanges(
-  then: readonly PlanSample[],
-  now: readonly PlanSample[],
+  then: readonly PlanImage[],
+  now: readonly PlanImage[],
   namesFolders: boolean,
 ): readonly DataChange[] {
   const before = new Map(then.map((sample) => [sample.id, sample]));
@@ -59,11 +59,11 @@ function firstDifference(a: string, b: string): number {
   return at;
 }
 
-const folderOf = ({ path }: PlanSample) => path.split('/').at(-2);
+const folderOf = ({ path }: PlanImage) => path.split('/').at(-2);
 
-const short = ({ sha256 }: PlanSample) => `${sha256.slice(0, 12)}…`;
+const short = ({ sha256 }: PlanImage) => `${sha256.slice(0, 12)}…`;
 
-function sampleChanges(then: PlanSample, { path, caption, repeats, mask }: PlanSample): readonly DataChange[] {
+function sampleChanges(then: PlanImage, { path, caption, repeats, mask }: PlanImage): readonly DataChange[] {
   const from = Math.max(0, firstDifference(then.caption, caption) - 20);
   const said = (text: string) => {
     const part = text.slice(from, from + SAID);

@@ -4,7 +4,7 @@
  */
 import type { RunSpec } from '../../spec/schema.ts';
 import { tagsOf } from './captions.ts';
-import type { PlanSample } from './schema.ts';
+import type { PlanImage } from './schema.ts';
 
 /** sd-scripts is written in Python: it has True and False, and tuples in round brackets. */
 const python = (value: boolean) => (value ? 'True' : 'False');
@@ -13,7 +13,7 @@ const python = (value: boolean) => (value ? 'True' : 'False');
  * Facts of the data set, which are written only in `full` metadata. The trainer adds by itself what the plan says in
  * other places. No absolute path and no time is among them, so that the same run gives the same file anywhere.
  */
-export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Record<string, string> {
+export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Record<string, string> {
   const { dataset: d, output, name } = spec;
   if (output.metadata !== 'full') return {};
   const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
@@ -35,7 +35,7 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanSample[]): Re
   };
 }
 
-function bucketInfo(samples: readonly PlanSample[]) {
+function bucketInfo(samples: readonly PlanImage[]) {
   const counts = new Map<string, { resolution: readonly number[]; count: number }>();
   let ratioErrors = 0;
   for (const { size, bucket, repeats } of samples) {
@@ -54,8 +54,8 @@ function bucketInfo(samples: readonly PlanSample[]) {
  * Facts by folder inside the data set. Images at its top are listed under the run's name, so that no absolute path
  * shows.
  */
-function byFolder<T>(samples: readonly PlanSample[], top: string, facts: (samples: readonly PlanSample[]) => T) {
-  const folders = new Map<string, PlanSample[]>();
+function byFolder<T>(samples: readonly PlanImage[], top: string, facts: (samples: readonly PlanImage[]) => T) {
+  const folders = new Map<string, PlanImage[]>();
   for (const sample of samples) {
     const folder = sample.path.split('/').at(-2) ?? top;
     const inside = folders.get(folder);
@@ -65,13 +65,13 @@ function byFolder<T>(samples: readonly PlanSample[], top: string, facts: (sample
   return Object.fromEntries([...folders].map(([folder, inside]) => [folder, facts(inside)]));
 }
 
-const datasetDir = (samples: readonly PlanSample[]) => ({
+const datasetDir = (samples: readonly PlanImage[]) => ({
   n_repeats: samples[0]?.repeats ?? 1,
   img_count: samples.length,
 });
 
 /** Tags by frequency, the most frequent first, then by name: the order in which A1111 shows them. */
-function tagFrequency(samples: readonly PlanSample[]) {
+function tagFrequency(samples: readonly PlanImage[]) {
   const counts = new Map<string, number>();
   for (const { caption } of samples) for (const tag of tagsOf(caption)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));

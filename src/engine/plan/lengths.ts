@@ -2,7 +2,7 @@
 
 import type { RunSpec } from '../../spec/schema.ts';
 import { readCadence } from '../../spec/sections/cadence.ts';
-import type { PlanSample } from './schema.ts';
+import type { PlanImage } from './schema.ts';
 
 /** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */
 export function stepsOf({ steps, gradient_accumulation: passes }: RunSpec['training'], batches: number): number {
@@ -32,7 +32,7 @@ function regularisationUses(inBucket: number, images: number, uses: number): num
 }
 
 /** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
-export function batchesPerEpoch(samples: readonly PlanSample[], batchSize: number): number {
+export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number): number {
   const uses = new Map<string, number>();
   const others = new Map<string, number>();
   for (const { bucket, repeats, validation, regularisation } of samples) {

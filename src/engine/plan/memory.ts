@@ -46,10 +46,10 @@ export function memoryOf(plan: Plan): number | undefined {
   if (r.precision === 'fp32' || r.attention === 'math' || t.adapter !== 'lora' || t.dora) return undefined;
   const counted = COUNTED[model.family];
   const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
-  const pictures = (t.batch_size * largest) / counted.pixels;
-  const unet = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * pictures;
-  const { rank, others, picture } = counted.convolutions;
-  const locon = rank * t.conv_rank + others * t.rank + picture[r.gradient_checkpointing] * pictures;
+  const images = (t.batch_size * largest) / counted.pixels;
+  const unet = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * images;
+  const { rank, others, picture: image } = counted.convolutions;
+  const locon = rank * t.conv_rank + others * t.rank + image[r.gradient_checkpointing] * images;
   const convolutions = t.conv_rank > 0 ? locon : 0;
   return (unet + convolutions + textEncodersOf(plan)) * GIB + CARD_ITSELF;
 }
@@ -60,9 +60,9 @@ export function memoryOf(plan: Plan): number | undefined {
  */
 function textEncodersOf(plan: Plan): number {
   const { training: t, data } = plan;
-  const { fixed, rank, picture, loaded } = COUNTED[plan.model.family].textEncoders;
+  const { fixed, rank, picture: image, loaded } = COUNTED[plan.model.family].textEncoders;
   if (t.text_encoder_learning_rates.some((rate) => rate > 0))
-    return fixed + rank * t.rank + (picture * t.batch_size * data.max_tokens) / 75;
+    return fixed + rank * t.rank + (image * t.batch_size * data.max_tokens) / 75;
   return mostCaptions(plan) > CAPTIONS_IN_ADVANCE ? loaded : 0;
 }
 

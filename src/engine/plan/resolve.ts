@@ -17,7 +17,7 @@ import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { memoryWarnings } from './memory.ts';
 import { type ImagesInput, keptTags, maxTokens, planSamples } from './samples.ts';
-import { PLAN_VERSION, type Plan, type PlanSample, planSchema } from './schema.ts';
+import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts';
 import { planWarnings } from './warnings.ts';
 
 /** A model on this disk that is ready to be read. */
@@ -168,7 +168,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   };
 }
 
-function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanSample[]): Plan['validation'] {
+function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanImage[]): Plan['validation'] {
   const { every, patience, min_change, images } = spec.validation;
   const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation).length;
   const most = Math.min(trained, images ?? imagesInTime(spec, steps));
@@ -224,7 +224,7 @@ const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[])
 /** The scan as far as captions are told of it: those that are still to be written are not missing. */
 function withoutPending(scan: HashedScan, uncaptioned: readonly string[] = []): HashedScan {
   const pending = new Set(uncaptioned);
-  return { ...scan, pictures: scan.pictures.filter(({ sha256 }) => !pending.has(sha256)) };
+  return { ...scan, images: scan.images.filter(({ sha256 }) => !pending.has(sha256)) };
 }
 
 function textEncoderRates({ model, training }: RunSpec): readonly number[] {

@@ -9,7 +9,7 @@ import { captionRules } from './caption-rules.ts';
 import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
 import { metadataFacts } from './facts.ts';
 import { sampleIds, validationIds } from './identity.ts';
-import type { Plan, PlanSample } from './schema.ts';
+import type { Plan, PlanImage } from './schema.ts';
 import { settingsOf, sourceFinder, usesOf } from './sources.ts';
 
 export interface ImagesInput {
@@ -25,17 +25,17 @@ export interface ImagesInput {
 
 export function planSamples({
   spec,
-  scan: { pictures, root },
+  scan: { images, root },
   regularisation,
   validation: held,
   masks,
-}: ImagesInput): readonly PlanSample[] {
+}: ImagesInput): readonly PlanImage[] {
   const { dataset: d, training } = spec;
-  const others = regularisation?.pictures ?? [];
-  const apart = validated(pictures, held?.pictures ?? [], training.seed).images;
-  const ids = sampleIds([...pictures, ...others, ...apart].map(({ sha256 }) => sha256));
+  const others = regularisation?.images ?? [];
+  const apart = validated(images, held?.images ?? [], training.seed).images;
+  const ids = sampleIds([...images, ...others, ...apart].map(({ sha256 }) => sha256));
   const validation = validationIds(
-    ids.slice(0, pictures.length),
+    ids.slice(0, images.length),
     held === undefined ? d.validation_share : 0,
     training.seed,
   );
@@ -49,8 +49,8 @@ export function planSamples({
   });
   const caption = captionComposer(spec, root);
   const sourceOf = sourceFinder(spec, root);
-  const uses = usesOf(pictures, spec, root);
-  const own: PlanSample[] = pictures.map(({ path, sha256, size, caption: text }, i) => ({
+  const uses = usesOf(images, spec, root);
+  const own: PlanImage[] = images.map(({ path, sha256, size, caption: text }, i) => ({
     id: ids[i] ?? sha256,
     path,
     sha256,
@@ -64,7 +64,7 @@ export function planSamples({
     mask: masks?.get(path) ?? null,
   }));
   const of = others.map(({ path, sha256, size, caption: text }, i) => ({
-    id: ids[pictures.length + i] ?? sha256,
+    id: ids[images.length + i] ?? sha256,
     path: resolve(regularisation?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
@@ -77,7 +77,7 @@ export function planSamples({
     mask: null,
   }));
   const kept = apart.map(({ path, sha256, size, caption: text }, i) => ({
-    id: ids[pictures.length + others.length + i] ?? sha256,
+    id: ids[images.length + others.length + i] ?? sha256,
     path: resolve(held?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
@@ -95,7 +95,7 @@ export function planSamples({
 /** Most images that the loss is measured on, as the trainer measures. */
 const MOST_VALIDATED = 64;
 
-type Hashed = HashedScan['pictures'];
+type Hashed = HashedScan['images'];
 
 /**
  * The images of `validation.path` that the loss is measured on, and sentences about the others. Those that are trained
@@ -160,7 +160,7 @@ export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: Re
   return recaptioned(plan, spec, ({ sha256 }) => (bare.has(sha256) ? then.get(sha256) : undefined));
 }
 
-function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanSample) => string | undefined): Plan {
+function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) => string | undefined): Plan {
   const samples = plan.data.samples.map((sample) => {
     // A regularisation image has the caption of its own folder, and no other.
     const caption = sample.regularisation ? undefined : captionOf(sample);
@@ -182,7 +182,7 @@ export const keptTags = (d: RunSpec['dataset']) =>
     ? Math.max(d.keep_tags, ...[d, ...d.sources].map(({ trigger }) => tagsOf(trigger ?? '').length))
     : d.keep_tags;
 
-export function maxTokens(samples: readonly PlanSample[]): 75 | 150 | 225 {
+export function maxTokens(samples: readonly PlanImage[]): 75 | 150 | 225 {
   const longest = samples.reduce((most, { caption }) => Math.max(most, estimateTokens(caption)), 0);
   return longest <= 75 ? 75 : longest <= 150 ? 150 : 225;
 }

@@ -215,4 +215,4 @@ export const planSchema = z.strictObject({
 });
 
 export type Plan = z.infer<typeof planSchema>;
-export type PlanSample = z.infer<typeof planSampleSchema>;
+export type PlanImage = z.infer<typeof planSampleSchema>;

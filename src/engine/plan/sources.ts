@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { SourceSpec } from '../../spec/sections/sources.ts';
-import type { HashedPicture } from '../dataset/hash.ts';
+import type { HashedImage } from '../dataset/hash.ts';
 import { sampleIds, sha256 } from './identity.ts';
 
 /** The spec with absolute paths of its sources, as everything below wants them. */
@@ -42,13 +42,13 @@ export function settingsOf(d: RunSpec['dataset'], source: SourceSpec | undefined
  * for its weight each is used once, and of the others as often as their weights ask for. Where that is no whole number
  * for each image, those that are used once more are drawn by seed and content.
  */
-export function usesOf(pictures: readonly HashedPicture[], spec: RunSpec, root: string): readonly number[] {
+export function usesOf(images: readonly HashedImage[], spec: RunSpec, root: string): readonly number[] {
   const { dataset: d, training } = spec;
   const find = sourceFinder(spec, root);
-  const sources = pictures.map(({ path }) => find(path));
+  const sources = images.map(({ path }) => find(path));
   const wanted = weightedUses(sources);
-  const ids = wanted.size === 0 ? [] : sampleIds(pictures.map((picture) => picture.sha256));
-  const uses = pictures.map(({ repeats }, i) => repeats * (sources[i]?.repeats ?? d.repeats));
+  const ids = wanted.size === 0 ? [] : sampleIds(images.map((image) => image.sha256));
+  const uses = images.map(({ repeats }, i) => repeats * (sources[i]?.repeats ?? d.repeats));
   for (const [source, total] of wanted) {
     const inside = sources.flatMap((one, i) => (one === source ? [i] : []));
     const draw = new Map(inside.map((i) => [i, sha256(`source ${training.seed} ${ids[i]}`)]));

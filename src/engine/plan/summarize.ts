@@ -64,7 +64,7 @@ function bucketRows(samples: Plan['data']['samples'], batchSize: number): readon
 function summaryLines(
   plan: Plan,
   trained: Plan['data']['samples'],
-  { pictures, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
+  { pictures: images, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
 ): readonly string[] {
   const { training: t, resources: r } = plan;
   const shapes = buckets.slice(0, 4).map(({ size, pictures: count }) => `${size[0]}×${size[1]} (${count})`);
@@ -73,7 +73,7 @@ function summaryLines(
   const encoders =
     rates.length === 0 ? 'U-Net only' : `U-Net and ${rates.length === 1 ? 'text encoder' : 'text encoders'}`;
   return [
-    `${plural(steps, 'step')} = ${usesText(trained, pictures, uses)} × ${round(epochs)} epochs ÷ ${batchText(t)}`,
+    `${plural(steps, 'step')} = ${usesText(trained, images, uses)} × ${round(epochs)} epochs ÷ ${batchText(t)}`,
     `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
     `${t.adapter === 'lora' ? '' : `${t.adapter}, `}${t.dora ? 'dora, ' : ''}rank ${t.rank}, alpha ${t.alpha}, ${encoders}${t.layers.length === 0 ? '' : `, ${plural(t.layers.length, 'rule')} for layers`}`,
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
@@ -85,11 +85,11 @@ function summaryLines(
 }
 
 /** Which images the loss is measured on, how often, and whether that may end the run. */
-function validationLine({ validation: v }: Plan, pictures: number): string {
-  if (pictures === 0) return 'no pictures kept out for validation';
+function validationLine({ validation: v }: Plan, images: number): string {
+  if (images === 0) return 'no pictures kept out for validation';
   const how = v.every === null ? '' : `, each ${cadenceWords(v.every)}`;
   const ends = v.patience === null ? '' : `; ends early when ${v.patience} validations say so`;
-  return `${plural(pictures, 'picture')} kept out of training to measure the loss on${how}${ends}`;
+  return `${plural(images, 'picture')} kept out of training to measure the loss on${how}${ends}`;
 }
 
 /** Lines about masks, regularisation images and what must be kept, where there are any. */
@@ -110,12 +110,12 @@ function subjectLines({ data, training: t }: Plan): readonly string[] {
   ];
 }
 
-function usesText(trained: Plan['data']['samples'], pictures: number, uses: number): string {
+function usesText(trained: Plan['data']['samples'], images: number, uses: number): string {
   const repeats = new Set(trained.map((sample) => sample.repeats));
   const [same = 1] = repeats;
   return repeats.size <= 1
-    ? `${plural(pictures, 'picture')} × ${plural(same, 'repeat')}`
-    : `${uses} uses of ${plural(pictures, 'picture')}`;
+    ? `${plural(images, 'picture')} × ${plural(same, 'repeat')}`
+    : `${uses} uses of ${plural(images, 'picture')}`;
 }
 
 function batchText({ batch_size, gradient_accumulation }: Plan['training']): string {

@@ -23,7 +23,7 @@ export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): reado
 function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { trigger, default_caption: fallback, shuffle_tags: shuffle } = spec.dataset;
   const warnings: string[] = [];
-  const without = scan.pictures.filter(({ caption }) => caption === null).length;
+  const without = scan.images.filter(({ caption }) => caption === null).length;
   const instead =
     fallback !== '' ? 'default_caption' : trigger.trim() !== '' ? 'the trigger alone' : 'an empty caption';
   if (without > 0) warnings.push(`${plural(without, 'picture')} without a caption: trained with ${instead}`);

@@ -19,16 +19,16 @@ export interface Captioned {
 /** @throws UsageError when `captions` names what cannot write captions */
 export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<Captioned> {
   const { settings, places } = input;
-  const bare = scan.pictures.filter(({ caption }) => caption === null);
+  const bare = scan.images.filter(({ caption }) => caption === null);
   if (settings.write === null || bare.length === 0) return { scan, pending: [], notes: [], needs: [] };
   const methods = await captionMethods(input);
   const store = captionsDir(places);
   const pending: string[] = [];
-  const pictures = scan.pictures.map((picture) => {
-    if (picture.caption !== null) return picture;
-    const written = readWritten(store, picture.sha256, methods, settings);
-    if (written === undefined) pending.push(picture.sha256);
-    return written === undefined || written.caption === '' ? picture : { ...picture, caption: written.caption };
+  const images = scan.images.map((image) => {
+    if (image.caption !== null) return image;
+    const written = readWritten(store, image.sha256, methods, settings);
+    if (written === undefined) pending.push(image.sha256);
+    return written === undefined || written.caption === '' ? image : { ...image, caption: written.caption };
   });
   const names = methods.map(({ name }) => name).join(' and ');
   const taken = bare.length - pending.length;
@@ -40,5 +40,5 @@ export async function takeWritten(scan: HashedScan, input: MethodInput): Promise
   const needs = entries
     .filter((entry) => !locateModel(entry, places).ready)
     .map((entry) => ({ entry, companionsOnly: false }));
-  return { scan: { ...scan, pictures }, pending, notes, needs };
+  return { scan: { ...scan, images }, pending, notes, needs };
 }

@@ -4,9 +4,9 @@ import type { Places } from '../../base/paths.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { SourceRole, SourceSpec } from '../../spec/sections/sources.ts';
-import { type HashedPicture, type HashedScan, hashPictures } from '../dataset/hash.ts';
-import { pictureFolders, scanDataset } from '../dataset/scan.ts';
-import { noPictures } from '../dataset/scan-errors.ts';
+import { type HashedImage, type HashedScan, hashImages } from '../dataset/hash.ts';
+import { imageFolders, scanDataset } from '../dataset/scan.ts';
+import { noImages } from '../dataset/scan-errors.ts';
 
 export interface ImagesFrom {
   /** With absolute paths of its sources. */
@@ -36,13 +36,13 @@ export async function runImages(input: ImagesFrom): Promise<RunImages> {
   const whole = await imagesIn(root, input);
   // Where the data set itself is a source, its images are those of the source.
   const main = sources.some(({ path }) => path === root)
-    ? { ...whole, pictures: [], leftOut: [], folders: [], notes: [] }
+    ? { ...whole, images: [], leftOut: [], folders: [], notes: [] }
     : whole;
   const scans: Sourced[] = [];
   for (const source of sources) scans.push({ source, scan: await imagesIn(source.path, input) });
   const of = (role: SourceRole) => scans.filter(({ source }) => source.role === role);
   const train = merged(main, of('train'));
-  if (train.pictures.length === 0) throw noPictures(main.root, train);
+  if (train.images.length === 0) throw noImages(main.root, train);
   return {
     scan: train,
     regularisation: apart(main.root, of('regularisation')),
@@ -63,7 +63,7 @@ async function imagesIn(root: string, { spec, places, signal, onProgress }: Imag
     ...options,
   });
   const onPart = onProgress === undefined ? {} : { onProgress };
-  return hashPictures(scan, { cacheDir: places.cache, ...options, ...onPart });
+  return hashImages(scan, { cacheDir: places.cache, ...options, ...onPart });
 }
 
 interface Sourced {
@@ -81,19 +81,18 @@ function pathFrom(root: string, folder: string, path: string): string {
 function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
   if (others.length === 0) return main;
   const all = [
-    ...main.pictures,
+    ...main.images,
     ...others.flatMap(({ scan }) =>
-      scan.pictures.map((picture) => ({ ...picture, path: pathFrom(main.root, scan.root, picture.path) })),
+      scan.images.map((image) => ({ ...image, path: pathFrom(main.root, scan.root, image.path) })),
     ),
   ];
-  const kept = new Map<string, HashedPicture>();
-  for (const picture of all) {
-    const before = kept.get(picture.sha256);
-    if (before === undefined || (before.caption === null && picture.caption !== null))
-      kept.set(picture.sha256, picture);
+  const kept = new Map<string, HashedImage>();
+  for (const image of all) {
+    const before = kept.get(image.sha256);
+    if (before === undefined || (before.caption === null && image.caption !== null)) kept.set(image.sha256, image);
   }
-  const twins = all.filter((picture) => kept.get(picture.sha256) !== picture);
-  const pictures = [...kept.values()].toSorted((a, b) => byCodePoint(a.path, b.path));
+  const twins = all.filter((image) => kept.get(image.sha256) !== image);
+  const images = [...kept.values()].toSorted((a, b) => byCodePoint(a.path, b.path));
   const leftOut = [
     ...main.leftOut,
     ...others.flatMap(({ scan }) =>
@@ -107,9 +106,9 @@ function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
   ];
   return {
     ...main,
-    pictures,
+    images,
     leftOut,
-    folders: pictureFolders(pictures),
+    folders: imageFolders(images),
     notes: [
       ...main.notes,
       ...others.flatMap(({ source, scan }) => scan.notes.map((note) => `${source.path}: ${note}`)),
@@ -121,19 +120,19 @@ function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
 function apart(root: string, sources: readonly Sourced[]): HashedScan | undefined {
   const [first] = sources;
   if (first === undefined) return undefined;
-  const pictures = sources.flatMap(({ source, scan }) =>
-    scan.pictures.map((picture) => ({
-      ...picture,
-      path: `${scan.root}/${picture.path}`,
+  const images = sources.flatMap(({ source, scan }) =>
+    scan.images.map((image) => ({
+      ...image,
+      path: `${scan.root}/${image.path}`,
       // A regularisation image has the class for a caption, and never the trigger.
-      caption: picture.caption ?? (source.role === 'regularisation' ? source.default_caption : null),
+      caption: image.caption ?? (source.role === 'regularisation' ? source.default_caption : null),
     })),
   );
-  if (pictures.length === 0) throw noPictures(first.scan.root, first.scan);
+  if (images.length === 0) throw noImages(first.scan.root, first.scan);
   return {
     ...first.scan,
     root,
-    pictures,
+    images,
     leftOut: sources.flatMap(({ scan }) =>
       scan.leftOut.map((one) => ({ ...one, path: pathFrom(root, scan.root, one.path) })),
     ),
@@ -150,5 +149,5 @@ function lineOf({ source, scan }: Sourced): string {
     ...(loss === 1 ? [] : [`loss × ${loss}`]),
     ...(trigger === null ? [] : [`trigger ${trigger === '' ? 'none' : trigger}`]),
   ];
-  return [`${source.path}: ${plural(scan.pictures.length, 'picture')}`, ...parts].join(', ');
+  return [`${source.path}: ${plural(scan.images.length, 'picture')}`, ...parts].join(', ');
 }

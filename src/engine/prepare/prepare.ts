@@ -12,7 +12,7 @@ import type { RunSpec } from '../../spec/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
 import { glance } from '../check/glance.ts';
 import { checkImagesOf } from '../check/images.ts';
-import { type HashedScan, hashPictures } from '../dataset/hash.ts';
+import { type HashedScan, hashImages } from '../dataset/hash.ts';
 import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
@@ -70,7 +70,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     probeHardware([places.home, places.runs], env),
   ]);
   const { scan: hashed } = images;
-  const { spec: given, provenance } = input.forImages?.(hashed.pictures.length) ?? input;
+  const { spec: given, provenance } = input.forImages?.(hashed.images.length) ?? input;
   const spec = withAbsoluteSources(given, dir);
   const captioned =
     input.recorded === undefined
@@ -123,10 +123,10 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
 /** The images of a folder of its own and those of sources with the same role, as one scan with absolute paths. */
 function together(own: HashedScan | undefined, ofSources: HashedScan | undefined): HashedScan | undefined {
   if (own === undefined || ofSources === undefined) return own ?? ofSources;
-  const pictures = own.pictures.map((picture) => ({ ...picture, path: resolve(own.root, picture.path) }));
+  const images = own.images.map((image) => ({ ...image, path: resolve(own.root, image.path) }));
   return {
     ...own,
-    pictures: [...pictures, ...ofSources.pictures],
+    images: [...images, ...ofSources.images],
     leftOut: [...own.leftOut, ...ofSources.leftOut],
     notes: [...own.notes, ...ofSources.notes],
   };
@@ -149,9 +149,9 @@ async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): 
   });
 }
 
-function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { pictures }: HashedScan): Plan {
+function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { images }: HashedScan): Plan {
   if (spec.captions.write === null) return plan;
-  const bare = pictures.filter(({ caption }) => caption === null).map(({ sha256 }) => sha256);
+  const bare = images.filter(({ caption }) => caption === null).map(({ sha256 }) => sha256);
   return withRecorded(plan, spec, recorded, new Set(bare));
 }
 
@@ -165,18 +165,22 @@ async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: strin
     own: [places.home],
     ...options,
   });
-  return hashPictures(scan, { cacheDir: places.cache, ...options });
+  return hashImages(scan, { cacheDir: places.cache, ...options });
 }
 
 /**
  * The images of `validation.path`, and sentences about those that are not measured; undefined when the spec has none.
  * @throws UsageError where none is left to measure
  */
-async function validationImages(input: PrepareInput, { pictures }: HashedScan, ofSources: HashedScan | undefined) {
+async function validationImages(
+  input: PrepareInput,
+  { images: pictures }: HashedScan,
+  ofSources: HashedScan | undefined,
+) {
   const { validation, training } = input.spec;
   const scan = together(await imagesOf(input, validation.path), ofSources);
   if (scan === undefined) return undefined;
-  const { images, notes } = validated(pictures, scan.pictures, training.seed);
+  const { images, notes } = validated(pictures, scan.images, training.seed);
   if (images.length === 0)
     throw new UsageError(`${validation.path ?? scan.root} holds no picture to measure the loss on.`, {
       id: 'dataset/empty',

@@ -29,8 +29,8 @@ const path: Question = {
   terms: ['data set', 'caption'],
   form: ({ answers, facts }) => ({
     kind: 'line',
-    initial: answers['dataset.path']?.value ?? facts.nearestPictures ?? '',
-    ...(answers['dataset.path'] === undefined && facts.nearestPictures === undefined
+    initial: answers['dataset.path']?.value ?? facts.nearestImages ?? '',
+    ...(answers['dataset.path'] === undefined && facts.nearestImages === undefined
       ? { placeholder: 'type a folder; Tab completes' }
       : {}),
     path: 'pictures',

@@ -60,7 +60,7 @@ export interface WizardFacts {
   readonly assets: ReadonlyMap<string, ModelState>;
   readonly folder: FolderFacts | undefined;
   /** A folder with pictures near the working directory, as a default answer. */
-  readonly nearestPictures: string | undefined;
+  readonly nearestImages: string | undefined;
   /** A saved draft, described in words. */
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;

@@ -119,11 +119,11 @@ const length = dial({
   words: (value, context) => {
     const steps = rounded(value);
     const batch = number(context, 'training.batch_size') || 1;
-    const { usable: pictures = 0, folders = [] } = context.facts.folder ?? {};
+    const { usable: images = 0, folders = [] } = context.facts.folder ?? {};
     const uneven = new Set(folders.map(({ repeats }) => repeats)).size > 1;
     const passes =
-      pictures > 0
-        ? `, ${uneven ? 'pictures about' : 'each picture'} ${plural(Math.max(1, Math.round((steps * batch) / pictures)), 'time')}`
+      images > 0
+        ? `, ${uneven ? 'pictures about' : 'each picture'} ${plural(Math.max(1, Math.round((steps * batch) / images)), 'time')}`
         : '';
     return `${steps} steps${passes}`;
   },

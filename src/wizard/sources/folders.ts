@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absolute } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
-import { isPicture } from '../../engine/dataset/names.ts';
+import { isImage } from '../../engine/dataset/names.ts';
 import { isPassedOver } from '../../engine/dataset/walk.ts';
 import type { Suggestion } from '../questions/question.ts';
 
@@ -30,7 +30,7 @@ interface Count {
  * Counts what a folder and those inside it hold, as a data set would use it. Links to folders are not followed. Folders
  * that cannot be read count as empty.
  */
-export async function countPictures(root: string, most = MOST_FOLDERS): Promise<Count> {
+export async function countImages(root: string, most = MOST_FOLDERS): Promise<Count> {
   const count = { pictures: 0, captions: 0, folders: 0 };
   const queue = [root];
   let names = 0;
@@ -44,7 +44,7 @@ export async function countPictures(root: string, most = MOST_FOLDERS): Promise<
       if (entry.isDirectory()) {
         queue.push(join(folder, entry.name));
         if (folder === root) count.folders += 1;
-      } else if (isPicture(entry.name)) count.pictures += 1;
+      } else if (isImage(entry.name)) count.pictures += 1;
       else if (entry.name.endsWith('.txt')) count.captions += 1;
     }
   }
@@ -73,7 +73,7 @@ export async function suggestPaths(
     const isFolder =
       entry.isDirectory() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isDirectory());
     if (isFolder)
-      found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countPictures(path)) : '' });
+      found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countImages(path)) : '' });
     else if (kind === 'model' && /\.safetensors$/i.test(entry.name))
       found.push({ value: `${base}${entry.name}`, note: '' });
   }
@@ -89,9 +89,9 @@ function placeWhileTyped(text: string, cwd: string): string {
   }
 }
 
-function note({ pictures, captions, folders, open }: Count): string {
+function note({ pictures: images, captions, folders, open }: Count): string {
   const words = captions > 0 ? `, ${plural(captions, 'caption')}` : '';
-  if (pictures > 0) return `${open ? 'over ' : ''}${plural(pictures, 'picture')}${words}`;
+  if (images > 0) return `${open ? 'over ' : ''}${plural(images, 'picture')}${words}`;
   return folders > 0 ? plural(folders, 'folder') : 'no pictures';
 }
 
@@ -99,16 +99,16 @@ function note({ pictures, captions, folders, open }: Count): string {
 const GLIMPSE = 4;
 
 /** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
-export async function nearestPictures(cwd: string): Promise<string | undefined> {
-  if ((await countPictures(cwd, 1)).pictures > 0) return '.';
+export async function nearestImages(cwd: string): Promise<string | undefined> {
+  if ((await countImages(cwd, 1)).pictures > 0) return '.';
   const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);
   let best: { name: string; pictures: number } | undefined;
   const folders = inside
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !isPassedOver(entry.name))
     .map(({ name }) => name);
   for (const name of folders.sort((a, b) => a.localeCompare(b)).slice(0, LISTED)) {
-    const { pictures } = await countPictures(join(cwd, name), GLIMPSE);
-    if (pictures > (best?.pictures ?? 0)) best = { name, pictures };
+    const { pictures: images } = await countImages(join(cwd, name), GLIMPSE);
+    if (images > (best?.pictures ?? 0)) best = { name, pictures: images };
   }
   return best?.name;
 }

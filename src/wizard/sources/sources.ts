@@ -5,7 +5,7 @@ import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
 import { type GlanceInput, glance } from '../../engine/check/glance.ts';
-import { hashPictures } from '../../engine/dataset/hash.ts';
+import { hashImages } from '../../engine/dataset/hash.ts';
 import { scanNotes } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
@@ -20,7 +20,7 @@ import type { Chooser } from '../../spec/schema.ts';
 import type { FolderFacts, Machine, ModelState, WizardFacts } from '../questions/facts.ts';
 import type { Values } from '../questions/values.ts';
 import { commonWord } from './common-word.ts';
-import { nearestPictures } from './folders.ts';
+import { nearestImages } from './folders.ts';
 
 export interface FactsInput {
   readonly env: NodeJS.ProcessEnv;
@@ -42,7 +42,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
     assets: new Map(registry.assets.map((entry) => [entry.id, modelState(entry, places)])),
     folder: undefined,
-    nearestPictures: await nearestPictures(cwd),
+    nearestImages: await nearestImages(cwd),
     draft,
     lastMode,
     file,
@@ -141,11 +141,11 @@ const PATIENCE_MS = 10_000;
  * Reads every picture whole, to find those that are damaged and those that are there twice. When that takes too long,
  * only their headers are read.
  */
-async function lookAtPictures(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
+async function lookAtImages(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
   const scan = await scanDataset(path, { captionExtension: '.txt', own: [home] });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
-    return await hashPictures(scan, { cacheDir, signal });
+    return await hashImages(scan, { cacheDir, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
     const later = 'too many to read all of them now: what is cut short, or there twice, is looked for before the start';
@@ -158,10 +158,10 @@ export type LookWith = Pick<GlanceInput, 'places' | 'env' | 'registry'>;
 
 /** What is odd about pictures that were read whole; the base model and the trigger are not chosen yet. */
 async function odditiesOf(scan: Scan, look: LookWith): Promise<readonly string[]> {
-  const images = scan.pictures.flatMap((picture) => {
-    const { path, size, caption, repeats } = picture;
-    if (!('sha256' in picture)) return [];
-    const sha256 = String(picture.sha256);
+  const images = scan.images.flatMap((image) => {
+    const { path, size, caption, repeats } = image;
+    if (!('sha256' in image)) return [];
+    const sha256 = String(image.sha256);
     return [{ path, sha256, size, bucket: size, own: caption, caption: caption ?? '', uses: repeats }];
   });
   return glance({ ...look, root: scan.root, images, trigger: '', base: undefined });
@@ -177,17 +177,17 @@ export async function readFolder(
   look?: LookWith,
 ): Promise<FolderFacts | string> {
   try {
-    const scan = await lookAtPictures(path, places);
-    const { root, pictures, folders, leftOut, otherCaptions } = scan;
-    const captions = pictures.flatMap(({ caption }) => caption ?? []);
-    const byArea = pictures.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
+    const scan = await lookAtImages(path, places);
+    const { root, images, folders, leftOut, otherCaptions } = scan;
+    const captions = images.flatMap(({ caption }) => caption ?? []);
+    const byArea = images.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
       path: root,
-      pictures: pictures.length + leftOut.length,
-      usable: pictures.length,
+      pictures: images.length + leftOut.length,
+      usable: images.length,
       captioned: captions.length,
       folders,
-      commonWord: captions.length === pictures.length ? commonWord(captions) : undefined,
+      commonWord: captions.length === images.length ? commonWord(captions) : undefined,
       otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
       smallest: byArea[0]?.size,
       largest: byArea.at(-1)?.size,

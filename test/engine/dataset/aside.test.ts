@@ -18,7 +18,7 @@ function folder(names: readonly string[]): string {
   return root;
 }
 async function look(names: readonly string[], options: Partial<ScanOptions> = {}) {
-  const { pictures, notes } = await scanDataset(folder(names), { captionExtension: '.txt', ...options });
+  const { images: pictures, notes } = await scanDataset(folder(names), { captionExtension: '.txt', ...options });
   return { used: pictures.map(({ path }) => path), notes };
 }
 
@@ -108,7 +108,7 @@ describe('folders of other trainings', () => {
 
   it('the folder of visiontrain itself is not entered', async () => {
     const root = folder(['a.png', 'home/cache/x.png']);
-    const { pictures } = await scanDataset(root, { captionExtension: '.txt', own: [join(root, 'home')] });
+    const { images: pictures } = await scanDataset(root, { captionExtension: '.txt', own: [join(root, 'home')] });
     expect(pictures.map(({ path }) => path)).toEqual(['a.png']);
   });
 });

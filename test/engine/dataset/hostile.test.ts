@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hashPictures } from '../../../src/engine/dataset/hash.ts';
+import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { walkFolder } from '../../../src/engine/dataset/walk.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
@@ -24,7 +24,7 @@ const folder = (files: Readonly<Record<string, string | Uint8Array>> = {}) => {
   return root;
 };
 const scan = (root: string) => scanDataset(root, { captionExtension: '.txt' });
-const hashed = async (root: string) => hashPictures(await scan(root), { cacheDir: null });
+const hashed = async (root: string) => hashImages(await scan(root), { cacheDir: null });
 
 describe('links that lead out of a data set', () => {
   it('are named, and no words behind them become captions', async () => {
@@ -36,7 +36,7 @@ describe('links that lead out of a data set', () => {
     const root = folder({ 'a.png': png(20, 20, 1), 'b.png': png(20, 20, 2), 'b.txt': 'a fox' });
     symlinkSync(join(secret, 'credentials'), join(root, 'a.txt'));
     symlinkSync(join(secret, 'Private'), join(root, 'extra'));
-    const { pictures, notes } = await scan(root);
+    const { images: pictures, notes } = await scan(root);
     expect(pictures.map(({ path, caption }) => [path, caption])).toEqual([
       ['a.png', null],
       ['b.png', 'a fox'],
@@ -51,7 +51,7 @@ describe('links that lead out of a data set', () => {
   it('do not matter where they stay inside', async () => {
     const root = folder({ 'a.png': png(20, 20), 'words/a.txt': 'a fox' });
     symlinkSync('words/a.txt', join(root, 'a.txt'));
-    const { pictures, notes } = await scan(root);
+    const { images: pictures, notes } = await scan(root);
     expect([pictures[0]?.caption, notes]).toEqual(['a fox', []]);
   });
 
@@ -59,7 +59,7 @@ describe('links that lead out of a data set', () => {
     const secret = folder({ 'metadata.jsonl': '{"file_name": "a.png", "text": "a secret"}' });
     const root = folder({ 'a.png': png(20, 20) });
     symlinkSync(join(secret, 'metadata.jsonl'), join(root, 'metadata.jsonl'));
-    expect((await scan(root)).pictures[0]?.caption).toBeNull();
+    expect((await scan(root)).images[0]?.caption).toBeNull();
   });
 });
 
@@ -69,7 +69,7 @@ it('names pipes, dangling links and folders that may not be entered, and goes on
   symlinkSync('nowhere.png', join(root, 'lost.png'));
   symlinkSync('pipe.png', join(root, 'to-pipe.png'));
   symlinkSync('/dev/zero', join(root, 'zero.png'));
-  const { pictures, notes } = await scan(root);
+  const { images: pictures, notes } = await scan(root);
   expect(pictures.map(({ path }) => path)).toEqual(['a.png']);
   expect(notes.toSorted()).toEqual([
     'a.txt is a pipe or a device',
@@ -84,7 +84,7 @@ it('does not wait for a pipe that took the place of an image after the scan', as
   const root = folder({ 'a.png': png(20, 20), 'b.png': png(20, 20, 1) });
   const found = await scan(root);
   execFileSync('sh', ['-c', 'rm a.png && mkfifo a.png'], { cwd: root });
-  const { leftOut } = await hashPictures(found, { cacheDir: null });
+  const { leftOut } = await hashImages(found, { cacheDir: null });
   expect(leftOut).toEqual([{ path: 'a.png', reason: 'unreadable', problem: 'is a pipe or a device' }]);
 });
 

@@ -16,7 +16,7 @@ function scanOf(name: string, files: readonly string[], pictures: readonly strin
   }
   return {
     root,
-    pictures: pictures.map((path) => ({
+    images: pictures.map((path) => ({
       path,
       size: [64, 64],
       format: path.endsWith('.jpg') ? 'jpeg' : 'png',
@@ -80,7 +80,7 @@ it('takes the transparency of files that can have one', async () => {
   const scan = scanOf('alpha', ['a.png', 'b.jpg'], ['a.png', 'b.jpg']);
   const { masks, notes } = await findMasks(scan, 'alpha', place);
   expect([...masks.keys()]).toEqual(['a.png']);
-  expect(masks.get('a.png')).toMatchObject({ path: 'a.png', alpha: true, sha256: scan.pictures[0]?.sha256 });
+  expect(masks.get('a.png')).toMatchObject({ path: 'a.png', alpha: true, sha256: scan.images[0]?.sha256 });
   expect(notes).toEqual(['1 picture without a mask (b.jpg): learnt whole']);
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { hashPictures } from '../../../src/engine/dataset/hash.ts';
+import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { readHeader } from '../../../src/engine/dataset/headers/picture-header.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
@@ -37,7 +37,7 @@ const text = (key: string, rest: string, data: Buffer) =>
 async function hashed(files: Readonly<Record<string, Uint8Array>>) {
   const root = mkdtempSync(join(tmpdir(), 'vt-rule-'));
   writeTree(root, files);
-  return hashPictures(await scanDataset(root, { captionExtension: '.txt' }), { cacheDir: null });
+  return hashImages(await scanDataset(root, { captionExtension: '.txt' }), { cacheDir: null });
 }
 
 describe('a turned PNG', () => {
@@ -54,7 +54,7 @@ describe('a turned PNG', () => {
     ['eXIf behind the pixels', insert(plain, chunk('eXIf', EXIF), 'IEND')],
     ['XMP behind the pixels', insert(plain, chunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(5))), 'IEND')],
   ])('by %s is planned upright', async (_form, bytes) => {
-    expect((await hashed({ 'a.png': bytes })).pictures[0]?.size).toEqual([30, 40]);
+    expect((await hashed({ 'a.png': bytes })).images[0]?.size).toEqual([30, 40]);
   });
 
   it.each([
@@ -65,13 +65,13 @@ describe('a turned PNG', () => {
       [40, 30],
     ],
   ])('%s', async (_what, chunks, size) => {
-    expect((await hashed({ 'a.png': insert(plain, Buffer.concat(chunks)) })).pictures[0]?.size).toEqual(size);
+    expect((await hashed({ 'a.png': insert(plain, Buffer.concat(chunks)) })).images[0]?.size).toEqual(size);
   });
 });
 
 it('is not turned by what stands behind a chunk that has no name', async () => {
   const late = Buffer.concat([chunk('\xdeXIf', EXIF), chunk('eXIf', EXIF)]);
-  expect((await hashed({ 'a.png': insert(png(40, 30), late, 'IEND') })).pictures[0]?.size).toEqual([40, 30]);
+  expect((await hashed({ 'a.png': insert(png(40, 30), late, 'IEND') })).images[0]?.size).toEqual([40, 30]);
 });
 
 describe('a PNG damaged inside', () => {
@@ -83,7 +83,7 @@ describe('a PNG damaged inside', () => {
   const plain = (seed: number) => png(40, 30, seed);
 
   it('is named before the run, all of them at once', async () => {
-    const { pictures, leftOut } = await hashed({
+    const { images: pictures, leftOut } = await hashed({
       'a.png': plain(1),
       'b.png': flip(plain(2), plain(2).indexOf('IDAT') + 8),
       'c.png': flip(plain(3), plain(3).indexOf('IDAT') - 6),

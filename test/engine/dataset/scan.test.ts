@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { byCodePoint } from '../../../src/base/text.ts';
-import { hashPictures } from '../../../src/engine/dataset/hash.ts';
+import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { folderRepeats } from '../../../src/engine/dataset/names.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/pictures.ts';
@@ -46,7 +46,7 @@ describe('scanDataset', () => {
       '\uff21.png': png(20, 20),
       'new\nline.png': png(20, 20),
     });
-    const { pictures, folders } = await scan(root);
+    const { images: pictures, folders } = await scan(root);
     expect(pictures.map(({ path, repeats }) => `${path} ${repeats}`)).toEqual([
       '10_fox/d.png 10',
       'a.png 1',
@@ -81,7 +81,7 @@ describe('scanDataset', () => {
       'long.txt': 'x'.repeat(70_000),
       'README.txt': 'hello',
     });
-    const { pictures, otherCaptions, notes } = await scan(root);
+    const { images: pictures, otherCaptions, notes } = await scan(root);
     expect(Object.fromEntries(pictures.map(({ path, caption }) => [path, caption]))).toEqual({
       'bom.png': 'a fox',
       'wide.png': 'a f\u00f6x',
@@ -95,7 +95,7 @@ describe('scanDataset', () => {
     });
     expect(otherCaptions).toEqual({ '.caption': 1 });
     expect(notes.join('\n')).toMatch(/old\.txt is not UTF-8.*\n|binary\.txt is not text/u);
-    expect((await scan(root, '.caption')).pictures.find(({ path }) => path === 'none.png')?.caption).toBe('x');
+    expect((await scan(root, '.caption')).images.find(({ path }) => path === 'none.png')?.caption).toBe('x');
   });
 
   it('leaves out what cannot be used, and says why', async () => {
@@ -117,7 +117,7 @@ describe('scanDataset', () => {
       'notes.md': 'x',
       LICENSE: 'x',
     });
-    const { pictures, leftOut, others } = await scan(root);
+    const { images: pictures, leftOut, others } = await scan(root);
     expect(pictures.map(({ path }) => path)).toEqual(['good.png']);
     expect(leftOut.map(({ path, reason }) => `${path} ${reason}`)).toEqual([
       '0_skip/x.png zero_repeats',
@@ -136,7 +136,7 @@ describe('scanDataset', () => {
     symlinkSync(outside, join(root, 'link'));
     symlinkSync(join(outside, 'linked.png'), join(root, 'file.png'));
     symlinkSync('/nowhere', join(root, 'broken.png'));
-    expect((await scan(root)).pictures.map(({ path }) => path)).toEqual([
+    expect((await scan(root)).images.map(({ path }) => path)).toEqual([
       'a.png',
       'file.png',
       'link/linked.png',
@@ -148,14 +148,14 @@ describe('scanDataset', () => {
     const root = folder({ 'a.png': png(20, 20), 'a.txt': 'fox' });
     const before = statSync(join(root, 'a.png'));
     chmodSync(root, 0o555);
-    await hashPictures(await scan(root), { cacheDir: null });
+    await hashImages(await scan(root), { cacheDir: null });
     chmodSync(root, 0o755);
     expect(statSync(join(root, 'a.png')).mtimeMs).toBe(before.mtimeMs);
   });
 
   it('reads the real pictures of every format', async () => {
     const expected = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as Record<string, unknown>;
-    const { pictures } = await hashPictures(await scan(fixtures), { cacheDir: null });
+    const { images: pictures } = await hashImages(await scan(fixtures), { cacheDir: null });
     expect(Object.fromEntries(pictures.map(({ path, size }) => [path, size]))).toEqual(expected);
   });
 });
@@ -205,7 +205,7 @@ describe('hashPictures', () => {
       'half.jpg': jpeg.subarray(0, jpeg.length - 40),
       'film.jpg': Buffer.concat([readFileSync(join(fixtures, 'turned-1.jpg')), Buffer.alloc(200_000)]),
     });
-    const { pictures, leftOut, folders } = await hashPictures(await scan(root), { cacheDir: null });
+    const { images: pictures, leftOut, folders } = await hashImages(await scan(root), { cacheDir: null });
     expect(pictures.map(({ path }) => path)).toEqual(['a.png', 'film.jpg']);
     expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       'copy.png is the same picture as a.png',
@@ -219,30 +219,30 @@ describe('hashPictures', () => {
   it('remembers, and notices a changed file even when its size and time are put back', async () => {
     const cacheDir = folder();
     const root = folder({ 'a.png': png(20, 20, 1), 'b.png': png(20, 20, 2) });
-    const first = await hashPictures(await scan(root), { cacheDir });
+    const first = await hashImages(await scan(root), { cacheDir });
     const { atime, mtime } = statSync(join(root, 'a.png'));
     writeFileSync(join(root, 'a.new'), png(20, 20, 5));
     renameSync(join(root, 'a.new'), join(root, 'a.png'));
     utimesSync(join(root, 'a.png'), atime, mtime);
-    const second = await hashPictures(await scan(root), { cacheDir });
-    expect(second.pictures[1]?.sha256).toBe(first.pictures[1]?.sha256);
-    expect(second.pictures[0]?.sha256).not.toBe(first.pictures[0]?.sha256);
+    const second = await hashImages(await scan(root), { cacheDir });
+    expect(second.images[1]?.sha256).toBe(first.images[1]?.sha256);
+    expect(second.images[0]?.sha256).not.toBe(first.images[0]?.sha256);
   });
 
   it('writes a damaged cache anew', async () => {
     const cacheDir = folder();
     const root = folder({ 'a.png': png(20, 20) });
-    const first = await hashPictures(await scan(root), { cacheDir });
+    const first = await hashImages(await scan(root), { cacheDir });
     const { readdirSync } = await import('node:fs');
     const [name = ''] = readdirSync(join(cacheDir, 'pictures'));
     writeFileSync(join(cacheDir, 'pictures', name), '{"version":1,"entries":[["a.png",null]');
-    expect((await hashPictures(await scan(root), { cacheDir })).pictures).toEqual(first.pictures);
+    expect((await hashImages(await scan(root), { cacheDir })).images).toEqual(first.images);
   });
 
   it('stops when asked to', async () => {
     const root = folder({ 'a.png': png(20, 20) });
     const found = await scan(root);
-    await expect(hashPictures(found, { cacheDir: null, signal: AbortSignal.abort() })).rejects.toThrow();
+    await expect(hashImages(found, { cacheDir: null, signal: AbortSignal.abort() })).rejects.toThrow();
   });
 });
 

@@ -62,8 +62,10 @@ describe('rules over captions', () => {
       { path: 'a.png', caption: 'cat' },
       { path: 'b.png', caption: null },
     ] as never;
-    expect(emptied({ ...none, remove: ['cat'] }, { pictures })[0]).toContain('leave 1 caption without a word (a.png)');
-    expect(emptied(none, { pictures })).toEqual([]);
+    expect(emptied({ ...none, remove: ['cat'] }, { images: pictures })[0]).toContain(
+      'leave 1 caption without a word (a.png)',
+    );
+    expect(emptied(none, { images: pictures })).toEqual([]);
   });
 });
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { dataChanges } from '../../../src/engine/plan/changes.ts';
-import type { PlanSample } from '../../../src/engine/plan/schema.ts';
+import type { PlanImage } from '../../../src/engine/plan/schema.ts';
 
-function sample(path: string, content: string, changes: Partial<PlanSample> = {}): PlanSample {
+function sample(path: string, content: string, changes: Partial<PlanImage> = {}): PlanImage {
   const sha256 = createHash('sha256').update(content).digest('hex');
   const size: [number, number] = [64, 64];
   return {
@@ -23,9 +23,9 @@ function sample(path: string, content: string, changes: Partial<PlanSample> = {}
 }
 
 const then = [sample('a.png', 'A'), sample('b.png', 'B', { caption: 'zfx, red' }), sample('c/d.png', 'D')];
-const told = (now: readonly PlanSample[], namesFolders = false) =>
+const told = (now: readonly PlanImage[], namesFolders = false) =>
   dataChanges(then, now, namesFolders).map(({ path, kind }) => [path, kind]);
-const [a, b, d] = then as [PlanSample, PlanSample, PlanSample];
+const [a, b, d] = then as [PlanImage, PlanImage, PlanImage];
 
 describe('dataChanges', () => {
   it('sees none in the same data set, in another order or under other names', () => {

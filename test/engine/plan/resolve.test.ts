@@ -43,7 +43,7 @@ function scan(pictures: readonly Given[], root = '/data/foxes'): HashedScan {
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   return {
     root,
-    pictures: pictures.map(({ path, size = [512, 512], caption = null, repeats = 1 }, i) => ({
+    images: pictures.map(({ path, size = [512, 512], caption = null, repeats = 1 }, i) => ({
       path: path ?? `p${i}.png`,
       size,
       format: 'png',
@@ -221,14 +221,14 @@ describe('the validation split', () => {
     expect(measured.map(({ path }) => path)).toEqual(['/data/held/v10.png', '/data/held/v11.png']);
     expect(measured.map(({ caption }) => caption)).toEqual(['zfx, a fox', 'zfx, a fox']);
     expect(plan.training.batches_per_epoch).toBe(10);
-    const [note] = validated(scan(Array.from({ length: 10 }, () => ({}))).pictures, own.pictures, 1).notes;
+    const [note] = validated(scan(Array.from({ length: 10 }, () => ({}))).images, own.images, 1).notes;
     expect(note).toBe(
       '10 pictures of validation.path trained on as well, so not measured: v0.png, v1.png, v2.png and 7 more',
     );
   });
 
   it('measures 64 images of a large folder, and says so', () => {
-    const { images, notes } = validated([], scan(Array.from({ length: 100 }, () => ({}))).pictures, 7);
+    const { images, notes } = validated([], scan(Array.from({ length: 100 }, () => ({}))).images, 7);
     expect(images).toHaveLength(64);
     expect(notes).toEqual(['the loss is measured on 64 of the 100 pictures of validation.path']);
   });
@@ -478,8 +478,8 @@ describe('the plan', () => {
     };
     const others = scan([{ caption: 'fox, sitting' }, {}, { size: [1024, 512] }], '/data/reg');
     const given = scan([{ repeats: 3 }, { repeats: 2 }], '/data/foxes');
-    const hashed = others.pictures.map((picture, i) => ({ ...picture, sha256: String(i).repeat(64) }));
-    const { plan } = resolve({ spec: spec(changes), scan: given, regularisation: { ...others, pictures: hashed } });
+    const hashed = others.images.map((picture, i) => ({ ...picture, sha256: String(i).repeat(64) }));
+    const { plan } = resolve({ spec: spec(changes), scan: given, regularisation: { ...others, images: hashed } });
     const found = plan.data.samples.filter(({ regularisation }) => regularisation);
     expect(found.map(({ path, caption, loss_weight }) => [path, caption, loss_weight])).toEqual([
       ['/data/reg/p0.png', 'fox, sitting', 0.5],
@@ -492,7 +492,7 @@ describe('the plan', () => {
     const facts = resolve({
       spec: spec({ ...changes, output: { metadata: 'full' } }),
       scan: given,
-      regularisation: { ...others, pictures: hashed },
+      regularisation: { ...others, images: hashed },
     }).plan.output.facts;
     expect(JSON.parse(facts.ss_reg_dataset_dirs ?? '')).toEqual({ reg: { n_repeats: 1, img_count: 3 } });
     expect(facts.ss_tag_frequency).not.toContain('sitting');

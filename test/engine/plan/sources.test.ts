@@ -26,7 +26,7 @@ const specWith = (sources: readonly Source[], dataset: Source = {}): RunSpec =>
 
 const scan = (paths: readonly string[]): HashedScan => ({
   root: '/data',
-  pictures: paths.map((path, i) => ({
+  images: paths.map((path, i) => ({
     path,
     size: [512, 512],
     format: 'png',
@@ -102,8 +102,8 @@ describe('sources in a plan', () => {
       { path: '/data/b', weight: 1 },
     ];
     const paths = [...many('a', 3), ...many('b', 8)];
-    const { pictures, ...rest } = scan(paths);
-    const turned = planSamples({ spec: specWith(sources), scan: { ...rest, pictures: pictures.toReversed() } });
+    const { images: pictures, ...rest } = scan(paths);
+    const turned = planSamples({ spec: specWith(sources), scan: { ...rest, images: pictures.toReversed() } });
     const byId = (samples: ReturnType<typeof planSamples>) => new Map(samples.map(({ id, repeats }) => [id, repeats]));
     expect(byId(turned)).toEqual(byId(samplesOf(sources, paths)));
   });
@@ -160,7 +160,7 @@ describe('the images of a run with sources', () => {
       { path: 'data/reg', role: 'regularisation', default_caption: 'woman', loss_weight: 0.5 },
       { path: 'held', role: 'validation' },
     ]);
-    expect(train.pictures.map(({ path, caption }) => [path, caption])).toEqual([
+    expect(train.images.map(({ path, caption }) => [path, caption])).toEqual([
       [join(dir, 'far/b.png'), 'far away'],
       ['few/a.png', null],
       ['own.png', 'mine'],
@@ -174,11 +174,11 @@ describe('the images of a run with sources', () => {
     ]);
     // What is a source is not passed over any more.
     expect(train.notes).toEqual([]);
-    expect(regularisation?.pictures.map(({ path, caption }) => [path, caption])).toEqual([
+    expect(regularisation?.images.map(({ path, caption }) => [path, caption])).toEqual([
       [join(dir, 'data/reg/r.png'), 'woman'],
       [join(dir, 'data/reg/s.png'), 'a woman'],
     ]);
-    expect(validation?.pictures.map(({ path }) => path)).toEqual([join(dir, 'held/v.png')]);
+    expect(validation?.images.map(({ path }) => path)).toEqual([join(dir, 'held/v.png')]);
     expect(sources).toEqual([
       `${join(dir, 'data/few')}: 1 picture, each 4 times, trigger few`,
       `${join(dir, 'far')}: 2 pictures, weight 2`,
@@ -218,7 +218,7 @@ describe('the images of a run with sources', () => {
 
   it('may all be those of sources, but not none at all', async () => {
     const only = await images([{ path: 'far/../far' }, { path: 'data/few' }], 'data/few');
-    expect(only.scan.pictures.map(({ path }) => path)).toContain(join(dir, 'far/b.png'));
+    expect(only.scan.images.map(({ path }) => path)).toContain(join(dir, 'far/b.png'));
     await expect(images([{ path: 'data/reg', role: 'regularisation' }], 'data/reg')).rejects.toThrow('no pictures');
     await expect(images([{ path: 'nowhere' }])).rejects.toThrow('There is no folder');
   });

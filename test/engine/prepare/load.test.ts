@@ -148,7 +148,7 @@ describe('problems', () => {
       '14:9 resources.tf32 must be true or false; write true, not "yes"',
       '15:11 resources.device must be auto, cpu, mps, cuda or cuda:N; this is "gpu": write cuda',
       '16:1 rank no such setting here: training.rank?',
-      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, validation, samples, output and resources',
+      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, validation, samples, output, resources and hooks',
       '19:16 samples.prompts.1 must be one line of text, at most 2000 characters; YAML reads this as the number 3: put it in quotes',
     ]);
   });

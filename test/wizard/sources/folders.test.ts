@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { styleFor } from '../../../src/terminal/style.ts';
 import { folderLines } from '../../../src/wizard/notes.ts';
-import { countPictures, nearestPictures, suggestPaths } from '../../../src/wizard/sources/folders.ts';
+import { countImages, nearestImages, suggestPaths } from '../../../src/wizard/sources/folders.ts';
 import { readFolder } from '../../../src/wizard/sources/sources.ts';
 import { png } from '../../helpers/png.ts';
 
@@ -25,7 +25,7 @@ describe('a folder while its path is typed', () => {
     files('fox/10_close', 'e.webp', 'e.txt');
     files('fox/.cache', 'x.png');
     files('fox/__MACOSX', 'y.png');
-    expect(await countPictures(join(dir, 'fox'))).toEqual({ pictures: 5, captions: 2, folders: 1, open: false });
+    expect(await countImages(join(dir, 'fox'))).toEqual({ pictures: 5, captions: 2, folders: 1, open: false });
     expect(await suggestPaths('', 'pictures', dir)).toEqual([{ value: 'fox/', note: '5 pictures, 2 captions' }]);
   });
 
@@ -38,16 +38,16 @@ describe('a folder while its path is typed', () => {
   it('is not led in circles by links', async () => {
     files('fox', 'a.png');
     symlinkSync(join(dir, 'fox'), join(dir, 'fox', 'again'));
-    expect((await countPictures(join(dir, 'fox'))).pictures).toBe(1);
+    expect((await countImages(join(dir, 'fox'))).pictures).toBe(1);
   });
 
   it('is offered at once when it is the one with the most pictures, also in sd-scripts layout', async () => {
-    expect(await nearestPictures(dir)).toBeUndefined();
+    expect(await nearestImages(dir)).toBeUndefined();
     files('few', 'a.png');
     files('train/img/10_fox', 'a.png', 'b.png');
-    expect(await nearestPictures(dir)).toBe('train');
+    expect(await nearestImages(dir)).toBe('train');
     files('.', 'here.png');
-    expect(await nearestPictures(dir)).toBe('.');
+    expect(await nearestImages(dir)).toBe('.');
   });
 });
 

@@ -8,7 +8,7 @@ import { captionPreset } from '../../../engine/captions/presets.ts';
 import { writeCaptionFiles } from '../../../engine/captions/sidecars.ts';
 import { captionsDir, readWritten, type Written } from '../../../engine/captions/store.ts';
 import { writeCaptions } from '../../../engine/captions/write.ts';
-import type { HashedPicture, HashedScan } from '../../../engine/dataset/hash.ts';
+import type { HashedImage, HashedScan } from '../../../engine/dataset/hash.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { withReaders } from '../../../engine/environment/readers.ts';
 import type { StepTools } from '../../../engine/events/step-tools.ts';
@@ -28,7 +28,7 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const wanted = scanOptions(options);
   const settings = captionSettings(options, context);
   const scan = await inspect(folder, wanted, context);
-  const images = scan.pictures.filter(({ caption }) => caption === null || options.all === true);
+  const images = scan.images.filter(({ caption }) => caption === null || options.all === true);
   if (images.length === 0) {
     context.out.talk('Every picture has a caption of its own: nothing is written. --all captions them all the same.');
     if (context.flags.json) context.out.json({ root: scan.root, images: [], failed: [], files: [] });
@@ -47,7 +47,7 @@ interface Job {
 
 type Failed = readonly { readonly path: string; readonly reason: string }[];
 
-async function work(scan: HashedScan, images: readonly HashedPicture[], { settings, options, context }: Job) {
+async function work(scan: HashedScan, images: readonly HashedImage[], { settings, options, context }: Job) {
   const { places, env, out } = context;
   const stop = stopSignals('Stopped. The captions that are written are kept; the same command goes on from there.');
   const progress = stepProgress(context);
@@ -84,7 +84,7 @@ async function work(scan: HashedScan, images: readonly HashedPicture[], { settin
   }
 }
 
-async function tell(scan: HashedScan, images: readonly HashedPicture[], job: Job & { readonly failed: Failed }) {
+async function tell(scan: HashedScan, images: readonly HashedImage[], job: Job & { readonly failed: Failed }) {
   const { settings, options, failed } = job;
   const { places, out, flags } = job.context;
   const registry = loadRegistry({ configDir: places.config });

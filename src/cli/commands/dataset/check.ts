@@ -6,7 +6,7 @@ import { type Checked, checkImages } from '../../../engine/check/check.ts';
 import type { CheckImage } from '../../../engine/check/finding.ts';
 import { imagesOf, tokenizerFolder } from '../../../engine/check/images.ts';
 import { findingLines } from '../../../engine/check/report.ts';
-import { hashPictures } from '../../../engine/dataset/hash.ts';
+import { hashImages } from '../../../engine/dataset/hash.ts';
 import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
@@ -107,5 +107,5 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
 /** The pictures of a folder, known to be whole and different from each other. */
 export async function inspect(folder: string, wanted: Wanted, { places }: Context) {
   const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home] });
-  return hashPictures(scan, { cacheDir: places.cache });
+  return hashImages(scan, { cacheDir: places.cache });
 }

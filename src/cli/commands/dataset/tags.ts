@@ -32,7 +32,7 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const registry = loadRegistry({ configDir: places.config });
   const { scan, notes } = await takeWritten(hashed, { settings, dir, registry, places });
   const ruled = captionRules(settings);
-  const captions = scan.pictures.map(
+  const captions = scan.images.map(
     ({ path, caption }): Captioned => ({ path, before: caption, after: caption === null ? null : ruled(caption) }),
   );
   const table = tagTable(captions.flatMap(({ after }) => after || []));

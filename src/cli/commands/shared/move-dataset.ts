@@ -29,7 +29,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
   const plan = readPlan(dir);
   const spec = join(dir, RUN_FILES.spec);
   const loaded = loadSpec(spec, { registry });
-  const wrong = await otherPictures(plan, root);
+  const wrong = await otherImages(plan, root);
   if (wrong.length > 0) {
     const more = wrong.length - MOST_NAMED;
     const count = plural(wrong.length, 'picture');
@@ -56,7 +56,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
 }
 
 /** A line for each image of the plan that is missing in the folder or differs there. */
-async function otherPictures({ data }: Plan, root: string): Promise<string[]> {
+async function otherImages({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
   const told = new Map<string, string>();
   for (const { path, sha256 } of data.samples) {

@@ -3,7 +3,7 @@
 export const formats = ['jpeg', 'png', 'webp', 'gif', 'bmp', 'tiff', 'avif', 'heif'] as const;
 export type Format = (typeof formats)[number];
 
-export interface PictureHeader {
+export interface ImageHeader {
   readonly format: Format;
   /** Size in pixels after EXIF rotation. */
   readonly width: number;
@@ -11,7 +11,7 @@ export interface PictureHeader {
 }
 
 /** `problem` follows the file's name: "is cut short". */
-export type HeaderResult = PictureHeader | { readonly problem: string };
+export type HeaderResult = ImageHeader | { readonly problem: string };
 
 /**
  * Reads `length` bytes from offset `from`, fewer at the end of the file. The result is valid only until the next call.
@@ -22,6 +22,6 @@ export const CUT = { problem: 'is cut short and cannot be read' } as const;
 export const DAMAGED = { problem: 'is damaged and cannot be read' } as const;
 
 /** @param orientation EXIF orientation; with 5 to 8 width and height are swapped */
-export function turned(format: Format, width: number, height: number, orientation: number): PictureHeader {
+export function turned(format: Format, width: number, height: number, orientation: number): ImageHeader {
   return orientation >= 5 ? { format, width: height, height: width } : { format, width, height };
 }

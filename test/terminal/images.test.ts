@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { halfBlocks, renderPicture, renderPicturePair } from '../../src/terminal/pictures.ts';
+import { halfBlocks, renderImage, renderImagePair } from '../../src/terminal/images.ts';
 import { decodePng } from '../../src/terminal/png.ts';
 import { Styled } from '../../src/terminal/styled.ts';
 import { png } from '../helpers/png.ts';
@@ -98,14 +98,14 @@ describe('renderPicturePair', () => {
   const pair = () => ({ without: join(dir, 'a.png'), with: join(dir, 'b.png') });
 
   it('puts both side by side under their names', () => {
-    const [head = '', first = '', ...more] = renderPicturePair(pair(), room).map((line) => Styled.of(line).ansi());
+    const [head = '', first = '', ...more] = renderImagePair(pair(), room).map((line) => Styled.of(line).ansi());
     expect(head).toMatch(/^without the LoRA {2}with it$/);
     expect(first).toMatch(/200;30;30.*30;30;200/);
     expect(more).toHaveLength(7);
   });
 
   it('cuts no heading where pictures are narrower than it', () => {
-    const [head = '', first] = renderPicturePair(pair(), { ...room, rows: 5 });
+    const [head = '', first] = renderImagePair(pair(), { ...room, rows: 5 });
     expect(String(head)).toBe('without the LoRA  with it');
     expect(String(first)).toMatch(/^▀{8} {10}▀{8}$/);
   });
@@ -115,12 +115,12 @@ describe('renderPicturePair', () => {
     ['sixteen colours', { colour: 1 }],
     ['no Unicode', { unicode: false }],
   ])('names the files with %s', (_why, less) => {
-    const lines = renderPicturePair(pair(), { ...room, columns: 200, ...less });
+    const lines = renderImagePair(pair(), { ...room, columns: 200, ...less });
     expect(lines).toEqual([`without  ${dir}/a.png`, `with     ${dir}/b.png`]);
   });
 
   it('names the files when one cannot be read', () => {
-    const lines = renderPicturePair({ ...pair(), with: join(dir, 'none.png') }, { ...room, columns: 200 });
+    const lines = renderImagePair({ ...pair(), with: join(dir, 'none.png') }, { ...room, columns: 200 });
     expect(lines[1]).toBe(`with     ${dir}/none.png`);
   });
 });
@@ -132,7 +132,7 @@ describe('renderPicture', () => {
     execFileSync('mkfifo', [join(dir, 'fifo.png')]);
     symlinkSync('/dev/zero', join(dir, 'device.png'));
     for (const name of ['fifo.png', 'device.png', 'none.png'])
-      expect(renderPicture(join(dir, name), room)).toBeUndefined();
+      expect(renderImage(join(dir, name), room)).toBeUndefined();
     rmSync(dir, { recursive: true });
   });
 });

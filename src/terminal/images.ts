@@ -9,7 +9,7 @@ import { padEnd, truncate, truncateStart, width } from './columns.ts';
 import { decodePng, type Pixels } from './png.ts';
 import { type Line, Styled, styled } from './styled.ts';
 
-export interface PictureRoom {
+export interface ImageRoom {
   readonly columns: number;
   readonly rows: number;
   /** Depth of colour, as in `Capabilities.colour`. */
@@ -20,11 +20,11 @@ export interface PictureRoom {
 /** Largest file that is read, in bytes. A sample has a few megabytes. */
 const MOST_BYTES = 1 << 28;
 
-export const canShowPictures = ({ colour, unicode }: Pick<PictureRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
+export const canShowImages = ({ colour, unicode }: Pick<ImageRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
 
 /** A picture file drawn in at most so many cells; undefined when it cannot be read or shown. */
-export function renderPicture(path: string, room: PictureRoom): readonly Styled[] | undefined {
-  if (!canShowPictures(room)) return undefined;
+export function renderImage(path: string, room: ImageRoom): readonly Styled[] | undefined {
+  if (!canShowImages(room)) return undefined;
   try {
     const file = readOurs(path, MOST_BYTES);
     return file === undefined ? undefined : halfBlocks(decodePng(file), room);
@@ -33,17 +33,17 @@ export function renderPicture(path: string, room: PictureRoom): readonly Styled[
   }
 }
 
-export interface PicturePair {
+export interface ImagePair {
   /** Path of the sample without the LoRA; `with` is the path of the one with it. */
   readonly without: string;
   readonly with: string;
 }
 
 /** Draws both pictures side by side under their names; prints their paths where pictures cannot be shown. */
-export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] {
+export function renderImagePair(pair: ImagePair, room: ImageRoom): Line[] {
   const each = { ...room, columns: Math.floor((room.columns - 2) / 2), rows: room.rows - 1 };
-  const left = renderPicture(pair.without, each);
-  const right = renderPicture(pair.with, each);
+  const left = renderImage(pair.without, each);
+  const right = renderImage(pair.with, each);
   if (left === undefined || right === undefined) {
     return [
       ['without', pair.without],
@@ -68,7 +68,7 @@ export function renderPicturePair(pair: PicturePair, room: PictureRoom): Line[] 
 const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
 /** Draws the whole picture, with its aspect ratio kept, in at most `columns` × `rows` cells. */
-export function halfBlocks(picture: Pixels, { columns, rows, colour }: PictureRoom): Styled[] {
+export function halfBlocks(picture: Pixels, { columns, rows, colour }: ImageRoom): Styled[] {
   const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
   const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
   const height = Math.max(2, Math.min(rows * 2, Math.round((picture.height * scale) / 2) * 2));
