@@ -110,3 +110,19 @@ export function anyWord(key: string, words: ReadonlyMap<string, unknown>): unkno
 }
 
 export const plainName = (name: string): string => name.slice(0, 100).toLowerCase().replaceAll('-', '_');
+
+/** The value of a word as our key takes it, epochs included; undefined when it cannot be converted to a valid one. */
+export function convertWord(word: ForeignWord, value: unknown): unknown {
+  if (word.as !== 'epochs') return convert(word, value);
+  const count = asTyped(value);
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1) return undefined;
+  return count === 1 ? '1 epoch' : `${count} epochs`;
+}
+
+/** Keys of run.yaml whose last part is this word. */
+export const fieldKeys = (name: string): readonly string[] =>
+  Object.entries(specSchema.shape).flatMap(([section, node]) => {
+    const shape = (node as { shape?: Readonly<Record<string, unknown>> }).shape;
+    if (shape === undefined) return section === name ? [section] : [];
+    return Object.hasOwn(shape, name) ? [`${section}.${name}`] : [];
+  });

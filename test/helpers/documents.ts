@@ -36,6 +36,7 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   const has = (key: string) => typeof value === 'object' && value !== null && key in value;
   if (has('error')) return 'error';
   if (command !== 'logs' && has('seq')) return 'event';
+  if (command === 'new' && has('trainer')) return 'import';
   if (['run', 'new', 'demo'].includes(command)) return has('plan') ? 'run-dry' : 'run';
   if (command === 'schema') return undefined;
   if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';

@@ -37,6 +37,21 @@ export const commandErrors = {
     cause: 'It is no term of the glossary, no key of run.yaml and no id of an error.',
     cure: 'See all terms: `visiontrain explain`.',
   },
+  'import/unreadable': {
+    what: 'The settings of another trainer cannot be read.',
+    cause: 'The file is damaged, of a tool that is not known here, or a LoRA that does not tell how it was trained.',
+    cure: 'Taken are sd-scripts, kohya_ss, OneTrainer, LoRA_Easy, lora-scripts, ai-toolkit, and LoRAs with ss_ metadata.',
+  },
+  'import/pictures': {
+    what: 'It is not known where the pictures are.',
+    cause: 'The file names no folder, or one that is not on this machine.',
+    cure: 'Name it: `visiontrain new FOLDER --from FILE`.',
+  },
+  'import/base': {
+    what: 'The base model of another trainer’s settings is not known here.',
+    cause: 'The file names a path that is not on this machine, or a name that no entry has.',
+    cure: 'Name it: `visiontrain new FOLDER --from FILE --base sdxl`.',
+  },
   'command/folder-gone': {
     what: 'The folder that you are in is gone.',
     cause: 'It was removed or moved while the terminal was in it, or its disk was taken out.',

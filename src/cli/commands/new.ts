@@ -11,6 +11,12 @@ import { text } from './shared/options.ts';
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
 export const run: CommandRun = async (args, options, context) => {
   const { out, env, flags, places } = context;
+  const from = text(options.from);
+  if (from !== undefined) {
+    const { importFrom } = await import('./shared/import-from.ts');
+    const code = importFrom({ from, folder: args[0] }, options, context);
+    if (code !== undefined) return code;
+  }
   const can = terminal(env, flags);
   if (!flags.yes) {
     requirePerson(can, [
@@ -29,7 +35,7 @@ export const run: CommandRun = async (args, options, context) => {
     say: out.talk,
     mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
     folder: args[0],
-    from: text(options.from),
+    from,
     file: text(options.output),
     yes: flags.yes,
   });

@@ -25,10 +25,16 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--easy', 'ask the few questions that matter'],
       ['--advanced', 'ask for every setting'],
-      ['--from <file>', 'start from the answers of a run.yaml'],
+      ['--from <file>', 'start from a run.yaml, the settings of another trainer, or a LoRA’s metadata'],
+      ['--base <model>', 'with --from of another trainer: this base model (id or file)'],
       ['-o, --output <file>', 'where run.yaml is written; a file that is there is not replaced'],
     ],
-    examples: ['visiontrain', 'visiontrain new ~/art/fox --easy', 'visiontrain new --from run.yaml -o second.yaml'],
+    examples: [
+      'visiontrain',
+      'visiontrain new ~/art/fox --easy',
+      'visiontrain new --from run.yaml -o second.yaml',
+      'visiontrain new ~/art/fox --from kohya.toml -o fox.yaml',
+    ],
     load: () => import('./new.ts'),
   },
   {

@@ -134,6 +134,8 @@ const problem = z.strictObject({
   message: text,
 });
 
+const importLine = z.strictObject({ theirs: text, ours: text.nullable(), why: text.nullable() });
+
 const term = z.strictObject({
   term: text,
   text,
@@ -182,6 +184,17 @@ export const documents = {
     differences: z.array(z.strictObject({ fact: text, values: z.tuple([z.unknown(), z.unknown()]) })),
     mixed: z.array(text),
   }),
+  import: z
+    .strictObject({
+      file: text,
+      trainer: text,
+      taken: z.array(importLine),
+      changed: z.array(importLine).describe('Taken, but it means something else here.'),
+      lost: z.array(importLine).describe('Without a counterpart.'),
+      dangerous: z.array(importLine).describe('Not taken: secrets.'),
+      off: count.describe('Words that are off or empty there.'),
+    })
+    .describe('new --from with the settings of another trainer.'),
   ...loraDocuments,
   report: reportDocument,
   compare: compareDocument,

@@ -1,0 +1,214 @@
+/** Reads a settings file of another trainer into words and values. Nothing of it is run; which tool made it is told by its form. */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import { UsageError } from '../../base/errors.ts';
+import { readGiven } from '../../base/files/regular-file.ts';
+import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
+import { plainName } from '../../spec/foreign.ts';
+import { parseYaml } from '../../spec/yaml-tree.ts';
+
+export type TrainerName =
+  | 'sd-scripts'
+  | 'kohya_ss'
+  | 'OneTrainer'
+  | 'LoRA_Easy'
+  | 'lora-scripts'
+  | 'ai-toolkit'
+  | 'a LoRA';
+
+/** A word of the file with its value. */
+export interface ForeignPair {
+  /** The word in lower case, with `_` for `-`. */
+  readonly name: string;
+  readonly value: unknown;
+  /** The word as it stands in the file, with the groups that it lies in. */
+  readonly where: string;
+  /** The group that it lies in, in lower case; empty at the top. */
+  readonly group: string;
+}
+
+export interface ForeignFile {
+  readonly trainer: TrainerName;
+  readonly pairs: readonly ForeignPair[];
+}
+
+/** Most bytes of such a file, and most words and depth of one. */
+const MOST_BYTES = 16 << 20;
+const MOST_PAIRS = 20_000;
+const MOST_DEPTH = 12;
+
+/** @throws UsageError when the file is no settings file of a trainer, or damaged */
+export function readForeign(path: string): ForeignFile {
+  if (/\.safetensors$/iu.test(path)) return ofLora(path);
+  const document = parsed(path);
+  const trainer = trainerOf(document, path);
+  const pairs = flat(document);
+  // sd-scripts keeps the data set in a file of its own.
+  const other = pairs.find(({ name, value }) => name === 'dataset_config' && typeof value === 'string');
+  const dataset = other === undefined ? '' : resolve(dirname(path), String(other.value));
+  if (other === undefined || !existsSync(dataset)) return { trainer, pairs };
+  return { trainer, pairs: [...pairs.filter((pair) => pair !== other), ...flat(parsed(dataset))] };
+}
+
+/** Whether a file is another trainer's, or a LoRA, and no run.yaml. A file that cannot be read counts as a run.yaml. */
+export function isTrainerFile(path: string): boolean {
+  if (/\.(?:toml|safetensors)$/iu.test(path)) return true;
+  try {
+    const document = parsed(path);
+    if (Object.hasOwn(document, 'job') && Object.hasOwn(document, 'config')) return true;
+    return /\.json$/iu.test(path) && !(Object.hasOwn(document, 'dataset') && Object.hasOwn(document, 'model'));
+  } catch {
+    return /\.json$/iu.test(path);
+  }
+}
+
+type Document = Readonly<Record<string, unknown>>;
+
+function parsed(path: string): Document {
+  // A byte order mark is no part of the text.
+  const text = readGiven(path, MOST_BYTES)
+    .toString('utf8')
+    .replace(/^\ufeff/u, '');
+  const value = /\.toml$/iu.test(path) ? toml(path, text) : jsonOrYaml(path, text);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Document;
+  throw unreadable(path, 'holds no settings');
+}
+
+function toml(path: string, text: string): unknown {
+  try {
+    return parseToml(text);
+  } catch (error) {
+    throw unreadable(path, `is no TOML: ${(error as Error).message.split('\n')[0]}`, error);
+  }
+}
+
+function jsonOrYaml(path: string, text: string): unknown {
+  if (text.trimStart().startsWith('{'))
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw unreadable(path, `is no JSON: ${(error as Error).message}`, error);
+    }
+  const { value, problems } = parseYaml(text);
+  const [first] = problems;
+  if (first !== undefined) throw unreadable(path, `is no YAML (line ${first.line}: ${first.message})`);
+  return value;
+}
+
+const unreadable = (path: string, why: string, cause?: unknown) =>
+  new UsageError(`${path} ${why}.`, {
+    id: 'import/unreadable',
+    nextSteps: [
+      'Taken are settings of sd-scripts, kohya_ss, OneTrainer, LoRA_Easy, lora-scripts, ai-toolkit, and any LoRA.',
+    ],
+    cause,
+  });
+
+function trainerOf(document: Document, path: string): TrainerName {
+  const has = (key: string) => Object.hasOwn(document, key);
+  if (has('job') && has('config')) return 'ai-toolkit';
+  if (has('training_method') || has('concept_file_name') || has('__version')) return 'OneTrainer';
+  if (has('LoRA_type') || has('additional_parameters')) return 'kohya_ss';
+  if (has('general_args') || has('network_args') || has('subsets'))
+    return Array.isArray(document.network_args) ? 'sd-scripts' : 'LoRA_Easy';
+  if (has('model_train_type')) return 'lora-scripts';
+  const words = flat(document).map(({ name }) => name);
+  if (words.some((word) => KNOWN.has(word))) return 'sd-scripts';
+  throw unreadable(path, 'is no settings file of a trainer that is known here');
+}
+
+const KNOWN: ReadonlySet<string> = new Set([
+  'network_dim',
+  'train_data_dir',
+  'pretrained_model_name_or_path',
+  'network_module',
+  'image_dir',
+  'optimizer_type',
+  'max_train_steps',
+]);
+
+/** Every word of the document with a plain value, groups opened. */
+function flat(document: Document): ForeignPair[] {
+  const pairs: ForeignPair[] = [];
+  const add = (value: unknown, path: readonly string[]): void => {
+    if (pairs.length >= MOST_PAIRS || path.length > MOST_DEPTH) return;
+    const name = plainName(path.at(-1) ?? '');
+    if (isGroup(value)) for (const [key, inner] of Object.entries(value)) add(inner, [...path, key]);
+    else if (Array.isArray(value) && value.some(isGroup))
+      for (const [i, inner] of value.entries()) add(inner, [...path, String(i + 1)]);
+    else if (ARGUMENTS.has(name)) for (const [key, inner] of argumentsOf(value)) add(inner, [...path, key]);
+    else
+      pairs.push({
+        name,
+        value,
+        where: path.join('.'),
+        group:
+          path
+            .slice(0, -1)
+            .filter((part) => !/^\d+$/u.test(part))
+            .map(plainName)
+            .at(-1) ?? '',
+      });
+  };
+  for (const [key, value] of Object.entries(document)) add(value, [key]);
+  return pairs;
+}
+
+const isGroup = (value: unknown): value is Document =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+/** Words whose value is a list of `key=value`, or a text of them. */
+const ARGUMENTS: ReadonlySet<string> = new Set(['network_args', 'optimizer_args', 'lr_scheduler_args']);
+
+function argumentsOf(value: unknown): [string, unknown][] {
+  const items = Array.isArray(value)
+    ? value.map(String)
+    : String(value ?? '').match(/[\w.]+\s*=\s*(?:"[^"]*"|\[[^\]]*\]|\([^)]*\)|\S+)/gu);
+  return (items ?? []).flatMap((item): [string, unknown][] => {
+    const [, key = '', text = ''] = /^\s*([\w.]+)\s*=\s*(.*)$/su.exec(item) ?? [];
+    return key === '' ? [] : [[key, text.replace(/^"(.*)"$/su, '$1')]];
+  });
+}
+
+/** The metadata that sd-scripts and those who follow it write into a LoRA. */
+function ofLora(path: string): ForeignFile {
+  const { metadata } = readSafetensorsHeader(path);
+  const words = Object.entries(metadata).filter(([key]) => key.startsWith('ss_'));
+  if (words.length === 0) throw unreadable(path, 'does not tell how it was trained: its metadata has no ss_ keys');
+  const pairs = words.flatMap(([key, value]): ForeignPair[] => {
+    const name = RENAMED[key] ?? plainName(key.slice(3));
+    if (name === 'network_args')
+      return argumentsOfJson(value).map(([inner, given]) => ({
+        name: plainName(inner),
+        value: given,
+        where: `${key}.${inner}`,
+        group: name,
+      }));
+    const plain =
+      name === 'optimizer_type' ? optimizerOf(value) : name === 'resolution' ? value.replace(/[()\s]/gu, '') : value;
+    return [{ name, value: plain, where: key, group: '' }];
+  });
+  return { trainer: 'a LoRA', pairs };
+}
+
+const RENAMED: Readonly<Record<string, string>> = {
+  ss_optimizer: 'optimizer_type',
+  ss_max_train_steps: 'max_train_steps',
+  ss_batch_size_per_device: 'train_batch_size',
+  ss_base_model_version: 'base_model_version',
+  ss_sd_model_name: 'sd_model_name',
+  ss_output_name: 'output_name',
+};
+
+/** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1)` → `AdamW8bit`. */
+const optimizerOf = (text: string): string => text.replace(/\(.*$/su, '').split('.').at(-1) ?? '';
+
+function argumentsOfJson(text: string): [string, unknown][] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isGroup(value) ? Object.entries(value) : [];
+  } catch {
+    return [];
+  }
+}
