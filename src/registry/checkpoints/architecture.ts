@@ -84,6 +84,9 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
   const channels = input.shape[1];
   if (channels === 9) return refuse({ what: 'an inpainting model' });
   if (channels === 8) return refuse({ what: 'an image-editing model (instruct-pix2pix)' });
+  // Some relatives of SDXL have the VAE of another model, such as FLUX.2's of 32 channels.
+  if (channels !== undefined && channels > 4 && input.shape.length === 4)
+    return refuse({ what: `a model with latents of ${channels} channels, not 4 (over the VAE of another model)` });
   if (hasPrefix(tensors, `${unet}label_emb.`)) {
     if (!hasPrefix(tensors, 'conditioner.embedders.0.transformer.text_model.'))
       return hasPrefix(tensors, 'conditioner.embedders.0.model.')
@@ -142,6 +145,8 @@ export function folderArchitecture(
   const channels = unetConfig.in_channels;
   if (channels === 9) return refuse({ what: 'an inpainting model' });
   if (channels === 8) return refuse({ what: 'an image-editing model (instruct-pix2pix)' });
+  if (typeof channels === 'number' && channels > 4)
+    return refuse({ what: `a model with latents of ${channels} channels, not 4 (over the VAE of another model)` });
   if (name.startsWith('StableDiffusionXL')) {
     if (index.text_encoder === undefined || index.text_encoder === null || isAbsent(index.text_encoder))
       return refuse({ what: 'the SDXL refiner', cure: 'Train on the SDXL base; the refiner works on its pictures.' });

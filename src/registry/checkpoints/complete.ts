@@ -9,7 +9,8 @@ import { readGiven } from '../../base/files/regular-file.ts';
 import type { Family } from '../../spec/schema.ts';
 import { vaeFor } from './architecture.ts';
 import { type Judged, judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
-import { type Refusal, refusalOf, unknownIn } from './marks.ts';
+import { refusalOf, unknownIn } from './marks.ts';
+import type { Refusal } from './refusal.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import { clipWeights, openClipWeights, unetWeights, vaeWeights, type Weight } from './topology.ts';
 

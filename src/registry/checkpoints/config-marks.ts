@@ -4,7 +4,7 @@
  * keys are reported. Pure.
  */
 import { beyondBounds } from './bounds.ts';
-import type { Refusal } from './marks.ts';
+import type { Refusal } from './refusal.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 

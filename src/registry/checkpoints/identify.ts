@@ -7,6 +7,7 @@ import type { Family, Prediction } from '../../spec/schema.ts';
 import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
 import { checkConfig, readConfig, refuse, withoutVae } from './complete.ts';
 import { judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
+import { nameRefusal, predictionSaid } from './flow-marks.ts';
 import { checkFiles, checkWhole, lostLink, modelInside } from './folder.ts';
 import { refusalOf } from './marks.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
@@ -61,7 +62,7 @@ function fileFacts(path: string, ownVae: boolean): ModelFacts {
   const header = readSafetensorsHeader(path);
   const architecture = singleFileArchitecture(header.tensors);
   const family = familyOf(architecture, path);
-  refuse(path, refusalOf(header));
+  refuse(path, refusalOf(header) ?? nameRefusal(basename(path)));
   const lacksVae = architecture.family !== undefined && architecture.lacksVae === true;
   if (lacksVae && !ownVae) throw withoutVae(path, family);
   return { layout: 'single_file', family, ...markers(header), ...(lacksVae ? { lacksVae } : {}) };
@@ -71,10 +72,10 @@ function fileFacts(path: string, ownVae: boolean): ModelFacts {
 function markers({ tensors, metadata }: SafetensorsHeader) {
   const zeroTerminalSnr = tensors.has('ztsnr');
   if (tensors.has('v_pred')) return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
-  const said = metadata['modelspec.prediction_type']?.toLowerCase();
+  const said = predictionSaid(metadata);
   if (said === 'v' || said === 'v_prediction')
     return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
-  const from = said === 'epsilon' ? 'marker' : 'assumed';
+  const from = said === 'epsilon' || said === 'eps' ? 'marker' : 'assumed';
   return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
 }
 
@@ -85,6 +86,7 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
       id: 'model/unreadable',
       nextSteps: [modelInside(path)],
     });
+  refuse(path, nameRefusal(basename(path)));
   const index = readConfig(join(path, 'model_index.json'));
   const family = familyOf(folderArchitecture(index, readConfig(join(path, 'unet', 'config.json'))), path);
   const judges = {

@@ -2,15 +2,11 @@
  * Tensors that make a checkpoint's numbers mean something else than training expects: another noise schedule, scaled or
  * quantised weights, a smaller or distilled model. The list is closed: unknown tensors inside a part are counted. Pure.
  */
+import { metadataRefusal, predictionSaid } from './flow-marks.ts';
+import type { Refusal } from './refusal.ts';
 import type { SafetensorsHeader, TensorFacts } from './safetensors.ts';
 
 type Tensors = ReadonlyMap<string, TensorFacts>;
-
-/** Why a model must not be trained on. `what` ends the sentence "NAME is …". */
-export interface Refusal {
-  readonly what: string;
-  readonly cure: string;
-}
 
 const PLAIN = 'Use a base model with the usual noise schedule: visiontrain models list';
 const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
@@ -59,8 +55,10 @@ export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensor
     const scaled = quantised.find(([pattern]) => pattern.test(name));
     if (scaled !== undefined) return { what: `a model with ${scaled[1]} (${name})`, cure: WHOLE };
   }
-  const said = metadata['modelspec.prediction_type']?.toLowerCase();
-  if (said !== undefined && !['epsilon', 'eps', 'v', 'v_prediction', ''].includes(said))
+  const marked = metadataRefusal(metadata);
+  if (marked !== undefined) return marked;
+  const said = predictionSaid(metadata);
+  if (said !== undefined && !['epsilon', 'eps', 'v', 'v_prediction'].includes(said))
     return { what: `a model that predicts ${said}`, cure: PLAIN };
   return wholeNumbers(tensors) ?? smaller(tensors);
 }

@@ -37,6 +37,17 @@ describe('marks in a single file', () => {
     ['Playground v2.5', { edm_mean: [4], edm_std: [4] }, /EDM noise schedule.*models list/],
     ['CosXL', { 'edm_vpred.sigma_max': [], 'edm_vpred.sigma_min': [] }, /EDM noise schedule/],
     ['a flow model', {}, /predicts flow/, { 'modelspec.prediction_type': 'flow' }],
+    [
+      'one that ComfyUI saved',
+      {},
+      /rectified flow.*predicts rectified_flow/,
+      { 'modelspec.predict_key': 'rectified_flow' },
+    ],
+    ['one that says how it was trained', {}, /rectified flow.*ss_flow_model/, { ss_flow_model: 'True' }],
+    ['one with its kind in the title', {}, /rectified flow/, { 'modelspec.title': 'Noob Rectified-Flow test' }],
+    ['a shifted VAE', {}, /EQ-VAE.*ss_vae_custom_shift.*models list/, { ss_vae_custom_shift: '-0.4743' }],
+    ['EQ-VAE in the title', {}, /EQ-VAE/, { 'modelspec.title': 'NoobAI-XL EQ-VAE' }],
+    ['the VAE of FLUX.2', { [`${unet}input_blocks.0.0.weight`]: [320, 32, 3, 3] }, /latents of 32 channels/],
     ['scaled fp8', { [`${unet}scaled_fp8`]: [] }, /scaled fp8 weights.*fp16/],
     ['fp8 with scales', { [`${unet}out.2.scale_weight`]: [] }, /scaled fp8 weights/],
     ['bitsandbytes', { [`${unet}out.2.weight.absmax`]: [4] }, /quantised weights \(bitsandbytes\)/],
@@ -66,6 +77,28 @@ describe('marks in a single file', () => {
     file.write('"U16"', file.indexOf('"F16"', at));
     writeFileSync(path, file);
     expect(await failure(path)).toMatch(/quantised weights \(\S+ is U16\)/);
+  });
+
+  it.each([
+    ['Rectified_Flow-XL.safetensors', /rectified flow \(its name says so\).*rename it/],
+    ['noob-eqvae-b4.safetensors', /EQ-VAE/],
+  ])('refuses %s by its name', async (name, message) => {
+    const path = join(root, name);
+    writeFileSync(path, safetensors(kinds.sdxl));
+    expect(await failure(path)).toMatch(message);
+  });
+
+  it('takes a usual model whose metadata has such settings switched off, and whose name is near', async () => {
+    const path = join(root, 'workflow-matchless-RF.safetensors');
+    writeFileSync(
+      path,
+      safetensors(kinds.sdxl, {
+        ss_flow_model: 'False',
+        ss_vae_custom_shift: 'None',
+        'modelspec.predict_key': 'epsilon',
+      }),
+    );
+    expect(await identifyModel(path)).toMatchObject({ family: 'sdxl', predictionFrom: 'marker' });
   });
 
   it('takes SDXL itself, with its own depths', async () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from tests.pins import plan_of
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
-from visiontrain_trainer.run import loop
+from visiontrain_trainer.run import base_check, loop
 from visiontrain_trainer.run.base_check import Fit, judge
+from visiontrain_trainer.run.flow_check import Parts, is_flow
 from visiontrain_trainer.training.step import TrainStep
 
 EMBEDDED = Path(__file__).parents[3] / "presets" / "tiny" / "sd15"
@@ -82,6 +84,60 @@ def test_ranges_of_each_kind(kind: str, error: float) -> None:
     for other in {*KINDS, *rare} - {kind}:
         with pytest.raises(TrainingError):
             judge([fit_of(other, error=error)], kind, "base", real=True)
+
+
+def parts_of(kind: str, picture: Callable[[torch.Tensor], torch.Tensor], error: float) -> tuple[Parts, Parts]:
+    """What the predictions of a kind consist of on the straight path, where it knows the picture up to an error."""
+    generator, found = torch.Generator().manual_seed(2), []
+    for t in (125, 875):
+        latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
+        latents, at = picture(latents), torch.tensor([t])
+        share = error * t / 1000
+        seen = latents * (1 - share**2) + wrong * share * (1 - share**2) ** 0.5
+        straight = DIFFUSION.straight(latents, noise, at)
+        guessed = (straight - (1 - t / 1000) * seen) / (t / 1000)
+        said = DIFFUSION.targets(seen, guessed, at) | {"noise": torch.randn(1, 4, 32, 32)}
+        found.append(Parts.of(said[kind][0], latents[0], noise[0]))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("error", [0.0, 0.4, 0.8])
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample", "flow", "noise"])
+def test_flow_is_told_by_the_parts_of_its_predictions(kind: str, error: float) -> None:
+    for picture in (lambda x: x, *PICTURES.values()):
+        assert is_flow(*parts_of(kind, picture, error)) == (kind == "flow")
+
+
+def test_straight_path_begins_at_the_picture_and_goes_to_the_noise() -> None:
+    latents, noise = torch.full((2, 4, 2, 2), 3.0), torch.full((2, 4, 2, 2), -1.0)
+    path = DIFFUSION.straight(latents, noise, torch.tensor([0, 750]))
+    assert path[0].eq(3).all() and path[1].eq(0).all()
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("flow", [True, False])
+def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """The embedded model is taken for a large one, and what is measured of it for what a base of flow predicts."""
+    measured, asked = TrainStep._measure, []
+
+    def replaced(self: TrainStep, *args: Any, **kwargs: Any) -> Any:
+        asked.append(bool(kwargs))
+        found = measured(self, *args, **kwargs)
+        kind = "flow" if flow else prediction
+        targets = [DIFFUSION.targets(0.8 * each.batch.latents, each.batch.noise, each.batch.t) for each in found]
+        return [replace(each, prediction=target[kind]) for each, target in zip(found, targets, strict=True)]
+
+    monkeypatch.setattr(TrainStep, "_measure", replaced)
+    monkeypatch.setattr(base_check, "REAL", 0)
+    plan = plan_of("embedded sd15", tmp_path)
+    file = tiny_models.to_single_file(EMBEDDED, tmp_path / "model.safetensors")
+    plan["model"] |= {"path": str(file), "layout": "single_file", "config_dir": str(EMBEDDED), "prediction": prediction}
+    plan["training"] |= {"steps": 1, "warmup_steps": 0}
+    code = main([str(prepare_run(tmp_path / "run", plan))])
+    result = read_events(tmp_path / "run")[-1]
+    assert (code == 5 and "rectified flow" in result["reason"]) if flow else code == 0
+    # A base that is good as its own kind costs no pass more.
+    assert any(asked) == flow
 
 
 PICTURES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

@@ -52,6 +52,11 @@ class Diffusion:
         """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε"""
         return self._signal[t].view(-1, 1, 1, 1) * latents + self._noise[t].view(-1, 1, 1, 1) * noise
 
+    def straight(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """(1 - σ) x_0 + σ ε with σ = t / T, the noisy latents of rectified flow (arXiv:2209.03003)."""
+        share = (t / self.steps).view(-1, 1, 1, 1)
+        return (1 - share) * latents + share * noise
+
     def target(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """ε, or v = √ᾱ_t ε − √(1 − ᾱ_t) x_0"""
         if self._prediction == "epsilon":

@@ -18,6 +18,7 @@ from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.model.frozen import count_weights
 from visiontrain_trainer.training.measure import levels, validation_uses
 
+from .flow_check import check_flow
 from .session import Session
 
 PICTURES = 2
@@ -35,6 +36,9 @@ EXPLAINED = 0.7
 #: noise levels. A sound ε base has 0.05 at most (a noisy picture is nearly all noise, whatever the picture), a sound v
 #: base 0.15 to 0.6; random numbers have 1 and more.
 EXPLAINS = {"epsilon": 0.7, "v_prediction": 0.95}
+#: A base is looked at as one of rectified flow if its own loss is above this share where such a base must be bad as its
+#: kind: as ε at the weakest noise, where the picture is in its prediction, as v at the strongest, where the noise is.
+DOUBTFUL = {"epsilon": 0.25, "v_prediction": 0.5}
 #: U-Nets of fewer weights than any of SD1.5 and SDXL (860 and 2570 million) are for tests, many with random weights.
 REAL = 300_000_000
 
@@ -70,6 +74,11 @@ class Fit:
         """The share at the level where it is least."""
         return min(self.share(kind, level) for level in self.losses[kind])
 
+    def may_be_flow(self, kind: str) -> bool:
+        """Whether it is bad as `kind` where a base of rectified flow must be."""
+        level = (min if kind == "epsilon" else max)(self.losses[kind])
+        return self.share(kind, level) > DOUBTFUL[kind]
+
     def is_finite(self, kind: str) -> bool:
         return all(map(math.isfinite, self.losses[kind].values()))
 
@@ -84,8 +93,10 @@ def check_base(session: Session) -> Known:
     trained = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     fits: list[Fit] = []
     known: Known = {}
+    uses = validation_uses(session.batches)[0][:PICTURES]
+    kind, real = session.plan.model.prediction, count_weights(session.unet) >= REAL
     try:
-        for use in validation_uses(session.batches)[0][:PICTURES]:
+        for use in uses:
             fit, found = Fit(), session.train_step.measurements(use, steps, 0)
             for each in found:
                 batch = each.batch
@@ -96,13 +107,14 @@ def check_base(session: Session) -> Known:
             # A run that trains some timesteps only is measured at others than these.
             if trained == steps:
                 known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
+        if real and all(fit.is_finite(kind) and fit.may_be_flow(kind) for fit in fits):
+            check_flow(session.train_step, uses, session.diffusion.steps, session.plan.model.name)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         give_back_memory()
         return known
-    real = count_weights(session.unet) >= REAL
-    judge(fits, session.plan.model.prediction, session.plan.model.name, real=real)
+    judge(fits, kind, session.plan.model.name, real=real)
     return known
 
 

@@ -80,6 +80,10 @@ class Passes:
         inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
         return inputs if masks is None else {**inputs, "masks": masks}
 
+    def straight(self, batch: Batch) -> torch.Tensor:
+        """The noisy latents of a batch as models of rectified flow read them."""
+        return self._diffusion.straight(batch.latents, batch.noise, batch.t)
+
     def predict(self, inputs: Tensors) -> torch.Tensor:
         """The U-Net's prediction for a batch, [B, 4, h, w] in the U-Net's number format."""
         extra = {name: inputs[name] for name in ("text_embeds", "time_ids") if name in inputs}

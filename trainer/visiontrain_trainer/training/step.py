@@ -67,11 +67,20 @@ class TrainStep:
         give_back_memory()
         return self._measure(use, steps, noise_index, 1)
 
-    def _measure(self, use: ImageUse, steps: list[int], noise_index: int, size: int) -> list[Measurement]:
+    @torch.no_grad()
+    def flow_predictions(self, use: ImageUse, steps: list[int]) -> list[Measurement]:
+        """What the network predicts of an image on the straight path that models of rectified flow learn."""
+        return self._measure(use, steps, 0, self.micro_batch, flow=True)
+
+    def _measure(
+        self, use: ImageUse, steps: list[int], noise_index: int, size: int, *, flow: bool = False
+    ) -> list[Measurement]:
         found = []
         for part in (steps[i : i + size] for i in range(0, len(steps), size)):
             batch = self._builder.fixed(use, part, noise_index)
             inputs = self.passes.inputs(batch)
+            if flow:
+                inputs["noisy"] = self.passes.straight(batch).to(inputs["noisy"].dtype)
             prediction = self.passes.predict(inputs)
             # The square is measured whatever is trained on, so that runs of different losses can be compared.
             each = losses(prediction, inputs["target"]).tolist()

@@ -1,0 +1,69 @@
+"""Recognises a base of rectified flow, which has SDXL's tensors and no mark, by what it predicts of the own pictures.
+
+Such a base learned ε − x_0 on straight paths between picture and noise, whatever the timestep. A base that predicts ε
+or v is told apart by two numbers of passes on such paths: how much of the noise is in its prediction where the noise is
+strongest (1 for flow and ε, 0.2 for v), and how much of the picture where the noise is weakest (−1 for flow, 0 for ε,
+−0.35 for v). Neither depends on how well it knows the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.data.batches import ImageUse
+from visiontrain_trainer.training.measure import levels
+from visiontrain_trainer.training.step import TrainStep
+
+#: Least share in a prediction of flow: of the noise where that is strongest, of the picture where the noise is weakest.
+NOISE, PICTURE = 0.75, 0.7
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a prediction consists of: `noise` · ε + `picture` · x_0, and what neither explains."""
+
+    noise: float
+    picture: float
+
+    @classmethod
+    def of(cls, prediction: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor) -> Parts:
+        """By least squares over all numbers of a prediction."""
+        p, x, n = (tensor.double().flatten() for tensor in (prediction, latents, noise))
+        nn, xx, nx, pn, px = (float(a @ b) for a, b in ((n, n), (x, x), (n, x), (p, n), (p, x)))
+        determinant = max(nn * xx - nx * nx, 1e-12)
+        return cls((pn * xx - px * nx) / determinant, (px * nn - pn * nx) / determinant)
+
+
+def is_flow(weakest: Parts, strongest: Parts) -> bool:
+    """Whether predictions at the weakest and strongest noise are those of rectified flow."""
+    return strongest.noise > NOISE and -weakest.picture > PICTURE
+
+
+def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: str) -> None:
+    """Raises TrainingError for a base that predicts the velocity of rectified flow on every one of `uses`."""
+    at = levels((0, timesteps))
+    found: list[tuple[Parts, Parts]] = []
+    for use in uses:
+        parts = [
+            Parts.of(each.prediction[i], each.batch.latents[i], each.batch.noise[i])
+            for each in step.flow_predictions(use, [at[0], at[-1]])
+            for i in range(len(each.prediction))
+        ]
+        found.append((parts[0], parts[-1]))
+    if not found or not all(is_flow(*each) for each in found):
+        return
+    weakest, strongest = found[0]
+    raise TrainingError(
+        f"{name} is a base of rectified flow: it predicts the way from picture to noise.",
+        [
+            f"On your pictures its predictions hold {strongest.noise:.2f} of the noise where that is strongest, and "
+            f"{weakest.picture:.2f} of the picture where the noise is weakest; flow has 1 and -1.",
+            "Trained as epsilon or v_prediction, it gives a LoRA of noise.",
+        ],
+        ["Choose another base model: visiontrain models list"],
+        id="model/not-supported",
+    )
