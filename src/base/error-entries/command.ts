@@ -57,6 +57,21 @@ export const commandErrors = {
     cause: 'It was removed or moved while the terminal was in it, or its disk was taken out.',
     cure: 'Go to another folder: `cd`.',
   },
+  'queue/twice': {
+    what: 'The run is in the queue already.',
+    cause: 'A run is started once, so it waits once.',
+    cure: 'See what waits: `visiontrain queue list`.',
+  },
+  'queue/which': {
+    what: 'It is not clear which run of the queue is meant.',
+    cause: 'None was named, or it does not wait any more.',
+    cure: 'See what waits: `visiontrain queue list`.',
+  },
+  'queue/sweep': {
+    what: 'A sweep cannot be understood.',
+    cause: 'A key is misspelt, a range has no --random, or a file is no list of groups of keys.',
+    cure: 'Write `--sweep key=value,value`, or `key=low..high` with `--random 8`; `--dry-run` shows the runs.',
+  },
   'hooks/not-allowed': {
     what: 'A run has hooks that you have not allowed.',
     cause: 'Hooks are commands that run on this machine as you, and a run.yaml may come from anybody.',

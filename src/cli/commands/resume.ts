@@ -12,6 +12,7 @@ import type { CommandRun } from '../shell/context.ts';
 import { moveDataset } from './shared/move-dataset.ts';
 import { text, toldOf } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
+import { withoutQueue } from './shared/start-run.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 
 /** Starts a run again in its folder. The trainer continues from its newest good checkpoint. */
@@ -34,7 +35,7 @@ export const run: CommandRun = async ([query = ''], options, given) => {
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;
   try {
-    await startRun(ref, env);
+    await startRun(ref, owner === undefined ? env : withoutQueue(env));
     owner?.owns(ref);
     if (options.detach !== true) return await watchRun(ref, context, { from, owner });
   } finally {

@@ -1,5 +1,5 @@
 /** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its output goes to supervisor.log. */
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
 import { places } from '../../base/paths.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
@@ -43,4 +43,17 @@ try {
   const known = error instanceof VisiontrainError;
   console.error(known ? error.message : ((error as Error).stack ?? error));
   process.exitCode = known ? error.exitCode : EXIT.bug;
+}
+// A machine that goes down, or a batch job that is over, starts nothing more.
+if (!terminated.signal.aborted && process.env.VISIONTRAIN_QUEUE !== 'off') await startNext(dirname(dir));
+
+async function startNext(runs: string): Promise<void> {
+  try {
+    const { advanceQueue } = await import('../queue/advance.ts');
+    const { startRun } = await import('../runs/start.ts');
+    process.chdir(runs);
+    await advanceQueue(runs, (run) => startRun(run, process.env));
+  } catch (error) {
+    console.error(`The queue goes on with "visiontrain queue run": ${(error as Error).message}`);
+  }
 }

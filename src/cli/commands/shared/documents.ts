@@ -327,6 +327,15 @@ export const documents = {
       }),
     ),
   }),
+  queue: z.union([
+    z.strictObject({
+      waiting: z.array(z.strictObject({ run: text, device: text, problem: text.nullable() })),
+      started: z.array(text).describe('What `queue run` has just started.'),
+    }),
+    z
+      .strictObject({ runs: z.array(z.strictObject({ name: text, values: z.record(text, z.unknown()) })) })
+      .describe('`queue add --dry-run`.'),
+  ]),
   notify: z.strictObject({
     file: text.nullable().describe('The file that says so; null where nothing is said.'),
     bell: z.boolean(),

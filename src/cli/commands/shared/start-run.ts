@@ -30,12 +30,24 @@ export interface StartOptions {
   readonly allowHooks?: boolean;
   /** Build of PyTorch for this run instead of the one that fits. */
   readonly torch?: string | undefined;
+  /** Further facts for env.json of the run. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 
-/** Prepares, starts and (unless detached) watches a run. Returns the exit code of the run. */
-export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<ExitCode> {
+interface MadeRun {
+  readonly run: RunRef;
+  /** The environment to start it in. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Prepares a run, settles all that a person must agree to, and makes its folder. Nothing is started. */
+export async function makeRun(
+  input: Prepare,
+  options: Omit<StartOptions, 'detach' | 'foreground'>,
+  context: Context,
+): Promise<MadeRun> {
   const { places, out, flags } = context;
   const env = withTorch(context.env, options.torch);
   const hooks = withAbsolutePrograms(input.spec.hooks, (path) => resolve(input.dir, path));
@@ -54,17 +66,25 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
     for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.wrapped(line);
-  const owner = options.foreground === true && !options.detach ? ownSignals(out.talk) : undefined;
+  const run = createRun({
+    name: options.name ?? input.spec.name,
+    yaml: prepared.yaml,
+    plan: prepared.plan,
+    uncaptioned: prepared.uncaptioned,
+    beside: { hooks, logging: input.spec.logging },
+    runs: places.runs,
+    ...(options.facts === undefined ? {} : { facts: options.facts }),
+  });
+  return { run, env };
+}
+
+/** Prepares, starts and (unless detached) watches a run. Returns the exit code of the run. */
+export async function startFromSpec(input: Prepare, options: StartOptions, context: Context): Promise<ExitCode> {
+  const isForeground = options.foreground === true && !options.detach;
+  const owner = isForeground ? ownSignals(context.out.talk) : undefined;
   try {
-    const run = createRun({
-      name: options.name ?? input.spec.name,
-      yaml: prepared.yaml,
-      plan: prepared.plan,
-      uncaptioned: prepared.uncaptioned,
-      beside: { hooks, logging: input.spec.logging },
-      runs: places.runs,
-    });
-    await startRun(run, env);
+    const { run, env } = await makeRun(input, options, context);
+    await startRun(run, isForeground ? withoutQueue(env) : env);
     owner?.owns(run);
     if (!options.detach) return await watchRun(run, context, { owner });
     tellStarted(run, context);
@@ -73,6 +93,9 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     owner?.release();
   }
 }
+
+/** A batch job is over with its run: what it would start from the queue would be killed with it. */
+export const withoutQueue = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ ...env, VISIONTRAIN_QUEUE: 'off' });
 
 function tellStarted(run: RunRef, { out, flags }: Context): void {
   if (flags.json) out.json({ run: run.name, dir: run.dir });

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT, UsageError } from '../../../base/errors.ts';
+import { plural } from '../../../base/text.ts';
+import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
+import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
+import { listedRuns, type SweepRun, sweepRuns } from '../../../engine/queue/sweep.ts';
+import { runNames } from '../../../engine/runs/list.ts';
+import { runCondition } from '../../../engine/runs/summary.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import { readTextFile } from '../../../spec/read-text.ts';
+import { RUN_NAME } from '../../../spec/schema.ts';
+import type { CommandRun, Context } from '../../shell/context.ts';
+import { type Options, text } from '../shared/options.ts';
+import { makeRun } from '../shared/start-run.ts';
+import { showQueue } from './list.ts';
+
+interface Wanted {
+  readonly loaded: LoadedSpec;
+  readonly name: string;
+  /** The values of a run of a sweep. */
+  readonly values: SweepRun['values'] | undefined;
+}
+
+/** Makes runs of run.yaml files and lets them wait. All of them are checked before the first is made. */
+export const run: CommandRun = async (files, options, context) => {
+  const { places, out, flags } = context;
+  if (files.length === 0)
+    throw new UsageError('Which run.yaml?', { id: 'queue/which', nextSteps: ['visiontrain queue add run.yaml'] });
+  const registry = loadRegistry({ configDir: places.config });
+  const there = files.filter((file) => isWaitable(file, context));
+  const wanted = files.filter((file) => !there.includes(file)).flatMap((file) => wantedRuns(file, options, context));
+  if (options.dryRun === true) {
+    if (flags.json) out.json({ runs: wanted.map(({ name, values }) => ({ name, values: values ?? {} })) });
+    else for (const { name, loaded } of wanted) out.data(`${name}   ${loaded.spec.training.steps} steps`);
+    return EXIT.ok;
+  }
+  for (const name of there) enqueue(places.runs, name);
+  const group = wanted.length > 1 ? `sweep-${Date.now().toString(36)}` : undefined;
+  for (const { loaded, name, values } of wanted) {
+    const { run: made } = await makeRun(
+      { ...loaded, registry },
+      {
+        name,
+        acceptLicense: options.acceptLicense === true,
+        sendPictures: options.sendPictures === true,
+        allowHooks: options.allowHooks === true,
+        ...(values === undefined ? {} : { facts: { sweep: { group, values } } }),
+      },
+      context,
+    );
+    enqueue(places.runs, made.name);
+  }
+  if (!flags.json)
+    out.talk(`${plural(wanted.length + there.length, 'run')} more in the queue.  visiontrain queue run   starts it`);
+  showQueue(queueEntries(places.runs), [], context);
+  return EXIT.ok;
+};
+
+/** Whether a run of this name is there that can go on. @throws UsageError for one that is finished or goes on already */
+function isWaitable(name: string, { places }: Context): boolean {
+  if (existsSync(name) || !runNames(places.runs).includes(name)) return false;
+  const { state } = runCondition(join(places.runs, name));
+  if (state === 'finished' || state === 'live')
+    throw new UsageError(
+      `${name} ${state === 'live' ? 'is already running' : 'is finished: there is nothing to resume'}.`,
+      {
+        id: state === 'live' ? 'run/already-running' : 'run/finished',
+        nextSteps: [`visiontrain status ${name}`],
+      },
+    );
+  return true;
+}
+
+function wantedRuns(file: string, options: Options, { places }: Context): Wanted[] {
+  const registry = loadRegistry({ configDir: places.config });
+  const set = options.set as readonly string[];
+  const base = loadSpec(file, { overrides: set, registry });
+  const given = text(options.name) ?? base.spec.name;
+  if (!RUN_NAME.test(given))
+    throw new UsageError(`--name ${JSON.stringify(given)} cannot name a run.`, {
+      id: 'run/name',
+      nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
+    });
+  const sweep = sweepOf(options, base.spec.training.seed);
+  if (sweep === undefined) return [{ loaded: base, name: given, values: undefined }];
+  return sweep.map(({ overrides, suffix, values }) => ({
+    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry }),
+    name: `${given}-${suffix}`.slice(0, 100),
+    values,
+  }));
+}
+
+function sweepOf(options: Options, seed: number): SweepRun[] | undefined {
+  const texts = options.sweep as readonly string[];
+  const list = text(options.list);
+  const count = text(options.random);
+  if (list !== undefined) {
+    if (texts.length > 0 || count !== undefined)
+      throw new UsageError('--list names all runs, so --sweep and --random have no place beside it.', {
+        id: 'queue/sweep',
+      });
+    const read = readTextFile(list);
+    if ('problem' in read) throw new UsageError(`${list} ${read.problem}.`, { id: 'queue/sweep' });
+    return listedRuns(read.text, list);
+  }
+  if (texts.length === 0) {
+    if (count !== undefined) throw new UsageError('--random draws from what --sweep says.', { id: 'queue/sweep' });
+    return undefined;
+  }
+  const random = count === undefined ? undefined : Number(count);
+  if (random !== undefined && !(Number.isSafeInteger(random) && random > 0))
+    throw new UsageError('--random is a number of runs, 1 or more.', { id: 'command/wrong-value' });
+  return sweepRuns(texts, { random, seed });
+}

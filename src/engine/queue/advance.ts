@@ -1,0 +1,76 @@
+/**
+ * Starts what can be started of a queue. There is no daemon: a supervisor whose run is over does this, and so does `queue
+ * run`. All of them may do it at once, and any of them may be killed in between: who starts a run holds a lock, and a
+ * run that was started once is known by its own folder.
+ */
+import { join } from 'node:path';
+import { claim } from '../../base/process/claim.ts';
+import { pause } from '../../base/sleep.ts';
+import type { RunRef } from '../runs/create.ts';
+import { runNames } from '../runs/list.ts';
+import { runCondition } from '../runs/summary.ts';
+import { dropEntry, isTaken, markEntry, plannedCard, type QueueEntry, queueEntries, queueFolder } from './entries.ts';
+
+/** Milliseconds between two tries for the lock, which is held for the start of a run: a second or two. */
+const LOCK_MS = 50;
+
+export interface Advance {
+  /** Names of the runs that were started now. */
+  readonly started: readonly string[];
+  /** What still waits. */
+  readonly waiting: readonly QueueEntry[];
+}
+
+/** @param start starts a run and returns when its supervisor owns it; it throws when it cannot */
+export async function advanceQueue(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
+  if (queueEntries(runs).length === 0) return { started: [], waiting: [] };
+  const lock = join(queueFolder(runs), 'lock');
+  for (;;) {
+    const held = claim(lock);
+    if ('claim' in held) {
+      try {
+        return await startFree(runs, start);
+      } finally {
+        held.claim.release();
+      }
+    }
+    await pause(LOCK_MS, undefined);
+  }
+}
+
+async function startFree(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
+  const busy = busyCards(runs);
+  const started: string[] = [];
+  for (const entry of queueEntries(runs)) {
+    // Whoever started it was killed before the entry was removed.
+    if (isTaken(runs, entry)) {
+      dropEntry(runs, entry);
+      continue;
+    }
+    if (entry.problem !== undefined || busy.has(entry.device)) continue;
+    try {
+      await start({ name: entry.run, dir: join(runs, entry.run) });
+    } catch (error) {
+      markEntry(runs, entry, (error as Error).message);
+      continue;
+    }
+    busy.add(entry.device);
+    started.push(entry.run);
+    dropEntry(runs, entry);
+  }
+  return { started, waiting: queueEntries(runs) };
+}
+
+/** The cards that live runs of this folder train on. */
+function busyCards(runs: string): Set<string> {
+  const live = runNames(runs).filter((name) => runCondition(join(runs, name)).state === 'live');
+  return new Set(
+    live.map((name) => {
+      try {
+        return plannedCard(join(runs, name));
+      } catch {
+        return '';
+      }
+    }),
+  );
+}

@@ -1,0 +1,115 @@
+/**
+ * The queue of a folder of runs: one small file for each run that waits. The run itself is made when it is queued, so
+ * that later changes of its run.yaml do not reach it.
+ */
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { isMissing } from '../../base/files/fs-errors.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
+import { lastHolder } from '../../base/process/claim.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import { readPlanJson } from '../run-folder/run-files.ts';
+import { isRun } from '../runs/summary.ts';
+
+/** A run that waits. */
+export interface QueueEntry {
+  /** Counts up; a lower number is started first. */
+  readonly number: number;
+  readonly run: string;
+  /** Card that its plan is made for: `cuda:0`, `cpu`. */
+  readonly device: string;
+  /** Starts that the run had when it was queued. One more means that it was taken from the queue. */
+  readonly attempts: number;
+  /** Why it could not be started; undefined while nothing is wrong. */
+  readonly problem?: string;
+}
+
+/** Folder of the queue in the folder of the runs. */
+export const queueFolder = (runs: string): string => join(runs, '.queue');
+
+const MOST_BYTES = 1 << 14;
+const FILE = /^(\d{6})\.json$/;
+const fileOf = (runs: string, number: number) => join(queueFolder(runs), `${String(number).padStart(6, '0')}.json`);
+
+/** `cuda` is the first card. */
+export const canonicalCard = (device: string): string => (device === 'cuda' ? 'cuda:0' : device);
+
+/** How often a run was started. */
+export const startsOf = (dir: string): number => lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
+
+/** The card that a run was planned for. */
+export function plannedCard(dir: string): string {
+  const plan = readPlanJson(dir) as { resources?: { device?: unknown } } | undefined;
+  const device = plan?.resources?.device;
+  return canonicalCard(typeof device === 'string' ? device : 'cpu');
+}
+
+/** All entries in the order in which they are started. A file that is no entry is passed over. */
+export function queueEntries(runs: string): QueueEntry[] {
+  let names: string[];
+  try {
+    names = readdirSync(queueFolder(runs));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+  return names
+    .filter((name) => FILE.test(name))
+    .sort()
+    .flatMap((name) => readEntry(runs, Number.parseInt(name, 10)) ?? []);
+}
+
+function readEntry(runs: string, number: number): QueueEntry | undefined {
+  try {
+    const value: unknown = JSON.parse(readOurs(fileOf(runs, number), MOST_BYTES)?.toString('utf8') ?? '');
+    const { run, device, attempts, problem } = value as Record<string, unknown>;
+    // The name becomes a path.
+    if (typeof run !== 'string' || basename(run) !== run || run === '' || run.startsWith('.')) return undefined;
+    if (typeof device !== 'string' || !Number.isSafeInteger(attempts)) return undefined;
+    const entry = { number, run, device, attempts: attempts as number };
+    return typeof problem === 'string' ? { ...entry, problem } : entry;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts a run at the end of the queue. @throws UsageError when it waits already */
+export function enqueue(runs: string, run: string): QueueEntry {
+  if (queueEntries(runs).some((entry) => entry.run === run))
+    throw new UsageError(`${run} is in the queue already.`, {
+      id: 'queue/twice',
+      nextSteps: ['visiontrain queue list'],
+    });
+  const dir = join(runs, run);
+  const body = { run, device: plannedCard(dir), attempts: startsOf(dir) };
+  mkdirSync(queueFolder(runs), { recursive: true, mode: 0o700 });
+  for (let number = (queueNumbers(runs).at(-1) ?? 0) + 1; ; number += 1) {
+    try {
+      writeFileSync(fileOf(runs, number), `${JSON.stringify(body)}\n`, { flag: 'wx', mode: 0o600 });
+      return { number, ...body };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+const queueNumbers = (runs: string): number[] =>
+  readdirSync(queueFolder(runs))
+    .flatMap((name) => (FILE.test(name) ? Number.parseInt(name, 10) : []))
+    .sort((a, b) => a - b);
+
+export function dropEntry(runs: string, { number }: QueueEntry): void {
+  rmSync(fileOf(runs, number), { force: true });
+}
+
+/** Notes why an entry could not be started, so that those behind it are not held up. */
+export function markEntry(runs: string, { number, ...entry }: QueueEntry, problem: string): void {
+  writeFileSync(fileOf(runs, number), `${JSON.stringify({ ...entry, problem })}\n`, { mode: 0o600 });
+}
+
+/** Whether an entry was taken: its run was started since, or is gone. */
+export function isTaken(runs: string, { run, attempts }: QueueEntry): boolean {
+  const dir = join(runs, run);
+  return !isRun(dir) || startsOf(dir) > attempts;
+}

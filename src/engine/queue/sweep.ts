@@ -1,0 +1,142 @@
+/** The runs of a sweep: which values each of them has, and what it is called. Pure. */
+import { createHash } from 'node:crypto';
+import { UsageError } from '../../base/errors.ts';
+import { findKey } from '../../spec/keys.ts';
+import { yamlValue } from '../../spec/write.ts';
+import { parseYaml } from '../../spec/yaml-tree.ts';
+
+/** One run of a sweep. */
+export interface SweepRun {
+  /** Texts for `--set`. */
+  readonly overrides: readonly string[];
+  readonly values: Readonly<Record<string, unknown>>;
+  /** What is put behind the name of the run: `rank8-lr1e-4`. */
+  readonly suffix: string;
+}
+
+/** Most runs of one sweep. More is a mistake of typing, or work for a program that searches. */
+const MOST_RUNS = 1000;
+
+interface Axis {
+  readonly key: string;
+  readonly values: readonly unknown[];
+  readonly range: readonly [number, number] | undefined;
+}
+
+/**
+ * The runs that `--sweep key=a,b` (every combination), or with `random` so many draws of `key=a,b` or `key=low..high`,
+ * stand for. The draws depend on `seed` alone.
+ * @throws UsageError when a text cannot be understood
+ */
+export function sweepRuns(
+  texts: readonly string[],
+  { random, seed }: { random?: number | undefined; seed: number },
+): SweepRun[] {
+  const axes = texts.map(readAxis);
+  const doubled = axes.find(({ key }, i) => axes.findIndex((other) => other.key === key) !== i);
+  if (doubled !== undefined) throw wrong(`${doubled.key} is swept twice.`);
+  const ranged = axes.find(({ range }) => range !== undefined);
+  if (random === undefined && ranged !== undefined)
+    throw wrong(`--sweep ${ranged.key} has a range, of which a grid has no end: add --random 20, say.`);
+  const count = random ?? axes.reduce((product, { values }) => product * values.length, 1);
+  if (count > MOST_RUNS) throw wrong(`That would be ${count} runs, and ${MOST_RUNS} is the most of one sweep.`);
+  const all =
+    random === undefined
+      ? grid(axes)
+      : Array.from({ length: random }, (_, i) => axes.map((axis) => [axis.key, drawn(axis, `${seed} ${i}`)] as const));
+  return named(all.map((pairs) => Object.fromEntries(pairs)));
+}
+
+/** The runs of a file: a list of groups of keys, each group one run. @throws UsageError */
+export function listedRuns(text: string, file: string): SweepRun[] {
+  const { value, problems } = parseYaml(text);
+  const [first] = problems;
+  if (first !== undefined) throw wrong(`${file}: ${first.message}.`);
+  if (!Array.isArray(value) || value.length === 0) throw wrong(`${file} is not a list of runs.`);
+  if (value.length > MOST_RUNS) throw wrong(`${file} has ${value.length} runs, and ${MOST_RUNS} is the most.`);
+  return named(
+    value.map((item: unknown, i) => {
+      if (typeof item !== 'object' || item === null || Array.isArray(item))
+        throw wrong(`${file}: run ${i + 1} is not a group of keys, such as {training.rank: 8}.`);
+      for (const key of Object.keys(item)) checkKey(key);
+      return item as Record<string, unknown>;
+    }),
+  );
+}
+
+const wrong = (message: string) =>
+  new UsageError(message, {
+    id: 'queue/sweep',
+    nextSteps: [
+      'visiontrain queue add run.yaml --sweep training.rank=8,16 --sweep training.learning_rate=1e-4,2e-4',
+      'visiontrain queue add run.yaml --sweep training.learning_rate=5e-5..5e-4 --random 8',
+    ],
+  });
+
+function checkKey(key: string): void {
+  const whole = key.split('.').slice(0, 2).join('.');
+  if (findKey(whole) === undefined) throw wrong(`run.yaml has no key ${key}.`);
+}
+
+function readAxis(text: string): Axis {
+  const equals = text.indexOf('=');
+  const key = text.slice(0, Math.max(0, equals)).trim();
+  const said = text.slice(equals + 1).trim();
+  if (equals < 1 || said === '') throw wrong(`--sweep ${text} is not key=value,value.`);
+  checkKey(key);
+  const range = /^(\S+)\.\.(\S+)$/.exec(said);
+  const [low, high] = [Number(range?.[1]), Number(range?.[2])];
+  if (range !== null) {
+    if (!(Number.isFinite(low) && Number.isFinite(high) && low < high))
+      throw wrong(`--sweep ${text}: ${said} is no range of two numbers, the smaller first.`);
+    return { key, values: [], range: [low, high] };
+  }
+  const { value, problems } = parseYaml(`[${said}]`);
+  const [first] = problems;
+  if (first !== undefined || !Array.isArray(value)) throw wrong(`--sweep ${text}: ${first?.message ?? 'is no list'}.`);
+  return { key, values: value, range: undefined };
+}
+
+const grid = (axes: readonly Axis[]): (readonly (readonly [string, unknown])[])[] =>
+  axes.reduce<(readonly (readonly [string, unknown])[])[]>(
+    (rows, { key, values }) => rows.flatMap((row) => values.map((value) => [...row, [key, value] as const])),
+    [[]],
+  );
+
+/** A range over more than one power of ten is drawn by its logarithm, as learning rates are compared. */
+function drawn({ key, values, range }: Axis, draw: string): unknown {
+  const bytes = createHash('sha256').update(`sweep ${draw} ${key}`).digest();
+  const u = bytes.readUInt32BE(0) / 2 ** 32;
+  if (range === undefined) return values[Math.floor(u * values.length)];
+  const [low, high] = range;
+  const whole = Number.isInteger(low) && Number.isInteger(high) && high - low >= 2;
+  const value = low > 0 && high / low > 10 ? low * (high / low) ** u : low + (high - low) * u;
+  return whole ? Math.round(value) : Number(value.toPrecision(3));
+}
+
+/** Short words for the keys that are swept most. */
+const SHORT: Readonly<Record<string, string>> = {
+  learning_rate: 'lr',
+  text_encoder_learning_rate: 'telr',
+  batch_size: 'batch',
+  optimizer: 'opt',
+  resolution: 'res',
+};
+
+function named(all: readonly Readonly<Record<string, unknown>>[]): SweepRun[] {
+  const seen = new Map<string, number>();
+  return all.map((values) => {
+    const words = Object.entries(values).map(([key, value]) => {
+      const last = key.split('.').at(-1) ?? key;
+      return `${SHORT[last] ?? last}${String(yamlValue(value))}`.replaceAll(/[^A-Za-z0-9.-]/g, '').replace(/\.0e/, 'e');
+    });
+    const suffix = words.join('-').slice(0, 60);
+    const copy = (seen.get(suffix) ?? 0) + 1;
+    seen.set(suffix, copy);
+    return {
+      values,
+      overrides: Object.entries(values).map(([key, value]) => `${key}=${yamlValue(value)}`),
+      suffix: copy === 1 ? suffix : `${suffix}-${copy}`,
+    };
+  });
+}

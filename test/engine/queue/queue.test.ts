@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { advanceQueue } from '../../../src/engine/queue/advance.ts';
+import { dropEntry, enqueue, queueEntries } from '../../../src/engine/queue/entries.ts';
+import { makeRequest } from '../../../src/engine/run-folder/requests.ts';
+import { readExit, readSupervisor } from '../../../src/engine/run-folder/run-files.ts';
+import { runCondition } from '../../../src/engine/runs/summary.ts';
+import { cli } from '../../helpers/cli.ts';
+import { FixtureHome, until } from '../../helpers/fixture-run.ts';
+
+let runs = '';
+let home: FixtureHome | undefined;
+afterEach(async () => {
+  await home?.remove();
+  home = undefined;
+  if (runs !== '') rmSync(runs, { recursive: true, force: true });
+  runs = '';
+});
+
+function folder(): string {
+  runs = mkdtempSync(join(tmpdir(), 'visiontrain-queue-'));
+  return runs;
+}
+function makeRun(name: string, device = 'cpu'): void {
+  mkdirSync(join(runs, name));
+  writeFileSync(join(runs, name, 'plan.json'), JSON.stringify({ resources: { device } }));
+}
+
+describe('a queue', () => {
+  it('of a hundred runs starts each of them once, though whoever starts them is killed again and again', async () => {
+    folder();
+    const names = Array.from({ length: 100 }, (_, i) => `run-${i}`);
+    for (const name of names) makeRun(name, `cuda:${Number(name.slice(4)) % 3}`);
+    for (const name of names) enqueue(runs, name);
+    const worker = join(import.meta.dirname, '../../helpers/queue-worker.ts');
+    const start = (): ChildProcess => spawn(process.execPath, [worker, runs], { stdio: 'inherit' });
+    const workers = [start(), start(), start()];
+    let kills = 0;
+    while (queueEntries(runs).length > 0) {
+      await sleep(120);
+      const i = kills % workers.length;
+      // Some were started and are not finished, some are started and still in the queue, some hold the lock.
+      if (kills < 12) workers[i]?.kill('SIGKILL');
+      if (workers[i]?.exitCode !== null || workers[i]?.signalCode !== null || kills < 12) workers[i] = start();
+      kills += 1;
+    }
+    for (const one of workers) one.kill('SIGKILL');
+    const starts = names.map((name) => readdirSync(join(runs, name, 'attempts')));
+    expect(starts.filter((files) => files.join() !== '1.json')).toEqual([]);
+  }, 60_000);
+
+  it('starts one run for each card, in order, and passes by what cannot be started', async () => {
+    folder();
+    for (const [name, device] of [
+      ['a', 'cuda'],
+      ['b', 'cuda:0'],
+      ['c', 'cuda:1'],
+      ['d', 'cpu'],
+      ['e', 'cuda:2'],
+    ])
+      makeRun(name as string, device);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) enqueue(runs, name);
+    expect(() => enqueue(runs, 'a')).toThrow('in the queue already');
+    rmSync(join(runs, 'e'), { recursive: true });
+    writeFileSync(join(runs, '.queue', '000009.json'), '{"run": "../../evil", "device": "cpu", "attempts": 0}');
+    writeFileSync(join(runs, '.queue', '000010.json'), 'broken');
+    const { started, waiting } = await advanceQueue(runs, async ({ name }) => {
+      if (name === 'c') throw new Error('the disk is full');
+    });
+    expect(started).toEqual(['a', 'd']);
+    expect(waiting.map(({ run, problem }) => [run, problem])).toEqual([
+      ['b', undefined],
+      ['c', 'the disk is full'],
+    ]);
+    const [b] = waiting;
+    if (b !== undefined) dropEntry(runs, b);
+    expect((await advanceQueue(runs, async () => {})).started).toEqual([]);
+  });
+
+  it('goes on by itself when a run ends, and after its supervisor was killed when it is told to', async () => {
+    home = new FixtureHome({ FIXTURE_SECONDS: '0.02' });
+    const all = ['one', 'two', 'three', 'four'].map((name) => home?.create(name === 'three' ? 2000 : 5, name));
+    const [one, two, three, four] = all as NonNullable<(typeof all)[number]>[];
+    if (one === undefined || two === undefined || three === undefined || four === undefined) throw new Error('no runs');
+    for (const { name } of [one, two, three, four]) enqueue(home.runs, name);
+    const shown = await cli(['queue', 'run', '--json'], home.env);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      started: ['one'],
+      waiting: [{ run: 'two', device: 'cpu' }, {}, {}],
+    });
+    await until(() => runCondition(three.dir).state === 'live' && readSupervisor(three.dir)?.trainer != null);
+    expect([readExit(one.dir)?.status, readExit(two.dir)?.status]).toEqual(['finished', 'finished']);
+    process.kill(readSupervisor(three.dir)?.pid as number, 'SIGKILL');
+    await until(() => !runCondition(three.dir).supervised);
+    // Its trainer goes on alone, and the card is taken until it has ended.
+    expect(JSON.parse((await cli(['queue', 'run', '--json'], home.env)).stdout)).toMatchObject({ started: [] });
+    makeRequest(three.dir, 'stop');
+    await until(() => runCondition(three.dir).state !== 'live');
+    expect(runCondition(four.dir).state).toBe('created');
+    expect((await cli(['queue', 'run'], home.env)).stderr).toContain('four is running');
+    await until(() => readExit(four.dir) !== null);
+    expect(queueEntries(home.runs)).toEqual([]);
+    expect(JSON.parse((await cli(['queue', '--json'], home.env)).stdout)).toEqual({ waiting: [], started: [] });
+  }, 60_000);
+});
