@@ -40,7 +40,7 @@ export function captionMarks(captions: readonly string[]): readonly string[] {
   const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
   if (marked.length === 0) return [];
   const names = [...new Set(marked.flat())];
-  const cure = names.includes('|||') ? '; for ||| set dataset.keep_tags to the number of tags before it' : '';
+  const cure = names.includes('|||') ? '; for ||| set dataset.caption_options: {keep_separator: "|||"}' : '';
   return [
     `${plural(marked.length, 'caption')} with marks of other programs (${names.join(', ')}): they are read as words, so take them out${cure}`,
   ];

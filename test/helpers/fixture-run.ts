@@ -118,6 +118,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       keep_tags: 1,
       caption_dropout: 0,
       tag_dropout: 0,
+      caption_options: null,
       masks: null,
       max_tokens: 75,
     },

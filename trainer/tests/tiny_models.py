@@ -211,6 +211,7 @@ def make_plan(
             "keep_tags": 1,
             "caption_dropout": 0,
             "tag_dropout": 0,
+            "caption_options": None,
             "masks": None,
             "max_tokens": 75,
         },

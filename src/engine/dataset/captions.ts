@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 
 export interface CaptionText {
-  /** One line without control characters; empty when the file holds no caption. */
+  /** One line without control characters, or where lines are wanted several; empty when the file holds no caption. */
   readonly text: string;
   /** A remark, when something about the file is odd. */
   readonly note?: string;
@@ -18,17 +18,19 @@ const windows1252 = new TextDecoder('windows-1252');
 /**
  * Decodes a caption file: UTF-8 with or without a byte order mark, UTF-16 with one, else Windows-1252. When the file is
  * JSON, only its caption is taken: brackets and keys must never be trained on.
+ * @param lines whether lines stay lines, because each is a caption of its own
  */
-export function readCaption(bytes: Buffer): CaptionText {
+export function readCaption(bytes: Buffer, lines = false): CaptionText {
+  const oneText = lines ? ownLines : oneLine;
   if (bytes.length > CAPTION_LIMIT) return { text: '', note: 'is too long for a caption and is not used' };
   const decoded = decodeCaption(bytes);
   if (decoded.text.includes('\0')) return { text: '', note: 'is not text and is not used' };
   const json = parseJson(decoded.text);
-  if (json === undefined) return { ...decoded, text: oneLine(decoded.text) };
+  if (json === undefined) return { ...decoded, text: oneText(decoded.text) };
   const words = wordsOf(json);
   if (words === undefined)
     return { text: '', note: `is JSON without a caption (${WORD_KEYS.join(', ')}) and is not used` };
-  return { ...decoded, text: oneLine(words) };
+  return { ...decoded, text: oneText(words) };
 }
 
 /** Keys that may hold a caption, in the order in which they are tried. */
@@ -68,6 +70,14 @@ export function decodeCaption(bytes: Buffer): CaptionText {
   if (isUtf8(bytes)) return { text: bytes.toString('utf8') };
   return { text: windows1252.decode(bytes), note: 'is not UTF-8; it was read as Windows-1252' };
 }
+
+/** The lines that say something, each as one line. */
+const ownLines = (text: string): string =>
+  text
+    .split(/\r\n|[\n\r\u2028\u2029]/u)
+    .map(oneLine)
+    .filter((line) => line !== '')
+    .join('\n');
 
 /** Turns lines and runs of white space into single spaces, because a prompt has no lines. */
 export function oneLine(text: string): string {

@@ -27,6 +27,8 @@ export interface ScanOptions {
   readonly masksAreUsed?: boolean;
   /** Absolute paths of folders that are not entered, and not named either: they are scanned on their own. */
   readonly without?: readonly string[];
+  /** Whether lines of a caption file stay lines, because each is a caption of its own. */
+  readonly captionLines?: boolean;
   /** Whether a folder without an image is no error. */
   readonly mayBeEmpty?: boolean;
   readonly signal?: AbortSignal;
@@ -51,7 +53,7 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   const walk = openFolder(full, options);
   const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase(), options.masksAreUsed);
   const tables = readTables(full, aside.folders);
-  const found = emptyScan(full, tables.captions);
+  const found = { ...emptyScan(full, tables.captions), captionLines: options.captionLines ?? false };
   for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);
   found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
   let files = 0;
@@ -68,7 +70,11 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   return finish(root, found, options.mayBeEmpty);
 }
 
-function finish(root: string, { tables: _tables, fromJson, unread, ...found }: Found, mayBeEmpty = false): Scan {
+function finish(
+  root: string,
+  { tables: _tables, captionLines: _lines, fromJson, unread, ...found }: Found,
+  mayBeEmpty = false,
+): Scan {
   found.images.sort((a, b) => byCodePoint(a.path, b.path));
   found.leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   if (fromJson > 0)
@@ -131,7 +137,7 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
   };
 }
 
-type Found = ReturnType<typeof emptyScan>;
+type Found = ReturnType<typeof emptyScan> & { readonly captionLines: boolean };
 
 function openFolder(root: string, { own = [], without = [] }: ScanOptions) {
   try {
@@ -253,6 +259,7 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
     try {
       const { text, note } = readCaption(
         captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),
+        found.captionLines,
       );
       if (note !== undefined) found.notes.push(`${path} ${note}`);
       return text === '' ? null : text;

@@ -1,7 +1,6 @@
 /** How captions are composed, how long they may get, and how many there are. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { literally } from '../../base/text.ts';
-import type { Plan } from './schema.ts';
 
 export interface CaptionParts {
   readonly trigger: string;
@@ -58,18 +57,6 @@ export const tagsOf = (caption: string): readonly string[] =>
     .split(',')
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '');
-
-/** The most different captions that a run may see: tags may be shuffled and dropped anew at each use of an image. */
-export function mostCaptions({ data, training: t }: Plan): number {
-  const epochs = Math.ceil((t.steps * t.gradient_accumulation) / t.batches_per_epoch);
-  return data.samples.reduce((sum, { caption, repeats, validation }) => {
-    const free = Math.max(0, tagsOf(caption).length - data.keep_tags);
-    const forms = (data.shuffle_tags ? factorial(free) : 1) * (data.tag_dropout > 0 ? 2 ** free : 1);
-    return sum + (validation ? 1 : Math.min(epochs * repeats, forms));
-  }, 0);
-}
-
-const factorial = (n: number): number => Array.from({ length: n }, (_, i) => i + 1).reduce((all, i) => all * i, 1);
 
 /** Whether a caption is a list of tags; sentences have few commas for their number of words. */
 export function looksLikeTags(caption: string): boolean {

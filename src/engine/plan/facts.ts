@@ -3,6 +3,7 @@
  * Pure.
  */
 import type { RunSpec } from '../../spec/schema.ts';
+import { plainCaption } from './caption-forms.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanImage } from './schema.ts';
 
@@ -16,7 +17,8 @@ const python = (value: boolean) => (value ? 'True' : 'False');
 export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Record<string, string> {
   const { dataset: d, output, name } = spec;
   if (output.metadata !== 'full') return {};
-  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const plain = samples.map((sample) => ({ ...sample, caption: plainCaption(sample.caption, d.caption_options) }));
+  const trained = plain.filter(({ validation, regularisation }) => !validation && !regularisation);
   const others = samples.filter(({ regularisation }) => regularisation);
   const triggers = [d, ...d.sources].map((one) => one.trigger?.trim() ?? '').filter((one) => one !== '');
   const trigger = [...new Set(triggers)].join(', ');

@@ -22,9 +22,18 @@ export function canonicalJson(value: unknown): string {
  */
 export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
   const named = (name: string | null) => (name !== null && isId(name) ? name : null);
-  const { path: _path, include: _include, masks, regularisation, sources, ...kept } = spec.dataset;
+  const {
+    path: _path,
+    include: _include,
+    masks,
+    regularisation,
+    sources,
+    caption_options: options,
+    ...kept
+  } = spec.dataset;
   const dataset = {
     ...kept,
+    ...(options === null ? {} : { caption_options: options }),
     // Which images are in which source is part of the plan's images.
     ...(sources.length === 0 ? {} : { sources: sources.map((source) => ({ ...source, path: 'folder' })) }),
     masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },

@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../../base/text.ts';
 import type { Gpu } from '../hardware/types.ts';
-import { mostCaptions } from './captions.ts';
+import { mostCaptions } from './caption-forms.ts';
 import type { Plan } from './schema.ts';
 
 type Checkpointing = Plan['resources']['gradient_checkpointing'];

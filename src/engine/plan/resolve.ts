@@ -92,8 +92,9 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       keep_tags: keptTags(d),
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
+      caption_options: d.caption_options,
       masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share']),
-      max_tokens: maxTokens(samples),
+      max_tokens: maxTokens(samples, d.caption_options),
     },
     training: {
       steps,

@@ -2,9 +2,11 @@
 import { resolve } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import type { CaptionOptions } from '../../spec/sections/caption-options.ts';
 import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { MaskFile } from '../dataset/masks.ts';
+import { composeParts, hasSeparator, linesOf, longestForms, ruledParts } from './caption-forms.ts';
 import { captionRules } from './caption-rules.ts';
 import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
 import { metadataFacts } from './facts.ts';
@@ -129,12 +131,18 @@ const named = (paths: readonly string[]) =>
 /** Makes the complete caption of an image from its own text (null for an image without one) and its path. */
 function captionComposer(spec: RunSpec, root: string): (text: string | null, path: string) => string {
   const { dataset: d, captions } = spec;
-  const ruled = captionRules(captions);
+  const ruled = ruledParts(captionRules(captions), d.caption_options);
   const sourceOf = sourceFinder(spec, root);
   return (text, path) => {
     const parts = settingsOf(d, sourceOf(path));
-    const caption = composeCaption(text === null ? null : ruled(text) || null, parts);
-    return tagsMove(d) ? triggerFirst(caption, parts.trigger) : caption;
+    const one = (line: string | null) => {
+      const own = line === null ? null : ruled(line) || null;
+      if (own !== null && hasSeparator(own, d.caption_options))
+        return composeParts(own, d.caption_options?.keep_separator ?? '', parts);
+      const caption = composeCaption(own, parts);
+      return tagsMove(d) ? triggerFirst(caption, parts.trigger) : caption;
+    };
+    return text === null ? one(null) : linesOf(text, d.caption_options).map(one).join('\n');
   };
 }
 
@@ -168,7 +176,7 @@ function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) =
   });
   return {
     ...plan,
-    data: { ...plan.data, samples, max_tokens: maxTokens(samples) },
+    data: { ...plan.data, samples, max_tokens: maxTokens(samples, plan.data.caption_options) },
     output: { ...plan.output, facts: metadataFacts(spec, samples) },
   };
 }
@@ -182,7 +190,8 @@ export const keptTags = (d: RunSpec['dataset']) =>
     ? Math.max(d.keep_tags, ...[d, ...d.sources].map(({ trigger }) => tagsOf(trigger ?? '').length))
     : d.keep_tags;
 
-export function maxTokens(samples: readonly PlanImage[]): 75 | 150 | 225 {
-  const longest = samples.reduce((most, { caption }) => Math.max(most, estimateTokens(caption)), 0);
+export function maxTokens(samples: readonly PlanImage[], options: CaptionOptions | null): 75 | 150 | 225 {
+  const forms = samples.flatMap(({ caption }) => longestForms(caption, options));
+  const longest = forms.reduce((most, form) => Math.max(most, estimateTokens(form)), 0);
   return longest <= 75 ? 75 : longest <= 150 ? 150 : 225;
 }

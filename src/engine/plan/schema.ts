@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { families, packings, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
+import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import {
   huberSchedules,
@@ -83,6 +84,8 @@ export const planSchema = z.strictObject({
     keep_tags: z.number().int().min(0),
     caption_dropout: z.number(),
     tag_dropout: z.number(),
+    /** Marks in captions that mean something. Lines of which one is drawn stand in captions as lines. */
+    caption_options: captionOptionsSchema.nullable(),
     masks: masksSchema.omit({ from: true }).nullable(),
     /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
     max_tokens: z.union([z.literal(75), z.literal(150), z.literal(225)]),

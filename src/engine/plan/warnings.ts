@@ -4,6 +4,7 @@ import { plural } from '../../base/text.ts';
 import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
+import { hasLooseBrace, plainCaption } from './caption-forms.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
 
@@ -31,7 +32,13 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
     warnings.push(
       `${plural(count, `${extension} file`)} beside pictures not read: --set dataset.caption_extension=${extension}`,
     );
-  const captions = data.samples.map(({ caption }) => caption);
+  const { caption_options: options } = spec.dataset;
+  const captions = data.samples.map(({ caption }) => plainCaption(caption, options));
+  const loose = options?.wildcards === true ? data.samples.filter(({ caption }) => hasLooseBrace(caption)) : [];
+  if (loose.length > 0)
+    warnings.push(
+      `${plural(loose.length, 'caption')} with a brace that belongs to no {a|b} (${loose[0]?.path}): it is read as it stands; {{ and }} are braces`,
+    );
   const long = captions.filter((caption) => estimateTokens(caption) > MOST_TOKENS).length;
   if (long > 0)
     warnings.push(

@@ -53,11 +53,12 @@ export async function runImages(input: ImagesFrom): Promise<RunImages> {
 
 /** A scan of one folder without the sources inside it. Only a data set with sources may have no image of its own. */
 async function imagesIn(root: string, { spec, places, signal, onProgress }: ImagesFrom): Promise<HashedScan> {
-  const { caption_extension: captionExtension, include, masks, sources } = spec.dataset;
+  const { caption_extension: captionExtension, include, masks, sources, caption_options: marks } = spec.dataset;
   const options = signal === undefined ? {} : { signal };
   const without = sources.map(({ path }) => path).filter((path) => path !== root);
   const scan = await scanDataset(root, {
     ...{ captionExtension, include, without, mayBeEmpty: sources.length > 0 },
+    captionLines: marks !== null && marks.lines !== 'join',
     own: [places.home],
     masksAreUsed: masks !== null,
     ...options,

@@ -68,8 +68,14 @@ export const lostWords: readonly LostWord[] = [
     say: 'each of these has a key of its own in training, such as conv_rank, conv_alpha, rank_dropout',
   },
   { names: ['max_token_length'], say: 'captions are read up to 225 tokens, as far as they go: remove the line' },
-  { names: ['keep_tokens_separator'], say: 'here dataset.keep_tags says how many tags stay in front' },
-  { names: ['secondary_separator', 'enable_wildcard'], say: 'captions are taken as they are: remove the line' },
+  {
+    names: ['keep_tokens_separator'],
+    say: 'here it is dataset.caption_options: {keep_separator: "|||"}',
+  },
+  {
+    names: ['secondary_separator', 'enable_wildcard', 'caption_dropout_every_n_epochs', 'protected_tags_file'],
+    say: 'here they are in dataset.caption_options: {group_separator: ";;;", wildcards: true, lines: random, dropout_every_epochs: 3, protected: [red hair]}',
+  },
   {
     names: ['is_reg', 'num_class_images'],
     say: 'regularisation pictures have a folder of their own: dataset.regularisation: {path: ./women, class_word: woman}',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { count, doc, line, share } from '../training/doc.ts';
 import { subjectKeys } from '../training/subject-keys.ts';
+import { captionOptionKeys } from './caption-options.ts';
 import { goals } from './choices.ts';
 import { sourceKeys } from './sources.ts';
 
@@ -66,6 +67,7 @@ export const datasetSchema = z.strictObject({
     'Share of tags left out at each use, never of the trigger.',
     'Makes single tags matter less.',
   ),
+  ...captionOptionKeys,
   repeats: doc(
     count(1, 10_000).default(1),
     'How often each picture is used in an epoch.',

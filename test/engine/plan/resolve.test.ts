@@ -156,7 +156,7 @@ describe('marks of other programs', () => {
       'zwx (series), :d, rating:general, a - b, #1',
     ];
     expect(warnings(captions)).toEqual([
-      String.raw`3 captions with marks of other programs (\( \), (word:1.2), <lora:…>, |||): they are read as words, so take them out; for ||| set dataset.keep_tags to the number of tags before it`,
+      String.raw`3 captions with marks of other programs (\( \), (word:1.2), <lora:…>, |||): they are read as words, so take them out; for ||| set dataset.caption_options: {keep_separator: "|||"}`,
     ]);
   });
 

@@ -116,6 +116,7 @@ def data(**changes: Any) -> Data:
         "keep_tags": 1,
         "caption_dropout": 0.0,
         "tag_dropout": 0.0,
+        "caption_options": None,
         "max_tokens": 75,
     }
     return Data(**{**values, **changes})  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ FILE = Path(__file__).parents[3] / "test" / "fixtures" / "plan.json"
 
 def test_all_images_give_what_the_other_side_wrote() -> None:
     plan = read_plan(FILE)
-    assert counted_again(plan.output.facts, plan.data.samples, plan.name) == plan.output.facts
-    assert counted_again({}, plan.data.samples, plan.name) == {}
+    assert counted_again(plan.output.facts, plan.data, plan.name) == plan.output.facts
+    assert counted_again({}, plan.data, plan.name) == {}
 
 
 def test_images_that_are_left_out_are_in_no_count() -> None:
@@ -32,6 +32,6 @@ def test_names_and_numbers_have_the_form_of_javascript() -> None:
     plan = read_plan(FILE)
     sample = replace(plan.data.samples[0], size=(512, 512), bucket=(512, 512))
     samples = [replace(sample, path=f"{folder}/a.png", caption="ü, b, a") for folder in ("b", "10", "9")]
-    facts = counted_again(plan.output.facts, samples, plan.name)
+    facts = counted_again(plan.output.facts, replace(plan.data, samples=samples), plan.name)
     assert facts["ss_tag_frequency"].startswith('{"9":{"a":1,"b":1,"ü":1},"10":')
     assert facts["ss_bucket_info"].endswith('"mean_img_ar_error":0}')

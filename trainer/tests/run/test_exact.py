@@ -61,6 +61,19 @@ def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path:
     assert train_here(plan, "workers").sha256 == straight.sha256
 
 
+def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+    """Lines, wildcards and separators are drawn alike in one go and over a stop, and differ from the plain captions."""
+    options = {"keep_separator": "|||", "group_separator": ";;;", "protected": ["smile"], "wildcards": True}
+    options |= {"lines": "random", "dropout_every_epochs": 3}
+    captions = ["zwx ||| {red|blue} hat;;;bow, smile ||| end\nzwx, another"] * len(pictures[1])
+    samples = [{**sample, "caption": caption} for sample, caption in zip(pictures[1], captions, strict=True)]
+    plan = _rich(plan_for, data={"samples": samples, "caption_options": options})
+    once = train_here(plan, "once")
+    assert _stop_after(prepare_run(tmp_path / "resumed", plan), plan, 3) == 75
+    assert train_here(plan, "resumed").sha256 == once.sha256
+    assert once.sha256 != train_here(plan_for(data={"samples": samples}), "plain").sha256
+
+
 def test_more_captions_than_are_kept(
     straight: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:

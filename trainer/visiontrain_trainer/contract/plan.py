@@ -15,6 +15,7 @@ from visiontrain_trainer.base.files import read_regular
 
 from .cadence import Cadence
 from .plan_schema import (
+    CaptionOptions,
     Data,
     InputPerturbation,
     Layer,
@@ -38,6 +39,7 @@ from .plan_schema import (
 )
 
 __all__ = [
+    "CaptionOptions",
     "Data",
     "InputPerturbation",
     "Layer",

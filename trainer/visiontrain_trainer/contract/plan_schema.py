@@ -50,6 +50,16 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class CaptionOptions:
+    keep_separator: str
+    group_separator: str
+    protected: list[str]
+    wildcards: bool
+    lines: Literal["join", "first", "random"]
+    dropout_every_epochs: int
+
+
+@dataclass(frozen=True)
 class Masks:
     outside: float
     normalise: bool
@@ -67,6 +77,7 @@ class Data:
     keep_tags: int
     caption_dropout: float
     tag_dropout: float
+    caption_options: CaptionOptions | None
     masks: Masks | None
     max_tokens: Literal[75, 150, 225]
 

@@ -12,6 +12,7 @@ from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.contract.plan import Plan
 
 from .batches import BatchSampler, ImageUse
+from .caption_options import plain_caption
 from .captions import caption_of, preserved
 from .images import crop_placement
 from .latents import Latents
@@ -108,7 +109,8 @@ class BatchBuilder:
         mean, _ = self._latents.get(use.sample, self._batches.view(use))
         noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, noise_index) for t in steps]
         count = len(steps)
-        return self._assemble([use] * count, [mean.float()] * count, noise, steps, [use.sample.caption] * count)
+        caption = plain_caption(self._plan.data, use.sample.caption)
+        return self._assemble([use] * count, [mean.float()] * count, noise, steps, [caption] * count)
 
     def _assemble(
         self,

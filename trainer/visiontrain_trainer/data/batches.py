@@ -76,11 +76,12 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
             ["Replace the pictures, then start the run again with `visiontrain run`."],
             id="dataset/unreadable",
         )
+    data = replace(plan.data, samples=kept)
     return replace(
         plan,
-        data=replace(plan.data, samples=kept),
+        data=data,
         training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, plan.training.batch_size)),
-        output=replace(plan.output, facts=counted_again(plan.output.facts, kept, plan.name)),
+        output=replace(plan.output, facts=counted_again(plan.output.facts, data, plan.name)),
     )
 
 

@@ -6,6 +6,7 @@ from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Data, Plan, Preservation
 
 from .batches import ImageUse
+from .caption_options import is_dropped_epoch, optioned_caption, plain_caption
 
 
 def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
@@ -17,6 +18,10 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
     """
     if data.caption_dropout > 0 and rng.unit(seed, "caption-dropout", epoch, use) < data.caption_dropout:
         return ""
+    options = data.caption_options
+    if options is not None:
+        dropped = is_dropped_epoch(options, epoch)
+        return "" if dropped else optioned_caption(data, options, caption, (seed, epoch, use))
     if not data.shuffle_tags and data.tag_dropout == 0:
         return caption
     tags = [tag.strip() for tag in caption.split(",") if tag.strip()]
@@ -29,9 +34,9 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
 
 
 def caption_of(plan: Plan, use: ImageUse) -> str:
-    """The caption of a use. That of a regularisation image is taken as it is."""
+    """The caption of a use. That of a regularisation image never varies."""
     if use.sample.regularisation:
-        return use.sample.caption
+        return plain_caption(plan.data, use.sample.caption)
     return caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key)
 
 

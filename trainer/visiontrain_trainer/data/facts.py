@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from visiontrain_trainer.contract.plan import Sample
+from visiontrain_trainer.contract.plan import Data, Sample
+
+from .caption_options import plain_caption
 
 
-def counted_again(facts: dict[str, str], samples: Sequence[Sample], name: str) -> dict[str, str]:
-    """`facts` with those about images counted over `samples`; facts that are not there stay away.
+def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str]:
+    """`facts` with those about images counted over the samples of `data`; facts that are not there stay away.
 
     `name` is the run's, which stands for the top folder of the data set.
     """
-    trained = [sample for sample in samples if not sample.validation]
+    plain = [replace(sample, caption=plain_caption(data, sample.caption)) for sample in data.samples]
+    trained = [sample for sample in plain if not sample.validation]
     counted: dict[str, Callable[[], Any]] = {
         "ss_bucket_info": lambda: _buckets(trained),
         "ss_dataset_dirs": lambda: _by_folder(trained, name, _folder),

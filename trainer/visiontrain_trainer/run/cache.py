@@ -9,6 +9,7 @@ from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse, without
+from visiontrain_trainer.data.caption_options import longest_forms, plain_caption
 from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.training.image_losses import uses_to_measure
@@ -28,17 +29,20 @@ def fill_caches(
     for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
     measured = _measured_uses(plan, batches)
-    plain = {sample.caption for sample in plan.data.samples}
+    plain = {plain_caption(plan.data, sample.caption) for sample in plan.data.samples}
     if any(plan.training.text_encoder_learning_rates):
-        caches.texts.prepare_trained(plain, device.dtype)
+        caches.texts.prepare_trained(plain | longest_forms(plan.data), device.dtype)
         return plan, batches
-    varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags
+    options = plan.data.caption_options
+    varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags or options is not None
     captions = {caption_of(plan, use) for use in batches.all_uses()} if varied else plain
     if plan.training.preservation is not None:
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
     prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
-    caches.texts.prepare([*captions, *(use.sample.caption for use in measured), *prompts], plain, events, control)
+    tested = [plain_caption(plan.data, use.sample.caption) for use in measured]
+    longest = plain | longest_forms(plan.data)
+    caches.texts.prepare([*captions, *tested, *prompts], longest, events, control)
     return plan, batches
 
 
