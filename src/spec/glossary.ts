@@ -3,6 +3,7 @@
  * docs/glossary.md. They are written for someone who makes pictures, not for someone who builds models.
  */
 import { nearest } from '../base/nearest.ts';
+import { beyondTerms } from './terms/beyond.ts';
 import { modelTerms } from './terms/model.ts';
 import { pictureTerms } from './terms/pictures.ts';
 import { resultTerms } from './terms/result.ts';
@@ -22,7 +23,9 @@ const groups: readonly Term['group'][] = [
 ];
 
 export const glossary: readonly Term[] = groups.flatMap((group) =>
-  [...resultTerms, ...pictureTerms, ...modelTerms, ...trainingTerms].filter((term) => term.group === group),
+  [...resultTerms, ...pictureTerms, ...modelTerms, ...trainingTerms, ...beyondTerms].filter(
+    (term) => term.group === group,
+  ),
 );
 
 const keyOf = (text: string) =>

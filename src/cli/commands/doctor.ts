@@ -8,6 +8,7 @@ import { good, type HealthFinding, type Verdict, warn, worst } from '../../engin
 import { examineFolders } from '../../engine/doctor/folders.ts';
 import { examineMachine, healthSummary } from '../../engine/doctor/machine.ts';
 import { examineNetwork } from '../../engine/doctor/network.ts';
+import { examineNotices } from '../../engine/doctor/notices.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import { progressBars } from '../../terminal/bars.ts';
 import { padEnd, wrap } from '../../terminal/columns.ts';
@@ -35,7 +36,8 @@ export const run: CommandRun = async (_args, options, context) => {
     ]);
     onWork('trying the disk');
     const folders = await examineFolders(places);
-    const findings = [...machine.findings, ...folders, ...network, terminalFinding(context)];
+    const notices = await examineNotices(places, env);
+    const findings = [...machine.findings, ...folders, ...network, terminalFinding(context), ...notices];
     const report = { version: packageVersion(), state: worst(findings), summary: healthSummary(findings), findings };
     bars?.close();
     if (options.bundle !== undefined) {

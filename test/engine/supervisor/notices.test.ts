@@ -76,6 +76,10 @@ describe('visiontrain notify', () => {
     expect(tried.stdout).toMatch(/json \(HOOK\) +told/);
     expect(tried.stderr).toContain('json (EMPTY) could not be told');
     expect(`${tried.stdout}${tried.stderr}`).not.toContain('s3cr3t');
+    const sick = await cli(['doctor', '--json'], { ...home.env, HF_HUB_OFFLINE: '1' });
+    expect(JSON.parse(sick.stdout).findings).toContainEqual(
+      expect.objectContaining({ id: 'notices', verdict: 'warn', text: 'json (EMPTY): the variable EMPTY is empty' }),
+    );
     const quiet = await cli(['notify', '--json'], { ...home.env, VISIONTRAIN_NOTIFY: 'off' });
     expect(JSON.parse(quiet.stdout)).toMatchObject({ bell: false, targets: [] });
   });
