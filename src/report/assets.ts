@@ -1,7 +1,8 @@
 /** Style and script of the page, which the build puts into dist/, and the policy that lets nothing else in. */
-import { createHash } from 'node:crypto';
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { policyHash } from '../base/files/hash.ts';
 import { packageRoot } from '../base/package-root.ts';
 
 export interface PageAssets {
@@ -19,13 +20,11 @@ export function pageAssets(live: boolean): PageAssets {
   const policy = [
     "default-src 'none'",
     'img-src data:',
-    `style-src ${hashOf(style)}`,
-    `script-src ${hashOf(script)}`,
+    `style-src ${policyHash(style)}`,
+    `script-src ${policyHash(script)}`,
     `connect-src ${live ? "'self'" : "'none'"}`,
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ');
   return { style, script, policy };
 }
-
-const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -20,7 +20,7 @@ describe('the catalogue of errors', () => {
     const raised = trainer.flatMap((text) => [...text.matchAll(/\bid="([a-z]+\/[a-z-]+)"/g)].map((match) => match[1]));
     expect(raised.length).toBeGreaterThan(100);
     const thrown = sources.flatMap(([, text]) =>
-      [...text.matchAll(/\b(?:id(?::| =)|failed\([^']*|result\.id \?\?) ?'([a-z]+\/[a-z-]+)'/g)].map(
+      [...text.matchAll(/\b(?:(?:id|refused)(?::| =)|failed\([^']*|result\.id \?\?) ?'([a-z]+\/[a-z-]+)'/g)].map(
         (match) => match[1],
       ),
     );

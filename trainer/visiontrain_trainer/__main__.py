@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .base.errors import STOPPED, MachineError, Stopped, TakenOver, TrainerError, is_out_of_memory, no_memory
 from .base.files import hold
+from .base.leave import leave
 from .base.libraries import cannot_import
 from .contract.control import Control
 from .contract.events import Events
@@ -159,9 +160,4 @@ def _unexpected(error: Exception) -> TrainerError:
 
 
 if __name__ == "__main__":
-    exit_code = main(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    # Everything is on the disk by now. This exit skips the unloading of torch, for which a person would wait seconds.
-    os._exit(exit_code)
+    leave(main(sys.argv[1:]))

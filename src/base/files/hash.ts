@@ -1,9 +1,33 @@
-/** SHA-256 of files. */
+/** SHA-256 of files and texts, and how a file is known again without reading it. */
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { openGivenLater } from './regular-file.ts';
 
 const BLOCK = 1 << 22;
+
+/** By what a file is known to be the one whose hash is remembered. */
+export interface FileStamp {
+  readonly bytes: number;
+  /** Times of the last change of its content and of its entry, in milliseconds since 1970. */
+  readonly modified: number;
+  readonly changed: number;
+}
+
+export const stampOf = ({ size, mtimeMs, ctimeMs }: Stats): FileStamp => ({
+  bytes: size,
+  modified: mtimeMs,
+  changed: ctimeMs,
+});
+
+export const isSameStamp = (a: FileStamp, b: FileStamp): boolean =>
+  a.bytes === b.bytes && a.modified === b.modified && a.changed === b.changed;
+
+/** SHA-256 of a text, in hexadecimal digits. */
+export const sha256OfText = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The source that a Content-Security-Policy lets an inline script or style of exactly this text pass by. */
+export const policyHash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 export interface HashReading {
   /** No more is read: a file that grows meanwhile must not be read for ever. */
@@ -33,7 +57,7 @@ export async function sha256OfOpen(file: FileHandle, reading: HashReading = {}):
 /** SHA-256 of a file that a person named, links followed. `onBytes` after each block; stops when the signal fires. */
 export async function sha256OfFile(
   path: string,
-  onBytes: (bytes: number) => void,
+  onBytes: (bytes: number) => void = () => undefined,
   signal?: AbortSignal,
 ): Promise<string> {
   const file = await openGivenLater(path);

@@ -1,8 +1,8 @@
 /** Settings of captions → the models that write them, where they are, and the name under which their results are kept. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+
 import { join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { Places } from '../../base/paths.ts';
 import { findAsset } from '../../registry/catalogue/find.ts';
@@ -51,7 +51,7 @@ async function tagMethod(input: MethodInput): Promise<Method> {
   const folder = ownFolder(name, input, ['model.onnx', 'selected_tags.csv']);
   if (folder !== undefined) {
     const [model, labels] = [join(folder, 'model.onnx'), join(folder, 'selected_tags.csv')];
-    const key = keyOf('tags', [await fileSha256(model), await fileSha256(labels)]);
+    const key = keyOf('tags', [await sha256OfFile(model), await sha256OfFile(labels)]);
     return { kind: 'tags', key, name: shortName(name), settings: { model, labels, input: '' }, entry: undefined };
   }
   const entry = assetOf(name, 'tagger', input);
@@ -72,7 +72,7 @@ async function sentenceMethod(input: MethodInput): Promise<Method> {
   const { captioner: name, length } = input.settings;
   const folder = ownFolder(name, input, ['model.safetensors', 'config.json']);
   if (folder !== undefined) {
-    const files = ['model.safetensors', 'config.json'].map((file) => fileSha256(join(folder, file)));
+    const files = ['model.safetensors', 'config.json'].map((file) => sha256OfFile(join(folder, file)));
     const key = keyOf('text', [...(await Promise.all(files)), length]);
     return { kind: 'sentence', key, name: shortName(name), settings: { folder, length }, entry: undefined };
   }
@@ -144,13 +144,4 @@ const at = (folder: string, file: ModelFile): string => file.local ?? join(folde
 const shortName = (name: string): string => name.replace(/\/+$/u, '').split('/').at(-1) ?? name;
 
 const keyOf = (kind: 'tags' | 'text', parts: readonly unknown[]): string =>
-  `${kind}-${createHash('sha256')
-    .update(JSON.stringify([WORKER, ...parts]))
-    .digest('hex')
-    .slice(0, 24)}`;
-
-async function fileSha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
+  `${kind}-${sha256OfText(JSON.stringify([WORKER, ...parts])).slice(0, 24)}`;

@@ -3,7 +3,7 @@
  * network. Pure. All text from the data set is escaped, and the page's content policy lets nothing be loaded or run but
  * the one style and the one script below.
  */
-import { createHash } from 'node:crypto';
+import { policyHash } from '../../base/files/hash.ts';
 import { plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { SHEET_SCRIPT, SHEET_STYLE } from './sheet-assets.ts';
@@ -38,14 +38,12 @@ const escapeHtml = (text: string): string =>
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#39;');
 
-const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-
 /** The sheet in pieces, so that it need not lie in memory whole. */
 export function* contactSheet(input: SheetInput): Generator<string> {
   const { name, images, findings, leftOut } = input;
   const details = detailsOf(findings);
   const shown = chosen(images, details);
-  const policy = `default-src 'none'; img-src data:; style-src ${hashOf(SHEET_STYLE)}; script-src ${hashOf(SHEET_SCRIPT)}; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; img-src data:; style-src ${policyHash(SHEET_STYLE)}; script-src ${policyHash(SHEET_SCRIPT)}; base-uri 'none'; form-action 'none'`;
   yield `<!doctype html>
 <html lang="en">
 <head>

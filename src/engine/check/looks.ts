@@ -2,11 +2,12 @@
  * What was seen of images, kept by content: a small file of numbers and a thumbnail for each. A data set that is moved
  * finds them again. For each folder all numbers stand in one file beside, so that a second look opens no other.
  */
-import { createHash } from 'node:crypto';
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { sha256OfText } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import type { Places } from '../../base/paths.ts';
@@ -61,8 +62,7 @@ export function keepTogether(dir: string, root: string, looks: Looks): void {
 
 const sameKeys = (a: Looks, b: Looks) => a.size === b.size && [...a.keys()].every((key) => b.has(key));
 
-const folderFile = (dir: string, root: string) =>
-  join(dir, 'folders', `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
+const folderFile = (dir: string, root: string) => join(dir, 'folders', `${sha256OfText(root).slice(0, 32)}.json`);
 
 const countsSchema = z.array(z.number().int().min(0));
 
@@ -91,14 +91,7 @@ export function keepTokens(
 
 /** The models that tokenizers come with are known by their place: their files are verified when they are fetched. */
 const tokensFile = (dir: string, tokenizer: string, captions: readonly string[]) =>
-  join(
-    dir,
-    'tokens',
-    `${createHash('sha256')
-      .update(JSON.stringify([tokenizer, captions]))
-      .digest('hex')
-      .slice(0, 32)}.json`,
-  );
+  join(dir, 'tokens', `${sha256OfText(JSON.stringify([tokenizer, captions])).slice(0, 32)}.json`);
 
 const SHA256 = /^[0-9a-f]{64}$/u;
 

@@ -2,13 +2,12 @@
  * Reads all bytes of every picture once: computes its SHA-256, checks that it is whole, and finds pictures that are the
  * same. The results are remembered by size and time.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pMap from 'p-map';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { sha256OfOpen } from '../../base/files/hash.ts';
+import { type FileStamp, isSameStamp, sha256OfOpen, sha256OfText, stampOf } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { openGivenLater } from '../../base/files/regular-file.ts';
 import { byCodePoint, formatBytes } from '../../base/text.ts';
@@ -35,10 +34,7 @@ export interface HashOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-interface Remembered {
-  readonly bytes: number;
-  readonly modified: number;
-  readonly changed: number;
+interface Remembered extends FileStamp {
   readonly sha256: string;
   /** What is wrong inside the file, in words that follow its name; null for a sound image. */
   readonly problem: string | null;
@@ -111,10 +107,11 @@ async function examine(root: string, { path, format }: ImageFile, known?: Rememb
   try {
     const file = await openGivenLater(join(root, path));
     try {
-      const { size: bytes, mtimeMs: modified, ctimeMs: changed } = await file.stat();
-      if (known?.bytes === bytes && known.modified === modified && known.changed === changed) return known;
+      const stamp = stampOf(await file.stat());
+      const { bytes } = stamp;
+      if (known !== undefined && isSameStamp(known, stamp)) return known;
       if (bytes > MOST_BYTES) return `has ${formatBytes(bytes)}, more than an image can need`;
-      return { bytes, modified, changed, ...(await digest(file, format, bytes)) };
+      return { ...stamp, ...(await digest(file, format, bytes)) };
     } finally {
       await file.close();
     }
@@ -131,7 +128,7 @@ async function digest(file: FileHandle, format: Format, bytes: number) {
 }
 
 function cacheFile(cacheDir: string, root: string): string {
-  return join(cacheDir, 'pictures', `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`);
+  return join(cacheDir, 'pictures', `${sha256OfText(root).slice(0, 32)}.json`);
 }
 
 /** A cache that cannot be read counts as empty and is written anew. */

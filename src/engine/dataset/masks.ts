@@ -59,7 +59,7 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
     used.add(mask);
     const where = from === 'auto' ? mask : join(folder, mask);
     const file = isAbsolute(where) ? where : join(root, where);
-    masks.set(path, { path: where, sha256: await sha256OfFile(file, () => undefined), alpha: false });
+    masks.set(path, { path: where, sha256: await sha256OfFile(file), alpha: false });
   }
   if (masks.size === 0)
     throw noMasks(folder, 'Names like fox-masklabel.png, fox.mask.png or mask/fox.png are masks of fox.png.');

@@ -1,9 +1,10 @@
 /** Remembers which build fits this box, so that a start asks no tool, and notices when driver or cards have changed. */
-import { createHash } from 'node:crypto';
+
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { sha256OfText } from '../../base/files/hash.ts';
 import type { Places } from '../../base/paths.ts';
 import { type CardSigns, quickSigns, readSigns } from '../hardware/signals.ts';
 import type { System } from '../hardware/system.ts';
@@ -53,7 +54,7 @@ export function boxFingerprint(system: System, env: NodeJS.ProcessEnv): string {
     arch: [system.platform, system.arch],
     table: BUILDS,
   };
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
+  return sha256OfText(JSON.stringify(facts)).slice(0, 16);
 }
 
 export interface BoxInput {

@@ -1,8 +1,6 @@
 /** Has the trainer's Python write the LoRA of a checkpoint. Neither the base model nor a card is needed. */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { EnvironmentError, UsageError } from '../../base/errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
+import { askPython } from '../environment/programs/ask-python.ts';
 import type { Plan } from '../plan/schema.ts';
 import { trainerEnv } from '../supervisor/command.ts';
 
@@ -34,13 +32,6 @@ export interface Exported {
   readonly files: readonly ExportedFile[];
 }
 
-interface Failure {
-  readonly reason: string;
-  readonly details: readonly string[];
-  readonly next_steps: readonly string[];
-  readonly code: number;
-}
-
 export interface ExportTools {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
@@ -48,33 +39,13 @@ export interface ExportTools {
 }
 
 /** @throws UsageError, EnvironmentError with what the trainer says of it */
-export async function exportRun(dir: string, request: ExportRequest, tools: ExportTools): Promise<Exported> {
-  const root = packageRoot();
-  const env = trainerEnv({ packageRoot: root, resources: tools.resources, env: tools.env });
-  const argv = ['-m', 'visiontrain_trainer.run.export', dir, JSON.stringify(request)];
-  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {
-    const options = { cwd: join(root, 'trainer'), env, maxBuffer: 1 << 24 };
-    execFile(tools.python, argv, options, (_error, out, err) => resolve({ stdout: out, stderr: err }));
+export function exportRun(dir: string, request: ExportRequest, tools: ExportTools): Promise<Exported> {
+  return askPython<Exported>({
+    python: tools.python,
+    env: trainerEnv({ packageRoot: packageRoot(), resources: tools.resources, env: tools.env }),
+    module: 'visiontrain_trainer.run.export',
+    argv: [dir, JSON.stringify(request)],
+    task: 'export the LoRA',
+    refused: 'run/no-export',
   });
-  const answer = answerIn(stdout);
-  if (answer === undefined)
-    throw new EnvironmentError("The trainer's Python could not export the LoRA.", {
-      id: 'environment/trainer',
-      details: stderr.trim().split('\n').slice(-5),
-      nextSteps: ['visiontrain setup'],
-    });
-  if ('files' in answer) return answer;
-  const { reason, details, next_steps: nextSteps, code } = answer.error;
-  throw code === 3
-    ? new EnvironmentError(reason, { id: 'disk/write-failed', details, nextSteps })
-    : new UsageError(reason, { id: 'run/no-export', details, nextSteps });
-}
-
-/** The last line of stdout, if it is an answer. */
-function answerIn(stdout: string): Exported | { readonly error: Failure } | undefined {
-  try {
-    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Exported | { readonly error: Failure };
-  } catch {
-    return undefined;
-  }
 }

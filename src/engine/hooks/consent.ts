@@ -1,7 +1,8 @@
 /** Which hooks a person has agreed to. A run.yaml may come from anybody, and its hooks are programs that would be run. */
-import { createHash } from 'node:crypto';
+
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { sha256OfText } from '../../base/files/hash.ts';
 import { keep, readKept } from '../../base/files/kept-list.ts';
 import type { Places } from '../../base/paths.ts';
 import type { HookName, HookSpecs } from '../../spec/sections/hooks.ts';
@@ -22,7 +23,7 @@ function digest(hooks: HookSpecs): string {
     .filter(([, list]) => list.length > 0)
     .map(([name, list]) => [name, list.map(({ run }) => run)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(said)).digest('hex');
+  return sha256OfText(JSON.stringify(said));
 }
 
 export const hooksAreAllowed = (hooks: HookSpecs, places: Places): boolean =>

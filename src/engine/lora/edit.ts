@@ -1,7 +1,9 @@
 /** Writes a LoRA file with other metadata: the weights are copied byte by byte. */
+
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fsyncSync, linkSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { sha256OfText } from '../../base/files/hash.ts';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 
@@ -35,10 +37,7 @@ export function editLora(from: string, to: string, change: MetadataChange, repla
   const header = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
   header.writeBigUInt64LE(BigInt(header.length - 8));
   text.copy(header, 8);
-  const temporary = join(
-    dirname(to),
-    `.${createHash('sha256').update(to).digest('hex').slice(0, 12)}.${process.pid}.tmp`,
-  );
+  const temporary = join(dirname(to), `.${sha256OfText(to).slice(0, 12)}.${process.pid}.tmp`);
   try {
     const sha256 = copyBehind(from, start, temporary, header);
     if (replace) renameSync(temporary, to);

@@ -1,8 +1,6 @@
 /** Has the trainer's Python resize, merge or convert LoRA files. Only numpy is loaded: no torch, no base model. */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { EnvironmentError, UsageError } from '../../base/errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
+import { askPython } from '../environment/programs/ask-python.ts';
 import { ourPython } from '../environment/variables.ts';
 
 /** What `trainer/visiontrain_trainer/lora_tools/__main__.py` reads. */
@@ -30,43 +28,14 @@ export interface LoraAnswer {
   readonly lost: Readonly<Record<string, number>>;
 }
 
-interface Failure {
-  readonly reason: string;
-  readonly details: readonly string[];
-  readonly next_steps: readonly string[];
-  readonly code: number;
-}
-
 /** @throws UsageError, EnvironmentError with what Python says of it */
-export async function runLoraTool(request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> {
-  const root = packageRoot();
-  const options = {
-    cwd: join(root, 'trainer'),
-    env: ourPython({ env, packageRoot: root, threads: 2, extras: [] }),
-    maxBuffer: 1 << 26,
-  };
-  const argv = ['-m', 'visiontrain_trainer.lora_tools', JSON.stringify(request)];
-  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {
-    execFile(python, argv, options, (_error, out, err) => resolve({ stdout: out, stderr: err }));
+export function runLoraTool(request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> {
+  return askPython<LoraAnswer>({
+    python,
+    env: ourPython({ env, packageRoot: packageRoot(), threads: 2, extras: [] }),
+    module: 'visiontrain_trainer.lora_tools',
+    argv: [JSON.stringify(request)],
+    task: 'make the file',
+    refused: 'lora/not-made',
   });
-  const answer = answerIn(stdout);
-  if (answer === undefined)
-    throw new EnvironmentError("The trainer's Python could not make the file.", {
-      id: 'environment/trainer',
-      details: stderr.trim().split('\n').slice(-5),
-      nextSteps: ['visiontrain setup'],
-    });
-  if ('path' in answer) return answer;
-  const { reason, details, next_steps: nextSteps, code } = answer.error;
-  throw code === 3
-    ? new EnvironmentError(reason, { id: 'disk/write-failed', details, nextSteps })
-    : new UsageError(reason, { id: 'lora/not-made', details, nextSteps });
-}
-
-function answerIn(stdout: string): LoraAnswer | { readonly error: Failure } | undefined {
-  try {
-    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as LoraAnswer | { readonly error: Failure };
-  } catch {
-    return undefined;
-  }
 }

@@ -1,10 +1,8 @@
 /**
  * Identities that depend on content alone: those of a run, of its images, and of the choice of validation images. Pure.
  */
-import { createHash } from 'node:crypto';
+import { sha256OfText } from '../../base/files/hash.ts';
 import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** JSON with sorted keys and no spaces: the same text for the same value. */
 export function canonicalJson(value: unknown): string {
@@ -48,7 +46,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   const { version, name } = spec;
   const changed = changedCaptions(spec.captions);
   const captions = Object.keys(changed).length === 0 ? {} : { captions: changed };
-  return sha256(
+  return sha256OfText(
     canonicalJson({ version, name, dataset, ...captions, ...validation, model, training, output, resources }),
   );
 }
@@ -116,7 +114,7 @@ export function sampleIds(hashes: readonly string[]): readonly string[] {
  */
 export function validationIds(ids: readonly string[], share: number, seed: number): ReadonlySet<string> {
   const count = Math.min(ids.length - 1, Math.round(ids.length * share));
-  const order = ids.map((id) => ({ id, draw: sha256(`validation ${seed} ${id}`) }));
+  const order = ids.map((id) => ({ id, draw: sha256OfText(`validation ${seed} ${id}`) }));
   order.sort((a, b) => (a.draw < b.draw ? -1 : 1));
   return new Set(order.slice(0, Math.max(0, count)).map(({ id }) => id));
 }

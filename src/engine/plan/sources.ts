@@ -1,9 +1,11 @@
 /** Which source an image belongs to, what holds for it there, and how often it is used. Pure. */
+
 import { resolve } from 'node:path';
+import { sha256OfText } from '../../base/files/hash.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { SourceSpec } from '../../spec/sections/sources.ts';
 import type { HashedImage } from '../dataset/hash.ts';
-import { sampleIds, sha256 } from './identity.ts';
+import { sampleIds } from './identity.ts';
 
 /** The spec with absolute paths of its sources, as everything below wants them. */
 export function withAbsoluteSources(spec: RunSpec, dir: string): RunSpec {
@@ -51,7 +53,7 @@ export function usesOf(images: readonly HashedImage[], spec: RunSpec, root: stri
   const uses = images.map(({ repeats }, i) => repeats * (sources[i]?.repeats ?? d.repeats));
   for (const [source, total] of wanted) {
     const inside = sources.flatMap((one, i) => (one === source ? [i] : []));
-    const draw = new Map(inside.map((i) => [i, sha256(`source ${training.seed} ${ids[i]}`)]));
+    const draw = new Map(inside.map((i) => [i, sha256OfText(`source ${training.seed} ${ids[i]}`)]));
     const order = inside.toSorted((a, b) => ((draw.get(a) ?? '') < (draw.get(b) ?? '') ? -1 : 1));
     for (const [place, i] of order.entries())
       uses[i] = Math.floor(total / order.length) + (place < total % order.length ? 1 : 0);

@@ -9,7 +9,7 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { checkRoom, linkOrCopy, sizeOf } from '../../base/files/disk.ts';
 import { makeFolder } from '../../base/files/folder.ts';
 import { isDenied } from '../../base/files/fs-errors.ts';
-import { sha256OfFile } from '../../base/files/hash.ts';
+import { type FileStamp, isSameStamp, sha256OfFile, stampOf } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
@@ -97,26 +97,24 @@ function listFolder(folder: string): string[] {
   return listEntries(folder).map((entry) => entry.name);
 }
 
-interface HashRecord {
-  readonly size: number;
-  readonly mtime: number;
+interface HashRecord extends FileStamp {
   readonly sha256: string;
 }
 
-/** SHA-256 of a file, remembered as long as its size and change time stay the same. */
+/** SHA-256 of a file, remembered as long as its size and times stay the same. */
 export async function knownHash(
   path: string,
   places: Places,
   onBytes: (bytes: number) => void,
   signal?: AbortSignal,
 ): Promise<string> {
-  const { size, mtimeMs } = statSync(path);
+  const stamp = stampOf(statSync(path));
   const store = join(places.cache, 'hashes.json');
   const known = readHashes(store)[resolve(path)];
-  if (known?.size === size && known.mtime === mtimeMs) return known.sha256;
+  if (known !== undefined && isSameStamp(known, stamp)) return known.sha256;
   const sha256 = await sha256OfFile(path, onBytes, signal);
   makePrivateFolder(places.cache);
-  writeFileAtomic(store, JSON.stringify({ ...readHashes(store), [resolve(path)]: { size, mtime: mtimeMs, sha256 } }));
+  writeFileAtomic(store, JSON.stringify({ ...readHashes(store), [resolve(path)]: { ...stamp, sha256 } }));
   return sha256;
 }
 

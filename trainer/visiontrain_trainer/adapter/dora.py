@@ -52,7 +52,7 @@ class DoraLayer(LoraLayer):
         """‖s · BA‖: the cap is on what LoRA adds, since the lengths are no change of direction."""
         return LoraLayer.norm(self)
 
-    def moved(self, now: Weights, then: Weights) -> float:
+    def squared_change(self, now: Weights, then: Weights) -> float:
         return float((self.change(now) - self.change(then)).square().sum())
 
     def fuses(self, x: Tensor) -> bool:

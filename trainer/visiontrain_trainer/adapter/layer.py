@@ -104,7 +104,7 @@ class AdapterLayer(nn.Module):
         """The length of the change, ‖ΔW‖, a scalar on the device."""
         return self.change({name: weight.detach() for name, weight in self.weights().items()}).norm()
 
-    def moved(self, now: Weights, then: Weights) -> float:
+    def squared_change(self, now: Weights, then: Weights) -> float:
         """‖ΔW(now) − ΔW(then)‖², from weights in fp64."""
         return float((self.change(now) - self.change(then)).square().sum())
 

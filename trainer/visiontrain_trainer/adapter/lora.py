@@ -42,7 +42,7 @@ class LoraLayer(AdapterLayer):
         down, up = self.down.detach().flatten(1), self.up.detach().flatten(1)
         return ((down @ down.t()) * (up.t() @ up)).sum().clamp(min=0).sqrt() * self.scale
 
-    def moved(self, now: Weights, then: Weights) -> float:
+    def squared_change(self, now: Weights, then: Weights) -> float:
         """‖[U, −U₀][D; D₀]‖² · s², computed from the small Gram matrices without forming the product."""
         down = torch.cat([each["down"].flatten(1) for each in (now, then)])
         up = torch.cat([now["up"].flatten(1), -then["up"].flatten(1)], dim=1)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from pathlib import Path
 
-from .report import Report, run_job
+from visiontrain_trainer.base.leave import leave
+
+from .report import Report, run_program
+
+
+def work(job: Path, report: Report) -> None:
+    # Pillow and numpy are imported here, so that a Python without them is told by its cause.
+    from .job import read_job
+    from .work import do_job
+
+    do_job(read_job(job), report)
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m visiontrain_trainer.captioning JOB", file=sys.stderr)
-        return 2
-
-    def work(report: Report) -> None:
-        # Pillow and numpy are imported here, so that a Python without them is told by its cause.
-        from .job import read_job
-        from .work import do_job
-
-        do_job(read_job(Path(arguments[0])), report)
-
-    return run_job(work, "Captioning")
+    return run_program(arguments, "captioning", "Captioning", work)
 
 
 if __name__ == "__main__":
-    exit_code = main(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(exit_code)
+    leave(main(sys.argv[1:]))

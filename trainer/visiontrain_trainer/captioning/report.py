@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from visiontrain_trainer.base.errors import MachineError, TrainerError, is_out_of_memory
@@ -51,6 +52,14 @@ class Report:
 
     def error(self, error: TrainerError) -> None:
         self.line("error", code=error.code, reason=error.reason, details=error.details, next_steps=error.next_steps)
+
+
+def run_program(arguments: list[str], module: str, what: str, work: Callable[[Path, Report], None]) -> int:
+    """Do the job that the only argument names, as `run_job`. Exit code 2 and a line on stderr for other arguments."""
+    if len(arguments) != 1:
+        print(f"usage: python -m visiontrain_trainer.{module} JOB", file=sys.stderr)
+        return 2
+    return run_job(lambda report: work(Path(arguments[0]), report), what)
 
 
 def run_job(work: Callable[[Report], None], what: str) -> int:

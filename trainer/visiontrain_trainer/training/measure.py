@@ -118,7 +118,7 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
 
     ΔW is the LoRA's change since training began, where it had the weights `initial`; W is the base's weight.
     """
-    moved: dict[str, list[float]] = {}
+    sums_of: dict[str, list[float]] = {}
     for part, layers in adapter.layers.items():
         for name, layer in layers.items():
             section = part
@@ -126,23 +126,24 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
                 section = "unet." + {"down": "down", "mid_": "middle"}.get(name[:4], "up")
             now = {kind: _double(weight) for kind, weight in layer.weights().items()}
             then = {k: initial[f"{layer.name}.{k}"].double().to(weight.device) for k, weight in now.items()}
-            sums = moved.setdefault(section, [0.0, 0.0])
-            sums[0] += layer.moved(now, then)
+            sums = sums_of.setdefault(section, [0.0, 0.0])
+            sums[0] += layer.squared_change(now, then)
             sums[1] += float(_double(layer.weight).square().sum())
-    return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in moved.items()}
+    return {section: math.sqrt(change / max(size, 1e-30)) for section, (change, size) in sums_of.items()}
 
 
 def verdict(
-    moved: dict[str, float], before: Validation | None, after: Validation | None, held_out: bool
+    change_by_part: dict[str, float], before: Validation | None, after: Validation | None, held_out: bool
 ) -> dict[str, Any]:
     """Payload of the `learnt` event without `best_step`: the verdict learnt, nothing or unknown, with the reason.
 
-    `moved` is the weight change by part. `before` and `after` are None where the loss could not be measured.
+    `change_by_part` is the weight change of each part, as a share. `before` and `after` are None where the loss
+    could not be measured.
     """
-    numbers: dict[str, Any] = {"moved": moved}
+    numbers: dict[str, Any] = {"moved": change_by_part}
     if before and after:
         numbers |= {"before": before.as_event(), "after": after.as_event()}
-    if max(moved.values(), default=0.0) < MOVED_AT_LEAST:
+    if max(change_by_part.values(), default=0.0) < MOVED_AT_LEAST:
         reason = "The weights did not move: the learning rate is far too low, or there were too few steps."
         return {"verdict": "nothing", **numbers, "reason": reason}
     if not before or not after:

@@ -1,0 +1,62 @@
+/** Runs a program of the trainer that answers with one line of JSON, and turns its failure into an error. */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { ErrorId } from '../../../base/error-catalogue.ts';
+import { EnvironmentError, EXIT, UsageError } from '../../../base/errors.ts';
+import { packageRoot } from '../../../base/package-root.ts';
+
+export interface PythonQuestion {
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The module, and what it is called with. */
+  readonly module: string;
+  readonly argv: readonly string[];
+  /** What it could not do when it ends without an answer, as in `export the LoRA`. */
+  readonly task: string;
+  /** The error when it says that what was asked cannot be done. */
+  readonly refused: ErrorId;
+}
+
+interface Failure {
+  readonly reason: string;
+  readonly details: readonly string[];
+  readonly next_steps: readonly string[];
+  readonly code: number;
+}
+
+/** Most bytes of an answer. */
+const MOST_BYTES = 1 << 26;
+
+/** @throws UsageError, EnvironmentError with what Python says of it */
+export async function askPython<T extends object>(question: PythonQuestion): Promise<T> {
+  const { python, env, module, argv, task, refused } = question;
+  const { stdout, stderr } = await execa(python, ['-m', module, ...argv], {
+    cwd: join(packageRoot(), 'trainer'),
+    env,
+    extendEnv: false,
+    reject: false,
+    maxBuffer: MOST_BYTES,
+  });
+  const answer = answerIn<T>(stdout ?? '');
+  if (answer === undefined)
+    throw new EnvironmentError(`The trainer's Python could not ${task}.`, {
+      id: 'environment/trainer',
+      details: (stderr ?? '').trim().split('\n').slice(-5),
+      nextSteps: ['visiontrain setup'],
+    });
+  if (!('error' in answer)) return answer;
+  const { reason, details, next_steps: nextSteps, code } = answer.error as Failure;
+  throw code === EXIT.environment
+    ? new EnvironmentError(reason, { id: 'disk/write-failed', details, nextSteps })
+    : new UsageError(reason, { id: refused, details, nextSteps });
+}
+
+/** The last line of stdout, if it is an answer. */
+function answerIn<T>(stdout: string): T | { readonly error: unknown } | undefined {
+  try {
+    const answer: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    return typeof answer === 'object' && answer !== null ? (answer as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
