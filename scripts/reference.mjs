@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'reference');
 
 // Node runs no TypeScript whose types need more than removing.
-async function load(source) {
-  const options = { bundle: true, write: false, format: 'esm', platform: 'node' };
+async function load(source, external = []) {
+  const options = { external, bundle: true, write: false, format: 'esm', platform: 'node' };
   const { outputFiles } = await build({ absWorkingDir: root, entryPoints: [source], ...options });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
@@ -17,6 +17,9 @@ async function load(source) {
 const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
 const { errorsPage } = await load('src/base/error-page.ts');
+const { completionScript, shells } = await load('src/cli/commands/completion-scripts.ts');
+// The modules of the commands are not needed for their names.
+const { commands } = await load('src/cli/commands/table.ts', ['./*']);
 const { planDataclasses } = await load('src/engine/plan/dataclasses.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());
@@ -24,3 +27,6 @@ writeFileSync(join(folder, 'events.md'), eventsPage());
 writeFileSync(join(folder, 'errors.md'), errorsPage());
 writeFileSync(join(folder, 'other-trainers.md'), foreignPage());
 writeFileSync(join(root, 'trainer', 'visiontrain_trainer', 'contract', 'plan_schema.py'), planDataclasses());
+mkdirSync(join(root, 'completions'), { recursive: true });
+for (const shell of shells)
+  writeFileSync(join(root, 'completions', `visiontrain.${shell}`), completionScript(shell, commands));

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ErrorEntry } from '../../base/error-entries/entry.ts';
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
+import { packageRoot } from '../../base/package-root.ts';
 import { findTerm, glossary, nearestTerm, type Term } from '../../spec/glossary.ts';
 import { truncate, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
@@ -23,6 +26,12 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
     const error = await knownError(wanted);
     if (flags.json) out.json(error);
     else for (const line of errorLines(error, style, can.columns)) out.data(line);
+    return EXIT.ok;
+  }
+  if (wanted === 'agents') {
+    const page = readFileSync(join(packageRoot(), 'docs', 'agents.md'), 'utf8');
+    if (flags.json) out.json({ page: 'agents', markdown: page });
+    else out.verbatim(page);
     return EXIT.ok;
   }
   const found = findTerm(wanted) ?? (await settingTerm(wanted));

@@ -158,7 +158,7 @@ export const commands: readonly CommandEntry[] = [
       ['--port <n>', 'with --serve: this port (default: a free one)'],
     ],
     examples: ['visiontrain report last', 'visiontrain report fox -o fox.html', 'visiontrain report fox --serve'],
-    load: () => import('./report.ts'),
+    load: () => import('./outcome/report.ts'),
   },
   {
     name: 'compare',
@@ -167,7 +167,7 @@ export const commands: readonly CommandEntry[] = [
     group: 'Runs',
     options: [['--html <file>', 'also one HTML page with curves and samples']],
     examples: ['visiontrain compare fox fox-2', 'visiontrain compare fox fox-2 fox-3 --html foxes.html'],
-    load: () => import('./compare.ts'),
+    load: () => import('./outcome/compare.ts'),
   },
   {
     name: 'queue',
@@ -331,7 +331,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'explain',
     args: '[term...]',
-    summary: 'what a word of training means',
+    summary: 'what a word of training means; `explain agents`: how a program drives all this',
     group: 'Help',
     examples: ['visiontrain explain rank', 'visiontrain explain'],
     load: () => import('./explain.ts'),
@@ -343,6 +343,14 @@ export const commands: readonly CommandEntry[] = [
     group: 'Help',
     examples: ['visiontrain schema > run.schema.json', 'visiontrain schema status', 'visiontrain schema models list'],
     load: () => import('./schema.ts'),
+  },
+  {
+    name: 'completion',
+    args: '<shell>',
+    summary: 'print the completion script for bash, zsh or fish',
+    group: 'Help',
+    examples: ['visiontrain completion bash > ~/.local/share/bash-completion/completions/visiontrain'],
+    load: () => import('./completion.ts'),
   },
   {
     name: 'config',

@@ -9,7 +9,7 @@ import { RUN_NAME } from '../../spec/schema.ts';
 import { renderSpec, yamlValue } from '../../spec/write.ts';
 import { type LoadedSpec, loadSpec } from '../prepare/load.ts';
 import { type ImportLine, type Mapped, mapWords } from './map.ts';
-import { readForeign, type TrainerName } from './read.ts';
+import { type ForeignPair, readForeign, type TrainerName } from './read.ts';
 
 export interface Imported {
   readonly trainer: TrainerName;
@@ -33,6 +33,7 @@ export interface ImportOptions {
 /** @throws UsageError when the file cannot be read, or does not tell pictures or base and no option does */
 export function importSettings(path: string, options: ImportOptions): Imported {
   const file = readForeign(path);
+  refuseOtherFamily(file.pairs, path);
   const mapped = mapWords(file);
   const values = new Map(mapped.values);
   const changed = [...mapped.changed];
@@ -65,6 +66,26 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   };
 }
 
+/** How OneTrainer names the families that are trained here. */
+const OURS = /^STABLE_DIFFUSION_(?:15|XL_10_BASE)$/u;
+
+/** @throws UsageError when the settings are for a family of models that is not trained here */
+function refuseOtherFamily(pairs: readonly ForeignPair[], path: string): void {
+  const type = pairs.find(({ name, group }) => name === 'model_type' && group === '')?.value;
+  const flux = pairs.find(({ name, value }) => name === 'flux1_checkbox' && (value === true || value === 'True'));
+  const other =
+    flux !== undefined
+      ? 'FLUX'
+      : typeof type === 'string' && /^[A-Z_0-9]+$/u.test(type) && !OURS.test(type)
+        ? type
+        : undefined;
+  if (other === undefined) return;
+  throw new UsageError(`${basename(path)} is for ${other}; LoRAs are trained here on SD 1.5 and SDXL.`, {
+    id: 'model/not-supported',
+    nextSteps: ['Take settings for SD 1.5 or SDXL.'],
+  });
+}
+
 /** Rates below this are no factor of the rate that Prodigy finds, which is 1 or a little less. */
 const LEAST_FACTOR = 0.1;
 
@@ -83,7 +104,7 @@ type Values = Map<string, unknown>;
 
 function placePictures(values: Values, path: string, { folder }: ImportOptions, lost: ImportLine[]): void {
   const theirs = values.get('dataset.path');
-  const here = typeof theirs === 'string' ? resolve(dirname(path), theirs) : undefined;
+  const here = typeof theirs === 'string' && theirs !== '' ? resolve(dirname(path), theirs) : undefined;
   const regularisation = values.get('dataset.regularisation') as { path?: string } | undefined;
   if (regularisation?.path !== undefined && !existsSync(resolve(dirname(path), regularisation.path))) {
     values.delete('dataset.regularisation');
@@ -111,7 +132,7 @@ function placeBase(
   const theirs = [...(typeof named === 'string' ? [named] : []), ...mapped.base];
   const file = typeof named === 'string' ? resolve(dirname(path), named) : '';
   if (typeof named === 'string' && findBase(registry, named) !== undefined) return;
-  if (typeof named === 'string' && existsSync(file)) return void values.set('model.base', file);
+  if (typeof named === 'string' && named !== '' && existsSync(file)) return void values.set('model.base', file);
   const id = KNOWN_BASES.find(([pattern]) => theirs.some((text) => pattern.test(text)))?.[1];
   if (id === undefined || findBase(registry, id) === undefined)
     throw new UsageError(

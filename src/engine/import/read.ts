@@ -164,7 +164,7 @@ const ARGUMENTS: ReadonlySet<string> = new Set(['network_args', 'optimizer_args'
 function argumentsOf(value: unknown): [string, unknown][] {
   const items = Array.isArray(value)
     ? value.map(String)
-    : String(value ?? '').match(/[\w.]+\s*=\s*(?:"[^"]*"|\[[^\]]*\]|\([^)]*\)|\S+)/gu);
+    : String(value ?? '').match(/[\w.]+\s*=\s*(?:"[^"]*"|\[[^\]]*\]|\([^)]*\)|[^\s"]+)/gu);
   return (items ?? []).flatMap((item): [string, unknown][] => {
     const [, key = '', text = ''] = /^\s*([\w.]+)\s*=\s*(.*)$/su.exec(item) ?? [];
     return key === '' ? [] : [[key, text.replace(/^"(.*)"$/su, '$1')]];

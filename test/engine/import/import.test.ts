@@ -103,7 +103,7 @@ seed = 42
         epoch: 5,
         max_train_steps: '',
         optimizer: 'Prodigy',
-        optimizer_args: 'd_coef=2 weight_decay=0.01',
+        optimizer_args: '"d_coef=2" "weight_decay=0.02" betas=0.9,0.99',
         gradient_checkpointing: 'True',
         mixed_precision: 'bf16',
         wandb_api_key: 'SECRETSECRET',
@@ -113,7 +113,15 @@ seed = 42
     );
     expect(trainer).toBe('kohya_ss');
     expect(spec.model.base).toBe('sdxl');
-    expect(spec.training).toMatchObject({ rank: 32, alpha: 16, warmup: 0.1, steps: '5 epochs', optimizer: 'prodigy' });
+    expect(spec.training).toMatchObject({
+      rank: 32,
+      alpha: 16,
+      warmup: 0.1,
+      steps: '5 epochs',
+      optimizer: 'prodigy',
+      weight_decay: 0.02,
+      betas: [0.9, 0.99],
+    });
     expect(spec.resources).toMatchObject({ gradient_checkpointing: 'full', precision: 'bf16' });
     expect(dangerous).toHaveLength(1);
     expect(JSON.stringify(dangerous)).not.toContain('SECRETSECRET');
@@ -259,6 +267,16 @@ learning_rate = 0.0002
     expect(spec.training.rank).toBe(16);
     expect(lost.length).toBeGreaterThan(0);
     expect(JSON.stringify(lost)).toMatch(/noise/);
+  });
+
+  it('refuses settings for other families', () => {
+    const flux = JSON.stringify({
+      __version: 6,
+      training_method: 'LORA',
+      model_type: 'FLUX_DEV_1',
+      base_model_name: '',
+    });
+    expect(() => imported('flux.json', flux, 'sdxl')).toThrow('is for FLUX_DEV_1');
   });
 
   it('tells a run.yaml from other files', () => {

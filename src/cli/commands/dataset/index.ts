@@ -15,7 +15,7 @@ export const run: CommandRun = async ([action, folder, ...more], options, contex
     const meant = nearest(action ?? '', Object.keys(actions)) ?? 'check';
     throw new UsageError(`There is no dataset ${action ?? 'command without a name'}.`, {
       id: 'command/wrong',
-      nextSteps: [`visiontrain dataset ${meant} FOLDER`],
+      nextSteps: [`visiontrain dataset ${meant} FOLDER`, `Actions: ${Object.keys(actions).join(', ')}`],
     });
   }
   if (folder === undefined || more.length > 0)

@@ -15,7 +15,10 @@ export const run: CommandRun = async ([action = 'list', ...what], options, conte
   if (load === undefined)
     throw new UsageError(`There is no queue ${action}.`, {
       id: 'command/wrong',
-      nextSteps: [`visiontrain queue ${nearest(action, Object.keys(actions)) ?? 'list'}`],
+      nextSteps: [
+        `visiontrain queue ${nearest(action, Object.keys(actions)) ?? 'list'}`,
+        `Actions: ${Object.keys(actions).join(', ')}`,
+      ],
     });
   return (await load()).run(what, options, context);
 };

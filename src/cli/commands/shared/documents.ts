@@ -295,7 +295,9 @@ export const documents = {
     term.describe('A term, or a key of run.yaml.'),
     z.strictObject({ id: text, what: text, cause: text, cure: text }).describe('An error.'),
     z.array(term).describe('Without a word: all terms.'),
+    z.strictObject({ page: text, markdown: text }).describe('agents.'),
   ]),
+  completion: z.strictObject({ shell: text, script: text }),
   config: z.strictObject({
     settings: z.array(
       z.strictObject({

@@ -1,21 +1,21 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
-import { absolute, displayPath } from '../../base/paths.ts';
-import { formatBytes } from '../../base/text.ts';
-import { collectReport } from '../../engine/report/collect.ts';
-import { RUN_FILES } from '../../engine/run-folder/layout.ts';
-import { findRun } from '../../engine/runs/find.ts';
-import { followRun } from '../../engine/runs/follow.ts';
-import { inspectRun } from '../../engine/runs/inspect.ts';
-import { refuseForeignFolder } from '../../engine/runs/trust.ts';
-import { ImageShrinker } from '../../report/images.ts';
-import { renderPage } from '../../report/page.tsx';
-import { type Served, servePage } from '../../report/serve.ts';
-import type { CommandRun, Context } from '../shell/context.ts';
-import { type Options, text } from './shared/options.ts';
-import { leaveOnInterrupt } from './shared/stop-signals.ts';
-import { writePage } from './shared/write-page.ts';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { absolute, displayPath } from '../../../base/paths.ts';
+import { formatBytes } from '../../../base/text.ts';
+import { collectReport } from '../../../engine/report/collect.ts';
+import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
+import { findRun } from '../../../engine/runs/find.ts';
+import { followRun } from '../../../engine/runs/follow.ts';
+import { inspectRun } from '../../../engine/runs/inspect.ts';
+import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
+import { ImageShrinker } from '../../../report/images.ts';
+import { renderPage } from '../../../report/page.tsx';
+import { type Served, servePage } from '../../../report/serve.ts';
+import type { CommandRun, Context } from '../../shell/context.ts';
+import { type Options, text } from '../shared/options.ts';
+import { leaveOnInterrupt } from '../shared/stop-signals.ts';
+import { writePage } from '../shared/write-page.ts';
 
 /** Least milliseconds between two looks of a page at a live run. */
 const RENEW_MS = 2000;

@@ -1,0 +1,70 @@
+#compdef visiontrain
+# Completion of visiontrain for zsh.
+_visiontrain() {
+  local -a commands words_of flags_of
+  local runs="${VISIONTRAIN_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/visiontrain}/runs"
+  commands=(
+    'new:the wizard\: from a folder of pictures to run.yaml, and start'
+    'run:train what a run.yaml says\: check, fetch, train, show'
+    'demo:the whole job on the embedded tiny model, on the CPU'
+    'ps:live and past runs'
+    'status:where a run is, or how it ended'
+    'attach:watch a run; leaving changes nothing for it'
+    'logs:what the trainer printed'
+    'stop:end a run after this step, with a checkpoint'
+    'resume:go on with a run that was stopped, failed or died'
+    'verify:train a finished run again\: are the bytes the same?'
+    'export:write the LoRA of a checkpoint, also while the run goes on'
+    'report:one HTML page of a run\: did it learn, samples, curves, settings'
+    'compare:runs beside each other\: what differs, curves, samples of the same prompts'
+    'queue:runs that wait for a card\: list, add, remove, run; and sweeps over settings'
+    'setup:make the Python environment that trains, and prove the card'
+    'doctor:is this machine fit to train, and if not, what to type'
+    'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
+    'models:base models\: list, info, pull, verify, add, rm, check'
+    'dataset:check\: what is in a folder of pictures; caption\: write captions for it; tags\: what its captions say'
+    'lora:LoRA files of any trainer\: inspect, check, edit, resize, merge, convert'
+    'explain:what a word of training means; `explain agents`\: how a program drives all this'
+    'schema:print the JSON Schema of run.yaml, or of what a command prints with --json'
+    'completion:print the completion script for bash, zsh or fish'
+    'config:where settings and folders come from'
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  case "${words[2]}" in
+    new) words_of=(); flags_of=(--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help);;
+    run) words_of=(); flags_of=(--set --name --detach --foreground --no-notify --allow-hooks --dry-run --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    demo) words_of=(); flags_of=(--detach --json --plain --no-input --yes --workspace --debug --help);;
+    ps) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    status) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    attach) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--readonly --json --plain --no-input --yes --workspace --debug --help);;
+    logs) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--follow --json --plain --no-input --yes --workspace --debug --help);;
+    stop) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--now --json --plain --no-input --yes --workspace --debug --help);;
+    resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
+    verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help);;
+    report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
+    compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
+    queue) words_of=(add list remove run); flags_of=(--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    setup) words_of=(); flags_of=(--force --torch --captions --heif --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
+    doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
+    notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;
+    models) words_of=(list info pull verify add rm check); flags_of=(--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help);;
+    dataset) words_of=(check caption tags); flags_of=(--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
+    lora) words_of=(inspect check edit resize merge convert); flags_of=(--base --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;
+    explain) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    schema) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    completion) words_of=(bash zsh fish); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    config) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+  esac
+  if [[ "${words[CURRENT]}" == -* ]]; then
+    compadd -- $flags_of
+  elif (( CURRENT == 3 )) && (( $#words_of )); then
+    compadd -- $words_of
+  else
+    _files
+  fi
+}
+compdef _visiontrain visiontrain
