@@ -1,10 +1,14 @@
-/** Captions kept in one file for many images: `metadata.jsonl` and `.csv`, as the examples of diffusers and the hub want them. */
+/**
+ * Captions kept in one file for many images: `metadata.jsonl` and `.csv`, as the examples of diffusers and the hub want
+ * them, and the metadata JSON of sd-scripts.
+ */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { plural } from '../../base/text.ts';
 import { CAPTION_LIMIT, decodeCaption, oneLine, WORD_KEYS, wordsOf } from './captions.ts';
 import { type CsvRow, csvRows } from './csv.ts';
+import { isImage, stemOf } from './names.ts';
 import { openProblem } from './open.ts';
 import type { Folder } from './walk.ts';
 
@@ -19,8 +23,10 @@ export interface Tables {
 const READ = new Set(['metadata.jsonl', 'metadata.csv']);
 /** Tables that are only named: there is a way to turn them into the other form. */
 const NAMED = new Set(['metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
+/** What the steps of sd-scripts' fine-tuning call their metadata. */
+const KOHYA = /^meta_(cap|cap_dd|clean|lat)\.json$/u;
 /** Asked first of each name, since it costs least. */
-const MAYBE = /^(metadata|captions)\./iu;
+const MAYBE = /^(metadata\.|captions\.|meta_)/iu;
 /** Most bytes of a table that is read. A table with a million captions is smaller. */
 const MOST_BYTES = 256 << 20;
 
@@ -37,16 +43,35 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
         notes.push(
           `${full} may hold captions; it is not read: metadata.jsonl, metadata.csv or a .txt file for each image is`,
         );
-      if (!READ.has(lower) || isOutside || outside.has(name)) continue;
+      if (isOutside || outside.has(name) || !(READ.has(lower) || KOHYA.test(lower))) continue;
       const before = captions.size;
-      notes.push(`${full} ${readTable(root, full, captions)}`);
+      const names = KOHYA.test(lower) ? imageNames(folders) : undefined;
+      notes.push(`${full} ${readTable(root, full, captions, names)}`);
       if (captions.size > before) read.add(full);
     }
   return { captions, notes, read };
 }
 
-/** Reads a table into `captions`. @returns the note about the table */
-function readTable(root: string, path: string, captions: Map<string, string>): string {
+/** Paths of images by their names with and without extension; an empty text for a name that several have. */
+function imageNames(folders: readonly Folder[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { path, files } of folders)
+    for (const name of files.filter(isImage))
+      for (const key of new Set([name, stemOf(name)])) found.set(key, found.has(key) ? '' : posix.join(path, name));
+  return found;
+}
+
+/**
+ * Reads a table into `captions`.
+ * @param names images by name, for metadata of sd-scripts
+ * @returns the note about the table
+ */
+function readTable(
+  root: string,
+  path: string,
+  captions: Map<string, string>,
+  names: ReadonlyMap<string, string> | undefined,
+): string {
   let text: string;
   try {
     const file = openGiven(`${root}/${path}`);
@@ -59,6 +84,7 @@ function readTable(root: string, path: string, captions: Map<string, string>): s
   } catch (error) {
     return openProblem(path, error);
   }
+  if (names !== undefined) return readKohya(text, captions, names);
   const rows = path.toLowerCase().endsWith('.csv') ? csvTable(text) : jsonlTable(text);
   if (rows === undefined) return `has no columns file_name and ${WORD_KEYS.join(' or ')}, and is not read`;
   let count = 0;
@@ -73,6 +99,40 @@ function readTable(root: string, path: string, captions: Map<string, string>): s
   const rest =
     odd.length === 0 ? '' : `; not understood: line ${odd.slice(0, 3).join(', ')}${odd.length > 3 ? ' …' : ''}`;
   return `holds ${plural(count, 'caption')}; read for images without a caption file${rest}`;
+}
+
+/**
+ * Reads metadata of sd-scripts: an object by image, whose keys are whole paths or names without an extension. As there, a
+ * caption is followed by the tags. The newest step does not hide what an earlier one says of other images.
+ */
+function readKohya(text: string, captions: Map<string, string>, names: ReadonlyMap<string, string>): string {
+  let entries: [string, unknown][];
+  try {
+    const parsed: unknown = JSON.parse(text.replace(/^\ufeff/u, ''));
+    entries = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? Object.entries(parsed) : [];
+  } catch {
+    return 'is no JSON and is not read';
+  }
+  let count = 0;
+  let lost = 0;
+  for (const [key, value] of entries) {
+    const path = names.get(posix.basename(key.replaceAll('\\', '/')));
+    const words = kohyaWords(value);
+    if (path === undefined || path === '' || words === '') lost += 1;
+    else {
+      captions.set(path, words);
+      count += 1;
+    }
+  }
+  const rest = lost === 0 ? '' : `; ${lost} of no image here, of several, or without words`;
+  return `holds ${plural(count, 'caption')}; read for images without a caption file${rest}`;
+}
+
+function kohyaWords(value: unknown): string {
+  const { caption, tags } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const texts = [caption, tags].filter((one): one is string => typeof one === 'string').map(oneLine);
+  const words = texts.filter((one) => one !== '').join(', ');
+  return words.length > CAPTION_LIMIT ? '' : words;
 }
 
 interface Row {

@@ -71,6 +71,34 @@ it('tables of other kinds are named', async () => {
   );
 });
 
+it('metadata of sd-scripts is read by path or by name', async () => {
+  const table = {
+    'C:\\pics\\a.png': { caption: 'a fox', tags: 'red, sitting' },
+    b: { tags: 'only\ntags', train_resolution: [512, 512] },
+    twice: { caption: 'which one?' },
+    gone: { caption: 'nowhere' },
+    empty: {},
+    odd: 'text',
+    c: { caption: 'from the table' },
+  };
+  const { captions, notes } = await look({ 'meta_lat.json': JSON.stringify(table), 'sub/c.txt': 'own' }, [
+    ...['a.png', 'sub/b.png', 'sub/c.png', 'sub/twice.png', 'twice.jpg', 'sub/empty.png', 'odd.png'],
+  ]);
+  expect(captions).toEqual({
+    'a.png': 'a fox, red, sitting',
+    'sub/b.png': 'only tags',
+    'sub/c.png': 'own',
+    'sub/twice.png': null,
+    'twice.jpg': null,
+    'sub/empty.png': null,
+    'odd.png': null,
+  });
+  expect(notes).toEqual([
+    'meta_lat.json holds 3 captions; read for images without a caption file; 4 of no image here, of several, or without words',
+  ]);
+  expect((await look({ 'meta_cap.json': '{' }, ['a.png'])).notes).toEqual(['meta_cap.json is no JSON and is not read']);
+});
+
 it('metadata.csv is read like metadata.jsonl', async () => {
   const table = [
     '\ufefffile_name,score,text',
