@@ -13,6 +13,7 @@ const FOLDERS: ReadonlySet<string> = new Set([
   RUN_FILES.checkpoints,
   RUN_FILES.samples,
   RUN_FILES.output,
+  RUN_FILES.tensorboard,
 ]);
 const ANY_LOG = /^trainer\.\d+\.log$/;
 
