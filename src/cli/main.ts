@@ -5,7 +5,7 @@ import { packageVersion } from '../base/package-root.ts';
 import { displayPath, places } from '../base/paths.ts';
 import { typedEnvironment } from '../base/typed-env.ts';
 import { readSettings } from '../engine/settings/settings.ts';
-import { text } from './commands/shared/options.ts';
+import { text, texts } from './commands/shared/options.ts';
 import { type CommandEntry, commands } from './commands/table.ts';
 import type { Context, GlobalFlags } from './shell/context.ts';
 import { type Output, processOutput } from './shell/output.ts';
@@ -134,7 +134,7 @@ export function buildProgram(entries: readonly CommandEntry[], action: Action, o
     const every = list ? globalOptions.slice(0, 1) : globalOptions;
     for (const [optionFlags, description, kind] of own) {
       if (kind === 'list')
-        command.option(optionFlags, description, (value: string, all: string[]) => [...all, value], [] as string[]);
+        command.option(optionFlags, description, (value: string, all: unknown) => [...texts(all), value]);
       else command.option(optionFlags, description);
     }
     for (const [optionFlags, description] of every) command.option(optionFlags, description);

@@ -3,14 +3,14 @@ import { loadSpec } from '../../engine/prepare/load.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
-import { text, toldOf } from './shared/options.ts';
+import { text, texts, toldOf } from './shared/options.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, given) => {
   const context = toldOf(options, given);
   const registry = loadRegistry({ configDir: context.places.config });
-  const overrides = options.set as readonly string[];
+  const overrides = texts(options.set);
   const loaded = loadSpec(file, { overrides, registry });
   const name = text(options.name);
   if (name !== undefined && !RUN_NAME.test(name))

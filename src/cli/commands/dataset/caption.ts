@@ -16,7 +16,7 @@ import { probeHardware } from '../../../engine/hardware/probe.ts';
 import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { captionsSchema, type RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { type Options, text } from '../shared/options.ts';
+import { type Options, text, texts } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 import { inspect, scanOptions } from './check.ts';
@@ -145,7 +145,7 @@ function captionSettings(options: Options, { places }: Context): Settings {
     captioner: text(options.captioner),
     threshold: share(options.threshold),
     character_threshold: share(options.characterThreshold),
-    exclude: options.exclude,
+    exclude: options.exclude === undefined ? undefined : texts(options.exclude),
     length: text(options.length),
     endpoint,
     endpoint_model: text(options.model),

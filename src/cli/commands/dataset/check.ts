@@ -14,7 +14,7 @@ import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { type Options, text } from '../shared/options.ts';
+import { type Options, text, texts } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 import { checkSettings } from './check-settings.ts';
@@ -100,7 +100,7 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
   const captionExtension = text(options.captions) ?? spec?.dataset.caption_extension ?? '.txt';
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
     throw new UsageError(`--captions ${captionExtension} must look like .txt`, { id: 'command/wrong-value' });
-  const include = Array.isArray(options.include) ? (options.include as string[]) : [];
+  const include = texts(options.include);
   return { captionExtension, include: [...(spec?.dataset.include ?? []), ...include] };
 }
 

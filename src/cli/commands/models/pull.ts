@@ -20,7 +20,7 @@ import { fetchModel } from '../../../registry/fetch/fetch-model.ts';
 import { createReuse } from '../../../registry/fetch/reuse.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { type Options, sha256Option, text, tokenOption } from '../shared/options.ts';
+import { type Options, sha256Option, text, texts, tokenOption } from '../shared/options.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 
 export const run: CommandRun = async ([what, ...more], options, context) => {
@@ -98,7 +98,7 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   if (size !== undefined && !(/^[1-9]\d*$/.test(size) && isFileSize(Number(size))))
     throw new UsageError(`--size is the number of bytes, not ${JSON.stringify(size)}.`, { id: 'command/wrong-value' });
   const tokenEnv = tokenOption(options, env);
-  const addresses = [url, ...((options.mirror as string[] | undefined) ?? [])];
+  const addresses = [url, ...texts(options.mirror)];
   for (const mirror of addresses)
     if (!URL.canParse(mirror))
       throw new UsageError(`${JSON.stringify(shownAddress(mirror))} is not an address.`, { id: 'model/address' });

@@ -11,7 +11,7 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { readTextFile } from '../../../spec/read-text.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { type Options, text } from '../shared/options.ts';
+import { type Options, text, texts } from '../shared/options.ts';
 import { makeRun } from '../shared/start-run.ts';
 import { showQueue } from './list.ts';
 
@@ -74,7 +74,7 @@ function isWaitable(name: string, { places }: Context): boolean {
 
 function wantedRuns(file: string, options: Options, { places }: Context): Wanted[] {
   const registry = loadRegistry({ configDir: places.config });
-  const set = options.set as readonly string[];
+  const set = texts(options.set);
   const base = loadSpec(file, { overrides: set, registry });
   const given = text(options.name) ?? base.spec.name;
   if (!RUN_NAME.test(given))
@@ -92,11 +92,11 @@ function wantedRuns(file: string, options: Options, { places }: Context): Wanted
 }
 
 function sweepOf(options: Options, seed: number): SweepRun[] | undefined {
-  const texts = options.sweep as readonly string[];
+  const typed = texts(options.sweep);
   const list = text(options.list);
   const count = text(options.random);
   if (list !== undefined) {
-    if (texts.length > 0 || count !== undefined)
+    if (typed.length > 0 || count !== undefined)
       throw new UsageError('--list names all runs, so --sweep and --random have no place beside it.', {
         id: 'queue/sweep',
       });
@@ -104,12 +104,12 @@ function sweepOf(options: Options, seed: number): SweepRun[] | undefined {
     if ('problem' in read) throw new UsageError(`${list} ${read.problem}.`, { id: 'queue/sweep' });
     return listedRuns(read.text, list);
   }
-  if (texts.length === 0) {
+  if (typed.length === 0) {
     if (count !== undefined) throw new UsageError('--random draws from what --sweep says.', { id: 'queue/sweep' });
     return undefined;
   }
   const random = count === undefined ? undefined : Number(count);
   if (random !== undefined && !(Number.isSafeInteger(random) && random > 0))
     throw new UsageError('--random is a number of runs, 1 or more.', { id: 'command/wrong-value' });
-  return sweepRuns(texts, { random, seed });
+  return sweepRuns(typed, { random, seed });
 }

@@ -8,6 +8,10 @@ export type Options = Readonly<Record<string, unknown>>;
 /** An option's value as it was typed; undefined where it is not given. */
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** The values of an option that may be repeated, in their order. */
+export const texts = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+
 /** The value of `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */
 export function sha256Option(options: Options): string | undefined {
   const sha256 = text(options.sha256)?.toLowerCase();
