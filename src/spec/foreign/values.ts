@@ -51,6 +51,8 @@ const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
   dadaptadam: 'prodigy',
   dadaptlion: 'prodigy',
   prodigyopt: 'prodigy',
+  adamwschedulefree: 'adamw_schedulefree',
+  schedulefreeadamw: 'adamw_schedulefree',
 };
 
 function optimizer(value: unknown): unknown {

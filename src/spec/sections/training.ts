@@ -46,7 +46,7 @@ export const trainingSchema = z.strictObject({
   optimizer: doc(
     z.enum(optimizers).default('adamw'),
     'Optimiser.',
-    'adamw8bit, adafactor, lion and came save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0.',
+    'adamw8bit, adafactor, lion and came save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0; adamw_schedulefree averages its steps, with schedule constant.',
   ),
   ...optimizerKeys,
   weight_decay: doc(

@@ -2,13 +2,16 @@
 import { z } from 'zod';
 import { doc, part, share } from './doc.ts';
 
-export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy', 'lion', 'came'] as const;
+export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy', 'lion', 'came', 'adamw_schedulefree'] as const;
 
 const small = () => z.number().positive().max(1);
 
 /** Arguments of optimisers. Each belongs to the optimisers that `argsOf` lists; null is the optimiser's own default. */
 export const optimizerArgsSchema = z.strictObject({
-  eps: part(small().nullable().default(null), 'adamw, adamw8bit, prodigy (1e-8): what keeps a step finite.'),
+  eps: part(
+    small().nullable().default(null),
+    'adamw, adamw8bit, adamw_schedulefree, prodigy (1e-8): what keeps a step finite.',
+  ),
   amsgrad: part(z.boolean().nullable().default(null), 'adamw (false): divide by the largest average so far.'),
   scale_parameter: part(
     z.boolean().nullable().default(null),
@@ -49,6 +52,7 @@ export const argsOf: Readonly<Record<(typeof optimizers)[number], readonly (keyo
   prodigy: ['eps', 'd0', 'd_coef', 'growth_rate', 'beta3', 'safeguard_warmup', 'use_bias_correction'],
   lion: [],
   came: ['clip_threshold', 'beta3'],
+  adamw_schedulefree: ['eps'],
 };
 
 export const optimizerKeys = {

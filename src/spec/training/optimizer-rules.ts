@@ -8,12 +8,43 @@ interface Ruled {
     readonly optimizer: (typeof optimizers)[number];
     readonly learning_rate: number;
     readonly betas: readonly [number, number];
+    readonly schedule: string;
+    readonly max_weight_norm: number | null;
   };
 }
 
 type Rule = RuleOf<Ruled>;
 
+const isScheduleFree = (optimizer: string) => optimizer === 'adamw_schedulefree';
+
 export const optimizerRules: readonly Rule[] = [
+  {
+    key: 'training.schedule',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        isScheduleFree(t.optimizer) && t.schedule !== 'constant',
+        `is ${t.schedule}, but ${t.optimizer} averages its steps in place of a schedule, and would average the small late steps as much: write constant`,
+      ),
+  },
+  {
+    key: 'training.betas',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        isScheduleFree(t.optimizer) && t.betas[0] === 0,
+        `has 0 first, but ${t.optimizer} takes gradients between its steps and their average by it: write [0.9, 0.999]`,
+      ),
+  },
+  {
+    key: 'training.max_weight_norm',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        isScheduleFree(t.optimizer) && t.max_weight_norm !== null,
+        `would shorten weights that ${t.optimizer} has averaged already: write null`,
+      ),
+  },
   {
     key: 'training.optimizer_args',
     level: 'error',

@@ -148,7 +148,7 @@ describe('problems', () => {
       '14:9 resources.tf32 must be true or false; write true, not "yes"',
       '15:11 resources.device must be auto, cpu, mps, cuda or cuda:N; this is "gpu": write cuda',
       '16:1 rank no such setting here: training.rank?',
-      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, validation, samples, output, resources and hooks',
+      '17:1 __proto__ no such setting; there are version, name, dataset, captions, model, training, validation, samples, output, resources, logging and hooks',
       '19:16 samples.prompts.1 must be one line of text, at most 2000 characters; YAML reads this as the number 3: put it in quotes',
     ]);
   });
@@ -187,6 +187,18 @@ describe('problems', () => {
     const near = /such as (\d+)$/u.exec(found?.message ?? '')?.[1];
     expect(found?.key).toBe(`dataset.${key}`);
     expect(() => problems(MINIMAL, [...overrides, `dataset.${key}=${near}`])).toThrow('no problem was found');
+  });
+
+  it('refuse a schedule, a norm cap and a first beta of 0 with schedule-free AdamW', () => {
+    const free = ['training.optimizer=adamw_schedulefree', 'training.schedule=constant'];
+    expect(() => problems(MINIMAL, free)).toThrow('no problem was found');
+    const cases = [
+      ['training.schedule=cosine', /^is cosine, but adamw_schedulefree averages its steps .*: write constant$/u],
+      ['training.max_weight_norm=1', /averaged already: write null$/u],
+      ['training.betas=[0, 0.999]', /^has 0 first, .*: write \[0.9, 0.999\]$/u],
+    ] as const;
+    for (const [setting, message] of cases)
+      expect(problems(MINIMAL, [...free, setting]).map((p) => p.message)).toEqual([expect.stringMatching(message)]);
   });
 
   it('refuse Prodigy with rates that it cannot have', () => {

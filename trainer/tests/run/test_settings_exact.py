@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "layers": [{"match": "*_attn1_*", "train": True, "rank": 2, "alpha": None, "rate": 0.5}],
     },
     "rank and module dropout": {"rank_dropout": 0.2, "module_dropout": 0.1},
+    "schedule-free": {"optimizer": "adamw_schedulefree"},
     "preservation": {"preservation": {"trigger": "zwx", "class_word": "a toy", "weight": 1}},
 }
 SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
@@ -45,6 +46,7 @@ SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
 _plain: list[dict[str, Any]] = []
 #: Settings that exclude each other: run.yaml refuses them together.
 EXCLUSIVE = {
+    *(frozenset(("schedule-free", other)) for other in ("rex", "norm cap")),
     frozenset(("multi-resolution noise", "random and adaptive offset")),
     *(frozenset((kind, "rank and module dropout")) for kind in ("loha", "lokr")),
     *(frozenset((kind, "dora")) for kind in ("loha", "lokr")),

@@ -1,4 +1,4 @@
-"""Lion and CAME equal their papers' algorithms in fp64; arguments reach their libraries."""
+"""Lion, CAME and schedule-free AdamW equal their papers' algorithms in fp64; arguments reach their libraries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.run.test_right import open_here
 from visiontrain_trainer.training.came import Came
 from visiontrain_trainer.training.lion import Lion
+from visiontrain_trainer.training.schedule_free import ScheduleFreeAdamW, averaged
 
 SHAPES = ((6, 4), (3, 7), (5, 2, 3, 3), (4,))
 
@@ -79,6 +81,51 @@ def test_came() -> None:
         np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
 
 
+def test_schedule_free() -> None:
+    """y, z and x by the paper's algorithm 1, each written as it stands there, with a warm-up from 0."""
+    parameters, steps = _problem()
+    x = [p.detach().numpy().copy() for p in parameters]
+    y, z, v = [w.copy() for w in x], [w.copy() for w in x], [np.zeros_like(w) for w in x]
+    optimizer = ScheduleFreeAdamW([{"params": parameters, "lr": 0.0}], betas=(0.9, 0.999), weight_decay=0.1)
+    weights = largest = 0.0
+    for k, gradients in enumerate(steps):
+        rate = 0.01 * min(1, k / 5)
+        optimizer.param_groups[0]["lr"] = rate
+        _step(optimizer, parameters, gradients)
+        largest = max(largest, rate)
+        weights += largest**2
+        share = largest**2 / weights if weights else 0.0
+        for i, g in enumerate(gradients):
+            v[i] = 0.999 * v[i] + 0.001 * g**2
+            update = g / (np.sqrt(v[i] / (1 - 0.999 ** (k + 1))) + 1e-8) + 0.1 * y[i]
+            z[i] = z[i] - rate * update
+            x[i] = (1 - share) * x[i] + share * z[i]
+            y[i] = 0.1 * z[i] + 0.9 * x[i]
+    for parameter, expected in zip(parameters, y, strict=True):
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
+    trained = [parameter.detach().clone() for parameter in parameters]
+    optimizer.to_average()
+    for parameter, expected in zip(parameters, x, strict=True):
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
+    optimizer.to_trained()
+    assert all(map(torch.equal, parameters, trained)) and not optimizer.is_average
+
+
+def test_the_average_is_what_a_run_saves(train_here: Any, plan_for: Any, tmp_path: Any) -> None:
+    training = {"optimizer": "adamw_schedulefree", "steps": 3, "warmup_steps": 0, "schedule": "constant"}
+    run = train_here(plan_for(training=training), "run")
+    saved = load_file(run.folder / "checkpoints" / "step-000003" / "adapter.safetensors")
+    session = open_here(tmp_path / "again", plan_for(training=training))
+    for step in range(3):
+        session.train_step.run(step).read()
+    trained = session.adapter.tensors()
+    with averaged(session.optimizer, session.adapter), averaged(session.optimizer, session.adapter):
+        average = session.adapter.tensors()
+    assert {name: w.tolist() for name, w in saved.items()} == {name: w.tolist() for name, w in average.items()}
+    assert any(not torch.equal(saved[name], weight) for name, weight in trained.items())
+    assert all(torch.equal(weight, trained[name]) for name, weight in session.adapter.tensors().items())
+
+
 NONE = dict.fromkeys(
     ("eps", "amsgrad", "scale_parameter", "clip_threshold", "decay_rate", "d0", "d_coef", "growth_rate", "beta3")
     + ("safeguard_warmup", "use_bias_correction")
@@ -91,6 +138,7 @@ NONE = dict.fromkeys(
         ("adamw", {"eps": 1e-6, "amsgrad": True}, {"eps": 1e-6, "amsgrad": True}),
         ("adafactor", {"clip_threshold": 0.5, "decay_rate": -0.7}, {"clip_threshold": 0.5, "decay_rate": -0.7}),
         ("prodigy", {"d_coef": 2, "d0": 1e-5, "safeguard_warmup": False}, {"d_coef": 2, "safeguard_warmup": False}),
+        ("adamw_schedulefree", {"eps": 1e-6}, {"eps": 1e-6, "k": 0}),
         ("prodigy", {}, {"d_coef": 1, "d": 1e-6, "safeguard_warmup": True, "use_bias_correction": True}),
         ("came", {"beta3": 0.99, "clip_threshold": 2}, {"betas": (0.9, 0.999, 0.99), "clip_threshold": 2}),
     ],

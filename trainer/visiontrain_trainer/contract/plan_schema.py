@@ -160,7 +160,7 @@ class Training:
     batches_per_epoch: int
     learning_rate: float
     text_encoder_learning_rates: list[float]
-    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came"]
+    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "adamw_schedulefree"]
     optimizer_args: OptimizerArgs | None
     weight_decay: float
     betas: tuple[float, float]

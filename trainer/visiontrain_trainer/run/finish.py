@@ -5,6 +5,7 @@ from __future__ import annotations
 from visiontrain_trainer.adapter.export import make_files, write_files
 from visiontrain_trainer.base.errors import FAILED, STOPPED
 from visiontrain_trainer.training.measure import Validation, verdict, weight_change
+from visiontrain_trainer.training.schedule_free import averaged
 
 from .image_losses import measure_images
 from .pictures import Pictures
@@ -29,6 +30,12 @@ def stopped(session: Session, progress: Progress) -> int:
 
 
 def finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+    """Save, export and judge the weights that are to be used. Returns the exit code, as `_finish` says."""
+    with averaged(session.optimizer, session.adapter):
+        return _finish(session, progress, pictures, saves)
+
+
+def _finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
     """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
 
     Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.

@@ -11,6 +11,7 @@ from torch import nn
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.contract.plan import Shot
 from visiontrain_trainer.contract.shots import all_shots
+from visiontrain_trainer.training.schedule_free import averaged
 
 from .aside import room_for_the_vae
 from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
@@ -37,11 +38,12 @@ class Pictures:
         training = session.unet.training
         session.unet.eval()
         try:
-            for index, shot in enumerate(all_shots(plan.samples)):
-                name = f"step-{step:06d}-{index}.png" if adapter else f"base-{index}.png"
-                if not adapter and (session.run / "samples" / name).exists():
-                    continue
-                self._one(step, index, shot, name if adapter else None)
+            with averaged(session.optimizer, session.adapter):
+                for index, shot in enumerate(all_shots(plan.samples)):
+                    name = f"step-{step:06d}-{index}.png" if adapter else f"base-{index}.png"
+                    if not adapter and (session.run / "samples" / name).exists():
+                        continue
+                    self._one(step, index, shot, name if adapter else None)
         except InterruptedError:
             pass
         except Exception as error:

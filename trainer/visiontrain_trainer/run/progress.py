@@ -11,6 +11,7 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.environment import EnvironmentSpan, compare_with_checkpoints
 from visiontrain_trainer.training.measure import Validation
 from visiontrain_trainer.training.optim import state_from_plain
+from visiontrain_trainer.training.schedule_free import return_to_training
 from visiontrain_trainer.training.validations import Validations
 
 from .base_check import Known
@@ -55,6 +56,7 @@ def resume(session: Session) -> Progress:
     try:
         session.adapter.load(found.adapter)
         state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
+        return_to_training(session.optimizer, session.adapter)
         session.train_step.micro_batch = found.state["micro_batch"]
         session.train_step.scale.value, session.train_step.scale.steps = found.state["loss_scale"]
         best = found.state["best"]

@@ -16,6 +16,7 @@ from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.optim import state_to_plain
+from visiontrain_trainer.training.schedule_free import averaged
 from visiontrain_trainer.training.writer import Writer
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ class Saves:
         """Copy what is wanted to the host, and begin to write it. Raises the error of the save before."""
         # Waiting first keeps the copies of two saves from lying in memory together.
         self._writer.wait()
-        weights = self.weights(step, self._session.adapter.tensors())
+        with averaged(self._session.optimizer, self._session.adapter):
+            weights = self.weights(step, self._session.adapter.tensors())
+            optimizer, values = state_to_plain(self._session.optimizer) if wanted.state is not None else ({}, {})
         jobs: list[Callable[[], None]] = []
         if wanted.state is not None:
             self.any_checkpoint = True
-            optimizer, values = state_to_plain(self._session.optimizer)
             state = {**wanted.state, "optimizer": values, "lora": weights.origin.as_json()}
             jobs.append(lambda: self._checkpoint(weights, (optimizer, state), best_step))
         if wanted.lora is not None:

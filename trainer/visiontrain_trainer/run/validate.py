@@ -9,6 +9,7 @@ from visiontrain_trainer.contract.cadence import Every
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.training.measure import Validation, levels, measure, validation_uses
+from visiontrain_trainer.training.schedule_free import averaged
 
 from .progress import Progress
 from .session import Session
@@ -40,14 +41,15 @@ def validate(session: Session, progress: Progress) -> Validation:
     if progress.last and progress.last[0] == progress.step:
         return progress.last[1]
     session.train_step.release()
-    if progress.before is None:
-        now = session.adapter.tensors()
-        session.adapter.load(session.initial)
-        try:
-            progress.before = measure_at(0).each
-        finally:
-            session.adapter.load(now)
-    progress.last = progress.step, measure_at(progress.step)
+    with averaged(session.optimizer, session.adapter):
+        if progress.before is None:
+            now = session.adapter.tensors()
+            session.adapter.load(session.initial)
+            try:
+                progress.before = measure_at(0).each
+            finally:
+                session.adapter.load(now)
+        progress.last = progress.step, measure_at(progress.step)
     return progress.last[1]
 
 

@@ -16,9 +16,10 @@ from visiontrain_trainer.contract.plan import Training
 
 from .came import Came
 from .lion import Lion
+from .schedule_free import ScheduleFreeAdamW
 
 #: Optimisers that update each weight without regard to the tensor's shape. They get each part as one flat tensor.
-_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy", "lion")
+_ELEMENTWISE = ("adamw", "adamw8bit", "prodigy", "lion", "adamw_schedulefree")
 
 
 class AdamW(torch.optim.AdamW):
@@ -87,6 +88,8 @@ def _made(plan: Training, groups: list[dict[str, Any]], device: str) -> torch.op
         return prodigyopt.Prodigy(groups, betas=betas, weight_decay=decay, **{**usual, **args})
     if kind == "lion":
         return Lion(groups, betas=betas, weight_decay=decay)
+    if kind == "adamw_schedulefree":
+        return ScheduleFreeAdamW(groups, betas=betas, weight_decay=decay, **args)
     if kind == "came":
         return Came(groups, betas=(*betas, args.pop("beta3", 0.9999)), weight_decay=decay, **args)
     from transformers.optimization import Adafactor
