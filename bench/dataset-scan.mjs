@@ -82,8 +82,8 @@ async function scanOf(checkout, data) {
   const { scanDataset } = await import(bundle);
   return async () => {
     const start = performance.now();
-    const { pictures } = await scanDataset(data, { captionExtension: '.txt' });
-    if (pictures.length !== total) throw new Error(`found ${pictures.length} of ${total}`);
+    const { images } = await scanDataset(data, { captionExtension: '.txt' });
+    if (images.length !== total) throw new Error(`found ${images.length} of ${total}`);
     return rate(start);
   };
 }
