@@ -88,3 +88,46 @@ function at({ steps, values }: StepCurve, step: number): number {
   const index = steps.findIndex((x) => x >= step);
   return values[index === -1 ? values.length - 1 : index] ?? 0;
 }
+
+/** Pictures that are listed. */
+const MOST_PICTURES = 100;
+const KINDS = {
+  learned: 'learned',
+  never: 'never learned: a wrong caption, or the odd one out?',
+  by_heart: 'known by heart: its loss fell far more than that of others',
+  held_out: 'kept out of training',
+} as const;
+
+export function PictureLosses({ report: { picture_losses: losses } }: { readonly report: RunReport }) {
+  if (losses === null || losses.length === 0) return null;
+  const odd = losses.filter(({ kind }) => kind === 'never' || kind === 'by_heart').length;
+  return (
+    <section id="pictures" aria-labelledby="pictures-title">
+      <h2 id="pictures-title">Loss of each picture</h2>
+      <details open={odd > 0}>
+        <summary>{`${losses.length} pictures, the highest loss first; ${odd} that stand out`}</summary>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Picture</th>
+              <th scope="col">Before</th>
+              <th scope="col">After</th>
+              <th scope="col">It is</th>
+            </tr>
+          </thead>
+          <tbody>
+            {losses.slice(0, MOST_PICTURES).map(({ path, kind, before, after }) => (
+              <tr key={`${kind} ${path}`}>
+                <th scope="row">{path}</th>
+                <td className="number">{lossDigits(before)}</td>
+                <td className="number">{lossDigits(after)}</td>
+                <td>{KINDS[kind]}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {losses.length > MOST_PICTURES ? <p className="quiet">{`and ${losses.length - MOST_PICTURES} more`}</p> : null}
+      </details>
+    </section>
+  );
+}

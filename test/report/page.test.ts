@@ -26,6 +26,19 @@ beforeAll(async () => {
   const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
   plan.data.samples[0].caption = `fox, ${EVIL}`;
   writeFileSync(join(run.dir, 'plan.json'), JSON.stringify(plan));
+  const loss = { id: 'a', before: 0.2, after: 0.19 };
+  const losses = {
+    version: 1,
+    step: 800,
+    timesteps: [100],
+    compared_with: 'others',
+    images: [
+      { ...loss, path: 'a.png', after: 0.05, kind: 'learned' },
+      { ...loss, path: `/home/ann/odd ${EVIL}.png`, kind: 'never' },
+    ],
+    held_out: [{ ...loss, path: 'v.png', after: 0.1 }],
+  };
+  writeFileSync(join(run.dir, 'image-losses.json'), JSON.stringify(losses));
   const told = await cli(['report', run.name, '-o', file], home.env);
   expect(told).toMatchObject({ code: 0, stdout: `${file}\n` });
   html = readFileSync(file, 'utf8');
@@ -59,6 +72,8 @@ describe('the file', () => {
     expect(report).toMatchObject({ state: 'finished', verdict: { tone: 'good' }, best_step: 600 });
     expect(report.samples.map(({ steps }: { steps: unknown[] }) => steps.length)).toEqual([5, 5]);
     expect(report.validation).toHaveLength(4);
+    expect(report.picture_losses.map(({ kind }: { kind: string }) => kind)).toEqual(['never', 'held_out', 'learned']);
+    expect(html).toContain('never learned: a wrong caption');
     expect(report.settings).toContainEqual({ key: 'name', value: 'fox-emblem', by: 'you' });
     expect(stdout).not.toContain(home.dir);
   });

@@ -70,6 +70,15 @@ export interface ReportModel {
   readonly sha256: string | null;
 }
 
+/** The loss of one picture before and after training. */
+export interface PictureLoss {
+  readonly path: string;
+  /** `held_out`: kept out of training. */
+  readonly kind: 'learned' | 'never' | 'by_heart' | 'held_out';
+  readonly before: number;
+  readonly after: number;
+}
+
 export interface RunReport {
   readonly name: string;
   readonly state: RunCondition;
@@ -95,6 +104,8 @@ export interface RunReport {
   readonly validation: readonly ValidationPoint[];
   readonly samples: readonly ReportPrompt[];
   readonly dataset: ReportDataset | null;
+  /** The highest loss after training first; null where the run did not measure it. */
+  readonly picture_losses: readonly PictureLoss[] | null;
   readonly model: ReportModel | null;
   readonly settings: readonly ChosenSetting[];
   /** What the run really used, and the machine it was made on. */

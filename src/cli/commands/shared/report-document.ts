@@ -57,6 +57,17 @@ export const reportDocument = z.strictObject({
       captions: z.array(z.strictObject({ path: text, caption: text })),
     })
     .nullable(),
+  picture_losses: z
+    .array(
+      z.strictObject({
+        path: text,
+        kind: z.enum(['learned', 'never', 'by_heart', 'held_out']),
+        before: number,
+        after: number,
+      }),
+    )
+    .nullable()
+    .describe('The highest loss after training first.'),
   model: z
     .strictObject({ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() })
     .nullable(),
