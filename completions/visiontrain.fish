@@ -114,6 +114,22 @@ complete -c visiontrain -n '__fish_seen_subcommand_from verify' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from verify' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from verify' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from verify' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a judge -d 'which checkpoint is best: a table of all beside the base model, and a sentence of advice'
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -f -a '(__visiontrain_runs)'
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l steps
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l strength
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l seeds
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l trigger
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l detach
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l show
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l stop
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also while the run goes on'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l step

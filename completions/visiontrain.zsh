@@ -14,6 +14,7 @@ _visiontrain() {
     'stop:end a run after this step, with a checkpoint'
     'resume:go on with a run that was stopped, failed or died'
     'verify:train a finished run again\: are the bytes the same?'
+    'judge:which checkpoint is best\: a table of all beside the base model, and a sentence of advice'
     'export:write the LoRA of a checkpoint, also while the run goes on'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'compare:runs beside each other\: what differs, curves, samples of the same prompts'
@@ -44,6 +45,7 @@ _visiontrain() {
     stop) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--now --json --plain --no-input --yes --workspace --debug --help);;
     resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
     verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
     export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;

@@ -42,6 +42,21 @@ export const runErrors = {
     cause: 'The run keeps no such checkpoint, or a file of another content has the name.',
     cure: 'Name one of the steps in the message, keep more with output.checkpoint_keep, or export with --to FOLDER.',
   },
+  'judge/busy': {
+    what: 'The run cannot be judged now.',
+    cause: 'It is still training, or another process judges it already.',
+    cure: 'Wait until it is over, or end it: `visiontrain stop RUN`, `visiontrain judge RUN --stop`.',
+  },
+  'judge/none': {
+    what: 'The run was not judged yet.',
+    cause: 'There is no judge.json in its folder, or one of another version of visiontrain.',
+    cure: 'Judge it: `visiontrain judge RUN`.',
+  },
+  'judge/failed': {
+    what: 'Judging could not be finished.',
+    cause: 'The program that judges said so, or was ended from outside.',
+    cure: 'judge.log in the run folder has what it printed. The same command goes on with what was drawn.',
+  },
   'run/not-ours': {
     what: 'The run is not started, because others could write into its folder.',
     cause: 'They could make the run write over your files, or steer it.',

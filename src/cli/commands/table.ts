@@ -131,6 +131,27 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./verify.ts'),
   },
   {
+    name: 'judge',
+    args: '<run>',
+    summary: 'which checkpoint is best: a table of all beside the base model, and a sentence of advice',
+    group: 'Runs',
+    options: [
+      ['--steps <list>', 'checkpoints of these steps, such as 400,800 (default: all that are kept)'],
+      ['--strength <list>', 'strengths of the LoRA, such as 0.8,1 (default 1)'],
+      ['--seeds <n>', 'samples of each prompt (default 2)'],
+      ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
+      ['--detach', 'go on apart from this terminal'],
+      ['--show', 'only show how far it is, or what came out'],
+      ['--stop', 'end it; what was drawn is kept'],
+    ],
+    examples: [
+      'visiontrain judge last',
+      'visiontrain judge fox --strength 0.7,1 --seeds 4',
+      'visiontrain judge fox --show',
+    ],
+    load: () => import('./judge/index.ts'),
+  },
+  {
     name: 'export',
     args: '<run>',
     summary: 'write the LoRA of a checkpoint, also while the run goes on',

@@ -38,6 +38,10 @@ export const RUN_FILES = {
   exit: 'exit.json',
   /** The loss of each image before and after training. */
   imageLosses: 'image-losses.json',
+  /** The table that `visiontrain judge` makes, the samples it is made from, and what its programs print. */
+  judgement: 'judge.json',
+  judgeSamples: 'judge',
+  judgeLog: 'judge.log',
   /** The page that `visiontrain report` makes. */
   report: 'report.html',
   /** Disk space for the last message of a run whose disk is full. The file is there only while the run goes on. */

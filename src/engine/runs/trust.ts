@@ -14,6 +14,7 @@ const FOLDERS: ReadonlySet<string> = new Set([
   RUN_FILES.samples,
   RUN_FILES.output,
   RUN_FILES.tensorboard,
+  RUN_FILES.judgeSamples,
 ]);
 const ANY_LOG = /^trainer\.\d+\.log$/;
 

@@ -60,6 +60,12 @@ export const resultTerms: readonly Term[] = [
     keys: ['validation.images'],
   },
   {
+    term: 'judge',
+    also: ['which checkpoint', 'bleeding', 'copy risk', 'likeness', 'diversity'],
+    group: 'Looking at the result',
+    text: 'visiontrain judge RUN draws the same prompts and seeds with the base model and each checkpoint, and compares: likeness to pictures kept out of training; bleeding, how far prompts without the trigger moved; copies, samples nearer to one training picture than these are to each other; diversity over seeds. No number says it all: look at the pictures in the folder judge of the run.',
+  },
+  {
     term: 'overfitting',
     also: ['overtraining', 'copying'],
     group: 'Looking at the result',

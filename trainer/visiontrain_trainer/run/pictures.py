@@ -73,7 +73,7 @@ class Pictures:
             dtype=device.dtype,
             stop=lambda: "stop" in session.control.poll(),
         )
-        latents = sample_latents(artist, shot, self._conditions(shot))
+        latents = sample_latents(artist, shot, conditions(session, shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype)
         file = name or f"base-{index}.png"
@@ -93,12 +93,14 @@ class Pictures:
             adapter=name is not None,
         )
 
-    def _conditions(self, shot: Shot) -> tuple[Conditioning, Conditioning]:
-        texts, both = self._session.texts, [shot.prompt, shot.negative]
-        if any(self._session.plan.training.text_encoder_learning_rates):
-            with torch.no_grad():
-                states, pooled = texts.trained(both, whole=True)
-            pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
-            return pair[0], pair[1]
-        longer = max(len(texts.entry(text)["states"]) for text in both)
-        return texts.get(shot.prompt, longer), texts.get(shot.negative, longer)
+
+def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning]:
+    """What the prompt of a shot and its negative say to the U-Net, with the text encoders as they are now."""
+    texts, both = session.texts, [shot.prompt, shot.negative]
+    if any(session.plan.training.text_encoder_learning_rates):
+        with torch.no_grad():
+            states, pooled = texts.trained(both, whole=True)
+        pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
+        return pair[0], pair[1]
+    longer = max(len(texts.entry(text)["states"]) for text in both)
+    return texts.get(shot.prompt, longer), texts.get(shot.negative, longer)

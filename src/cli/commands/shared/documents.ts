@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { findingKinds } from '../../../engine/check/finding.ts';
 import { imageLossesSchema } from '../../../engine/events/image-losses.ts';
 import { EVENTS_VERSION, payloads } from '../../../engine/events/schema.ts';
+import { judgementSchema } from '../../../engine/judge/schema.ts';
 import { planSchema } from '../../../engine/plan/schema.ts';
 import { loraDocuments } from './lora-documents.ts';
 import { compareDocument, reportDocument } from './report-document.ts';
@@ -317,6 +318,7 @@ export const documents = {
       state: text,
     }),
   }),
+  judge: judgementSchema.describe('judge, and judge.json of a run folder.'),
   export: z.strictObject({
     step: count.describe('Of the checkpoint, or of the newest of several.'),
     files: z.array(

@@ -1,0 +1,105 @@
+/** One sentence of advice from the table of a judgement, and why it may be wrong. Pure. */
+import { basename } from 'node:path';
+import { plural } from '../../base/text.ts';
+import type { Advice, JudgeRequest, JudgeRow } from './schema.ts';
+
+/** A validation loss that is higher by more of its errors than this is worse, whatever the samples look like. */
+const CERTAIN = 2;
+
+/** @param rows of the whole table, the base model first */
+export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice {
+  const [base, ...judged] = rows;
+  const doubt = doubtOf(base, request);
+  if (base === undefined || judged.length === 0)
+    return { step: null, strength: null, text: 'There is no checkpoint to advise.', doubt };
+  const copying = judged.filter((row) => copies(row) > copies(base));
+  const sound = judged.filter((row) => !copying.includes(row));
+  if (sound.length === 0)
+    return {
+      step: null,
+      strength: null,
+      text: `Every one copies ${copied(copying)}: train shorter, or on more pictures.`,
+      doubt,
+    };
+  const useful = sound.filter(({ change }) => change === null || change.value <= CERTAIN * change.stderr);
+  const chosen = choose(useful.length > 0 ? useful : sound);
+  const reasons = [
+    ...(useful.length === 0 ? ['though all have a higher loss than the base model on pictures kept out'] : []),
+    reasonFor(chosen, sound),
+    ...(chosen.likeness !== null && !surelyMore(chosen, base)
+      ? ['but no nearer to them than what the base model draws']
+      : []),
+  ];
+  const others =
+    copying.length === 0 ? '' : `; ${stepsOf(copying)} ${copying.length === 1 ? 'copies' : 'copy'} ${copied(copying)}`;
+  return {
+    step: chosen.step,
+    strength: chosen.strength,
+    text: `Step ${chosen.step} at strength ${chosen.strength}: ${reasons.join(', ')}${others}.`,
+    doubt,
+  };
+}
+
+const copies = ({ copies: found }: JudgeRow) => found?.copied ?? 0;
+
+/** The image that most of the rows are nearest to. */
+const copied = (rows: readonly JudgeRow[]) => {
+  const [nearest] = rows
+    .flatMap(({ copies: found }) => (found === null ? [] : [found.nearest]))
+    .sort((a, b) => b.alike - a.alike);
+  return nearest === undefined ? 'training pictures' : basename(nearest.image);
+};
+
+const stepsOf = (rows: readonly JudgeRow[]) => {
+  const steps = [...new Set(rows.map(({ step }) => step))];
+  return steps.length === 1 ? `step ${steps[0]}` : `steps ${steps.join(', ')}`;
+};
+
+/**
+ * Of the rows that are not surely less alike than the most alike, the one that bleeds least; then the earlier, then the
+ * weaker one. Without pictures kept out of training or a trigger the lowest loss takes the place of likeness.
+ */
+function choose(rows: readonly JudgeRow[]): JudgeRow {
+  const best = leastBy(rows, (row) => -worth(row));
+  const near = rows.filter((row) => !surelyMore(best, row));
+  const bleeds = (row: JudgeRow) => row.bleeding?.value ?? 0;
+  return [...near].sort((a, b) => bleeds(a) - bleeds(b) || a.step - b.step || a.strength - b.strength)[0] ?? best;
+}
+
+const worth = ({ likeness, change }: JudgeRow) => likeness?.value ?? -(change?.value ?? 0);
+
+/** Whether a row is more alike than another by more than one error of the differences, sample by sample. */
+function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
+  if (more.likeness === null || less.likeness === null) return worth(more) - worth(less) > (more.change?.stderr ?? 0);
+  const { each: a } = more.likeness;
+  const { each: b } = less.likeness;
+  const apart = a.map((value, i) => value - (b[i] ?? 0));
+  const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
+  const squares = apart.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const error = apart.length < 2 ? 0 : Math.sqrt(squares / (apart.length - 1) / apart.length);
+  return mean > error;
+}
+
+function leastBy(rows: readonly JudgeRow[], value: (row: JudgeRow) => number): JudgeRow {
+  return rows.reduce((least, row) => (value(row) < value(least) ? row : least));
+}
+
+function reasonFor(chosen: JudgeRow, sound: readonly JudgeRow[]): string {
+  if (chosen.likeness !== null)
+    return sound.length === 1
+      ? 'the only one that copies nothing'
+      : 'as near to pictures kept out of training as any that copies nothing, and it bleeds least of these';
+  if (chosen.change !== null) return 'no lower loss on pictures kept out of training, and it copies nothing';
+  return 'it copies nothing; nothing was kept out of training to say more';
+}
+
+function doubtOf(base: JudgeRow | undefined, { prompts, seeds }: JudgeRequest): string {
+  const count = prompts.length * seeds.length;
+  const parts = [
+    'the built-in measure compares colours and where they lie, and cannot see what a picture shows, nor whether it fits its prompt',
+    `${plural(count, 'sample')} a row are few`,
+    ...(base?.likeness === null ? ['no picture was kept out of training to compare with'] : []),
+    ...(prompts.some(({ trigger }) => trigger === false) ? [] : ['no prompt without the trigger shows bleeding']),
+  ];
+  return `It may be wrong: ${parts.join('; ')}.`;
+}

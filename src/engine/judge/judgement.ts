@@ -1,0 +1,104 @@
+/** The judgement of a run as a file: read, written as its table grows, started apart, stopped. */
+import { spawn } from 'node:child_process';
+import { closeSync, constants, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { openOurs, readOurs } from '../../base/files/regular-file.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
+import type { Plan } from '../plan/schema.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import { advise } from './advice.ts';
+import { JUDGE_VERSION, type Judgement, type JudgeRequest, judgementSchema } from './schema.ts';
+import { type JudgeWork, runJudge } from './worker.ts';
+
+/** Most bytes of judge.json: a thousand rows have fewer. */
+const MOST_BYTES = 1 << 25;
+
+/** The judgement of a run; undefined where there is none that this version understands. */
+export function readJudgement(dir: string): Judgement | undefined {
+  const bytes = readOurs(join(dir, RUN_FILES.judgement), MOST_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    return judgementSchema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a judgement goes on, in a process that lives. */
+export const isJudging = (found: Judgement | undefined): boolean =>
+  found?.status === 'running' && isIdentity(found.process) && isAlive(found.process) !== false;
+
+export interface JudgeInput extends Omit<JudgeWork, 'onRow'> {
+  readonly plan: Plan;
+}
+
+/**
+ * Judges what is asked for, and returns the whole judgement. One that is done already for the same request is returned
+ * at once; of one that was stopped the samples are taken over.
+ * @throws UsageError while another process judges the run, and what `runJudge` throws
+ */
+export async function judgeRun(input: JudgeInput): Promise<Judgement> {
+  const { dir, request, plan } = input;
+  const before = readJudgement(dir);
+  const same = before !== undefined && sameWork(before, request, plan);
+  if (isJudging(before)) throw beingJudged();
+  if (same && before.status === 'done') return before;
+  if (!same) rmSync(join(dir, RUN_FILES.judgeSamples), { recursive: true, force: true });
+  let table: Judgement = {
+    version: JUDGE_VERSION,
+    status: 'running',
+    measure: 'pixels',
+    spec_sha256: plan.spec_sha256,
+    process: identify(process.pid) ?? null,
+    request,
+    rows: [],
+    advice: null,
+  };
+  const put = (changes: Partial<Judgement>) => {
+    table = { ...table, ...changes };
+    writeFileAtomic(join(dir, RUN_FILES.judgement), `${JSON.stringify(table, null, 1)}\n`);
+  };
+  put({});
+  try {
+    await runJudge({
+      ...input,
+      onRow: (row) => put({ rows: [...table.rows, row] }),
+    });
+  } catch (error) {
+    put({ status: input.signal.aborted ? 'stopped' : 'failed', process: null });
+    throw error;
+  }
+  put({ status: 'done', process: null, advice: advise(table.rows, request) });
+  return table;
+}
+
+const sameWork = (before: Judgement, request: JudgeRequest, plan: Plan) =>
+  before.spec_sha256 === plan.spec_sha256 && isDeepStrictEqual(before.request, request);
+
+const beingJudged = () =>
+  new UsageError('This run is being judged already.', {
+    id: 'judge/busy',
+    nextSteps: ['See how far it is: add --show', 'End it: add --stop'],
+  });
+
+/** Starts the same command apart from this terminal; what it prints goes to judge.log. */
+export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.ProcessEnv): void {
+  if (isJudging(readJudgement(dir))) throw beingJudged();
+  const out = openOurs(join(dir, RUN_FILES.judgeLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  const program = [join(packageRoot(), 'bin', 'visiontrain'), 'judge', dir, '--plain', ...argv];
+  const child = spawn(process.execPath, program, { detached: true, env, stdio: ['ignore', out, out] });
+  child.unref();
+  closeSync(out);
+}
+
+/** Ends the process that judges the run, and returns whether there was one. What it had drawn is kept. */
+export function stopJudging(dir: string): boolean {
+  const judging = readJudgement(dir)?.process;
+  if (!isIdentity(judging) || isAlive(judging) !== true) return false;
+  process.kill(judging.pid, 'SIGTERM');
+  return true;
+}

@@ -1,0 +1,69 @@
+/** What is judged of a run where nothing else is asked for: every checkpoint, with the prompts of its samples. Pure. */
+import { UsageError } from '../../base/errors.ts';
+import { says } from '../plan/captions.ts';
+import type { Plan } from '../plan/schema.ts';
+import type { JudgeRequest } from './schema.ts';
+
+/** Samples of each prompt: the least that tells how far they lie apart. */
+const SEEDS = 2;
+/** Prompts where the run has none of its own. */
+const MOST_CAPTIONS = 3;
+
+export interface Asked {
+  /** Steps of the checkpoints that there are. */
+  readonly checkpoints: readonly number[];
+  readonly steps?: readonly number[] | undefined;
+  readonly strengths?: readonly number[] | undefined;
+  readonly seeds?: number | undefined;
+  readonly trigger: string;
+}
+
+/** @throws UsageError where there is nothing to judge, or a step that was named has no checkpoint */
+export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
+  const { checkpoints, trigger } = asked;
+  const steps = asked.steps ?? checkpoints;
+  const gone = steps.filter((step) => !checkpoints.includes(step));
+  if (steps.length === 0 || gone.length > 0)
+    throw new UsageError(
+      steps.length === 0
+        ? 'There is no checkpoint in this run yet.'
+        : `There is no checkpoint of step ${gone.join(', ')}.`,
+      {
+        id: 'run/no-export',
+        details: checkpoints.length === 0 ? [] : [`Checkpoints: steps ${checkpoints.join(', ')}.`],
+        nextSteps: ['Keep more of them in the next run: --set output.checkpoint_keep=10'],
+      },
+    );
+  const first = plan.samples.seed;
+  return {
+    steps: [...steps].sort((a, b) => a - b),
+    strengths: [...(asked.strengths ?? [1])],
+    prompts: promptsOf(plan, trigger),
+    seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
+  };
+}
+
+/** The prompts of the samples, else captions of the data set; and one of these without the trigger, to see bleeding. */
+function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
+  const known = samples.shots?.map(({ prompt, negative }) => ({ text: prompt, negative })) ?? [];
+  const plain = samples.prompts.map((text) => ({ text, negative: samples.negative }));
+  const captions = [...new Set(data.samples.filter(({ validation }) => !validation).map(({ caption }) => caption))];
+  const fallback = captions.slice(0, MOST_CAPTIONS).map((text) => ({ text, negative: samples.negative }));
+  const own = known.length > 0 ? known : plain.length > 0 ? plain : fallback;
+  const calls = (text: string) => (trigger === '' ? null : says(text, trigger));
+  const prompts = own.map((prompt) => ({ ...prompt, trigger: calls(prompt.text) }));
+  const [called] = prompts.filter((prompt) => prompt.trigger === true);
+  if (called === undefined || prompts.some((prompt) => prompt.trigger === false)) return prompts;
+  const text = withoutTrigger(called.text, trigger);
+  return text === '' || says(text, trigger) ? prompts : [...prompts, { ...called, text, trigger: false }];
+}
+
+/** The prompt without the word that calls the LoRA, and without the comma that stood behind it. */
+const withoutTrigger = (text: string, trigger: string) =>
+  text
+    .split(trigger)
+    .join('')
+    .replaceAll(/(^|,)\s*(?=,|$)/gu, '')
+    .replaceAll(/\s+/gu, ' ')
+    .replace(/^[,\s]+/u, '')
+    .trim();

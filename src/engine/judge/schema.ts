@@ -1,0 +1,77 @@
+/** judge.json of a run folder, version 1: what judging measured of the base model and of each checkpoint. */
+import { z } from 'zod';
+
+export const JUDGE_VERSION = 1;
+
+const scored = z
+  .object({
+    value: z.number(),
+    stderr: z.number().describe('Over prompts; over seeds where there is one prompt.'),
+    each: z.array(z.number()).describe('By prompt and seed, the same in each row: rows are compared by differences.'),
+  })
+  .nullable();
+
+export const judgeRowSchema = z.object({
+  step: z.number().int().min(0).describe('Of the checkpoint; 0 is the base model alone.'),
+  strength: z.number().describe('Factor on what the LoRA adds.'),
+  validation: z
+    .object({ loss: z.number(), stderr: z.number() })
+    .nullable()
+    .describe('Loss on pictures kept out of training; null without any.'),
+  change: z
+    .object({ value: z.number(), stderr: z.number() })
+    .nullable()
+    .describe('Of that loss against the base model, with the error of the differences.'),
+  likeness: scored.describe('Of samples that call the LoRA to pictures kept out of training, 0 to 1.'),
+  bleeding: scored.describe("How far samples without the trigger lie from the base model's own, 0 to 1."),
+  diversity: scored.describe('How far samples of one prompt lie apart over seeds, 0 to 1.'),
+  copies: z
+    .object({
+      samples: z.number().int(),
+      copied: z.number().int().describe('Nearer to one training picture than such are to each other.'),
+      usual: z.number().describe('How alike nine of ten training pictures and their nearest other one are at most.'),
+      nearest: z.object({ sample: z.string(), image: z.string(), alike: z.number() }),
+    })
+    .nullable(),
+  samples: z.array(z.array(z.string())).describe('Paths below the run folder, by prompt and seed.'),
+});
+
+export const judgeRequestSchema = z.object({
+  steps: z.array(z.number().int().min(1)),
+  strengths: z.array(z.number()),
+  prompts: z.array(
+    z.object({
+      text: z.string(),
+      negative: z.string(),
+      trigger: z.boolean().nullable().describe('Whether it calls the LoRA; null where nobody knows.'),
+    }),
+  ),
+  seeds: z.array(z.number().int().min(0)),
+});
+
+export const judgementSchema = z.object({
+  version: z.literal(JUDGE_VERSION),
+  status: z.enum(['running', 'done', 'stopped', 'failed']),
+  measure: z.enum(['pixels']).describe('What compared the pictures.'),
+  spec_sha256: z.string(),
+  process: z
+    .object({ pid: z.number().int(), start: z.string(), boot: z.string(), host: z.string(), ns: z.string().optional() })
+    .nullable()
+    .describe('The process that judges; null once it is over.'),
+  request: judgeRequestSchema,
+  rows: z.array(judgeRowSchema),
+  advice: z
+    .object({
+      step: z.number().int().nullable().describe('null where no row can be advised.'),
+      strength: z.number().nullable(),
+      text: z.string(),
+      doubt: z.string().describe('Why it may be wrong.'),
+    })
+    .nullable()
+    .describe('null while rows are missing.'),
+});
+
+export type JudgeRow = z.infer<typeof judgeRowSchema>;
+export type JudgeRequest = z.infer<typeof judgeRequestSchema>;
+export type Judgement = z.infer<typeof judgementSchema>;
+export type Advice = NonNullable<Judgement['advice']>;

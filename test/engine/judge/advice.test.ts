@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { advise } from '../../../src/engine/judge/advice.ts';
+import { judgeRequest } from '../../../src/engine/judge/request.ts';
+import type { JudgeRequest, JudgeRow } from '../../../src/engine/judge/schema.ts';
+import type { Plan } from '../../../src/engine/plan/schema.ts';
+import { fixturePlan } from '../../helpers/fixture-run.ts';
+
+const request: JudgeRequest = {
+  steps: [400, 800, 1200],
+  strengths: [1],
+  prompts: [
+    { text: 'zfx, a fox', negative: '', trigger: true },
+    { text: 'a fox', negative: '', trigger: false },
+  ],
+  seeds: [1, 2],
+};
+
+interface Shown {
+  readonly likeness?: number;
+  readonly bleeding?: number;
+  readonly change?: number;
+  readonly copied?: number;
+  readonly image?: string;
+}
+
+function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, image = 'fox_07.png' }: Shown): JudgeRow {
+  return {
+    step,
+    strength: step === 0 ? 0 : 1,
+    validation: { loss: 0.1 + change, stderr: 0.01 },
+    change: step === 0 ? null : { value: change, stderr: 0.001 },
+    likeness: likeness === undefined ? null : { value: likeness, stderr: 0.2, each: [likeness - 0.2, likeness + 0.2] },
+    bleeding: { value: bleeding, stderr: 0.01, each: [bleeding] },
+    diversity: { value: 0.1, stderr: 0.01, each: [0.1] },
+    copies: { samples: 4, copied, usual: 0.8, nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 } },
+    samples: [],
+  };
+}
+
+describe('the advice', () => {
+  it('takes the nearest to pictures kept out, of those that bleed least and copy nothing', () => {
+    const rows = [
+      row(0, { likeness: 0.4 }),
+      row(400, { likeness: 0.5, bleeding: 0.02, change: -0.01 }),
+      // The likeness differs from prompt to prompt far more than from row to row.
+      row(800, { likeness: 0.7, bleeding: 0.05, change: -0.02 }),
+      row(1000, { likeness: 0.7, bleeding: 0.2, change: -0.02 }),
+      row(1200, { likeness: 0.9, change: -0.01, copied: 3 }),
+    ];
+    const { step, strength, text, doubt } = advise(rows, request);
+    expect([step, strength]).toEqual([800, 1]);
+    expect(text).toBe(
+      'Step 800 at strength 1: as near to pictures kept out of training as any that copies nothing, and it bleeds least of these; step 1200 copies fox_07.png.',
+    );
+    expect(doubt).toContain('cannot see what a picture shows');
+    expect(doubt).toContain('4 samples a row are few');
+  });
+
+  it('says when the base model draws as near', () => {
+    const { text } = advise([row(0, { likeness: 0.6 }), row(400, { likeness: 0.6 })], request);
+    expect(text).toContain('but no nearer to them than what the base model draws');
+  });
+
+  it('does not call a copy what the base model draws too', () => {
+    const rows = [row(0, { likeness: 0.4, copied: 1 }), row(400, { likeness: 0.6, copied: 1 })];
+    expect(advise(rows, request).step).toBe(400);
+  });
+
+  it('advises none where all copy, and says what', () => {
+    const rows = [row(0, { likeness: 0.4 }), row(400, { copied: 4, image: 'a.png' }), row(800, { copied: 4 })];
+    expect(advise(rows, request)).toMatchObject({
+      step: null,
+      strength: null,
+      text: 'Every one copies a.png: train shorter, or on more pictures.',
+    });
+  });
+
+  it('never rests on loss alone, but leaves out what is surely worse', () => {
+    const rows = [
+      row(0, { likeness: 0.4 }),
+      row(400, { likeness: 0.5, change: -0.01 }),
+      row(800, { likeness: 0.6, change: -0.001 }),
+      row(1200, { likeness: 0.7, change: 0.05 }),
+    ];
+    expect(advise(rows, request).step).toBe(800);
+  });
+
+  it('says what was not there to look at', () => {
+    const bare: JudgeRow[] = [row(0, {}), row(400, {})].map((each) => ({
+      ...each,
+      validation: null,
+      change: null,
+      copies: null,
+    }));
+    const called = { ...request, prompts: request.prompts.slice(0, 1) };
+    const { step, text, doubt } = advise(bare, called);
+    expect(step).toBe(400);
+    expect(text).toContain('nothing was kept out of training to say more');
+    expect(doubt).toContain('no prompt without the trigger');
+  });
+});
+
+describe('what is judged', () => {
+  const plan = (prompts: string[]): Plan => {
+    const made = fixturePlan('/home/me', 10, null);
+    return { ...made, samples: { ...made.samples, prompts, shots: null } };
+  };
+
+  it('is every checkpoint, with the prompts of the samples and one without the trigger', () => {
+    const made = judgeRequest(plan(['zfx, a red fox']), { checkpoints: [20, 10], trigger: 'zfx' });
+    expect(made.steps).toEqual([10, 20]);
+    expect(made.strengths).toEqual([1]);
+    expect(made.seeds).toHaveLength(2);
+    expect(made.prompts.map(({ text, trigger }) => [text, trigger])).toEqual([
+      ['zfx, a red fox', true],
+      ['a red fox', false],
+    ]);
+  });
+
+  it('adds none where a prompt without the trigger is there, or nobody knows the trigger', () => {
+    const two = plan(['zfx, a fox', 'a car']);
+    expect(judgeRequest(two, { checkpoints: [1], trigger: 'zfx' }).prompts).toHaveLength(2);
+    expect(judgeRequest(two, { checkpoints: [1], trigger: '' }).prompts.map(({ trigger }) => trigger)).toEqual([
+      null,
+      null,
+    ]);
+  });
+
+  it('refuses a step that has no checkpoint', () => {
+    const ask = () => judgeRequest(plan(['a']), { checkpoints: [10], steps: [30], trigger: '' });
+    expect(ask).toThrow('There is no checkpoint of step 30.');
+    expect(() => judgeRequest(plan(['a']), { checkpoints: [], trigger: '' })).toThrow('no checkpoint in this run yet');
+  });
+});

@@ -1,0 +1,108 @@
+"""Judging: scores whose truth is known, and the whole job on a run of the tiny model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visiontrain_trainer.judging.job import Job, Prompt, parse_job
+from visiontrain_trainer.judging.pixels import SIDE, alike, features
+from visiontrain_trainer.judging.scores import Drawn, References, scores
+from visiontrain_trainer.judging.work import judge
+
+WIDTH = SIDE * SIDE * 3
+
+
+def _pictures(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(size=(count, WIDTH))
+
+
+def _references(trained: np.ndarray, held_out: np.ndarray, *, flips: bool = False) -> References:
+    return References(trained, [f"{i}.png" for i in range(len(trained))], held_out, flips)
+
+
+def _drawn(own: np.ndarray, base: np.ndarray, triggers: list[bool | None]) -> Drawn:
+    paths = [[f"judge/{p}-{s}.png" for s in range(own.shape[1])] for p in range(len(own))]
+    return Drawn(own, base, triggers, paths)
+
+
+def test_alike_is_one_for_the_same_and_zero_for_black_and_white() -> None:
+    black, white = (features(Image.new("RGB", (40, 24), color)) for color in ("black", "white"))
+    assert alike(np.stack([black]), np.stack([black, white])) == pytest.approx(np.array([[1, 0]]))
+
+
+def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
+    trained = _pictures(12, 1)
+    own = _pictures(4, 2).reshape(2, 2, WIDTH)
+    references = _references(trained, _pictures(0, 3), flips=True)
+    assert scores(_drawn(own, own, [None, None]), references)["copies"]["copied"] == 0
+    mirror = trained[7].reshape(SIDE, SIDE, 3)[:, ::-1].reshape(-1)
+    own[1, 0] = np.clip(mirror + np.random.default_rng(4).normal(0, 0.02, WIDTH), 0, 1)
+    found = scores(_drawn(own, own, [None, None]), references)["copies"]
+    assert found["copied"] == 1
+    assert found["nearest"]["image"] == "7.png" and found["nearest"]["sample"] == "judge/1-0.png"
+
+
+def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others() -> None:
+    base = _pictures(4, 5).reshape(2, 2, WIDTH)
+    held = _pictures(3, 6)
+    own = base.copy()
+    own[0] = held[:2]
+    found = scores(_drawn(own, base, [True, False]), _references(_pictures(9, 7), held))
+    assert found["likeness"]["value"] == pytest.approx(1)
+    assert found["bleeding"]["value"] == pytest.approx(0, abs=1e-6)
+    own[1] = 1 - base[1]
+    assert scores(_drawn(own, base, [True, False]), _references(_pictures(9, 7), held))["bleeding"]["value"] > 0.3
+    assert scores(_drawn(own, base, [None, None]), _references(_pictures(9, 7), held))["bleeding"] is None
+    one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_pictures(2, 8), held))
+    assert one["diversity"] is None and one["copies"] is None
+
+
+def test_a_run_is_judged_without_touching_it(
+    train_here: Any, plan_for: Any, pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(pictures[1])]}
+    plan = plan_for(data=data, training={"learning_rate": 0.5}, output={"checkpoint_every": 3})
+    run = train_here(plan)
+    before = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
+    job = Job((3, 6), (0.5, 1.0), (Prompt("zwx", "", True), Prompt("a plain", "", False)), (1, 2))
+    said = _judged(run.folder, job)
+    rows = [line for line in said if line["type"] == "row"]
+    assert [(row["step"], row["strength"]) for row in rows] == [(0, 0), (3, 0.5), (3, 1), (6, 0.5), (6, 1)]
+    base, *others = rows
+    assert base["bleeding"]["value"] == 0 and base["change"] is None
+    losses = {event["step"]: event["loss"] for event in run.of("validation")}
+    assert base["validation"]["loss"] == pytest.approx(losses[0])
+    for row in others:
+        assert row["bleeding"]["value"] > 0
+        if row["strength"] == 1:
+            assert row["validation"]["loss"] == pytest.approx(losses[row["step"]])
+            assert row["change"]["value"] == pytest.approx(losses[row["step"]] - losses[0])
+    after = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file() and p.parent.name != "judge"}
+    assert after == before and len(list((run.folder / "judge").iterdir())) == 5 * 4
+    # Samples that are there are not drawn again, and the table is the same.
+    monkeypatch.setattr("visiontrain_trainer.judging.work.sample_latents", None)
+    assert _judged(run.folder, job) == said
+
+
+def _judged(folder: Path, job: Job) -> list[dict[str, Any]]:
+    from visiontrain_trainer.contract.plan import read_plan
+
+    said: list[dict[str, Any]] = []
+    judge(folder, read_plan(folder / "plan.json"), job, lambda type, **payload: said.append({"type": type, **payload}))
+    return json.loads(json.dumps(said))
+
+
+def test_a_job_that_cannot_be_read_is_an_error_line(tmp_path: Path) -> None:
+    assert parse_job('{"version":1,"steps":[3],"strengths":[1],"prompts":[],"seeds":[1]}').steps == (3,)
+    program = [sys.executable, "-m", "visiontrain_trainer.judging", str(tmp_path), '{"version": 7}']
+    done = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    line = json.loads(done.stdout)
+    assert done.returncode == line["code"] == 5 and "version is 7" in line["details"][0]

@@ -1,0 +1,1 @@
+"""Judges the checkpoints of a run by samples and the validation loss, as a program of its own."""

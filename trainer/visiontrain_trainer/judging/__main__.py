@@ -1,0 +1,79 @@
+"""`python -m visiontrain_trainer.judging RUN JOB`: judge checkpoints. Exit codes 0, 3, 5; lines of JSON on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError, is_out_of_memory
+from visiontrain_trainer.base.files import hold
+from visiontrain_trainer.base.libraries import cannot_import
+
+
+def say(type: str, **payload: Any) -> None:
+    print(json.dumps({"type": type, **payload}), flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2:
+        print("usage: python -m visiontrain_trainer.judging RUN JOB", file=sys.stderr)
+        return 2
+    try:
+        _judge(hold(Path(arguments[0])), arguments[1])
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        known = _explained(error)
+        say("error", code=known.code, reason=known.reason, details=known.details, next_steps=known.next_steps)
+        return known.code
+    say("done")
+    return 0
+
+
+def _judge(run: Path, text: str) -> None:
+    from visiontrain_trainer.contract.plan import read_plan
+
+    from .job import parse_job
+
+    job, plan = parse_job(text), read_plan(run / "plan.json")
+    # A plan may come from another machine: what is encoded goes into the cache of whoever judges.
+    cache = os.environ.get("VISIONTRAIN_CACHE_DIR", plan.resources.cache_dir)
+    plan = replace(plan, resources=replace(plan.resources, cache_dir=cache))
+    # OpenMP reads this variable when torch is imported.
+    os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
+    try:
+        from visiontrain_trainer.compute.device import prepare_environment
+
+        prepare_environment(plan.resources)
+        from .work import judge
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise cannot_import(error) from error
+    judge(run, plan, job, say)
+
+
+def _explained(error: Exception) -> TrainerError:
+    if isinstance(error, TrainerError):
+        return error
+    first = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    if is_out_of_memory(error):
+        cure = ["Close what else uses that memory."]
+        return MachineError("There is not enough memory to judge.", [first], cure, id="judge/failed")
+    if isinstance(error, OSError):
+        return MachineError("A file of judging could not be read or written.", [first], id="judge/failed")
+    return TrainingError(f"Judging failed unexpectedly: {first}", [type(error).__name__], id="judge/failed")
+
+
+if __name__ == "__main__":
+    exit_code = main(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(exit_code)

@@ -1,0 +1,46 @@
+"""What is to be judged, as `src/engine/judge/worker.ts` writes it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from visiontrain_trainer.base.errors import TrainingError
+
+VERSION = 1
+#: Folder of the run in which the samples of judging lie.
+FOLDER = "judge"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt of the samples. `trigger` tells whether it calls the LoRA; None where nobody knows."""
+
+    text: str
+    negative: str
+    trigger: bool | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """The checkpoints by step, the strengths each is judged at, and the samples that are made of each."""
+
+    steps: tuple[int, ...]
+    strengths: tuple[float, ...]
+    prompts: tuple[Prompt, ...]
+    seeds: tuple[int, ...]
+
+
+def parse_job(text: str) -> Job:
+    """The job in an argument. Raises TrainingError when it is none that this version understands."""
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        if raw["version"] != VERSION:
+            raise ValueError(f"its version is {raw['version']!r}, this is for {VERSION}")
+        prompts = [Prompt(str(p["text"]), str(p["negative"]), p["trigger"]) for p in raw["prompts"]]
+        seeds = tuple(int(seed) for seed in raw["seeds"])
+        strengths = tuple(float(strength) for strength in raw["strengths"])
+        return Job(tuple(int(step) for step in raw["steps"]), strengths, tuple(prompts), seeds)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError("The job of judging cannot be read.", [str(error)[:200]], id="judge/failed") from error

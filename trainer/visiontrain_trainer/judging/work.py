@@ -1,0 +1,159 @@
+"""Makes the samples of each row and scores them: the base model first, then each checkpoint at each strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import nn
+
+from visiontrain_trainer.compute.timesteps import bounds
+from visiontrain_trainer.contract.control import Unasked
+from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.plan import Plan, Sample, Shot
+from visiontrain_trainer.contract.shots import all_shots
+from visiontrain_trainer.data.images import load_picture
+from visiontrain_trainer.run.pictures import conditions
+from visiontrain_trainer.run.sample import Artist, decode, parameters, sample_latents, save_png
+from visiontrain_trainer.run.session import Session, open_session
+from visiontrain_trainer.training import checkpoint
+from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
+
+from .job import FOLDER, Job
+from .pixels import features
+from .scores import Drawn, References, scores
+
+#: Most training images that samples are compared with.
+MOST_COMPARED = 512
+
+Say = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table. Step and strength 0 are the base model alone."""
+
+    step: int
+    strength: float
+
+    def name(self, prompt: int, seed: int) -> str:
+        """Path of a sample below the run folder."""
+        who = f"step-{self.step:06d}-x{self.strength:g}" if self.step else "base"
+        return f"{FOLDER}/{who}-{prompt}-{seed}.png"
+
+
+def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
+    """Say a line for each row. Samples that lie there already are taken as they are. Raises TrainerError."""
+    rows = [Row(0, 0.0), *(Row(step, strength) for step in job.steps for strength in job.strengths)]
+    wanted = len(rows) * len(job.prompts) * len(job.seeds)
+    session = _open(run, plan, job)
+    shots = _shots(plan, job)
+    studio, references = Studio(session), _references(plan)
+    say("progress", done=0, total=wanted)
+    base: np.ndarray | None = None
+    before: Validation | None = None
+    for index, row in enumerate(rows):
+        _take(session, row)
+        validation = _validate(session)
+        drawn = np.stack([studio.features(row, p, each) for p, each in enumerate(shots)])
+        if base is None:
+            base, before = drawn, validation
+        paths = [[row.name(p, shot.seed) for shot in each] for p, each in enumerate(shots)]
+        found = scores(Drawn(drawn, base, [p.trigger for p in job.prompts], paths), references)
+        change = paired(before.each, validation.each) if row.step and before and validation else None
+        say(
+            "row",
+            step=row.step,
+            strength=row.strength,
+            validation=None if validation is None else validation.as_event(),
+            change=None if change is None else {"value": change[0], "stderr": change[1]},
+            samples=paths,
+            **found,
+        )
+        say("progress", done=(index + 1) * len(job.prompts) * len(job.seeds), total=wanted)
+
+
+def _open(run: Path, plan: Plan, job: Job) -> Session:
+    """A session of the run that writes no event, and whose prompts are those of the job."""
+    shots = [shot for each in _shots(plan, job) for shot in each]
+    samples = replace(plan.samples, prompts=[shot.prompt for shot in shots], shots=shots)
+    plan = replace(plan, samples=samples, validation=replace(plan.validation, images=0))
+    return open_session(run, plan, Events(run / "events.jsonl", enabled=False), Unasked(run / "control"))
+
+
+def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
+    """The shots of each prompt, one for each seed; all else as the plan has it."""
+    known = all_shots(replace(plan.samples, shots=None, prompts=["", *plan.samples.prompts]))
+    return [
+        [replace(known[0], prompt=p.text, negative=p.negative, seed=seed) for seed in job.seeds] for p in job.prompts
+    ]
+
+
+def _references(plan: Plan) -> References:
+    own = [sample for sample in plan.data.samples if not sample.regularisation]
+    trained = [sample for sample in own if not sample.validation][:MOST_COMPARED]
+    held = [sample for sample in own if sample.validation][:MOST_COMPARED]
+    paths = [sample.path for sample in trained]
+    return References(_features_of(plan, trained), paths, _features_of(plan, held), plan.data.flip)
+
+
+def _features_of(plan: Plan, samples: list[Sample]) -> np.ndarray:
+    root, color = Path(plan.data.root), plan.data.alpha_color
+    found = [load_picture(root / s.path, s.size, s.bucket, color, -1) for s in samples]
+    return np.array([features(Image.fromarray(pixels)) for pixels in found])
+
+
+def _take(session: Session, row: Row) -> None:
+    """Put the weights of a row into the network."""
+    if row.step:
+        session.adapter.load(checkpoint.read(session.run / "checkpoints", row.step).adapter)
+    session.adapter.enable(row.step > 0)
+    session.adapter.strengthen(row.strength if row.step else 1.0)
+
+
+def _validate(session: Session) -> Validation | None:
+    uses, held_out = validation_uses(session.batches)
+    if not held_out:
+        return None
+    at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
+    return measure(uses, at, session.train_step.losses_at)
+
+
+class Studio:
+    """Draws the samples of rows, and reads them. The VAE is loaded for the first one that is not there yet."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._vae: nn.Module | None = None
+
+    def features(self, row: Row, prompt: int, shots: list[Shot]) -> np.ndarray:
+        """Features of the samples of a prompt, [seeds, …]. They are always of what the files hold."""
+        session, found = self._session, []
+        session.train_step.release()
+        session.unet.eval()
+        for shot in shots:
+            path = session.run / row.name(prompt, shot.seed)
+            if not path.exists():
+                self._draw(replace(shot, strength=row.strength), path, adapter=row.step > 0)
+            with Image.open(path) as image:
+                found.append(features(image))
+        return np.array(found)
+
+    def _draw(self, shot: Shot, path: Path, *, adapter: bool) -> None:
+        session = self._session
+        device = session.device
+        artist = Artist(
+            plan=session.plan,
+            unet=session.unet,
+            schedule=session.base.scheduler_config(),
+            device=device.torch,
+            dtype=device.dtype,
+        )
+        latents = sample_latents(artist, shot, conditions(session, shot))
+        if self._vae is None:
+            self._vae = session.base.vae(device.vae_dtype).to(device.torch)
+        picture = decode(self._vae, latents, session.latents.scaling)
+        save_png(picture, path, parameters(session.plan, shot, adapter=adapter))
