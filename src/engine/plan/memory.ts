@@ -1,8 +1,12 @@
-/** Estimates how much of a card's memory a step takes, from measured peaks: bench/results/trainer-memory.txt. Pure. */
+/**
+ * Estimates how much of a card's memory a step takes, by part, from peaks that were counted for each setting
+ * (bench/results/memory-counts.json) and measured for some (bench/results/trainer-memory.txt). Pure.
+ */
 
 import { formatBytes } from '../../base/text.ts';
 import type { Gpu } from '../hardware/types.ts';
 import { mostCaptions } from './caption-forms.ts';
+import { type AdapterShape, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
 
 type Checkpointing = Plan['resources']['gradient_checkpointing'];
@@ -15,55 +19,127 @@ const CARD_ITSELF = 1 * GIB;
 export const CAPTIONS_IN_ADVANCE = 16_384;
 
 /**
- * GiB of tensors at the peak in 16-bit training. `fixed` is always there, `rank` comes for each unit of rank, and
- * `picture` for each image of `pixels` pixels in the batch, by gradient checkpointing. `convolutions` is what a LoCon
- * adds: `rank` for each unit of `conv_rank`, `others` for each unit of rank.
+ * GiB by family. `base` is the U-Net's weights by how they are kept, in 16 bits where they are not packed, `streamed`
+ * what lies of them on the card where they wait elsewhere. `picture` is for each image of `pixels` pixels in a 16-bit pass, by gradient
+ * checkpointing, `convolutions` what a LoCon adds to it.
  */
 const COUNTED = {
   sdxl: {
-    fixed: 4.81,
-    rank: 0.0447,
+    base: { same: 4.81, fp8: 2.43, int8: 2.43, nf4: 1.37 },
+    streamed: { same: 0.13, fp8: 0.09, int8: 0.09, nf4: 0.07 },
     picture: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
-    convolutions: { rank: 0.0064, others: 0.001, picture: { none: 0.125, selective: 0.125, full: 0.1 } },
-    // Here `picture` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not
-    // trained.
-    textEncoders: { fixed: 1.48, rank: 0.0158, picture: 0.22, loaded: 3.05 },
+    convolutions: { none: 0.125, selective: 0.125, full: 0.1 },
+    // `picture` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not trained.
+    text: { base: { same: 1.49, fp8: 0.86, int8: 0.86, nf4: 0.57 }, picture: 0.22, loaded: 3.05 },
   },
   sd15: {
-    fixed: 1.64,
-    rank: 0.0072,
+    base: { same: 1.64, fp8: 0.83, int8: 0.83, nf4: 0.48 },
+    streamed: { same: 0.13, fp8: 0.09, int8: 0.09, nf4: 0.06 },
     picture: { none: 0.8, selective: 0.35, full: 0.22 },
     pixels: 512 ** 2,
-    convolutions: { rank: 0.0092, others: 0.0014, picture: { none: 0.016, selective: 0.016, full: 0.005 } },
-    textEncoders: { fixed: 0.235, rank: 0.0027, picture: 0.023, loaded: 0.46 },
+    convolutions: { none: 0.016, selective: 0.016, full: 0.005 },
+    text: { base: { same: 0.235, fp8: 0.16, int8: 0.16, nf4: 0.12 }, picture: 0.023, loaded: 0.46 },
   },
 } as const;
 
-/** Bytes of a card's memory that training takes at its peak; undefined for settings that were not measured. */
-export function memoryOf(plan: Plan): number | undefined {
-  const { model, training: t, data, resources: r } = plan;
-  if (r.precision === 'fp32' || r.attention === 'math' || t.adapter !== 'lora' || t.dora) return undefined;
-  const counted = COUNTED[model.family];
-  const largest = data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0);
-  const images = (t.batch_size * largest) / counted.pixels;
-  const unet = counted.fixed + counted.rank * t.rank + counted.picture[r.gradient_checkpointing] * images;
-  const { rank, others, picture: image } = counted.convolutions;
-  const locon = rank * t.conv_rank + others * t.rank + image[r.gradient_checkpointing] * images;
-  const convolutions = t.conv_rank > 0 ? locon : 0;
-  return (unet + convolutions + textEncodersOf(plan)) * GIB + CARD_ITSELF;
+/** Bytes that an optimiser keeps for each weight that it trains. */
+const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> = {
+  adamw: 8,
+  adamw8bit: 2,
+  adafactor: 0.1,
+  prodigy: 16,
+  lion: 4,
+  came: 4.2,
+};
+
+/** What the memory of a step depends on. */
+export interface StepShape extends AdapterShape {
+  readonly training: AdapterShape['training'] & Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora'>;
+  readonly resources: Pick<
+    Plan['resources'],
+    'precision' | 'attention' | 'gradient_checkpointing' | 'base_precision' | 'text_precision' | 'stream_base'
+  >;
+  /** Pixels of the largest image. */
+  readonly pixels: number;
+  readonly maxTokens: number;
+  /** Whether text encoders that are not trained stay loaded, because of too many captions. */
+  readonly encodersLoaded: boolean;
 }
 
-/**
- * GiB that the text encoders take beside the U-Net: when they are trained, or stay loaded because there are too many
- * captions to encode in advance.
- */
-function textEncodersOf(plan: Plan): number {
-  const { training: t, data } = plan;
-  const { fixed, rank, picture: image, loaded } = COUNTED[plan.model.family].textEncoders;
-  if (t.text_encoder_learning_rates.some((rate) => rate > 0))
-    return fixed + rank * t.rank + (image * t.batch_size * data.max_tokens) / 75;
-  return mostCaptions(plan) > CAPTIONS_IN_ADVANCE ? loaded : 0;
+/** Bytes at the peak of a step, by what they are for. */
+export interface StepMemory {
+  readonly weights: number;
+  readonly activations: number;
+  readonly gradients: number;
+  readonly optimiser: number;
+  /** What kernels work in, the driver, and the allocator's rounding. */
+  readonly workspace: number;
+  readonly total: number;
+}
+
+/** @returns undefined for the slow reference attention, which takes memory by the square of the pixels */
+export function stepMemory(shape: StepShape): StepMemory | undefined {
+  const { training: t, resources: r } = shape;
+  if (r.attention === 'math') return undefined;
+  const counted = COUNTED[shape.model.family];
+  const wide = r.precision === 'fp32' ? 2 : 1;
+  const trained = loraParameters(shape);
+  const kept = (packing: Plan['resources']['base_precision'], base: Readonly<Record<typeof packing, number>>) =>
+    base[packing] * (packing === 'same' ? wide : 1);
+  const base = kept(r.base_precision, r.stream_base ? counted.streamed : counted.base);
+  const encoders = t.text_encoder_learning_rates.some((rate) => rate > 0);
+  const text = encoders ? kept(r.text_precision, counted.text.base) : shape.encodersLoaded ? counted.text.loaded : 0;
+  const pictures = (t.batch_size * shape.pixels) / counted.pixels;
+  const kind = r.gradient_checkpointing;
+  const each = counted.picture[kind] * loose(shape) + (t.conv_rank > 0 ? counted.convolutions[kind] : 0);
+  const words = encoders ? (counted.text.picture * t.batch_size * shape.maxTokens) / 75 : 0;
+  // Beside the fp32 weights that are trained lie copies of them in 16 bits.
+  const parts = {
+    weights: (base + text) * GIB + trained * (wide === 2 ? 4 : 6),
+    activations: (each * pictures + words) * wide * GIB,
+    gradients: trained * 4,
+    optimiser: trained * OPTIMIZER_BYTES[t.optimizer],
+    workspace: CARD_ITSELF,
+  };
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** Factors on what an image takes, in adapters whose layers are not fused, by whether anything is checkpointed. */
+const LOOSE = {
+  loha: { none: 1.15, some: 1.2 },
+  lokr: { none: 1.47, some: 1.22 },
+  dora: { none: 1.45, some: 1.3 },
+} as const;
+
+function loose({ training: t, resources: r }: StepShape): number {
+  const kind = t.dora ? 'dora' : t.adapter;
+  return kind === 'lora' ? 1 : LOOSE[kind][r.gradient_checkpointing === 'none' ? 'none' : 'some'];
+}
+
+function shapeOf(plan: Plan): StepShape {
+  const { model, training, data, resources: r } = plan;
+  const saving = r.base_precision !== 'same' || r.stream_base;
+  return {
+    model,
+    training,
+    resources: r,
+    pixels: data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0),
+    maxTokens: data.max_tokens,
+    encodersLoaded: !saving && mostCaptions(plan) > CAPTIONS_IN_ADVANCE,
+  };
+}
+
+/** Bytes of a card's memory that training takes at its peak; undefined for settings that were not counted. */
+export const memoryOf = (plan: Plan): number | undefined => stepMemory(shapeOf(plan))?.total;
+
+/** `about 7.1 GB of the card's memory: weights 5.2 GB, …`; nothing where no card trains, or it was not counted. */
+export function memoryText(plan: Plan): readonly string[] {
+  const memory = plan.resources.device.startsWith('cuda') ? stepMemory(shapeOf(plan)) : undefined;
+  if (memory === undefined) return [];
+  const { total, ...parts } = memory;
+  const each = Object.entries(parts).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
+  return [`about ${formatBytes(total)} of the card's memory: ${each.join(', ')}`];
 }
 
 /** Warns when the run does not fit its card, and names the smallest change that makes it fit. */
@@ -80,26 +156,43 @@ export function memoryWarnings(plan: Plan, gpu: Gpu | undefined): readonly strin
 
 const ORDER: readonly Checkpointing[] = ['none', 'selective', 'full'];
 
+/** What is tried in turn, each with a batch of 1 and full checkpointing: it makes a step slower, or changes it a little. */
+const LAST: readonly Partial<Plan['resources']>[] = [
+  { base_precision: 'int8' },
+  { stream_base: true },
+  { base_precision: 'nf4', stream_base: true },
+];
+
 function cure(plan: Plan, room: number): string {
-  const { batch_size: batch, gradient_accumulation: passes } = plan.training;
+  const { batch_size: batch } = plan.training;
   const stronger = ORDER.slice(ORDER.indexOf(plan.resources.gradient_checkpointing) + 1);
-  for (const [size, kinds] of [
-    [batch, stronger],
-    [1, ORDER],
-  ] as const)
-    for (const kind of kinds) {
-      const smaller: Plan = {
-        ...plan,
-        training: { ...plan.training, batch_size: size },
-        resources: { ...plan.resources, gradient_checkpointing: kind },
-      };
-      const bytes = memoryOf(smaller);
-      if (bytes === undefined || bytes > room) continue;
-      const sets = [
-        ...(size === batch ? [] : [`training.batch_size=1`, `training.gradient_accumulation=${passes * batch}`]),
-        ...(kind === plan.resources.gradient_checkpointing ? [] : [`resources.gradient_checkpointing=${kind}`]),
-      ];
-      return `${sets.map((set) => `--set ${set}`).join(' ')} takes ${formatBytes(bytes)}`;
-    }
+  const tries = [
+    ...stronger.map((kind) => ({ size: batch, resources: { gradient_checkpointing: kind } })),
+    ...ORDER.map((kind) => ({ size: 1, resources: { gradient_checkpointing: kind } })),
+    ...LAST.map((changed) => ({ size: 1, resources: { gradient_checkpointing: 'full' as const, ...changed } })),
+  ];
+  for (const { size, resources } of tries) {
+    const smaller: Plan = {
+      ...plan,
+      training: { ...plan.training, batch_size: size },
+      resources: { ...plan.resources, ...resources },
+    };
+    const bytes = memoryOf(smaller);
+    if (bytes === undefined || bytes > room) continue;
+    return `${changes(plan, size, resources)
+      .map((set) => `--set ${set}`)
+      .join(' ')} takes ${formatBytes(bytes)}`;
+  }
   return 'a lower dataset.resolution or training.rank takes less';
+}
+
+function changes(plan: Plan, size: number, resources: Partial<Plan['resources']>): readonly string[] {
+  const { batch_size: batch, gradient_accumulation: passes } = plan.training;
+  const now: Readonly<Record<string, unknown>> = plan.resources;
+  return [
+    ...(size === batch ? [] : [`training.batch_size=1`, `training.gradient_accumulation=${passes * batch}`]),
+    ...Object.entries(resources)
+      .filter(([key, value]) => now[key] !== value)
+      .map(([key, value]) => `resources.${key}=${value}`),
+  ];
 }

@@ -16,6 +16,7 @@ import { metadataFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { memoryWarnings } from './memory.ts';
+import { textEncoderRates } from './parameters.ts';
 import { type ImagesInput, keptTags, maxTokens, planSamples } from './samples.ts';
 import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts';
 import { planWarnings } from './warnings.ts';
@@ -226,10 +227,4 @@ const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[])
 function withoutPending(scan: HashedScan, uncaptioned: readonly string[] = []): HashedScan {
   const pending = new Set(uncaptioned);
   return { ...scan, images: scan.images.filter(({ sha256 }) => !pending.has(sha256)) };
-}
-
-function textEncoderRates({ model, training }: RunSpec): readonly number[] {
-  const { text_encoder_learning_rate: rate } = training;
-  if (Array.isArray(rate)) return rate;
-  return model.family === 'sdxl' ? [rate, rate] : [rate];
 }

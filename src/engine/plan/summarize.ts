@@ -1,6 +1,8 @@
 /** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
+import { memoryText } from './memory.ts';
+import { FAMILY, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
 
 export interface BucketRow {
@@ -80,6 +82,7 @@ function summaryLines(
     validationLine(plan, validation),
     ...subjectLines(plan),
     `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
+    ...memoryText(plan),
     `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
   ];
 }
@@ -125,32 +128,6 @@ function batchText({ batch_size, gradient_accumulation }: Plan['training']): str
 const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(value * 10) / 10);
 
 const rate = (value: number) => (value < 0.001 ? value.toExponential() : String(value));
-
-/** LoRA parameters for each unit of rank, by the layers that have them, and bytes of the weights of the whole model. */
-const FAMILY = {
-  sd15: {
-    unet: { all: 423_936, attention: 199_296 },
-    locon: { spatial: 544_000, others: 82_880 },
-    encoders: [165_888],
-    weights: 2_000_000_000,
-  },
-  sdxl: {
-    unet: { all: 2_659_840, attention: 1_451_520 },
-    locon: { spatial: 355_840, others: 58_560 },
-    encoders: [165_888, 737_280],
-    weights: 6_900_000_000,
-  },
-} as const;
-
-function loraParameters({ model, training: t }: Plan): number {
-  const { unet, locon, encoders } = FAMILY[model.family];
-  const trained = encoders.filter((_, index) => (t.text_encoder_learning_rates[index] ?? 0) > 0);
-  const words = trained.reduce<number>((sum, each) => sum + each, 0);
-  const convolutions = t.conv_rank > 0 ? t.conv_rank * locon.spatial + t.rank * locon.others : 0;
-  // A LoHa has four thin matrices where a LoRA has two. A LoKr is smaller by about the root of a layer's side.
-  const share = t.adapter === 'loha' ? 2 : t.adapter === 'lokr' ? 1 / 16 : 1;
-  return share * (t.rank * (unet[t.targets] + words) + convolutions);
-}
 
 function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const { model, output, data } = plan;

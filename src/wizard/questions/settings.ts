@@ -1,6 +1,8 @@
 /** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import { plural } from '../../base/text.ts';
+import { stepMemory } from '../../engine/plan/memory.ts';
+import { textEncoderRates } from '../../engine/plan/parameters.ts';
 import { groupOf, type JsonNode, type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { cadenceWords, type Every } from '../../spec/sections/cadence.ts';
@@ -137,11 +139,28 @@ const groups: readonly Group[] = [
 ];
 
 /** Device, precision and checkpointing that the run trains with, in words. */
-export function trainsOn({ resources }: RunSpec, { cards, cpuCores }: Machine): string {
-  const { device, precision, gradient_checkpointing } = resources;
-  const where = device === 'auto' ? (cards[0]?.name ?? plural(cpuCores, 'CPU core')) : device;
+export function trainsOn(spec: RunSpec, { cards, cpuCores }: Machine): string {
+  const { device, precision, gradient_checkpointing } = spec.resources;
+  const where =
+    device === 'auto' ? (cards[0]?.name.replace(/^NVIDIA (GeForce )?/u, '') ?? plural(cpuCores, 'CPU core')) : device;
   const checkpointing = gradient_checkpointing === 'none' ? '' : `, checkpointing ${gradient_checkpointing}`;
-  return `${where}, ${precision}${checkpointing}`;
+  return `${where}, ${precision}${checkpointing}${takes(spec, cards)}`;
+}
+
+/** How much of the card's memory a step takes, in words; nothing without a card. */
+function takes(spec: RunSpec, cards: Machine['cards']): string {
+  const { model, training, resources: r, dataset: d } = spec;
+  const card = cards.find((each) => r.device === each.device) ?? cards[0];
+  if (card === undefined || r.device === 'cpu' || r.device === 'mps') return '';
+  const memory = stepMemory({
+    model,
+    training: { ...training, text_encoder_learning_rates: [...textEncoderRates(spec)] },
+    resources: r,
+    pixels: d.resolution ** 2,
+    maxTokens: 75,
+    encodersLoaded: false,
+  });
+  return memory === undefined ? '' : `, about ${(memory.total / 2 ** 30).toFixed(1)} of ${Math.round(card.totalGb)} GB`;
 }
 
 /** Keys that have a question of their own in both modes. `version` is never asked. */
@@ -241,7 +260,11 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
     step,
     label,
     mode: 'advanced',
-    text: () => text,
+    text: (context) => {
+      const derived = derive(flow(), context);
+      const memory = 'spec' in derived ? takes(derived.spec, context.facts.machine.cards).slice(2) : '';
+      return ['training', 'resources'].includes(section) && memory !== '' ? `${text} (a step: ${memory})` : text;
+    },
     why: 'Enter on a setting changes it. Everything has a value already.',
     form: (context) => {
       const derived = derive(flow(), context);

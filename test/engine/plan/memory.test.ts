@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Gpu } from '../../../src/engine/hardware/types.ts';
-import { CAPTIONS_IN_ADVANCE, memoryOf, memoryWarnings } from '../../../src/engine/plan/memory.ts';
+import { CAPTIONS_IN_ADVANCE, memoryOf, memoryText, memoryWarnings } from '../../../src/engine/plan/memory.ts';
 import { type Plan, planSchema } from '../../../src/engine/plan/schema.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import { recipeFor } from '../../../src/registry/catalogue/recipes.ts';
@@ -63,7 +63,8 @@ const counted = (() => {
     if (named !== null) {
       const [, , rank, conv, encoders, attention] = named;
       name = attention === undefined ? named[1] : undefined;
-      const rates = [encoders === undefined ? 0 : 1e-4];
+      const rate = encoders === undefined ? 0 : 1e-4;
+      const rates = family === 'sdxl' ? [rate, rate] : [rate];
       training = { rank: Number(rank), conv_rank: Number(conv ?? 0), text_encoder_learning_rates: rates };
     }
     const row = /batch (\d) +([\d.]+|-) +([\d.]+|-) +([\d.]+|-)$/.exec(line);
@@ -74,6 +75,34 @@ const counted = (() => {
   return rows;
 })();
 
+const GIB = 2 ** 30;
+
+/** Rows of bench/results/memory-counts.json that a card trains, as plans. */
+const parts = Object.entries(
+  JSON.parse(readFileSync(join(root, 'bench/results/memory-counts.json'), 'utf8')) as Record<string, { total: number }>,
+)
+  .filter(([name]) => !name.startsWith('small'))
+  .map(([name, row]): [string, Plan, { total: number }] => {
+    const [family = 'sdxl'] = name.split(' ') as ('sd15' | 'sdxl')[];
+    const has = (word: string) => name.includes(word);
+    const rate = has('text encoders') ? 1e-4 : 0;
+    const training = {
+      batch_size: has('batch 4') ? 4 : 1,
+      adapter: (['loha', 'lokr'] as const).find(has) ?? ('lora' as const),
+      dora: has('dora'),
+      text_encoder_learning_rates: family === 'sdxl' ? [rate, rate] : [rate],
+    };
+    const packing = (['int8', 'nf4'] as const).find(has) ?? 'same';
+    const resources = {
+      precision: has('fp32') ? ('fp32' as const) : ('bf16' as const),
+      gradient_checkpointing: (['none', 'selective'] as const).find(has) ?? 'full',
+      base_precision: has('encoders in') ? 'same' : packing,
+      text_precision: has('encoders in') ? packing : 'same',
+      stream_base: has('streamed'),
+    } as const;
+    return [name, plan({ family, training, resources }), row];
+  });
+
 describe('memory of a step', () => {
   it.each(counted)('of %s is as it was counted', (_, family, training, peaks) => {
     for (const [i, gradient_checkpointing] of (['none', 'selective', 'full'] as const).entries()) {
@@ -82,6 +111,19 @@ describe('memory of a step', () => {
       if (peak !== null && peak !== undefined)
         expect(Math.abs((bytes ?? 0) / 2 ** 30 - 1 - peak)).toBeLessThan(0.06 + peak / 200);
     }
+  });
+
+  it.each(parts)('of %s is near the count by part', (_name, made, row) => {
+    const bytes = memoryOf(made) ?? 0;
+    expect(Math.abs((bytes - GIB) / row.total - 1)).toBeLessThan(0.06);
+  });
+
+  it('is shown by part where a card trains', () => {
+    expect(memoryText(plan({ resources: { device: 'cpu' } }))).toEqual([]);
+    const [line = ''] = memoryText(plan({ resources: { gradient_checkpointing: 'full', base_precision: 'nf4' } }));
+    expect(line).toMatch(
+      /^about 3\.\d GB of the card's memory: weights 1\.\d GB, activations \d+ MB, gradients \d+ MB, /,
+    );
   });
 
   it('was read from the whole table', () => {
@@ -134,6 +176,7 @@ describe('memory of a step', () => {
             resources: {
               precision: 'bf16',
               gradient_checkpointing: values['resources.gradient_checkpointing'] as 'none' | 'selective' | 'full',
+              base_precision: (values['resources.base_precision'] ?? 'same') as 'same' | 'int8',
             },
           }),
         );
@@ -144,9 +187,8 @@ describe('memory of a step', () => {
   );
 
   it('is not said where it was not counted', () => {
-    expect(memoryOf(plan({ resources: { precision: 'fp32' } }))).toBeUndefined();
     expect(memoryOf(plan({ resources: { attention: 'math' } }))).toBeUndefined();
-    expect(memoryWarnings(plan({ resources: { precision: 'fp32' } }), card(2))).toEqual([]);
+    expect(memoryWarnings(plan({ resources: { attention: 'math' } }), card(2))).toEqual([]);
     expect(memoryWarnings(plan(), undefined)).toEqual([]);
   });
 
@@ -162,7 +204,9 @@ describe('memory of a step', () => {
       9,
       '--set training.batch_size=1 --set training.gradient_accumulation=32 --set resources.gradient_checkpointing=selective takes 8.1 GB',
     ],
-    [{}, 6, 'a lower dataset.resolution or training.rank takes less'],
+    [{}, 6, '--set resources.gradient_checkpointing=full --set resources.base_precision=int8 takes 5.1 GB'],
+    [{}, 3, '--set resources.gradient_checkpointing=full --set resources.stream_base=true takes 2.6 GB'],
+    [{}, 2, 'a lower dataset.resolution or training.rank takes less'],
   ])('names the least change that makes %o fit %d GB', (training, total, cure) => {
     const [warning] = memoryWarnings(plan({ training }), card(total));
     expect(warning).toMatch(/^a step takes about [\d.]+ GB of memory, more than the [\d.]+ GB of Card: /);

@@ -103,7 +103,8 @@ test('an alias of one entry hides no id of another', () => {
 
 test('memory classes: the largest that the card reaches', () => {
   const sdxl = findModel(registry, 'sdxl');
-  expect(memoryClassFor(sdxl, 6)).toBeUndefined();
+  expect(memoryClassFor(sdxl, 5)).toBeUndefined();
+  expect(memoryClassFor(sdxl, 6)?.from_gb).toBe(6);
   expect(memoryClassFor(sdxl, 7.8)?.from_gb).toBe(8);
   expect(memoryClassFor(sdxl, 23.6)?.from_gb).toBe(24);
   expect(memoryClassFor(sdxl, 139)?.from_gb).toBe(24);

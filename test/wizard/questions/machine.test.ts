@@ -324,7 +324,7 @@ describe('answers', () => {
     const context = enter({}, { ...noCard, cards: [card(0, 4)] });
     const form = flow.find('model.base')?.form(context);
     const sdxl = form?.kind === 'choose' ? form.choices.find(({ value }) => value === 'sdxl') : undefined;
-    expect(sdxl?.disabled).toMatch(/needs a card with at least 8 GB; yours has 4\.0 GB/);
+    expect(sdxl?.disabled).toMatch(/needs a card with at least 6 GB; yours has 4\.0 GB/);
   });
 });
 
