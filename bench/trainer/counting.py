@@ -158,7 +158,15 @@ class _Attention(torch.autograd.Function):
 
 
 #: Tensors as large as the trained weights that an optimiser keeps, each with the bytes of a number.
-_STATES = {"adamw": [4, 4], "adamw8bit": [1, 1], "prodigy": [4, 4, 4, 4], "lion": [4], "came": [4], "adafactor": []}
+_STATES = {
+    "adamw_schedulefree": [4, 4],
+    "adamw": [4, 4],
+    "adamw8bit": [1, 1],
+    "prodigy": [4, 4, 4, 4],
+    "lion": [4],
+    "came": [4],
+    "adafactor": [],
+}
 
 
 def _filled(module: nn.Module, dtype: torch.dtype, storage: Storage) -> nn.Module:

@@ -47,6 +47,7 @@ const COUNTED = {
 const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> = {
   adamw: 8,
   adamw8bit: 2,
+  adamw_schedulefree: 8,
   adafactor: 0.1,
   prodigy: 16,
   lion: 4,
