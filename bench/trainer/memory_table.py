@@ -107,7 +107,7 @@ def write(word: str) -> None:
         table[name] = count(setting)
         text = " ".join(f"{part} {table[name][part] / 2**30:.3f}" for part in (*PARTS, "total"))
         print(f"{name}: {text}", flush=True)
-        TABLE.write_text(json.dumps(table, indent=1) + "\n")
+        TABLE.write_text(json.dumps(table, indent=2) + "\n")
 
 
 def compare(*, full_size: bool) -> int:
