@@ -8,6 +8,7 @@ import { Dataset } from './dataset.tsx';
 import { embeddedJson, pageDocument } from './document.ts';
 import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
 import type { PageImage } from './images.ts';
+import { JudgeTable } from './judge-table.tsx';
 import { Samples } from './samples.tsx';
 import { Use } from './use.tsx';
 import { VerdictBanner } from './verdict.tsx';
@@ -65,6 +66,7 @@ function Body({ report, images, live, now }: PageInput) {
         <VerdictBanner report={report} live={live} />
         <Samples report={report} images={images} />
         <Curves report={report} />
+        <JudgeTable report={report} />
         <PictureLosses report={report} />
         <Dataset report={report} />
         <Use report={report} />

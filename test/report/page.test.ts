@@ -39,6 +39,24 @@ beforeAll(async () => {
     held_out: [{ ...loss, path: 'v.png', after: 0.1 }],
   };
   writeFileSync(join(run.dir, 'image-losses.json'), JSON.stringify(losses));
+  const scored = { value: 0.625, stderr: 0.05, each: [0.625] };
+  const row = { strength: 1, validation: null, change: null, likeness: scored, bleeding: null, diversity: null };
+  const nearest = { sample: 'judge/a.png', image: EVIL, alike: 0.9 };
+  const copies = { samples: 4, copied: 3, usual: 0.8, nearest };
+  const judged = {
+    version: 1,
+    status: 'done',
+    measure: 'pixels',
+    spec_sha256: plan.spec_sha256,
+    process: null,
+    request: { steps: [600], strengths: [1], prompts: [], seeds: [] },
+    rows: [
+      { ...row, step: 0, strength: 0, copies: null, samples: [] },
+      { ...row, step: 600, copies, samples: [] },
+    ],
+    advice: { step: 600, strength: 1, text: 'Step 600 at strength 1: the only one.', doubt: EVIL },
+  };
+  writeFileSync(join(run.dir, 'judge.json'), JSON.stringify(judged));
   const told = await cli(['report', run.name, '-o', file], home.env);
   expect(told).toMatchObject({ code: 0, stdout: `${file}\n` });
   html = readFileSync(file, 'utf8');
@@ -53,6 +71,12 @@ describe('the file', () => {
     for (const sign of ['\u0000', '\u0007', '\u001b', '\u202e']) expect(html).not.toContain(sign);
     const outside = [...html.matchAll(/(?:src|href)="(?!data:|#)([^"]*)"/g)].map(([, address]) => address);
     expect(outside).toEqual([]);
+  });
+
+  it('shows the table of judge with the checkpoint that is advised', () => {
+    const text = html.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+    expect(text).toContain('Step 600 at strength 1: the only one.');
+    expect(text).toMatch(/base model – 0\.625 ± 0\.050 – – – step 600 × 1 ✓ – 0\.625 ± 0\.050 – – 3 of 4/);
   });
 
   it('is replaced by a newer one, and no other file is', async () => {

@@ -5,7 +5,7 @@ import { formatBytes } from '../../base/text.ts';
 import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { readPlan } from '../../engine/runs/read-plan.ts';
+import { settlePlan } from '../../engine/runs/read-plan.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { precisions } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -23,7 +23,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   if (options.to === undefined) refuseForeignFolder(dir);
   const to =
     options.to === undefined ? join(dir, RUN_FILES.output) : absolute(String(options.to), { cwd: process.cwd() });
-  const tools = { python: await anyPython(context), env, resources: readPlan(dir).resources };
+  const tools = { python: await anyPython(context), env, resources: settlePlan(dir).resources };
   const request = { ...which, to, precision, diffusers: options.diffusers === true };
   const { step, files } = await exportRun(dir, request, tools);
   if (flags.json) {

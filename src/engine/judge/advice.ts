@@ -21,6 +21,15 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
       text: `Every one copies ${copied(copying)}: train shorter, or on more pictures.`,
       doubt,
     };
+  const others =
+    copying.length === 0 ? '' : `; ${stepsOf(copying)} ${copying.length === 1 ? 'copies' : 'copy'} ${copied(copying)}`;
+  if (sound.length > 1 && sound.every(tellsNothing))
+    return {
+      step: null,
+      strength: null,
+      text: `No picture was kept out of training, so nothing tells ${stepsOf(sound)} apart but your eyes${others}. A next run can keep some:  --set dataset.validation_share=0.1`,
+      doubt,
+    };
   const useful = sound.filter(({ change }) => change === null || change.value <= CERTAIN * change.stderr);
   const chosen = choose(useful.length > 0 ? useful : sound);
   const reasons = [
@@ -30,8 +39,6 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
       ? ['but no nearer to them than what the base model draws']
       : []),
   ];
-  const others =
-    copying.length === 0 ? '' : `; ${stepsOf(copying)} ${copying.length === 1 ? 'copies' : 'copy'} ${copied(copying)}`;
   return {
     step: chosen.step,
     strength: chosen.strength,
@@ -39,6 +46,10 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
     doubt,
   };
 }
+
+/** Whether nothing was measured of a row that could set it before others. */
+const tellsNothing = ({ likeness, change, bleeding }: JudgeRow) =>
+  likeness === null && change === null && bleeding === null;
 
 const copies = ({ copies: found }: JudgeRow) => found?.copied ?? 0;
 

@@ -11,6 +11,7 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import type { RunSummary } from '../runs/summary.ts';
 import { datasetOf } from './dataset.ts';
+import { judgementOf } from './judgement.ts';
 import { readPictureLosses } from './picture-losses.ts';
 import { shareable } from './private.ts';
 import { readChosen } from './settings.ts';
@@ -46,6 +47,7 @@ export function collectReport(summary: RunSummary): RunReport {
     samples: prompts(state),
     dataset: plan === undefined ? null : datasetOf(plan, typeof trigger === 'string' ? trigger : ''),
     picture_losses: shareable(readPictureLosses(dir)),
+    judgement: shareable(judgementOf(dir)),
     model: plan === undefined ? null : modelOf(plan),
     settings: shareable(settings),
     machine: shareable(machineOf(dir, state)),

@@ -79,6 +79,35 @@ export interface PictureLoss {
   readonly after: number;
 }
 
+/** A value with its standard error. */
+export interface Scored {
+  readonly value: number;
+  readonly stderr: number;
+}
+
+/** What `judge` measured of the base model (step 0) or of a checkpoint. */
+export interface JudgedRow {
+  readonly step: number;
+  readonly strength: number;
+  readonly validation: { readonly loss: number; readonly stderr: number } | null;
+  readonly likeness: Scored | null;
+  readonly bleeding: Scored | null;
+  readonly diversity: Scored | null;
+  readonly copies: { readonly copied: number; readonly samples: number; readonly nearest: string } | null;
+}
+
+export interface ReportJudgement {
+  /** What compared the pictures. */
+  readonly measure: string;
+  readonly rows: readonly JudgedRow[];
+  /** Null while rows are missing; its step is null where no row can be advised. */
+  readonly advice: {
+    readonly step: number | null;
+    readonly strength: number | null;
+    readonly lines: readonly string[];
+  } | null;
+}
+
 export interface RunReport {
   readonly name: string;
   readonly state: RunCondition;
@@ -106,6 +135,8 @@ export interface RunReport {
   readonly dataset: ReportDataset | null;
   /** The highest loss after training first; null where the run did not measure it. */
   readonly picture_losses: readonly PictureLoss[] | null;
+  /** Null where `judge` was not asked. */
+  readonly judgement: ReportJudgement | null;
   readonly model: ReportModel | null;
   readonly settings: readonly ChosenSetting[];
   /** What the run really used, and the machine it was made on. */

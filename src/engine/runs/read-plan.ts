@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { withLaterKeys } from '../plan/older.ts';
 import { type Plan, planSchema } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { readPlanJson } from '../run-folder/run-files.ts';
 
 /**
- * Reads and checks plan.json: the folder may come from somebody else, or from another version.
+ * Reads and checks plan.json: the folder may come from somebody else, or from another version, whose plan gets the keys
+ * that came later.
  * @throws UsageError that names the wrong key, ForeignFileError when it is no plain file
  */
 export function readPlan(dir: string): Plan {
@@ -18,10 +21,21 @@ export function readPlan(dir: string): Plan {
     throw unusable(path, 'is not JSON', [(error as Error).message], error);
   }
   if (json === undefined) throw unusable(path, 'is not there');
-  const checked = planSchema.safeParse(json);
+  const checked = planSchema.safeParse(withLaterKeys(json));
   if (checked.success) return checked.data;
   const lines = checked.error.issues.slice(0, 5).map(({ path: key, message }) => `${key.join('.')}  ${message}`);
   throw unusable(path, 'is not a plan that this version can train by', lines, checked.error);
+}
+
+/**
+ * Reads the plan like `readPlan`, and writes it anew where it lacks keys, before the trainer reads it: the trainer takes
+ * whole plans only.
+ */
+export function settlePlan(dir: string): Plan {
+  const plan = readPlan(dir);
+  const json = readPlanJson(dir);
+  if (withLaterKeys(json) !== json) writeFileAtomic(join(dir, RUN_FILES.plan), `${JSON.stringify(plan, null, 1)}\n`);
+  return plan;
 }
 
 function unusable(path: string, problem: string, details: readonly string[] = [], cause?: unknown): UsageError {

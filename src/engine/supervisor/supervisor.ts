@@ -20,7 +20,7 @@ import { RUN_FILES, type RunExit, type SupervisorFile } from '../run-folder/layo
 import { rotateLog } from '../run-folder/log-files.ts';
 import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
-import { readPlan } from '../runs/read-plan.ts';
+import { settlePlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
 import { type Observation, type Observer, observe } from './observers.ts';
 import { errorOutcome, stoppedEarly } from './outcome.ts';
@@ -141,7 +141,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: AttemptOptions)
   try {
     // The bytes are random: a file system that compresses would keep no room for zeros.
     writeFileAtomic(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
-    const plan = readPlan(dir);
+    const plan = settlePlan(dir);
     emit(dir, 'run', {
       name: basename(folder.path()),
       attempt: held.number,

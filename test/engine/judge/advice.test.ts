@@ -75,6 +75,16 @@ describe('the advice', () => {
     });
   });
 
+  it('advises none where nothing was measured that tells one from another', () => {
+    const blind = (step: number) => ({ ...row(step, {}), change: null, validation: null, bleeding: null });
+    const told = advise([blind(0), blind(400), blind(800)], request);
+    expect(told).toMatchObject({ step: null, strength: null });
+    expect(told.text).toBe(
+      'No picture was kept out of training, so nothing tells steps 400, 800 apart but your eyes. A next run can keep some:  --set dataset.validation_share=0.1',
+    );
+    expect(advise([blind(0), blind(400)], request).step).toBe(400);
+  });
+
   it('never rests on loss alone, but leaves out what is surely worse', () => {
     const rows = [
       row(0, { likeness: 0.4 }),

@@ -9,7 +9,7 @@ import { judgeRequest } from '../../../engine/judge/request.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { findRun } from '../../../engine/runs/find.ts';
-import { readPlan } from '../../../engine/runs/read-plan.ts';
+import { settlePlan } from '../../../engine/runs/read-plan.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -52,7 +52,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
 async function judge(summary: RunSummary, asked: Asked, context: Context): Promise<Judgement> {
   const { flags, env, places } = context;
   const { dir } = summary;
-  const plan = readPlan(dir);
+  const plan = settlePlan(dir);
   const trigger = asked.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
   const request = judgeRequest(plan, { ...asked, trigger, checkpoints: checkpointsOf(dir) });
   const stop = stopSignals('Judging is stopped; what was drawn is kept, and the same command goes on.');

@@ -8,6 +8,26 @@ const number = z.number();
 const curve = z.strictObject({ steps: z.array(count), values: z.array(number) });
 const measured = z.strictObject({ loss: number, stderr: number });
 
+const scored = z.strictObject({ value: number, stderr: number }).nullable();
+const judgement = z.strictObject({
+  measure: text.describe('What compared the pictures.'),
+  rows: z.array(
+    z.strictObject({
+      step: count.describe('0 is the base model alone.'),
+      strength: number,
+      validation: measured.nullable(),
+      likeness: scored,
+      bleeding: scored,
+      diversity: scored,
+      copies: z.strictObject({ copied: count, samples: count, nearest: text }).nullable(),
+    }),
+  ),
+  advice: z
+    .strictObject({ step: count.nullable(), strength: number.nullable(), lines: z.array(text) })
+    .nullable()
+    .describe('null while rows are missing.'),
+});
+
 export const reportDocument = z.strictObject({
   name: text,
   state: z.enum(['created', 'live', 'finished', 'stopped', 'failed', 'died', 'unreadable']),
@@ -68,6 +88,7 @@ export const reportDocument = z.strictObject({
     )
     .nullable()
     .describe('The highest loss after training first.'),
+  judgement: judgement.nullable().describe('null where `judge` was not asked.'),
   model: z
     .strictObject({ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() })
     .nullable(),

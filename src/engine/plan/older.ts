@@ -1,0 +1,76 @@
+/**
+ * Plans of older versions. A key that came later is filled in with what the older version did, which is what the key
+ * means when it is off: the run goes on to the same bytes. Pure.
+ */
+import type { Plan } from './schema.ts';
+
+type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
+
+const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['data']> } = {
+  data: { caption_options: null, masks: null },
+  training: {
+    optimizer_args: null,
+    schedule_args: null,
+    max_weight_norm: null,
+    adapter: 'lora',
+    lokr: null,
+    dora: false,
+    rslora: false,
+    lora_plus_ratio: null,
+    rank_dropout: 0,
+    module_dropout: 0,
+    layers: [],
+    huber_c: 0.1,
+    huber_schedule: 'snr',
+    huber_scale: 1,
+    loss_weighting: 'min_snr',
+    p2_gamma: 1,
+    scale_v_loss: false,
+    v_like_loss: 0,
+    noise_offset_random: false,
+    noise_offset_adaptive: 0,
+    multires_noise: null,
+    input_perturbation: null,
+    timesteps: null,
+    preservation: null,
+  },
+  validation: { every: null, images: 0, patience: null, min_change: 4 },
+  samples: { shots: null, sampler: 'ddim', spacing: 'trailing' },
+  output: { save_every: 0, save_keep: null },
+  resources: { base_precision: 'same', text_precision: 'same', stream_base: false },
+};
+
+const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {
+  regularisation: false,
+  loss_weight: 1,
+  mask: null,
+};
+
+/**
+ * The content of a plan.json with the keys that it lacks, for `planSchema` to check. It is returned as it is where it
+ * lacks none, and where it was trained by a loss that has another formula by now.
+ */
+export function withLaterKeys(plan: unknown): unknown {
+  if (!isObject(plan) || !isObject(plan.data) || !isObject(plan.training)) return plan;
+  const { huber_delta: delta, ...training } = plan.training;
+  // The pseudo-Huber loss of older versions, with its delta, is another one than that of today.
+  if (delta !== undefined && training.loss === 'huber') return plan;
+  const samples = Array.isArray(plan.data.samples)
+    ? plan.data.samples.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
+    : plan.data.samples;
+  const whole = filled(LATER, { ...plan, training, data: { ...plan.data, samples } });
+  return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
+}
+
+/** What is there, behind it what is missing. */
+function filled(later: object, there: unknown): unknown {
+  if (!isObject(there)) return there;
+  const whole = { ...there };
+  for (const [key, value] of Object.entries(later))
+    if (!Object.hasOwn(there, key)) whole[key] = value;
+    else if (isObject(value) && isObject(there[key])) whole[key] = filled(value, there[key]);
+  return whole;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

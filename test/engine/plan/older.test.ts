@@ -1,0 +1,38 @@
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { withLaterKeys } from '../../../src/engine/plan/older.ts';
+import { planSchema } from '../../../src/engine/plan/schema.ts';
+import { readPlan, settlePlan } from '../../../src/engine/runs/read-plan.ts';
+
+// The plan of a demo as the first version wrote it, with one image.
+const older = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/plan-older.json'), 'utf8'));
+
+it('reads the plan of the first version, and writes it anew only before the trainer reads it', () => {
+  const dir = join(mkdtempSync(join(tmpdir(), 'vt-plan-')), 'fox');
+  mkdirSync(dir);
+  const path = join(dir, 'plan.json');
+  writeFileSync(path, JSON.stringify(older));
+  const plan = readPlan(dir);
+  expect(plan.training).toMatchObject({ adapter: 'lora', rank: older.training.rank, loss_weighting: 'min_snr' });
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(older);
+  expect(settlePlan(dir)).toEqual(plan);
+  const written = readFileSync(path, 'utf8');
+  expect(planSchema.parse(JSON.parse(written))).toEqual(plan);
+  settlePlan(dir);
+  expect(readFileSync(path, 'utf8')).toBe(written);
+});
+
+it('leaves what is whole as it is, and never makes a plan of what is none', () => {
+  const whole = withLaterKeys(older);
+  expect(withLaterKeys(whole)).toBe(whole);
+  for (const damaged of [null, [], 'x', {}, { data: {}, training: [] }]) expect(withLaterKeys(damaged)).toBe(damaged);
+  const { learning_rate: _, ...training } = older.training;
+  expect(planSchema.safeParse(withLaterKeys({ ...older, training })).success).toBe(false);
+});
+
+it('refuses the pseudo-Huber loss of that version, which is another one today', () => {
+  const huber = { ...older, training: { ...older.training, loss: 'huber' } };
+  expect(planSchema.safeParse(withLaterKeys(huber)).success).toBe(false);
+});
