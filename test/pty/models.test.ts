@@ -81,6 +81,6 @@ describe('models info', () => {
     const lines = await shown(50, ['info', 'sdxl']);
     const at = lines.indexOf('advice');
     expect(lines[at + 1]).toBe('  Photos and general art at 1024 pixels. 12 to 30');
-    expect(lines).toContain('memory       8 GB card at least, 24 GB with room');
+    expect(lines).toContain('memory       6 GB card at least, 24 GB with room');
   });
 });
