@@ -36,7 +36,7 @@ def moved(steps: int, folder: Path, hold: float, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("drawn")
 def test_refining_improves_pictures_and_holds_known_latents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, better = moved(12, tmp_path / "held", vae.HOLD, monkeypatch)
-    free, _ = moved(12, tmp_path / "free", 0.0, monkeypatch)
+    held, better = moved(4, tmp_path / "held", vae.HOLD, monkeypatch)
+    free, _ = moved(4, tmp_path / "free", 0.0, monkeypatch)
     assert better > 1
     assert 0 < held < free
