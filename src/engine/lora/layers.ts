@@ -120,7 +120,7 @@ export function loraBase(
   return layers.some(({ module }) => /lora_te_text_model/u.test(module)) ? 'SD 1.5' : null;
 }
 
-/** Whose names the tensors have. */
+/** The trainer or library after whose scheme the tensors are named. */
 export function formOf(names: Iterable<string>): LoraForm {
   for (const name of names) {
     if (/^lycoris_/u.test(name)) return 'lycoris';
