@@ -67,8 +67,8 @@ const stepsOf = (rows: readonly JudgeRow[]) => {
 };
 
 /**
- * Of the rows that are not surely less alike than the most alike, the one that bleeds least; then the earlier, then the
- * weaker one. Without pictures kept out of training or a trigger the lowest loss takes the place of likeness.
+ * Chooses among the rows whose likeness is not surely below the best one: it takes the row that bleeds least, then the
+ * earliest, then the weakest. Where likeness was not measured, the lowest loss takes its place.
  */
 function choose(rows: readonly JudgeRow[]): JudgeRow {
   const best = leastBy(rows, (row) => -worth(row));
