@@ -3,7 +3,7 @@ import { formatBytes, formatDuration } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
-import { currentPhase, initialState, type RunState } from '../../engine/events/reducer.ts';
+import { currentPhase, initialState, type RunState } from '../../engine/events/run-state.ts';
 import { readState } from '../../engine/events/state.ts';
 import { levelWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import { findRun } from '../../engine/runs/find.ts';

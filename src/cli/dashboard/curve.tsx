@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import { seriesPoints } from '../../engine/events/series.ts';
 import { chart, smooth } from '../../terminal/chart.ts';
 import type { Style } from '../../terminal/style.ts';

@@ -1,6 +1,6 @@
 import { Box, useInput } from 'ink';
 import { type ReactElement, useEffect, useState } from 'react';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Screen } from '../../terminal/screen.tsx';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';

@@ -7,7 +7,7 @@ import { displayPath } from '../../base/paths.ts';
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
-import { type RunState, workedSeconds } from '../../engine/events/reducer.ts';
+import { type RunState, workedSeconds } from '../../engine/events/run-state.ts';
 import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
 import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';

@@ -2,7 +2,7 @@ import { Box } from 'ink';
 import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Style } from '../../terminal/style.ts';
 import { styled } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';

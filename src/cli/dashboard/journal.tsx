@@ -1,6 +1,6 @@
 import { plural } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import { metricWords } from '../../engine/events/words.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';

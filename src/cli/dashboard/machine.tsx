@@ -1,5 +1,5 @@
 import { formatBytes, formatDuration, neutralise } from '../../base/text.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Style } from '../../terminal/style.ts';
 import { Words } from './words.tsx';
 

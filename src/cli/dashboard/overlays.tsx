@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Box, Text } from 'ink';
 import { memo } from 'react';
 import { neutralise } from '../../base/text.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import { wrap } from '../../terminal/columns.ts';
 import { canShowImages, type ImageRoom, renderImage, renderImagePair } from '../../terminal/images.ts';
 import { spell } from '../../terminal/signs.ts';

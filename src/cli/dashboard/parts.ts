@@ -1,5 +1,5 @@
 /** Pieces that all screens of a run use: bars, losses, how much is done. Pure. */
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
 

@@ -1,5 +1,5 @@
 import { formatBytes, formatDuration, formatPace, neutralise, percent } from '../../base/text.ts';
-import type { PhaseName, PhaseState, RunState } from '../../engine/events/reducer.ts';
+import type { PhaseName, PhaseState, RunState } from '../../engine/events/run-state.ts';
 import { phaseWords } from '../../engine/events/words.ts';
 import { padEnd, truncate } from '../../terminal/columns.ts';
 import type { Size } from '../../terminal/size.ts';

@@ -1,6 +1,6 @@
 import { formatRate } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import { seriesPoints } from '../../engine/events/series.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, styled } from '../../terminal/styled.ts';

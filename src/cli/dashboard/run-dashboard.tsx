@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastLogLines } from '../../base/files/log-lines.ts';
-import { initialState, type RunState, reduceAll } from '../../engine/events/reducer.ts';
+import { reduceAll } from '../../engine/events/reducer.ts';
+import { initialState, type RunState } from '../../engine/events/run-state.ts';
 import type { RunEvent } from '../../engine/events/schema.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import type { Capabilities } from '../../terminal/capabilities.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Box } from 'ink';
 import { memo } from 'react';
 import { neutralise } from '../../base/text.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Capabilities } from '../../terminal/capabilities.ts';
 import { truncate } from '../../terminal/columns.ts';
 import { renderImage } from '../../terminal/images.ts';

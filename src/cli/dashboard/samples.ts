@@ -1,5 +1,5 @@
 /** Pairs samples of the same prompt and seed, with and without the LoRA. Pure. */
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 
 type Sample = RunState['samples'][number];
 

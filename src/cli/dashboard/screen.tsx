@@ -2,7 +2,7 @@
 import { Box } from 'ink';
 import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
-import type { RunState } from '../../engine/events/reducer.ts';
+import type { RunState } from '../../engine/events/run-state.ts';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import type { Line } from '../../terminal/styled.ts';

@@ -6,7 +6,8 @@
 import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percent, plural } from '../../base/text.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
-import { initialState, type RunState, reduce, workedSeconds } from '../../engine/events/reducer.ts';
+import { reduce } from '../../engine/events/reducer.ts';
+import { initialState, type RunState, workedSeconds } from '../../engine/events/run-state.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
 import { metricWords, phaseWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import type { Reporter } from './reporter.ts';

@@ -1,4 +1,5 @@
-import { initialState, type RunState, reduceAll } from './reducer.ts';
+import { reduceAll } from './reducer.ts';
+import { initialState, type RunState } from './run-state.ts';
 import { readEvents } from './tail.ts';
 
 /** The state of a run from all its events so far. @throws ForeignFileError when events.jsonl is no plain file */

@@ -1,5 +1,5 @@
 /** The words that people read for values of events. */
-import type { PhaseName } from './reducer.ts';
+import type { PhaseName } from './run-state.ts';
 import type { Payload } from './schema.ts';
 
 /** Answers to "Did it learn?". */

@@ -1,6 +1,6 @@
 /** The newest values of a run in Prometheus' text format, for node_exporter's textfile collector. Pure. */
 import { secondsLeft } from '../events/pace.ts';
-import type { RunState } from '../events/reducer.ts';
+import type { RunState } from '../events/run-state.ts';
 
 interface Gauge {
   readonly name: string;

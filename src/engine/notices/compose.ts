@@ -1,6 +1,7 @@
 /** Which events of a run a person may be told of, and in which words. Pure. */
 import { formatDuration, neutralise } from '../../base/text.ts';
-import { initialState, type RunState, reduce, workedSeconds } from '../events/reducer.ts';
+import { reduce } from '../events/reducer.ts';
+import { initialState, type RunState, workedSeconds } from '../events/run-state.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { verdictWords } from '../events/words.ts';
 import type { NoticeKind } from '../settings/notify-defaults.ts';

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { neutralise } from '../../base/text.ts';
-import { initialState, type RunState, reduceAll, workedSeconds } from '../events/reducer.ts';
+import { reduceAll } from '../events/reducer.ts';
+import { initialState, type RunState, workedSeconds } from '../events/run-state.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { type Series, seriesPoints } from '../events/series.ts';
 import { readEvents } from '../events/tail.ts';

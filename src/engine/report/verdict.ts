@@ -1,6 +1,6 @@
 /** The answer that a person wants first: did it work? Pure. */
 import { formatDuration } from '../../base/text.ts';
-import { type RunState, workedSeconds } from '../events/reducer.ts';
+import { type RunState, workedSeconds } from '../events/run-state.ts';
 import { phaseWords } from '../events/words.ts';
 import type { RunSummary } from '../runs/summary.ts';
 import type { RunVerdict } from './types.ts';

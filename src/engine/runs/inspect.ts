@@ -1,6 +1,7 @@
 /** Reads what is known of a run from its folder alone, by small reads only, however long the run is. */
 import { secondsLeft } from '../events/pace.ts';
-import { initialState, type PhaseName, type RunState, reduceAll } from '../events/reducer.ts';
+import { reduceAll } from '../events/reducer.ts';
+import { initialState, type PhaseName, type RunState } from '../events/run-state.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { parseEventLines } from '../events/tail.ts';
 import { isRun, type RunSummary, readAt, summarise, withEvents } from './summary.ts';

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import type { LoggingSpec } from '../../spec/sections/logging.ts';
-import { initialState, type RunState, reduceAll } from '../events/reducer.ts';
+import { reduceAll } from '../events/reducer.ts';
+import { initialState, type RunState } from '../events/run-state.ts';
 import { prometheusText } from '../logging/prometheus.ts';
 import { type EventFile, loggedUpTo, openEventFile } from '../logging/tensorboard.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';

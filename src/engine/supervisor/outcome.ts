@@ -9,7 +9,7 @@ import { lastLogLines } from '../../base/files/log-lines.ts';
 import { openOursLater } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
 import { renewal } from '../environment/failure.ts';
-import type { RunState } from '../events/reducer.ts';
+import type { RunState } from '../events/run-state.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { byHeartWords, neverWords } from '../../../src/engine/events/image-losses.ts';
-import { initialState, reduce } from '../../../src/engine/events/reducer.ts';
+import { reduce } from '../../../src/engine/events/reducer.ts';
+import { initialState } from '../../../src/engine/events/run-state.ts';
 import type { Payload, RunEvent } from '../../../src/engine/events/schema.ts';
 
 const found = (changes: Partial<Payload<'image_losses'>> = {}): Payload<'image_losses'> => ({

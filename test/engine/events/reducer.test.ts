@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { secondsLeft, secondsPerStep } from '../../../src/engine/events/pace.ts';
-import {
-  currentPhase,
-  initialState,
-  KEPT,
-  type RunState,
-  reduce,
-  reduceAll,
-  workedSeconds,
-} from '../../../src/engine/events/reducer.ts';
+import { KEPT, reduce, reduceAll } from '../../../src/engine/events/reducer.ts';
+import { currentPhase, initialState, type RunState, workedSeconds } from '../../../src/engine/events/run-state.ts';
 import type { EventType, Payload, RunEvent } from '../../../src/engine/events/schema.ts';
 import {
   appendSeries,

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { initialState, reduceAll } from '../../../src/engine/events/reducer.ts';
+import { reduceAll } from '../../../src/engine/events/reducer.ts';
+import { initialState } from '../../../src/engine/events/run-state.ts';
 import type { RunEvent } from '../../../src/engine/events/schema.ts';
 import { crc32c } from '../../../src/engine/logging/crc32c.ts';
 import { prometheusText } from '../../../src/engine/logging/prometheus.ts';

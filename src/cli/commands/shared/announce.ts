@@ -1,6 +1,7 @@
 /** Tells a person at a terminal what happens in the run that is watched there: bell, notice, progress, title. */
 import { percent } from '../../../base/text.ts';
-import { initialState, type RunState, reduceAll } from '../../../engine/events/reducer.ts';
+import { reduceAll } from '../../../engine/events/reducer.ts';
+import { initialState, type RunState } from '../../../engine/events/run-state.ts';
 import type { RunEvent } from '../../../engine/events/schema.ts';
 import { noticeSource } from '../../../engine/notices/compose.ts';
 import { readNotify } from '../../../engine/settings/read-notify.ts';
