@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DocumentName, documents } from '../../src/cli/commands/shared/documents.ts';
+import { type DocumentName, documents } from '../../src/cli/commands/shared/documents/documents.ts';
 
 /** Names of the documents that were held to their schemas, so that a test can tell which never were. */
 export const held = new Set<DocumentName>();

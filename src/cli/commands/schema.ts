@@ -11,7 +11,7 @@ export const run: CommandRun = async (args, _options, { out }) => {
 };
 
 async function documentOf(name: string): Promise<unknown> {
-  const { documents, documentSchema } = await import('./shared/documents.ts');
+  const { documents, documentSchema } = await import('./shared/documents/documents.ts');
   const found = documentSchema(name);
   if (found !== undefined) return found;
   const names = ['run.yaml', ...Object.keys(documents)];

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { documents } from '../../../src/cli/commands/shared/documents.ts';
+import { documents } from '../../../src/cli/commands/shared/documents/documents.ts';
 import { cli } from '../../helpers/cli.ts';
 import { held, holdToSchema } from '../../helpers/documents.ts';
 

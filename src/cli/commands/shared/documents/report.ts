@@ -1,6 +1,6 @@
 /** The documents that `report` and `compare` print with --json, as schemas. */
 import { z } from 'zod';
-import { choosers } from '../../../spec/schema.ts';
+import { choosers } from '../../../../spec/schema.ts';
 
 const text = z.string();
 const count = z.number().int().min(0);

@@ -1,0 +1,80 @@
+/**
+ * The JSON documents that commands print with `--json`, as schemas. `visiontrain schema NAME` prints one; tests hold what
+ * commands really print to them (`test/helpers/cli.ts`). Keys may be added in later versions; none changes its meaning.
+ */
+import { z } from 'zod';
+import { assetDocuments } from './asset.ts';
+import { loraDocuments } from './lora.ts';
+import { machineDocuments } from './machine.ts';
+import { compareDocument, reportDocument } from './report.ts';
+import { runDocuments } from './run.ts';
+
+const text = z.string();
+const count = z.number().int().min(0);
+
+const problem = z.strictObject({
+  file: text,
+  line: count.optional(),
+  column: count.optional(),
+  key: text,
+  message: text,
+});
+
+const importLine = z.strictObject({ theirs: text, ours: text.nullable(), why: text.nullable() });
+
+const term = z.strictObject({
+  term: text,
+  text,
+  group: text.optional(),
+  also: z.array(text).optional(),
+  keys: z.array(text).optional(),
+});
+
+/** By name: the words of the command, with dashes between them. */
+export const documents = {
+  error: z
+    .strictObject({
+      error: z.strictObject({
+        code: z.number().int().describe('The exit code.'),
+        kind: text,
+        id: text.describe('What `visiontrain explain` takes.'),
+        message: text,
+        details: z.array(text).optional(),
+        next_steps: z.array(text).optional(),
+        problems: z.array(problem).optional(),
+      }),
+    })
+    .describe('What any command prints with --json when it fails.'),
+  ...runDocuments,
+  import: z
+    .strictObject({
+      file: text,
+      trainer: text,
+      taken: z.array(importLine),
+      changed: z.array(importLine).describe('Taken, but it means something else here.'),
+      lost: z.array(importLine).describe('Without a counterpart.'),
+      dangerous: z.array(importLine).describe('Not taken: secrets.'),
+      off: count.describe('Words that are off or empty there.'),
+    })
+    .describe('new --from with the settings of another trainer.'),
+  ...loraDocuments,
+  ...assetDocuments,
+  ...machineDocuments,
+  report: reportDocument,
+  compare: compareDocument,
+  logs: z.strictObject({ line: text }).describe('One a line.'),
+  explain: z.union([
+    term.describe('A term, or a key of run.yaml.'),
+    z.strictObject({ id: text, what: text, cause: text, cure: text }).describe('An error.'),
+    z.array(term).describe('Without a word: all terms.'),
+    z.strictObject({ page: text, markdown: text }).describe('agents.'),
+  ]),
+  completion: z.strictObject({ shell: text, script: text }),
+} satisfies Readonly<Record<string, z.ZodType>>;
+
+export type DocumentName = keyof typeof documents;
+
+/** The schema of a document as JSON Schema; undefined where nothing has that name. */
+export function documentSchema(name: string): unknown {
+  return Object.hasOwn(documents, name) ? z.toJSONSchema(documents[name as DocumentName]) : undefined;
+}

@@ -1,0 +1,161 @@
+/** The documents of commands that start, list, show and end runs, as schemas. */
+import { z } from 'zod';
+import { imageLossesSchema } from '../../../../engine/events/image-losses.ts';
+import { EVENTS_VERSION, payloads } from '../../../../engine/events/schema.ts';
+import { judgementSchema } from '../../../../engine/judge/schema.ts';
+import { planSchema } from '../../../../engine/plan/schema.ts';
+
+const text = z.string();
+const count = z.number().int().min(0);
+const seconds = z.number();
+const pixels = z.tuple([count, count]);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+// What a run folder tells may come from a stranger, so its SHA-256 is any text.
+const output = z.strictObject({ path: text, bytes: count, sha256: text });
+
+const exit = z
+  .strictObject({
+    code: z.number().int(),
+    status: z.enum(['finished', 'stopped', 'failed']),
+    id: text.optional().describe('Of the error, for `visiontrain explain`; there when the run failed.'),
+    reason: text,
+    step: count,
+    outputs: z.array(output),
+    details: z.array(text),
+    next_steps: z.array(text),
+  })
+  .describe('How the run ended.');
+
+const summaryShape = {
+  name: text,
+  dir: text,
+  state: z.enum(['created', 'live', 'finished', 'stopped', 'failed', 'died', 'unreadable']),
+  phase: text.nullable().describe('The phase that a live run is in.'),
+  step: count,
+  steps: count,
+  seconds_left: seconds.nullable(),
+  device: text.nullable(),
+  attempt: count,
+  host: text.nullable(),
+  started_at: z.number().describe('Seconds since 1970.'),
+  supervised: z.boolean().describe('False for a live run that trains without a supervisor.'),
+  exit: exit.nullable(),
+  problem: text.nullable().describe('For an unreadable run: which file is wrong, and why.'),
+};
+const summary = z.strictObject(summaryShape);
+
+const status = z.strictObject({
+  ...summaryShape,
+  progress: z.array(z.strictObject({ item: text, unit: text, done: z.number(), total: z.number().optional() })),
+  epoch: count.nullable(),
+  loss: z.number().nullable().describe('Smoothed loss.'),
+  learning_rate: z.number().nullable(),
+  seconds_per_step: seconds.nullable(),
+  pictures_per_second: z.number().nullable(),
+  peak_memory_bytes: count.nullable(),
+  validation: z
+    .strictObject({
+      step: count,
+      loss: z.number(),
+      stderr: z.number(),
+      levels: z.array(z.strictObject({ timestep: count, loss: z.number() })).describe('The loss by part of the noise.'),
+      since_start: z
+        .strictObject({ change: z.number(), stderr: z.number() })
+        .nullable()
+        .describe('Against the loss before training, picture by picture.'),
+      since_lowest: z
+        .strictObject({ step: count, change: z.number(), stderr: z.number() })
+        .nullable()
+        .describe('Against the lowest before it, picture by picture.'),
+    })
+    .nullable(),
+  checkpoints: z.array(z.strictObject({ step: count, path: text, bytes: count })),
+  saved: z
+    .array(z.strictObject({ step: count, epoch: count, path: text, bytes: count, sha256: text, best: z.boolean() }))
+    .describe('LoRA files on the way.'),
+  best_step: count.nullable(),
+  learnt: z.enum(['learnt', 'nothing', 'unknown']).nullable(),
+  image_losses: z
+    .strictObject({
+      path: text.describe('The file in the run folder that has them all.'),
+      pictures: count,
+      of: count,
+      never: z.array(text),
+      never_count: count,
+      by_heart: z.array(text),
+      by_heart_count: count,
+      compared_with: z.enum(['held_out', 'others']),
+    })
+    .nullable()
+    .describe('Pictures that were never learned, and those known by heart.'),
+  last_event_at: z.number().nullable(),
+});
+
+const dryRun = z.strictObject({
+  plan: planSchema,
+  summary: z.strictObject({
+    pictures: count,
+    validation: count,
+    uses: count,
+    epochs: z.number(),
+    steps: count,
+    buckets: z.array(z.strictObject({ size: pixels, pictures: count, uses: count, batches: count })),
+    disk: z.strictObject({ lora: count, checkpoints: count, cache: count, total: count }),
+    lines: z.array(text),
+  }),
+  warnings: z.array(text),
+  left_out: z.array(text),
+  fetch: z.array(text).describe('Ids of models that would be fetched first.'),
+  environment: text.describe('The build of PyTorch that the run would use.'),
+});
+
+/** An event of a run, as `events.jsonl` and `attach --json` have them. */
+const events = Object.entries(payloads).map(([type, payload]) =>
+  payload.extend({ v: z.literal(EVENTS_VERSION), seq: count, t: z.number(), type: z.literal(type) }),
+);
+
+export const runDocuments = {
+  run: z.strictObject({ run: text, dir: text }).describe('run, new, demo and resume with --detach.'),
+  'run-dry': dryRun.describe('run --dry-run.'),
+  event: z.union(events).describe('A line of events.jsonl, and of attach, run, new, demo and resume with --json.'),
+  'image-losses': imageLossesSchema.describe('image-losses.json of a run folder.'),
+  plan: planSchema.describe('plan.json of a run folder.'),
+  ps: z.array(summary),
+  status,
+  stop: z.strictObject({ ...summaryShape, was_live: z.boolean() }),
+  resume: summary,
+  verify: z.strictObject({
+    run: text,
+    verify: text,
+    same: z.boolean(),
+    sha256: z.tuple([sha256.nullable(), sha256.nullable()]),
+    parted: z
+      .strictObject({ step: count, losses: z.tuple([z.number(), z.number()]), sameLoss: z.boolean() })
+      .nullable(),
+    differences: z.array(z.strictObject({ fact: text, values: z.tuple([z.unknown(), z.unknown()]) })),
+    mixed: z.array(text),
+  }),
+  judge: judgementSchema.describe('judge, and judge.json of a run folder.'),
+  export: z.strictObject({
+    step: count.describe('Of the checkpoint, or of the newest of several.'),
+    files: z.array(
+      z.strictObject({
+        path: text,
+        bytes: count,
+        sha256,
+        format: z.enum(['kohya', 'diffusers']),
+        made: z.boolean().describe('False for a file that was there already, with the same bytes.'),
+      }),
+    ),
+  }),
+  queue: z.union([
+    z.strictObject({
+      waiting: z.array(z.strictObject({ run: text, device: text, problem: text.nullable() })),
+      started: z.array(text).describe('What `queue run` has just started.'),
+    }),
+    z
+      .strictObject({ runs: z.array(z.strictObject({ name: text, values: z.record(text, z.unknown()) })) })
+      .describe('`queue add --dry-run`.'),
+  ]),
+} satisfies Readonly<Record<string, z.ZodType>>;
