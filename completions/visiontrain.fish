@@ -158,7 +158,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from report' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a compare -d 'runs beside each other: what differs, curves, samples of the same prompts'
+complete -c visiontrain -n __fish_use_subcommand -f -a compare -d 'runs, or all of a sweep, beside each other: what differs, curves, samples of the same prompts'
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l html
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l json

@@ -17,7 +17,7 @@ _visiontrain() {
     'judge:which checkpoint is best\: a table of all beside the base model, and a sentence of advice'
     'export:write the LoRA of a checkpoint, also while the run goes on'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
-    'compare:runs beside each other\: what differs, curves, samples of the same prompts'
+    'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
     'queue:runs that wait for a card\: list, add, remove, run; and sweeps over settings'
     'setup:make the Python environment that trains, and prove the card'
     'doctor:is this machine fit to train, and if not, what to type'

@@ -3,7 +3,9 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import { formatDuration } from '../base/text.ts';
 import type { Difference, RunsCompared } from '../engine/report/compare.ts';
+import type { KeyEffect } from '../engine/report/sweep.ts';
 import type { RunReport } from '../engine/report/types.ts';
+import { ComparedJudgements, SweptValues } from './compare-tables.tsx';
 import { embeddedJson, pageDocument } from './document.ts';
 import type { PageImage } from './images.ts';
 import { lossDigits, valueText } from './words.ts';
@@ -13,6 +15,8 @@ export interface ComparePageInput {
   readonly compared: RunsCompared;
   /** Images of each run by path, in the order of the runs. */
   readonly images: readonly ReadonlyMap<string, PageImage>[];
+  /** What each value of a sweep came to; none for runs that were named one by one. */
+  readonly effects: readonly KeyEffect[];
 }
 
 export function renderComparePage(input: ComparePageInput): string {
@@ -46,6 +50,8 @@ function ComparePage(input: ComparePageInput) {
       </header>
       <main id="main">
         <Results compared={compared} />
+        <ComparedJudgements runs={compared.runs} />
+        <SweptValues effects={input.effects} />
         <Differences compared={compared} />
         <section id="curves" aria-labelledby="curves-title">
           <h2 id="curves-title">Curves</h2>

@@ -20,11 +20,7 @@ export function JudgeTable({ report: { judgement } }: { readonly report: RunRepo
         <table>
           <thead>
             <tr>
-              {HEAD.map(({ text, means }, i) => (
-                <th key={text} scope="col" title={means} className={i === 0 ? undefined : 'number'}>
-                  {text}
-                </th>
-              ))}
+              <JudgedHead />
             </tr>
           </thead>
           <tbody>
@@ -34,13 +30,7 @@ export function JudgeTable({ report: { judgement } }: { readonly report: RunRepo
                   {rowName(row)}
                   {isAdvised(row, advice) ? ' ✓' : ''}
                 </th>
-                <td className="number">{row.validation === null ? '–' : row.validation.loss.toFixed(4)}</td>
-                <td className="number">{scored(row.likeness)}</td>
-                <td className="number">{scored(row.bleeding)}</td>
-                <td className="number">{scored(row.diversity)}</td>
-                <td className="number" title={row.copies?.nearest}>
-                  {row.copies === null ? '–' : `${row.copies.copied} of ${row.copies.samples}`}
-                </td>
+                <JudgedCells row={row} />
               </tr>
             ))}
           </tbody>
@@ -48,6 +38,34 @@ export function JudgeTable({ report: { judgement } }: { readonly report: RunRepo
       </div>
       <p className="quiet">{`Samples were compared by ${measure}; ± is the error over prompts and seeds.`}</p>
     </section>
+  );
+}
+
+/** Heads of the columns of `JudgedCells`, behind one for the checkpoint. */
+export function JudgedHead() {
+  return (
+    <>
+      {HEAD.map(({ text, means }, i) => (
+        <th key={text} scope="col" title={means} className={i === 0 ? undefined : 'number'}>
+          {text}
+        </th>
+      ))}
+    </>
+  );
+}
+
+/** The figures of one row. */
+export function JudgedCells({ row }: { readonly row: JudgedRow }) {
+  return (
+    <>
+      <td className="number">{row.validation === null ? '–' : row.validation.loss.toFixed(4)}</td>
+      <td className="number">{scored(row.likeness)}</td>
+      <td className="number">{scored(row.bleeding)}</td>
+      <td className="number">{scored(row.diversity)}</td>
+      <td className="number" title={row.copies?.nearest}>
+        {row.copies === null ? '–' : `${row.copies.copied} of ${row.copies.samples}`}
+      </td>
+    </>
   );
 }
 
@@ -65,7 +83,8 @@ type Advice = NonNullable<RunReport['judgement']>['advice'];
 const isAdvised = (row: JudgedRow, advice: Advice): boolean =>
   advice !== null && advice.step === row.step && advice.strength === row.strength;
 
-const rowName = ({ step, strength }: JudgedRow) => (step === 0 ? 'base model' : `step ${step} × ${strength}`);
+export const rowName = ({ step, strength }: JudgedRow): string =>
+  step === 0 ? 'base model' : `step ${step} × ${strength}`;
 
 const scored = (score: Scored | null) =>
   score === null ? '–' : `${score.value.toFixed(3)} ± ${score.stderr.toFixed(3)}`;

@@ -1,5 +1,5 @@
 /** The report in a real browser, where there is one, and what must hold of its file without one. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
@@ -142,6 +142,45 @@ describe('compare', () => {
     const html = readFileSync(page, 'utf8');
     expect(html.match(/<img /g)).toHaveLength(4);
     expect(html).not.toContain('<script>window.hacked');
+  });
+
+  it('shows the runs of a sweep as one, the best first, with what each value came to and what judge advises', async () => {
+    const made = [8, 16].flatMap((rank) => [1, 2].map((batch) => ({ rank, batch })));
+    for (const { rank, batch } of made) {
+      const change = (event: RunEvent): RunEvent =>
+        event.type === 'validation' ? { ...event, loss: event.loss + rank / 100 - batch / 1000 } : event;
+      const { dir } = tellRun(home, { name: `sw-r${rank}-b${batch}`, side: 16, alike: true, change });
+      const facts = JSON.parse(readFileSync(join(dir, 'env.json'), 'utf8'));
+      const values = { 'training.rank': rank, 'training.batch_size': batch };
+      writeFileSync(join(dir, 'env.json'), JSON.stringify({ ...facts, sweep: { group: 'sweep-abc', values } }));
+    }
+    copyFileSync(join(run.dir, 'judge.json'), join(home.runs, 'sw-r8-b1', 'judge.json'));
+    const page = join(home.dir, 'sweep.html');
+    const { stdout } = await cli(['compare', 'sweep-abc', '--json', '--html', page], home.env);
+    const { group, runs, effects } = JSON.parse(stdout);
+    expect(group).toBe('sweep-abc');
+    expect(runs.map(({ name }: { name: string }) => name)).toEqual(['sw-r8-b2', 'sw-r8-b1', 'sw-r16-b2', 'sw-r16-b1']);
+    expect(runs[1].judged).toMatchObject({ measure: 'pixels', row: { step: 600, strength: 1 } });
+    const [ofRank] = effects;
+    expect(ofRank).toMatchObject({
+      key: 'training.rank',
+      values: [
+        { value: 8, runs: 2 },
+        { value: 16, runs: 2 },
+      ],
+    });
+    expect(ofRank.values[1].mean - ofRank.values[0].mean).toBeCloseTo(0.08, 6);
+    const html = readFileSync(page, 'utf8')
+      .replaceAll(/<[^>]*>/g, ' ')
+      .replaceAll(/\s+/g, ' ');
+    expect(html).toMatch(/What was swept.*training\.rank 8 2 \d/);
+    expect(html).toMatch(/What judge advises.*sw-r8-b1 step 600 × 1 – 0\.625/);
+    const shown = await cli(['compare', 'sweep-a', '--plain'], home.env);
+    expect(shown.stdout).toMatch(/sweep-abc: 4 runs, the best first\n\n +RUN/);
+    expect(shown.stdout).toMatch(/SWEPT +VALUE +RUNS.*\ntraining\.rank +8 +2/);
+    expect(shown.stdout).toMatch(/JUDGED +CHECKPOINT.*\nB +sw-r8-b1 +600 x 1/);
+    const one = await cli(['compare', 'sw-r8-b1'], home.env);
+    expect([one.code, one.stderr]).toEqual([2, expect.stringContaining('visiontrain compare sweep-abc')]);
   });
 
   it('takes two different runs at least', async () => {

@@ -184,10 +184,14 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'compare',
     args: '<run...>',
-    summary: 'runs beside each other: what differs, curves, samples of the same prompts',
+    summary: 'runs, or all of a sweep, beside each other: what differs, curves, samples of the same prompts',
     group: 'Runs',
     options: [['--html <file>', 'also one HTML page with curves and samples']],
-    examples: ['visiontrain compare fox fox-2', 'visiontrain compare fox fox-2 fox-3 --html foxes.html'],
+    examples: [
+      'visiontrain compare fox fox-2',
+      'visiontrain compare fox fox-2 fox-3 --html foxes.html',
+      'visiontrain compare sweep-mf3k2   (the group that queue add --sweep names)',
+    ],
     load: () => import('./outcome/compare.ts'),
   },
   {

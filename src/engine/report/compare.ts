@@ -1,6 +1,6 @@
 /** Several runs beside each other: what was set otherwise, and what came of it. Pure. */
 import { WITHOUT_EFFECT } from '../runs/compare.ts';
-import type { RunReport, ValidationPoint } from './types.ts';
+import type { JudgedRow, RunReport, ValidationPoint } from './types.ts';
 
 export interface ComparedRun {
   readonly name: string;
@@ -15,6 +15,8 @@ export interface ComparedRun {
   readonly validation: ValidationPoint | null;
   readonly best: ValidationPoint | null;
   readonly sha256: string | null;
+  /** What `judge` advises of this run; null where it was not asked, or advises nothing. */
+  readonly judged: { readonly measure: string; readonly row: JudgedRow } | null;
 }
 
 /** A setting, or a fact of the machine, that is not the same in all runs. The values are in the order of the runs. */
@@ -64,7 +66,8 @@ const PER_RUN: ReadonlySet<string> = new Set(['memory_bytes', 'kernel']);
 /** Share of the loss curve whose mean is shown as the newest loss. */
 const NEWEST = 0.05;
 
-function comparedRun({ name, state, verdict, step, steps, seconds, loss, validation, files }: RunReport): ComparedRun {
+function comparedRun(report: RunReport): ComparedRun {
+  const { name, state, verdict, step, steps, seconds, loss, validation, files } = report;
   const newest = loss.values.slice(-Math.max(1, Math.round(loss.values.length * NEWEST)));
   return {
     name,
@@ -77,7 +80,14 @@ function comparedRun({ name, state, verdict, step, steps, seconds, loss, validat
     validation: validation.at(-1) ?? null,
     best: validation.toSorted((a, b) => a.loss - b.loss)[0] ?? null,
     sha256: files[0]?.sha256 ?? null,
+    judged: advisedRow(report),
   };
+}
+
+function advisedRow({ judgement }: RunReport): ComparedRun['judged'] {
+  const advised = judgement?.advice ?? null;
+  const row = judgement?.rows.find(({ step, strength }) => step === advised?.step && strength === advised.strength);
+  return judgement === null || row === undefined ? null : { measure: judgement.measure, row };
 }
 
 function differing(runs: readonly ReadonlyMap<string, unknown>[], counts: (key: string) => boolean): Difference[] {

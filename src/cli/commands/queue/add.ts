@@ -53,6 +53,8 @@ export const run: CommandRun = async (files, options, context) => {
   }
   if (!flags.json)
     out.talk(`${plural(wanted.length + there.length, 'run')} more in the queue.  visiontrain queue run   starts it`);
+  if (!flags.json && group !== undefined && wanted.some(({ values }) => values !== undefined))
+    out.talk(`  visiontrain compare ${group}   shows all of the sweep beside each other`);
   showQueue(queueEntries(places.runs), [], context);
   return EXIT.ok;
 };

@@ -9,19 +9,18 @@ const curve = z.strictObject({ steps: z.array(count), values: z.array(number) })
 const measured = z.strictObject({ loss: number, stderr: number });
 
 const scored = z.strictObject({ value: number, stderr: number }).nullable();
+const judgedRow = z.strictObject({
+  step: count.describe('0 is the base model alone.'),
+  strength: number,
+  validation: measured.nullable(),
+  likeness: scored,
+  bleeding: scored,
+  diversity: scored,
+  copies: z.strictObject({ copied: count, samples: count, nearest: text }).nullable(),
+});
 const judgement = z.strictObject({
   measure: text.describe('What compared the pictures.'),
-  rows: z.array(
-    z.strictObject({
-      step: count.describe('0 is the base model alone.'),
-      strength: number,
-      validation: measured.nullable(),
-      likeness: scored,
-      bleeding: scored,
-      diversity: scored,
-      copies: z.strictObject({ copied: count, samples: count, nearest: text }).nullable(),
-    }),
-  ),
+  rows: z.array(judgedRow),
   advice: z
     .strictObject({ step: count.nullable(), strength: number.nullable(), lines: z.array(text) })
     .nullable()
@@ -103,6 +102,7 @@ const point = z.strictObject({ step: count, loss: number, stderr: number }).null
 const difference = z.strictObject({ key: text, values: z.array(z.unknown()) });
 
 export const compareDocument = z.strictObject({
+  group: text.nullable().describe('The group whose runs these are, the best first; null for runs that were named.'),
   runs: z.array(
     z.strictObject({
       name: text,
@@ -115,8 +115,19 @@ export const compareDocument = z.strictObject({
       validation: point.describe('The newest.'),
       best: point.describe('The lowest validation loss.'),
       sha256: text.nullable(),
+      judged: z.strictObject({ measure: text, row: judgedRow }).nullable().describe('The row that `judge` advises.'),
     }),
   ),
+  effects: z
+    .array(
+      z.strictObject({
+        key: text,
+        values: z.array(
+          z.strictObject({ value: z.unknown(), runs: count, mean: number.nullable(), lowest: number.nullable() }),
+        ),
+      }),
+    )
+    .describe('Of a sweep: the mean best validation loss over all runs with each value.'),
   settings: z.array(difference).describe('Settings that are not the same; values in the order of the runs.'),
   machine: z.array(difference).describe('What was used, where it is not the same.'),
   samples: z.array(
