@@ -12,6 +12,8 @@ const home = mkdtempSync(join(tmpdir(), 'visiontrain-bench-'));
 const empty = join(home, 'empty.mjs');
 writeFileSync(empty, '');
 const env = { ...process.env, VISIONTRAIN_HOME: home };
+// The first run makes this folder, and compiled code is kept there.
+mkdirSync(join(home, 'cache'), { mode: 0o700 });
 
 /** Makes a folder of `count` finished runs of 1600 steps. */
 function pastRuns(count) {

@@ -68,23 +68,33 @@ function oneCore({ inputs }) {
   };
 }
 
-/** commander loads this module of Node for commands that are programs of their own, which ours are not. */
-const noPrograms = {
-  name: 'no-programs',
+/**
+ * What libraries load at once and nothing here uses: commander a module of Node for commands that are programs of their
+ * own, chalk Node's network code to ask how many colours there are, which `capabilities` decides.
+ */
+const unused = {
+  name: 'unused',
   setup(plugin) {
     plugin.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       importer.includes('/node_modules/commander/') ? { path: join(root, 'scripts', 'lib', 'empty.mjs') } : undefined,
     );
+    plugin.onLoad({ filter: /\/chalk\/source\/vendor\/supports-color\/index\.js$/ }, () => ({
+      contents: 'export default { stdout: false, stderr: false };',
+    }));
   },
 };
 
 /** Modules of Node whose exports are plain functions, so that an object that inherits from them does as well as they. */
-const inheritable = new Set(['fs', 'os', 'path', 'tty', 'url', 'util']);
+const inheritable = ['fs', 'os', 'path', 'url', 'util'];
+
+/** Such modules that Node has not loaded when it starts, and of which most commands call nothing. */
+const late = ['child_process', 'crypto', 'fs/promises', 'http', 'https', 'net', 'readline', 'tls', 'tty', 'zlib'];
 
 /**
  * Takes Node's own modules without Node's ES module wrapping, which reads every export of a module: of `fs` that loads
  * streams and promises, of `process` the network and the terminal, 10 ms before the first line of ours runs. A bundled
- * module's exports are copied one by one, unless they are inherited.
+ * module's exports are copied one by one, unless they are inherited. Late ones are loaded when something of them is
+ * first asked for: `child_process` alone takes 5 ms.
  */
 const plainBuiltins = {
   name: 'plain-builtins',
@@ -96,13 +106,15 @@ const plainBuiltins = {
     );
     plugin.onLoad({ filter: /./, namespace: 'plain-builtin' }, ({ path }) => {
       const builtin = `process.getBuiltinModule(${JSON.stringify(`node:${path}`)})`;
-      return { contents: `module.exports = ${inheritable.has(path) ? `Object.create(${builtin})` : builtin};` };
+      if (late.includes(path))
+        return { contents: `module.exports = Object.create(new Proxy({}, { get: (_, name) => ${builtin}[name] }));` };
+      return { contents: `module.exports = ${inheritable.includes(path) ? `Object.create(${builtin})` : builtin};` };
     });
   },
 };
 
 const { metafile: draft } = await build({ ...options, write: false });
-const { metafile } = await build({ ...options, plugins: [oneCore(draft), noPrograms, plainBuiltins] });
+const { metafile } = await build({ ...options, plugins: [oneCore(draft), unused, plainBuiltins] });
 // What is needed before compiled code may be kept is one file that Node loads at once.
 await build({
   ...common,

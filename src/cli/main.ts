@@ -112,6 +112,11 @@ export function buildProgram(entries: readonly CommandEntry[], action: Action, o
     program.configureOutput({
       writeOut: out.verbatim,
       writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
+      // commander's own questions make the streams of the process, which `out` does when they are needed.
+      getOutHelpWidth: () => out.width ?? 80,
+      getErrHelpWidth: () => out.talkWidth ?? 80,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
     });
   program
     .description('From a folder of pictures to a trained LoRA for Stable Diffusion, in your terminal.')

@@ -57,6 +57,11 @@ export const commandErrors = {
     cause: 'It was removed or moved while the terminal was in it, or its disk was taken out.',
     cure: 'Go to another folder: `cd`.',
   },
+  'command/output': {
+    what: 'What a command prints cannot be written where it was sent.',
+    cause: 'Its output was sent to a file, and the disk of that file is full, or reports an error.',
+    cure: 'Send it to another disk, or make room there, and run the command again.',
+  },
   'queue/twice': {
     what: 'The run is in the queue already.',
     cause: 'A run is started once, so it waits once.',

@@ -1,4 +1,6 @@
-import { isatty } from 'node:tty';
+import { fstatSync, writeSync } from 'node:fs';
+import { EnvironmentError } from '../../base/errors.ts';
+import { diskProblem } from '../../base/files/fs-errors.ts';
 import { harmlessJson } from '../../base/text.ts';
 import { capabilities } from '../../terminal/capabilities.ts';
 import { hanging } from '../../terminal/columns.ts';
@@ -43,16 +45,16 @@ interface OutputOptions {
 
 export function processOutput({ env, plain }: OutputOptions): Output {
   // A stream of the process is made when it is first touched, which takes a millisecond or two each.
-  const stdin = { isTTY: isatty(0) };
-  const can = capabilities({ env, plain, stdin, stdout: isatty(2) ? process.stderr : {} });
-  const talkWidth = () => (isatty(2) ? process.stderr.columns || 80 : undefined);
+  const stdin = { isTTY: isTerminal(0) };
+  const can = capabilities({ env, plain, stdin, stdout: isTerminal(2) ? process.stderr : {} });
+  const talkWidth = () => (isTerminal(2) ? process.stderr.columns || 80 : undefined);
   const talk = (line: Line) => tell('stderr', onTerminal(line, can));
   return {
     get talkWidth() {
       return talkWidth();
     },
     get width() {
-      return isatty(1) ? process.stdout.columns || 80 : undefined;
+      return isTerminal(1) ? process.stdout.columns || 80 : undefined;
     },
     data: (line) => tell('stdout', onTerminal(line, can)),
     verbatim(text) {
@@ -72,14 +74,65 @@ export function processOutput({ env, plain }: OutputOptions): Output {
   };
 }
 
-const handlers = { stdout: unread, stderr: unheard };
+const STREAMS = { stdout: { fd: 1, lost: unread }, stderr: { fd: 2, lost: unheard } };
 
-/** Writes a line to a stream of the process, and takes care that the loss of its reader is no crash. */
+/**
+ * Writes a line to a stream of the process, and takes care that the loss of its reader is no crash. What is no terminal
+ * is written to at once, as Node does with pipes and files: making a stream loads Node's network code, which takes as
+ * long as `ps` itself.
+ */
 function tell(name: 'stdout' | 'stderr', text: string): void {
+  const { fd, lost } = STREAMS[name];
+  const rest = isTerminal(fd) ? Buffer.from(`${text}\n`) : writtenAtOnce(name, Buffer.from(`${text}\n`));
+  if (rest.length === 0) return;
   const stream = process[name];
   const listeners = stream.listeners('error');
-  if (!listeners.includes(unread) && !listeners.includes(unheard)) stream.on('error', handlers[name]);
-  stream.write(`${text}\n`);
+  if (!listeners.includes(unread) && !listeners.includes(unheard)) stream.on('error', lost);
+  stream.write(rest);
+}
+
+/** Writes what the reader takes, and returns the rest: a pipe that must not wait may be full. */
+function writtenAtOnce(name: 'stdout' | 'stderr', bytes: Buffer): Buffer {
+  let rest = bytes;
+  try {
+    while (rest.length > 0) rest = rest.subarray(writeSync(STREAMS[name].fd, rest));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // These come again from the stream: it waits for a full pipe, and tells its listener that the reader is gone.
+    if (code === 'EAGAIN' || code === 'EPIPE') return rest;
+    // Words for people that cannot be written are no reason to end.
+    if (name === 'stderr') return Buffer.alloc(0);
+    throw new EnvironmentError(`The output cannot be written: ${diskProblem(error) ?? (error as Error).message}.`, {
+      id: 'command/output',
+      nextSteps: ['Send it to another disk, or make room there, and run the command again.'],
+      cause: error,
+    });
+  }
+  return rest;
+}
+
+const known = new Map<number, boolean>();
+
+/** Whether a descriptor is a terminal. Node's own question loads its network code, so it is asked of devices alone. */
+function isTerminal(fd: number): boolean {
+  let terminal = known.get(fd);
+  if (terminal === undefined) {
+    terminal = isDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd);
+    known.set(fd, terminal);
+  }
+  return terminal;
+}
+
+function isDevice(fd: number): boolean {
+  try {
+    const found = fstatSync(fd);
+    // Of Linux's devices the first kind is /dev/null and its like.
+    const isNull = process.platform === 'linux' && found.rdev >> 8 === 1;
+    return found.isCharacterDevice() && !isNull;
+  } catch {
+    // A closed descriptor is no terminal.
+    return false;
+  }
 }
 
 /** Milliseconds that a command gets to end by itself, with its own exit code, once nobody reads its output. */
