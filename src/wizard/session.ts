@@ -3,27 +3,27 @@
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { absolute } from '../base/paths.ts';
 import { neutralise } from '../base/text.ts';
-import { helpFor } from '../spec/glossary.ts';
-import { findKey } from '../spec/keys.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
 import type { Capabilities } from '../terminal/terminal.ts';
-import type { Asker, LineAsk, PromptFrame } from './prompts/frame.ts';
+import {
+  answerOf,
+  dependentAnswers,
+  followDefaults,
+  fromAnywhere,
+  settingJson,
+  stillValid,
+  without,
+} from './answers.ts';
+import { bind, frameOf } from './frames.ts';
+import type { Asker } from './prompts/frame.ts';
 import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
-import { back, type Flow, JUMP, next, type Position, resume, visible } from './questions/machine.ts';
-import {
-  type Answer,
-  type Answers,
-  type LineForm,
-  placeOf,
-  type Question,
-  type WizardContext,
-} from './questions/question.ts';
+import { back, type Flow, JUMP, next, type Position, resume } from './questions/machine.ts';
+import type { Answer, Answers, LineForm, Question, WizardContext } from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
-import { parse, shown } from './questions/settings.ts';
 import { derive, SETTING } from './questions/values.ts';
-import { fileProblem, suggestPaths } from './sources/folders.ts';
+import { fileProblem } from './sources/folders.ts';
 
 export interface SessionInput {
   readonly asker: Asker;
@@ -134,39 +134,6 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   }
 }
 
-/** The answers with absolute paths, because a draft may be continued in another folder. */
-function fromAnywhere(answers: Answers, facts: WizardFacts): Answers {
-  const paths = ['dataset.path', 'model.file', 'file'].flatMap((id) => {
-    const answer = answers[id];
-    return answer === undefined ? [] : [[id, { ...answer, value: absolute(answer.value, facts) }] as const];
-  });
-  return { ...answers, ...Object.fromEntries(paths) };
-}
-
-/** Answers that depend on another answer, and are asked for again when that one changes. */
-const dependentAnswers: Readonly<Record<string, readonly string[]>> = {
-  'model.base': ['model.more', 'model.file', 'model.license'],
-  'model.more': ['model.license'],
-};
-
-const without = (answers: Answers, ids: readonly string[]): Answers =>
-  Object.fromEntries(Object.entries(answers).filter(([id]) => !ids.includes(id)));
-
-/** Enter on the offered value counts as the default's answer, unless the person had chosen that value before. */
-function answerOf(question: Question, initial: string, value: string, before: Answer | undefined): Answer {
-  const isSetting = question.id.startsWith(SETTING);
-  const stored = isSetting && question.form !== undefined ? settingJson(question.id, value) : value;
-  const kept = value === initial && before?.by !== 'you' && !isSetting;
-  return { value: stored, by: kept ? 'default' : 'you' };
-}
-
-/** The answer to a single setting as JSON. Choices are JSON already; typed lines are parsed. */
-function settingJson(id: string, value: string): string {
-  const node = findKey(id.slice(SETTING.length))?.node;
-  if (node === undefined || node.type === 'boolean' || node.enum !== undefined) return value;
-  return JSON.stringify(parse(node, value));
-}
-
 function settingProblem(
   flow: Flow,
   context: WizardContext,
@@ -183,103 +150,3 @@ function settingProblem(
   const problem = problems.find(({ path }) => path.join('.').startsWith(key));
   return problem === undefined ? undefined : problem.message.replace(/^must/, `${key} must`);
 }
-
-/**
- * These defaults come from the folder or the person and not from earlier answers; a draft may be continued elsewhere.
- */
-const ofThePlace = new Set(['mode', 'dataset.path']);
-
-/** Updates the answers that were a default, because an earlier answer may have changed the default. */
-export function followDefaults(flow: Flow, context: WizardContext): Answers {
-  let { answers } = context;
-  for (const question of visible(flow, context)) {
-    const answer = answers[question.id];
-    if (answer?.by !== 'default' || ofThePlace.has(question.id)) continue;
-    const { [question.id]: _, ...others } = answers;
-    const { initial } = question.form({ ...context, answers: others });
-    if (initial !== answer.value) answers = { ...others, [question.id]: { value: initial, by: 'default' } };
-  }
-  return answers;
-}
-
-/** Earlier answers (from a draft, a file or a flag) without those that are no longer valid. */
-async function stillValid(
-  flow: Flow,
-  { answers, facts }: SessionInput,
-  check: (question: Question, form: LineForm, text: string) => Promise<string | undefined>,
-  keep: (id: string, answer: Answer) => WizardContext,
-): Promise<Answers> {
-  const none: Answers = {};
-  let context: WizardContext = { answers: none, facts };
-  for (const [id, answer] of Object.entries(answers)) if (flow.find(id)?.onRequest === true) context = keep(id, answer);
-  let known = new Set<string>();
-  for (let more = true; more; ) {
-    more = false;
-    for (const question of visible(flow, context)) {
-      const answer = answers[question.id];
-      if (answer === undefined || known.has(question.id)) continue;
-      known = known.add(question.id);
-      const form = question.form(context);
-      const choice = form.kind === 'choose' ? form.choices.find((c) => c.value === answer.value) : undefined;
-      const holds =
-        form.kind === 'choose'
-          ? choice !== undefined && choice.disabled === undefined
-          : (await check(question, form, answer.value)) === undefined;
-      if (!holds) continue;
-      context = keep(question.id, answer);
-      more = true;
-      break;
-    }
-  }
-  return context.answers;
-}
-
-function bind(form: LineForm, cwd: string, check: (text: string) => Promise<string | undefined>): LineAsk {
-  const { path } = form;
-  return {
-    kind: 'line',
-    initial: form.initial,
-    ...(form.placeholder === undefined ? {} : { placeholder: form.placeholder }),
-    check,
-    ...(path === undefined ? {} : { suggest: (text) => suggestPaths(text, path, cwd) }),
-  };
-}
-
-function frameOf(
-  { style, can }: SessionInput,
-  question: Question,
-  context: WizardContext,
-  canGoBack: boolean,
-): PromptFrame {
-  return {
-    label: question.label,
-    text: question.text(context),
-    place: placeOf(question),
-    why: question.why,
-    help: helpFor(question.terms ?? []),
-    canGoBack,
-    record: (value) => recordOf(question, value, context),
-    style,
-    get columns() {
-      return can.columns;
-    },
-    get rows() {
-      return can.rows;
-    },
-  };
-}
-
-function recordOf(question: Question, value: string, context: WizardContext): string {
-  if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
-  if (question.id.startsWith(SETTING)) return shown(JSON.parse(settingJson(question.id, value)));
-  if (question.id === 'review')
-    return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
-  if (question.id === 'dataset.path') return homely(absolute(value, context.facts), context.facts.home);
-  return (
-    question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ??
-    value
-  );
-}
-
-/** A path with `~` for the home folder: `/home/ann/art/fox` → `~/art/fox`. */
-const homely = (path: string, home: string) => (path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path);

@@ -8,7 +8,7 @@ import { loadSpec } from '../../src/engine/prepare/load.ts';
 import { findKey } from '../../src/spec/keys.ts';
 import { trainingTasks } from '../../src/spec/training/tasks.ts';
 import { renderSpec } from '../../src/spec/write.ts';
-import { parse, shown } from '../../src/wizard/questions/settings.ts';
+import { parse, shown } from '../../src/wizard/questions/setting-values.ts';
 import { testRegistry as registry } from '../helpers/registry.ts';
 
 const file = join(mkdtempSync(join(tmpdir(), 'vt-groups-')), 'run.yaml');

@@ -17,7 +17,8 @@ import { readTextFile } from '../../spec/read-text.ts';
 import type { Chooser } from '../../spec/schema.ts';
 import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
 import { countUses } from '../dataset/count.ts';
-import { type FilledSpec, isMapping, tryFill } from './fill.ts';
+import { type FilledSpec, tryFill } from './fill.ts';
+import { isMapping } from './mapping.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
 export interface LoadOptions {

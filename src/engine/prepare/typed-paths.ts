@@ -5,7 +5,7 @@ import { typedPath } from '../../base/typed-path.ts';
 import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
-import { isMapping } from './fill.ts';
+import { isMapping } from './mapping.ts';
 
 const PATH_KEYS = [
   ['dataset', 'path'],

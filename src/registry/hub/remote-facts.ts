@@ -10,7 +10,7 @@ import type { ModelFile } from '../catalogue/schema.ts';
 import { refuse } from '../checkpoints/complete.ts';
 import { judgeScheduler } from '../checkpoints/config-marks.ts';
 import { type ModelFacts, readModelFacts, schedulerFacts } from '../checkpoints/identify.ts';
-import { addressOf, type RemoteInput } from './remote.ts';
+import { addressOf, type RemoteInput } from './remote-model.ts';
 
 /**
  * Family and prediction of the checkpoint.

@@ -9,7 +9,7 @@ import { Fault } from '../../download/http/fault.ts';
 import { downloadSettings } from '../../download/http/settings.ts';
 import { writeOwnAsset } from '../catalogue/own.ts';
 import type { AssetEntry, ModelFile } from '../catalogue/schema.ts';
-import { listRepository, pinnedFiles } from './remote.ts';
+import { listRepository, pinnedFiles } from './hub-model.ts';
 
 interface Where {
   readonly places: Places;

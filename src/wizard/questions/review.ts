@@ -9,7 +9,7 @@ import type { Chooser, Provenance } from '../../spec/schema.ts';
 import { truncateStart } from '../../terminal/columns.ts';
 import { type Flow, JUMP, visible } from './machine.ts';
 import { type Choice, modeOf, type Question, type WizardContext } from './question.ts';
-import { trainsOn } from './settings.ts';
+import { trainsOn } from './setting-groups.ts';
 import { baseOf, derive, entryOf } from './values.ts';
 
 /** What the review can end with. Each action is a result of the wizard. */

@@ -6,8 +6,9 @@ import { findModel, loadRegistry } from '../../../src/registry/catalogue/load.ts
 import type { ModelFile } from '../../../src/registry/catalogue/schema.ts';
 import { checkSources } from '../../../src/registry/hub/check.ts';
 import { civitaiFile, civitaiLink } from '../../../src/registry/hub/civitai.ts';
-import { findRemote, type RemoteInput } from '../../../src/registry/hub/remote.ts';
+import { findRemote } from '../../../src/registry/hub/remote.ts';
 import { remoteFacts } from '../../../src/registry/hub/remote-facts.ts';
+import type { RemoteInput } from '../../../src/registry/hub/remote-model.ts';
 import { HubServer } from '../../helpers/hub-server.ts';
 import { kinds, safetensors } from '../../helpers/safetensors.ts';
 

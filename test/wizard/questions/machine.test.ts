@@ -7,15 +7,15 @@ import { places } from '../../../src/base/paths.ts';
 import { helpFor } from '../../../src/spec/glossary.ts';
 import { specKeys } from '../../../src/spec/keys.ts';
 import { rounded } from '../../../src/spec/length.ts';
+import { followDefaults } from '../../../src/wizard/answers.ts';
 import { inventTrigger } from '../../../src/wizard/questions/data.ts';
 import type { Machine, WizardFacts } from '../../../src/wizard/questions/facts.ts';
 import { wizardFlow } from '../../../src/wizard/questions/flow.ts';
 import { back, JUMP, next, type Position, resume, visible } from '../../../src/wizard/questions/machine.ts';
 import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
 import type { Answer, Answers, WizardContext } from '../../../src/wizard/questions/question.ts';
-import { parse, shown } from '../../../src/wizard/questions/settings.ts';
+import { parse, shown } from '../../../src/wizard/questions/setting-values.ts';
 import { derive, SETTING } from '../../../src/wizard/questions/values.ts';
-import { followDefaults } from '../../../src/wizard/session.ts';
 import { readFacts, readFolder } from '../../../src/wizard/sources/sources.ts';
 import { png } from '../../helpers/png.ts';
 

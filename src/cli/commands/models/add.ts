@@ -26,8 +26,9 @@ import {
 import { vaeFor } from '../../../registry/checkpoints/architecture.ts';
 import { type ModelFacts, readModelFacts } from '../../../registry/checkpoints/identify.ts';
 import { knownHash } from '../../../registry/fetch/reuse.ts';
-import { findRemote, type RemoteModel } from '../../../registry/hub/remote.ts';
+import { findRemote } from '../../../registry/hub/remote.ts';
 import { remoteFacts, remoteSchedulerFacts } from '../../../registry/hub/remote-facts.ts';
+import type { RemoteModel } from '../../../registry/hub/remote-model.ts';
 import type { Family, Prediction } from '../../../spec/schema.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
