@@ -157,7 +157,7 @@ describe('size of functions', () => {
 });
 
 /** Lower it when a file leaves the list in biome.json; never raise it. */
-const MOST_EXCEPTIONS = 10;
+const MOST_EXCEPTIONS = 9;
 
 describe('the door to the terminal', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

@@ -9,12 +9,14 @@ import { byCodePoint, plural } from '../../base/text.ts';
 import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { CAPTION_LIMIT, readCaption } from './captions.ts';
-import { FIRST_BYTES, readHeader } from './headers/picture-header.ts';
+import { readHeader } from './headers/picture-header.ts';
 import { openProblem } from './open.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { convertible, noFolder, noImages } from './scan-errors.ts';
+import { folderWords, named, outsideNotes } from './scan-notes.ts';
 import type { ImageFile, LeftOut, Scan } from './types.ts';
 import { type Folder, walkFolder } from './walk.ts';
+import { windowReader } from './window.ts';
 
 export interface ScanOptions {
   /** Extension of caption files, with its dot. */
@@ -90,36 +92,6 @@ function finish(
   return scan;
 }
 
-function outsideNotes(outside: readonly string[]): string[] {
-  if (outside.length === 0) return [];
-  const links = outside.length === 1 ? 'is a link that leads' : 'are links that lead';
-  return [`${named(outside)} ${links} out of the folder: images behind are used, captions are not read`];
-}
-
-/** Most single files that are named in one sentence. */
-const NAMED = 4;
-
-function named(paths: readonly string[]): string {
-  const sorted = paths.toSorted(byCodePoint);
-  return `${sorted.slice(0, NAMED).join(', ')}${sorted.length > NAMED ? ` and ${sorted.length - NAMED} more` : ''}`;
-}
-
-/**
- * Sentences about folders such as `10_zwx toy`, whose name sd-scripts would use as the caption of images that have
- * none.
- */
-function folderWords(images: readonly ImageFile[]): string[] {
-  const bare = new Map<string, number>();
-  for (const { path, caption } of images) {
-    const words = caption === null ? /(?:^|\/)\d{1,5}_([^/]+)\/[^/]+$/u.exec(path)?.[1] : undefined;
-    if (words !== undefined) bare.set(words, (bare.get(words) ?? 0) + 1);
-  }
-  return [...bare].map(
-    ([words, count]) =>
-      `${plural(count, 'image')} without a caption in a folder named for "${words}": sd-scripts would caption them so, and here dataset.default_caption would`,
-  );
-}
-
 function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
   return {
     root,
@@ -170,9 +142,6 @@ function folderPairs(folder: Folder, captionExtension: string, found: Found): re
   return [];
 }
 
-const window = Buffer.alloc(FIRST_BYTES);
-const second = Buffer.alloc(FIRST_BYTES);
-
 function inspect(pair: Pair, folder: Folder, found: Found): void {
   const { path, repeats } = pair;
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
@@ -203,6 +172,7 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
   }
 }
 
+/** Why an image of that size is left out, and the words for it; undefined when it is used. */
 function unfitSize(width: number, height: number): [LeftOut['reason'], string] | undefined {
   const size = `${width}×${height} pixels`;
   if (Math.min(width, height) < LEAST_SIDE) return ['too_small', `is only ${size}`];
@@ -210,30 +180,6 @@ function unfitSize(width: number, height: number): [LeftOut['reason'], string] |
   if (Math.max(width, height) > MOST_RATIO * Math.min(width, height))
     return ['too_long', `is ${size}, over ${MOST_RATIO} times as long as wide: cut out what matters`];
   return undefined;
-}
-
-/**
- * Serves reads from a window at the file's start, which all files share, and from a second window that follows later
- * reads.
- */
-function windowReader(file: number) {
-  let filled = -1;
-  let behind = 0;
-  let behindFilled = 0;
-  return (from: number, length: number): Buffer => {
-    if (filled < 0) filled = readSync(file, window, 0, FIRST_BYTES, 0);
-    if (from + length <= filled || (from < filled && filled < FIRST_BYTES))
-      return window.subarray(from, Math.min(filled, from + length));
-    if (length > FIRST_BYTES) {
-      const buffer = Buffer.alloc(length);
-      return buffer.subarray(0, readSync(file, buffer, 0, length, from));
-    }
-    if (from < behind || from + length > behind + behindFilled) {
-      behind = from;
-      behindFilled = readSync(file, second, 0, FIRST_BYTES, from);
-    }
-    return second.subarray(from - behind, Math.min(behindFilled, from - behind + length));
-  };
 }
 
 const captionBytes = Buffer.alloc(CAPTION_LIMIT + 1);

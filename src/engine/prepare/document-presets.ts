@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import { type LengthRule, stepsFor } from '../../spec/length.ts';
 import { goals } from '../../spec/schema.ts';
-import { type Mapping, text, valueAt } from './mapping.ts';
+import { type Mapping, textAt, valueAt } from './mapping.ts';
 import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
 export interface PresetOptions {
@@ -23,15 +23,15 @@ export function presetsFor(
   registry: Registry,
   { dir, facts, images }: PresetOptions,
 ): ReadonlyMap<string, Preset> {
-  const base = text(document, 'model', 'base');
-  const goal = goals.find((g) => g === text(document, 'dataset', 'goal')) ?? 'concept';
-  const family = text(document, 'model', 'family');
-  const prediction = text(document, 'model', 'prediction');
+  const base = textAt(document, 'model', 'base');
+  const goal = goals.find((g) => g === textAt(document, 'dataset', 'goal')) ?? 'concept';
+  const family = textAt(document, 'model', 'family');
+  const prediction = textAt(document, 'model', 'prediction');
   const wanted = {
     registry,
     model: { entry: base === undefined ? undefined : findBase(registry, base), facts },
     goal,
-    trigger: text(document, 'dataset', 'trigger') ?? '',
+    trigger: textAt(document, 'dataset', 'trigger') ?? '',
     family: family === 'sd15' || family === 'sdxl' ? family : undefined,
     prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
   } as const;
@@ -42,7 +42,7 @@ export function presetsFor(
   // The warm-up of a recipe is meant for the recipe's own length, so a shorter run gets a shorter one.
   if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
     presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
-  presets.set('name', { value: runName(text(document, 'dataset', 'path'), dir), by: 'preset' });
+  presets.set('name', { value: runName(textAt(document, 'dataset', 'path'), dir), by: 'preset' });
   return presets;
 }
 

@@ -18,7 +18,7 @@ export function has(document: Mapping, path: readonly string[]): boolean {
 }
 
 /** The text in a field of a section; undefined when there is none, or it is no text. */
-export function text(document: Mapping, section: string, field: string): string | undefined {
+export function textAt(document: Mapping, section: string, field: string): string | undefined {
   const value = valueAt(document, [section, field]);
   return typeof value === 'string' ? value : undefined;
 }

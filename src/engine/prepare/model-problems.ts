@@ -3,11 +3,11 @@ import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
-import { type Mapping, text } from './mapping.ts';
+import { type Mapping, textAt } from './mapping.ts';
 
 /** Checks what the spec says of the model against the registry entry or the model's file. */
 export function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts | undefined): KeyProblem[] {
-  const base = text(document, 'model', 'base');
+  const base = textAt(document, 'model', 'base');
   if (base === undefined) return [];
   const entry = findBase(registry, base);
   const family = entry?.family ?? facts?.family;
@@ -16,13 +16,13 @@ export function modelProblems(document: Mapping, registry: Registry, facts: Mode
   const from = entry === undefined ? '(read from it)' : `(${entry.title})`;
   const problems: KeyProblem[] = [];
   const check = (name: string, is: unknown, words: (is: string) => string) => {
-    const said = text(document, 'model', name);
+    const said = textAt(document, 'model', name);
     if (is !== undefined && said !== undefined && said !== is)
       problems.push({ path: ['model', name], message: `${words(String(is))}: remove the line` });
   };
   check('family', family, (is) => `this model is ${is} ${from}`);
   check('prediction', prediction, (is) => `this model predicts ${is} ${from}`);
-  const vae = registry.assets.find(({ id }) => id === text(document, 'model', 'vae'));
+  const vae = registry.assets.find(({ id }) => id === textAt(document, 'model', 'vae'));
   const meant = vae?.families ?? [];
   if (vae !== undefined && family !== undefined && meant.length > 0 && !meant.includes(family))
     problems.push({
@@ -41,7 +41,7 @@ export function noRecipe(
   facts: ModelFacts | undefined,
   missing: readonly KeyProblem[],
 ): readonly KeyProblem[] {
-  const base = text(document, 'model', 'base') ?? '';
+  const base = textAt(document, 'model', 'base') ?? '';
   if (findBase(registry, base) === undefined && facts === undefined)
     return [{ path: ['model', 'base'], message: 'no such model here or in visiontrain models list' }];
   return missing.map(({ path, message }) => ({ path, message: `${message} (no recipe of ${base} decides it)` }));
