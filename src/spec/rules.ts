@@ -5,7 +5,9 @@
 import { readPromptLine } from './prompt-flags.ts';
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
+import { largestSide, sidesOf } from './sections/resolution.ts';
 import { adapterRules } from './training/adapter-rules.ts';
+import { augmentRules } from './training/augment-rules.ts';
 import { optimizerRules } from './training/optimizer-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
 import { sourceRules } from './training/source-rules.ts';
@@ -43,20 +45,37 @@ export const rules: readonly Rule[] = [
   {
     key: 'dataset.resolution',
     level: 'error',
-    check: ({ dataset: d }) =>
-      when(d.resolution % 8 !== 0, `must be a multiple of 8, such as ${Math.round(d.resolution / 8) * 8}`),
+    check: ({ dataset: d }) => {
+      const odd = sidesOf(d.resolution).find((side) => side % 8 !== 0);
+      return odd === undefined ? undefined : `must be a multiple of 8, such as ${Math.round(odd / 8) * 8}`;
+    },
+  },
+  {
+    key: 'dataset.resolution',
+    level: 'error',
+    check: ({ dataset: d }) => {
+      const sides = sidesOf(d.resolution);
+      const twice = sides.find((side, i) => sides.indexOf(side) !== i);
+      return twice === undefined ? undefined : `has ${twice} twice: write each size once`;
+    },
   },
   {
     key: 'dataset.bucket_min',
     level: 'error',
     check: ({ dataset: d }) =>
-      when(d.buckets && d.bucket_min > d.resolution, `must not be above resolution (${d.resolution})`),
+      when(
+        d.buckets && d.bucket_min > Math.min(...sidesOf(d.resolution)),
+        `must not be above resolution (${Math.min(...sidesOf(d.resolution))})`,
+      ),
   },
   {
     key: 'dataset.bucket_max',
     level: 'error',
     check: ({ dataset: d }) =>
-      when(d.buckets && d.bucket_max < d.resolution, `must not be below resolution (${d.resolution})`),
+      when(
+        d.buckets && d.bucket_max < largestSide(d.resolution),
+        `must not be below resolution (${largestSide(d.resolution)})`,
+      ),
   },
   ...(['bucket_min', 'bucket_max'] as const).map(
     (key): Rule => ({
@@ -65,7 +84,7 @@ export const rules: readonly Rule[] = [
       check: ({ dataset: d }) => {
         const below = Math.floor(d[key] / d.bucket_step) * d.bucket_step;
         // The advised value must also fit the resolution and the range of the key.
-        const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, d.resolution);
+        const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, largestSide(d.resolution));
         const near = below >= lowest ? below : below + d.bucket_step;
         return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);
       },
@@ -212,6 +231,7 @@ export const rules: readonly Rule[] = [
   ...trainingRules,
   ...sourceRules,
   ...subjectRules,
+  ...augmentRules,
   ...validationRules,
   ...adapterRules,
   ...optimizerRules,

@@ -58,6 +58,7 @@ const brought: Record<string, unknown> = {
   power: 2,
   floor: 0.1,
   outside: 0.1,
+  colorAug: true,
   unmaskedShare: 0.1,
   regularisation: './reg',
   adapter: 'LoKr',

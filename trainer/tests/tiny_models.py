@@ -206,6 +206,7 @@ def make_plan(
             "samples": shown,
             "crop": "center",
             "flip": False,
+            "augment": None,
             "alpha_color": "#ffffff",
             "shuffle_tags": False,
             "keep_tags": 1,

@@ -5,6 +5,7 @@
 
 import { EnvironmentError } from '../../base/errors.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { largestSide } from '../../spec/sections/resolution.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import type { Gpu } from '../hardware/types.ts';
 
@@ -66,7 +67,7 @@ export function chooseDevice(
     warnings.push(
       `resources.stream_base: on ${device} the weights are in the machine's memory already; nothing is sent`,
     );
-  if (resources.device === 'auto' && device === 'cpu' && dataset.resolution >= SLOW_ON_CPU)
+  if (resources.device === 'auto' && device === 'cpu' && largestSide(dataset.resolution) >= SLOW_ON_CPU)
     warnings.push(slowOnCpu(hardware.cardTrouble));
   return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
 }

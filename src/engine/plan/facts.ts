@@ -3,6 +3,8 @@
  * Pure.
  */
 import type { RunSpec } from '../../spec/schema.ts';
+import { largestSide } from '../../spec/sections/resolution.ts';
+import { isFurther } from '../dataset/sizes.ts';
 import { plainCaption } from './caption-forms.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanImage } from './schema.ts';
@@ -16,24 +18,26 @@ const python = (value: boolean) => (value ? 'True' : 'False');
  */
 export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Record<string, string> {
   const { dataset: d, output, name } = spec;
+  const side = largestSide(d.resolution);
   if (output.metadata !== 'full') return {};
   const plain = samples.map((sample) => ({ ...sample, caption: plainCaption(sample.caption, d.caption_options) }));
   const trained = plain.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const once = trained.filter((image) => !isFurther(image));
   const others = samples.filter(({ regularisation }) => regularisation);
   const triggers = [d, ...d.sources].map((one) => one.trigger?.trim() ?? '').filter((one) => one !== '');
   const trigger = [...new Set(triggers)].join(', ');
   return {
     ...(trigger === '' ? {} : { 'modelspec.trigger_phrase': trigger }),
-    'modelspec.resolution': `${d.resolution}x${d.resolution}`,
-    ss_resolution: `(${d.resolution}, ${d.resolution})`,
+    'modelspec.resolution': `${side}x${side}`,
+    ss_resolution: `(${side}, ${side})`,
     ss_enable_bucket: python(d.buckets),
     ss_bucket_no_upscale: python(d.no_upscale),
     ss_min_bucket_reso: String(d.bucket_min),
     ss_max_bucket_reso: String(d.bucket_max),
     ss_bucket_info: JSON.stringify(bucketInfo(trained)),
-    ss_dataset_dirs: JSON.stringify(byFolder(trained, name, datasetDir)),
+    ss_dataset_dirs: JSON.stringify(byFolder(once, name, datasetDir)),
     ...(others.length === 0 ? {} : { ss_reg_dataset_dirs: JSON.stringify(byFolder(others, 'reg', datasetDir)) }),
-    ss_tag_frequency: JSON.stringify(byFolder(trained, name, tagFrequency)),
+    ss_tag_frequency: JSON.stringify(byFolder(once, name, tagFrequency)),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Plan } from './schema.ts';
 type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
 const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['data']> } = {
-  data: { caption_options: null, masks: null },
+  data: { augment: null, caption_options: null, masks: null },
   training: {
     optimizer_args: null,
     schedule_args: null,

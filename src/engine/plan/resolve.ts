@@ -6,9 +6,11 @@ import { readPromptLine } from '../../spec/prompt-flags.ts';
 import { findings } from '../../spec/rules.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { plannedCadence } from '../../spec/sections/cadence.ts';
+import { largestSide } from '../../spec/sections/resolution.ts';
 import { adapterKeys } from '../../spec/training/adapter-keys.ts';
 import { lossKeys } from '../../spec/training/loss-keys.ts';
 import type { HashedScan } from '../dataset/hash.ts';
+import { isFurther } from '../dataset/sizes.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import { emptied } from './caption-rules.ts';
 import { chooseDevice } from './device.ts';
@@ -88,6 +90,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       samples,
       crop: d.crop,
       flip: d.flip,
+      augment: d.augment,
       alpha_color: d.alpha_color,
       shuffle_tags: d.shuffle_tags,
       keep_tags: keptTags(d),
@@ -172,7 +175,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
 
 function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanImage[]): Plan['validation'] {
   const { every, patience, min_change, images } = spec.validation;
-  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation).length;
+  const trained = samples.filter((s) => !s.validation && !s.regularisation && !isFurther(s)).length;
   const most = Math.min(trained, images ?? imagesInTime(spec, steps));
   return {
     every: every === null ? null : plannedCadence(every),
@@ -197,14 +200,14 @@ const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 /** Prompts with their own options become shots, each with all that decides its sample. */
 export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['samples'] {
   const lines = s.prompts.map((text) => readPromptLine(text).line);
-  const size: [number, number] = [d.resolution, d.resolution];
+  const side = largestSide(d.resolution);
   const shots = lines.map(({ prompt, negative, width, height, seed, steps, guidance, strength }, i) => ({
     prompt,
     negative: negative ?? s.negative,
     steps: steps ?? s.steps,
     guidance: guidance ?? s.guidance,
     seed: seed ?? s.seed + i,
-    size: [width ?? d.resolution, height ?? d.resolution] as [number, number],
+    size: [width ?? side, height ?? side] as [number, number],
     strength: strength ?? 1,
   }));
   const own = lines.some((line) => Object.keys(line).length > 1);
@@ -213,7 +216,7 @@ export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['sampl
     every: plannedCadence(s.every),
     prompts: lines.map(({ prompt }) => prompt),
     shots: own ? shots : null,
-    size,
+    size: [side, side],
   };
 }
 

@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { CaptionOptions } from '../../spec/sections/caption-options.ts';
-import { bucketChooser } from '../dataset/buckets.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import type { MaskFile } from '../dataset/masks.ts';
+import { placer } from '../dataset/sizes.ts';
 import { composeParts, hasSeparator, linesOf, longestForms, ruledParts } from './caption-forms.ts';
 import { captionRules } from './caption-rules.ts';
 import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
@@ -41,36 +41,33 @@ export function planSamples({
     held === undefined ? d.validation_share : 0,
     training.seed,
   );
-  const bucketOf = bucketChooser({
-    resolution: d.resolution,
-    step: d.bucket_step,
-    min: d.bucket_min,
-    max: d.bucket_max,
-    buckets: d.buckets,
-    noUpscale: d.no_upscale,
-  });
+  const place = placer(d);
   const caption = captionComposer(spec, root);
   const sourceOf = sourceFinder(spec, root);
   const uses = usesOf(images, spec, root);
-  const own: PlanImage[] = images.map(({ path, sha256, size, caption: text }, i) => ({
-    id: ids[i] ?? sha256,
-    path,
-    sha256,
-    size: [...size] as [number, number],
-    bucket: [...bucketOf(size)] as [number, number],
-    repeats: uses[i] ?? 1,
-    caption: caption(text, path),
-    validation: validation.has(ids[i] ?? sha256),
-    regularisation: false,
-    loss_weight: sourceOf(path)?.loss_weight ?? 1,
-    mask: masks?.get(path) ?? null,
-  }));
+  const own = images.flatMap(({ path, sha256, size, caption: text }, i): PlanImage[] => {
+    const isHeld = validation.has(ids[i] ?? sha256);
+    const [first, ...further] = place(size);
+    return [first, ...(isHeld ? [] : further)].map(({ suffix, bucket }) => ({
+      id: `${ids[i] ?? sha256}${suffix}`,
+      path,
+      sha256,
+      size: [...size] as [number, number],
+      bucket,
+      repeats: uses[i] ?? 1,
+      caption: caption(text, path),
+      validation: isHeld,
+      regularisation: false,
+      loss_weight: sourceOf(path)?.loss_weight ?? 1,
+      mask: masks?.get(path) ?? null,
+    }));
+  });
   const of = others.map(({ path, sha256, size, caption: text }, i) => ({
     id: ids[images.length + i] ?? sha256,
     path: resolve(regularisation?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
-    bucket: [...bucketOf(size)] as [number, number],
+    bucket: place(size)[0].bucket,
     repeats: 1,
     caption: text ?? d.regularisation?.class_word ?? '',
     validation: false,
@@ -83,7 +80,7 @@ export function planSamples({
     path: resolve(held?.root ?? '', path),
     sha256,
     size: [...size] as [number, number],
-    bucket: [...bucketOf(size)] as [number, number],
+    bucket: place(size)[0].bucket,
     repeats: 1,
     caption: caption(text, resolve(held?.root ?? '', path)),
     validation: true,

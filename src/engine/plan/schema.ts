@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { families, packings, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
+import { augmentSchema } from '../../spec/training/augment-keys.ts';
 import {
   huberSchedules,
   losses,
@@ -28,8 +29,8 @@ const size = z.tuple([z.number().int().positive(), z.number().int().positive()])
 
 export const planSampleSchema = z.strictObject({
   /**
-   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies. Every random draw for the image
-   * is keyed by it.
+   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies, and
+   * `@768` for the image at a further, smaller resolution. Every random draw for the image is keyed by it. A use of the image at a further, smaller resolution has `@` and that behind it.
    */
   id: z.string(),
   /** Path relative to `data.root`, with forward slashes. */
@@ -79,6 +80,7 @@ export const planSchema = z.strictObject({
     samples: z.array(planSampleSchema).min(1),
     crop: z.enum(['center', 'random']),
     flip: z.boolean(),
+    augment: augmentSchema.nullable(),
     alpha_color: z.string(),
     shuffle_tags: z.boolean(),
     keep_tags: z.number().int().min(0),

@@ -1,6 +1,7 @@
 /** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
+import { isFurther } from '../dataset/sizes.ts';
 import { memoryText } from './memory.ts';
 import { FAMILY, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
@@ -42,7 +43,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
   const validation = plan.data.samples.filter((sample) => sample.validation).length;
   const summary = {
-    pictures: trained.length,
+    pictures: trained.filter((image) => !isFurther(image)).length,
     validation,
     uses,
     epochs,
@@ -104,6 +105,7 @@ function subjectLines({ data, training: t }: Plan): readonly string[] {
     ...(data.masks === null
       ? []
       : [`${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}`]),
+    ...(data.augment === null ? [] : [variationsText(data.augment)]),
     ...(others === 0 ? [] : [`${plural(others, 'regularisation picture')}, used as often as the others`]),
     ...(kept === null
       ? []
@@ -113,10 +115,20 @@ function subjectLines({ data, training: t }: Plan): readonly string[] {
   ];
 }
 
+function variationsText({ variations, share, ...most }: NonNullable<Plan['data']['augment']>): string {
+  const changed = Object.entries(most).filter(([, value]) => value > 0);
+  const named = changed.map(([name, value]) => `${name} ${value}${name === 'rotate' ? '°' : ''}`).join(', ');
+  const when = share < 1 ? ` in ${Math.round(share * 100)} % of uses` : '';
+  return `${plural(variations, 'variation')} of each picture${when}: ${named || 'none of them differs'}`;
+}
+
 function usesText(trained: Plan['data']['samples'], images: number, uses: number): string {
   const repeats = new Set(trained.map((sample) => sample.repeats));
   const [same = 1] = repeats;
-  return repeats.size <= 1
+  const sizes = trained.length / images;
+  if (repeats.size <= 1 && sizes > 1 && Number.isInteger(sizes))
+    return `${plural(images, 'picture')} × ${plural(same, 'repeat')} × ${sizes} resolutions`;
+  return repeats.size <= 1 && sizes === 1
     ? `${plural(images, 'picture')} × ${plural(same, 'repeat')}`
     : `${uses} uses of ${plural(images, 'picture')}`;
 }
@@ -138,7 +150,8 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
   // A checkpoint holds the weights and the two averages of Adam, all in fp32.
   const checkpoints = parameters * 12 * output.checkpoint_keep;
-  const encodings = data.flip ? 2 : 1;
+  const views = data.flip ? 2 : 1;
+  const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);
   // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.
   const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
   const texts = data.samples.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;

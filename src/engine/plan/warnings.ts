@@ -3,7 +3,9 @@
 import { plural } from '../../base/text.ts';
 import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { largestSide } from '../../spec/sections/resolution.ts';
 import type { HashedScan } from '../dataset/hash.ts';
+import { isFurther } from '../dataset/sizes.ts';
 import { hasLooseBrace, plainCaption } from './caption-forms.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
@@ -11,10 +13,12 @@ import type { Plan } from './schema.ts';
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { samples } = plan.data;
   const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  // An image at several resolutions has its caption, shape and warnings once.
+  const once: Plan = { ...plan, data: { ...plan.data, samples: samples.filter((image) => !isFurther(image)) } };
   return [
-    ...captionWarnings(plan, spec, scan),
-    ...sizeWarnings(plan, spec),
-    ...cropWarnings(plan, spec),
+    ...captionWarnings(once, spec, scan),
+    ...sizeWarnings(once, spec),
+    ...cropWarnings(once, spec),
     ...lengthWarnings(plan, trained),
     ...adapterWarnings(plan),
     ...packingWarnings(plan),
@@ -105,7 +109,7 @@ function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   const { buckets, no_upscale: kept } = spec.dataset;
   const cure = buckets && !kept ? '; --set dataset.no_upscale=true keeps their size' : '';
   return [
-    `${plural(enlarged.length, 'picture')} much smaller than ${spec.dataset.resolution} px (${first?.path}) and enlarged${cure}`,
+    `${plural(enlarged.length, 'picture')} much smaller than ${largestSide(spec.dataset.resolution)} px (${first?.path}) and enlarged${cure}`,
   ];
 }
 
@@ -115,15 +119,16 @@ function lengthWarnings({ training: t, data }: Plan, trained: Plan['data']['samp
     warnings.push(
       `${plural(t.steps, 'step')} are less than one epoch (${t.batches_per_epoch} batches): not every picture is used`,
     );
-  if (trained.length < 4)
-    warnings.push(`only ${plural(trained.length, 'picture')} to learn from: the LoRA will copy more than it learns`);
+  const images = trained.filter((image) => !isFurther(image)).length;
+  if (images < 4)
+    warnings.push(`only ${plural(images, 'picture')} to learn from: the LoRA will copy more than it learns`);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
   const smaller = t.batches_per_epoch * t.batch_size - uses;
   if (t.batch_size > 1 && smaller > uses / 2)
     warnings.push(
       `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,
     );
-  if (data.samples.length > trained.length && trained.length < 4)
+  if (data.samples.some(({ validation }) => validation) && images < 4)
     warnings.push('--set dataset.validation_share=0 keeps all pictures for training');
   return warnings;
 }

@@ -55,6 +55,12 @@ export const dataWords: readonly ForeignWord[] = [
   { names: ['max_bucket_reso'], key: 'dataset.bucket_max' },
   { names: ['bucket_no_upscale'], key: 'dataset.no_upscale' },
   { names: ['random_crop', 'enable_crop_jitter'], key: 'dataset.crop', as: 'randomCrop' },
+  {
+    names: ['color_aug'],
+    key: 'dataset.augment',
+    as: 'colorAug',
+    note: 'variations are made once and cached, where sd-scripts changes colours at each use',
+  },
   { names: ['center_crop'], key: 'dataset.crop', as: 'centerCrop' },
   { names: ['flip_aug', 'random_flip', 'flip_x', 'enable_random_flip'], key: 'dataset.flip' },
   { names: ['validation_split'], key: 'dataset.validation_share' },

@@ -87,7 +87,6 @@ export const lostWords: readonly LostWord[] = [
   {
     names: [
       'loss_weight_strength',
-      'color_aug',
       'face_crop_aug_range',
       'dim_from_weights',
       'stop_text_encoder_training',

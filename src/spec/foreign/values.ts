@@ -75,8 +75,11 @@ function schedule(value: unknown): unknown {
 /** `512`, `"512,768"`, `[512, 768]` → the side of the square of that area, a multiple of 8. */
 function side(value: unknown): unknown {
   const sides = (typeof value === 'string' ? value.split(/[,x×]/u) : [value].flat()).map((each) => Number(each));
+  // Three numbers and more are no width and height: ai-toolkit trains on all of these sizes.
+  if (sides.length > 2)
+    return sides.every((each) => each > 0) ? sides.map((each) => Math.round(each / 8) * 8) : undefined;
   const [width = Number.NaN, height = width] = sides;
-  if (sides.length > 2 || !(width > 0 && height > 0)) return undefined;
+  if (!(width > 0 && height > 0)) return undefined;
   return Math.round(Math.sqrt(width * height) / 8) * 8;
 }
 
@@ -168,6 +171,8 @@ export const conversions = {
   eightBit: when(isTrue, 'adamw8bit'),
   lion: when(isTrue, 'lion'),
   isVelocity: (value: unknown) => (isTrue(value) ? 'v_prediction' : isFalse(value) ? 'epsilon' : undefined),
+  // sd-scripts turns the hue by up to 8° and changes gamma by 5 %, with a chance of a third each.
+  colorAug: (value: unknown) => (isTrue(value) ? { hue: 0.02, gamma: 0.05 } : isFalse(value) ? null : undefined),
   randomCrop: (value: unknown) => (isTrue(value) ? 'random' : isFalse(value) ? 'center' : undefined),
   centerCrop: (value: unknown) => (isTrue(value) ? 'center' : isFalse(value) ? 'random' : undefined),
   layersSkipped: (value: unknown) => (typeof value === 'number' ? value + 1 : undefined),

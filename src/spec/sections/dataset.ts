@@ -1,9 +1,11 @@
 /** The section `dataset` of run.yaml: the images, and how they and their captions are used. */
 import { z } from 'zod';
+import { augmentKeys } from '../training/augment-keys.ts';
 import { count, doc, line, share } from '../training/doc.ts';
 import { subjectKeys } from '../training/subject-keys.ts';
 import { captionOptionKeys } from './caption-options.ts';
 import { goals } from './choices.ts';
+import { resolutionSchema } from './resolution.ts';
 import { sourceKeys } from './sources.ts';
 
 export const datasetSchema = z.strictObject({
@@ -75,9 +77,9 @@ export const datasetSchema = z.strictObject({
     'times',
   ),
   resolution: doc(
-    count(64, 4096),
-    'Training size: the side of the square whose area every bucket has.',
-    'Use the size the base model was made for.',
+    resolutionSchema,
+    'Training size: the side of the square whose area every bucket has. With a list, every epoch uses each picture at each size that is not larger than the picture (at the smallest in any case).',
+    'Use the size the base model was made for; [1024, 768] also keeps a LoRA good at smaller sizes, and takes an epoch twice as long.',
     'px',
   ),
   buckets: doc(
@@ -116,6 +118,7 @@ export const datasetSchema = z.strictObject({
     'Colour behind transparent pictures.',
     'Pick one your subject does not have.',
   ),
+  ...augmentKeys,
   ...subjectKeys,
   validation_share: doc(
     z.number().min(0).max(0.5),

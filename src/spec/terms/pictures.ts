@@ -43,7 +43,7 @@ export const pictureTerms: readonly Term[] = [
   {
     term: 'resolution',
     group: 'Your pictures',
-    text: 'The size pictures are trained at, as the side of a square of the same area: 512 for SD1.5, 1024 for SDXL and its relatives. Take what the base model was made for; smaller learns less detail, larger needs far more memory.',
+    text: 'The size pictures are trained at, as the side of a square of the same area: 512 for SD1.5, 1024 for SDXL and its relatives. Take what the base model was made for; smaller learns less detail, larger needs far more memory. A list, such as [1024, 768], uses each picture at each of these sizes in every epoch.',
     keys: ['dataset.resolution'],
   },
   {
@@ -78,6 +78,13 @@ export const pictureTerms: readonly Term[] = [
     group: 'Your pictures',
     text: 'What keeps the class of your subject as it was: pictures of other women, so that "woman" does not become the one you train. preservation does it without pictures: the base model itself says what must stay.',
     keys: ['dataset.regularisation', 'training.preservation'],
+  },
+  {
+    term: 'augmentation',
+    also: ['augment', 'variations', 'color augmentation', 'zoom', 'rotate'],
+    group: 'Your pictures',
+    text: 'Showing each picture in several variations: other colours, turned a little, nearer. It makes few pictures look like more. The variations are made once, each from the seed and the picture, and masks follow them. A style loses its colours by it, and nothing replaces pictures that differ.',
+    keys: ['dataset.augment'],
   },
   {
     term: 'flip',

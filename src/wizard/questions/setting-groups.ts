@@ -5,6 +5,7 @@ import { textEncoderRates } from '../../engine/plan/parameters.ts';
 import { type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { cadenceWords, type Every } from '../../spec/sections/cadence.ts';
+import { largestSide, sidesText } from '../../spec/sections/resolution.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
 import type { Machine } from './facts.ts';
 import type { Step } from './question.ts';
@@ -42,7 +43,7 @@ export const groups: readonly Group[] = [
     label: 'Data set',
     text: 'Anything else about the data set?',
     section: 'dataset',
-    gist: ({ dataset: d }) => `${d.resolution} px, ${d.buckets ? 'buckets' : `${d.crop} crop`}`,
+    gist: ({ dataset: d }) => `${sidesText(d.resolution)}, ${d.buckets ? 'buckets' : `${d.crop} crop`}`,
   },
   {
     id: 'settings:captions',
@@ -150,7 +151,7 @@ export function takes(spec: RunSpec, cards: Machine['cards']): string {
     model,
     training: { ...training, text_encoder_learning_rates: [...textEncoderRates(spec)] },
     resources: r,
-    pixels: d.resolution ** 2,
+    pixels: largestSide(d.resolution) ** 2,
     maxTokens: 75,
     encodersLoaded: false,
   });

@@ -83,7 +83,7 @@ seed = 42
       seed: 42,
     });
     expect(theirs(lost)).toEqual(
-      expect.arrayContaining(['network_args.preset', 'network_args.rank_dropout', 'color_aug', 'cache_latents']),
+      expect.arrayContaining(['network_args.preset', 'network_args.rank_dropout', 'cache_latents']),
     );
     expect(changed.map(({ ours }) => ours)).toContain('model.base: pony');
   });

@@ -15,9 +15,10 @@ from tests.run.test_exact import _stop_after
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View
-from visiontrain_trainer.data.images import load_mask, load_picture
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse
+from visiontrain_trainer.data.images import crop_placement, fit, load_mask, load_picture
 from visiontrain_trainer.data.masks import Masks, cell_means
+from visiontrain_trainer.data.variations import View
 
 SETTINGS = {"outside": 0.0, "normalise": True, "unmasked_share": 0}
 
@@ -69,14 +70,15 @@ def test_a_mask_is_placed_as_its_image(crop: int, turned: bool, tmp_path: Path) 
     size = (100, 64) if turned else (64, 100)
     bucket = (96, 64) if turned else (64, 96)
     shown = load_picture(tmp_path / "a.png", size, bucket, "#ffffff", crop)
-    assert np.array_equal(load_mask(tmp_path / "a.png", size, bucket, crop, alpha=False), shown[:, :, 0])
+    mask = load_mask(tmp_path / "a.png", size, alpha=False)
+    assert np.array_equal(np.array(fit(mask, bucket, crop_placement(size, bucket, crop))), shown[:, :, 0])
 
 
 def test_opacity_is_a_mask(tmp_path: Path) -> None:
     pixels = np.full((64, 64, 4), 200)
     pixels[:, :32, 3] = 0
     mask = _mask(tmp_path / "m" / "a.png", pixels, "RGBA")
-    found = load_mask(Path(mask["path"]), (64, 64), (64, 64), -1, alpha=True)
+    found = np.array(load_mask(Path(mask["path"]), (64, 64), alpha=True))
     assert (found[:, :32] == 0).all() and (found[:, 32:] == 200).all()
 
 

@@ -15,6 +15,7 @@ from visiontrain_trainer.base.files import read_regular
 
 from .cadence import Cadence
 from .plan_schema import (
+    Augment,
     CaptionOptions,
     Data,
     InputPerturbation,
@@ -39,6 +40,7 @@ from .plan_schema import (
 )
 
 __all__ = [
+    "Augment",
     "CaptionOptions",
     "Data",
     "InputPerturbation",

@@ -50,6 +50,19 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Augment:
+    variations: int
+    share: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    gamma: float
+    rotate: float
+    zoom: float
+
+
+@dataclass(frozen=True)
 class CaptionOptions:
     keep_separator: str
     group_separator: str
@@ -72,6 +85,7 @@ class Data:
     samples: list[Sample]
     crop: Literal["center", "random"]
     flip: bool
+    augment: Augment | None
     alpha_color: str
     shuffle_tags: bool
     keep_tags: int

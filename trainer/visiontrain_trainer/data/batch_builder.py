@@ -14,11 +14,11 @@ from visiontrain_trainer.contract.plan import Plan
 from .batches import BatchSampler, ImageUse
 from .caption_options import plain_caption
 from .captions import caption_of, preserved
-from .images import crop_placement
 from .latents import Latents
 from .masks import Masks
 from .noise import NoiseDraws
 from .text import TextEmbeddings
+from .variations import placement_of
 
 
 @dataclass
@@ -147,7 +147,7 @@ class BatchBuilder:
         For a mirrored use, the left of the crop is that in the mirrored image.
         """
         sample, view = use.sample, self._batches.view(use)
-        where = crop_placement(sample.size, sample.bucket, view.crop)
+        where = placement_of(self._plan.data, self._plan.seed, sample, view)
         left = where.resized[0] - sample.bucket[0] - where.left if view.flip else where.left
         return [sample.size[1], sample.size[0], where.top, left, sample.bucket[1], sample.bucket[0]]
 

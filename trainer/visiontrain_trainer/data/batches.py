@@ -13,7 +13,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan, Sample
 
 from .facts import counted_again
-from .images import CROP_POSITIONS
+from .variations import View, drawn_view
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,6 @@ class ImageUse:
     key: str
     epoch: int
     place: tuple[int, int] = (0, 1)
-
-
-@dataclass(frozen=True)
-class View:
-    """How a use shows its image. `crop` is one of CROP_POSITIONS along the axis that overhangs, or -1 for the centre.
-
-    `flip` tells whether the image is mirrored from left to right.
-    """
-
-    crop: int
-    flip: bool
 
 
 def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
@@ -179,12 +168,10 @@ class BatchSampler:
         return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]
 
     def view(self, use: ImageUse) -> View:
-        """Crop position and mirroring of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
+        """Crop, mirroring and variation of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
         if use.epoch < 0:
             return View(-1, False)
-        data, seed = self._plan.data, self._plan.seed
-        crop = rng.below(CROP_POSITIONS, seed, "crop", use.epoch, use.key) if data.crop == "random" else -1
-        return View(crop, data.flip and rng.unit(seed, "flip", use.epoch, use.key) < 0.5)
+        return drawn_view(self._plan.data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
 
     def one_epoch(self) -> list[ImageUse]:
         """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""

@@ -23,10 +23,11 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
     """
     plain = [replace(sample, caption=plain_caption(data, sample.caption)) for sample in data.samples]
     trained = [sample for sample in plain if not sample.validation]
+    once = [sample for sample in trained if "@" not in sample.id]
     counted: dict[str, Callable[[], Any]] = {
         "ss_bucket_info": lambda: _buckets(trained),
-        "ss_dataset_dirs": lambda: _by_folder(trained, name, _folder),
-        "ss_tag_frequency": lambda: _by_folder(trained, name, _tag_frequency),
+        "ss_dataset_dirs": lambda: _by_folder(once, name, _folder),
+        "ss_tag_frequency": lambda: _by_folder(once, name, _tag_frequency),
     }
     return facts | {key: _as_javascript(make()) for key, make in counted.items() if key in facts}
 

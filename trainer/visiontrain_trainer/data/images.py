@@ -250,7 +250,8 @@ def read_upright(path: Path, color: str, least: int | None = None) -> Image.Imag
         return _read(io.BytesIO(_without_metadata(data)), color, least)
 
 
-def _fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.Image:
+def fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.Image:
+    """The bucket cut out of an image that is scaled with Lanczos to cover it."""
     if image.size == where.resized or not where.is_vast:
         resized = image if image.size == where.resized else image.resize(where.resized, Image.Resampling.LANCZOS)
         return resized.crop((where.left, where.top, where.left + bucket[0], where.top + bucket[1]))
@@ -261,11 +262,16 @@ def _fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image
 
 
 def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
-    """Pixels of `path` in its bucket: uint8 [height, width, 3].
+    """Pixels of `path` in its bucket: uint8 [height, width, 3]. Raises as `read_picture` does."""
+    image = read_picture(path, size, color)
+    return np.array(fit(image, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)
+
+
+def read_picture(path: Path, size: tuple[int, int], color: str) -> Image.Image:
+    """The image at `path`, upright, of the planned `size` (width, height after rotation).
 
     An animation gives its first frame. The EXIF rotation is applied, the colour profile converted to sRGB, transparency
-    put on `color` (#rrggbb). Then the image is resized with Lanczos to cover the bucket, and cropped. Raises
-    UnreadableImage when the file cannot be decoded or is not of the planned `size` (width, height after rotation), and
+    put on `color` (#rrggbb). Raises UnreadableImage when the file cannot be decoded or is not of that size, and
     MemoryError.
     """
     try:
@@ -278,7 +284,7 @@ def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], col
     if image.size != size:
         shown, planned = ("×".join(map(str, sides)) for sides in (image.size, size))
         raise UnreadableImage(path, f"is {shown}, the plan says {planned}")
-    return np.array(_fit(image, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)
+    return image
 
 
 def _read_mask(file: BinaryIO, alpha: bool) -> Image.Image:
@@ -291,8 +297,8 @@ def _read_mask(file: BinaryIO, alpha: bool) -> Image.Image:
     return grey if turn is None else grey.transpose(turn)
 
 
-def load_mask(path: Path, size: tuple[int, int], bucket: tuple[int, int], crop: int, *, alpha: bool) -> np.ndarray:
-    """A mask's pixels in its image's bucket, uint8 [height, width], placed as the image of `size` is.
+def load_mask(path: Path, size: tuple[int, int], *, alpha: bool) -> Image.Image:
+    """The mask of an image of `size`, grey, in its own size.
 
     The mask is the file's first channel, or with `alpha` its opacity. Raises TrainingError when it cannot be read, or
     its shape is not the image's.
@@ -313,4 +319,4 @@ def load_mask(path: Path, size: tuple[int, int], bucket: tuple[int, int], crop: 
             next_steps=["Make the mask from the picture itself, or remove it."],
             id="dataset/mask",
         )
-    return np.array(_fit(mask, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)
+    return mask

@@ -20,9 +20,9 @@ from visiontrain_trainer.contract.events import Events, Progress
 from visiontrain_trainer.contract.plan import Plan, Sample
 from visiontrain_trainer.model.models import BaseModel
 
-from .batches import View
-from .images import BAND_PIXELS, UnreadableImage, crop_placement, load_picture
+from .images import BAND_PIXELS, UnreadableImage, crop_placement, read_picture
 from .tensor_cache import TensorCache, key_of
+from .variations import View, pixels_of, variation_of
 
 #: Up to this many bytes of latents stay in memory once they are read.
 KEEP_BYTES = 4 << 30
@@ -78,6 +78,7 @@ class Latents:
         color = self._plan.data.alpha_color.lower()
         # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
         where = crop_placement(sample.size, sample.bucket, view.crop)
+        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
         return key_of(
             "latents",
             sample.sha256,
@@ -88,6 +89,7 @@ class Latents:
             self.vae_hash,
             self._identity,
             *(["cut before"] if where.is_vast else []),
+            *([] if variation is None else variation.key()),
         )
 
     def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
@@ -168,8 +170,8 @@ class Latents:
                         f"{path}: the picture changed after the run was planned.",
                         "Start the run again with `visiontrain run`.",
                     )
-                pixels = load_picture(path, sample.size, sample.bucket, self._plan.data.alpha_color, view.crop)
-                return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
+                image = read_picture(path, sample.size, self._plan.data.alpha_color)
+                return pixels_of(image, sample, view, variation_of(self._plan.data, self._plan.seed, sample, view))
         except UnreadableImage as error:
             return error
         except MemoryError as error:

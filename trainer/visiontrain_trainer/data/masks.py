@@ -16,9 +16,10 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.contract.plan import Plan, Sample
 
-from .batches import ImageUse, View
+from .batches import ImageUse
 from .images import crop_placement, load_mask
 from .tensor_cache import TensorCache, key_of
+from .variations import View, pixels_of, variation_of
 
 #: Up to this many bytes of masks stay in memory: those of tens of thousands of images.
 _KEEP_BYTES = 1 << 29
@@ -38,7 +39,10 @@ class Masks:
         where = crop_placement(sample.size, sample.bucket, view.crop)
         assert sample.mask is not None
         parts = (sample.mask.sha256, sample.mask.alpha, sample.size, sample.bucket)
-        return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip)
+        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
+        # Colours of the image are none of its mask's.
+        turned = [] if variation is None else variation.key()[:1]
+        return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip, *turned)
 
     def prepare(self, wanted: Iterable[tuple[Sample, View]]) -> list[str]:
         """Read the masks that the cache lacks. Returns sentences about masks that mask nothing.
@@ -73,8 +77,9 @@ class Masks:
                 [again],
                 id="dataset/changed",
             )
-        pixels = load_mask(path, sample.size, sample.bucket, view.crop, alpha=sample.mask.alpha)
-        cells = cell_means(np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels)
+        mask = load_mask(path, sample.size, alpha=sample.mask.alpha)
+        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
+        cells = cell_means(pixels_of(mask, sample, view, variation))
         if not cells.any():
             raise TrainingError(
                 f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",

@@ -61,7 +61,9 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
 
 def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     """Uses that show every view of every image that is trained on."""
-    return batches.all_uses() if plan.data.crop == "random" or plan.data.flip else batches.one_epoch()
+    data = plan.data
+    varied = data.crop == "random" or data.flip or data.augment is not None
+    return batches.all_uses() if varied else batches.one_epoch()
 
 
 def _measured_uses(plan: Plan, batches: BatchSampler) -> list[ImageUse]:

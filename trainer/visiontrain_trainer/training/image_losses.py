@@ -56,7 +56,8 @@ def uses_to_measure(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     """The images that are measured: all that are trained on, or as many as the plan allows, drawn by the seed."""
     if plan.validation.images == 0:
         return []
-    by_id = {sample.id: sample for sample in batches.training}
+    # An image that is used at several resolutions is measured at the largest, which has no @ in its id.
+    by_id = {sample.id: sample for sample in batches.training if "@" not in sample.id}
     drawn = set(rng.shuffled(sorted(by_id), plan.seed, "image losses")[: plan.validation.images])
     return [ImageUse(sample, sample.id, -1) for sample in batches.training if sample.id in drawn]
 

@@ -13,6 +13,7 @@ import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
 import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
+import { largestSide } from '../../../spec/sections/resolution.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
@@ -34,7 +35,12 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const report = datasetReport(scan);
   if (html !== undefined) writeSheet(html, { scan, images, checked }, context);
   const { findings, unseen, reason } = checked;
-  const about = { base: spec.model.base, resolution: spec.dataset.resolution, unseen, reason: reason ?? null };
+  const about = {
+    base: spec.model.base,
+    resolution: largestSide(spec.dataset.resolution),
+    unseen,
+    reason: reason ?? null,
+  };
   if (flags.json) out.json({ ...report, sources, findings, ...about });
   else {
     const lines = reportLines(report);

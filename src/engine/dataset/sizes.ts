@@ -1,0 +1,45 @@
+/** At which sizes an image is trained on, with one resolution or several. Pure. */
+
+import type { RunSpec } from '../../spec/schema.ts';
+import { sidesOf } from '../../spec/sections/resolution.ts';
+import { bucketChooser, type ImageSize } from './buckets.ts';
+
+/** A use of an image at a size: its bucket, and what follows the image's id there. */
+export interface Placed {
+  readonly suffix: string;
+  readonly bucket: [number, number];
+}
+
+/**
+ * Returns the function that gives the sizes of an image, the largest first, which has no suffix. An image is not used
+ * at sizes of a larger area than its own, but always at the smallest.
+ */
+export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Placed, ...Placed[]] {
+  const sides = sidesOf(d.resolution);
+  const chooser = (resolution: number) =>
+    bucketChooser({
+      resolution,
+      step: d.bucket_step,
+      min: d.bucket_min,
+      max: d.bucket_max,
+      buckets: d.buckets,
+      noUpscale: d.no_upscale,
+    });
+  const choosers = sides.map((side) => ({ side, bucketOf: chooser(side) }));
+  const smallest = sides[sides.length - 1] ?? 0;
+  return (size) => {
+    const fitting = choosers.filter(({ side }) => side === smallest || side * side <= size[0] * size[1]);
+    const placed = fitting.map(({ side, bucketOf }) => ({ side, bucket: [...bucketOf(size)] as [number, number] }));
+    // Images that are not enlarged may have one bucket at several sizes: that is one use.
+    const different = placed.filter(
+      ({ bucket }, i) => placed.findIndex((other) => other.bucket.join() === bucket.join()) === i,
+    );
+    return different.map(({ side, bucket }, i) => ({ suffix: i === 0 ? '' : `@${side}`, bucket })) as unknown as [
+      Placed,
+      ...Placed[],
+    ];
+  };
+}
+
+/** Whether an image of the plan is a further use of one that stands before it, at a smaller size. */
+export const isFurther = ({ id }: { readonly id: string }): boolean => id.includes('@');

@@ -1,0 +1,18 @@
+/** `dataset.resolution`: one training size, or several that a run trains on side by side. */
+import { z } from 'zod';
+import { count } from '../training/doc.ts';
+
+const side = count(64, 4096);
+
+export const resolutionSchema = z.union([side, z.array(side).min(1).max(8)]);
+
+export type Resolution = z.output<typeof resolutionSchema>;
+
+/** The sizes, the largest first. */
+export const sidesOf = (resolution: Resolution): readonly number[] => [resolution].flat().toSorted((a, b) => b - a);
+
+/** The largest size, which samples have and the loss is validated at. */
+export const largestSide = (resolution: Resolution): number => Math.max(...[resolution].flat());
+
+/** The sizes in words: `1024 px`, `1024 and 768 px`. */
+export const sidesText = (resolution: Resolution): string => `${sidesOf(resolution).join(' and ')} px`;

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
+import { batchesPerEpoch } from '../../../src/engine/plan/lengths.ts';
+import { planSamples } from '../../../src/engine/plan/samples.ts';
+import { fillSpec } from '../../../src/engine/prepare/fill.ts';
+import { findings } from '../../../src/spec/rules.ts';
+import type { RunSpec } from '../../../src/spec/schema.ts';
+import { testRegistry } from '../../helpers/registry.ts';
+
+const specWith = (dataset: Readonly<Record<string, unknown>>): RunSpec =>
+  fillSpec(
+    {
+      name: 'fox',
+      dataset: { path: '/data', validation_share: 0, bucket_step: 64, bucket_min: 256, ...dataset },
+      model: { base: 'sd15' },
+    },
+    testRegistry,
+  ).spec;
+
+const scan = (sizes: readonly (readonly [number, number])[]): HashedScan => ({
+  root: '/data',
+  images: sizes.map((size, i) => ({
+    path: `${i}.png`,
+    size,
+    format: 'png',
+    caption: 'a fox',
+    repeats: 1,
+    sha256: `${i}`.padEnd(64, 'a'),
+  })),
+  leftOut: [],
+  folders: [],
+  others: {},
+  otherCaptions: {},
+  notes: [],
+});
+
+const placed = (dataset: Readonly<Record<string, unknown>>, sizes: readonly (readonly [number, number])[]) =>
+  planSamples({ spec: specWith(dataset), scan: scan(sizes) });
+const ids = (images: ReturnType<typeof placed>) => images.map(({ id, bucket }) => [id.slice(16), bucket.join('×')]);
+
+describe('several resolutions', () => {
+  it('of one size are that size, to the same images', () => {
+    const sizes = [
+      [1024, 1024],
+      [700, 500],
+    ] as const;
+    expect(placed({ resolution: [512] }, sizes)).toEqual(placed({ resolution: 512 }, sizes));
+  });
+
+  it('use each image at each size that is not larger than it, whatever their order', () => {
+    const sizes = [
+      [1024, 1024],
+      [600, 600],
+      [200, 200],
+    ] as const;
+    for (const resolution of [
+      [512, 384],
+      [384, 512],
+    ])
+      expect(ids(placed({ resolution }, sizes))).toEqual([
+        ['', '512×512'],
+        ['@384', '384×384'],
+        ['', '512×512'],
+        ['@384', '384×384'],
+        ['', '384×384'],
+      ]);
+  });
+
+  it('count one use where an image that is not enlarged has one bucket at both', () => {
+    expect(ids(placed({ resolution: [512, 384], no_upscale: true }, [[400, 400]]))).toEqual([['', '384×384']]);
+  });
+
+  it('keep images that are held out at the largest size only', () => {
+    const images = placed(
+      { resolution: [512, 384], validation_share: 0.5 },
+      Array.from({ length: 8 }, () => [600, 600] as const),
+    );
+    const held = images.filter(({ validation }) => validation);
+    expect(held.length).toBeGreaterThan(0);
+    expect(held.every(({ bucket }) => bucket[0] === 512)).toBe(true);
+    expect(images.filter(({ validation }) => !validation)).toHaveLength(2 * (8 - held.length));
+  });
+
+  it('give buckets of one size one row of batches', () => {
+    const images = placed({ resolution: [512, 384] }, [
+      [1024, 1024],
+      [384, 384],
+    ]);
+    expect(batchesPerEpoch(images, 4)).toBe(2);
+  });
+
+  it('are refused where one stands twice, is odd, or lies outside the buckets', () => {
+    const { dataset: d, ...rest } = specWith({ resolution: 512 });
+    const said = (resolution: number[], more = {}) =>
+      findings({ ...rest, dataset: { ...d, resolution, ...more } }, 'error').map(
+        ({ key, message }) => `${key} ${message}`,
+      );
+    expect(said([512, 512])).toEqual(['dataset.resolution has 512 twice: write each size once']);
+    expect(said([512, 385])).toEqual(['dataset.resolution must be a multiple of 8, such as 384']);
+    expect(said([512, 128])).toEqual(['dataset.bucket_min must not be above resolution (128)']);
+    expect(said([512, 384], { bucket_max: 448 })).toEqual(['dataset.bucket_max must not be below resolution (512)']);
+  });
+});
+
+describe('variations', () => {
+  const warned = (augment: Readonly<Record<string, unknown>>, more = {}) =>
+    findings(specWith({ augment, ...more }), 'warning').map(({ message }) => message.split(':')[0]);
+
+  it('that change nothing, or the colours of a style, are warned of', () => {
+    expect(warned({})).toEqual(['changes nothing']);
+    expect(warned({}, { flip: true })).toEqual([]);
+    expect(warned({ hue: 0.1 }, { goal: 'style' })).toEqual(['changes colours, and a style is learned from them']);
+    expect(warned({ rotate: 5 }, { goal: 'style' })).toEqual([]);
+  });
+});
