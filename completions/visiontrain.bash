@@ -4,14 +4,14 @@ _visiontrain() {
   local current="${COMP_WORDS[COMP_CWORD]}" words="" flags=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge export report compare queue setup doctor notify models dataset lora explain schema completion config --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge export report compare fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
     return
   fi
   case "${COMP_WORDS[1]}" in
     new) words=""; flags="--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help";;
-    run) words=""; flags="--set --name --detach --foreground --no-notify --allow-hooks --dry-run --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    run) words=""; flags="--set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
     demo) words=""; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
-    ps) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;
+    ps) words=""; flags="--all --json --plain --no-input --yes --workspace --debug --help";;
     status) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
     attach) words="$(_visiontrain_runs)"; flags="--readonly --json --plain --no-input --yes --workspace --debug --help";;
     logs) words="$(_visiontrain_runs)"; flags="--follow --json --plain --no-input --yes --workspace --debug --help";;
@@ -22,10 +22,12 @@ _visiontrain() {
     export) words="$(_visiontrain_runs)"; flags="--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
+    fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
     queue) words="add list remove run"; flags="--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     setup) words=""; flags="--force --torch --captions --heif --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) words=""; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;
     notify) words=""; flags="--test --json --plain --no-input --yes --workspace --debug --help";;
+    hosts) words=""; flags="--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help";;
     models) words="list info pull verify add rm check"; flags="--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help";;
     dataset) words="check caption tags"; flags="--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help";;
     lora) words="inspect check edit resize merge convert"; flags="--base --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help";;

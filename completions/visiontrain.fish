@@ -25,6 +25,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from run' -l foreground
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l no-notify
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l allow-hooks
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l dry-run
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l on
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l accept-license
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l torch
@@ -45,6 +46,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a ps -d 'live and past runs'
+complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l all
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l no-input
@@ -168,6 +170,15 @@ complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a fetch -d 'bring runs home from other machines, every file checked'
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l checkpoints
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a queue -d 'runs that wait for a card: list, add, remove, run; and sweeps over settings'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -f -a 'add list remove run'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l set
@@ -220,6 +231,18 @@ complete -c visiontrain -n '__fish_seen_subcommand_from notify' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from notify' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from notify' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from notify' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a hosts -d 'other machines that train for you, by SSH: list, add, remove, check'
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l port
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l identity
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l jump
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l home
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from hosts' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a models -d 'base models: list, info, pull, verify, add, rm, check'
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -f -a 'list info pull verify add rm check'
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l sha256

@@ -18,10 +18,12 @@ _visiontrain() {
     'export:write the LoRA of a checkpoint, also while the run goes on'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
+    'fetch:bring runs home from other machines, every file checked'
     'queue:runs that wait for a card\: list, add, remove, run; and sweeps over settings'
     'setup:make the Python environment that trains, and prove the card'
     'doctor:is this machine fit to train, and if not, what to type'
     'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
+    'hosts:other machines that train for you, by SSH\: list, add, remove, check'
     'models:base models\: list, info, pull, verify, add, rm, check'
     'dataset:check\: what is in a folder of pictures; caption\: write captions for it; tags\: what its captions say'
     'lora:LoRA files of any trainer\: inspect, check, edit, resize, merge, convert'
@@ -36,9 +38,9 @@ _visiontrain() {
   fi
   case "${words[2]}" in
     new) words_of=(); flags_of=(--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help);;
-    run) words_of=(); flags_of=(--set --name --detach --foreground --no-notify --allow-hooks --dry-run --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    run) words_of=(); flags_of=(--set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
     demo) words_of=(); flags_of=(--detach --json --plain --no-input --yes --workspace --debug --help);;
-    ps) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
+    ps) words_of=(); flags_of=(--all --json --plain --no-input --yes --workspace --debug --help);;
     status) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     attach) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--readonly --json --plain --no-input --yes --workspace --debug --help);;
     logs) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--follow --json --plain --no-input --yes --workspace --debug --help);;
@@ -49,10 +51,12 @@ _visiontrain() {
     export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
+    fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
     queue) words_of=(add list remove run); flags_of=(--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;
+    hosts) words_of=(); flags_of=(--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help);;
     models) words_of=(list info pull verify add rm check); flags_of=(--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help);;
     dataset) words_of=(check caption tags); flags_of=(--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
     lora) words_of=(inspect check edit resize merge convert); flags_of=(--base --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;

@@ -3,6 +3,7 @@
  * entry, `npm run docs` makes docs/reference/errors.md of all. An error that is thrown names its id (`errors.ts`), and so
  * does one that the trainer raises.
  */
+import { boxErrors } from './error-entries/boxes.ts';
 import { commandErrors } from './error-entries/command.ts';
 import { fileErrors } from './error-entries/files.ts';
 import { machineErrors } from './error-entries/machine.ts';
@@ -15,6 +16,7 @@ export const errorCatalogue = {
   ...runErrors,
   ...machineErrors,
   ...modelErrors,
+  ...boxErrors,
 } as const;
 
 export type ErrorId = keyof typeof errorCatalogue;

@@ -38,7 +38,8 @@ export async function main(argv: readonly string[]): Promise<void> {
         say(`The runs are in ${workspace.value}, as ${displayPath(workspace.source, cwd)} here says.`);
       const context: Context = { out, env, places: places(env, workspace?.value), flags };
       checkPlaces(context.places);
-      process.exitCode = await run(args, options, context);
+      const elsewhere = entry.far === true ? await carriedOutThere(args[0], argv, context) : undefined;
+      process.exitCode = elsewhere ?? (await run(args, options, context));
     },
     out,
     lists(argv),
@@ -62,6 +63,13 @@ export async function main(argv: readonly string[]): Promise<void> {
         },
       );
   }
+}
+
+/** Exit code of a command on `host:run`, which is run over there; undefined for a run of this machine. */
+async function carriedOutThere(run: string | undefined, argv: readonly string[], context: Context) {
+  if (run === undefined || !run.includes(':')) return undefined;
+  const { forward, isFarRun } = await import('./commands/boxes/forward.ts');
+  return isFarRun(run) ? forward(run, argv, context) : undefined;
 }
 
 function currentFolder(): string {

@@ -38,6 +38,7 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   if (command !== 'logs' && has('seq')) return 'event';
   if (command === 'new' && has('trainer')) return 'import';
   if (['run', 'new', 'demo'].includes(command)) return has('plan') ? 'run-dry' : 'run';
+  if (command === 'hosts') return ['add', 'check'].includes(sub) ? 'hosts-check' : 'hosts';
   if (command === 'schema') return undefined;
   if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';
   const name = ['models', 'dataset', 'lora'].includes(command) ? `${command}-${sub}` : command;

@@ -7,12 +7,17 @@ import { table } from '../../terminal/table.ts';
 import type { CommandRun } from '../shell/context.ts';
 
 /** Lists live and past runs by reading their folders alone. */
-export const run: CommandRun = async (_args, _options, { out, places, flags }) => {
-  const runs = await listRuns(places.runs);
+export const run: CommandRun = async (_args, options, context) => {
+  const { out, places, flags } = context;
+  const own = await listRuns(places.runs);
+  const far = options.all === true ? await (await import('./boxes/ps.ts')).farRuns(context) : [];
+  const runs = [...own, ...far.flatMap((box) => box.runs)];
   if (flags.json) {
     out.json(runs);
+    for (const { box, error } of far) if (error !== undefined) out.talkJson({ host: box, error: error.message });
     return EXIT.ok;
   }
+  for (const { error } of far) if (error !== undefined) out.wrapped(`! ${error.message}`);
   if (runs.length === 0) {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
     return EXIT.ok;

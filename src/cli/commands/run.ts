@@ -9,6 +9,7 @@ import { showPlan, startFromSpec } from './shared/start-run.ts';
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, given) => {
   const context = toldOf(options, given);
+  if (options.on !== undefined) return (await import('./boxes/on.ts')).run([file], options, context);
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = texts(options.set);
   const loaded = loadSpec(file, { overrides, registry });

@@ -14,6 +14,8 @@ export interface CommandEntry {
   readonly options?: readonly (readonly [string, string, 'list'?])[];
   readonly examples?: readonly string[];
   readonly load: () => Promise<{ run: CommandRun }>;
+  /** Whether its first word may be `host:run`; the command is then carried out over there. */
+  readonly far?: true;
 }
 
 export const commands: readonly CommandEntry[] = [
@@ -50,6 +52,7 @@ export const commands: readonly CommandEntry[] = [
       ['--no-notify', 'tell nobody of this run'],
       ['--allow-hooks', 'run the commands in its hooks; asked once for the same commands'],
       ['--dry-run', 'show the whole plan and do nothing'],
+      ['--on <host>', 'train on another machine, by SSH: see visiontrain hosts'],
       ['--accept-license', 'accept the licence of what is fetched'],
       ['--send-pictures', 'let the server in captions.endpoint see the pictures; asked once for each server'],
       ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
@@ -72,11 +75,13 @@ export const commands: readonly CommandEntry[] = [
     name: 'ps',
     summary: 'live and past runs',
     group: 'Runs',
+    options: [['--all', 'also those on other machines (visiontrain hosts)']],
     load: () => import('./ps.ts'),
   },
   {
     name: 'status',
     args: '<run>',
+    far: true,
     summary: 'where a run is, or how it ended',
     group: 'Runs',
     examples: ['visiontrain status fox', 'visiontrain status last --json'],
@@ -85,6 +90,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'attach',
     args: '<run>',
+    far: true,
     summary: 'watch a run; leaving changes nothing for it',
     group: 'Runs',
     options: [['--readonly', 'no keys that change the run']],
@@ -94,6 +100,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'logs',
     args: '<run>',
+    far: true,
     summary: 'what the trainer printed',
     group: 'Runs',
     options: [['-f, --follow', 'go on until the run ends']],
@@ -103,6 +110,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'stop',
     args: '<run>',
+    far: true,
     summary: 'end a run after this step, with a checkpoint',
     group: 'Runs',
     options: [['--now', 'end it at once: work since the last checkpoint is lost']],
@@ -111,6 +119,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'resume',
     args: '<run>',
+    far: true,
     summary: 'go on with a run that was stopped, failed or died',
     group: 'Runs',
     options: [
@@ -125,6 +134,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'verify',
     args: '<run>',
+    far: true,
     summary: 'train a finished run again: are the bytes the same?',
     group: 'Runs',
     examples: ['visiontrain verify last'],
@@ -133,6 +143,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'judge',
     args: '<run>',
+    far: true,
     summary: 'which checkpoint is best: a table of all beside the base model, and a sentence of advice',
     group: 'Runs',
     options: [
@@ -154,6 +165,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'export',
     args: '<run>',
+    far: true,
     summary: 'write the LoRA of a checkpoint, also while the run goes on',
     group: 'Runs',
     options: [
@@ -193,6 +205,15 @@ export const commands: readonly CommandEntry[] = [
       'visiontrain compare sweep-mf3k2   (the group that queue add --sweep names)',
     ],
     load: () => import('./outcome/compare.ts'),
+  },
+  {
+    name: 'fetch',
+    args: '<host:run...>',
+    summary: 'bring runs home from other machines, every file checked',
+    group: 'Runs',
+    options: [['--checkpoints', 'also the checkpoints, from which training can go on here']],
+    examples: ['visiontrain fetch gpu1:fox'],
+    load: () => import('./boxes/fetch.ts'),
   },
   {
     name: 'queue',
@@ -250,6 +271,26 @@ export const commands: readonly CommandEntry[] = [
     options: [['--test', 'tell by every way, and say which worked']],
     examples: ['visiontrain notify', 'visiontrain notify --test'],
     load: () => import('./notify.ts'),
+  },
+  {
+    name: 'hosts',
+    args: '[action] [what...]',
+    summary: 'other machines that train for you, by SSH: list, add, remove, check',
+    group: 'Assets',
+    options: [
+      ['-p, --port <n>', 'add: its port'],
+      ['-i, --identity <file>', 'add: the key file that lets you in'],
+      ['-J, --jump <host>', 'add: the machine on the way to it'],
+      ['--home <folder>', 'add: where everything is kept there, such as /workspace/visiontrain'],
+    ],
+    examples: [
+      'visiontrain hosts add gpu1 me@gpu1.example.org',
+      'visiontrain hosts add pod root@203.0.113.7 -p 40022 -i ~/.ssh/id_ed25519 --home /workspace/visiontrain',
+      'visiontrain run fox.yaml --on gpu1',
+      'visiontrain ps --all',
+      'visiontrain attach gpu1:fox',
+    ],
+    load: () => import('./boxes/index.ts'),
   },
   {
     name: 'models',

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { assetDocuments } from './asset.ts';
+import { boxDocuments } from './boxes.ts';
 import { loraDocuments } from './lora.ts';
 import { machineDocuments } from './machine.ts';
 import { compareDocument, reportDocument } from './report.ts';
@@ -58,6 +59,7 @@ export const documents = {
     })
     .describe('new --from with the settings of another trainer.'),
   ...loraDocuments,
+  ...boxDocuments,
   ...assetDocuments,
   ...machineDocuments,
   report: reportDocument,

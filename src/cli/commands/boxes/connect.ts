@@ -1,0 +1,38 @@
+/** A box as commands use it: reached, with our program on it. */
+import { readFileSync } from 'node:fs';
+import { neutralise } from '../../../base/text.ts';
+import type { Far } from '../../../engine/boxes/far.ts';
+import type { Box } from '../../../engine/boxes/known.ts';
+import { farProgram } from '../../../engine/boxes/program.ts';
+import type { BoxLine } from '../../../engine/boxes/ssh.ts';
+import { progressBars } from '../../../terminal/bars.ts';
+import type { Context } from '../../shell/context.ts';
+
+/** The line to a box. Nothing is dialled yet. */
+export function lineTo(box: Box, { env, out, flags }: Context, signal?: AbortSignal): BoxLine {
+  const say = (text: string) => (flags.json ? undefined : out.wrapped(text));
+  const heard = (text: string) => {
+    for (const row of text.split('\n'))
+      if (row.trim() !== '' && !flags.json) out.talk(`  ${neutralise(row.trimEnd())}`);
+  };
+  return { box, env, signal, say, heard };
+}
+
+/** @throws BoxError when the box cannot be reached or cannot have our program */
+export async function connect(box: Box, context: Context, signal?: AbortSignal): Promise<Far> {
+  const line = lineTo(box, context, signal);
+  return { ...(await farProgram(line)), line };
+}
+
+/** How far something has been copied: a bar on a terminal, else nothing. */
+export function shareBar(context: Context, name: string): { onShare?: (share: number) => void; end: () => void } {
+  const bars = progressBars(context);
+  if (bars === undefined) return { end: () => undefined };
+  return {
+    onShare: (share) => bars.set(name, Math.round(share * 1000), 1000, `${name}  ${Math.floor(share * 100)} %`),
+    end: () => bars.close(),
+  };
+}
+
+/** The text of a file that was read and checked before. */
+export const textOf = (file: string): string => readFileSync(file, 'utf8');

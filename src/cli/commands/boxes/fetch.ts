@@ -1,0 +1,60 @@
+import { EXIT, UsageError } from '../../../base/errors.ts';
+import { displayPath } from '../../../base/paths.ts';
+import { formatBytes, plural } from '../../../base/text.ts';
+import { type Brought, bringRun } from '../../../engine/boxes/bring.ts';
+import type { Far } from '../../../engine/boxes/far.ts';
+import { boxAndRun } from '../../../engine/boxes/known.ts';
+import type { CommandRun, Context } from '../../shell/context.ts';
+import { stopSignals } from '../shared/stop-signals.ts';
+import { connect, shareBar } from './connect.ts';
+
+/** Brings runs home from boxes. Of a run that goes on, what is done so far: samples and LoRA files. */
+export const run: CommandRun = async (words, options, context) => {
+  const all: Brought[] = [];
+  const stop = stopSignals('What has arrived is kept: the same command goes on from there.');
+  try {
+    for (const word of words) {
+      const named = boxAndRun(word, context.places.config);
+      if (named === undefined)
+        throw new UsageError(`${word} names no run on a box.`, {
+          id: 'box/none',
+          nextSteps: ['visiontrain fetch BOX:RUN', 'visiontrain ps --all   lists them'],
+        });
+      const far = await connect(named.box, context, stop.signal);
+      all.push(await fetchRun(far, named.run, { checkpoints: options.checkpoints === true }, context));
+    }
+  } finally {
+    stop.off();
+  }
+  if (context.flags.json)
+    context.out.json({
+      fetched: all.map(({ name, dir, files, all: whole, bytes, live, state }) => ({
+        ...{ name, dir, state, live, bytes },
+        ...{ files, files_in_all: whole },
+      })),
+    });
+  return EXIT.ok;
+};
+
+/** Brings one run home and says where it is. */
+export async function fetchRun(
+  far: Far,
+  name: string,
+  { checkpoints }: { readonly checkpoints: boolean },
+  context: Context,
+): Promise<Brought> {
+  const { out, flags, places } = context;
+  const bar = shareBar(context, `from ${far.line.box.name}`);
+  const say = (text: string) => (flags.json ? undefined : out.wrapped(text));
+  const bringing = { run: name, runs: places.runs, checkpoints, say, ...bar };
+  const brought = await bringRun(far, bringing).finally(bar.end);
+  if (flags.json) return brought;
+  const { dir, files, all, bytes, live } = brought;
+  const where = displayPath(dir, process.cwd());
+  out.talk(
+    `${brought.name} is in ${where}: ${plural(all, 'file')}, ${files === 0 ? 'none of them new' : `${files} new (${formatBytes(bytes)})`}, every SHA-256 right.`,
+  );
+  if (live) out.talk(`  It still trains on ${far.line.box.name}; fetch it again when it is over.`);
+  else out.talk(`  visiontrain report ${brought.name}`);
+  return brought;
+}

@@ -1,0 +1,67 @@
+/** The person's own rsync, over the person's own ssh. What arrived of a file is kept when the line breaks. */
+import { lineFault } from './faults.ts';
+import type { Box } from './known.ts';
+import { type BoxLine, overBreaks, runHere, sshOptions } from './ssh.ts';
+
+/** Seconds without a byte after which rsync gives up. */
+const SILENCE = 60;
+
+/** One word of the text after `-e`, which rsync splits at spaces outside of quotes. */
+const shellOption = (word: string): string => (/[\s]/.test(word) ? `"${word}"` : word);
+
+const isPlain = (path: string): boolean => /^[A-Za-z0-9_@%+=:,./-]+$/.test(path);
+
+/** `user@machine:/path` as rsync reads it. */
+function farPlace({ target }: Box, path: string): string {
+  const at = target.indexOf('@') + 1;
+  const machine = target.slice(at);
+  return `${target.slice(0, at)}${machine.includes(':') ? `[${machine}]` : machine}:${path}`;
+}
+
+export interface Copy {
+  /** Paths below `from`, as they are to be below `to`. */
+  readonly files: readonly string[];
+  readonly from: string;
+  readonly to: string;
+  /** Whether the files lie here and go there. */
+  readonly out: boolean;
+  /** Called with the share of all bytes that has arrived, from 0 to 1. */
+  readonly onShare?: ((share: number) => void) | undefined;
+}
+
+/** Copies files between this machine and a box, again while the line breaks. @throws BoxError */
+export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }: Copy): Promise<void> {
+  if (files.length === 0) return;
+  const { box, env } = line;
+  const far = out ? to : from;
+  const ends = out ? [`${from}/`, farPlace(box, `${to}/`)] : [farPlace(box, `${from}/`), `${to}/`];
+  const argv = [
+    'rsync',
+    // Links are followed on this side alone; what comes from a box can only be plain files.
+    ...['--times', out ? '--copy-links' : '--no-links', '--recursive', '--no-implied-dirs', '--relative'],
+    ...['--files-from=-', '--from0', '--partial-dir=.partial', `--timeout=${SILENCE}`],
+    '--chmod=Du=rwx,Dgo=,Fu=rw,Fgo=',
+    ...(onShare === undefined ? [] : ['--info=progress2', '--no-inc-recursive', '--outbuf=L']),
+    ...(isPlain(far) ? [] : ['--protect-args']),
+    '-e',
+    ['ssh', '-T', ...sshOptions(box, env)].map(shellOption).join(' '),
+    '--',
+    ...ends,
+  ] as [string, ...string[]];
+  const heard = onShare === undefined ? undefined : progressOf(onShare);
+  await overBreaks(line, async () => {
+    const answer = await runHere(line, argv, { input: files.join('\0'), printed: heard, limit: LONGEST });
+    if (answer.code !== 0) throw lineFault(box, answer.stderr);
+  });
+}
+
+/** A day: some lines are slow, and silence is noticed long before. */
+const LONGEST = 86_400_000;
+
+/** Reads rsync's `  1,234,567  45%  12.3MB/s`. */
+function progressOf(onShare: (share: number) => void): (text: string) => void {
+  return (text) => {
+    const last = [...text.matchAll(/ (\d{1,3})% /g)].at(-1)?.[1];
+    if (last !== undefined) onShare(Number(last) / 100);
+  };
+}

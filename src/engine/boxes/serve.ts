@@ -1,0 +1,104 @@
+/** The far side: what a box does when another machine asks it, in the same version of the same program. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import type { Places } from '../../base/paths.ts';
+import { claim, whileClaimed } from '../../base/process/claim.ts';
+import { pause } from '../../base/sleep.ts';
+import { findRun } from '../runs/find.ts';
+import { manifestOf } from './manifest.ts';
+import { contentSchema, missingHere, plantTree, takeIn, treeSchema } from './store.ts';
+
+const files = z.array(contentSchema).max(2_000_000);
+const sent = z.string().startsWith('/');
+const requestSchema = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('missing'), sent, files }),
+  z.object({ do: z.literal('take'), sent, files }),
+  z.object({ do: z.literal('plant'), sent, trees: z.array(treeSchema).max(1000) }),
+  z.object({
+    do: z.literal('start'),
+    sent,
+    /** The same start asked for again, because the answer was lost, is done once. */
+    token: z.string().regex(/^[0-9a-f]{32}$/),
+    /** run.yaml as it was written, and the words of the command: `{spec}` stands for its path. */
+    text: z.string(),
+    words: z.array(z.string()).min(1).max(4000),
+  }),
+  z.object({ do: z.literal('manifest'), sent, run: z.string(), checkpoints: z.boolean() }),
+]);
+type Start = Extract<z.output<typeof requestSchema>, { do: 'start' }>;
+
+/** Answers one request. @throws VisiontrainError in words for a person of the other machine */
+export async function serveBox(text: string, places: Places, env: NodeJS.ProcessEnv): Promise<object> {
+  const request = requestSchema.parse(JSON.parse(text));
+  makePrivateFolder(request.sent);
+  switch (request.do) {
+    case 'missing':
+      return missingHere(request.sent, request.files);
+    case 'take':
+      return takeIn(request.sent, request.files);
+    case 'plant': {
+      const paths: string[] = [];
+      for (const tree of request.trees) paths.push(await plantTree(request.sent, tree));
+      return { paths };
+    }
+    case 'start':
+      return startOnce(request, env);
+    default:
+      return manifestOf(findRun(request.run, places.runs), request);
+  }
+}
+
+/** How a command of ours ended. */
+export const startedSchema = z.object({ code: z.number(), stdout: z.string() });
+
+/** Runs a command of ours with a run.yaml, unless that was done for this token before. */
+async function startOnce(request: Start, env: NodeJS.ProcessEnv): Promise<z.output<typeof startedSchema>> {
+  const folder = join(request.sent, 'starts', request.token);
+  const result = join(folder, 'result.json');
+  makePrivateFolder(folder);
+  for (;;) {
+    const held = claim(join(folder, 'lock'));
+    if (!('claim' in held)) {
+      // The line broke while the command went on; it ends by itself.
+      await pause(200, undefined);
+      continue;
+    }
+    return whileClaimed(
+      held.claim,
+      async () => {
+        if (existsSync(result)) return startedSchema.parse(JSON.parse(readFileSync(result, 'utf8')));
+        const ended = await command(folder, request, env);
+        writeFileAtomic(result, JSON.stringify(ended), 0o600);
+        return ended;
+      },
+      (own) => own.release(),
+    );
+  }
+}
+
+function command(
+  folder: string,
+  { text, words }: Start,
+  env: NodeJS.ProcessEnv,
+): Promise<z.output<typeof startedSchema>> {
+  const spec = join(folder, 'run.yaml');
+  writeFileAtomic(spec, text, 0o600);
+  const args = words.map((word) => (word === '{spec}' ? spec : word));
+  const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'visiontrain'), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    stdout += part;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code: code ?? 1, stdout }));
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * What was sent to this machine, by content: a file travels once, whatever it is called and wherever it is used. Trees of
+ * links to these files are the folders that a run.yaml names. This is the far side of `send.ts`.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { freeBytes } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
+import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
+import { statOf } from '../../base/files/stat.ts';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+export const contentSchema = z.object({ sha256, bytes: z.number().int().min(0) });
+/** A file of which only the content counts. */
+export type Content = z.output<typeof contentSchema>;
+
+/** A path inside a tree: it can lead nowhere else. */
+const inside = z
+  .string()
+  .max(4096)
+  .regex(/^[^/\0]+(?:\/[^/\0]+)*$/)
+  .refine((path) => path.split('/').every((part) => part !== '.' && part !== '..'), 'leads out of its folder');
+
+export const treeSchema = z.object({
+  /** Name of the folder (or of the only file) as it was on the other machine. */
+  name: inside.refine((name) => !name.includes('/')),
+  /** Whether it is a single file, whose path is then the name. */
+  single: z.boolean(),
+  files: z.array(z.object({ path: inside, sha256 })),
+});
+export type Tree = z.output<typeof treeSchema>;
+
+const storeOf = (sent: string, hash: string): string => join(sent, 'store', hash.slice(0, 2), hash);
+/** Folder that rsync writes into; what is there may be half a file. */
+export const incomingOf = (sent: string): string => join(sent, 'incoming');
+
+/** Which of the files are not here yet, and the room that there is for them. */
+export function missingHere(sent: string, wanted: readonly Content[]) {
+  makeFolder(incomingOf(sent), 0o700);
+  const missing = wanted.filter(({ sha256: hash, bytes }) => statOf(storeOf(sent, hash))?.size !== bytes);
+  return { missing: missing.map((one) => one.sha256), incoming: incomingOf(sent), free: freeBytes(sent) };
+}
+
+/** Takes what arrived into the store if it is what it should be, and removes it if it is not. Returns what is not. */
+export async function takeIn(sent: string, arrived: readonly Content[]): Promise<{ readonly bad: readonly string[] }> {
+  const bad: string[] = [];
+  for (const { sha256: hash, bytes } of arrived) {
+    const at = join(incomingOf(sent), hash);
+    const kept = storeOf(sent, hash);
+    if (statOf(kept)?.size === bytes) continue;
+    if (!existsSync(at) || statSync(at).size !== bytes || (await sha256OfFile(at)) !== hash) {
+      await rm(at, { force: true });
+      bad.push(hash);
+      continue;
+    }
+    await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
+    await chmod(at, 0o400);
+    await rename(at, kept);
+  }
+  return { bad };
+}
+
+/** Makes a folder of links to stored files, once for the same content, and returns the path of what it stands for. */
+export async function plantTree(sent: string, { name, single, files }: Tree): Promise<string> {
+  const id = sha256OfText(JSON.stringify([name, single, files.map(({ path, sha256: hash }) => [path, hash])]));
+  const folder = join(sent, 'trees', id.slice(0, 24));
+  const whole = join(folder, name);
+  if (existsSync(folder)) return whole;
+  const half = `${folder}.${process.pid}.part`;
+  await rm(half, { recursive: true, force: true });
+  for (const { path, sha256: hash } of files) {
+    const to = join(half, single ? path : `${name}/${path}`);
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    await linkOrCopy(storeOf(sent, hash), to);
+  }
+  await mkdir(single ? half : join(half, name), { recursive: true, mode: 0o700 });
+  try {
+    await rename(half, folder);
+  } catch (error) {
+    // Another command planted the same tree meanwhile.
+    await rm(half, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+  return whole;
+}
+
+/** Some disks have no second names, and others take only so many for one file. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!['EPERM', 'EMLINK', 'ENOTSUP', 'EXDEV', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+    await copyFile(from, to);
+  }
+}

@@ -1,0 +1,162 @@
+/** What a run needs that lies on this machine only, and how its run.yaml names it over there. */
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { statOf } from '../../base/files/stat.ts';
+import type { Places } from '../../base/paths.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { yamlValue } from '../../spec/write.ts';
+import { isImage } from '../dataset/names.ts';
+import { walkFolder } from '../dataset/walk.ts';
+
+export interface Traveller {
+  /** Absolute path of a file or folder here. */
+  readonly path: string;
+  /** Absolute paths of its files; one for a file. */
+  readonly files: readonly string[];
+}
+
+export interface Travel {
+  readonly travellers: readonly Traveller[];
+  /** Texts for `--set` that name everything where it will be. */
+  readonly overrides: (placed: ReadonlyMap<string, string>) => readonly string[];
+}
+
+export interface TravelInput {
+  readonly spec: RunSpec;
+  /** Folder that relative paths in the spec start from. */
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** Files beside images that say something of them. */
+const BESIDE = new Set(['.txt', '.caption', '.json', '.jsonl', '.csv', '.tsv', '.tags']);
+/** Files of a model's folder. */
+const OF_MODEL = new Set(['.safetensors', '.json', '.txt', '.model', '.onnx', '.csv']);
+
+/** @throws UsageError for what cannot be sent */
+export function travelOf(input: TravelInput): Travel {
+  const { spec, dir, places } = input;
+  refuseLocalPrograms(spec);
+  const { dataset, validation, training } = spec;
+  const folder = (path: string | null | undefined) => (path == null ? [] : [resolve(dir, path)]);
+  const masks = dataset.masks === null || ['auto', 'alpha'].includes(dataset.masks.from) ? null : dataset.masks.from;
+  const images = [
+    ...folder(dataset.path),
+    ...dataset.sources.flatMap(({ path }) => folder(path)),
+    ...folder(masks),
+    ...folder(dataset.regularisation?.path),
+    ...folder(validation.path),
+  ];
+  const ending = dataset.caption_extension.toLowerCase();
+  const isWanted = (name: string) =>
+    isImage(name) || BESIDE.has(extname(name).toLowerCase()) || name.toLowerCase().endsWith(ending);
+  const models = modelPaths(input);
+  // A folder inside of another travels with it, and keeps its place in it.
+  const roots = [...new Set(images)].filter((path) => !images.some((other) => isInside(path, other)));
+  const travellers = [
+    ...roots.map((path) => ({ path, files: filesOf(path, isWanted, places) })),
+    ...[...new Set(models.values())].map((path) => ({
+      path,
+      files: filesOf(path, (name) => OF_MODEL.has(extname(name).toLowerCase()), places),
+    })),
+  ];
+  return {
+    travellers,
+    overrides(placed) {
+      const there = (path: string) => placeOf(resolve(dir, path), placed);
+      const set = (key: string, value: unknown) => `${key}=${yamlValue(value)}`;
+      return [
+        set('dataset.path', there(dataset.path)),
+        ...(dataset.sources.length === 0
+          ? []
+          : [
+              set(
+                'dataset.sources',
+                dataset.sources.map((source) => ({ ...source, path: there(source.path) })),
+              ),
+            ]),
+        ...(masks === null ? [] : [set('dataset.masks', { ...dataset.masks, from: there(masks) })]),
+        ...(dataset.regularisation === null
+          ? []
+          : [set('dataset.regularisation', { ...dataset.regularisation, path: there(dataset.regularisation.path) })]),
+        ...(validation.path === null ? [] : [set('validation.path', there(validation.path))]),
+        ...(training.init_lora === null ? [] : [set('training.init_lora', there(training.init_lora))]),
+        ...[...models].filter(([key]) => key !== 'training.init_lora').map(([key, path]) => set(key, there(path))),
+      ];
+    },
+  };
+}
+
+/** Models that lie on this machine, by the key that names them. Entries of the built-in list are fetched over there. */
+function modelPaths({ spec, dir, registry, places }: TravelInput): Map<string, string> {
+  const found = new Map<string, string>();
+  const { model, captions, training } = spec;
+  const named: readonly (readonly [string, string | null])[] = [
+    ['model.base', model.base],
+    ['model.vae', model.vae],
+    ...(captions.write === null ? [] : ([['captions.tagger', captions.tagger]] as const)),
+    ...(captions.write === null ? [] : ([['captions.captioner', captions.captioner]] as const)),
+    ['training.init_lora', training.init_lora],
+  ];
+  for (const [key, name] of named) {
+    if (name === null) continue;
+    const entry = findBase(registry, name) ?? findAsset(registry, name);
+    const path = resolve(dir, name);
+    if (entry === undefined && statOf(path) !== undefined) found.set(key, path);
+    if (entry?.added_in === undefined || !key.startsWith('model.')) continue;
+    const local = locateModel(entry, places);
+    if (!local.ready)
+      throw new UsageError(`${name} is an entry of your own, and its file is not here to be sent.`, {
+        id: 'box/not-there',
+        nextSteps: [`visiontrain models pull ${name}`],
+      });
+    found.set(key, local.path);
+  }
+  return found;
+}
+
+/** Programs of hooks that are named by a path are not sent. @throws UsageError */
+function refuseLocalPrograms({ hooks }: RunSpec): void {
+  for (const [name, list] of Object.entries(hooks))
+    for (const { run } of list) {
+      const program = typeof run === 'string' ? run.trim() : (run[0] ?? '');
+      if (!/^\.{1,2}\//.test(program)) continue;
+      throw new UsageError(`hooks.${name} runs ${program}, which is only on this machine.`, {
+        id: 'box/not-there',
+        nextSteps: ['Put it on the box, and name it there by its whole path.'],
+      });
+    }
+}
+
+const isInside = (path: string, folder: string): boolean => {
+  const way = relative(folder, path);
+  return way !== '' && !way.startsWith('..') && !way.startsWith('/');
+};
+
+function filesOf(path: string, isWanted: (name: string) => boolean, { home }: Places): string[] {
+  const found = statOf(path);
+  if (found === undefined)
+    throw new UsageError(`${path} is not there, so it cannot be sent.`, {
+      id: 'box/not-there',
+      nextSteps: ['Mend the path in run.yaml, or with --set.'],
+    });
+  if (!found.isDirectory()) return [path];
+  const { folders } = walkFolder(path, { own: [home] });
+  return folders.flatMap((one) => one.files.filter(isWanted).map((name) => join(path, one.path, name))).sort();
+}
+
+/** Where a path of this machine is over there: itself, or inside of a folder that was sent. */
+function placeOf(path: string, placed: ReadonlyMap<string, string>): string {
+  for (let at = path; ; at = dirname(at)) {
+    const there = placed.get(at);
+    if (there !== undefined) return at === path ? there : `${there}/${relative(at, path)}`;
+    if (dirname(at) === at) return path;
+  }
+}
+
+/** Name of a traveller's folder or file over there. */
+export const travelName = (path: string): string => basename(path) || 'root';
