@@ -2,17 +2,16 @@
  * Reads all bytes of every picture once: computes its SHA-256, checks that it is whole, and finds pictures that are the
  * same. The results are remembered by size and time.
  */
-import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import pMap from 'p-map';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { type FileStamp, isSameStamp, sha256OfOpen, sha256OfText, stampOf } from '../../base/files/hash.ts';
-import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { sha256OfOpen } from '../../base/files/hash.ts';
 import { openGivenLater } from '../../base/files/regular-file.ts';
+import { statOf } from '../../base/files/stat.ts';
 import { byCodePoint, formatBytes } from '../../base/text.ts';
 import { damageCheck } from './headers/damage.ts';
 import type { Format } from './headers/header-result.ts';
+import { KnownFiles } from './known/known-files.ts';
 import { openProblem } from './open.ts';
 import { imageFolders } from './scan.ts';
 import { noImages } from './scan-errors.ts';
@@ -34,7 +33,7 @@ export interface HashOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-interface Remembered extends FileStamp {
+interface Found {
   readonly sha256: string;
   /** What is wrong inside the file, in words that follow its name; null for a sound image. */
   readonly problem: string | null;
@@ -44,7 +43,8 @@ interface Remembered extends FileStamp {
   readonly size: readonly [number, number] | null;
 }
 
-const CACHE_VERSION = 2;
+/** To be raised when the same bytes would give another hash, problem or size. */
+const VERSION = 1;
 /**
  * Most bytes of a file that is read. Even an uncompressed image of the largest safe size is smaller; a sparse file can
  * have terabytes.
@@ -55,25 +55,59 @@ const AT_ONCE = 4;
 
 /** Hashes all pictures of a scan. @throws {UsageError} when no picture is left */
 export async function hashImages(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
-  const cache = cacheDir === null ? undefined : cacheFile(cacheDir, scan.root);
-  const before = cache === undefined ? new Map<string, Remembered>() : readCache(cache);
-  const facts = new Map<string, Remembered | string>();
-  const look = async (image: ImageFile) => {
-    signal?.throwIfAborted();
-    facts.set(image.path, await examine(scan.root, image, before.get(image.path)));
-    onProgress?.(facts.size, scan.images.length);
-  };
-  await pMap(scan.images, look, { concurrency: AT_ONCE });
-  if (cache !== undefined) writeCache(cache, facts);
+  const known = new KnownFiles({ cacheDir, root: scan.root, kind: 'hashes', version: VERSION });
+  const facts: (Found | string)[] = [];
+  const unknown: number[] = [];
+  let isWhole = false;
+  try {
+    for (const [i, { path }] of scan.images.entries()) {
+      const remembered = recall(known, scan.root, path);
+      facts.push(remembered ?? 'is gone');
+      if (remembered === undefined) unknown.push(i);
+      if (i % SLICE === 0) {
+        signal?.throwIfAborted();
+        await new Promise(setImmediate);
+      }
+    }
+    let done = scan.images.length - unknown.length;
+    const look = async (i: number) => {
+      signal?.throwIfAborted();
+      const image = scan.images[i];
+      if (image !== undefined) facts[i] = await examine(known, scan.root, image);
+      done += 1;
+      onProgress?.(done, scan.images.length);
+    };
+    await pMap(unknown, look, { concurrency: AT_ONCE });
+    isWhole = true;
+  } finally {
+    known.end(isWhole);
+  }
   return withFacts(scan, facts);
 }
 
-function withFacts(scan: Scan, facts: ReadonlyMap<string, Remembered | string>): HashedScan {
+/** What is remembered of an image, from its stat alone. */
+function recall(known: KnownFiles, root: string, path: string): Found | undefined {
+  const stats = statOf(`${root}/${path}`);
+  const fact = stats?.isFile() === true ? known.find(path, stats) : undefined;
+  if (fact === undefined) return undefined;
+  const [hasSize, width, height] = fact.numbers;
+  return {
+    sha256: fact.text.slice(0, SHA256_DIGITS),
+    problem: fact.text.length > SHA256_DIGITS ? fact.text.slice(SHA256_DIGITS) : null,
+    size: hasSize === 1 ? [width, height] : null,
+  };
+}
+
+const SHA256_DIGITS = 64;
+/** Files that are asked for between two turns of the event loop, so that a screen stays alive. */
+const SLICE = 500;
+
+function withFacts(scan: Scan, facts: readonly (Found | string)[]): HashedScan {
   const leftOut: LeftOut[] = [...scan.leftOut];
   const sound: HashedImage[] = [];
-  for (const image of scan.images) {
+  for (const [i, image] of scan.images.entries()) {
     const { path } = image;
-    const known = facts.get(path) ?? 'is gone';
+    const known = facts[i] ?? 'is gone';
     const problem = typeof known === 'string' ? known : known.problem;
     if (problem !== null) leftOut.push({ path, reason: 'unreadable', problem });
     else if (typeof known !== 'string') sound.push({ ...image, size: known.size ?? image.size, sha256: known.sha256 });
@@ -102,16 +136,20 @@ function oneOfEach(images: readonly HashedImage[]): ReadonlyMap<string, HashedIm
   return kept;
 }
 
-/** @param known what is remembered of this path @returns what is true now, or why the file cannot be read */
-async function examine(root: string, { path, format }: ImageFile, known?: Remembered): Promise<Remembered | string> {
+/** @returns what is true now, which is remembered, or why the file cannot be read */
+async function examine(known: KnownFiles, root: string, { path, format }: ImageFile): Promise<Found | string> {
   try {
     const file = await openGivenLater(join(root, path));
     try {
-      const stamp = stampOf(await file.stat());
-      const { bytes } = stamp;
-      if (known !== undefined && isSameStamp(known, stamp)) return known;
-      if (bytes > MOST_BYTES) return `has ${formatBytes(bytes)}, more than an image can need`;
-      return { ...stamp, ...(await digest(file, format, bytes)) };
+      const stats = await file.stat();
+      if (stats.size > MOST_BYTES) return `has ${formatBytes(stats.size)}, more than an image can need`;
+      const found = await digest(file, format, stats.size);
+      const [width, height] = found.size ?? [0, 0];
+      known.keep(path, stats, {
+        numbers: [found.size === null ? 0 : 1, width, height, 0],
+        text: found.sha256 + (found.problem ?? ''),
+      });
+      return found;
     } finally {
       await file.close();
     }
@@ -120,33 +158,9 @@ async function examine(root: string, { path, format }: ImageFile, known?: Rememb
   }
 }
 
-async function digest(file: FileHandle, format: Format, bytes: number) {
+async function digest(file: FileHandle, format: Format, bytes: number): Promise<Found> {
   const damage = damageCheck(format);
   // No more than the size at the start is read: a file that grows meanwhile must not be read for ever.
   const sha256 = await sha256OfOpen(file, { most: bytes, onPart: (part) => damage.push(part) });
   return { sha256, problem: damage.problem() ?? null, size: damage.size ?? null };
-}
-
-function cacheFile(cacheDir: string, root: string): string {
-  return join(cacheDir, 'pictures', `${sha256OfText(root).slice(0, 32)}.json`);
-}
-
-/** A cache that cannot be read counts as empty and is written anew. */
-function readCache(path: string): Map<string, Remembered> {
-  try {
-    const { version, entries } = JSON.parse(readFileSync(path, 'utf8')) as { version: unknown; entries: unknown };
-    if (version !== CACHE_VERSION || !Array.isArray(entries)) return new Map();
-    return new Map(entries as [string, Remembered][]);
-  } catch {
-    return new Map();
-  }
-}
-
-/** Writes the cache. If it cannot be written, only the next look takes longer. */
-function writeCache(path: string, facts: ReadonlyMap<string, Remembered | string>): void {
-  const entries = [...facts].filter(([, known]) => typeof known !== 'string').sort(([a], [b]) => byCodePoint(a, b));
-  try {
-    makePrivateFolder(dirname(path));
-    writeFileAtomic(path, JSON.stringify({ version: CACHE_VERSION, entries }));
-  } catch {}
 }

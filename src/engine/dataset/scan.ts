@@ -1,22 +1,17 @@
 /**
  * Scans a data set folder: its pictures with size and caption, and everything that will not be used, with the reason.
  */
-import { closeSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { openGivenUnchecked } from '../../base/files/regular-file.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
 import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
-import { CAPTION_LIMIT, readCaption } from './captions.ts';
-import { readHeader } from './headers/picture-header.ts';
-import { openProblem } from './open.ts';
+import { Looking, Sizes } from './looking.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { convertible, noFolder, noImages } from './scan-errors.ts';
 import { folderWords, named, outsideNotes } from './scan-notes.ts';
 import type { ImageFile, LeftOut, Scan } from './types.ts';
 import { type Folder, walkFolder } from './walk.ts';
-import { windowReader } from './window.ts';
 
 export interface ScanOptions {
   /** Extension of caption files, with its dot. */
@@ -33,6 +28,8 @@ export interface ScanOptions {
   readonly captionLines?: boolean;
   /** Whether a folder without an image is no error. */
   readonly mayBeEmpty?: boolean;
+  /** Folder where what was read is remembered, so that a second scan opens no image; without one nothing is. */
+  readonly cacheDir?: string | null;
   readonly signal?: AbortSignal;
 }
 
@@ -55,26 +52,32 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   const walk = openFolder(full, options);
   const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase(), options.masksAreUsed);
   const tables = readTables(full, aside.folders);
-  const found = { ...emptyScan(full, tables.captions), captionLines: options.captionLines ?? false };
+  const looking = new Looking(full, options.cacheDir ?? null);
+  const found = { ...emptyScan(full, tables.captions), looking, captionLines: options.captionLines ?? false };
   for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);
   found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
-  let files = 0;
-  for (const folder of aside.folders) {
-    for (const pair of folderPairs(withoutTables(folder, tables.read), captionExtension, found)) {
-      inspect(pair, folder, found);
-      files += 1;
-      if (files % SLICE === 0) {
-        signal?.throwIfAborted();
-        await new Promise(setImmediate);
+  let isWhole = false;
+  try {
+    for (const folder of aside.folders) {
+      const pairs = folderPairs(withoutTables(folder, tables.read), captionExtension, found);
+      for (const [i, pair] of pairs.entries()) {
+        if (i % SLICE === 0) {
+          signal?.throwIfAborted();
+          await new Promise(setImmediate);
+        }
+        inspect(pair, folder, found);
       }
     }
+    isWhole = true;
+  } finally {
+    looking.end(isWhole);
   }
   return finish(root, found, options.mayBeEmpty);
 }
 
 function finish(
   root: string,
-  { tables: _tables, captionLines: _lines, fromJson, unread, ...found }: Found,
+  { tables: _tables, captionLines: _lines, looking: _looking, sizes: _sizes, fromJson, unread, ...found }: Found,
   mayBeEmpty = false,
 ): Scan {
   found.images.sort((a, b) => byCodePoint(a.path, b.path));
@@ -99,6 +102,7 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
     tables,
     /** Number of images whose caption comes from a .json file of their own. */
     fromJson: 0,
+    sizes: new Sizes(),
     /** Caption files that were not read because they lie outside of the root. */
     unread: [] as string[],
     images: [] as ImageFile[],
@@ -109,7 +113,7 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
   };
 }
 
-type Found = ReturnType<typeof emptyScan> & { readonly captionLines: boolean };
+type Found = ReturnType<typeof emptyScan> & { readonly captionLines: boolean; readonly looking: Looking };
 
 function openFolder(root: string, { own = [], without = [] }: ScanOptions) {
   try {
@@ -145,31 +149,19 @@ function folderPairs(folder: Folder, captionExtension: string, found: Found): re
 function inspect(pair: Pair, folder: Folder, found: Found): void {
   const { path, repeats } = pair;
   const leave = (reason: LeftOut['reason'], problem: string) => void found.leftOut.push({ path, reason, problem });
-  let file: number;
-  try {
-    file = openGivenUnchecked(`${found.root}/${path}`);
-  } catch (error) {
-    leave('unreadable', openProblem(path, error));
+  const header = found.looking.image(path);
+  if ('problem' in header) {
+    leave('unreadable', header.problem);
     return;
   }
-  try {
-    const header = readHeader(windowReader(file));
-    if ('problem' in header) {
-      leave('unreadable', header.problem);
-      return;
-    }
-    const { format, width, height } = header;
-    const unfit = unfitSize(width, height);
-    if (unfit !== undefined) {
-      leave(...unfit);
-      return;
-    }
-    found.images.push({ path, size: [width, height], format, caption: captionOf(pair, folder, found), repeats });
-  } catch (error) {
-    leave('unreadable', `cannot be read: ${(error as Error).message}`);
-  } finally {
-    closeSync(file);
+  const { format, width, height } = header;
+  const unfit = unfitSize(width, height);
+  if (unfit !== undefined) {
+    leave(...unfit);
+    return;
   }
+  const size = found.sizes.of(width, height);
+  found.images.push({ path, size, format, caption: captionOf(pair, folder, found), repeats });
 }
 
 /** Why an image of that size is left out, and the words for it; undefined when it is used. */
@@ -181,8 +173,6 @@ function unfitSize(width: number, height: number): [LeftOut['reason'], string] |
     return ['too_long', `is ${size}, over ${MOST_RATIO} times as long as wide: cut out what matters`];
   return undefined;
 }
-
-const captionBytes = Buffer.alloc(CAPTION_LIMIT + 1);
 
 /** The caption of an image: from its own caption file, else a .json file beside it, else a table; null without one. */
 function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found): string | null {
@@ -200,22 +190,9 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
     found.unread.push(path);
     return null;
   }
-  try {
-    const file = openGivenUnchecked(`${found.root}/${path}`);
-    try {
-      const { text, note } = readCaption(
-        captionBytes.subarray(0, readSync(file, captionBytes, 0, captionBytes.length, 0)),
-        found.captionLines,
-      );
-      if (note !== undefined) found.notes.push(`${path} ${note}`);
-      return text === '' ? null : text;
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    found.notes.push(`${path} ${openProblem(path, error)}`);
-    return null;
-  }
+  const { text, note } = found.looking.caption(path, found.captionLines);
+  if (note !== undefined) found.notes.push(`${path} ${note}`);
+  return text === '' ? null : text;
 }
 
 /** The folders of these pictures, by path. */

@@ -60,6 +60,7 @@ async function imagesIn(root: string, { spec, places, signal, onProgress }: Imag
     ...{ captionExtension, include, without, mayBeEmpty: sources.length > 0 },
     captionLines: marks !== null && marks.lines !== 'join',
     own: [places.home],
+    cacheDir: places.cache,
     masksAreUsed: masks !== null,
     ...options,
   });

@@ -163,6 +163,7 @@ async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: strin
   const scan = await scanDataset(resolve(dir, path), {
     captionExtension,
     own: [places.home],
+    cacheDir: places.cache,
     ...options,
   });
   return hashImages(scan, { cacheDir: places.cache, ...options });

@@ -142,7 +142,7 @@ const PATIENCE_MS = 10_000;
  * only their headers are read.
  */
 async function lookAtImages(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
-  const scan = await scanDataset(path, { captionExtension: '.txt', own: [home] });
+  const scan = await scanDataset(path, { captionExtension: '.txt', own: [home], cacheDir });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await hashImages(scan, { cacheDir, signal });

@@ -229,16 +229,6 @@ describe('hashPictures', () => {
     expect(second.images[0]?.sha256).not.toBe(first.images[0]?.sha256);
   });
 
-  it('writes a damaged cache anew', async () => {
-    const cacheDir = folder();
-    const root = folder({ 'a.png': png(20, 20) });
-    const first = await hashImages(await scan(root), { cacheDir });
-    const { readdirSync } = await import('node:fs');
-    const [name = ''] = readdirSync(join(cacheDir, 'pictures'));
-    writeFileSync(join(cacheDir, 'pictures', name), '{"version":1,"entries":[["a.png",null]');
-    expect((await hashImages(await scan(root), { cacheDir })).images).toEqual(first.images);
-  });
-
   it('stops when asked to', async () => {
     const root = folder({ 'a.png': png(20, 20) });
     const found = await scan(root);

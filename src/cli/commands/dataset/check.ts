@@ -112,6 +112,6 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
 
 /** The pictures of a folder, known to be whole and different from each other. */
 export async function inspect(folder: string, wanted: Wanted, { places }: Context) {
-  const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home] });
+  const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home], cacheDir: places.cache });
   return hashImages(scan, { cacheDir: places.cache });
 }
