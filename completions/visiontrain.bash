@@ -9,7 +9,7 @@ _visiontrain() {
   fi
   case "${COMP_WORDS[1]}" in
     new) words=""; flags="--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help";;
-    run) words=""; flags="--set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    run) words=""; flags="--pictures --set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
     demo) words=""; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
     ps) words=""; flags="--all --json --plain --no-input --yes --workspace --debug --help";;
     status) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
@@ -19,7 +19,7 @@ _visiontrain() {
     resume) words="$(_visiontrain_runs)"; flags="--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
     judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
-    export) words="$(_visiontrain_runs)"; flags="--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help";;
+    export) words="$(_visiontrain_runs)"; flags="--step --best --last --average --precision --to --diffusers --bundle --images --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;

@@ -17,7 +17,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from new' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a run -d 'train what a run.yaml says: check, fetch, train, show'
+complete -c visiontrain -n __fish_use_subcommand -f -a run -d 'train what a run.yaml says, or again what is in a bundle: check, fetch, train, show'
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l set
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l detach
@@ -132,7 +133,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also while the run goes on'
+complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l step
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l best
@@ -141,6 +142,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from export' -l average
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l precision
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l to
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l diffusers
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l bundle
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l images
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l no-input

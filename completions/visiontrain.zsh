@@ -5,7 +5,7 @@ _visiontrain() {
   local runs="${VISIONTRAIN_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/visiontrain}/runs"
   commands=(
     'new:the wizard\: from a folder of pictures to run.yaml, and start'
-    'run:train what a run.yaml says\: check, fetch, train, show'
+    'run:train what a run.yaml says, or again what is in a bundle\: check, fetch, train, show'
     'demo:the whole job on the embedded tiny model, on the CPU'
     'ps:live and past runs'
     'status:where a run is, or how it ended'
@@ -15,7 +15,7 @@ _visiontrain() {
     'resume:go on with a run that was stopped, failed or died'
     'verify:train a finished run again\: are the bytes the same?'
     'judge:which checkpoint is best\: a table of all beside the base model, and a sentence of advice'
-    'export:write the LoRA of a checkpoint, also while the run goes on'
+    'export:write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
     'fetch:bring runs home from other machines, every file checked'
@@ -38,7 +38,7 @@ _visiontrain() {
   fi
   case "${words[2]}" in
     new) words_of=(); flags_of=(--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help);;
-    run) words_of=(); flags_of=(--set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    run) words_of=(); flags_of=(--pictures --set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
     demo) words_of=(); flags_of=(--detach --json --plain --no-input --yes --workspace --debug --help);;
     ps) words_of=(); flags_of=(--all --json --plain --no-input --yes --workspace --debug --help);;
     status) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
@@ -48,7 +48,7 @@ _visiontrain() {
     resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
     verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
-    export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --json --plain --no-input --yes --workspace --debug --help);;
+    export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --bundle --images --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;

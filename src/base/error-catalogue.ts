@@ -9,6 +9,7 @@ import { fileErrors } from './error-entries/files.ts';
 import { machineErrors } from './error-entries/machine.ts';
 import { modelErrors } from './error-entries/models.ts';
 import { runErrors } from './error-entries/runs.ts';
+import { sharingErrors } from './error-entries/sharing.ts';
 
 export const errorCatalogue = {
   ...commandErrors,
@@ -17,6 +18,7 @@ export const errorCatalogue = {
   ...machineErrors,
   ...modelErrors,
   ...boxErrors,
+  ...sharingErrors,
 } as const;
 
 export type ErrorId = keyof typeof errorCatalogue;

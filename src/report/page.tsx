@@ -19,8 +19,8 @@ export interface PageInput {
   readonly images: ReadonlyMap<string, PageImage>;
   /** Whether the page asks its server for news: it does so only where `report --serve` serves it. */
   readonly live: boolean;
-  /** When the page was made. */
-  readonly now: Date;
+  /** When the page was made; null where it does not say so. */
+  readonly now: Date | null;
 }
 
 /** The whole page, as the text of an HTML file. */
@@ -82,7 +82,7 @@ function Body({ report, images, live, now }: PageInput) {
         />
       </main>
       <footer>
-        {`Made by visiontrain ${packageVersion()}, ${formatWhen(now.getTime() / 1000, now)}. This page holds all it shows and asks nothing of the network.`}
+        {`Made by visiontrain ${packageVersion()}${now === null ? '' : `, ${formatWhen(now.getTime() / 1000, now)}`}. This page holds all it shows and asks nothing of the network.`}
       </footer>
     </>
   );

@@ -16,6 +16,10 @@ type Options = Readonly<Record<string, unknown>>;
 /** Writes the LoRA of a checkpoint of a run that goes on or is over. A file that is there is never replaced. */
 export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, env, flags } = context;
+  if (options.bundle !== undefined)
+    return (await import('./carry/export-bundle.ts')).exportBundle(query, options, context);
+  if (options.images !== undefined)
+    throw new UsageError('--images is for --bundle.', { id: 'command/wrong', nextSteps: ['Add --bundle.'] });
   const which = checkpointOf(options);
   const precision = precisionOf(options);
   const { dir } = findRun(query, places.runs);

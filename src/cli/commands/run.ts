@@ -1,38 +1,46 @@
 import { UsageError } from '../../base/errors.ts';
+import { typedPath } from '../../base/typed-path.ts';
+import { isZip } from '../../engine/bundle/zip-head.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
-import { text, texts, toldOf } from './shared/options.ts';
+import { type Options, text, texts, toldOf } from './shared/options.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, given) => {
   const context = toldOf(options, given);
   if (options.on !== undefined) return (await import('./boxes/on.ts')).run([file], options, context);
+  const name = runName(options);
+  const torch = text(options.torch);
+  const start = {
+    name,
+    detach: options.detach === true,
+    foreground: options.foreground === true,
+    acceptLicense: options.acceptLicense === true,
+    allowHooks: options.allowHooks === true,
+    sendPictures: options.sendPictures === true,
+    torch,
+  };
+  if (isZip(typedPath(file, '.')))
+    return (await import('./carry/run-bundle.ts')).runBundle(file, options, start, context);
+  if (options.pictures !== undefined)
+    throw new UsageError('--pictures is for a bundle; a run.yaml names its folder itself.', { id: 'command/wrong' });
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = texts(options.set);
   const loaded = loadSpec(file, { overrides, registry });
-  const name = text(options.name);
-  if (name !== undefined && !RUN_NAME.test(name))
-    throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
-      id: 'run/name',
-      nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
-    });
   const input = { ...loaded, registry };
-  const torch = text(options.torch);
   if (options.dryRun === true) return showPlan(input, { torch }, context);
-  return startFromSpec(
-    input,
-    {
-      name,
-      detach: options.detach === true,
-      foreground: options.foreground === true,
-      acceptLicense: options.acceptLicense === true,
-      allowHooks: options.allowHooks === true,
-      sendPictures: options.sendPictures === true,
-      torch,
-    },
-    context,
-  );
+  return startFromSpec(input, start, context);
 };
+
+/** The name that was given for the run. @throws UsageError for one that cannot be a folder */
+function runName({ name: given }: Options): string | undefined {
+  const name = text(given);
+  if (name === undefined || RUN_NAME.test(name)) return name;
+  throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {
+    id: 'run/name',
+    nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
+  });
+}

@@ -42,9 +42,10 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'run',
     args: '<file>',
-    summary: 'train what a run.yaml says: check, fetch, train, show',
+    summary: 'train what a run.yaml says, or again what is in a bundle: check, fetch, train, show',
     group: 'Start',
     options: [
+      ['--pictures <dir>', 'for a bundle without its pictures: the folder where they are found by their hashes'],
       ['--set <key=value>', 'change one setting, e.g. training.steps=2000 (repeatable)', 'list'],
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
@@ -61,6 +62,7 @@ export const commands: readonly CommandEntry[] = [
       'visiontrain run run.yaml',
       'visiontrain run run.yaml --set training.steps=2000 --name fox-long',
       'visiontrain run run.yaml --dry-run',
+      'visiontrain run fox.zip --pictures ~/art/fox',
     ],
     load: () => import('./run.ts'),
   },
@@ -166,7 +168,7 @@ export const commands: readonly CommandEntry[] = [
     name: 'export',
     args: '<run>',
     far: true,
-    summary: 'write the LoRA of a checkpoint, also while the run goes on',
+    summary: 'write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle',
     group: 'Runs',
     options: [
       ['--step <n>', 'the checkpoint of this step'],
@@ -176,8 +178,17 @@ export const commands: readonly CommandEntry[] = [
       ['--precision <format>', 'fp32, bf16 or fp16 (default: as the run)'],
       ['--to <dir>', 'folder for the file (default: output in the run folder)'],
       ['--diffusers', 'also with diffusers names'],
+      [
+        '--bundle [file]',
+        'a zip to train it again from: settings, lock, LoRA, report, hashes, licence of the base (NAME.zip)',
+      ],
+      ['--images', '--bundle: with the pictures inside'],
     ],
-    examples: ['visiontrain export fox --best', 'visiontrain export last --step 1200 --to ~/ComfyUI/models/loras'],
+    examples: [
+      'visiontrain export fox --best',
+      'visiontrain export last --step 1200 --to ~/ComfyUI/models/loras',
+      'visiontrain export fox --bundle fox.zip --images',
+    ],
     load: () => import('./export.ts'),
   },
   {

@@ -1,20 +1,18 @@
 import { join } from 'node:path';
 import { EXIT, UsageError } from '../../base/errors.ts';
-import { plural } from '../../base/text.ts';
-import { shellWord } from '../../base/typed-path.ts';
-import { dataChanges } from '../../engine/plan/changes.ts';
 import type { Plan } from '../../engine/plan/schema.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
-import { type PreparedRun, prepareRun } from '../../engine/prepare/prepare.ts';
+import { prepareRun } from '../../engine/prepare/prepare.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { readExit } from '../../engine/run-folder/run-files.ts';
 import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
-import { createRun, type RunRef } from '../../engine/runs/create.ts';
+import { createRun } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { readPlan } from '../../engine/runs/read-plan.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { refuseChangedData } from './shared/unchanged-data.ts';
 import { watchRun } from './shared/watch.ts';
 
 /**
@@ -32,7 +30,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   const loaded = loadSpec(join(original.dir, RUN_FILES.spec), { registry });
   const planned = readPlan(original.dir);
   const prepared = await prepareRun({ ...loaded, registry, places, env, recorded: planned });
-  refuseChangedData(original, planned, prepared);
+  refuseChangedData(original, planned, prepared, 'another training cannot give the same bytes, so none was started');
   const again = createRun({
     name: `${original.name}-verify`,
     yaml: prepared.yaml,
@@ -60,36 +58,6 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
  */
 function withThreads(plan: Plan, { resources: { threads } }: Plan): Plan {
   return { ...plan, resources: { ...plan.resources, threads } };
-}
-
-const MOST_NAMED = 20;
-
-/**
- * Refuses when images or captions have changed: they give other bytes, whatever the trainer does, and nobody need wait
- * for a training to find out.
- */
-function refuseChangedData({ name, dir }: RunRef, then: Plan, { plan, leftOut }: PreparedRun): void {
-  const changes = dataChanges(then.data.samples, plan.data.samples, plan.output.metadata === 'full');
-  if (changes.length === 0) return;
-  const more = changes.length - MOST_NAMED;
-  const spec = join(dir, RUN_FILES.spec);
-  const unread = leftOut.filter((line) => changes.some(({ kind, path }) => kind === 'gone' && line.startsWith(path)));
-  throw new UsageError(
-    `The data set of ${name} is not the one it was trained on (${plural(changes.length, 'difference')}): another training cannot give the same bytes, so none was started.`,
-    {
-      id: 'dataset/changed',
-      details: [
-        `In ${plan.data.root}:`,
-        ...changes.slice(0, MOST_NAMED).map(({ path, what }) => `  ${path} ${what}`),
-        ...(more > 0 ? [`  and ${more} more`] : []),
-        ...unread.map((line) => `  ${line}`),
-      ],
-      nextSteps: [
-        'Put the pictures and captions back as they were, then verify again.',
-        `Or train on what is there now: visiontrain run ${shellWord(spec)}`,
-      ],
-    },
-  );
 }
 
 /** An output whose data lines go to stderr, because stdout is for the verdict. */

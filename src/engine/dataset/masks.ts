@@ -55,10 +55,12 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
   for (const { path } of images) {
     const alone = from === 'auto' ? undefined : byStem.get(stemOf(path.slice(path.lastIndexOf('/') + 1)));
     const mask = byStem.get(stemOfPath(path)) ?? alone;
-    if (mask === undefined || mask === path) continue;
-    used.add(mask);
+    if (mask === undefined) continue;
     const where = from === 'auto' ? mask : join(folder, mask);
     const file = isAbsolute(where) ? where : join(root, where);
+    // A picture is no mask of itself; in a folder of masks the files have the names of the pictures.
+    if (file === join(root, path)) continue;
+    used.add(mask);
     masks.set(path, { path: where, sha256: await sha256OfFile(file), alpha: false });
   }
   if (masks.size === 0)

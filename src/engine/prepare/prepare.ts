@@ -50,6 +50,8 @@ export interface PreparedRun {
   readonly needs: readonly Need[];
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned: readonly string[];
+  /** All images with the captions that they have in their folders, before any rule. */
+  readonly scans: readonly HashedScan[];
 }
 
 /**
@@ -117,6 +119,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     ),
     needs: [...needs, ...captioned.needs],
     uncaptioned: captioned.pending,
+    scans: [hashed, ...[regularisation, validation?.scan].filter((scan) => scan !== undefined)],
   };
 }
 

@@ -76,6 +76,16 @@ it('finds masks in a folder of their own, by path or by name', async () => {
   expect(notes).toEqual([]);
 });
 
+it('takes masks with the very names of the pictures from a folder of their own', async () => {
+  const scan = scanOf('alike', ['a.png', 'x/b.png'], ['a.png', 'x/b.png']);
+  scanOf('alike-masks', ['a.png', 'x/b.png'], []);
+  const { masks } = await findMasks(scan, 'alike-masks', place);
+  expect(pairs(masks)).toEqual({
+    'a.png': join(place, 'alike-masks/a.png'),
+    'x/b.png': join(place, 'alike-masks/x/b.png'),
+  });
+});
+
 it('takes the transparency of files that can have one', async () => {
   const scan = scanOf('alpha', ['a.png', 'b.jpg'], ['a.png', 'b.jpg']);
   const { masks, notes } = await findMasks(scan, 'alpha', place);

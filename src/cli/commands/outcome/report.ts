@@ -7,10 +7,8 @@ import { collectReport } from '../../../engine/report/collect.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import { followRun } from '../../../engine/runs/follow.ts';
-import { inspectRun } from '../../../engine/runs/inspect.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
-import { ImageShrinker } from '../../../report/images.ts';
-import { renderPage } from '../../../report/page.tsx';
+import { runPage } from '../../../report/run-page.ts';
 import { type Served, servePage } from '../../../report/serve.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
@@ -34,7 +32,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const given = text(options.output);
   const path = given === undefined ? join(summary.dir, RUN_FILES.report) : absolute(given, { cwd: process.cwd() });
   if (given === undefined) refuseForeignFolder(summary.dir);
-  const page = pageMaker(summary.dir, false)();
+  const page = runPage(summary.dir, { live: false, dated: true })();
   writePage(path, page);
   const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
   out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
@@ -42,25 +40,8 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   return EXIT.ok;
 };
 
-/** A function that makes the page as the run is now. */
-function pageMaker(dir: string, live: boolean): () => string {
-  const shrinker = new ImageShrinker();
-  return () => {
-    const summary = inspectRun(dir);
-    if (summary === undefined)
-      throw new UsageError('The run is gone: its folder was moved or removed.', { id: 'run/none' });
-    const report = collectReport(summary);
-    const paths = report.samples.flatMap(({ base, steps }) => [
-      ...(base === null ? [] : [base]),
-      ...steps.map(({ path }) => path),
-    ]);
-    const images = shrinker.shrink(dir, [...new Set(paths)]);
-    return renderPage({ report, images, live: live && summary.state === 'live', now: new Date() });
-  };
-}
-
 async function serve(dir: string, options: Options, { out, env }: Context): Promise<ExitCode> {
-  const make = pageMaker(dir, true);
+  const make = runPage(dir, { live: true, dated: true });
   // The page is made once before anything listens, so that a run that cannot be read is told here.
   make();
   const served = await servePage({ port: portOf(options), page: make }).catch((error: unknown) => {

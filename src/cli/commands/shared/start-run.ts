@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { settleEndpoint } from '../../../engine/captions/consent.ts';
 import { hookLines, settleHooks, withAbsolutePrograms } from '../../../engine/hooks/consent.ts';
+import type { Plan } from '../../../engine/plan/schema.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
@@ -32,6 +33,10 @@ export interface StartOptions {
   readonly torch?: string | undefined;
   /** Further facts for env.json of the run. */
   readonly facts?: Readonly<Record<string, unknown>>;
+  /** Makes the plan that is trained by, in place of the prepared one. It throws where it must not be trained. */
+  readonly adopt?: (prepared: PreparedRun) => Plan;
+  /** Called when a run that was watched has ended; returns the exit code of the command. */
+  readonly ended?: (run: RunRef, code: ExitCode) => ExitCode;
 }
 
 type Prepare = Omit<PrepareInput, 'places' | 'env'>;
@@ -45,7 +50,7 @@ interface MadeRun {
 /** Prepares a run, settles all that a person must agree to, and makes its folder. Nothing is started. */
 export async function makeRun(
   input: Prepare,
-  options: Omit<StartOptions, 'detach' | 'foreground'>,
+  options: Omit<StartOptions, 'detach' | 'foreground' | 'ended'>,
   context: Context,
 ): Promise<MadeRun> {
   const { places, out, flags } = context;
@@ -53,7 +58,8 @@ export async function makeRun(
   const hooks = withAbsolutePrograms(input.spec.hooks, (path) => resolve(input.dir, path));
   settleHooks(hooks, places, options.allowHooks ?? false);
   const prepared = await prepareRun({ ...input, places, env });
-  const build = await fittingBuild({ places, env }, prepared.plan);
+  const plan = options.adopt?.(prepared) ?? prepared.plan;
+  const build = await fittingBuild({ places, env }, plan);
   for (const { entry, companionsOnly } of prepared.needs) {
     if (companionsOnly) continue;
     const hints = [
@@ -69,7 +75,7 @@ export async function makeRun(
   const run = createRun({
     name: options.name ?? input.spec.name,
     yaml: prepared.yaml,
-    plan: prepared.plan,
+    plan,
     uncaptioned: prepared.uncaptioned,
     beside: { hooks, logging: input.spec.logging },
     runs: places.runs,
@@ -86,7 +92,10 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
     const { run, env } = await makeRun(input, options, context);
     await startRun(run, isForeground ? withoutQueue(env) : env);
     owner?.owns(run);
-    if (!options.detach) return await watchRun(run, context, { owner });
+    if (!options.detach) {
+      const code = await watchRun(run, context, { owner });
+      return options.ended?.(run, code) ?? code;
+    }
     tellStarted(run, context);
     return EXIT.ok;
   } finally {

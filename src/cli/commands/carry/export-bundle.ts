@@ -1,0 +1,127 @@
+/** `export RUN --bundle`: a zip that holds all that is needed to train the run again, and what came of it. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { explainWriteError } from '../../../base/files/write-errors.ts';
+import { absolute, displayPath } from '../../../base/paths.ts';
+import { formatBytes, plural } from '../../../base/text.ts';
+import { type CaptionedPath, composeBundle } from '../../../engine/bundle/contents.ts';
+import type { BundleManifest } from '../../../engine/bundle/manifest.ts';
+import { writeZip } from '../../../engine/bundle/zip.ts';
+import type { Plan } from '../../../engine/plan/schema.ts';
+import { loadSpec } from '../../../engine/prepare/load.ts';
+import { type PreparedRun, prepareRun } from '../../../engine/prepare/prepare.ts';
+import { collectReport } from '../../../engine/report/collect.ts';
+import { shareable } from '../../../engine/report/private.ts';
+import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
+import { readExit } from '../../../engine/run-folder/run-files.ts';
+import { usedFacts } from '../../../engine/runs/compare.ts';
+import { findRun } from '../../../engine/runs/find.ts';
+import { readPlan } from '../../../engine/runs/read-plan.ts';
+import type { RunSummary } from '../../../engine/runs/summary.ts';
+import { findAsset, findBase } from '../../../registry/catalogue/find.ts';
+import { baseLicence, licenceText } from '../../../registry/catalogue/licence-text.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { Registry } from '../../../registry/catalogue/schema.ts';
+import { runPage } from '../../../report/run-page.ts';
+import type { Context } from '../../shell/context.ts';
+import { type Options, text } from '../shared/options.ts';
+import { refuseChangedData } from '../shared/unchanged-data.ts';
+
+export async function exportBundle(query: string, options: Options, context: Context): Promise<ExitCode> {
+  const { out, places, env, flags } = context;
+  const summary = findRun(query, places.runs);
+  const loras = finishedFiles(summary);
+  const given = text(options.bundle);
+  const path = absolute(given ?? `${summary.name}.zip`, { cwd: process.cwd() });
+  if (existsSync(path))
+    throw new UsageError(`${path} is there already.`, { id: 'file/exists', nextSteps: ['Choose another name.'] });
+  const registry = loadRegistry({ configDir: places.config });
+  const loaded = loadSpec(join(summary.dir, RUN_FILES.spec), { registry });
+  const plan = readPlan(summary.dir);
+  const prepared = await prepareRun({ ...loaded, registry, places, env, recorded: plan });
+  refuseChangedData(summary, plan, prepared, 'a bundle of what is there now would train something else');
+  const withImages = options.images === true;
+  const { manifest, sources } = await composeBundle({
+    spec: loaded.spec,
+    provenance: loaded.provenance,
+    plan,
+    isModelId: (name) => isListed(registry, name),
+    report: collectReport(summary),
+    facts: factsOf(summary),
+    page: runPage(summary.dir, { live: false, dated: false })(),
+    images: captioned(prepared, plan),
+    loras,
+    licence: licenceText(baseLicence(registry, plan.model.name)),
+    withImages,
+  });
+  const written = await writeZip(path, sources).catch((error: unknown) => {
+    throw explainWriteError(error, path);
+  });
+  tell({ ...written, path, manifest, hooks: hookCount(loaded.spec.hooks) }, context);
+  if (flags.json) out.json({ path, ...written, files: manifest.files.length, pictures: manifest.pictures.inside });
+  return EXIT.ok;
+}
+
+/** Whether other machines know a model by this name too: entries that the person added are theirs alone. */
+function isListed(registry: Registry, name: string): boolean {
+  const entry = findBase(registry, name) ?? findAsset(registry, name);
+  return entry !== undefined && entry.added_in === undefined;
+}
+
+/** Absolute paths of the LoRA files of a finished run, the final one first. @throws UsageError */
+function finishedFiles({ name, dir }: RunSummary): string[] {
+  const exit = readExit(dir);
+  if (exit?.status !== 'finished' || exit.outputs.length === 0)
+    throw new UsageError(`${name} is not finished: there are no bytes that another training could give again.`, {
+      id: 'run/not-finished',
+      nextSteps: [`visiontrain resume ${name}`],
+    });
+  const paths = exit.outputs.map(({ path }) => join(dir, path));
+  const gone = paths.find((path) => !existsSync(path));
+  if (gone !== undefined)
+    throw new UsageError(`${gone} is gone: the LoRA of ${name} was moved or removed.`, {
+      id: 'run/no-export',
+      nextSteps: [`visiontrain export ${name}   writes it again`],
+    });
+  return paths;
+}
+
+function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
+  const facts = Object.entries(shareable(usedFacts(dir)));
+  const plain = facts.filter(([, value]) => value === null || ['string', 'number', 'boolean'].includes(typeof value));
+  return Object.fromEntries(plain) as BundleManifest['facts'];
+}
+
+/** The images that are trained by, with their own captions. */
+function captioned({ scans }: PreparedRun, { data }: Plan): CaptionedPath[] {
+  const planned = new Set(data.samples.map(({ path }) => resolve(data.root, path)));
+  const all = scans.flatMap(({ root, images }) =>
+    images.map(({ path, caption }) => ({ path: resolve(root, path), caption })),
+  );
+  return all.filter(({ path }) => planned.has(path));
+}
+
+const hookCount = (hooks: Readonly<Record<string, readonly unknown[]>>): number => Object.values(hooks).flat().length;
+
+interface Written {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly manifest: BundleManifest;
+  readonly hooks: number;
+}
+
+function tell({ path, bytes, sha256, manifest, hooks }: Written, { out, flags }: Context): void {
+  if (flags.json) return;
+  const { pictures, base } = manifest;
+  const count = plural(pictures.files.length, 'picture');
+  out.talk(`Written: ${formatBytes(bytes)}, SHA-256 ${sha256}`);
+  if (pictures.inside)
+    out.wrapped(`! ${count} are in it as they are: what cameras wrote into them (place, time) can be read by others.`);
+  else out.talk(`Without the ${count}: whoever trains it again needs them. --images puts them in.`);
+  if (!base.listed) out.talk(`! ${base.name} is in no registry: whoever trains it again needs that very file.`);
+  if (hooks > 0) out.talk(`! Left out: ${plural(hooks, 'hook')}, which are commands for this machine.`);
+  out.wrapped(`The licence of the base model binds those who use it too: ${base.licence}.`);
+  out.verbatim(displayPath(path, process.cwd()));
+}

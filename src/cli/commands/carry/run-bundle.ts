@@ -1,0 +1,144 @@
+/** `run BUNDLE`: trains what a bundle holds again, and says whether the bytes are the same. */
+import { join } from 'node:path';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { sha256OfFile } from '../../../base/files/hash.ts';
+import { statOf } from '../../../base/files/stat.ts';
+import { absolute } from '../../../base/paths.ts';
+import { plural } from '../../../base/text.ts';
+import { shellWord } from '../../../base/typed-path.ts';
+import { adoptedPlan, planDifferences } from '../../../engine/bundle/adopt.ts';
+import { bundleFolder } from '../../../engine/bundle/keep.ts';
+import { BUNDLE_FILES, type BundleManifest } from '../../../engine/bundle/manifest.ts';
+import { readManifest } from '../../../engine/bundle/unpack.ts';
+import type { Plan } from '../../../engine/plan/schema.ts';
+import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
+import type { PreparedRun } from '../../../engine/prepare/prepare.ts';
+import { readExit } from '../../../engine/run-folder/run-files.ts';
+import { usedFacts, WITHOUT_EFFECT } from '../../../engine/runs/compare.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
+import { readPlan } from '../../../engine/runs/read-plan.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { Context } from '../../shell/context.ts';
+import { type Options, text, texts } from '../shared/options.ts';
+import { type StartOptions, showPlan, startFromSpec } from '../shared/start-run.ts';
+import { refuseChangedData } from '../shared/unchanged-data.ts';
+
+/** Keys that say where something lies, or what computes, and so may be set without changing what is trained. */
+const OF_THIS_MACHINE = /^(model\.(base|vae)|resources\.(device|workers))=/;
+
+export async function runBundle(
+  file: string,
+  options: Options,
+  start: Omit<StartOptions, 'adopt' | 'ended' | 'facts'>,
+  context: Context,
+): Promise<ExitCode> {
+  const { places, flags } = context;
+  const path = absolute(file, { cwd: process.cwd() });
+  const manifest = await readManifest(path);
+  const dir = await bundleFolder(path, manifest, { places, pictures: picturesOf(file, manifest, options) });
+  const overrides = texts(options.set);
+  refuseLackingModel(file, manifest, overrides);
+  const registry = loadRegistry({ configDir: places.config });
+  const loaded = loadSpec(join(dir, BUNDLE_FILES.spec), { overrides, registry });
+  await refuseOtherModel(manifest, loaded);
+  const bundled = readPlan(dir);
+  const input = { ...loaded, registry, recorded: bundled };
+  if (options.dryRun === true) return showPlan(input, { torch: start.torch }, context);
+  const isSame = overrides.every((override) => OF_THIS_MACHINE.test(override));
+  if (!flags.json) context.out.talk(`${manifest.name}: unpacked to ${dir}`);
+  if (!isSame) return startFromSpec(input, start, context);
+  return startFromSpec(
+    input,
+    {
+      ...start,
+      facts: { verifies: { run: manifest.name, facts: manifest.facts } },
+      adopt: (prepared) => adopt({ name: manifest.name, dir }, bundled, prepared, context),
+      ended: (run, code) => ended(manifest, run, code, context),
+    },
+    context,
+  );
+}
+
+/** The folder with the pictures; undefined where they are in the bundle. @throws UsageError */
+function picturesOf(file: string, { pictures }: BundleManifest, options: Options): string | undefined {
+  const given = text(options.pictures);
+  if (pictures.inside) return undefined;
+  const count = plural(pictures.files.length, 'picture');
+  if (given === undefined)
+    throw new UsageError(`${file} holds no pictures: it was trained on ${count} that are to be found in a folder.`, {
+      id: 'bundle/pictures',
+      nextSteps: [
+        `visiontrain run ${shellWord(file)} --pictures FOLDER   they are found in it by their hashes`,
+        'Or have it made with them:  visiontrain export RUN --bundle --images',
+      ],
+    });
+  const folder = absolute(given, { cwd: process.cwd() });
+  if (statOf(folder)?.isDirectory() !== true)
+    throw new UsageError(`${folder} is no folder.`, {
+      id: 'bundle/pictures',
+      nextSteps: [`Name the folder that holds the ${count}:  --pictures FOLDER`],
+    });
+  return folder;
+}
+
+/** A model of somebody's own has to be named, since neither the bundle nor the registry has it. @throws UsageError */
+function refuseLackingModel(file: string, { base, vae }: BundleManifest, overrides: readonly string[]): void {
+  const lacks = (key: string) => !overrides.some((override) => override.startsWith(`${key}=`));
+  const [what, key] =
+    !base.listed && lacks('model.base')
+      ? [base, 'model.base']
+      : vae !== null && lacks('model.vae')
+        ? [vae, 'model.vae']
+        : [];
+  if (what === undefined) return;
+  throw new UsageError(`This bundle was trained on ${what.name}, which no registry lists.`, {
+    id: 'bundle/model',
+    details: what.sha256 === null ? [] : [`SHA-256 ${what.sha256}`],
+    nextSteps: [`visiontrain run ${shellWord(file)} --set ${key}=FILE`],
+  });
+}
+
+/** @throws UsageError when a model that was named is not the one of the bundle */
+async function refuseOtherModel({ base, vae }: BundleManifest, { spec }: LoadedSpec): Promise<void> {
+  const named = [
+    ...(base.listed ? [] : [['model.base', base, spec.model.base] as const]),
+    ...(vae === null ? [] : [['model.vae', vae, spec.model.vae ?? ''] as const]),
+  ];
+  for (const [key, { name, sha256 }, path] of named) {
+    if (sha256 === null || statOf(path)?.isFile() !== true) continue;
+    const found = await sha256OfFile(path);
+    if (found !== sha256)
+      throw new UsageError(`${path} is not ${name}, which this bundle was trained on.`, {
+        id: 'bundle/model',
+        details: [`expected ${sha256}`, `found    ${found}`],
+        nextSteps: [`Name that file:  --set ${key}=FILE`],
+      });
+  }
+}
+
+function adopt(bundle: RunRef, bundled: Plan, prepared: PreparedRun, { out, flags }: Context): Plan {
+  refuseChangedData(bundle, bundled, prepared, 'it cannot give the same bytes, so nothing was started');
+  const otherwise = planDifferences(bundled, prepared.plan);
+  if (otherwise.length > 0 && !flags.json)
+    out.wrapped(`! This version would plan ${otherwise.join(', ')} otherwise; the plan of the bundle is taken.`);
+  return adoptedPlan(bundled, prepared.plan);
+}
+
+/** Says whether the file that was trained now is the one in the bundle. */
+function ended({ lora, facts }: BundleManifest, run: RunRef, code: ExitCode, { out, flags }: Context): ExitCode {
+  const found = readExit(run.dir);
+  if (found?.status !== 'finished') return code;
+  const sha256 = found.outputs[0]?.sha256;
+  const isSame = sha256 === lora.sha256;
+  if (flags.json) return isSame ? code : EXIT.training;
+  if (isSame) {
+    out.talk(`The same to the byte as the LoRA in the bundle: SHA-256 ${lora.sha256}`);
+    return code;
+  }
+  const now = usedFacts(run.dir);
+  const differ = Object.keys(facts).filter((fact) => !WITHOUT_EFFECT.has(fact) && facts[fact] !== now[fact]);
+  out.talk(`Not the bytes of the LoRA in the bundle: SHA-256 ${lora.sha256} there, ${sha256 ?? 'none'} here.`);
+  for (const fact of differ) out.talk(`  ${fact}: ${String(facts[fact])} there, ${String(now[fact])} here`);
+  if (differ.length > 0) out.talk('Machines and versions that are not the same round differently.');
+  return EXIT.training;
+}

@@ -1,0 +1,54 @@
+/** The plan of a bundle on another machine: what is computed stays, where things are and what computes is this machine's. Pure. */
+import { canonicalJson } from '../plan/identity.ts';
+import type { Plan } from '../plan/schema.ts';
+
+/**
+ * @param bundled the plan in the bundle
+ * @param here the plan that this machine makes of the run.yaml in the bundle, of the same images
+ */
+export function adoptedPlan(bundled: Plan, here: Plan): Plan {
+  const now = new Map(here.data.samples.map((sample) => [sample.id, sample]));
+  const sameKind = bundled.resources.device.split(':')[0] === here.resources.device.split(':')[0];
+  const { device, cache_dir, workers } = here.resources;
+  return {
+    ...bundled,
+    model: {
+      ...bundled.model,
+      path: here.model.path,
+      layout: here.model.layout,
+      config_dir: here.model.config_dir,
+      vae_path: here.model.vae_path,
+    },
+    data: {
+      ...bundled.data,
+      root: here.data.root,
+      samples: bundled.data.samples.map((sample) => {
+        const same = now.get(sample.id);
+        return same === undefined ? sample : { ...sample, path: same.path, mask: same.mask };
+      }),
+    },
+    training: {
+      ...bundled.training,
+      init_lora: here.training.init_lora,
+      optimizer: sameKind ? bundled.training.optimizer : here.training.optimizer,
+    },
+    resources: sameKind
+      ? { ...bundled.resources, device, cache_dir, workers }
+      : { ...here.resources, threads: bundled.resources.threads },
+  };
+}
+
+/**
+ * Parts of a plan whose values are not the same in two, apart from where things lie and what computes: `training.rank`.
+ * Another version may plan otherwise; then the plan of the bundle counts, and the person is told.
+ */
+export function planDifferences(a: Plan, b: Plan): string[] {
+  const sections = ['training', 'data', 'model', 'validation', 'output'] as const;
+  const there = new Set(['path', 'config_dir', 'vae_path', 'root', 'samples', 'init_lora', 'layout']);
+  return sections.flatMap((section) => {
+    const [one, two] = [a[section], b[section]] as readonly Readonly<Record<string, unknown>>[];
+    return Object.keys({ ...one, ...two })
+      .filter((key) => !there.has(key) && canonicalJson(one?.[key] ?? null) !== canonicalJson(two?.[key] ?? null))
+      .map((key) => `${section}.${key}`);
+  });
+}

@@ -1,0 +1,171 @@
+/** Puts a bundle together: what a run was trained by and what came of it, with nothing that tells of this machine. */
+import { readFileSync } from 'node:fs';
+import { basename, extname, join, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
+import { packageRoot, packageVersion } from '../../base/package-root.ts';
+import { byCodePoint } from '../../base/text.ts';
+import type { Provenance, RunSpec } from '../../spec/schema.ts';
+import { renderSpec } from '../../spec/write.ts';
+import type { Plan } from '../plan/schema.ts';
+import type { RunReport } from '../report/types.ts';
+import { BUNDLE_FILES, type BundledFile, type BundleManifest, isInnerPath } from './manifest.ts';
+import { bundledPlan, bundledSpec, placeFinder, startPlace } from './places.ts';
+import { sourceBytes, sourceSha256, type ZipSource } from './zip.ts';
+
+/** An image with the caption that it has in its folder, before any rule; null for none. */
+export interface CaptionedPath {
+  /** Absolute. */
+  readonly path: string;
+  readonly caption: string | null;
+}
+
+export interface BundleInput {
+  /** With absolute paths. */
+  readonly spec: RunSpec;
+  readonly provenance: Provenance;
+  readonly plan: Plan;
+  readonly isModelId: (name: string) => boolean;
+  readonly report: RunReport;
+  /** What the run really used, as its `active` event tells. */
+  readonly facts: BundleManifest['facts'];
+  /** The page of the report. */
+  readonly page: string;
+  readonly images: readonly CaptionedPath[];
+  /** Absolute paths of the LoRA files, the final one first. */
+  readonly loras: readonly string[];
+  /** The base's licence in words. */
+  readonly licence: string;
+  readonly withImages: boolean;
+}
+
+export interface Bundle {
+  readonly manifest: BundleManifest;
+  readonly sources: readonly ZipSource[];
+}
+
+/** @throws UsageError when a picture cannot be part of a bundle by its name */
+export async function composeBundle(input: BundleInput): Promise<Bundle> {
+  const { spec, plan, withImages } = input;
+  const carried = bundledSpec(spec, input.isModelId);
+  const texts: Record<string, string> = {
+    [BUNDLE_FILES.spec]: renderSpec(carried, input.provenance),
+    [BUNDLE_FILES.plan]: `${JSON.stringify(bundledPlan(plan, spec), null, 1)}\n`,
+    [BUNDLE_FILES.report]: input.page,
+    [BUNDLE_FILES.lock]: readFileSync(join(packageRoot(), 'trainer', 'requirements', 'requirements.lock'), 'utf8'),
+    [BUNDLE_FILES.licence]: input.licence,
+  };
+  const sources: ZipSource[] = Object.entries(texts).map(([name, text]) => ({ name, bytes: Buffer.from(text) }));
+  for (const path of input.loras) sources.push({ name: `${BUNDLE_FILES.lora}/${basename(path)}`, path });
+  if (spec.training.init_lora !== null)
+    sources.push({ name: startPlace(spec.training.init_lora), path: spec.training.init_lora });
+  sources.push(...captionSources(input));
+  const pictures = pictureSources(input);
+  const files = await listed(sources);
+  const lora = files.find(({ path }) => path === `${BUNDLE_FILES.lora}/${basename(input.loras[0] ?? '')}`);
+  if (lora === undefined) throw new Error('a bundle without a LoRA');
+  const pictureFiles = await listed(pictures);
+  const about = { manifest: await manifest(input, lora, { files, pictureFiles }) };
+  const all = [...files, ...(withImages ? pictureFiles : [])];
+  const sums = all.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('');
+  const more = [
+    { name: BUNDLE_FILES.readme, bytes: Buffer.from(readme(about.manifest, input.report)) },
+    { name: BUNDLE_FILES.sums, bytes: Buffer.from(sums) },
+  ];
+  const whole = { ...about.manifest, files: [...files, ...(await listed(more))].toSorted(byPath) };
+  const written = { name: BUNDLE_FILES.manifest, bytes: Buffer.from(`${JSON.stringify(whole, null, 1)}\n`) };
+  const inside = [written, ...more, ...sources, ...(withImages ? pictures : [])];
+  return { manifest: whole, sources: inside.toSorted((a, b) => byCodePoint(a.name, b.name)) };
+}
+
+const byPath = (a: BundledFile, b: BundledFile) => byCodePoint(a.path, b.path);
+
+/** Captions as files with the whole name of their image, `fox.png.txt`, so that no two images share one. */
+function captionSources({ spec, images }: BundleInput): ZipSource[] {
+  const place = placeFinder(spec);
+  return images.flatMap(({ path, caption }) =>
+    caption === null
+      ? []
+      : [{ name: namedPlace(place, path) + spec.dataset.caption_extension, bytes: Buffer.from(`${caption}\n`) }],
+  );
+}
+
+/** The images and masks that are trained by, each once. */
+function pictureSources({ spec, plan }: BundleInput): ZipSource[] {
+  const place = placeFinder(spec);
+  const paths = plan.data.samples.flatMap(({ path, mask }) => [
+    resolve(plan.data.root, path),
+    ...(mask === null ? [] : [resolve(plan.data.root, mask.path)]),
+  ]);
+  return [...new Set(paths)].toSorted(byCodePoint).map((path) => ({ name: namedPlace(place, path), path }));
+}
+
+function namedPlace(place: (path: string) => string | undefined, path: string): string {
+  const name = place(path);
+  if (name !== undefined && isInnerPath(name)) return name;
+  throw new UsageError(`${path} cannot be in a bundle: other programs could not unpack a file of this name.`, {
+    id: 'bundle/name',
+    nextSteps: ['Give the picture a name without backslashes and control characters, and train again.'],
+  });
+}
+
+async function listed(sources: readonly ZipSource[]): Promise<BundledFile[]> {
+  const files: BundledFile[] = [];
+  for (const source of sources)
+    files.push({ path: source.name, bytes: sourceBytes(source), sha256: await sourceSha256(source) });
+  return files.toSorted(byPath);
+}
+
+interface Listed {
+  readonly files: readonly BundledFile[];
+  readonly pictureFiles: readonly BundledFile[];
+}
+
+async function manifest(
+  input: BundleInput,
+  lora: BundledFile,
+  { files, pictureFiles }: Listed,
+): Promise<BundleManifest> {
+  const { spec, plan, isModelId } = input;
+  const own = async (path: string) => (extname(path) === '' ? null : await sha256OfFile(path));
+  const isListed = isModelId(spec.model.base);
+  const vae = spec.model.vae === null || isModelId(spec.model.vae) ? null : spec.model.vae;
+  return {
+    visiontrain_bundle: 1,
+    name: plan.name,
+    made_by: `visiontrain ${packageVersion()}`,
+    spec_sha256: plan.spec_sha256,
+    lora,
+    base: {
+      name: plan.model.name,
+      family: plan.model.family,
+      listed: isListed,
+      sha256: isListed ? plan.model.sha256 : await own(plan.model.path),
+      licence: input.licence.split('\n')[0] ?? '',
+    },
+    vae: vae === null ? null : { name: basename(vae), sha256: (await own(vae)) ?? sha256OfText('') },
+    facts: input.facts,
+    pictures: { inside: input.withImages, files: [...pictureFiles] },
+    files: [...files],
+  };
+}
+
+function readme({ name, base, lora, pictures }: BundleManifest, report: RunReport): string {
+  return [
+    `${name}: a LoRA, and all that is needed to train it again`,
+    '',
+    `  ${lora.path}   the LoRA, SHA-256 ${lora.sha256}`,
+    `  ${BUNDLE_FILES.report}   what came out, for any browser`,
+    `  ${BUNDLE_FILES.spec}   every setting, with who chose it`,
+    `  ${BUNDLE_FILES.licence}   the licence of the base model, ${base.name}, which binds who uses the LoRA too`,
+    '',
+    'Train it again, to the same bytes on a machine of the same kind:',
+    '',
+    pictures.inside
+      ? '  visiontrain run THIS.zip'
+      : `  visiontrain run THIS.zip --pictures FOLDER     the ${pictures.files.length} pictures are found in it by their hashes`,
+    '',
+    report.verdict.title,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,61 @@
+/** The folder of an unpacked bundle: it is made once, and used again as long as it is as it was. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import type { Places } from '../../base/paths.ts';
+import { BUNDLE_FILES, type BundleManifest, DATA_FOLDERS } from './manifest.ts';
+import { takePictures } from './pictures.ts';
+import { unpackBundle } from './unpack.ts';
+
+/**
+ * The folder with the files of a bundle, pictures included.
+ * @param pictures folder with the pictures of a bundle that has none inside
+ * @throws UsageError as `unpackBundle` and `takePictures`
+ */
+export async function bundleFolder(
+  path: string,
+  manifest: BundleManifest,
+  { places, pictures }: { readonly places: Places; readonly pictures: string | undefined },
+): Promise<string> {
+  const text = JSON.stringify(manifest);
+  const all = join(places.home, 'bundles');
+  makePrivateFolder(all);
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  for (let copy = 1; ; copy += 1) {
+    const dir = join(all, `${manifest.name}-${id}${copy === 1 ? '' : `-${copy}`}`);
+    if (existsSync(dir)) {
+      if (isAsUnpacked(dir, manifest, text)) return dir;
+      continue;
+    }
+    const temporary = join(all, `.${id}-${process.pid}`);
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { mode: 0o700 });
+    try {
+      const unpacked = await unpackBundle(path, temporary);
+      if (!manifest.pictures.inside && pictures !== undefined) await takePictures(unpacked, pictures, temporary);
+      mkdirSync(join(temporary, DATA_FOLDERS.images), { recursive: true, mode: 0o700 });
+      writeFileSync(join(temporary, BUNDLE_FILES.manifest), text, { mode: 0o600 });
+      renameSync(temporary, dir);
+      return dir;
+    } catch (error) {
+      rmSync(temporary, { recursive: true, force: true });
+      throw error;
+    }
+  }
+}
+
+/** Whether the settings there are those of the bundle. Pictures are hashed anyway, before anything is trained. */
+function isAsUnpacked(dir: string, { files }: BundleManifest, text: string): boolean {
+  try {
+    if (readFileSync(join(dir, BUNDLE_FILES.manifest), 'utf8') !== text) return false;
+    return [BUNDLE_FILES.spec, BUNDLE_FILES.plan].every((name) => {
+      const sha256 = createHash('sha256')
+        .update(readFileSync(join(dir, name)))
+        .digest('hex');
+      return files.some((file) => file.path === name && file.sha256 === sha256);
+    });
+  } catch {
+    return false;
+  }
+}

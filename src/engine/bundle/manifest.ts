@@ -1,0 +1,76 @@
+/** What is in a bundle: the names of its parts, and `bundle.json`, which lists every file with its hash. */
+import { z } from 'zod';
+import { RUN_NAME } from '../../spec/schema.ts';
+
+/** Names at the top of a bundle. */
+export const BUNDLE_FILES = {
+  manifest: 'bundle.json',
+  spec: 'run.yaml',
+  plan: 'plan.json',
+  report: 'report.html',
+  lock: 'requirements.lock',
+  licence: 'LICENCE-OF-THE-BASE.txt',
+  readme: 'README.txt',
+  sums: 'SHA256SUMS',
+  lora: 'lora',
+} as const;
+
+/** Folders of a bundle for what a run reads. Folders from outside of the data set keep their names, which metadata may tell. */
+export const DATA_FOLDERS = {
+  images: 'images',
+  sources: 'sources',
+  regularisation: 'regularisation',
+  validation: 'validation',
+  masks: 'masks',
+  start: 'start',
+} as const;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** A path inside, as every program that unpacks it understands it: no `..`, no empty part, no sign that is not printed. */
+const innerPath = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine(
+    (path) =>
+      !/[\\\p{Cc}\p{Zl}\p{Zp}]|^[A-Za-z]:/u.test(path) &&
+      path.split('/').every((part) => !['', '.', '..'].includes(part)),
+    'is no path inside a bundle',
+  );
+const file = z.strictObject({ path: innerPath, bytes: z.number().int().min(0), sha256 });
+
+/** Most files and pictures that a bundle may list. */
+const MOST_FILES = 200_000;
+
+export const bundleSchema = z.strictObject({
+  visiontrain_bundle: z.literal(1),
+  /** Name of the run. */
+  name: z.string().regex(RUN_NAME),
+  made_by: z.string(),
+  spec_sha256: sha256,
+  /** The final LoRA. */
+  lora: file,
+  base: z.strictObject({
+    /** Id of the registry, or the name of a file of the person's own. */
+    name: z.string().max(4096),
+    family: z.string(),
+    listed: z.boolean(),
+    /** Null where it is a folder of several files. */
+    sha256: sha256.nullable(),
+    licence: z.string(),
+  }),
+  /** A VAE that is in no registry; null for the base's own, or a listed one. */
+  vae: z.strictObject({ name: z.string().max(4096), sha256 }).nullable(),
+  /** What the run really used, which decides whether another machine gives the same bytes. */
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+  /** Pictures and masks that are trained by: in the bundle, or to be found in a folder by their hashes. */
+  pictures: z.strictObject({ inside: z.boolean(), files: z.array(file).max(MOST_FILES) }),
+  /** Every other file but this one. */
+  files: z.array(file).max(MOST_FILES),
+});
+
+export type BundleManifest = z.output<typeof bundleSchema>;
+export type BundledFile = z.output<typeof file>;
+
+/** Whether a path may stand in a bundle. */
+export const isInnerPath = (path: string): boolean => innerPath.safeParse(path).success;

@@ -1,0 +1,63 @@
+/** Finds the pictures of a bundle in a folder, by what is in them, and puts copies where the bundle has them. */
+import { constants, copyFileSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { checkRoom, sizeOf } from '../../base/files/disk.ts';
+import { sha256OfFile } from '../../base/files/hash.ts';
+import { plural } from '../../base/text.ts';
+import { walkFolder } from '../dataset/walk.ts';
+import type { BundledFile, BundleManifest } from './manifest.ts';
+
+/** Most missing pictures that are named. */
+const NAMED = 10;
+
+/**
+ * @param from folder with the pictures, whatever they are called there; nothing in it is changed
+ * @param dir folder of the unpacked bundle
+ * @throws UsageError that names the pictures that are not there
+ */
+export async function takePictures(manifest: BundleManifest, from: string, dir: string): Promise<void> {
+  const wanted = manifest.pictures.files;
+  checkRoom(
+    dir,
+    wanted.reduce((sum, { bytes }) => sum + bytes, 0),
+    'the pictures',
+  );
+  const found = await byHash(wanted, from);
+  const missing = wanted.filter(({ sha256 }) => !found.has(sha256));
+  if (missing.length > 0) throw lacking(missing, wanted.length, from);
+  for (const { path, sha256 } of wanted) {
+    const to = join(dir, ...path.split('/'));
+    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+    copyFileSync(found.get(sha256) ?? '', to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    // The bytes are those that are trained on, whatever has happened to the folder since it was looked at.
+    if ((await sha256OfFile(to)) !== sha256) throw lacking([{ path, sha256, bytes: 0 }], wanted.length, from);
+  }
+}
+
+/** Paths of files by their SHA-256. Only files of a size that is wanted are read. */
+async function byHash(wanted: readonly BundledFile[], from: string): Promise<ReadonlyMap<string, string>> {
+  const sizes = new Set(wanted.map(({ bytes }) => bytes));
+  const left = new Set(wanted.map(({ sha256 }) => sha256));
+  const found = new Map<string, string>();
+  for (const { path, files } of walkFolder(from).folders)
+    for (const name of files) {
+      if (left.size === 0) return found;
+      const full = join(from, path, name);
+      if (!sizes.has(sizeOf(full) ?? -1)) continue;
+      const sha256 = await sha256OfFile(full).catch(() => undefined);
+      if (sha256 === undefined || !left.delete(sha256)) continue;
+      found.set(sha256, full);
+    }
+  return found;
+}
+
+const lacking = (missing: readonly BundledFile[], all: number, from: string) =>
+  new UsageError(`${from} lacks ${missing.length} of the ${plural(all, 'picture')} that this bundle was trained on.`, {
+    id: 'bundle/pictures',
+    details: [
+      ...missing.slice(0, NAMED).map(({ path, sha256 }) => `${path}  SHA-256 ${sha256.slice(0, 12)}…`),
+      ...(missing.length > NAMED ? [`and ${missing.length - NAMED} more`] : []),
+    ],
+    nextSteps: ['They are found by what is in them: a picture that was saved anew is another one.'],
+  });

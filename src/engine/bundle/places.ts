@@ -1,0 +1,108 @@
+/** Where everything that a run reads lies in its bundle. Pure. */
+import { basename, isAbsolute, resolve } from 'node:path';
+import type { RunSpec } from '../../spec/schema.ts';
+import { hooksSchema } from '../../spec/sections/hooks.ts';
+import type { Plan } from '../plan/schema.ts';
+import { DATA_FOLDERS } from './manifest.ts';
+
+interface Folder {
+  /** Absolute path on this machine. */
+  readonly from: string;
+  /** Path in the bundle. */
+  readonly to: string;
+}
+
+/** The folders that a spec with absolute paths names, with their places in a bundle; the innermost first. */
+function foldersOf(spec: RunSpec): readonly Folder[] {
+  const { path: root, sources, regularisation, masks } = spec.dataset;
+  const isInside = (path: string) => path === root || path.startsWith(`${root}/`);
+  const outside = sources.filter(({ path }) => !isInside(path));
+  const own = (kind: string, path: string | null | undefined) =>
+    path === null || path === undefined || isInside(path) ? [] : [{ from: path, to: `${kind}/${basename(path)}` }];
+  const ofMasks = masks === null || ['auto', 'alpha'].includes(masks.from) ? null : masks.from;
+  const all = [
+    { from: root, to: DATA_FOLDERS.images },
+    ...outside.flatMap(({ path }, i) => own(`${DATA_FOLDERS.sources}/${i + 1}`, path)),
+    ...own(DATA_FOLDERS.regularisation, regularisation?.path),
+    ...own(DATA_FOLDERS.validation, spec.validation.path),
+    ...own(DATA_FOLDERS.masks, ofMasks),
+  ];
+  return all.toSorted((a, b) => b.from.length - a.from.length);
+}
+
+/**
+ * Returns the function that gives the path in the bundle of a file or folder on this machine; undefined for what lies in
+ * no folder of the spec.
+ */
+export function placeFinder(spec: RunSpec): (path: string) => string | undefined {
+  const folders = foldersOf(spec);
+  return (path) => {
+    const full = resolve(spec.dataset.path, path);
+    const folder = folders.find(({ from }) => full === from || full.startsWith(`${from}/`));
+    return folder === undefined ? undefined : folder.to + full.slice(folder.from.length);
+  };
+}
+
+/**
+ * The spec with paths that start from the bundle. Commands of the person's own are left out: they are for their machine,
+ * and change no byte of what is trained.
+ * @param isModelId whether a name is an id of the registry
+ */
+export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean): RunSpec {
+  const place = placeFinder(spec);
+  const at = (path: string) => `./${place(path) ?? basename(path)}`;
+  const named = (name: string) => (isModelId(name) ? name : basename(name));
+  const { dataset, model, captions, training, validation } = spec;
+  const { masks, regularisation } = dataset;
+  return {
+    ...spec,
+    dataset: {
+      ...dataset,
+      path: at(dataset.path),
+      sources: dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
+      masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: at(masks.from) },
+      regularisation: regularisation === null ? null : { ...regularisation, path: at(regularisation.path) },
+    },
+    captions: { ...captions, tagger: named(captions.tagger), captioner: named(captions.captioner) },
+    model: { ...model, base: named(model.base), vae: model.vae === null ? null : named(model.vae) },
+    validation: { ...validation, path: validation.path === null ? null : at(validation.path) },
+    training: {
+      ...training,
+      init_lora: training.init_lora === null ? null : `./${startPlace(training.init_lora)}`,
+    },
+    hooks: hooksSchema.parse({}),
+  };
+}
+
+/** Path in the bundle of the LoRA that the training starts from. */
+export const startPlace = (path: string): string => `${DATA_FOLDERS.start}/${basename(path)}`;
+
+/**
+ * The plan with paths of the bundle, so that it tells nothing of this machine. Paths inside of the data set stay relative
+ * to it.
+ */
+export function bundledPlan(plan: Plan, spec: RunSpec): Plan {
+  const place = placeFinder(spec);
+  const at = (path: string) => (isAbsolute(path) ? (place(path) ?? basename(path)) : path);
+  const { model, training } = plan;
+  return {
+    ...plan,
+    model: {
+      ...model,
+      path: basename(model.path),
+      config_dir: model.config_dir === null ? null : basename(model.config_dir),
+      vae_path: model.vae_path === null ? null : basename(model.vae_path),
+    },
+    data: {
+      ...plan.data,
+      root: DATA_FOLDERS.images,
+      samples: plan.data.samples.map((sample) => ({
+        ...sample,
+        path: at(sample.path),
+        mask: sample.mask === null ? null : { ...sample.mask, path: at(sample.mask.path) },
+      })),
+    },
+    training: { ...training, init_lora: training.init_lora === null ? null : startPlace(training.init_lora) },
+    resources: { ...plan.resources, cache_dir: 'cache' },
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Writes zip files whose bytes depend on what is in them alone: nothing is compressed, since another zlib compresses to
+ * other bytes, and all times are the first that the format knows.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ZipFile } from 'yazl';
+import { sha256OfFile } from '../../base/files/hash.ts';
+
+/** A file for a zip: with its bytes, or the path of where they are. */
+export type ZipSource = { readonly name: string } & ({ readonly bytes: Buffer } | { readonly path: string });
+
+/** The format keeps local time, so that the first of January has to be that of this place. */
+const firstTime = () => new Date(1980, 0, 1);
+
+/** Writes a zip file whole or not at all. @returns its size and SHA-256 */
+export async function writeZip(
+  path: string,
+  sources: readonly ZipSource[],
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const zip = new ZipFile();
+  const options = { mtime: firstTime(), mode: 0o100644, compress: false, forceDosTimestamp: true };
+  const failed = new Promise<never>((_, reject) => zip.on('error', reject));
+  failed.catch(() => {});
+  for (const source of sources) {
+    if ('bytes' in source) zip.addBuffer(source.bytes, source.name, options);
+    else {
+      const size = statSync(source.path).size;
+      zip.addReadStreamLazy(source.name, { ...options, size }, (take) => take(null, createReadStream(source.path)));
+    }
+  }
+  zip.end();
+  const hash = createHash('sha256');
+  const hashed = new Transform({
+    transform(part, _encoding, done) {
+      hash.update(part);
+      done(null, part);
+    },
+  });
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await Promise.race([
+      pipeline(zip.outputStream, hashed, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true })),
+      failed,
+    ]);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  return { bytes: statSync(path).size, sha256: hash.digest('hex') };
+}
+
+export const sourceBytes = (source: ZipSource): number =>
+  'bytes' in source ? source.bytes.length : statSync(source.path).size;
+
+export const sourceSha256 = (source: ZipSource): Promise<string> =>
+  'bytes' in source
+    ? Promise.resolve(createHash('sha256').update(source.bytes).digest('hex'))
+    : sha256OfFile(source.path);

@@ -1,0 +1,35 @@
+/** The licence of a base model in words, for what is given to others together with a LoRA that was made on it. Pure. */
+import { findBase } from './find.ts';
+import type { Registry } from './schema.ts';
+
+export interface BaseLicence {
+  /** Title of the model. */
+  readonly model: string;
+  /** Name of the licence; null for a model of the person's own, of which nobody has said it. */
+  readonly name: string | null;
+  readonly url: string | null;
+  /** One sentence; empty when it restricts nothing but liability. */
+  readonly restrictions: string;
+}
+
+/** @param base id of the registry, or the name of a file of the person's own */
+export function baseLicence(registry: Registry, base: string): BaseLicence {
+  const entry = findBase(registry, base);
+  if (entry === undefined) return { model: base, name: null, url: null, restrictions: '' };
+  const { name, url, restrictions } = entry.license;
+  return { model: entry.title, name, url: url === '' ? null : url, restrictions };
+}
+
+/** The text of a file about it; its first line names the licence. */
+export function licenceText({ model, name, url, restrictions }: BaseLicence): string {
+  if (name === null)
+    return `The licence of ${model} is not known here: it is a file of the person who trained.\nAsk where it comes from before you give this LoRA to others.\n`;
+  return [
+    `${model}: ${name}`,
+    ...(url === null ? [] : [url]),
+    ...(restrictions === '' ? [] : ['', restrictions]),
+    '',
+    'A LoRA holds no weights of its base model, but is of use with it alone, so that its licence binds those who use both.',
+    '',
+  ].join('\n');
+}
