@@ -83,7 +83,7 @@ def test_weights_by_timestep(prediction: str, zero: bool, training: Any) -> None
             if epsilon
             else np.minimum(s, 5) / (s + 1),
             "soft_min_snr": 5 / (s + 5) if epsilon else 5 * s / ((s + 5) * (s + 1)),
-            "debiased": 1 / np.sqrt(np.minimum(s, 1000)) if epsilon else 1 / (s + 1),
+            "debiased": 1 / np.sqrt(np.minimum(s, 1000)) if epsilon else 1 / (np.minimum(s, 1000) + 1),
             "p2": (1 + s) ** -0.5,
         }
     # An ε base with zero terminal SNR is refused by run.yaml: its last timestep says nothing.

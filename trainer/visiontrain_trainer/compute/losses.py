@@ -70,7 +70,8 @@ def loss_weights(training: Training, diffusion: Diffusion, t: torch.Tensor) -> t
     elif kind == "soft_min_snr" and gamma is not None:
         weights = gamma / (snr + gamma) if epsilon else gamma * snr / ((snr + gamma) * (snr + 1))
     elif kind == "debiased":
-        weights = snr.clamp(max=_MOST_SNR).rsqrt() if epsilon else 1 / (snr + 1)
+        capped = snr.clamp(max=_MOST_SNR)
+        weights = capped.rsqrt() if epsilon else 1 / (capped + 1)
     elif kind == "p2":
         weights = (1 + snr) ** -training.p2_gamma
     if training.scale_v_loss:
