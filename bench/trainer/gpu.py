@@ -85,7 +85,8 @@ class Bench:
         )
 
     def open(self, name: str) -> Any:
-        from visiontrain_trainer.compute.device import Processes, open_device
+        from visiontrain_trainer.compute.device import open_device
+        from visiontrain_trainer.compute.processes import Processes
         from visiontrain_trainer.contract.control import Control
         from visiontrain_trainer.contract.events import Events
         from visiontrain_trainer.contract.plan import parse_plan

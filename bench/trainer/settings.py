@@ -48,7 +48,8 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
 
 def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     """Measure one setting in this process: CPU ms per image, peak MiB, and CPU seconds to the first step's end."""
-    from visiontrain_trainer.compute.device import Processes, open_device
+    from visiontrain_trainer.compute.device import open_device
+    from visiontrain_trainer.compute.processes import Processes
     from visiontrain_trainer.contract.control import Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan

@@ -64,8 +64,9 @@ def main() -> None:
     given = parser.parse_args()
 
     import torch
-    from visiontrain_trainer.compute.device import Processes, open_device
+    from visiontrain_trainer.compute.device import open_device
     from visiontrain_trainer.compute.losses import losses
+    from visiontrain_trainer.compute.processes import Processes
     from visiontrain_trainer.contract.control import REQUESTS, Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan

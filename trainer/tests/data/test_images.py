@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from visiontrain_trainer.base.errors import TrainingError
-from visiontrain_trainer.data import images
+from visiontrain_trainer.data import decode, images
 from visiontrain_trainer.data.images import CROP_POSITIONS, crop_placement, load_picture
 
 
@@ -188,9 +188,9 @@ def odd_images() -> dict[str, Image.Image]:
 @pytest.mark.parametrize("name", odd_images())
 def test_bands_change_no_byte(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image = odd_images()[name]
-    whole = np.asarray(images._flatten(image, "#204060"))
-    monkeypatch.setattr(images, "BAND_PIXELS", 500)
-    np.testing.assert_array_equal(np.asarray(images._flatten(image, "#204060")), whole)
+    whole = np.asarray(decode._flatten(image, "#204060"))
+    monkeypatch.setattr(decode, "BAND_PIXELS", 500)
+    np.testing.assert_array_equal(np.asarray(decode._flatten(image, "#204060")), whole)
 
 
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (64, 64), (63, 65), (1000, 20)])

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from visiontrain_trainer.base.errors import MachineError, is_out_of_memory
-from visiontrain_trainer.data.images import read_upright
+from visiontrain_trainer.data.decode import read_upright
 
 from .job import Job, JobImage, Method
 from .report import Report

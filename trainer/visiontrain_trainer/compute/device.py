@@ -1,4 +1,4 @@
-"""The device, its number formats and switches, and the facts of what is really active."""
+"""The device, its number formats and switches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,10 +15,8 @@ from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.libraries import renewal
 from visiontrain_trainer.contract.plan import Resources
 
-_LIBRARIES = (
-    *("torch", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy"),
-    *("tokenizers", "bitsandbytes", "prodigyopt"),
-)
+from .processes import Processes
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -36,53 +31,6 @@ def prepare_environment(resources: Resources) -> None:
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     if resources.deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-
-
-@dataclass(frozen=True)
-class Processes:
-    """This process's place among the processes of the run (torch.distributed). A lone process is rank 0 of 1."""
-
-    rank: int = 0
-    count: int = 1
-    local: int = 0
-    #: Process group (gloo) for messages between the processes. Unlike tensors, messages do not wait for the device.
-    words: Any = None
-
-    @property
-    def first(self) -> bool:
-        return self.rank == 0
-
-    def barrier(self) -> None:
-        if self.count > 1:
-            torch.distributed.barrier()
-
-    def sum(self, tensor: torch.Tensor) -> None:
-        """Sum in place over all processes."""
-        if self.count > 1:
-            torch.distributed.all_reduce(tensor)
-
-    def agree(self, requests: set[str], names: tuple[str, ...]) -> set[str]:
-        """Broadcast the requests of rank 0 that are among `names`; every process returns them."""
-        if self.count == 1:
-            return requests
-        box = [sorted(requests & set(names))]
-        torch.distributed.broadcast_object_list(box, src=0, group=self.words)
-        return set(box[0])
-
-
-def join_processes(resources: Resources) -> Processes:
-    """Join the group that `accelerate launch` prepared, if it started more than one process."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
-        return Processes()
-    from datetime import timedelta
-
-    from accelerate import PartialState
-
-    # The timeout is long because the other processes wait while rank 0 fills the cache, makes samples and validates.
-    long = timedelta(hours=2)
-    state = PartialState(cpu=resources.device == "cpu", timeout=long)
-    words = torch.distributed.new_group(backend="gloo", timeout=long)
-    return Processes(state.process_index, state.num_processes, state.local_process_index, words)
 
 
 @dataclass(frozen=True)
@@ -204,83 +152,3 @@ def trying_algorithms(resources: Resources) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = False
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str:
-    """All that the bytes of an encoded image or caption depend on beside weights and input; a part of cache keys.
-
-    `libraries` names the packages beside PyTorch that take part in the encoding.
-    """
-    place = (
-        torch.cuda.get_device_name(device.torch)
-        if device.is_cuda
-        else f"{platform.machine()}/{torch.get_num_threads()}"
-    )
-    capability = torch.backends.cpu.get_cpu_capability()
-    versions = "|".join(f"{name} {_version(name)}" for name in libraries)
-    kernels = (
-        torch.backends.cuda.flash_sdp_enabled(),
-        torch.backends.cuda.cudnn_sdp_enabled(),
-        torch.backends.cudnn.allow_tf32,
-        torch.backends.cudnn.deterministic,
-    )
-    return f"{torch.__version__}|{device.torch.type}|{place}|{capability}|{dtype}|{kernels}|{versions}"
-
-
-def active_facts(resources: Resources, device: Device, processes: Processes) -> dict[str, str | int | bool | None]:
-    """The device, libraries and settings really in use, for the `active` event."""
-    facts: dict[str, str | int | bool | None] = {
-        "device": str(device.torch),
-        "device_name": torch.cuda.get_device_name(device.torch)
-        if device.is_cuda
-        else platform.processor() or platform.machine(),
-        "precision": resources.precision,
-        "vae_precision": resources.vae_precision,
-        "trainable_precision": "fp32",
-        "processes": processes.count,
-        "threads": torch.get_num_threads(),
-        "attention": attention_kernel(resources, device),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "tf32": torch.backends.cuda.matmul.allow_tf32 if device.is_cuda else False,
-        "channels_last": resources.channels_last,
-        "gradient_checkpointing": resources.gradient_checkpointing,
-        "compile": resources.compile,
-        "cpu": cpu_model(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version() if device.is_cuda else None,
-        "python": platform.python_version(),
-    }
-    for package in _LIBRARIES:
-        facts[package] = _version(package)
-    return facts
-
-
-def cpu_model() -> str:
-    """Name of the processor, by which some libraries choose their kernels. On Linux it comes from /proc/cpuinfo."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def attention_kernel(resources: Resources, device: Device) -> str:
-    """Name of the attention kernel PyTorch takes for the U-Net's usual shapes on this device."""
-    if resources.attention == "math":
-        return "math"
-    if not device.is_cuda:
-        return "flash (cpu)" if device.torch.type == "cpu" else "sdpa"
-    from torch.nn.attention import SDPBackend
-
-    probe = torch.empty(1, 8, 256, 64, device=device.torch, dtype=device.dtype, requires_grad=True)
-    # PyTorch itself calls this private function before each attention; there is no public one.
-    return SDPBackend(torch._fused_sdp_choice(probe, probe, probe)).name.removesuffix("_ATTENTION").lower()

@@ -14,13 +14,15 @@ import torch
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory, no_memory
 from visiontrain_trainer.base.files import sha256_file
-from visiontrain_trainer.compute.device import Device, encoder_identity
+from visiontrain_trainer.compute.device import Device
+from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
 from visiontrain_trainer.contract.plan import Plan, Sample
 from visiontrain_trainer.model.models import BaseModel
 
-from .images import BAND_PIXELS, UnreadableImage, crop_placement, read_picture
+from .decode import BAND_PIXELS
+from .images import UnreadableImage, crop_placement, read_picture
 from .tensor_cache import TensorCache, key_of
 from .variations import View, pixels_of, variation_of
 

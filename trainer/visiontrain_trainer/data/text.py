@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from visiontrain_trainer.base.files import sha256_file
-from visiontrain_trainer.compute.device import DTYPES, Device, encoder_identity
+from visiontrain_trainer.compute.device import DTYPES, Device
+from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
 from visiontrain_trainer.contract.plan import Plan

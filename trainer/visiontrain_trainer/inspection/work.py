@@ -14,7 +14,7 @@ from PIL import Image
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.captioning.report import Report
-from visiontrain_trainer.data.images import read_upright
+from visiontrain_trainer.data.decode import read_upright
 
 from . import measures
 from .job import LookImage, LookJob

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.contract.plan import Model
 
 from . import ldm_keys
+from .filling import PLAIN, Filling, Where, fill
 from .frozen import Storage
 from .weights import Part, TensorFile, part_in_folder, refuse_pickle
 
 _CPU = torch.device("cpu")
-_PLAIN = Storage()
 TEXT_PREFIXES = {
     "sd15": ["cond_stage_model.transformer."],
     "sdxl": ["conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."],
@@ -43,15 +42,6 @@ def _json(path: Path) -> dict[str, Any]:
             next_steps=["A single-file checkpoint needs its companion files: `visiontrain models pull` fetches them."],
             id="model/config",
         ) from error
-
-
-@dataclass(frozen=True)
-class Where:
-    """In which number format, on which device and how a part's weights are kept."""
-
-    dtype: torch.dtype
-    device: torch.device
-    storage: Storage = _PLAIN
 
 
 class BaseModel:
@@ -198,85 +188,16 @@ class BaseModel:
         return weights
 
     def _fill(self, name: str, module: nn.Module, config: dict[str, Any], where: Where) -> nn.Module:
-        device = where.device
-        shapes = {n: p.shape for n, p in module.state_dict().items()}
-        packed = {f"{n}.weight": n for n in where.storage.layers(module)}
-        weights = self._named(name, list(shapes), config)
-        if name.startswith("text_encoder"):
-            # Whether names begin with "text_model" depends on the version of transformers that wrote the file.
-            short = {n.removeprefix("text_model."): w for n, w in weights.items()}
-            weights = {n: short[s] for n in shapes if (s := n.removeprefix("text_model.")) in short}
-        self._check_shapes(name, shapes, weights)
-        ready = {}
-        norms = {}
-        for n, shape in shapes.items():
-            tensor = weights[n].reshape(shape)
-            # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
-            there = tensor.to(device)
-            if n in packed:
-                # Packed as it comes, the whole never lies on the card unpacked.
-                norms[n] = torch.linalg.vector_norm(there.to(where.dtype)).float()
-                where.storage.keep(module, packed[n], there, where.dtype)
-                continue
-            # On a CPU the tensor is copied: a memory-mapped one would be read from the disk again when memory is short.
-            ready[n] = there.to(where.dtype, copy=there is tensor)
-            if ready[n].is_floating_point():
-                # A copy is checked where it is; the numbers below are waited for once.
-                norms[n] = torch.linalg.vector_norm(ready[n]).float()
-        self._check_finite(name, norms, lambda n: ready[n] if n in ready else weights[n].to(where.dtype))
-        module.load_state_dict(ready, strict=False, assign=True)
-        unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
-        if unset is not None:
-            raise TrainingError(
-                f"{name}: the buffer {unset} has no value; this library version is unknown.", id="environment/torch"
-            )
-        return module.requires_grad_(False).eval()
-
-    def _check_shapes(self, name: str, shapes: dict[str, torch.Size], weights: dict[str, torch.Tensor]) -> None:
-        """Raises TrainingError when one of a part's tensors is missing or has another shape."""
-        missing = [n for n in shapes if n not in weights]
-        if missing:
-            raise TrainingError(
-                f"{self.plan.path}: the {name} lacks {len(missing)} of its {len(shapes)} tensors ({missing[0]} …).",
-                next_steps=["The file is not whole, or of another architecture: use the whole model."],
-                id="model/incomplete",
-            )
-        for n, shape in shapes.items():
-            # The original VAE writes its attention's linear layers as 1×1 convolutions.
-            if weights[n].shape != shape and weights[n].numel() != shape.numel():
-                raise TrainingError(
-                    f"{self.plan.path}: {name}.{n} has the shape {list(weights[n].shape)}, its configuration says "
-                    f"{list(shape)}.",
-                    id="model/config",
-                )
-
-    def _check_finite(self, name: str, norms: dict[str, torch.Tensor], tensor: Callable[[str], torch.Tensor]) -> None:
-        """Raises TrainingError that names the first tensor with a number that is not finite.
-
-        A tensor's norm is computed first, since it is not finite when one of the numbers is not. This is the cheapest
-        test (isfinite takes 10 to 40 times as long on a CPU), and the host waits for the device only once. `tensor`
-        gives a tensor by its name.
-        """
-        norms = {n: norm for n, norm in norms.items() if not norm.is_meta}
-        if not norms:
-            return
-        finite = torch.isfinite(torch.stack(list(norms.values()))).tolist()
-        doubtful = [n for n, sound in zip(norms, finite, strict=True) if not sound]
-        # A norm may overflow although all the tensor's numbers are finite.
-        damaged = next((n for n in doubtful if not torch.isfinite(tensor(n)).all()), None)
-        if damaged is not None:
-            own = name == "vae" and self.plan.vae_path is not None
-            raise TrainingError(
-                f"{self.plan.vae_path if own else self.plan.path}: {name}.{damaged} holds numbers that are not finite "
-                "(NaN or infinite); nothing can be trained on it.",
-                ["The file was damaged when it was made or merged, or on its way here."],
-                [f"Download it again, or choose another {'model.vae' if own else 'base model'}."],
-                id="model/not-finite",
-            )
+        own = self.plan.vae_path if name == "vae" else None
+        weights = self._named(name, list(module.state_dict()), config)
+        filling = Filling(
+            name, self.plan.path if own is None else own, "model.vae" if own is not None else "base model", weights
+        )
+        return fill(module, filling, where)
 
     # -- its modules -----------------------------------------------------------------------------------------------
 
-    def unet(self, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = _PLAIN) -> nn.Module:
+    def unet(self, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = PLAIN) -> nn.Module:
         import_diffusers()
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -294,7 +215,7 @@ class BaseModel:
         return self._fill("vae", module, dict(module.config), Where(dtype, device))
 
     def text_encoder(
-        self, name: str, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = _PLAIN
+        self, name: str, dtype: torch.dtype, device: torch.device = _CPU, storage: Storage = PLAIN
     ) -> nn.Module:
         from .clip import ClipText, ClipTextWithProjection
 

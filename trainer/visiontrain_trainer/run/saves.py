@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from visiontrain_trainer.adapter.export import Content, Origin, make_files, make_metadata, write_files
+from visiontrain_trainer.adapter.export import Content, Origin, make_files, write_files
+from visiontrain_trainer.adapter.lora_metadata import make_metadata
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchSampler

@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
-from visiontrain_trainer.compute.device import Device, Processes, active_facts, join_processes, open_device
+from visiontrain_trainer.compute.device import Device, open_device
+from visiontrain_trainer.compute.facts import active_facts
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
+from visiontrain_trainer.compute.processes import Processes, join_processes
 from visiontrain_trainer.contract.control import Control, Unasked
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan

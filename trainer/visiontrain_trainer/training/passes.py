@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
-from visiontrain_trainer.compute.device import Device, Processes
+from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.compute.losses import huber_c, loss_weights, losses
 from visiontrain_trainer.compute.noise import Diffusion
+from visiontrain_trainer.compute.processes import Processes
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batch_builder import Batch, BatchBuilder, model_inputs
