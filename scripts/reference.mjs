@@ -7,9 +7,16 @@ import { build } from 'esbuild';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'reference');
 
+// What is only imported when it is needed, such as the module of each command, is not needed for their names.
+const withoutLazy = {
+  name: 'without-lazy',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /./ }, ({ kind, path }) => (kind === 'dynamic-import' ? { path, external: true } : undefined)),
+};
+
 // Node runs no TypeScript whose types need more than removing.
-async function load(source, external = []) {
-  const options = { external, bundle: true, write: false, format: 'esm', platform: 'node' };
+async function load(source) {
+  const options = { plugins: [withoutLazy], bundle: true, write: false, format: 'esm', platform: 'node' };
   const { outputFiles } = await build({ absWorkingDir: root, entryPoints: [source], ...options });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
@@ -18,8 +25,7 @@ const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
 const { errorsPage } = await load('src/base/error-page.ts');
 const { completionScript, shells } = await load('src/cli/commands/completion-scripts.ts');
-// The modules of the commands are not needed for their names.
-const { commands } = await load('src/cli/commands/table.ts', ['./*']);
+const { commands } = await load('src/cli/commands/table.ts');
 const { planDataclasses } = await load('src/engine/plan/dataclasses.ts');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'run-yaml.md'), referencePage());

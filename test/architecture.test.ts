@@ -13,6 +13,7 @@ import {
   readRooms,
   strangers,
   type Tree,
+  tooLong,
 } from './helpers/architecture.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -153,6 +154,22 @@ describe('size of functions', () => {
     const listed = excepted?.includes ?? [];
     expect(listed.filter((file) => !needed.includes(file))).toEqual([]);
     expect(listed.length).toBeLessThanOrEqual(MOST_EXCEPTIONS);
+  });
+});
+
+/** A longer module mostly does two things. Split it by job, so that each part can be named by what it does. */
+const MOST_LINES = 260;
+
+describe('size of modules', () => {
+  it('is small enough to be read at once', () => {
+    expect(tooLong(tree, MOST_LINES)).toEqual([]);
+  });
+
+  it('is seen when it is not', () => {
+    const planted = { 'src/base/planted.ts': '//\n'.repeat(MOST_LINES + 1) };
+    expect(seen((all) => tooLong(all, MOST_LINES), planted)).toEqual([
+      `src/base/planted.ts has ${MOST_LINES + 1} lines`,
+    ]);
   });
 });
 

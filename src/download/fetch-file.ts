@@ -24,7 +24,8 @@ import { type Address, addresses } from './http/sources.ts';
 import { Throttle } from './transfer/meter.ts';
 import { repair } from './transfer/repair.ts';
 import { type FileProgress, FileReporter } from './transfer/report.ts';
-import { type SourceJob, transfer } from './transfer/transfer.ts';
+import type { SourceJob } from './transfer/source-job.ts';
+import { transfer } from './transfer/transfer.ts';
 import type { Reuse, WantedFile } from './wanted.ts';
 
 export interface FetchOptions {

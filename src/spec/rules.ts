@@ -5,7 +5,7 @@
 import { readPromptLine } from './prompt-flags.ts';
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
-import { largestSide, sidesOf } from './sections/resolution.ts';
+import { sizeRules } from './sections/size-rules.ts';
 import { adapterRules } from './training/adapter-rules.ts';
 import { augmentRules } from './training/augment-rules.ts';
 import { optimizerRules } from './training/optimizer-rules.ts';
@@ -16,9 +16,6 @@ import { trainingRules } from './training/training-rules.ts';
 import { validationRules } from './training/validation-rules.ts';
 
 type Rule = RuleOf<RunSpec>;
-
-/** The least size of a bucket in pixels, the same as in the schema. */
-const LEAST_BUCKET = 64;
 
 export const rules: readonly Rule[] = [
   {
@@ -42,54 +39,7 @@ export const rules: readonly Rule[] = [
     check: ({ captions: c }) =>
       when(c.write === 'endpoint' && c.endpoint_model === '', 'must name a model for write: endpoint'),
   },
-  {
-    key: 'dataset.resolution',
-    level: 'error',
-    check: ({ dataset: d }) => {
-      const odd = sidesOf(d.resolution).find((side) => side % 8 !== 0);
-      return odd === undefined ? undefined : `must be a multiple of 8, such as ${Math.round(odd / 8) * 8}`;
-    },
-  },
-  {
-    key: 'dataset.resolution',
-    level: 'error',
-    check: ({ dataset: d }) => {
-      const sides = sidesOf(d.resolution);
-      const twice = sides.find((side, i) => sides.indexOf(side) !== i);
-      return twice === undefined ? undefined : `has ${twice} twice: write each size once`;
-    },
-  },
-  {
-    key: 'dataset.bucket_min',
-    level: 'error',
-    check: ({ dataset: d }) =>
-      when(
-        d.buckets && d.bucket_min > Math.min(...sidesOf(d.resolution)),
-        `must not be above resolution (${Math.min(...sidesOf(d.resolution))})`,
-      ),
-  },
-  {
-    key: 'dataset.bucket_max',
-    level: 'error',
-    check: ({ dataset: d }) =>
-      when(
-        d.buckets && d.bucket_max < largestSide(d.resolution),
-        `must not be below resolution (${largestSide(d.resolution)})`,
-      ),
-  },
-  ...(['bucket_min', 'bucket_max'] as const).map(
-    (key): Rule => ({
-      key: `dataset.${key}`,
-      level: 'error',
-      check: ({ dataset: d }) => {
-        const below = Math.floor(d[key] / d.bucket_step) * d.bucket_step;
-        // The advised value must also fit the resolution and the range of the key.
-        const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, largestSide(d.resolution));
-        const near = below >= lowest ? below : below + d.bucket_step;
-        return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);
-      },
-    }),
-  ),
+  ...sizeRules,
   {
     key: 'model.clip_skip',
     level: 'error',

@@ -186,3 +186,11 @@ export function oversized(tree: Tree, most: { readonly lines: number; readonly p
     return found ? [file] : [];
   });
 }
+
+/** Modules with more lines than `most`, each with its number of lines. */
+export function tooLong(tree: Tree, most: number): string[] {
+  return [...tree]
+    .map(([file, text]) => [file, text.trimEnd().split('\n').length] as const)
+    .filter(([, lines]) => lines > most)
+    .map(([file, lines]) => `${file} has ${lines} lines`);
+}

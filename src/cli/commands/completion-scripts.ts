@@ -1,5 +1,5 @@
 /** Completion scripts for shells, made of the table of commands. Names of runs are read from their folder, without Node. */
-import type { CommandEntry } from './table.ts';
+import type { CommandEntry } from './shared/command-entry.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];

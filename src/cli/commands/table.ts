@@ -1,22 +1,15 @@
 /**
  * Every command by name: what help needs, and a lazy import of the rest. `--help` and `--version` load this file, so it
- * imports nothing.
+ * imports data alone: the entries of commands with actions lie beside those.
  */
-import type { CommandRun } from '../shell/context.ts';
-
-export interface CommandEntry {
-  readonly name: string;
-  /** Argument syntax of commander, e.g. `<run>` or `[file]`. */
-  readonly args?: string;
-  readonly summary: string;
-  readonly group: 'Start' | 'Runs' | 'Assets' | 'Help';
-  /** Options as [flags, description], or as [flags, description, 'list'] when they may be repeated. */
-  readonly options?: readonly (readonly [string, string, 'list'?])[];
-  readonly examples?: readonly string[];
-  readonly load: () => Promise<{ run: CommandRun }>;
-  /** Whether its first word may be `host:run`; the command is then carried out over there. */
-  readonly far?: true;
-}
+import { hostsEntry } from './boxes/entry.ts';
+import { datasetEntry } from './dataset/entry.ts';
+import { judgeEntry } from './judge/entry.ts';
+import { loraEntry } from './lora/entry.ts';
+import { modelsEntry } from './models/entry.ts';
+import { compareEntry, reportEntry } from './outcome/entries.ts';
+import { queueEntry } from './queue/entry.ts';
+import type { CommandEntry } from './shared/command-entry.ts';
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -142,28 +135,7 @@ export const commands: readonly CommandEntry[] = [
     examples: ['visiontrain verify last'],
     load: () => import('./verify.ts'),
   },
-  {
-    name: 'judge',
-    args: '<run>',
-    far: true,
-    summary: 'which checkpoint is best: a table of all beside the base model, and a sentence of advice',
-    group: 'Runs',
-    options: [
-      ['--steps <list>', 'checkpoints of these steps, such as 400,800 (default: all that are kept)'],
-      ['--strength <list>', 'strengths of the LoRA, such as 0.8,1 (default 1)'],
-      ['--seeds <n>', 'samples of each prompt (default 2)'],
-      ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
-      ['--detach', 'go on apart from this terminal'],
-      ['--show', 'only show how far it is, or what came out'],
-      ['--stop', 'end it; what was drawn is kept'],
-    ],
-    examples: [
-      'visiontrain judge last',
-      'visiontrain judge fox --strength 0.7,1 --seeds 4',
-      'visiontrain judge fox --show',
-    ],
-    load: () => import('./judge/index.ts'),
-  },
+  judgeEntry,
   {
     name: 'export',
     args: '<run>',
@@ -191,32 +163,8 @@ export const commands: readonly CommandEntry[] = [
     ],
     load: () => import('./export.ts'),
   },
-  {
-    name: 'report',
-    args: '<run>',
-    summary: 'one HTML page of a run: did it learn, samples, curves, settings',
-    group: 'Runs',
-    options: [
-      ['-o, --output <file>', 'where the page is written (default: report.html in the run folder)'],
-      ['--serve', 'serve it to this machine alone; the page follows a live run'],
-      ['--port <n>', 'with --serve: this port (default: a free one)'],
-    ],
-    examples: ['visiontrain report last', 'visiontrain report fox -o fox.html', 'visiontrain report fox --serve'],
-    load: () => import('./outcome/report.ts'),
-  },
-  {
-    name: 'compare',
-    args: '<run...>',
-    summary: 'runs, or all of a sweep, beside each other: what differs, curves, samples of the same prompts',
-    group: 'Runs',
-    options: [['--html <file>', 'also one HTML page with curves and samples']],
-    examples: [
-      'visiontrain compare fox fox-2',
-      'visiontrain compare fox fox-2 fox-3 --html foxes.html',
-      'visiontrain compare sweep-mf3k2   (the group that queue add --sweep names)',
-    ],
-    load: () => import('./outcome/compare.ts'),
-  },
+  reportEntry,
+  compareEntry,
   {
     name: 'fetch',
     args: '<host:run...>',
@@ -226,30 +174,7 @@ export const commands: readonly CommandEntry[] = [
     examples: ['visiontrain fetch gpu1:fox'],
     load: () => import('./boxes/fetch.ts'),
   },
-  {
-    name: 'queue',
-    args: '[action] [what...]',
-    summary: 'runs that wait for a card: list, add, remove, run; and sweeps over settings',
-    group: 'Runs',
-    options: [
-      ['--set <key=value>', 'add: change one setting (repeatable)', 'list'],
-      ['--name <name>', 'add: name of the run, and the beginning of those of a sweep'],
-      ['--sweep <key=values>', 'add: a run for each value, or each combination (repeatable)', 'list'],
-      ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],
-      ['--list <file>', 'add: a run for each group of keys in this YAML file'],
-      ['--dry-run', 'add: show the runs and make nothing'],
-      ['--accept-license', 'add: accept the licence of what is fetched'],
-      ['--send-pictures', 'add: let the server in captions.endpoint see the pictures'],
-      ['--allow-hooks', 'add: run the commands in its hooks'],
-    ],
-    examples: [
-      'visiontrain queue add fox.yaml bear.yaml',
-      'visiontrain queue add fox.yaml --sweep training.rank=8,16 --sweep training.learning_rate=1e-4,2e-4',
-      'visiontrain queue run',
-      'visiontrain queue remove fox-rank8-lr1e-4',
-    ],
-    load: () => import('./queue/index.ts'),
-  },
+  queueEntry,
   {
     name: 'setup',
     summary: 'make the Python environment that trains, and prove the card',
@@ -283,128 +208,10 @@ export const commands: readonly CommandEntry[] = [
     examples: ['visiontrain notify', 'visiontrain notify --test'],
     load: () => import('./notify.ts'),
   },
-  {
-    name: 'hosts',
-    args: '[action] [what...]',
-    summary: 'other machines that train for you, by SSH: list, add, remove, check',
-    group: 'Assets',
-    options: [
-      ['-p, --port <n>', 'add: its port'],
-      ['-i, --identity <file>', 'add: the key file that lets you in'],
-      ['-J, --jump <host>', 'add: the machine on the way to it'],
-      ['--home <folder>', 'add: where everything is kept there, such as /workspace/visiontrain'],
-    ],
-    examples: [
-      'visiontrain hosts add gpu1 me@gpu1.example.org',
-      'visiontrain hosts add pod root@203.0.113.7 -p 40022 -i ~/.ssh/id_ed25519 --home /workspace/visiontrain',
-      'visiontrain run fox.yaml --on gpu1',
-      'visiontrain ps --all',
-      'visiontrain attach gpu1:fox',
-    ],
-    load: () => import('./boxes/index.ts'),
-  },
-  {
-    name: 'models',
-    args: '[action] [what...]',
-    summary: 'base models: list, info, pull, verify, add, rm, check',
-    group: 'Assets',
-    options: [
-      ['--sha256 <hex>', 'pull, add: SHA-256 of the file at an address'],
-      ['--size <bytes>', 'pull: its size'],
-      ['--mirror <url>', 'pull: another address of the same file; may be given again', 'list'],
-      ['--token-env <name>', 'pull, add: environment variable that holds the token for the address'],
-      ['-o, --output <file>', 'pull: where to put the file of an address'],
-      ['--connections <n>', 'pull: exactly so many connections (default: 1 to 4, what pays)'],
-      ['--limit-rate <rate>', 'pull: at most so many bytes per second, e.g. 5M'],
-      ['--accept-license', 'pull: accept the licence of the model'],
-      ['--id <name>', 'add: id of the new entry'],
-      ['--title <text>', 'add: its title'],
-      ['--like <id>', 'add: take recipe and prompts of this entry'],
-      ['--prediction <kind>', 'add: epsilon or v_prediction, where the file does not say'],
-      ['--family <name>', 'add: sd15 or sdxl, for a diffusers repository'],
-      ['--partials', 'rm: unfinished and set-aside downloads'],
-      ['--force', 'rm: also what a run still needs'],
-    ],
-    examples: [
-      'visiontrain models list',
-      'visiontrain models pull sdxl',
-      'visiontrain models pull https://example.org/model.safetensors --sha256 HEX -o model.safetensors',
-      'visiontrain models add ~/models/my-merge.safetensors --like illustrious',
-      'visiontrain models check --json',
-    ],
-    load: () => import('./models/index.ts'),
-  },
-  {
-    name: 'dataset',
-    args: '<action> <folder>',
-    summary: 'check: what is in a folder of pictures; caption: write captions for it; tags: what its captions say',
-    group: 'Assets',
-    options: [
-      ['--captions <extension>', 'ending of the caption files (default .txt)'],
-      ['--include <name>', 'look as with dataset.include: a folder or file that is passed over (repeatable)', 'list'],
-      ['--write <kind>', 'caption: tags, sentences, both (default: what suits --for, else tags)'],
-      ['--for <base>', 'check, caption: suit this base model (check: sdxl)'],
-      ['--goal <goal>', 'check, caption: character, style or concept'],
-      ['--html <file>', 'check: also write a contact sheet: pictures, crops, captions, findings in one file'],
-      ['--trigger <word>', 'check: the trigger word that captions are to say'],
-      ['--tagger <model>', 'caption: id or folder of the tagger'],
-      ['--captioner <model>', 'caption: id or folder of what writes sentences'],
-      ['--threshold <share>', 'caption: least probability of a tag (0.35)'],
-      ['--character-threshold <share>', 'caption: least probability of a known character (0.85)'],
-      ['--exclude <tag>', 'caption: never write this tag (repeatable)', 'list'],
-      ['--length <length>', 'caption: short, medium or long sentences'],
-      ['--endpoint <url>', "caption: by a server that speaks OpenAI's protocol; the pictures are sent there"],
-      ['--model <name>', 'caption: its model'],
-      ['--prompt <text>', 'caption: what it is asked'],
-      ['--key-env <name>', 'caption: environment variable that holds its key'],
-      ['--all', 'caption: also pictures that have a caption; their files stay as they are'],
-      ['--device <device>', 'caption: cpu or cuda:0 (default: a card if there is one)'],
-      ['--from <file>', 'check, tags: with the settings of a run.yaml'],
-      ['--preview', 'tags: what those rules make of each caption'],
-      ['--write-files', 'caption: also put a file beside each picture without one, never over a file'],
-    ],
-    examples: [
-      'visiontrain dataset check ./pictures',
-      'visiontrain dataset check ./pictures --captions .caption --json',
-      'visiontrain dataset check ./pictures --from run.yaml --html sheet.html',
-      'visiontrain dataset caption ./pictures --for illustrious --goal character',
-      'visiontrain dataset tags ./pictures --from run.yaml --preview',
-      'visiontrain dataset caption ./pictures --endpoint http://localhost:11434/v1 --model qwen2.5vl',
-    ],
-    load: () => import('./dataset/index.ts'),
-  },
-  {
-    name: 'lora',
-    args: '<action> [file...]',
-    summary: 'LoRA files of any trainer: inspect, check, edit, resize, merge, convert',
-    group: 'Assets',
-    options: [
-      ['--base <model>', 'check: is it for this base model (id or file)?'],
-      ['-o, --output <file>', 'the new file; a file that is there is not replaced'],
-      ['--rank <n>', 'resize, merge: the most that a layer gets'],
-      ['--keep <share>', 'resize: less where this share of a layer is kept by less, as in 0.95'],
-      ['--by <rule>', 'resize: what --keep is a share of: fro (norm), sum, ratio'],
-      ['--to <form>', 'convert: kohya or diffusers'],
-      ['--precision <format>', 'resize, merge, convert: fp32, bf16 or fp16 (default: as the first file)'],
-      ['--in-place', 'edit: change the file itself; its weights stay'],
-      ['--title <text>', 'edit: set it; an empty text takes it away, as in all of these'],
-      ['--author <text>', 'edit: who made it'],
-      ['--description <text>', 'edit: what it is'],
-      ['--license <text>', 'edit: what others may do with it'],
-      ['--tags <text>', 'edit: words with commas between them'],
-      ['--usage-hint <text>', 'edit: how it is used, as in "strength 0.8"'],
-      ['--trigger <text>', 'edit: the words that call it'],
-      ['--thumbnail <file>', 'edit: a PNG or JPEG; it is made small'],
-    ],
-    examples: [
-      'visiontrain lora inspect fox.safetensors',
-      'visiontrain lora check ~/loras/*.safetensors --base sdxl',
-      'visiontrain lora resize fox.safetensors --rank 16 -o fox-16.safetensors',
-      'visiontrain lora merge fox.safetensors:0.7 ink.safetensors:0.4 -o both.safetensors',
-      'visiontrain lora edit fox.safetensors --author Ann --license CC-BY-4.0 --in-place',
-    ],
-    load: () => import('./lora/index.ts'),
-  },
+  hostsEntry,
+  modelsEntry,
+  datasetEntry,
+  loraEntry,
   {
     name: 'explain',
     args: '[term...]',

@@ -8,7 +8,7 @@ import { Fault, nextTry } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
 import { Connection, type ConnectionJob, Superseded } from './connection.ts';
 import type { FileReporter } from './report.ts';
-import type { SourceJob } from './transfer.ts';
+import type { SourceJob } from './source-job.ts';
 
 /**
  * Streams the file again from the first of `addresses` that serves it (if possible not the one it came from). Pieces

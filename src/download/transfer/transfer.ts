@@ -3,52 +3,22 @@
  * faults.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PartialFile } from '../file/partial-file.ts';
 import { PIECE, type PieceRange } from '../file/pieces.ts';
-import type { Client } from '../http/client.ts';
-import { Fault, nextTry } from '../http/fault.ts';
-import type { DownloadSettings } from '../http/settings.ts';
+import { Fault } from '../http/fault.ts';
 import type { Address } from '../http/sources.ts';
 import { Stragglers } from '../http/stragglers.ts';
-import { Connection, type ConnectionJob, type PartialPiece, type SourceState, Superseded } from './connection.ts';
+import { Connection, type ConnectionJob, type SourceState, Superseded } from './connection.ts';
 import { ConnectionController } from './connection-controller.ts';
-import type { Throttle } from './meter.ts';
-
-/** What is told to the outside. */
-export interface Watcher {
-  /** Counts bytes. `fresh` of them are gained for the whole file (or given up, when negative). */
-  received(bytes: number, fresh: number): void;
-  connections(count: number): void;
-  /** Reports something that a person should know: a wait, a change of plan. */
-  note(text: string): void;
-}
-
-/** A file that is being put together, without its source. */
-export interface SourceJob {
-  readonly client: Client;
-  readonly partialFile: PartialFile;
-  readonly settings: DownloadSettings;
-  readonly throttle: Throttle | undefined;
-  readonly partial: Map<number, PartialPiece>;
-  readonly name: string;
-  readonly sha256: string;
-  readonly signal: AbortSignal;
-  readonly watcher: Watcher;
-}
+import { rangeLength } from './range-length.ts';
+import type { SourceJob } from './source-job.ts';
+import { Tries } from './tries.ts';
 
 export interface TransferInput extends SourceJob {
   readonly address: Address;
 }
 
-const SHORTEST_RANGE = 2 << 20;
-const LONGEST_RANGE = 64 << 20;
-/** Seconds of work that a range should last when several connections share the file. */
-const RANGE_SECONDS = 4;
 /** Half of a connection's range is given to another one only when it still needs more seconds than this. */
 const WORTH_SHARING = 1;
-
-/** Bytes gained since the last failure that restore all tries. A slower trickle does not keep a download alive. */
-const PROGRESS = 64 << 10;
 
 const seconds = () => performance.now() / 1000;
 
@@ -75,18 +45,18 @@ class Transfer {
   readonly #started = seconds();
   readonly #ticker: NodeJS.Timeout;
   readonly #job: ConnectionJob;
+  readonly #tries: Tries;
   #running: Promise<void>[] = [];
   #whole: Connection | undefined;
   #received = 0;
   #gained = 0;
-  #gainedAtFailure = Number.NEGATIVE_INFINITY;
-  #failures: Fault[] = [];
   #badRanges = 0;
   #waiting: Promise<void> | undefined;
   #failure: Error | undefined;
 
   constructor(input: TransferInput) {
     this.#input = input;
+    this.#tries = new Tries(input.settings);
     this.#source = { address: input.address, resolved: undefined, etag: undefined, ranges: true };
     this.#controller = new ConnectionController(input.settings.connections, this.#started);
     this.#job = {
@@ -192,18 +162,10 @@ class Transfer {
     return { from, to };
   }
 
-  /** Bytes of a range: enough that the requests cost little, and few enough that all connections end together. */
-  #rangeLength(count: number): number {
-    if (count === 1) return Number.POSITIVE_INFINITY;
+  #rangeLength(connections: number): number {
     const { size, doneBytes } = this.#input.partialFile.pieces;
-    const fairShare = (size - doneBytes) / (2 * count);
-    return Math.min(LONGEST_RANGE, Math.max(SHORTEST_RANGE, Math.min(fairShare, this.#earned(count))));
-  }
-
-  /** Bytes that one of `count` connections brings in RANGE_SECONDS. */
-  #earned(count: number): number {
     const passed = seconds() - this.#started;
-    return passed < 0.5 ? SHORTEST_RANGE * 4 : (this.#received / passed / count) * RANGE_SECONDS;
+    return rangeLength({ connections, left: size - doneBytes, received: this.#received, passed });
   }
 
   /** Starts connections until there are as many as wanted, or no range is left. */
@@ -261,18 +223,14 @@ class Transfer {
     if (fault.kind === 'busy' || fault.kind === 'denied') this.#controller.complain(seconds());
     // When the line breaks, several connections break together, which counts as one failure.
     if (this.#waiting !== undefined) return;
-    if (this.#gained >= this.#gainedAtFailure + PROGRESS) this.#failures = [];
-    this.#gainedAtFailure = this.#gained;
-    this.#failures.push(fault);
-    const inAll = this.#failures.length;
-    const ofKind = this.#failures.filter(({ kind }) => kind === fault.kind).length;
-    const wait = nextTry(fault, { ofKind, inAll, proven: this.#gained > 0 }, settings);
-    if (wait === undefined) {
+    const next = this.#tries.next(fault, this.#gained);
+    if (next === undefined) {
       this.#failure = fault;
       return;
     }
+    const { wait, number } = next;
     watcher.note(
-      `${fault.message}; try ${inAll} of ${settings.tries} in ${wait < 1 ? wait.toFixed(1) : Math.round(wait)} s`,
+      `${fault.message}; try ${number} of ${settings.tries} in ${wait < 1 ? wait.toFixed(1) : Math.round(wait)} s`,
     );
     this.#waiting = sleep(wait * 1000, undefined, { signal })
       .catch(() => {

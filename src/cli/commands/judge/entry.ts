@@ -1,0 +1,25 @@
+/** What help and completion say of `visiontrain judge`. It imports nothing, since `--help` loads it. */
+import type { CommandEntry } from '../shared/command-entry.ts';
+
+export const judgeEntry: CommandEntry = {
+  name: 'judge',
+  args: '<run>',
+  far: true,
+  summary: 'which checkpoint is best: a table of all beside the base model, and a sentence of advice',
+  group: 'Runs',
+  options: [
+    ['--steps <list>', 'checkpoints of these steps, such as 400,800 (default: all that are kept)'],
+    ['--strength <list>', 'strengths of the LoRA, such as 0.8,1 (default 1)'],
+    ['--seeds <n>', 'samples of each prompt (default 2)'],
+    ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
+    ['--detach', 'go on apart from this terminal'],
+    ['--show', 'only show how far it is, or what came out'],
+    ['--stop', 'end it; what was drawn is kept'],
+  ],
+  examples: [
+    'visiontrain judge last',
+    'visiontrain judge fox --strength 0.7,1 --seeds 4',
+    'visiontrain judge fox --show',
+  ],
+  load: () => import('./index.ts'),
+};

@@ -1,0 +1,27 @@
+/** What help and completion say of `visiontrain queue`. It imports nothing, since `--help` loads it. */
+import type { CommandEntry } from '../shared/command-entry.ts';
+
+export const queueEntry: CommandEntry = {
+  name: 'queue',
+  args: '[action] [what...]',
+  summary: 'runs that wait for a card: list, add, remove, run; and sweeps over settings',
+  group: 'Runs',
+  options: [
+    ['--set <key=value>', 'add: change one setting (repeatable)', 'list'],
+    ['--name <name>', 'add: name of the run, and the beginning of those of a sweep'],
+    ['--sweep <key=values>', 'add: a run for each value, or each combination (repeatable)', 'list'],
+    ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],
+    ['--list <file>', 'add: a run for each group of keys in this YAML file'],
+    ['--dry-run', 'add: show the runs and make nothing'],
+    ['--accept-license', 'add: accept the licence of what is fetched'],
+    ['--send-pictures', 'add: let the server in captions.endpoint see the pictures'],
+    ['--allow-hooks', 'add: run the commands in its hooks'],
+  ],
+  examples: [
+    'visiontrain queue add fox.yaml bear.yaml',
+    'visiontrain queue add fox.yaml --sweep training.rank=8,16 --sweep training.learning_rate=1e-4,2e-4',
+    'visiontrain queue run',
+    'visiontrain queue remove fox-rank8-lr1e-4',
+  ],
+  load: () => import('./index.ts'),
+};
