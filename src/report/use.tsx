@@ -1,5 +1,6 @@
 /** How the file is used where people use it. */
 import type { RunReport } from '../engine/report/types.ts';
+import { diffusersCode } from '../engine/report/usage.ts';
 
 export function Use({ report }: { readonly report: RunReport }) {
   const { model, files, dataset } = report;
@@ -53,33 +54,4 @@ export function Use({ report }: { readonly report: RunReport }) {
       </p>
     </section>
   );
-}
-
-interface Code {
-  readonly file: string;
-  readonly prompt: string;
-  readonly sdxl: boolean;
-  /** Whether the base predicts v. */
-  readonly v: boolean;
-}
-
-function diffusersCode({ file, prompt, sdxl, v }: Code): string {
-  const pipeline = sdxl ? 'StableDiffusionXLPipeline' : 'StableDiffusionPipeline';
-  const velocity = v
-    ? [
-        'pipe.scheduler = type(pipe.scheduler).from_config(',
-        '    pipe.scheduler.config, prediction_type="v_prediction")',
-      ]
-    : [];
-  return [
-    'import torch',
-    `from diffusers import ${pipeline}`,
-    '',
-    `pipe = ${pipeline}.from_single_file(`,
-    '    "BASE.safetensors", torch_dtype=torch.float16).to("cuda")',
-    ...velocity,
-    `pipe.load_lora_weights(".", weight_name=${JSON.stringify(file)})`,
-    `image = pipe(${JSON.stringify(prompt)},`,
-    '    cross_attention_kwargs={"scale": 0.8}).images[0]',
-  ].join('\n');
 }

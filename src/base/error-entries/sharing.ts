@@ -27,4 +27,39 @@ export const sharingErrors = {
     cause: 'Its name has a backslash or a control character, which zip files cannot hold everywhere.',
     cure: 'Rename the picture and train again.',
   },
+  'publish/login': {
+    what: 'The hub knows no token of yours, or not the one that was sent.',
+    cause: 'There is none in HF_TOKEN and none of the hub’s own login, or it was withdrawn.',
+    cure: 'Log in with `hf auth login`, or set HF_TOKEN to a token that may write.',
+  },
+  'publish/refused': {
+    what: 'The hub lets this token not write there.',
+    cause: 'The token may only read, or the place belongs to somebody else.',
+    cure: 'Make a token that may write, or name a place of yours with `--repo OWNER/NAME`.',
+  },
+  'publish/repo': {
+    what: 'What was given with --repo is no name of a repository.',
+    cause: 'A repository has an owner and a name: letters, digits, dot, dash and underscore, with one slash between.',
+    cure: 'Give it as in `--repo ann/fox-lora`, or leave it out.',
+  },
+  'publish/public': {
+    what: 'The repository is there already, and everybody can see it.',
+    cause: 'Nothing is shown to all unless you say so, also where the repository was made by somebody else.',
+    cure: 'Add `--public`, make the repository private, or name another one with `--repo`.',
+  },
+  'publish/changed': {
+    what: 'The repository was changed by somebody else while files were sent.',
+    cause: 'Two programs write to it at once.',
+    cure: 'The same command tries again.',
+  },
+  'publish/too-large': {
+    what: 'The hub does not take a file of this size.',
+    cause: 'A file, or the account, is over the limit of the hub.',
+    cure: 'Make the LoRA smaller with `visiontrain lora resize`, or free room in the account.',
+  },
+  'publish/unreachable': {
+    what: 'The hub could not be reached, or was too busy, until the patience was over.',
+    cause: 'The line was cut, or the hub answered with errors of its own.',
+    cure: 'Type the same command later: what the hub has is not sent again.',
+  },
 } as const satisfies Readonly<Record<string, ErrorEntry>>;

@@ -1,0 +1,117 @@
+/** The model card of a LoRA as the hub reads it: facts between dashes, then words in Markdown. Pure. */
+import { basename } from 'node:path';
+import { formatBytes } from '../../base/text.ts';
+import { diffusersCode } from '../report/usage.ts';
+import { type Material, settingWords } from './material.ts';
+
+/** Licences by the name that the registry gives them, as the hub calls them. Any other is `other`, with its name and address. */
+const HUB_LICENCES: Readonly<Record<string, string>> = {
+  'CreativeML-OpenRAIL-M': 'creativeml-openrail-m',
+  'CreativeML-OpenRAIL++-M': 'openrail++',
+  'CC0-1.0': 'cc0-1.0',
+  'Apache-2.0': 'apache-2.0',
+  MIT: 'mit',
+};
+
+/** Path in the repository of the cover with this number. */
+export const coverPath = (i: number): string => `images/${String(i).padStart(2, '0')}.png`;
+
+/** @param repo `owner/name` */
+export function modelCard(material: Material, repo: string): string {
+  const { name, trigger, covers, report, plan, sha256, bytes, licence, lora } = material;
+  const file = basename(lora);
+  const prompt = covers[0]?.prompt ?? trigger;
+  const sdxl = plan.model.family === 'sdxl';
+  const base = material.baseRepo;
+  return [
+    '---',
+    ...facts(material),
+    '---',
+    '',
+    `# ${inline(name)}`,
+    '',
+    ...(covers.length > 0 ? ['<Gallery />', ''] : []),
+    `A LoRA for ${inline(licence.model)}.`,
+    '',
+    ...(trigger === '' ? [] : [`**The word that calls it:** \`${code(trigger)}\``, '']),
+    '## Use it',
+    '',
+    `Download [\`${code(file)}\`](/${repo}/resolve/main/${encodeURIComponent(file)}) (${formatBytes(bytes)}).`,
+    '',
+    '- **ComfyUI**: into `models/loras`, then a *Load LoRA* node, strength 0.8 to 1.',
+    `- **A1111, Forge**: into \`models/Lora\`, then \`<lora:${code(file.replace(/\.safetensors$/u, ''))}:0.8>\` in the prompt${plan.model.clip_skip > 1 ? `; clip skip ${plan.model.clip_skip}` : ''}.`,
+    '',
+    '```python',
+    diffusersCode({
+      ...{ file, prompt, sdxl, repo, v: plan.model.prediction === 'v_prediction' },
+      ...(base === null ? {} : { baseRepo: base }),
+    }).replaceAll('```', "'''"),
+    '```',
+    '',
+    '## How it was trained',
+    '',
+    inline(report.verdict.title),
+    '',
+    '| | |',
+    '|---|---|',
+    ...settingWords(material).map(([key, value]) => `| ${key} | ${inline(value)} |`),
+    `| SHA-256 | \`${sha256}\` |`,
+    '',
+    '## Licence',
+    '',
+    ...licenceLines(material),
+    '',
+    'Made with visiontrain.',
+    '',
+  ].join('\n');
+}
+
+/** JSON is YAML too, and its strings are the same to every reader. */
+const said = (value: string): string => JSON.stringify(value);
+
+function facts({ trigger, covers, licence, plan, baseRepo }: Material): string[] {
+  const hub = licence.name === null ? undefined : HUB_LICENCES[licence.name];
+  const family = plan.model.family === 'sdxl' ? 'stable-diffusion-xl' : 'stable-diffusion';
+  return [
+    ...(baseRepo === null ? [] : [`base_model: ${said(baseRepo)}`, 'base_model_relation: adapter']),
+    `license: ${hub ?? 'other'}`,
+    ...(hub === undefined && licence.name !== null ? [`license_name: ${said(licenceSlug(licence.name))}`] : []),
+    ...(hub === undefined && licence.url !== null ? [`license_link: ${said(licence.url)}`] : []),
+    'library_name: diffusers',
+    'pipeline_tag: text-to-image',
+    'tags:',
+    ...['lora', 'text-to-image', family, `${family}-diffusers`, 'diffusers', 'visiontrain'].map((tag) => `  - ${tag}`),
+    ...(trigger === '' ? [] : [`instance_prompt: ${said(trigger)}`]),
+    ...(covers.length === 0 ? [] : ['widget:']),
+    ...covers.flatMap(({ prompt, negative }, i) => [
+      `  - text: ${said(prompt)}`,
+      ...(negative === '' ? [] : ['    parameters:', `      negative_prompt: ${said(negative)}`]),
+      '    output:',
+      `      url: ${coverPath(i)}`,
+    ]),
+  ];
+}
+
+const licenceSlug = (name: string): string =>
+  name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.+]+/gu, '-')
+    .replace(/^-|-$/gu, '');
+
+export function licenceLines({ licence }: Pick<Material, 'licence'>): string[] {
+  const { model, name, url, restrictions } = licence;
+  if (name === null) return [`The licence of ${inline(model)} is not known to the program that wrote this card.`];
+  const named = url === null ? inline(name) : `[${inline(name)}](${url})`;
+  return [
+    `It is of use with ${inline(model)} alone, whose licence binds those who use both: ${named}.`,
+    ...(restrictions === '' ? [] : ['', inline(restrictions)]),
+  ];
+}
+
+/** Text of the run on one line of Markdown, in which nothing of it is markup. */
+function inline(text: string): string {
+  return text.replaceAll(/[\r\n]+/gu, ' ').replaceAll(/[\\`*_{}[\]<>#|~&]/gu, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+/** Text between backticks. */
+const code = (text: string): string => text.replaceAll(/[`\r\n<>]/gu, ' ');

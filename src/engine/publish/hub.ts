@@ -1,0 +1,177 @@
+/**
+ * Puts a LoRA on a Hugging Face hub, through the hub's own client. What was sent is known to the hub by its hash, so that
+ * the same command goes on where it was cut off.
+ */
+import { openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
+import { commitIter, createRepo, HubApiError, modelInfo, whoAmI } from '@huggingface/hub';
+import { DownloadError, UsageError, VisiontrainError } from '../../base/errors.ts';
+import { coverPath, modelCard } from './card.ts';
+import type { Material } from './material.ts';
+
+export interface HubTarget {
+  /** `owner/name`, or undefined for the person's own with the name of the run. */
+  readonly repo: string | undefined;
+  readonly isPublic: boolean;
+  /** Address of the hub. */
+  readonly hub: string;
+  /** Sends the token, and tries again. */
+  readonly fetch: typeof fetch;
+  readonly signal: AbortSignal;
+  /** Called with the path of a file and the share that was sent. */
+  readonly onProgress: (path: string, share: number) => void;
+}
+
+export interface Published {
+  readonly repo: string;
+  readonly url: string;
+  readonly commit: string;
+  readonly is_private: boolean;
+  readonly files: readonly string[];
+}
+
+/** The client refuses tokens of other hubs by their form, and may name the token in errors: `fetch` puts the true one in. */
+const PLACEHOLDER = 'hf_sent_by_fetch';
+
+/** @throws UsageError, DownloadError that say what the hub answered and what to type */
+export async function publishToHub(material: Material, target: HubTarget): Promise<Published> {
+  const common = { hubUrl: target.hub, fetch: target.fetch, accessToken: PLACEHOLDER };
+  const repo = target.repo ?? `${await told(target, '', () => owner(common))}/${material.name}`;
+  await told(target, repo, () => makeRepo(repo, target, common));
+  const is_private = await told(target, repo, () => privacyOf(repo, target, common));
+  const files = await filesOf(material, repo);
+  const commit = await told(target, repo, () => send(repo, { material, files, target, common }));
+  return { repo, url: `${target.hub}/${repo}`, commit, is_private, files: files.map(({ path }) => path) };
+}
+
+type Common = { readonly hubUrl: string; readonly fetch: typeof fetch; readonly accessToken: string };
+
+async function owner(common: Common): Promise<string> {
+  const me = await whoAmI(common);
+  return me.name;
+}
+
+/** Makes the repository, private unless the person said otherwise. One that is there stays as it is. */
+async function makeRepo(repo: string, { isPublic }: HubTarget, common: Common): Promise<void> {
+  try {
+    await createRepo({ ...common, repo: { type: 'model', name: repo }, visibility: isPublic ? 'public' : 'private' });
+  } catch (error) {
+    if (!(error instanceof HubApiError) || error.statusCode !== 409) throw error;
+  }
+}
+
+/** Whether it is private. @throws UsageError where all would see what the person did not say to show */
+async function privacyOf(repo: string, { isPublic, hub }: HubTarget, common: Common): Promise<boolean> {
+  const found = await modelInfo({ ...common, name: repo });
+  if (!found.private && !isPublic)
+    throw new UsageError(`${repo} is there already, and everybody can see it. Nothing was sent.`, {
+      id: 'publish/public',
+      nextSteps: [
+        'If all may see the LoRA and its samples:  add --public',
+        `Or make it private in its settings: ${hub}/${repo}/settings`,
+        'Or name another one:  --repo OWNER/NAME',
+      ],
+    });
+  return found.private;
+}
+
+interface Upload {
+  readonly path: string;
+  readonly content: Blob;
+}
+
+async function filesOf(material: Material, repo: string): Promise<readonly Upload[]> {
+  const covers = await Promise.all(
+    material.covers.map(async ({ path }, i) => ({ path: coverPath(i), content: await openAsBlob(path) })),
+  );
+  return [
+    { path: 'README.md', content: new Blob([modelCard(material, repo)]) },
+    { path: basename(material.lora), content: await openAsBlob(material.lora) },
+    ...covers,
+  ];
+}
+
+interface Sending {
+  readonly material: Material;
+  readonly files: readonly Upload[];
+  readonly target: HubTarget;
+  readonly common: Common;
+}
+
+async function send(repo: string, { material, files, target, common }: Sending): Promise<string> {
+  const steps = commitIter({
+    ...common,
+    repo: { type: 'model', name: repo },
+    title: `${material.name}, SHA-256 ${material.sha256.slice(0, 12)}`,
+    operations: files.map((file) => ({ operation: 'addOrUpdate', ...file })),
+    abortSignal: target.signal,
+    // The hub's other way needs a program of its own for cutting files, and saves nothing for a file sent once.
+    useXet: false,
+  });
+  for (;;) {
+    const { done, value } = await steps.next();
+    if (done) return value?.commit.oid ?? '';
+    if (value.event === 'fileProgress' && value.state === 'uploading') target.onProgress(value.path, value.progress);
+  }
+}
+
+/** Does something at the hub; what it refuses is told in words. */
+async function told<T>({ hub, signal }: HubTarget, repo: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof VisiontrainError || signal.aborted) throw error;
+    if (error instanceof HubApiError) throw refused(error, hub, repo);
+    throw new DownloadError(`The hub was left before all was sent: ${(error as Error).message}.`, {
+      id: 'publish/unreachable',
+      nextSteps: ['The same command goes on: what the hub has is not sent again.'],
+      cause: error,
+    });
+  }
+}
+
+function refused({ statusCode, data }: HubApiError, hub: string, repo: string): VisiontrainError {
+  const { error: said, message } = (data ?? {}) as { error?: unknown; message?: unknown };
+  const words = [said, message].find((text) => typeof text === 'string' && text !== '' && !text.includes('<'));
+  const details = words === undefined ? [] : [`The hub says: ${String(words).slice(0, 300)}`];
+  const { host } = new URL(hub);
+  switch (statusCode) {
+    case 401:
+      return new UsageError(`${host} does not know this token.`, {
+        id: 'publish/login',
+        details,
+        nextSteps: ['hf auth login   or:  export HF_TOKEN=…   with a token that may write'],
+      });
+    case 403:
+      return new UsageError(`This token may not write to ${repo === '' ? host : repo}.`, {
+        id: 'publish/refused',
+        details,
+        nextSteps: [`Make a token that may write: ${hub}/settings/tokens`, 'Or name another one:  --repo OWNER/NAME'],
+      });
+    case 404:
+      return new UsageError(`${host} has no place ${repo} for this token.`, {
+        id: 'publish/refused',
+        details,
+        nextSteps: ['Name a place of yours:  --repo OWNER/NAME'],
+      });
+    case 409:
+    case 412:
+      return new UsageError(`${repo} was changed by somebody else meanwhile.`, {
+        id: 'publish/changed',
+        details,
+        nextSteps: ['The same command tries again; what the hub has is not sent again.'],
+      });
+    case 413:
+      return new UsageError(`${host} takes no file of this size, or no more in this account.`, {
+        id: 'publish/too-large',
+        details,
+        nextSteps: ['Make the LoRA smaller:  visiontrain lora resize FILE --rank 16 -o SMALLER'],
+      });
+    default:
+      return new DownloadError(`${host} answered ${statusCode} until the patience was over.`, {
+        id: 'publish/unreachable',
+        details,
+        nextSteps: ['Later, the same command goes on: what the hub has is not sent again.'],
+      });
+  }
+}

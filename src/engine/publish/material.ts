@@ -1,0 +1,105 @@
+/** What is said of a run when it is given to others: to the hub, or to a site that takes files by hand. */
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { findBase } from '../../registry/catalogue/find.ts';
+import { type BaseLicence, baseLicence } from '../../registry/catalogue/licence-text.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import type { Plan } from '../plan/schema.ts';
+import { collectReport } from '../report/collect.ts';
+import type { ReportPrompt, RunReport } from '../report/types.ts';
+import { readExit } from '../run-folder/run-files.ts';
+import { readPlan } from '../runs/read-plan.ts';
+import type { RunSummary } from '../runs/summary.ts';
+
+/** A sample with the LoRA, and what it was drawn by. */
+export interface Cover {
+  /** Absolute path of a PNG file. */
+  readonly path: string;
+  readonly prompt: string;
+  readonly negative: string;
+  readonly seed: number;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly strength: number;
+  readonly size: readonly [number, number];
+  readonly sampler: Plan['samples']['sampler'];
+}
+
+export interface Material {
+  readonly name: string;
+  /** Absolute path of the LoRA file. */
+  readonly lora: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly report: RunReport;
+  readonly plan: Plan;
+  /** The word that calls it; empty for none. */
+  readonly trigger: string;
+  readonly covers: readonly Cover[];
+  readonly licence: BaseLicence;
+  /** Repository of the base on the hub; null where it is not known. */
+  readonly baseRepo: string | null;
+}
+
+/** Most samples that are shown to others. */
+const MOST_COVERS = 12;
+
+/** @throws UsageError for a run that is not finished */
+export function materialOf(summary: RunSummary, registry: Registry): Material {
+  const { dir, name } = summary;
+  const exit = readExit(dir);
+  const [final] = exit?.outputs ?? [];
+  if (exit?.status !== 'finished' || final === undefined)
+    throw new UsageError(`${name} is not finished: there is nothing yet to give to others.`, {
+      id: 'run/not-finished',
+      nextSteps: [`visiontrain resume ${name}`],
+    });
+  const plan = readPlan(dir);
+  const report = collectReport(summary);
+  const base = findBase(registry, plan.model.name);
+  const hub = base?.files.flatMap(({ sources }) => sources).find(({ kind }) => kind === 'hub');
+  return {
+    name: plan.name,
+    lora: join(dir, final.path),
+    sha256: final.sha256,
+    bytes: final.bytes,
+    report,
+    plan,
+    trigger: report.dataset?.trigger ?? '',
+    covers: report.samples.flatMap((prompt) => coverOf(dir, plan, prompt) ?? []).slice(0, MOST_COVERS),
+    licence: baseLicence(registry, plan.model.name),
+    baseRepo: base?.embedded === undefined && hub?.kind === 'hub' ? hub.repo : null,
+  };
+}
+
+function coverOf(dir: string, { samples: s }: Plan, { index, prompt, seed, steps }: ReportPrompt): Cover | undefined {
+  const newest = steps.at(-1);
+  if (newest === undefined || basename(newest.path) !== newest.path.replace(/^samples\//u, '')) return undefined;
+  const shot = s.shots?.[index];
+  return {
+    path: join(dir, newest.path),
+    prompt,
+    seed,
+    negative: shot?.negative ?? s.negative,
+    steps: shot?.steps ?? s.steps,
+    guidance: shot?.guidance ?? s.guidance,
+    strength: shot?.strength ?? 1,
+    size: shot?.size ?? s.size,
+    sampler: s.sampler,
+  };
+}
+
+/** The settings that people ask for, as words. */
+export function settingWords({ plan }: Material): readonly (readonly [string, string])[] {
+  const { training: t, data } = plan;
+  const trained = data.samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const kind = t.dora ? 'DoRA' : { lora: 'LoRA', loha: 'LoHa', lokr: 'LoKr' }[t.adapter];
+  return [
+    ['Kind', `${kind}, rank ${t.rank}, alpha ${t.alpha}${t.conv_rank > 0 ? `, convolutions ${t.conv_rank}` : ''}`],
+    ['Pictures', String(trained.length)],
+    ['Steps', `${t.steps}, ${t.batch_size * t.gradient_accumulation} pictures each`],
+    ['Optimiser', `${t.optimizer}, rate ${t.learning_rate}, ${t.schedule}`],
+    ['Resolution', String(Math.round(Math.sqrt((trained[0]?.bucket[0] ?? 0) * (trained[0]?.bucket[1] ?? 0))))],
+    ['Clip skip', String(plan.model.clip_skip)],
+  ];
+}
