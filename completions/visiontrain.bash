@@ -4,7 +4,7 @@ _visiontrain() {
   local current="${COMP_WORDS[COMP_CWORD]}" words="" flags=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge export report compare report publish compare fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
     return
   fi
   case "${COMP_WORDS[1]}" in
@@ -22,9 +22,7 @@ _visiontrain() {
     export) words="$(_visiontrain_runs)"; flags="--step --best --last --average --precision --to --diffusers --bundle --images --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
-    report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     publish) words=""; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
-    compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
     queue) words="add list remove run"; flags="--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     setup) words=""; flags="--force --torch --captions --heif --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;

@@ -173,18 +173,6 @@ complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a report -d 'one HTML page of a run: did it learn, samples, curves, settings'
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -f -a '(__visiontrain_runs)'
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l output
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l serve
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l port
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l json
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l plain
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l no-input
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l yes
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l workspace
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l debug
-complete -c visiontrain -n '__fish_seen_subcommand_from report' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a publish -d 'give a LoRA to others: to a Hugging Face hub, or as a kit for Civitai'
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l repo
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l public
@@ -197,16 +185,6 @@ complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a compare -d 'runs, or all of a sweep, beside each other: what differs, curves, samples of the same prompts'
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -f -a '(__visiontrain_runs)'
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l html
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l json
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l plain
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l no-input
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l yes
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l workspace
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l debug
-complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a fetch -d 'bring runs home from other machines, every file checked'
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l checkpoints
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l json

@@ -18,9 +18,7 @@ _visiontrain() {
     'export:write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
-    'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'publish:give a LoRA to others\: to a Hugging Face hub, or as a kit for Civitai'
-    'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
     'fetch:bring runs home from other machines, every file checked'
     'queue:runs that wait for a card\: list, add, remove, run; and sweeps over settings'
     'setup:make the Python environment that trains, and prove the card'
@@ -54,9 +52,7 @@ _visiontrain() {
     export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --last --average --precision --to --diffusers --bundle --images --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
-    report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
-    compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
     queue) words_of=(add list remove run); flags_of=(--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;

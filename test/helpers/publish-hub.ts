@@ -68,7 +68,7 @@ export class PublishHub {
     json(response, { type: 'user', id: '1', name: 'ann', orgs: [], auth: { type: 'access_token' } });
   }
 
-  create(response: ServerResponse, _path: string, body: Buffer): void {
+  create(response: ServerResponse, _path: string, body: Buffer): unknown {
     const { name, organization, visibility } = JSON.parse(body.toString());
     const repo = `${organization}/${name}`;
     if (this.repos.has(repo)) return json(response, { error: 'You already created this model repo' }, 409);
@@ -76,7 +76,7 @@ export class PublishHub {
     return json(response, { url: `${this.url}/${repo}`, id: repo });
   }
 
-  info(response: ServerResponse, path: string): void {
+  info(response: ServerResponse, path: string): unknown {
     const name = path.replace('/api/models/', '').replace('/revision/HEAD', '');
     const repo = this.repos.get(name);
     if (repo === undefined) return json(response, { error: 'Repository not found' }, 404);
@@ -108,7 +108,7 @@ export class PublishHub {
     });
   }
 
-  put(response: ServerResponse, path: string, body: Buffer): void {
+  put(response: ServerResponse, path: string, body: Buffer): unknown {
     const oid = path.replace('/store/', '');
     if (createHash('sha256').update(body).digest('hex') !== oid) return json(response, { error: 'other bytes' }, 400);
     this.large.set(oid, body);

@@ -3,6 +3,7 @@
  * imports data alone: the entries of commands with actions lie beside those.
  */
 import { hostsEntry } from './boxes/entry.ts';
+import { publishEntry } from './carry/entry.ts';
 import { datasetEntry } from './dataset/entry.ts';
 import { judgeEntry } from './judge/entry.ts';
 import { loraEntry } from './lora/entry.ts';
@@ -165,50 +166,7 @@ export const commands: readonly CommandEntry[] = [
   },
   reportEntry,
   compareEntry,
-  {
-    name: 'report',
-    args: '<run>',
-    summary: 'one HTML page of a run: did it learn, samples, curves, settings',
-    group: 'Runs',
-    options: [
-      ['-o, --output <file>', 'where the page is written (default: report.html in the run folder)'],
-      ['--serve', 'serve it to this machine alone; the page follows a live run'],
-      ['--port <n>', 'with --serve: this port (default: a free one)'],
-    ],
-    examples: ['visiontrain report last', 'visiontrain report fox -o fox.html', 'visiontrain report fox --serve'],
-    load: () => import('./outcome/report.ts'),
-  },
-  {
-    name: 'publish',
-    args: '<where> <run>',
-    summary: 'give a LoRA to others: to a Hugging Face hub, or as a kit for Civitai',
-    group: 'Runs',
-    options: [
-      ['--repo <owner/name>', 'hub: the repository (default: yours, named as the run)'],
-      ['--public', 'hub: for everybody to see (default: for you alone)'],
-      ['--dry-run', 'hub: show the files and the card, and send nothing'],
-      ['--to <dir>', 'kit: the new folder (default: NAME-kit)'],
-    ],
-    examples: [
-      'visiontrain publish hub fox --dry-run',
-      'visiontrain publish hub fox --repo ann/fox-lora',
-      'visiontrain publish kit fox',
-    ],
-    load: () => import('./carry/publish.ts'),
-  },
-  {
-    name: 'compare',
-    args: '<run...>',
-    summary: 'runs, or all of a sweep, beside each other: what differs, curves, samples of the same prompts',
-    group: 'Runs',
-    options: [['--html <file>', 'also one HTML page with curves and samples']],
-    examples: [
-      'visiontrain compare fox fox-2',
-      'visiontrain compare fox fox-2 fox-3 --html foxes.html',
-      'visiontrain compare sweep-mf3k2   (the group that queue add --sweep names)',
-    ],
-    load: () => import('./outcome/compare.ts'),
-  },
+  publishEntry,
   {
     name: 'fetch',
     args: '<host:run...>',

@@ -90,7 +90,7 @@ describe('publish hub', () => {
         { text: expect.stringContaining('a fox </Gallery>'), output: { url: 'images/01.png' } },
       ],
     });
-    expect(words).not.toMatch(/<script>|<\/Gallery>|\u001b/);
+    for (const sign of ['<script>', '</Gallery>', '\u001b']) expect(words).not.toContain(sign);
     expect(words).toContain('<Gallery />');
     expect(words).toContain('StableDiffusionXLPipeline.from_pretrained(');
     expect(words).not.toContain(home.dir);
