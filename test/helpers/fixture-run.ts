@@ -166,6 +166,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       module_dropout: 0,
       layers: [],
       preservation: null,
+      ema: null,
       max_weight_norm: null,
       schedule_args: null,
       min_snr_gamma: null,

@@ -260,6 +260,7 @@ def make_plan(
             "layers": [],
             "preservation": None,
             "max_weight_norm": None,
+            "ema": None,
             "schedule_args": None,
             "min_snr_gamma": None,
             "noise_offset": 0,

@@ -22,13 +22,14 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     throw new UsageError('--images is for --bundle.', { id: 'command/wrong', nextSteps: ['Add --bundle.'] });
   const which = checkpointOf(options);
   const precision = precisionOf(options);
+  const weights = weightsOf(options);
   const { dir } = findRun(query, places.runs);
   // Without --to the file goes into the run folder, where nobody else may steer what is written.
   if (options.to === undefined) refuseForeignFolder(dir);
   const to =
     options.to === undefined ? join(dir, RUN_FILES.output) : absolute(String(options.to), { cwd: process.cwd() });
   const tools = { python: await anyPython(context), env, resources: settlePlan(dir).resources };
-  const request = { ...which, to, precision, diffusers: options.diffusers === true };
+  const request = { ...which, to, precision, diffusers: options.diffusers === true, weights };
   const { step, files } = await exportRun(dir, request, tools);
   if (flags.json) {
     out.json({ step, files });
@@ -69,4 +70,9 @@ function precisionOf({ precision }: Options): ExportRequest['precision'] {
   throw new UsageError(`--precision must be ${precisions.join(', ')}; this is ${String(precision)}.`, {
     id: 'command/wrong-value',
   });
+}
+
+function weightsOf({ weights }: Options): ExportRequest['weights'] {
+  if (weights === undefined || weights === 'ema' || weights === 'raw') return weights ?? null;
+  throw new UsageError(`--weights must be ema or raw; this is ${String(weights)}.`, { id: 'command/wrong-value' });
 }

@@ -53,7 +53,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
 
 function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunState['latestValidation']>) {
   const levels = (rest.levels ?? []).map((level) => ({ timestep: level.timestep, loss: level.loss }));
-  const { since_start: start, since_lowest: lowest } = rest;
+  const { since_start: start, since_lowest: lowest, other } = rest;
   return {
     step,
     loss,
@@ -61,6 +61,7 @@ function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunStat
     levels,
     since_start: start === undefined ? null : { change: start.change, stderr: start.stderr },
     since_lowest: lowest === undefined ? null : { step: lowest.step, change: lowest.change, stderr: lowest.stderr },
+    other: other === undefined ? null : { weights: other.weights, loss: other.loss, stderr: other.stderr },
   };
 }
 

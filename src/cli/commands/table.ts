@@ -156,6 +156,7 @@ export const commands: readonly CommandEntry[] = [
         'a zip to train it again from: settings, lock, LoRA, report, hashes, licence of the base (NAME.zip)',
       ],
       ['--images', '--bundle: with the pictures inside'],
+      ['--weights <kind>', 'ema or raw, in a run with training.ema (default: as its files)'],
     ],
     examples: [
       'visiontrain export fox --best',

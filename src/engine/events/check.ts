@@ -91,6 +91,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     levels: optional(listOf(objectOf({ timestep: whole, loss: number }))),
     since_start: optional(objectOf({ change: number, stderr: number })),
     since_lowest: optional(objectOf({ step: count, change: number, stderr: number })),
+    other: optional(objectOf({ weights: oneOf('ema', 'raw'), loss: number, stderr: number })),
   },
   checkpoint: { step: count, path: text, bytes: amount, best: optional(flag) },
   saved: {

@@ -107,6 +107,10 @@ export const payloads = {
         .object({ step, change: z.number(), stderr: z.number() })
         .optional()
         .describe('The same since the lowest validation before this one.'),
+      other: z
+        .object({ weights: z.enum(['ema', 'raw']), loss: z.number(), stderr: z.number() })
+        .optional()
+        .describe('With `training.ema`: the loss of the weights that are not used, the trained ones or their average.'),
     })
     .describe('Loss on pictures that are not trained on, at fixed noise and timesteps, with its standard error.'),
   metric: z

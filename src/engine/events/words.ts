@@ -19,12 +19,16 @@ export const phaseWords = {
 const loss4 = (value: number) => value.toFixed(4);
 
 /** `0.1234 ± 0.0100, 0.0032 ± 0.0004 lower than before training`; the second error is that of the differences. */
-export function validationWords({ loss, stderr, since_start: since }: Payload<'validation'>): string {
-  const now = `${loss4(loss)} ± ${loss4(stderr)}`;
+export function validationWords({ loss, stderr, since_start: since, other }: Payload<'validation'>): string {
+  const now = `${loss4(loss)} ± ${loss4(stderr)}${other === undefined ? '' : otherWords(other)}`;
   if (since === undefined || (since.change === 0 && since.stderr === 0)) return now;
   const way = since.change > 0 ? 'higher' : 'lower';
   return `${now}, ${loss4(Math.abs(since.change))} ± ${loss4(since.stderr)} ${way} than before training`;
 }
+
+/** The loss of the weights that are not used, beside the one of those that are. */
+const otherWords = ({ weights, loss }: NonNullable<Payload<'validation'>['other']>): string =>
+  ` (${weights === 'ema' ? 'their moving average' : 'without averaging'} ${loss4(loss)})`;
 
 /** The loss by part of the noise, from little to most; undefined where it was not told. */
 export function levelWords({ levels = [] }: Payload<'validation'>): string | undefined {

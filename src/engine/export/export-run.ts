@@ -15,6 +15,8 @@ export interface ExportRequest {
   readonly precision: Plan['output']['precision'] | null;
   /** Whether a file with diffusers names is written too, even if the run wrote none. */
   readonly diffusers: boolean;
+  /** Of a run with a moving average: it or the trained weights; null for those that the run's own files have. */
+  readonly weights: 'ema' | 'raw' | null;
 }
 
 export interface ExportedFile {

@@ -40,7 +40,13 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   const resources = computedAlike(spec.resources);
   const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
   const validation = validationIdentity(spec);
-  const training = { ...spec.training, init_lora: spec.training.init_lora === null ? null : 'file' };
+  const { ema, ...learned } = spec.training;
+  const training = {
+    ...learned,
+    // A run of before there was such an average stays the same run.
+    ...(ema === null ? {} : { ema }),
+    init_lora: learned.init_lora === null ? null : 'file',
+  };
   const { precision, metadata, diffusers } = spec.output;
   const output = { precision, metadata, diffusers };
   const { version, name } = spec;

@@ -56,7 +56,7 @@ const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> =
 
 /** What the memory of a step depends on. */
 export interface StepShape extends AdapterShape {
-  readonly training: AdapterShape['training'] & Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora'>;
+  readonly training: AdapterShape['training'] & Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora' | 'ema'>;
   readonly resources: Pick<
     Plan['resources'],
     'precision' | 'attention' | 'gradient_checkpointing' | 'base_precision' | 'text_precision' | 'stream_base'
@@ -100,7 +100,8 @@ export function stepMemory(shape: StepShape): StepMemory | undefined {
     weights: (base + text) * GIB + trained * (wide === 2 ? 4 : 6),
     activations: (each * pictures + words) * wide * GIB,
     gradients: trained * 4,
-    optimiser: trained * OPTIMIZER_BYTES[t.optimizer],
+    // A moving average lies beside the optimiser's own as one more tensor in fp32.
+    optimiser: trained * (OPTIMIZER_BYTES[t.optimizer] + (t.ema === null ? 0 : 4)),
     workspace: CARD_ITSELF,
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };

@@ -12,6 +12,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
     optimizer_args: null,
     schedule_args: null,
     max_weight_norm: null,
+    ema: null,
     adapter: 'lora',
     lokr: null,
     dora: false,

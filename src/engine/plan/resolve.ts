@@ -117,6 +117,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       cycles: t.cycles,
       max_grad_norm: t.max_grad_norm,
       max_weight_norm: t.max_weight_norm,
+      ema: t.ema,
       rank: t.rank,
       alpha: t.alpha,
       dropout: t.dropout,

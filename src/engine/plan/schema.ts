@@ -8,6 +8,7 @@ import { families, packings, precisions, predictions, RUN_NAME, samplers, spacin
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
+import { emaSchema } from '../../spec/training/ema-keys.ts';
 import {
   huberSchedules,
   losses,
@@ -113,6 +114,8 @@ export const planSchema = z.strictObject({
     max_grad_norm: z.number().min(0),
     /** Longest weight change s · ‖up · down‖ of a layer; null for no bound. */
     max_weight_norm: z.number().positive().nullable(),
+    /** A moving average of the weights; null for none. */
+    ema: emaSchema.nullable(),
     rank: z.number().int().min(1),
     alpha: z.number().positive(),
     dropout: z.number().min(0),

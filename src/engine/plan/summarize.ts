@@ -82,6 +82,7 @@ function summaryLines(
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
     validationLine(plan, validation),
     ...subjectLines(plan),
+    ...averageLine(plan),
     `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     ...memoryText(plan),
     `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
@@ -94,6 +95,18 @@ function validationLine({ validation: v }: Plan, images: number): string {
   const how = v.every === null ? '' : `, each ${cadenceWords(v.every)}`;
   const ends = v.patience === null ? '' : `; ends early when ${v.patience} validations say so`;
   return `${plural(images, 'picture')} kept out of training to measure the loss on${how}${ends}`;
+}
+
+/**
+ * Over how many steps the moving average reaches back at the end of the run. Its decay begins small and rises as
+ * (1 + n) / (10 + n), so that it never holds more than about the last ninth of its updates, whatever decay is set.
+ */
+function averageLine({ training: { steps, ema } }: Plan): readonly string[] {
+  if (ema === null) return [];
+  const updates = Math.floor(Math.max(0, steps - ema.start) / ema.every);
+  const decay = Math.min(ema.decay, (1 + updates) / (10 + updates));
+  const names = { ema: 'it is what is saved', raw: 'it is only measured', both: 'both are saved' }[ema.save];
+  return [`a moving average of about the last ${plural(Math.round(ema.every / (1 - decay)), 'step')}; ${names}`];
 }
 
 /** Lines about masks, regularisation images and what must be kept, where there are any. */
@@ -148,8 +161,8 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / weights);
   const parameters = loraParameters(plan) * scale;
   const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
-  // A checkpoint holds the weights and the two averages of Adam, all in fp32.
-  const checkpoints = parameters * 12 * output.checkpoint_keep;
+  // A checkpoint holds the weights and the two averages of Adam, and where there is one that of the weights, all in fp32.
+  const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
   const views = data.flip ? 2 : 1;
   const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);
   // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.

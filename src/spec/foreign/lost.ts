@@ -82,7 +82,7 @@ export const lostWords: readonly LostWord[] = [
   },
   {
     names: ['use_ema', 'ema', 'ema_decay', 'ema_config', 'ema_update_step_interval'],
-    say: 'no average of the weights is kept here: remove the line',
+    say: 'here it is training.ema: {decay: 0.999, every: 1}, and null is off',
   },
   {
     names: [

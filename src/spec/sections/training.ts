@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { adapterKeys } from '../training/adapter-keys.ts';
 import { count, doc, line } from '../training/doc.ts';
+import { emaKeys } from '../training/ema-keys.ts';
 import { lossKeys } from '../training/loss-keys.ts';
 import { optimizerKeys, optimizers } from '../training/optimizer-keys.ts';
 import { scheduleKeys } from '../training/schedule-keys.ts';
@@ -70,6 +71,7 @@ export const trainingSchema = z.strictObject({
     'Layers whose weight change is longer than this are shortened to it after each step; null is off.',
     'Keeps a LoRA from burning and mixes better with others: 1 is usual.',
   ),
+  ...emaKeys,
   rank: doc(
     count(1, 1024),
     'Size of the LoRA: how many directions each layer may learn.',

@@ -141,6 +141,13 @@ export const trainingTerms: readonly Term[] = [
     keys: ['training.max_weight_norm'],
   },
   {
+    term: 'EMA',
+    also: ['moving average', 'exponential moving average', 'average of weights', 'use ema', 'ema decay'],
+    group: 'Training',
+    text: 'A moving average of the LoRA’s weights over the last steps, which is smoother than the weights themselves: what one odd picture does to the last steps is evened out. It costs a little memory and no time worth naming. It begins short and reaches back over at most a ninth of the run. `export RUN --average` takes the plain mean of the kept checkpoints instead, after the run.',
+    keys: ['training.ema'],
+  },
+  {
     term: 'noise offset',
     group: 'Training',
     text: 'A trick that lets a model learn very dark and very bright pictures. 0.03 to 0.05 where contrast matters; 0 for models with zero terminal SNR, which do not need it.',

@@ -10,6 +10,7 @@ interface Ruled {
     readonly betas: readonly [number, number];
     readonly schedule: string;
     readonly max_weight_norm: number | null;
+    readonly ema: object | null;
   };
 }
 
@@ -43,6 +44,15 @@ export const optimizerRules: readonly Rule[] = [
       when(
         isScheduleFree(t.optimizer) && t.max_weight_norm !== null,
         `would shorten weights that ${t.optimizer} has averaged already: write null`,
+      ),
+  },
+  {
+    key: 'training.ema',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        isScheduleFree(t.optimizer) && t.ema !== null,
+        `would average what ${t.optimizer} has averaged already: write null`,
       ),
   },
   {

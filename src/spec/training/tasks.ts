@@ -26,6 +26,7 @@ export const trainingTasks: readonly Task[] = [
       'cycles',
       'max_grad_norm',
       'max_weight_norm',
+      'ema',
     ],
   },
   {

@@ -122,6 +122,14 @@ class ScheduleArgs:
 
 
 @dataclass(frozen=True)
+class Ema:
+    decay: float
+    every: int
+    start: int
+    save: Literal["ema", "raw", "both"]
+
+
+@dataclass(frozen=True)
 class Lokr:
     factor: int
     decompose_both: bool
@@ -184,6 +192,7 @@ class Training:
     cycles: int
     max_grad_norm: float
     max_weight_norm: float | None
+    ema: Ema | None
     rank: int
     alpha: float
     dropout: float

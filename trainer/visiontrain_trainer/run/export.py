@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +37,8 @@ class Request:
     #: Number format of the file instead of the plan's; None for the plan's.
     precision: Literal["fp32", "bf16", "fp16"] | None
     diffusers: bool
+    #: Of a run with a moving average: the average or the trained weights; None for those that the run's files have.
+    weights: Literal["ema", "raw"] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
     plan = replace(plan, output=output)
     found, name = _wanted(run / "checkpoints", plan, request)
     newest = found[0]
-    tensors, origin = mean([each.adapter for each in found]), _origin(newest)
+    chosen, kind_of_weights = _weights(plan, request)
+    name += kind_of_weights
+    tensors, origin = mean([chosen(each) for each in found]), _origin(newest)
     files = make_files(plan, tensors, origin)
     there = {kind: _sha256(request.to / file_name(name, kind)) for kind in files}
     known = []
@@ -75,6 +79,21 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
         known.append(Exported(Written(path, hashed.bytes, hashed.sha256, kind), False))
     missing = {kind: content for kind, content in files.items() if there[kind] is None}
     return newest.step, [*known, *(Exported(file, True) for file in write_files(request.to, name, missing))]
+
+
+def _weights(plan: Plan, request: Request) -> tuple[Callable[[checkpoint.Checkpoint], dict[str, torch.Tensor]], str]:
+    """Which weights of a checkpoint are wanted, and what the file's name says of it. Raises TrainingError."""
+    ema = plan.training.ema
+    used = None if ema is None else "raw" if ema.save == "raw" else "ema"
+    if request.weights is None or request.weights == used:
+        return (lambda found: found.adapter), ""
+    if used is None:
+        raise TrainingError(
+            "This run kept no moving average of its weights, so there is only one kind of them.",
+            next_steps=["Leave out --weights, or average checkpoints: --average"],
+            id="run/no-export",
+        )
+    return (lambda found: found.unused), f"-{request.weights}"
 
 
 def _drained(source: Iterable[Piece]) -> Hashed:
@@ -166,7 +185,12 @@ def main(arguments: list[str]) -> int:
     """Answer on stdout; returns the exit code."""
     run, asked = hold(Path(arguments[0])), json.loads(arguments[1])
     request = Request(
-        asked["kind"], int(asked["number"]), Path(asked["to"]), asked["precision"], bool(asked["diffusers"])
+        kind=asked["kind"],
+        number=int(asked["number"]),
+        to=Path(asked["to"]),
+        precision=asked["precision"],
+        diffusers=bool(asked["diffusers"]),
+        weights=asked["weights"],
     )
     try:
         step, files = export(run, request)

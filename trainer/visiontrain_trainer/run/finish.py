@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from visiontrain_trainer.adapter.export import make_files, write_files
 from visiontrain_trainer.base.errors import FAILED, STOPPED
 from visiontrain_trainer.training.measure import Validation, verdict, weight_change
-from visiontrain_trainer.training.schedule_free import averaged
 
 from .image_losses import measure_images
 from .pictures import Pictures
@@ -31,7 +29,7 @@ def stopped(session: Session, progress: Progress) -> int:
 
 def finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
     """Save, export and judge the weights that are to be used. Returns the exit code, as `_finish` says."""
-    with averaged(session.optimizer, session.adapter):
+    with session.used_weights():
         return _finish(session, progress, pictures, saves)
 
 
@@ -47,9 +45,8 @@ def _finish(session: Session, progress: Progress, pictures: Pictures, saves: Sav
         session.processes.barrier()
         return 0
     events.emit("phase", phase="export")
-    last = saves.weights(progress.step, session.adapter.tensors())
-    written = write_files(session.run / "output", plan.name, make_files(plan, last.tensors, last.origin))
-    for file in written:
+    last = saves.weights_now(progress.step)
+    for file in saves.written(plan.name, last):
         events.emit(
             "output",
             path=str(file.path.relative_to(session.run)),

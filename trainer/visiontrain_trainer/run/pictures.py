@@ -11,7 +11,6 @@ from torch import nn
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.contract.plan import Shot
 from visiontrain_trainer.contract.shots import all_shots
-from visiontrain_trainer.training.schedule_free import averaged
 
 from .aside import room_for_the_vae
 from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
@@ -38,7 +37,7 @@ class Pictures:
         training = session.unet.training
         session.unet.eval()
         try:
-            with averaged(session.optimizer, session.adapter):
+            with session.used_weights():
                 for index, shot in enumerate(all_shots(plan.samples)):
                     name = f"step-{step:06d}-{index}.png" if adapter else f"base-{index}.png"
                     if not adapter and (session.run / "samples" / name).exists():

@@ -55,6 +55,8 @@ def resume(session: Session) -> Progress:
         return Progress(spans=[EnvironmentSpan(0, session.facts)])
     try:
         session.adapter.load(found.adapter)
+        if session.ema is not None:
+            session.ema.restore(found.adapter, found.unused, found.state["ema_updates"])
         state_from_plain(session.optimizer, found.optimizer, found.state["optimizer"])
         return_to_training(session.optimizer, session.adapter)
         session.train_step.micro_batch = found.state["micro_batch"]

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from visiontrain_trainer.adapter.export import Content, Origin, make_files, write_files
+from visiontrain_trainer.adapter.export import Origin, Written, make_files, write_files
 from visiontrain_trainer.adapter.lora_metadata import make_metadata
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.optim import state_to_plain
-from visiontrain_trainer.training.schedule_free import averaged
 from visiontrain_trainer.training.writer import Writer
 
 if TYPE_CHECKING:
@@ -38,6 +37,11 @@ def name_of_best(plan: Plan) -> str:
     return f"{plan.name}-best"
 
 
+def name_of_raw(name: str) -> str:
+    """Name of the LoRA with the trained weights, beside the one with their average."""
+    return f"{name}-raw"
+
+
 @dataclass(frozen=True)
 class Weights:
     """The weights after a step, the epoch of that step (from 1), and what a LoRA file tells of them."""
@@ -46,6 +50,8 @@ class Weights:
     step: int
     epoch: int
     origin: Origin
+    #: The trained weights, where `tensors` is their average and both are kept; else what is not used, or None.
+    unused: dict[str, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,16 @@ class Saves:
         """Copy what is wanted to the host, and begin to write it. Raises the error of the save before."""
         # Waiting first keeps the copies of two saves from lying in memory together.
         self._writer.wait()
-        with averaged(self._session.optimizer, self._session.adapter):
-            weights = self.weights(step, self._session.adapter.tensors())
+        with self._session.used_weights():
+            weights = self.weights_now(step)
             optimizer, values = state_to_plain(self._session.optimizer) if wanted.state is not None else ({}, {})
         jobs: list[Callable[[], None]] = []
         if wanted.state is not None:
             self.any_checkpoint = True
             state = {**wanted.state, "optimizer": values, "lora": weights.origin.as_json()}
+            if self._session.ema is not None:
+                state["ema_updates"] = self._session.ema.updates
+                optimizer = checkpoint.with_unused(optimizer, weights.unused or {})
             jobs.append(lambda: self._checkpoint(weights, (optimizer, state), best_step))
         if wanted.lora is not None:
             name = wanted.lora
@@ -90,12 +99,20 @@ class Saves:
 
         self._writer.submit(all_jobs)
 
-    def weights(self, step: int, tensors: dict[str, torch.Tensor]) -> Weights:
+    def weights_now(self, step: int) -> Weights:
+        """Copies of the weights after `step`. To be called inside `used_weights`."""
+        session = self._session
+        unused = None if session.ema is None else session.ema.unused_tensors()
+        return self.weights(step, session.adapter.tensors(), unused)
+
+    def weights(
+        self, step: int, tensors: dict[str, torch.Tensor], unused: dict[str, torch.Tensor] | None = None
+    ) -> Weights:
         """The weights that stood after `step`, with what a file tells of them."""
         session = self._session
         epoch = session.batches.epoch_of(max(0, step - 1)) + 1
         facts = make_metadata(self._plan, step, epoch)
-        return Weights(tensors, step, epoch, Origin.of(session.scales, dict(session.unet.config), facts))
+        return Weights(tensors, step, epoch, Origin.of(session.scales, dict(session.unet.config), facts), unused)
 
     def check(self) -> None:
         """Raises the error of a save that could not be written."""
@@ -126,11 +143,10 @@ class Saves:
     def _lora(self, name: str, weights: Weights, best_step: int | None) -> None:
         """Write a LoRA file on the way. Weights too large for its number format only leave it out: training goes on."""
         try:
-            files = make_files(self._plan, weights.tensors, weights.origin)
+            self._write(name, weights)
         except TrainingError as error:
             self._events.note(f"Step {weights.step}: {error.reason}", "warn")
             return
-        self._write(name, weights, files)
         kept = self._plan.output.save_keep
         if kept is not None:
             folder, batches = self._session.run / "output", self._session.batches
@@ -142,15 +158,25 @@ class Saves:
         """Write the LoRA of the checkpoint that validates best, where that checkpoint can still be read."""
         try:
             found = checkpoint.read(self._session.run / "checkpoints", best_step)
-            weights = self.weights(best_step, found.adapter)
-            files = make_files(self._plan, weights.tensors, weights.origin)
+            weights = self.weights(best_step, found.adapter, found.unused)
+            self._write(name_of_best(self._plan), weights, best=True)
         except TrainingError as error:
             self._events.note(f"There is no file of the best step {best_step}: {error.reason}", "warn")
-            return
-        self._write(name_of_best(self._plan), weights, files, best=True)
 
-    def _write(self, name: str, weights: Weights, files: dict[str, Content], *, best: bool = False) -> None:
-        for file in write_files(self._session.run / "output", name, files):
+    def written(self, name: str, weights: Weights) -> list[Written]:
+        """Write the LoRA called `name`, and beside an average, where the plan wants both, the trained weights.
+
+        Raises TrainingError before the first file where a weight is too large, and MachineError for a full disk.
+        """
+        contents = {name: make_files(self._plan, weights.tensors, weights.origin)}
+        ema = self._plan.training.ema
+        if ema is not None and ema.save == "both" and weights.unused:
+            contents[name_of_raw(name)] = make_files(self._plan, weights.unused, weights.origin)
+        folder = self._session.run / "output"
+        return [file for each, files in contents.items() for file in write_files(folder, each, files)]
+
+    def _write(self, name: str, weights: Weights, *, best: bool = False) -> None:
+        for file in self.written(name, weights):
             self._events.emit(
                 "saved",
                 step=weights.step,
@@ -166,7 +192,7 @@ class Saves:
 def step_of(path: Path, plan: Plan, batches: BatchSampler) -> int | None:
     """The step after which a LoRA file on the way was made, by its name; None for other files."""
     match = re.fullmatch(
-        re.escape(plan.name) + r"-(?:step([0-9]{8,})|([0-9]{6,}))(?:\.diffusers)?\.safetensors", path.name
+        re.escape(plan.name) + r"-(?:step([0-9]{8,})|([0-9]{6,}))(?:-raw)?(?:\.diffusers)?\.safetensors", path.name
     )
     if match is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +24,10 @@ from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.masks import Masks
 from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
+from visiontrain_trainer.training.ema import Ema
 from visiontrain_trainer.training.optim import make_optimizer
 from visiontrain_trainer.training.passes import Inputs, Machine, Trained
+from visiontrain_trainer.training.schedule_free import averaged
 from visiontrain_trainer.training.step import TrainStep
 
 from .cache import fill_caches
@@ -52,6 +56,8 @@ class Session:
     #: The adapter's weights before the first step, from which the weight change is measured.
     initial: dict[str, torch.Tensor]
     optimizer: torch.optim.Optimizer
+    #: The moving average of the adapter's weights, where the plan wants one.
+    ema: Ema | None
     diffusion: Diffusion
     train_step: TrainStep
     #: The device, libraries and settings really in use, as in the `active` event.
@@ -61,6 +67,16 @@ class Session:
     def scales(self) -> dict[str, float]:
         """Alpha by layer name."""
         return {layer.name: layer.alpha for layers in self.adapter.layers.values() for layer in layers.values()}
+
+    @contextmanager
+    def used_weights(self) -> Generator[None]:
+        """In this context the adapter has the weights that samples, validation, checkpoints and files are to have.
+
+        They are the trained ones, or an average of these. It may be entered inside itself.
+        """
+        average = nullcontext() if self.ema is None else self.ema.in_use()
+        with averaged(self.optimizer, self.adapter), average:
+            yield
 
 
 def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Session:
@@ -87,7 +103,8 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     alphas = alphas_cumprod(base.scheduler_config(), plan.model.zero_terminal_snr)
     diffusion = Diffusion(alphas, plan.model.prediction, device.torch)
     builder = BatchBuilder(plan, batches, caches, device=device, timesteps=diffusion.steps)
-    trained = Trained(unet=unet, adapter=adapter, optimizer=make_optimizer(plan.training, adapter))
+    ema = None if plan.training.ema is None else Ema(plan.training.ema, adapter)
+    trained = Trained(unet=unet, adapter=adapter, optimizer=make_optimizer(plan.training, adapter), ema=ema)
     inputs = Inputs(batches=batches, builder=builder, texts=caches.texts, diffusion=diffusion)
     session = Session(
         run=run,
@@ -104,6 +121,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         adapter=adapter,
         initial=adapter.tensors(),
         optimizer=trained.optimizer,
+        ema=ema,
         diffusion=diffusion,
         train_step=TrainStep(plan, events, trained=trained, inputs=inputs, machine=machine),
         facts=active_facts(plan.resources, device, processes),

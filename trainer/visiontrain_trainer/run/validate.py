@@ -9,7 +9,6 @@ from visiontrain_trainer.contract.cadence import Every
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.training.measure import Validation, levels, measure, validation_uses
-from visiontrain_trainer.training.schedule_free import averaged
 
 from .progress import Progress
 from .session import Session
@@ -32,6 +31,10 @@ def validate(session: Session, progress: Progress) -> Validation:
         if held_out:
             compared = progress.validations.compared(found, progress.before)
             levels_now = found.levels_of_event()
+            if step and session.ema is not None:
+                with session.ema.swapped():
+                    other = measure(uses, at, session.train_step.losses_at)
+                compared["other"] = {"weights": session.ema.unused, **other.as_event()}
             session.events.emit(
                 "validation", step=step, **found.as_event(), pictures=len(uses), levels=levels_now, **compared
             )
@@ -41,7 +44,7 @@ def validate(session: Session, progress: Progress) -> Validation:
     if progress.last and progress.last[0] == progress.step:
         return progress.last[1]
     session.train_step.release()
-    with averaged(session.optimizer, session.adapter):
+    with session.used_weights():
         if progress.before is None:
             now = session.adapter.tensors()
             session.adapter.load(session.initial)

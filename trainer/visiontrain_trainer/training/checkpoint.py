@@ -18,6 +18,9 @@ from visiontrain_trainer.base.safefile import Hashed, pieces
 
 _STATE = "state.json"
 _TENSORS = ("adapter.safetensors", "optimizer.safetensors")
+#: Before the names of the weights of the adapter that are not used, in optimizer.safetensors: a run with a moving
+#: average of the weights goes on from both.
+_UNUSED = "unused/"
 #: Most bytes of state.json (losses of some images, plain values of an optimiser), and of a file of tensors (a LoRA of
 #: every layer, or an optimiser's two states for each of its weights).
 _MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
@@ -31,6 +34,8 @@ class Checkpoint:
     step: int
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
+    #: The weights of the adapter that are not used, beside an average the trained ones; empty where there is none.
+    unused: dict[str, torch.Tensor]
     #: The optimiser's plain values under `optimizer`, and what the training loop stores (`run/save.py`).
     state: dict[str, Any]
 
@@ -86,7 +91,14 @@ def _read(path: Path) -> Checkpoint:
     adapter, optimizer = (load(content.pop(name)) for name in _TENSORS)
     if state.pop("step") != _step_of(path.name) or "spec_sha256" not in state:
         raise ValueError("state.json is not of this checkpoint")
-    return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, state)
+    unused = {name: optimizer.pop(name) for name in list(optimizer) if name.startswith(_UNUSED)}
+    unused = {name.removeprefix(_UNUSED): tensor for name, tensor in unused.items()}
+    return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, unused, state)
+
+
+def with_unused(optimizer: dict[str, torch.Tensor], unused: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The optimiser's tensors with the weights that are not used, as `save` takes them."""
+    return {**optimizer, **{f"{_UNUSED}{name}": tensor for name, tensor in unused.items()}}
 
 
 def read(folder: Path, step: int) -> Checkpoint:

@@ -18,6 +18,7 @@ from visiontrain_trainer.data.batch_builder import Batch, BatchBuilder, model_in
 from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.data.text import TextEmbeddings
 
+from .ema import Ema
 from .graphs import Graphs, Tensors
 
 
@@ -28,6 +29,8 @@ class Trained:
     unet: nn.Module
     adapter: Adapter
     optimizer: torch.optim.Optimizer
+    #: The moving average of the LoRA's weights, where the plan wants one.
+    ema: Ema | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class TrainStep:
 
     def __init__(self, plan: Plan, events: Events, *, trained: Trained, inputs: Inputs, machine: Machine) -> None:
         self._plan, self._events = plan, events
-        self._adapter, self._optimizer = trained.adapter, trained.optimizer
+        self._adapter, self._optimizer, self._ema = trained.adapter, trained.optimizer, trained.ema
         self._batches, self._builder = inputs.batches, inputs.builder
         self._device, self._processes = machine.device, machine.processes
         self.micro_batch = plan.training.batch_size
@@ -208,6 +208,8 @@ class TrainStep:
         if training.max_weight_norm is not None:
             cap_norms(adapter, training.max_weight_norm)
         adapter.refresh()
+        if self._ema is not None:
+            self._ema.after(step + 1)
         facts = StepFacts(
             step=step + 1,
             epoch=self._batches.epoch_of(step) + 1,

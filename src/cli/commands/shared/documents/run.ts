@@ -68,6 +68,10 @@ const status = z.strictObject({
         .strictObject({ step: count, change: z.number(), stderr: z.number() })
         .nullable()
         .describe('Against the lowest before it, picture by picture.'),
+      other: z
+        .strictObject({ weights: z.enum(['ema', 'raw']), loss: z.number(), stderr: z.number() })
+        .nullable()
+        .describe('With training.ema: the loss of the weights that are not used.'),
     })
     .nullable(),
   checkpoints: z.array(z.strictObject({ step: count, path: text, bytes: count })),
