@@ -2,7 +2,7 @@
 
 import type { RunSpec } from '../../spec/schema.ts';
 import { readCadence } from '../../spec/sections/cadence.ts';
-import type { PlanImage } from './schema.ts';
+import type { Plan, PlanImage } from './schema.ts';
 
 /** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */
 export function stepsOf({ steps, gradient_accumulation: passes }: RunSpec['training'], batches: number): number {
@@ -44,4 +44,14 @@ export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number
   for (const [bucket, count] of others)
     uses.set(bucket, (uses.get(bucket) ?? 0) + regularisationUses(count, images, total));
   return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
+}
+
+/** How many saves of the LoRA on the way stay; undefined where they are made by the clock and all are kept. */
+export function savesOf({ training: t, output }: Pick<Plan, 'training' | 'output'>): number | undefined {
+  const { count, unit } = readCadence(output.save_every);
+  if (count === 0) return 0;
+  const each = unit === 'epochs' ? (count * t.batches_per_epoch) / t.gradient_accumulation : count;
+  const made = unit === 'minutes' ? Number.POSITIVE_INFINITY : Math.ceil(t.steps / each) - 1;
+  const kept = Math.min(made, output.save_keep ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(kept) ? kept : undefined;
 }

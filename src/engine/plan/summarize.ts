@@ -2,6 +2,7 @@
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
+import { savesOf } from './lengths.ts';
 import { memoryText } from './memory.ts';
 import { FAMILY, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
@@ -23,10 +24,12 @@ export interface PlanSummary {
   readonly steps: number;
   readonly buckets: readonly BucketRow[];
   /**
-   * Estimated bytes of the LoRA file, of all checkpoints that are kept, and of the cached latents and text embeddings.
+   * Estimated bytes of the LoRA file, of those on the way, of all checkpoints that are kept, and of the cached latents
+   * and text embeddings.
    */
   readonly disk: {
     readonly lora: number;
+    readonly saved: number;
     readonly checkpoints: number;
     readonly cache: number;
     readonly total: number;
@@ -85,7 +88,7 @@ function summaryLines(
     ...averageLine(plan),
     `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     ...memoryText(plan),
-    `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
+    `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}${savedWords(plan, disk.saved)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
   ];
 }
 
@@ -154,13 +157,22 @@ const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(v
 
 const rate = (value: number) => (value < 0.001 ? value.toExponential() : String(value));
 
+/** How many LoRA files on the way stay, and what they take. A cadence by the clock leaves a number that nobody knows. */
+function savedWords(plan: Plan, bytes: number): string {
+  const saves = savesOf(plan);
+  if (saves === undefined) return ', and one more for each save on the way';
+  return saves === 0 ? '' : `, ${saves} more on the way ${formatBytes(bytes)}`;
+}
+
 function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const { model, output, data } = plan;
   const { weights } = FAMILY[model.family];
   // A LoRA grows with the sides of the weight matrices, the model with their areas.
   const scale = weightBytes === undefined ? 1 : Math.sqrt(weightBytes / weights);
   const parameters = loraParameters(plan) * scale;
-  const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * (output.diffusers ? 2 : 1);
+  const files = (output.diffusers ? 2 : 1) * (plan.training.ema?.save === 'both' ? 2 : 1);
+  const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * files;
+  const saved = lora * (savesOf(plan) ?? 0);
   // A checkpoint holds the weights and the two averages of Adam, and where there is one that of the weights, all in fp32.
   const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
   const views = data.flip ? 2 : 1;
@@ -169,6 +181,11 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
   const texts = data.samples.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
   const cache = latents * encodings + texts;
-  const whole = { lora: Math.round(lora), checkpoints: Math.round(checkpoints), cache: Math.round(cache) };
-  return { ...whole, total: whole.lora + whole.checkpoints + whole.cache };
+  const whole = {
+    lora: Math.round(lora),
+    saved: Math.round(saved),
+    checkpoints: Math.round(checkpoints),
+    cache: Math.round(cache),
+  };
+  return { ...whole, total: whole.lora + whole.saved + whole.checkpoints + whole.cache };
 }

@@ -645,7 +645,33 @@ describe('summarizePlan', () => {
     expect(lines).toContain('2 bucket shapes: 512×512 (8), 320×704 (2)');
     expect(buckets[0]).toEqual({ size: [512, 512], pictures: 8, uses: 32, batches: 32 });
     expect(epochs).toBe(10);
-    expect(disk.total).toBe(disk.lora + disk.checkpoints + disk.cache);
+    expect(disk.total).toBe(disk.lora + disk.saved + disk.checkpoints + disk.cache);
+  });
+
+  it.each<[Partial<Plan['output']>, number, string]>([
+    [{ save_every: 100 }, 3, ', 3 more on the way '],
+    [{ save_every: '2 epochs' }, 4, ', 4 more on the way '],
+    [{ save_every: 10, save_keep: 5 }, 5, ', 5 more on the way '],
+    [{ save_every: 0 }, 0, ', checkpoints'],
+    [{ save_every: '30 minutes' }, 0, ', and one more for each save on the way, checkpoints'],
+    [{ save_every: '30 minutes', save_keep: 2 }, 2, ', 2 more on the way '],
+  ])('counts the LoRA files that stay: %j', (output, files, words) => {
+    const { plan } = resolve({
+      spec: spec({ dataset: { validation_share: 0, repeats: 4 }, training: { steps: 400 } }),
+      scan: scan(Array.from({ length: 10 }, () => ({}))),
+    });
+    const { disk, lines } = summarizePlan({ ...plan, output: { ...plan.output, ...output } });
+    expect(disk.saved).toBe(files * disk.lora);
+    expect(lines.at(-1)).toContain(words);
+  });
+
+  it('says over how many steps a moving average reaches', () => {
+    const { plan } = resolve({ spec: spec({ training: { steps: 400 } }) });
+    const average = (ema: Plan['training']['ema']) =>
+      summarizePlan({ ...plan, training: { ...plan.training, ema } }).lines.find((line) => line.includes('average'));
+    expect(average(null)).toBeUndefined();
+    expect(average({ decay: 0.99, every: 1, start: 0, save: 'ema' })).toMatch(/about the last 46 steps; it is what/);
+    expect(average({ decay: 0.9, every: 5, start: 0, save: 'both' })).toMatch(/about the last 50 steps; both are/);
   });
 
   it.each<[Plan['model']['family'], number, Partial<Plan['training']>]>([

@@ -189,12 +189,13 @@ describe('problems', () => {
     expect(() => problems(MINIMAL, [...overrides, `dataset.${key}=${near}`])).toThrow('no problem was found');
   });
 
-  it('refuse a schedule, a norm cap and a first beta of 0 with schedule-free AdamW', () => {
+  it('refuse a schedule, a norm cap, a moving average and a first beta of 0 with schedule-free AdamW', () => {
     const free = ['training.optimizer=adamw_schedulefree', 'training.schedule=constant'];
     expect(() => problems(MINIMAL, free)).toThrow('no problem was found');
     const cases = [
       ['training.schedule=cosine', /^is cosine, but adamw_schedulefree averages its steps .*: write constant$/u],
       ['training.max_weight_norm=1', /averaged already: write null$/u],
+      ['training.ema={decay: 0.99}', /^would average what adamw_schedulefree has averaged already: write null$/u],
       ['training.betas=[0, 0.999]', /^has 0 first, .*: write \[0.9, 0.999\]$/u],
     ] as const;
     for (const [setting, message] of cases)

@@ -15,6 +15,7 @@ import { settleLicense } from '../../../registry/catalogue/licenses.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 import type { Context } from '../../shell/context.ts';
 import { fittingBuild, withTorch } from './fitting-build.ts';
+import { roomWarnings } from './room.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
@@ -71,7 +72,8 @@ export async function makeRun(
   if (prepared.uncaptioned.length > 0)
     settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
-    for (const line of [...remarks(prepared), ...build.notes.map((note) => `! ${note}`)]) out.wrapped(line);
+    for (const line of [...remarks(prepared, places.runs), ...build.notes.map((note) => `! ${note}`)])
+      out.wrapped(line);
   const run = createRun({
     name: options.name ?? input.spec.name,
     yaml: prepared.yaml,
@@ -115,8 +117,9 @@ function tellStarted(run: RunRef, { out, flags }: Context): void {
 }
 
 /** Remarks that a person should read before the start. */
-function remarks({ leftOut, warnings }: PreparedRun): string[] {
-  return [...leftOut.map((line) => `! ${line}: left out`), ...warnings.map((line) => `! ${line}`)];
+function remarks({ plan, leftOut, warnings }: PreparedRun, runs: string): string[] {
+  const told = [...leftOut.map((line) => `${line}: left out`), ...warnings, ...roomWarnings(plan, runs)];
+  return told.map((line) => `! ${line}`);
 }
 
 /** `--dry-run`: shows the whole plan and changes nothing. */
@@ -147,7 +150,7 @@ export async function showPlan(
   out.talk(`  ${build.line}`);
   for (const line of hookLines(input.spec.hooks)) out.talk(`  hook ${line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
-  for (const line of remarks(prepared)) out.wrapped(line);
+  for (const line of remarks(prepared, places.runs)) out.wrapped(line);
   out.verbatim(prepared.yaml);
   return EXIT.ok;
 }

@@ -105,7 +105,7 @@ const dryRun = z.strictObject({
     epochs: z.number(),
     steps: count,
     buckets: z.array(z.strictObject({ size: pixels, pictures: count, uses: count, batches: count })),
-    disk: z.strictObject({ lora: count, checkpoints: count, cache: count, total: count }),
+    disk: z.strictObject({ lora: count, saved: count, checkpoints: count, cache: count, total: count }),
     lines: z.array(text),
   }),
   warnings: z.array(text),
