@@ -144,6 +144,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from export' -l to
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l diffusers
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l bundle
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l images
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l weights
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l no-input
