@@ -1,4 +1,5 @@
 /** Writes a complete spec as run.yaml; a comment behind every value says who chose it and what it means. Pure. */
+import { wrapWords } from '../base/wrap.ts';
 import { specKeys } from './keys.ts';
 import type { Chooser, Provenance, RunSpec } from './schema.ts';
 
@@ -39,22 +40,10 @@ function commented(start: string, who: Chooser, meaning: string): string[] {
   const room = WIDTH - COMMENT - 2 - WHO_WIDTH;
   // When the value reaches into the column of the comments, only the chooser stays on its line; the meaning goes below.
   const fits = start.length < COMMENT;
-  const [first = '', ...rest] = wrap(meaning, room);
+  const [first = '', ...rest] = wrapWords(meaning, room);
   const gap = ' '.repeat(COMMENT);
   const below = (fits ? rest : [first, ...rest]).map((text) => `${gap}# ${' '.repeat(WHO_WIDTH)}${text}`);
   return [fits ? `${start.padEnd(COMMENT)}# ${who.padEnd(WHO_WIDTH)}${first}` : `${start}  # ${who}`, ...below];
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let current = '';
-  for (const word of text.split(' ')) {
-    if (current !== '' && current.length + 1 + word.length > width) {
-      lines.push(current);
-      current = word;
-    } else current = current === '' ? word : `${current} ${word}`;
-  }
-  return [...lines, current];
 }
 
 /** A value on one line, in a form that every YAML reader understands. */

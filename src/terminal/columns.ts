@@ -1,5 +1,6 @@
 /** Lays out plain text in terminal cells (CJK signs and emoji take two). Colour is put on afterwards. */
 import width from 'fast-string-width';
+import { wrapWords } from '../base/wrap.ts';
 
 export { width };
 
@@ -52,19 +53,7 @@ export function truncateStart(text: string, cells: number, mark = '…'): string
  * Breaks text into lines of at most `cells` cells. A longer word stands alone on its line: cut, or whole with `whole`.
  */
 export function wrap(text: string, cells: number, { whole = false } = {}): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
-    let line = '';
-    for (const word of paragraph.split(' ')) {
-      if (line !== '' && width(line) + 1 + width(word) > cells) {
-        lines.push(line);
-        line = '';
-      }
-      line = line === '' ? (whole ? word : truncate(word, cells)) : `${line} ${word}`;
-    }
-    lines.push(line);
-  }
-  return lines;
+  return wrapWords(text, cells, { measure: width, fit: (word) => (whole ? word : truncate(word, cells)) });
 }
 
 /** Breaks a sentence into lines of at most `cells` cells, all but the first indented by two cells. Words stay whole. */

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { packageRoot } from '../../base/package-root.ts';
+import { runProgram } from '../environment/programs/run-program.ts';
 import { ourPython } from '../environment/variables.ts';
 import type { Method } from './methods.ts';
-import { runProgram } from './program.ts';
 
 export interface CaptionImage {
   /** Path relative to the root. */
@@ -95,7 +95,7 @@ async function spawned(job: string, input: WorkerInput, on: WorkerListener): Pro
     id: 'captions/failed',
     kept: 'The captions that it had written are kept: start it again.',
   } as const;
-  await runProgram({ ...input, job, program, env: workerEnv(input) }, (value) => {
+  await runProgram({ ...input, argv: [job], program, env: workerEnv(input) }, (value) => {
     const said = lineSchema.safeParse(value);
     if (!said.success) return;
     if (said.data.type === 'progress') on.progress(said.data);

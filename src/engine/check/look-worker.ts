@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { packageRoot } from '../../base/package-root.ts';
-import { runProgram } from '../captions/program.ts';
+import { runProgram } from '../environment/programs/run-program.ts';
 import { ourPython } from '../environment/variables.ts';
 
 export interface LookInput {
@@ -56,7 +56,7 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   let tokens: readonly number[] | undefined;
   try {
     const own = ourPython({ env, packageRoot: packageRoot(), threads: 1, extras });
-    await runProgram({ ...input, job, program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {
+    await runProgram({ ...input, argv: [job], program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {
       const said = lineSchema.safeParse(value);
       if (!said.success) return;
       if (said.data.type === 'progress') input.onProgress(said.data.done, said.data.total);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 FAILED = 5
 MACHINE = 3
@@ -23,6 +24,11 @@ class TrainerError(Exception):
         self.reason = reason
         self.details = list(details)
         self.next_steps = list(next_steps)
+
+    def told(self) -> dict[str, Any]:
+        """What a program that answers in JSON tells of its failure; `told-error.ts` reads it."""
+        facts = {"id": self.id, "code": self.code, "reason": self.reason}
+        return facts | {"details": self.details, "next_steps": self.next_steps}
 
 
 #: PyTorch raises a plain RuntimeError with one of these in its message when memory runs out on a CPU, on Apple's chips,

@@ -51,7 +51,7 @@ class Report:
         self.line("failed", path=path, reason=reason)
 
     def error(self, error: TrainerError) -> None:
-        self.line("error", code=error.code, reason=error.reason, details=error.details, next_steps=error.next_steps)
+        self.line("error", **error.told())
 
 
 def run_program(arguments: list[str], module: str, what: str, work: Callable[[Path, Report], None]) -> int:

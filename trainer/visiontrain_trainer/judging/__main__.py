@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         with contextlib.suppress(OSError):
             traceback.print_exc()
         known = _explained(error)
-        say("error", code=known.code, reason=known.reason, details=known.details, next_steps=known.next_steps)
+        say("error", **known.told())
         return known.code
     say("done")
     return 0

@@ -88,15 +88,7 @@ def main() -> None:
     try:
         answer = run(json.loads(sys.argv[1]))
     except TrainerError as error:
-        answer = {
-            "error": {
-                "id": error.id,
-                "reason": error.reason,
-                "details": error.details,
-                "next_steps": error.next_steps,
-                "code": error.code,
-            }
-        }
+        answer = {"error": error.told()}
     print(json.dumps(answer))
 
 

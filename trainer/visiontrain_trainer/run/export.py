@@ -195,8 +195,7 @@ def main(arguments: list[str]) -> int:
     try:
         step, files = export(run, request)
     except TrainerError as error:
-        told = {"reason": error.reason, "details": error.details, "next_steps": error.next_steps, "code": error.code}
-        print(json.dumps({"error": told}))
+        print(json.dumps({"error": error.told()}))
         return error.code
     answer: list[dict[str, Any]] = [
         {

@@ -1,9 +1,11 @@
 /** Runs a program of the trainer that answers with one line of JSON, and turns its failure into an error. */
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { z } from 'zod';
 import type { ErrorId } from '../../../base/error-catalogue.ts';
 import { EnvironmentError, EXIT, UsageError } from '../../../base/errors.ts';
 import { packageRoot } from '../../../base/package-root.ts';
+import { failureShape, toldError } from './told-error.ts';
 
 export interface PythonQuestion {
   readonly python: string;
@@ -13,15 +15,8 @@ export interface PythonQuestion {
   readonly argv: readonly string[];
   /** What it could not do when it ends without an answer, as in `export the LoRA`. */
   readonly task: string;
-  /** The error when it says that what was asked cannot be done. */
+  /** Id of the error when it says that what was asked cannot be done, and names no other. */
   readonly refused: ErrorId;
-}
-
-interface Failure {
-  readonly reason: string;
-  readonly details: readonly string[];
-  readonly next_steps: readonly string[];
-  readonly code: number;
 }
 
 /** Most bytes of an answer. */
@@ -45,10 +40,8 @@ export async function askPython<T extends object>(question: PythonQuestion): Pro
       nextSteps: ['visiontrain setup'],
     });
   if (!('error' in answer)) return answer;
-  const { reason, details, next_steps: nextSteps, code } = answer.error as Failure;
-  throw code === EXIT.environment
-    ? new EnvironmentError(reason, { id: 'disk/write-failed', details, nextSteps })
-    : new UsageError(reason, { id: refused, details, nextSteps });
+  const told = z.object(failureShape).parse(answer.error);
+  throw toldError(told, told.code === EXIT.environment ? 'disk/write-failed' : refused, UsageError);
 }
 
 /** The last line of stdout, if it is an answer. */

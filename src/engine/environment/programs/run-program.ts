@@ -8,18 +8,19 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { ErrorId } from '../../base/error-catalogue.ts';
-import { EnvironmentError, EXIT, TrainingError, type VisiontrainError } from '../../base/errors.ts';
-import { openOurs } from '../../base/files/regular-file.ts';
-import { packageRoot } from '../../base/package-root.ts';
-import { signalGroup } from '../../base/process/group.ts';
+import type { ErrorId } from '../../../base/error-catalogue.ts';
+import { EnvironmentError, TrainingError, type VisiontrainError } from '../../../base/errors.ts';
+import { openOurs } from '../../../base/files/regular-file.ts';
+import { packageRoot } from '../../../base/package-root.ts';
+import { signalGroup } from '../../../base/process/group.ts';
+import { failureShape, toldError } from './told-error.ts';
 
 interface Program {
   /** Name of the Python module. */
   readonly module: string;
   /** What it does, in words that follow "The program that". */
   readonly what: string;
-  /** Id of the error when it fails. */
+  /** Id of the error when it dies, or names none. */
   readonly id: ErrorId;
   /** What a person does when it died. */
   readonly kept: string;
@@ -28,8 +29,8 @@ interface Program {
 export interface ProgramInput {
   readonly python: string;
   readonly program: Program;
-  /** File with the job, the only argument. */
-  readonly job: string;
+  /** What the module is called with. */
+  readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** File that everything else the program prints is appended to. */
   readonly log: string;
@@ -38,13 +39,7 @@ export interface ProgramInput {
 
 const endSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('done') }),
-  z.object({
-    type: z.literal('error'),
-    code: z.number(),
-    reason: z.string(),
-    details: z.array(z.string()),
-    next_steps: z.array(z.string()),
-  }),
+  z.object({ type: z.literal('error'), ...failureShape }),
 ]);
 
 /**
@@ -52,10 +47,10 @@ const endSchema = z.discriminatedUnion('type', [
  * @throws the program's own error, EnvironmentError when it dies, or the signal's reason
  */
 export async function runProgram(input: ProgramInput, onLine: (value: unknown) => void): Promise<void> {
-  const { python, program, job, env, log, signal } = input;
+  const { python, program, argv, env, log, signal } = input;
   signal.throwIfAborted();
   const out = openOurs(log, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
-  const child = spawn(python, ['-m', program.module, job], {
+  const child = spawn(python, ['-m', program.module, ...argv], {
     cwd: join(packageRoot(), 'trainer'),
     env,
     detached: true,
@@ -77,7 +72,7 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
       const value = parsed(line);
       const end = endSchema.safeParse(value);
       if (!end.success) onLine(value);
-      else if (end.data.type === 'error') failure = ownError(end.data, program);
+      else if (end.data.type === 'error') failure = toldError(end.data, program.id, TrainingError);
       else done = true;
     }
     const code = await ended.catch((error: unknown) => {
@@ -100,13 +95,6 @@ function parsed(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-type Failure = Extract<z.infer<typeof endSchema>, { type: 'error' }>;
-
-function ownError({ code, reason, details, next_steps: nextSteps }: Failure, { id }: Program): VisiontrainError {
-  const Kind = code === EXIT.environment ? EnvironmentError : TrainingError;
-  return new Kind(reason, { id, details, nextSteps });
 }
 
 const died = (code: number | null, log: string, { what, id, kept }: Program) =>

@@ -1,0 +1,35 @@
+/** A failure that a Python program of ours tells, as the error that a person is shown. */
+import { z } from 'zod';
+import { type ErrorId, errorCatalogue } from '../../../base/error-catalogue.ts';
+import {
+  EnvironmentError,
+  EXIT,
+  type TrainingError,
+  type UsageError,
+  type VisiontrainError,
+} from '../../../base/errors.ts';
+
+/** What a program tells of its failure (`told` in the trainer's `base/errors.py`). */
+export const failureShape = {
+  id: z.string().optional(),
+  code: z.number(),
+  reason: z.string(),
+  details: z.array(z.string()),
+  next_steps: z.array(z.string()),
+};
+
+type Told = z.infer<z.ZodObject<typeof failureShape>>;
+
+/**
+ * The error, an EnvironmentError where the machine is at fault and else of the given kind. It has the id that the program
+ * tells, or `otherwise` where it tells none that is known here.
+ */
+export function toldError(
+  { id, code, reason, details, next_steps: nextSteps }: Told,
+  otherwise: ErrorId,
+  Kind: typeof TrainingError | typeof UsageError,
+): VisiontrainError {
+  const known = id !== undefined && Object.hasOwn(errorCatalogue, id) ? (id as ErrorId) : otherwise;
+  const Shown = code === EXIT.environment ? EnvironmentError : Kind;
+  return new Shown(reason, { id: known, details, nextSteps });
+}

@@ -1,0 +1,80 @@
+/** What becomes of the answers of Python programs: a real process each, with a shell in Python's place. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EnvironmentError, TrainingError, UsageError } from '../../../../src/base/errors.ts';
+import { askPython } from '../../../../src/engine/environment/programs/ask-python.ts';
+import { runProgram } from '../../../../src/engine/environment/programs/run-program.ts';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'vt-programs-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+let count = 0;
+function printing(lines: readonly object[], code: number): string {
+  count += 1;
+  const file = join(dir, `python-${count}`);
+  const said = lines.map((line) => JSON.stringify(line)).join('\n');
+  writeFileSync(file, `#!/bin/sh\necho noise >&2\ncat <<'EOF'\n${said}\nEOF\nexit ${code}\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+const failure = (id: string | undefined, code: number) => ({
+  ...(id === undefined ? {} : { id }),
+  code,
+  reason: 'It went wrong.',
+  details: ['here'],
+  next_steps: ['do this'],
+});
+
+async function run(lines: readonly object[], code: number): Promise<unknown[]> {
+  const heard: unknown[] = [];
+  const program = { module: 'some', what: 'works', id: 'judge/failed', kept: 'Start it again.' } as const;
+  const signal = new AbortController().signal;
+  const input = { python: printing(lines, code), program, argv: ['job'], env: process.env, log: join(dir, 'log') };
+  await runProgram({ ...input, signal }, (value) => heard.push(value));
+  return heard;
+}
+
+const ask = (answer: object) =>
+  askPython({
+    python: printing([answer], 0),
+    env: process.env,
+    module: 'some',
+    argv: [],
+    task: 'do it',
+    refused: 'lora/not-made',
+  });
+
+it('gives every line but the end, and keeps what else is printed in the log', async () => {
+  expect(await run([{ type: 'row', n: 1 }, { type: 'done' }], 0)).toEqual([{ type: 'row', n: 1 }]);
+  expect(readFileSync(join(dir, 'log'), 'utf8')).toBe('noise\n');
+});
+
+it('shows the error with the id that the program tells', async () => {
+  const told = run([{ type: 'error', ...failure('training/memory', 3) }], 3);
+  await expect(told).rejects.toBeInstanceOf(EnvironmentError);
+  await expect(told).rejects.toMatchObject({ id: 'training/memory', details: ['here'], nextSteps: ['do this'] });
+  await expect(ask({ error: failure('file/exists', 5) })).rejects.toMatchObject({ id: 'file/exists' });
+});
+
+it.each([undefined, 'made/up'])('shows the error of the command where the program tells the id %s', async (id) => {
+  const told = run([{ type: 'error', ...failure(id, 5) }], 5);
+  await expect(told).rejects.toBeInstanceOf(TrainingError);
+  await expect(told).rejects.toMatchObject({ id: 'judge/failed' });
+  const asked = ask({ error: failure(id, 5) });
+  await expect(asked).rejects.toBeInstanceOf(UsageError);
+  await expect(asked).rejects.toMatchObject({ id: 'lora/not-made' });
+});
+
+it('says that a program died which tells no end', async () => {
+  await expect(run([{ type: 'row' }], 0)).rejects.toMatchObject({
+    id: 'judge/failed',
+    message: 'The program that works ended with code 0 and did not say why.',
+    nextSteps: ['Start it again.'],
+  });
+});
