@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { EXIT } from '../src/base/errors.ts';
 import { SAFETENSORS_HEADER_MOST } from '../src/base/files/safetensors-limit.ts';
+import { PROBE_APART } from '../src/engine/events/probe.ts';
 import { EVENTS_VERSION, payloads } from '../src/engine/events/schema.ts';
 import { planDataclasses } from '../src/engine/plan/dataclasses.ts';
 import { PLAN_VERSION } from '../src/engine/plan/schema.ts';
@@ -36,6 +37,10 @@ it('names of files in a run folder', () => {
   const names = [...all.matchAll(/\brun \/ "([^"]+)"/g)].map((match) => match[1] ?? '');
   expect(new Set(names).size).toBeGreaterThan(5);
   expect(names.filter((name) => !(Object.values(RUN_FILES) as string[]).includes(name))).toEqual([]);
+});
+
+it('how far a step may be from its count', () => {
+  expect(Number(/^APART = (.+)$/m.exec(python('run/probe.py'))?.[1])).toBe(PROBE_APART);
 });
 
 it('requests', () => {

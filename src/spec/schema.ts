@@ -27,6 +27,7 @@ export {
   packings,
   precisions,
   predictions,
+  probes,
   samplers,
   spacings,
 } from './sections/choices.ts';

@@ -209,6 +209,8 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       tf32: false,
       compile: false,
       deterministic: true,
+      probe: 'adjust',
+      counted_memory: null,
       workers: 0,
       threads: 1,
       cache_dir: join(home, 'cache'),

@@ -302,6 +302,8 @@ def make_plan(
             "tf32": False,
             "compile": False,
             "deterministic": True,
+            "probe": "adjust",
+            "counted_memory": None,
             "workers": 0,
             "threads": 1,
             "cache_dir": str(cache),

@@ -46,6 +46,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
     })),
     best_step: state.bestStep ?? null,
     learnt: state.learnt?.verdict ?? null,
+    probe: state.probe === undefined ? null : probeDocument(state.probe),
     image_losses: state.imageLosses === undefined ? null : imageLossesDocument(state.imageLosses),
     last_event_at: state.lastEventAt ?? null,
   };
@@ -63,6 +64,11 @@ function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunStat
     since_lowest: lowest === undefined ? null : { step: lowest.step, change: lowest.change, stderr: lowest.stderr },
     other: other === undefined ? null : { weights: other.weights, loss: other.loss, stderr: other.stderr },
   };
+}
+
+function probeDocument(probe: NonNullable<RunState['probe']>) {
+  const { memory, counted, seconds_per_step, pictures, known } = probe;
+  return { memory_bytes: memory, counted_bytes: counted ?? null, seconds_per_step, pictures, known };
 }
 
 function imageLossesDocument(found: NonNullable<RunState['imageLosses']>) {

@@ -6,6 +6,7 @@
 import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percent, plural } from '../../base/text.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
+import { probeNote } from '../../engine/events/probe.ts';
 import { reduce } from '../../engine/events/reducer.ts';
 import { initialState, type RunState, workedSeconds } from '../../engine/events/run-state.ts';
 import type { Payload, RunEvent } from '../../engine/events/schema.ts';
@@ -78,7 +79,7 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
     case 'progress':
       return [[event.phase, progressText(event)]];
     case 'note':
-      return [[event.level === 'warn' ? 'warning' : 'note', event.text]];
+      return [noteLine(event)];
     case 'start':
       return event.step > 0 ? [['train', `goes on at step ${event.step} of ${event.steps}`]] : [];
     case 'step':
@@ -102,6 +103,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['warning', `no sample at step ${event.step}: ${event.reason}`]];
     case 'learnt':
       return [['learnt', learntText(event)]];
+    case 'probe':
+      return [noteLine(probeNote(event))];
     case 'image_losses':
       return imageLines(event);
     case 'output':
@@ -112,6 +115,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [];
   }
 }
+
+const noteLine = ({ level, text }: Payload<'note'>): Line => [level === 'warn' ? 'warning' : 'note', text];
 
 function imageLines(event: Payload<'image_losses'>): readonly Line[] {
   const [never, known] = [neverWords(event), byHeartWords(event)];

@@ -70,6 +70,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   note: { level: oneOf('info', 'warn'), text },
   active: { facts: recordOf(fact) },
   compared: { original: text, step: count, differences: listOf(objectOf({ fact: text, was: fact, now: fact })) },
+  probe: { memory: amount, counted: optional(amount), seconds_per_step: amount, pictures: positive, known: flag },
   start: { step: count, steps: count, batches_per_epoch: whole },
   step: {
     step: count,

@@ -3,6 +3,7 @@
  * ever changed. Bounded: the size of the state does not grow with the length of the run.
  */
 import { emptyPace, paceDisturb, paceStart, paceStep } from './pace.ts';
+import { probeNote } from './probe.ts';
 import { type PhaseState, type RunState, type Stamped, workedSeconds } from './run-state.ts';
 import type { Payload, RunEvent } from './schema.ts';
 import { appendSeries, type Series, truncateSeries } from './series.ts';
@@ -39,6 +40,8 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       return { notes: keep(state.notes, event) };
     case 'active':
       return { active: withFacts(state.active, event.facts) };
+    case 'probe':
+      return { probe: event, notes: keep(state.notes, { ...probeNote(event), t: event.t }) };
     case 'start':
       return startAt(state, event);
     case 'step':

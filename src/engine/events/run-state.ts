@@ -64,6 +64,8 @@ export interface RunState {
   readonly samples: readonly Stamped<Payload<'sample'>>[];
   readonly bestStep: number | undefined;
   readonly outputs: readonly Payload<'output'>[];
+  /** What the steps came to that were tried before the first. */
+  readonly probe: Payload<'probe'> | undefined;
   readonly learnt: Payload<'learnt'> | undefined;
   readonly imageLosses: Payload<'image_losses'> | undefined;
   /** How this attempt ended, as the trainer and (below) the supervisor reported it. */
@@ -103,6 +105,7 @@ export const initialState: RunState = {
   samples: [],
   bestStep: undefined,
   outputs: [],
+  probe: undefined,
   learnt: undefined,
   imageLosses: undefined,
   result: undefined,

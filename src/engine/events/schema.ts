@@ -66,6 +66,15 @@ export const payloads = {
         .describe('Facts of `active` that may change a byte and are not the same; empty: equal bytes are promised.'),
     })
     .describe('The present environment against the recorded one, before the first step.'),
+  probe: z
+    .object({
+      memory: bytes.describe('Peak of tensors on the card, in either of two steps on the largest batch.'),
+      counted: bytes.optional().describe('The same as the plan has it; absent where it has none, or the base is tiny.'),
+      seconds_per_step: z.number().min(0),
+      pictures: z.number().int().min(1).describe('Most in one pass, fewer than planned where memory was short.'),
+      known: z.boolean().describe('true: from an earlier run of the same plan on the same card, nothing was tried.'),
+    })
+    .describe('Two steps were tried before the first, and everything put back as it was.'),
   start: z
     .object({ step, steps: step, batches_per_epoch: z.number().int() })
     .describe('Training starts at this step: 0, or the checkpoint’s. Whatever was told of later steps is void.'),

@@ -8,6 +8,7 @@ import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import type { Gpu } from '../hardware/types.ts';
+import type { Plan } from './schema.ts';
 
 type Precision = RunSpec['resources']['precision'];
 type Optimizer = RunSpec['training']['optimizer'];
@@ -109,6 +110,19 @@ function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: read
       ],
     },
   );
+}
+
+/** Name of a processor as a device, whose pace depends on the number of its threads. */
+export const processorName = (cpu: string, threads: number): string => `${cpu}, ${threads} threads`;
+
+/** Name of what a run trains on: that of its card, or of the processor. */
+export function deviceName(
+  { device, threads }: Pick<Plan['resources'], 'device' | 'threads'>,
+  { gpus, cpu }: Hardware,
+): string {
+  const index = Number(/:(\d+)$/u.exec(device)?.[1] ?? 0);
+  const card = device === 'cpu' ? undefined : gpus.find((gpu) => gpu.index === index);
+  return device === 'cpu' ? processorName(cpu, threads) : (card?.name ?? device);
 }
 
 function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: Gpu | undefined } {

@@ -66,12 +66,13 @@ function validationIdentity({ validation: v, output: o }: RunSpec): object {
 }
 
 /**
- * The resources that a byte may depend on, so not where the base's weights wait. How the base's weights are packed is left out where they are not, so that a
+ * The resources that a byte may depend on, so not where the base's weights wait, nor whether steps are tried before the first. How the base's weights are packed is left out where they are not, so that a
  * run of before there were such settings stays the same run.
  */
 function computedAlike({
   workers: _workers,
   stream_base: _stream,
+  probe: _probe,
   base_precision,
   text_precision,
   ...kept

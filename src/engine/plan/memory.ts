@@ -135,6 +135,12 @@ function shapeOf(plan: Plan): StepShape {
 /** Bytes of a card's memory that training takes at its peak; undefined for settings that were not counted. */
 export const memoryOf = (plan: Plan): number | undefined => stepMemory(shapeOf(plan))?.total;
 
+/** Bytes of tensors on a card at the peak of a step, without the driver; null where no card trains, or none were counted. */
+export function countedMemory(plan: Plan): number | null {
+  const memory = plan.resources.device.startsWith('cuda') ? stepMemory(shapeOf(plan)) : undefined;
+  return memory === undefined ? null : Math.round(memory.total - memory.workspace);
+}
+
 /** `about 7.1 GB of the card's memory: weights 5.2 GB, …`; nothing where no card trains, or it was not counted. */
 export function memoryText(plan: Plan): readonly string[] {
   const memory = plan.resources.device.startsWith('cuda') ? stepMemory(shapeOf(plan)) : undefined;

@@ -17,7 +17,7 @@ import { chooseDevice } from './device.ts';
 import { metadataFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
-import { memoryWarnings } from './memory.ts';
+import { countedMemory, memoryWarnings } from './memory.ts';
 import { textEncoderRates } from './parameters.ts';
 import { type ImagesInput, keptTags, maxTokens, planSamples } from './samples.ts';
 import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts';
@@ -68,7 +68,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const batches = batchesPerEpoch(samples, t.batch_size);
   const steps = stepsOf(t, batches);
   const warmup = warmupOf(t, steps);
-  const plan: Plan = planSchema.parse({
+  const bare: Plan = planSchema.parse({
     version: PLAN_VERSION,
     name: spec.name,
     spec_sha256: specSha256(spec, input.isModelId),
@@ -154,11 +154,14 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       tf32: device.tf32,
       compile: r.compile,
       deterministic: r.deterministic,
+      probe: r.probe,
+      counted_memory: null,
       workers: r.workers,
       threads: r.threads ?? hardware.cpuCores,
       cache_dir: cacheDir,
     },
   });
+  const plan = { ...bare, resources: { ...bare.resources, counted_memory: countedMemory(bare) } };
   const rules = findings(spec, 'warning').map(({ key, message }) => `${key} ${message}`);
   const memory = memoryWarnings(plan, device.gpu);
   return {

@@ -4,7 +4,16 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { families, packings, precisions, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
+import {
+  families,
+  packings,
+  precisions,
+  predictions,
+  probes,
+  RUN_NAME,
+  samplers,
+  spacings,
+} from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
@@ -215,6 +224,10 @@ export const planSchema = z.strictObject({
     tf32: z.boolean(),
     compile: z.boolean(),
     deterministic: z.boolean(),
+    /** What is done where two steps, tried on a card before the first, do not fit. */
+    probe: z.enum(probes),
+    /** Bytes of tensors at the peak of a step, as they were counted; null where no card trains, or none were counted. */
+    counted_memory: z.number().int().positive().nullable(),
     workers: z.number().int().min(0),
     threads: z.number().int().min(1),
     /** Folder of the cache of latents and text embeddings. Its files are named by content, and all runs share it. */

@@ -30,7 +30,7 @@ const renamed: Readonly<Record<string, string>> = {
 };
 
 /** These keys follow the machine, and change no result that a run promises. */
-const ofTheMachine = new Set(['resources.device', 'resources.threads', 'resources.workers']);
+const ofTheMachine = new Set(['resources.device', 'resources.threads', 'resources.workers', 'resources.probe']);
 
 /**
  * Keys of run.yaml that would give another plan now; the values are those of the plan. `dataChanges` compares the

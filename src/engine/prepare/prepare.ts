@@ -17,7 +17,7 @@ import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { probeHardware } from '../hardware/probe.ts';
-import { extraPackages } from '../plan/device.ts';
+import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import { validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -42,6 +42,8 @@ export interface PrepareInput extends FilledSpec {
 
 export interface PreparedRun {
   readonly plan: Plan;
+  /** Name of the card or processor that trains. */
+  readonly card: string;
   /** The spec with absolute paths, so that it means the same from the run folder. */
   readonly yaml: string;
   readonly warnings: readonly string[];
@@ -101,6 +103,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const plan = input.recorded === undefined ? resolved : takeRecorded(resolved, spec, input.recorded, hashed);
   return {
     plan,
+    card: deviceName(plan.resources, hardware),
     yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
     warnings: [
       ...notes,

@@ -7,11 +7,13 @@ import { packageRoot } from '../../base/package-root.ts';
 import { places } from '../../base/paths.ts';
 import { endGroup, groupEnds, signalGroup } from '../../base/process/group.ts';
 import { identify, type ProcessIdentity } from '../../base/process/identity.ts';
+import { weightBytes } from '../../registry/checkpoints/weight-bytes.ts';
 import { readState } from '../events/state.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit } from '../run-folder/layout.ts';
 import { capLog } from '../run-folder/log-files.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
+import { keepPace } from '../runs/paces.ts';
 import { trainerCommand } from './command.ts';
 import { trainerOutcome } from './outcome.ts';
 import type { Requests } from './requests.ts';
@@ -82,10 +84,12 @@ export async function train(training: Training): Promise<RunExit> {
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   await endStragglers(dir, trainer.pid);
   announce(null);
+  const state = readState(dir);
+  keepPace(places(env).state, plan, state, weightBytes(plan.model.path));
   return trainerOutcome({
     folder,
     end,
-    state: readState(dir),
+    state,
     stopAsked: requests.stop.aborted,
     killAsked: requests.kill.aborted,
     plan,

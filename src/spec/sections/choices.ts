@@ -8,6 +8,8 @@ export const spacings = ['normal', 'trailing', 'karras'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;
 /** How the base's weights are kept: as they come, or in 8 or 4 bits until they are needed. */
 export const packings = ['same', 'fp8', 'int8', 'nf4'] as const;
+/** What is done where steps that are tried before the first do not fit their card. */
+export const probes = ['adjust', 'refuse', 'off'] as const;
 export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
 
 export type Goal = (typeof goals)[number];

@@ -1,7 +1,7 @@
 /** The section `resources` of run.yaml: the device, its memory and its speed. */
 import { z } from 'zod';
 import { count, doc } from '../training/doc.ts';
-import { packings, precisions } from './choices.ts';
+import { packings, precisions, probes } from './choices.ts';
 
 export const resourcesSchema = z.strictObject({
   device: doc(
@@ -58,6 +58,11 @@ export const resourcesSchema = z.strictObject({
     z.boolean().default(true),
     'Only kernels that give the same bytes each time.',
     'Off saves a sixth of a step on a GPU; the same run is then no longer byte-identical.',
+  ),
+  probe: doc(
+    z.enum(probes).default('adjust'),
+    'On a card, what two steps that are tried before the first may lead to: fewer images at once where memory is short, the end of the run, or nothing because none are tried.',
+    'refuse where a step must take no more than was counted, as on a card that others use too.',
   ),
   workers: doc(
     count(0, 64).default(0),

@@ -99,4 +99,11 @@ export const modelTerms: readonly Term[] = [
     text: 'Only ways of computing that give the same bytes each time. About a fifth slower on a graphics card, and the reason why the same run.yaml gives the same LoRA.',
     keys: ['resources.deterministic'],
   },
+  {
+    term: 'probe',
+    also: ['trial steps', 'out of memory check'],
+    group: 'The machine',
+    text: 'Two steps on the largest batch, done on a graphics card before the first step and undone. They show at once, and not in the middle of the night, whether memory suffices and how long a step takes. No byte of the result changes by them.',
+    keys: ['resources.probe'],
+  },
 ];

@@ -3,7 +3,7 @@
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
-import type { Chooser } from '../../spec/schema.ts';
+import type { Chooser, RunSpec } from '../../spec/schema.ts';
 
 export interface Card {
   readonly index: number;
@@ -64,6 +64,8 @@ export interface WizardFacts {
   /** A saved draft, described in words. */
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;
+  /** Seconds of a step as earlier runs of the kind took here; undefined where there was none. */
+  readonly pace?: (spec: RunSpec) => number | undefined;
   /** Path of the run.yaml that will be written. */
   readonly file: string;
   /**

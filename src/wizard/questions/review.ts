@@ -4,8 +4,8 @@
  */
 
 import { displayPath } from '../../base/paths.ts';
-import { formatBytes } from '../../base/text.ts';
-import type { Chooser, Provenance } from '../../spec/schema.ts';
+import { formatBytes, formatDuration } from '../../base/text.ts';
+import type { Chooser, Provenance, RunSpec } from '../../spec/schema.ts';
 import { truncateStart } from '../../terminal/columns.ts';
 import { type Flow, JUMP, visible } from './machine.ts';
 import { type Choice, modeOf, type Question, type WizardContext } from './question.ts';
@@ -102,6 +102,17 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Wiz
     cells: ['Resources', clip(trainsOn(spec, facts.machine)), provenance['resources.precision'] ?? 'preset'],
     about: 'Where it trains, and in which number format.',
   };
+  const time = timeOf(spec, facts);
+  const lasts: Choice[] =
+    time === undefined
+      ? []
+      : [
+          {
+            value: `${JUMP}set:training.steps`,
+            cells: ['Time', clip(time), 'detected'],
+            about: 'As steps of earlier runs of this kind took on this machine, without samples and validation.',
+          },
+        ];
   const named: Choice = {
     value: `${JUMP}name`,
     cells: ['Name', clip(spec.name), answers.name === undefined ? 'preset' : 'you'],
@@ -117,7 +128,14 @@ function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: Wiz
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
   // Advanced mode has a question for all of the resources.
-  return modeOf(answers) === 'easy' ? [memory, named, written] : [named, written];
+  return modeOf(answers) === 'easy' ? [memory, ...lasts, named, written] : [...lasts, named, written];
+}
+
+/** How long all steps will take, in words; undefined where no earlier run tells. */
+function timeOf(spec: RunSpec, { pace }: WizardContext['facts']): string | undefined {
+  const { steps } = spec.training;
+  const seconds = typeof steps === 'number' ? pace?.(spec) : undefined;
+  return seconds === undefined || typeof steps !== 'number' ? undefined : `about ${formatDuration(steps * seconds)}`;
 }
 
 const clip = (text: string) => truncateStart(text, 50);

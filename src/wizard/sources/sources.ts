@@ -21,6 +21,7 @@ import type { FolderFacts, Machine, ModelState, WizardFacts } from '../questions
 import type { Values } from '../questions/values.ts';
 import { commonWord } from './common-word.ts';
 import { nearestImages } from './folders.ts';
+import { paceReader } from './pace.ts';
 
 export interface FactsInput {
   readonly env: NodeJS.ProcessEnv;
@@ -33,11 +34,13 @@ export interface FactsInput {
 
 export async function readFacts({ env, places, cwd, draft, lastMode, file }: FactsInput): Promise<WizardFacts> {
   const registry = loadRegistry({ configDir: places.config });
+  const hardware = await probeHardware([places.home], env);
   return {
     cwd,
     // Without a home folder `~` stands here, so that no path is shortened.
     home: homeFolder(env) ?? '~',
-    machine: await readMachine(places, env),
+    machine: machineFacts(hardware),
+    pace: paceReader({ hardware, registry, places, dir: dirname(file) }),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),
     assets: new Map(registry.assets.map((entry) => [entry.id, modelState(entry, places)])),
@@ -66,8 +69,7 @@ const GIB = 2 ** 30;
 /**
  * What this machine has. The memory of cards is in GiB, as their makers count; cards of unknown memory are left out.
  */
-async function readMachine(places: Places, env: NodeJS.ProcessEnv): Promise<Machine> {
-  const { gpus, cpuCores, memoryBytes, disks } = await probeHardware([places.home], env);
+function machineFacts({ gpus, cpuCores, memoryBytes, disks }: Awaited<ReturnType<typeof probeHardware>>): Machine {
   return {
     cards: gpus.flatMap(({ index, name, vendor, totalBytes, freeBytes, capability }) =>
       totalBytes === null

@@ -218,6 +218,19 @@ describe('the review', () => {
     expect(line?.value).toBe(`${JUMP}model.base`);
   });
 
+  it('says how long it will train where earlier runs tell, and else nothing', () => {
+    for (const mode of ['easy', 'advanced']) {
+      const { answers, facts } = enter({ mode });
+      expect(rows({ answers, facts }).map(([label]) => label)).not.toContain('Time');
+      const { steps } = specOf({ answers, facts }).spec.training;
+      const told = { answers, facts: { ...facts, pace: () => 3600 / Number(steps) } };
+      const form = flow.find('review')?.form(told);
+      const line = form?.kind === 'choose' ? form.choices.find(({ cells }) => cells[0] === 'Time') : undefined;
+      expect(line?.cells).toEqual(['Time', 'about 60 min', 'detected']);
+      expect(flow.find(line?.value.slice(JUMP.length) ?? '')).toBeDefined();
+    }
+  });
+
   it('says what each group of settings comes to, and who chose it', () => {
     const context = enter({ mode: 'advanced' }, { ...noCard, cards: [card(0, 24)] });
     const mine = { ...context.answers, 'set:training.steps': you('1234'), 'model.base': you('sdxl') };

@@ -285,6 +285,8 @@ class Resources:
     tf32: bool
     compile: bool
     deterministic: bool
+    probe: Literal["adjust", "refuse", "off"]
+    counted_memory: int | None
     workers: int
     threads: int
     cache_dir: str

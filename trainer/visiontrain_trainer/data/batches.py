@@ -163,6 +163,14 @@ class BatchSampler:
             for epoch, names in named
         ]
 
+    def largest(self) -> list[list[ImageUse]]:
+        """The forward passes of an optimiser step that takes most memory: those of the first epoch's largest batch."""
+        sizes = {tuple(names): self._sample(names[0]).bucket for names in self._epoch(0)}
+        names, _ = max(sizes.items(), key=lambda each: (len(each[0]) * each[1][0] * each[1][1], each[0]))
+        passes, count = self._plan.training.gradient_accumulation, itertools.count()
+        total = passes * len(names)
+        return [[ImageUse(self._sample(name), name, 0, (next(count), total)) for name in names] for _ in range(passes)]
+
     def _sample(self, name: str) -> Sample:
         """The image of a use, by the use's name."""
         return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]

@@ -20,6 +20,7 @@ from .base_check import check_base
 from .due import Due
 from .finish import finish, stopped
 from .pictures import Pictures
+from .probe import probe
 from .progress import Progress, resume
 from .save import Save, planned, save
 from .saves import Saves, name_at
@@ -37,6 +38,7 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     progress = resume(session)
     if progress.step == 0:
         progress.known = check_base(session)
+        probe(session)
     pictures = Pictures(session)
     with Writer() as writer:
         saves = Saves(session, writer)

@@ -131,9 +131,9 @@ class TrainStep:
                 # Work outside the graphs, above all that of text encoders, may need the memory that the graphs kept.
                 made_room = True
             else:
-                self._take_fewer(step, max(map(len, passes)), reason)
+                self.take_fewer(step, max(map(len, passes)), reason)
 
-    def _take_fewer(self, step: int, largest: int, reason: str) -> None:
+    def take_fewer(self, step: int, largest: int, reason: str) -> None:
         """Halve the number of images in a pass after passes of up to `largest` images ran out of memory.
 
         Raises MachineError where a pass has one image already, or the run has several processes.
@@ -143,7 +143,7 @@ class TrainStep:
             raise MachineError(
                 f"Step {step + 1}: the device has not enough memory.",
                 [reason],
-                self._less_memory(min(self.micro_batch, largest)),
+                self.less_memory(min(self.micro_batch, largest)),
                 id="training/memory",
             )
         self.micro_batch = -(-min(self.micro_batch, largest) // 2)
@@ -153,7 +153,7 @@ class TrainStep:
             "warn",
         )
 
-    def _less_memory(self, pictures: int) -> list[str]:
+    def less_memory(self, pictures: int) -> list[str]:
         """Next steps that take less memory than a pass of `pictures` images, without settings that are so already."""
         plan = self._plan
         changes = [
@@ -225,6 +225,20 @@ class TrainStep:
             digest=adapter.digest(),
         )
         return PendingResult(facts, tensors)
+
+    def rehearse(self, passes: list[list[ImageUse]], optimizer: torch.optim.Optimizer) -> None:
+        """Compute what a step computes, and update the weights by another optimiser than the run's.
+
+        Nobody looks at the numbers, which may be none in fp16. Raises what PyTorch raises for lack of memory.
+        """
+        adapter = self._adapter
+        with trying_algorithms(self._plan.resources):
+            self._gradients(passes)
+        adapter.norms(adapter.flat_grad)
+        optimizer.step()
+        adapter.refresh()
+        adapter.norms(adapter.flat)
+        adapter.digest()
 
     def _updated(self, step: int, norm: torch.Tensor, image_losses: torch.Tensor) -> bool:
         """Update the weights, and return whether they were: gradients that overflowed in fp16 are left out.

@@ -10,6 +10,7 @@ import type { Plan } from '../../../engine/plan/schema.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { createRun, type RunRef } from '../../../engine/runs/create.ts';
+import { earlierPace, paceLine, paceQuestion } from '../../../engine/runs/paces.ts';
 import { startRun } from '../../../engine/runs/start.ts';
 import { settleLicense } from '../../../registry/catalogue/licenses.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
@@ -132,7 +133,11 @@ export async function showPlan(
   const env = withTorch(context.env, torch);
   const prepared = await prepareRun({ ...input, places, env });
   const build = await fittingBuild({ places, env }, prepared.plan);
-  const summary = summarizePlan(prepared.plan, weightBytes(prepared.plan.model.path));
+  const weights = weightBytes(prepared.plan.model.path);
+  const { lines, ...figures } = summarizePlan(prepared.plan, weights);
+  const pace = earlierPace(places.state, paceQuestion(prepared.plan, prepared.card, weights));
+  const { steps } = prepared.plan.training;
+  const summary = { ...figures, lines: pace === undefined ? lines : [...lines, paceLine(steps, pace)] };
   if (flags.json) {
     const fetch = prepared.needs.map(({ entry }) => entry.id);
     out.json({
@@ -142,6 +147,7 @@ export async function showPlan(
       left_out: prepared.leftOut,
       fetch,
       environment: build.line,
+      seconds_per_step: pace ?? null,
     });
     return EXIT.ok;
   }

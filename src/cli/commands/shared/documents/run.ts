@@ -80,6 +80,16 @@ const status = z.strictObject({
     .describe('LoRA files on the way.'),
   best_step: count.nullable(),
   learnt: z.enum(['learnt', 'nothing', 'unknown']).nullable(),
+  probe: z
+    .strictObject({
+      memory_bytes: count,
+      counted_bytes: count.nullable(),
+      seconds_per_step: seconds,
+      pictures: count.describe('Most in one pass.'),
+      known: z.boolean().describe('Whether an earlier run had tried it.'),
+    })
+    .nullable()
+    .describe('What the steps came to that were tried before the first.'),
   image_losses: z
     .strictObject({
       path: text.describe('The file in the run folder that has them all.'),
@@ -112,6 +122,7 @@ const dryRun = z.strictObject({
   left_out: z.array(text),
   fetch: z.array(text).describe('Ids of models that would be fetched first.'),
   environment: text.describe('The build of PyTorch that the run would use.'),
+  seconds_per_step: z.number().nullable().describe('As earlier runs of the kind took here; null where there was none.'),
 });
 
 /** An event of a run, as `events.jsonl` and `attach --json` have them. */

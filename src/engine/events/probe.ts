@@ -1,0 +1,28 @@
+/** What the steps that are tried before the first came to, in words. Pure. */
+import { formatBytes } from '../../base/text.ts';
+import type { Payload } from './schema.ts';
+
+type Probe = Payload<'probe'>;
+
+/** By how much a step may take more or less memory than was counted before a person is told; the trainer has it too. */
+export const PROBE_APART = 0.1;
+
+/** What a step takes ÷ what was counted − 1; undefined where nothing was counted. */
+export const probeApart = ({ memory, counted }: Probe): number | undefined =>
+  counted === undefined || counted === 0 ? undefined : memory / counted - 1;
+
+/** One sentence, which warns where memory and count disagree. */
+export function probeNote(probe: Probe): Payload<'note'> {
+  const { memory, counted, seconds_per_step: seconds, pictures, known } = probe;
+  const apart = probeApart(probe);
+  const tried = known ? 'As an earlier run of this kind found, a step' : 'Two steps were tried: one';
+  const many = pictures === 1 ? '' : `, with ${pictures} pictures at once,`;
+  const takes = `${tried}${many} takes ${formatBytes(memory)} of the card's memory and ${stepSeconds(seconds)}.`;
+  if (counted === undefined || apart === undefined || Math.abs(apart) <= PROBE_APART)
+    return { level: 'info', text: takes };
+  const share = `${Math.round(Math.abs(apart) * 100)} % ${apart > 0 ? 'more' : 'less'}`;
+  return { level: 'warn', text: `${takes} That is ${share} than the ${formatBytes(counted)} that were counted.` };
+}
+
+const stepSeconds = (seconds: number) =>
+  seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
