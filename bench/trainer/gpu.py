@@ -1,7 +1,7 @@
 """Full-size training on a card, one setting at a time: images/s, TFLOP/s, share of the matmul peak, peak memory.
 
     python bench/trainer/gpu.py WORK_FOLDER [--family sdxl|sd15] [--side PIXELS] [--steps N] [--rounds N]
-                                [--only "NAME;NAME"] [--profile NAME]
+                                [--only "NAME;NAME"] [--profile NAME] [--cpu]
 
 The model, with random weights, is built in WORK_FOLDER if it is not there. The times include all that a step of a real
 run does: batch plan, cache, draws, loss, clipping, checks, digest, event. Latents are random, but read through the
@@ -9,15 +9,16 @@ trainer's own cache. The settings take turns ROUNDS times. The weights' digests 
 setting named twice in --only shows whether they repeat.
 
 TFLOP/s count the model's own work, forward and backward (torch.utils.flop_counter), without recomputation. The matmul
-peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process.
+peak is what a product of two 8192×8192 bf16 matrices reaches on the same card in the same process. --cpu takes the
+tests' tiny model and small matrices instead: it shows that this script works, and nothing about speed.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import shutil
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -26,7 +27,9 @@ from typing import Any
 
 from common import make_plan, prepare
 from random_models import build
-from step import cached_pictures, fill
+from step import NO_SAVES, cached_pictures, fill
+from tests.tiny_models import make_model
+from where import Card, where
 
 WARM = 4
 #: The changes of the plan's sections `training` and `resources`, by the setting's name.
@@ -54,26 +57,35 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "batch 4, 8-bit AdamW": {"training": {"optimizer": "adamw8bit"}},
     "batch 4, fp16": {"resources": {"precision": "fp16"}},
     "batch 8": {"training": {"batch_size": 8}},
+    **{
+        f"batch {batch}, base in {packing}": {
+            "training": {"batch_size": batch},
+            "resources": {"base_precision": packing},
+        }
+        for batch in (1, 4)
+        for packing in ("fp8", "int8", "nf4")
+    },
+    "batch 1, streamed base": {"training": {"batch_size": 1}, "resources": {"stream_base": True}},
 }
 
 
 class Bench:
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given = given
-        self.base = given.work / given.family
+    def __init__(self, given: argparse.Namespace, card: Card) -> None:
+        self.given, self.card = given, card
+        self.base = given.work / f"{'tiny-' if card.tiny else ''}{given.family}"
         if not self.base.exists():
-            build(given.family, self.base, None, "cuda")
+            make_model(self.base, given.family) if card.tiny else build(given.family, self.base, None, "cuda")
         self.shown = cached_pictures(32, given.side)
 
     def plan(self, name: str) -> dict[str, Any]:
         changes = SETTINGS[name]
         training = {"batch_size": 4, "steps": 100_000, "rank": 16, "alpha": 8, "learning_rate": 1e-4}
         resources = {
-            "device": "cuda:0",
-            "precision": "bf16",
+            "device": self.card.device,
+            "precision": self.card.precision,
             "deterministic": False,
-            "tf32": True,
-            "threads": 4,
+            "tf32": not self.card.tiny,
+            "threads": 1 if self.card.tiny else 4,
         }
         return make_plan(
             self.base,
@@ -112,46 +124,44 @@ class Bench:
         return session
 
     def measure(self, name: str) -> dict[str, Any]:
-        import torch
         from visiontrain_trainer.run.loop import report
         from visiontrain_trainer.run.progress import Progress
 
         began = time.perf_counter()
         session = self.open(name)
-        torch.cuda.synchronize()
+        self.card.wait()
         opened = time.perf_counter() - began
-        torch.cuda.reset_peak_memory_stats()
+        self.card.empty()
         progress, flight = Progress(), deque()
 
         def step() -> None:
             flight.append(session.train_step.run(progress.step))
             progress.step += 1
-            report(session, flight, progress, 1)
+            report(session, flight, progress, NO_SAVES, keep=1)
 
         def timed(count: int) -> float:
-            torch.cuda.synchronize()
+            self.card.wait()
             began = time.perf_counter()
             for _ in range(count):
                 step()
-            torch.cuda.synchronize()
+            self.card.wait()
             return time.perf_counter() - began
 
         warm = timed(WARM)
         seconds = timed(self.given.steps)
         if name == self.given.profile:
+            import torch
+
             with torch.profiler.profile() as profile:
                 timed(2)
             print(profile.key_averages().table(sort_by="self_cuda_time_total", row_limit=40, max_name_column_width=90))
-        report(session, flight, progress, 0)
-        free, total = torch.cuda.mem_get_info()
+        report(session, flight, progress, NO_SAVES)
         result = {
             "opened": opened,
             "warm": warm,
             "step": seconds / self.given.steps,
             "images": self.given.steps * session.plan.training.batch_size / seconds,
-            "allocated": torch.cuda.max_memory_allocated() / 2**30,
-            "reserved": torch.cuda.max_memory_reserved() / 2**30,
-            "used": (total - free) / 2**30,
+            **self.card.memory(),
             "digests": [e["digest"] for e in _events(session.run) if e["type"] == "step"],
             "notes": [e["text"] for e in _events(session.run) if e["type"] == "note"],
         }
@@ -173,27 +183,22 @@ def _events(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
 
-def matmul_peak() -> float:
-    """FLOP/s of a product of two random bf16 matrices: the median of ten measurements of ten products each."""
+def matmul_peak(card: Card) -> float:
+    """FLOP/s of a product of two random matrices: the median of ten measurements of ten products each."""
     import torch
 
-    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    made = card.matrices()
+    side = made.pop("side")
+    a, b = (torch.randn(side, side, **made) for _ in range(2))
     times = []
     for _ in range(12):
-        torch.cuda.synchronize()
+        card.wait()
         began = time.perf_counter()
         for _ in range(10):
             a @ b
-        torch.cuda.synchronize()
+        card.wait()
         times.append((time.perf_counter() - began) / 10)
-    return 2 * 8192**3 / median(times[2:])
-
-
-def empty() -> None:
-    import torch
-
-    gc.collect()
-    torch.cuda.empty_cache()
+    return 2 * side**3 / median(times[2:])
 
 
 def main() -> None:
@@ -207,34 +212,38 @@ def main() -> None:
     parser.add_argument("--profile", help="name of a setting")
     parser.add_argument("--work-each", type=float, help="TFLOP of a picture, to count them no more")
     parser.add_argument("--run", default="run", help="name of the run folder, for two at a time")
+    parser.add_argument("--cpu", action="store_true", help="a tiny model on the processor")
     given = parser.parse_args()
+    card = where(cpu=given.cpu)
 
     from visiontrain_trainer.compute.device import prepare_environment
     from visiontrain_trainer.contract.plan import parse_plan
 
-    bench = Bench(given)
+    bench = Bench(given, card)
     prepare_environment(parse_plan(bench.plan("batch 1, strict")).resources)
     import torch
 
-    peak = matmul_peak()
-    empty()
+    peak = matmul_peak(card)
+    card.empty()
     work = given.work_each * 1e12 if given.work_each else bench.flops()
-    empty()
+    card.empty()
     print(
-        f"{torch.cuda.get_device_name()}, torch {torch.__version__}: matmul {peak / 1e12:.0f} TFLOP/s; "
+        f"{card.name()}, torch {torch.__version__}: matmul {peak / 1e12:.0f} TFLOP/s; "
         f"{given.family} at {given.side}²: {work / 1e12:.2f} TFLOP a picture",
         flush=True,
     )
     names = given.only.split(";") if given.only else list(SETTINGS)
+    failed: list[str] = []
     for _ in range(given.rounds):
         for name in names:
             try:
                 row = bench.measure(name)
             except Exception as error:
                 print(f"{name}: {type(error).__name__}: {str(error)[:300]}", flush=True)
-                empty()
+                card.empty()
+                failed.append(name)
                 continue
-            empty()
+            card.empty()
             rate = row["images"] * work
             print(
                 f"{name:34} {row['images']:6.2f} images/s {row['step'] * 1e3:7.1f} ms a step "
@@ -243,7 +252,8 @@ def main() -> None:
                 f"{WARM} steps in {row['warm']:5.1f} s  {row['notes']}",
                 flush=True,
             )
-            print("   ", " ".join(row["digests"][:6]))
+            print("   ", " ".join(row["digests"][:6]), flush=True)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

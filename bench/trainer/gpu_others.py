@@ -2,11 +2,13 @@
 
     python bench/trainer/gpu_others.py WORK_FOLDER [--example train_text_to_image_lora_sdxl.py] [--sd-scripts FOLDER]
         [--sd-path PYTHONPATH] [--sides ours,ours-attention,sd-scripts,example] [--side PIXELS] [--batch N] [--steps N]
+        [--limit SECONDS] [--cpu]
 
 All sides have the same model (SDXL with random weights, random_models.py), images and captions, with bf16, rank 16,
 AdamW, min-SNR 5 and no gradient checkpointing. sd-scripts trains the same layers as `ours`, with latents and captions
-cached. The example trains attention layers, as `ours-attention` does. --sd-path holds the pinned libraries that
-sd-scripts requires. Each side is ended after its last step. What is measured:
+cached. The example trains attention layers, as `ours-attention` does. A side whose script is not named is left out, in
+words; --cpu takes the tests' tiny model on the processor, which shows that this script works. --sd-path holds the
+pinned libraries that sd-scripts requires. Each side is ended after its last step. What is measured:
 
 - first step: seconds from process start, the encoding of images and captions included
 - images/s: over the steps after the third
@@ -22,55 +24,71 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import others
 from common import TRAINER, make_plan, pictures, prepare, read_events
 from random_models import build
+from tests.tiny_models import make_model
+from where import Card, where
 
 #: The number of first optimiser steps that are left out of the rate.
 WARM = 3
 
 
-def watched(
-    argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any, count: int
-) -> dict[str, Any]:
-    """Run a process until `steps()` lists `count` steps, each as (time, bytes allocated, bytes reserved)."""
-    with log.open("w") as out:
+@dataclass(frozen=True)
+class Watched:
+    """A process to run until `steps()` lists `count` steps, each as (time, bytes allocated, bytes reserved)."""
+
+    argv: list[Any]
+    environment: dict[str, str]
+    log: Path
+    cwd: Path
+    steps: Callable[[], Any]
+    count: int
+    limit: float
+
+
+def watched(what: Watched, card: Card) -> dict[str, Any]:
+    """First step, rate and memory of a process. Raises SystemExit where it ends, or takes too long, before that."""
+    argv, steps, count = what.argv, what.steps, what.count
+    with what.log.open("w") as out:
         began = time.time()
-        process = subprocess.Popen(list(map(str, argv)), env=environment, stdout=out, stderr=subprocess.STDOUT, cwd=cwd)
-        looked, card = 0.0, 0.0
-        while process.poll() is None and len(steps()) < count:
+        process = subprocess.Popen(
+            list(map(str, argv)), env=what.environment, stdout=out, stderr=subprocess.STDOUT, cwd=what.cwd
+        )
+        looked, most = 0.0, 0.0
+        while process.poll() is None and len(steps()) < count and time.time() - began < what.limit:
             time.sleep(0.05)
             if time.time() - looked > 0.5:
-                looked, card = time.time(), max(card, used_on_card())
+                looked, most = time.time(), max(most, card.used())
         process.kill()
         process.wait()
     found = steps()
     if len(found) < count:
-        sys.exit(f"{argv[:4]} ended after {len(found)} steps:\n{log.read_text()[-3000:]}")
+        sys.exit(f"{argv[:4]} ended after {len(found)} steps:\n{what.log.read_text()[-3000:]}")
     times = [row[0] for row in found]
     return {
         "first": times[0] - began,
         "rate": (count - WARM) / (times[count - 1] - times[WARM - 1]),
         "allocated": max(row[1] for row in found) / 2**30,
         "reserved": max(row[2] for row in found) / 2**30,
-        "on the card": card,
+        "on the card": most,
     }
 
 
-def used_on_card() -> float:
-    """GiB in use on the first card."""
-    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    return int(subprocess.run(query, check=True, capture_output=True, text=True).stdout.split()[0]) / 1024
-
-
 class Sides:
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given, self.work = given, given.work
-        self.model, self.single = self.work / "sdxl", self.work / "sdxl.safetensors"
-        if not self.single.exists():
+    def __init__(self, given: argparse.Namespace, card: Card) -> None:
+        self.given, self.work, self.card = given, given.work, card
+        tiny = "tiny-" if card.tiny else ""
+        self.model, self.single = self.work / f"{tiny}sdxl", self.work / f"{tiny}sdxl.safetensors"
+        if card.tiny:
+            if not self.model.exists():
+                make_model(self.model, "sdxl")
+        elif not self.single.exists():
             shutil.rmtree(self.model, ignore_errors=True)
             build("sdxl", self.model, self.single, "cuda")
         self.data = self.work / "pictures"
@@ -98,12 +116,12 @@ class Sides:
             },
             output={"checkpoint_every": 0},
             resources={
-                "device": "cuda:0",
-                "precision": "bf16",
+                "device": self.card.device,
+                "precision": self.card.precision,
                 "deterministic": False,
-                "tf32": True,
-                "threads": 4,
-                "workers": 2,
+                "tf32": not self.card.tiny,
+                "threads": 1 if self.card.tiny else 4,
+                "workers": 0 if self.card.tiny else 2,
             },
         )
         run = self.work / "ours"
@@ -116,7 +134,11 @@ class Sides:
             return [(e["t"], e["memory"], 0) for e in read_events(run) if e["type"] == "step"]
 
         argv = [sys.executable, "-m", "visiontrain_trainer", run]
-        return watched(argv, {**self.environment, "PYTHONPATH": paths}, run / "log", run, steps, given.steps)
+        environment = {**self.environment, "PYTHONPATH": paths}
+        return self.watch(argv, environment, run / "log", run, steps)
+
+    def watch(self, argv: list[Any], environment: dict[str, str], log: Path, cwd: Path, steps: Any) -> dict[str, Any]:
+        return watched(Watched(argv, environment, log, cwd, steps, self.given.steps, self.given.limit), self.card)
 
     def example(self) -> dict[str, Any]:
         given, out = self.given, self.work / "example"
@@ -135,7 +157,7 @@ class Sides:
             "dataloader_num_workers": 2,
         }
         argv = others.example(sys.executable, given.example.resolve(), out, options, ["--allow_tf32"])
-        return watched(argv, self.environment, out / "log", out, lambda: others.stamps(out), given.steps)
+        return self.watch(argv, self.environment, out / "log", out, lambda: others.stamps(out))
 
     def sd_scripts(self) -> dict[str, Any]:
         given, out = self.given, self.work / "sd-scripts"
@@ -156,7 +178,7 @@ class Sides:
         words = ["--cache_text_encoder_outputs", "--no_half_vae", "--persistent_data_loader_workers"]
         argv = others.sd_scripts(sys.executable, "sdxl_train_network.py", out, options, words)
         environment = {**self.environment, "PYTHONPATH": others.sd_scripts_path(given.sd_scripts, given.sd_path)}
-        return watched(argv, environment, out / "log", given.sd_scripts, lambda: others.stamps(out), given.steps)
+        return self.watch(argv, environment, out / "log", given.sd_scripts, lambda: others.stamps(out))
 
     def run(self, side: str) -> dict[str, Any]:
         if side == "sd-scripts":
@@ -176,9 +198,15 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--limit", type=float, default=600, help="seconds for each side")
+    parser.add_argument("--cpu", action="store_true", help="a tiny model on the processor")
     given = parser.parse_args()
-    sides = Sides(given)
+    sides = Sides(given, where(cpu=given.cpu))
     for side in given.sides.split(","):
+        script = {"sd-scripts": given.sd_scripts, "example": given.example}.get(side, TRAINER)
+        if script is None or sides.card.tiny and script is not TRAINER:
+            print(f"{side:15} left out: no script of it is named", flush=True)
+            continue
         found = sides.run(side)
         found["images"] = found.pop("rate") * given.batch
         print(f"{side:15} " + "   ".join(f"{name} {value:.2f}" for name, value in found.items()), flush=True)

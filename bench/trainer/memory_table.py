@@ -41,6 +41,7 @@ def _rows() -> list[tuple[str, Setting]]:
         for packing in ("int8", "nf4") if family == "sd15" else ("int8",):
             add(family, f"full, {packing}", resources={**_FULL, "base_precision": packing})
         if family == "sdxl":
+            add(family, "none, batch 2", batch=2)
             # The other settings change SDXL as they change SD1.5, and each takes a minute to count.
             continue
         add(family, "full, streamed", resources={**_FULL, "stream_base": True})
