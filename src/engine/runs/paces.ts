@@ -8,7 +8,7 @@ import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { formatDuration } from '../../base/text.ts';
 import { secondsPerStep } from '../events/pace.ts';
-import type { RunState } from '../events/reducer.ts';
+import type { RunState } from '../events/run-state.ts';
 import { processorName } from '../plan/device.ts';
 import { canonicalJson } from '../plan/identity.ts';
 import type { Plan } from '../plan/schema.ts';

@@ -10,6 +10,7 @@ import { findBase } from '../../registry/catalogue/find.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { weightBytes } from '../../registry/checkpoints/weight-bytes.ts';
+import { sidesOf } from '../../spec/sections/resolution.ts';
 import type { WizardFacts } from '../questions/facts.ts';
 
 type Hardware = Awaited<ReturnType<typeof probeHardware>>;
@@ -26,6 +27,7 @@ export interface PaceSource {
 export function paceReader({ hardware, registry, places, dir }: PaceSource): NonNullable<WizardFacts['pace']> {
   return (spec) => {
     try {
+      const sides = sidesOf(spec.dataset.resolution);
       const chosen = chooseDevice(spec, hardware, []);
       const entry = findBase(registry, spec.model.base);
       const path = entry === undefined ? resolve(dir, spec.model.base) : locateModel(entry, places).path;
@@ -39,7 +41,7 @@ export function paceReader({ hardware, registry, places, dir }: PaceSource): Non
         shape: { model: spec.model, training: { ...spec.training, optimizer: chosen.optimizer }, resources },
         card: deviceName({ device: chosen.device, threads: spec.resources.threads ?? hardware.cpuCores }, hardware),
         encoders: textEncoderRates(spec).some((rate) => rate > 0),
-        pixels: spec.dataset.resolution ** 2,
+        pixels: sides.reduce((sum, side) => sum + side ** 2, 0) / sides.length,
         weights: weightBytes(path),
       });
     } catch (error) {

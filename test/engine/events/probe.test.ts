@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { probeApart, probeNote } from '../../../src/engine/events/probe.ts';
-import { initialState, reduce } from '../../../src/engine/events/reducer.ts';
+import { reduce } from '../../../src/engine/events/reducer.ts';
+import { initialState } from '../../../src/engine/events/run-state.ts';
 import type { Payload, RunEvent } from '../../../src/engine/events/schema.ts';
 
 const found = (changes: Partial<Payload<'probe'>> = {}): Payload<'probe'> => ({
