@@ -69,11 +69,10 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;
   const lora = training.init_lora;
   const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
-  const [images, hardware] = await Promise.all([
+  const [{ scan: hashed, ...images }, hardware] = await Promise.all([
     runImages({ ...input, spec: absolute }),
     probeHardware([places.home, places.runs], env),
   ]);
-  const { scan: hashed } = images;
   const { spec: given, provenance } = input.forImages?.(hashed.images.length) ?? input;
   const spec = withAbsoluteSources(given, dir);
   const captioned =

@@ -227,10 +227,7 @@ class TrainStep:
         return PendingResult(facts, tensors)
 
     def rehearse(self, passes: list[list[ImageUse]], optimizer: torch.optim.Optimizer) -> None:
-        """Compute what a step computes, and update the weights by another optimiser than the run's.
-
-        Nobody looks at the numbers, which may be none in fp16. Raises what PyTorch raises for lack of memory.
-        """
+        """Compute what a step does, and update by another optimiser. Raises what PyTorch raises for lack of memory."""
         adapter = self._adapter
         with trying_algorithms(self._plan.resources):
             self._gradients(passes)
