@@ -79,10 +79,11 @@ export class SshBox {
   readonly target = `${userInfo().username}@127.0.0.1`;
   /** Port of the line; that of sshd itself is behind it. */
   port = 0;
-  /** Bytes that may still pass from here to the box; the line is cut when they are used up. */
-  allowance = Number.POSITIVE_INFINITY;
-  /** Bytes that have passed from here to the box. */
+  /** Bytes that may pass until the line is cut, and then until it is cut again, and so on; then it holds. */
+  allowances: number[] = [];
+  /** Bytes that have passed, in both directions, and how often the line was cut. */
   passed = 0;
+  cuts = 0;
   readonly #options: BoxOptions;
   readonly #sockets = new Set<Socket>();
   #stalled = false;
@@ -149,23 +150,32 @@ export class SshBox {
       far.destroy();
     };
     near.on('data', (part) => {
-      if (this.#stalled) return;
-      this.passed += part.length;
-      this.allowance -= part.length;
-      if (this.allowance < 0) this.cut();
-      else if (!far.write(part)) near.pause();
+      if (this.#passes(part.length) && !far.write(part)) near.pause();
     });
     far.on('drain', () => near.resume());
     far.on('data', (part) => {
-      if (!this.#stalled && !near.write(part)) far.pause();
+      if (this.#passes(part.length) && !near.write(part)) far.pause();
     });
     near.on('drain', () => far.resume());
     for (const socket of [near, far]) socket.on('error', end).on('close', end);
   }
 
-  /** Cuts every connection. New ones can be made, with no limit on what passes. */
+  /** Whether so many bytes pass. The line is cut when they are more than may. */
+  #passes(bytes: number): boolean {
+    if (this.#stalled) return false;
+    this.passed += bytes;
+    const [left] = this.allowances;
+    if (left === undefined) return true;
+    this.allowances[0] = left - bytes;
+    if (left >= bytes) return true;
+    this.allowances.shift();
+    this.cut();
+    return false;
+  }
+
+  /** Cuts every connection. New ones can be made. */
   cut(): void {
-    this.allowance = Number.POSITIVE_INFINITY;
+    this.cuts += 1;
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets.clear();
   }

@@ -77,7 +77,8 @@ exit 0
 
 /** Nodes are looked for where people have them: a command by ssh often sees less of PATH than a login. */
 const INSTALL = `
-p="$PATH:$HOME/.local/bin:$HOME/bin:/usr/local/bin:/opt/homebrew/bin:/opt/conda/bin:$HOME/miniconda3/bin:$HOME/.volta/bin"
+p="$PATH:$HOME/.local/bin:$HOME/bin:/opt/conda/bin:$HOME/miniconda3/bin:$HOME/.volta/bin"
+[ -d /System/Library ] && p="$p:/usr/local/bin:/opt/homebrew/bin"
 for d in "$HOME"/.nvm/versions/node/*/bin "$HOME"/.local/share/fnm/node-versions/*/installation/bin; do p="$p:$d"; done
 node=
 try() {

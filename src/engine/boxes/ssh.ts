@@ -16,6 +16,8 @@ export interface BoxLine {
   readonly signal?: AbortSignal | undefined;
   /** Called with each part of what our program over there prints for people. */
   readonly heard?: ((text: string) => void) | undefined;
+  /** How often what broke is tried again; as often as ever where it is missing. */
+  readonly tries?: number | undefined;
   /** Called with a sentence when the line broke and is tried again. */
   readonly say?: ((text: string) => void) | undefined;
 }
@@ -148,7 +150,7 @@ export async function runThere(line: BoxLine, words: readonly string[], asked: F
 }
 
 /** Milliseconds before each further try on a line that broke. */
-const WAITS = [1000, 3000, 8000, 20_000, 40_000];
+const WAITS = [500, 2000, 5000, 15_000, 30_000, 60_000];
 
 /** Does what may be done twice, again while the line breaks. @throws BoxError that does not pass, or came too often */
 export async function overBreaks<T>(line: BoxLine, job: () => Promise<T>): Promise<T> {
@@ -156,7 +158,7 @@ export async function overBreaks<T>(line: BoxLine, job: () => Promise<T>): Promi
     try {
       return await job();
     } catch (error) {
-      const wait = WAITS[tried];
+      const wait = tried < (line.tries ?? WAITS.length) ? WAITS[tried] : undefined;
       if (!(error instanceof BoxError) || !error.passing || wait === undefined) throw error;
       line.say?.(`${error.message} Trying again in ${wait / 1000} s …`);
       await pause(wait, line.signal);

@@ -43,7 +43,7 @@ export async function checkBoxes(boxes: readonly Box[], context: Context): Promi
   const stop = stopSignals();
   const check = async (box: Box): Promise<Checked> => {
     try {
-      const far = await connect(box, context, stop.signal);
+      const far = await connect(box, context, { signal: stop.signal, tries: 0 });
       const { stdout } = await runThere(far.line, farCommand(far, ['doctor', '--json']), { limit: LIMIT });
       return { box, doctor: doctorSchema.parse(JSON.parse(stdout)) };
     } catch (error) {

@@ -8,19 +8,25 @@ import type { BoxLine } from '../../../engine/boxes/ssh.ts';
 import { progressBars } from '../../../terminal/bars.ts';
 import type { Context } from '../../shell/context.ts';
 
+export interface Dialling {
+  readonly signal?: AbortSignal;
+  /** How often a line that broke is tried again; as often as ever where it is missing. */
+  readonly tries?: number;
+}
+
 /** The line to a box. Nothing is dialled yet. */
-export function lineTo(box: Box, { env, out, flags }: Context, signal?: AbortSignal): BoxLine {
+function lineTo(box: Box, { env, out, flags }: Context, dialling: Dialling): BoxLine {
   const say = (text: string) => (flags.json ? undefined : out.wrapped(text));
   const heard = (text: string) => {
     for (const row of text.split('\n'))
       if (row.trim() !== '' && !flags.json) out.talk(`  ${neutralise(row.trimEnd())}`);
   };
-  return { box, env, signal, say, heard };
+  return { box, env, ...dialling, say, heard };
 }
 
 /** @throws BoxError when the box cannot be reached or cannot have our program */
-export async function connect(box: Box, context: Context, signal?: AbortSignal): Promise<Far> {
-  const line = lineTo(box, context, signal);
+export async function connect(box: Box, context: Context, dialling: Dialling = {}): Promise<Far> {
+  const line = lineTo(box, context, dialling);
   return { ...(await farProgram(line)), line };
 }
 

@@ -20,7 +20,7 @@ export const run: CommandRun = async (words, options, context) => {
           id: 'box/none',
           nextSteps: ['visiontrain fetch BOX:RUN', 'visiontrain ps --all   lists them'],
         });
-      const far = await connect(named.box, context, stop.signal);
+      const far = await connect(named.box, context, { signal: stop.signal });
       all.push(await fetchRun(far, named.run, { checkpoints: options.checkpoints === true }, context));
     }
   } finally {

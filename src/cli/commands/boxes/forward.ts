@@ -28,7 +28,7 @@ export const isFarRun = (word: string | undefined): word is string =>
 export async function forward(word: string, argv: readonly string[], context: Context): Promise<ExitCode | undefined> {
   const named = boxAndRun(word, context.places.config);
   if (named === undefined) return undefined;
-  const far = await connect(named.box, context);
+  const far = await connect(named.box, context, { tries: 2 });
   const at = argv.indexOf(word);
   const words = withoutWorkspace(argv.map((one, i) => (i === at ? named.run : one)));
   return carryOut(far, words, context);

@@ -40,7 +40,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   let far: Far;
   let started: { readonly run: string; readonly dir: string };
   try {
-    far = await connect(box, context, stop.signal);
+    far = await connect(box, context, { signal: stop.signal });
     const job = { loaded, registry, name: wanted, overrides: texts(options.set), command: ['run'] };
     started = startedRun(await startThere(far, job, { options, context }), box.name);
   } finally {

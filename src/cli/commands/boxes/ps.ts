@@ -38,7 +38,11 @@ export async function farRuns(context: Context): Promise<FarRuns[]> {
   const stop = stopSignals();
   const ask = async (box: ReturnType<typeof knownBoxes>[number]): Promise<FarRuns> => {
     try {
-      const far = await connect(box, { ...context, flags: { ...context.flags, json: true } }, stop.signal);
+      const far = await connect(
+        box,
+        { ...context, flags: { ...context.flags, json: true } },
+        { signal: stop.signal, tries: 0 },
+      );
       const { stdout } = await runThere(far.line, farCommand(far, ['ps', '--json']), { limit: LIMIT });
       const runs = z.array(runSchema).parse(JSON.parse(stdout)) as unknown as RunSummary[];
       return {
