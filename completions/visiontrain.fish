@@ -218,6 +218,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l force
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l torch
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l captions
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l heif
+complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l wandb
+complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l trackio
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l wheels
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l plan
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l list

@@ -187,6 +187,8 @@ export const commands: readonly CommandEntry[] = [
       ['--torch <build>', 'this build of PyTorch: cu130, cu128, cu126, rocm7.2, cpu (default: what fits)'],
       ['--captions', 'also what writes tags (ONNX Runtime)'],
       ['--heif', 'also what reads HEIC and HEIF pictures'],
+      ['--wandb', 'also what hands values to Weights & Biases'],
+      ['--trackio', 'also what hands values to trackio'],
       ['--wheels <folder>', 'without a network: from the wheels in this folder alone'],
       ['--plan', 'list every file with its hash, and the command that fetches them elsewhere; make nothing'],
       ['--list', 'list the environments on the disk'],

@@ -1,5 +1,7 @@
 /** Puts together who looks on at a run, from the settings of the person and of the run. */
+
 import type { Places } from '../../base/paths.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
 import { hasHooks, hooksAreAllowed } from '../hooks/consent.ts';
 import { type Beside, readBeside } from '../run-folder/beside.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
@@ -13,6 +15,8 @@ export interface ObserversInput {
   readonly env: NodeJS.ProcessEnv;
   readonly folder: LiveFolder;
   readonly told: Told;
+  /** The Python that trains, once it is there. */
+  readonly environment: Promise<PythonEnvironment>;
 }
 
 /** Modules are loaded only for what is wanted, so that the start of a run takes no longer. */
@@ -20,9 +24,10 @@ export async function runObservers(input: ObserversInput): Promise<RunObservers>
   const beside = readBeside(input.folder.dir);
   const notices = await noticesWanted(input);
   const logging = await loggingWanted(input, beside);
+  const trackers = await trackersWanted(input, beside);
   const hooks = await hooksWanted(input, beside);
   // The order is that in which they end: the last hook may switch the machine off.
-  return { observers: [...logging, ...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
+  return { observers: [...logging, ...trackers, ...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
 }
 
 /** Settings that cannot be read are no reason not to train. */
@@ -48,6 +53,13 @@ async function loggingWanted(
   const { loggingObservers } = await import('./logging-observers.ts');
   const onTrouble = (text: string) => told.add({ type: 'note', level: 'warn', text });
   return loggingObservers({ logging, dir: folder.dir, onTrouble });
+}
+
+async function trackersWanted(input: ObserversInput, beside: Beside | undefined): Promise<readonly Observer[]> {
+  const logging = beside?.logging;
+  if (logging === undefined || logging.trackers.length === 0) return [];
+  const { trackerObservers } = await import('./trackers.ts');
+  return trackerObservers(logging, input);
 }
 
 /**

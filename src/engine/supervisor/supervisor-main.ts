@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
 import { places } from '../../base/paths.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
 import { withReaders } from '../environment/readers.ts';
 import { captionRun } from './captions-step.ts';
@@ -19,24 +20,30 @@ process.on('SIGINT', () => terminated.abort());
 process.umask(process.umask() | 0o022);
 const dir = resolve(process.argv[2] ?? '.');
 const own = { places: places(process.env), env: process.env };
+let environmentIsReady: (environment: PythonEnvironment) => void = () => undefined;
+const environment = new Promise<PythonEnvironment>((resolve) => {
+  environmentIsReady = resolve;
+});
 try {
   process.exitCode = await supervise(dir, {
     env: process.env,
     terminated: terminated.signal,
     cacheDir: own.places.cache,
-    observers: (folder, told) => runObservers({ ...own, folder, told }),
+    observers: (folder, told) => runObservers({ ...own, folder, told, environment }),
     steps: {
       environment: async (tools, plan) => {
         const { root, samples } = plan.data;
         const files = { root, paths: samples.map(({ path }) => path) };
-        return withReaders(await ensureEnvironment(own, plan.resources.device, tools), files, own, tools);
+        const ready = await ensureEnvironment(own, plan.resources.device, tools);
+        environmentIsReady(ready);
+        return withReaders(ready, files, own, tools);
       },
       model: async (plan, tools, folder) => {
         await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
         // From here on all paths are absolute: a run of days must not keep somebody's folder in use.
         process.chdir(folder.dir);
       },
-      captions: (plan, tools, folder, environment) => captionRun(plan, { ...own, folder, environment }, tools),
+      captions: (plan, tools, folder, python) => captionRun(plan, { ...own, folder, environment: python }, tools),
     },
   });
 } catch (error) {

@@ -1,6 +1,23 @@
 /** The section `logging` of run.yaml: what is written for other programs to show. Nothing in it changes what is trained. */
 import { z } from 'zod';
-import { count, doc } from '../training/doc.ts';
+import { count, doc, line, part } from '../training/doc.ts';
+
+const trackerSchema = z.strictObject({
+  to: part(z.enum(['wandb', 'trackio']), 'wandb (Weights & Biases) or trackio.'),
+  project: part(line(128).min(1).default('visiontrain'), 'The project that the run belongs to there.'),
+  mode: part(
+    z.enum(['online', 'offline']).default('online'),
+    'offline sends nothing: wandb writes into the run folder, trackio into its database on this machine.',
+  ),
+  space: part(
+    line(200)
+      .regex(/^[\w.-]+\/[\w.-]+$/, 'looks like name/space')
+      .nullable()
+      .default(null),
+    'trackio: the Space of Hugging Face that shows it; null is this machine only.',
+  ),
+});
+export type TrackerSpec = z.output<typeof trackerSchema>;
 
 export const loggingSchema = z.strictObject({
   every: doc(
@@ -23,6 +40,11 @@ export const loggingSchema = z.strictObject({
     z.boolean().default(false),
     'Keep the newest values in metrics.prom of the run, as text for Prometheus.',
     'When your machines are watched by Prometheus.',
+  ),
+  trackers: doc(
+    z.array(trackerSchema).max(4).default([]),
+    'Services that are handed the same values, each by a process of its own that cannot hurt the run.',
+    'When your other runs are there: [{to: wandb, project: foxes}].',
   ),
 });
 
