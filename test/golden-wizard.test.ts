@@ -11,7 +11,9 @@ import { choosePrompt } from '../src/wizard/prompts/choose-prompt.ts';
 import type { Asker } from '../src/wizard/prompts/frame.ts';
 import { linePrompt } from '../src/wizard/prompts/line-prompt.ts';
 import type { FolderFacts, WizardFacts } from '../src/wizard/questions/facts.ts';
+import { JUMP } from '../src/wizard/questions/machine.ts';
 import { modeForm, modeQuestion } from '../src/wizard/questions/mode.ts';
+import { SETTING } from '../src/wizard/questions/values.ts';
 import { runSession } from '../src/wizard/session.ts';
 import { readFacts } from '../src/wizard/sources/sources.ts';
 import { pageOf } from './helpers/prompt-page.ts';
@@ -59,32 +61,78 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** All pages of a way through the wizard on which every question is answered with Enter. */
-async function pages(mode: string, cells: number): Promise<string[]> {
+type Asked = Parameters<Asker>;
+
+/** The page of a question, after `keys` have been typed. */
+const pageFor = (frame: Asked[0], form: Asked[1], cells: number, keys = ''): Promise<string[]> =>
+  form.kind === 'choose'
+    ? pageOf(choosePrompt, { frame, choices: form.choices, initial: form.initial }, cells, keys)
+    : pageOf(linePrompt, { frame, form: { ...form, suggest: async () => [] } }, cells, keys);
+
+/** Goes through the wizard with `asker`. */
+async function walk(mode: string, cells: number, asker: Asker): Promise<void> {
   const can = { columns: cells, rows: 24 } as Capabilities;
-  const lines: string[] = [];
-  const asker: Asker = async (frame, form) => {
-    const page =
-      form.kind === 'choose'
-        ? await pageOf(choosePrompt, { frame, choices: form.choices, initial: form.initial }, cells)
-        : await pageOf(linePrompt, { frame, form: { ...form, suggest: async () => [] } }, cells);
-    lines.push(...page, '='.repeat(cells - 1));
-    return { kind: 'answer', value: frame.label === 'Review' ? 'save' : form.initial };
-  };
   const answers = { mode: { value: mode, by: 'you' as const } };
   const quiet = { save: () => {}, say: () => {}, describeFolder: () => [], render: () => '' };
   const looks = { readFolder: async () => folder, modelProblem: async () => undefined };
   await runSession({ asker, can, style, facts, answers, ...looks, ...quiet });
+}
+
+const onwards = (frame: Asked[0], form: Asked[1]) =>
+  ({ kind: 'answer', value: frame.label === 'Review' ? 'save' : form.initial }) as const;
+
+/** All pages of a way through the wizard on which every question is answered with Enter; with `keys`, after those. */
+async function pages(mode: string, cells: number, keys = ''): Promise<string[]> {
+  const lines: string[] = [];
+  await walk(mode, cells, async (frame, form) => {
+    if (keys !== '?' || frame.help.length > 0)
+      lines.push(...(await pageFor(frame, form, cells, keys)), '='.repeat(cells - 1));
+    return onwards(frame, form);
+  });
   return lines;
+}
+
+/** The page of every single setting: each is opened from its group, and left with Esc. */
+async function settingPages(cells: number): Promise<string[]> {
+  const lines: string[] = [];
+  const opened = new Set<string>();
+  let isSetting = false;
+  await walk('advanced', cells, async (frame, form) => {
+    if (isSetting) {
+      isSetting = false;
+      lines.push(...(await pageFor(frame, form, cells)), '='.repeat(cells - 1));
+      return { kind: 'back' };
+    }
+    const rows = form.kind === 'choose' ? form.choices.map(({ value }) => value) : [];
+    const next = rows.find((value) => value.startsWith(JUMP + SETTING) && !opened.has(value));
+    if (next === undefined) return onwards(frame, form);
+    opened.add(next);
+    isSetting = true;
+    return { kind: 'answer', value: next };
+  });
+  expect(opened.size).toBeGreaterThan(100);
+  return lines;
+}
+
+/** Keeps pages as a file. A typed line that goes on below fills its row, so only pages with long ones may `fill` rows. */
+async function holdPages(name: string, cells: number, lines: readonly string[], fill = false): Promise<void> {
+  for (const line of lines) expect(width(line), line).toBeLessThan(fill ? cells + 1 : cells);
+  const text = `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+  expect(text).not.toContain(dir);
+  await expect(text).toMatchFileSnapshot(join('golden', `${name}-${cells}.txt`));
 }
 
 describe.each([80, 60])('the wizard at %i columns', (cells) => {
   it.each(['easy', 'advanced'])('in mode %s', async (mode) => {
-    const lines = await pages(mode, cells);
-    for (const line of lines) expect(width(line), line).toBeLessThan(cells);
-    const text = `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
-    expect(text).not.toContain(dir);
-    await expect(text).toMatchFileSnapshot(join('golden', `wizard-${mode}-${cells}.txt`));
+    await holdPages(`wizard-${mode}`, cells, await pages(mode, cells));
+  });
+
+  it('every single setting', async () => {
+    await holdPages('wizard-settings', cells, await settingPages(cells), true);
+  });
+
+  it('the help that ? shows', async () => {
+    await holdPages('wizard-help', cells, await pages('advanced', cells, '?'));
   });
 
   it('the first question', async () => {

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import width from 'fast-string-width';
 import { renderToString } from 'ink';
 import { describe, expect, it } from 'vitest';
+import { errorCatalogue } from '../src/base/error-catalogue.ts';
 import { ConfigError, UsageError } from '../src/base/errors.ts';
 import { diskFull } from '../src/base/files/write-errors.ts';
 import { packageVersion } from '../src/base/package-root.ts';
+import { errorLines } from '../src/cli/commands/explain.ts';
 import { commands } from '../src/cli/commands/table.ts';
 import { nothingKnown } from '../src/cli/dashboard/about.ts';
 import { DashboardFrame } from '../src/cli/dashboard/dashboard.tsx';
@@ -131,6 +133,14 @@ describe.each(widths)('at %i columns', (cells) => {
       cells,
       lines.map((line) => onTerminal(line, { unicode: true })),
     );
+  });
+
+  it('what explain says of each error', async () => {
+    const lines = Object.entries(errorCatalogue).flatMap(([id, entry]) => [
+      ...errorLines({ id, ...entry }, style, cells).map((line) => onTerminal(line, { unicode: true })),
+      '',
+    ]);
+    await hold('explain-errors', cells, lines);
   });
 
   it('errors', async () => {

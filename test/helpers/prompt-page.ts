@@ -9,8 +9,13 @@ type Prompt<Config> = (config: Config, context: object) => Promise<unknown>;
 /** Turns of the event loop in which a prompt looks up what it suggests. */
 const TURNS = 20;
 
-/** Opens a prompt on a terminal of `columns` cells, and returns its lines. */
-export async function pageOf<Config>(prompt: Prompt<Config>, config: Config, columns: number): Promise<string[]> {
+/** Opens a prompt on a terminal of `columns` cells, types the keys, and returns its lines. */
+export async function pageOf<Config>(
+  prompt: Prompt<Config>,
+  config: Config,
+  columns: number,
+  keys = '',
+): Promise<string[]> {
   let last = '';
   const output = Object.assign(
     new Writable({
@@ -24,8 +29,13 @@ export async function pageOf<Config>(prompt: Prompt<Config>, config: Config, col
     { columns },
   );
   const left = new AbortController();
-  const reply = prompt(config, { input: new PassThrough(), output, signal: left.signal }).catch(() => undefined);
+  const input = new PassThrough();
+  const reply = prompt(config, { input, output, signal: left.signal }).catch(() => undefined);
   for (let i = 0; i < TURNS; i += 1) await turn();
+  if (keys !== '') {
+    input.write(keys);
+    for (let i = 0; i < TURNS; i += 1) await turn();
+  }
   left.abort();
   const page = last;
   await reply;

@@ -63,7 +63,8 @@ async function knownError(id: string): Promise<KnownError> {
   });
 }
 
-function errorLines({ id, what, cause, cure }: KnownError, style: Style, cells: number): Line[] {
+/** What is shown of an error's entry, on a terminal of `cells` cells. */
+export function errorLines({ id, what, cause, cure }: KnownError, style: Style, cells: number): Line[] {
   const width = Math.min(cells - 1, 90);
   const part = (label: string, text: string) => [
     style.dim(label),
