@@ -195,13 +195,15 @@ complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a queue -d 'runs that wait for a card: list, add, remove, run; and sweeps over settings'
+complete -c visiontrain -n __fish_use_subcommand -f -a queue -d 'runs that wait for a card: list, add, remove, hold, release, move, run; and sweeps over settings'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -f -a 'add list remove run'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l set
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l sweep
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l random
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l list
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l after
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l on
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l dry-run
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l accept-license
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l send-pictures

@@ -20,7 +20,7 @@ _visiontrain() {
     'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
     'publish:give a LoRA to others\: to a Hugging Face hub, or as a kit for Civitai'
     'fetch:bring runs home from other machines, every file checked'
-    'queue:runs that wait for a card\: list, add, remove, run; and sweeps over settings'
+    'queue:runs that wait for a card\: list, add, remove, hold, release, move, run; and sweeps over settings'
     'setup:make the Python environment that trains, and prove the card'
     'doctor:is this machine fit to train, and if not, what to type'
     'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
@@ -54,7 +54,7 @@ _visiontrain() {
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
-    queue) words_of=(add list remove run); flags_of=(--set --name --sweep --random --list --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    queue) words_of=(add list remove run); flags_of=(--set --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;

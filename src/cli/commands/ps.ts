@@ -1,6 +1,7 @@
 import { EXIT } from '../../base/errors.ts';
 import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
+import { queueEntries } from '../../engine/queue/entries.ts';
 import { listRuns } from '../../engine/runs/list.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import { table } from '../../terminal/table.ts';
@@ -22,10 +23,11 @@ export const run: CommandRun = async (_args, options, context) => {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
     return EXIT.ok;
   }
+  const waiting = new Map(queueEntries(places.runs).map(({ run }, i) => [run, i + 1]));
   const now = new Date();
   const rows = runs.map((r) => [
     r.name,
-    stateText(r),
+    queuedText(r, waiting.get(r.name)) ?? stateText(r),
     stepText(r),
     leftText(r),
     r.device ?? '-',
@@ -36,6 +38,10 @@ export const run: CommandRun = async (_args, options, context) => {
   for (const { name, problem } of runs) if (problem !== null) out.wrapped(neutralise(`! ${name}: ${problem}`));
   return EXIT.ok;
 };
+
+/** Place in the queue of a run that waits in it. */
+const queuedText = ({ state }: RunSummary, place: number | undefined): string | undefined =>
+  place === undefined || state === 'live' ? undefined : `queued (${place})`;
 
 function stateText({ state, phase, step, steps, supervised }: RunSummary): string {
   if (state !== 'live') return state;

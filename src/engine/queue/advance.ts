@@ -8,7 +8,7 @@ import { claim } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
 import type { RunRef } from '../runs/create.ts';
 import { runNames } from '../runs/list.ts';
-import { runCondition } from '../runs/summary.ts';
+import { isRun, runCondition } from '../runs/summary.ts';
 import { dropEntry, isTaken, markEntry, plannedCard, type QueueEntry, queueEntries, queueFolder } from './entries.ts';
 
 /** Milliseconds between two tries for the lock, which is held for the start of a run: a second or two. */
@@ -24,18 +24,35 @@ export interface Advance {
 /** @param start starts a run and returns when its supervisor owns it; it throws when it cannot */
 export async function advanceQueue(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
   if (queueEntries(runs).length === 0) return { started: [], waiting: [] };
+  return withQueue(runs, () => startFree(runs, start));
+}
+
+/** Does something while nobody else changes the queue. */
+export async function withQueue<T>(runs: string, job: () => T | Promise<T>): Promise<T> {
   const lock = join(queueFolder(runs), 'lock');
   for (;;) {
     const held = claim(lock);
     if ('claim' in held) {
       try {
-        return await startFree(runs, start);
+        return await job();
       } finally {
         held.claim.release();
       }
     }
     await pause(LOCK_MS, undefined);
   }
+}
+
+/** What keeps an entry from being started though its card is free; undefined when nothing does. */
+export function heldBy(runs: string, { held, after, problem }: QueueEntry): string | undefined {
+  if (held === true) return 'held back';
+  if (problem !== undefined) return `cannot start: ${problem}`;
+  if (after === undefined) return undefined;
+  const before = join(runs, after);
+  if (!isRun(before)) return `waits for ${after}, which is gone`;
+  const { state } = runCondition(before);
+  if (state === 'finished') return undefined;
+  return state === 'live' || state === 'created' ? `waits for ${after}` : `waits for ${after}, which is ${state}`;
 }
 
 async function startFree(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
@@ -47,7 +64,7 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
       dropEntry(runs, entry);
       continue;
     }
-    if (entry.problem !== undefined || busy.has(entry.device)) continue;
+    if (heldBy(runs, entry) !== undefined || busy.has(entry.device)) continue;
     try {
       await start({ name: entry.run, dir: join(runs, entry.run) });
     } catch (error) {

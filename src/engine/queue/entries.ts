@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { isMissing } from '../../base/files/fs-errors.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { lastHolder } from '../../base/process/claim.ts';
@@ -23,6 +24,10 @@ export interface QueueEntry {
   readonly attempts: number;
   /** Why it could not be started; undefined while nothing is wrong. */
   readonly problem?: string;
+  /** Whether the person holds it back. */
+  readonly held?: true;
+  /** Name of the run that must be finished before. */
+  readonly after?: string;
 }
 
 /** Folder of the queue in the folder of the runs. */
@@ -60,29 +65,35 @@ export function queueEntries(runs: string): QueueEntry[] {
     .flatMap((name) => readEntry(runs, Number.parseInt(name, 10)) ?? []);
 }
 
+/** The name becomes a path. */
+const isName = (text: unknown): text is string =>
+  typeof text === 'string' && text !== '' && basename(text) === text && !text.startsWith('.');
+
 function readEntry(runs: string, number: number): QueueEntry | undefined {
   try {
     const value: unknown = JSON.parse(readOurs(fileOf(runs, number), MOST_BYTES)?.toString('utf8') ?? '');
-    const { run, device, attempts, problem } = value as Record<string, unknown>;
-    // The name becomes a path.
-    if (typeof run !== 'string' || basename(run) !== run || run === '' || run.startsWith('.')) return undefined;
-    if (typeof device !== 'string' || !Number.isSafeInteger(attempts)) return undefined;
-    const entry = { number, run, device, attempts: attempts as number };
-    return typeof problem === 'string' ? { ...entry, problem } : entry;
+    const { run, device, attempts, problem, held, after } = value as Record<string, unknown>;
+    if (!isName(run) || typeof device !== 'string' || !Number.isSafeInteger(attempts)) return undefined;
+    return {
+      ...{ number, run, device, attempts: attempts as number },
+      ...(typeof problem === 'string' ? { problem } : {}),
+      ...(held === true ? { held } : {}),
+      ...(isName(after) ? { after } : {}),
+    };
   } catch {
     return undefined;
   }
 }
 
-/** Puts a run at the end of the queue. @throws UsageError when it waits already */
-export function enqueue(runs: string, run: string): QueueEntry {
+/** Puts a run at the end of the queue, to wait for another where `after` names one. @throws UsageError when it waits already */
+export function enqueue(runs: string, run: string, after?: string): QueueEntry {
   if (queueEntries(runs).some((entry) => entry.run === run))
     throw new UsageError(`${run} is in the queue already.`, {
       id: 'queue/twice',
       nextSteps: ['visiontrain queue list'],
     });
   const dir = join(runs, run);
-  const body = { run, device: plannedCard(dir), attempts: startsOf(dir) };
+  const body = { run, device: plannedCard(dir), attempts: startsOf(dir), ...(after === undefined ? {} : { after }) };
   mkdirSync(queueFolder(runs), { recursive: true, mode: 0o700 });
   for (let number = (queueNumbers(runs).at(-1) ?? 0) + 1; ; number += 1) {
     try {
@@ -104,8 +115,26 @@ export function dropEntry(runs: string, { number }: QueueEntry): void {
 }
 
 /** Notes why an entry could not be started, so that those behind it are not held up. */
-export function markEntry(runs: string, { number, ...entry }: QueueEntry, problem: string): void {
-  writeFileSync(fileOf(runs, number), `${JSON.stringify({ ...entry, problem })}\n`, { mode: 0o600 });
+export const markEntry = (runs: string, entry: QueueEntry, problem: string): void =>
+  rewrite(runs, { ...entry, problem });
+
+function rewrite(runs: string, { number, ...entry }: QueueEntry): void {
+  writeFileAtomic(fileOf(runs, number), `${JSON.stringify(entry)}\n`, 0o600);
+}
+
+/** Holds an entry back, or lets it go on; a problem that kept it from starting is forgotten then. */
+export function holdEntry(runs: string, { held: _, problem, ...entry }: QueueEntry, hold: boolean): void {
+  rewrite(runs, hold ? { ...entry, ...(problem === undefined ? {} : { problem }), held: true } : entry);
+}
+
+/**
+ * Gives the entries this order. They get new numbers behind all that were used, and the old files go last: whoever is
+ * killed in between leaves a run twice, and each run is started once.
+ */
+export function orderEntries(runs: string, ordered: readonly QueueEntry[]): void {
+  const first = (queueNumbers(runs).at(-1) ?? 0) + 1;
+  for (const [i, entry] of ordered.entries()) rewrite(runs, { ...entry, number: first + i });
+  for (const entry of ordered) dropEntry(runs, entry);
 }
 
 /** Whether an entry was taken: its run was started since, or is gone. */

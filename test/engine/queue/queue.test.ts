@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -80,6 +80,40 @@ describe('a queue', () => {
     if (b !== undefined) dropEntry(runs, b);
     expect((await advanceQueue(runs, async () => {})).started).toEqual([]);
   });
+
+  it('is held, moved and made to wait for another run; what is killed while it moves loses nothing', async () => {
+    home = new FixtureHome({});
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) home.create(5, name);
+    for (const name of ['a', 'b', 'c']) enqueue(home.runs, name);
+    const queue = async (...words: string[]) => {
+      const { code, stdout, stderr } = await cli(['queue', ...words, '--json'], home?.env ?? {});
+      return { code, stderr, waiting: code === 0 ? JSON.parse(stdout).waiting : [], started: stdout };
+    };
+    expect((await queue('add', 'd', '--after', 'a')).waiting.at(-1)).toMatchObject({ run: 'd', after: 'a' });
+    expect((await queue('move', 'c', 'b', '1')).waiting.map(({ run }: { run: string }) => run)).toEqual([
+      ...['c', 'b', 'a', 'd'],
+    ]);
+    expect((await queue('hold', '1', 'b')).waiting.map(({ held }: { held: boolean }) => held)).toEqual([
+      ...[true, true, false, false],
+    ]);
+    expect([(await queue('move', 'c', '0')).code, (await queue('move', 'x', '1')).code]).toEqual([2, 2]);
+    // A mover that was killed has left the run under both numbers.
+    const [first = ''] = readdirSync(join(home.runs, '.queue')).filter((name) => name.endsWith('.json'));
+    writeFileSync(join(home.runs, '.queue', '000999.json'), readFileSync(join(home.runs, '.queue', first)));
+    const shown = await cli(['ps'], home.env);
+    expect(shown.stdout).toMatch(/^d\s+queued \(4\)/m);
+    expect((await cli(['queue'], home.env)).stdout).toMatch(/a .*waits\n.*d .*waits for a\n/);
+    const started: string[] = [];
+    const start = async ({ name }: { name: string }) => void started.push(name);
+    await advanceQueue(home.runs, start);
+    expect(started).toEqual(['a']);
+    const b = home.create(5, 'over');
+    writeFileSync(join(b.dir, 'exit.json'), '{}');
+    await queue('release', 'b', 'c');
+    await advanceQueue(home.runs, start);
+    expect(started).toEqual(['a', 'c']);
+  }, 30_000);
 
   it('goes on by itself when a run ends, and after its supervisor was killed when it is told to', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.02' });

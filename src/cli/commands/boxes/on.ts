@@ -42,7 +42,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   try {
     far = await connect(box, context, { signal: stop.signal });
     const job = { loaded, registry, name: wanted, overrides: texts(options.set), command: ['run'] };
-    started = startedRun(await startThere(far, job, { options, context }), box.name);
+    started = farOutcome(await startThere(far, job, { options, context }), box.name, startSchema);
   } finally {
     stop.off();
   }
@@ -101,25 +101,24 @@ export async function startThere(
   return stdout;
 }
 
-const outcome = z.union([
-  z.object({ run: z.string(), dir: z.string() }),
-  z.object({
-    error: z.object({
-      message: z.string(),
-      details: z.array(z.string()).default([]),
-      next_steps: z.array(z.string()).default([]),
-      problems: z.array(z.object({ key: z.string(), message: z.string() })).default([]),
-    }),
+const refusalSchema = z.object({
+  error: z.object({
+    message: z.string(),
+    details: z.array(z.string()).default([]),
+    next_steps: z.array(z.string()).default([]),
+    problems: z.array(z.object({ key: z.string(), message: z.string() })).default([]),
   }),
-]);
+});
+const startSchema = z.object({ run: z.string(), dir: z.string() });
 
-/** @throws BoxError in the words of the box */
-function startedRun(stdout: string, name: string): { readonly run: string; readonly dir: string } {
-  const read = outcome.safeParse(parsed(stdout));
-  if (!read.success)
-    throw new BoxError(`${name} could not start it.`, { id: 'box/program', details: [neutralise(stdout.slice(-400))] });
-  if ('run' in read.data) return read.data;
-  throw refusedBy(name, read.data.error);
+/** What a command of ours printed over there with `--json`. @throws BoxError in the words of the box */
+export function farOutcome<T>(stdout: string, name: string, schema: z.ZodType<T>): T {
+  const document = parsed(stdout);
+  const refused = refusalSchema.safeParse(document);
+  if (refused.success) throw refusedBy(name, refused.data.error);
+  const read = schema.safeParse(document);
+  if (read.success) return read.data;
+  throw new BoxError(`${name} could not do it.`, { id: 'box/program', details: [neutralise(stdout.slice(-400))] });
 }
 
 interface FarRefusal {

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT, UsageError } from '../../../base/errors.ts';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
 import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
 import { listedRuns, type SweepRun, sweepRuns } from '../../../engine/queue/sweep.ts';
+import { findRun } from '../../../engine/runs/find.ts';
 import { runNames } from '../../../engine/runs/list.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -18,7 +19,8 @@ import { showQueue } from './list.ts';
 interface Wanted {
   readonly loaded: LoadedSpec;
   readonly name: string;
-  /** The values of a run of a sweep. */
+  /** Texts for `--set` and the values of a run of a sweep. */
+  readonly overrides: readonly string[];
   readonly values: SweepRun['values'] | undefined;
 }
 
@@ -35,7 +37,10 @@ export const run: CommandRun = async (files, options, context) => {
     else for (const { name, loaded } of wanted) out.data(`${name}   ${loaded.spec.training.steps} steps`);
     return EXIT.ok;
   }
-  for (const name of there) enqueue(places.runs, name);
+  const on = text(options.on);
+  if (on !== undefined) return elsewhere(on, there, wanted, { options, context });
+  const after = text(options.after) === undefined ? undefined : findRun(text(options.after) ?? '', places.runs).name;
+  for (const name of there) enqueue(places.runs, name, after);
   const group = wanted.length > 1 ? `sweep-${Date.now().toString(36)}` : undefined;
   for (const { loaded, name, values } of wanted) {
     const { run: made } = await makeRun(
@@ -49,15 +54,34 @@ export const run: CommandRun = async (files, options, context) => {
       },
       context,
     );
-    enqueue(places.runs, made.name);
+    enqueue(places.runs, made.name, after);
   }
   if (!flags.json)
     out.talk(`${plural(wanted.length + there.length, 'run')} more in the queue.  visiontrain queue run   starts it`);
   if (!flags.json && group !== undefined && wanted.some(({ values }) => values !== undefined))
     out.talk(`  visiontrain compare ${group}   shows all of the sweep beside each other`);
   showQueue(queueEntries(places.runs), [], context);
+  if (group !== undefined && !flags.json) out.talk(`When they are over:  visiontrain compare ${group}`);
   return EXIT.ok;
 };
+
+/** The queues of other machines. @throws UsageError for what can only wait here */
+async function elsewhere(
+  hosts: string,
+  there: readonly string[],
+  wanted: readonly Wanted[],
+  { options, context }: { readonly options: Options; readonly context: Context },
+): Promise<ExitCode> {
+  const [first] = there;
+  if (first !== undefined || options.after !== undefined)
+    throw new UsageError(
+      first === undefined ? '--after is for the queue of this machine.' : `${first} is a run of this machine.`,
+      { id: 'queue/which', nextSteps: ['With --on name run.yaml files, without --after.'] },
+    );
+  const { queueOn } = await import('../boxes/queue-on.ts');
+  const registry = loadRegistry({ configDir: context.places.config });
+  return queueOn(hosts, wanted, { registry, options, context });
+}
 
 /** Whether a run of this name is there that can go on. @throws UsageError for one that is finished or goes on already */
 function isWaitable(name: string, { places }: Context): boolean {
@@ -85,10 +109,11 @@ function wantedRuns(file: string, options: Options, { places }: Context): Wanted
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   const sweep = sweepOf(options, base.spec.training.seed);
-  if (sweep === undefined) return [{ loaded: base, name: given, values: undefined }];
+  if (sweep === undefined) return [{ loaded: base, name: given, overrides: [], values: undefined }];
   return sweep.map(({ overrides, suffix, values }) => ({
     loaded: loadSpec(file, { overrides: [...set, ...overrides], registry }),
     name: `${given}-${suffix}`.slice(0, 100),
+    overrides,
     values,
   }));
 }

@@ -4,7 +4,7 @@ import type { CommandEntry } from '../shared/command-entry.ts';
 export const queueEntry: CommandEntry = {
   name: 'queue',
   args: '[action] [what...]',
-  summary: 'runs that wait for a card: list, add, remove, run; and sweeps over settings',
+  summary: 'runs that wait for a card: list, add, remove, hold, release, move, run; and sweeps over settings',
   group: 'Runs',
   options: [
     ['--set <key=value>', 'add: change one setting (repeatable)', 'list'],
@@ -12,6 +12,8 @@ export const queueEntry: CommandEntry = {
     ['--sweep <key=values>', 'add: a run for each value, or each combination (repeatable)', 'list'],
     ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],
     ['--list <file>', 'add: a run for each group of keys in this YAML file'],
+    ['--after <run>', 'add: wait until that run is finished'],
+    ['--on <hosts>', 'add: wait on another machine, or on the least busy of several: gpu1,gpu2'],
     ['--dry-run', 'add: show the runs and make nothing'],
     ['--accept-license', 'add: accept the licence of what is fetched'],
     ['--send-pictures', 'add: let the server in captions.endpoint see the pictures'],
@@ -21,6 +23,9 @@ export const queueEntry: CommandEntry = {
     'visiontrain queue add fox.yaml bear.yaml',
     'visiontrain queue add fox.yaml --sweep training.rank=8,16 --sweep training.learning_rate=1e-4,2e-4',
     'visiontrain queue run',
+    'visiontrain queue move bear 1',
+    'visiontrain queue add owl.yaml --after bear',
+    'visiontrain queue add fox.yaml --sweep training.rank=8,16 --on gpu1,gpu2',
     'visiontrain queue remove fox-rank8-lr1e-4',
   ],
   load: () => import('./index.ts'),

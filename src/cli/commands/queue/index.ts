@@ -5,7 +5,10 @@ import type { CommandRun } from '../../shell/context.ts';
 
 const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   add: () => import('./add.ts'),
+  hold: () => import('./hold.ts'),
   list: () => import('./list.ts'),
+  move: () => import('./move.ts'),
+  release: () => import('./release.ts'),
   remove: () => import('./remove.ts'),
   run: () => import('./go.ts'),
 };

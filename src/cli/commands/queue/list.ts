@@ -1,4 +1,5 @@
 import { EXIT, UsageError } from '../../../base/errors.ts';
+import { heldBy } from '../../../engine/queue/advance.ts';
 import { type QueueEntry, queueEntries } from '../../../engine/queue/entries.ts';
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -11,9 +12,15 @@ export const run: CommandRun = async (what, _options, context) => {
 };
 
 /** Prints the queue and what was just started from it. */
-export function showQueue(entries: readonly QueueEntry[], started: readonly string[], { out, flags }: Context): void {
+export function showQueue(
+  entries: readonly QueueEntry[],
+  started: readonly string[],
+  { out, flags, places }: Context,
+): void {
   if (flags.json) {
-    const waiting = entries.map(({ run, device, problem }) => ({ run, device, problem: problem ?? null }));
+    const waiting = entries.map(({ run, device, problem, held, after }) => ({
+      ...{ run, device, problem: problem ?? null, held: held === true, after: after ?? null },
+    }));
     out.json({ waiting, started: [...started] });
     return;
   }
@@ -22,11 +29,11 @@ export function showQueue(entries: readonly QueueEntry[], started: readonly stri
     out.talk(started.length > 0 ? 'Nothing else waits.' : 'Nothing waits.  visiontrain queue add run.yaml');
     return;
   }
-  const rows = entries.map(({ run: name, device, problem }, i) => [
+  const rows = entries.map((entry, i) => [
     String(i + 1),
-    name,
-    device,
-    problem === undefined ? 'waits' : `cannot start: ${problem}`,
+    entry.run,
+    entry.device,
+    heldBy(places.runs, entry) ?? 'waits',
   ]);
   const room = { width: out.width, expendable: ['DEVICE'] };
   for (const line of table(['#', 'RUN', 'DEVICE', 'STATE'], rows, room)) out.data(line);

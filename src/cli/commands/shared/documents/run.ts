@@ -166,7 +166,13 @@ export const runDocuments = {
   }),
   queue: z.union([
     z.strictObject({
-      waiting: z.array(z.strictObject({ run: text, device: text, problem: text.nullable() })),
+      waiting: z.array(
+        z.strictObject({
+          ...{ run: text, device: text, problem: text.nullable() },
+          held: z.boolean(),
+          after: text.nullable().describe('The run that must be finished before.'),
+        }),
+      ),
       started: z.array(text).describe('What `queue run` has just started.'),
     }),
     z

@@ -1,0 +1,112 @@
+/** `queue add … --on HOST[,HOST…]`: runs wait in the queues of other machines, each where the fewest wait. */
+import { z } from 'zod';
+import { EXIT, type ExitCode } from '../../../base/errors.ts';
+import { plural } from '../../../base/text.ts';
+import type { Far } from '../../../engine/boxes/far.ts';
+import { findBox } from '../../../engine/boxes/known.ts';
+import { farCommand } from '../../../engine/boxes/program.ts';
+import { runThere } from '../../../engine/boxes/ssh.ts';
+import type { LoadedSpec } from '../../../engine/prepare/load.ts';
+import type { Registry } from '../../../registry/catalogue/schema.ts';
+import type { Context } from '../../shell/context.ts';
+import { type Options, texts } from '../shared/options.ts';
+import { stopSignals } from '../shared/stop-signals.ts';
+import { connect } from './connect.ts';
+import { farOutcome, startThere } from './on.ts';
+
+export interface FarWanted {
+  readonly loaded: LoadedSpec;
+  readonly name: string;
+  /** Texts for `--set` beyond those that were typed: the values of a sweep. */
+  readonly overrides: readonly string[];
+}
+
+const queueSchema = z.object({
+  waiting: z.array(z.object({ run: z.string() })),
+  started: z.array(z.string()),
+});
+const runsSchema = z.array(z.object({ state: z.string() }));
+
+/** Milliseconds that a short question to a box may take. */
+const LIMIT = 120_000;
+
+interface Busy {
+  readonly far: Far;
+  /** Runs that go on or wait there. */
+  load: number;
+}
+
+export async function queueOn(
+  hosts: string,
+  wanted: readonly FarWanted[],
+  { registry, options, context }: { readonly registry: Registry; readonly options: Options; readonly context: Context },
+): Promise<ExitCode> {
+  const { out, flags, places } = context;
+  const boxes = [...new Set(hosts.split(','))].map((name) => findBox(name.trim(), places.config));
+  const stop = stopSignals('What was queued so far stays in the queue over there.');
+  const queued: { readonly run: string; readonly host: string }[] = [];
+  try {
+    const busy: Busy[] = await Promise.all(
+      boxes.map(async (box) => {
+        const far = await connect(box, context, { signal: stop.signal });
+        return { far, load: await loadOf(far) };
+      }),
+    );
+    for (const { loaded, name, overrides } of wanted) {
+      const [least] = busy.toSorted((a, b) => a.load - b.load);
+      if (least === undefined) break;
+      const job = {
+        loaded,
+        registry,
+        name,
+        overrides: [...texts(options.set), ...overrides],
+        command: ['queue', 'add'],
+      };
+      const stdout = await startThere(least.far, job, { options, context });
+      const { waiting } = farOutcome(stdout, least.far.line.box.name, queueSchema);
+      least.load += 1;
+      queued.push({ run: waiting.at(-1)?.run ?? name, host: least.far.line.box.name });
+    }
+    const started = await Promise.all(busy.map(({ far }) => startQueue(far)));
+    const running = new Set(started.flat());
+    tell(queued, running, { out, flags });
+  } finally {
+    stop.off();
+  }
+  return EXIT.ok;
+}
+
+/** Starts what can be started over there: nobody else would. Returns the names as `host:run`. */
+async function startQueue(far: Far): Promise<string[]> {
+  const { stdout } = await runThere(far.line, farCommand(far, ['queue', 'run', '--json']), { limit: LIMIT });
+  const { name } = far.line.box;
+  return farOutcome(stdout, name, queueSchema).started.map((run) => `${name}:${run}`);
+}
+
+async function loadOf(far: Far): Promise<number> {
+  const { name } = far.line.box;
+  const ask = async <T>(words: string[], schema: z.ZodType<T>) =>
+    farOutcome((await runThere(far.line, farCommand(far, words), { limit: LIMIT })).stdout, name, schema);
+  const { waiting } = await ask(['queue', 'list', '--json'], queueSchema);
+  const live = (await ask(['ps', '--json'], runsSchema)).filter(({ state }) => state === 'live');
+  return waiting.length + live.length;
+}
+
+function tell(
+  queued: readonly { readonly run: string; readonly host: string }[],
+  running: ReadonlySet<string>,
+  { out, flags }: Pick<Context, 'out' | 'flags'>,
+): void {
+  const names = queued.map(({ run, host }) => `${host}:${run}`);
+  if (flags.json) {
+    const waiting = names.filter((name) => !running.has(name));
+    out.json({
+      waiting: waiting.map((run) => ({ run, device: '', problem: null, held: false, after: null })),
+      started: [...running],
+    });
+    return;
+  }
+  out.talk(`${plural(queued.length, 'run')} more in the queues of other machines.`);
+  for (const name of names) out.data(`${name}   ${running.has(name) ? 'is running' : 'waits'}`);
+  out.talk('  visiontrain ps --all');
+}
