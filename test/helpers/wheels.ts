@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -27,14 +27,20 @@ export function writeLock(path: string, hashes: Readonly<Record<string, string>>
 }
 
 /** Serves the wheels of a folder as a package index over HTTP, and records what was asked of it. */
-export async function serveIndex(folder: string): Promise<{ url: string; asked: string[]; close: () => void }> {
+export async function serveIndex(
+  folder: string,
+  /** Sends a file in another way than at once. */
+  send: (response: ServerResponse, content: Buffer) => void = (response, content) => response.end(content),
+): Promise<{ url: string; asked: string[]; close: () => void }> {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '');
     asked.push(path);
     const file = readdirSync(folder).find((name) => path === `/files/${name}`);
     if (file !== undefined) {
-      response.end(readFileSync(join(folder, file)));
+      const content = readFileSync(join(folder, file));
+      response.setHeader('content-length', content.length);
+      send(response, content);
       return;
     }
     const project = /^\/simple\/([^/]+)\/$/.exec(path)?.[1];

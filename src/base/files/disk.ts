@@ -1,6 +1,6 @@
 /** The disk: its free space, moving files into place, and disk errors in words. */
 import { randomBytes } from 'node:crypto';
-import { constants, existsSync, statfsSync } from 'node:fs';
+import { constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -110,4 +110,32 @@ export async function setAside(path: string, why: string): Promise<string> {
 export function sizeOf(path: string): number | undefined {
   const found = statOf(path);
   return found?.isFile() === true ? found.size : undefined;
+}
+
+/**
+ * Where the folder's disk is mounted, if nothing may be started from there. `mounts` is the text of /proc/mounts, by
+ * default that of this machine.
+ */
+export function noexecMount(folder: string, mounts = readMounts()): string | undefined {
+  const rows = mounts.split('\n').flatMap((line) => {
+    const [, name = '', , options = ''] = line.split(' ');
+    // Spaces and other odd characters stand there as octal numbers.
+    const at = name.replace(/\\(\d{3})/gu, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+    const below = at === '/' || folder === at || folder.startsWith(`${at}/`);
+    return at !== '' && below ? [{ at, noexec: options.split(',').includes('noexec') }] : [];
+  });
+  // The last of the longest ones lies on top.
+  const top = rows.reduce<(typeof rows)[number] | undefined>(
+    (best, row) => (best === undefined || row.at.length >= best.at.length ? row : best),
+    undefined,
+  );
+  return top?.noexec ? top.at : undefined;
+}
+
+function readMounts(): string {
+  try {
+    return readFileSync('/proc/mounts', 'utf8');
+  } catch {
+    return '';
+  }
 }

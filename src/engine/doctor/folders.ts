@@ -1,8 +1,8 @@
 /** Disks, shared memory and the folders of the program. */
-import { accessSync, constants, existsSync, lstatSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, statfsSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freeBytes, nearestFolder } from '../../base/files/disk.ts';
+import { freeBytes, nearestFolder, noexecMount } from '../../base/files/disk.ts';
 import { isForeign } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes, formatRate } from '../../base/text.ts';
@@ -75,7 +75,7 @@ function rights(places: Places): HealthFinding[] {
       bad(
         'folder-noexec',
         'Folders',
-        `${mount} is mounted noexec: Python cannot be run from ${places.envs}`,
+        `${shellWord(mount)} is mounted noexec: Python cannot be run from ${places.envs}`,
         'export VISIONTRAIN_HOME=/path/on/another/disk',
       ),
     );
@@ -89,27 +89,6 @@ function writable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Where the folder's disk is mounted, if nothing may be started from there. */
-function noexecMount(folder: string): string | undefined {
-  let text: string;
-  try {
-    text = readFileSync('/proc/mounts', 'utf8');
-  } catch {
-    return undefined;
-  }
-  const mounts = text.split('\n').flatMap((line) => {
-    const [, at = '', , options = ''] = line.split(' ');
-    const below = at === '/' || folder === at || folder.startsWith(`${at}/`);
-    return at !== '' && below ? [{ at, noexec: options.split(',').includes('noexec') }] : [];
-  });
-  // The last of the longest ones lies on top.
-  const top = mounts.reduce<(typeof mounts)[number] | undefined>(
-    (best, m) => (best === undefined || m.at.length >= best.at.length ? m : best),
-    undefined,
-  );
-  return top?.noexec ? shellWord(top.at) : undefined;
 }
 
 /** Loader workers hand images over through it; containers get 64 MB when nothing is said. */

@@ -35,8 +35,10 @@ export async function ensureEnvironment(
   }
   tools.phase(`setting up Python with torch for ${box.build} (once)`);
   for (const text of box.notes) tools.note({ level: 'info', text });
-  const onProgress = ({ item, done, total, detail }: SetupProgress) =>
+  const onProgress = ({ item, done, total, detail, bytes }: SetupProgress) => {
     tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) });
+    if (bytes !== undefined) tools.progress({ item: 'packages fetched', unit: 'bytes', ...bytes });
+  };
   return setupEnvironment({ places, requirements, env, signal: tools.signal, onProgress, box });
 }
 

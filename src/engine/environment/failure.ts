@@ -26,6 +26,7 @@ const causes: readonly Cause[] = [
     pattern: /DO NOT MATCH THE HASHES|Hash mismatch/i,
     message: 'A package is not the one the lock names: its SHA-256 differs.',
     nextSteps: [
+      'If the connection broke off half-way, try again: visiontrain setup',
       'A proxy or mirror may have changed it. Try without: PIP_INDEX_URL=https://pypi.org/simple visiontrain setup --force',
     ],
   },
@@ -48,6 +49,12 @@ const causes: readonly Cause[] = [
       'Check the network, then: visiontrain setup   (what was fetched is kept)',
       'Without a network: visiontrain setup --plan elsewhere lists the wheels; then visiontrain setup --wheels /their/folder',
     ],
+  },
+  {
+    pattern:
+      /Connection broken|IncompleteRead|incomplete-download|RemoteDisconnected|connection closed before|error decoding response body|Failed to (download|fetch)|Wheel '.+' located at .+ is invalid/i,
+    message: 'The package index broke off in the middle of a file.',
+    nextSteps: ['Try again: visiontrain setup   (what was fetched whole is kept)'],
   },
   {
     pattern: /Permission denied|Read-only file system|EACCES|EROFS/i,

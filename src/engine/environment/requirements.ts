@@ -17,6 +17,8 @@ export interface Requirements {
   readonly index?: string;
   /** Bytes of disk that are needed while the environment is made. */
   readonly bytes: number;
+  /** Bytes that are fetched, in about. */
+  readonly downloadBytes?: number;
   /** Newest minor version of Python 3 that the build is there for. */
   readonly newestPython?: number;
 }
@@ -25,7 +27,7 @@ const locks = () => join(packageRoot(), 'trainer', 'requirements');
 
 /** What this version of visiontrain needs with a build of torch. */
 export function requirementsFor(build: TorchBuild): Requirements {
-  const { torch, lock, index, diskBytes, newestPython } = buildFacts(build);
+  const { torch, lock, index, diskBytes, downloadBytes, newestPython } = buildFacts(build);
   return {
     lock: join(locks(), 'requirements.lock'),
     torch,
@@ -33,6 +35,7 @@ export function requirementsFor(build: TorchBuild): Requirements {
     ...(lock === undefined ? {} : { torchLock: join(locks(), lock) }),
     ...(index === undefined ? {} : { index }),
     bytes: diskBytes,
+    downloadBytes,
     newestPython,
   };
 }

@@ -1,24 +1,27 @@
-import { readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { freeBytes } from '../../base/files/disk.ts';
+import { freeBytes, noexecMount } from '../../base/files/disk.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import type { Places } from '../../base/paths.ts';
 import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
 import { formatBytes } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import type { BoxBuild } from './box.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
 import { installFailure } from './failure.ts';
 import { chooseInstaller, hasUv, type Installer, venvPython } from './installer.ts';
+import { installed, lockedFor } from './packages/locked.ts';
+import { type Meter, type PackageBytes, packageMeter } from './packages/meter.ts';
 import { installEnvironment } from './pip-settings.ts';
 import { proofOf, provenDevice } from './proofs.ts';
 import { type Prover, proveDevice } from './prove.ts';
 import { findPython, type Python } from './python.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
-import { runTool, type ToolResult, type ToolRun } from './tool.ts';
+import { endLeftTool, runTool, type ToolResult, type ToolRun } from './tool.ts';
 import { chooseTorch } from './torch.ts';
 
 export interface SetupProgress {
@@ -27,6 +30,8 @@ export interface SetupProgress {
   readonly done: number;
   readonly total: number;
   readonly detail?: string;
+  /** Bytes of packages, while they come. */
+  readonly bytes?: PackageBytes;
 }
 
 export interface SetupInput {
@@ -41,6 +46,8 @@ export interface SetupInput {
   readonly box?: BoxBuild;
   /** Proves the device; tests with packages that are no torch hand over another. */
   readonly prove?: Prover;
+  /** Text in the place of /proc/mounts, for tests. */
+  readonly mounts?: string;
 }
 
 /**
@@ -82,33 +89,60 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
   const needsVenv = !(await hasUv(env, signal));
   const base = await findPython(env, { needsVenv, newest: requirements.newestPython, signal });
   checkDisk(places.envs, requirements.bytes);
+  checkMayRun(places.envs, input.mounts);
+  await endLeftTool(`${dir}.tool`);
   rmSync(dir, { recursive: true, force: true });
   writeFileSync(log, '');
-  const installer = await chooseInstaller(env, base.path, signal);
+  // A small /tmp cannot hold the packages, and what lies in a folder of our own can be measured.
+  const temporary = env.TMPDIR ? mkdtempSync(join(env.TMPDIR, 'visiontrain-setup-')) : `${dir}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  makePrivateFolder(temporary);
+  try {
+    return await fill(input, { dir, log, base, temporary });
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+interface Site {
+  readonly dir: string;
+  readonly log: string;
+  readonly base: Python;
+  /** Folder for what the installer fetches. */
+  readonly temporary: string;
+}
+
+async function fill(input: SetupInput, { dir, log, base, temporary }: Site): Promise<PythonEnvironment> {
+  const { requirements, signal } = input;
+  const { env } = input;
+  const installer = await chooseInstaller({ ...env, TMPDIR: temporary }, base.path, signal);
+  const meter = packageMeter({ folder: temporary, expected: requirements.downloadBytes ?? 0 });
   const python = venvPython(dir);
   const run = (tool: ToolRun, onLine?: (line: string) => void): Promise<ToolResult> =>
-    runTool(tool, { log, signal, ...(onLine === undefined ? {} : { onLine }) });
+    runTool(tool, { log, signal, owner: `${dir}.tool`, ...(onLine === undefined ? {} : { onLine }) });
   const must = async (what: string, tool: ToolRun, onLine?: (line: string) => void): Promise<void> => {
     const { code, tail } = await run(tool, onLine);
     if (code !== 0) throw installFailure(what, tail, log);
   };
 
-  const wanted = await lockedFor(base, requirements, run, env);
+  const wanted = await lockedFor(base.path, requirements.lock, installEnvironment(env), run);
   const total = wanted.length + 1;
-  const say = (item: string, detail?: string) =>
+  const say = (item: string, detail?: string, bytes?: PackageBytes) =>
     input.onProgress({
       item,
       done: Math.min(installed(dir).length, total),
       total,
       ...(detail === undefined ? {} : { detail }),
+      ...(bytes === undefined ? {} : { bytes }),
     });
+  const watch = { say, meter };
 
   say(`environment for Python ${base.version}`);
   await must('Making the environment', installer.makeVenv(dir, base.path));
-  await whileCounting(say, 'packages', (onLine) =>
+  await whileCounting(watch, 'packages', (onLine) =>
     must('Installing packages', installer.installLock(python, requirements.lock), onLine),
   );
-  const torch = await installTorch({ requirements, installer, python, wanted, dir, run, must, say });
+  const torch = await installTorch({ requirements, installer, python, wanted, dir, run, must, watch });
   const device = provenDevice(requirements.build, input.box);
   say(`checking that ${device} computes`);
   const prove = input.prove ?? proveDevice;
@@ -136,7 +170,12 @@ interface TorchStep {
   readonly dir: string;
   readonly run: (tool: ToolRun) => Promise<ToolResult>;
   readonly must: (what: string, tool: ToolRun, onLine?: (line: string) => void) => Promise<void>;
-  readonly say: (item: string, detail?: string) => void;
+  readonly watch: Watch;
+}
+
+interface Watch {
+  readonly say: (item: string, detail?: string, bytes?: PackageBytes) => void;
+  readonly meter: Meter;
 }
 
 /** Installs torch and returns the version that was really installed. */
@@ -148,13 +187,13 @@ async function installTorch({
   dir,
   run,
   must,
-  say,
+  watch,
 }: TorchStep): Promise<string> {
   const constraints = join(dir, 'constraints.txt');
   writeFileSync(constraints, `${wanted.join('\n')}\n`);
-  say('torch', 'looking for the right build');
+  watch.say('torch', 'looking for the right build');
   const { requirement, source, lock } = await chooseTorch(requirements, { installer, python, constraints, run });
-  await whileCounting(say, requirement.replace('==', ' '), (onLine) =>
+  await whileCounting(watch, requirement.replace('==', ' '), (onLine) =>
     must(
       `Installing ${requirement}`,
       lock === undefined ? installer.install(python, requirement, source) : installer.installLock(python, lock),
@@ -168,74 +207,39 @@ async function installTorch({
   return version;
 }
 
-/** Reports twice a second which packages are installed while a step runs. */
+/** Reports twice a second how many bytes have come, and which packages are installed, while a step runs. */
 async function whileCounting(
-  say: (item: string, detail?: string) => void,
+  { say, meter }: Watch,
   item: string,
   step: (onLine: (line: string) => void) => Promise<void>,
 ): Promise<void> {
   let detail: string | undefined;
-  const timer = setInterval(() => say(item, detail), 500);
+  const timer = setInterval(() => say(item, detail, meter.look()), 500);
   try {
     await step((line) => {
+      meter.line(line);
       detail = line.trim().replace(/\s+/g, ' ').slice(0, 100);
     });
   } finally {
     clearInterval(timer);
+    meter.settle();
   }
 }
 
-/** Names and versions of the lock's packages that apply to this Python and platform. */
-async function lockedFor(
-  base: Python,
-  { lock }: Requirements,
-  run: (tool: ToolRun) => Promise<ToolResult>,
-  env: NodeJS.ProcessEnv,
-): Promise<string[]> {
-  const rows = readFileSync(lock, 'utf8').matchAll(
-    /^([a-z0-9][a-z0-9._-]*==[^\s;\\]+)(?:\s*;\s*([^\\\n]+?))?\s*\\?$/gim,
+/** The compiled parts of packages cannot be loaded from a disk that is mounted noexec. */
+function checkMayRun(folder: string, mounts: string | undefined): void {
+  const mount = noexecMount(folder, mounts);
+  if (mount === undefined) return;
+  throw new EnvironmentError(
+    `${shellWord(mount)} is mounted noexec: Python's packages cannot be loaded from ${folder}.`,
+    {
+      id: 'environment/setup',
+      nextSteps: [
+        'Use a folder on another disk:  export VISIONTRAIN_HOME=/path/on/it',
+        'See which disks allow it:  findmnt -O exec',
+      ],
+    },
   );
-  const pairs = [...rows].map(([, requirement, marker]) => [requirement, marker ?? 'True']);
-  const { stdout, code, tail } = await run({
-    argv: [base.path, '-I', '-c', MARKERS],
-    env: installEnvironment(env),
-    input: JSON.stringify(pairs),
-  });
-  if (code !== 0)
-    throw new EnvironmentError(`${base.path} cannot run a small script.`, {
-      id: 'environment/broken-python',
-      details: tail,
-    });
-  return JSON.parse(stdout) as string[];
-}
-
-// The markers that uv writes are Python expressions, except for the comparison of versions. The lock is a file of this
-// package, so evaluating it is safe.
-const MARKERS = `
-import json, os, platform, sys
-class V(str):
-    key = staticmethod(lambda s: tuple(int(p) for p in s.split(".") if p.isdigit()))
-    def __lt__(a, b): return V.key(a) < V.key(b)
-    def __le__(a, b): return V.key(a) <= V.key(b)
-    def __gt__(a, b): return V.key(a) > V.key(b)
-    def __ge__(a, b): return V.key(a) >= V.key(b)
-    def __eq__(a, b): return V.key(a)[:len(V.key(b))] == V.key(b) if b.endswith(".*") else V.key(a) == V.key(b)
-    def __ne__(a, b): return not a == b
-names = {"python_full_version": V(platform.python_version().rstrip("+")), "python_version": V("%d.%d" % sys.version_info[:2]),
-  "sys_platform": sys.platform, "platform_machine": platform.machine(), "platform_system": platform.system(),
-  "os_name": os.name, "implementation_name": sys.implementation.name,
-  "platform_python_implementation": platform.python_implementation()}
-print(json.dumps([r for r, m in json.load(sys.stdin) if eval(m, {"__builtins__": {}}, names)]))`;
-
-/** Names of the folders of installed packages. */
-function installed(dir: string): string[] {
-  try {
-    const lib = join(dir, 'lib');
-    const version = readdirSync(lib).find((name) => /^python3\.\d+$/.test(name)) ?? '';
-    return readdirSync(join(lib, version, 'site-packages')).filter((name) => name.endsWith('.dist-info'));
-  } catch {
-    return [];
-  }
 }
 
 function checkDisk(folder: string, needed: number): void {

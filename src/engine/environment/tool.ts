@@ -1,8 +1,11 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { execa } from 'execa';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { cleanLogLine } from '../../base/files/log-lines.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
 import { packageRoot } from '../../base/package-root.ts';
-import { signalGroup } from '../../base/process/group.ts';
+import { endGroup, signalGroup } from '../../base/process/group.ts';
+import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
 
 export interface ToolRun {
   readonly argv: readonly [string, ...string[]];
@@ -16,6 +19,8 @@ export interface ToolOptions {
   readonly log: string;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string) => void;
+  /** File that names the tool while it runs, for `endLeftTool`. */
+  readonly owner?: string;
 }
 
 export interface ToolResult {
@@ -33,7 +38,7 @@ const OUTPUT_LIMIT = 8 << 20;
  * aborts.
  */
 export async function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
-  const { log, signal, onLine } = options;
+  const { log, signal, onLine, owner } = options;
   signal.throwIfAborted();
   const [program, ...args] = argv;
   const file = openSync(log, 'a');
@@ -56,6 +61,8 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
     reject: false,
     buffer: false,
   });
+  const identity = running.pid === undefined ? undefined : identify(running.pid);
+  if (owner !== undefined && identity !== undefined) writeFileAtomic(owner, JSON.stringify(identity));
   const abort = () => {
     if (running.pid !== undefined) signalGroup(running.pid, 'SIGKILL');
   };
@@ -84,5 +91,23 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
   } finally {
     signal.removeEventListener('abort', abort);
     closeSync(file);
+    if (owner !== undefined) rmSync(owner, { force: true });
   }
+}
+
+/**
+ * Ends the tool that a killed process left at work, and all that it started. It would go on to write into a folder that
+ * another one fills by now.
+ */
+export async function endLeftTool(owner: string): Promise<void> {
+  const text = readOurs(owner, 4096)?.toString('utf8');
+  if (text === undefined) return;
+  try {
+    const identity: unknown = JSON.parse(text);
+    if (isIdentity(identity) && isAlive(identity) === true) await endGroup(identity.pid, 2);
+  } catch (error) {
+    // The file of a process that was killed while it wrote.
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  rmSync(owner, { force: true });
 }

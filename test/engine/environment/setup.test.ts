@@ -2,13 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { places } from '../../../src/base/paths.ts';
 import { checkEnvironment, environmentDir, STAMP } from '../../../src/engine/environment/check.ts';
 import { type Prover, proveDevice } from '../../../src/engine/environment/prove.ts';
 import type { Requirements } from '../../../src/engine/environment/requirements.ts';
 import { type SetupProgress, setupEnvironment } from '../../../src/engine/environment/setup.ts';
-import { makeWheels, withoutUv, writeLock } from '../../helpers/wheels.ts';
+import { setupStorm } from '../../helpers/setup-storm.ts';
+import { makeWheels, serveIndex, withoutUv, writeLock } from '../../helpers/wheels.ts';
 
 // pip, venv and the wheels are real ones; only the packages are small.
 const works = 'ones = 4\n';
@@ -28,9 +30,7 @@ const importTorch: Prover = async ({ python }) => {
   if (status !== 0) throw new Error(stderr);
   return [{ check: 'see', ok: true, ms: 1 }];
 };
-const setup = (
-  more: { signal?: AbortSignal; force?: boolean; onProgress?: (p: SetupProgress) => void; prove?: Prover } = {},
-) =>
+const setup = (more: Partial<Parameters<typeof setupEnvironment>[0]> = {}) =>
   setupEnvironment({
     places: at(),
     requirements,
@@ -139,7 +139,68 @@ describe('setupEnvironment with pip', () => {
   });
 });
 
+describe('setupEnvironment from an index', () => {
+  const large = () => {
+    const folder = join(dir, 'large');
+    const code = `# ${'a'.repeat(4_000_000)}\n`;
+    writeLock(requirements.lock, makeWheels(folder, [{ name: 'alpha', version: '1.2.0', code }]));
+    makeWheels(folder, [{ name: 'torch', version: '2.13.0+cpu', code: works }]);
+    delete env.PIP_NO_INDEX;
+    env = { ...env, PIP_FIND_LINKS: '', PIP_NO_CACHE_DIR: '1' };
+    return folder;
+  };
+
+  it('says what to do where it broke off half-way', async () => {
+    const folder = large();
+    const broken = await serveIndex(folder, (response, content) => {
+      response.write(content.subarray(0, content.length / 2), () => response.destroy());
+    });
+    env = { ...env, PIP_INDEX_URL: broken.url };
+    await expect(setup().finally(() => broken.close())).rejects.toMatchObject({
+      exitCode: 3,
+      // pip before 25.1 takes half a file for a whole one, and looks at its hash.
+      message: expect.stringMatching(/its SHA-256 differs|broke off/),
+      nextSteps: expect.arrayContaining([expect.stringContaining('ry again: visiontrain setup')]),
+    });
+    expect(checkEnvironment(at(), requirements)).toBeUndefined();
+  }, 180_000);
+
+  it('says how many bytes have come', async () => {
+    const folder = large();
+    const slow = await serveIndex(folder, async (response, content) => {
+      for (let at = 0; at < content.length; at += 500_000) {
+        response.write(content.subarray(at, at + 500_000));
+        await pause(200);
+      }
+      response.end();
+    });
+    env = { ...env, PIP_INDEX_URL: slow.url };
+    requirements = { ...requirements, index: slow.url, downloadBytes: 5_000_000 };
+    await setup().finally(() => slow.close());
+    const bytes = seen.flatMap((progress) => (progress.bytes === undefined ? [] : [progress.bytes]));
+    expect(bytes.some(({ done, total }) => done > 0 && done < 4_000_000 && total === 5_000_000)).toBe(true);
+    expect(readdirSync(at().envs).filter((name) => /\.(tmp|tool)$/u.test(name))).toEqual([]);
+  }, 180_000);
+});
+
+describe('setupEnvironment that is killed', () => {
+  it('ends ready, whenever it is killed, and leaves nothing at work', async () => {
+    const storm = await setupStorm(join(import.meta.dirname, '../../..'), [0.9, 2.3, 3.6]);
+    expect(storm).toMatchObject({ ready: true, left: [] });
+  }, 180_000);
+});
+
 describe('setupEnvironment before it starts', () => {
+  it('says that its disk lets nothing be started', async () => {
+    const mounts = `overlay / overlay rw 0 0\ntmpfs ${dir} tmpfs rw,nosuid,nodev,noexec,relatime 0 0\n`;
+    await expect(setup({ mounts })).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('is mounted noexec'),
+      nextSteps: expect.arrayContaining([expect.stringContaining('VISIONTRAIN_HOME')]),
+    });
+    expect(existsSync(environmentDir(at(), requirements))).toBe(false);
+  });
+
   it('says how much disk it needs', async () => {
     requirements = { ...requirements, bytes: 1e18 };
     await expect(setup()).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(/needs .* are free/) });

@@ -1,0 +1,102 @@
+/**
+ * How many bytes of the packages have come, and how fast. pip says nothing of it into a pipe, but what it fetches lies in
+ * its temporary folder until all is there; uv says the size of each large file, and when it has come.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { sizeOf } from '../../../base/files/disk.ts';
+
+export interface PackageBytes {
+  readonly done: number;
+  /** Absent where more has come than was expected. */
+  readonly total?: number;
+  /** Bytes per second over the last seconds; absent at first, and while nothing comes. */
+  readonly rate?: number;
+}
+
+export interface Meter {
+  /** Takes a line that the installer printed. */
+  line(text: string): void;
+  /** What has come so far; undefined before the first byte. */
+  look(): PackageBytes | undefined;
+  /** Called between two runs of an installer: its temporary folder may be empty by now. */
+  settle(): void;
+}
+
+export interface MeterInput {
+  /** The installer's temporary folder. */
+  readonly folder: string;
+  /** Bytes of all that is to be fetched, as a table has them; 0 where none has. */
+  readonly expected: number;
+  /** Seconds, for the rate. */
+  readonly now?: () => number;
+}
+
+/** Seconds over which the rate is taken. */
+const WINDOW = 15;
+
+export function packageMeter({ folder, expected, now = () => performance.now() / 1000 }: MeterInput): Meter {
+  const listed = new Map<string, number>();
+  const come = new Set<string>();
+  let settled = 0;
+  let most = 0;
+  let samples: { readonly t: number; readonly done: number }[] = [];
+  const done = () => {
+    most = Math.max(most, fetchedBytes(folder));
+    const told = [...come].reduce((sum, name) => sum + (listed.get(name) ?? 0), 0);
+    return settled + most + told;
+  };
+  return {
+    line(text) {
+      const begun = /^\s*Downloading (\S+) \(([\d.]+) ?([KMG]i?B)\)\s*$/iu.exec(text);
+      const size = begun === null ? undefined : Number(begun[2]) * (UNITS[(begun[3] ?? '').toLowerCase()] ?? 0);
+      // pip names the file, and its folder is looked at instead.
+      if (begun !== null && size !== undefined && !/\.(whl|metadata|gz|zip)$/u.test(begun[1] ?? ''))
+        listed.set(begun[1] ?? '', size);
+      const ended = /^\s*Downloaded (\S+)\s*$/u.exec(text);
+      if (ended !== null) come.add(ended[1] ?? '');
+    },
+    look() {
+      const bytes = done();
+      if (bytes === 0) return undefined;
+      const t = now();
+      samples = [...samples.filter((sample) => t - sample.t <= WINDOW), { t, done: bytes }];
+      const [first] = samples;
+      const rate = first === undefined || t - first.t < 1 ? 0 : (bytes - first.done) / (t - first.t);
+      return {
+        done: bytes,
+        ...(bytes <= expected ? { total: expected } : {}),
+        ...(rate > 0 ? { rate } : {}),
+      };
+    },
+    settle() {
+      settled += Math.max(most, fetchedBytes(folder));
+      most = 0;
+    },
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** Bytes of wheels in pip's folders, of which each run has one or two; they vanish at any time. */
+function fetchedBytes(folder: string): number {
+  return list(folder)
+    .filter((name) => name.startsWith('pip-'))
+    .flatMap((name) => list(join(folder, name)).map((file) => join(folder, name, file)))
+    .reduce((sum, path) => sum + (path.endsWith('.whl') ? (sizeOf(path) ?? 0) : 0), 0);
+}
+
+function list(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
