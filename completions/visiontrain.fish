@@ -175,6 +175,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from compare' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a publish -d 'give a LoRA to others: to a Hugging Face hub, or as a kit for Civitai'
+complete -c visiontrain -n '__fish_seen_subcommand_from publish' -f -a 'hub kit'
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l repo
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l public
 complete -c visiontrain -n '__fish_seen_subcommand_from publish' -l dry-run

@@ -25,6 +25,7 @@ const { foreignPage, referencePage } = await load('src/spec/reference.ts');
 const { eventsPage } = await load('src/engine/events/reference.ts');
 const { errorsPage } = await load('src/base/error-page.ts');
 const { completionScript, shells } = await load('src/cli/commands/completion-scripts.ts');
+const { manPage } = await load('src/cli/commands/shared/man-page.ts');
 const { commands } = await load('src/cli/commands/table.ts');
 const { planDataclasses } = await load('src/engine/plan/dataclasses.ts');
 mkdirSync(folder, { recursive: true });
@@ -36,3 +37,5 @@ writeFileSync(join(root, 'trainer', 'visiontrain_trainer', 'contract', 'plan_sch
 mkdirSync(join(root, 'completions'), { recursive: true });
 for (const shell of shells)
   writeFileSync(join(root, 'completions', `visiontrain.${shell}`), completionScript(shell, commands));
+mkdirSync(join(root, 'man'), { recursive: true });
+writeFileSync(join(root, 'man', 'visiontrain.1'), manPage(commands));

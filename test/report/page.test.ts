@@ -1,9 +1,10 @@
 /** The report in a real browser, where there is one, and what must hold of its file without one. */
-import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { claim } from '../../src/base/process/claim.ts';
 import type { RunEvent } from '../../src/engine/events/schema.ts';
 import type { RunRef } from '../../src/engine/runs/create.ts';
 import { noBrowser, openBrowser } from '../helpers/browser.ts';
@@ -287,6 +288,36 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
     await page.setViewportSize({ width: 1280, height: 900 });
   });
+
+  it('renews itself while a run trains', async () => {
+    const going = tellRun(home, { name: 'going', side: 24, alike: true, exit: null });
+    const events = join(going.dir, 'events.jsonl');
+    const lines = readFileSync(events, 'utf8').split(/(?<=\n)/u);
+    const behind = (step: number) =>
+      1 + lines.findIndex((line) => line.includes('"type":"step"') && line.includes(`"step":${step},`));
+    const [half, more] = [behind(400), behind(600)];
+    writeFileSync(events, lines.slice(0, half).join(''));
+    // This process stands for the supervisor: it lives, and holds the run.
+    const held = claim(join(going.dir, 'attempts'));
+    const { child, done } = startCli(['report', going.name, '--serve', '--plain'], home.env);
+    const url = await new Promise<string>((resolve) => {
+      child.stdout?.on('data', (text: string) => resolve(text.trim()));
+    });
+    const served = await browser.newPage();
+    const wrong: string[] = [];
+    served.on('pageerror', (error) => wrong.push(String(error)));
+    await served.goto(url);
+    await served.waitForSelector('.uplot');
+    const verdict = () => served.locator('main').innerText();
+    expect(await verdict()).toContain('step 400 of 800');
+    const open = await served.locator('#settings').count();
+    appendFileSync(events, lines.slice(half, more).join(''));
+    await expect.poll(verdict, { timeout: 20_000 }).toContain('step 600 of 800');
+    expect([open, wrong]).toEqual([1, []]);
+    if ('claim' in held) held.claim.release();
+    child.kill('SIGINT');
+    expect(await done).toMatchObject({ code: 0 });
+  }, 60_000);
 
   it('follows a live run where it is served, on this machine alone', async () => {
     const events = join(run.dir, 'events.jsonl');

@@ -27,6 +27,11 @@ export const sharingErrors = {
     cause: 'Its name has a backslash or a control character, which zip files cannot hold everywhere.',
     cure: 'Rename the picture and train again.',
   },
+  'export/program': {
+    what: 'The program that the LoRA is for is not found here, or more than once.',
+    cause: 'It lies in a folder that is not looked in, or was never installed on this machine.',
+    cure: 'Say once where it is: `visiontrain export RUN --to comfyui=/path/to/ComfyUI`; from then on `--to comfyui` is enough.',
+  },
   'publish/login': {
     what: 'The hub knows no token of yours, or not the one that was sent.',
     cause: 'There is none in HF_TOKEN and none of the hub’s own login, or it was withdrawn.',

@@ -10,6 +10,7 @@ export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   dataset: ['check', 'caption', 'tags'],
   queue: ['add', 'list', 'remove', 'run'],
   lora: ['inspect', 'check', 'edit', 'resize', 'merge', 'convert'],
+  publish: ['hub', 'kit'],
   completion: shells,
 };
 

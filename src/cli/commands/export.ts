@@ -3,6 +3,7 @@ import { EXIT, UsageError } from '../../base/errors.ts';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
+import { programFolder, programIn, rememberProgram } from '../../engine/export/programs.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { settlePlan } from '../../engine/runs/read-plan.ts';
@@ -26,8 +27,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const { dir } = findRun(query, places.runs);
   // Without --to the file goes into the run folder, where nobody else may steer what is written.
   if (options.to === undefined) refuseForeignFolder(dir);
-  const to =
-    options.to === undefined ? join(dir, RUN_FILES.output) : absolute(String(options.to), { cwd: process.cwd() });
+  const to = options.to === undefined ? join(dir, RUN_FILES.output) : targetOf(String(options.to), context);
   const tools = { python: await anyPython(context), env, resources: settlePlan(dir).resources };
   const request = { ...which, to, precision, diffusers: options.diffusers === true, weights };
   const { step, files } = await exportRun(dir, request, tools);
@@ -43,6 +43,19 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   }
   return EXIT.ok;
 };
+
+/** A folder as it was typed, or that of a program on this machine. @throws UsageError */
+function targetOf(typed: string, { env, places, out, flags }: Parameters<CommandRun>[2]): string {
+  const cwd = process.cwd();
+  const named = programIn(typed);
+  if (named === undefined) return absolute(typed, { cwd });
+  const { program, told } = named;
+  const around = { env, places, cwd };
+  const folder =
+    told === undefined ? programFolder(program, around) : rememberProgram(program, absolute(told, { cwd }), around);
+  if (!flags.json) out.talk(`${program}: ${folder}`);
+  return folder;
+}
 
 /** Which checkpoint the flags name; without any, the last. */
 function checkpointOf(options: Options): Pick<ExportRequest, 'kind' | 'number'> {

@@ -149,7 +149,7 @@ export const commands: readonly CommandEntry[] = [
       ['--last', 'the newest (what is taken when nothing is said)'],
       ['--average [n]', 'the mean of all checkpoints that are kept, or of the newest n'],
       ['--precision <format>', 'fp32, bf16 or fp16 (default: as the run)'],
-      ['--to <dir>', 'folder for the file (default: output in the run folder)'],
+      ['--to <dir>', 'folder for the file, or comfyui, a1111, forge (default: output in the run folder)'],
       ['--diffusers', 'also with diffusers names'],
       [
         '--bundle [file]',
@@ -160,7 +160,8 @@ export const commands: readonly CommandEntry[] = [
     ],
     examples: [
       'visiontrain export fox --best',
-      'visiontrain export last --step 1200 --to ~/ComfyUI/models/loras',
+      'visiontrain export last --step 1200 --to comfyui',
+      'visiontrain export fox --to forge=/data/forge   (said once; then --to forge)',
       'visiontrain export fox --bundle fox.zip --images',
     ],
     load: () => import('./export.ts'),

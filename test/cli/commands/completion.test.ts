@@ -29,7 +29,7 @@ describe('completion', () => {
   it('offers commands, actions, flags and runs in bash', () => {
     expect(offered('re')).toEqual(['resume', 'report']);
     expect(offered('lora', 'in')).toEqual(['inspect']);
-    expect(offered('export', '--b')).toEqual(['--best']);
+    expect(offered('export', '--be')).toEqual(['--best']);
     expect(offered('status', 'fox')).toEqual(['fox-one', 'fox-two']);
     expect(offered('run', 'x')).toEqual([]);
   });

@@ -24,10 +24,7 @@ export const run: CommandRun = async ([where = '', query = ''], options, context
   if (where !== 'hub' && where !== 'kit')
     throw new UsageError(`There is no visiontrain publish ${where}.`, {
       id: 'command/wrong',
-      nextSteps: [
-        'visiontrain publish hub RUN   to a Hugging Face hub',
-        'visiontrain publish kit RUN   a folder for Civitai',
-      ],
+      nextSteps: ['visiontrain publish hub RUN   or:  visiontrain publish kit RUN', 'Actions: hub, kit'],
     });
   const { places } = context;
   const material = materialOf(findRun(query, places.runs), loadRegistry({ configDir: places.config }));
