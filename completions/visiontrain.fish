@@ -288,7 +288,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from models' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a dataset -d 'check: what is in a folder of pictures; caption: write captions for it; tags: what its captions say'
+complete -c visiontrain -n __fish_use_subcommand -f -a dataset -d 'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say'
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -f -a 'check caption tags'
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l captions
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l include

@@ -26,7 +26,7 @@ _visiontrain() {
     'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
     'hosts:other machines that train for you, by SSH\: list, add, remove, check'
     'models:base models\: list, info, pull, verify, add, rm, check'
-    'dataset:check\: what is in a folder of pictures; caption\: write captions for it; tags\: what its captions say'
+    'dataset:check\: what is in a folder of pictures; caption\: write captions for it, edit them, undo; tags\: what its captions say'
     'lora:LoRA files of any trainer\: inspect, check, edit, resize, merge, convert'
     'explain:what a word of training means; `explain agents`\: how a program drives all this'
     'schema:print the JSON Schema of run.yaml, or of what a command prints with --json'

@@ -41,6 +41,8 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   if (command === 'hosts') return ['add', 'check'].includes(sub) ? 'hosts-check' : 'hosts';
   if (command === 'schema') return undefined;
   if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';
+  const [, , third = ''] = args.filter((word) => !word.startsWith('-'));
+  if (command === 'dataset' && `dataset-${sub}-${third}` in documents) return `dataset-${sub}-${third}` as DocumentName;
   const name = ['models', 'dataset', 'lora'].includes(command) ? `${command}-${sub}` : command;
   return name in documents ? (name as DocumentName) : undefined;
 }

@@ -109,6 +109,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
           regularisation: false,
           loss_weight: 1,
           mask: null,
+          own: null,
         },
       ],
       crop: 'center',

@@ -17,7 +17,7 @@ from visiontrain_trainer.compute.imports import import_diffusers
 
 SEED = 7
 #: What the images of most plans are: neither masked, nor for regularisation.
-ORDINARY = {"regularisation": False, "loss_weight": 1, "mask": None}
+ORDINARY = {"regularisation": False, "loss_weight": 1, "mask": None, "own": None}
 
 
 def fill(module: torch.nn.Module, name: str) -> torch.nn.Module:

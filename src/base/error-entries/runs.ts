@@ -122,6 +122,16 @@ export const runErrors = {
     cause: 'The tagger, captioner or endpoint is incomplete, or is none.',
     cure: 'See what there is: `visiontrain dataset --help`.',
   },
+  'captions/editor': {
+    what: 'No editor could be used.',
+    cause: 'Neither VISUAL nor EDITOR names one, it could not be started, or it ended with an error.',
+    cure: 'Name one: `EDITOR=nano visiontrain dataset caption edit FOLDER`.',
+  },
+  'captions/lines': {
+    what: 'Lines of the edited captions cannot be understood.',
+    cause: 'Each line is the path of a picture, a tab and its caption; one has another path, or stands there twice.',
+    cure: 'Mend the file that the message names, and give it back as the message says.',
+  },
   'captions/server': {
     what: 'Pictures would be sent to a server that you have not allowed yet.',
     cause: 'The run.yaml has an address in captions.endpoint, and run.yaml files come from other people too.',

@@ -3,6 +3,7 @@
  */
 import { sha256OfText } from '../../base/files/hash.ts';
 import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
+import { laterSourceKeys, type SourceSpec } from '../../spec/sections/sources.ts';
 
 /** JSON with sorted keys and no spaces: the same text for the same value. */
 export function canonicalJson(value: unknown): string {
@@ -33,7 +34,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
     ...kept,
     ...(options === null ? {} : { caption_options: options }),
     // Which images are in which source is part of the plan's images.
-    ...(sources.length === 0 ? {} : { sources: sources.map((source) => ({ ...source, path: 'folder' })) }),
+    ...(sources.length === 0 ? {} : { sources: sources.map(sourceIdentity) }),
     masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
     regularisation: regularisation === null ? null : { ...regularisation, path: 'folder' },
   };
@@ -55,6 +56,16 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
   return sha256OfText(
     canonicalJson({ version, name, dataset, ...captions, ...validation, model, training, output, resources }),
   );
+}
+
+/** A source without its place, and without what it has at the default and other versions do not know. */
+function sourceIdentity(source: SourceSpec): object {
+  const { caption_extension: _captionsOfImages, ...kept } = source;
+  const later = new Set<string>(laterSourceKeys);
+  const named = Object.entries(kept).filter(
+    ([key, value]) => !later.has(key) || (value !== null && !(key === 'masks' && value === true)),
+  );
+  return { ...Object.fromEntries(named), path: 'folder' };
 }
 
 /** Validation changes no byte, but where it may end the run, and where its own folder leaves all images to train on. */

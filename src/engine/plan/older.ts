@@ -45,6 +45,7 @@ const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {
   regularisation: false,
   loss_weight: 1,
   mask: null,
+  own: null,
 };
 
 /**

@@ -19,8 +19,9 @@ import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { countedMemory, memoryWarnings } from './memory.ts';
 import { textEncoderRates } from './parameters.ts';
-import { type ImagesInput, keptTags, maxTokens, planSamples } from './samples.ts';
+import { type ImagesInput, maxTokens, planSamples } from './samples.ts';
 import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts';
+import { keptTags, triggersOf } from './sources.ts';
 import { planWarnings } from './warnings.ts';
 
 /** A model on this disk that is ready to be read. */
@@ -93,7 +94,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       augment: d.augment,
       alpha_color: d.alpha_color,
       shuffle_tags: d.shuffle_tags,
-      keep_tags: keptTags(d),
+      keep_tags: keptTags(d, triggersOf(d)),
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
       caption_options: d.caption_options,

@@ -3,16 +3,17 @@ import { resolve } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { CaptionOptions } from '../../spec/sections/caption-options.ts';
-import type { HashedScan } from '../dataset/hash.ts';
+import type { SourceSpec } from '../../spec/sections/sources.ts';
+import type { HashedImage, HashedScan } from '../dataset/hash.ts';
 import type { MaskFile } from '../dataset/masks.ts';
 import { placer } from '../dataset/sizes.ts';
 import { composeParts, hasSeparator, linesOf, longestForms, ruledParts } from './caption-forms.ts';
 import { captionRules } from './caption-rules.ts';
-import { composeCaption, estimateTokens, tagsOf, triggerFirst } from './captions.ts';
+import { composeCaption, estimateTokens, triggerFirst } from './captions.ts';
 import { metadataFacts } from './facts.ts';
 import { sampleIds, validationIds } from './identity.ts';
 import type { Plan, PlanImage } from './schema.ts';
-import { settingsOf, sourceFinder, usesOf } from './sources.ts';
+import { ownSettings, settingsOf, settingsOfUses, sourceFinder, tagsMove, usesOf } from './sources.ts';
 
 export interface ImagesInput {
   readonly spec: RunSpec;
@@ -41,13 +42,14 @@ export function planSamples({
     held === undefined ? d.validation_share : 0,
     training.seed,
   );
-  const place = placer(d);
+  const place = placers(d);
   const caption = captionComposer(spec, root);
   const sourceOf = sourceFinder(spec, root);
   const uses = usesOf(images, spec, root);
   const own = images.flatMap(({ path, sha256, size, caption: text }, i): PlanImage[] => {
     const isHeld = validation.has(ids[i] ?? sha256);
-    const [first, ...further] = place(size);
+    const source = sourceOf(path);
+    const [first, ...further] = place(source)(size);
     return [first, ...(isHeld ? [] : further)].map(({ suffix, bucket }) => ({
       id: `${ids[i] ?? sha256}${suffix}`,
       path,
@@ -58,37 +60,57 @@ export function planSamples({
       caption: caption(text, path),
       validation: isHeld,
       regularisation: false,
-      loss_weight: sourceOf(path)?.loss_weight ?? 1,
-      mask: masks?.get(path) ?? null,
+      loss_weight: source?.loss_weight ?? 1,
+      mask: source?.masks === false ? null : (masks?.get(path) ?? null),
+      own: ownSettings(d, source),
     }));
   });
-  const of = others.map(({ path, sha256, size, caption: text }, i) => ({
-    id: ids[images.length + i] ?? sha256,
-    path: resolve(regularisation?.root ?? '', path),
-    sha256,
-    size: [...size] as [number, number],
-    bucket: place(size)[0].bucket,
-    repeats: 1,
-    caption: text ?? d.regularisation?.class_word ?? '',
-    validation: false,
-    regularisation: true,
-    loss_weight: sourceOf(resolve(regularisation?.root ?? '', path))?.loss_weight ?? d.regularisation?.weight ?? 1,
-    mask: null,
-  }));
-  const kept = apart.map(({ path, sha256, size, caption: text }, i) => ({
-    id: ids[images.length + others.length + i] ?? sha256,
-    path: resolve(held?.root ?? '', path),
-    sha256,
-    size: [...size] as [number, number],
-    bucket: place(size)[0].bucket,
-    repeats: 1,
-    caption: caption(text, resolve(held?.root ?? '', path)),
-    validation: true,
-    regularisation: false,
-    loss_weight: 1,
-    mask: null,
-  }));
+  const of = others.map(({ path, sha256, size, caption: text }, i) => {
+    const full = resolve(regularisation?.root ?? '', path);
+    const source = sourceOf(full);
+    return {
+      ...withoutRole({ sha256, size }, full, ids[images.length + i]),
+      bucket: place(source)(size)[0].bucket,
+      caption: text ?? d.regularisation?.class_word ?? '',
+      validation: false,
+      regularisation: true,
+      loss_weight: source?.loss_weight ?? d.regularisation?.weight ?? 1,
+      mask: null,
+      own: ownSettings(d, source),
+    };
+  });
+  const kept = apart.map(({ path, sha256, size, caption: text }, i) => {
+    const full = resolve(held?.root ?? '', path);
+    return {
+      ...withoutRole({ sha256, size }, full, ids[images.length + others.length + i]),
+      bucket: place(sourceOf(full))(size)[0].bucket,
+      caption: caption(text, full),
+      validation: true,
+      regularisation: false,
+      loss_weight: 1,
+      mask: null,
+      own: null,
+    };
+  });
   return [...own, ...of, ...kept];
+}
+
+/** What the plan says of an image that is not trained on like the others, whatever its role. */
+const withoutRole = ({ sha256, size }: Pick<HashedImage, 'sha256' | 'size'>, path: string, id: string | undefined) => ({
+  ...{ id: id ?? sha256, path, sha256, repeats: 1 },
+  size: [...size] as [number, number],
+});
+
+/** The function that places images of a source, made once for each resolution that a source asks for. */
+function placers(d: RunSpec['dataset']): (source: SourceSpec | undefined) => ReturnType<typeof placer> {
+  const known = new Map<string, ReturnType<typeof placer>>();
+  return (source) => {
+    const resolution = source?.resolution ?? d.resolution;
+    const key = String(resolution);
+    const place = known.get(key) ?? placer({ ...d, resolution });
+    known.set(key, place);
+    return place;
+  };
 }
 
 /** Most images that the loss is measured on, as the trainer measures. */
@@ -131,13 +153,14 @@ function captionComposer(spec: RunSpec, root: string): (text: string | null, pat
   const ruled = ruledParts(captionRules(captions), d.caption_options);
   const sourceOf = sourceFinder(spec, root);
   return (text, path) => {
-    const parts = settingsOf(d, sourceOf(path));
+    const source = sourceOf(path);
+    const parts = settingsOf(d, source);
     const one = (line: string | null) => {
       const own = line === null ? null : ruled(line) || null;
       if (own !== null && hasSeparator(own, d.caption_options))
         return composeParts(own, d.caption_options?.keep_separator ?? '', parts);
       const caption = composeCaption(own, parts);
-      return tagsMove(d) ? triggerFirst(caption, parts.trigger) : caption;
+      return tagsMove(settingsOfUses(d, source)) ? triggerFirst(caption, parts.trigger) : caption;
     };
     return text === null ? one(null) : linesOf(text, d.caption_options).map(one).join('\n');
   };
@@ -177,15 +200,6 @@ function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) =
     output: { ...plan.output, facts: metadataFacts(spec, samples) },
   };
 }
-
-/** Whether the tags of a caption are shuffled or dropped. */
-const tagsMove = (d: RunSpec['dataset']) => d.shuffle_tags || d.tag_dropout > 0;
-
-/** Number of leading tags that stay in place: the trigger stays whole, however many tags it has. */
-export const keptTags = (d: RunSpec['dataset']) =>
-  tagsMove(d)
-    ? Math.max(d.keep_tags, ...[d, ...d.sources].map(({ trigger }) => tagsOf(trigger ?? '').length))
-    : d.keep_tags;
 
 export function maxTokens(samples: readonly PlanImage[], options: CaptionOptions | null): 75 | 150 | 225 {
   const forms = samples.flatMap(({ caption }) => longestForms(caption, options));

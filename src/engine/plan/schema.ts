@@ -61,6 +61,17 @@ export const planSampleSchema = z.strictObject({
   loss_weight: z.number().min(0),
   /** The file that says which part of the image is learnt; `alpha` means its opacity. The path is as that of an image. */
   mask: z.strictObject({ path: z.string(), sha256, alpha: z.boolean() }).nullable(),
+  /** What holds for the image in place of the same keys of `data`, where its source says so. */
+  own: z
+    .strictObject({
+      crop: z.enum(['center', 'random']),
+      flip: z.boolean(),
+      shuffle_tags: z.boolean(),
+      keep_tags: z.number().int().min(0),
+      caption_dropout: z.number(),
+      tag_dropout: z.number(),
+    })
+    .nullable(),
 });
 
 export const planSchema = z.strictObject({

@@ -5,7 +5,9 @@ import { sha256OfText } from '../../base/files/hash.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { SourceSpec } from '../../spec/sections/sources.ts';
 import type { HashedImage } from '../dataset/hash.ts';
+import { tagsOf } from './captions.ts';
 import { sampleIds } from './identity.ts';
+import type { PlanImage } from './schema.ts';
 
 /** The spec with absolute paths of its sources, as everything below wants them. */
 export function withAbsoluteSources(spec: RunSpec, dir: string): RunSpec {
@@ -37,6 +39,43 @@ export function settingsOf(d: RunSpec['dataset'], source: SourceSpec | undefined
     suffix: source?.caption_suffix ?? d.caption_suffix,
     fallback: source?.default_caption ?? d.default_caption,
   };
+}
+
+/** The data set's settings with those of a source in their place, as far as they are about each use of an image. */
+export function settingsOfUses(d: RunSpec['dataset'], source: SourceSpec | undefined) {
+  const settings = {
+    crop: source?.crop ?? d.crop,
+    flip: source?.flip ?? d.flip,
+    shuffle_tags: source?.shuffle_tags ?? d.shuffle_tags,
+    keep_tags: source?.keep_tags ?? d.keep_tags,
+    caption_dropout: source?.caption_dropout ?? d.caption_dropout,
+    tag_dropout: source?.tag_dropout ?? d.tag_dropout,
+  };
+  return { ...settings, keep_tags: keptTags(settings, [settingsOf(d, source).trigger]) };
+}
+
+/** Whether the tags of a caption are shuffled or dropped. */
+export const tagsMove = (d: Pick<RunSpec['dataset'], 'shuffle_tags' | 'tag_dropout'>) =>
+  d.shuffle_tags || d.tag_dropout > 0;
+
+/** Number of leading tags that stay in place: a trigger stays whole, however many tags it has. */
+export function keptTags(
+  d: Pick<RunSpec['dataset'], 'shuffle_tags' | 'tag_dropout' | 'keep_tags'>,
+  triggers: readonly string[],
+): number {
+  return tagsMove(d) ? Math.max(d.keep_tags, ...triggers.map((trigger) => tagsOf(trigger).length)) : d.keep_tags;
+}
+
+/** All triggers of a run, those of its sources too. */
+export const triggersOf = (d: RunSpec['dataset']): readonly string[] =>
+  [d, ...d.sources].map(({ trigger }) => trigger ?? '');
+
+/** Keys of a source that change what `settingsOfUses` gives, beside its trigger. */
+const USE_KEYS = ['crop', 'flip', 'shuffle_tags', 'keep_tags', 'caption_dropout', 'tag_dropout'] as const;
+
+/** The settings that an image has for itself; null where it has those of the plan. */
+export function ownSettings(d: RunSpec['dataset'], source: SourceSpec | undefined): PlanImage['own'] {
+  return source === undefined || USE_KEYS.every((key) => source[key] === null) ? null : settingsOfUses(d, source);
 }
 
 /**

@@ -175,7 +175,7 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const saved = lora * (savesOf(plan) ?? 0);
   // A checkpoint holds the weights and the two averages of Adam, and where there is one that of the weights, all in fp32.
   const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
-  const views = data.flip ? 2 : 1;
+  const views = data.flip || data.samples.some(({ own }) => own?.flip === true) ? 2 : 1;
   const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);
   // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.
   const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);

@@ -1,6 +1,7 @@
 /** Takes captions that models have written into a scan, and says which images are still to be captioned. */
 import { plural } from '../../base/text.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
+import { editedCaption } from '../captions/edits/history.ts';
 import { captionMethods, type MethodInput } from '../captions/methods.ts';
 import { captionsDir, readWritten } from '../captions/store.ts';
 import type { HashedScan } from '../dataset/hash.ts';
@@ -16,8 +17,33 @@ export interface Captioned {
   readonly needs: readonly Need[];
 }
 
-/** @throws UsageError when `captions` names what cannot write captions */
+/**
+ * The scan with captions that models have written and with those that a person edited, which go before all others.
+ * @throws UsageError when `captions` names what cannot write captions
+ */
 export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<Captioned> {
+  return takeEdits(await takeResults(scan, input), scan, captionsDir(input.places));
+}
+
+function takeEdits(captioned: Captioned, { images: own }: HashedScan, store: string): Captioned {
+  const edited = new Set<string>();
+  const images = captioned.scan.images.map((image, i) => {
+    const text = editedCaption(store, image.sha256, own[i]?.caption ?? null);
+    if (text === undefined) return image;
+    edited.add(image.sha256);
+    return { ...image, caption: text === '' ? null : text };
+  });
+  if (edited.size === 0) return captioned;
+  const note = `${plural(edited.size, 'caption')} as you edited ${edited.size === 1 ? 'it' : 'them'}: visiontrain dataset caption versions ${captioned.scan.root}`;
+  return {
+    ...captioned,
+    scan: { ...captioned.scan, images },
+    pending: captioned.pending.filter((sha256) => !edited.has(sha256)),
+    notes: [...captioned.notes, note],
+  };
+}
+
+async function takeResults(scan: HashedScan, input: MethodInput): Promise<Captioned> {
   const { settings, places } = input;
   const bare = scan.images.filter(({ caption }) => caption === null);
   if (settings.write === null || bare.length === 0) return { scan, pending: [], notes: [], needs: [] };

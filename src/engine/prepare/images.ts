@@ -39,7 +39,7 @@ export async function runImages(input: ImagesFrom): Promise<RunImages> {
     ? { ...whole, images: [], leftOut: [], folders: [], notes: [] }
     : whole;
   const scans: Sourced[] = [];
-  for (const source of sources) scans.push({ source, scan: await imagesIn(source.path, input) });
+  for (const source of sources) scans.push({ source, scan: await imagesIn(source.path, input, source) });
   const of = (role: SourceRole) => scans.filter(({ source }) => source.role === role);
   const train = merged(main, of('train'));
   if (train.images.length === 0) throw noImages(main.root, train);
@@ -52,8 +52,13 @@ export async function runImages(input: ImagesFrom): Promise<RunImages> {
 }
 
 /** A scan of one folder without the sources inside it. Only a data set with sources may have no image of its own. */
-async function imagesIn(root: string, { spec, places, signal, onProgress }: ImagesFrom): Promise<HashedScan> {
-  const { caption_extension: captionExtension, include, masks, sources, caption_options: marks } = spec.dataset;
+async function imagesIn(
+  root: string,
+  { spec, places, signal, onProgress }: ImagesFrom,
+  source?: SourceSpec,
+): Promise<HashedScan> {
+  const { include, masks, sources, caption_options: marks } = spec.dataset;
+  const captionExtension = source?.caption_extension ?? spec.dataset.caption_extension;
   const options = signal === undefined ? {} : { signal };
   const without = sources.map(({ path }) => path).filter((path) => path !== root);
   const scan = await scanDataset(root, {

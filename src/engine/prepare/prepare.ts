@@ -10,6 +10,8 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { renderSpec } from '../../spec/write.ts';
+import { readHistory } from '../captions/edits/history.ts';
+import { captionsDir } from '../captions/store.ts';
 import { glance } from '../check/glance.ts';
 import { checkImagesOf } from '../check/images.ts';
 import { type HashedScan, hashImages } from '../dataset/hash.ts';
@@ -99,7 +101,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     cacheDir: places.cache,
     isModelId,
   });
-  const plan = input.recorded === undefined ? resolved : takeRecorded(resolved, spec, input.recorded, hashed);
+  const plan = input.recorded === undefined ? resolved : takeRecorded(resolved, input, input.recorded, hashed);
   return {
     plan,
     card: deviceName(plan.resources, hardware),
@@ -154,10 +156,13 @@ async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): 
   });
 }
 
-function takeRecorded(plan: Plan, spec: RunSpec, recorded: Plan, { images }: HashedScan): Plan {
-  if (spec.captions.write === null) return plan;
-  const bare = images.filter(({ caption }) => caption === null).map(({ sha256 }) => sha256);
-  return withRecorded(plan, spec, recorded, new Set(bare));
+/** A run keeps the captions that models wrote for it, and those that were edited before it began or have been since. */
+function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images }: HashedScan): Plan {
+  const { spec, places } = input;
+  const store = captionsDir(places);
+  const isKept = ({ caption, sha256 }: HashedScan['images'][number]) =>
+    (caption === null && spec.captions.write !== null) || readHistory(store, sha256) !== undefined;
+  return withRecorded(plan, spec, recorded, new Set(images.filter(isKept).map(({ sha256 }) => sha256)));
 }
 
 /** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */

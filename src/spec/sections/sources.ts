@@ -1,6 +1,7 @@
 /** The key `dataset.sources` of run.yaml: folders with settings of their own. */
 import { z } from 'zod';
-import { count, doc, line, part } from '../training/doc.ts';
+import { count, doc, line, part, share } from '../training/doc.ts';
+import { resolutionSchema } from './resolution.ts';
 
 const sourceRoles = ['train', 'regularisation', 'validation'] as const;
 export type SourceRole = (typeof sourceRoles)[number];
@@ -30,8 +31,40 @@ const imageSourceSchema = z.strictObject({
     line(2000).nullable().default(null),
     'In place of dataset.default_caption; null is that. For regularisation the class, such as woman.',
   ),
+  caption_extension: part(
+    line(32)
+      .regex(/^\.[A-Za-z0-9._-]+$/, 'must look like .txt')
+      .meta({ examples: ['.txt', '.caption'] })
+      .nullable()
+      .default(null),
+    'In place of dataset.caption_extension; null is that.',
+  ),
+  shuffle_tags: part(z.boolean().nullable().default(null), 'In place of dataset.shuffle_tags; null is that.'),
+  keep_tags: part(count(0, 100).nullable().default(null), 'In place of dataset.keep_tags; null is that.'),
+  caption_dropout: part(share().nullable().default(null), 'In place of dataset.caption_dropout; null is that.'),
+  tag_dropout: part(share().nullable().default(null), 'In place of dataset.tag_dropout; null is that.'),
+  flip: part(z.boolean().nullable().default(null), 'In place of dataset.flip; null is that.'),
+  crop: part(z.enum(['center', 'random']).nullable().default(null), 'In place of dataset.crop; null is that.'),
+  resolution: part(
+    resolutionSchema.nullable().default(null),
+    'In place of dataset.resolution; null is that. Its bounds and steps of buckets are those of dataset.',
+  ),
+  masks: part(z.boolean().default(true), 'Whether its masks count, where dataset.masks is set.'),
 });
 export type SourceSpec = z.output<typeof imageSourceSchema>;
+
+/** Keys of a source that came later. At their default they are no part of a run's identity. */
+export const laterSourceKeys = [
+  'caption_extension',
+  'shuffle_tags',
+  'keep_tags',
+  'caption_dropout',
+  'tag_dropout',
+  'flip',
+  'crop',
+  'resolution',
+  'masks',
+] as const;
 
 export const sourceKeys = {
   sources: doc(

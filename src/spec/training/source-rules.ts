@@ -8,7 +8,11 @@ interface Ruled {
       readonly role: string;
       readonly repeats: number | null;
       readonly weight: number | null;
+      readonly resolution: number | readonly number[] | null;
     }[];
+    readonly buckets: boolean;
+    readonly bucket_min: number;
+    readonly bucket_max: number;
   };
 }
 
@@ -37,6 +41,23 @@ export const sourceRules: readonly Rule[] = [
     check: ({ dataset: d }) => {
       const twice = d.sources.find(({ path }, i) => d.sources.findIndex((one) => one.path === path) !== i);
       return when(twice !== undefined, `${twice?.path} stands there twice`);
+    },
+  },
+  {
+    key: 'dataset.sources',
+    level: 'error',
+    check: ({ dataset: d }) => {
+      const sides = d.sources.flatMap(({ path, resolution }) =>
+        resolution === null ? [] : [resolution].flat().map((side) => ({ path, side })),
+      );
+      const odd = sides.find(({ side }) => side % 8 !== 0);
+      if (odd !== undefined) return `${odd.path}: resolution ${odd.side} must be a multiple of 8`;
+      const [low, high] = [d.bucket_min, d.bucket_max];
+      const out = d.buckets ? sides.find(({ side }) => side < low || side > high) : undefined;
+      return when(
+        out !== undefined,
+        `${out?.path}: resolution ${out?.side} must lie between bucket_min (${low}) and bucket_max (${high})`,
+      );
     },
   },
 ];

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -99,6 +99,53 @@ describe('dataset check', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 });
+
+it('dataset caption edit keeps what an editor makes of the captions, outside of the folder', async () => {
+  const root = folder({ 'a.png': png(40, 30), 'a.txt': 'a fox', 'b c.png': png(41, 30), 'sub/d.png': png(42, 30) });
+  const before = stamps(root);
+  const caption = (args: readonly string[], editor: string) =>
+    cli(['dataset', 'caption', ...args], { ...env, VISUAL: '', EDITOR: editor });
+  const change = `sed -i 's/a fox/a red fox/; s/^b c.png\t$/b c.png\ta hat/'`;
+  const seen = await caption(['edit', root, '--preview'], change);
+  expect(seen).toMatchObject({ code: 0, stdout: 'a.png\n  - a fox\n  + a red fox\nb c.png\n  - \n  + a hat\n' });
+  expect(seen.stderr).toContain('2 captions would be changed; nothing is kept.');
+  expect((await caption(['versions', root], '')).stderr).toContain('No caption here was edited.');
+
+  expect((await caption(['edit', root], change)).stderr).toContain('2 captions changed. No file in the folder is.');
+  expect(JSON.parse((await caption(['edit', root, 'a.png', '--json'], `sed -i 's/red/blue/'`)).stdout)).toEqual({
+    captions: [{ path: 'a.png', before: 'a red fox', after: 'a blue fox' }],
+  });
+  const tags = JSON.parse((await cli(['dataset', 'tags', root, '--json'], env)).stdout) as { tags: { tag: string }[] };
+  expect(tags.tags.map(({ tag }) => tag).toSorted()).toEqual(['a blue fox', 'a hat']);
+  const { images } = JSON.parse((await caption(['versions', root, '--json'], '')).stdout) as {
+    images: { path: string; current: number }[];
+  };
+  expect(images.map(({ path, current }) => [path, current])).toEqual([
+    ['a.png', 2],
+    ['b c.png', 1],
+  ]);
+  expect((await caption(['undo', root], '')).stdout).toBe('a.png\n');
+  expect((await caption(['versions', root, 'a.png'], '')).stdout).toMatch(
+    /^a\.png\n {4}its own.*a fox\n {2}\* .*red fox\n {4}.*blue/u,
+  );
+  expect((await caption(['undo', root, '--json'], '')).stdout).toContain('b c.png');
+
+  const wrong = await caption(['edit', root], `sed -i 's/^a.png/x.png/'`);
+  expect(wrong).toMatchObject({ code: 2, stdout: '' });
+  expect(wrong.stderr).toMatch(/1 line cannot be understood.*line 5: there is no picture x\.png.*captions\.tsv/su);
+  expect((await caption(['edit', root], 'exit 3 #')).stderr).toMatch(/ended with code 3/u);
+  expect((await caption(['edit', root], '')).stderr).toMatch(/No editor is set/u);
+  expect(stamps(root)).toEqual(before);
+});
+
+/** Bytes, times and rights of all files of a folder. */
+const stamps = (root: string) =>
+  readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .toSorted()
+    .map((name) => {
+      const { mtimeMs, ctimeMs, mode, size } = statSync(join(root, name));
+      return [name, mtimeMs, ctimeMs, mode, size];
+    });
 
 it('schema prints a JSON Schema', async () => {
   const { code, stdout } = await cli(['schema'], env);

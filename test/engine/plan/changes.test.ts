@@ -18,6 +18,7 @@ function sample(path: string, content: string, changes: Partial<PlanImage> = {})
     regularisation: false,
     loss_weight: 1,
     mask: null,
+    own: null,
     ...changes,
   };
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
 import { specSha256 } from '../../../src/engine/plan/identity.ts';
-import { keptTags, planSamples } from '../../../src/engine/plan/samples.ts';
-import { withAbsoluteSources } from '../../../src/engine/plan/sources.ts';
+import { planSamples } from '../../../src/engine/plan/samples.ts';
+import { keptTags, triggersOf, withAbsoluteSources } from '../../../src/engine/plan/sources.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
 import { runImages } from '../../../src/engine/prepare/images.ts';
 import type { RunSpec } from '../../../src/spec/schema.ts';
@@ -110,13 +110,52 @@ describe('sources in a plan', () => {
 
   it('keep the longest of their triggers together when tags are shuffled', () => {
     const spec = specWith([{ path: '/data/a', trigger: 'red, hat, coat' }], { shuffle_tags: true, keep_tags: 1 });
-    expect(keptTags(spec.dataset)).toBe(3);
+    expect(keptTags(spec.dataset, triggersOf(spec.dataset))).toBe(3);
+  });
+
+  it('have settings of their own for captions, views, sizes and masks', () => {
+    const mask = { path: 'mask/1.png', sha256: 'b'.repeat(64), alpha: false };
+    const samples = planSamples({
+      spec: specWith(
+        [
+          { path: '/data/a', trigger: 'red, hat', shuffle_tags: true, flip: true, resolution: 256, masks: false },
+          { path: '/data/b', crop: 'random', caption_dropout: 0.1, resolution: [512, 256] },
+        ],
+        { shuffle_tags: false, masks: { from: 'auto' } },
+      ),
+      scan: scan(['a/1.png', 'b/1.png', 'c/1.png']),
+      masks: new Map(['a/1.png', 'b/1.png'].map((path) => [path, mask])),
+    });
+    const plain = {
+      crop: 'center',
+      flip: false,
+      shuffle_tags: false,
+      keep_tags: 1,
+      caption_dropout: 0,
+      tag_dropout: 0,
+    };
+    expect(samples.map(({ path, bucket, own, mask: used }) => [path, bucket[0], own, used !== null])).toEqual([
+      ['a/1.png', 256, { ...plain, shuffle_tags: true, flip: true, keep_tags: 2 }, false],
+      ['b/1.png', 512, { ...plain, crop: 'random', caption_dropout: 0.1 }, true],
+      ['b/1.png', 256, { ...plain, crop: 'random', caption_dropout: 0.1 }, true],
+      ['c/1.png', 512, null, false],
+    ]);
   });
 
   it('change the identity of a run by their settings and not by their paths', () => {
     const sha = (sources: readonly Source[]) => specSha256(specWith(sources), () => true);
     expect(sha([{ path: '/a' }])).toBe(sha([{ path: '/b' }]));
     expect(sha([{ path: '/a', weight: 2 }])).not.toBe(sha([{ path: '/a' }]));
+    expect(sha([{ path: '/a', flip: true }])).not.toBe(sha([{ path: '/a' }]));
+    // What came later is no part of it at its default: a run of an earlier version stays the same run.
+    const spec = specWith([{ path: '/a' }]);
+    const before = spec.dataset.sources.map(({ path, role, repeats, weight, loss_weight, ...rest }) => {
+      const { trigger, caption_prefix, caption_suffix, default_caption } = rest;
+      const texts = { trigger, caption_prefix, caption_suffix, default_caption };
+      return { path, role, repeats, weight, loss_weight, ...texts } as RunSpec['dataset']['sources'][number];
+    });
+    const older = { ...spec, dataset: { ...spec.dataset, sources: before } };
+    expect(specSha256(older, () => true)).toBe(specSha256(spec, () => true));
   });
 
   it('are refused where they contradict themselves', () => {

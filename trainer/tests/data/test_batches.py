@@ -109,8 +109,9 @@ def test_refusals(template: dict[str, Any]) -> None:
 
 
 def data(**changes: Any) -> Data:
-    values = {"root": "/", "samples": [], "crop": "center", "flip": False, "alpha_color": "#ffffff"}
+    values = {"root": "/", "samples": [], "crop": "center", "flip": False, "augment": None}
     values |= {
+        "alpha_color": "#ffffff",
         "masks": None,
         "shuffle_tags": False,
         "keep_tags": 1,

@@ -35,6 +35,16 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Own:
+    crop: Literal["center", "random"]
+    flip: bool
+    shuffle_tags: bool
+    keep_tags: int
+    caption_dropout: float
+    tag_dropout: float
+
+
+@dataclass(frozen=True)
 class Sample:
     id: str
     path: str
@@ -47,6 +57,7 @@ class Sample:
     regularisation: bool
     loss_weight: float
     mask: Mask | None
+    own: Own | None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan, Sample
 
 from .facts import counted_again
+from .own_settings import settings_of
 from .variations import View, drawn_view
 
 
@@ -179,7 +180,8 @@ class BatchSampler:
         """Crop, mirroring and variation of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
         if use.epoch < 0:
             return View(-1, False)
-        return drawn_view(self._plan.data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
+        data = settings_of(self._plan.data, use.sample)
+        return drawn_view(data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
 
     def one_epoch(self) -> list[ImageUse]:
         """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""

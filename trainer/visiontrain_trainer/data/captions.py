@@ -7,6 +7,7 @@ from visiontrain_trainer.contract.plan import Data, Plan, Preservation
 
 from .batches import ImageUse
 from .caption_options import is_dropped_epoch, optioned_caption, plain_caption
+from .own_settings import settings_of
 
 
 def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> str:
@@ -37,7 +38,7 @@ def caption_of(plan: Plan, use: ImageUse) -> str:
     """The caption of a use. That of a regularisation image never varies."""
     if use.sample.regularisation:
         return plain_caption(plan.data, use.sample.caption)
-    return caption_for(plan.data, use.sample.caption, plan.seed, use.epoch, use.key)
+    return caption_for(settings_of(plan.data, use.sample), use.sample.caption, plan.seed, use.epoch, use.key)
 
 
 def preserved(plan: Preservation, caption: str) -> str:

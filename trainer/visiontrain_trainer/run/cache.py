@@ -12,6 +12,7 @@ from visiontrain_trainer.data.batches import BatchSampler, ImageUse, without
 from visiontrain_trainer.data.caption_options import longest_forms, plain_caption
 from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.latents import Latents
+from visiontrain_trainer.data.own_settings import captions_vary, views_vary
 from visiontrain_trainer.training.image_losses import uses_to_measure
 from visiontrain_trainer.training.measure import validation_uses
 
@@ -33,9 +34,7 @@ def fill_caches(
     if any(plan.training.text_encoder_learning_rates):
         caches.texts.prepare_trained(plain | longest_forms(plan.data), device.dtype)
         return plan, batches
-    options = plan.data.caption_options
-    varied = plan.data.caption_dropout > 0 or plan.data.tag_dropout > 0 or plan.data.shuffle_tags or options is not None
-    captions = {caption_of(plan, use) for use in batches.all_uses()} if varied else plain
+    captions = {caption_of(plan, use) for use in batches.all_uses()} if captions_vary(plan.data) else plain
     if plan.training.preservation is not None:
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
@@ -61,9 +60,7 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
 
 def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     """Uses that show every view of every image that is trained on."""
-    data = plan.data
-    varied = data.crop == "random" or data.flip or data.augment is not None
-    return batches.all_uses() if varied else batches.one_epoch()
+    return batches.all_uses() if views_vary(plan.data) else batches.one_epoch()
 
 
 def _measured_uses(plan: Plan, batches: BatchSampler) -> list[ImageUse]:

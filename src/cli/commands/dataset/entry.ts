@@ -3,8 +3,9 @@ import type { CommandEntry } from '../shared/command-entry.ts';
 
 export const datasetEntry: CommandEntry = {
   name: 'dataset',
-  args: '<action> <folder>',
-  summary: 'check: what is in a folder of pictures; caption: write captions for it; tags: what its captions say',
+  args: '<action> <dir...>',
+  summary:
+    'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say',
   group: 'Assets',
   options: [
     ['--captions <extension>', 'ending of the caption files (default .txt)'],
@@ -27,7 +28,7 @@ export const datasetEntry: CommandEntry = {
     ['--all', 'caption: also pictures that have a caption; their files stay as they are'],
     ['--device <device>', 'caption: cpu or cuda:0 (default: a card if there is one)'],
     ['--from <file>', 'check, tags: with the settings of a run.yaml'],
-    ['--preview', 'tags: what those rules make of each caption'],
+    ['--preview', 'tags: what those rules make of each caption; caption edit: show the changes, keep none'],
     ['--write-files', 'caption: also put a file beside each picture without one, never over a file'],
   ],
   examples: [
@@ -36,6 +37,7 @@ export const datasetEntry: CommandEntry = {
     'visiontrain dataset check ./pictures --from run.yaml --html sheet.html',
     'visiontrain dataset caption ./pictures --for illustrious --goal character',
     'visiontrain dataset tags ./pictures --from run.yaml --preview',
+    'visiontrain dataset caption edit ./pictures',
     'visiontrain dataset caption ./pictures --endpoint http://localhost:11434/v1 --model qwen2.5vl',
   ],
   load: () => import('./index.ts'),

@@ -26,7 +26,7 @@ interface Captioned {
 
 export const run: CommandRun = async ([folder = '.'], options, context) => {
   const { out, flags } = context;
-  const { settings, dir } = settingsOf(options, context);
+  const { settings, dir } = captionSettingsFrom(options, context);
   const { places } = context;
   const hashed = await inspect(folder, scanOptions(options), context);
   const registry = loadRegistry({ configDir: places.config });
@@ -46,7 +46,11 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   return EXIT.ok;
 };
 
-function settingsOf(options: Options, { places }: Context): { settings: RunSpec['captions']; dir: string } {
+/** The settings of `captions` of the run.yaml behind `--from`, else the defaults. */
+export function captionSettingsFrom(
+  options: Options,
+  { places }: Context,
+): { settings: RunSpec['captions']; dir: string } {
   const from = text(options.from);
   if (from === undefined) return { settings: captionsSchema.parse({}), dir: process.cwd() };
   const file = typedPath(from, '.');

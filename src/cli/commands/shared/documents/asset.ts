@@ -55,6 +55,25 @@ export const assetDocuments = {
     failed: z.array(z.strictObject({ path: text, reason: text })),
     files: z.array(text),
   }),
+  'dataset-caption-edit': z.strictObject({
+    captions: z
+      .array(z.strictObject({ path: text, before: text.nullable(), after: text }))
+      .describe('What was changed.'),
+  }),
+  'dataset-caption-undo': z.strictObject({
+    edit: text.nullable().describe('When the edit was made that is taken back; null for none.'),
+    images: z.array(text),
+  }),
+  'dataset-caption-versions': z.strictObject({
+    images: z.array(
+      z.strictObject({
+        path: text,
+        own: text.nullable().describe('The caption that the files of the picture give it.'),
+        current: count.describe('How many of the versions count, from the first one.'),
+        versions: z.array(z.strictObject({ at: text, text })),
+      }),
+    ),
+  }),
   'dataset-tags': z.strictObject({
     root: text,
     captions: z.union([

@@ -1,0 +1,159 @@
+/** `dataset caption edit|undo|versions DIR`: captions edited by hand, outside of the folder, with every version kept. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve, sep } from 'node:path';
+import { EXIT, UsageError } from '../../../base/errors.ts';
+import { editorCommand, openEditor } from '../../../base/process/editor.ts';
+import { plural } from '../../../base/text.ts';
+import { typedPath } from '../../../base/typed-path.ts';
+import { type CaptionLine, canStand, editText, readEdits } from '../../../engine/captions/edits/edit-list.ts';
+import { currentVersion, keepEdit, readHistory, takeBack } from '../../../engine/captions/edits/history.ts';
+import { captionsDir } from '../../../engine/captions/store.ts';
+import { takeWritten } from '../../../engine/prepare/captions.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { CommandRun, Context } from '../../shell/context.ts';
+import type { Options } from '../shared/options.ts';
+import { inspect, scanOptions } from './check.ts';
+import { captionSettingsFrom } from './tags.ts';
+
+interface Captioned {
+  readonly path: string;
+  readonly sha256: string;
+  /** The caption that its files give it. */
+  readonly own: string | null;
+  /** The caption that counts: as it was edited, else its own, else the one that a model wrote. */
+  readonly caption: string | null;
+}
+
+export const edit: CommandRun = async ([folder = '.', file], options, context) => {
+  const { env, flags, out, places } = context;
+  const all = await captionsIn(folder, options, context);
+  const images = file === undefined ? all : [oneOf(all, folder, file)];
+  const command = editorCommand(env);
+  if (command === undefined || flags.noInput)
+    throw new UsageError(command === undefined ? 'No editor is set.' : 'An editor asks, and questions are forbidden.', {
+      id: 'captions/editor',
+      nextSteps: [`EDITOR=nano visiontrain dataset caption edit ${folder}`],
+    });
+  const lines = images.flatMap(({ path, caption }) => (canStand(path) ? [{ path, caption: caption ?? '' }] : []));
+  const { changed, at } = await askEditor(lines, command, context);
+  const byPath = new Map(images.map((image) => [image.path, image]));
+  tellDiff(changed, byPath, context);
+  const isPreview = options.preview === true;
+  if (!isPreview)
+    for (const { path, caption } of changed) {
+      const image = byPath.get(path);
+      if (image !== undefined)
+        keepEdit(captionsDir(places), { sha256: image.sha256, own: image.own, text: caption }, at);
+    }
+  const done = isPreview ? 'would be changed; nothing is kept' : 'changed. No file in the folder is';
+  out.talk(`${plural(changed.length, 'caption')} ${done}.`);
+  if (changed.length > 0 && !isPreview) out.talk(`Take it back:   visiontrain dataset caption undo ${folder}`);
+  return EXIT.ok;
+};
+
+/** Takes the latest edit of this folder back, in all its pictures. */
+export const undo: CommandRun = async ([folder = '.'], options, context) => {
+  const { out, places, flags } = context;
+  const store = captionsDir(places);
+  const images = await captionsIn(folder, options, context);
+  const times = images.flatMap(({ sha256 }) => currentVersion(readHistory(store, sha256))?.at ?? []);
+  const last = times.toSorted().at(-1);
+  const back = last === undefined ? [] : images.filter(({ sha256 }) => takeBack(store, sha256, last));
+  if (flags.json) out.json({ edit: last ?? null, images: back.map(({ path }) => path) });
+  else if (last === undefined) out.talk('No caption here was edited: there is nothing to take back.');
+  else {
+    for (const { path } of back) out.data(path);
+    out.talk(`The edit of ${last} is taken back: ${plural(back.length, 'caption')} as before.`);
+  }
+  return EXIT.ok;
+};
+
+/** Every version of each edited caption, the one that counts marked. */
+export const versions: CommandRun = async ([folder = '.', file], options, context) => {
+  const { out, places, flags } = context;
+  const all = await captionsIn(folder, options, context);
+  const images = file === undefined ? all : [oneOf(all, folder, file)];
+  const store = captionsDir(places);
+  const found = images.flatMap(({ path, sha256, own }) => {
+    const history = readHistory(store, sha256);
+    if (history === undefined) return [];
+    const all = history.versions.map(({ at, text }) => ({ at, text }));
+    return [{ path, own, current: history.current, versions: all }];
+  });
+  if (flags.json) {
+    out.json({ images: found });
+    return EXIT.ok;
+  }
+  for (const { path, own, current, versions: kept } of found) {
+    out.data(path);
+    for (const [i, { at, text }] of [{ at: 'its own', text: own ?? '' }, ...kept].entries())
+      out.data(`  ${i === current ? '*' : ' '} ${at}  ${text}`);
+  }
+  if (found.length === 0) out.talk('No caption here was edited.');
+  return EXIT.ok;
+};
+
+async function captionsIn(folder: string, options: Options, context: Context): Promise<readonly Captioned[]> {
+  const { places } = context;
+  const { settings, dir } = captionSettingsFrom(options, context);
+  const scan = await inspect(folder, scanOptions(options), context);
+  const registry = loadRegistry({ configDir: places.config });
+  const { scan: taken } = await takeWritten(scan, { settings, dir, registry, places });
+  return scan.images.map(({ path, sha256, caption: own }, i) => ({
+    ...{ path, sha256, own },
+    caption: taken.images[i]?.caption ?? null,
+  }));
+}
+
+/** @throws UsageError where the folder has no such picture */
+function oneOf(images: readonly Captioned[], folder: string, file: string): Captioned {
+  const root = resolve(typedPath(folder, '.'));
+  const inside = relative(root, resolve(typedPath(file, '.')))
+    .split(sep)
+    .join('/');
+  const found = images.find(({ path }) => path === file || path === inside);
+  if (found !== undefined) return found;
+  throw new UsageError(`${file} is no picture of ${folder} that would be used.`, {
+    id: 'dataset/which',
+    nextSteps: [`See which are:   visiontrain dataset check ${folder}`],
+  });
+}
+
+/** @throws UsageError for a text that cannot be understood, which is kept */
+async function askEditor(lines: readonly CaptionLine[], command: string, { env }: Context) {
+  const folder = mkdtempSync(join(tmpdir(), 'visiontrain-captions-'));
+  const file = join(folder, 'captions.tsv');
+  writeFileSync(file, editText(lines), { mode: 0o600 });
+  await openEditor(command, file, env);
+  const { changed, problems } = readEdits(readFileSync(file, 'utf8'), lines);
+  if (problems.length > 0)
+    throw new UsageError(`${plural(problems.length, 'line')} cannot be understood, so nothing is changed.`, {
+      id: 'captions/lines',
+      details: [...problems.slice(0, 10), `What you wrote is kept:  ${file}`],
+      nextSteps: [`Mend it there, then:  EDITOR='cp ${file}' visiontrain dataset caption edit FOLDER`],
+    });
+  rmSync(folder, { recursive: true, force: true });
+  return { changed, at: new Date().toISOString() };
+}
+
+function tellDiff(
+  changed: readonly CaptionLine[],
+  byPath: ReadonlyMap<string, Captioned>,
+  { out, flags }: Context,
+): void {
+  const rows = changed.map(({ path, caption }) => ({
+    path,
+    before: byPath.get(path)?.caption ?? null,
+    after: caption,
+  }));
+  if (flags.json) {
+    out.json({ captions: rows });
+    return;
+  }
+  for (const { path, before, after } of rows) {
+    out.data(path);
+    out.data(`  - ${before ?? ''}`);
+    out.data(`  + ${after}`);
+  }
+}
