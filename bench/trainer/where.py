@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import platform
 import subprocess
 from typing import Any
 
@@ -66,9 +67,7 @@ class Processor(Card):
     device, precision, tiny = "cpu", "fp32", True
 
     def name(self) -> str:
-        from visiontrain_trainer.compute.device import cpu_model
-
-        return cpu_model()
+        return f"processor {platform.machine()}"
 
     def wait(self) -> None:
         return
