@@ -1,5 +1,5 @@
 /** The report in a real browser, where there is one, and what must hold of its file without one. */
-import { appendFileSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
@@ -298,7 +298,9 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     const [half, more] = [behind(400), behind(600)];
     writeFileSync(events, lines.slice(0, half).join(''));
     // This process stands for the supervisor: it lives, and holds the run.
+    rmSync(join(going.dir, 'attempts', '1.json'));
     const held = claim(join(going.dir, 'attempts'));
+    expect('claim' in held).toBe(true);
     const { child, done } = startCli(['report', going.name, '--serve', '--plain'], home.env);
     const url = await new Promise<string>((resolve) => {
       child.stdout?.on('data', (text: string) => resolve(text.trim()));
