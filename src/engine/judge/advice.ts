@@ -67,12 +67,14 @@ const stepsOf = (rows: readonly JudgeRow[]) => {
 };
 
 /**
- * Chooses among the rows whose likeness is not surely below the best one: it takes the row that bleeds least, then the
- * earliest, then the weakest. Where likeness was not measured, the lowest loss takes its place.
+ * Chooses among the rows whose likeness is not surely below the best one. Of these it leaves out those whose loss is
+ * surely above the lowest, and takes the row that bleeds least, then the earliest, then the weakest. Where likeness was
+ * not measured, the lowest loss takes its place.
  */
 function choose(rows: readonly JudgeRow[]): JudgeRow {
   const best = leastBy(rows, (row) => -worth(row));
-  const near = rows.filter((row) => !surelyMore(best, row));
+  const alike = rows.filter((row) => !surelyMore(best, row));
+  const near = alike.filter((row) => !alike.some((other) => surelyLower(other, row)));
   const bleeds = (row: JudgeRow) => row.bleeding?.value ?? 0;
   return [...near].sort((a, b) => bleeds(a) - bleeds(b) || a.step - b.step || a.strength - b.strength)[0] ?? best;
 }
@@ -91,6 +93,12 @@ function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
   return mean > error;
 }
 
+/** Whether the loss of a row on pictures kept out is surely lower than that of another, by the errors of both. */
+function surelyLower({ change: less }: JudgeRow, { change: more }: JudgeRow): boolean {
+  if (less === null || more === null) return false;
+  return more.value - less.value > CERTAIN * Math.max(less.stderr, more.stderr);
+}
+
 function leastBy(rows: readonly JudgeRow[], value: (row: JudgeRow) => number): JudgeRow {
   return rows.reduce((least, row) => (value(row) < value(least) ? row : least));
 }
@@ -99,7 +107,7 @@ function reasonFor(chosen: JudgeRow, sound: readonly JudgeRow[]): string {
   if (chosen.likeness !== null)
     return sound.length === 1
       ? 'the only one that copies nothing'
-      : 'as near to pictures kept out of training as any that copies nothing, and it bleeds least of these';
+      : 'as near to pictures kept out of training as any that copies nothing, with no lower loss on them than its own';
   if (chosen.change !== null) return 'no lower loss on pictures kept out of training, and it copies nothing';
   return 'it copies nothing; nothing was kept out of training to say more';
 }

@@ -8,6 +8,8 @@ import type { JudgeRequest } from './schema.ts';
 const SEEDS = 2;
 /** Prompts where the run has none of its own. */
 const MOST_CAPTIONS = 3;
+/** Captions of pictures kept out of training that are drawn, each to be compared with its picture. */
+const MOST_HELD_OUT = 4;
 
 export interface Asked {
   /** Steps of the checkpoints that there are. */
@@ -38,7 +40,7 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   return {
     steps: [...steps].sort((a, b) => a - b),
     strengths: [...(asked.strengths ?? [1])],
-    prompts: promptsOf(plan, trigger),
+    prompts: [...promptsOf(plan, trigger), ...heldOut(plan, trigger)],
     seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
   };
 }
@@ -50,12 +52,30 @@ function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prom
   const captions = [...new Set(data.samples.filter(({ validation }) => !validation).map(({ caption }) => caption))];
   const fallback = captions.slice(0, MOST_CAPTIONS).map((text) => ({ text, negative: samples.negative }));
   const own = known.length > 0 ? known : plain.length > 0 ? plain : fallback;
-  const calls = (text: string) => (trigger === '' ? null : says(text, trigger));
-  const prompts = own.map((prompt) => ({ ...prompt, trigger: calls(prompt.text) }));
+  const prompts = own.map((prompt) => ({ ...prompt, trigger: calls(prompt.text, trigger), image: null }));
   const [called] = prompts.filter((prompt) => prompt.trigger === true);
   if (called === undefined || prompts.some((prompt) => prompt.trigger === false)) return prompts;
   const text = withoutTrigger(called.text, trigger);
   return text === '' || says(text, trigger) ? prompts : [...prompts, { ...called, text, trigger: false }];
+}
+
+const calls = (text: string, trigger: string) => (trigger === '' ? null : says(text, trigger));
+
+/**
+ * Captions of pictures that were kept out of training, spread over all of them. What is drawn from such a caption can be
+ * compared with the very picture that it describes.
+ */
+function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
+  const kept = data.samples.filter(({ validation, regularisation }) => validation && !regularisation);
+  const described = kept.filter(({ caption }) => caption.trim() !== '' && calls(caption, trigger) !== false);
+  const each = Math.max(1, described.length / MOST_HELD_OUT);
+  const chosen = described.filter((_, i) => Math.floor(i / each) !== Math.floor((i - 1) / each));
+  return chosen.map(({ caption, path }) => ({
+    text: caption.split('\n')[0] ?? '',
+    negative: samples.negative,
+    trigger: calls(caption, trigger),
+    image: path,
+  }));
 }
 
 /** The prompt without the word that calls the LoRA, and without the comma that stood behind it. */

@@ -22,7 +22,9 @@ export const judgeRowSchema = z.object({
     .object({ value: z.number(), stderr: z.number() })
     .nullable()
     .describe('Of that loss against the base model, with the error of the differences.'),
-  likeness: scored.describe('Of samples that call the LoRA to pictures kept out of training, 0 to 1.'),
+  likeness: scored.describe(
+    'Of samples to the pictures kept out of training from whose captions they are drawn; 1 for equal ones.',
+  ),
   bleeding: scored.describe("How far samples without the trigger lie from the base model's own, 0 to 1."),
   diversity: scored.describe('How far samples of one prompt lie apart over seeds, 0 to 1.'),
   copies: z
@@ -44,6 +46,7 @@ export const judgeRequestSchema = z.object({
       text: z.string(),
       negative: z.string(),
       trigger: z.boolean().nullable().describe('Whether it calls the LoRA; null where nobody knows.'),
+      image: z.string().nullable().default(null).describe('The picture kept out of training whose caption it is.'),
     }),
   ),
   seeds: z.array(z.number().int().min(0)),

@@ -9,8 +9,8 @@ const request: JudgeRequest = {
   steps: [400, 800, 1200],
   strengths: [1],
   prompts: [
-    { text: 'zfx, a fox', negative: '', trigger: true },
-    { text: 'a fox', negative: '', trigger: false },
+    { text: 'zfx, a fox', negative: '', trigger: true, image: null },
+    { text: 'a fox', negative: '', trigger: false, image: null },
   ],
   seeds: [1, 2],
 };
@@ -50,10 +50,17 @@ describe('the advice', () => {
     const { step, strength, text, doubt } = advise(rows, request);
     expect([step, strength]).toEqual([800, 1]);
     expect(text).toBe(
-      'Step 800 at strength 1: as near to pictures kept out of training as any that copies nothing, and it bleeds least of these; step 1200 copies fox_07.png.',
+      'Step 800 at strength 1: as near to pictures kept out of training as any that copies nothing, with no lower loss on them than its own; step 1200 copies fox_07.png.',
     );
     expect(doubt).toContain('cannot see what a picture shows');
     expect(doubt).toContain('4 samples a row are few');
+  });
+
+  it('leaves out what has a surely higher loss where likeness tells nothing', () => {
+    const early = row(400, { likeness: 0.6, change: -0.01 });
+    const rows = [row(0, { likeness: 0.4 }), early, row(800, { likeness: 0.6, bleeding: 0.1, change: -0.03 })];
+    expect(advise(rows, request).step).toBe(800);
+    expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
   });
 
   it('says when the base model draws as near', () => {
@@ -134,6 +141,25 @@ describe('what is judged', () => {
       null,
       null,
     ]);
+  });
+
+  it('draws the captions of pictures kept out, to compare each with its picture', () => {
+    const made = plan(['zfx, a fox', 'a car']);
+    const held = Array.from({ length: 9 }, (_, i) => ({ caption: `zfx, fox ${i}`, path: `held/${i}.png` }));
+    const [first] = made.data.samples;
+    if (first === undefined) throw new Error('the plan has no image');
+    const samples = [
+      ...made.data.samples,
+      ...held.map((one) => ({ ...first, ...one, validation: true })),
+      { ...first, caption: 'a car', path: 'held/car.png', validation: true },
+    ];
+    const { prompts } = judgeRequest(
+      { ...made, data: { ...made.data, samples } },
+      { checkpoints: [1], trigger: 'zfx' },
+    );
+    const drawn = prompts.filter(({ image }) => image !== null);
+    expect(drawn.map(({ image }) => image)).toEqual(['held/0.png', 'held/3.png', 'held/5.png', 'held/7.png']);
+    expect(drawn[1]).toMatchObject({ text: 'zfx, fox 3', trigger: true });
   });
 
   it('refuses a step that has no checkpoint', () => {

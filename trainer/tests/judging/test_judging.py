@@ -24,13 +24,26 @@ def _pictures(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(size=(count, WIDTH))
 
 
+def _turned(found: np.ndarray) -> np.ndarray:
+    return found.reshape(-1, SIDE, SIDE, 3)[:, :, ::-1].reshape(len(found), WIDTH)
+
+
 def _references(trained: np.ndarray, held_out: np.ndarray, *, flips: bool = False) -> References:
-    return References(trained, [f"{i}.png" for i in range(len(trained))], held_out, flips)
+    return References(
+        trained=trained,
+        trained_paths=[f"{i}.png" for i in range(len(trained))],
+        held_out=held_out,
+        held_out_paths=[f"held/{i}.png" for i in range(len(held_out))],
+        mirrored=(_turned(trained), _turned(held_out)) if flips else None,
+        alike=alike,
+    )
 
 
-def _drawn(own: np.ndarray, base: np.ndarray, triggers: list[bool | None]) -> Drawn:
+def _drawn(
+    own: np.ndarray, base: np.ndarray, triggers: list[bool | None], images: list[str | None] | None = None
+) -> Drawn:
     paths = [[f"judge/{p}-{s}.png" for s in range(own.shape[1])] for p in range(len(own))]
-    return Drawn(own, base, triggers, paths)
+    return Drawn(own, base, triggers, images or [None] * len(own), paths)
 
 
 def test_alike_is_one_for_the_same_and_zero_for_black_and_white() -> None:
@@ -43,7 +56,7 @@ def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
     own = _pictures(4, 2).reshape(2, 2, WIDTH)
     references = _references(trained, _pictures(0, 3), flips=True)
     assert scores(_drawn(own, own, [None, None]), references)["copies"]["copied"] == 0
-    mirror = trained[7].reshape(SIDE, SIDE, 3)[:, ::-1].reshape(-1)
+    mirror = _turned(trained[7:8])[0]
     own[1, 0] = np.clip(mirror + np.random.default_rng(4).normal(0, 0.02, WIDTH), 0, 1)
     found = scores(_drawn(own, own, [None, None]), references)["copies"]
     assert found["copied"] == 1
@@ -63,6 +76,18 @@ def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others()
     assert scores(_drawn(own, base, [None, None]), _references(_pictures(9, 7), held))["bleeding"] is None
     one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_pictures(2, 8), held))
     assert one["diversity"] is None and one["copies"] is None
+
+
+def test_a_sample_of_a_caption_is_compared_with_its_own_picture() -> None:
+    held, base = _pictures(3, 6), _pictures(4, 5).reshape(2, 2, WIDTH)
+    own = base.copy()
+    own[0] = held[1]
+    references, triggers = _references(_pictures(9, 7), held), [True, True]
+    right = scores(_drawn(own, base, triggers, ["held/1.png", None]), references)["likeness"]
+    assert right["value"] == pytest.approx(1) and len(right["each"]) == 2
+    # The nearest of all would be the same picture; that of another caption is not.
+    wrong = scores(_drawn(own, base, triggers, ["held/2.png", None]), references)["likeness"]
+    assert wrong["value"] == pytest.approx(float(alike(held[1:2], held[2:])[0, 0]))
 
 
 def test_a_run_is_judged_without_touching_it(
@@ -101,7 +126,8 @@ def _judged(folder: Path, job: Job) -> list[dict[str, Any]]:
 
 
 def test_a_job_that_cannot_be_read_is_an_error_line(tmp_path: Path) -> None:
-    assert parse_job('{"version":1,"steps":[3],"strengths":[1],"prompts":[],"seeds":[1]}').steps == (3,)
+    text = '{"version":1,"steps":[3],"strengths":[1],"prompts":[],"seeds":[1]}'
+    assert parse_job(text).steps == (3,)
     program = [sys.executable, "-m", "visiontrain_trainer.judging", str(tmp_path), '{"version": 7}']
     done = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     line = json.loads(done.stdout)

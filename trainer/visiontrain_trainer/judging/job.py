@@ -20,6 +20,8 @@ class Prompt:
     text: str
     negative: str
     trigger: bool | None
+    #: Path in the plan of the picture kept out of training whose caption this is; None where it is of no picture.
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ def parse_job(text: str) -> Job:
         raw: dict[str, Any] = json.loads(text)
         if raw["version"] != VERSION:
             raise ValueError(f"its version is {raw['version']!r}, this is for {VERSION}")
-        prompts = [Prompt(str(p["text"]), str(p["negative"]), p["trigger"]) for p in raw["prompts"]]
+        prompts = [Prompt(str(p["text"]), str(p["negative"]), p["trigger"], p["image"]) for p in raw["prompts"]]
         seeds = tuple(int(seed) for seed in raw["seeds"])
         strengths = tuple(float(strength) for strength in raw["strengths"])
-        return Job(tuple(int(step) for step in raw["steps"]), strengths, tuple(prompts), seeds)
+        steps = tuple(int(step) for step in raw["steps"])
+        return Job(steps, strengths, tuple(prompts), seeds)
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError("The job of judging cannot be read.", [str(error)[:200]], id="judge/failed") from error

@@ -7,7 +7,7 @@ of a line or a little noise changes nothing, and compared by the root of their m
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 NAME = "pixels"
 SIDE = 16
@@ -19,9 +19,9 @@ def features(image: Image.Image) -> np.ndarray:
     return np.asarray(small, dtype=np.float64).reshape(-1) / 255
 
 
-def mirrored(found: np.ndarray) -> np.ndarray:
+def mirrored(image: Image.Image) -> np.ndarray:
     """The features of the same picture mirrored from left to right."""
-    return found.reshape(SIDE, SIDE, 3)[:, ::-1].reshape(-1)
+    return features(ImageOps.mirror(image))
 
 
 def alike(each: np.ndarray, others: np.ndarray) -> np.ndarray:

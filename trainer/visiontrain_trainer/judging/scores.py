@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from .pixels import alike, mirrored
 
 #: Of the likenesses of training images to their nearest ones, the share that counts as usual. One double among them
 #: must not hide every copy.
@@ -23,8 +21,23 @@ class References:
     trained: np.ndarray
     trained_paths: list[str]
     held_out: np.ndarray
-    #: Whether training shows images mirrored as well.
-    flips: bool
+    held_out_paths: list[str]
+    #: The same images mirrored, [trained, held out], where training shows them so as well; else None.
+    mirrored: tuple[np.ndarray, np.ndarray] | None
+    #: How alike features are, [n, m]; 1 for equal ones.
+    alike: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def to_trained(self, each: np.ndarray) -> np.ndarray:
+        """How alike each is to the images that are trained on, [n, trained]."""
+        return self._nearer(each, self.trained, 0)
+
+    def to_held_out(self, each: np.ndarray) -> np.ndarray:
+        """How alike each is to the images that were kept out, [n, held out]."""
+        return self._nearer(each, self.held_out, 1)
+
+    def _nearer(self, each: np.ndarray, others: np.ndarray, side: int) -> np.ndarray:
+        found = self.alike(each, others)
+        return found if self.mirrored is None else np.maximum(found, self.alike(each, self.mirrored[side]))
 
 
 @dataclass(frozen=True)
@@ -35,26 +48,22 @@ class Drawn:
     base: np.ndarray
     #: Of each prompt, whether it calls the LoRA; None where nobody knows.
     triggers: Sequence[bool | None]
+    #: Of each prompt, the picture kept out of training whose caption it is; None where it is of none.
+    images: Sequence[str | None]
     paths: list[list[str]]
 
 
 def scores(drawn: Drawn, references: References) -> dict[str, Any]:
     """Likeness, bleeding, diversity and copies of a row; None for what cannot be measured here."""
-    called = [i for i, trigger in enumerate(drawn.triggers) if trigger is not False]
     quiet = [i for i, trigger in enumerate(drawn.triggers) if trigger is False]
-    likeness = None
-    if len(references.held_out) and called:
-        flat = drawn.own[called].reshape(-1, drawn.own.shape[-1])
-        nearest = _with_mirror(flat, references.held_out, flips=references.flips).max(1)
-        likeness = _scored(nearest.reshape(len(called), -1))
     bleeding = None
     if quiet:
         apart = [[_apart(a, b) for a, b in zip(drawn.own[i], drawn.base[i], strict=True)] for i in quiet]
         bleeding = _scored(np.array(apart))
     return {
-        "likeness": likeness,
+        "likeness": _likeness(drawn, references),
         "bleeding": bleeding,
-        "diversity": _diversity(drawn.own),
+        "diversity": _diversity(drawn.own, references),
         "copies": _copies(drawn, references),
     }
 
@@ -64,11 +73,18 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return math.sqrt(float(((a - b) ** 2).mean()))
 
 
-def _with_mirror(each: np.ndarray, others: np.ndarray, *, flips: bool) -> np.ndarray:
-    found = alike(each, others)
-    if flips:
-        found = np.maximum(found, alike(each, np.stack([mirrored(other) for other in others])))
-    return found
+def _likeness(drawn: Drawn, references: References) -> dict[str, Any] | None:
+    """How alike samples are to the picture whose caption they were drawn from. Where no prompt is such a caption, each
+    is compared with the nearest picture kept out instead: then what surrounds a subject counts as much as the subject.
+    """
+    places = {path: i for i, path in enumerate(references.held_out_paths)}
+    own = [(i, places[path]) for i, path in enumerate(drawn.images) if path in places]
+    if own:
+        return _scored(np.stack([references.to_held_out(drawn.own[i])[:, place] for i, place in own]))
+    called = [i for i, trigger in enumerate(drawn.triggers) if trigger is not False]
+    if not len(references.held_out) or not called:
+        return None
+    return _scored(np.stack([references.to_held_out(drawn.own[i]).max(1) for i in called]))
 
 
 def _scored(values: np.ndarray) -> dict[str, Any]:
@@ -80,37 +96,43 @@ def _scored(values: np.ndarray) -> dict[str, Any]:
     return {"value": float(values.mean()), "stderr": error, "each": values.reshape(-1).tolist()}
 
 
-def _diversity(own: np.ndarray) -> dict[str, Any] | None:
+def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None:
     """How far samples of one prompt lie apart over seeds; None with a single seed."""
     count = own.shape[1]
     if count < 2:
         return None
     upper = np.triu_indices(count, 1)
-    return _scored(np.stack([1 - alike(prompt, prompt)[upper] for prompt in own]))
+    return _scored(np.stack([1 - references.alike(prompt, prompt)[upper] for prompt in own]))
 
 
-def usual_likeness(trained: np.ndarray, *, flips: bool = False) -> float | None:
+def usual_likeness(references: References) -> float | None:
     """How alike a training image and its nearest other one are at the most usual; None with fewer than three."""
-    if len(trained) < 3:
+    if len(references.trained) < 3:
         return None
-    found = _with_mirror(trained, trained, flips=flips)
+    found = references.to_trained(references.trained)
     np.fill_diagonal(found, -np.inf)
     return float(np.quantile(found.max(1), USUAL))
 
 
 def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
-    """How many samples are nearer to one training image than these are to each other, and the nearest pair of all."""
-    usual = usual_likeness(references.trained, flips=references.flips)
+    """How many samples are nearer to one training image than these are to each other, and the nearest pair of all.
+
+    A sample of a caption must also be nearer to it than to the picture that it describes: where that picture is like
+    one of training, a sample like both is no copy.
+    """
+    usual = usual_likeness(references)
     if usual is None:
         return None
     flat = drawn.own.reshape(-1, drawn.own.shape[-1])
-    found = _with_mirror(flat, references.trained, flips=references.flips)
+    found = references.to_trained(flat)
     nearest = found.max(1)
-    sample = int(nearest.argmax())
+    copied = (nearest > usual) & (nearest > _own_pictures(drawn, references))
+    # The pair that is shown is one that counts, where there is any.
+    sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
     paths = [path for prompt in drawn.paths for path in prompt]
     return {
         "samples": len(flat),
-        "copied": int((nearest > usual).sum()),
+        "copied": int(copied.sum()),
         "usual": usual,
         "nearest": {
             "sample": paths[sample],
@@ -118,3 +140,13 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
             "alike": float(nearest[sample]),
         },
     }
+
+
+def _own_pictures(drawn: Drawn, references: References) -> np.ndarray:
+    """How alike each sample is to the picture whose caption it was drawn from; −∞ where it is of none."""
+    places = {path: i for i, path in enumerate(references.held_out_paths)}
+    found = np.full(drawn.own.shape[:2], -np.inf)
+    for prompt, path in enumerate(drawn.images):
+        if path in places:
+            found[prompt] = references.to_held_out(drawn.own[prompt])[:, places[path]]
+    return found.reshape(-1)

@@ -23,7 +23,7 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
 
 from .job import FOLDER, Job
-from .pixels import features
+from .pixels import alike, features, mirrored
 from .scores import Drawn, References, scores
 
 #: Most training images that samples are compared with.
@@ -62,7 +62,8 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
         if base is None:
             base, before = drawn, validation
         paths = [[row.name(p, shot.seed) for shot in each] for p, each in enumerate(shots)]
-        found = scores(Drawn(drawn, base, [p.trigger for p in job.prompts], paths), references)
+        triggers, images = [p.trigger for p in job.prompts], [p.image for p in job.prompts]
+        found = scores(Drawn(drawn, base, triggers, images, paths), references)
         change = paired(before.each, validation.each) if row.step and before and validation else None
         say(
             "row",
@@ -97,13 +98,22 @@ def _references(plan: Plan) -> References:
     trained = [sample for sample in own if not sample.validation][:MOST_COMPARED]
     held = [sample for sample in own if sample.validation][:MOST_COMPARED]
     paths = [sample.path for sample in trained]
-    return References(_features_of(plan, trained), paths, _features_of(plan, held), plan.data.flip)
+    plain = [_features_of(plan, samples, features) for samples in (trained, held)]
+    turned = [_features_of(plan, samples, mirrored) for samples in (trained, held)] if plan.data.flip else []
+    return References(
+        trained=plain[0],
+        trained_paths=paths,
+        held_out=plain[1],
+        held_out_paths=[sample.path for sample in held],
+        mirrored=(turned[0], turned[1]) if turned else None,
+        alike=alike,
+    )
 
 
-def _features_of(plan: Plan, samples: list[Sample]) -> np.ndarray:
+def _features_of(plan: Plan, samples: list[Sample], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
     root, color = Path(plan.data.root), plan.data.alpha_color
-    found = [load_picture(root / s.path, s.size, s.bucket, color, -1) for s in samples]
-    return np.array([features(Image.fromarray(pixels)) for pixels in found])
+    found = (load_picture(root / s.path, s.size, s.bucket, color, -1) for s in samples)
+    return np.array([of(Image.fromarray(pixels)) for pixels in found])
 
 
 def _take(session: Session, row: Row) -> None:
