@@ -197,7 +197,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a queue -d 'runs that wait for a card: list, add, remove, hold, release, move, run; and sweeps over settings'
-complete -c visiontrain -n '__fish_seen_subcommand_from queue' -f -a 'add list remove run'
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -f -a 'add hold list move release remove run'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l set
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l sweep

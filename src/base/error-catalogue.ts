@@ -22,3 +22,6 @@ export const errorCatalogue = {
 } as const;
 
 export type ErrorId = keyof typeof errorCatalogue;
+
+/** Whether a text that another program told is an id of the catalogue. */
+export const isErrorId = (text: string): text is ErrorId => Object.hasOwn(errorCatalogue, text);

@@ -24,6 +24,7 @@ export interface JsonNode {
   readonly items?: JsonNode | false;
   readonly prefixItems?: readonly JsonNode[];
   readonly anyOf?: readonly JsonNode[];
+  readonly allOf?: readonly JsonNode[];
   readonly properties?: Readonly<Record<string, JsonNode>>;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];

@@ -61,6 +61,9 @@ const oddTexts = fc.constantFrom(
 );
 const text = (node: JsonNode) => {
   if (node.examples !== undefined) return fc.constantFrom(...node.examples);
+  // The first pattern of a line only keeps control characters out, which is done below.
+  const own = node.allOf?.at(-1)?.pattern;
+  if (own !== undefined) return fc.stringMatching(new RegExp(own), { maxLength: 100 });
 
   const clean = (s: string) => s.replaceAll(/[\p{Cc}]/gu, '').slice(0, Math.min(node.maxLength ?? 200, 200));
   const any = fc

@@ -142,7 +142,7 @@ describe('values', () => {
     ['random_crop', true, 'dataset.crop: random'],
     ['max_resolution', '1024,1024', 'dataset.resolution: 1024'],
     ['max_resolution', [512, 768], 'dataset.resolution: 624'],
-    ['max_resolution', [512, 768, 1024], 'dataset.resolution'],
+    ['max_resolution', [512, 768, 1024], 'dataset.resolution: [512, 768, 1024]'],
     ['caption_ext', 'caption', 'dataset.caption_extension: .caption'],
     ['validation_prompt', 'zwx, a toy', 'samples.prompts: ["zwx, a toy"]'],
     ['snr_gamma', 0, 'training.min_snr_gamma: null'],

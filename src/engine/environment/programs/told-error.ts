@@ -1,6 +1,6 @@
 /** A failure that a Python program of ours tells, as the error that a person is shown. */
 import { z } from 'zod';
-import { type ErrorId, errorCatalogue } from '../../../base/error-catalogue.ts';
+import { type ErrorId, isErrorId } from '../../../base/error-catalogue.ts';
 import {
   EnvironmentError,
   EXIT,
@@ -29,7 +29,7 @@ export function toldError(
   otherwise: ErrorId,
   Kind: typeof TrainingError | typeof UsageError,
 ): VisiontrainError {
-  const known = id !== undefined && Object.hasOwn(errorCatalogue, id) ? (id as ErrorId) : otherwise;
+  const known = id !== undefined && isErrorId(id) ? id : otherwise;
   const Shown = code === EXIT.environment ? EnvironmentError : Kind;
   return new Shown(reason, { id: known, details, nextSteps });
 }
