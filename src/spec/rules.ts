@@ -173,6 +173,24 @@ export const rules: readonly Rule[] = [
       ),
   },
   {
+    key: 'training.text_encoder_until',
+    level: 'warning',
+    check: ({ training: t }) =>
+      when(
+        t.text_encoder_until < 1 && [t.text_encoder_learning_rate].flat().every((rate) => rate === 0),
+        'has an effect where text_encoder_learning_rate is above 0 only',
+      ),
+  },
+  {
+    key: 'model.merge_loras',
+    level: 'error',
+    check: ({ model: m }) =>
+      when(
+        m.merge_loras.some(({ path }) => !path.toLowerCase().endsWith('.safetensors')),
+        'must be .safetensors files (other formats can run code when opened)',
+      ),
+  },
+  {
     key: 'training.cycles',
     level: 'warning',
     check: ({ training: t }) =>

@@ -171,6 +171,8 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         ...d,
         path: nowhere(d.path),
         resolution: side * d.bucket_step,
+        regularisation:
+          d.regularisation === null ? null : { ...d.regularisation, path: d.regularisation.path ?? 'no/women' },
         bucket_min: d.bucket_step * 8,
         bucket_max: 32 * d.bucket_step,
       },
@@ -182,6 +184,7 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
       model: {
         ...spec.model,
         vae: spec.model.vae === null ? null : nowhere(spec.model.vae),
+        merge_loras: spec.model.merge_loras.map((lora) => ({ ...lora, path: 'old.safetensors' })),
         base: entry.id,
         family: entry.family,
         prediction: entry.prediction,

@@ -17,7 +17,7 @@ from visiontrain_trainer.compute.imports import import_diffusers
 
 SEED = 7
 #: What the images of most plans are: neither masked, nor for regularisation.
-ORDINARY = {"regularisation": False, "loss_weight": 1, "mask": None, "own": None}
+ORDINARY = {"regularisation": False, "generated": None, "loss_weight": 1, "mask": None, "own": None}
 
 
 def fill(module: torch.nn.Module, name: str) -> torch.nn.Module:
@@ -198,6 +198,7 @@ def make_plan(
             "prediction": "epsilon",
             "zero_terminal_snr": False,
             "vae_path": None,
+            "merge_loras": [],
             "clip_skip": 1,
             "sha256": None,
         },
@@ -223,6 +224,7 @@ def make_plan(
             "batches_per_epoch": 0,
             "learning_rate": 1e-3,
             "text_encoder_learning_rates": [0, 0] if family == "sdxl" else [0],
+            "text_encoder_steps": None,
             "optimizer": "adamw",
             "weight_decay": 0.01,
             "betas": [0.9, 0.999],

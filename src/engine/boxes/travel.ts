@@ -37,6 +37,13 @@ const BESIDE = new Set(['.txt', '.caption', '.json', '.jsonl', '.csv', '.tsv', '
 /** Files of a model's folder. */
 const OF_MODEL = new Set(['.safetensors', '.json', '.txt', '.model', '.onnx', '.csv']);
 
+/** The list of LoRAs to merge with their paths over there, where there are any. */
+const mergedPaths = ({ model }: RunSpec, there: (path: string) => string) =>
+  model.merge_loras.length === 0 ? [] : [model.merge_loras.map((lora) => ({ ...lora, path: there(lora.path) }))];
+
+/** Keys of models that are set in a way of their own. */
+const APART: ReadonlySet<string> = new Set(['training.init_lora', 'model.merge_loras']);
+
 /** @throws UsageError for what cannot be sent */
 export function travelOf(input: TravelInput): Travel {
   const { spec, dir, places } = input;
@@ -68,6 +75,7 @@ export function travelOf(input: TravelInput): Travel {
     travellers,
     overrides(placed) {
       const there = (path: string) => placeOf(resolve(dir, path), placed);
+      const thereOrNull = (path: string | null) => (path === null ? null : there(path));
       const set = (key: string, value: unknown) => `${key}=${yamlValue(value)}`;
       return [
         set('dataset.path', there(dataset.path)),
@@ -82,10 +90,18 @@ export function travelOf(input: TravelInput): Travel {
         ...(masks === null ? [] : [set('dataset.masks', { ...dataset.masks, from: there(masks) })]),
         ...(dataset.regularisation === null
           ? []
-          : [set('dataset.regularisation', { ...dataset.regularisation, path: there(dataset.regularisation.path) })]),
+          : [
+              set('dataset.regularisation', {
+                ...dataset.regularisation,
+                path: thereOrNull(dataset.regularisation.path),
+              }),
+            ]),
+        ...mergedPaths(spec, there).map((value) => set('model.merge_loras', value)),
         ...(validation.path === null ? [] : [set('validation.path', there(validation.path))]),
         ...(training.init_lora === null ? [] : [set('training.init_lora', there(training.init_lora))]),
-        ...[...models].filter(([key]) => key !== 'training.init_lora').map(([key, path]) => set(key, there(path))),
+        ...[...models]
+          .filter(([key]) => !APART.has(key.split('[')[0] ?? ''))
+          .map(([key, path]) => set(key, there(path))),
       ];
     },
   };
@@ -101,6 +117,7 @@ function modelPaths({ spec, dir, registry, places }: TravelInput): Map<string, s
     ...(captions.write === null ? [] : ([['captions.tagger', captions.tagger]] as const)),
     ...(captions.write === null ? [] : ([['captions.captioner', captions.captioner]] as const)),
     ['training.init_lora', training.init_lora],
+    ...model.merge_loras.map(({ path }, i) => [`model.merge_loras[${i}]`, path] as const),
   ];
   for (const [key, name] of named) {
     if (name === null) continue;

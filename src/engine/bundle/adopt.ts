@@ -18,6 +18,7 @@ export function adoptedPlan(bundled: Plan, here: Plan): Plan {
       layout: here.model.layout,
       config_dir: here.model.config_dir,
       vae_path: here.model.vae_path,
+      merge_loras: here.model.merge_loras,
     },
     data: {
       ...bundled.data,
@@ -44,7 +45,7 @@ export function adoptedPlan(bundled: Plan, here: Plan): Plan {
  */
 export function planDifferences(a: Plan, b: Plan): string[] {
   const sections = ['training', 'data', 'model', 'validation', 'output'] as const;
-  const there = new Set(['path', 'config_dir', 'vae_path', 'root', 'samples', 'init_lora', 'layout']);
+  const there = new Set(['path', 'config_dir', 'vae_path', 'merge_loras', 'root', 'samples', 'init_lora', 'layout']);
   return sections.flatMap((section) => {
     const [one, two] = [a[section], b[section]] as readonly Readonly<Record<string, unknown>>[];
     return Object.keys({ ...one, ...two })

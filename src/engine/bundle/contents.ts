@@ -10,7 +10,7 @@ import { renderSpec } from '../../spec/write.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { RunReport } from '../report/types.ts';
 import { BUNDLE_FILES, type BundledFile, type BundleManifest, isInnerPath } from './manifest.ts';
-import { bundledPlan, bundledSpec, placeFinder, startPlace } from './places.ts';
+import { bundledPlan, bundledSpec, mergedPlace, placeFinder, startPlace } from './places.ts';
 import { sourceBytes, sourceSha256, type ZipSource } from './zip.ts';
 
 /** An image with the caption that it has in its folder, before any rule; null for none. */
@@ -59,6 +59,7 @@ export async function composeBundle(input: BundleInput): Promise<Bundle> {
   for (const path of input.loras) sources.push({ name: `${BUNDLE_FILES.lora}/${basename(path)}`, path });
   if (spec.training.init_lora !== null)
     sources.push({ name: startPlace(spec.training.init_lora), path: spec.training.init_lora });
+  for (const [i, { path }] of spec.model.merge_loras.entries()) sources.push({ name: mergedPlace(path, i), path });
   sources.push(...captionSources(input));
   const pictures = pictureSources(input);
   const files = await listed(sources);
@@ -93,7 +94,8 @@ function captionSources({ spec, images }: BundleInput): ZipSource[] {
 /** The images and masks that are trained by, each once. */
 function pictureSources({ spec, plan }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
-  const paths = plan.data.samples.flatMap(({ path, mask }) => [
+  const there = plan.data.samples.filter(({ generated }) => generated === null);
+  const paths = there.flatMap(({ path, mask }) => [
     resolve(plan.data.root, path),
     ...(mask === null ? [] : [resolve(plan.data.root, mask.path)]),
   ]);

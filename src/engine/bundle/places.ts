@@ -61,10 +61,18 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
       path: at(dataset.path),
       sources: dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
       masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: at(masks.from) },
-      regularisation: regularisation === null ? null : { ...regularisation, path: at(regularisation.path) },
+      regularisation:
+        regularisation === null
+          ? null
+          : { ...regularisation, path: regularisation.path === null ? null : at(regularisation.path) },
     },
     captions: { ...captions, tagger: named(captions.tagger), captioner: named(captions.captioner) },
-    model: { ...model, base: named(model.base), vae: model.vae === null ? null : named(model.vae) },
+    model: {
+      ...model,
+      base: named(model.base),
+      vae: model.vae === null ? null : named(model.vae),
+      merge_loras: model.merge_loras.map((lora, i) => ({ ...lora, path: `./${mergedPlace(lora.path, i)}` })),
+    },
     validation: { ...validation, path: validation.path === null ? null : at(validation.path) },
     training: {
       ...training,
@@ -76,6 +84,10 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
 
 /** Path in the bundle of the LoRA that the training starts from. */
 export const startPlace = (path: string): string => `${DATA_FOLDERS.start}/${basename(path)}`;
+
+/** Path in the bundle of a LoRA that is merged into the base; the number parts files of one name. */
+export const mergedPlace = (path: string, index: number): string =>
+  `${DATA_FOLDERS.start}/merged-${index + 1}-${basename(path)}`;
 
 /**
  * The plan with paths of the bundle, so that it tells nothing of this machine. Paths inside of the data set stay relative
@@ -92,6 +104,7 @@ export function bundledPlan(plan: Plan, spec: RunSpec): Plan {
       path: basename(model.path),
       config_dir: model.config_dir === null ? null : basename(model.config_dir),
       vae_path: model.vae_path === null ? null : basename(model.vae_path),
+      merge_loras: model.merge_loras.map((lora, i) => ({ ...lora, path: mergedPlace(lora.path, i) })),
     },
     data: {
       ...plan.data,

@@ -2,6 +2,7 @@
  * Metadata of the LoRA file that only the TypeScript side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`.
  * Pure.
  */
+import { basename } from 'node:path';
 import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import { isFurther } from '../dataset/sizes.ts';
@@ -30,6 +31,7 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Rec
     ...(trigger === '' ? {} : { 'modelspec.trigger_phrase': trigger }),
     'modelspec.resolution': `${side}x${side}`,
     ss_resolution: `(${side}, ${side})`,
+    ...mergedFacts(spec),
     ss_enable_bucket: python(d.buckets),
     ss_bucket_no_upscale: python(d.no_upscale),
     ss_min_bucket_reso: String(d.bucket_min),
@@ -38,6 +40,15 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Rec
     ss_dataset_dirs: JSON.stringify(byFolder(once, name, datasetDir)),
     ...(others.length === 0 ? {} : { ss_reg_dataset_dirs: JSON.stringify(byFolder(others, 'reg', datasetDir)) }),
     ss_tag_frequency: JSON.stringify(byFolder(once, name, tagFrequency)),
+  };
+}
+
+/** What was merged into the base, since the LoRA acts as it was trained only with that beside it. */
+function mergedFacts({ model: { merge_loras: merged } }: RunSpec): Record<string, string> {
+  if (merged.length === 0) return {};
+  return {
+    ss_base_weights: merged.map(({ path }) => basename(path)).join(','),
+    ss_base_weights_multiplier: merged.map(({ strength }) => String(strength)).join(','),
   };
 }
 

@@ -28,24 +28,33 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
     regularisation,
     sources,
     caption_options: options,
+    augment,
     ...kept
   } = spec.dataset;
   const dataset = {
     ...kept,
     ...(options === null ? {} : { caption_options: options }),
+    ...(augment === null ? {} : { augment }),
     // Which images are in which source is part of the plan's images.
     ...(sources.length === 0 ? {} : { sources: sources.map(sourceIdentity) }),
     masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
-    regularisation: regularisation === null ? null : { ...regularisation, path: 'folder' },
+    regularisation: regularisation === null ? null : regularisationIdentity(regularisation),
   };
   const resources = computedAlike(spec.resources);
-  const model = { ...spec.model, base: named(spec.model.base), vae: named(spec.model.vae) };
+  const { merge_loras: merged, ...ownModel } = spec.model;
+  const model = {
+    ...ownModel,
+    base: named(spec.model.base),
+    vae: named(spec.model.vae),
+    ...(merged.length === 0 ? {} : { merge_loras: merged.map(({ strength }) => ({ path: 'file', strength })) }),
+  };
   const validation = validationIdentity(spec);
-  const { ema, ...learned } = spec.training;
+  const { ema, text_encoder_until: until, ...learned } = spec.training;
   const training = {
     ...learned,
-    // A run of before there was such an average stays the same run.
+    // A run of before there were these stays the same run.
     ...(ema === null ? {} : { ema }),
+    ...(until === 1 ? {} : { text_encoder_until: until }),
     init_lora: learned.init_lora === null ? null : 'file',
   };
   const { precision, metadata, diffusers } = spec.output;
@@ -66,6 +75,13 @@ function sourceIdentity(source: SourceSpec): object {
     ([key, value]) => !later.has(key) || (value !== null && !(key === 'masks' && value === true)),
   );
   return { ...Object.fromEntries(named), path: 'folder' };
+}
+
+/** Prompts count where there are any, so that runs of before there were some stay the same runs. */
+function regularisationIdentity(regularisation: NonNullable<RunSpec['dataset']['regularisation']>): object {
+  const { path, prompts, count, ...kept } = regularisation;
+  const made = prompts.length === 0 ? {} : { prompts, count };
+  return { ...kept, path: path === null ? null : 'folder', ...made };
 }
 
 /** Validation changes no byte, but where it may end the run, and where its own folder leaves all images to train on. */

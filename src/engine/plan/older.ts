@@ -8,7 +8,9 @@ type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K
 
 const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['data']> } = {
   data: { augment: null, caption_options: null, masks: null },
+  model: { merge_loras: [] },
   training: {
+    text_encoder_steps: null,
     optimizer_args: null,
     schedule_args: null,
     max_weight_norm: null,
@@ -43,6 +45,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
 
 const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {
   regularisation: false,
+  generated: null,
   loss_weight: 1,
   mask: null,
   own: null,

@@ -44,6 +44,8 @@ export interface PlanInput extends ImagesInput {
   /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
   readonly lacking: readonly string[];
   readonly cacheDir: string;
+  /** The LoRA files of `model.merge_loras` with absolute paths. */
+  readonly merged?: Plan['model']['merge_loras'];
   /** Whether a name in the spec is a registry id. */
   readonly isModelId: (name: string) => boolean;
 }
@@ -83,6 +85,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       prediction: spec.model.prediction,
       zero_terminal_snr: spec.model.zero_terminal_snr,
       vae_path: model.vaePath,
+      merge_loras: input.merged ?? [],
       clip_skip: spec.model.clip_skip,
       sha256: model.sha256,
     },
@@ -108,6 +111,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       batches_per_epoch: batches,
       learning_rate: t.learning_rate,
       text_encoder_learning_rates: textEncoderRates(spec),
+      text_encoder_steps: t.text_encoder_until === 1 ? null : Math.max(1, Math.round(t.text_encoder_until * steps)),
       optimizer: device.optimizer,
       optimizer_args: t.optimizer_args,
       weight_decay: t.weight_decay,

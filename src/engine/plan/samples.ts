@@ -13,7 +13,7 @@ import { composeCaption, estimateTokens, triggerFirst } from './captions.ts';
 import { metadataFacts } from './facts.ts';
 import { sampleIds, validationIds } from './identity.ts';
 import type { Plan, PlanImage } from './schema.ts';
-import { ownSettings, settingsOf, settingsOfUses, sourceFinder, tagsMove, usesOf } from './sources.ts';
+import { generatedImages, ownSettings, settingsOf, settingsOfUses, sourceFinder, tagsMove, usesOf } from './sources.ts';
 
 export interface ImagesInput {
   readonly spec: RunSpec;
@@ -60,6 +60,7 @@ export function planSamples({
       caption: caption(text, path),
       validation: isHeld,
       regularisation: false,
+      generated: null,
       loss_weight: source?.loss_weight ?? 1,
       mask: source?.masks === false ? null : (masks?.get(path) ?? null),
       own: ownSettings(d, source),
@@ -74,6 +75,7 @@ export function planSamples({
       caption: text ?? d.regularisation?.class_word ?? '',
       validation: false,
       regularisation: true,
+      generated: null,
       loss_weight: source?.loss_weight ?? d.regularisation?.weight ?? 1,
       mask: null,
       own: ownSettings(d, source),
@@ -87,12 +89,13 @@ export function planSamples({
       caption: caption(text, full),
       validation: true,
       regularisation: false,
+      generated: null,
       loss_weight: 1,
       mask: null,
       own: null,
     };
   });
-  return [...own, ...of, ...kept];
+  return [...own, ...of, ...generatedImages(spec, own), ...kept];
 }
 
 /** What the plan says of an image that is not trained on like the others, whatever its role. */

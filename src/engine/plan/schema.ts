@@ -57,6 +57,11 @@ export const planSampleSchema = z.strictObject({
   validation: z.boolean(),
   /** Whether it is a regularisation image. Its path is absolute, since it lies in a folder of its own. */
   regularisation: z.boolean(),
+  /**
+   * The base draws the image before the training from this prompt, with this seed; `sha256` then tells what it is drawn
+   * from, and `path` leads nowhere. Null for an image that is there.
+   */
+  generated: z.strictObject({ prompt: z.string(), seed: z.number().int().min(0) }).nullable(),
   /** Factor on the loss of the image. */
   loss_weight: z.number().min(0),
   /** The file that says which part of the image is learnt; `alpha` means its opacity. The path is as that of an image. */
@@ -92,6 +97,8 @@ export const planSchema = z.strictObject({
     prediction: z.enum(predictions),
     zero_terminal_snr: z.boolean(),
     vae_path: z.string().nullable(),
+    /** LoRA files that are merged into the base in memory; the path is absolute. */
+    merge_loras: z.array(z.strictObject({ path: z.string(), sha256, strength: z.number() })),
     clip_skip: z.number().int().min(1),
     /** SHA-256 of the weights for the metadata, if the registry has it; else null. */
     sha256: sha256.nullable(),
@@ -122,6 +129,8 @@ export const planSchema = z.strictObject({
     learning_rate: z.number().positive(),
     /** One learning rate per text encoder (one for SD1.5, two for SDXL); with 0 it is not trained. */
     text_encoder_learning_rates: z.array(z.number().min(0)).min(1).max(2),
+    /** After how many steps text encoders are trained no more; null for never. */
+    text_encoder_steps: z.number().int().min(1).nullable(),
     optimizer: z.enum(optimizers),
     /** Arguments for the optimiser; null is its own default. */
     optimizer_args: optimizerArgsSchema.nullable(),

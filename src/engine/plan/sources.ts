@@ -1,4 +1,4 @@
-/** Which source an image belongs to, what holds for it there, and how often it is used. Pure. */
+/** Which source an image belongs to, what holds for it there, how often it is used; and images the base draws. Pure. */
 
 import { resolve } from 'node:path';
 import { sha256OfText } from '../../base/files/hash.ts';
@@ -6,7 +6,7 @@ import type { RunSpec } from '../../spec/schema.ts';
 import type { SourceSpec } from '../../spec/sections/sources.ts';
 import type { HashedImage } from '../dataset/hash.ts';
 import { tagsOf } from './captions.ts';
-import { sampleIds } from './identity.ts';
+import { canonicalJson, sampleIds } from './identity.ts';
 import type { PlanImage } from './schema.ts';
 
 /** The spec with absolute paths of its sources, as everything below wants them. */
@@ -107,4 +107,41 @@ function weightedUses(sources: readonly (SourceSpec | undefined)[]): ReadonlyMap
     if (source !== undefined && source.weight !== null) counts.set(source, (counts.get(source) ?? 0) + 1);
   const perWeight = [...counts].reduce((most, [{ weight }, n]) => Math.max(most, n / (weight ?? 1)), 0);
   return new Map([...counts].map(([source, n]) => [source, Math.max(n, Math.round((source.weight ?? 1) * perWeight))]));
+}
+
+/**
+ * The images of `dataset.regularisation.prompts`. Prompts are taken in turn, and the sizes are those of the images that
+ * are trained on, as often as these have them.
+ */
+export function generatedImages(spec: RunSpec, own: readonly PlanImage[]): readonly PlanImage[] {
+  const { regularisation: r } = spec.dataset;
+  const buckets = own.filter(({ validation }) => !validation).map(({ bucket }) => bucket);
+  if (r === null || r.prompts.length === 0 || buckets.length === 0) return [];
+  const sorted = buckets.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]);
+  const drawn = Array.from({ length: r.count }, (_, i) => {
+    const prompt = r.prompts[i % r.prompts.length] ?? '';
+    const bucket = sorted[Math.floor(((i + 0.5) * sorted.length) / r.count)] ?? sorted[0] ?? [64, 64];
+    const seed = Number.parseInt(sha256OfText(`generated ${spec.training.seed} ${i}`).slice(0, 8), 16);
+    const { sampler, spacing, steps, guidance, negative } = spec.samples;
+    const of = { model: spec.model, prompt, bucket, seed, sampler, spacing, steps, guidance, negative };
+    return { prompt, bucket, seed, sha256: sha256OfText(canonicalJson(of)) };
+  });
+  const ids = sampleIds(drawn.map(({ sha256 }) => sha256));
+  return drawn.map(
+    ({ prompt, bucket, seed, sha256 }, i): PlanImage => ({
+      id: ids[i] ?? sha256,
+      path: `generated/${i + 1}.png`,
+      sha256,
+      size: [...bucket],
+      bucket: [...bucket],
+      repeats: 1,
+      caption: prompt,
+      validation: false,
+      regularisation: true,
+      generated: { prompt, seed },
+      loss_weight: r.weight,
+      mask: null,
+      own: null,
+    }),
+  );
 }

@@ -113,9 +113,10 @@ function averageLine({ training: { steps, ema } }: Plan): readonly string[] {
 }
 
 /** Lines about masks, regularisation images and what must be kept, where there are any. */
-function subjectLines({ data, training: t }: Plan): readonly string[] {
+function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
   const masked = data.samples.filter(({ mask }) => mask !== null).length;
   const others = data.samples.filter(({ regularisation }) => regularisation).length;
+  const made = data.samples.filter(({ generated }) => generated !== null).length;
   const kept = t.preservation;
   return [
     ...(data.masks === null
@@ -123,6 +124,11 @@ function subjectLines({ data, training: t }: Plan): readonly string[] {
       : [`${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}`]),
     ...(data.augment === null ? [] : [variationsText(data.augment)]),
     ...(others === 0 ? [] : [`${plural(others, 'regularisation picture')}, used as often as the others`]),
+    ...(made === 0
+      ? []
+      : [
+          `${plural(made, 'of them is', 'of them are')} drawn by the base first, in ${samples.steps} steps each, and kept`,
+        ]),
     ...(kept === null
       ? []
       : [

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
+import { ranksOfLora } from '../../registry/checkpoints/lora-uses.ts';
 import { type LengthRule, stepsFor } from '../../spec/length.ts';
 import { goals } from '../../spec/schema.ts';
 import { type Mapping, textAt, valueAt } from './mapping.ts';
@@ -42,8 +43,20 @@ export function presetsFor(
   // The warm-up of a recipe is meant for the recipe's own length, so a shorter run gets a shorter one.
   if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
     presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
+  followLora(presets, document, dir);
   presets.set('name', { value: runName(textAt(document, 'dataset', 'path'), dir), by: 'preset' });
   return presets;
+}
+
+/** Rank and alpha that are not given are those of the LoRA that is gone on from. */
+function followLora(presets: Map<string, Preset>, document: Mapping, dir = '.'): void {
+  const path = textAt(document, 'training', 'init_lora');
+  if (path === undefined || path === '') return;
+  // One number of a person's own decides about all: rank and alpha mean something only together.
+  const given = (key: string) => valueAt(document, ['training', key]) !== undefined;
+  if (['rank', 'alpha', 'conv_rank', 'conv_alpha'].some(given)) return;
+  const found = Object.entries(ranksOfLora(resolve(dir, path)) ?? {});
+  for (const [key, value] of found) if (value !== undefined) presets.set(`training.${key}`, { value, by: 'detected' });
 }
 
 /** A mark in the presets, which is no key of run.yaml: the length is not given and follows the number of images. */

@@ -28,6 +28,7 @@ import { type Need, resolveBase } from './base.ts';
 import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 import { runImages } from './images.ts';
+import { mergedLoras } from './merged-loras.ts';
 
 export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */
@@ -65,12 +66,11 @@ export interface PreparedRun {
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
-  const { training, model, dataset } = input.spec;
+  const { model, dataset } = input.spec;
   const absolute = withAbsoluteSources(input.spec, dir);
   const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
-  const configs = base.layout === 'diffusers' ? base.path : base.configDir;
-  const lora = training.init_lora;
-  const ofLora = lora === null ? [] : checkInitLora(resolve(dir, lora), input.spec, configs);
+  const ofLora = notesOfLora(input, configsOf(base));
+  const merged = await mergedLoras(model, dir, signal);
   const [{ scan: hashed, ...images }, hardware] = await Promise.all([
     runImages({ ...input, spec: absolute }),
     probeHardware([places.home, places.runs], env),
@@ -96,6 +96,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     ...(validation === undefined ? {} : { validation: validation.scan }),
     ...(masks === undefined ? {} : { masks: masks.masks }),
     model: base,
+    merged,
     hardware,
     lacking: await lackingPackages(env, extraPackages(spec), signal),
     cacheDir: places.cache,
@@ -126,6 +127,16 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     scans: [hashed, ...[regularisation, validation?.scan].filter((scan) => scan !== undefined)],
   };
 }
+
+/** What the person should know of the LoRA that is gone on from. @throws UsageError when the run cannot start from it */
+function notesOfLora({ spec, dir }: PrepareInput, configs: string | null): readonly string[] {
+  const { init_lora: lora } = spec.training;
+  return lora === null ? [] : checkInitLora(resolve(dir, lora), spec, configs);
+}
+
+/** Folder of the base's configuration; null where it is not here. */
+const configsOf = ({ layout, path, configDir }: Awaited<ReturnType<typeof resolveBase>>['base']) =>
+  layout === 'diffusers' ? path : configDir;
 
 /** The images of a folder of its own and those of sources with the same role, as one scan with absolute paths. */
 function together(own: HashedScan | undefined, ofSources: HashedScan | undefined): HashedScan | undefined {
@@ -216,7 +227,10 @@ function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string)
       regularisation:
         dataset.regularisation === null
           ? null
-          : { ...dataset.regularisation, path: absolute(dataset.regularisation.path) },
+          : {
+              ...dataset.regularisation,
+              path: dataset.regularisation.path === null ? null : absolute(dataset.regularisation.path),
+            },
     },
     captions: {
       ...captions,
@@ -227,6 +241,7 @@ function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string)
       ...model,
       base: isModelId(model.base) ? model.base : absolute(model.base),
       vae: model.vae === null || isModelId(model.vae) ? model.vae : absolute(model.vae),
+      merge_loras: model.merge_loras.map((lora) => ({ ...lora, path: absolute(lora.path) })),
     },
     validation: { ...spec.validation, path: spec.validation.path === null ? null : absolute(spec.validation.path) },
     training: { ...training, init_lora: training.init_lora === null ? null : absolute(training.init_lora) },

@@ -13,7 +13,7 @@ import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts'
 import { unetWeights } from './topology.ts';
 
 /** Kinds of adapters that compute something else than a LoRA, by the names of their tensors. */
-const otherKinds: readonly (readonly [RegExp, string])[] = [
+export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
   [/hada_/u, 'a LoHa'],
   [/lokr_/u, 'a LoKr'],
   [/lora_mid/u, 'a LoCon with a Tucker core'],
@@ -33,6 +33,9 @@ const DOWN = /lora_down|lora_A|lora\.down|layer\.down/u;
 const TEXT = /^(lora_te\d?_|text_encoder|te\d?_|clip_[lg]_|lycoris_te)/u;
 const PREFIX = /^(lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
 
+/** The key that a file is named in, where none is said. */
+const KEY = 'training.init_lora';
+
 type Layer = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
 
 interface Module {
@@ -49,31 +52,31 @@ export function checkInitLora(
   spec: Pick<RunSpec, 'model' | 'training'>,
   configs: string | null,
 ): string[] {
-  const header = read(path);
+  const header = readLora(path);
   const name = basename(path);
   const names = [...header.tensors.keys()];
-  const kind = otherKinds.find(([pattern]) => names.some((each) => pattern.test(each)));
+  const kind = otherLoraKinds.find(([pattern]) => names.some((each) => pattern.test(each)));
   if (kind !== undefined)
-    throw refused(`${name} is ${kind[1]}; only plain LoRA files can be trained further.`, [
+    throw refusedLora(`${name} is ${kind[1]}; only plain LoRA files can be trained further.`, [
       'Choose a LoRA, or leave training.init_lora empty.',
     ]);
-  const modules = modulesOf(header);
+  const modules = loraModules(header);
   if (modules.size === 0)
-    throw refused(`${name} is no LoRA: it holds no layer of one.`, [
+    throw refusedLora(`${name} is no LoRA: it holds no layer of one.`, [
       'Choose a LoRA, or leave training.init_lora empty.',
     ]);
-  checkBaseOf(name, header, spec.model.family);
+  checkLoraBase(name, header, spec.model.family);
   checkRanks(name, modules, spec.training);
   return [...embeddings(name, names), ...ranks(name, modules, spec.training), ...layers(name, modules, spec, configs)];
 }
 
-function read(path: string): SafetensorsHeader {
+export function readLora(path: string, key = KEY): SafetensorsHeader {
   try {
     return readSafetensorsHeader(path);
   } catch (error) {
     const found = error instanceof UsageError ? error.message : `${path} ${fileError(error)}.`;
     const known = error instanceof UsageError && error.nextSteps.length > 0;
-    throw new UsageError(`training.init_lora: ${found}`, {
+    throw new UsageError(`${key}: ${found}`, {
       id: 'lora/unusable',
       nextSteps: known ? error.nextSteps : ['Check the path; it starts at the folder of run.yaml.'],
       cause: error,
@@ -81,11 +84,11 @@ function read(path: string): SafetensorsHeader {
   }
 }
 
-const refused = (message: string, nextSteps: readonly string[]) =>
-  new UsageError(`training.init_lora: ${message}`, { id: 'lora/unusable', nextSteps });
+export const refusedLora = (message: string, nextSteps: readonly string[], key = KEY) =>
+  new UsageError(`${key}: ${message}`, { id: 'lora/unusable', nextSteps });
 
 /** Modules by their kohya names. */
-function modulesOf({ tensors }: SafetensorsHeader): Map<string, Module> {
+export function loraModules({ tensors }: SafetensorsHeader): Map<string, Module> {
   const modules = new Map<string, Module>();
   for (const [name, { shape }] of tensors) {
     if (!ENDING.test(name) || !DOWN.test(name)) continue;
@@ -110,15 +113,17 @@ const WIDTHS = new Map([
   [2048, 'SDXL'],
 ]);
 
-function checkBaseOf(name: string, { tensors }: SafetensorsHeader, family: 'sd15' | 'sdxl'): void {
+export function checkLoraBase(name: string, { tensors }: SafetensorsHeader, family: 'sd15' | 'sdxl', key = KEY): void {
   const other = otherBases.find(([pattern]) => [...tensors.keys()].some((each) => pattern.test(each)));
   const cross = [...tensors].find(([each]) => /attn2[._]to_k/u.test(each) && DOWN.test(each));
   const of = other?.[1] ?? WIDTHS.get(cross?.[1].shape[1] ?? 0);
   const ours = family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5';
   if (of !== undefined && of !== ours)
-    throw refused(`${name} is a LoRA of ${of}, but model.base is ${ours}.`, [
-      'Choose the base model that the LoRA was trained on, or leave training.init_lora empty.',
-    ]);
+    throw refusedLora(
+      `${name} is a LoRA of ${of}, but model.base is ${ours}.`,
+      [`Choose the base model that the LoRA was trained on, or leave ${key} empty.`],
+      key,
+    );
 }
 
 const listed = (ranks: ReadonlySet<number>) => {
@@ -147,7 +152,7 @@ function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training
     const ranks = new Set(group.map(({ rank }) => rank));
     const most = Math.max(0, ...ranks);
     if (most <= training[key]) continue;
-    throw refused(
+    throw refusedLora(
       `${name} has ${listed(ranks)}${key === 'conv_rank' ? ' in its convolutions' : ''}; training.${key} is ${training[key]}.`,
       [
         `Set training.${key} to ${most} or more: --set training.${key}=${most}. Layers of a lower rank are filled up and compute the same.`,
@@ -227,7 +232,7 @@ function lackingLayers(
     ({ ldm, diffusers }) => !has.has(ldm.replaceAll('.', '_')) && !has.has(diffusers.replaceAll('.', '_')),
   );
   if (missing.length === wanted.length)
-    throw refused('none of its layers is one that this run trains.', [
+    throw refusedLora('none of its layers is one that this run trains.', [
       'Choose a LoRA of the same base model, or leave training.init_lora empty.',
     ]);
   return { missing: missing.map(({ diffusers }) => diffusers), all: wanted.length };

@@ -125,3 +125,28 @@ function read(file: number, position: number, length: number): Buffer {
   }
   return buffer.subarray(0, filled);
 }
+
+/** A tensor of one number; undefined when it has more, or is of a format that numbers of one are not stored in. */
+export function readScalar(path: string, header: SafetensorsHeader, name: string): number | undefined {
+  const { dtype = '', offsets = [0, 0], shape = [] } = header.tensors.get(name) ?? {};
+  const bytes = offsets[1] - offsets[0];
+  if (bytes > 8 || shape.some((side) => side !== 1)) return undefined;
+  const file = openGiven(path);
+  try {
+    const data = read(file, header.start + offsets[0], bytes);
+    if (dtype === 'F32') return data.readFloatLE(0);
+    if (dtype === 'F64') return data.readDoubleLE(0);
+    if (dtype === 'BF16') return Buffer.from([0, 0, data[0] ?? 0, data[1] ?? 0]).readFloatLE(0);
+    if (dtype === 'F16') return halfOf(data.readUInt16LE(0));
+    return dtype === 'I64' ? Number(data.readBigInt64LE(0)) : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The value of the bits of a half-precision number. */
+function halfOf(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return Number.NaN;
+  return exponent === 0 ? sign * 2 ** -24 * fraction : sign * 2 ** (exponent - 15) * (1 + fraction / 1024);
+}

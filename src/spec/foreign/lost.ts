@@ -81,6 +81,18 @@ export const lostWords: readonly LostWord[] = [
     say: 'regularisation pictures have a folder of their own: dataset.regularisation: {path: ./women, class_word: woman}',
   },
   {
+    names: ['stop_text_encoder_training', 'stop_training_after'],
+    say: 'it is a share of the run here: training.text_encoder_until: 0.5 ends it at half',
+  },
+  {
+    names: ['dim_from_weights'],
+    say: 'rank and alpha of training.init_lora are taken where neither is given: remove the line',
+  },
+  {
+    names: ['base_weights', 'base_weights_multiplier'],
+    say: 'a list here: model.merge_loras: [{path: ./style.safetensors, strength: 0.8}]',
+  },
+  {
     names: ['use_ema', 'ema', 'ema_decay', 'ema_config', 'ema_update_step_interval'],
     say: 'here it is training.ema: {decay: 0.999, every: 1}, and null is off',
   },
@@ -88,8 +100,6 @@ export const lostWords: readonly LostWord[] = [
     names: [
       'loss_weight_strength',
       'face_crop_aug_range',
-      'dim_from_weights',
-      'stop_text_encoder_training',
       'noise_scheduler',
       'lr_decay_steps',
       'learning_rate_scaler',

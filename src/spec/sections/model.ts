@@ -1,7 +1,16 @@
 /** The section `model` of run.yaml: the base model, and what its file does not say. */
 import { z } from 'zod';
-import { count, doc, line } from '../training/doc.ts';
+import { count, doc, line, part } from '../training/doc.ts';
 import { families, predictions } from './choices.ts';
+
+/** A LoRA that becomes part of the base before the training. */
+export const mergedLoraSchema = z.strictObject({
+  path: part(line(4096).min(1), 'A LoRA file (.safetensors); relative to this file.'),
+  strength: part(
+    z.number().min(-10).max(10).default(1),
+    'How strongly it acts, as in a prompt; below 0 takes it away.',
+  ),
+});
 
 export const modelSchema = z.strictObject({
   base: doc(
@@ -28,6 +37,11 @@ export const modelSchema = z.strictObject({
     line(4096).min(1).nullable().default(null),
     'Another VAE: registry id or path. null: the one of the base.',
     'SDXL in fp16 needs sdxl-vae-fp16-fix.',
+  ),
+  merge_loras: doc(
+    z.array(mergedLoraSchema).max(20).default([]),
+    'LoRA files (LoRA, LoCon, LoHa, LoKr) that are merged into the base before the training, in memory; the base on the disk stays as it is.',
+    'To learn what is still missing on top of them: {path: ./style.safetensors, strength: 0.8}. Use both later.',
   ),
   clip_skip: doc(
     count(1, 4),

@@ -44,6 +44,11 @@ export const trainingSchema = z.strictObject({
     'Learning rate of the text encoder; 0 leaves it as it is. SDXL may name two: [first, second].',
     'Training it binds the trigger faster and bleeds more into other prompts.',
   ),
+  text_encoder_until: doc(
+    z.number().positive().max(1).default(1),
+    'Share of the run after which the text encoders stay as they are by then; 1 is the whole run.',
+    'Words are learned early: 0.3 to 0.5 keeps them from being overfitted. A step takes no less time afterwards.',
+  ),
   optimizer: doc(
     z.enum(optimizers).default('adamw'),
     'Optimiser.',
@@ -103,7 +108,7 @@ export const trainingSchema = z.strictObject({
   ...preservationKeys,
   init_lora: doc(
     line(4096).min(1).nullable().default(null),
-    'Go on from this LoRA file. null: start new.',
+    'Go on from this LoRA file. null: start new. Rank and alpha that are not given are the file’s.',
     'To teach an existing LoRA more.',
   ),
 });

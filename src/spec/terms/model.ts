@@ -18,10 +18,17 @@ export const modelTerms: readonly Term[] = [
   },
   {
     term: 'text encoder',
-    also: ['clip', 'text encoder learning rate'],
+    also: ['clip', 'text encoder learning rate', 'text encoder until'],
     group: 'The base model',
-    text: 'The part that turns your words into numbers the U-Net understands. Training it too binds the trigger word faster, but can bleed into other prompts, so it gets a smaller learning rate or none.',
-    keys: ['training.text_encoder_learning_rate'],
+    text: 'The part that turns your words into numbers the U-Net understands. Training it too binds the trigger word faster, but can bleed into other prompts, so it gets a smaller learning rate or none. Words are learned early: text_encoder_until ends it before the run does.',
+    keys: ['training.text_encoder_learning_rate', 'training.text_encoder_until'],
+  },
+  {
+    term: 'merged LoRAs',
+    also: ['merge loras', 'merge lora', 'base weights'],
+    group: 'The base model',
+    text: 'LoRA files that become part of the base model in memory before the training. What is trained then learns only what they lack, and acts as trained only with them beside it, at the same strength; the metadata of the file names them.',
+    keys: ['model.merge_loras'],
   },
   {
     term: 'VAE',

@@ -74,9 +74,16 @@ export const pictureTerms: readonly Term[] = [
   },
   {
     term: 'regularisation',
-    also: ['regularization', 'reg images', 'class images', 'prior preservation', 'preservation'],
+    also: [
+      'regularization',
+      'regularisation prompts',
+      'reg images',
+      'class images',
+      'prior preservation',
+      'preservation',
+    ],
     group: 'Your pictures',
-    text: 'What keeps the class of your subject as it was: pictures of other women, so that "woman" does not become the one you train. preservation does it without pictures: the base model itself says what must stay.',
+    text: 'What keeps the class of your subject as it was: pictures of other women, so that "woman" does not become the one you train. They come from a folder, or the base model draws them from prompts before the training. preservation does it without pictures: the base model itself says what must stay.',
     keys: ['dataset.regularisation', 'training.preservation'],
   },
   {

@@ -1,6 +1,6 @@
 /** Keys that say who is in the pictures: masks, regularisation images, and what the base model must not forget. */
 import { z } from 'zod';
-import { doc, line, part, share } from './doc.ts';
+import { count, doc, line, part, share } from './doc.ts';
 
 /** Which part of each picture is learnt. */
 export const masksSchema = z.strictObject({
@@ -14,7 +14,15 @@ export const masksSchema = z.strictObject({
 });
 
 export const regularisationSchema = z.strictObject({
-  path: part(line(4096).min(1), 'Folder with regularisation pictures; relative to this file.'),
+  path: part(
+    line(4096).min(1).nullable().default(null),
+    'Folder with regularisation pictures; relative to this file. null: none but what prompts make.',
+  ),
+  prompts: part(
+    z.array(line(2000).min(1)).max(1000).default([]),
+    'Prompts that the base itself draws such pictures from before the training, in turn; they are kept by content, and also caption them.',
+  ),
+  count: part(count(1, 10_000).default(100), 'How many pictures the prompts make.'),
   weight: part(z.number().min(0).max(100).default(1), 'How much the loss of such a picture counts.'),
   class_word: part(line(200).default(''), 'Caption of those that have none, such as woman.'),
 });
@@ -28,7 +36,7 @@ export const subjectKeys = {
   regularisation: doc(
     regularisationSchema.nullable().default(null),
     'Pictures of the class that the subject belongs to, without the trigger; null is off.',
-    'So that "woman" does not become the one you train: {path: ./women, class_word: woman}.',
+    'So that "woman" does not become the one you train: {path: ./women, class_word: woman}, or without pictures of your own {prompts: [a photo of a woman], count: 100}.',
   ),
 };
 

@@ -4,7 +4,10 @@ import { type Rule as RuleOf, when } from './rule.ts';
 import type { preservationKeys } from './subject-keys.ts';
 
 interface Ruled {
-  readonly dataset: { readonly trigger: string };
+  readonly dataset: {
+    readonly trigger: string;
+    readonly regularisation: { readonly path: string | null; readonly prompts: readonly string[] } | null;
+  };
   readonly training: z.output<z.ZodObject<typeof preservationKeys>> & {
     readonly text_encoder_learning_rate: number | readonly number[];
   };
@@ -13,6 +16,24 @@ interface Ruled {
 type Rule = RuleOf<Ruled>;
 
 export const subjectRules: readonly Rule[] = [
+  {
+    key: 'dataset.regularisation',
+    level: 'error',
+    check: ({ dataset: { regularisation: r } }) =>
+      when(
+        r !== null && r.path === null && r.prompts.length === 0,
+        'needs pictures: write path: ./folder, or prompts that the base draws them from, such as prompts: [a photo of a woman]',
+      ),
+  },
+  {
+    key: 'dataset.regularisation',
+    level: 'warning',
+    check: ({ dataset: { regularisation: r, trigger } }) =>
+      when(
+        trigger.trim() !== '' && (r?.prompts ?? []).some((p) => p.toLowerCase().includes(trigger.trim().toLowerCase())),
+        'has a prompt with the trigger: what the base draws of it keeps the trigger from being learned',
+      ),
+  },
   {
     key: 'training.preservation',
     level: 'error',

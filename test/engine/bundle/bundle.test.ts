@@ -88,7 +88,9 @@ async function bundle(name: string, withImages: boolean): Promise<string> {
       sources: dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
       masks: dataset.masks === null ? null : { ...dataset.masks, from: at(dataset.masks.from) },
       regularisation:
-        dataset.regularisation === null ? null : { ...dataset.regularisation, path: at(dataset.regularisation.path) },
+        dataset.regularisation === null
+          ? null
+          : { ...dataset.regularisation, path: at(dataset.regularisation.path ?? '') },
     },
   };
   const { sources } = await composeBundle({

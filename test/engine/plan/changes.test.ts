@@ -16,6 +16,7 @@ function sample(path: string, content: string, changes: Partial<PlanImage> = {})
     caption: 'zfx',
     validation: false,
     regularisation: false,
+    generated: null,
     loss_weight: 1,
     mask: null,
     own: null,

@@ -262,3 +262,29 @@ describe('the images of a run with sources', () => {
     await expect(images([{ path: 'nowhere' }])).rejects.toThrow('There is no folder');
   });
 });
+
+describe('pictures that the base draws', () => {
+  const made = (regularisation: Source, paths = many('a', 4)) =>
+    samplesOf([], paths, { regularisation }).filter(({ generated }) => generated !== null);
+
+  it('take the prompts in turn and the sizes of what is trained on', () => {
+    const images = made({ prompts: ['a fox', 'a red fox'], count: 5, weight: 0.5 });
+    expect(images.map(({ caption }) => caption)).toEqual(['a fox', 'a red fox', 'a fox', 'a red fox', 'a fox']);
+    expect(new Set(images.map(({ id }) => id)).size).toBe(5);
+    expect(new Set(images.map(({ generated }) => generated?.seed)).size).toBe(5);
+    for (const image of images)
+      expect(image).toMatchObject({ regularisation: true, loss_weight: 0.5, size: image.bucket, bucket: [512, 512] });
+  });
+
+  it('are the same for the same settings, and others for another seed or prompt', () => {
+    const hashes = (regularisation: Source) => made(regularisation).map(({ sha256 }) => sha256);
+    expect(hashes({ prompts: ['a fox'], count: 3 })).toEqual(hashes({ prompts: ['a fox'], count: 3 }));
+    expect(hashes({ prompts: ['a cat'], count: 3 })).not.toEqual(hashes({ prompts: ['a fox'], count: 3 }));
+    // More of them keep those that were there.
+    expect(hashes({ prompts: ['a fox'], count: 4 }).slice(0, 3)).toEqual(hashes({ prompts: ['a fox'], count: 3 }));
+  });
+
+  it('need a folder or a prompt', () => {
+    expect(() => specWith([], { regularisation: { class_word: 'fox' } })).toThrow(/do not fit together/u);
+  });
+});

@@ -20,7 +20,7 @@ from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 Tensors = dict[str, torch.Tensor]
 
 #: How the names of down, up and alpha tensors end. Files that peft itself saves hold the adapter's name, `default`.
-_ENDINGS = {
+ENDINGS = {
     "down": (
         ".lora_down.weight",
         ".lora_A.weight",
@@ -156,10 +156,10 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
             id="lora/unusable",
         )
     alphas, read, used = Alphas(metadata, source), Read(), set()
-    modules = _modules(stored)
+    modules = modules_of(stored, ENDINGS)
     for layer, alpha in wanted.scales.items():
         part, module = layer.split(".", 1)
-        names = _aliases(part, module, wanted)
+        names = aliases(part, module, wanted.family, wanted.unet_config)
         keys = next((modules[name] for name in names if {"down", "up"} <= modules.get(name, {}).keys()), None)
         own = {kind: wanted.own[f"{layer}.{kind}"] for kind in ("down", "up")}
         if keys is None:
@@ -192,11 +192,11 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
     return read
 
 
-def _modules(stored: Tensors) -> dict[str, dict[str, str]]:
-    """The stored tensors' names, by module (in kohya's spelling) and by kind (`down`, `up`, `alpha`)."""
+def modules_of(stored: Tensors, kinds: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]]:
+    """The stored tensors' names, by module (in kohya's spelling) and by kind, as `kinds` tells their endings."""
     found: dict[str, dict[str, str]] = {}
     for name in stored:
-        for kind, endings in _ENDINGS.items():
+        for kind, endings in kinds.items():
             ending = next((ending for ending in endings if name.endswith(ending)), None)
             if ending is not None:
                 # Early versions of diffusers kept LoRA layers in attention processors, which shows in the names.
@@ -207,12 +207,12 @@ def _modules(stored: Tensors) -> dict[str, dict[str, str]]:
     return found
 
 
-def _aliases(part: str, module: str, wanted: Wanted) -> list[str]:
+def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any]) -> list[str]:
     """All names that files may give a module, in kohya's spelling."""
     if part == "unet":
         names = [module]
-        if wanted.family == "sdxl":
-            names.insert(0, unet_to_ldm(module, wanted.unet_config))
+        if family == "sdxl":
+            names.insert(0, unet_to_ldm(module, unet_config))
     else:
         short = module.removeprefix("text_model.")
         names = [f"text_model.{short}", short]

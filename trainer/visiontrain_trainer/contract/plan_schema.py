@@ -14,6 +14,13 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class MergeLora:
+    path: str
+    sha256: str
+    strength: float
+
+
+@dataclass(frozen=True)
 class Model:
     name: str
     path: str
@@ -23,8 +30,15 @@ class Model:
     prediction: Literal["epsilon", "v_prediction"]
     zero_terminal_snr: bool
     vae_path: str | None
+    merge_loras: list[MergeLora]
     clip_skip: int
     sha256: str | None
+
+
+@dataclass(frozen=True)
+class Generated:
+    prompt: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Sample:
     caption: str
     validation: bool
     regularisation: bool
+    generated: Generated | None
     loss_weight: float
     mask: Mask | None
     own: Own | None
@@ -193,6 +208,7 @@ class Training:
     batches_per_epoch: int
     learning_rate: float
     text_encoder_learning_rates: list[float]
+    text_encoder_steps: int | None
     optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "adamw_schedulefree"]
     optimizer_args: OptimizerArgs | None
     weight_decay: float

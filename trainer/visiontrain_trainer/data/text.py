@@ -109,6 +109,7 @@ class TextEmbeddings:
         ]
         if plan.resources.text_precision != "same":
             self._identity.append(plan.resources.text_precision)
+        self._identity += base.changed_by
         self.encoders: list[TextEncoder] = []
         self.rows = 1
         #: Whether captions are encoded when they are used, because there are too many to be stored.

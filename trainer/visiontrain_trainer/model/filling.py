@@ -35,6 +35,8 @@ class Filling:
     #: The key of run.yaml that chooses another, in words of an error.
     chosen_by: str
     weights: dict[str, torch.Tensor]
+    #: Gives a weight, by its name, as it is to be used.
+    change: Callable[[str, torch.Tensor], torch.Tensor] | None = None
 
 
 def fill(module: nn.Module, filling: Filling, where: Where) -> nn.Module:
@@ -51,6 +53,8 @@ def fill(module: nn.Module, filling: Filling, where: Where) -> nn.Module:
     norms = {}
     for n, shape in shapes.items():
         tensor = weights[n].reshape(shape)
+        if filling.change is not None:
+            tensor = filling.change(n, tensor)
         # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
         there = tensor.to(device)
         if n in packed:

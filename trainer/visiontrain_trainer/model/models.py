@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,10 @@ def _json(path: Path) -> dict[str, Any]:
         ) from error
 
 
+#: Gives the weight `name` of a part, with its configuration, as it is to be used.
+Change = Callable[..., torch.Tensor]
+
+
 class BaseModel:
     """Finds the parts of the base model (U-Net, VAE, text encoders) and builds them. Opening it reads headers only.
 
@@ -52,6 +57,9 @@ class BaseModel:
 
     def __init__(self, plan: Model) -> None:
         self.plan = plan
+        #: What is merged into the weights when a part is built, and what tells it from others.
+        self.change: Change | None = None
+        self.changed_by: list[str] = []
         path = Path(plan.path)
         refuse_pickle(path)
         self._file: TensorFile | None = None
@@ -167,7 +175,7 @@ class BaseModel:
     def fingerprint(self) -> str:
         """16 hex digits that tell this base (its VAE included) from others, without a hash of the whole file."""
         parts = "".join(self.part(name).fingerprint() for name in ("unet", "vae", *self.text_encoders))
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return hashlib.sha256((parts + "".join(self.changed_by)).encode()).hexdigest()[:16]
 
     def _named(self, name: str, wanted: list[str], config: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Tensors of a part under the names of diffusers and transformers; `wanted` lists the module's names."""
@@ -190,8 +198,13 @@ class BaseModel:
     def _fill(self, name: str, module: nn.Module, config: dict[str, Any], where: Where) -> nn.Module:
         own = self.plan.vae_path if name == "vae" else None
         weights = self._named(name, list(module.state_dict()), config)
+        change = None if self.change is None or name == "vae" else partial(self.change, name, config=config)
         filling = Filling(
-            name, self.plan.path if own is None else own, "model.vae" if own is not None else "base model", weights
+            name,
+            self.plan.path if own is None else own,
+            "model.vae" if own is not None else "base model",
+            weights,
+            change,
         )
         return fill(module, filling, where)
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
+from visiontrain_trainer.adapter.merged import merge_into
 from visiontrain_trainer.compute.device import Device, open_device
 from visiontrain_trainer.compute.facts import active_facts
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
@@ -31,6 +32,7 @@ from visiontrain_trainer.training.schedule_free import averaged
 from visiontrain_trainer.training.step import TrainStep
 
 from .cache import fill_caches
+from .generated import Studio, with_generated
 from .init_lora import start_from
 from .network import make_faster, prepare_unet, say_streamed, unet_storage
 
@@ -85,14 +87,17 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     machine = Machine(device=open_device(plan.resources, processes), processes=processes)
     device = machine.device
     base = BaseModel(plan.model)
+    merged = merge_into(base, plan)
     caches = Caches(latents=Latents(plan, base, device), texts=TextEmbeddings(plan, base, device), masks=Masks(plan))
     asked = control if processes.first else Unasked(run / "control")
-    plan, batches = _fill_caches_in_turn(plan, caches, machine, events, control=asked)
+    plan, batches = _fill_caches_in_turn(plan, base, caches, machine, talk=(events, asked))
 
     device.forget_peak()
     events.emit("phase", phase="load", detail=plan.model.name)
     storage = unet_storage(plan.resources, device)
     unet = base.unet(device.dtype, device.torch, storage)
+    if merged is not None:
+        merged.told(events)
     say_streamed(storage.stream, events)
     prepare_unet(unet, plan)
     adapter = Adapter(_trained_parts(unet, base, caches.texts, plan), plan.training, plan.seed)
@@ -132,16 +137,25 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
 
 
 def _fill_caches_in_turn(
-    plan: Plan, caches: Caches, machine: Machine, events: Events, *, control: Control
+    plan: Plan, base: BaseModel, caches: Caches, machine: Machine, *, talk: tuple[Events, Control]
 ) -> tuple[Plan, BatchSampler]:
-    """`fill_caches` in the first process of the run, then in the others, which find everything in the cache."""
-    processes = machine.processes
+    """`fill_caches` in the first process of the run, then in the others, which find everything in the cache.
+
+    Images that the base draws come before: they are encoded as others are.
+    """
+    processes, device = machine.processes, machine.device
+
+    def fill() -> tuple[Plan, BatchSampler]:
+        events, control = talk
+        drawn = with_generated(
+            Studio(plan=plan, base=base, caches=caches, device=device, events=events, control=control)
+        )
+        return fill_caches(drawn, caches, device, events, control=control)
+
     if processes.first:
-        plan, batches = fill_caches(plan, caches, machine.device, events, control=control)
+        found = fill()
     processes.barrier()
-    if not processes.first:
-        plan, batches = fill_caches(plan, caches, machine.device, events, control=control)
-    return plan, batches
+    return found if processes.first else fill()
 
 
 def _trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -103,6 +105,31 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
     return optimizer.param_groups[0]["lr"]
+
+
+def rest_text(adapter: Adapter, until: int | None, step: int) -> bool:
+    """Whether text encoders are trained no more at a step; their gradients are then put to 0."""
+    if until is None or step < until:
+        return False
+    for part, grad in adapter.flat_grad.items():
+        if part != "unet":
+            grad.zero_()
+    return True
+
+
+@contextmanager
+def only_unet(optimizer: torch.optim.Optimizer, only: bool) -> Generator[None]:
+    """In this context, with `only`, the optimiser has the groups of the U-Net alone: no other weight or state changes.
+
+    A learning rate of 0 would not do: averages and counters of the other groups would go on.
+    """
+    whole = optimizer.param_groups
+    if only:
+        optimizer.param_groups = [group for group in whole if group["part"] == "unet"]
+    try:
+        yield
+    finally:
+        optimizer.param_groups = whole
 
 
 _TENSOR = "__tensor__"

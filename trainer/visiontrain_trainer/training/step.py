@@ -16,7 +16,7 @@ from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
 from .norm_cap import cap_norms
-from .optim import set_rate
+from .optim import only_unet, rest_text, set_rate
 from .passes import Inputs, Machine, Passes, Trained
 from .result import PendingResult, StepFacts, StepTensors
 from .schedules import learning_rate_factor
@@ -42,6 +42,7 @@ class TrainStep:
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
         self.passes = Passes(plan, events, trained=trained, inputs=inputs, machine=machine)
+        self._text_rests = False
 
     def release(self) -> None:
         """Give back the memory of recorded CUDA graphs, for other work between steps."""
@@ -174,7 +175,8 @@ class TrainStep:
         alone = isinstance(optimizer, torch.optim.AdamW) and len(optimizer.param_groups) == 1
         first = alone and not optimizer.state
         try:
-            optimizer.step()
+            with only_unet(optimizer, self._text_rests):
+                optimizer.step()
             return
         except (RuntimeError, MemoryError) as error:
             if not first or not is_out_of_memory(error):
@@ -193,6 +195,7 @@ class TrainStep:
         training, adapter = self._plan.training, self._adapter
         passes = self._batches.step(step)
         image_losses = self._gradients_that_fit(step, passes)
+        self._text_rests = rest_text(adapter, training.text_encoder_steps, step)
         if self.scale.value != 1.0:
             for grad in adapter.flat_grad.values():
                 grad /= self.scale.value

@@ -1,0 +1,66 @@
+/** LoRA files in other uses than being gone on from: merged into the base, and asked for their rank and alpha. */
+import { basename } from 'node:path';
+import { checkLoraBase, loraModules, otherLoraKinds, readLora, refusedLora } from './lora.ts';
+import { readSafetensorsHeader, readScalar, type SafetensorsHeader } from './safetensors.ts';
+
+/** Kinds that can be merged into a base besides plain LoRAs, by their mark among the other kinds. */
+const MERGED_KINDS: ReadonlySet<string> = new Set(['hada_', 'lokr_', 'lora_mid']);
+const MERGEABLE = /hada_w|lokr_w/u;
+
+/** Checks a file of `model.merge_loras` by its header. @throws UsageError when it cannot be merged into such a base */
+export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
+  const key = 'model.merge_loras';
+  const header = readLora(path, key);
+  const name = basename(path);
+  const names = [...header.tensors.keys()];
+  const other = otherLoraKinds.find(
+    ([pattern]) => !MERGED_KINDS.has(pattern.source) && names.some((each) => pattern.test(each)),
+  );
+  if (other !== undefined || names.some((each) => /hada_t|lokr_t/u.test(each)))
+    throw refusedLora(
+      `${name} is ${other?.[1] ?? 'a LyCORIS file with a Tucker core'}, which is not merged here.`,
+      ['Leave it out, or merge it into the base with the program that made it.'],
+      key,
+    );
+  if (loraModules(header).size === 0 && !names.some((each) => MERGEABLE.test(each)))
+    throw refusedLora(`${name} is no LoRA: it holds no layer of one.`, ['Leave it out, or name another file.'], key);
+  checkLoraBase(name, header, family, key);
+}
+
+/**
+ * Rank and alpha of a LoRA file, those of its convolutions apart: what a run that goes on from it has where it is told
+ * nothing else. Undefined when the file cannot be read or is no plain LoRA, which `checkInitLora` tells.
+ */
+export function ranksOfLora(
+  path: string,
+): Readonly<Record<'rank' | 'alpha' | 'conv_rank' | 'conv_alpha', number | undefined>> | undefined {
+  try {
+    const header = readSafetensorsHeader(path);
+    const modules = [...loraModules(header)];
+    const most = (isConvolution: boolean) =>
+      modules
+        .filter(([, { layer }]) => layer !== 'text' && (layer === 'convolution') === isConvolution)
+        .toSorted(([, a], [, b]) => b.rank - a.rank)[0];
+    const [plain, convolution] = [most(false), most(true)];
+    if (plain === undefined) return undefined;
+    const alphaOf = (found: typeof plain | undefined) =>
+      found === undefined ? undefined : (alphaInFile(path, header, found[0]) ?? found[1].rank);
+    return {
+      rank: plain[1].rank,
+      alpha: alphaOf(plain),
+      conv_rank: convolution?.[1].rank,
+      conv_alpha: alphaOf(convolution),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The alpha tensor of a layer; undefined where there is none, so that alpha is the rank. */
+function alphaInFile(path: string, header: SafetensorsHeader, module: string): number | undefined {
+  const name = [...header.tensors.keys()].find(
+    (each) => each.endsWith('.alpha') && each.slice(0, -'.alpha'.length).replaceAll('.', '_') === module,
+  );
+  const value = name === undefined ? undefined : readScalar(path, header, name);
+  return value !== undefined && value > 0 && value <= 4096 ? value : undefined;
+}
