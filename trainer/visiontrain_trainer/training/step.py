@@ -42,7 +42,6 @@ class TrainStep:
         self.micro_batch = plan.training.batch_size
         self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
         self.passes = Passes(plan, events, trained=trained, inputs=inputs, machine=machine)
-        self._text_rests = False
 
     def release(self) -> None:
         """Give back the memory of recorded CUDA graphs, for other work between steps."""
@@ -54,10 +53,8 @@ class TrainStep:
 
     @torch.no_grad()
     def measurements(self, use: ImageUse, steps: list[int], noise_index: int) -> list[Measurement]:
-        """The same with what they are of; in passes no larger than in training.
-
-        The passes are no larger than in training. Where memory does not suffice, one timestep is measured at a time,
-        because the image may be larger than any that is trained on.
+        """The same with what they are of, in passes no larger than in training; where memory does not suffice, one
+        timestep at a time, because the image may be larger than any that is trained on.
         """
         try:
             return self._measure(use, steps, noise_index, self.micro_batch)
