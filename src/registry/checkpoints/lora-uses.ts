@@ -1,7 +1,7 @@
 /** LoRA files in other uses than being gone on from: merged into the base, and asked for their rank and alpha. */
 import { basename } from 'node:path';
 import { checkLoraBase, loraModules, otherLoraKinds, readLora, refusedLora } from './lora.ts';
-import { readSafetensorsHeader, readScalar, type SafetensorsHeader } from './safetensors.ts';
+import { readOneNumber, readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
 /** Kinds that can be merged into a base besides plain LoRAs, by their mark among the other kinds. */
 const MERGED_KINDS: ReadonlySet<string> = new Set(['hada_', 'lokr_', 'lora_mid']);
@@ -61,6 +61,6 @@ function alphaInFile(path: string, header: SafetensorsHeader, module: string): n
   const name = [...header.tensors.keys()].find(
     (each) => each.endsWith('.alpha') && each.slice(0, -'.alpha'.length).replaceAll('.', '_') === module,
   );
-  const value = name === undefined ? undefined : readScalar(path, header, name);
+  const value = name === undefined ? undefined : readOneNumber(path, header, name);
   return value !== undefined && value > 0 && value <= 4096 ? value : undefined;
 }

@@ -127,7 +127,7 @@ function read(file: number, position: number, length: number): Buffer {
 }
 
 /** A tensor of one number; undefined when it has more, or is of a format that numbers of one are not stored in. */
-export function readScalar(path: string, header: SafetensorsHeader, name: string): number | undefined {
+export function readOneNumber(path: string, header: SafetensorsHeader, name: string): number | undefined {
   const { dtype = '', offsets = [0, 0], shape = [] } = header.tensors.get(name) ?? {};
   const bytes = offsets[1] - offsets[0];
   if (bytes > 8 || shape.some((side) => side !== 1)) return undefined;
