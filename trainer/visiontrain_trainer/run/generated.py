@@ -16,7 +16,8 @@ from torch import nn
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import sha256_file
-from visiontrain_trainer.compute.device import Device, encoder_identity, give_back_memory
+from visiontrain_trainer.compute.device import Device, give_back_memory
+from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
 from visiontrain_trainer.contract.plan import Plan, Sample, Shot
