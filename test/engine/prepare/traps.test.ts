@@ -134,7 +134,9 @@ describe('what YAML takes for something else is said, with what to write', () =>
     [
       'two sides',
       withDataset('  resolution: 512,768'),
-      ['4 dataset.resolution must be a whole number, 64 to 4096, or a list of whole number, 64 to 4096; this is "512,768": write 624'],
+      [
+        '4 dataset.resolution must be a whole number, 64 to 4096, or a list of whole number, 64 to 4096; this is "512,768": write 624',
+      ],
     ],
   ])('%s', (_name, text, messages) => {
     expect(told(text)).toEqual(messages);
