@@ -39,8 +39,8 @@ const size = z.tuple([z.number().int().positive(), z.number().int().positive()])
 
 export const planSampleSchema = z.strictObject({
   /**
-   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies, and
-   * `@768` for the image at a further, smaller resolution. Every random draw for the image is keyed by it. A use of the image at a further, smaller resolution has `@` and that behind it.
+   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies, and `@768` for the image at a
+   * further, smaller resolution. Every random draw for the image is keyed by it.
    */
   id: z.string(),
   /** Path relative to `data.root`, with forward slashes. */

@@ -87,7 +87,7 @@ const parts = Object.entries(
     const has = (word: string) => name.includes(word);
     const rate = has('text encoders') ? 1e-4 : 0;
     const training = {
-      batch_size: has('batch 4') ? 4 : 1,
+      batch_size: Number(/batch (\d+)/.exec(name)?.[1] ?? 1),
       adapter: (['loha', 'lokr'] as const).find(has) ?? ('lora' as const),
       dora: has('dora'),
       text_encoder_learning_rates: family === 'sdxl' ? [rate, rate] : [rate],
