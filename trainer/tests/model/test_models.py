@@ -27,6 +27,7 @@ def model(path: Path, family: str, **changes: Any) -> Model:
         "prediction": "epsilon",
         "zero_terminal_snr": False,
         "vae_path": None,
+        "merge_loras": [],
         "clip_skip": 1,
         "sha256": None,
     }
