@@ -111,22 +111,13 @@ function writtenAtOnce(name: 'stdout' | 'stderr', bytes: Buffer): Buffer {
   return rest;
 }
 
-const known = new Map<number, boolean>();
-
 /** Whether a descriptor is a terminal. Node's own question loads its network code, so it is asked of devices alone. */
-function isTerminal(fd: number): boolean {
-  let terminal = known.get(fd);
-  if (terminal === undefined) {
-    terminal = isDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd);
-    known.set(fd, terminal);
-  }
-  return terminal;
-}
+const isTerminal = (fd: number): boolean => isDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd);
 
 function isDevice(fd: number): boolean {
   try {
     const found = fstatSync(fd);
-    // Of Linux's devices the first kind is /dev/null and its like.
+    // Linux gives the number 1 to the kind of device that /dev/null is of, which is never a terminal.
     const isNull = process.platform === 'linux' && found.rdev >> 8 === 1;
     return found.isCharacterDevice() && !isNull;
   } catch {

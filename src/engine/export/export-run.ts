@@ -15,7 +15,7 @@ export interface ExportRequest {
   readonly precision: Plan['output']['precision'] | null;
   /** Whether a file with diffusers names is written too, even if the run wrote none. */
   readonly diffusers: boolean;
-  /** Of a run with a moving average: it or the trained weights; null for those that the run's own files have. */
+  /** Which weights a run with a moving average gives: the average or the trained ones; null takes what its files have. */
   readonly weights: 'ema' | 'raw' | null;
 }
 
