@@ -123,6 +123,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l steps
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l strength
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l seeds
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l trigger
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l likeness
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l fit
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l show
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l stop
@@ -137,6 +139,7 @@ complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l step
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l best
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l by
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l last
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l average
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l precision

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
 import { programFolder, programIn, rememberProgram } from '../../engine/export/programs.ts';
+import { readJudgement } from '../../engine/judge/judgement.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { settlePlan } from '../../engine/runs/read-plan.ts';
@@ -21,10 +23,10 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     return (await import('./carry/export-bundle.ts')).exportBundle(query, options, context);
   if (options.images !== undefined)
     throw new UsageError('--images is for --bundle.', { id: 'command/wrong', nextSteps: ['Add --bundle.'] });
-  const which = checkpointOf(options);
   const precision = precisionOf(options);
   const weights = weightsOf(options);
-  const { dir } = findRun(query, places.runs);
+  const { dir, name } = findRun(query, places.runs);
+  const which = byJudge(checkpointOf(options), options, { dir, name });
   // Without --to the file goes into the run folder, where nobody else may steer what is written.
   if (options.to === undefined) refuseForeignFolder(dir);
   const to = options.to === undefined ? join(dir, RUN_FILES.output) : targetOf(String(options.to), context);
@@ -74,6 +76,30 @@ function checkpointOf(options: Options): Pick<ExportRequest, 'kind' | 'number'> 
       id: 'command/wrong-value',
     });
   return { kind, number };
+}
+
+/**
+ * `--best --by judge` takes the checkpoint that judging advised.
+ * @throws UsageError where it advised none, or `--by` stands without `--best`
+ */
+function byJudge(
+  which: Pick<ExportRequest, 'kind' | 'number'>,
+  { by }: Options,
+  { dir, name }: { readonly dir: string; readonly name: string },
+): Pick<ExportRequest, 'kind' | 'number'> {
+  if (by === undefined) return which;
+  if (which.kind !== 'best' || (by !== 'judge' && by !== 'validation'))
+    throw new UsageError('--by says what --best goes by: validation or judge.', {
+      id: 'command/wrong',
+      nextSteps: ['--best --by judge'],
+    });
+  if (by === 'validation') return which;
+  const advice = readJudgement(dir)?.advice;
+  if (advice != null && advice.step !== null) return { kind: 'best', number: advice.step };
+  throw new UsageError(
+    advice == null ? `${name} was not judged yet.` : `Judging advises no checkpoint of ${name}: ${advice.text}`,
+    { id: 'judge/none', nextSteps: [`visiontrain judge ${shellWord(name)}`] },
+  );
 }
 
 function precisionOf({ precision }: Options): ExportRequest['precision'] {

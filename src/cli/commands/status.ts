@@ -1,11 +1,13 @@
 import { EXIT } from '../../base/errors.ts';
 import { formatBytes, formatDuration } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import { formatWhen } from '../../base/when.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsPerStep } from '../../engine/events/pace.ts';
 import { currentPhase, initialState, type RunState } from '../../engine/events/run-state.ts';
 import { readState } from '../../engine/events/state.ts';
 import { levelWords, validationWords, verdictWords } from '../../engine/events/words.ts';
+import { isJudging, readJudgement } from '../../engine/judge/judgement.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -90,6 +92,15 @@ function savedText({ saved }: RunState): string | undefined {
   return saved.length === 1 ? newest.path : `${newest.path} and ${saved.length - 1} more`;
 }
 
+/** What judging found; before it was asked for, how to ask for it, where there are several checkpoints to choose from. */
+function judgeLines({ dir, name, state: condition }: RunSummary, { checkpoints }: RunState): [string, string][] {
+  const judgement = readJudgement(dir);
+  if (isJudging(judgement)) return [['Judged', `${judgement?.rows.length} rows so far`]];
+  if (judgement?.advice) return [['Judged', judgement.advice.text]];
+  const several = checkpoints.filter(({ step }) => step > 0).length > 1;
+  return several && condition !== 'live' ? [['Best one', `visiontrain judge ${shellWord(name)} compares them`]] : [];
+}
+
 function lines(summary: RunSummary, state: RunState): [string, string][] {
   const { exit } = summary;
   const left = summary.seconds_left === null ? '' : `, ${formatDuration(summary.seconds_left)} left`;
@@ -114,6 +125,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],
     ['Checkpoint', state.checkpoints.length > 0 ? `step ${state.checkpoints.at(-1)?.step}` : undefined],
     ['Saved', savedText(state)],
+    ...judgeLines(summary, state),
     ['Started', `${formatWhen(summary.started_at, now)}${summary.attempt > 1 ? `, attempt ${summary.attempt}` : ''}`],
     ['Folder', summary.dir],
     ...(exit?.outputs ?? []).map(({ path, bytes, sha256 }): [string, string] => [

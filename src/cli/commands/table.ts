@@ -146,6 +146,7 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--step <n>', 'the checkpoint of this step'],
       ['--best', 'the one that validated best'],
+      ['--by <measure>', '--best: by validation (default), or by judge, as `judge` advised'],
       ['--last', 'the newest (what is taken when nothing is said)'],
       ['--average [n]', 'the mean of all checkpoints that are kept, or of the newest n'],
       ['--precision <format>', 'fp32, bf16 or fp16 (default: as the run)'],

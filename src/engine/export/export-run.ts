@@ -7,7 +7,10 @@ import { trainerEnv } from '../supervisor/command.ts';
 /** What `trainer/visiontrain_trainer/run/export.py` reads. */
 export interface ExportRequest {
   readonly kind: 'step' | 'best' | 'last' | 'average';
-  /** The step; for `average` how many of the newest checkpoints, 0 for all; else 0. */
+  /**
+   * The step; for `average` how many of the newest checkpoints, 0 for all; for `best` the step that judging advises, 0
+   * for the one that validated best; else 0.
+   */
   readonly number: number;
   /** Absolute path of the folder for the files. */
   readonly to: string;

@@ -112,10 +112,13 @@ function reasonFor(chosen: JudgeRow, sound: readonly JudgeRow[]): string {
   return 'it copies nothing; nothing was kept out of training to say more';
 }
 
-function doubtOf(base: JudgeRow | undefined, { prompts, seeds }: JudgeRequest): string {
+function doubtOf(base: JudgeRow | undefined, { prompts, seeds, likeness, fit }: JudgeRequest): string {
   const count = prompts.length * seeds.length;
   const parts = [
-    'the built-in measure compares colours and where they lie, and cannot see what a picture shows, nor whether it fits its prompt',
+    ...(likeness === null
+      ? ['the built-in measure compares colours and where they lie, and cannot see what a picture shows']
+      : []),
+    ...(fit === null ? ['nothing looked at whether samples fit their prompts'] : []),
     `${plural(count, 'sample')} a row are few`,
     ...(base?.likeness === null ? ['no picture was kept out of training to compare with'] : []),
     ...(prompts.some(({ trigger }) => trigger === false) ? [] : ['no prompt without the trigger shows bleeding']),

@@ -1,7 +1,7 @@
 /** The judgement of a run as a file: read, written as its table grows, started apart, stopped. */
 import { spawn } from 'node:child_process';
 import { closeSync, constants, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -51,7 +51,7 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
   let table: Judgement = {
     version: JUDGE_VERSION,
     status: 'running',
-    measure: 'pixels',
+    measure: request.likeness === null ? 'pixels' : basename(request.likeness),
     spec_sha256: plan.spec_sha256,
     process: identify(process.pid) ?? null,
     request,

@@ -18,6 +18,9 @@ export interface Asked {
   readonly strengths?: readonly number[] | undefined;
   readonly seeds?: number | undefined;
   readonly trigger: string;
+  /** Folders of models that judge. */
+  readonly likeness?: string | undefined;
+  readonly fit?: string | undefined;
 }
 
 /** @throws UsageError where there is nothing to judge, or a step that was named has no checkpoint */
@@ -42,6 +45,8 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
     strengths: [...(asked.strengths ?? [1])],
     prompts: [...promptsOf(plan, trigger), ...heldOut(plan, trigger)],
     seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
+    likeness: asked.likeness ?? null,
+    fit: asked.fit ?? null,
   };
 }
 

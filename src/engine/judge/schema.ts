@@ -25,6 +25,7 @@ export const judgeRowSchema = z.object({
   likeness: scored.describe(
     'Of samples to the pictures kept out of training from whose captions they are drawn; 1 for equal ones.',
   ),
+  fit: scored.default(null).describe('How well samples fit their prompts, by a model that is asked for; else null.'),
   bleeding: scored.describe("How far samples without the trigger lie from the base model's own, 0 to 1."),
   diversity: scored.describe('How far samples of one prompt lie apart over seeds, 0 to 1.'),
   copies: z
@@ -50,12 +51,14 @@ export const judgeRequestSchema = z.object({
     }),
   ),
   seeds: z.array(z.number().int().min(0)),
+  likeness: z.string().nullable().default(null).describe('Folder of the model that compares pictures; null: pixels.'),
+  fit: z.string().nullable().default(null).describe('Folder of the model that tells how well prompts are met.'),
 });
 
 export const judgementSchema = z.object({
   version: z.literal(JUDGE_VERSION),
   status: z.enum(['running', 'done', 'stopped', 'failed']),
-  measure: z.enum(['pixels']).describe('What compared the pictures.'),
+  measure: z.string().describe('What compared the pictures: pixels, or the name of a model.'),
   spec_sha256: z.string(),
   process: z
     .object({ pid: z.number().int(), start: z.string(), boot: z.string(), host: z.string(), ns: z.string().optional() })

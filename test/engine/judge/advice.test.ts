@@ -13,6 +13,8 @@ const request: JudgeRequest = {
     { text: 'a fox', negative: '', trigger: false, image: null },
   ],
   seeds: [1, 2],
+  likeness: null,
+  fit: null,
 };
 
 interface Shown {
@@ -30,6 +32,7 @@ function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, ima
     validation: { loss: 0.1 + change, stderr: 0.01 },
     change: step === 0 ? null : { value: change, stderr: 0.001 },
     likeness: likeness === undefined ? null : { value: likeness, stderr: 0.2, each: [likeness - 0.2, likeness + 0.2] },
+    fit: null,
     bleeding: { value: bleeding, stderr: 0.01, each: [bleeding] },
     diversity: { value: 0.1, stderr: 0.01, each: [0.1] },
     copies: { samples: 4, copied, usual: 0.8, nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 } },
@@ -61,6 +64,12 @@ describe('the advice', () => {
     const rows = [row(0, { likeness: 0.4 }), early, row(800, { likeness: 0.6, bleeding: 0.1, change: -0.03 })];
     expect(advise(rows, request).step).toBe(800);
     expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
+  });
+
+  it('does not doubt what a model looked at', () => {
+    const { doubt } = advise([row(0, {}), row(400, {})], { ...request, likeness: '/m/dinov2', fit: '/m/clip' });
+    expect(doubt).not.toContain('cannot see');
+    expect(doubt).not.toContain('fit their prompts');
   });
 
   it('says when the base model draws as near', () => {

@@ -126,7 +126,7 @@ def _judged(folder: Path, job: Job) -> list[dict[str, Any]]:
 
 
 def test_a_job_that_cannot_be_read_is_an_error_line(tmp_path: Path) -> None:
-    text = '{"version":1,"steps":[3],"strengths":[1],"prompts":[],"seeds":[1]}'
+    text = '{"version":1,"steps":[3],"strengths":[1],"prompts":[],"seeds":[1],"likeness":null,"fit":null}'
     assert parse_job(text).steps == (3,)
     program = [sys.executable, "-m", "visiontrain_trainer.judging", str(tmp_path), '{"version": 7}']
     done = subprocess.run(program, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)

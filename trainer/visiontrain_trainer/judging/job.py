@@ -32,6 +32,10 @@ class Job:
     strengths: tuple[float, ...]
     prompts: tuple[Prompt, ...]
     seeds: tuple[int, ...]
+    #: Folder of the model that compares pictures; None for the built-in measure.
+    likeness: str | None = None
+    #: Folder of the model that tells how well a picture fits its prompt; None for none.
+    fit: str | None = None
 
 
 def parse_job(text: str) -> Job:
@@ -44,6 +48,6 @@ def parse_job(text: str) -> Job:
         seeds = tuple(int(seed) for seed in raw["seeds"])
         strengths = tuple(float(strength) for strength in raw["strengths"])
         steps = tuple(int(step) for step in raw["steps"])
-        return Job(steps, strengths, tuple(prompts), seeds)
+        return Job(steps, strengths, tuple(prompts), seeds, raw["likeness"], raw["fit"])
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError("The job of judging cannot be read.", [str(error)[:200]], id="judge/failed") from error

@@ -7,7 +7,7 @@ of a line or a little noise changes nothing, and compared by the root of their m
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 NAME = "pixels"
 SIDE = 16
@@ -17,11 +17,6 @@ def features(image: Image.Image) -> np.ndarray:
     """What the measure sees of an RGB picture, fp64 [SIDE · SIDE · 3] from 0 to 1."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64).reshape(-1) / 255
-
-
-def mirrored(image: Image.Image) -> np.ndarray:
-    """The features of the same picture mirrored from left to right."""
-    return features(ImageOps.mirror(image))
 
 
 def alike(each: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def scores(drawn: Drawn, references: References) -> dict[str, Any]:
     bleeding = None
     if quiet:
         apart = [[_apart(a, b) for a, b in zip(drawn.own[i], drawn.base[i], strict=True)] for i in quiet]
-        bleeding = _scored(np.array(apart))
+        bleeding = scored(np.array(apart))
     return {
         "likeness": _likeness(drawn, references),
         "bleeding": bleeding,
@@ -80,14 +80,14 @@ def _likeness(drawn: Drawn, references: References) -> dict[str, Any] | None:
     places = {path: i for i, path in enumerate(references.held_out_paths)}
     own = [(i, places[path]) for i, path in enumerate(drawn.images) if path in places]
     if own:
-        return _scored(np.stack([references.to_held_out(drawn.own[i])[:, place] for i, place in own]))
+        return scored(np.stack([references.to_held_out(drawn.own[i])[:, place] for i, place in own]))
     called = [i for i, trigger in enumerate(drawn.triggers) if trigger is not False]
     if not len(references.held_out) or not called:
         return None
-    return _scored(np.stack([references.to_held_out(drawn.own[i]).max(1) for i in called]))
+    return scored(np.stack([references.to_held_out(drawn.own[i]).max(1) for i in called]))
 
 
-def _scored(values: np.ndarray) -> dict[str, Any]:
+def scored(values: np.ndarray) -> dict[str, Any]:
     """The mean of [prompts, seeds], and its error: samples of one prompt are alike, so prompts count where there are
     several.
     """
@@ -102,7 +102,7 @@ def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None
     if count < 2:
         return None
     upper = np.triu_indices(count, 1)
-    return _scored(np.stack([1 - references.alike(prompt, prompt)[upper] for prompt in own]))
+    return scored(np.stack([1 - references.alike(prompt, prompt)[upper] for prompt in own]))
 
 
 def usual_likeness(references: References) -> float | None:

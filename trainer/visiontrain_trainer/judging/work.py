@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
 
 from .job import FOLDER, Job
-from .pixels import alike, features, mirrored
-from .scores import Drawn, References, scores
+from .measures import Fit, Measure, mirrored, open_measure
+from .scores import Drawn, References, scored, scores
 
 #: Most training images that samples are compared with.
 MOST_COMPARED = 512
@@ -51,7 +52,9 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
     wanted = len(rows) * len(job.prompts) * len(job.seeds)
     session = _open(run, plan, job)
     shots = _shots(plan, job)
-    studio, references = Studio(session), _references(plan)
+    eye = open_measure(job.likeness, session.device.torch)
+    fit = None if job.fit is None else Fit(Path(job.fit), session.device.torch)
+    studio, references = Studio(session, eye), _references(plan, eye)
     say("progress", done=0, total=wanted)
     base: np.ndarray | None = None
     before: Validation | None = None
@@ -71,6 +74,7 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
             strength=row.strength,
             validation=None if validation is None else validation.as_event(),
             change=None if change is None else {"value": change[0], "stderr": change[1]},
+            fit=None if fit is None else scored(_fits(run, fit, job, paths)),
             samples=paths,
             **found,
         )
@@ -93,20 +97,31 @@ def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
     ]
 
 
-def _references(plan: Plan) -> References:
+def _fits(run: Path, fit: Fit, job: Job, paths: list[list[str]]) -> np.ndarray:
+    """How well the samples fit their prompts, [prompts, seeds]."""
+    found = []
+    for prompt, each in zip(job.prompts, paths, strict=True):
+        for path in each:
+            with Image.open(run / path) as image:
+                found.append(fit.of(image, prompt.text))
+    return np.array(found).reshape(len(paths), -1)
+
+
+def _references(plan: Plan, eye: Measure) -> References:
     own = [sample for sample in plan.data.samples if not sample.regularisation]
     trained = [sample for sample in own if not sample.validation][:MOST_COMPARED]
     held = [sample for sample in own if sample.validation][:MOST_COMPARED]
     paths = [sample.path for sample in trained]
-    plain = [_features_of(plan, samples, features) for samples in (trained, held)]
-    turned = [_features_of(plan, samples, mirrored) for samples in (trained, held)] if plan.data.flip else []
+    plain = [_features_of(plan, samples, eye.features) for samples in (trained, held)]
+    flipped = partial(mirrored, eye.features)
+    turned = [_features_of(plan, samples, flipped) for samples in (trained, held)] if plan.data.flip else []
     return References(
         trained=plain[0],
         trained_paths=paths,
         held_out=plain[1],
         held_out_paths=[sample.path for sample in held],
         mirrored=(turned[0], turned[1]) if turned else None,
-        alike=alike,
+        alike=eye.alike,
     )
 
 
@@ -135,8 +150,8 @@ def _validate(session: Session) -> Validation | None:
 class Studio:
     """Draws the samples of rows, and reads them. The VAE is loaded for the first one that is not there yet."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, eye: Measure) -> None:
+        self._session, self._eye = session, eye
         self._vae: nn.Module | None = None
 
     def features(self, row: Row, prompt: int, shots: list[Shot]) -> np.ndarray:
@@ -149,7 +164,7 @@ class Studio:
             if not path.exists():
                 self._draw(replace(shot, strength=row.strength), path, adapter=row.step > 0)
             with Image.open(path) as image:
-                found.append(features(image))
+                found.append(self._eye.features(image))
         return np.array(found)
 
     def _draw(self, shot: Shot, path: Path, *, adapter: bool) -> None:

@@ -29,7 +29,10 @@ _MOST_BYTES = 1 << 37
 
 @dataclass(frozen=True)
 class Request:
-    """Which checkpoint: the step, the best, the last, or the mean of the `average` newest (0: of all)."""
+    """Which checkpoint: the step, the best, the last, or the mean of the `average` newest (0: of all).
+
+    The best is that of the step `number`, as judging found it, or for 0 the one that validated best.
+    """
 
     kind: Literal["step", "best", "last", "average"]
     number: int
@@ -121,6 +124,8 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
                 id="run/no-export",
             )
         return [checkpoint.read(folder, step) for step in chosen], f"{plan.name}-average{len(chosen)}"
+    if request.kind == "best" and request.number:
+        return [checkpoint.read(folder, request.number)], name_of_best(plan)
     if request.kind == "best":
         best = checkpoint.read(folder, steps[0]).state["best"]
         if best is None:

@@ -12,6 +12,8 @@ export const judgeEntry: CommandEntry = {
     ['--strength <list>', 'strengths of the LoRA, such as 0.8,1 (default 1)'],
     ['--seeds <n>', 'samples of each prompt (default 2)'],
     ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
+    ['--likeness <dir>', 'model that compares pictures: DINOv2 or CLIP, a folder of transformers'],
+    ['--fit <dir>', 'model that tells how well prompts are met: CLIP, likewise'],
     ['--detach', 'go on apart from this terminal'],
     ['--show', 'only show how far it is, or what came out'],
     ['--stop', 'end it; what was drawn is kept'],

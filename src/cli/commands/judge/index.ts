@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
+import { statOf } from '../../../base/files/stat.ts';
+import { absolute } from '../../../base/paths.ts';
 import { plural } from '../../../base/text.ts';
 import { shellWord } from '../../../base/typed-path.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
@@ -88,12 +90,17 @@ interface Asked {
   readonly strengths?: readonly number[];
   readonly seeds?: number;
   readonly trigger?: string;
+  readonly likeness: string | undefined;
+  readonly fit: string | undefined;
   /** The same as flags. */
   readonly argv: readonly string[];
 }
 
 function askedFor(options: Options): Asked {
-  const given = ['steps', 'strength', 'seeds', 'trigger'].filter((name) => options[name] !== undefined);
+  const given = ['steps', 'strength', 'seeds', 'trigger', 'likeness', 'fit'].filter(
+    (name) => options[name] !== undefined,
+  );
+  const models = { likeness: folderOf(options, 'likeness'), fit: folderOf(options, 'fit') };
   const steps = numbers(options, 'steps', { least: 1, whole: true });
   const strengths = numbers(options, 'strength', { least: 0, whole: false });
   const [seeds] = numbers(options, 'seeds', { least: 1, whole: true }) ?? [];
@@ -102,8 +109,30 @@ function askedFor(options: Options): Asked {
     ...(strengths === undefined ? {} : { strengths }),
     ...(seeds === undefined ? {} : { seeds }),
     ...(typeof options.trigger === 'string' ? { trigger: options.trigger } : {}),
-    argv: given.flatMap((name) => [`--${name}`, String(options[name])]),
+    ...models,
+    argv: given.flatMap((name) => [
+      `--${name}`,
+      String(name === 'likeness' || name === 'fit' ? models[name] : options[name]),
+    ]),
   };
+}
+
+/** The folder of a model that judges, where a flag names one. @throws UsageError for one that holds no such model */
+function folderOf(options: Options, name: 'likeness' | 'fit'): string | undefined {
+  const given = options[name];
+  if (typeof given !== 'string') return undefined;
+  const folder = absolute(given, { cwd: process.cwd() });
+  const missing = ['config.json', 'preprocessor_config.json', 'model.safetensors'].filter(
+    (file) => statOf(join(folder, file))?.isFile() !== true,
+  );
+  if (missing.length === 0) return folder;
+  throw new UsageError(`--${name}: ${given} holds no model that judges: ${missing.join(', ')} not in it.`, {
+    id: 'command/wrong-value',
+    nextSteps: [
+      'Give a folder in the form of transformers: DINOv2 or CLIP for --likeness, CLIP for --fit.',
+      'Or leave it out: the built-in measure stands in.',
+    ],
+  });
 }
 
 /** Most numbers of a flag, and the greatest of them. */

@@ -1,0 +1,83 @@
+"""The truth about a checkpoint: how much of what was asked for it draws, by programs that know what was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+from tiny_base import lesson, lesson_check, score
+from tiny_base.grammar import Scene
+from tiny_base.judge import background_of, marks, read
+from tiny_base.unet import states_of
+
+from .kinds import ROOT, Asked, Made, asked, judged
+
+#: Prompts that call the LoRA, and others, which it must leave as they were.
+CALLED, OTHERS = 20, 12
+SEED = 900
+#: Steps of a sample: fewer than the demo's 20 tell the same apart.
+STEPS = 12
+
+
+def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
+    """Points from 0 to 100 of each checkpoint that is judged, by what they are made of."""
+    base = ROOT / "presets" / "tiny" / "sd15"
+    called, others = asked(made.subject, CALLED), score.prompts(OTHERS, lesson_check.TRAINED)
+    trained = [
+        np.asarray(Image.open(path).convert("RGB"), np.float32) for path in sorted((data / "images").glob("*.png"))
+    ]
+    rows: dict[str, Any] = {}
+    for step in judged(made):
+        pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
+        name = made.name if step == made.steps else f"{made.name}-step{step:08d}"
+        pipe.load_lora_weights(str(run / "output"), weight_name=f"{name}.safetensors")
+        drawn = _pictures(pipe, [*(one.text for one in called), *(one.text for one in others)])
+        own, rest = drawn[:CALLED], drawn[CALLED:]
+        rows[str(step)] = {
+            "called": _share(_right(made, one, picture) for one, picture in zip(called, own, strict=True)),
+            "kept": _share(
+                np.mean(list(marks(one.scene, picture).values())) * (not _leaks(made, picture))
+                for one, picture in zip(others, rest, strict=True)
+            ),
+            "copied": _share(_is_copy(one, picture, trained) for one, picture in zip(called, own, strict=True)),
+        }
+    return rows
+
+
+def _pictures(pipe: StableDiffusionPipeline, captions: list[str]) -> np.ndarray:
+    pipe.unet.eval()
+    states = states_of(pipe.tokenizer, pipe.text_encoder, [*captions, ""])
+    return score.sample(pipe.unet, pipe.vae, states[:-1], states[-1], seed=SEED, steps=STEPS)
+
+
+def _share(each: Any) -> float:
+    return round(100 * float(np.mean(list(each))), 2)
+
+
+def _right(made: Made, one: Asked, picture: np.ndarray) -> float:
+    """Whether the subject is there, and, half of it, whether the rest of the prompt is."""
+    if made.subject == "creature":
+        return lesson.sees_zibbo(picture) * (0.5 + 0.5 * (background_of(picture)[0] == one.background))
+    return lesson.sees_lumo(picture) * (0.5 + 0.5 * _has_thing(one.scene, picture))
+
+
+def _has_thing(scene: Scene | None, picture: np.ndarray) -> bool:
+    """Whether the lines have the colour of the thing that was asked for: the judge knows no outlines in this style."""
+    pieces = read(picture).pieces
+    return scene is not None and any(piece.colour == scene.things[0].colour for piece in pieces)
+
+
+def _leaks(made: Made, picture: np.ndarray) -> bool:
+    return (lesson.sees_zibbo if made.subject == "creature" else lesson.sees_lumo)(picture)
+
+
+def _is_copy(one: Asked, picture: np.ndarray, trained: list[np.ndarray]) -> bool:
+    """Whether a sample is nearer to a picture that was trained on than to the one that was asked for."""
+
+    def apart(other: np.ndarray) -> float:
+        return float(np.square(picture.astype(np.float32) - other).mean())
+
+    return min(apart(other) for other in trained) < apart(one.picture.astype(np.float32))

@@ -1,0 +1,152 @@
+"""What sees pictures: the built-in measure of pixels, or a model that understands them, in a folder of transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.files import read_regular
+
+from . import pixels
+
+#: Most bytes of a model's config.json.
+_MOST_CONFIG = 1 << 20
+
+
+class Measure(Protocol):
+    """Sees pictures as features, and tells how alike these are: 1 for equal ones."""
+
+    name: str
+
+    def features(self, image: Image.Image) -> np.ndarray: ...
+
+    def alike(self, each: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """[n, m] for features [n, …] and [m, …]."""
+        ...
+
+
+class Pixels:
+    """The built-in measure."""
+
+    name = pixels.NAME
+
+    def features(self, image: Image.Image) -> np.ndarray:
+        return pixels.features(image)
+
+    def alike(self, each: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return pixels.alike(each, others)
+
+
+def _cosine(each: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return each @ others.T
+
+
+def _length_one(values: torch.Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(values.double(), dim=-1)[0].cpu().numpy()
+
+
+class Embedding:
+    """A model's embedding of pictures (DINOv2's class token, CLIP's image features), compared by their angle."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        kind = kind_of(folder, ("dinov2", "clip"))
+        self.name, self._device = folder.name, device
+        transformers = _transformers()
+        self._processor = _loaded(transformers.AutoImageProcessor, folder)
+        self._is_clip = kind == "clip"
+        model = transformers.CLIPModel if self._is_clip else transformers.Dinov2Model
+        self._model = _loaded(model, folder, use_safetensors=True, dtype=torch.float32).eval().to(device)
+
+    @torch.no_grad()
+    def features(self, image: Image.Image) -> np.ndarray:
+        values = self._processor(images=image.convert("RGB"), return_tensors="pt")["pixel_values"].to(self._device)
+        if self._is_clip:
+            return _length_one(_image_features(self._model, values))
+        return _length_one(self._model(pixel_values=values).pooler_output)
+
+    alike = staticmethod(_cosine)
+
+
+class Fit:
+    """How well a picture fits its prompt: the angle between both in CLIP."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        kind_of(folder, ("clip",))
+        self.name, self._device = folder.name, device
+        transformers = _transformers()
+        self._images = _loaded(transformers.AutoImageProcessor, folder)
+        self._tokens = _loaded(transformers.AutoTokenizer, folder)
+        self._model = _loaded(transformers.CLIPModel, folder, use_safetensors=True, dtype=torch.float32)
+        self._model = self._model.eval().to(device)
+        self._known: dict[str, np.ndarray] = {}
+
+    @torch.no_grad()
+    def of(self, image: Image.Image, prompt: str) -> float:
+        values = self._images(images=image.convert("RGB"), return_tensors="pt")["pixel_values"].to(self._device)
+        return float(_length_one(_image_features(self._model, values)) @ self._text(prompt))
+
+    def _text(self, prompt: str) -> np.ndarray:
+        if prompt not in self._known:
+            most = self._model.config.text_config.max_position_embeddings
+            given = self._tokens(prompt, truncation=True, max_length=most, return_tensors="pt").to(self._device)
+            out = self._model.text_model(input_ids=given["input_ids"], attention_mask=given["attention_mask"])
+            self._known[prompt] = _length_one(self._model.text_projection(out.pooler_output))
+        return self._known[prompt]
+
+
+def _image_features(model: Any, values: torch.Tensor) -> torch.Tensor:
+    return model.visual_projection(model.vision_model(pixel_values=values).pooler_output)
+
+
+def open_measure(folder: str | None, device: torch.device) -> Measure:
+    """The model in a folder, or for None the built-in measure. Raises TrainingError for a folder that has none."""
+    return Pixels() if folder is None else Embedding(Path(folder), device)
+
+
+def kind_of(folder: Path, wanted: Sequence[str]) -> str:
+    """The kind of the model in a folder, one of `wanted`. Raises TrainingError."""
+    try:
+        kind = json.loads(read_regular(folder / "config.json", _MOST_CONFIG)).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no JSON"
+        raise _unfit(folder, f"config.json cannot be read: {reason}", wanted) from error
+    if kind not in wanted:
+        raise _unfit(folder, f"its model_type is {kind!r}", wanted)
+    return str(kind)
+
+
+def _unfit(folder: Path, reason: str, wanted: Sequence[str]) -> TrainingError:
+    return TrainingError(
+        f"{folder}: this model cannot judge.",
+        [reason, f"Kinds that can: {', '.join(wanted)}, in the form of transformers, with model.safetensors."],
+        ["Give such a folder, or leave the flag out: the built-in measure then stands in."],
+        id="judge/failed",
+    )
+
+
+def _loaded(kind: Any, folder: Path, **more: Any) -> Any:
+    # No code of a model's repository runs: these are classes of transformers.
+    try:
+        return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first = str(error).strip().split("\n")[0][:200]
+        raise TrainingError(f"{folder}: this model cannot be read.", [first], id="judge/failed") from error
+
+
+def _transformers() -> Any:
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    return transformers
+
+
+def mirrored(features: Callable[[Image.Image], np.ndarray], image: Image.Image) -> np.ndarray:
+    """The features of a picture mirrored from left to right."""
+    return features(ImageOps.mirror(image))
