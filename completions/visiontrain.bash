@@ -4,12 +4,13 @@ _visiontrain() {
   local current="${COMP_WORDS[COMP_CWORD]}" words="" flags=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "new run preset demo ps status attach logs stop resume verify judge export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
     return
   fi
   case "${COMP_WORDS[1]}" in
-    new) words=""; flags="--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help";;
-    run) words=""; flags="--pictures --set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    new) words=""; flags="--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help";;
+    run) words=""; flags="--pictures --set --preset --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    preset) words="list save show diff rm"; flags="--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help";;
     demo) words=""; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
     ps) words=""; flags="--all --json --plain --no-input --yes --workspace --debug --help";;
     status) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
@@ -24,7 +25,7 @@ _visiontrain() {
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
-    queue) words="add hold list move release remove run"; flags="--set --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     setup) words=""; flags="--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) words=""; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;
     notify) words=""; flags="--test --json --plain --no-input --yes --workspace --debug --help";;

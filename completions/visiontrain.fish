@@ -9,6 +9,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from new' -l easy
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l advanced
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l from
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l base
+complete -c visiontrain -n '__fish_seen_subcommand_from new' -l preset
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l output
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l plain
@@ -20,6 +21,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from new' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a run -d 'train what a run.yaml says, or again what is in a bundle: check, fetch, train, show'
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l set
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l preset
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l foreground
@@ -37,6 +39,19 @@ complete -c visiontrain -n '__fish_seen_subcommand_from run' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a preset -d 'settings of your own to start from: list, save, show, diff, rm'
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -f -a 'list save show diff rm'
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l about
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l all
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l replace
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l base
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from preset' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a demo -d 'the whole job on the embedded tiny model, on the CPU'
 complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l json
@@ -202,6 +217,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from fetch' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a queue -d 'runs that wait for a card: list, add, remove, hold, release, move, run; and sweeps over settings'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -f -a 'add hold list move release remove run'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l set
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l preset
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l sweep
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l random

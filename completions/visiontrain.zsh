@@ -6,6 +6,7 @@ _visiontrain() {
   commands=(
     'new:the wizard\: from a folder of pictures to run.yaml, and start'
     'run:train what a run.yaml says, or again what is in a bundle\: check, fetch, train, show'
+    'preset:settings of your own to start from\: list, save, show, diff, rm'
     'demo:the whole job on the embedded tiny model, on the CPU'
     'ps:live and past runs'
     'status:where a run is, or how it ended'
@@ -38,8 +39,9 @@ _visiontrain() {
     return
   fi
   case "${words[2]}" in
-    new) words_of=(); flags_of=(--easy --advanced --from --base --output --json --plain --no-input --yes --workspace --debug --help);;
-    run) words_of=(); flags_of=(--pictures --set --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    new) words_of=(); flags_of=(--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help);;
+    run) words_of=(); flags_of=(--pictures --set --preset --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    preset) words_of=(list save show diff rm); flags_of=(--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help);;
     demo) words_of=(); flags_of=(--detach --json --plain --no-input --yes --workspace --debug --help);;
     ps) words_of=(); flags_of=(--all --json --plain --no-input --yes --workspace --debug --help);;
     status) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
@@ -54,7 +56,7 @@ _visiontrain() {
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(hub kit); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
-    queue) words_of=(add hold list move release remove run); flags_of=(--set --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;

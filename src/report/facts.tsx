@@ -46,7 +46,7 @@ export function Settings({ report: { settings } }: Props) {
                 <tr key={key} data-by={by}>
                   <th scope="row">{key.split('.').at(-1)}</th>
                   <td>{valueText(value)}</td>
-                  <td className="who" title={WHO[by]}>
+                  <td className="who" title={whoIs(by)}>
                     {by}
                   </td>
                 </tr>
@@ -58,6 +58,9 @@ export function Settings({ report: { settings } }: Props) {
     </section>
   );
 }
+
+const whoIs = (by: ChosenSetting['by']) =>
+  by === 'you' || by === 'preset' || by === 'detected' ? WHO[by] : `your preset ${by.slice('preset:'.length)}`;
 
 export function MachineFacts({ report: { machine, seconds } }: Props) {
   const facts = Object.entries(machine).filter(([, value]) => value !== null);

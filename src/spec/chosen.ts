@@ -8,8 +8,11 @@ export function chosenBy(tree: YamlTree): ReadonlyMap<string, Chooser> {
   const claimed = new Map<string, Chooser>();
   for (const { key } of specKeys) {
     const comment = tree.nodes.get(pathKey(key.split('.')))?.comment;
-    const word = choosers.find((chooser) => chooser === /^[a-z]+\b/u.exec(comment ?? '')?.[0]);
+    const [first = ''] = /^[a-z]+\b(?::[A-Za-z0-9][\w.-]*)?/u.exec(comment ?? '') ?? [];
+    const word = isOwn(first) ? first : choosers.find((chooser) => chooser === first);
     if (word !== undefined) claimed.set(key, word);
   }
   return claimed;
 }
+
+const isOwn = (word: string): word is `preset:${string}` => /^preset:./u.test(word);

@@ -66,6 +66,7 @@ export type RunSpec = z.output<typeof specSchema>;
 
 /** Who chose a value. The chooser is written as a comment beside it. */
 export const choosers = ['you', 'preset', 'detected'] as const;
-export type Chooser = (typeof choosers)[number];
+/** `preset:NAME` is a preset of the person's own; `preset` alone is the recipe of the base model. */
+export type Chooser = (typeof choosers)[number] | `preset:${string}`;
 /** Dotted key → who chose it. A key that is missing was chosen by `preset`. */
 export type Provenance = Readonly<Record<string, Chooser>>;

@@ -1,6 +1,6 @@
 /** Writes a complete spec as run.yaml; a comment behind every value says who chose it and what it means. Pure. */
 import { wrapWords } from '../base/wrap.ts';
-import { specKeys } from './keys.ts';
+import { type SpecKey, specKeys } from './keys.ts';
 import type { Chooser, Provenance, RunSpec } from './schema.ts';
 
 const WIDTH = 100;
@@ -16,34 +16,48 @@ const HEADER = [
   '#   detected  read from your files or your machine',
 ];
 
+const OWN = 'preset:';
+const OWN_LINE = '#   preset:NAME  from a preset of your own (visiontrain preset list)';
+
 /** Renders a spec as text. Loading the text gives `spec` again, and rendering that gives the same text. */
 export function renderSpec(spec: RunSpec, provenance: Provenance): string {
-  const lines = [...HEADER, ''];
+  const isOwn = Object.values(provenance).some((who) => who.startsWith(OWN));
+  const lines = [...HEADER, ...(isOwn ? [OWN_LINE] : []), ''];
   let section = '';
-  for (const { key, section: group, node } of specKeys) {
+  for (const found of specKeys) {
+    const { key, section: group } = found;
     if (group !== section) lines.push('', `${group}:`);
     section = group;
     const name = key.split('.').at(-1) ?? key;
     const value = group === '' ? spec[key as 'name'] : (spec[group as 'training'] as Record<string, unknown>)[name];
-    const indent = group === '' ? '' : '  ';
-    const block = Array.isArray(value) && value.length > 0 && typeof value[0] !== 'number';
-    const start = `${indent}${name}:${block ? '' : ` ${yamlValue(value)}`}`;
-    const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
-    lines.push(...commented(start, provenance[key] ?? 'preset', meaning));
-    if (block) for (const item of value) lines.push(`${indent}  - ${yamlValue(item)}`);
+    lines.push(...keyLines(found, value, provenance[key] ?? 'preset'));
   }
   return `${lines.join('\n')}\n`;
 }
 
+/** The lines of one key in a file, with the comment that says who chose it (unless that is empty) and what it means. */
+export function keyLines({ key, section, node }: SpecKey, value: unknown, who: Chooser | ''): string[] {
+  const indent = section === '' ? '' : '  ';
+  const block = Array.isArray(value) && value.length > 0 && typeof value[0] !== 'number';
+  const start = `${indent}${key.split('.').at(-1) ?? key}:${block ? '' : ` ${yamlValue(value)}`}`;
+  const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
+  const items = block ? value.map((item) => `${indent}  - ${yamlValue(item)}`) : [];
+  return [...commented(start, who, meaning), ...items];
+}
+
 /** `start` with its comment behind it; a long comment continues on the lines below. */
-function commented(start: string, who: Chooser, meaning: string): string[] {
-  const room = WIDTH - COMMENT - 2 - WHO_WIDTH;
+function commented(start: string, who: Chooser | '', meaning: string): string[] {
+  const wide = who === '' ? 0 : Math.max(WHO_WIDTH, who.length + 1);
+  const room = WIDTH - COMMENT - 2 - wide;
   // When the value reaches into the column of the comments, only the chooser stays on its line; the meaning goes below.
   const fits = start.length < COMMENT;
   const [first = '', ...rest] = wrapWords(meaning, room);
   const gap = ' '.repeat(COMMENT);
-  const below = (fits ? rest : [first, ...rest]).map((text) => `${gap}# ${' '.repeat(WHO_WIDTH)}${text}`);
-  return [fits ? `${start.padEnd(COMMENT)}# ${who.padEnd(WHO_WIDTH)}${first}` : `${start}  # ${who}`, ...below];
+  const below = (fits ? rest : [first, ...rest]).map((text) => `${gap}# ${' '.repeat(wide)}${text}`);
+  return [
+    fits ? `${start.padEnd(COMMENT)}# ${who.padEnd(wide)}${first}` : who === '' ? start : `${start}  # ${who}`,
+    ...below,
+  ];
 }
 
 /** A value on one line, in a form that every YAML reader understands. */

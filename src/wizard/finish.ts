@@ -3,6 +3,9 @@ import { dirname } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
 import { absolute, displayPath } from '../base/paths.ts';
+import { presetNames } from '../engine/presets/names.ts';
+import { loadPreset } from '../engine/presets/store.ts';
+import type { OwnPreset } from '../spec/own-preset.ts';
 import type { Chooser } from '../spec/schema.ts';
 import { renderSpec } from '../spec/write.ts';
 import { type Line, styled } from '../terminal/styled.ts';
@@ -16,12 +19,15 @@ import type { Answers, WizardContext } from './questions/question.ts';
 import { derive } from './questions/values.ts';
 import { runSession } from './session.ts';
 import { fromSpecFile } from './sources/from-file.ts';
+import { fromPreset } from './sources/from-preset.ts';
 import { modelProblem, readFacts, readFolder } from './sources/sources.ts';
 
 export interface FinishInput {
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;
   readonly file: string;
+  /** Name of a preset of the person's own. */
+  readonly preset: string | undefined;
   readonly answers: Answers;
   readonly save: (answers: Answers) => void;
 }
@@ -29,9 +35,10 @@ export interface FinishInput {
 export async function runInterview(input: WizardInput, start: FinishInput): Promise<WizardResult> {
   const { style, can, say, cwd, env, places } = input;
   const read = await readFacts({ env, places, cwd, draft: start.draft, lastMode: start.lastMode, file: start.file });
-  const facts = input.yes ? { ...read, models: withoutLicenses(read) } : read;
-  const answers =
-    input.from === undefined ? start.answers : { ...fromSpecFile(input.from, facts, cwd), ...start.answers };
+  const preset = presetMeant(start, places.config);
+  const settled = preset === undefined ? undefined : new Set(Object.keys(fromPreset(preset, read.registry)));
+  const facts = { ...read, preset, settled, ...(input.yes ? { models: withoutLicenses(read) } : {}) };
+  const answers = { ...startAnswers(input.from, start.preset, { facts, cwd }), ...start.answers };
   const sayAll = (lines: readonly Line[]) => {
     for (const line of lines) say(line);
   };
@@ -52,7 +59,8 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
     readFolder: async (path) =>
       typeof given === 'object' && given.path === path ? given : readFolder(path, places, look),
     modelProblem,
-    save: start.save,
+    save: (given) =>
+      start.save(preset === undefined ? given : { ...given, [PRESET]: { value: preset.name, by: 'you' } }),
     say: sayAll,
     describeFolder: (folder) => (input.yes ? [] : folderLines(folder, style, can.columns)),
     render: (context, flow) => document(flow, context, start.file),
@@ -70,6 +78,25 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
   }
   say(styled`${style.good(style.glyph.tick)} Written: ${displayPath(file, cwd)}`);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
+}
+
+/** Id of the answer that names the preset in a draft, which goes on with it. */
+const PRESET = 'preset';
+
+function presetMeant({ preset, answers }: FinishInput, configDir: string): OwnPreset | undefined {
+  if (preset !== undefined) return loadPreset(configDir, preset);
+  const drafted = answers[PRESET]?.value;
+  // A preset may have been removed since the draft; its settings are answers of the draft by now.
+  return drafted !== undefined && presetNames(configDir).includes(drafted) ? loadPreset(configDir, drafted) : undefined;
+}
+
+function startAnswers(
+  from: string | undefined,
+  preset: string | undefined,
+  { facts, cwd }: { readonly facts: WizardFacts; readonly cwd: string },
+): Answers {
+  if (from !== undefined) return fromSpecFile(from, facts, cwd);
+  return preset === undefined || facts.preset === undefined ? {} : fromPreset(facts.preset, facts.registry);
 }
 
 /** With `--yes` no licence is accepted; the start of the run says what to do about it. */

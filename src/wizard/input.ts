@@ -19,6 +19,8 @@ export interface WizardInput {
   readonly mode?: 'easy' | 'advanced' | undefined;
   readonly folder?: string | undefined;
   readonly from?: string | undefined;
+  /** Name of a preset of the person's own. */
+  readonly preset?: string | undefined;
   readonly file?: string | undefined;
   /** Whether every default is taken and nothing is asked. */
   readonly yes: boolean;

@@ -7,10 +7,11 @@ import { resolve } from 'node:path';
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { statOf } from '../base/files/stat.ts';
 import { shellWord, typedPath } from '../base/typed-path.ts';
+import { noPreset, presetNames } from '../engine/presets/names.ts';
 import { styled } from '../terminal/styled.ts';
 import type { WizardInput, WizardResult } from './input.ts';
 import type { Reply } from './prompts/frame.ts';
-import { modeForm, modeQuestion } from './questions/mode.ts';
+import { modeForm, modeQuestion, PRESET } from './questions/mode.ts';
 import type { Answer, Answers } from './questions/question.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './sources/draft.ts';
 
@@ -23,8 +24,11 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
     });
   if (input.folder !== undefined && statOf(typedPath(input.folder, input.cwd))?.isDirectory() !== true)
     throw new UsageError(`There is no folder ${input.folder}.`, { id: 'dataset/no-folder' });
-  const draft = input.yes || input.from !== undefined ? undefined : loadDraft(places.state);
+  const draft =
+    input.yes || input.from !== undefined || input.preset !== undefined ? undefined : loadDraft(places.state);
   const lastMode = loadMode(places.state);
+  const presets = presetNames(places.config);
+  if (input.preset !== undefined && !presets.includes(input.preset)) throw noPreset(places.config, input.preset);
   const described = draft === undefined ? undefined : describeDraft(draft, Date.now());
   if (!input.yes) {
     say('');
@@ -38,12 +42,14 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
     if (!input.yes) saved = saveDraft(places.state, answers, Date.now());
   };
   try {
-    const mode = await firstAnswer(input, { draft: described, lastMode });
+    const first = await firstAnswer(input, { draft: described, lastMode, presets });
+    const { mode, preset } = taken(first, input.preset);
     const { runInterview: finish } = await import('./finish.ts');
     const result = await finish(input, {
       draft: described,
       lastMode,
       file: outputFile(input),
+      preset,
       answers: { ...(mode.value === 'resume' ? draft?.answers : { mode }), ...given(input) },
       save,
     });
@@ -59,11 +65,9 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
 }
 
 /** Asks for Easy, Advanced, or the draft. */
-async function firstAnswer(
-  input: WizardInput,
-  known: { readonly draft: string | undefined; readonly lastMode: string | undefined },
-): Promise<Answer> {
-  const set = input.mode ?? (input.yes || input.from !== undefined ? (known.lastMode ?? 'easy') : undefined);
+async function firstAnswer(input: WizardInput, known: Parameters<typeof modeForm>[0]): Promise<Answer> {
+  const isSettled = input.yes || input.from !== undefined || input.preset !== undefined;
+  const set = input.mode ?? (isSettled ? (known.lastMode ?? 'easy') : undefined);
   if (set !== undefined) return { value: set, by: 'you' };
   const form = modeForm(known);
   const frame = {
@@ -83,8 +87,17 @@ async function firstAnswer(
   setTimeout(() => void import('./finish.ts').catch(() => {}), 20);
   const reply = await asked;
   if (reply.kind === 'back') throw new CancelledError('');
-  if (reply.value !== 'resume') saveMode(input.places.state, reply.value);
+  if (reply.value === 'easy' || reply.value === 'advanced') saveMode(input.places.state, reply.value);
   return { value: reply.value, by: reply.value === form.initial ? 'default' : 'you' };
+}
+
+/** The mode, and the name of the preset that the first answer or a flag takes. */
+function taken(
+  first: Answer,
+  flag: string | undefined,
+): { readonly mode: Answer; readonly preset: string | undefined } {
+  if (!first.value.startsWith(PRESET)) return { mode: first, preset: flag };
+  return { mode: { value: 'easy', by: 'you' }, preset: first.value.slice(PRESET.length) };
 }
 
 function given({ folder }: WizardInput): Answers {

@@ -43,6 +43,6 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   if (command === 'setup' && !has('python')) return has('removed') ? 'setup-remove' : 'setup-list';
   const [, , third = ''] = args.filter((word) => !word.startsWith('-'));
   if (command === 'dataset' && `dataset-${sub}-${third}` in documents) return `dataset-${sub}-${third}` as DocumentName;
-  const name = ['models', 'dataset', 'lora'].includes(command) ? `${command}-${sub}` : command;
+  const name = ['models', 'dataset', 'lora', 'preset'].includes(command) ? `${command}-${sub}` : command;
   return name in documents ? (name as DocumentName) : undefined;
 }

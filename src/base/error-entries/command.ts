@@ -47,6 +47,36 @@ export const commandErrors = {
     cause: 'The file names no folder, or one that is not on this machine.',
     cure: 'Name it: `visiontrain new FOLDER --from FILE`.',
   },
+  'preset/none': {
+    what: 'There is no preset of that name.',
+    cause: 'The name is mistyped, the preset was removed, or VISIONTRAIN_HOME is another one than when it was saved.',
+    cure: 'See those there are: `visiontrain preset list`.',
+  },
+  'preset/name': {
+    what: 'That cannot be the name of a preset.',
+    cause: 'A preset is a file of that name.',
+    cure: 'Use letters, digits, dot, dash and underscore, 64 at most.',
+  },
+  'preset/exists': {
+    what: 'There is a preset of that name already.',
+    cause: 'It was saved before, and would be lost.',
+    cure: 'Take another name, or replace it: `visiontrain preset save NAME FROM --replace`.',
+  },
+  'preset/wrong': {
+    what: 'A preset has mistakes.',
+    cause: 'It was changed by hand, or made by a newer visiontrain.',
+    cure: 'Mend the lines that are named, or save it anew: `visiontrain preset save NAME run.yaml --replace`.',
+  },
+  'preset/empty': {
+    what: 'Nothing was chosen in what a preset is to be made of.',
+    cause: 'Every setting in it is the recipe’s, or is about one data set or one machine.',
+    cure: 'Take the recipe’s settings too: `visiontrain preset save NAME FROM --all`.',
+  },
+  'preset/source': {
+    what: 'It is not known what a preset is to be made of.',
+    cause: 'The file that was named is not there.',
+    cure: 'Name a run.yaml, a run, another preset, or settings of another trainer.',
+  },
   'import/base': {
     what: 'The base model of another trainer’s settings is not known here.',
     cause: 'The file names a path that is not on this machine, or a name that no entry has.',

@@ -8,6 +8,7 @@ export type Shell = (typeof shells)[number];
 export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   models: ['list', 'info', 'pull', 'verify', 'add', 'rm', 'check'],
   dataset: ['check', 'caption', 'tags'],
+  preset: ['list', 'save', 'show', 'diff', 'rm'],
   queue: ['add', 'hold', 'list', 'move', 'release', 'remove', 'run'],
   lora: ['inspect', 'check', 'edit', 'resize', 'merge', 'convert'],
   publish: ['hub', 'kit'],

@@ -1,4 +1,4 @@
-import { EXIT } from '../../base/errors.ts';
+import { EXIT, UsageError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { styleFor } from '../../terminal/style.ts';
@@ -12,6 +12,11 @@ import { text } from './shared/options.ts';
 export const run: CommandRun = async (args, options, context) => {
   const { out, env, flags, places } = context;
   const from = text(options.from);
+  if (from !== undefined && options.preset !== undefined)
+    throw new UsageError('--from and --preset both say where to start: give one of them.', {
+      id: 'command/wrong',
+      nextSteps: ['For a run.yaml with a preset under it:  visiontrain run FILE --preset NAME'],
+    });
   if (from !== undefined) {
     const { importFrom } = await import('./shared/import-from.ts');
     const code = importFrom({ from, folder: args[0] }, options, context);
@@ -36,6 +41,7 @@ export const run: CommandRun = async (args, options, context) => {
     mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
     folder: args[0],
     from,
+    preset: text(options.preset),
     file: text(options.output),
     yes: flags.yes,
   });

@@ -6,6 +6,7 @@ import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { type Options, text, texts, toldOf } from './shared/options.ts';
+import { presetOption, tellPreset } from './shared/preset-option.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
@@ -29,7 +30,9 @@ export const run: CommandRun = async ([file = ''], options, given) => {
     throw new UsageError('--pictures is for a bundle; a run.yaml names its folder itself.', { id: 'command/wrong' });
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = texts(options.set);
-  const loaded = loadSpec(file, { overrides, registry });
+  const preset = presetOption(options, context);
+  const loaded = loadSpec(file, { overrides, registry, preset });
+  tellPreset(loaded, preset, context);
   const input = { ...loaded, registry };
   if (options.dryRun === true) return showPlan(input, { torch }, context);
   return startFromSpec(input, start, context);

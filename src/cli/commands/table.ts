@@ -9,6 +9,7 @@ import { judgeEntry } from './judge/entry.ts';
 import { loraEntry } from './lora/entry.ts';
 import { modelsEntry } from './models/entry.ts';
 import { compareEntry, reportEntry } from './outcome/entries.ts';
+import { presetEntry } from './preset/entry.ts';
 import { queueEntry } from './queue/entry.ts';
 import type { CommandEntry } from './shared/command-entry.ts';
 
@@ -23,6 +24,7 @@ export const commands: readonly CommandEntry[] = [
       ['--advanced', 'ask for every setting'],
       ['--from <file>', 'start from a run.yaml, the settings of another trainer, or a LoRA’s metadata'],
       ['--base <model>', 'with --from of another trainer: this base model (id or file)'],
+      ['--preset <name>', 'start from a preset of your own: see visiontrain preset'],
       ['-o, --output <file>', 'where run.yaml is written; a file that is there is not replaced'],
     ],
     examples: [
@@ -41,6 +43,7 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--pictures <dir>', 'for a bundle without its pictures: the folder where they are found by their hashes'],
       ['--set <key=value>', 'change one setting, e.g. training.steps=2000 (repeatable)', 'list'],
+      ['--preset <name>', 'a preset of your own, for all that the file leaves to the recipe'],
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
@@ -60,6 +63,7 @@ export const commands: readonly CommandEntry[] = [
     ],
     load: () => import('./run.ts'),
   },
+  presetEntry,
   {
     name: 'demo',
     summary: 'the whole job on the embedded tiny model, on the CPU',

@@ -7,6 +7,7 @@ import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import { renderSpec, yamlValue } from '../../spec/write.ts';
+import type { FilledSpec } from '../prepare/fill.ts';
 import { type LoadedSpec, loadSpec } from '../prepare/load.ts';
 import { type ImportLine, type Mapped, mapWords } from './map.ts';
 import { type ForeignPair, readForeign, type TrainerName } from './read.ts';
@@ -15,6 +16,7 @@ export interface Imported {
   readonly trainer: TrainerName;
   /** The text of run.yaml. */
   readonly yaml: string;
+  readonly filled: FilledSpec;
   readonly taken: readonly ImportLine[];
   readonly changed: readonly ImportLine[];
   readonly lost: readonly ImportLine[];
@@ -58,6 +60,7 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   return {
     trainer: file.trainer,
     yaml: renderSpec(loaded.spec, loaded.provenance),
+    filled: { spec: loaded.spec, provenance: loaded.provenance },
     taken,
     changed: left,
     lost,

@@ -83,8 +83,12 @@ function provenanceOf(
     if (value === undefined) provenance[key] = preset.by;
     else {
       const claim = claimed?.get(key);
-      // A comment may be older than its value, so `preset` counts only when the preset still has that value.
-      const holds = claim === 'detected' || (claim === 'preset' && isDeepStrictEqual(value, preset.value));
+      // A comment may be older than its value, so `preset` counts only when the recipe still has that value. A preset of
+      // the person's own may be changed or gone, so there the comment alone counts.
+      const holds =
+        claim === 'detected' ||
+        claim?.startsWith('preset:') === true ||
+        (claim === 'preset' && isDeepStrictEqual(value, preset.value));
       provenance[key] = holds ? claim : 'you';
     }
   }

@@ -12,12 +12,14 @@ import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/iden
 import { chosenBy } from '../../spec/chosen.ts';
 import { migrate } from '../../spec/migrations.ts';
 import { applyOverrides, type Overridden } from '../../spec/overrides.ts';
+import type { OwnPreset } from '../../spec/own-preset.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import { readTextFile } from '../../spec/read-text.ts';
 import type { Chooser } from '../../spec/schema.ts';
 import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
 import { countUses } from '../dataset/count.ts';
 import { type FilledSpec, tryFill } from './fill.ts';
+import { type LaidPreset, layPreset } from './lay-preset.ts';
 import { isMapping } from './mapping.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
@@ -25,6 +27,8 @@ export interface LoadOptions {
   /** Texts `a.b=value`, as typed after `--set`; the value is YAML. */
   readonly overrides?: readonly string[];
   readonly registry: Registry;
+  /** A preset of the person's own, which lies above the recipe and below what the file and the flags choose. */
+  readonly preset?: OwnPreset | undefined;
 }
 
 export interface LoadedSpec extends FilledSpec {
@@ -32,10 +36,12 @@ export interface LoadedSpec extends FilledSpec {
   readonly file: string;
   /** Folder of the file, which relative paths in the spec start from. */
   readonly dir: string;
+  /** What became of the preset; undefined without one. */
+  readonly laid?: LaidPreset;
 }
 
 /** Loads a run.yaml. @throws {ConfigError} with all problems, each with its place */
-export function loadSpec(file: string, { overrides = [], registry }: LoadOptions): LoadedSpec {
+export function loadSpec(file: string, { overrides = [], registry, preset }: LoadOptions): LoadedSpec {
   const path = typedPath(file, '.');
   const dir = dirname(path);
   const read = readTextFile(path);
@@ -45,7 +51,8 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   if (tree.problems.length > 0)
     throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
 
-  const overridden = applyOverrides(tree.value, overrides);
+  const laid = preset === undefined ? undefined : layPreset(tree.value, chosenBy(tree), preset);
+  const overridden = applyOverrides(laid === undefined ? tree.value : laid.document, overrides);
   const problems: Problem[] = [...overridden.problems];
   const locate = (found: KeyProblem) => located(file, tree, overridden, found);
   const { document } = overridden;
@@ -69,7 +76,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
   const filled = tryFill(current, registry, {
     dir,
     facts: base.facts,
-    claimed: claims(tree, overridden),
+    claimed: claims(laid?.claimed ?? chosenBy(tree), overridden),
     countUses: (folder) => countUses(typedPath(folder, dir)),
   });
   if (filled.problems !== undefined) {
@@ -77,7 +84,7 @@ export function loadSpec(file: string, { overrides = [], registry }: LoadOptions
     throw failed([...problems, ...filled.problems.map(locate).filter(({ key }) => !known.has(key))]);
   }
   if (problems.length > 0) throw failed(problems);
-  return { ...filled, file: path, dir };
+  return { ...filled, file: path, dir, ...(laid === undefined ? {} : { laid }) };
 }
 
 /** Reads the facts of a model on this disk, which `model.base` must name when it is no registry id. */
@@ -110,8 +117,8 @@ function ownModel(
 }
 
 /** Who chose each key, where the comment on its line says so and no flag lies over it. */
-function claims(tree: YamlTree, { sources }: Overridden): ReadonlyMap<string, Chooser> {
-  return new Map([...chosenBy(tree)].filter(([key]) => !sources.has(key)));
+function claims(chosen: ReadonlyMap<string, Chooser>, { sources }: Overridden): ReadonlyMap<string, Chooser> {
+  return new Map([...chosen].filter(([key]) => !sources.has(key)));
 }
 
 /** Finds the line of a problem: that of its key, else of the nearest group around it that is in the file. */

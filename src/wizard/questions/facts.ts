@@ -3,6 +3,7 @@
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
+import type { OwnPreset } from '../../spec/own-preset.ts';
 import type { Chooser, RunSpec } from '../../spec/schema.ts';
 
 export interface Card {
@@ -61,6 +62,10 @@ export interface WizardFacts {
   readonly folder: FolderFacts | undefined;
   /** A folder with pictures near the working directory, as a default answer. */
   readonly nearestImages: string | undefined;
+  /** The preset of the person's own that the answers began with. */
+  readonly preset?: OwnPreset | undefined;
+  /** Ids of questions that it has answered, and that are not asked in their turn. */
+  readonly settled?: ReadonlySet<string> | undefined;
   /** A saved draft, described in words. */
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;

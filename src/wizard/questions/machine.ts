@@ -43,15 +43,19 @@ export function next(flow: Flow, position: Position, value: string, context: Wiz
     return open === undefined ? { id: returnTo } : { id: open.id, returnTo };
   }
   const at = questions.findIndex((q) => q.id === position.id);
-  const following = questions[at + 1];
+  const following = questions.slice(at + 1).find((q) => !isSettled(q, context));
   return following === undefined ? resume(flow, context) : { id: following.id };
 }
+
+/** Whether the person's preset has answered it; the review leads to it all the same. */
+const isSettled = ({ id }: Question, { answers, facts }: WizardContext): boolean =>
+  facts.settled?.has(id) === true && answers[id] !== undefined;
 
 /** The position before this one; undefined at the first question. */
 export function back(flow: Flow, position: Position, context: WizardContext): Position | undefined {
   if (position.returnTo !== undefined) return { id: position.returnTo };
   const questions = visible(flow, context);
   const at = questions.findIndex((q) => q.id === position.id);
-  const before = questions[at - 1];
+  const before = questions.slice(0, Math.max(0, at)).findLast((q) => !isSettled(q, context));
   return before === undefined ? undefined : { id: before.id };
 }

@@ -5,7 +5,12 @@ import { type ChooseForm, placeOf } from './question.ts';
 interface Known {
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;
+  /** Names of the person's own presets. */
+  readonly presets?: readonly string[];
 }
+
+/** Beginning of the answer that takes a preset; its name is the rest. */
+export const PRESET = 'preset:';
 
 export const modeQuestion = {
   words: {
@@ -15,10 +20,13 @@ export const modeQuestion = {
     why: 'You can change any answer at the end.',
     help: helpFor(['LoRA']),
   },
-  record: (value: string) => ({ advanced: 'Advanced', resume: 'Continue the draft' })[value] ?? 'Easy',
+  record: (value: string) =>
+    value.startsWith(PRESET)
+      ? `Preset ${value.slice(PRESET.length)}`
+      : ({ advanced: 'Advanced', resume: 'Continue the draft' }[value] ?? 'Easy'),
 };
 
-export function modeForm({ draft, lastMode }: Known): ChooseForm {
+export function modeForm({ draft, lastMode, presets = [] }: Known): ChooseForm {
   const remembered = (value: string) => (lastMode === value ? ' You took it last time.' : '');
   return {
     kind: 'choose',
@@ -34,6 +42,11 @@ export function modeForm({ draft, lastMode }: Known): ChooseForm {
         cells: ['Advanced', 'every setting, each with its default and why'],
         about: `The same questions, and every key of run.yaml in groups.${remembered('advanced')}`,
       },
+      ...presets.map((name) => ({
+        value: PRESET + name,
+        cells: [name, 'a preset of yours'],
+        about: 'As Easy, with the settings of your preset. Only what it leaves open is asked.',
+      })),
       ...(draft === undefined
         ? []
         : [

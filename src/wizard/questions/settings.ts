@@ -1,6 +1,7 @@
 /** Advanced mode: every key of run.yaml as a question of its own, made from the schema and sorted into groups. */
 
 import type { SpecKey } from '../../spec/keys.ts';
+import type { Chooser } from '../../spec/schema.ts';
 import { truncate } from '../../terminal/columns.ts';
 import { type Flow, JUMP } from './machine.ts';
 import type { Choice, ChooseForm, LineForm, Question, WizardContext } from './question.ts';
@@ -57,7 +58,7 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
       const rows = keysOf(group).map(({ key, node }): Choice => {
         const name = key.slice(section.length + 1);
         const value = 'spec' in derived ? shown(at(derived.spec, key)) : '';
-        const who = 'spec' in derived ? (derived.provenance[key] ?? 'preset') : '';
+        const who = 'spec' in derived ? shortChooser(derived.provenance[key]) : '';
         return {
           value: `${JUMP}${SETTING}${key}`,
           cells: [name, truncate(value, 40), who],
@@ -73,11 +74,16 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
     },
     chooser: (context) => {
       const derived = derive(flow(), context);
-      const detected = 'spec' in derived && keysOf(group).some(({ key }) => derived.provenance[key] === 'detected');
-      return mine(context) ? 'you' : detected ? 'detected' : 'preset';
+      const chose = (who: Chooser) =>
+        'spec' in derived && keysOf(group).some(({ key }) => derived.provenance[key] === who);
+      return mine(context) && chose('you') ? 'you' : chose('detected') ? 'detected' : 'preset';
     },
   };
 }
+
+/** Who chose a key, without the name of a preset, for which a row has no room. */
+const shortChooser = (who: Chooser | undefined): Chooser =>
+  who?.startsWith('preset') === true ? 'preset' : (who ?? 'preset');
 
 /** The groups in the order of the flow, and the questions of all single settings. */
 export function settingQuestions(flow: () => Flow): {

@@ -35,6 +35,8 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
     const value: unknown = kept === '' ? '' : JSON.parse(kept);
     return typeof value === 'number' ? words(value, context) : String(value);
   };
+  const whose = (kept: string, { facts }: WizardContext) =>
+    JSON.stringify(facts.preset?.values.get(key)) === kept ? 'of your preset' : 'set by you';
   return {
     id,
     step: 'training',
@@ -50,7 +52,13 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
       const mine: Choice[] =
         kept === undefined
           ? []
-          : [{ value: 'own', cells: ['Yours', ownWords(kept, context), 'set by you'], about: `${key}: ${kept}` }];
+          : [
+              {
+                value: 'own',
+                cells: ['Yours', ownWords(kept, context), whose(kept, context)],
+                about: `${key}: ${kept}`,
+              },
+            ];
       return {
         kind: 'choose',
         initial: answered(context, id) ?? (kept === undefined ? 'normal' : 'own'),

@@ -1,5 +1,6 @@
 /** Turns answers into values of run.yaml with who chose them. Pure. */
 
+import { isDeepStrictEqual } from 'node:util';
 import { absolute } from '../../base/paths.ts';
 import type { FilledSpec } from '../../engine/prepare/fill.ts';
 import { memoryClassFor } from '../../registry/catalogue/find.ts';
@@ -80,6 +81,8 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
     given[key] = JSON.parse(answer.value);
     claimed.delete(key);
   }
+  for (const [key, value] of facts.preset?.values ?? [])
+    if (isDeepStrictEqual(given[key], value)) claimed.set(key, `preset:${facts.preset?.name ?? ''}`);
   return facts.fill(given, claimed, facts.folder?.usable);
 }
 

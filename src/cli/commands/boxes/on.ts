@@ -15,6 +15,7 @@ import type { Registry } from '../../../registry/catalogue/schema.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
+import { presetAsSets, presetOption, tellPreset } from '../shared/preset-option.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
 import { connect, shareBar, textOf } from './connect.ts';
 import { fetchRun } from './fetch.ts';
@@ -28,7 +29,10 @@ export const run: CommandRun = async ([file = ''], options, context) => {
         id: 'command/wrong',
       });
   const registry = loadRegistry({ configDir: places.config });
-  const loaded = loadSpec(file, { overrides: texts(options.set), registry });
+  const typed = texts(options.set);
+  const preset = presetOption(options, context);
+  const loaded = loadSpec(file, { overrides: typed, registry, preset });
+  tellPreset(loaded, preset, context);
   const wanted = text(options.name) ?? loaded.spec.name;
   if (!RUN_NAME.test(wanted))
     throw new UsageError(`--name ${JSON.stringify(wanted)} cannot name a run.`, {
@@ -41,7 +45,13 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   let started: { readonly run: string; readonly dir: string };
   try {
     far = await connect(box, context, { signal: stop.signal });
-    const job = { loaded, registry, name: wanted, overrides: texts(options.set), command: ['run'] };
+    const job = {
+      loaded,
+      registry,
+      name: wanted,
+      overrides: [...typed, ...presetAsSets(loaded, typed)],
+      command: ['run'],
+    };
     started = farOutcome(await startThere(far, job, { options, context }), box.name, startSchema);
   } finally {
     stop.off();

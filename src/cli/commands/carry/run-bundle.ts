@@ -33,6 +33,8 @@ export async function runBundle(
   context: Context,
 ): Promise<ExitCode> {
   const { places, flags } = context;
+  if (options.preset !== undefined)
+    throw new UsageError('A bundle trains what it holds, so --preset has no place beside it.', { id: 'command/wrong' });
   const path = absolute(file, { cwd: process.cwd() });
   const manifest = await readManifest(path);
   const dir = await bundleFolder(path, manifest, { places, pictures: picturesOf(file, manifest, options) });

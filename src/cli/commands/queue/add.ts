@@ -13,6 +13,7 @@ import { readTextFile } from '../../../spec/read-text.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
+import { presetAsSets, presetOption, tellPreset } from '../shared/preset-option.ts';
 import { makeRun } from '../shared/start-run.ts';
 import { showQueue } from './list.ts';
 
@@ -98,10 +99,14 @@ function isWaitable(name: string, { places }: Context): boolean {
   return true;
 }
 
-function wantedRuns(file: string, options: Options, { places }: Context): Wanted[] {
-  const registry = loadRegistry({ configDir: places.config });
+function wantedRuns(file: string, options: Options, context: Context): Wanted[] {
+  const registry = loadRegistry({ configDir: context.places.config });
   const set = texts(options.set);
-  const base = loadSpec(file, { overrides: set, registry });
+  const preset = presetOption(options, context);
+  const base = loadSpec(file, { overrides: set, registry, preset });
+  tellPreset(base, preset, context);
+  // A machine that the run goes to has no preset of that name.
+  const sets = presetAsSets(base, set);
   const given = text(options.name) ?? base.spec.name;
   if (!RUN_NAME.test(given))
     throw new UsageError(`--name ${JSON.stringify(given)} cannot name a run.`, {
@@ -109,11 +114,11 @@ function wantedRuns(file: string, options: Options, { places }: Context): Wanted
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   const sweep = sweepOf(options, base.spec.training.seed);
-  if (sweep === undefined) return [{ loaded: base, name: given, overrides: [], values: undefined }];
+  if (sweep === undefined) return [{ loaded: base, name: given, overrides: sets, values: undefined }];
   return sweep.map(({ overrides, suffix, values }) => ({
-    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry }),
+    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry, preset }),
     name: `${given}-${suffix}`.slice(0, 100),
-    overrides,
+    overrides: [...sets, ...overrides],
     values,
   }));
 }

@@ -8,6 +8,7 @@ export const queueEntry: CommandEntry = {
   group: 'Runs',
   options: [
     ['--set <key=value>', 'add: change one setting (repeatable)', 'list'],
+    ['--preset <name>', 'add: a preset of your own, for all that the file leaves to the recipe'],
     ['--name <name>', 'add: name of the run, and the beginning of those of a sweep'],
     ['--sweep <key=values>', 'add: a run for each value, or each combination (repeatable)', 'list'],
     ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],

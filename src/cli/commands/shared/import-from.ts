@@ -41,7 +41,7 @@ export function importFrom(
   } catch (error) {
     throw explainWriteError(error, to);
   }
-  const { yaml: _, ...told } = imported;
+  const { yaml: _, filled: __, ...told } = imported;
   if (flags.json) out.json({ file: to, ...told });
   else tell(imported, displayPath(to, cwd), out);
   return EXIT.ok;

@@ -7,6 +7,7 @@ import { assetDocuments } from './asset.ts';
 import { boxDocuments } from './boxes.ts';
 import { loraDocuments } from './lora.ts';
 import { machineDocuments } from './machine.ts';
+import { presetDocuments } from './preset.ts';
 import { compareDocument, reportDocument } from './report.ts';
 import { runDocuments } from './run.ts';
 
@@ -58,6 +59,7 @@ export const documents = {
       off: count.describe('Words that are off or empty there.'),
     })
     .describe('new --from with the settings of another trainer.'),
+  ...presetDocuments,
   ...loraDocuments,
   ...boxDocuments,
   ...assetDocuments,

@@ -1,10 +1,10 @@
 /** The documents that `report` and `compare` print with --json, as schemas. */
 import { z } from 'zod';
-import { choosers } from '../../../../spec/schema.ts';
 
 const text = z.string();
 const count = z.number().int().min(0);
 const number = z.number();
+const chooser = text.regex(/^(?:you|preset|detected|preset:.+)$/u).describe('preset:NAME is a preset of your own.');
 const curve = z.strictObject({ steps: z.array(count), values: z.array(number) });
 const measured = z.strictObject({ loss: number, stderr: number });
 
@@ -91,7 +91,7 @@ export const reportDocument = z.strictObject({
   model: z
     .strictObject({ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() })
     .nullable(),
-  settings: z.array(z.strictObject({ key: text, value: z.unknown(), by: z.enum(choosers) })),
+  settings: z.array(z.strictObject({ key: text, value: z.unknown(), by: chooser })),
   machine: z.record(text, z.union([text, number, z.boolean(), z.null()])),
   files: z.array(z.strictObject({ path: text, bytes: count, sha256: text, step: count.nullable() })),
   spec_sha256: text.nullable(),

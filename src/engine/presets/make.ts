@@ -1,0 +1,97 @@
+/** What of a run.yaml makes a preset, and where presets can be made from. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { UsageError } from '../../base/errors.ts';
+import { typedPath } from '../../base/typed-path.ts';
+import type { Registry } from '../../registry/catalogue/schema.ts';
+import { specKeys } from '../../spec/keys.ts';
+import { type OwnPreset, whyNotInPreset } from '../../spec/own-preset.ts';
+import type { Provenance, RunSpec } from '../../spec/schema.ts';
+import { importSettings } from '../import/import.ts';
+import { isTrainerFile } from '../import/read.ts';
+import { loadSpec } from '../prepare/load.ts';
+import { valueAt } from '../prepare/mapping.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import { findRun } from '../runs/find.ts';
+import { presetNames } from './names.ts';
+import { loadPreset } from './store.ts';
+
+interface Filled {
+  readonly spec: RunSpec;
+  readonly provenance: Provenance;
+}
+
+/** A setting that was chosen and is yet no part of the preset. */
+interface LeftOut {
+  readonly key: string;
+  readonly why: string;
+}
+
+export interface MadePreset {
+  readonly preset: OwnPreset;
+  readonly left: readonly LeftOut[];
+}
+
+/** Nobody misses these in a preset. */
+const PLAIN: ReadonlySet<string> = new Set(['version', 'name', 'dataset.path']);
+/** Keys whose text a person writes about their pictures. */
+const WRITTEN = /^(?:captions\.|dataset\.(?:caption_|default_caption)|samples\.negative)/u;
+
+/** Takes what a person chose, or with `all` what the recipe chose too; never what was read from files or the machine. */
+export function presetFrom(
+  { name, about }: Pick<OwnPreset, 'name' | 'about'>,
+  { spec, provenance }: Filled,
+  all: boolean,
+): MadePreset {
+  const values = new Map<string, unknown>();
+  const left: LeftOut[] = [];
+  for (const { key, node } of specKeys) {
+    const who = provenance[key] ?? 'preset';
+    if (who === 'detected' || (who === 'preset' && !all)) continue;
+    const value = valueAt(spec, key.split('.'));
+    const why = whyNotInPreset(key, value) ?? (holdsTrigger(key, value, spec) ? 'it holds the trigger' : undefined);
+    if (why === undefined) values.set(key, value);
+    else if (who !== 'preset' && !PLAIN.has(key) && !isDeepStrictEqual(value, node.default)) left.push({ key, why });
+  }
+  return { preset: { name, about, values }, left };
+}
+
+function holdsTrigger(key: string, value: unknown, { dataset: { trigger } }: RunSpec): boolean {
+  if (trigger === '' || !WRITTEN.test(key)) return false;
+  return JSON.stringify(value).toLowerCase().includes(trigger.toLowerCase());
+}
+
+export interface SourceOptions {
+  readonly registry: Registry;
+  readonly configDir: string;
+  readonly runs: string;
+  /** The base model for settings of another trainer that name none. */
+  readonly base?: string | undefined;
+}
+
+export type PresetSource =
+  | { readonly kind: 'preset'; readonly preset: OwnPreset }
+  | { readonly kind: 'settings'; readonly filled: Filled };
+
+/**
+ * What a person means by `word`: a run.yaml, settings of another trainer, a preset, or a run, in that order.
+ * @throws UsageError when it is none of these
+ */
+export function sourceOf(word: string, { registry, configDir, runs, base }: SourceOptions): PresetSource {
+  const path = typedPath(word, '.');
+  if (existsSync(path) && statSync(path).isFile()) {
+    // The pictures are no part of a preset, so any folder does in their place.
+    const filled = isTrainerFile(path)
+      ? importSettings(path, { registry, folder: dirname(path), base }).filled
+      : loadSpec(path, { registry });
+    return { kind: 'settings', filled };
+  }
+  if (presetNames(configDir).includes(word)) return { kind: 'preset', preset: loadPreset(configDir, word) };
+  if (/[/\\]|\.(?:ya?ml|json|toml)$/iu.test(word) && !existsSync(path))
+    throw new UsageError(`There is no file ${word}.`, {
+      id: 'preset/source',
+      nextSteps: ['Name a run.yaml, settings of another trainer, a preset, or a run.'],
+    });
+  return { kind: 'settings', filled: loadSpec(join(findRun(word, runs).dir, RUN_FILES.spec), { registry }) };
+}

@@ -1,0 +1,50 @@
+/** The files of the person's own presets: read, written, removed. */
+import { existsSync, rmSync } from 'node:fs';
+import { ConfigError, UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
+import { type OwnPreset, readPreset, renderPreset } from '../../spec/own-preset.ts';
+import { readTextFile } from '../../spec/read-text.ts';
+import { noPreset, presetFile, presetFolder } from './names.ts';
+
+/** @throws UsageError when there is none of that name; ConfigError with the lines of what is wrong in it */
+export function loadPreset(configDir: string, name: string): OwnPreset {
+  const file = presetFile(configDir, name);
+  if (!existsSync(file)) throw noPreset(configDir, name);
+  const read = readTextFile(file);
+  const wrong = (problems: ConfigError['problems']) =>
+    new ConfigError(`The preset ${name} has mistakes.`, problems, {
+      id: 'preset/wrong',
+      nextSteps: [`Mend the file, or remove it:  visiontrain preset rm ${name}`],
+    });
+  if ('problem' in read) throw wrong([{ file, line: read.line ?? 1, column: 1, key: '', message: read.problem }]);
+  const found = readPreset(read.text, name, file);
+  if (found.problems !== undefined) throw wrong(found.problems);
+  return found.preset;
+}
+
+/** Writes a preset. One that is there is not replaced without `replace`. @throws UsageError, EnvironmentError */
+export function savePreset(configDir: string, preset: OwnPreset, replace: boolean): string {
+  const file = presetFile(configDir, preset.name);
+  if (existsSync(file) && !replace)
+    throw new UsageError(`There is a preset ${preset.name} already.`, {
+      id: 'preset/exists',
+      nextSteps: [`See it:      visiontrain preset show ${preset.name}`, 'Replace it:  --replace'],
+    });
+  try {
+    makePrivateFolder(presetFolder(configDir));
+    writeFileAtomic(file, renderPreset(preset));
+  } catch (error) {
+    throw explainWriteError(error, file);
+  }
+  return file;
+}
+
+/** @throws UsageError when there is none of that name */
+export function removePreset(configDir: string, name: string): string {
+  const file = presetFile(configDir, name);
+  if (!existsSync(file)) throw noPreset(configDir, name);
+  rmSync(file);
+  return file;
+}
