@@ -2,6 +2,7 @@
 import { wrapWords } from '../base/wrap.ts';
 import { type SpecKey, specKeys } from './keys.ts';
 import type { Chooser, Provenance, RunSpec } from './schema.ts';
+import { leanSource, type SourceSpec } from './sections/sources.ts';
 
 const WIDTH = 100;
 /** Column (from 0) where the comments start. */
@@ -41,7 +42,8 @@ export function keyLines({ key, section, node }: SpecKey, value: unknown, who: C
   const block = Array.isArray(value) && value.length > 0 && typeof value[0] !== 'number';
   const start = `${indent}${key.split('.').at(-1) ?? key}:${block ? '' : ` ${yamlValue(value)}`}`;
   const meaning = [node.description ?? '', node.unit === undefined ? '' : `[${node.unit}]`].join(' ').trim();
-  const items = block ? value.map((item) => `${indent}  - ${yamlValue(item)}`) : [];
+  const listed = block && key === 'dataset.sources' ? (value as SourceSpec[]).map(leanSource) : value;
+  const items = block ? (listed as unknown[]).map((item) => `${indent}  - ${yamlValue(item)}`) : [];
   return [...commented(start, who, meaning), ...items];
 }
 

@@ -1,12 +1,12 @@
 /** Everything behind the first question: it gathers the facts, asks the other questions and writes the file. */
-import { dirname } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
 import { absolute, displayPath } from '../base/paths.ts';
 import { presetNames } from '../engine/presets/names.ts';
 import { loadPreset } from '../engine/presets/store.ts';
 import type { OwnPreset } from '../spec/own-preset.ts';
-import type { Chooser } from '../spec/schema.ts';
+import type { Chooser, RunSpec } from '../spec/schema.ts';
 import { renderSpec } from '../spec/write.ts';
 import { type Line, styled } from '../terminal/styled.ts';
 import type { WizardInput, WizardResult } from './input.ts';
@@ -125,11 +125,25 @@ function document(flow: Flow, context: WizardContext, file: string): string {
     : pathIn(file, spec.model.base);
   const written = {
     ...spec,
-    dataset: { ...spec.dataset, path: pathIn(file, spec.dataset.path) },
+    dataset: datasetIn(file, spec.dataset),
     model: { ...spec.model, base },
   };
   const who: Record<string, Chooser> = { ...provenance };
   return renderSpec(written, who);
+}
+
+/** The section `dataset` with its paths as they are written into the file. */
+function datasetIn(file: string, dataset: RunSpec['dataset']): RunSpec['dataset'] {
+  const { path, sources, masks } = dataset;
+  const from = masks !== null && isAbsolute(masks.from) ? { from: pathIn(file, masks.from) } : {};
+  return {
+    ...dataset,
+    path: pathIn(file, path),
+    sources: sources.map((source) =>
+      isAbsolute(source.path) ? { ...source, path: pathIn(file, source.path) } : source,
+    ),
+    masks: masks === null ? null : { ...masks, ...from },
+  };
 }
 
 /**

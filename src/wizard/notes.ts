@@ -2,6 +2,7 @@
 
 import { formatBytes, neutralise, plural } from '../base/text.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
+import { arrangementLines } from '../engine/prepare/arrangement.ts';
 import { hanging, wrap } from '../terminal/columns.ts';
 import { spell } from '../terminal/signs.ts';
 import type { Style } from '../terminal/style.ts';
@@ -23,13 +24,14 @@ export function machineLines({ machine }: WizardFacts, style: Style): Line[] {
 }
 
 export function folderLines(folder: FolderFacts, style: Style, columns: number): Line[] {
-  const { usable, pictures: images, captioned, folders, smallest, largest, problems } = folder;
+  const { usable, pictures: images, captioned, folders, arranged, smallest, largest, problems } = folder;
   const used = usable === images ? plural(usable, 'picture') : `${usable} of ${plural(images, 'picture')}`;
   const words =
     captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;
   const found = `${used} will be used, ${words} · ${sizes(smallest, largest)}`;
-  const repeats = repeatLines(folders);
-  const more = repeats.length > SHOWN ? [`and ${plural(repeats.length - SHOWN, 'more such folder')}`] : [];
+  // What the names of numbered folders say is a line of the arrangement too.
+  const repeats = arranged === undefined ? repeatLines(folders) : arrangementLines(arranged);
+  const more = repeats.length > SHOWN ? [`and ${plural(repeats.length - SHOWN, 'more folder')}`] : [];
   const left = problems.slice(0, SHOWN).map((problem) => `! ${problem}`);
   if (problems.length > SHOWN) left.push(`! and ${problems.length - SHOWN} more`);
   const few = usable < 5 ? [`! ${plural(usable, 'picture')}: very few. 15 to 40 varied ones teach better.`] : [];

@@ -14,6 +14,11 @@ export interface Aside {
   readonly notes: readonly string[];
 }
 
+export type Walked = Pick<Walk, 'folders' | 'passed'> & {
+  /** Folders inside that are scanned on their own; their images may have masks here. */
+  readonly beyond?: () => readonly Folder[];
+};
+
 /** The kinds, each with the sentence about it. */
 const SAID = {
   mask: 'masks and condition images of another trainer',
@@ -27,8 +32,8 @@ const SAID = {
 } as const;
 type Kind = keyof typeof SAID;
 
-const REG = /^(\d+_)?(reg|regs|regulari[sz]ation)([ _-]?(images?|imgs?|data|class|set|\d+))?s?$/iu;
-const MASKS =
+export const REG = /^(\d+_)?(reg|regs|regulari[sz]ation)([ _-]?(images?|imgs?|data|class|set|\d+))?s?$/iu;
+export const MASKS =
   /^(masks?|mask[ _-]?(labels?|images?)|cond[ _-]?labels?|conditions?|conditioning([ _-]?(images?|data))?)$/iu;
 const SMALL = /^(thumbs?|thumbnails?)$/iu;
 const SAMPLES = /^samples?$/iu;
@@ -49,7 +54,7 @@ const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
  * @param masksAreUsed whether masks are for the loss, so that they need not be named
  */
 export function leaveAside(
-  walk: Pick<Walk, 'folders' | 'passed'>,
+  walk: Walked,
   included: readonly string[],
   captionExtension: string,
   masksAreUsed = false,
@@ -62,7 +67,7 @@ export function leaveAside(
   };
   for (const { kind, path } of walk.passed) pass(kind, `${path}/`);
   const wanted = new Set(included.map((name) => name.replace(/\/+$/u, '')));
-  const kindOf = folderKinds(walk.folders, wanted, captionExtension);
+  const kindOf = folderKinds(walk, wanted, captionExtension);
   const counts = new Map<string, number>();
   const folders: Folder[] = [];
   for (const folder of walk.folders) {
@@ -96,13 +101,16 @@ interface Found {
 
 type FolderKind = (folder: Folder) => Found | undefined;
 
-function folderKinds(folders: readonly Folder[], wanted: ReadonlySet<string>, captionExtension: string): FolderKind {
+function folderKinds({ folders, beyond }: Walked, wanted: ReadonlySet<string>, captionExtension: string): FolderKind {
   const byPath = new Map(folders.map((folder) => [folder.path, folder]));
   const projects = new Set(projectFolders(folders));
   let stems: ReadonlySet<string> | undefined;
   // The set of names is built only when a name asks for it: most data sets hold nothing of the kind.
   const elsewhere = () => {
-    stems ??= new Set(folders.filter(({ path }) => !isAuxiliary(path)).flatMap(({ files }) => imageStems(files)));
+    stems ??= new Set([
+      ...folders.filter(({ path }) => !isAuxiliary(path)).flatMap(({ files }) => imageStems(files)),
+      ...(beyond?.() ?? []).flatMap(({ files }) => imageStems(files)),
+    ]);
     return stems;
   };
   return (folder) => {
@@ -184,6 +192,12 @@ function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules)
   return gone.size === 0 ? folder : { ...folder, files: folder.files.filter((name) => !gone.has(name)) };
 }
 
+/** What is said in place of the usual way to take files in. */
+const CURES: Partial<Record<Kind, string>> = {
+  system: '',
+  reg: '; dataset.sources with role: regularisation uses them as such, dataset.include as the subject',
+};
+
 /** Number of names that are listed for each kind. */
 const NAMED = 4;
 
@@ -192,6 +206,6 @@ function sentence(kind: Kind, paths: readonly string[], counts: ReadonlyMap<stri
   const names = paths.toSorted(byCodePoint);
   const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : '';
   const count = images === 0 ? '' : `, ${plural(images, 'image')}`;
-  const cure = kind === 'system' ? '' : '; dataset.include in run.yaml takes them in';
+  const cure = CURES[kind] ?? '; dataset.include in run.yaml takes them in';
   return `${names.slice(0, NAMED).join(', ')}${more}: passed over as ${SAID[kind]}${count}${cure}`;
 }

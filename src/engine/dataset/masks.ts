@@ -53,8 +53,7 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
   const masks = new Map<string, MaskFile>();
   const used = new Set<string>();
   for (const { path } of images) {
-    const alone = from === 'auto' ? undefined : byStem.get(stemOf(path.slice(path.lastIndexOf('/') + 1)));
-    const mask = byStem.get(stemOfPath(path)) ?? alone;
+    const mask = from === 'auto' ? byStem.get(stemOfPath(path)) : endOfPath(byStem, stemOfPath(path));
     if (mask === undefined) continue;
     const where = from === 'auto' ? mask : join(folder, mask);
     const file = isAbsolute(where) ? where : join(root, where);
@@ -75,6 +74,17 @@ const noMasks = (folder: string, why: string) =>
     details: [why],
     nextSteps: ['Train without masks:  --set dataset.masks=null'],
   });
+
+/**
+ * What a map has for a path, else for the path without its first folder, and so on: the mask of `img/10_fox/a.png` may
+ * be `10_fox/a.png` or `a.png` of the folder of masks.
+ */
+function endOfPath(byStem: ReadonlyMap<string, string>, path: string): string | undefined {
+  for (let end = path; ; end = end.slice(end.indexOf('/') + 1)) {
+    const found = byStem.get(end);
+    if (found !== undefined || !end.includes('/')) return found;
+  }
+}
 
 const stemOfPath = (path: string) => {
   const slash = path.lastIndexOf('/') + 1;

@@ -50,7 +50,13 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
   const { captionExtension, signal } = options;
   const full = resolve(root);
   const walk = openFolder(full, options);
-  const aside = leaveAside(walk, options.include ?? [], captionExtension.toLowerCase(), options.masksAreUsed);
+  const beyond = () => (options.without ?? []).flatMap((path) => foldersOf(path));
+  const aside = leaveAside(
+    { ...walk, beyond },
+    options.include ?? [],
+    captionExtension.toLowerCase(),
+    options.masksAreUsed,
+  );
   const tables = readTables(full, aside.folders);
   const looking = new Looking(full, options.cacheDir ?? null);
   const found = { ...emptyScan(full, tables.captions), looking, captionLines: options.captionLines ?? false };
@@ -114,6 +120,15 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
 }
 
 type Found = ReturnType<typeof emptyScan> & { readonly captionLines: boolean; readonly looking: Looking };
+
+/** The folders below one that is scanned on its own; none where it cannot be entered, of which that scan tells. */
+function foldersOf(path: string): readonly Folder[] {
+  try {
+    return walkFolder(path).folders;
+  } catch {
+    return [];
+  }
+}
 
 function openFolder(root: string, { own = [], without = [] }: ScanOptions) {
   try {

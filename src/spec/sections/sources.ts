@@ -53,6 +53,14 @@ const imageSourceSchema = z.strictObject({
 });
 export type SourceSpec = z.output<typeof imageSourceSchema>;
 
+const standard: Readonly<Record<string, unknown>> = imageSourceSchema.parse({ path: '.' });
+
+/** A source as it is written into run.yaml: its folder, its role, and what differs from the settings of `dataset`. */
+export const leanSource = (source: SourceSpec): Partial<SourceSpec> =>
+  Object.fromEntries(
+    Object.entries(source).filter(([key, value]) => key === 'path' || key === 'role' || value !== standard[key]),
+  );
+
 /** Keys of a source that came later. At their default they are no part of a run's identity. */
 export const laterSourceKeys = [
   'caption_extension',

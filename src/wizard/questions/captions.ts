@@ -41,12 +41,26 @@ function cost(context: WizardContext): string {
 /**
  * Writing is what is recommended, but for the embedded model, which is for trying out: for that no model is fetched.
  */
-const recommended = (context: WizardContext): string =>
-  likelyBase(context)?.embedded === undefined || writer(context).state?.ready === true ? 'write' : 'trigger';
+const recommended = (context: WizardContext): string => {
+  if (likelyBase(context)?.embedded === undefined || writer(context).state?.ready === true) return 'write';
+  return folderNames(context).length > 0 ? 'folders' : 'trigger';
+};
+
+/** What the names of numbered folders call their pictures, where they are taken as parts. */
+const folderNames = ({ answers, facts: { folder } }: WizardContext): readonly string[] =>
+  answers.arrangement?.value === 'plain'
+    ? []
+    : (folder?.arranged?.sources ?? []).flatMap(({ role, words }) => (role === 'train' ? (words ?? []) : []));
 
 function form(context: WizardContext): ChooseForm {
   const advice = recommended(context);
   const mark = (value: string, text: string) => (value === advice ? `recommended: ${text}` : text);
+  const names = folderNames(context);
+  const folders = {
+    value: 'folders',
+    cells: ['The names of their folders', mark('folders', `such as: ${names[0] ?? ''}`)],
+    about: 'What sd-scripts does: the words behind the number of repeats caption each picture that has no caption.',
+  };
   return {
     kind: 'choose',
     initial: answered(context, 'captions') ?? advice,
@@ -56,6 +70,7 @@ function form(context: WizardContext): ChooseForm {
         cells: ['Write captions for me', mark('write', 'a model looks at each picture')],
         about: cost(context),
       },
+      ...(names.length === 0 ? [] : [folders]),
       {
         value: 'trigger',
         cells: ['Just the trigger word', 'good for one character, thing or style'],
@@ -85,8 +100,11 @@ const captions: Question = {
   when: (context) => missing(context) > 0,
   form,
   record: (value) =>
-    ({ write: 'written for those that have none', words: 'one for all that have none' })[value] ??
-    'just the trigger word where there is none',
+    ({
+      write: 'written for those that have none',
+      words: 'one for all that have none',
+      folders: 'the names of their folders where there is none',
+    })[value] ?? 'just the trigger word where there is none',
   sets: (value, context): Readonly<Record<string, unknown>> => {
     if (value !== 'write') return {};
     const settings = Object.entries(preset(context, likelyBase(context)));

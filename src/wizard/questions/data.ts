@@ -1,6 +1,7 @@
 /** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
 import { basename, resolve } from 'node:path';
 import { absolute, displayPath } from '../../base/paths.ts';
+import { arrangementLines } from '../../engine/prepare/arrangement.ts';
 import { captionQuestions } from './captions.ts';
 import { modeForm, modeQuestion } from './mode.ts';
 import type { Question } from './question.ts';
@@ -37,6 +38,34 @@ const path: Question = {
   }),
   record: (value, { facts }) => displayPath(absolute(value, facts), facts.cwd),
   sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
+};
+
+const arrangement: Question = {
+  id: 'arrangement',
+  step: 'data',
+  label: 'Folders',
+  mode: 'advanced',
+  text: () => 'Your folder is arranged in parts. How shall it be read?',
+  why: 'Parts become dataset.sources of run.yaml, each with settings of its own; you can change them among the settings.',
+  terms: ['data set'],
+  when: ({ facts }) => facts.folder?.arranged !== undefined,
+  form: ({ answers, facts }) => ({
+    kind: 'choose',
+    initial: answers.arrangement?.value ?? 'found',
+    choices: [
+      {
+        value: 'found',
+        cells: ['As it was found', 'parts, regularisation, masks, validation'],
+        about: facts.folder?.arranged === undefined ? '' : arrangementLines(facts.folder.arranged).join('; '),
+      },
+      {
+        value: 'plain',
+        cells: ['As one folder of pictures', 'without sources and masks'],
+        about: 'Numbers in the names of folders still say how often their pictures are used.',
+      },
+    ],
+  }),
+  record: (value) => (value === 'plain' ? 'as one folder of pictures' : 'as they were found'),
 };
 
 const goal: Question = {
@@ -78,10 +107,11 @@ const trigger: Question = {
   id: 'dataset.trigger',
   step: 'data',
   label: 'Trigger',
-  text: ({ facts }) =>
-    facts.folder?.commonWord === undefined
-      ? 'Which word calls your LoRA in a prompt?'
-      : `Your captions all say ${facts.folder.commonWord}. Which word calls your LoRA in a prompt?`,
+  text: ({ facts: { folder } }) => {
+    const question = 'Which word calls your LoRA in a prompt?';
+    if (folder?.commonWord !== undefined) return `Your captions all say ${folder.commonWord}. ${question}`;
+    return folder?.namedFor === undefined ? question : `Your folders are named for ${folder.namedFor}. ${question}`;
+  },
   why: 'Best a word that means nothing yet, so that nothing else is overwritten. It goes in front of every caption; a single - is none.',
   terms: ['trigger word', 'caption'],
   form: (context) => ({
@@ -89,6 +119,7 @@ const trigger: Question = {
     initial:
       answered(context, 'dataset.trigger') ??
       context.facts.folder?.commonWord ??
+      context.facts.folder?.namedFor ??
       inventTrigger(answered(context, 'dataset.path') ?? ''),
     setting: 'dataset.trigger',
   }),
@@ -109,4 +140,4 @@ export function inventTrigger(path: string): string {
   return `z${(consonants.length >= 3 ? consonants : letters).slice(0, 6) || 'subject'}`;
 }
 
-export const dataQuestions: readonly Question[] = [mode, path, goal, trigger, ...captionQuestions];
+export const dataQuestions: readonly Question[] = [mode, path, arrangement, goal, trigger, ...captionQuestions];

@@ -1,6 +1,7 @@
 /** What the wizard knows while it asks. The driver reads it once, and the questions use it. */
 
 import type { Scan } from '../../engine/dataset/types.ts';
+import type { Arrangement } from '../../engine/prepare/arrangement.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { OwnPreset } from '../../spec/own-preset.ts';
@@ -32,6 +33,10 @@ export interface FolderFacts {
   readonly captioned: number;
   /** Folders with pictures, and how often each of their pictures is used, which an `N_name` folder says. */
   readonly folders: Scan['folders'];
+  /** Sources and masks that its sub-folders make; undefined for a plain folder. */
+  readonly arranged?: Arrangement | undefined;
+  /** The word that the names of its folders begin with, as in `10_zwx fox`. */
+  readonly namedFor?: string | undefined;
   /** The trigger word that every caption contains already, if there is one. */
   readonly commonWord: string | undefined;
   /** Extension of the caption files, when it is not .txt. */

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { absolute } from '../../base/paths.ts';
+import { arrangedValues } from '../../engine/prepare/arrangement.ts';
 import type { FilledSpec } from '../../engine/prepare/fill.ts';
 import { memoryClassFor } from '../../registry/catalogue/find.ts';
 import type { MemoryClass, ModelEntry } from '../../registry/catalogue/schema.ts';
@@ -62,6 +63,10 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
     given[key] = value;
     claimed.set(key, 'detected');
   }
+  for (const [key, value] of Object.entries(arranged(context))) {
+    given[key] = value;
+    claimed.set(key, 'detected');
+  }
   for (const question of visible(flow, context)) {
     const answer = answers[question.id];
     if (answer === undefined || question.sets === undefined) continue;
@@ -84,6 +89,12 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
   for (const [key, value] of facts.preset?.values ?? [])
     if (isDeepStrictEqual(given[key], value)) claimed.set(key, `preset:${facts.preset?.name ?? ''}`);
   return facts.fill(given, claimed, facts.folder?.usable);
+}
+
+/** Sources and masks that the folder was found to be arranged in, unless the person wants it as one folder. */
+function arranged({ answers, facts: { folder } }: WizardContext): Values {
+  if (folder?.arranged === undefined || answers.arrangement?.value === 'plain') return {};
+  return arrangedValues(folder.path, folder.arranged, answers.captions?.value === 'folders');
 }
 
 /** Questions that are still to come count as answered with Enter, so that every key has a value at any time. */

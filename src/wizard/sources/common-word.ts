@@ -20,6 +20,9 @@ export function commonWord(captions: readonly string[]): string | undefined {
   return shared.length === 1 ? shared[0] : undefined;
 }
 
+/** Whether a word could be a trigger: it is none of the ordinary ones. */
+export const isUnusual = (word: string): boolean => word.length >= 3 && !ORDINARY.has(word.toLowerCase());
+
 function wordsOf(caption: string): Set<string> {
   const words = caption.toLowerCase().match(/[\p{L}\p{N}_]{3,40}/gu) ?? [];
   return new Set(words.filter((word) => !ORDINARY.has(word)));

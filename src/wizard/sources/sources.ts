@@ -10,6 +10,7 @@ import { scanNotes } from '../../engine/dataset/report.ts';
 import { scanDataset } from '../../engine/dataset/scan.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import { probeHardware } from '../../engine/hardware/probe.ts';
+import { type Arrangement, arrangementOf } from '../../engine/prepare/arrangement.ts';
 import { tryFill } from '../../engine/prepare/fill.ts';
 import { isAccepted } from '../../registry/catalogue/licenses.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
@@ -19,7 +20,7 @@ import { type ModelFacts, readModelFacts } from '../../registry/checkpoints/iden
 import type { Chooser } from '../../spec/schema.ts';
 import type { FolderFacts, Machine, ModelState, WizardFacts } from '../questions/facts.ts';
 import type { Values } from '../questions/values.ts';
-import { commonWord } from './common-word.ts';
+import { commonWord, isUnusual } from './common-word.ts';
 import { nearestImages } from './folders.ts';
 import { paceReader } from './pace.ts';
 
@@ -143,8 +144,17 @@ const PATIENCE_MS = 10_000;
  * Reads every picture whole, to find those that are damaged and those that are there twice. When that takes too long,
  * only their headers are read.
  */
-async function lookAtImages(path: string, { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>): Promise<Scan> {
-  const scan = await scanDataset(path, { captionExtension: '.txt', own: [home], cacheDir });
+async function lookAtImages(
+  path: string,
+  { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>,
+  arranged: Arrangement | undefined,
+): Promise<Scan> {
+  const others = (arranged?.sources ?? []).filter(({ role }) => role !== 'train');
+  const scan = await scanDataset(path, {
+    ...{ captionExtension: '.txt', own: [home], cacheDir },
+    without: others.map((source) => `${path}/${source.path}`),
+    masksAreUsed: (arranged?.masks ?? null) !== null,
+  });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     return await hashImages(scan, { cacheDir, signal });
@@ -179,7 +189,8 @@ export async function readFolder(
   look?: LookWith,
 ): Promise<FolderFacts | string> {
   try {
-    const scan = await lookAtImages(path, places);
+    const arranged = arrangementOf(path, [places.home]);
+    const scan = await lookAtImages(path, places, arranged);
     const { root, images, folders, leftOut, otherCaptions } = scan;
     const captions = images.flatMap(({ caption }) => caption ?? []);
     const byArea = images.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
@@ -189,6 +200,8 @@ export async function readFolder(
       usable: images.length,
       captioned: captions.length,
       folders,
+      arranged,
+      namedFor: arranged === undefined ? undefined : firstWord(arranged),
       commonWord: captions.length === images.length ? commonWord(captions) : undefined,
       otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
       smallest: byArea[0]?.size,
@@ -204,6 +217,14 @@ export async function readFolder(
       return [error.message, ...error.details].map((line) => neutralise(line)).join(' ');
     throw error;
   }
+}
+
+/** The unusual word that all named folders begin with: those who made them called their subject so. */
+function firstWord({ sources }: Arrangement): string | undefined {
+  const names = sources.flatMap(({ role, words }) => (role === 'train' && words !== null ? [words] : []));
+  const first = new Set(names.map((words) => words.split(/[\s,]+/u)[0] ?? ''));
+  const [word = ''] = first;
+  return first.size === 1 && isUnusual(word) ? word : undefined;
 }
 
 export async function modelProblem(path: string): Promise<string | undefined> {

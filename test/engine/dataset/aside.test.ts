@@ -70,7 +70,7 @@ describe('folders of other trainings', () => {
     ]);
     expect(used).toEqual(['img/10_zwx toy/a.png']);
     expect(notes).toEqual([
-      'reg/: passed over as regularisation images, which mean the opposite of the subject, 1 image; dataset.include in run.yaml takes them in',
+      'reg/: passed over as regularisation images, which mean the opposite of the subject, 1 image; dataset.sources with role: regularisation uses them as such, dataset.include as the subject',
       'log/, model/: passed over as folders beside img/ in a project folder of kohya_ss, 2 images; dataset.include in run.yaml takes them in',
       '1 image without a caption in a folder named for "zwx toy": sd-scripts would caption them so, and here dataset.default_caption would',
     ]);

@@ -10,6 +10,7 @@ import { hashImages } from '../../../engine/dataset/hash.ts';
 import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
+import { arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
 import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
@@ -33,6 +34,9 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const images = imagesOf(scan, spec);
   const checked = await look(scan.root, images, spec, context);
   const report = datasetReport(scan);
+  // A run.yaml says itself how its folder is arranged.
+  const arranged = options.from === undefined ? arrangementOf(scan.root, [context.places.home]) : undefined;
+  const parts = arranged === undefined ? [] : arrangementLines(arranged);
   if (html !== undefined) writeSheet(html, { scan, images, checked }, context);
   const { findings, unseen, reason } = checked;
   const about = {
@@ -41,11 +45,13 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
     unseen,
     reason: reason ?? null,
   };
-  if (flags.json) out.json({ ...report, sources, findings, ...about });
+  if (flags.json) out.json({ ...report, sources, parts, findings, ...about });
   else {
     const lines = reportLines(report);
     for (const line of lines.slice(0, -1)) out.data(line);
     for (const line of sources) out.data(`  source ${line}`);
+    if (parts.length > 0) out.data('  arranged in parts, which visiontrain new makes sources of:');
+    for (const line of parts) out.data(`    ${line}`);
     for (const line of findingLines(checked)) out.data(line);
     for (const line of lines.slice(-1)) out.data(line);
   }

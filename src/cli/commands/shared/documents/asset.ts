@@ -32,6 +32,9 @@ export const assetDocuments = {
     otherCaptions: z.record(text, count),
     notes: z.array(text),
     sources: z.array(text).describe('A line about each source of the settings.'),
+    parts: z
+      .array(text)
+      .describe('What the wizard would make sources of; empty with settings, and for a plain folder.'),
     findings: z
       .array(
         z.strictObject({
