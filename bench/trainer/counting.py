@@ -160,6 +160,7 @@ class _Attention(torch.autograd.Function):
 #: Tensors as large as the trained weights that an optimiser keeps, each with the bytes of a number.
 _STATES = {
     "adamw_schedulefree": [4, 4],
+    "prodigy_schedulefree": [4, 4, 4 / 11, 4 / 11],
     "adamw": [4, 4],
     "adamw8bit": [1, 1],
     "prodigy": [4, 4, 4, 4],

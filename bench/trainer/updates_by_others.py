@@ -1,8 +1,8 @@
 """Gradients and the first update of each adapter beside LyCORIS' code, and weights of the loss beside OneTrainer's.
 
-    python bench/trainer/updates_by_others.py [--lycoris DIR] [--onetrainer DIR] [--write FILE]
+    python bench/trainer/updates_by_others.py [--lycoris DIR] [--onetrainer DIR] [--prodigy DIR] [--write FILE]
 
-The folders are those that hold `lycoris/` and `modules/`: fetch the repositories; nothing of theirs is in this one. The
+The folders are those that hold `lycoris/`, `modules/` and `prodigyplus/`: fetch the repositories or packages; nothing of theirs is in this one. The
 same weights are put into both, one input goes through, the same gradient comes back, and AdamW makes one step. CPU,
 fp32. What files are read as, and what sd-scripts makes of losses: `read_by_others.py` and `losses_by_others.py`.
 """
@@ -33,6 +33,7 @@ from visiontrain_trainer.base import rng  # noqa: E402
 from visiontrain_trainer.compute.losses import loss_weights  # noqa: E402
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod  # noqa: E402
 from visiontrain_trainer.contract.plan import Lokr  # noqa: E402
+from visiontrain_trainer.training.prodigy_schedule_free import ProdigyScheduleFree  # noqa: E402
 
 Row = tuple[str, str, float, str]
 STEPS = torch.tensor([0, 1, 10, 120, 500, 870, 999])
@@ -192,9 +193,46 @@ def beside_lycoris(folder: Path) -> Iterator[Row]:
             yield "LyCORIS", f"{title}: first update, share of weights apart", share, note
 
 
+def beside_prodigy_plus(folder: Path) -> Iterator[Row]:
+    """50 steps on weights of a LoRA's shapes, towards a goal, so that both estimates grow."""
+    sys.path.insert(0, str(folder))
+    from prodigyplus import ProdigyPlusScheduleFree
+
+    shapes = {"down": (8, 320), "up": (320, 8), "convolution": (8, 64, 3, 3)}
+    bf16 = "theirs rounds its start and sums to bf16"
+    for title, options, precise in (
+        ("whole moment, fp32 state", {"factored": False}, True),
+        ("whole moment", {"factored": False}, False),
+        ("usual", {}, False),
+    ):
+        start = {name: rng.normal(shape, 5, name) * (0.0 if name == "up" else 0.05) for name, shape in shapes.items()}
+        ours, theirs = ([nn.Parameter(w.clone()) for w in start.values()] for _ in "ab")
+        one = ProdigyScheduleFree([{"params": ours, "lr": 1.0}], betas=(0.9, 0.99), weight_decay=0.01)
+        other = ProdigyPlusScheduleFree(theirs, lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, **options)
+        for step in range(50):
+            for optimizer, weights in ((one, ours), (other, theirs)):
+                for name, weight in zip(shapes, weights, strict=True):
+                    weight.grad = weight.detach() - 0.1 + rng.normal(weight.shape, 6, name, step) * 0.02
+                if precise and optimizer is other and step == 0:
+                    for weight in theirs:
+                        state = other.initialise_state(weight, other.param_groups[0])
+                        state["p0"] = other.get_sliced_tensor(weight).detach().clone()
+                        state["s"] = state["s"].float()
+                optimizer.step()
+        why = "" if precise else bf16 if options else f"{bf16}, and divides rows of a tall matrix's moment by themselves"
+        found, wanted = one.param_groups[0]["d"], other.param_groups[0]["d"]
+        yield "Prodigy+", f"{title}: rate found after 50 steps ({wanted:.2e})", abs(found / wanted - 1), why
+        for name, mine, their in zip(shapes, ours, theirs, strict=True):
+            yield "Prodigy+", f"{title}: {name} after 50 steps", distance(mine, their), why
+        one.to_average()
+        other.eval()
+        for name, mine, their in zip(shapes, ours, theirs, strict=True):
+            yield "Prodigy+", f"{title}: average of {name}", distance(mine, their), why
+
+
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
-    for name in ("lycoris", "onetrainer"):
+    for name in ("lycoris", "onetrainer", "prodigy"):
         ask.add_argument(f"--{name}", type=Path)
     ask.add_argument("--write", type=Path)
     given = ask.parse_args()
@@ -203,6 +241,7 @@ def main() -> None:
     for folder, compare in (
         (given.onetrainer, beside_onetrainer),
         (given.lycoris, beside_lycoris),
+        (given.prodigy, beside_prodigy_plus),
     ):
         if folder is not None:
             rows += compare(folder)

@@ -159,8 +159,8 @@ export const rules: readonly Rule[] = [
     level: 'warning',
     check: ({ training: t }) =>
       when(
-        t.optimizer === 'prodigy' && t.learning_rate < 0.1,
-        'prodigy finds the rate by itself and expects learning_rate: 1 here',
+        t.optimizer.startsWith('prodigy') && t.learning_rate < 0.1,
+        `${t.optimizer} finds the rate by itself and expects learning_rate: 1 here`,
       ),
   },
   {
@@ -168,7 +168,7 @@ export const rules: readonly Rule[] = [
     level: 'warning',
     check: ({ training: t }) =>
       when(
-        t.optimizer !== 'prodigy' && t.learning_rate > 0.01,
+        !t.optimizer.startsWith('prodigy') && t.learning_rate > 0.01,
         'is far above what LoRAs are trained with (1e-5 to 1e-3): expect noise',
       ),
   },

@@ -108,6 +108,7 @@ describe('values', () => {
     ['network_train_unet_only', true, 'training.text_encoder_learning_rate: 0'],
     ['train_text_encoder', true, 'training.text_encoder_learning_rate'],
     ['optimizer_type', 'PagedAdamW8bit', 'training.optimizer: adamw8bit'],
+    ['optimizer_type', 'prodigyplus.ProdigyPlusScheduleFree', 'training.optimizer: prodigy_schedulefree'],
     ['optimizer_type', 'AdamWScheduleFree', 'training.optimizer: adamw_schedulefree'],
     ['optimizer_type', 'Lion', 'training.optimizer: lion'],
     ['lr_scheduler', 'constant_with_warmup', 'training.schedule: constant'],

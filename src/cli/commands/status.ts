@@ -32,7 +32,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
         : Object.values(phase.items).map(({ item, unit, done, total }) => ({ item, unit, done, total })),
     epoch: state.latest?.epoch ?? null,
     loss: state.smoothedLoss ?? null,
-    learning_rate: state.latest?.lr ?? null,
+    learning_rate: state.latest?.lr_used ?? state.latest?.lr ?? null,
     seconds_per_step: each ?? null,
     pictures_per_second: state.latest?.pictures_per_second ?? null,
     peak_memory_bytes: state.peakMemory ?? null,

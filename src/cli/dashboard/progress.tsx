@@ -41,7 +41,7 @@ export function Figures({ state, about, style }: FiguresProps) {
         style={style}
       />
     );
-  const rate = `lr ${latest.lr.toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
+  const rate = `lr ${(latest.lr_used ?? latest.lr).toExponential(1)}${about.schedule === undefined ? '' : `  ${about.schedule}`}`;
   const loss = styled`${style.accent('loss')} ${lossText(smoothedLoss)}${validationText(state, style)}`;
   return <Ends left={loss} right={style.dim(rate)} style={style} />;
 }

@@ -77,6 +77,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     epoch: whole,
     loss: number,
     lr: number,
+    lr_used: optional(number),
     grad_norm: optional(number),
     digest: optional(text),
     pictures_per_second: optional(number),

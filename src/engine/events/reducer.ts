@@ -146,7 +146,7 @@ function onStep(state: RunState, event: Stamped<Payload<'step'>>): Partial<RunSt
     smoothedLoss: Number.isFinite(smoothed) ? smoothed : state.smoothedLoss,
     peakMemory: event.memory === undefined ? state.peakMemory : Math.max(state.peakMemory ?? 0, event.memory),
     loss: appendSeries(truncateAfter(state.loss, state, step), step, loss),
-    lr: appendSeries(truncateAfter(state.lr, state, step), step, event.lr),
+    lr: appendSeries(truncateAfter(state.lr, state, step), step, event.lr_used ?? event.lr),
     pace: paceStep(state.pace, step, event.t),
   };
 }

@@ -84,6 +84,10 @@ export const payloads = {
       epoch: z.number().int().describe('From 1.'),
       loss: z.number().describe('Mean over the pictures of the step.'),
       lr: z.number(),
+      lr_used: z
+        .number()
+        .optional()
+        .describe('What an optimiser makes of `lr` that finds the rate by itself: d · lr, where that is Prodigy.'),
       grad_norm: z.number().optional(),
       digest: z
         .string()

@@ -95,7 +95,11 @@ const LEAST_FACTOR = 0.1;
 /** Prodigy finds the rate by itself: a rate for other optimisers would make its own far too small. */
 function ownRate(values: Values, changed: ImportLine[]): void {
   const rate = values.get('training.learning_rate');
-  if (values.get('training.optimizer') !== 'prodigy' || (typeof rate === 'number' && rate >= LEAST_FACTOR)) return;
+  if (
+    !String(values.get('training.optimizer')).startsWith('prodigy') ||
+    (typeof rate === 'number' && rate >= LEAST_FACTOR)
+  )
+    return;
   values.set('training.learning_rate', 1);
   if (Number(values.get('training.text_encoder_learning_rate')) > 0)
     values.set('training.text_encoder_learning_rate', 1);

@@ -17,7 +17,7 @@ export function prometheusText(state: RunState, now: number): string {
     { name: 'steps', help: 'optimiser steps of the whole run', value: state.steps },
     { name: 'loss', help: 'smoothed training loss', value: state.smoothedLoss },
     { name: 'validation_loss', help: 'loss on pictures that are not trained on', value: state.latestValidation?.loss },
-    { name: 'learning_rate', help: 'learning rate', value: latest?.lr },
+    { name: 'learning_rate', help: 'learning rate', value: latest?.lr_used ?? latest?.lr },
     { name: 'grad_norm', help: 'norm of the gradient', value: latest?.grad_norm },
     { name: 'pictures_per_second', help: 'pictures trained on in a second', value: latest?.pictures_per_second },
     { name: 'memory_peak_bytes', help: 'most memory that was taken', value: state.peakMemory },

@@ -36,6 +36,7 @@ export function valueLog(every: number): ValueLog {
       { tag: 'loss/current', scalar: mean(steps.map(({ loss }) => loss)) },
       { tag: 'loss/average', scalar: average.value() },
       { tag: 'lr/unet', scalar: last.lr },
+      ...(last.lr_used === undefined ? [] : [{ tag: 'lr/d*lr/unet', scalar: last.lr_used }]),
       ...(norms.length > 0 ? [{ tag: 'norm/grad', scalar: most(norms) }] : []),
       ...(last.pictures_per_second === undefined
         ? []

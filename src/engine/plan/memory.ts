@@ -50,6 +50,8 @@ const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> =
   adamw_schedulefree: 8,
   adafactor: 0.1,
   prodigy: 16,
+  // Beside two tensors, its start and a sum of each eleventh weight.
+  prodigy_schedulefree: 8.8,
   lion: 4,
   came: 4.2,
 };

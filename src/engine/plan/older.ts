@@ -51,13 +51,18 @@ const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {
   own: null,
 };
 
+/** Arguments of optimisers that came later, for plans that give any. */
+const LATER_ARGUMENTS = { schedulefree_c: null, prodigy_steps: null };
+
 /**
  * The content of a plan.json with the keys that it lacks, for `planSchema` to check. It is returned as it is where it
  * lacks none, and where it was trained by a loss that has another formula by now.
  */
 export function withLaterKeys(plan: unknown): unknown {
   if (!isObject(plan) || !isObject(plan.data) || !isObject(plan.training)) return plan;
-  const { huber_delta: delta, ...training } = plan.training;
+  const { huber_delta: delta, ...rest } = plan.training;
+  const args = isObject(rest.optimizer_args) && { optimizer_args: filled(LATER_ARGUMENTS, rest.optimizer_args) };
+  const training: Record<string, unknown> = { ...rest, ...args };
   // The pseudo-Huber loss of older versions, with its delta, is another one than that of today.
   if (delta !== undefined && training.loss === 'huber') return plan;
   const samples = Array.isArray(plan.data.samples)

@@ -51,6 +51,8 @@ const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
   dadaptadam: 'prodigy',
   dadaptlion: 'prodigy',
   prodigyopt: 'prodigy',
+  prodigyplusschedulefree: 'prodigy_schedulefree',
+  prodigyplus: 'prodigy_schedulefree',
   adamwschedulefree: 'adamw_schedulefree',
   schedulefreeadamw: 'adamw_schedulefree',
 };

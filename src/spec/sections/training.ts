@@ -52,7 +52,7 @@ export const trainingSchema = z.strictObject({
   optimizer: doc(
     z.enum(optimizers).default('adamw'),
     'Optimiser.',
-    'adamw8bit, adafactor, lion and came save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0; adamw_schedulefree averages its steps, with schedule constant.',
+    'adamw8bit, adafactor, lion and came save memory; prodigy finds its own rate: set learning_rate 1, that of the text encoder 1 or 0; adamw_schedulefree averages its steps, with schedule constant; prodigy_schedulefree does both, one rate for each network, and wants betas [0.9, 0.99].',
   ),
   ...optimizerKeys,
   weight_decay: doc(

@@ -89,7 +89,7 @@ export const adapterRules: readonly Rule[] = [
     level: 'warning',
     check: ({ training: t }) =>
       when(
-        t.rslora && t.rank >= 4 && t.optimizer !== 'prodigy',
+        t.rslora && t.rank >= 4 && !t.optimizer.startsWith('prodigy'),
         `acts ${Math.round(Math.sqrt(t.rank) * 10) / 10} times as strong with rslora at rank ${t.rank}: lower it where it was right before`,
       ),
   },

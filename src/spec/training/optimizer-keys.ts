@@ -1,8 +1,17 @@
 /** Keys of the section `training` that decide the optimiser. */
 import { z } from 'zod';
-import { doc, part, share } from './doc.ts';
+import { count, doc, part, share } from './doc.ts';
 
-export const optimizers = ['adamw', 'adamw8bit', 'adafactor', 'prodigy', 'lion', 'came', 'adamw_schedulefree'] as const;
+export const optimizers = [
+  'adamw',
+  'adamw8bit',
+  'adafactor',
+  'prodigy',
+  'lion',
+  'came',
+  'adamw_schedulefree',
+  'prodigy_schedulefree',
+] as const;
 
 const small = () => z.number().positive().max(1);
 
@@ -10,7 +19,7 @@ const small = () => z.number().positive().max(1);
 export const optimizerArgsSchema = z.strictObject({
   eps: part(
     small().nullable().default(null),
-    'adamw, adamw8bit, adamw_schedulefree, prodigy (1e-8): what keeps a step finite.',
+    'adamw, adamw8bit, adamw_schedulefree, prodigy, prodigy_schedulefree (1e-8): what keeps a step finite.',
   ),
   amsgrad: part(z.boolean().nullable().default(null), 'adamw (false): divide by the largest average so far.'),
   scale_parameter: part(
@@ -25,10 +34,10 @@ export const optimizerArgsSchema = z.strictObject({
     z.number().min(-1).max(0).nullable().default(null),
     'adafactor (-0.8): how fast the average of squares forgets.',
   ),
-  d0: part(small().nullable().default(null), 'prodigy (1e-6): first guess of the rate.'),
+  d0: part(small().nullable().default(null), 'prodigy, prodigy_schedulefree (1e-6): first guess of the rate.'),
   d_coef: part(
     z.number().positive().max(100).nullable().default(null),
-    'prodigy (1): factor on the rate that it finds; 0.5 to 2 is usual.',
+    'prodigy, prodigy_schedulefree (1): factor on the rate that it finds; 0.5 to 2 is usual.',
   ),
   growth_rate: part(
     z.number().gt(1).max(1e6).nullable().default(null),
@@ -36,10 +45,18 @@ export const optimizerArgsSchema = z.strictObject({
   ),
   beta3: part(
     share().lt(1).nullable().default(null),
-    'prodigy (the root of the second beta), came (0.9999): decay of the third average.',
+    'prodigy, prodigy_schedulefree (the root of the second beta), came (0.9999): decay of the third average.',
   ),
   safeguard_warmup: part(z.boolean().nullable().default(null), 'prodigy (true): a warm-up does not mislead it.'),
   use_bias_correction: part(z.boolean().nullable().default(null), 'prodigy (true): correct the first averages.'),
+  schedulefree_c: part(
+    z.number().min(0).max(1000).nullable().default(null),
+    'prodigy_schedulefree (0, off): how much newer steps count in the average (arXiv:2507.09846); 10 is as usual, 50 forgets faster.',
+  ),
+  prodigy_steps: part(
+    count(0, 1_000_000).nullable().default(null),
+    'prodigy_schedulefree (0, never): after this many steps the rate stays as found.',
+  ),
 });
 
 type Args = z.output<typeof optimizerArgsSchema>;
@@ -53,6 +70,7 @@ export const argsOf: Readonly<Record<(typeof optimizers)[number], readonly (keyo
   lion: [],
   came: ['clip_threshold', 'beta3'],
   adamw_schedulefree: ['eps'],
+  prodigy_schedulefree: ['eps', 'd0', 'd_coef', 'beta3', 'schedulefree_c', 'prodigy_steps'],
 };
 
 export const optimizerKeys = {

@@ -16,7 +16,7 @@ interface Ruled {
 
 type Rule = RuleOf<Ruled>;
 
-const isScheduleFree = (optimizer: string) => optimizer === 'adamw_schedulefree';
+const isScheduleFree = (optimizer: string) => optimizer.endsWith('_schedulefree');
 
 export const optimizerRules: readonly Rule[] = [
   {
@@ -34,7 +34,7 @@ export const optimizerRules: readonly Rule[] = [
     check: ({ training: t }) =>
       when(
         isScheduleFree(t.optimizer) && t.betas[0] === 0,
-        `has 0 first, but ${t.optimizer} takes gradients between its steps and their average by it: write [0.9, 0.999]`,
+        `has 0 first, but ${t.optimizer} takes gradients between its steps and their average by it: write ${t.optimizer === 'adamw_schedulefree' ? '[0.9, 0.999]' : '[0.9, 0.99]'}`,
       ),
   },
   {
@@ -72,8 +72,8 @@ export const optimizerRules: readonly Rule[] = [
     level: 'error',
     check: ({ training: t }) =>
       when(
-        t.optimizer === 'prodigy' && t.learning_rate < 0.01,
-        `is a rate for other optimizers: prodigy finds the rate by itself, and ${t.learning_rate} would make it ${Math.round(1 / t.learning_rate)} times too small. Write 1`,
+        t.optimizer.startsWith('prodigy') && t.learning_rate < 0.01,
+        `is a rate for other optimizers: ${t.optimizer} finds the rate by itself, and ${t.learning_rate} would make it ${Math.round(1 / t.learning_rate)} times too small. Write 1`,
       ),
   },
   {

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { withLaterKeys } from '../../../src/engine/plan/older.ts';
 import { planSchema } from '../../../src/engine/plan/schema.ts';
 import { readPlan, settlePlan } from '../../../src/engine/runs/read-plan.ts';
+import { optimizerArgsSchema } from '../../../src/spec/training/optimizer-keys.ts';
 
 // The plan of a demo as the first version wrote it, with one image.
 const older = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/plan-older.json'), 'utf8'));
@@ -22,6 +23,14 @@ it('reads the plan of the first version, and writes it anew only before the trai
   expect(planSchema.parse(JSON.parse(written))).toEqual(plan);
   settlePlan(dir);
   expect(readFileSync(path, 'utf8')).toBe(written);
+});
+
+it('fills in arguments of optimisers that came later, where a plan gives any', () => {
+  const { schedulefree_c: _, prodigy_steps: __, ...args } = optimizerArgsSchema.parse({ d_coef: 2 });
+  const plan = planSchema.parse(
+    withLaterKeys({ ...older, training: { ...older.training, optimizer: 'prodigy', optimizer_args: args } }),
+  );
+  expect(plan.training.optimizer_args).toMatchObject({ d_coef: 2, schedulefree_c: null, prodigy_steps: null });
 });
 
 it('leaves what is whole as it is, and never makes a plan of what is none', () => {

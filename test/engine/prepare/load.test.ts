@@ -202,6 +202,23 @@ describe('problems', () => {
       expect(problems(MINIMAL, [...free, setting]).map((p) => p.message)).toEqual([expect.stringMatching(message)]);
   });
 
+  it('refuse for schedule-free Prodigy what they refuse for both of its halves', () => {
+    const free = ['training.optimizer=prodigy_schedulefree', 'training.schedule=constant', 'training.learning_rate=1'];
+    const text = 'training.text_encoder_learning_rate=0.5';
+    expect(() => problems(MINIMAL, [...free, text, 'training.optimizer_args={schedulefree_c: 50}'])).toThrow(
+      'no problem was found',
+    );
+    const cases = [
+      ['training.schedule=rex', /^is rex, but prodigy_schedulefree averages its steps .*: write constant$/u],
+      ['training.learning_rate=0.0001', /^is a rate for other optimizers: prodigy_schedulefree finds .* Write 1$/u],
+      ['training.lora_plus_ratio=4', /^gives weights different rates, and prodigy_schedulefree has one/u],
+      ['training.betas=[0, 0.99]', /^has 0 first, .*: write \[0.9, 0.99\]$/u],
+      ['training.optimizer_args={growth_rate: 2}', /^has growth_rate, which prodigy_schedulefree does not take/u],
+    ] as const;
+    for (const [setting, message] of cases)
+      expect(problems(MINIMAL, [...free, setting]).map((p) => p.message)).toEqual([expect.stringMatching(message)]);
+  });
+
   it('refuse Prodigy with rates that it cannot have', () => {
     const prodigy = ['training.optimizer=prodigy', 'training.learning_rate=1'];
     const asked = (rate: string) =>

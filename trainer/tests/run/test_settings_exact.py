@@ -39,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "rank and module dropout": {"rank_dropout": 0.2, "module_dropout": 0.1},
     "schedule-free": {"optimizer": "adamw_schedulefree"},
+    "prodigy schedule-free": {"optimizer": "prodigy_schedulefree", "learning_rate": 1},
     "preservation": {"preservation": {"trigger": "zwx", "class_word": "a toy", "weight": 1}},
 }
 SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
@@ -46,7 +47,8 @@ SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
 _plain: list[dict[str, Any]] = []
 #: Settings that exclude each other: run.yaml refuses them together.
 EXCLUSIVE = {
-    *(frozenset(("schedule-free", other)) for other in ("rex", "norm cap")),
+    *(frozenset((kind, other)) for kind in ("schedule-free", "prodigy schedule-free") for other in ("rex", "norm cap")),
+    frozenset(("prodigy schedule-free", "rsLoRA, LoRA+, rules")),
     frozenset(("multi-resolution noise", "random and adaptive offset")),
     *(frozenset((kind, "rank and module dropout")) for kind in ("loha", "lokr")),
     *(frozenset((kind, "dora")) for kind in ("loha", "lokr")),

@@ -1,4 +1,4 @@
-"""Lion, CAME and schedule-free AdamW equal their papers' algorithms in fp64; arguments reach their libraries."""
+"""Lion, CAME and the schedule-free optimisers equal their papers' algorithms in fp64; arguments reach their libraries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from tests.run.test_right import open_here
 from visiontrain_trainer.training.came import Came
 from visiontrain_trainer.training.lion import Lion
+from visiontrain_trainer.training.optim import set_rate
+from visiontrain_trainer.training.prodigy_schedule_free import ProdigyScheduleFree
 from visiontrain_trainer.training.schedule_free import ScheduleFreeAdamW, averaged
 
 SHAPES = ((6, 4), (3, 7), (5, 2, 3, 3), (4,))
@@ -111,6 +113,62 @@ def test_schedule_free() -> None:
     assert all(map(torch.equal, parameters, trained)) and not optimizer.is_average
 
 
+def test_schedule_free_prodigy() -> None:
+    """x, y, z and d as the package's code has them with its second moment whole, each written as a sum, in fp64."""
+    parameters, steps = _problem()
+    start = [p.detach().numpy().copy() for p in parameters]
+    x, y, z, v = ([w.copy() for w in start] for _ in range(4))
+    v, s = [np.zeros_like(w) for w in start], [np.zeros(w.size)[::11] for w in start]
+    args = {"d_coef": 2.0, "schedulefree_c": 30.0, "prodigy_steps": 15}
+    made = [{"params": parameters, "lr": 1.0, "base_lr": 1.0, "d0": 1e-3}]
+    optimizer = ProdigyScheduleFree(made, betas=(0.9, 0.99), weight_decay=0.1, **args)
+    d = d0 = 1e-3
+    numerator = weights = 0.0
+    rates = []
+    for k, gradients in enumerate(steps, 1):
+        used = set_rate(optimizer, 0.5 if k < 5 else 1.0).used
+        # A gradient that pulls one way lets the estimate grow.
+        pulled = [g + 0.05 * (y[i] - 3) for i, g in enumerate(gradients)]
+        _step(optimizer, parameters, pulled)
+        rate = d * (0.5 if k < 5 else 1.0)
+        assert used == pytest.approx(rate, rel=1e-9)
+        rates.append(rate)
+        weights += rate**2
+        share = min(1.0, rate**2 / weights * 0.1 * 30)
+        dots = sums = 0.0
+        for i, g in enumerate(pulled):
+            v[i] = 0.99 * v[i] + 0.01 * (d * g) ** 2
+            update = d * g / (np.sqrt(v[i]) + d * 1e-8)
+            update = update / np.sqrt(max(1.0, np.sqrt((update**2).mean()))) + 0.1 * y[i]
+            weight = d**2 / np.sqrt(d0)
+            s[i] = 0.99**0.5 * s[i] + weight * g.ravel()[::11]
+            dots += weight * (g.ravel()[::11] @ (start[i] - z[i]).ravel()[::11])
+            sums += np.abs(s[i]).sum()
+            z[i] = z[i] - rate * update
+            x[i] = (1 - share) * x[i] + share * z[i]
+            y[i] = 0.1 * z[i] + 0.9 * x[i]
+        if k < 15:
+            numerator = 0.99**0.5 * numerator + (dots if d > d0 or dots > 0 else 0.0)
+            d = max(d, 2.0 * min(d * 2**0.25, numerator / sums))
+    assert rates[-1] == rates[-2] > 10 * rates[0]
+    for parameter, expected in zip(parameters, y, strict=True):
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
+    optimizer.to_average()
+    for parameter, expected in zip(parameters, x, strict=True):
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
+
+
+def test_the_rate_really_used_is_told(train_here: Any, plan_for: Any) -> None:
+    """Prodigy's d is in the event, and it grows; other optimisers tell no other rate."""
+    for optimizer in ("prodigy", "prodigy_schedulefree"):
+        args = {**NONE, "d0": 1e-4}
+        training = {"optimizer": optimizer, "learning_rate": 1, "steps": 6, "schedule": "constant", "warmup_steps": 0}
+        steps = train_here(plan_for(training={**training, "optimizer_args": args}), optimizer).of("step")
+        assert {event["lr"] for event in steps} == {1}
+        assert 0 < steps[0]["lr_used"] <= 1e-4 < steps[-1]["lr_used"]
+    assert all("lr_used" not in event for event in train_here(plan_for(), "adamw").of("step"))
+
+
 def test_the_average_is_what_a_run_saves(train_here: Any, plan_for: Any, tmp_path: Any) -> None:
     training = {"optimizer": "adamw_schedulefree", "steps": 3, "warmup_steps": 0, "schedule": "constant"}
     run = train_here(plan_for(training=training), "run")
@@ -128,7 +186,7 @@ def test_the_average_is_what_a_run_saves(train_here: Any, plan_for: Any, tmp_pat
 
 NONE = dict.fromkeys(
     ("eps", "amsgrad", "scale_parameter", "clip_threshold", "decay_rate", "d0", "d_coef", "growth_rate", "beta3")
-    + ("safeguard_warmup", "use_bias_correction")
+    + ("safeguard_warmup", "use_bias_correction", "schedulefree_c", "prodigy_steps")
 )
 
 
@@ -140,6 +198,7 @@ NONE = dict.fromkeys(
         ("prodigy", {"d_coef": 2, "d0": 1e-5, "safeguard_warmup": False}, {"d_coef": 2, "safeguard_warmup": False}),
         ("adamw_schedulefree", {"eps": 1e-6}, {"eps": 1e-6, "k": 0}),
         ("prodigy", {}, {"d_coef": 1, "d": 1e-6, "safeguard_warmup": True, "use_bias_correction": True}),
+        ("prodigy_schedulefree", {"d_coef": 2, "schedulefree_c": 9}, {"d_coef": 2, "d": 1e-6, "schedulefree_c": 9}),
         ("came", {"beta3": 0.99, "clip_threshold": 2}, {"betas": (0.9, 0.999, 0.99), "clip_threshold": 2}),
     ],
 )

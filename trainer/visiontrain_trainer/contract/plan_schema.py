@@ -135,6 +135,8 @@ class OptimizerArgs:
     beta3: float | None
     safeguard_warmup: bool | None
     use_bias_correction: bool | None
+    schedulefree_c: float | None
+    prodigy_steps: int | None
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class Training:
     learning_rate: float
     text_encoder_learning_rates: list[float]
     text_encoder_steps: int | None
-    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "adamw_schedulefree"]
+    optimizer: Literal["adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "adamw_schedulefree", "prodigy_schedulefree"]
     optimizer_args: OptimizerArgs | None
     weight_decay: float
     betas: tuple[float, float]

@@ -7,7 +7,7 @@ import importlib
 import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,6 +18,7 @@ from visiontrain_trainer.contract.plan import Training
 
 from .came import Came
 from .lion import Lion
+from .prodigy_schedule_free import ProdigyScheduleFree
 from .schedule_free import ScheduleFreeAdamW
 
 #: Optimisers that update each weight without regard to the tensor's shape. They get each part as one flat tensor.
@@ -92,6 +93,8 @@ def _made(plan: Training, groups: list[dict[str, Any]], device: str) -> torch.op
         return Lion(groups, betas=betas, weight_decay=decay)
     if kind == "adamw_schedulefree":
         return ScheduleFreeAdamW(groups, betas=betas, weight_decay=decay, **args)
+    if kind == "prodigy_schedulefree":
+        return ProdigyScheduleFree(groups, betas=betas, weight_decay=decay, **args)
     if kind == "came":
         return Came(groups, betas=(*betas, args.pop("beta3", 0.9999)), weight_decay=decay, **args)
     from transformers.optimization import Adafactor
@@ -100,11 +103,24 @@ def _made(plan: Training, groups: list[dict[str, Any]], device: str) -> torch.op
     return Adafactor(groups, weight_decay=decay, **{**usual, **args})
 
 
-def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
+class Rate(NamedTuple):
+    """The U-Net's learning rate in a step. `used` is what an optimiser makes of it that finds the rate by itself."""
+
+    set: float
+    used: float | None
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> Rate:
     """Set every group's learning rate to its base rate times `factor`. Returns the first group's (the U-Net's) rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
-    return optimizer.param_groups[0]["lr"]
+    first = optimizer.param_groups[0]
+    # Optimisers that find the rate keep it as d. With bias correction, Prodigy's first steps are shortened too.
+    used = first["d"] * first["lr"] if "d" in first else None
+    if used is not None and first.get("use_bias_correction"):
+        (mean, square), done = first["betas"], first["k"] + 1
+        used *= (1 - square**done) ** 0.5 / (1 - mean**done)
+    return Rate(first["lr"], used)
 
 
 def rest_text(adapter: Adapter, until: int | None, step: int) -> bool:

@@ -8,6 +8,8 @@ import torch
 
 from visiontrain_trainer.data.batches import ImageUse
 
+from .optim import Rate
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepFacts:
@@ -17,7 +19,7 @@ class StepFacts:
     step: int
     #: The number of the epoch in which the step began, counted from 1.
     epoch: int
-    lr: float
+    rate: Rate
     uses: list[ImageUse]
     #: The names of the trained parts, in the order of the norms in `StepTensors`.
     parts: list[str]
@@ -44,7 +46,7 @@ class StepResult:
 
     step: int
     epoch: int
-    lr: float
+    rate: Rate
     uses: list[ImageUse]
     #: The losses in the order of `uses`.
     losses: list[float]
@@ -82,7 +84,7 @@ class PendingResult:
         return StepResult(
             step=facts.step,
             epoch=facts.epoch,
-            lr=facts.lr,
+            rate=facts.rate,
             uses=facts.uses,
             losses=losses,
             grad_norm=norm,

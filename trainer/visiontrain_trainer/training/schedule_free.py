@@ -14,12 +14,43 @@ from visiontrain_trainer.adapter.adapter import Adapter
 _TRAINED = "trained"
 
 
-class ScheduleFreeAdamW(torch.optim.Optimizer):
+class Averaging(torch.optim.Optimizer):
+    """An optimiser whose parameters are y = (1 − β₁) z + β₁ x, where x is the average that is to be used.
+
+    z lies in its state. x is made from y and z when it is asked for.
+    """
+
+    @torch.no_grad()
+    def to_average(self) -> None:
+        """Put x in the place of y, which the state keeps until `to_trained`."""
+        for group in self.param_groups:
+            for y in group["params"]:
+                state = self.state.get(y)
+                if state:
+                    state[_TRAINED] = y.detach().clone()
+                    y.lerp_(state["z"], 1 - 1 / group["betas"][0])
+
+    @torch.no_grad()
+    def to_trained(self) -> None:
+        """Put y back, bit by bit as it was. A state that was read from a checkpoint holds it too."""
+        for group in self.param_groups:
+            for y in group["params"]:
+                state = self.state.get(y)
+                if state and _TRAINED in state:
+                    y.copy_(state.pop(_TRAINED))
+
+    @property
+    def is_average(self) -> bool:
+        """Whether the average stands in the place of the trained weights."""
+        return any(_TRAINED in state for state in self.state.values())
+
+
+class ScheduleFreeAdamW(Averaging):
     """Gradients are taken at y = (1 − β₁) z + β₁ x, where z makes Adam's steps and x is their average.
 
-    z ← z − γ (g / √v̂ + λ y), x ← (1 − c) x + c z with c = γ² / Σ γ², γ being the largest rate so far. The parameters
-    are y, and x is made from y and z when it is asked for. The lines are ours because the authors' package changes y
-    into x and back in place, which rounds: a run that saves more often would then train other weights.
+    z ← z − γ (g / √v̂ + λ y), x ← (1 − c) x + c z with c = γ² / Σ γ², γ being the largest rate so far. The lines are
+    ours because the authors' package changes y into x and back in place, which rounds: a run that saves more often
+    would then train other weights.
     """
 
     def __init__(self, params: Any, *, betas: tuple[float, float], weight_decay: float, eps: float = 1e-8) -> None:
@@ -48,30 +79,6 @@ class ScheduleFreeAdamW(torch.optim.Optimizer):
                 y.lerp_(state["z"], share).add_(update, alpha=lr * (first * (1 - share) - 1))
                 state["z"].sub_(update, alpha=lr)
 
-    @torch.no_grad()
-    def to_average(self) -> None:
-        """Put x in the place of y, which the state keeps until `to_trained`."""
-        for group in self.param_groups:
-            for y in group["params"]:
-                state = self.state.get(y)
-                if state:
-                    state[_TRAINED] = y.detach().clone()
-                    y.lerp_(state["z"], 1 - 1 / group["betas"][0])
-
-    @torch.no_grad()
-    def to_trained(self) -> None:
-        """Put y back, bit by bit as it was. A state that was read from a checkpoint holds it too."""
-        for group in self.param_groups:
-            for y in group["params"]:
-                state = self.state.get(y)
-                if state and _TRAINED in state:
-                    y.copy_(state.pop(_TRAINED))
-
-    @property
-    def is_average(self) -> bool:
-        """Whether the average stands in the place of the trained weights."""
-        return any(_TRAINED in state for state in self.state.values())
-
 
 @contextmanager
 def averaged(optimizer: torch.optim.Optimizer, adapter: Adapter) -> Generator[None]:
@@ -79,7 +86,7 @@ def averaged(optimizer: torch.optim.Optimizer, adapter: Adapter) -> Generator[No
 
     Samples, validation, checkpoints and files have them. It may be entered inside itself.
     """
-    if not isinstance(optimizer, ScheduleFreeAdamW) or optimizer.is_average:
+    if not isinstance(optimizer, Averaging) or optimizer.is_average:
         yield
         return
     optimizer.to_average()
@@ -92,6 +99,6 @@ def averaged(optimizer: torch.optim.Optimizer, adapter: Adapter) -> Generator[No
 
 def return_to_training(optimizer: torch.optim.Optimizer, adapter: Adapter) -> None:
     """Give the adapter the weights that training goes on with, after `averaged` or a checkpoint, which holds both."""
-    if isinstance(optimizer, ScheduleFreeAdamW):
+    if isinstance(optimizer, Averaging):
         optimizer.to_trained()
         adapter.refresh()

@@ -213,7 +213,7 @@ class TrainStep:
         facts = StepFacts(
             step=step + 1,
             epoch=self._batches.epoch_of(step) + 1,
-            lr=rate,
+            rate=rate,
             uses=[use for batch in passes for use in batch],
             parts=list(adapter.flat),
         )
