@@ -42,6 +42,7 @@ BASES: dict[str, Callable[[], torch.nn.Module]] = {
 KINDS: dict[str, dict[str, Any]] = {
     "LoRA, LoCon": {},
     "rsLoRA": {"rslora": True},
+    "T-LoRA": {"t_lora": {"min_rank": 1, "power": 1.0}},
     "DoRA": {"dora": True},
     "LoHa": {"adapter": "loha"},
     "LoKr": {"adapter": "lokr"},

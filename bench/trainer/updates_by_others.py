@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "trainer"))
 
 from visiontrain_trainer.adapter.dora import DoraLayer  # noqa: E402
-from visiontrain_trainer.adapter.dropout import Dropout  # noqa: E402
+from visiontrain_trainer.adapter.dropout import Dropout, ranks_at  # noqa: E402
 from visiontrain_trainer.adapter.layer import AdapterLayer, Target  # noqa: E402
 from visiontrain_trainer.adapter.loha import LohaLayer  # noqa: E402
 from visiontrain_trainer.adapter.lokr import LokrLayer  # noqa: E402
@@ -32,10 +32,12 @@ from visiontrain_trainer.adapter.lora import LoraLayer  # noqa: E402
 from visiontrain_trainer.base import rng  # noqa: E402
 from visiontrain_trainer.compute.losses import loss_weights  # noqa: E402
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod  # noqa: E402
-from visiontrain_trainer.contract.plan import Lokr  # noqa: E402
+from visiontrain_trainer.compute.device import Device  # noqa: E402
+from visiontrain_trainer.contract.plan import Lokr, TLora  # noqa: E402
 from visiontrain_trainer.training.prodigy_schedule_free import ProdigyScheduleFree  # noqa: E402
 
 Row = tuple[str, str, float, str]
+CPU = Device(torch.device("cpu"), torch.float32, torch.float32)
 STEPS = torch.tensor([0, 1, 10, 120, 500, 870, 999])
 #: A relative distance up to this is rounding of fp32.
 ALIKE = 2e-5
@@ -191,6 +193,51 @@ def beside_lycoris(folder: Path) -> Iterator[Row]:
             share = float((moved[0] - moved[1]).abs().gt(1e-6).float().mean())
             note = "as their gradients" if kind == "dora" else ""
             yield "LyCORIS", f"{title}: first update, share of weights apart", share, note
+    yield from beside_t_lora()
+
+
+def beside_t_lora() -> Iterator[Row]:
+    """The ranks that are trained at each timestep, and a pass with their mask: LyCORIS' has no start to take away."""
+    from lycoris.modules.tlora import TLoraModule, compute_timestep_mask, set_timestep_mask
+
+    for least, power in ((1, 1.0), (4, 2.0), (8, 0.5)):
+        plan = TLora(min_rank=least, power=power)
+        found = torch.tensor([ranks_at(plan, 64, t, 1000) for t in range(1000)])
+        wanted = torch.stack([compute_timestep_mask(t, 1000, 64, least, power).sum() for t in range(1000)])
+        yield "LyCORIS", f"t-lora, ranks at 1000 timesteps, from {least}, power {power:g}", distance(found, wanted), ""
+    for name, base, x in layers():
+        if name == "3×3":
+            continue
+        dropout = Dropout(0.0, 1)
+        dropout.timed = TLora(min_rank=2, power=1.0)
+        ours = LoraLayer(base, Target("unet", "layer", "lora_unet_layer", 8, 4.0), dropout)
+        own = type(base)(24, 40, **({} if name == "linear" else {"kernel_size": 1}))
+        own.load_state_dict(base.state_dict())
+        theirs = TLoraModule("layer", own, 1.0, lora_dim=8, alpha=4.0, bypass_mode=True)
+        with torch.no_grad():
+            # Without what it takes away and with λ 1, theirs is a LoRA.
+            theirs.base_lambda.zero_()
+            theirs.lambda_layer.fill_(1.0)
+            theirs.q_layer.weight.copy_(rng.normal(theirs.q_layer.weight.shape, 7, name, "q"))
+            theirs.p_layer.weight.copy_(rng.normal(theirs.p_layer.weight.shape, 7, name, "p"))
+            ours.down.copy_(theirs.q_layer.weight.reshape(ours.down.shape))
+            ours.up.copy_(theirs.p_layer.weight.reshape(ours.up.shape))
+        masks = dropout.draw([(0, str(i), 600) for i in range(len(x))], CPU)
+        set_timestep_mask(compute_timestep_mask(600, 1000, 8, 2, 1.0))
+        with dropout.dropping(masks):
+            made = ours(x)
+        wanted = own(x) + theirs.bypass_forward_diff(x)
+        yield "LyCORIS", f"t-lora, {name}: output at timestep 600", distance(made, wanted), ""
+        grad = rng.normal(made.shape, 8, name)
+        made.backward(grad)
+        wanted.backward(grad)
+        for which, one, other in (
+            ("down", ours.down, theirs.q_layer.weight),
+            ("up", ours.up, theirs.p_layer.weight),
+        ):
+            assert one.grad is not None and other.grad is not None
+            far = distance(one.grad.reshape(other.shape), other.grad)
+            yield "LyCORIS", f"t-lora, {name}: gradient of {which}", far, ""
 
 
 def beside_prodigy_plus(folder: Path) -> Iterator[Row]:

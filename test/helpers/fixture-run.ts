@@ -168,6 +168,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       lora_plus_ratio: null,
       rank_dropout: 0,
       module_dropout: 0,
+      t_lora: null,
       layers: [],
       preservation: null,
       ema: null,

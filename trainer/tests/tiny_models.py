@@ -259,6 +259,7 @@ def make_plan(
             "lora_plus_ratio": None,
             "rank_dropout": 0,
             "module_dropout": 0,
+            "t_lora": None,
             "layers": [],
             "preservation": None,
             "max_weight_norm": None,

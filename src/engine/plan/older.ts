@@ -22,6 +22,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
     lora_plus_ratio: null,
     rank_dropout: 0,
     module_dropout: 0,
+    t_lora: null,
     layers: [],
     huber_c: 0.1,
     huber_schedule: 'snr',

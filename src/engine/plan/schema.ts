@@ -15,7 +15,7 @@ import {
   spacings,
 } from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
-import { adapters, layerRuleSchema, lokrSchema } from '../../spec/training/adapter-keys.ts';
+import { adapters, layerRuleSchema, lokrSchema, tLoraSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
 import { emaSchema } from '../../spec/training/ema-keys.ts';
 import {
@@ -158,6 +158,8 @@ export const planSchema = z.strictObject({
     lora_plus_ratio: z.number().min(1).nullable(),
     rank_dropout: z.number().min(0),
     module_dropout: z.number().min(0),
+    /** How many directions of the U-Net's layers are trained at a timestep; null for all. */
+    t_lora: tLoraSchema.nullable(),
     layers: z.array(layerRuleSchema),
     loss: z.enum(losses),
     huber_c: z.number().positive(),

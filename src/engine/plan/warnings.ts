@@ -59,6 +59,8 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
 /** Says of adapters other than LoRA what is not known of them, and that they are slower on a card. */
 function adapterWarnings({ training: t, resources: r }: Plan): readonly string[] {
   const kind = t.dora ? 'dora' : t.adapter;
+  if (kind === 'lora' && t.t_lora !== null && r.device.startsWith('cuda'))
+    return ['with t_lora the layers are not fused: a step takes longer than that of a LoRA'];
   if (kind === 'lora') return [];
   const slower = r.device.startsWith('cuda')
     ? `, and its layers are not fused: a step takes longer than that of a LoRA`

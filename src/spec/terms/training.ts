@@ -122,6 +122,13 @@ export const trainingTerms: readonly Term[] = [
     keys: ['training.dora'],
   },
   {
+    term: 'T-LoRA',
+    also: ['t-lora', 'tlora', 'timestep rank', 'timestep-dependent rank', 't lora'],
+    group: 'Training',
+    text: 'A LoRA of which fewer directions learn where the noise is strong, since a few pictures are copied there first: pose, place, background. Details, which come at weak noise, get all directions. The file is a plain LoRA.',
+    keys: ['training.t_lora'],
+  },
+  {
     term: 'layer rules',
     also: ['layers', 'block weights', 'block dims', 'b-lora', 'lbw'],
     group: 'Training',

@@ -14,6 +14,15 @@ export const lokrSchema = z.strictObject({
   full: part(z.boolean().default(false), 'Keep the second part whole, whatever the rank is.'),
 });
 
+/** How many of a LoRA's directions are trained at a timestep (T-LoRA). */
+export const tLoraSchema = z.strictObject({
+  min_rank: part(count(1, 1024).default(1), 'Directions that are trained at the strongest noise too.'),
+  power: part(
+    z.number().positive().max(10).default(1),
+    'How the others come in as the noise falls: 1 evenly, 2 later, 0.5 earlier.',
+  ),
+});
+
 /** A rule for layers, by name. */
 export const layerRuleSchema = z.strictObject({
   match: part(
@@ -61,6 +70,11 @@ export const adapterKeys = {
     share().lt(1).default(0),
     'Share of layers left out for each picture while training.',
     'Against copying; makes layers lean less on each other.',
+  ),
+  t_lora: doc(
+    tLoraSchema.nullable().default(null),
+    'Train fewer directions of the U-Net’s layers the stronger the noise is (T-LoRA, arXiv:2507.05964); null is off. The file is a plain LoRA, and samples use all of it, as every program does.',
+    'For very few pictures: poses and backgrounds are copied less, since they are drawn at strong noise. Ranks of 16 to 64.',
   ),
   layers: doc(
     z.array(layerRuleSchema).max(100).default([]),

@@ -58,6 +58,21 @@ export const adapterRules: readonly Rule[] = [
       when(t.rank_dropout > 0 && t.adapter !== 'lora', `is for adapter: lora, whose ranks are directions: write 0`),
   },
   {
+    key: 'training.t_lora',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(t.t_lora !== null && t.adapter !== 'lora', `is for adapter: lora, whose ranks are directions: write null`),
+  },
+  {
+    key: 'training.t_lora',
+    level: 'error',
+    check: ({ training: t }) =>
+      when(
+        t.t_lora !== null && t.t_lora.min_rank >= t.rank,
+        `has min_rank ${t.t_lora?.min_rank}, which must be below the rank ${t.rank}: all directions would be trained always`,
+      ),
+  },
+  {
     key: 'training.lora_plus_ratio',
     level: 'error',
     check: ({ training: t }) =>

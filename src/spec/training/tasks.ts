@@ -48,6 +48,7 @@ export const trainingTasks: readonly Task[] = [
       'lora_plus_ratio',
       'rank_dropout',
       'module_dropout',
+      't_lora',
       'layers',
     ],
   },

@@ -269,7 +269,7 @@ def test_ranks_and_layers_are_dropped_for_each_image(plan_for: Any) -> None:
     layer.start(1, "unet", "a")
     torch.nn.init.normal_(layer.up)
     layer.used = tuple(layer.weights().values())
-    uses = [(0, f"{i}/0") for i in range(200)]
+    uses = [(0, f"{i}/0", 0) for i in range(200)]
     masks = dropout.draw(uses, Device(torch.device("cpu"), torch.float32, torch.float32))
     assert masks is not None and masks.shape == (200, 9)
     x = torch.randn(200, 3, 6)

@@ -1,4 +1,7 @@
-"""Dropout of LoRA layers: each layer drops its own channels at the given rate, whatever else is in the pass."""
+"""Dropout of LoRA layers: each layer drops its own channels at the given rate, whatever else is in the pass.
+
+And T-LoRA, which leaves out ranks by the timestep.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from visiontrain_trainer.adapter.dropout import Dropout
+from visiontrain_trainer.adapter.dropout import Dropout, ranks_at
 from visiontrain_trainer.adapter.layer import Target
 from visiontrain_trainer.adapter.lora import LoraLayer
 from visiontrain_trainer.compute.device import Device
+from visiontrain_trainer.contract.plan import TLora
 
 CPU = Device(torch.device("cpu"), torch.float32, torch.float32)
-USES = [(0, "a/0"), (0, "b/0"), (1, "a/0")]
+USES = [(0, "a/0", 5), (0, "b/0", 5), (1, "a/0", 5)]
 
 
-def _draw(dropout: Dropout, uses: list[tuple[int, str]] = USES) -> torch.Tensor:
+def _draw(dropout: Dropout, uses: list[tuple[int, str, int]] = USES) -> torch.Tensor:
     masks = dropout.draw(uses, CPU)
     assert masks is not None
     return masks
@@ -84,3 +88,32 @@ def test_layers_computed_again_drop_the_same(checkpointing: str, train_here: Any
         return [event["digest"] for event in run.of("step")]
 
     assert digests(gradient_checkpointing=checkpointing) == digests()
+
+
+def test_t_lora_trains_fewer_ranks_the_stronger_the_noise_is() -> None:
+    """The count is the paper's r(t), floor((r − r_min) (T − t) / T) + r_min, and LyCORIS' with its exponent."""
+    even, late = TLora(min_rank=4, power=1.0), TLora(min_rank=1, power=2.0)
+    assert [ranks_at(even, 64, t, 1000) for t in (0, 1, 500, 999)] == [64, 63, 34, 4]
+    assert [ranks_at(late, 64, t, 1000) for t in (0, 500, 999)] == [64, 16, 1]
+    # A layer of a smaller rank, by a rule of its own, keeps what it has.
+    assert ranks_at(even, 2, 999, 1000) == 2
+
+    dropout = Dropout(0.0, 7, ranks=0.5)
+    dropout.timed = even
+    linear, encoder = torch.nn.Linear(6, 4), torch.nn.Linear(6, 4)
+    layer = LoraLayer(linear, Target("unet", "layer", "layer", 64, 64), dropout)
+    untimed = LoraLayer(encoder, Target("text_encoder", "layer", "layer", 64, 64), dropout)
+    torch.nn.init.normal_(layer.down)
+    torch.nn.init.normal_(layer.up)
+    masks = _draw(dropout, [(0, "a/0", 0), (0, "a/0", 500), (0, "a/0", 999)])
+    assert masks.shape[1] == 3 * 64, "ranks of both by chance, those of the U-Net by the timestep too"
+    by_chance, timed = masks[:, :64], masks[:, 64:128]
+    # What is left is not made stronger, unlike what chance leaves.
+    assert [int(row.sum()) for row in timed] == [64, 34, 4] and bool((timed[1][:34] == 1).all())
+    x = torch.randn(3, 7, 6)
+    with dropout.dropping(masks):
+        expected = linear(x) + ((x @ layer.down.T) * (by_chance * timed)[:, None]) @ layer.up.T
+        torch.testing.assert_close(layer(x), expected)
+        assert torch.equal(untimed(x), encoder(x)), "an encoder is asked at no timestep; its change is 0 at the start"
+    # Samples, validation and files have all ranks.
+    torch.testing.assert_close(layer(x), linear(x) + x @ layer.down.T @ layer.up.T)

@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "layers": [{"match": "*_attn1_*", "train": True, "rank": 2, "alpha": None, "rate": 0.5}],
     },
     "rank and module dropout": {"rank_dropout": 0.2, "module_dropout": 0.1},
+    "t-lora": {"t_lora": {"min_rank": 1, "power": 1.5}},
     "schedule-free": {"optimizer": "adamw_schedulefree"},
     "prodigy schedule-free": {"optimizer": "prodigy_schedulefree", "learning_rate": 1},
     "preservation": {"preservation": {"trigger": "zwx", "class_word": "a toy", "weight": 1}},
@@ -50,7 +51,7 @@ EXCLUSIVE = {
     *(frozenset((kind, other)) for kind in ("schedule-free", "prodigy schedule-free") for other in ("rex", "norm cap")),
     frozenset(("prodigy schedule-free", "rsLoRA, LoRA+, rules")),
     frozenset(("multi-resolution noise", "random and adaptive offset")),
-    *(frozenset((kind, "rank and module dropout")) for kind in ("loha", "lokr")),
+    *(frozenset((kind, other)) for kind in ("loha", "lokr") for other in ("rank and module dropout", "t-lora")),
     *(frozenset((kind, "dora")) for kind in ("loha", "lokr")),
 }
 

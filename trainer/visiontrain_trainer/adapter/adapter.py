@@ -58,6 +58,7 @@ class Adapter:
     def __init__(self, parts: dict[str, nn.Module], plan: Training, seed: int) -> None:
         family = family_of(parts)
         self.dropout = Dropout(plan.dropout, seed, ranks=plan.rank_dropout, modules=plan.module_dropout)
+        self.dropout.timed = plan.t_lora
         self.layers: dict[str, dict[str, AdapterLayer]] = {}
         found = {part: targets_of(part, module, replace(plan, layers=[]), family) for part, module in parts.items()}
         check_rules(plan.layers, [target.file_name for targets in found.values() for target in targets])

@@ -26,6 +26,8 @@ class LoraLayer(AdapterLayer):
         out, into = self.sides
         ones = (1,) * len(self.kernel)
         self._rank_window = dropout.rank_window(self.rank)
+        # A text encoder is asked at no timestep.
+        self._timed_window = dropout.timed_window(self.rank) if target.part == "unet" else None
         self._add(down=torch.empty(self.rank, into, *self.kernel), up=torch.zeros(out, self.rank, *ones))
 
     def start(self, seed: int, part: str, module: str) -> None:
@@ -66,8 +68,9 @@ class LoraLayer(AdapterLayer):
         """s · up(down(x))."""
         # The scale is applied between the two factors, where the tensor is smallest.
         h = self._scaled(self.convolve(x, down) if self.is_conv else F.linear(x, down))
-        if self._dropout.masks is not None and self._rank_window is not None:
-            h = h * self._spread(self._dropout.masks[:, self._rank_window], h)
+        for window in (self._rank_window, self._timed_window):
+            if self._dropout.masks is not None and window is not None:
+                h = h * self._spread(self._dropout.masks[:, window], h)
         return F.conv2d(h, up) if self.is_conv else F.linear(h, up)
 
     def _scaled(self, h: torch.Tensor) -> torch.Tensor:

@@ -100,6 +100,9 @@ def _network(training: Training) -> tuple[str, dict[str, str]]:
         out["loraplus_lr_ratio"] = str(training.lora_plus_ratio)
     if training.rslora:
         out["rs_lora"] = "True"
+    if training.t_lora is not None:
+        out |= {"use_timestep_mask": "True", "min_rank": str(training.t_lora.min_rank)}
+        out["alpha_rank_scale"] = _number(training.t_lora.power)
     if training.adapter == "lora" and not training.dora:
         return "networks.lora", out
     out["algo"] = "lora" if training.adapter == "lora" else training.adapter

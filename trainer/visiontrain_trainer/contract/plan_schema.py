@@ -165,6 +165,12 @@ class Lokr:
 
 
 @dataclass(frozen=True)
+class TLora:
+    min_rank: int
+    power: float
+
+
+@dataclass(frozen=True)
 class Layer:
     match: str
     train: bool
@@ -235,6 +241,7 @@ class Training:
     lora_plus_ratio: float | None
     rank_dropout: float
     module_dropout: float
+    t_lora: TLora | None
     layers: list[Layer]
     loss: Literal["l2", "l1", "huber", "smooth_l1"]
     huber_c: float

@@ -30,6 +30,8 @@ class Batch:
     """
 
     uses: list[ImageUse]
+    #: The timesteps `t` on the host, where reading them does not wait for the device.
+    timesteps: list[int]
     latents: torch.Tensor
     noise: torch.Tensor
     t: torch.Tensor
@@ -132,6 +134,7 @@ class BatchBuilder:
         x = put(torch.stack(latents)) * self._latents.scaling
         return Batch(
             uses,
+            t,
             x,
             put(torch.stack(noise)),
             put(torch.tensor(t)),

@@ -107,6 +107,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     compiled = make_faster(unet, plan, device, events)
     alphas = alphas_cumprod(base.scheduler_config(), plan.model.zero_terminal_snr)
     diffusion = Diffusion(alphas, plan.model.prediction, device.torch)
+    adapter.dropout.timesteps = diffusion.steps
     builder = BatchBuilder(plan, batches, caches, device=device, timesteps=diffusion.steps)
     ema = None if plan.training.ema is None else Ema(plan.training.ema, adapter)
     trained = Trained(unet=unet, adapter=adapter, optimizer=make_optimizer(plan.training, adapter), ema=ema)

@@ -100,7 +100,7 @@ class TrainStep:
             for first in range(0, len(mine), self.micro_batch):
                 places = mine[first : first + self.micro_batch]
                 batch = self._builder.batch([uses[i] for i in places])
-                drawn = [(use.epoch, use.key) for use in batch.uses]
+                drawn = [(use.epoch, use.key, t) for use, t in zip(batch.uses, batch.timesteps, strict=True)]
                 inputs = self.passes.inputs(batch, adapter.dropout.draw(drawn, self._device))
                 inputs |= self.passes.loss_terms(batch)
                 # The number is filled in on the device: copying it from the host would wait for the device.
