@@ -2,9 +2,10 @@
 
     python bench/trainer/updates_by_others.py [--lycoris DIR] [--onetrainer DIR] [--prodigy DIR] [--write FILE]
 
-The folders are those that hold `lycoris/`, `modules/` and `prodigyplus/`: fetch the repositories or packages; nothing of theirs is in this one. The
-same weights are put into both, one input goes through, the same gradient comes back, and AdamW makes one step. CPU,
-fp32. What files are read as, and what sd-scripts makes of losses: `read_by_others.py` and `losses_by_others.py`.
+The folders are those that hold `lycoris/`, `modules/` and `prodigyplus/`: fetch the repositories or packages; nothing
+of theirs is in this one. The same weights are put into both, one input goes through, the same gradient comes back, and
+AdamW makes one step. CPU, fp32. What files are read as, and what sd-scripts makes of losses: `read_by_others.py` and
+`losses_by_others.py`.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from visiontrain_trainer.adapter.loha import LohaLayer  # noqa: E402
 from visiontrain_trainer.adapter.lokr import LokrLayer  # noqa: E402
 from visiontrain_trainer.adapter.lora import LoraLayer  # noqa: E402
 from visiontrain_trainer.base import rng  # noqa: E402
+from visiontrain_trainer.compute.device import Device  # noqa: E402
 from visiontrain_trainer.compute.losses import loss_weights  # noqa: E402
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod  # noqa: E402
-from visiontrain_trainer.compute.device import Device  # noqa: E402
 from visiontrain_trainer.contract.plan import Lokr, TLora  # noqa: E402
 from visiontrain_trainer.training.prodigy_schedule_free import ProdigyScheduleFree  # noqa: E402
 
@@ -266,7 +267,9 @@ def beside_prodigy_plus(folder: Path) -> Iterator[Row]:
                         state["p0"] = other.get_sliced_tensor(weight).detach().clone()
                         state["s"] = state["s"].float()
                 optimizer.step()
-        why = "" if precise else bf16 if options else f"{bf16}, and divides rows of a tall matrix's moment by themselves"
+        why = (
+            "" if precise else bf16 if options else f"{bf16}, and divides rows of a tall matrix's moment by themselves"
+        )
         found, wanted = one.param_groups[0]["d"], other.param_groups[0]["d"]
         yield "Prodigy+", f"{title}: rate found after 50 steps ({wanted:.2e})", abs(found / wanted - 1), why
         for name, mine, their in zip(shapes, ours, theirs, strict=True):

@@ -1,4 +1,4 @@
-"""Lion, CAME and the schedule-free optimisers equal their papers' algorithms in fp64; arguments reach their libraries."""
+"""Lion, CAME and the schedule-free optimisers equal their algorithms in fp64; arguments reach their libraries."""
 
 from __future__ import annotations
 

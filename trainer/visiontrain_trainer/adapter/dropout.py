@@ -1,8 +1,8 @@
 """Dropout of adapter layers: of input channels, ranks and whole layers, for each image. A pass draws all at once.
 
 T-LoRA (arXiv:2507.05964) leaves out ranks too, by the timestep in place of chance, and without scaling up the others.
-A mask is a pure function of (seed, epoch, use, timestep), so it is the same when a pass is computed again, and for any number of
-processes. All masks of a pass are one tensor among its inputs, because a CUDA graph can only read its inputs.
+A mask is a pure function of (seed, epoch, use, timestep), so it is the same when a pass is computed again, and for any
+number of processes. All masks of a pass are one tensor among its inputs, because a CUDA graph can only read its inputs.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ from .plan_schema import (
     Samples,
     ScheduleArgs,
     Shot,
-    TLora,
     Timesteps,
+    TLora,
     Training,
     Validation,
 )
