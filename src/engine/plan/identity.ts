@@ -49,12 +49,14 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
     ...(merged.length === 0 ? {} : { merge_loras: merged.map(({ strength }) => ({ path: 'file', strength })) }),
   };
   const validation = validationIdentity(spec);
-  const { ema, text_encoder_until: until, ...learned } = spec.training;
+  const { ema, text_encoder_until: until, t_lora, optimizer_args: args, ...learned } = spec.training;
   const training = {
     ...learned,
     // A run of before there were these stays the same run.
     ...(ema === null ? {} : { ema }),
     ...(until === 1 ? {} : { text_encoder_until: until }),
+    ...(t_lora === null ? {} : { t_lora }),
+    optimizer_args: args === null ? null : argumentsIdentity(args),
     init_lora: learned.init_lora === null ? null : 'file',
   };
   const { precision, metadata, diffusers } = spec.output;
@@ -75,6 +77,15 @@ function sourceIdentity(source: SourceSpec): object {
     ([key, value]) => !later.has(key) || (value !== null && !(key === 'masks' && value === true)),
   );
   return { ...Object.fromEntries(named), path: 'folder' };
+}
+
+/** Arguments of an optimiser without those that came later, where they are not given. */
+function argumentsIdentity({ schedulefree_c, prodigy_steps, ...args }: NonNullable<RunSpec['training']['optimizer_args']>): object {
+  return {
+    ...args,
+    ...(schedulefree_c === null ? {} : { schedulefree_c }),
+    ...(prodigy_steps === null ? {} : { prodigy_steps }),
+  };
 }
 
 /** Prompts count where there are any, so that runs of before there were some stay the same runs. */

@@ -51,6 +51,7 @@ const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
   dadaptadam: 'prodigy',
   dadaptlion: 'prodigy',
   prodigyopt: 'prodigy',
+  prodigyplusprodigyplusschedulefree: 'prodigy_schedulefree',
   prodigyplusschedulefree: 'prodigy_schedulefree',
   prodigyplus: 'prodigy_schedulefree',
   adamwschedulefree: 'adamw_schedulefree',
