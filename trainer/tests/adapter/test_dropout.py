@@ -105,6 +105,7 @@ def test_t_lora_trains_fewer_ranks_the_stronger_the_noise_is() -> None:
     untimed = LoraLayer(encoder, Target("text_encoder", "layer", "layer", 64, 64), dropout)
     torch.nn.init.normal_(layer.down)
     torch.nn.init.normal_(layer.up)
+    untimed.start(1, "text_encoder", "layer")
     masks = _draw(dropout, [(0, "a/0", 0), (0, "a/0", 500), (0, "a/0", 999)])
     assert masks.shape[1] == 3 * 64, "ranks of both by chance, those of the U-Net by the timestep too"
     by_chance, timed = masks[:, :64], masks[:, 64:128]

@@ -159,13 +159,13 @@ def test_schedule_free_prodigy() -> None:
 
 
 def test_the_rate_really_used_is_told(train_here: Any, plan_for: Any) -> None:
-    """Prodigy's d is in the event, and it grows; other optimisers tell no other rate."""
-    for optimizer in ("prodigy", "prodigy_schedulefree"):
-        args = {**NONE, "d0": 1e-4}
-        training = {"optimizer": optimizer, "learning_rate": 1, "steps": 6, "schedule": "constant", "warmup_steps": 0}
-        steps = train_here(plan_for(training={**training, "optimizer_args": args}), optimizer).of("step")
+    """d · lr is in the event of each step, with Prodigy's correction of its first ones; other optimisers tell none."""
+    for optimizer, first in (("prodigy", 1e-6 * (1 - 0.999) ** 0.5 / (1 - 0.9)), ("prodigy_schedulefree", 1e-6)):
+        training = {"optimizer": optimizer, "learning_rate": 1, "steps": 8, "schedule": "constant", "warmup_steps": 0}
+        steps = train_here(plan_for(training=training), optimizer).of("step")
         assert {event["lr"] for event in steps} == {1}
-        assert 0 < steps[0]["lr_used"] <= 1e-4 < steps[-1]["lr_used"]
+        assert steps[0]["lr_used"] == pytest.approx(first, rel=1e-6)
+    assert steps[-1]["lr_used"] > steps[0]["lr_used"]
     assert all("lr_used" not in event for event in train_here(plan_for(), "adamw").of("step"))
 
 
