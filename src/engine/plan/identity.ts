@@ -80,7 +80,11 @@ function sourceIdentity(source: SourceSpec): object {
 }
 
 /** Arguments of an optimiser without those that came later, where they are not given. */
-function argumentsIdentity({ schedulefree_c, prodigy_steps, ...args }: NonNullable<RunSpec['training']['optimizer_args']>): object {
+function argumentsIdentity({
+  schedulefree_c,
+  prodigy_steps,
+  ...args
+}: NonNullable<RunSpec['training']['optimizer_args']>): object {
   return {
     ...args,
     ...(schedulefree_c === null ? {} : { schedulefree_c }),
