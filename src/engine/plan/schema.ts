@@ -158,7 +158,6 @@ export const planSchema = z.strictObject({
     lora_plus_ratio: z.number().min(1).nullable(),
     rank_dropout: z.number().min(0),
     module_dropout: z.number().min(0),
-    /** How many directions of the U-Net's layers are trained at a timestep; null for all. */
     t_lora: tLoraSchema.nullable(),
     layers: z.array(layerRuleSchema),
     loss: z.enum(losses),
