@@ -2,10 +2,8 @@
 import type { Places } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
-import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { AssetEntry } from '../../registry/catalogue/schema.ts';
-import { fetchModel } from '../../registry/fetch/fetch-model.ts';
-import { pinSmallFiles } from '../../registry/hub/small-files.ts';
+import { readyAsset } from '../../registry/fetch/ready-asset.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { EXTRAS, ensureExtra } from '../environment/extras.ts';
 import type { StepTools } from '../events/step-tools.ts';
@@ -87,20 +85,14 @@ async function readyMethods(input: WriteInput, tools: StepTools): Promise<readon
   const { places, env, settings, dir, keyEnv } = input;
   const registry = loadRegistry({ configDir: places.config });
   const methods = await captionMethods({ settings, dir, registry, places });
-  for (const { entry } of methods) if (entry !== undefined) await fetchEntry(entry, input, tools);
+  const { signal } = tools;
+  const onStart = ({ title }: AssetEntry) => tools.phase(title);
+  for (const { entry } of methods)
+    if (entry !== undefined) await readyAsset(entry, { places, env, signal, onStart, onProgress: tools.progress });
   const key = keyEnv !== undefined && env[keyEnv]?.trim() ? keyEnv : undefined;
   return methods.map((method) =>
     method.kind === 'endpoint' && key !== undefined
       ? { ...method, settings: { ...method.settings, key_env: key } }
       : method,
   );
-}
-
-async function fetchEntry(entry: AssetEntry, { places, env }: WriteInput, tools: StepTools): Promise<void> {
-  const { signal } = tools;
-  // The registry knows the hash of a captioner's weights only: its small files are pinned once, at the same commit.
-  const whole = entry.kind === 'captioner' ? await pinSmallFiles(entry, { places, env, signal }) : entry;
-  if (locateModel(whole, places).ready) return;
-  tools.phase(whole.title);
-  await fetchModel(whole, { places, env, signal, onProgress: ({ phase: _, ...progress }) => tools.progress(progress) });
 }

@@ -68,25 +68,30 @@ const stepsOf = (rows: readonly JudgeRow[]) => {
 
 /**
  * Chooses among the rows whose likeness is not surely below the best one. Of these it leaves out those whose loss is
- * surely above the lowest, and takes the row that bleeds least, then the earliest, then the weakest. Where likeness was
- * not measured, the lowest loss takes its place.
+ * surely above the lowest, then those that surely fit their prompts worse, and takes the row that bleeds least, then the
+ * earliest, then the weakest. Where likeness was not measured, the lowest loss takes its place.
  */
 function choose(rows: readonly JudgeRow[]): JudgeRow {
   const best = leastBy(rows, (row) => -worth(row));
   const alike = rows.filter((row) => !surelyMore(best, row));
   const near = alike.filter((row) => !alike.some((other) => surelyLower(other, row)));
+  const fitting = near.filter((row) => !near.some((other) => surelyAbove(other.fit, row.fit)));
   const bleeds = (row: JudgeRow) => row.bleeding?.value ?? 0;
-  return [...near].sort((a, b) => bleeds(a) - bleeds(b) || a.step - b.step || a.strength - b.strength)[0] ?? best;
+  return [...fitting].sort((a, b) => bleeds(a) - bleeds(b) || a.step - b.step || a.strength - b.strength)[0] ?? best;
 }
 
 const worth = ({ likeness, change }: JudgeRow) => likeness?.value ?? -(change?.value ?? 0);
 
-/** Whether a row is more alike than another by more than one error of the differences, sample by sample. */
+/** Whether a row is surely more alike than another; by loss where likeness was not measured. */
 function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
   if (more.likeness === null || less.likeness === null) return worth(more) - worth(less) > (more.change?.stderr ?? 0);
-  const { each: a } = more.likeness;
-  const { each: b } = less.likeness;
-  const apart = a.map((value, i) => value - (b[i] ?? 0));
+  return surelyAbove(more.likeness, less.likeness);
+}
+
+/** Whether scores of the same samples are higher by more than one error of the differences, sample by sample. */
+function surelyAbove(more: JudgeRow['fit'], less: JudgeRow['fit']): boolean {
+  if (more === null || less === null) return false;
+  const apart = more.each.map((value, i) => value - (less.each[i] ?? 0));
   const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
   const squares = apart.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const error = apart.length < 2 ? 0 : Math.sqrt(squares / (apart.length - 1) / apart.length);

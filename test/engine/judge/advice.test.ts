@@ -66,6 +66,14 @@ describe('the advice', () => {
     expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
   });
 
+  it('leaves out what surely fits its prompts worse', () => {
+    const fitting = (value: number) => ({ value, stderr: 0.01, each: [value - 0.01, value + 0.01] });
+    const early = { ...row(400, { likeness: 0.6 }), fit: fitting(0.2) };
+    const late = { ...row(800, { likeness: 0.6, bleeding: 0.1 }), fit: fitting(0.3) };
+    expect(advise([row(0, {}), early, late], request).step).toBe(800);
+    expect(advise([row(0, {}), early, { ...late, fit: null }], request).step).toBe(400);
+  });
+
   it('does not doubt what a model looked at', () => {
     const { doubt } = advise([row(0, {}), row(400, {})], { ...request, likeness: '/m/dinov2', fit: '/m/clip' });
     expect(doubt).not.toContain('cannot see');

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.judging.job import Job, Prompt
-from visiontrain_trainer.judging.measures import Embedding, Fit, kind_of, mirrored, open_measure
+from visiontrain_trainer.judging.measures import ClipFit, Embedding, kind_of, mirrored, open_measure
 from visiontrain_trainer.judging.work import _features_of, judge
 
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ def test_likeness_is_the_angle_between_class_tokens(dino: Path) -> None:
 
 
 def test_fit_is_what_clip_says_of_picture_and_prompt(clip: Path) -> None:
-    fit = Fit(clip, CPU)
+    fit = ClipFit(clip, CPU)
     prompts = ["zwx, a fox", "a car " * 60]
     images = [_picture(i) for i in range(2)]
     model = transformers.CLIPModel.from_pretrained(clip).eval()
@@ -89,7 +89,7 @@ def test_fit_is_what_clip_says_of_picture_and_prompt(clip: Path) -> None:
 
 def test_what_is_no_judge_is_refused(clip: Path, dino: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot judge") as caught:
-        Fit(dino, CPU)
+        ClipFit(dino, CPU)
     assert "'dinov2'" in caught.value.details[0]
     for content in ("{", "[]", json.dumps({"model_type": "bert"})):
         (tmp_path / "config.json").write_text(content)
@@ -97,7 +97,7 @@ def test_what_is_no_judge_is_refused(clip: Path, dino: Path, tmp_path: Path) -> 
             kind_of(tmp_path, ("clip",))
     (tmp_path / "config.json").write_text((clip / "config.json").read_text())
     with pytest.raises(TrainingError, match="cannot be read"):
-        Fit(tmp_path, CPU)
+        ClipFit(tmp_path, CPU)
 
 
 def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, pictures: Any, clip: Path, dino: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, pictures: Any
     plan = read_plan(run.folder / "plan.json")
     judge(run.folder, plan, job, lambda type, **payload: said.append({"type": type, **payload}))
     base, row = [line for line in said if line["type"] == "row"]
-    eye, fit = Embedding(dino, CPU), Fit(clip, CPU)
+    eye, fit = Embedding(dino, CPU), ClipFit(clip, CPU)
     drawn = [Image.open(run.folder / path).convert("RGB") for [path] in row["samples"]]
     assert row["fit"]["each"] == pytest.approx([fit.of(i, p.text) for i, p in zip(drawn, prompts, strict=True)])
     assert len(row["likeness"]["each"]) == 1 and row["likeness"] != base["likeness"]

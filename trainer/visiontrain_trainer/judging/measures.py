@@ -1,4 +1,4 @@
-"""What sees pictures: the built-in measure of pixels, or a model that understands them, in a folder of transformers."""
+"""What sees pictures: the built-in measure of pixels, or a model that understands them, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import read_regular
 
 from . import pixels
+from .tags import TagLikeness, TagRecall, is_tagger
 
 #: Most bytes of a model's config.json.
 _MOST_CONFIG = 1 << 20
@@ -24,6 +25,8 @@ class Measure(Protocol):
     """Sees pictures as features, and tells how alike these are: 1 for equal ones."""
 
     name: str
+    #: Whether pictures that look the same stand out from those that only show the same, as a search for copies needs.
+    tells_copies: bool
 
     def features(self, image: Image.Image) -> np.ndarray: ...
 
@@ -36,6 +39,7 @@ class Pixels:
     """The built-in measure."""
 
     name = pixels.NAME
+    tells_copies = True
 
     def features(self, image: Image.Image) -> np.ndarray:
         return pixels.features(image)
@@ -54,6 +58,8 @@ def _length_one(values: torch.Tensor) -> np.ndarray:
 
 class Embedding:
     """A model's embedding of pictures (DINOv2's class token, CLIP's image features), compared by their angle."""
+
+    tells_copies = True
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         kind = kind_of(folder, ("dinov2", "clip"))
@@ -74,8 +80,16 @@ class Embedding:
     alike = staticmethod(_cosine)
 
 
-class Fit:
-    """How well a picture fits its prompt: the angle between both in CLIP."""
+class Fit(Protocol):
+    """Tells how well a picture fits its prompt."""
+
+    def of(self, image: Image.Image, prompt: str) -> float | None:
+        """None where nothing in the prompt can be told."""
+        ...
+
+
+class ClipFit:
+    """How well a picture fits its prompt: the cosine of the angle between both in CLIP."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         kind_of(folder, ("clip",))
@@ -105,9 +119,18 @@ def _image_features(model: Any, values: torch.Tensor) -> torch.Tensor:
     return model.visual_projection(model.vision_model(pixel_values=values).pooler_output)
 
 
-def open_measure(folder: str | None, device: torch.device) -> Measure:
+def open_measure(folder: str | None, device: torch.device, threads: int = 1) -> Measure:
     """The model in a folder, or for None the built-in measure. Raises TrainingError for a folder that has none."""
-    return Pixels() if folder is None else Embedding(Path(folder), device)
+    if folder is None:
+        return Pixels()
+    return TagLikeness(Path(folder), device, threads) if is_tagger(Path(folder)) else Embedding(Path(folder), device)
+
+
+def open_fit(folder: str | None, device: torch.device, threads: int = 1) -> Fit | None:
+    """CLIP or a tagger in a folder. Raises TrainingError for a folder that has neither."""
+    if folder is None:
+        return None
+    return TagRecall(Path(folder), device, threads) if is_tagger(Path(folder)) else ClipFit(Path(folder), device)
 
 
 def kind_of(folder: Path, wanted: Sequence[str]) -> str:
@@ -125,7 +148,11 @@ def kind_of(folder: Path, wanted: Sequence[str]) -> str:
 def _unfit(folder: Path, reason: str, wanted: Sequence[str]) -> TrainingError:
     return TrainingError(
         f"{folder}: this model cannot judge.",
-        [reason, f"Kinds that can: {', '.join(wanted)}, in the form of transformers, with model.safetensors."],
+        [
+            reason,
+            f"Kinds that can: {', '.join(wanted)}, in the form of transformers, with model.safetensors;"
+            " or a tagger: model.onnx and selected_tags.csv.",
+        ],
         ["Give such a folder, or leave the flag out: the built-in measure then stands in."],
         id="judge/failed",
     )

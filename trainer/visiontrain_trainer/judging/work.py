@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import nn
 
@@ -24,7 +26,7 @@ from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
 
 from .job import FOLDER, Job
-from .measures import Fit, Measure, mirrored, open_measure
+from .measures import Fit, Measure, Pixels, mirrored, open_fit, open_measure
 from .scores import Drawn, References, scored, scores
 
 #: Most training images that samples are compared with.
@@ -49,24 +51,17 @@ class Row:
 def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
     """Say a line for each row. Samples that lie there already are taken as they are. Raises TrainerError."""
     rows = [Row(0, 0.0), *(Row(step, strength) for step in job.steps for strength in job.strengths)]
-    wanted = len(rows) * len(job.prompts) * len(job.seeds)
+    each = len(job.prompts) * len(job.seeds)
     session = _open(run, plan, job)
-    shots = _shots(plan, job)
-    eye = open_measure(job.likeness, session.device.torch)
-    fit = None if job.fit is None else Fit(Path(job.fit), session.device.torch)
-    studio, references = Studio(session, eye), _references(plan, eye)
-    say("progress", done=0, total=wanted)
-    base: np.ndarray | None = None
+    studio, panel = Studio(session), Panel(plan, job, session.device.torch)
+    say("progress", done=0, total=len(rows) * each)
     before: Validation | None = None
     for index, row in enumerate(rows):
         _take(session, row)
         validation = _validate(session)
-        drawn = np.stack([studio.features(row, p, each) for p, each in enumerate(shots)])
-        if base is None:
-            base, before = drawn, validation
-        paths = [[row.name(p, shot.seed) for shot in each] for p, each in enumerate(shots)]
-        triggers, images = [p.trigger for p in job.prompts], [p.image for p in job.prompts]
-        found = scores(Drawn(drawn, base, triggers, images, paths), references)
+        if index == 0:
+            before = validation
+        paths = studio.draw(row, _shots(plan, job))
         change = paired(before.each, validation.each) if row.step and before and validation else None
         say(
             "row",
@@ -74,11 +69,10 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
             strength=row.strength,
             validation=None if validation is None else validation.as_event(),
             change=None if change is None else {"value": change[0], "stderr": change[1]},
-            fit=None if fit is None else scored(_fits(run, fit, job, paths)),
             samples=paths,
-            **found,
+            **panel.scores(run, paths),
         )
-        say("progress", done=(index + 1) * len(job.prompts) * len(job.seeds), total=wanted)
+        say("progress", done=(index + 1) * each, total=len(rows) * each)
 
 
 def _open(run: Path, plan: Plan, job: Job) -> Session:
@@ -97,14 +91,56 @@ def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
     ]
 
 
-def _fits(run: Path, fit: Fit, job: Job, paths: list[list[str]]) -> np.ndarray:
-    """How well the samples fit their prompts, [prompts, seeds]."""
-    found = []
+class Panel:
+    """Those who judge the samples of a row. The first row that it is handed is that of the base model."""
+
+    def __init__(self, plan: Plan, job: Job, device: torch.device) -> None:
+        threads = plan.resources.threads
+        self._job = job
+        self._eye = View(open_measure(job.likeness, device, threads), plan)
+        # What tells no copies is asked for likeness alone.
+        self._copies = self._eye if self._eye.measure.tells_copies else View(Pixels(), plan)
+        self._fit = open_fit(job.fit, device, threads)
+
+    def scores(self, run: Path, paths: list[list[str]]) -> dict[str, Any]:
+        found = self._eye.scores(run, paths, self._job)
+        if self._copies is not self._eye:
+            found = {**self._copies.scores(run, paths, self._job), "likeness": found["likeness"]}
+        return {**found, "fit": None if self._fit is None else _fits(self._fit, run, paths, self._job)}
+
+
+class View:
+    """What one measure sees of training images and samples."""
+
+    def __init__(self, measure: Measure, plan: Plan) -> None:
+        self.measure = measure
+        self._references = _references(plan, measure)
+        self._base: np.ndarray | None = None
+
+    def scores(self, run: Path, paths: list[list[str]], job: Job) -> dict[str, Any]:
+        drawn = np.array([[self.measure.features(image) for image in _opened(run, each)] for each in paths])
+        if self._base is None:
+            self._base = drawn
+        triggers, images = [p.trigger for p in job.prompts], [p.image for p in job.prompts]
+        return scores(Drawn(drawn, self._base, triggers, images, paths), self._references)
+
+
+def _opened(run: Path, paths: list[str]) -> Iterator[Image.Image]:
+    for path in paths:
+        with Image.open(run / path) as image:
+            yield image
+
+
+def _fits(fit: Fit, run: Path, paths: list[list[str]], job: Job) -> dict[str, Any] | None:
+    """How well the samples fit their prompts; None where nothing can be told of any."""
+    found: list[list[float]] = []
     for prompt, each in zip(job.prompts, paths, strict=True):
-        for path in each:
-            with Image.open(run / path) as image:
-                found.append(fit.of(image, prompt.text))
-    return np.array(found).reshape(len(paths), -1)
+        values = [fit.of(image, prompt.text) for image in _opened(run, each)]
+        told = [value for value in values if value is not None]
+        # Whether something can be told lies with the prompt, so each row leaves out the same ones.
+        if len(told) == len(values):
+            found.append(told)
+    return scored(np.array(found)) if found else None
 
 
 def _references(plan: Plan, eye: Measure) -> References:
@@ -148,24 +184,23 @@ def _validate(session: Session) -> Validation | None:
 
 
 class Studio:
-    """Draws the samples of rows, and reads them. The VAE is loaded for the first one that is not there yet."""
+    """Draws the samples of rows. The VAE is loaded for the first one that is not there yet."""
 
-    def __init__(self, session: Session, eye: Measure) -> None:
-        self._session, self._eye = session, eye
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._vae: nn.Module | None = None
 
-    def features(self, row: Row, prompt: int, shots: list[Shot]) -> np.ndarray:
-        """Features of the samples of a prompt, [seeds, …]. They are always of what the files hold."""
-        session, found = self._session, []
+    def draw(self, row: Row, shots: list[list[Shot]]) -> list[list[str]]:
+        """Paths of the samples below the run, by prompt and seed. What is judged is always what these files hold."""
+        session = self._session
         session.train_step.release()
         session.unet.eval()
-        for shot in shots:
-            path = session.run / row.name(prompt, shot.seed)
-            if not path.exists():
-                self._draw(replace(shot, strength=row.strength), path, adapter=row.step > 0)
-            with Image.open(path) as image:
-                found.append(self._eye.features(image))
-        return np.array(found)
+        paths = [[row.name(prompt, shot.seed) for shot in each] for prompt, each in enumerate(shots)]
+        for each, names in zip(shots, paths, strict=True):
+            for shot, name in zip(each, names, strict=True):
+                if not (session.run / name).exists():
+                    self._draw(replace(shot, strength=row.strength), session.run / name, adapter=row.step > 0)
+        return paths
 
     def _draw(self, shot: Shot, path: Path, *, adapter: bool) -> None:
         session = self._session

@@ -12,8 +12,8 @@ export const judgeEntry: CommandEntry = {
     ['--strength <list>', 'strengths of the LoRA, such as 0.8,1 (default 1)'],
     ['--seeds <n>', 'samples of each prompt (default 2)'],
     ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
-    ['--likeness <dir>', 'model that compares pictures: DINOv2 or CLIP, a folder of transformers'],
-    ['--fit <dir>', 'model that tells how well prompts are met: CLIP, likewise'],
+    ['--likeness <model>', 'compares pictures: dinov2-small, a tagger (drawings), a folder, or pixels'],
+    ['--fit <model>', 'how well prompts are met: clip-vit-large-patch14, a tagger, a folder, or none'],
     ['--detach', 'go on apart from this terminal'],
     ['--show', 'only show how far it is, or what came out'],
     ['--stop', 'end it; what was drawn is kept'],
@@ -21,6 +21,7 @@ export const judgeEntry: CommandEntry = {
   examples: [
     'visiontrain judge last',
     'visiontrain judge fox --strength 0.7,1 --seeds 4',
+    'visiontrain judge fox --likeness dinov2-small --fit clip-vit-large-patch14',
     'visiontrain judge fox --show',
   ],
   load: () => import('./index.ts'),

@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
-import { statOf } from '../../../base/files/stat.ts';
-import { absolute } from '../../../base/paths.ts';
 import { plural } from '../../../base/text.ts';
 import { shellWord } from '../../../base/typed-path.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { judgeApart, judgeRun, readJudgement, stopJudging } from '../../../engine/judge/judgement.ts';
+import { type JudgeModels, judgeModels, modelWords } from '../../../engine/judge/models.ts';
+import { readyJudges } from '../../../engine/judge/ready.ts';
 import { judgeRequest } from '../../../engine/judge/request.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
@@ -14,6 +14,7 @@ import { findRun } from '../../../engine/runs/find.ts';
 import { settlePlan } from '../../../engine/runs/read-plan.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
@@ -56,7 +57,10 @@ async function judge(summary: RunSummary, asked: Asked, context: Context): Promi
   const { dir } = summary;
   const plan = settlePlan(dir);
   const trigger = asked.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
-  const request = judgeRequest(plan, { ...asked, trigger, checkpoints: checkpointsOf(dir) });
+  const registry = loadRegistry({ configDir: places.config });
+  const models = judgeModels({ asked, base: plan.model.name, registry, places });
+  const folders = { likeness: models.likeness?.folder, fit: models.fit?.folder };
+  const request = judgeRequest(plan, { ...asked, ...folders, trigger, checkpoints: checkpointsOf(dir) });
   const stop = stopSignals('Judging is stopped; what was drawn is kept, and the same command goes on.');
   const samples = request.prompts.length * request.seeds.length * (1 + request.steps.length * request.strengths.length);
   const progress = stepProgress(context);
@@ -64,15 +68,17 @@ async function judge(summary: RunSummary, asked: Asked, context: Context): Promi
     if (!flags.json) progress.tools.phase(text);
   };
   say(`Judging ${plural(request.steps.length, 'checkpoint')} by ${plural(samples, 'sample')}; Ctrl-C stops it.`);
+  say(judgesWords(models));
   try {
     const tools = { ...progress.tools, signal: stop.signal };
     const environment = await ensureEnvironment({ places, env }, plan.resources.device, tools);
+    const extras = await readyJudges(models, { places, env, environment }, tools);
     return await judgeRun({
       dir,
       plan,
       request,
       python: environment.python,
-      extras: environment.extras ?? [],
+      extras: [...(environment.extras ?? []), ...extras],
       env,
       resources: plan.resources,
       cacheDir: places.cache,
@@ -83,6 +89,12 @@ async function judge(summary: RunSummary, asked: Asked, context: Context): Promi
     progress.end();
     stop.off();
   }
+}
+
+/** Who judges: what compares pictures, and what looks at prompts where something does. */
+function judgesWords({ likeness, fit }: JudgeModels): string {
+  const eye = likeness === null ? 'the built-in measure: colours and where they lie' : modelWords(likeness);
+  return `Pictures are compared by ${eye}${fit === null ? '' : `, prompts by ${modelWords(fit)}`}.`;
 }
 
 interface Asked {
@@ -100,7 +112,7 @@ function askedFor(options: Options): Asked {
   const given = ['steps', 'strength', 'seeds', 'trigger', 'likeness', 'fit'].filter(
     (name) => options[name] !== undefined,
   );
-  const models = { likeness: folderOf(options, 'likeness'), fit: folderOf(options, 'fit') };
+  const models = { likeness: textOf(options, 'likeness'), fit: textOf(options, 'fit') };
   const steps = numbers(options, 'steps', { least: 1, whole: true });
   const strengths = numbers(options, 'strength', { least: 0, whole: false });
   const [seeds] = numbers(options, 'seeds', { least: 1, whole: true }) ?? [];
@@ -110,30 +122,13 @@ function askedFor(options: Options): Asked {
     ...(seeds === undefined ? {} : { seeds }),
     ...(typeof options.trigger === 'string' ? { trigger: options.trigger } : {}),
     ...models,
-    argv: given.flatMap((name) => [
-      `--${name}`,
-      String(name === 'likeness' || name === 'fit' ? models[name] : options[name]),
-    ]),
+    // The process that goes on apart starts in the same folder, so a path stays what it is.
+    argv: given.flatMap((name) => [`--${name}`, String(options[name])]),
   };
 }
 
-/** The folder of a model that judges, where a flag names one. @throws UsageError for one that holds no such model */
-function folderOf(options: Options, name: 'likeness' | 'fit'): string | undefined {
-  const given = options[name];
-  if (typeof given !== 'string') return undefined;
-  const folder = absolute(given, { cwd: process.cwd() });
-  const missing = ['config.json', 'preprocessor_config.json', 'model.safetensors'].filter(
-    (file) => statOf(join(folder, file))?.isFile() !== true,
-  );
-  if (missing.length === 0) return folder;
-  throw new UsageError(`--${name}: ${given} holds no model that judges: ${missing.join(', ')} not in it.`, {
-    id: 'command/wrong-value',
-    nextSteps: [
-      'Give a folder in the form of transformers: DINOv2 or CLIP for --likeness, CLIP for --fit.',
-      'Or leave it out: the built-in measure stands in.',
-    ],
-  });
-}
+const textOf = (options: Options, name: string) =>
+  typeof options[name] === 'string' ? (options[name] as string) : undefined;
 
 /** Most numbers of a flag, and the greatest of them. */
 const MOST = 100;

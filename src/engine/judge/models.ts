@@ -1,0 +1,107 @@
+/** Which models judge: those that were asked for, else those that are on this disk already and fit the base model. */
+import { basename, join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { statOf } from '../../base/files/stat.ts';
+import { absolute, type Places } from '../../base/paths.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { AssetEntry, Registry } from '../../registry/catalogue/schema.ts';
+
+/** A model that judges, in a folder. */
+export interface JudgeModel {
+  readonly folder: string;
+  readonly isTagger: boolean;
+  /** The registry's entry, which may have to be fetched; undefined for a folder of the person's own. */
+  readonly entry: AssetEntry | undefined;
+}
+
+export interface JudgeModels {
+  /** Compares pictures; null for the built-in measure. */
+  readonly likeness: JudgeModel | null;
+  /** Tells how well prompts are met; null where nothing does. */
+  readonly fit: JudgeModel | null;
+}
+
+export interface ModelsAsked {
+  readonly likeness?: string | undefined;
+  readonly fit?: string | undefined;
+}
+
+/** What is given in place of a model where none is to judge. */
+const NO_MODEL = { likeness: 'pixels', fit: 'none' } as const;
+type Task = keyof typeof NO_MODEL;
+
+/** The registry's models by task, the best first. Pictures are compared by what shows copies as well. */
+const CANDIDATES = { likeness: ['dinov2-small'], fit: ['clip-vit-large-patch14'] } as const;
+
+const FILES = {
+  tagger: ['model.onnx', 'selected_tags.csv'],
+  model: ['config.json', 'preprocessor_config.json', 'model.safetensors'],
+} as const;
+
+interface Input {
+  readonly asked: ModelsAsked;
+  /** Name of the base model in the plan. */
+  readonly base: string;
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** @throws UsageError for a name or folder that is no model that judges */
+export function judgeModels(input: Input): JudgeModels {
+  return { likeness: modelFor('likeness', input), fit: modelFor('fit', input) };
+}
+
+function modelFor(task: Task, input: Input): JudgeModel | null {
+  const asked = input.asked[task];
+  if (asked === NO_MODEL[task]) return null;
+  return asked === undefined ? modelHere(task, input) : namedModel(task, asked, input);
+}
+
+/** A model of the registry that is complete on this disk: nothing is fetched that nobody asked for. */
+function modelHere(task: Task, { base, registry, places }: Input): JudgeModel | null {
+  const entry = findBase(registry, base);
+  // Models of photographs and drawings know nothing of the embedded model's tiny pictures.
+  if (entry?.embedded !== undefined) return null;
+  const taggers = task === 'fit' && entry?.caption_style === 'tags' ? registry.assets.filter(isTagger) : [];
+  const others = CANDIDATES[task].flatMap((id) => findAsset(registry, id) ?? []);
+  const found = [...taggers, ...others].find((asset) => locateModel(asset, places).ready);
+  return found === undefined ? null : inRegistry(found, places);
+}
+
+function namedModel(task: Task, name: string, { registry, places }: Input): JudgeModel {
+  const entry = findAsset(registry, name);
+  if (entry !== undefined && (entry.kind === 'judge' || isTagger(entry))) return inRegistry(entry, places);
+  const folder = absolute(name, { cwd: process.cwd() });
+  const has = (file: string) => statOf(join(folder, file))?.isFile() === true;
+  if (FILES.tagger.every(has)) return { folder, isTagger: true, entry: undefined };
+  const missing = FILES.model.filter((file) => !has(file));
+  if (missing.length === 0) return { folder, isTagger: false, entry: undefined };
+  const known = registry.assets.filter((asset) => asset.kind === 'judge' || isTagger(asset)).map(({ id }) => id);
+  throw new UsageError(
+    statOf(folder)?.isDirectory() === true
+      ? `--${task}: ${name} holds no model that judges: ${missing.join(', ')} not in it.`
+      : `--${task}: ${name} is neither a model that judges nor a folder.`,
+    {
+      id: 'command/wrong-value',
+      details: [`Models that can: ${known.join(', ')}`],
+      nextSteps: [
+        `Take one of them, a folder in the form of transformers (DINOv2 or CLIP), or that of a tagger.`,
+        `Or judge without: --${task} ${NO_MODEL[task]}`,
+      ],
+    },
+  );
+}
+
+const isTagger = ({ kind }: AssetEntry) => kind === 'tagger';
+
+const inRegistry = (entry: AssetEntry, places: Places): JudgeModel => ({
+  folder: locateModel(entry, places).path,
+  isTagger: isTagger(entry),
+  entry,
+});
+
+/** `dinov2-small (licence: Apache-2.0)`: what judges, with the licence of what comes from the registry. */
+export function modelWords({ folder, entry }: JudgeModel): string {
+  return entry === undefined ? basename(folder) : `${entry.id} (licence: ${entry.license.name})`;
+}
