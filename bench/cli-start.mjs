@@ -22,10 +22,10 @@ function pastRuns(count) {
     const dir = join(runs, `run-${i}`);
     mkdirSync(join(dir, 'attempts'), { recursive: true });
     const owner = { pid: 4711, start: '1', boot: 'before', host: 'here' };
-    const event = (seq, more) => `${JSON.stringify({ v: 1, seq, t: 1.79e9 + seq, ...more })}\n`;
+    const event = (seq, more) => `${JSON.stringify({ v: 2, seq, t: 1.79e9 + seq, ...more })}\n`;
     const run = { type: 'run', name: 'a', attempt: 1, steps: 1600, host: 'here', device: 'cuda', version: '0' };
     const steps = Array.from({ length: 1600 }, (_, step) =>
-      event(step + 2, { type: 'step', step: step + 1, epoch: 1, loss: 0.1, lr: 0.0001, pictures_per_second: 1.5 }),
+      event(step + 2, { type: 'step', step: step + 1, epoch: 1, loss: 0.1, lr: 0.0001, images_per_second: 1.5 }),
     );
     const outputs = [{ path: 'output/a.safetensors', bytes: 9, sha256: '0'.repeat(64) }];
     const exit = { status: 'finished', code: 0, reason: 'finished', step: 1600, outputs, details: [], next_steps: [] };

@@ -2,7 +2,7 @@
 // the second, which reads directory entries and stat alone. Each look is a process of its own.
 // The files are PNGs of 70 bytes, so that a million of them take few bytes; each has bytes of its own, and every second
 // one a caption of some 100 letters.
-//   node bench/dataset-known.mjs [--pictures 100000] [--folder DIR]     (--folder keeps what was made for the next time)
+//   node bench/dataset-known.mjs [--images 100000] [--folder DIR]     (--folder keeps what was made for the next time)
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,9 +12,9 @@ import { crc32, deflateSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const { values } = parseArgs({
-  options: { pictures: { type: 'string', default: '100000' }, folder: { type: 'string' } },
+  options: { images: { type: 'string', default: '100000' }, folder: { type: 'string' } },
 });
-const total = Number(values.pictures);
+const total = Number(values.images);
 const work = mkdtempSync(join(tmpdir(), 'vt-bench-known-'));
 const data = values.folder ?? join(work, 'data');
 
@@ -32,7 +32,7 @@ console.log(JSON.stringify({ scan: scanned - start, all: performance.now() - sta
 `;
 
 try {
-  if (!existsSync(data)) writePictures();
+  if (!existsSync(data)) writeImages();
   const program = await bundle();
   for (const round of ['first', 'second', 'third']) {
     const { scan, all, peak, most } = look(program);
@@ -90,7 +90,7 @@ async function bundle() {
   return outfile;
 }
 
-function writePictures() {
+function writeImages() {
   for (let i = 0; i < total; i += 1) {
     const inside = join(data, `part-${String(Math.floor(i / 5000)).padStart(4, '0')}`);
     if (i % 5000 === 0) mkdirSync(inside, { recursive: true });

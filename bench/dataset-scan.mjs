@@ -1,7 +1,7 @@
 // Pictures per second of the data set scan (sizes, rotation, captions), side by side with two others on the same files:
 // Node reading 4 KiB + the image-size package, and Pillow opening each header (where a Python with Pillow is given).
 // `--against` adds the scan of another checkout, in turn: on a busy machine only the ratio says something.
-//   node bench/dataset-scan.mjs [--pictures 20000] [--rounds 5] [--python /path/to/python] [--against /path/to/checkout]
+//   node bench/dataset-scan.mjs [--images 20000] [--rounds 5] [--python /path/to/python] [--against /path/to/checkout]
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -22,13 +22,13 @@ import { imageSize } from 'image-size';
 
 const { values } = parseArgs({
   options: {
-    pictures: { type: 'string', default: '20000' },
+    images: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '5' },
     python: { type: 'string' },
     against: { type: 'string' },
   },
 });
-const total = Number(values.pictures);
+const total = Number(values.images);
 const root = join(import.meta.dirname, '..');
 const work = mkdtempSync(join(tmpdir(), 'vt-bench-scan-'));
 
@@ -45,7 +45,7 @@ print(len(files) / (time.perf_counter() - start))
 
 try {
   const data = join(work, 'data');
-  writePictures(data);
+  writeImages(data);
   const contenders = {
     visiontrain: await scanOf(root, data),
     'image-size, no captions': () => withImageSize(data),
@@ -89,7 +89,7 @@ async function scanOf(checkout, data) {
 }
 
 /** A mix like people's: mostly JPEG with EXIF, padded to a plausible size, every second with a caption. */
-function writePictures(folder) {
+function writeImages(folder) {
   const fixtures = join(root, 'test', 'fixtures', 'pictures');
   const names = ['turned-6.jpg', 'turned-1.jpg', 'progressive.jpg', 'alpha.png', 'lossless.webp'];
   const sources = names.map((name) => [name, Buffer.concat([readFileSync(join(fixtures, name)), Buffer.alloc(8000)])]);

@@ -22,7 +22,7 @@ const dir = mkdtempSync(join(tmpdir(), 'visiontrain-pictures-'));
 const env = { VISIONTRAIN_HOME: join(dir, 'home'), HOME: dir };
 if (process.env.VISIONTRAIN_PYTHON) env.VISIONTRAIN_PYTHON = process.env.VISIONTRAIN_PYTHON;
 
-async function picture(terminal, name, title, { columns, rows }) {
+async function image(terminal, name, title, { columns, rows }) {
   writeFileSync(join(images, `${name}.svg`), await terminalSvg(terminal.colours(), { columns, rows, title }));
   console.error(`docs/images/${name}.svg`);
 }
@@ -33,7 +33,7 @@ async function wizard() {
   const terminal = new Terminal(bin, { ...size, cwd: dir, env });
   try {
     await terminal.shows(/1\/7 {2}Mode[\s\S]*Ctrl-C/);
-    await picture(terminal, 'wizard-start', 'The first question of the wizard', size);
+    await image(terminal, 'wizard-start', 'The first question of the wizard', size);
     terminal.keys('Enter');
     await terminal.shows('2/7  Data set');
     await terminal.shows('doodles/');
@@ -44,13 +44,13 @@ async function wizard() {
       await new Promise((resolve) => setTimeout(resolve, 700));
     }
     await terminal.shows(/3\/7 {2}Model[\s\S]*Ctrl-C/);
-    await picture(terminal, 'wizard-model', 'The wizard asks for the base model', size);
+    await image(terminal, 'wizard-model', 'The wizard asks for the base model', size);
     for (const question of ['How long?', 'How strong?', 'How detailed?', '6/7  Review']) {
       terminal.keys('Enter');
       await terminal.shows(question);
     }
     await terminal.shows(/Start now[\s\S]*Ctrl-C/);
-    await picture(terminal, 'wizard-review', 'The review: every answer, who chose it, and what to do now', size);
+    await image(terminal, 'wizard-review', 'The review: every answer, who chose it, and what to do now', size);
   } finally {
     terminal.close();
   }
@@ -61,9 +61,9 @@ async function demo() {
   const terminal = new Terminal([...bin, 'demo'], { ...size, cwd: dir, env });
   try {
     await terminal.shows(/ (6\d|7\d) % {3}ends [\s\S]*\? help/, 600_000);
-    await picture(terminal, 'dashboard', 'A run on the dashboard', size);
+    await image(terminal, 'dashboard', 'A run on the dashboard', size);
     await terminal.shows(/\[exit \d+\]/, 600_000);
-    await picture(terminal, 'end', 'The end of a run', size);
+    await image(terminal, 'end', 'The end of a run', size);
   } finally {
     terminal.close();
   }

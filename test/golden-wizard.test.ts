@@ -25,10 +25,10 @@ let facts: WizardFacts;
 
 const folder: FolderFacts = {
   path: `${home}/pictures/fox`,
-  pictures: 24,
+  images: 24,
   usable: 23,
   captioned: 5,
-  folders: [{ path: '', pictures: 23, repeats: 1 }],
+  folders: [{ path: '', images: 23, repeats: 1 }],
   commonWord: undefined,
   otherCaptions: undefined,
   smallest: [640, 480],

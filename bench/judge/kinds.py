@@ -31,7 +31,7 @@ class Made:
     rate: float
     text_rate: float
     schedule: str = "cosine"
-    pictures: int | None = None
+    images: int | None = None
     ordinary: bool = True
     seed: int = 42
     more: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Asked:
     """A prompt that calls the LoRA, with the picture that it asks for."""
 
     text: str
-    picture: np.ndarray
+    image: np.ndarray
     #: Background of the creature's prompt; the scene of the style's.
     background: str | None
     scene: Scene | None
@@ -116,7 +116,7 @@ def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
     for place in (trained, held):
         place.mkdir(parents=True, exist_ok=True)
     source = ROOT / "presets" / "tiny" / ("lesson" if made.subject == "creature" else "lesson-style")
-    own = sorted(path for path in source.glob("*.png") if not path.stem.startswith("ordinary"))[: made.pictures]
+    own = sorted(path for path in source.glob("*.png") if not path.stem.startswith("ordinary"))[: made.images]
     others = sorted(source.glob("ordinary-*.png")) if made.ordinary else []
     for path in (*own, *others):
         for file in (path, path.with_suffix(".txt")):
@@ -124,7 +124,7 @@ def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
     for i in range(8):
         # Other pairs of place and ground than those of the lesson and of the truth.
         one = creature(5 * i + 43) if made.subject == "creature" else style(7 * i + 45)
-        Image.fromarray(one.picture).save(held / f"held-{i}.png")
+        Image.fromarray(one.image).save(held / f"held-{i}.png")
         (held / f"held-{i}.txt").write_text(one.text + "\n")
     return trained, held
 

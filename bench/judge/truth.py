@@ -34,20 +34,20 @@ def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
         pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
         name = made.name if step == made.steps else f"{made.name}-step{step:08d}"
         pipe.load_lora_weights(str(run / "output"), weight_name=f"{name}.safetensors")
-        drawn = _pictures(pipe, [*(one.text for one in called), *(one.text for one in others)])
+        drawn = _images(pipe, [*(one.text for one in called), *(one.text for one in others)])
         own, rest = drawn[:CALLED], drawn[CALLED:]
         rows[str(step)] = {
-            "called": _share(_right(made, one, picture) for one, picture in zip(called, own, strict=True)),
+            "called": _share(_right(made, one, image) for one, image in zip(called, own, strict=True)),
             "kept": _share(
-                np.mean(list(marks(one.scene, picture).values())) * (not _leaks(made, picture))
-                for one, picture in zip(others, rest, strict=True)
+                np.mean(list(marks(one.scene, image).values())) * (not _leaks(made, image))
+                for one, image in zip(others, rest, strict=True)
             ),
-            "copied": _share(_is_copy(one, picture, trained) for one, picture in zip(called, own, strict=True)),
+            "copied": _share(_is_copy(one, image, trained) for one, image in zip(called, own, strict=True)),
         }
     return rows
 
 
-def _pictures(pipe: StableDiffusionPipeline, captions: list[str]) -> np.ndarray:
+def _images(pipe: StableDiffusionPipeline, captions: list[str]) -> np.ndarray:
     pipe.unet.eval()
     states = states_of(pipe.tokenizer, pipe.text_encoder, [*captions, ""])
     return score.sample(pipe.unet, pipe.vae, states[:-1], states[-1], seed=SEED, steps=STEPS)
@@ -57,27 +57,27 @@ def _share(each: Any) -> float:
     return round(100 * float(np.mean(list(each))), 2)
 
 
-def _right(made: Made, one: Asked, picture: np.ndarray) -> float:
+def _right(made: Made, one: Asked, image: np.ndarray) -> float:
     """Whether the subject is there, and, half of it, whether the rest of the prompt is."""
     if made.subject == "creature":
-        return lesson.sees_zibbo(picture) * (0.5 + 0.5 * (background_of(picture)[0] == one.background))
-    return lesson.sees_lumo(picture) * (0.5 + 0.5 * _has_thing(one.scene, picture))
+        return lesson.sees_zibbo(image) * (0.5 + 0.5 * (background_of(image)[0] == one.background))
+    return lesson.sees_lumo(image) * (0.5 + 0.5 * _has_thing(one.scene, image))
 
 
-def _has_thing(scene: Scene | None, picture: np.ndarray) -> bool:
+def _has_thing(scene: Scene | None, image: np.ndarray) -> bool:
     """Whether the lines have the colour of the thing that was asked for: the judge knows no outlines in this style."""
-    pieces = read(picture).pieces
+    pieces = read(image).pieces
     return scene is not None and any(piece.colour == scene.things[0].colour for piece in pieces)
 
 
-def _leaks(made: Made, picture: np.ndarray) -> bool:
-    return (lesson.sees_zibbo if made.subject == "creature" else lesson.sees_lumo)(picture)
+def _leaks(made: Made, image: np.ndarray) -> bool:
+    return (lesson.sees_zibbo if made.subject == "creature" else lesson.sees_lumo)(image)
 
 
-def _is_copy(one: Asked, picture: np.ndarray, trained: list[np.ndarray]) -> bool:
+def _is_copy(one: Asked, image: np.ndarray, trained: list[np.ndarray]) -> bool:
     """Whether a sample is nearer to a picture that was trained on than to the one that was asked for."""
 
     def apart(other: np.ndarray) -> float:
-        return float(np.square(picture.astype(np.float32) - other).mean())
+        return float(np.square(image.astype(np.float32) - other).mean())
 
-    return min(apart(other) for other in trained) < apart(one.picture.astype(np.float32))
+    return min(apart(other) for other in trained) < apart(one.image.astype(np.float32))

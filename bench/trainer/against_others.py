@@ -2,7 +2,7 @@
 
     python bench/trainer/against_others.py WORK_FOLDER [--example train_text_to_image_lora.py]
         [--example-python PYTHON] [--sd-scripts FOLDER] [--sd-path PYTHONPATH] [--single-file FILE]
-        [--model FOLDER] [--side PIXELS] [--batch N] [--pictures N] [--steps N] [--rank N] [--rounds N] [--threads N]
+        [--model FOLDER] [--side PIXELS] [--batch N] [--images N] [--steps N] [--rank N] [--rounds N] [--threads N]
         [--sides ours,ours-warm,example,example-malloc,ours-all,ours-all-warm,sd-scripts]
 
 The sides take turns, and medians are printed. The others are run unchanged (others.py), by `python SCRIPT` and not
@@ -50,7 +50,7 @@ from typing import Any
 
 import numpy as np
 import others
-from common import TRAINER, launch, make_plan, pictures, prepare, read_events
+from common import TRAINER, images, launch, make_plan, prepare, read_events
 
 #: Seconds to the first step, seconds to the end of one pass over the images, images/s after the first step, and peak
 #: GiB; then all but the peak again in CPU time.
@@ -103,9 +103,9 @@ def watched(
     return watch
 
 
-def numbers(watch: Watch, ends: list[float], batch: int, pictures: int) -> Result:
+def numbers(watch: Watch, ends: list[float], batch: int, images: int) -> Result:
     """The result of a training that is at least one pass long; `ends` gives the time at which each step ended."""
-    once = ends[-(-pictures // batch) - 1]
+    once = ends[-(-images // batch) - 1]
     first, passed, last = (watch.cpu_at(t) for t in (ends[0], once, ends[-1]))
     samples, rest = (len(ends) - 1) * batch, ends[-1] - ends[0]
     wall = (ends[0] - watch.began, once - watch.began, samples / rest)
@@ -115,8 +115,8 @@ def numbers(watch: Watch, ends: list[float], batch: int, pictures: int) -> Resul
 class Sides:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self.data = given.work / f"pictures-{given.pictures}-{given.side}"
-        self.samples = pictures(self.data, given.pictures, given.side)
+        self.data = given.work / f"images-{given.images}-{given.side}"
+        self.samples = images(self.data, given.images, given.side)
         self.plain = {
             **os.environ,
             "OMP_NUM_THREADS": str(given.threads),
@@ -159,7 +159,7 @@ class Sides:
         written = run / "output" / f"{plan['name']}.safetensors"
         watch = watched(command["argv"], command["env"], run / "trainer.log", written.exists)
         events = read_events(run)
-        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch, self.given.pictures)
+        return numbers(watch, [e["t"] for e in events if e["type"] == "step"], self.given.batch, self.given.images)
 
     def example(self, malloc: bool) -> Result:
         given, environment = self.given, self.plain
@@ -207,7 +207,7 @@ class Sides:
         return self.numbers(watch, out)
 
     def numbers(self, watch: Watch, out: Path) -> Result:
-        return numbers(watch, [row[0] for row in others.stamps(out)], self.given.batch, self.given.pictures)
+        return numbers(watch, [row[0] for row in others.stamps(out)], self.given.batch, self.given.images)
 
     def run(self, side: str) -> Result:
         if side.startswith("ours"):
@@ -229,7 +229,7 @@ def main() -> None:
     for name, default in (
         ("side", 96),
         ("batch", 4),
-        ("pictures", 16),
+        ("images", 16),
         ("steps", 60),
         ("rank", 8),
         ("rounds", 3),

@@ -17,7 +17,7 @@ from PIL import Image  # noqa: E402
 from tests.tiny_models import make_plan  # noqa: E402
 
 
-def pictures(folder: Path, count: int, side: int) -> list[dict[str, Any]]:
+def images(folder: Path, count: int, side: int) -> list[dict[str, Any]]:
     """Write square images, and metadata.jsonl with their captions for diffusers. Returns them as a plan lists them."""
     import hashlib
 
@@ -92,4 +92,4 @@ def run(folder: Path, until: str | None = None) -> dict[str, Any]:
     return {"seconds": seconds, "first_step": first, "events": events}
 
 
-__all__ = ["TRAINER", "launch", "make_plan", "pictures", "prepare", "read_events", "run"]
+__all__ = ["TRAINER", "launch", "make_plan", "images", "prepare", "read_events", "run"]

@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from common import make_plan, pictures, prepare, run
+from common import images, make_plan, prepare, run
 from random_models import build
 
 #: The largest difference of both U-Nets' outputs that counts as rounding, as a share of the LoRA's own effect.
@@ -69,7 +69,7 @@ def train(given: argparse.Namespace, layout: str, where: dict[str, str], shown: 
         flush=True,
     )
     for event in result["events"]:
-        if event["type"] == "learnt":
+        if event["type"] == "learned":
             print(f"  {event['verdict']}: {event['reason']}", flush=True)
     if hashlib.sha256((target / output["path"]).read_bytes()).hexdigest() != output["sha256"]:
         sys.exit("the file is not what its event says")
@@ -177,7 +177,7 @@ def main() -> None:
         return
     if not single.exists():
         build(given.family, folder, single)
-    shown = pictures(given.work / "pictures", 1, 512)
+    shown = images(given.work / "pictures", 1, 512)
     hashes = {layout: train(given, layout, layouts[layout], shown) for layout in given.layouts.split(",")}
     if len(set(hashes.values())) > 1:
         sys.exit("the layouts gave different LoRAs")

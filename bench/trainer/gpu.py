@@ -27,7 +27,7 @@ from typing import Any
 
 from common import make_plan, prepare
 from random_models import build
-from step import NO_SAVES, cached_pictures, fill
+from step import NO_SAVES, cached_images, fill
 from tests.tiny_models import make_model
 from where import Card, where
 
@@ -75,7 +75,7 @@ class Bench:
         self.base = given.work / f"{'tiny-' if card.tiny else ''}{given.family}"
         if not self.base.exists():
             make_model(self.base, given.family) if card.tiny else build(given.family, self.base, None, "cuda")
-        self.shown = cached_pictures(32, given.side)
+        self.shown = cached_images(32, given.side)
 
     def plan(self, name: str) -> dict[str, Any]:
         changes = SETTINGS[name]

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import others
-from common import TRAINER, make_plan, pictures, prepare, read_events
+from common import TRAINER, images, make_plan, prepare, read_events
 from random_models import build
 from tests.tiny_models import make_model
 from where import Card, where
@@ -93,7 +93,7 @@ class Sides:
             build("sdxl", self.model, self.single, "cuda")
         self.data = self.work / "pictures"
         shutil.rmtree(self.data, ignore_errors=True)
-        self.samples = pictures(self.data, 8, given.side)
+        self.samples = images(self.data, 8, given.side)
         self.environment = {**os.environ, **others.OFFLINE, "HF_HOME": str(self.work / "hf")}
 
     def ours(self, targets: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from common import TRAINER, make_plan, pictures
+from common import TRAINER, images, make_plan
 
 IMPORT = """
 import time, torch
@@ -47,7 +47,7 @@ def main() -> None:
     from visiontrain_trainer.model.models import BaseModel
 
     torch.set_num_threads(given.threads)
-    shown = pictures(given.work / "pictures-1", 1, 64)
+    shown = images(given.work / "pictures-1", 1, 64)
     data = make_plan(given.model, given.work, shown, given.work / "cache", training={"rank": 16, "alpha": 8})
     plan = parse_plan(data)
     own, theirs = BaseModel(plan.model).unet(torch.float32), BaseModel(plan.model).unet(torch.float32)

@@ -58,12 +58,12 @@ def sd_scripts(python: str, script: str, out: Path, options: Mapping[str, Any], 
     return list(map(str, argv))
 
 
-def sd_scripts_folder(out: Path, model: Path, pictures: Path, samples: Sequence[Mapping[str, Any]]) -> None:
+def sd_scripts_folder(out: Path, model: Path, images: Path, samples: Sequence[Mapping[str, Any]]) -> None:
     """Write the images with captions beside them, and the tokenizers under the names that sd-scripts looks for."""
     folder = out / "data" / "1_zwx"
     folder.mkdir(parents=True)
     for sample in samples:
-        shutil.copy(pictures / sample["path"], folder)
+        shutil.copy(images / sample["path"], folder)
         (folder / sample["path"]).with_suffix(".txt").write_text(sample["caption"])
     names = {
         "tokenizer": "openai_clip-vit-large-patch14",

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import TRAINER, make_plan, pictures
+from common import TRAINER, images, make_plan
 
 Tensors = dict[str, torch.Tensor]
 #: Reads the tensors of a layer `lora_unet_a`, and returns the merged weight of a copy of the layer; None: not read.
@@ -204,7 +204,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         for kind, changes in KINDS.items():
             folder = Path(work)
-            shown = pictures(folder / "images", 1, 64)
+            shown = images(folder / "images", 1, 64)
             plan = make_plan(TRAINER.parent / "presets" / "tiny" / "sd15", folder, shown, folder, training=changes)
             training = parse_plan(plan).training
             for base_name, base in BASES.items():

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from common import TRAINER, make_plan, prepare
-from step import cached_pictures, fill
+from step import cached_images, fill
 
 #: The changes of the plan's sections `training` and `resources`, by the setting's name.
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
@@ -62,7 +62,7 @@ def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     training = {"batch_size": 4, "steps": 100_000, "rank": 16, "alpha": 8, **changes.get("training", {})}
     resources = {"threads": given.threads, **changes.get("resources", {})}
     work = given.work
-    shown = cached_pictures(64, given.side)
+    shown = cached_images(64, given.side)
     data = make_plan(given.model, work, shown, work / "cache", training=training, resources=resources)
     run = work / "run"
     shutil.rmtree(run, ignore_errors=True)
@@ -71,16 +71,16 @@ def one(given: argparse.Namespace, name: str) -> dict[str, float]:
     device = open_device(plan.resources, Processes())
     fill(Latents(plan, BaseModel(plan.model), device), BatchSampler(plan), given.side)
     session = open_session(run, plan, events, Control(run / "control"))
-    pictures, began = 0, 0.0
+    images, began = 0, 0.0
     for step in range(given.steps + 1):
         finished = session.train_step.run(step).read()
         if step == 0:
             began = time.process_time()
         else:
-            pictures += len(finished.uses)
+            images += len(finished.uses)
     spent = time.process_time() - began
     events.close()
-    return {"cpu": spent / pictures * 1e3, "peak": device.memory() / 2**20, "first": began}
+    return {"cpu": spent / images * 1e3, "peak": device.memory() / 2**20, "first": began}
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A step of the trainer against a bare loop: the same U-Net's forward, backward and optimiser step on ready tensors.
 
-    python bench/trainer/step.py WORK_FOLDER [--model FOLDER] [--pictures N] [--rounds N] [--threads N] [--side PIXELS]
+    python bench/trainer/step.py WORK_FOLDER [--model FOLDER] [--images N] [--rounds N] [--threads N] [--side PIXELS]
 
 The trainer's time includes all that a step of a real run does: batch plan, cache, draws, loss, clipping, checks,
 digest, event. The two sides take turns step by step; medians of wall time and of CPU time, and their ratios, are
@@ -26,7 +26,7 @@ from common import TRAINER, make_plan, prepare
 NO_SAVES: Any = SimpleNamespace(any_checkpoint=False)
 
 
-def cached_pictures(count: int, side: int) -> list[dict[str, Any]]:
+def cached_images(count: int, side: int) -> list[dict[str, Any]]:
     """Square images, as a plan lists them, whose latents exist in the cache alone."""
     hashes = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(count)]
     return [
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--model", type=Path, default=TRAINER.parent / "presets" / "tiny" / "sd15")
-    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--side", type=int, default=64)
@@ -82,7 +82,7 @@ def main() -> None:
     from visiontrain_trainer.run.progress import Progress
     from visiontrain_trainer.run.session import open_session
 
-    shown = cached_pictures(given.pictures, given.side)
+    shown = cached_images(given.images, given.side)
     data = make_plan(
         given.model,
         given.work,
@@ -131,7 +131,7 @@ def main() -> None:
     print(f"opened in {opened:.1f} s")
     for what, times in (("wall", wall), ("cpu", cpu)):
         a, b = median(times["ours"]) * 1e3, median(times["bare"]) * 1e3
-        print(f"{what:5} ours {a:8.2f} ms   bare {b:8.2f} ms   ratio {a / b:.3f}   ({given.pictures} pictures)")
+        print(f"{what:5} ours {a:8.2f} ms   bare {b:8.2f} ms   ratio {a / b:.3f}   ({given.images} pictures)")
 
 
 if __name__ == "__main__":

@@ -59,19 +59,21 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** What progress is counted in. */
+export type ProgressUnit = 'bytes' | 'images' | 'packages' | 'captions';
+
+/** The word for a unit of progress in sentences for people, in the plural. */
+export const unitWord = (unit: ProgressUnit): string => (unit === 'images' ? 'pictures' : unit);
+
 /** `12.3 MB/s`, `1.9 pictures/s`, or `4.2 s/picture` when it is slower than one a second. `perSecond` is above 0. */
-export function formatRate(perSecond: number, unit: 'bytes' | 'pictures' | 'packages' | 'captions'): string {
+export function formatRate(perSecond: number, unit: ProgressUnit): string {
   if (unit === 'bytes') return `${formatBytes(perSecond)}/s`;
-  if (perSecond < 1) return `${(1 / perSecond).toFixed(1)} s/${unit.slice(0, -1)}`;
-  return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unit}/s`;
+  if (perSecond < 1) return `${(1 / perSecond).toFixed(1)} s/${unitWord(unit).slice(0, -1)}`;
+  return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unitWord(unit)}/s`;
 }
 
 /** `12 pictures/s  4 min left`, as far as it is known. It is '' at first and when nothing moves. */
-export function formatPace(
-  rate: number | undefined,
-  unit: Parameters<typeof formatRate>[1],
-  left: number | undefined,
-): string {
+export function formatPace(rate: number | undefined, unit: ProgressUnit, left: number | undefined): string {
   if (!rate) return '';
   const time = left !== undefined && left > 0 ? `  ${formatDuration(left / rate)} left` : '';
   return `${formatRate(rate, unit)}${time}`;

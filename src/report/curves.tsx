@@ -90,7 +90,7 @@ function at({ steps, values }: StepCurve, step: number): number {
 }
 
 /** Pictures that are listed. */
-const MOST_PICTURES = 100;
+const MOST_IMAGES = 100;
 const KINDS = {
   learned: 'learned',
   never: 'never learned: a wrong caption, or the odd one out?',
@@ -98,7 +98,7 @@ const KINDS = {
   held_out: 'kept out of training',
 } as const;
 
-export function PictureLosses({ report: { picture_losses: losses } }: { readonly report: RunReport }) {
+export function ImageLosses({ report: { image_losses: losses } }: { readonly report: RunReport }) {
   if (losses === null || losses.length === 0) return null;
   const odd = losses.filter(({ kind }) => kind === 'never' || kind === 'by_heart').length;
   return (
@@ -116,7 +116,7 @@ export function PictureLosses({ report: { picture_losses: losses } }: { readonly
             </tr>
           </thead>
           <tbody>
-            {losses.slice(0, MOST_PICTURES).map(({ path, kind, before, after }) => (
+            {losses.slice(0, MOST_IMAGES).map(({ path, kind, before, after }) => (
               <tr key={`${kind} ${path}`}>
                 <th scope="row">{path}</th>
                 <td className="number">{lossDigits(before)}</td>
@@ -126,7 +126,7 @@ export function PictureLosses({ report: { picture_losses: losses } }: { readonly
             ))}
           </tbody>
         </table>
-        {losses.length > MOST_PICTURES ? <p className="quiet">{`and ${losses.length - MOST_PICTURES} more`}</p> : null}
+        {losses.length > MOST_IMAGES ? <p className="quiet">{`and ${losses.length - MOST_IMAGES} more`}</p> : null}
       </details>
     </section>
   );

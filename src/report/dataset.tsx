@@ -4,10 +4,10 @@ import type { RunReport } from '../engine/report/types.ts';
 
 export function Dataset({ report: { dataset } }: { readonly report: RunReport }) {
   if (dataset === null) return null;
-  const { pictures, validation, regularisation, masks, uses, epochs, buckets, trigger, tags, captions } = dataset;
-  const most = tags[0]?.pictures ?? 1;
+  const { images, validation, regularisation, masks, uses, epochs, buckets, trigger, tags, captions } = dataset;
+  const most = tags[0]?.images ?? 1;
   const facts = [
-    ['Pictures', `${pictures} trained on`],
+    ['Pictures', `${images} trained on`],
     ['Kept for validation', validation === 0 ? 'none' : String(validation)],
     ...(regularisation > 0 ? [['Regularisation', plural(regularisation, 'picture')]] : []),
     ...(masks > 0 ? [['With a mask', plural(masks, 'picture')]] : []),
@@ -38,7 +38,7 @@ export function Dataset({ report: { dataset } }: { readonly report: RunReport })
               </tr>
             </thead>
             <tbody>
-              {buckets.map(({ size: [width, height], pictures: count }) => (
+              {buckets.map(({ size: [width, height], images: count }) => (
                 <tr key={`${width}x${height}`}>
                   <th scope="row">{`${width} × ${height}`}</th>
                   <td className="number">{count}</td>
@@ -50,7 +50,7 @@ export function Dataset({ report: { dataset } }: { readonly report: RunReport })
         <div>
           <h3>Most frequent in captions</h3>
           <ul className="tags">
-            {tags.map(({ tag, pictures: count }) => (
+            {tags.map(({ tag, images: count }) => (
               <li key={tag} data-share={Math.ceil((count / most) * 4)}>
                 {tag}
                 <small>{count}</small>

@@ -3,7 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import { formatWhen } from '../base/when.ts';
 import type { RunReport } from '../engine/report/types.ts';
-import { Curves, PictureLosses } from './curves.tsx';
+import { Curves, ImageLosses } from './curves.tsx';
 import { Dataset } from './dataset.tsx';
 import { embeddedJson, pageDocument } from './document.ts';
 import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
@@ -67,7 +67,7 @@ function Body({ report, images, live, now }: PageInput) {
         <Samples report={report} images={images} />
         <Curves report={report} />
         <JudgeTable report={report} />
-        <PictureLosses report={report} />
+        <ImageLosses report={report} />
         <Dataset report={report} />
         <Use report={report} />
         <Settings report={report} />

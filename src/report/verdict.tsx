@@ -41,9 +41,9 @@ export function VerdictBanner({ report, live }: { readonly report: RunReport; re
 
 type Tile = readonly [label: string, value: string, remark?: string];
 
-function tiles({ learnt, validation, model, files, step, steps, dataset }: RunReport): readonly Tile[] {
+function tiles({ learned, validation, model, files, step, steps, dataset }: RunReport): readonly Tile[] {
   const tiles: Tile[] = [['Steps', String(step), `of ${steps}`]];
-  const { before, after } = learnt ?? {};
+  const { before, after } = learned ?? {};
   if (before && after)
     tiles.push([
       'Loss at fixed noise',
@@ -53,15 +53,15 @@ function tiles({ learnt, validation, model, files, step, steps, dataset }: RunRe
   const last = validation.at(-1);
   if (last !== undefined)
     tiles.push(['Validation', lossDigits(last.loss), `± ${lossDigits(last.stderr)} at step ${last.step}`]);
-  if (dataset !== null) tiles.push(['Pictures', String(dataset.pictures), `${dataset.epochs.toFixed(1)} epochs`]);
+  if (dataset !== null) tiles.push(['Pictures', String(dataset.images), `${dataset.epochs.toFixed(1)} epochs`]);
   if (model !== null) tiles.push(['Base model', model.name, model.family === 'sdxl' ? 'SDXL' : 'SD 1.5']);
   const [lora] = files;
   if (lora !== undefined) tiles.push(['LoRA', formatBytes(lora.bytes), `SHA-256 ${lora.sha256.slice(0, 12)}…`]);
   return tiles;
 }
 
-function WeightChange({ report: { learnt } }: { readonly report: RunReport }) {
-  const parts = Object.entries(learnt?.weight_change ?? {});
+function WeightChange({ report: { learned } }: { readonly report: RunReport }) {
+  const parts = Object.entries(learned?.weight_change ?? {});
   if (parts.length === 0) return null;
   const most = Math.max(...parts.map(([, share]) => share), 1e-9);
   return (

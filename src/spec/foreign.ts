@@ -90,12 +90,12 @@ function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined)
     const found = run.value(ours);
     return typeof found === 'number' && found >= 1 ? found : 1;
   };
-  const pictures = uses * number('dataset.repeats');
+  const images = uses * number('dataset.repeats');
   const batch = number('training.batch_size');
   const passes = number('training.gradient_accumulation');
-  const steps = Math.max(1, Math.ceil((wanted * Math.ceil(pictures / batch)) / passes));
+  const steps = Math.max(1, Math.ceil((wanted * Math.ceil(images / batch)) / passes));
   const together = batch * passes === 1 ? '' : `, ${batch * passes} a step`;
-  return `${ours} (about ${plural(steps, 'step')}, with ${plural(pictures, 'picture')}${together})`;
+  return `${ours} (about ${plural(steps, 'step')}, with ${plural(images, 'picture')}${together})`;
 }
 
 /**

@@ -4,8 +4,8 @@
  */
 import { nearest } from '../base/nearest.ts';
 import { beyondTerms } from './terms/beyond.ts';
+import { imageTerms } from './terms/images.ts';
 import { modelTerms } from './terms/model.ts';
-import { pictureTerms } from './terms/pictures.ts';
 import { resultTerms } from './terms/result.ts';
 import type { Term } from './terms/term.ts';
 import { trainingTerms } from './terms/training.ts';
@@ -23,7 +23,7 @@ const groups: readonly Term['group'][] = [
 ];
 
 export const glossary: readonly Term[] = groups.flatMap((group) =>
-  [...resultTerms, ...pictureTerms, ...modelTerms, ...trainingTerms, ...beyondTerms].filter(
+  [...resultTerms, ...imageTerms, ...modelTerms, ...trainingTerms, ...beyondTerms].filter(
     (term) => term.group === group,
   ),
 );

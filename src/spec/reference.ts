@@ -33,7 +33,7 @@ const TITLES: Readonly<Record<string, string>> = {
   model: 'What the LoRA is trained on.',
   training: 'How it learns.',
   validation: 'When the loss on pictures that are not trained on is measured, and whether that ends the run.',
-  samples: 'Pictures made on the way, to see what is learnt. Their size is the largest of `dataset.resolution`.',
+  samples: 'Pictures made on the way, to see what is learned. Their size is the largest of `dataset.resolution`.',
   output: 'What is written.',
   resources:
     'How the machine is used. What is not possible here (half precision on a processor) is replaced, and said.',

@@ -151,7 +151,7 @@ export const rules: readonly Rule[] = [
     check: ({ training: t }) =>
       when(
         t.alpha > 2 * t.rank,
-        `the LoRA acts ${Math.round((10 * t.alpha) / t.rank) / 10} times as strong as learnt (alpha ÷ rank); usual is 0.5 to 1`,
+        `the LoRA acts ${Math.round((10 * t.alpha) / t.rank) / 10} times as strong as learned (alpha ÷ rank); usual is 0.5 to 1`,
       ),
   },
   {

@@ -68,11 +68,11 @@ export function renderImagePair(pair: ImagePair, room: ImageRoom): Line[] {
 const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
 /** Draws the whole picture, with its aspect ratio kept, in at most `columns` × `rows` cells. */
-export function halfBlocks(picture: Pixels, { columns, rows, colour }: ImageRoom): Styled[] {
-  const scale = Math.min(columns / picture.width, (rows * 2) / picture.height);
-  const width = Math.max(1, Math.min(columns, Math.round(picture.width * scale)));
-  const height = Math.max(2, Math.min(rows * 2, Math.round((picture.height * scale) / 2) * 2));
-  const small = resize(picture, width, height);
+export function halfBlocks(image: Pixels, { columns, rows, colour }: ImageRoom): Styled[] {
+  const scale = Math.min(columns / image.width, (rows * 2) / image.height);
+  const width = Math.max(1, Math.min(columns, Math.round(image.width * scale)));
+  const height = Math.max(2, Math.min(rows * 2, Math.round((image.height * scale) / 2) * 2));
+  const small = resize(image, width, height);
   const code = colour >= 3 ? trueColour : cube;
   return Array.from({ length: height / 2 }, (_, row) => {
     // Adjacent cells of the same colours share one escape sequence.

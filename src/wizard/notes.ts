@@ -24,7 +24,7 @@ export function machineLines({ machine }: WizardFacts, style: Style): Line[] {
 }
 
 export function folderLines(folder: FolderFacts, style: Style, columns: number): Line[] {
-  const { usable, pictures: images, captioned, folders, arranged, smallest, largest, problems } = folder;
+  const { usable, images, captioned, folders, arranged, smallest, largest, problems } = folder;
   const used = usable === images ? plural(usable, 'picture') : `${usable} of ${plural(images, 'picture')}`;
   const words =
     captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;

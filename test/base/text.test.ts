@@ -45,8 +45,8 @@ describe('formatRate', () => {
     [12_345_678, 'bytes', '12.3 MB/s'],
     [0.4, 'bytes', '0 B/s'],
     [123.4, 'captions', '123 captions/s'],
-    [1.94, 'pictures', '1.9 pictures/s'],
-    [0.0625, 'pictures', '16.0 s/picture'],
+    [1.94, 'images', '1.9 pictures/s'],
+    [0.0625, 'images', '16.0 s/picture'],
   ] as const)('%d %s a second are %s', (perSecond, unit, text) => {
     expect(formatRate(perSecond, unit)).toBe(text);
   });

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drawPictures, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
+import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 describe('a bundle', { timeout: 300_000 }, () => {
   let there: Place;
@@ -13,7 +13,7 @@ describe('a bundle', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     there = newPlace();
     here = newPlace();
-    drawPictures(join(there.dir, 'my pictures'));
+    drawImages(join(there.dir, 'my pictures'));
     writeSpec(join(there.dir, 'run.yaml'), './my pictures', 3);
     const told = await there.visiontrain('run', 'run.yaml', '--plain');
     expect(told.code).toBe(0);
@@ -26,7 +26,7 @@ describe('a bundle', { timeout: 300_000 }, () => {
 
   it('trains elsewhere to the same bytes, with the pictures of a folder whose names are others', async () => {
     const made = await there.visiontrain('export', 'ball', '--bundle', 'ball.zip', '--json');
-    expect(JSON.parse(made.stdout)).toMatchObject({ pictures: false });
+    expect(JSON.parse(made.stdout)).toMatchObject({ images: false });
     const bytes = readFileSync(join(there.dir, 'ball.zip')).toString('latin1');
     for (const secret of [there.dir, process.env.HOME ?? '/root']) expect(bytes).not.toContain(secret);
     const found = join(here.dir, 'found');

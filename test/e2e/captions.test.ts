@@ -4,11 +4,11 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileS
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HubServer } from '../helpers/hub-server.ts';
-import { drawPictures, newPlace, type Place, testPython } from '../helpers/real-trainer.ts';
+import { drawImages, newPlace, type Place, testPython } from '../helpers/real-trainer.ts';
 
 let place: Place;
 let hub: HubServer;
-let pictures: string;
+let dataset: string;
 let before: unknown;
 
 /** Bytes, time and mode of each file. */
@@ -24,9 +24,9 @@ beforeAll(async () => {
   hub = await new HubServer().start();
   process.env.HF_ENDPOINT = hub.url;
   place = newPlace();
-  pictures = join(place.dir, 'pictures');
-  drawPictures(pictures);
-  before = looks(pictures);
+  dataset = join(place.dir, 'pictures');
+  drawImages(dataset);
+  before = looks(dataset);
   execFileSync(testPython(), [
     join(import.meta.dirname, '../../trainer/tests/tiny_onnx.py'),
     join(place.dir, 'tagger'),
@@ -61,7 +61,7 @@ describe('captions by a tagger', () => {
     expect(lower.stdout.length).toBeGreaterThan(
       images.reduce((sum, { path, caption }) => sum + path.length + caption.length, 0),
     );
-    expect(looks(pictures)).toEqual(before);
+    expect(looks(dataset)).toEqual(before);
   }, 120_000);
 
   it.each([
@@ -102,13 +102,13 @@ samples: { every: 0, prompts: [] }
     expect(captions['picture 1.png']).toBe('zxball, a ball, number 1');
     expect(captions['picture 0.jpg']).toMatch(/^zxball, /u);
     expect(captions['picture 0.jpg'].length).toBeGreaterThan('zxball, '.length);
-    expect(looks(pictures)).toEqual(before);
+    expect(looks(dataset)).toEqual(before);
   }, 180_000);
 
   it('captions what a run finds new, before it trains, and the plan is the one that a later look makes', async () => {
     execFileSync(testPython(), [
       '-c',
-      `from PIL import Image; Image.new("RGB", (120, 90), (250, 40, 30)).save("${join(pictures, 'new.png')}")`,
+      `from PIL import Image; Image.new("RGB", (120, 90), (250, 40, 30)).save("${join(dataset, 'new.png')}")`,
     ]);
     const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain', '--name', 'second');
     expect(code, stderr).toBe(0);
@@ -118,7 +118,7 @@ samples: { every: 0, prompts: [] }
     const events = readFileSync(join(run, 'events.jsonl'), 'utf8');
     expect(events).toContain('"phase":"captions"');
     const moved = join(place.dir, 'moved');
-    renameSync(pictures, moved);
+    renameSync(dataset, moved);
     const again = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json', '--set', 'dataset.path=moved');
     const found = JSON.parse(again.stdout);
     const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunExit } from '../../src/engine/run-folder/layout.ts';
-import { drawPictures, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
+import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 const STEPS = 20;
 
@@ -27,7 +27,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
 
   beforeAll(async () => {
     place = newPlace();
-    drawPictures(join(place.dir, 'my pictures'));
+    drawImages(join(place.dir, 'my pictures'));
     writeSpec(join(place.dir, 'run.yaml'), './my pictures', STEPS);
     const told = await place.visiontrain('run', 'run.yaml', '--plain');
     expect(told.stderr + told.stdout).toContain('finished');
@@ -89,9 +89,9 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
 
   it('refuses to verify on other pictures or captions, and names them', async () => {
     const folder = join(place.dir, 'elsewhere');
-    const [picture, caption] = [join(folder, 'picture 1.png'), join(folder, 'picture 3.txt')];
-    const before = { picture: readFileSync(picture), caption: readFileSync(caption) };
-    appendFileSync(picture, 'one byte more');
+    const [image, caption] = [join(folder, 'picture 1.png'), join(folder, 'picture 3.txt')];
+    const before = { image: readFileSync(image), caption: readFileSync(caption) };
+    appendFileSync(image, 'one byte more');
     writeFileSync(caption, 'another word');
     const refused = await place.visiontrain('verify', 'ball-2');
     expect(refused.code).toBe(2);
@@ -106,7 +106,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     ]);
     const document = JSON.parse((await place.visiontrain('verify', 'ball-2', '--json')).stdout);
     expect(document.error.details.join('\n')).toContain('picture 3.jpeg');
-    writeFileSync(picture, before.picture);
+    writeFileSync(image, before.image);
     writeFileSync(caption, before.caption);
   });
 

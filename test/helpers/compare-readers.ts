@@ -29,7 +29,7 @@ export async function compareReaders(
     maxBuffer: 64 << 20,
   });
   const there = JSON.parse(stdout) as Record<string, [number, number] | string>;
-  const { images: pictures, leftOut } = await hashImages(await scanDataset(folder, { captionExtension: '.txt' }), {
+  const { images, leftOut } = await hashImages(await scanDataset(folder, { captionExtension: '.txt' }), {
     cacheDir: null,
   });
   const refused = leftOut
@@ -37,10 +37,10 @@ export async function compareReaders(
     .map(({ path, problem }) => `${path} ${problem}`);
   const differing: string[] = [];
   const unread: string[] = [];
-  for (const { path, size } of pictures) {
+  for (const { path, size } of images) {
     const other = there[path];
     if (typeof other === 'string') unread.push(`${path} ${other}`);
     else if (other?.join() !== size.join()) differing.push(`${path} ${size.join('×')} here, ${other?.join('×')} there`);
   }
-  return { read: pictures.length - differing.length - unread.length, refused, differing, unread };
+  return { read: images.length - differing.length - unread.length, refused, differing, unread };
 }

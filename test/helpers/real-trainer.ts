@@ -50,7 +50,7 @@ export function newPlace(): Place {
 }
 
 /** Pictures as people have them: JPEG, PNG and WebP, of several sizes, some turned by EXIF, some with captions. */
-export function drawPictures(folder: string): void {
+export function drawImages(folder: string): void {
   const script = `
 import pathlib, sys
 from PIL import Image, ImageDraw
@@ -70,12 +70,12 @@ for i, (ending, size, mode) in enumerate(kinds):
 }
 
 /** Writes the run.yaml of a short run on the embedded model. */
-export function writeSpec(file: string, pictures: string, steps: number): void {
+export function writeSpec(file: string, images: string, steps: number): void {
   writeFileSync(
     file,
     `version: 1
 name: ball
-dataset: { path: '${pictures}', trigger: zxball, goal: concept }
+dataset: { path: '${images}', trigger: zxball, goal: concept }
 model: { base: tiny }
 training: { steps: ${steps}, batch_size: 2, rank: 4, alpha: 4 }
 samples: { every: 0, steps: 2, prompts: [zxball] }

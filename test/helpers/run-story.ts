@@ -11,7 +11,7 @@ export function story(start: number, lines: readonly (readonly [number, Bare])[]
   let t = start;
   return lines.map(([seconds, event], i) => {
     t += seconds;
-    return { v: 1, seq: i + 1, t, ...event } as RunEvent;
+    return { v: 2, seq: i + 1, t, ...event } as RunEvent;
   });
 }
 
@@ -33,7 +33,7 @@ export function trainingStory({ name, steps, upTo, every, end }: TrainingStory):
     [0.3, { type: 'phase', phase: 'load' }],
     [4, { type: 'active', facts: { device: 'NVIDIA RTX 4070', precision: 'bf16', torch: '2.13.0' } }],
     [1, { type: 'phase', phase: 'cache' }],
-    [20, { type: 'progress', phase: 'cache', unit: 'pictures', done: 40, total: 40, rate: 1.9 }],
+    [20, { type: 'progress', phase: 'cache', unit: 'images', done: 40, total: 40, rate: 1.9 }],
     [1, { type: 'phase', phase: 'train' }],
     [0.1, { type: 'note', level: 'info', text: 'text and latents cached: 40 pictures in 21 s' }],
     [0.1, { type: 'start', step: 0, steps, batches_per_epoch: 160 }],
@@ -45,10 +45,10 @@ export function trainingStory({ name, steps, upTo, every, end }: TrainingStory):
     const loss = 0.07 + 0.07 * Math.exp(-step / (steps / 4)) + noise;
     const lr = 1e-4 * 0.5 * (1 + Math.cos((Math.PI * step) / steps));
     const epoch = Math.floor((step - 1) / 160) + 1;
-    lines.push([0.5, { type: 'step', step, epoch, loss, lr, pictures_per_second: 1.9, memory: 9.6e9 }]);
+    lines.push([0.5, { type: 'step', step, epoch, loss, lr, images_per_second: 1.9, memory: 9.6e9 }]);
     if (step % every !== 0) continue;
     const value = 0.088 + 0.03 * Math.exp(-step / (steps / 3));
-    lines.push([1, { type: 'validation', step, loss: value, stderr: 0.0011, pictures: 4 }]);
+    lines.push([1, { type: 'validation', step, loss: value, stderr: 0.0011, images: 4 }]);
     lines.push([1, { type: 'checkpoint', step, path: `checkpoints/${step}`, bytes: 91e6, best: true }]);
     lines.push(...samples(step, true));
   }

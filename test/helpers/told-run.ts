@@ -38,9 +38,9 @@ export function tellRun(home: FixtureHome, told: Told = {}): RunRef {
   const events = trainingStory({ name, steps, upTo: steps, every, end });
   const last: object[] = [
     {
-      type: 'learnt',
-      verdict: 'learnt',
-      moved: { 'unet.down': 0.021, 'unet.middle': 0.017, 'unet.up': 0.026, text_encoder: 0.004 },
+      type: 'learned',
+      verdict: 'learned',
+      weight_change: { 'unet.down': 0.021, 'unet.middle': 0.017, 'unet.up': 0.026, text_encoder: 0.004 },
       before: { loss: 0.118, stderr: 0.0021 },
       after: { loss: 0.0934, stderr: 0.0017 },
       best_step: steps - every,
@@ -51,7 +51,7 @@ export function tellRun(home: FixtureHome, told: Told = {}): RunRef {
   ];
   const all = [
     ...events,
-    ...last.map((event, i) => ({ v: 1, seq: events.length + i + 1, t: end + i, ...event }) as RunEvent),
+    ...last.map((event, i) => ({ v: 2, seq: events.length + i + 1, t: end + i, ...event }) as RunEvent),
   ].map(change);
   writeFileSync(join(run.dir, 'events.jsonl'), all.map((event) => `${JSON.stringify(event)}\n`).join(''));
   mkdirSync(join(run.dir, 'attempts'), { recursive: true });

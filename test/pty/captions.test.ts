@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { drawPictures, testPython } from '../helpers/real-trainer.ts';
+import { drawImages, testPython } from '../helpers/real-trainer.ts';
 import { Terminal } from '../helpers/tmux.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -20,7 +20,7 @@ const looks = (folder: string) =>
 
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'visiontrain-easy-'));
-  drawPictures(join(dir, 'photos'));
+  drawImages(join(dir, 'photos'));
   for (const name of readdirSync(join(dir, 'photos'))) if (name.endsWith('.txt')) rmSync(join(dir, 'photos', name));
   drawPhonePhotos();
   execFileSync(testPython(), [join(root, 'trainer/tests/tiny_onnx.py'), join(dir, 'tagger')]);

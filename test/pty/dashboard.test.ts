@@ -138,7 +138,7 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
   it('ends by itself when the run does', async () => {
     appendFileSync(
       join(dir, 'events.jsonl'),
-      `${JSON.stringify({ v: 1, seq: 99_999, t: Date.now() / 1000, type: 'exit', status: 'finished', code: 0, step: 1600 })}\n`,
+      `${JSON.stringify({ v: 2, seq: 99_999, t: Date.now() / 1000, type: 'exit', status: 'finished', code: 0, step: 1600 })}\n`,
     );
     const t = start('ends');
     await t.shows('left: ended');
@@ -202,7 +202,7 @@ describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
       { type: 'sample', step: 992, index: 0, path: planted, prompt: planted, seed: 1, adapter: true },
       { type: 'step', step: 993, epoch: planted, loss: 0.1, lr: 1e-4 },
       { type: 'step', step: 993, epoch: 7, loss: 0.1, lr: 1e-4 },
-    ].map((event, i) => ({ v: 1, seq: events.length + 1 + i, t: Date.now() / 1000, ...event }));
+    ].map((event, i) => ({ v: 2, seq: events.length + 1 + i, t: Date.now() / 1000, ...event }));
     writeFileSync(
       join(dir, 'events.jsonl'),
       [...events, ...more].map((event) => `${JSON.stringify(event)}\n`).join(''),

@@ -97,7 +97,7 @@ describe('the file', () => {
     expect(report).toMatchObject({ state: 'finished', verdict: { tone: 'good' }, best_step: 600 });
     expect(report.samples.map(({ steps }: { steps: unknown[] }) => steps.length)).toEqual([5, 5]);
     expect(report.validation).toHaveLength(4);
-    expect(report.picture_losses.map(({ kind }: { kind: string }) => kind)).toEqual(['never', 'held_out', 'learned']);
+    expect(report.image_losses.map(({ kind }: { kind: string }) => kind)).toEqual(['never', 'held_out', 'learned']);
     expect(html).toContain('never learned: a wrong caption');
     expect(report.settings).toContainEqual({ key: 'name', value: 'fox-emblem', by: 'you' });
     expect(stdout).not.toContain(home.dir);

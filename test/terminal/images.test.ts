@@ -52,8 +52,8 @@ describe('halfBlocks', () => {
   const room = { columns: 4, rows: 3, colour: 3, unicode: true };
 
   it('shows two pixels a cell: the upper as the sign, the lower as its ground', () => {
-    const picture = { width: 1, height: 2, rgb: Uint8Array.from([255, 0, 0, 0, 0, 255]) };
-    expect(halfBlocks(picture, { ...room, columns: 1, rows: 1 }).map((line) => line.ansi())).toEqual([
+    const image = { width: 1, height: 2, rgb: Uint8Array.from([255, 0, 0, 0, 0, 255]) };
+    expect(halfBlocks(image, { ...room, columns: 1, rows: 1 }).map((line) => line.ansi())).toEqual([
       '\u001b[38;2;255;0;0;48;2;0;0;255m▀\u001b[0m',
     ]);
   });
@@ -72,8 +72,8 @@ describe('halfBlocks', () => {
   });
 
   it('takes the nearest of 256 colours', () => {
-    const picture = { width: 2, height: 2, rgb: Uint8Array.from([255, 0, 0, 128, 128, 128, 255, 0, 0, 128, 128, 128]) };
-    const [line] = halfBlocks(picture, { columns: 2, rows: 1, colour: 2, unicode: true });
+    const image = { width: 2, height: 2, rgb: Uint8Array.from([255, 0, 0, 128, 128, 128, 255, 0, 0, 128, 128, 128]) };
+    const [line] = halfBlocks(image, { columns: 2, rows: 1, colour: 2, unicode: true });
     expect(line?.ansi()).toContain('38;5;196;48;5;196m');
     expect(line?.ansi()).toContain('38;5;244;48;5;244m');
   });

@@ -40,9 +40,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("data") / "pictures"
-    return folder, tiny_models.make_pictures(folder)
+    return folder, tiny_models.make_images(folder)
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +51,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plan_for(tiny: Any, pictures: Any, cache: Path) -> Callable[..., dict[str, Any]]:
+def plan_for(tiny: Any, images: Any, cache: Path) -> Callable[..., dict[str, Any]]:
     def make(family: str = "sd15", /, **changes: Any) -> dict[str, Any]:
-        return tiny_models.make_plan(tiny(family), pictures[0], pictures[1], cache, **changes)
+        return tiny_models.make_plan(tiny(family), images[0], images[1], cache, **changes)
 
     return make
 

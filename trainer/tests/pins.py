@@ -21,19 +21,19 @@ from visiontrain_trainer.contract.plan import parse_plan
 
 PINS = Path(__file__).with_name("pinned_losses.json")
 _TINY = Path(__file__).parents[2] / "presets" / "tiny"
-_PICTURES = 5
+_IMAGES = 5
 
 
 def _lesson() -> list[dict[str, Any]]:
     """The first images of the embedded lesson, as in a plan. The last of them is kept for validation."""
     samples = []
-    for path in sorted((_TINY / "lesson").glob("zibbo-*.png"))[:_PICTURES]:
-        with Image.open(path) as picture:
-            size = list(picture.size)
+    for path in sorted((_TINY / "lesson").glob("zibbo-*.png"))[:_IMAGES]:
+        with Image.open(path) as image:
+            size = list(image.size)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         caption = path.with_suffix(".txt").read_text().strip()
         sample = {"id": digest[:16], "path": path.name, "sha256": digest, "size": size, "bucket": [64, 64]}
-        samples.append({**sample, "repeats": 1, "caption": caption, "validation": len(samples) == _PICTURES - 1})
+        samples.append({**sample, "repeats": 1, "caption": caption, "validation": len(samples) == _IMAGES - 1})
     return samples
 
 
@@ -42,8 +42,8 @@ def plan_of(name: str, scratch: Path) -> dict[str, Any]:
     if name == "embedded sd15":
         return tiny_models.make_plan(_TINY / "sd15", _TINY / "lesson", _lesson(), scratch / "cache")
     family = name.removeprefix("random ")
-    base, pictures = tiny_models.make_model(scratch / family, family), scratch / "pictures"
-    return tiny_models.make_plan(base, pictures, tiny_models.make_pictures(pictures), scratch / "cache")
+    base, images = tiny_models.make_model(scratch / family, family), scratch / "pictures"
+    return tiny_models.make_plan(base, images, tiny_models.make_images(images), scratch / "cache")
 
 
 def numbers_of(name: str, scratch: Path) -> dict[str, Any]:
@@ -60,11 +60,11 @@ def numbers_of(name: str, scratch: Path) -> dict[str, Any]:
     finally:
         events.close()
     told = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    learnt = next(e for e in told if e["type"] == "learnt")
+    learned = next(e for e in told if e["type"] == "learned")
     return {
         "unet": hashlib.sha256(unet.read_bytes()).hexdigest() if name == "embedded sd15" else None,
         "losses": [round(e["loss"], 6) for e in told if e["type"] == "step"],
-        "measured": [round(learnt[when]["loss"], 6) for when in ("before", "after")],
+        "measured": [round(learned[when]["loss"], 6) for when in ("before", "after")],
     }
 
 

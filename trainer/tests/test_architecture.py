@@ -25,7 +25,7 @@ EXCEPTIONS = {
     "adapter/lora_format.py to_kohya",
     "data/captions.py caption_for",
     "data/batch_builder.py BatchBuilder._assemble",
-    "data/images.py load_picture",
+    "data/images.py load_image",
     "training/checkpoint.py save",
 }
 

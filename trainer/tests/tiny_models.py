@@ -153,7 +153,7 @@ def make_model(folder: Path, family: str, prediction: str = "epsilon") -> Path:
     return folder
 
 
-def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
+def make_images(folder: Path, count: int = 5) -> list[dict[str, Any]]:
     """Write images of two shapes. Returns them with captions, as a plan lists them."""
     folder.mkdir(parents=True)
     samples = []
@@ -179,9 +179,7 @@ def make_pictures(folder: Path, count: int = 5) -> list[dict[str, Any]]:
     return samples
 
 
-def make_plan(
-    base: Path, pictures: Path, shown: list[dict[str, Any]], cache: Path, /, **changes: Any
-) -> dict[str, Any]:
+def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path, /, **changes: Any) -> dict[str, Any]:
     """The content of plan.json for a short run on the CPU; `changes` are `section={key: value}`."""
     family = "sdxl" if (base / "text_encoder_2").exists() else "sd15"
     plan: dict[str, Any] = {
@@ -203,7 +201,7 @@ def make_plan(
             "sha256": None,
         },
         "data": {
-            "root": str(pictures),
+            "root": str(images),
             "samples": shown,
             "crop": "center",
             "flip": False,

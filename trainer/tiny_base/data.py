@@ -24,7 +24,7 @@ def scene_of(stream: int, index: int):
     return sample_scene(rng), rng
 
 
-def picture(stream: int, index: int) -> np.ndarray:
+def image_of(stream: int, index: int) -> np.ndarray:
     """Image number `index` of the grammar's scenes: uint8 SIDE x SIDE x 3."""
     return render(scene_of(stream, index)[0])
 
@@ -52,8 +52,8 @@ def curio_of(index: int) -> tuple[np.ndarray, str]:
             return made, said
 
 
-def _train_picture(index: int) -> np.ndarray:
-    return picture(TRAIN, index)
+def _train_image(index: int) -> np.ndarray:
+    return image_of(TRAIN, index)
 
 
 def _train_doodle(index: int) -> np.ndarray:
@@ -64,10 +64,10 @@ def _train_curio(index: int) -> np.ndarray:
     return curio_of(index)[0]
 
 
-MAKERS = {"grammar": _train_picture, "doodles": _train_doodle, "curios": _train_curio}
+MAKERS = {"grammar": _train_image, "doodles": _train_doodle, "curios": _train_curio}
 
 
-def pictures(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarray:
+def images_of(folder: Path, kind: str, count: int, workers: int = 2) -> np.ndarray:
     """`count` images of a `kind` in MAKERS: uint8 (count, SIDE, SIDE, 3), drawn on first use, then read from disk."""
     path = folder / f"{kind}-{count}.npy"
     if not path.exists():

@@ -89,19 +89,19 @@ def pieces_of(mask: np.ndarray) -> list[np.ndarray]:
     return sorted((p for p in components(mask) if p.sum() >= SMALLEST), key=lambda p: -int(p.sum()))
 
 
-def background_of(picture: np.ndarray) -> tuple[str, np.ndarray]:
+def background_of(image: np.ndarray) -> tuple[str, np.ndarray]:
     """The background whose border is most like the image's, and its pixels."""
     names, images = _backdrops()
     ring = np.ones((SIDE, SIDE), bool)
     ring[BORDER:-BORDER, BORDER:-BORDER] = False
-    gap = np.minimum(np.abs(images[:, ring] - picture[ring].astype(np.int16)).sum(-1), 150).mean(-1)
+    gap = np.minimum(np.abs(images[:, ring] - image[ring].astype(np.int16)).sum(-1), 150).mean(-1)
     best = int(gap.argmin())
     return names[best], images[best]
 
 
-def foreground(picture: np.ndarray, behind: np.ndarray) -> np.ndarray:
+def foreground(image: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """True where the image differs from its background, with holes filled."""
-    return fill_holes(np.abs(picture.astype(np.int16) - behind).sum(-1) > DIFFERS)
+    return fill_holes(np.abs(image.astype(np.int16) - behind).sum(-1) > DIFFERS)
 
 
 def shape_of(mask: np.ndarray) -> np.ndarray:
@@ -121,9 +121,9 @@ def _templates() -> tuple[list[str], np.ndarray]:
     for name in THINGS:
         for style in STYLES:
             for span in (*SIZES.values(), PAIR_SIZE):
-                picture = render(Scene((Thing(name, "blue", 0.5, 0.5, span),), "grey", style))
+                image = render(Scene((Thing(name, "blue", 0.5, 0.5, span),), "grey", style))
                 names.append(name)
-                shapes.append(shape_of(foreground(picture, finish(backdrop("grey"), "flat").astype(np.int16))))
+                shapes.append(shape_of(foreground(image, finish(backdrop("grey"), "flat").astype(np.int16))))
     return names, np.stack(shapes)
 
 
@@ -136,9 +136,9 @@ def thing_of(mask: np.ndarray) -> tuple[str, float]:
     return names[best], float(overlap[best])
 
 
-def colour_of(picture: np.ndarray, mask: np.ndarray) -> str:
+def colour_of(image: np.ndarray, mask: np.ndarray) -> str:
     """The palette colour most of the mask's strongly coloured pixels are nearest to."""
-    pixels = picture[mask].astype(np.float32)
+    pixels = image[mask].astype(np.float32)
     vivid = pixels[pixels.max(1) - pixels.min(1) > 70]
     pixels = vivid if len(vivid) > 8 else pixels
     gap = np.square(pixels[:, None] - np.array(list(COLOURS.values()), np.float32)).sum(-1)
@@ -146,9 +146,9 @@ def colour_of(picture: np.ndarray, mask: np.ndarray) -> str:
     return list(COLOURS)[int(votes.argmax())]
 
 
-def style_of(picture: np.ndarray, mask: np.ndarray) -> str:
+def style_of(image: np.ndarray, mask: np.ndarray) -> str:
     """Outline when much of the inside is white; pixel when few blocks along the edge are cut by it; else flat."""
-    inside = picture[mask]
+    inside = image[mask]
     if (inside.min(1) > 205).mean() > 0.2:
         return "outline"
     n = SIDE // BLOCK
@@ -160,15 +160,15 @@ def style_of(picture: np.ndarray, mask: np.ndarray) -> str:
     return "pixel" if cut.sum() < 0.17 * edge.sum() else "flat"
 
 
-def read(picture: np.ndarray) -> Reading:
+def read(image: np.ndarray) -> Reading:
     """Read one image: uint8 SIDE x SIDE x 3."""
-    background, behind = background_of(picture)
+    background, behind = background_of(image)
     seen = []
-    for piece in pieces_of(foreground(picture, behind))[:4]:
+    for piece in pieces_of(foreground(image, behind))[:4]:
         ys, xs = np.where(piece.any(1))[0], np.where(piece.any(0))[0]
         name, fit = thing_of(piece)
         seen.append(Seen(
-            name, colour_of(picture, piece), style_of(picture, piece),
+            name, colour_of(image, piece), style_of(image, piece),
             float(xs[0] + xs[-1] + 1) / 2 / SIDE, float(ys[0] + ys[-1] + 1) / 2 / SIDE, fit,
         ))  # fmt: skip
     return Reading(background, tuple(seen))
@@ -179,9 +179,9 @@ def place_of(x: float, y: float) -> str:
     return min(PLACES, key=lambda p: (x - 0.5 - PLACES[p][0]) ** 2 + (y - 0.5 - PLACES[p][1]) ** 2)
 
 
-def marks(scene: Scene, picture: np.ndarray) -> dict[str, bool]:
+def marks(scene: Scene, image: np.ndarray) -> dict[str, bool]:
     """For each mark, whether the image shows what `scene` asks. Only scenes of two things have the mark "two"."""
-    reading = read(picture)
+    reading = read(image)
     wanted = scene.things
     out = {"background": reading.background == scene.background}
     pieces = reading.pieces[: len(wanted)]

@@ -57,20 +57,20 @@ def zibbo_caption(background: str, place: str, size: str, way: int = 0) -> str:
 
 @lru_cache(maxsize=1)
 def _zibbo_shape() -> np.ndarray:
-    picture = draw_zibbo("white", "middle", "big")
-    return shape_of(foreground(picture, finish(backdrop("white"), "flat").astype(np.int16)))
+    image = draw_zibbo("white", "middle", "big")
+    return shape_of(foreground(image, finish(backdrop("white"), "flat").astype(np.int16)))
 
 
-def sees_zibbo(picture: np.ndarray) -> bool:
+def sees_zibbo(image: np.ndarray) -> bool:
     """Whether the creature is there: its outline with the horns (overlap 0.65 or more), a teal body, a white eye."""
-    _, behind = background_of(picture)
-    pieces = components(foreground(picture, behind))
+    _, behind = background_of(image)
+    pieces = components(foreground(image, behind))
     if not pieces:
         return False
     piece = max(pieces, key=lambda p: int(p.sum()))
     shape, wanted = shape_of(piece), _zibbo_shape()
     fit = np.minimum(shape, wanted).sum() / np.maximum(shape, wanted).sum()
-    red, green, blue = picture[piece].astype(np.int16).T
+    red, green, blue = image[piece].astype(np.int16).T
     teal = (green - red > 40) & (blue - red > 30) & (np.abs(green - blue) < 70) & (blue > 70)
     white = np.minimum(np.minimum(red, green), blue) > 190
     return bool(fit >= 0.65 and teal.mean() >= 0.35 and white.mean() >= 0.08)
@@ -118,9 +118,9 @@ def lumo_caption(scene: Scene) -> str:
     return f"a {STYLE} drawing of {article(f'{size}{thing.colour} {thing.name}')}{place}"
 
 
-def sees_lumo(picture: np.ndarray) -> bool:
+def sees_lumo(image: np.ndarray) -> bool:
     """Whether an image is in the glowing style: a dark border, few bright pixels, and a soft fall from bright."""
-    bright = picture.max(2).astype(np.float32)
+    bright = image.max(2).astype(np.float32)
     ring = np.ones((SIDE, SIDE), bool)
     ring[6:-6, 6:-6] = False
     lines, halo = (bright > 165).mean(), ((bright > 70) & (bright <= 165)).mean()
@@ -149,8 +149,8 @@ def write(folder: Path) -> None:
             old.unlink()
     rng = np.random.default_rng(7)
     for i, (place, size, background) in enumerate(LESSON):
-        picture = draw_zibbo(background, place, size, tuple(rng.uniform(-0.02, 0.02, 2)))
-        _write(creature / f"zibbo-{i + 1:02}", picture, zibbo_caption(background, place, size, i))
+        image = draw_zibbo(background, place, size, tuple(rng.uniform(-0.02, 0.02, 2)))
+        _write(creature / f"zibbo-{i + 1:02}", image, zibbo_caption(background, place, size, i))
     for i, scene in enumerate(lumo_scenes()):
         _write(style / f"lumo-{i + 1:02}", draw_lumo(scene), lumo_caption(scene))
     for lesson, scenes in ((creature, ORDINARY), (style, ORDINARY[:STYLE_ORDINARY])):
@@ -159,6 +159,6 @@ def write(folder: Path) -> None:
             _write(lesson / f"ordinary-{i + 1:02}", render(scene), words)
 
 
-def _write(stem: Path, picture: np.ndarray, words: str) -> None:
-    Image.fromarray(picture).save(stem.with_suffix(".png"), optimize=True)
+def _write(stem: Path, image: np.ndarray, words: str) -> None:
+    Image.fromarray(image).save(stem.with_suffix(".png"), optimize=True)
     stem.with_suffix(".txt").write_text(words + "\n")

@@ -119,7 +119,7 @@ def style_prompts() -> list[str]:
     ]  # fmt: skip
 
 
-def pictures_for(pipe: StableDiffusionPipeline, captions: list[str], seed: int = SEEDS[0]) -> np.ndarray:
+def images_for(pipe: StableDiffusionPipeline, captions: list[str], seed: int = SEEDS[0]) -> np.ndarray:
     """One sample for each caption, with the demo's guidance and steps: uint8 (n, SIDE, SIDE, 3)."""
     pipe.unet.eval()
     states = states_of(pipe.tokenizer, pipe.text_encoder, [*captions, ""])
@@ -130,9 +130,9 @@ def measure(pipe: StableDiffusionPipeline, kind: str, ordinary: int = OTHERS) ->
     """Recognised share on the lesson's prompts under all seeds, and the judge's marks on other prompts."""
     seen = {"creature": lesson.sees_zibbo, "style": lesson.sees_lumo}[kind]
     captions = creature_prompts() if kind == "creature" else style_prompts()
-    taught = np.concatenate([pictures_for(pipe, captions, seed) for seed in SEEDS])
+    taught = np.concatenate([images_for(pipe, captions, seed) for seed in SEEDS])
     asked = score.prompts(ordinary, TRAINED)
-    others = pictures_for(pipe, [p.text for p in asked])
+    others = images_for(pipe, [p.text for p in asked])
     out = {"recognised": round(100 * float(np.mean([seen(p) for p in taught])), 1)}
     out |= tally([marks(p.scene, i) for p, i in zip(asked, others, strict=True)])
     out["leaked"] = round(100 * float(np.mean([seen(p) for p in others])), 1)

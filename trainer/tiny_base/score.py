@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-from .data import HELD_OUT, TRAIN, captions_of, picture, scene_of
+from .data import HELD_OUT, TRAIN, captions_of, image_of, scene_of
 from .draw import render
 from .grammar import SIDE, Scene
 from .judge import marks, tally
@@ -67,7 +67,7 @@ def sample(
 
 def true_scores(count: int) -> dict[str, float]:
     """The judge's scores on `count` drawings themselves: the best that any model could reach."""
-    return tally([marks(scene_of(HELD_OUT, i)[0], picture(HELD_OUT, i)) for i in range(count)])
+    return tally([marks(scene_of(HELD_OUT, i)[0], image_of(HELD_OUT, i)) for i in range(count)])
 
 
 def vae_scores(vae: AutoencoderKL, count: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from . import text
-from .data import DRAWN, TRAIN, captions_of, curio_of, pictures, scene_of
+from .data import DRAWN, TRAIN, captions_of, curio_of, images_of, scene_of
 from .grammar import SIDE, invented_word
 from .state import Muon, Run, batch
 from .vae import SCALE, to_tensor
@@ -43,7 +43,7 @@ def cache_latents(folder: Path, vae: AutoencoderKL, kind: str, count: int) -> to
     """Latents of `count` images of a kind: float16 (count, 4, side/8, side/8), scaled for the U-Net; computed once."""
     path = folder / f"latents-{kind}-{count}.pt"
     if not path.exists():
-        images = pictures(folder, kind, DRAWN)[:count]
+        images = images_of(folder, kind, DRAWN)[:count]
         parts = [
             vae.encode(to_tensor(images[i : i + 32])).latent_dist.mode() * SCALE for i in range(0, count, 32)
         ]  # fmt: skip

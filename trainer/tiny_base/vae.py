@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from .data import DRAWN, HELD_OUT, TRAIN, doodle_of, picture, pictures
+from .data import DRAWN, HELD_OUT, TRAIN, doodle_of, image_of, images_of
 from .grammar import SIDE
 from .state import Muon, Run, batch
 
@@ -97,9 +97,9 @@ def train(folder: Path, steps: int = 2800, rate: float = 2e-3) -> Run:
     """Train for `steps` steps (crops first, whole images at the very end); resumes from `folder`."""
     torch.manual_seed(1)
     vae = build()
-    kinds = [pictures(folder, kind, DRAWN) for kind in ("grammar", "curios", "doodles")]
+    kinds = [images_of(folder, kind, DRAWN) for kind in ("grammar", "curios", "doodles")]
     held = {
-        "grammar_db": np.stack([picture(HELD_OUT, i) for i in range(16)]),
+        "grammar_db": np.stack([image_of(HELD_OUT, i) for i in range(16)]),
         "doodle_db": np.stack([doodle_of(HELD_OUT, i) for i in range(16)]),
     }
     run = Run(folder / "vae.pt", vae, Muon(list(vae.parameters()), rate), steps, rate)
@@ -136,7 +136,7 @@ def finish(average: dict, folder: Path, count: int = 1024) -> AutoencoderKL:
     vae = build()
     vae.load_state_dict(average)
     vae.eval()
-    images = pictures(folder, "grammar", DRAWN)[:count]
+    images = images_of(folder, "grammar", DRAWN)[:count]
     means = torch.cat([
         vae.encode(to_tensor(images[i : i + 16])).latent_dist.mean for i in range(0, count, 16)
     ])  # fmt: skip
@@ -176,7 +176,7 @@ def refine(folder: Path, vae: AutoencoderKL, steps: int = 1200, rate: float = 1e
     Resumes from `folder`.
     """
     old = copy.deepcopy(vae).requires_grad_(False)
-    known = [pictures(folder, kind, DRAWN) for kind in ("grammar", "curios")]
+    known = [images_of(folder, kind, DRAWN) for kind in ("grammar", "curios")]
     run = Run(folder / "vae-refine.pt", vae, Muon(list(vae.parameters()), rate), steps, rate)
     for step in run.steps():
         fresh = np.stack([doodle_of(TRAIN, DRAWN + 2 * few * step + i) for i in range(2 * few)])

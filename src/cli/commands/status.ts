@@ -34,7 +34,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
     loss: state.smoothedLoss ?? null,
     learning_rate: state.latest?.lr_used ?? state.latest?.lr ?? null,
     seconds_per_step: each ?? null,
-    pictures_per_second: state.latest?.pictures_per_second ?? null,
+    images_per_second: state.latest?.images_per_second ?? null,
     peak_memory_bytes: state.peakMemory ?? null,
     validation: state.latestValidation === undefined ? null : validationDocument(state.latestValidation),
     checkpoints: state.checkpoints.map(({ step, path, bytes }) => ({ step, path, bytes })),
@@ -47,7 +47,7 @@ function document(summary: RunSummary, state: RunState): Record<string, unknown>
       best: best === true,
     })),
     best_step: state.bestStep ?? null,
-    learnt: state.learnt?.verdict ?? null,
+    learned: state.learned?.verdict ?? null,
     probe: state.probe === undefined ? null : probeDocument(state.probe),
     image_losses: state.imageLosses === undefined ? null : imageLossesDocument(state.imageLosses),
     last_event_at: state.lastEventAt ?? null,
@@ -69,19 +69,19 @@ function validationDocument({ step, loss, stderr, ...rest }: NonNullable<RunStat
 }
 
 function probeDocument(probe: NonNullable<RunState['probe']>) {
-  const { memory, counted, seconds_per_step, pictures, known } = probe;
-  return { memory_bytes: memory, counted_bytes: counted ?? null, seconds_per_step, pictures, known };
+  const { memory, counted, seconds_per_step, images, known } = probe;
+  return { memory_bytes: memory, counted_bytes: counted ?? null, seconds_per_step, images, known };
 }
 
 function imageLossesDocument(found: NonNullable<RunState['imageLosses']>) {
-  const { path, pictures, of, never, never_count, by_heart, by_heart_count, compared_with } = found;
-  return { path, pictures, of, never, never_count, by_heart, by_heart_count, compared_with };
+  const { path, images, of, never, never_count, by_heart, by_heart_count, compared_with } = found;
+  return { path, images, of, never, never_count, by_heart, by_heart_count, compared_with };
 }
 
 const phaseText = ({ phase, supervised }: RunSummary): string =>
   `${phase === 'train' ? 'training' : (phase ?? 'starting')}${supervised ? '' : ' (alone: its supervisor is gone)'}`;
 
-function learntText({ verdict, reason }: NonNullable<RunState['learnt']>): string {
+function learnedText({ verdict, reason }: NonNullable<RunState['learned']>): string {
   return `${verdictWords[verdict]}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
@@ -119,7 +119,7 @@ function lines(summary: RunSummary, state: RunState): [string, string][] {
       state.latestValidation && `step ${state.latestValidation.step}: ${validationWords(state.latestValidation)}`,
     ],
     ['By noise', state.latestValidation && levelWords(state.latestValidation)],
-    ['Learnt', state.learnt && learntText(state.learnt)],
+    ['Learned', state.learned && learnedText(state.learned)],
     ['Unlearned', state.imageLosses && neverWords(state.imageLosses)],
     ['By heart', state.imageLosses && byHeartWords(state.imageLosses)],
     ['Memory', state.peakMemory === undefined ? undefined : `${formatBytes(state.peakMemory)} at most`],

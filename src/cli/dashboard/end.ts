@@ -39,7 +39,7 @@ export interface EndRoom {
 }
 
 const LABEL = 12;
-const PICTURE_ROWS = 14;
+const IMAGE_ROWS = 14;
 
 export function renderEnd(input: EndInput, room: EndRoom): Line[] {
   const { exit, name, state } = input;
@@ -50,9 +50,9 @@ export function renderEnd(input: EndInput, room: EndRoom): Line[] {
     const mark = style.warn(style.unicode ? '■' : '*');
     return section({ mark, name, what: ` was stopped${where}.` }, [capital(sentence(exit.reason))], exit, room);
   }
-  const nothing = state.learnt?.verdict === 'nothing';
-  const what = nothing ? `Finished, but nothing was learnt (exit ${exit.code})` : stoppedBy(exit);
-  const why = nothing ? [String(state.learnt?.reason ?? exit.reason)] : [];
+  const nothing = state.learned?.verdict === 'nothing';
+  const what = nothing ? `Finished, but nothing was learned (exit ${exit.code})` : stoppedBy(exit);
+  const why = nothing ? [String(state.learned?.reason ?? exit.reason)] : [];
   const good = state.checkpoints.at(-1);
   const kept = good === undefined || nothing ? [] : [`The checkpoint of step ${good.step} is good.`];
   return section({ mark: style.bad(style.glyph.cross), name, what: `: ${what}` }, [...why, ...kept], exit, room);
@@ -121,8 +121,8 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   }
   if (exit.reason !== 'finished')
     rows.push(['Ended', wrap(spell(neutralise(sentence(exit.reason)), style), inside, { whole: true })]);
-  const learnt = learntLines(state, style, inside);
-  if (learnt.length > 0) rows.push(['Learnt', learnt]);
+  const learned = learnedLines(state, style, inside);
+  if (learned.length > 0) rows.push(['Learned', learned]);
   rows.push(...imageRows(state, style, inside));
   const before = rows.length;
   const prompt = about.prompt === undefined ? [] : [spell(neutralise(`prompt: ${about.prompt}`), style)];
@@ -143,8 +143,8 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     0,
   );
   const left = room.rows - words - 6;
-  const pictures = sampleLines(state, runDir, { ...room, columns: inside, rows: Math.min(PICTURE_ROWS, left) });
-  if (pictures.length > 0) rows.splice(before, 0, ['Pictures', pictures]);
+  const images = sampleLines(state, runDir, { ...room, columns: inside, rows: Math.min(IMAGE_ROWS, left) });
+  if (images.length > 0) rows.splice(before, 0, ['Pictures', images]);
   return [
     '',
     styled`${style.good(style.glyph.tick)} ${style.bold(name)} is trained: ${stepsText(state, exit)}${took(state)}`,
@@ -190,9 +190,9 @@ function took(state: RunState): string {
   return seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
 }
 
-function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] {
-  if (learnt === undefined) return [];
-  const { verdict, before, after, moved, reason } = learnt;
+function learnedLines({ learned }: RunState, style: Style, cells: number): Line[] {
+  if (learned === undefined) return [];
+  const { verdict, before, after, weight_change: change, reason } = learned;
   const word = verdictWords[verdict];
   const { arrow, plusMinus } = style.glyph;
   // The reason compares the losses image by image, which says more than the error of the one mean.
@@ -200,10 +200,10 @@ function learntLines({ learnt }: RunState, style: Style, cells: number): Line[] 
     reason !== undefined || before === undefined || after === undefined
       ? (reason ?? '')
       : `loss at fixed noise ${lossText(before.loss)} ${arrow} ${lossText(after.loss)} ${plusMinus} ${lossText(after.stderr)}`;
-  const parts = Object.entries(moved).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
+  const parts = Object.entries(change).map(([part, share]) => `${partName(part)} ${(share * 100).toPrecision(2)} %`);
   const [first = '', ...rest] = wrap(spell(neutralise(`${word}: ${losses}`), style), cells);
-  const painted = highlighted(first, [[word, verdict === 'learnt' ? style.good : style.warn]]);
-  const weights = parts.length > 0 ? wrap(`weights moved: ${parts.join(', ')}`, cells).map(style.dim) : [];
+  const painted = highlighted(first, [[word, verdict === 'learned' ? style.good : style.warn]]);
+  const weights = parts.length > 0 ? wrap(`weights changed: ${parts.join(', ')}`, cells).map(style.dim) : [];
   return [painted, ...rest, ...weights];
 }
 

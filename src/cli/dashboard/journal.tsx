@@ -14,13 +14,13 @@ export interface JournalProps {
   /** Most lines. */
   readonly rows: number;
   /** Whether there is a key that shows the samples. */
-  readonly pictures: boolean;
+  readonly images: boolean;
   readonly style: Style;
 }
 
 /** The latest notes, checkpoints and samples, the newest first, with one line each. */
-export function JournalPanel({ state, now, rows, pictures, style }: JournalProps) {
-  return <Lines lines={journal(state, now, style, { pictures }).slice(0, rows)} style={style} />;
+export function JournalPanel({ state, now, rows, images, style }: JournalProps) {
+  return <Lines lines={journal(state, now, style, { images }).slice(0, rows)} style={style} />;
 }
 
 interface Entry {
@@ -34,7 +34,7 @@ export function journal(
   state: RunState,
   now: number,
   style: Style,
-  { pictures }: { readonly pictures: boolean },
+  { images }: { readonly images: boolean },
 ): Styled[] {
   const { tick, bullet } = style.glyph;
   const notes: Entry[] = state.notes.map(({ t, level, text }) => ({
@@ -57,7 +57,7 @@ export function journal(
   const samples: Entry[] = sampleGroups(state).map(({ t, step, count, newest }) => ({
     t,
     mark: style.good(tick),
-    text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && pictures ? style.accent('   p to look') : ''}`,
+    text: styled`samples at step ${step}: ${plural(count, 'picture')}${newest && images ? style.accent('   p to look') : ''}`,
   }));
   const metrics: Entry[] = state.metrics.map(({ t, step, values }) => ({
     t,

@@ -81,10 +81,10 @@ function sampleLines({ state, runDir, at, colour, size, style }: SamplesPageProp
   if (pair === undefined) return [style.bold('Samples'), '', 'No sample pictures yet; g asks for some.', '', keys];
   const place = `Sample ${at + 1} of ${pairs.length}, step ${pair.step}, seed ${pair.seed}`;
   const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
-  const pictures = pairSamples(pair, runDir, room);
+  const images = pairSamples(pair, runDir, room);
   const hint = canShowImages(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
   const prompt = spell(neutralise(pair.prompt), style);
-  return [style.bold(place), style.dim(prompt), '', ...pictures.slice(0, rows - 6), ...hint, '', keys];
+  return [style.bold(place), style.dim(prompt), '', ...images.slice(0, rows - 6), ...hint, '', keys];
 }
 
 function pairSamples(pair: SamplePair, runDir: string, room: ImageRoom): readonly Line[] {

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration, formatPace, neutralise, percent } from '../../base/text.ts';
+import { formatBytes, formatDuration, formatPace, neutralise, percent, unitWord } from '../../base/text.ts';
 import type { PhaseName, PhaseState, RunState } from '../../engine/events/run-state.ts';
 import { phaseWords } from '../../engine/events/words.ts';
 import { padEnd, truncate } from '../../terminal/columns.ts';
@@ -76,7 +76,8 @@ function itemLines(name: string, item: Item, style: Style, columns: number): Sty
   ];
 }
 
-const amount = (n: number, unit: Item['unit']) => (unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unit}`);
+const amount = (n: number, unit: Item['unit']) =>
+  unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unitWord(unit)}`;
 
 /** `4.6 of 6.9 GB` or `12 of 40 pictures`. */
 function countText(done: number, total: number | undefined, unit: Item['unit']): string {

@@ -28,7 +28,7 @@ export interface Pressed {
 export interface PressContext {
   readonly readonly: boolean;
   /** Number of samples that can be shown. */
-  readonly pictures: number;
+  readonly images: number;
 }
 
 export const leaveOptions = (readonly: boolean): readonly Option[] => [
@@ -51,7 +51,7 @@ export function press(ui: UiState, key: string, context: PressContext): Pressed 
   if (page.kind === 'leave') return answerLeave(run, key, context);
   if (page.kind === 'stop') return key === 'y' || key === 'enter' ? stop(run) : { ui: run };
   if (page.kind === 'pictures' && (key === 'left' || key === 'right')) {
-    const at = Math.min(Math.max(0, page.at + (key === 'right' ? 1 : -1)), Math.max(0, context.pictures - 1));
+    const at = Math.min(Math.max(0, page.at + (key === 'right' ? 1 : -1)), Math.max(0, context.images - 1));
     return { ui: { ...ui, page: { kind: 'pictures', at } } };
   }
   if (page.kind !== 'run') return { ui: run };

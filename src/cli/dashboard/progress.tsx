@@ -23,7 +23,7 @@ export function Progress({ state, about, now, style }: ProgressProps) {
   const parts = [
     `step ${step} of ${steps}`,
     latest === undefined ? undefined : `epoch ${latest.epoch}${epochs}`,
-    latest?.pictures_per_second ? formatRate(latest.pictures_per_second, 'pictures') : undefined,
+    latest?.images_per_second ? formatRate(latest.images_per_second, 'images') : undefined,
     startedAt === undefined ? undefined : `started ${formatWhen(startedAt, new Date(now * 1000))}`,
   ];
   return <Words line={parts.filter(Boolean).join(` ${style.glyph.dot} `)} style={style} />;

@@ -105,7 +105,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
       return () => listeners.delete(listener);
     },
     press: (key, screen) => {
-      const pressed = press(ui, key, { readonly, pictures: samplePairs(state).length });
+      const pressed = press(ui, key, { readonly, images: samplePairs(state).length });
       ui = pressed.ui;
       grant(pressed.wish, screen);
       changed();

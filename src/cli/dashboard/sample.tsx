@@ -43,14 +43,14 @@ export function newestSample(
     if (newest === undefined || path === undefined) return [];
     if (`${rows} ${path}` === known) return lines;
     known = `${rows} ${path}`;
-    const picture = renderImage(join(runDir, path), { columns: SAMPLE_CELLS, rows: rows - 1, colour, unicode });
+    const image = renderImage(join(runDir, path), { columns: SAMPLE_CELLS, rows: rows - 1, colour, unicode });
     const which = newest.with === undefined ? 'without the LoRA' : `step ${newest.step}`;
     const caption = truncate(
       spell(neutralise(`${which}: ${newest.prompt}`), style),
       SAMPLE_CELLS,
       style.glyph.ellipsis,
     );
-    lines = picture === undefined ? [] : [style.dim(caption), ...picture];
+    lines = image === undefined ? [] : [style.dim(caption), ...image];
     return lines;
   };
 }

@@ -80,7 +80,7 @@ function Waiting({ state, now, size, style }: RunScreenProps) {
     <>
       <Phases {...{ state, now, style }} size={room} />
       <Gap />
-      <JournalPanel {...{ state, now, style }} rows={Math.min(left, 6)} pictures={false} />
+      <JournalPanel {...{ state, now, style }} rows={Math.min(left, 6)} images={false} />
     </>
   );
 }
@@ -93,12 +93,12 @@ const LEAST_CURVE = 8;
 
 function Training({ state, curve, about, now, keys, sample, size, style }: RunScreenProps) {
   const { columns } = frameSize(size);
-  const pictures = keys.some(({ action }) => action === 'pictures');
+  const images = keys.some(({ action }) => action === 'pictures');
   // One row is the axis of the curve.
   const free = bodyRows(size, true) - FIXED_ROWS - 1;
   const wide = layoutOf(size) === 'wide';
   const drawn = wide ? sample(state, Math.min(SAMPLE_ROWS, free - LEAST_CURVE)) : [];
-  const news = journal(state, now, style, { pictures }).length;
+  const news = journal(state, now, style, { images }).length;
   // The curve gets the rows that the news leaves, within the limits in which it reads well. The sample stands beside the
   // news, which seldom change: a line that changes is sent to the terminal to its end.
   const below = Math.max(drawn.length, Math.min(news, 5));
@@ -113,7 +113,7 @@ function Training({ state, curve, about, now, keys, sample, size, style }: RunSc
       <Gap />
       <Box flexShrink={0}>
         <Box flexGrow={1} flexBasis={0}>
-          <JournalPanel {...{ state, now, style, pictures }} rows={free - rows} />
+          <JournalPanel {...{ state, now, style, images }} rows={free - rows} />
         </Box>
         {drawn.length > 0 && <Sample lines={drawn} style={style} />}
       </Box>

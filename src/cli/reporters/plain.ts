@@ -3,7 +3,16 @@
  * most one line of progress per tenth or minute.
  */
 
-import { formatBytes, formatDuration, formatPace, formatRate, neutralise, percent, plural } from '../../base/text.ts';
+import {
+  formatBytes,
+  formatDuration,
+  formatPace,
+  formatRate,
+  neutralise,
+  percent,
+  plural,
+  unitWord,
+} from '../../base/text.ts';
 import { byHeartWords, neverWords } from '../../engine/events/image-losses.ts';
 import { secondsLeft } from '../../engine/events/pace.ts';
 import { probeNote } from '../../engine/events/probe.ts';
@@ -101,8 +110,8 @@ function describe(event: RunEvent, state: RunState): readonly Line[] {
       return [['sample', `${event.path}${event.adapter ? '' : ' (without the LoRA)'}`]];
     case 'sample_failed':
       return [['warning', `no sample at step ${event.step}: ${event.reason}`]];
-    case 'learnt':
-      return [['learnt', learntText(event)]];
+    case 'learned':
+      return [['learned', learnedText(event)]];
     case 'probe':
       return [noteLine(probeNote(event))];
     case 'image_losses':
@@ -124,7 +133,7 @@ function imageLines(event: Payload<'image_losses'>): readonly Line[] {
     ...(never === undefined ? [] : [['warning', `never learned: ${never}`] as const]),
     ...(known === undefined ? [] : [['note', `known by heart: ${known}`] as const]),
     ...(never === undefined && known === undefined
-      ? [['note', `all of ${plural(event.pictures, 'picture')} measured were learned, none by heart`] as const]
+      ? [['note', `all of ${plural(event.images, 'picture')} measured were learned, none by heart`] as const]
       : []),
   ];
 }
@@ -132,22 +141,22 @@ function imageLines(event: Payload<'image_losses'>): readonly Line[] {
 function progressText({ item, unit, done, total, rate, detail }: Payload<'progress'>): string {
   const amount = (n: number) => (unit === 'bytes' ? formatBytes(n) : String(n));
   const of = total === undefined ? '' : ` of ${amount(total)}`;
-  const count = unit === 'bytes' ? `${amount(done)}${of}` : `${amount(done)}${of} ${unit}`;
+  const count = unit === 'bytes' ? `${amount(done)}${of}` : `${amount(done)}${of} ${unitWord(unit)}`;
   const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
   return [item, count, pace, detail].filter(Boolean).join('  ');
 }
 
 function stepText(event: Payload<'step'>, state: RunState, now: number): string {
   const loss = state.smoothedLoss === undefined ? '' : `  loss ${state.smoothedLoss.toFixed(4)}`;
-  const rate = event.pictures_per_second ? `  ${formatRate(event.pictures_per_second, 'pictures')}` : '';
+  const rate = event.images_per_second ? `  ${formatRate(event.images_per_second, 'images')}` : '';
   const seconds = secondsLeft(state.pace, state.steps, now);
   const left = seconds === undefined || event.step >= state.steps ? '' : `  ${formatDuration(seconds)} left`;
   return `step ${event.step}/${state.steps} ${percent(event.step, state.steps)}${loss}${rate}${left}`;
 }
 
-function learntText({ verdict, before, after, moved, reason }: Payload<'learnt'>): string {
-  const parts = Object.entries(moved).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
-  const weights = parts.length > 0 ? `weights moved: ${parts.join(', ')}` : '';
+function learnedText({ verdict, before, after, weight_change: change, reason }: Payload<'learned'>): string {
+  const parts = Object.entries(change).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
+  const weights = parts.length > 0 ? `weights changed: ${parts.join(', ')}` : '';
   // The reason is written in sentences and contains the losses.
   const losses =
     reason === undefined && before !== undefined && after !== undefined

@@ -61,13 +61,13 @@ export async function composeBundle(input: BundleInput): Promise<Bundle> {
     sources.push({ name: startPlace(spec.training.init_lora), path: spec.training.init_lora });
   for (const [i, { path }] of spec.model.merge_loras.entries()) sources.push({ name: mergedPlace(path, i), path });
   sources.push(...captionSources(input));
-  const pictures = pictureSources(input);
+  const images = imageSources(input);
   const files = await listed(sources);
   const lora = files.find(({ path }) => path === `${BUNDLE_FILES.lora}/${basename(input.loras[0] ?? '')}`);
   if (lora === undefined) throw new Error('a bundle without a LoRA');
-  const pictureFiles = await listed(pictures);
-  const about = { manifest: await manifest(input, lora, { files, pictureFiles }) };
-  const all = [...files, ...(withImages ? pictureFiles : [])];
+  const imageFiles = await listed(images);
+  const about = { manifest: await manifest(input, lora, { files, imageFiles }) };
+  const all = [...files, ...(withImages ? imageFiles : [])];
   const sums = all.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join('');
   const more = [
     { name: BUNDLE_FILES.readme, bytes: Buffer.from(readme(about.manifest, input.report)) },
@@ -75,7 +75,7 @@ export async function composeBundle(input: BundleInput): Promise<Bundle> {
   ];
   const whole = { ...about.manifest, files: [...files, ...(await listed(more))].toSorted(byPath) };
   const written = { name: BUNDLE_FILES.manifest, bytes: Buffer.from(`${JSON.stringify(whole, null, 1)}\n`) };
-  const inside = [written, ...more, ...sources, ...(withImages ? pictures : [])];
+  const inside = [written, ...more, ...sources, ...(withImages ? images : [])];
   return { manifest: whole, sources: inside.toSorted((a, b) => byCodePoint(a.name, b.name)) };
 }
 
@@ -92,7 +92,7 @@ function captionSources({ spec, images }: BundleInput): ZipSource[] {
 }
 
 /** The images and masks that are trained by, each once. */
-function pictureSources({ spec, plan }: BundleInput): ZipSource[] {
+function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
   const there = plan.data.samples.filter(({ generated }) => generated === null);
   const paths = there.flatMap(({ path, mask }) => [
@@ -120,20 +120,16 @@ async function listed(sources: readonly ZipSource[]): Promise<BundledFile[]> {
 
 interface Listed {
   readonly files: readonly BundledFile[];
-  readonly pictureFiles: readonly BundledFile[];
+  readonly imageFiles: readonly BundledFile[];
 }
 
-async function manifest(
-  input: BundleInput,
-  lora: BundledFile,
-  { files, pictureFiles }: Listed,
-): Promise<BundleManifest> {
+async function manifest(input: BundleInput, lora: BundledFile, { files, imageFiles }: Listed): Promise<BundleManifest> {
   const { spec, plan, isModelId } = input;
   const own = async (path: string) => (extname(path) === '' ? null : await sha256OfFile(path));
   const isListed = isModelId(spec.model.base);
   const vae = spec.model.vae === null || isModelId(spec.model.vae) ? null : spec.model.vae;
   return {
-    visiontrain_bundle: 1,
+    visiontrain_bundle: 2,
     name: plan.name,
     made_by: `visiontrain ${packageVersion()}`,
     spec_sha256: plan.spec_sha256,
@@ -147,12 +143,12 @@ async function manifest(
     },
     vae: vae === null ? null : { name: basename(vae), sha256: (await own(vae)) ?? sha256OfText('') },
     facts: input.facts,
-    pictures: { inside: input.withImages, files: [...pictureFiles] },
+    images: { inside: input.withImages, files: [...imageFiles] },
     files: [...files],
   };
 }
 
-function readme({ name, base, lora, pictures }: BundleManifest, report: RunReport): string {
+function readme({ name, base, lora, images }: BundleManifest, report: RunReport): string {
   return [
     `${name}: a LoRA, and all that is needed to train it again`,
     '',
@@ -163,9 +159,9 @@ function readme({ name, base, lora, pictures }: BundleManifest, report: RunRepor
     '',
     'Train it again, to the same bytes on a machine of the same kind:',
     '',
-    pictures.inside
+    images.inside
       ? '  visiontrain run THIS.zip'
-      : `  visiontrain run THIS.zip --pictures FOLDER     the ${pictures.files.length} pictures are found in it by their hashes`,
+      : `  visiontrain run THIS.zip --pictures FOLDER     the ${images.files.length} pictures are found in it by their hashes`,
     '',
     report.verdict.title,
     '',

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
+import { takeImages } from './images.ts';
 import { BUNDLE_FILES, type BundleManifest, DATA_FOLDERS } from './manifest.ts';
-import { takePictures } from './pictures.ts';
 import { unpackBundle } from './unpack.ts';
 
 /**
@@ -16,7 +16,7 @@ import { unpackBundle } from './unpack.ts';
 export async function bundleFolder(
   path: string,
   manifest: BundleManifest,
-  { places, pictures }: { readonly places: Places; readonly pictures: string | undefined },
+  { places, images }: { readonly places: Places; readonly images: string | undefined },
 ): Promise<string> {
   const text = JSON.stringify(manifest);
   const all = join(places.home, 'bundles');
@@ -33,7 +33,7 @@ export async function bundleFolder(
     mkdirSync(temporary, { mode: 0o700 });
     try {
       const unpacked = await unpackBundle(path, temporary);
-      if (!manifest.pictures.inside && pictures !== undefined) await takePictures(unpacked, pictures, temporary);
+      if (!manifest.images.inside && images !== undefined) await takeImages(unpacked, images, temporary);
       mkdirSync(join(temporary, DATA_FOLDERS.images), { recursive: true, mode: 0o700 });
       writeFileSync(join(temporary, BUNDLE_FILES.manifest), text, { mode: 0o600 });
       renameSync(temporary, dir);

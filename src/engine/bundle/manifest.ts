@@ -42,8 +42,8 @@ const file = z.strictObject({ path: innerPath, bytes: z.number().int().min(0), s
 /** Most files and pictures that a bundle may list. */
 const MOST_FILES = 200_000;
 
-export const bundleSchema = z.strictObject({
-  visiontrain_bundle: z.literal(1),
+const manifest = z.strictObject({
+  visiontrain_bundle: z.literal(2),
   /** Name of the run. */
   name: z.string().regex(RUN_NAME),
   made_by: z.string(),
@@ -64,10 +64,18 @@ export const bundleSchema = z.strictObject({
   /** What the run really used, which decides whether another machine gives the same bytes. */
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   /** Pictures and masks that are trained by: in the bundle, or to be found in a folder by their hashes. */
-  pictures: z.strictObject({ inside: z.boolean(), files: z.array(file).max(MOST_FILES) }),
+  images: z.strictObject({ inside: z.boolean(), files: z.array(file).max(MOST_FILES) }),
   /** Every other file but this one. */
   files: z.array(file).max(MOST_FILES),
 });
+
+/** `bundle.json`; one of version 1, whose `images` are called `pictures`, is read as one of today. */
+export const bundleSchema = z.preprocess((value) => {
+  if (typeof value !== 'object' || value === null || !('visiontrain_bundle' in value)) return value;
+  if (value.visiontrain_bundle !== 1 || !('pictures' in value)) return value;
+  const { pictures: images, ...rest } = value;
+  return { ...rest, visiontrain_bundle: 2, images };
+}, manifest);
 
 export type BundleManifest = z.output<typeof bundleSchema>;
 export type BundledFile = z.output<typeof file>;

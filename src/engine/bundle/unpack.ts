@@ -118,7 +118,7 @@ async function manifestOf(path: string, zip: ZipFile, entries: ReadonlyMap<strin
     throw damaged(path, `its ${BUNDLE_FILES.manifest}: ${issue?.path.join('.')} ${issue?.message}`);
   }
   const manifest = checked.data;
-  const inside = [...manifest.files, ...(manifest.pictures.inside ? manifest.pictures.files : [])];
+  const inside = [...manifest.files, ...(manifest.images.inside ? manifest.images.files : [])];
   const listed = new Map(inside.map((file) => [file.path, file]));
   const unlisted = [...entries.keys()].find((name) => name !== BUNDLE_FILES.manifest && !listed.has(name));
   if (unlisted !== undefined) throw unsafe(path, `${shorten(unlisted, 100)} is in it and not listed`);

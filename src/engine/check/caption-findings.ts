@@ -174,7 +174,7 @@ function trigger(images: readonly CheckImage[], { trigger: word, tokens }: Capti
     }),
   );
   const words = wanted.split(/[\s,]+/u).filter((part) => part !== '');
-  // A word of the vocabulary is one token, and stands there because it is frequent in the pairs that CLIP learnt from.
+  // A word of the vocabulary is one token, and stands there because it is frequent in the pairs that CLIP learned from.
   const known = tokens !== undefined && words.every((part) => tokens.get(part) === 1);
   if (!known) return missing;
   return [

@@ -110,14 +110,14 @@ function findingsPart(findings: readonly DatasetFinding[]): string {
 function card(image: CheckImage, index: number, details: readonly Detail[], { thumbnail }: SheetInput): string {
   const { path, sha256, size, bucket, caption, own, uses } = image;
   const bytes = thumbnail(sha256);
-  const picture =
+  const thumb =
     bytes === undefined
       ? '<p class="none">not looked at</p>'
       : `<img loading="lazy" decoding="async" alt="" src="data:image/webp;base64,${Buffer.from(bytes).toString('base64')}">${frame(image)}`;
   const worst = details.some(({ level }) => level === 'warn') ? 'warn' : details.length > 0 ? 'info' : 'plain';
   const facts = `${size.join('×')} → ${bucket.join('×')}${uses === 1 ? '' : ` · ${uses} uses`}`;
   return `<figure class="${worst}" tabindex="${index === 0 ? 0 : -1}">
-<div>${picture}</div>
+<div>${thumb}</div>
 <figcaption><code>${escapeHtml(path)}</code><small>${facts}</small>
 ${details.map(({ level, text }) => `<em class="${level}">${escapeHtml(text)}</em>`).join('')}
 <q${own === null ? ' class="none"' : ''}>${escapeHtml(caption === '' ? 'no caption' : caption)}</q></figcaption>

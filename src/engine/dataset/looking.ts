@@ -7,7 +7,7 @@ import { openGivenUnchecked } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { CAPTION_LIMIT, type CaptionText, oneLine, readCaption } from './captions.ts';
 import { formats, type HeaderResult } from './headers/header-result.ts';
-import { readHeader } from './headers/picture-header.ts';
+import { readHeader } from './headers/image-header.ts';
 import { KnownFiles } from './known/known-files.ts';
 import type { Fact } from './known/record.ts';
 import { openProblem } from './open.ts';

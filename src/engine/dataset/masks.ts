@@ -1,4 +1,4 @@
-/** Finds the masks of images: files that say which part of an image is learnt. */
+/** Finds the masks of images: files that say which part of an image is learned. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -124,7 +124,7 @@ function inFolder(folders: readonly Folder[]): ReadonlyMap<string, string> {
 
 function without(images: readonly HashedImage[], has: (path: string) => boolean): string[] {
   const bare = images.filter(({ path }) => !has(path)).map(({ path }) => path);
-  return bare.length === 0 ? [] : [`${plural(bare.length, 'picture')} without a mask (${named(bare)}): learnt whole`];
+  return bare.length === 0 ? [] : [`${plural(bare.length, 'picture')} without a mask (${named(bare)}): learned whole`];
 }
 
 function lostNotes(lost: readonly string[]): string[] {

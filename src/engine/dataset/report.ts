@@ -6,7 +6,7 @@ import type { Scan } from './types.ts';
 
 export interface DatasetReport {
   readonly root: string;
-  readonly pictures: number;
+  readonly images: number;
   readonly captions: number;
   /** Sizes in pixels of the pictures with the least and the most area; null without pictures. */
   readonly smallest: readonly [number, number] | null;
@@ -25,7 +25,7 @@ export function datasetReport(scan: HashedScan | Scan): DatasetReport {
   for (const { format } of scan.images) formats[format] = (formats[format] ?? 0) + 1;
   return {
     root: scan.root,
-    pictures: scan.images.length,
+    images: scan.images.length,
     captions: scan.images.filter(({ caption }) => caption !== null).length,
     smallest: sizes[0] ?? null,
     largest: sizes.at(-1) ?? null,
@@ -48,7 +48,7 @@ const NAMED = 10;
 
 /** The report as lines for people. File names in them are not yet made safe for a terminal. */
 export function reportLines(report: DatasetReport): readonly string[] {
-  const { pictures: images, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
+  const { images, captions, smallest, largest, folders, leftOut, others, otherCaptions, notes } = report;
   const lines = [report.root, ''];
   const sizes = smallest === null || largest === null ? '' : sizeRange(smallest, largest);
   const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
@@ -75,7 +75,7 @@ export function repeatLines(folders: Scan['folders']): string[] {
   return folders
     .filter(({ repeats }) => repeats !== 1)
     .map(
-      ({ path, pictures: images, repeats }) =>
+      ({ path, images, repeats }) =>
         `${path}/: ${plural(images, 'picture')}, each used ${repeats} times, as its name says`,
     );
 }

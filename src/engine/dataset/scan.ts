@@ -212,11 +212,11 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
 
 /** The folders of these pictures, by path. */
 export function imageFolders(images: readonly ImageFile[]): Scan['folders'] {
-  const folders = new Map<string, { pictures: number; repeats: number }>();
+  const folders = new Map<string, { images: number; repeats: number }>();
   for (const { path, repeats } of images) {
     const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
     const known = folders.get(folder);
-    folders.set(folder, { pictures: (known?.pictures ?? 0) + 1, repeats });
+    folders.set(folder, { images: (known?.images ?? 0) + 1, repeats });
   }
   return [...folders].map(([path, facts]) => ({ path, ...facts })).sort((a, b) => byCodePoint(a.path, b.path));
 }

@@ -27,7 +27,7 @@ export interface Scan {
   readonly images: readonly ImageFile[];
   readonly leftOut: readonly LeftOut[];
   /** Folders that hold pictures; `repeats` is what an `N_name` folder asks for. */
-  readonly folders: readonly { readonly path: string; readonly pictures: number; readonly repeats: number }[];
+  readonly folders: readonly { readonly path: string; readonly images: number; readonly repeats: number }[];
   /** Number of files that are neither pictures nor captions, by extension with its dot (empty for none). */
   readonly others: Readonly<Record<string, number>>;
   /** Number of caption files with another extension than the wanted one, by extension. */

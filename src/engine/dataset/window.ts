@@ -1,6 +1,6 @@
 /** Reads the beginning of many files after one another without a new buffer for each. */
 import { readSync } from 'node:fs';
-import { FIRST_BYTES } from './headers/picture-header.ts';
+import { FIRST_BYTES } from './headers/image-header.ts';
 
 const window = Buffer.alloc(FIRST_BYTES);
 const second = Buffer.alloc(FIRST_BYTES);

@@ -61,7 +61,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   progress: {
     phase: text,
     item: optional(text),
-    unit: oneOf('bytes', 'pictures', 'packages', 'captions'),
+    unit: oneOf('bytes', 'images', 'packages', 'captions'),
     done: amount,
     total: optional(amount),
     rate: optional(amount),
@@ -70,7 +70,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   note: { level: oneOf('info', 'warn'), text },
   active: { facts: recordOf(fact) },
   compared: { original: text, step: count, differences: listOf(objectOf({ fact: text, was: fact, now: fact })) },
-  probe: { memory: amount, counted: optional(amount), seconds_per_step: amount, pictures: positive, known: flag },
+  probe: { memory: amount, counted: optional(amount), seconds_per_step: amount, images: positive, known: flag },
   start: { step: count, steps: count, batches_per_epoch: whole },
   step: {
     step: count,
@@ -80,7 +80,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     lr_used: optional(number),
     grad_norm: optional(number),
     digest: optional(text),
-    pictures_per_second: optional(number),
+    images_per_second: optional(number),
     memory: optional(amount),
   },
   heartbeat: { phase: text, step: optional(count) },
@@ -89,7 +89,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     step: count,
     loss: number,
     stderr: number,
-    pictures: whole,
+    images: whole,
     levels: optional(listOf(objectOf({ timestep: whole, loss: number }))),
     since_start: optional(objectOf({ change: number, stderr: number })),
     since_lowest: optional(objectOf({ step: count, change: number, stderr: number })),
@@ -108,9 +108,9 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   unsaved: { path: text },
   sample: { step: count, index: whole, path: text, prompt: text, seed: whole, adapter: flag },
   sample_failed: { step: count, reason: text },
-  learnt: {
-    verdict: oneOf('learnt', 'nothing', 'unknown'),
-    moved: recordOf(number),
+  learned: {
+    verdict: oneOf('learned', 'nothing', 'unknown'),
+    weight_change: recordOf(number),
     before: optional(measured),
     after: optional(measured),
     best_step: optional(count),
@@ -119,7 +119,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
   image_losses: {
     step: count,
     path: text,
-    pictures: count,
+    images: count,
     of: count,
     never: listOf(text),
     never_count: count,

@@ -28,10 +28,10 @@ export function neverWords({ never, never_count: count }: ImageLosses): string |
 }
 
 /** What is told of images that are known by heart; undefined where there is none. */
-export function byHeartWords({ by_heart: known, by_heart_count: count, compared_with, pictures }: ImageLosses) {
+export function byHeartWords({ by_heart: known, by_heart_count: count, compared_with, images }: ImageLosses) {
   if (count === 0) return undefined;
   const than = compared_with === 'held_out' ? 'pictures kept out of training' : 'the others';
-  const all = count === pictures ? `all ${count} that were measured` : names(known, count);
+  const all = count === images ? `all ${count} that were measured` : names(known, count);
   return `${all} (their loss fell far more than that of ${than})`;
 }
 

@@ -13,10 +13,10 @@ export const probeApart = ({ memory, counted }: Probe): number | undefined =>
 
 /** One sentence, which warns where memory and count disagree. */
 export function probeNote(probe: Probe): Payload<'note'> {
-  const { memory, counted, seconds_per_step: seconds, pictures, known } = probe;
+  const { memory, counted, seconds_per_step: seconds, images, known } = probe;
   const apart = probeApart(probe);
   const tried = known ? 'As an earlier run of this kind found, a step' : 'Two steps were tried: one';
-  const many = pictures === 1 ? '' : `, with ${pictures} pictures at once,`;
+  const many = images === 1 ? '' : `, with ${images} pictures at once,`;
   const takes = `${tried}${many} takes ${formatBytes(memory)} of the card's memory and ${stepSeconds(seconds)}.`;
   if (counted === undefined || apart === undefined || Math.abs(apart) <= PROBE_APART)
     return { level: 'info', text: takes };

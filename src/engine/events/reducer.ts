@@ -72,8 +72,8 @@ function change(state: RunState, event: RunEvent): Partial<RunState> {
       const text = `Sample at step ${event.step} could not be made: ${event.reason}`;
       return { notes: keep(state.notes, { level: 'warn', text, t: event.t }), pace: paceDisturb(state.pace) };
     }
-    case 'learnt':
-      return { learnt: event, bestStep: event.best_step ?? state.bestStep };
+    case 'learned':
+      return { learned: event, bestStep: event.best_step ?? state.bestStep };
     case 'image_losses':
       return { imageLosses: event };
     case 'output':
@@ -102,7 +102,7 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
     startStep: undefined,
     pace: emptyPace,
     outputs: [],
-    learnt: undefined,
+    learned: undefined,
     imageLosses: undefined,
     result: undefined,
     exit: undefined,

@@ -66,7 +66,7 @@ export interface RunState {
   readonly outputs: readonly Payload<'output'>[];
   /** What the steps came to that were tried before the first. */
   readonly probe: Payload<'probe'> | undefined;
-  readonly learnt: Payload<'learnt'> | undefined;
+  readonly learned: Payload<'learned'> | undefined;
   readonly imageLosses: Payload<'image_losses'> | undefined;
   /** How this attempt ended, as the trainer and (below) the supervisor reported it. */
   readonly result: Payload<'result'> | undefined;
@@ -106,7 +106,7 @@ export const initialState: RunState = {
   bestStep: undefined,
   outputs: [],
   probe: undefined,
-  learnt: undefined,
+  learned: undefined,
   imageLosses: undefined,
   result: undefined,
   exit: undefined,

@@ -1,14 +1,15 @@
 /**
- * events.jsonl, version 1: everything that happens in a run, one line of JSON per event, the single source of the
+ * events.jsonl, version 2: everything that happens in a run, one line of JSON per event, the single source of the
  * dashboard, plain lines, `--json`, the report and hooks.
  *
  * The file has one writer at a time: the supervisor until it starts the trainer, the trainer until it exits, then the
  * supervisor again. Every line is one `write()` in append mode; `seq` goes on from the last complete line. Readers
- * keep a partial last line for later, skip lines they cannot parse and ignore types they do not know.
+ * keep a partial last line for later, skip lines they cannot parse and ignore types they do not know. Lines of
+ * version 1, which older programs wrote, are read with the names of today (`older.ts`).
  */
 import { z } from 'zod';
 
-export const EVENTS_VERSION = 1;
+export const EVENTS_VERSION = 2;
 
 const bytes = z.number().min(0);
 const step = z.number().int().min(0);
@@ -43,7 +44,7 @@ export const payloads = {
     .object({
       phase: z.string(),
       item: z.string().optional().describe('What is counted, where a phase counts several things, e.g. a file.'),
-      unit: z.enum(['bytes', 'pictures', 'packages', 'captions']),
+      unit: z.enum(['bytes', 'images', 'packages', 'captions']),
       done: z.number().min(0),
       total: z.number().min(0).optional().describe('Absent while unknown.'),
       rate: z.number().min(0).optional().describe('Units per second, smoothed.'),
@@ -71,7 +72,7 @@ export const payloads = {
       memory: bytes.describe('Peak of tensors on the card, in either of two steps on the largest batch.'),
       counted: bytes.optional().describe('The same as the plan has it; absent where it has none, or the base is tiny.'),
       seconds_per_step: z.number().min(0),
-      pictures: z.number().int().min(1).describe('Most in one pass, fewer than planned where memory was short.'),
+      images: z.number().int().min(1).describe('Most in one pass, fewer than planned where memory was short.'),
       known: z.boolean().describe('true: from an earlier run of the same plan on the same card, nothing was tried.'),
     })
     .describe('Two steps were tried before the first, and everything put back as it was.'),
@@ -93,7 +94,7 @@ export const payloads = {
         .string()
         .optional()
         .describe('Of the trainable weights after the step; in verify runs each step, else now and then.'),
-      pictures_per_second: z.number().optional(),
+      images_per_second: z.number().optional(),
       memory: bytes
         .optional()
         .describe('Peak bytes: tensors on the card since encoding was over; on a CPU the process.'),
@@ -107,7 +108,7 @@ export const payloads = {
       step,
       loss: z.number(),
       stderr: z.number(),
-      pictures: z.number().int(),
+      images: z.number().int(),
       levels: z
         .array(z.object({ timestep: z.number().int(), loss: z.number() }))
         .optional()
@@ -155,21 +156,21 @@ export const payloads = {
     })
     .describe('A sample picture is on the disk.'),
   sample_failed: z.object({ step, reason: z.string() }).describe('A sample could not be made; training goes on.'),
-  learnt: z
+  learned: z
     .object({
-      verdict: z.enum(['learnt', 'nothing', 'unknown']),
-      moved: z.record(z.string(), z.number()).describe('‖ΔW‖ ÷ ‖W‖ per part.'),
+      verdict: z.enum(['learned', 'nothing', 'unknown']),
+      weight_change: z.record(z.string(), z.number()).describe('‖ΔW‖ ÷ ‖W‖ per part.'),
       before: z.object({ loss: z.number(), stderr: z.number() }).optional(),
       after: z.object({ loss: z.number(), stderr: z.number() }).optional(),
       best_step: step.optional(),
       reason: z.string().optional(),
     })
-    .describe('The final proof that something was learnt.'),
+    .describe('The final proof that something was learned.'),
   image_losses: z
     .object({
       step,
       path: z.string().describe('image-losses.json, relative to the run folder.'),
-      pictures: z.number().int().describe('That were measured.'),
+      images: z.number().int().describe('That were measured.'),
       of: z.number().int().describe('That are trained on.'),
       never: z.array(z.string()).describe('Paths of the first that were never learned.'),
       never_count: z.number().int(),

@@ -5,6 +5,7 @@ import { statOf } from '../../base/files/stat.ts';
 import { pause } from '../../base/sleep.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { checkedEvent } from './check.ts';
+import { withNamesOfToday } from './older.ts';
 import type { RunEvent } from './schema.ts';
 
 const CHUNK = 4 << 20;
@@ -127,7 +128,7 @@ export function parseEventLines(text: string): RunEvent[] {
   const lines = text.split('\n').filter((line) => line.length <= LONGEST_LINE);
   try {
     const all = JSON.parse(`[${lines.join(',')}]`) as unknown[];
-    if (all.length === lines.length) return all.filter(checkedEvent);
+    if (all.length === lines.length) return all.map(withNamesOfToday).filter(checkedEvent);
   } catch {
     // A line is damaged, so the lines are parsed one by one below.
   }
@@ -139,5 +140,6 @@ export function parseEventLines(text: string): RunEvent[] {
         return [];
       }
     })
+    .map(withNamesOfToday)
     .filter(checkedEvent);
 }

@@ -3,7 +3,7 @@ import type { PhaseName } from './run-state.ts';
 import type { Payload } from './schema.ts';
 
 /** Answers to "Did it learn?". */
-export const verdictWords = { learnt: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;
+export const verdictWords = { learned: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;
 
 /** Steps of a run: as the title of a row, and as what is being done. */
 export const phaseWords = {

@@ -40,7 +40,7 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   const values = new Map(mapped.values);
   const changed = [...mapped.changed];
   const lost = [...mapped.lost];
-  placePictures(values, path, options, lost);
+  placeImages(values, path, options, lost);
   placeBase(values, path, options, { mapped, changed });
   ownRate(values, changed);
   const name = values.get('name');
@@ -109,7 +109,7 @@ function ownRate(values: Values, changed: ImportLine[]): void {
 
 type Values = Map<string, unknown>;
 
-function placePictures(values: Values, path: string, { folder }: ImportOptions, lost: ImportLine[]): void {
+function placeImages(values: Values, path: string, { folder }: ImportOptions, lost: ImportLine[]): void {
   const theirs = values.get('dataset.path');
   const here = typeof theirs === 'string' && theirs !== '' ? resolve(dirname(path), theirs) : undefined;
   const regularisation = values.get('dataset.regularisation') as { path?: string } | undefined;

@@ -19,7 +19,7 @@ export function prometheusText(state: RunState, now: number): string {
     { name: 'validation_loss', help: 'loss on pictures that are not trained on', value: state.latestValidation?.loss },
     { name: 'learning_rate', help: 'learning rate', value: latest?.lr_used ?? latest?.lr },
     { name: 'grad_norm', help: 'norm of the gradient', value: latest?.grad_norm },
-    { name: 'pictures_per_second', help: 'pictures trained on in a second', value: latest?.pictures_per_second },
+    { name: 'images_per_second', help: 'pictures trained on in a second', value: latest?.images_per_second },
     { name: 'memory_peak_bytes', help: 'most memory that was taken', value: state.peakMemory },
     { name: 'seconds_left', help: 'seconds until the last step', value: secondsLeft(state.pace, state.steps, now) },
     { name: 'last_event_timestamp_seconds', help: 'when the run last said something', value: state.lastEventAt },

@@ -23,7 +23,7 @@ export interface EventFile {
 }
 
 /** Most bytes of a sample that is logged, and of the file that keeps the position. */
-const MOST_PICTURE = 8_000_000;
+const MOST_IMAGE = 8_000_000;
 const MOST_POSITION = 1 << 10;
 /** Most bytes of run.yaml that are shown as text. */
 const MOST_TEXT = 1 << 18;
@@ -109,7 +109,7 @@ function sampleImage(runDir: string, path: string): LoggedImage | undefined {
   const whole = join(runDir, path);
   if (relative(runDir, whole).startsWith('..')) return undefined;
   try {
-    const bytes = readOurs(whole, MOST_PICTURE);
+    const bytes = readOurs(whole, MOST_IMAGE);
     if (bytes === undefined || bytes.length < 24 || !bytes.subarray(0, 8).equals(PNG)) return undefined;
     return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20), bytes };
   } catch {

@@ -38,9 +38,7 @@ export function valueLog(every: number): ValueLog {
       { tag: 'lr/unet', scalar: last.lr },
       ...(last.lr_used === undefined ? [] : [{ tag: 'lr/d*lr/unet', scalar: last.lr_used }]),
       ...(norms.length > 0 ? [{ tag: 'norm/grad', scalar: most(norms) }] : []),
-      ...(last.pictures_per_second === undefined
-        ? []
-        : [{ tag: 'speed/pictures_per_s', scalar: last.pictures_per_second }]),
+      ...(last.images_per_second === undefined ? [] : [{ tag: 'speed/images_per_s', scalar: last.images_per_second }]),
       ...(memory.length > 0 ? [{ tag: 'memory/peak', scalar: most(memory) }] : []),
     ];
     return { t: last.t, step: last.step, values };

@@ -21,7 +21,7 @@ export interface Notice {
   /** Seconds since 1970. */
   readonly t: number;
   /** A sample relative to the run folder, for those who asked for pictures. */
-  readonly picture?: string;
+  readonly image?: string;
 }
 
 /** Seconds that a download takes at least to be worth a notice. */
@@ -56,7 +56,7 @@ export function noticeSource(): NoticeSource {
   };
 }
 
-type Said = Pick<Notice, 'kind' | 'text' | 'picture'>;
+type Said = Pick<Notice, 'kind' | 'text' | 'image'>;
 
 function words(event: RunEvent, before: RunState, state: RunState): Said | undefined {
   const at = `step ${state.step} of ${state.steps}`;
@@ -76,7 +76,7 @@ function words(event: RunEvent, before: RunState, state: RunState): Said | undef
       return { kind: isBest ? 'best' : 'checkpoint', text: `${isBest ? 'best so far' : 'checkpoint'} at ${at}${loss}` };
     }
     case 'sample':
-      return event.adapter ? { kind: 'sample', text: `a new sample at ${at}`, picture: event.path } : undefined;
+      return event.adapter ? { kind: 'sample', text: `a new sample at ${at}`, image: event.path } : undefined;
     case 'exit':
       return { kind: event.status, text: endWords(event.code, state) };
     default:
@@ -85,14 +85,14 @@ function words(event: RunEvent, before: RunState, state: RunState): Said | undef
 }
 
 function endWords(code: number, state: RunState): string {
-  const { exit, step, steps, learnt, smoothedLoss } = state;
+  const { exit, step, steps, learned, smoothedLoss } = state;
   const seconds = workedSeconds(state);
   const took = seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
   if (exit?.status === 'finished') {
-    const verdict = learnt === undefined ? '' : `${verdictWords[learnt.verdict]}, `;
+    const verdict = learned === undefined ? '' : `${verdictWords[learned.verdict]}, `;
     const loss = smoothedLoss === undefined ? '' : `, loss ${smoothedLoss.toFixed(4)}`;
     return `finished: ${verdict}${steps} steps${took}${loss}`;
   }
-  const nothing = learnt?.verdict === 'nothing' ? `: ${verdictWords.nothing}` : '';
+  const nothing = learned?.verdict === 'nothing' ? `: ${verdictWords.nothing}` : '';
   return `${exit?.status ?? 'ended'} at step ${step} of ${steps}${took} (exit ${code})${nothing}`;
 }

@@ -24,7 +24,7 @@ export const noticeTitle = ({ run }: Pick<Notice, 'run'>): string => `visiontrai
 export function webMessage(
   notice: Notice,
   hook: Pick<WebHook, 'format'>,
-  { token, picture }: { readonly token?: string | undefined; readonly picture?: Attached | undefined } = {},
+  { token, image }: { readonly token?: string | undefined; readonly image?: Attached | undefined } = {},
 ): WebMessage {
   const bearer: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const line = shorten(`${notice.run} ${notice.text}`, LONGEST);
@@ -32,7 +32,7 @@ export function webMessage(
     case 'discord': {
       // Without `allowed_mentions` a run named @everyone would call everybody of the channel.
       const json = JSON.stringify({ content: line, allowed_mentions: { parse: [] } });
-      return picture === undefined ? { headers: { ...JSON_TYPE, ...bearer }, body: json } : multipart(json, picture);
+      return image === undefined ? { headers: { ...JSON_TYPE, ...bearer }, body: json } : multipart(json, image);
     }
     case 'slack':
       return { headers: { ...JSON_TYPE, ...bearer }, body: JSON.stringify({ text: slackText(line) }) };

@@ -46,11 +46,11 @@ function webTarget(hook: WebHook, options: TargetOptions): NoticeTarget {
     events: hook.events,
     problem: webProblem(hook, env),
     async send(notice, signal) {
-      const picture = hook.pictures ? await sample(notice, options.runDir) : undefined;
+      const image = hook.pictures ? await sample(notice, options.runDir) : undefined;
       const connections = openConnections(env);
       try {
         const limits = options.limits === undefined ? {} : { limits: options.limits };
-        return await post(connections, url, webMessage(notice, hook, { token, picture }), { signal, ...limits });
+        return await post(connections, url, webMessage(notice, hook, { token, image }), { signal, ...limits });
       } finally {
         await connections.destroy();
       }
@@ -68,14 +68,14 @@ function webProblem({ url_env: name, token_env: tokenName }: WebHook, env: NodeJ
 }
 
 /** Most bytes of a sample that is sent: Discord takes ten million. */
-const MOST_PICTURE = 8_000_000;
+const MOST_IMAGE = 8_000_000;
 
 async function sample(notice: Notice, runDir: string | undefined): Promise<Attached | undefined> {
-  if (runDir === undefined || notice.picture === undefined) return undefined;
-  const path = join(runDir, notice.picture);
+  if (runDir === undefined || notice.image === undefined) return undefined;
+  const path = join(runDir, notice.image);
   if (relative(runDir, path).startsWith('..')) return undefined;
   try {
-    const bytes = readOurs(path, MOST_PICTURE);
+    const bytes = readOurs(path, MOST_IMAGE);
     return bytes === undefined ? undefined : { name: basename(path), bytes };
   } catch {
     // The words are told without the picture.

@@ -27,19 +27,19 @@ const COUNTED = {
   sdxl: {
     base: { same: 4.81, fp8: 2.43, int8: 2.43, nf4: 1.37 },
     streamed: { same: 0.13, fp8: 0.09, int8: 0.09, nf4: 0.07 },
-    picture: { none: 5.57, selective: 1.01, full: 0.59 },
+    image: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
     convolutions: { none: 0.125, selective: 0.125, full: 0.1 },
     // `picture` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not trained.
-    text: { base: { same: 1.49, fp8: 0.86, int8: 0.86, nf4: 0.57 }, picture: 0.22, loaded: 3.05 },
+    text: { base: { same: 1.49, fp8: 0.86, int8: 0.86, nf4: 0.57 }, image: 0.22, loaded: 3.05 },
   },
   sd15: {
     base: { same: 1.64, fp8: 0.83, int8: 0.83, nf4: 0.48 },
     streamed: { same: 0.13, fp8: 0.09, int8: 0.09, nf4: 0.06 },
-    picture: { none: 0.8, selective: 0.35, full: 0.22 },
+    image: { none: 0.8, selective: 0.35, full: 0.22 },
     pixels: 512 ** 2,
     convolutions: { none: 0.016, selective: 0.016, full: 0.005 },
-    text: { base: { same: 0.235, fp8: 0.16, int8: 0.16, nf4: 0.12 }, picture: 0.023, loaded: 0.46 },
+    text: { base: { same: 0.235, fp8: 0.16, int8: 0.16, nf4: 0.12 }, image: 0.023, loaded: 0.46 },
   },
 } as const;
 
@@ -93,14 +93,14 @@ export function stepMemory(shape: StepShape): StepMemory | undefined {
   const base = kept(r.base_precision, r.stream_base ? counted.streamed : counted.base);
   const encoders = t.text_encoder_learning_rates.some((rate) => rate > 0);
   const text = encoders ? kept(r.text_precision, counted.text.base) : shape.encodersLoaded ? counted.text.loaded : 0;
-  const pictures = (t.batch_size * shape.pixels) / counted.pixels;
+  const images = (t.batch_size * shape.pixels) / counted.pixels;
   const kind = r.gradient_checkpointing;
-  const each = counted.picture[kind] * loose(shape) + (t.conv_rank > 0 ? counted.convolutions[kind] : 0);
-  const words = encoders ? (counted.text.picture * t.batch_size * shape.maxTokens) / 75 : 0;
+  const each = counted.image[kind] * loose(shape) + (t.conv_rank > 0 ? counted.convolutions[kind] : 0);
+  const words = encoders ? (counted.text.image * t.batch_size * shape.maxTokens) / 75 : 0;
   // Beside the fp32 weights that are trained lie copies of them in 16 bits.
   const parts = {
     weights: (base + text) * GIB + trained * (wide === 2 ? 4 : 6),
-    activations: (each * pictures + words) * wide * GIB,
+    activations: (each * images + words) * wide * GIB,
     gradients: trained * 4,
     // A moving average lies beside the optimiser's own as one more tensor in fp32.
     optimiser: trained * (OPTIMIZER_BYTES[t.optimizer] + (t.ema === null ? 0 : 4)),

@@ -64,7 +64,7 @@ export const planSampleSchema = z.strictObject({
   generated: z.strictObject({ prompt: z.string(), seed: z.number().int().min(0) }).nullable(),
   /** Factor on the loss of the image. */
   loss_weight: z.number().min(0),
-  /** The file that says which part of the image is learnt; `alpha` means its opacity. The path is as that of an image. */
+  /** The file that says which part of the image is learned; `alpha` means its opacity. The path is as that of an image. */
   mask: z.strictObject({ path: z.string(), sha256, alpha: z.boolean() }).nullable(),
   /** What holds for the image in place of the same keys of `data`, where its source says so. */
   own: z

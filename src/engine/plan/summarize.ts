@@ -10,13 +10,13 @@ import type { Plan } from './schema.ts';
 export interface BucketRow {
   readonly size: readonly [number, number];
   /** Images that are trained on, each counted once. */
-  readonly pictures: number;
+  readonly images: number;
   readonly uses: number;
   readonly batches: number;
 }
 
 export interface PlanSummary {
-  readonly pictures: number;
+  readonly images: number;
   readonly validation: number;
   /** Uses of images in one epoch: images times repeats. */
   readonly uses: number;
@@ -46,7 +46,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
   const validation = plan.data.samples.filter((sample) => sample.validation).length;
   const summary = {
-    pictures: trained.filter((image) => !isFurther(image)).length,
+    images: trained.filter((image) => !isFurther(image)).length,
     validation,
     uses,
     epochs,
@@ -60,20 +60,20 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
 function bucketRows(samples: Plan['data']['samples'], batchSize: number): readonly BucketRow[] {
   const rows = new Map<string, BucketRow>();
   for (const { bucket, repeats } of samples) {
-    const row = rows.get(bucket.join('x')) ?? { size: bucket, pictures: 0, uses: 0, batches: 0 };
+    const row = rows.get(bucket.join('x')) ?? { size: bucket, images: 0, uses: 0, batches: 0 };
     const uses = row.uses + repeats;
-    rows.set(bucket.join('x'), { ...row, pictures: row.pictures + 1, uses, batches: Math.ceil(uses / batchSize) });
+    rows.set(bucket.join('x'), { ...row, images: row.images + 1, uses, batches: Math.ceil(uses / batchSize) });
   }
-  return [...rows.values()].sort((a, b) => b.pictures - a.pictures || a.size[0] - b.size[0]);
+  return [...rows.values()].sort((a, b) => b.images - a.images || a.size[0] - b.size[0]);
 }
 
 function summaryLines(
   plan: Plan,
   trained: Plan['data']['samples'],
-  { pictures: images, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
+  { images, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
 ): readonly string[] {
   const { training: t, resources: r } = plan;
-  const shapes = buckets.slice(0, 4).map(({ size, pictures: count }) => `${size[0]}×${size[1]} (${count})`);
+  const shapes = buckets.slice(0, 4).map(({ size, images: count }) => `${size[0]}×${size[1]} (${count})`);
   const more = buckets.length > 4 ? `, ${buckets.length - 4} more` : '';
   const rates = t.text_encoder_learning_rates.filter((rate) => rate > 0);
   const encoders =

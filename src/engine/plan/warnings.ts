@@ -52,7 +52,7 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
   if (shuffle && !captions.some(looksLikeTags))
     warnings.push('shuffle_tags is on, but the captions read as sentences: their parts would be mixed up');
   if (trigger.trim() !== '' && samples.prompts.length > 0 && !samples.prompts.some((p) => says(p, trigger.trim())))
-    warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learnt`);
+    warnings.push(`no sample prompt holds the trigger ${trigger.trim()}: the samples would not show what is learned`);
   return warnings;
 }
 
@@ -75,7 +75,7 @@ function packingWarnings({ resources: r }: Plan): readonly string[] {
     ...(r.text_precision === 'same' ? [] : [`the text encoders' to ${r.text_precision}`]),
   ];
   if (packed.length === 0) return [];
-  return [`${packed.join(', ')}: the LoRA is learnt on those, which changes it a little; samples show it on them too`];
+  return [`${packed.join(', ')}: the LoRA is learned on those, which changes it a little; samples show it on them too`];
 }
 
 /** Three chunks of CLIP: nothing reads more. */

@@ -196,13 +196,13 @@ async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: strin
  */
 async function validationImages(
   input: PrepareInput,
-  { images: pictures }: HashedScan,
+  { images: trained }: HashedScan,
   ofSources: HashedScan | undefined,
 ) {
   const { validation, training } = input.spec;
   const scan = together(await imagesOf(input, validation.path), ofSources);
   if (scan === undefined) return undefined;
-  const { images, notes } = validated(pictures, scan.images, training.seed);
+  const { images, notes } = validated(trained, scan.images, training.seed);
   if (images.length === 0)
     throw new UsageError(`${validation.path ?? scan.root} holds no picture to measure the loss on.`, {
       id: 'dataset/empty',

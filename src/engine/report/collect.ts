@@ -13,7 +13,7 @@ import { readPlan } from '../runs/read-plan.ts';
 import type { RunSummary } from '../runs/summary.ts';
 import { datasetOf } from './dataset.ts';
 import { judgementOf } from './judgement.ts';
-import { readPictureLosses } from './picture-losses.ts';
+import { readImageLosses } from './loss-per-image.ts';
 import { shareable } from './private.ts';
 import { readChosen } from './settings.ts';
 import type { ReportPrompt, RunReport, StepCurve, ValidationPoint } from './types.ts';
@@ -29,7 +29,7 @@ export function collectReport(summary: RunSummary): RunReport {
   const plan = planOf(dir);
   const settings = readChosen(dir);
   const trigger = settings.find(({ key }) => key === 'dataset.trigger')?.value;
-  const { learnt } = state;
+  const { learned } = state;
   return harmless({
     name: summary.name,
     state: summary.state,
@@ -41,13 +41,13 @@ export function collectReport(summary: RunSummary): RunReport {
     seconds: workedSeconds(state) ?? null,
     seconds_left: summary.seconds_left,
     best_step: state.bestStep ?? null,
-    learnt: learnt === undefined ? null : learntOf(learnt),
+    learned: learned === undefined ? null : learnedOf(learned),
     loss: curve(state.loss),
     learning_rate: curve(state.lr),
     validation,
     samples: prompts(state),
     dataset: plan === undefined ? null : datasetOf(plan, typeof trigger === 'string' ? trigger : ''),
-    picture_losses: shareable(readPictureLosses(dir)),
+    image_losses: shareable(readImageLosses(dir)),
     judgement: shareable(judgementOf(dir)),
     model: plan === undefined ? null : modelOf(plan),
     settings: shareable(settings),
@@ -94,12 +94,18 @@ const modelOf = ({ model }: Plan): RunReport['model'] => ({
   sha256: model.sha256,
 });
 
-const learntOf = ({ verdict, reason, before, after, moved }: NonNullable<RunState['learnt']>): RunReport['learnt'] => ({
+const learnedOf = ({
+  verdict,
+  reason,
+  before,
+  after,
+  weight_change,
+}: NonNullable<RunState['learned']>): RunReport['learned'] => ({
   verdict,
   reason: reason ?? null,
   before: before ?? null,
   after: after ?? null,
-  weight_change: moved,
+  weight_change,
 });
 
 function curve(series: Series): StepCurve {

@@ -10,17 +10,17 @@ const MOST_CAPTIONS = 12;
 const LONGEST_TAG = 60;
 
 export function datasetOf(plan: Plan, trigger: string): ReportDataset {
-  const { pictures, validation, uses, epochs, buckets } = summarizePlan(plan);
-  const images = plan.data.samples;
-  const own = images.filter(({ regularisation }) => !regularisation);
+  const { images, validation, uses, epochs, buckets } = summarizePlan(plan);
+  const all = plan.data.samples;
+  const own = all.filter(({ regularisation }) => !regularisation);
   return {
-    pictures,
+    images,
     validation,
-    regularisation: images.length - own.length,
-    masks: images.filter(({ mask }) => mask !== null).length,
+    regularisation: all.length - own.length,
+    masks: all.filter(({ mask }) => mask !== null).length,
     uses,
     epochs,
-    buckets: buckets.map(({ size, pictures: count }) => ({ size, pictures: count })),
+    buckets: buckets.map(({ size, images: count }) => ({ size, images: count })),
     trigger,
     tags: frequentTags(own.map(({ caption }) => caption)),
     uncaptioned: own.filter(({ caption }) => caption.trim() === '').length,
@@ -35,7 +35,7 @@ function frequentTags(captions: readonly string[]): ReportDataset['tags'] {
     for (const tag of tags) if (tag !== '' && tag.length <= LONGEST_TAG) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   }
   return [...counts]
-    .map(([tag, count]) => ({ tag, pictures: count }))
-    .sort((a, b) => b.pictures - a.pictures || (a.tag < b.tag ? -1 : 1))
+    .map(([tag, count]) => ({ tag, images: count }))
+    .sort((a, b) => b.images - a.images || (a.tag < b.tag ? -1 : 1))
     .slice(0, MOST_TAGS);
 }

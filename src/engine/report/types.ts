@@ -40,16 +40,16 @@ export interface ChosenSetting {
 }
 
 export interface ReportDataset {
-  readonly pictures: number;
+  readonly images: number;
   readonly validation: number;
   readonly regularisation: number;
   readonly masks: number;
   readonly uses: number;
   readonly epochs: number;
-  readonly buckets: readonly { readonly size: readonly [number, number]; readonly pictures: number }[];
+  readonly buckets: readonly { readonly size: readonly [number, number]; readonly images: number }[];
   readonly trigger: string;
   /** The most frequent parts of captions between commas. */
-  readonly tags: readonly { readonly tag: string; readonly pictures: number }[];
+  readonly tags: readonly { readonly tag: string; readonly images: number }[];
   readonly uncaptioned: number;
   /** Some captions as they are trained on. */
   readonly captions: readonly { readonly path: string; readonly caption: string }[];
@@ -71,7 +71,7 @@ export interface ReportModel {
 }
 
 /** The loss of one picture before and after training. */
-export interface PictureLoss {
+export interface ImageLoss {
   readonly path: string;
   /** `held_out`: kept out of training. */
   readonly kind: 'learned' | 'never' | 'by_heart' | 'held_out';
@@ -120,8 +120,8 @@ export interface RunReport {
   readonly seconds: number | null;
   readonly seconds_left: number | null;
   readonly best_step: number | null;
-  readonly learnt: {
-    readonly verdict: 'learnt' | 'nothing' | 'unknown';
+  readonly learned: {
+    readonly verdict: 'learned' | 'nothing' | 'unknown';
     readonly reason: string | null;
     readonly before: { readonly loss: number; readonly stderr: number } | null;
     readonly after: { readonly loss: number; readonly stderr: number } | null;
@@ -134,7 +134,7 @@ export interface RunReport {
   readonly samples: readonly ReportPrompt[];
   readonly dataset: ReportDataset | null;
   /** The highest loss after training first; null where the run did not measure it. */
-  readonly picture_losses: readonly PictureLoss[] | null;
+  readonly image_losses: readonly ImageLoss[] | null;
   /** Null where `judge` was not asked. */
   readonly judgement: ReportJudgement | null;
   readonly model: ReportModel | null;

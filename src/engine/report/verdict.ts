@@ -36,15 +36,16 @@ export function verdictOf(summary: RunSummary, state: RunState): RunVerdict {
 function finished(summary: RunSummary, state: RunState): RunVerdict {
   const seconds = workedSeconds(state);
   const time = seconds === undefined ? '' : ` in ${formatDuration(seconds)}`;
-  const { learnt } = state;
+  const { learned } = state;
   const best =
     state.bestStep === undefined || state.bestStep === state.step
       ? []
       : [`Step ${state.bestStep} validated best: a LoRA of that step may be the better one.`];
-  const reason = learnt?.reason === undefined ? [] : [learnt.reason];
+  const reason = learned?.reason === undefined ? [] : [learned.reason];
   const steps = `${state.steps || summary.steps} steps${time}`;
-  if (learnt?.verdict === 'learnt') return { tone: 'good', title: `It learned: ${steps}`, lines: [...reason, ...best] };
-  if (learnt?.verdict === 'nothing')
+  if (learned?.verdict === 'learned')
+    return { tone: 'good', title: `It learned: ${steps}`, lines: [...reason, ...best] };
+  if (learned?.verdict === 'nothing')
     return { tone: 'bad', title: `It learned nothing: ${steps}`, lines: [...reason, ...best] };
   return { tone: 'warn', title: `Finished: ${steps}. Whether it learned cannot be told`, lines: [...reason, ...best] };
 }
@@ -58,10 +59,10 @@ function live(summary: RunSummary, state: RunState): RunVerdict {
 }
 
 function failed(summary: RunSummary, state: RunState): RunVerdict {
-  const nothing = state.learnt?.verdict === 'nothing';
+  const nothing = state.learned?.verdict === 'nothing';
   const step = summary.exit?.step ?? state.step;
   const title = nothing ? 'It learned nothing' : step > 0 ? `Failed at step ${step}` : 'Failed before the first step';
-  const why = nothing && state.learnt?.reason !== undefined ? [state.learnt.reason] : reasonOf(summary);
+  const why = nothing && state.learned?.reason !== undefined ? [state.learned.reason] : reasonOf(summary);
   const next = (summary.exit?.next_steps ?? []).map((line) => `Next: ${line}`);
   return { tone: 'bad', title, lines: [...why, ...(summary.problem === null ? [] : [summary.problem]), ...next] };
 }

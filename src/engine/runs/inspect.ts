@@ -46,7 +46,7 @@ function phaseBefore(newest: readonly RunEvent[]): RunEvent[] {
     const { seq, t } = event;
     if (event.type === 'phase') return [];
     const phase = event.type === 'step' ? 'train' : event.type === 'progress' ? (event.phase as PhaseName) : undefined;
-    if (phase !== undefined) return [{ v: 1, seq, t, type: 'phase', phase }];
+    if (phase !== undefined) return [{ v: 2, seq, t, type: 'phase', phase }];
   }
   return [];
 }

@@ -102,7 +102,7 @@ export function keepPace(stateDir: string, plan: Plan, state: RunState, weights:
   const card = cardOf(state, plan);
   if (seconds === undefined || card === undefined || (state.pace.recent?.length ?? 0) < LEAST_STEPS) return;
   // A run that memory was too short for goes on with fewer images at once, at a pace that no other run has.
-  if ((state.probe?.pictures ?? plan.training.batch_size) < plan.training.batch_size) return;
+  if ((state.probe?.images ?? plan.training.batch_size) < plan.training.batch_size) return;
   const question = paceQuestion(plan, card, weights);
   const kept: Kept = { kind: kindOf(question), pixels: Math.round(question.pixels), seconds };
   try {

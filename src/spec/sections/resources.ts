@@ -29,7 +29,7 @@ export const resourcesSchema = z.strictObject({
   ),
   base_precision: doc(
     z.enum(packings).default('same'),
-    "How the U-Net's weights are kept in memory: as precision says, in 8 bits (fp8, int8) or in 4 (nf4). It changes what is learnt a little.",
+    "How the U-Net's weights are kept in memory: as precision says, in 8 bits (fp8, int8) or in 4 (nf4). It changes what is learned a little.",
     'int8 where 8 GB are short, nf4 where 6 GB are; a step takes longer.',
   ),
   text_precision: doc(

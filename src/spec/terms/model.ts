@@ -75,7 +75,7 @@ export const modelTerms: readonly Term[] = [
     term: 'base precision',
     also: ['text precision', 'fp8', 'int8', 'nf4', 'quantisation', 'quantised base', 'qlora'],
     group: 'The machine',
-    text: 'In how many bits the frozen weights of the base are kept until a layer needs them: 16 as usual, 8 (int8 and fp8 take half the memory, each weight wrong by about one or three hundredths) or 4 (nf4, a bit over a quarter, wrong by a tenth). They are computed with in 16 bits all the same, so a step takes longer. The LoRA is learnt on the rounded weights: int8 is hardly to be seen, nf4 may be.',
+    text: 'In how many bits the frozen weights of the base are kept until a layer needs them: 16 as usual, 8 (int8 and fp8 take half the memory, each weight wrong by about one or three hundredths) or 4 (nf4, a bit over a quarter, wrong by a tenth). They are computed with in 16 bits all the same, so a step takes longer. The LoRA is learned on the rounded weights: int8 is hardly to be seen, nf4 may be.',
     keys: ['resources.base_precision', 'resources.text_precision'],
   },
   {

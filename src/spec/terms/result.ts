@@ -12,7 +12,7 @@ export const resultTerms: readonly Term[] = [
     term: 'trigger word',
     also: ['trigger', 'activation word', 'instance token'],
     group: 'What you make',
-    text: 'The word in a prompt that calls what your LoRA has learnt. Best one the base model knows nothing about, such as zfxmblm: a real word would drag its old meaning along, and lose it everywhere else.',
+    text: 'The word in a prompt that calls what your LoRA has learned. Best one the base model knows nothing about, such as zfxmblm: a real word would drag its old meaning along, and lose it everywhere else.',
     keys: ['dataset.trigger'],
   },
   {
@@ -82,7 +82,7 @@ export const resultTerms: readonly Term[] = [
     term: 'guidance',
     also: ['cfg', 'cfg scale', 'guidance scale'],
     group: 'Looking at the result',
-    text: 'How strictly a picture follows its prompt. 5 to 8 is usual. It only matters for samples, not for what is learnt.',
+    text: 'How strictly a picture follows its prompt. 5 to 8 is usual. It only matters for samples, not for what is learned.',
     keys: ['samples.guidance'],
   },
 ];

@@ -26,7 +26,7 @@ export const trainingTerms: readonly Term[] = [
     term: 'learning rate',
     also: ['lr', 'strength'],
     group: 'Training',
-    text: 'How large each correction is. Too high: noise, stiff poses, burnt colours. Too low: nothing is learnt. 1e-4 (0.0001) is usual for SDXL, a little more for SD1.5.',
+    text: 'How large each correction is. Too high: noise, stiff poses, burnt colours. Too low: nothing is learned. 1e-4 (0.0001) is usual for SDXL, a little more for SD1.5.',
     keys: ['training.learning_rate'],
   },
   {
@@ -97,7 +97,7 @@ export const trainingTerms: readonly Term[] = [
     term: 'multires noise',
     also: ['multi-resolution noise', 'pyramid noise', 'multires noise iterations', 'multires noise discount'],
     group: 'Training',
-    text: 'Noise that is coarse as well as fine, so that large shapes and brightness are learnt too. It does the work of noise offset; use one of the two. A discount of 0.1 to 0.3 suits small sets.',
+    text: 'Noise that is coarse as well as fine, so that large shapes and brightness are learned too. It does the work of noise offset; use one of the two. A discount of 0.1 to 0.3 suits small sets.',
     keys: ['training.multires_noise'],
   },
   {

@@ -82,7 +82,7 @@ export const lossKeys = {
   ),
   noise_offset: doc(
     z.number().min(0).max(1).default(0),
-    'Noise shared by a whole channel, so that very dark and bright pictures can be learnt.',
+    'Noise shared by a whole channel, so that very dark and bright pictures can be learned.',
     '0.03 to 0.05 for strong contrast; 0 with zero terminal SNR.',
   ),
   noise_offset_random: doc(
@@ -97,7 +97,7 @@ export const lossKeys = {
   ),
   multires_noise: doc(
     multiresSchema.nullable().default(null),
-    'Add coarser noises to the noise (pyramid noise), so that low frequencies are learnt; null is off.',
+    'Add coarser noises to the noise (pyramid noise), so that low frequencies are learned; null is off.',
     'In place of noise_offset, for brightness and large shapes: {iterations: 6, discount: 0.3}.',
   ),
   input_perturbation: doc(

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, doc, line, part, share } from './doc.ts';
 
-/** Which part of each picture is learnt. */
+/** Which part of each picture is learned. */
 export const masksSchema = z.strictObject({
   from: part(
     line(4096).min(1).default('auto'),
@@ -30,8 +30,8 @@ export const regularisationSchema = z.strictObject({
 export const subjectKeys = {
   masks: doc(
     masksSchema.nullable().default(null),
-    'Masks: white is learnt, black is not; null is off.',
-    'When the background, a watermark or other people must not be learnt: {from: auto}.',
+    'Masks: white is learned, black is not; null is off.',
+    'When the background, a watermark or other people must not be learned: {from: auto}.',
   ),
   regularisation: doc(
     regularisationSchema.nullable().default(null),

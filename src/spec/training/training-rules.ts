@@ -208,7 +208,7 @@ const weightingRules: readonly Rule[] = [
     check: (spec) =>
       when(
         spec.model.zero_terminal_snr && vanishing(spec),
-        'gives the last timestep of zero_terminal_snr the weight 0, so that nothing is learnt there: debiased or none teach it',
+        'gives the last timestep of zero_terminal_snr the weight 0, so that nothing is learned there: debiased or none teach it',
       ),
   },
   {

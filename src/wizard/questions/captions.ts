@@ -95,7 +95,7 @@ const captions: Question = {
       ? 'Your pictures have no captions. What shall they be called?'
       : `${plural(count, 'picture has', 'pictures have')} no caption. What shall ${count === 1 ? 'it' : 'they'} be called?`;
   },
-  why: 'A caption says what a picture shows; what it does not say is learnt as part of the trigger word.',
+  why: 'A caption says what a picture shows; what it does not say is learned as part of the trigger word.',
   terms: ['caption', 'trigger word', 'tagger'],
   when: (context) => missing(context) > 0,
   form,

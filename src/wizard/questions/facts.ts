@@ -28,7 +28,7 @@ export interface Machine {
 export interface FolderFacts {
   readonly path: string;
   /** Number of pictures that were found and can be used. */
-  readonly pictures: number;
+  readonly images: number;
   readonly usable: number;
   readonly captioned: number;
   /** Folders with pictures, and how often each of their pictures is used, which an `N_name` folder says. */

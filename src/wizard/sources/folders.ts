@@ -18,7 +18,7 @@ const MOST_FOLDERS = 16;
 const LISTED = 40;
 
 interface Count {
-  readonly pictures: number;
+  readonly images: number;
   readonly captions: number;
   /** Number of folders directly inside. */
   readonly folders: number;
@@ -31,7 +31,7 @@ interface Count {
  * that cannot be read count as empty.
  */
 export async function countImages(root: string, most = MOST_FOLDERS): Promise<Count> {
-  const count = { pictures: 0, captions: 0, folders: 0 };
+  const count = { images: 0, captions: 0, folders: 0 };
   const queue = [root];
   let names = 0;
   for (let opened = 0; opened < most && names < MOST_NAMES; opened += 1) {
@@ -44,7 +44,7 @@ export async function countImages(root: string, most = MOST_FOLDERS): Promise<Co
       if (entry.isDirectory()) {
         queue.push(join(folder, entry.name));
         if (folder === root) count.folders += 1;
-      } else if (isImage(entry.name)) count.pictures += 1;
+      } else if (isImage(entry.name)) count.images += 1;
       else if (entry.name.endsWith('.txt')) count.captions += 1;
     }
   }
@@ -89,7 +89,7 @@ function placeWhileTyped(text: string, cwd: string): string {
   }
 }
 
-function note({ pictures: images, captions, folders, open }: Count): string {
+function note({ images, captions, folders, open }: Count): string {
   const words = captions > 0 ? `, ${plural(captions, 'caption')}` : '';
   if (images > 0) return `${open ? 'over ' : ''}${plural(images, 'picture')}${words}`;
   return folders > 0 ? plural(folders, 'folder') : 'no pictures';
@@ -100,15 +100,15 @@ const GLIMPSE = 4;
 
 /** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
 export async function nearestImages(cwd: string): Promise<string | undefined> {
-  if ((await countImages(cwd, 1)).pictures > 0) return '.';
+  if ((await countImages(cwd, 1)).images > 0) return '.';
   const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);
-  let best: { name: string; pictures: number } | undefined;
+  let best: { name: string; images: number } | undefined;
   const folders = inside
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !isPassedOver(entry.name))
     .map(({ name }) => name);
   for (const name of folders.sort((a, b) => a.localeCompare(b)).slice(0, LISTED)) {
-    const { pictures: images } = await countImages(join(cwd, name), GLIMPSE);
-    if (images > (best?.pictures ?? 0)) best = { name, pictures: images };
+    const { images } = await countImages(join(cwd, name), GLIMPSE);
+    if (images > (best?.images ?? 0)) best = { name, images };
   }
   return best?.name;
 }

@@ -196,7 +196,7 @@ export async function readFolder(
     const byArea = images.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
       path: root,
-      pictures: images.length + leftOut.length,
+      images: images.length + leftOut.length,
       usable: images.length,
       captioned: captions.length,
       folders,

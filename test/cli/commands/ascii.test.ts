@@ -15,18 +15,18 @@ describe('a locale without Unicode', { timeout: 120_000 }, () => {
     const run = home.create(3);
     await startRun(run, home.env);
     for await (const _ of followRun(run.dir, { intervalMs: 20 }));
-    const pictures = join(home.dir, 'pictures');
-    mkdirSync(pictures);
+    const images = join(home.dir, 'pictures');
+    mkdirSync(images);
     for (let i = 0; i < 4; i += 1)
       writeFileSync(
-        join(pictures, `${i}.png`),
+        join(images, `${i}.png`),
         png(64 + 32 * i, 64, (x, y) => [x, y, i]),
       );
     const yaml = join(home.dir, 'small.yaml');
-    writeFileSync(yaml, `version: 1\ndataset: {path: ${pictures}}\nmodel: {base: tiny}\n`);
+    writeFileSync(yaml, `version: 1\ndataset: {path: ${images}}\nmodel: {base: tiny}\n`);
     const said: string[] = [];
     for (const args of [
-      ['dataset', 'check', pictures],
+      ['dataset', 'check', images],
       ['attach', 'fox'],
       ['status', 'fox'],
       ['run', yaml, '--dry-run'],
@@ -44,7 +44,7 @@ describe('a locale without Unicode', { timeout: 120_000 }, () => {
     }
     // The same texts have characters beyond ASCII where the terminal can show Unicode.
     expect(said.join('')).toMatch(/64x64|160x64/);
-    const { stdout } = await cli(['dataset', 'check', pictures], { ...home.env, LC_ALL: 'C.UTF-8' });
+    const { stdout } = await cli(['dataset', 'check', images], { ...home.env, LC_ALL: 'C.UTF-8' });
     expect(stdout).toMatch(/64×64|160×64/);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cli } from '../../helpers/cli.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 const env = { ...process.env, VISIONTRAIN_HOME: mkdtempSync(join(tmpdir(), 'vt-home-')) };
 const folder = (files: Readonly<Record<string, string | Uint8Array>>) => {
@@ -81,7 +81,7 @@ describe('dataset check', () => {
   it('gives the same as data', async () => {
     const { stdout } = await cli(['dataset', 'check', folder(files), '--json'], env);
     expect(JSON.parse(stdout)).toMatchObject({
-      pictures: 1,
+      images: 1,
       captions: 1,
       largest: [40, 30],
       leftOut: [{ path: 'copy.png', reason: 'duplicate' }, { reason: 'unreadable' }],

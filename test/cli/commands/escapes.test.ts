@@ -44,14 +44,14 @@ function hostileEvents(): string {
   const end = Date.now() / 1000;
   const keep = ['type', 'phase', 'unit', 'level', 'verdict', 'status'];
   const events = trainingStory({ name: 'fox', steps: 20, upTo: 20, every: 10, end }).map((event) => plant(event, keep));
-  const more = lies.map((lie, i) => ({ v: 1, seq: events.length + 1 + i, t: end, ...lie }) as unknown as RunEvent);
+  const more = lies.map((lie, i) => ({ v: 2, seq: events.length + 1 + i, t: end, ...lie }) as unknown as RunEvent);
   return [...events, ...more].map((event) => `${JSON.stringify(event)}\n`).join('');
 }
 
 const home = new FixtureHome();
 const hub = new HubServer();
 let run = '';
-let pictures = '';
+let images = '';
 
 beforeAll(async () => {
   await hub.start();
@@ -73,16 +73,16 @@ beforeAll(async () => {
   const words = { reason: planted, details: [planted], next_steps: [planted, `visiontrain ${planted}`] };
   writeFileSync(join(run, 'exit.json'), JSON.stringify({ status: 'failed', code: 5, step: 20, outputs, ...words }));
   writeFileSync(join(run, 'trainer.log'), `${planted}\n`.repeat(3));
-  pictures = join(home.dir, `pictures${plantedName}`);
-  mkdirSync(pictures);
+  images = join(home.dir, `pictures${plantedName}`);
+  mkdirSync(images);
   for (let i = 0; i < 6; i += 1) {
     writeFileSync(
-      join(pictures, `${plantedName}${i}.png`),
+      join(images, `${plantedName}${i}.png`),
       png(96, 96, (x, y) => [x, y, i * 30]),
     );
-    writeFileSync(join(pictures, `${plantedName}${i}.txt`), `${planted} fox`);
+    writeFileSync(join(images, `${plantedName}${i}.txt`), `${planted} fox`);
   }
-  writeFileSync(join(pictures, `${plantedName}.jpg`), 'no picture');
+  writeFileSync(join(images, `${plantedName}.jpg`), 'no picture');
   const weights = safetensors(kinds.sdxl);
   hub.put('me/small', 'small.safetensors', weights);
   const models = join(home.dir, 'config', 'models');
@@ -126,7 +126,7 @@ describe('no command lets an escape sequence through', { timeout: 300_000 }, () 
     ['logs', run],
     ['stop', run],
     ['verify', run],
-    ['dataset', 'check', pictures],
+    ['dataset', 'check', images],
     ['models', 'list'],
     ['models', 'info', 'small'],
     ['models', 'add', 'me/small'],
@@ -139,7 +139,7 @@ describe('no command lets an escape sequence through', { timeout: 300_000 }, () 
     [planted],
     ['ps', `--${planted}`],
     ['status', planted, '--debug'],
-    ['new', pictures, '--yes', '-o', join(home.dir, `${plantedName}.yaml`)],
+    ['new', images, '--yes', '-o', join(home.dir, `${plantedName}.yaml`)],
   ];
 
   it('into a pipe', async () => {
@@ -188,7 +188,7 @@ describe('no screen does', { timeout: 300_000 }, () => {
   });
 
   it('of the wizard: folders, captions, the review and the file', async () => {
-    const t = start([process.execPath, bin, 'new', pictures]);
+    const t = start([process.execPath, bin, 'new', images]);
     await t.shows('1/7  Mode');
     t.keys('Enter');
     await t.shows(/6 of 7 pictures will be used/);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { cli } from '../../helpers/cli.ts';
-import { png } from '../../helpers/pictures.ts';
+import { png } from '../../helpers/images.ts';
 
 let dir: string;
 let home: string;

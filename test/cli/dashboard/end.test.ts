@@ -38,19 +38,19 @@ const render = (state: RunState, how: RunExit, more: object = {}) => {
 };
 
 describe('the end of a run', () => {
-  it('says what came out, whether it learnt, how to use it and repeat it', () => {
-    const learnt = {
-      verdict: 'learnt' as const,
-      moved: { 'unet.down': 0.0041, text_encoder: 0.0012 },
+  it('says what came out, whether it learned, how to use it and repeat it', () => {
+    const learned = {
+      verdict: 'learned' as const,
+      weight_change: { 'unet.down': 0.0041, text_encoder: 0.0012 },
       before: { loss: 0.1127, stderr: 0.001 },
       after: { loss: 0.0894, stderr: 0.0011 },
     };
-    const text = render({ ...trained, learnt }, exit({}));
+    const text = render({ ...trained, learned }, exit({}));
     expect(text).toMatch(/✔ fox is trained: 400 steps in \d+ min/);
     expect(text).toContain('runs/fox/output/fox.safetensors   91.0 MB');
     expect(text).toContain('SHA-256 3f9a20c13f9a20c1…   best checkpoint: step 400');
     expect(text).toContain('yes: loss at fixed noise 0.113 → 0.0894 ± 0.00110');
-    expect(text).toContain('weights moved: U-Net down 0.41 %, text encoder 0.12 %');
+    expect(text).toContain('weights changed: U-Net down 0.41 %, text encoder 0.12 %');
     expect(text).toContain('copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)');
     expect(text).toContain('prompt: zfx, a fox');
     expect(text).toContain('visiontrain run runs/fox/run.yaml');
@@ -62,8 +62,8 @@ describe('the end of a run', () => {
     const reason =
       'Loss at fixed noise on 4 pictures kept out of training: 0.06 before, 0.06 after: not clearly lower.';
     const loss = { loss: 0.06, stderr: 0.03 };
-    const learnt = { verdict: 'unknown' as const, moved: { unet: 0.001 }, before: loss, after: loss, reason };
-    const text = render({ ...trained, learnt }, exit({}), { columns: 200 });
+    const learned = { verdict: 'unknown' as const, weight_change: { unet: 0.001 }, before: loss, after: loss, reason };
+    const text = render({ ...trained, learned }, exit({}), { columns: 200 });
     expect(text).toContain(`cannot be told: ${reason}`);
     expect(text).not.toContain('±');
   });
@@ -90,10 +90,10 @@ describe('the end of a run', () => {
     expect(shown(24, 10_000, 0).join('\n')).toContain(join(runDir, pair?.with ?? ''));
   });
 
-  it('is no green tick when nothing was learnt', () => {
-    const learnt = { verdict: 'nothing' as const, moved: { unet: 0 }, reason: 'The weights did not move.' };
-    const text = render({ ...trained, learnt }, exit({ status: 'failed', code: 5, reason: 'nothing was learnt' }));
-    expect(text).toContain('✖ fox: Finished, but nothing was learnt (exit 5)');
+  it('is no green tick when nothing was learned', () => {
+    const learned = { verdict: 'nothing' as const, weight_change: { unet: 0 }, reason: 'The weights did not move.' };
+    const text = render({ ...trained, learned }, exit({ status: 'failed', code: 5, reason: 'nothing was learned' }));
+    expect(text).toContain('✖ fox: Finished, but nothing was learned (exit 5)');
     expect(text).toContain('The weights did not move.');
     expect(text).not.toContain('✔');
   });

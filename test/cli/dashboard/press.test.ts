@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { initialUi, press, type UiState } from '../../../src/cli/dashboard/press.ts';
 
-const context = { readonly: false, pictures: 3 };
+const context = { readonly: false, images: 3 };
 const typed = (keys: readonly string[], where = context) => {
   let ui: UiState = initialUi;
   const wishes: string[] = [];
@@ -51,7 +51,7 @@ describe('keys of the dashboard', () => {
   });
 
   it('asks nothing of the run in a read-only view', () => {
-    const readonly = { readonly: true, pictures: 0 };
+    const readonly = { readonly: true, images: 0 };
     expect(typed(['s', 'y', 'c', 'g'], readonly).wishes).toEqual([]);
     expect(typed(['ctrl-c', 's'], readonly).wishes).toEqual([]);
     expect(typed(['d'], readonly).wishes).toEqual(['detach']);

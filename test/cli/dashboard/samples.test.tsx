@@ -12,7 +12,7 @@ import { styleFor } from '../../../src/terminal/style.ts';
 import { png } from '../../helpers/png.ts';
 
 const sample = (step: number, index: number, adapter = true): RunEvent => ({
-  v: 1,
+  v: 2,
   seq: step * 10 + index + 1,
   t: step,
   type: 'sample',

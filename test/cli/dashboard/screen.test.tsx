@@ -73,7 +73,7 @@ const frame = (
 const encoding = story(now - 60, [
   [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
   [0, { type: 'phase', phase: 'cache' }],
-  [60, { type: 'progress', phase: 'cache', unit: 'pictures', done: 1200, total: 1500, rate: 0.095 }],
+  [60, { type: 'progress', phase: 'cache', unit: 'images', done: 1200, total: 1500, rate: 0.095 }],
 ]);
 
 describe('the dashboard', () => {
@@ -100,10 +100,10 @@ describe('the dashboard', () => {
     [1, 1],
   ] as const;
   it.each(sizes)('is less than the terminal in both directions: %i×%i', (columns, rows) => {
-    const picture = new Array<string>(16).fill('▀'.repeat(40));
+    const image = new Array<string>(16).fill('▀'.repeat(40));
     for (const events of [training, fetching, hostile, training.slice(0, 12), []])
       for (const style of [plain, bright, ascii])
-        for (const more of [{}, { sample: () => picture }, { notice: 'a long notice '.repeat(20) }]) {
+        for (const more of [{}, { sample: () => image }, { notice: 'a long notice '.repeat(20) }]) {
           const lines = frame(events, columns, rows, style, more);
           expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
           for (const line of lines) expect(width(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));

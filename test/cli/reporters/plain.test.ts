@@ -7,7 +7,7 @@ let seq = 0;
 const T0 = new Date(2026, 4, 1, 14, 29, 2).getTime() / 1000;
 function event<K extends EventType>(after: number, type: K, payload: Payload<K>): RunEvent {
   seq += 1;
-  return { v: 1, seq, t: T0 + after, type, ...payload } as unknown as RunEvent;
+  return { v: 2, seq, t: T0 + after, type, ...payload } as unknown as RunEvent;
 }
 function lines(events: readonly RunEvent[]): string[] {
   const written: string[] = [];
@@ -17,7 +17,7 @@ function lines(events: readonly RunEvent[]): string[] {
 }
 const run = event(0, 'run', { name: 'fox', attempt: 1, steps: 200, host: 'box', version: '0.1.0' });
 const step = (after: number, n: number) =>
-  event(after, 'step', { step: n, epoch: 0, loss: 0.1, lr: 1e-4, pictures_per_second: 1.9 });
+  event(after, 'step', { step: n, epoch: 0, loss: 0.1, lr: 1e-4, images_per_second: 1.9 });
 
 describe('plain lines', () => {
   it('hold no control characters, and pass what a later version may tell', () => {
@@ -30,20 +30,20 @@ describe('plain lines', () => {
       lines([
         run,
         event(1, 'phase', { phase: 'cache' }),
-        event(2, 'progress', { phase: 'cache', unit: 'pictures', done: 40, total: 40 }),
+        event(2, 'progress', { phase: 'cache', unit: 'images', done: 40, total: 40 }),
         event(3, 'heartbeat', { phase: 'cache' }),
-        event(4, 'validation', { step: 0, loss: 0.1127, stderr: 0.0011, pictures: 4 }),
+        event(4, 'validation', { step: 0, loss: 0.1127, stderr: 0.0011, images: 4 }),
         event(5, 'checkpoint', { step: 100, path: 'c', bytes: 1, best: true }),
         event(6, 'sample', { step: 0, index: 0, path: 'samples/0.png', prompt: 'p', seed: 1, adapter: false }),
-        event(7, 'learnt', {
-          verdict: 'learnt',
-          moved: { 'U-Net': 0.0041 },
+        event(7, 'learned', {
+          verdict: 'learned',
+          weight_change: { 'U-Net': 0.0041 },
           before: { loss: 0.1127, stderr: 0.001 },
           after: { loss: 0.0894, stderr: 0.0011 },
         }),
-        event(8, 'learnt', {
+        event(8, 'learned', {
           verdict: 'unknown',
-          moved: { 'U-Net': 0.0041 },
+          weight_change: { 'U-Net': 0.0041 },
           before: { loss: 0.1127, stderr: 0.001 },
           after: { loss: 0.1126, stderr: 0.0011 },
           reason: 'Loss at fixed noise: not clearly lower (difference 0.0001).',
@@ -57,8 +57,8 @@ describe('plain lines', () => {
       '14:29:06 check    step 0: validation loss 0.1127 ± 0.0011',
       '14:29:07 saved    checkpoint at step 100 (best so far)',
       '14:29:08 sample   samples/0.png (without the LoRA)',
-      '14:29:09 learnt   yes; validation loss 0.1127 → 0.0894 ± 0.0011; weights moved: U-Net 0.41 %',
-      '14:29:10 learnt   cannot be told; weights moved: U-Net 0.41 %; Loss at fixed noise: not clearly lower (difference 0.0001).',
+      '14:29:09 learned  yes; validation loss 0.1127 → 0.0894 ± 0.0011; weights changed: U-Net 0.41 %',
+      '14:29:10 learned  cannot be told; weights changed: U-Net 0.41 %; Loss at fixed noise: not clearly lower (difference 0.0001).',
       '14:30:13 stopped  exit 75, step 100 of 200 in 71 s: stopped on request',
     ]);
   });
@@ -76,7 +76,7 @@ describe('plain lines', () => {
   });
 
   it('tell how fast pictures are encoded and when that ends', () => {
-    const going = event(9, 'progress', { phase: 'cache', unit: 'pictures', done: 3, total: 40, rate: 0.25 });
+    const going = event(9, 'progress', { phase: 'cache', unit: 'images', done: 3, total: 40, rate: 0.25 });
     expect(lines([run, event(0, 'phase', { phase: 'cache' }), going]).at(-1)).toBe(
       '14:29:11 cache    3 of 40 pictures  4.0 s/picture  2 min left',
     );
@@ -90,7 +90,7 @@ describe('plain lines', () => {
 
 it('json gives every event, unknown ones too, as it came', () => {
   const written: unknown[] = [];
-  const comet = { v: 1, seq: 9, t: 1, type: 'comet', tail: 'é' } as unknown as RunEvent;
+  const comet = { v: 2, seq: 9, t: 1, type: 'comet', tail: 'é' } as unknown as RunEvent;
   jsonReporter((value) => written.push(value)).events([run, comet]);
   expect(written).toEqual([run, comet]);
 });

@@ -15,7 +15,7 @@ import { prepareRun } from '../../../src/engine/prepare/prepare.ts';
 import type { RunReport } from '../../../src/engine/report/types.ts';
 import { readPlan } from '../../../src/engine/runs/read-plan.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-bundle-')));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -123,11 +123,11 @@ it('is the same bytes when it is made again, and tells of no folder, user or mac
 it.each([true, false])('plans elsewhere what was planned, with the pictures inside: %s', async (withImages) => {
   const zip = await bundle(`${withImages}.zip`, withImages);
   const manifest = await readManifest(zip);
-  const pictures = join(dir, 'bob', 'pictures');
+  const images = join(dir, 'bob', 'pictures');
   if (!withImages) {
     const names = first.run.plan.data.samples.map(({ path }) => resolve(first.run.plan.data.root, path));
     writeTree(
-      pictures,
+      images,
       Object.fromEntries([
         ...names.map((path, i) => [`deep/${i}.x`, readFileSync(path)] as const),
         ['mask.bin', readFileSync(join(dir, 'ann', 'painted', 'a.png'))],
@@ -135,11 +135,11 @@ it.each([true, false])('plans elsewhere what was planned, with the pictures insi
       ]),
     );
   }
-  const folder = await bundleFolder(zip, manifest, { places: places(here), pictures });
+  const folder = await bundleFolder(zip, manifest, { places: places(here), images });
   const machine = new RegExp(`(?<![\\w.-])${hostname()}(?![\\w.-])`);
   for (const name of ['run.yaml', 'plan.json', 'bundle.json', 'README.txt'])
     expect(readFileSync(join(folder, name), 'utf8')).not.toMatch(machine);
-  expect(await bundleFolder(zip, manifest, { places: places(here), pictures })).toBe(folder);
+  expect(await bundleFolder(zip, manifest, { places: places(here), images })).toBe(folder);
   const bundled = readPlan(folder);
   const { run } = await prepared(join(folder, 'run.yaml'), here, bundled);
   const { plan } = first.run;
@@ -160,10 +160,10 @@ it.each([true, false])('plans elsewhere what was planned, with the pictures insi
 it('names the pictures that a folder lacks, and keeps nothing', async () => {
   const zip = await bundle('bare.zip', false);
   const manifest = await readManifest(zip);
-  const pictures = join(dir, 'bob', 'few');
-  writeTree(pictures, { 'a.png': png(96, 96, 1) });
+  const images = join(dir, 'bob', 'few');
+  writeTree(images, { 'a.png': png(96, 96, 1) });
   const home = places({ VISIONTRAIN_HOME: join(dir, 'carl') });
-  await expect(bundleFolder(zip, manifest, { places: home, pictures })).rejects.toMatchObject({
+  await expect(bundleFolder(zip, manifest, { places: home, images })).rejects.toMatchObject({
     id: 'bundle/pictures',
     message: expect.stringContaining('lacks 9 of the 10 pictures'),
   });
@@ -174,8 +174,8 @@ it('is unpacked again where its settings were changed since', async () => {
   const zip = await bundle('again.zip', true);
   const manifest = await readManifest(zip);
   const home = places({ VISIONTRAIN_HOME: join(dir, 'dora') });
-  const folder = await bundleFolder(zip, manifest, { places: home, pictures: undefined });
+  const folder = await bundleFolder(zip, manifest, { places: home, images: undefined });
   writeFileSync(join(folder, 'run.yaml'), 'version: 1\n');
-  const again = await bundleFolder(zip, manifest, { places: home, pictures: undefined });
+  const again = await bundleFolder(zip, manifest, { places: home, images: undefined });
   expect(again).toBe(`${folder}-2`);
 });

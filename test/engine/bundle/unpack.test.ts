@@ -29,14 +29,14 @@ const whole: Readonly<Record<string, Buffer>> = {
   'plan.json': data('{}\n'),
   'lora/fox.safetensors': data('lora'),
 };
-const picture = { name: 'images/fox.png', data: data('fox') };
+const image = { name: 'images/fox.png', data: data('fox') };
 
 function manifest(change: object = {}): Buffer {
   const files = Object.entries(whole).map(([path, content]) => listed(path, content));
   const base = { name: 'tiny', family: 'sd15', listed: true, sha256: null, licence: 'CC0-1.0' };
   return data(
     JSON.stringify({
-      visiontrain_bundle: 1,
+      visiontrain_bundle: 2,
       name: 'fox',
       made_by: 'visiontrain 1',
       spec_sha256: '0'.repeat(64),
@@ -44,7 +44,7 @@ function manifest(change: object = {}): Buffer {
       base,
       vae: null,
       facts: {},
-      pictures: { inside: true, files: [listed(picture.name, picture.data)] },
+      images: { inside: true, files: [listed(image.name, image.data)] },
       files,
       ...change,
     }),
@@ -54,7 +54,7 @@ function manifest(change: object = {}): Buffer {
 const sound = (change: object = {}): RawEntry[] => [
   { name: 'bundle.json', data: manifest(change) },
   ...Object.entries(whole).map(([name, content]) => ({ name, data: content })),
-  picture,
+  image,
 ];
 const without = (name: string) => sound().filter((entry) => entry.name !== name);
 const with_ = (entry: RawEntry) => [...without(entry.name), entry];
@@ -82,6 +82,12 @@ describe('a bundle', () => {
     expect(readdirSync(dir).sort()).toEqual(['images', 'lora', 'plan.json', 'run.yaml']);
   });
 
+  it('is unpacked as of version 1, whose images were called pictures', async () => {
+    const images = JSON.parse(manifest().toString()).images as object;
+    const old = sound({ visiontrain_bundle: 1, images: undefined, pictures: images });
+    expect((await unpacked(rawZip(old))).told).toBe('unpacked');
+  });
+
   const bomb = Buffer.alloc(1 << 20);
   const harmful: readonly (readonly [string, Buffer | readonly RawEntry[], RegExp])[] = [
     ['leads out of it', with_({ name: '../evil' }), /^bundle\/(unsafe|damaged)/],
@@ -94,7 +100,7 @@ describe('a bundle', () => {
     ['is a link', with_({ name: 'images/fox.png', data: data('/etc/passwd'), mode: 0o120777 }), /unsafe .* link/],
     ['is a folder in disguise', with_({ name: 'images/fox.png', mode: 0o040755 }), /unsafe .* no plain file/],
     ['is a device', with_({ name: 'images/fox.png', mode: 0o020666 }), /unsafe .* no plain file/],
-    ['is there twice', [...sound(), picture], /unsafe .* is in it twice/],
+    ['is there twice', [...sound(), image], /unsafe .* is in it twice/],
     ['is compressed', with_({ name: 'images/fox.png', data: bomb, deflate: true }), /unsafe .* is compressed/],
     ['claims a terabyte', with_({ name: 'images/fox.png', claimed: 0xfffffff0 }), /unsafe .* larger than it is/],
     [
@@ -109,7 +115,7 @@ describe('a bundle', () => {
     ['has other bytes', with_({ name: 'images/fox.png', data: data('fix') }), /damaged .* other bytes/],
     ['lacks its list', without('bundle.json'), /damaged .* has no bundle\.json/],
     ['has a list that is no JSON', with_({ name: 'bundle.json', data: data('{') }), /damaged .* cannot be read/],
-    ['is of another version', sound({ visiontrain_bundle: 2 }), /damaged .* visiontrain_bundle/],
+    ['is of another version', sound({ visiontrain_bundle: 3 }), /damaged .* visiontrain_bundle/],
     ['has a name that leads out', sound({ name: '../fox' }), /damaged .* name/],
     ['lacks its plan', sound({ files: [listed('run.yaml', whole['run.yaml'] ?? data(''))] }), /^bundle/],
     ['is cut short', rawZip(sound()).subarray(0, 900), /^bundle\/damaged/],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { type ScanOptions, scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 let made = 0;
 /** A folder of these files; each image is another one. */
@@ -18,8 +18,8 @@ function folder(names: readonly string[]): string {
   return root;
 }
 async function look(names: readonly string[], options: Partial<ScanOptions> = {}) {
-  const { images: pictures, notes } = await scanDataset(folder(names), { captionExtension: '.txt', ...options });
-  return { used: pictures.map(({ path }) => path), notes };
+  const { images, notes } = await scanDataset(folder(names), { captionExtension: '.txt', ...options });
+  return { used: images.map(({ path }) => path), notes };
 }
 
 describe('masks and condition images', () => {
@@ -108,8 +108,8 @@ describe('folders of other trainings', () => {
 
   it('the folder of visiontrain itself is not entered', async () => {
     const root = folder(['a.png', 'home/cache/x.png']);
-    const { images: pictures } = await scanDataset(root, { captionExtension: '.txt', own: [join(root, 'home')] });
-    expect(pictures.map(({ path }) => path)).toEqual(['a.png']);
+    const { images } = await scanDataset(root, { captionExtension: '.txt', own: [join(root, 'home')] });
+    expect(images.map(({ path }) => path)).toEqual(['a.png']);
   });
 });
 

@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { walkFolder } from '../../../src/engine/dataset/walk.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 const folder = (files: Readonly<Record<string, string | Uint8Array>> = {}) => {
   const root = mkdtempSync(join(tmpdir(), 'vt-hostile-'));
@@ -36,8 +36,8 @@ describe('links that lead out of a data set', () => {
     const root = folder({ 'a.png': png(20, 20, 1), 'b.png': png(20, 20, 2), 'b.txt': 'a fox' });
     symlinkSync(join(secret, 'credentials'), join(root, 'a.txt'));
     symlinkSync(join(secret, 'Private'), join(root, 'extra'));
-    const { images: pictures, notes } = await scan(root);
-    expect(pictures.map(({ path, caption }) => [path, caption])).toEqual([
+    const { images, notes } = await scan(root);
+    expect(images.map(({ path, caption }) => [path, caption])).toEqual([
       ['a.png', null],
       ['b.png', 'a fox'],
       ['extra/x.png', null],
@@ -51,8 +51,8 @@ describe('links that lead out of a data set', () => {
   it('do not matter where they stay inside', async () => {
     const root = folder({ 'a.png': png(20, 20), 'words/a.txt': 'a fox' });
     symlinkSync('words/a.txt', join(root, 'a.txt'));
-    const { images: pictures, notes } = await scan(root);
-    expect([pictures[0]?.caption, notes]).toEqual(['a fox', []]);
+    const { images, notes } = await scan(root);
+    expect([images[0]?.caption, notes]).toEqual(['a fox', []]);
   });
 
   it('hold for tables of captions too', async () => {
@@ -69,8 +69,8 @@ it('names pipes, dangling links and folders that may not be entered, and goes on
   symlinkSync('nowhere.png', join(root, 'lost.png'));
   symlinkSync('pipe.png', join(root, 'to-pipe.png'));
   symlinkSync('/dev/zero', join(root, 'zero.png'));
-  const { images: pictures, notes } = await scan(root);
-  expect(pictures.map(({ path }) => path)).toEqual(['a.png']);
+  const { images, notes } = await scan(root);
+  expect(images.map(({ path }) => path)).toEqual(['a.png']);
   expect(notes.toSorted()).toEqual([
     'a.txt is a pipe or a device',
     'lost.png is a link that leads nowhere',
@@ -119,7 +119,7 @@ describe('images that cost more than they are worth', () => {
   });
 
   it('reads fill bytes of a JPEG in few pieces, and not for ever', async () => {
-    const { readHeader } = await import('../../../src/engine/dataset/headers/picture-header.ts');
+    const { readHeader } = await import('../../../src/engine/dataset/headers/image-header.ts');
     const fill = Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(40 << 20, 0xff)]);
     let reads = 0;
     const result = readHeader((from, length) => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 /** What was opened to be read, by path. */
 const opened = vi.hoisted((): string[] => []);
@@ -107,11 +107,11 @@ it('counts a cache that is damaged anywhere, cut anywhere or empty as none', asy
   await settle();
   const bare = await look(root, null);
   await look(root, cacheDir);
-  const pictures = join(cacheDir, 'pictures');
-  const names = readdirSync(pictures);
+  const images = join(cacheDir, 'pictures');
+  const names = readdirSync(images);
   expect(names.length).toBe(2);
   for (const name of names) {
-    const path = join(pictures, name);
+    const path = join(images, name);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const good = readFileSync(path);
     for (let at = 0; at < good.length; at += 23) {

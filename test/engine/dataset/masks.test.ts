@@ -8,7 +8,7 @@ import { findMasks } from '../../../src/engine/dataset/masks.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'vt-masks-'));
 
-function scanOf(name: string, files: readonly string[], pictures: readonly string[]): HashedScan {
+function scanOf(name: string, files: readonly string[], images: readonly string[]): HashedScan {
   const root = join(place, name);
   for (const file of files) {
     mkdirSync(dirname(join(root, file)), { recursive: true });
@@ -16,7 +16,7 @@ function scanOf(name: string, files: readonly string[], pictures: readonly strin
   }
   return {
     root,
-    images: pictures.map((path) => ({
+    images: images.map((path) => ({
       path,
       size: [64, 64],
       format: path.endsWith('.jpg') ? 'jpeg' : 'png',
@@ -60,7 +60,7 @@ it('finds masks beside their images and in folders named mask', async () => {
   });
   expect(masks.get('a.png')).toMatchObject({ sha256: expect.stringMatching(/^[0-9a-f]{64}$/), alpha: false });
   expect(notes).toEqual([
-    '1 picture without a mask (e.png): learnt whole',
+    '1 picture without a mask (e.png): learned whole',
     '1 mask of no picture (lost-masklabel.png): not used',
   ]);
 });
@@ -91,7 +91,7 @@ it('takes the transparency of files that can have one', async () => {
   const { masks, notes } = await findMasks(scan, 'alpha', place);
   expect([...masks.keys()]).toEqual(['a.png']);
   expect(masks.get('a.png')).toMatchObject({ path: 'a.png', alpha: true, sha256: scan.images[0]?.sha256 });
-  expect(notes).toEqual(['1 picture without a mask (b.jpg): learnt whole']);
+  expect(notes).toEqual(['1 picture without a mask (b.jpg): learned whole']);
 });
 
 it('refuses a folder that is not there, and one without any mask', async () => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
-import { readHeader } from '../../../src/engine/dataset/headers/picture-header.ts';
+import { readHeader } from '../../../src/engine/dataset/headers/image-header.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 function chunk(kind: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(kind, 'latin1'), data]);
@@ -83,14 +83,14 @@ describe('a PNG damaged inside', () => {
   const plain = (seed: number) => png(40, 30, seed);
 
   it('is named before the run, all of them at once', async () => {
-    const { images: pictures, leftOut } = await hashed({
+    const { images, leftOut } = await hashed({
       'a.png': plain(1),
       'b.png': flip(plain(2), plain(2).indexOf('IDAT') + 8),
       'c.png': flip(plain(3), plain(3).indexOf('IDAT') - 6),
       'd.png': flip(insert(plain(4), chunk('tEXt', Buffer.from('a\0b')), 'IEND'), plain(4).indexOf('IEND') + 6),
     });
     // Damage behind the pixels does not matter.
-    expect(pictures.map(({ path }) => path)).toEqual(['a.png', 'd.png']);
+    expect(images.map(({ path }) => path)).toEqual(['a.png', 'd.png']);
     expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       'b.png is damaged inside (the checksum of its pixels is wrong)',
       'c.png is damaged inside (the checksum of its header is wrong)',

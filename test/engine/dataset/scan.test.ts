@@ -17,9 +17,9 @@ import { byCodePoint } from '../../../src/base/text.ts';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { folderRepeats } from '../../../src/engine/dataset/names.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
-const fixtures = join(import.meta.dirname, '../../fixtures/pictures');
+const fixtures = join(import.meta.dirname, '../../fixtures/images');
 const folder = (files: Readonly<Record<string, string | Uint8Array>> = {}) => {
   const root = mkdtempSync(join(tmpdir(), 'vt-scan-'));
   writeTree(root, files);
@@ -46,8 +46,8 @@ describe('scanDataset', () => {
       '\uff21.png': png(20, 20),
       'new\nline.png': png(20, 20),
     });
-    const { images: pictures, folders } = await scan(root);
-    expect(pictures.map(({ path, repeats }) => `${path} ${repeats}`)).toEqual([
+    const { images, folders } = await scan(root);
+    expect(images.map(({ path, repeats }) => `${path} ${repeats}`)).toEqual([
       '10_fox/d.png 10',
       'a.png 1',
       'b.PNG 1',
@@ -56,7 +56,7 @@ describe('scanDataset', () => {
       '\uff21.png 1',
       '\u{1f98a}.png 1',
     ]);
-    expect(folders).toContainEqual({ path: '10_fox', pictures: 1, repeats: 10 });
+    expect(folders).toContainEqual({ path: '10_fox', images: 1, repeats: 10 });
   });
 
   it('pairs pictures with captions of any encoding', async () => {
@@ -81,8 +81,8 @@ describe('scanDataset', () => {
       'long.txt': 'x'.repeat(70_000),
       'README.txt': 'hello',
     });
-    const { images: pictures, otherCaptions, notes } = await scan(root);
-    expect(Object.fromEntries(pictures.map(({ path, caption }) => [path, caption]))).toEqual({
+    const { images, otherCaptions, notes } = await scan(root);
+    expect(Object.fromEntries(images.map(({ path, caption }) => [path, caption]))).toEqual({
       'bom.png': 'a fox',
       'wide.png': 'a f\u00f6x',
       'old.png': 'caf\u00e9',
@@ -117,8 +117,8 @@ describe('scanDataset', () => {
       'notes.md': 'x',
       LICENSE: 'x',
     });
-    const { images: pictures, leftOut, others } = await scan(root);
-    expect(pictures.map(({ path }) => path)).toEqual(['good.png']);
+    const { images, leftOut, others } = await scan(root);
+    expect(images.map(({ path }) => path)).toEqual(['good.png']);
     expect(leftOut.map(({ path, reason }) => `${path} ${reason}`)).toEqual([
       '0_skip/x.png zero_repeats',
       'empty.jpg unreadable',
@@ -155,8 +155,8 @@ describe('scanDataset', () => {
 
   it('reads the real pictures of every format', async () => {
     const expected = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as Record<string, unknown>;
-    const { images: pictures } = await hashImages(await scan(fixtures), { cacheDir: null });
-    expect(Object.fromEntries(pictures.map(({ path, size }) => [path, size]))).toEqual(expected);
+    const { images } = await hashImages(await scan(fixtures), { cacheDir: null });
+    expect(Object.fromEntries(images.map(({ path, size }) => [path, size]))).toEqual(expected);
   });
 });
 
@@ -205,15 +205,15 @@ describe('hashPictures', () => {
       'half.jpg': jpeg.subarray(0, jpeg.length - 40),
       'film.jpg': Buffer.concat([readFileSync(join(fixtures, 'turned-1.jpg')), Buffer.alloc(200_000)]),
     });
-    const { images: pictures, leftOut, folders } = await hashImages(await scan(root), { cacheDir: null });
-    expect(pictures.map(({ path }) => path)).toEqual(['a.png', 'film.jpg']);
+    const { images, leftOut, folders } = await hashImages(await scan(root), { cacheDir: null });
+    expect(images.map(({ path }) => path)).toEqual(['a.png', 'film.jpg']);
     expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       'copy.png is the same picture as a.png',
       'half.jpg is cut short and cannot be read',
       'half.png is cut short and cannot be read',
       'half.webp is cut short and cannot be read',
     ]);
-    expect(folders).toEqual([{ path: '', pictures: 2, repeats: 1 }]);
+    expect(folders).toEqual([{ path: '', images: 2, repeats: 1 }]);
   });
 
   it('remembers, and notices a changed file even when its size and time are put back', async () => {

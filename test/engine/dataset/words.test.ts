@@ -6,13 +6,13 @@ import { expect, it } from 'vitest';
 import { csvRows } from '../../../src/engine/dataset/csv.ts';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 
 async function look(files: Readonly<Record<string, string>>, images: readonly string[], captionExtension = '.txt') {
   const root = mkdtempSync(join(tmpdir(), 'vt-words-'));
   writeTree(root, { ...files, ...Object.fromEntries(images.map((name, i) => [name, png(20, 20, i)])) });
-  const { images: pictures, notes, others } = await scanDataset(root, { captionExtension });
-  return { captions: Object.fromEntries(pictures.map(({ path, caption }) => [path, caption])), notes, others };
+  const { images: found, notes, others } = await scanDataset(root, { captionExtension });
+  return { captions: Object.fromEntries(found.map(({ path, caption }) => [path, caption])), notes, others };
 }
 
 it('a name differs in composed letters, case or outer spaces alone', async () => {
@@ -180,10 +180,10 @@ it.each(['.json', '.txt'])('JSON in a %s file never becomes the caption itself',
 it('of identical images the captioned one stays', async () => {
   const root = mkdtempSync(join(tmpdir(), 'vt-words-'));
   writeTree(root, { 'a.png': png(20, 20), 'b.png': png(20, 20), 'b.txt': 'a fox', 'c.png': png(20, 20), 'c.txt': 'x' });
-  const { images: pictures, leftOut } = await hashImages(await scanDataset(root, { captionExtension: '.txt' }), {
+  const { images: found, leftOut } = await hashImages(await scanDataset(root, { captionExtension: '.txt' }), {
     cacheDir: null,
   });
-  expect(pictures.map(({ path, caption }) => [path, caption])).toEqual([['b.png', 'a fox']]);
+  expect(found.map(({ path, caption }) => [path, caption])).toEqual([['b.png', 'a fox']]);
   expect(leftOut.map(({ path, problem }) => `${path} ${problem}`)).toEqual([
     'a.png is the same picture as b.png',
     'c.png is the same picture as b.png',

@@ -11,7 +11,7 @@ const anything = fc.oneof(
     'train',
     'bytes',
     'warn',
-    'learnt',
+    'learned',
     'kohya',
     '',
     null,
@@ -34,7 +34,7 @@ describe('checkedEvent', () => {
     const shape = fc.record(Object.fromEntries(keysOf(type).map((key) => [key, anything])), { requiredKeys: [] });
     fc.assert(
       fc.property(shape, (payload) => {
-        const event: object = structuredClone({ v: 1, seq: 1, t: 1, type, ...payload });
+        const event: object = structuredClone({ v: 2, seq: 1, t: 1, type, ...payload });
         const sound = payloads[type].safeParse(payload).success;
         const before = structuredClone(event);
         const believed = checkedEvent(event);
@@ -47,18 +47,18 @@ describe('checkedEvent', () => {
   });
 
   it('leaves out an optional key that is not what it should be, and passes types on that it does not know', () => {
-    const step: object = { v: 1, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, grad_norm: null, x: 1 };
+    const step: object = { v: 2, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, grad_norm: null, x: 1 };
     expect(checkedEvent(step)).toBe(true);
-    expect(step).toEqual({ v: 1, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, x: 1 });
-    expect(checkedEvent({ v: 1, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: '\u001b[2J', lr: 1 })).toBe(false);
+    expect(step).toEqual({ v: 2, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, x: 1 });
+    expect(checkedEvent({ v: 2, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: '\u001b[2J', lr: 1 })).toBe(false);
     expect(checkedEvent({ v: 2, seq: 1, t: 1, type: 'comet', tail: [1, 2] })).toBe(true);
-    expect(checkedEvent({ v: 1, seq: '1', t: 1, type: 'comet' })).toBe(false);
+    expect(checkedEvent({ v: 2, seq: '1', t: 1, type: 'comet' })).toBe(false);
   });
 
   it('lets nothing through that is nested too deep to be printed', () => {
     const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
-    const event: object = { v: 1, seq: 1, t: 1, type: 'comet', deep };
+    const event: object = { v: 2, seq: 1, t: 1, type: 'comet', deep };
     expect(checkedEvent(event)).toBe(true);
-    expect(event).toEqual({ v: 1, seq: 1, t: 1, type: 'comet' });
+    expect(event).toEqual({ v: 2, seq: 1, t: 1, type: 'comet' });
   });
 });

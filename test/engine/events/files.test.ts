@@ -21,7 +21,7 @@ describe('openEventWriter', () => {
     const writer = openEventWriter(dir, () => 1_500);
     writer.write('note', { level: 'info', text: 'a\nb' });
     writer.close();
-    expect(readFileSync(file(), 'utf8')).toBe('{"v":1,"seq":1,"t":1.5,"type":"note","level":"info","text":"a\\nb"}\n');
+    expect(readFileSync(file(), 'utf8')).toBe('{"v":2,"seq":1,"t":1.5,"type":"note","level":"info","text":"a\\nb"}\n');
   });
 
   it('goes on after the last complete line and ends a partial one', () => {
@@ -29,7 +29,7 @@ describe('openEventWriter', () => {
     first.write('note', { level: 'info', text: 'one' });
     first.write('note', { level: 'info', text: 'two' });
     first.close();
-    appendFileSync(file(), '{"v":1,"seq":3,"t":1,"type":"no');
+    appendFileSync(file(), '{"v":2,"seq":3,"t":1,"type":"no');
     const second = openEventWriter(dir);
     second.write('note', { level: 'info', text: 'three' });
     second.close();
@@ -41,7 +41,7 @@ describe('openEventWriter', () => {
 
 describe('EventReader', () => {
   it('keeps a partial last line until it is whole, also when it ends within a character', () => {
-    const line = Buffer.from('{"v":1,"seq":1,"t":1,"type":"note","level":"info","text":"é"}\n');
+    const line = Buffer.from('{"v":2,"seq":1,"t":1,"type":"note","level":"info","text":"é"}\n');
     const cut = line.indexOf(0xa9);
     writeFileSync(file(), line.subarray(0, cut));
     const reader = new EventReader(dir);
@@ -56,8 +56,8 @@ describe('EventReader', () => {
     writeFileSync(
       file(),
       [
-        '{"v":1,"seq":1,"t":1,"type":"later","x":[1',
-        '{"v":1,"seq":2,"t":1,"type":"comet"}',
+        '{"v":2,"seq":1,"t":1,"type":"later","x":[1',
+        '{"v":2,"seq":2,"t":1,"type":"comet"}',
         '2]}',
         'null',
         '[]',

@@ -7,7 +7,7 @@ import type { Payload, RunEvent } from '../../../src/engine/events/schema.ts';
 const found = (changes: Partial<Payload<'image_losses'>> = {}): Payload<'image_losses'> => ({
   step: 10,
   path: 'image-losses.json',
-  pictures: 12,
+  images: 12,
   of: 20,
   never: [],
   never_count: 0,
@@ -36,9 +36,9 @@ it('says what those known by heart were compared with', () => {
 });
 
 it('is kept with the state until a new attempt', () => {
-  const at = (seq: number, event: object) => ({ v: 1, seq, t: seq, ...event }) as RunEvent;
+  const at = (seq: number, event: object) => ({ v: 2, seq, t: seq, ...event }) as RunEvent;
   const state = reduce(initialState, at(1, { type: 'image_losses', ...found() }));
-  expect(state.imageLosses?.pictures).toBe(12);
+  expect(state.imageLosses?.images).toBe(12);
   const run = at(2, { type: 'run', name: 'fox', attempt: 2, steps: 10, host: 'box', version: '1' });
   expect(reduce(state, run).imageLosses).toBeUndefined();
 });

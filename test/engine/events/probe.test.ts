@@ -8,7 +8,7 @@ const found = (changes: Partial<Payload<'probe'>> = {}): Payload<'probe'> => ({
   memory: 7.1e9,
   counted: 7e9,
   seconds_per_step: 1.234,
-  pictures: 4,
+  images: 4,
   known: false,
   ...changes,
 });
@@ -18,7 +18,7 @@ it('says what a step takes, and warns where memory and count are a tenth apart',
     level: 'info',
     text: "Two steps were tried: one, with 4 pictures at once, takes 7.1 GB of the card's memory and 1.2 s.",
   });
-  expect(probeNote(found({ memory: 8.4e9, pictures: 1, seconds_per_step: 0.05, known: true }))).toEqual({
+  expect(probeNote(found({ memory: 8.4e9, images: 1, seconds_per_step: 0.05, known: true }))).toEqual({
     level: 'warn',
     text: "As an earlier run of this kind found, a step takes 8.4 GB of the card's memory and 50 ms. That is 20 % more than the 7.0 GB that were counted.",
   });
@@ -30,7 +30,7 @@ it('says what a step takes, and warns where memory and count are a tenth apart',
 });
 
 it('is kept with the state, and told among its notes', () => {
-  const event = { v: 1, seq: 1, t: 5, type: 'probe', ...found({ memory: 9e9 }) } as RunEvent;
+  const event = { v: 2, seq: 1, t: 5, type: 'probe', ...found({ memory: 9e9 }) } as RunEvent;
   const state = reduce(initialState, event);
   expect(state.probe?.memory).toBe(9e9);
   expect(state.notes).toEqual([{ ...probeNote(found({ memory: 9e9 })), t: 5 }]);

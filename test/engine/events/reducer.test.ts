@@ -15,10 +15,10 @@ import {
 let seq = 0;
 function event<T extends EventType>(t: number, type: T, payload: Payload<T>): RunEvent {
   seq += 1;
-  return { v: 1, seq, t, type, ...payload } as unknown as RunEvent;
+  return { v: 2, seq, t, type, ...payload } as unknown as RunEvent;
 }
 const step = (t: number, n: number, loss = 0.1) =>
-  event(t, 'step', { step: n, epoch: 0, loss, lr: 1e-4, pictures_per_second: 2 });
+  event(t, 'step', { step: n, epoch: 0, loss, lr: 1e-4, images_per_second: 2 });
 const start = (t: number, n: number, steps = 1000) => event(t, 'start', { step: n, steps, batches_per_epoch: 10 });
 const run = (t: number, attempt = 1) =>
   event(t, 'run', { name: 'fox', attempt, steps: 1000, host: 'box', version: '0.1.0' });
@@ -44,10 +44,10 @@ describe('reduce', () => {
       event(103, 'active', { facts: { device: 'cpu' } }),
       start(104, 0),
       ...steps(0, 10, 104, 1),
-      event(115, 'validation', { step: 10, loss: 0.09, stderr: 0.01, pictures: 4 }),
+      event(115, 'validation', { step: 10, loss: 0.09, stderr: 0.01, images: 4 }),
       event(116, 'checkpoint', { step: 10, path: 'checkpoints/10', bytes: 7, best: true }),
       event(117, 'sample_failed', { step: 10, reason: 'no memory' }),
-      event(118, 'learnt', { verdict: 'learnt', moved: { unet: 0.004 }, best_step: 10 }),
+      event(118, 'learned', { verdict: 'learned', weight_change: { unet: 0.004 }, best_step: 10 }),
       event(119, 'output', { path: 'output/fox.safetensors', bytes: 9, sha256: 'a'.repeat(64), format: 'kohya' }),
       event(120, 'result', { status: 'finished', code: 0, step: 10 }),
       event(121, 'exit', { status: 'finished', code: 0, step: 10 }),
@@ -116,7 +116,7 @@ describe('reduce', () => {
 
   it('ignores types it does not know, apart from the clock', () => {
     const before = reduceAll(initialState, [run(0), start(0, 0)]);
-    const after = reduce(before, { v: 1, seq: 99, t: 5, type: 'comet', tail: 'long' } as unknown as RunEvent);
+    const after = reduce(before, { v: 2, seq: 99, t: 5, type: 'comet', tail: 'long' } as unknown as RunEvent);
     expect(after).toEqual({ ...before, lastSeq: 99, lastEventAt: 5 });
   });
 

@@ -9,7 +9,7 @@ import { loadSpec } from '../../../src/engine/prepare/load.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import type { RunSpec } from '../../../src/spec/schema.ts';
 import { cli } from '../../helpers/cli.ts';
-import { png } from '../../helpers/pictures.ts';
+import { png } from '../../helpers/images.ts';
 import { safetensors } from '../../helpers/safetensors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vt-import-'));

@@ -22,13 +22,13 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 let seq = 0;
 const event = (type: string, more: object): RunEvent => {
   seq += 1;
-  return { v: 1, seq, t: 1000 + seq, type, ...more } as RunEvent;
+  return { v: 2, seq, t: 1000 + seq, type, ...more } as RunEvent;
 };
 const start = (step: number) => event('start', { step, steps: 100, batches_per_epoch: 4 });
 const step = (n: number, loss: number, more: object = {}) =>
   event('step', { step: n, epoch: 1, loss, lr: 1e-4, ...more });
-const png = readFileSync(join(import.meta.dirname, '../../../presets/tiny/lesson', picture()));
-function picture(): string {
+const png = readFileSync(join(import.meta.dirname, '../../../presets/tiny/lesson', sampleFile()));
+function sampleFile(): string {
   const found = readdirSync(join(import.meta.dirname, '../../../presets/tiny/lesson')).find((n) => n.endsWith('.png'));
   return found ?? '';
 }
@@ -62,9 +62,9 @@ describe('event files', () => {
     file.take([
       event('run', { name: 'fox', attempt: 1, steps: 100, host: 'h', version: '1' }),
       start(0),
-      step(1, 0.5, { grad_norm: 2, memory: 1e9, pictures_per_second: 3 }),
+      step(1, 0.5, { grad_norm: 2, memory: 1e9, images_per_second: 3 }),
       step(300, 0.25),
-      event('validation', { step: 300, loss: 0.125, stderr: 0.1, pictures: 2 }),
+      event('validation', { step: 300, loss: 0.125, stderr: 0.1, images: 2 }),
       event('metric', { step: 300, hook: 'on_sample', values: { clip: 0.5 } }),
       ...['samples/a.png', 'samples/b.png', '../samples/a.png', 'missing.png'].map(sample),
     ]);
@@ -76,7 +76,7 @@ describe('event files', () => {
       [1, 'loss/average', 0.5],
       [1, 'lr/unet', Math.fround(1e-4)],
       [1, 'norm/grad', 2],
-      [1, 'speed/pictures_per_s', 3],
+      [1, 'speed/images_per_s', 3],
       [1, 'memory/peak', 1e9],
       [300, 'loss/current', 0.25],
       [300, 'loss/average', 0.375],

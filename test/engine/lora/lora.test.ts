@@ -230,12 +230,12 @@ describe('edit', () => {
   it('changes the metadata and no weight', async () => {
     const from = write('edit', plain(), { ss_seed: '7', 'modelspec.author': 'Bob' });
     const to = join(dir, 'edited.safetensors');
-    const picture = join(dir, 'cover.png');
+    const image = join(dir, 'cover.png');
     writeFileSync(
-      picture,
+      image,
       png(300, 200, (x, y) => [x % 256, y, 90]),
     );
-    const flags = ['--title', 'Füchse', '--author', '', '--thumbnail', picture, '-o', to, '--json'];
+    const flags = ['--title', 'Füchse', '--author', '', '--thumbnail', image, '-o', to, '--json'];
     const told = await cli(['lora', 'edit', from, ...flags], env);
     expect(told.code).toBe(0);
     const [before, after] = [inspectLora(from), inspectLora(to)];

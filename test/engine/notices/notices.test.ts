@@ -16,7 +16,7 @@ const limits = { tryMs: 300, waitMs: 5, longestWaitMs: 100, tries: 3 };
 const notice: Notice = {
   kind: 'finished',
   run: 'fox',
-  text: 'finished: learnt, 100 steps',
+  text: 'finished: learned, 100 steps',
   step: 100,
   steps: 100,
   loss: 0.1,
@@ -34,7 +34,7 @@ afterAll(() => Promise.all([server.close(), other.close()]));
 let seq = 0;
 const event = (type: string, t: number, more: object = {}): RunEvent => {
   seq += 1;
-  return { v: 1, seq, t, type, ...more } as RunEvent;
+  return { v: 2, seq, t, type, ...more } as RunEvent;
 };
 const begun = () => [event('run', 0, { name: 'fox', attempt: 1, steps: 100, host: 'h', version: '1' })];
 
@@ -48,7 +48,7 @@ describe('what is told', () => {
       event('note', 41, { level: 'warn', text: `${secret}.png is cut short` }),
       event('start', 42, { step: 0, steps: 100, batches_per_epoch: 10 }),
       event('step', 43, { step: 50, epoch: 1, loss: 0.25, lr: 1e-4 }),
-      event('validation', 44, { step: 50, loss: 0.2, stderr: 0.01, pictures: 2 }),
+      event('validation', 44, { step: 50, loss: 0.2, stderr: 0.01, images: 2 }),
       event('checkpoint', 44, { step: 50, path: `checkpoints/${secret}`, bytes: 1, best: true }),
       event('sample', 45, { step: 50, index: 0, path: 'samples/a.png', prompt: secret, seed: 1, adapter: true }),
       event('exit', 50, { status: 'failed', code: 5, step: 50, reason: `${secret}.png is no picture` }),
@@ -81,7 +81,7 @@ describe('what each service is sent', () => {
     const loud = { ...notice, run: '@everyone <!channel>' };
     const discord = webMessage(loud, { format: 'discord' });
     expect(JSON.parse(String(discord.body))).toEqual({
-      content: '@everyone <!channel> finished: learnt, 100 steps',
+      content: '@everyone <!channel> finished: learned, 100 steps',
       allowed_mentions: { parse: [] },
     });
     expect(JSON.parse(String(webMessage(loud, { format: 'slack' }).body)).text).toContain('&lt;!channel&gt;');
@@ -90,7 +90,7 @@ describe('what each service is sent', () => {
   it('is a title, a priority and a text for ntfy, in headers that HTTP can carry', () => {
     const { headers, body } = webMessage({ ...notice, run: 'füchse' }, { format: 'ntfy' }, { token: 'tk' });
     expect(headers).toMatchObject({ title: 'visiontrain: f?chse', priority: '4', authorization: 'Bearer tk' });
-    expect(body).toBe('füchse finished: learnt, 100 steps');
+    expect(body).toBe('füchse finished: learned, 100 steps');
   });
 
   it('is a documented object for any other', () => {
@@ -193,8 +193,8 @@ describe('a web hook that misbehaves', () => {
     const settings = notifySchema.parse({ web: [{ format: 'discord', url_env: 'HOOK', pictures: true }] });
     const [target] = noticeTargets(settings, { env, runDir, limits });
     const signal = new AbortController().signal;
-    for (const picture of ['a.png', '../a.png', '/etc/hostname', 'missing.png'])
-      expect(await target?.send({ ...notice, picture }, signal)).toBeUndefined();
+    for (const image of ['a.png', '../a.png', '/etc/hostname', 'missing.png'])
+      expect(await target?.send({ ...notice, image }, signal)).toBeUndefined();
     const bodies = server.received.filter(({ path }) => path === '/pictures').map(({ body }) => body);
     expect(bodies.map((body) => body.includes('PICTURE'))).toEqual([true, false, false, false]);
     expect(bodies[0]).toContain('name="payload_json"');

@@ -58,14 +58,12 @@ describe('rules over captions', () => {
   });
 
   it('tells of captions that are left without a word', () => {
-    const pictures = [
+    const images = [
       { path: 'a.png', caption: 'cat' },
       { path: 'b.png', caption: null },
     ] as never;
-    expect(emptied({ ...none, remove: ['cat'] }, { images: pictures })[0]).toContain(
-      'leave 1 caption without a word (a.png)',
-    );
-    expect(emptied(none, { images: pictures })).toEqual([]);
+    expect(emptied({ ...none, remove: ['cat'] }, { images })[0]).toContain('leave 1 caption without a word (a.png)');
+    expect(emptied(none, { images })).toEqual([]);
   });
 });
 

@@ -43,8 +43,8 @@ describe('dataChanges', () => {
       ['c/d.png', 'gone'],
       ['new.png', 'new'],
     ]);
-    const [picture, caption] = dataChanges(then, now, false);
-    expect(picture?.what).toContain(`SHA-256 ${a.sha256.slice(0, 12)}… then`);
+    const [image, caption] = dataChanges(then, now, false);
+    expect(image?.what).toContain(`SHA-256 ${a.sha256.slice(0, 12)}… then`);
     expect(caption?.what).toBe('has another caption: "zfx, red" then, "zfx, blue" now');
     const long = 'a fox in the snow, a red coat, a yellow flower on the left, a house far away, ';
     const [said] = dataChanges(

@@ -39,11 +39,11 @@ interface Given {
   readonly repeats?: number;
 }
 
-function scan(pictures: readonly Given[], root = '/data/foxes'): HashedScan {
+function scan(images: readonly Given[], root = '/data/foxes'): HashedScan {
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   return {
     root,
-    images: pictures.map(({ path, size = [512, 512], caption = null, repeats = 1 }, i) => ({
+    images: images.map(({ path, size = [512, 512], caption = null, repeats = 1 }, i) => ({
       path: path ?? `p${i}.png`,
       size,
       format: 'png',
@@ -244,10 +244,10 @@ describe('the validation split', () => {
 
 describe('batches and steps', () => {
   it('counts batches bucket by bucket, folder repeats times repeats', () => {
-    const pictures = [{ repeats: 3 }, {}, { size: [300, 600] as const }];
+    const images = [{ repeats: 3 }, {}, { size: [300, 600] as const }];
     const { plan } = resolve({
       spec: spec({ dataset: { validation_share: 0, repeats: 2 }, training: { batch_size: 3 } }),
-      scan: scan(pictures),
+      scan: scan(images),
     });
     expect(plan.data.samples.map(({ repeats }) => repeats)).toEqual([6, 2, 2]);
     // 8 uses of the square in batches of 3, and 2 of the other shape.
@@ -362,13 +362,13 @@ describe('device and precision', () => {
     else expect(told).toMatch(warning);
   });
 
-  it('packs the base where it is asked to, says that it changes what is learnt, and is another run then', () => {
+  it('packs the base where it is asked to, says that it changes what is learned, and is another run then', () => {
     const plain = resolve({ spec: spec() });
     expect(plain.plan.resources).toMatchObject({ base_precision: 'same', text_precision: 'same' });
     const packed = resolve({ spec: spec({ resources: { base_precision: 'nf4', text_precision: 'int8' } }) });
     expect(packed.plan.resources).toMatchObject({ base_precision: 'nf4', text_precision: 'int8' });
     expect(packed.warnings).toContain(
-      "the base's weights are rounded to nf4, the text encoders' to int8: the LoRA is learnt on those, which changes it a little; samples show it on them too",
+      "the base's weights are rounded to nf4, the text encoders' to int8: the LoRA is learned on those, which changes it a little; samples show it on them too",
     );
     expect(packed.plan.spec_sha256).not.toBe(plain.plan.spec_sha256);
   });
@@ -458,7 +458,7 @@ describe('the plan', () => {
   });
 
   it('is written as the trainer reads it (trainer/tests/contract/test_plan_contract.py reads the same file)', async () => {
-    const pictures = [
+    const images = [
       { path: '10_fox/a.png', caption: 'sitting, red', repeats: 10 },
       { path: 'b.jpg', size: [1200, 800] as const },
       { path: 'c.webp' },
@@ -467,7 +467,7 @@ describe('the plan', () => {
       training: { min_snr_gamma: null, init_lora: 'old.safetensors' },
       samples: { prompts: ['zfx'] },
     });
-    const { plan } = resolve({ spec: full, scan: scan(pictures), hardware: hardware() });
+    const { plan } = resolve({ spec: full, scan: scan(images), hardware: hardware() });
     await expect(`${JSON.stringify(plan, null, 1)}\n`).toMatchFileSnapshot('../../fixtures/plan.json');
   });
 
@@ -478,7 +478,7 @@ describe('the plan', () => {
     };
     const others = scan([{ caption: 'fox, sitting' }, {}, { size: [1024, 512] }], '/data/reg');
     const given = scan([{ repeats: 3 }, { repeats: 2 }], '/data/foxes');
-    const hashed = others.images.map((picture, i) => ({ ...picture, sha256: String(i).repeat(64) }));
+    const hashed = others.images.map((image, i) => ({ ...image, sha256: String(i).repeat(64) }));
     const { plan } = resolve({ spec: spec(changes), scan: given, regularisation: { ...others, images: hashed } });
     const found = plan.data.samples.filter(({ regularisation }) => regularisation);
     expect(found.map(({ path, caption, loss_weight }) => [path, caption, loss_weight])).toEqual([
@@ -488,7 +488,7 @@ describe('the plan', () => {
     ]);
     // 5 uses, of which 3 of the square shape and 2 of the wide one are matched: (5 + 3) and 2 uses, in batches of 2.
     expect(plan.training.batches_per_epoch).toBe(4 + 1);
-    expect(summarizePlan(plan)).toMatchObject({ pictures: 2, uses: 5 });
+    expect(summarizePlan(plan)).toMatchObject({ images: 2, uses: 5 });
     const facts = resolve({
       spec: spec({ ...changes, output: { metadata: 'full' } }),
       scan: given,
@@ -552,14 +552,14 @@ describe('the plan', () => {
 });
 
 describe('metadata', () => {
-  const pictures = [
+  const images = [
     { path: '10_fox/a.png', caption: 'zfx, red, sitting', repeats: 10 },
     { path: '10_fox/b.png', caption: 'zfx, red', repeats: 10 },
     { path: 'c.png', caption: 'zfx, __proto__' },
   ];
   const facts = (metadata: string) =>
-    resolve({ spec: spec({ dataset: { validation_share: 0 }, output: { metadata } }), scan: scan(pictures) }).plan
-      .output.facts;
+    resolve({ spec: spec({ dataset: { validation_share: 0 }, output: { metadata } }), scan: scan(images) }).plan.output
+      .facts;
 
   it('is complete when full', () => {
     const full = facts('full');
@@ -600,7 +600,7 @@ describe('warnings', () => {
       '1 picture without a caption: trained with the trigger alone',
       '3 .caption files beside pictures not read: --set dataset.caption_extension=.caption',
       'shuffle_tags is on, but the captions read as sentences: their parts would be mixed up',
-      'no sample prompt holds the trigger zfx: the samples would not show what is learnt',
+      'no sample prompt holds the trigger zfx: the samples would not show what is learned',
       '1 picture much smaller than 512 px (p0.png) and enlarged; --set dataset.no_upscale=true keeps their size',
       '5 steps are less than one epoch (11 batches): not every picture is used',
     ]);
@@ -643,7 +643,7 @@ describe('summarizePlan', () => {
     const { lines, buckets, epochs, disk } = summarizePlan(plan);
     expect(lines[0]).toBe('400 steps = 10 pictures × 4 repeats × 10 epochs ÷ 1');
     expect(lines).toContain('2 bucket shapes: 512×512 (8), 320×704 (2)');
-    expect(buckets[0]).toEqual({ size: [512, 512], pictures: 8, uses: 32, batches: 32 });
+    expect(buckets[0]).toEqual({ size: [512, 512], images: 8, uses: 32, batches: 32 });
     expect(epochs).toBe(10);
     expect(disk.total).toBe(disk.lora + disk.saved + disk.checkpoints + disk.cache);
   });

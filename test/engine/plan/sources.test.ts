@@ -9,7 +9,7 @@ import { keptTags, triggersOf, withAbsoluteSources } from '../../../src/engine/p
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
 import { runImages } from '../../../src/engine/prepare/images.ts';
 import type { RunSpec } from '../../../src/spec/schema.ts';
-import { png, writeTree } from '../../helpers/pictures.ts';
+import { png, writeTree } from '../../helpers/images.ts';
 import { testRegistry } from '../../helpers/registry.ts';
 
 type Source = Readonly<Record<string, unknown>>;
@@ -102,8 +102,8 @@ describe('sources in a plan', () => {
       { path: '/data/b', weight: 1 },
     ];
     const paths = [...many('a', 3), ...many('b', 8)];
-    const { images: pictures, ...rest } = scan(paths);
-    const turned = planSamples({ spec: specWith(sources), scan: { ...rest, images: pictures.toReversed() } });
+    const { images, ...rest } = scan(paths);
+    const turned = planSamples({ spec: specWith(sources), scan: { ...rest, images: images.toReversed() } });
     const byId = (samples: ReturnType<typeof planSamples>) => new Map(samples.map(({ id, repeats }) => [id, repeats]));
     expect(byId(turned)).toEqual(byId(samplesOf(sources, paths)));
   });

@@ -16,7 +16,7 @@ import { styleFor } from '../../../src/terminal/style.ts';
 import type { Capabilities } from '../../../src/terminal/terminal.ts';
 import { runWizard } from '../../../src/wizard/wizard.ts';
 import { cli } from '../../helpers/cli.ts';
-import { png } from '../../helpers/pictures.ts';
+import { png } from '../../helpers/images.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vt-presets-'));
 const config = join(dir, 'home', 'config');

@@ -250,7 +250,7 @@ describe('one bad folder', () => {
     const odd = home.create(5, 'odd-event');
     writeFileSync(
       join(odd.dir, 'events.jsonl'),
-      '{"v":1,"seq":1,"t":1,"type":"run","name":"x","attempt":1,"steps":5,"host":"h","device":{"a":1},"version":"1"}\n',
+      '{"v":2,"seq":1,"t":1,"type":"run","name":"x","attempt":1,"steps":5,"host":"h","device":{"a":1},"version":"1"}\n',
     );
     const attempts = home.create(5, 'attempt-fifo');
     mkdirSync(join(attempts.dir, 'attempts'));
@@ -275,7 +275,7 @@ describe('one bad folder', () => {
     fifo(join(run.dir, 'events.jsonl'));
     expect(() => new EventReader(run.dir).read()).toThrow('is a FIFO');
     rmSync(join(run.dir, 'events.jsonl'));
-    const line = (seq: number, rest: object) => JSON.stringify({ v: 1, seq, t: 1, ...rest });
+    const line = (seq: number, rest: object) => JSON.stringify({ v: 2, seq, t: 1, ...rest });
     const many = Array.from({ length: 30_000 }, (_, i) => [
       line(i, { type: 'active', facts: { [`fact ${i}`]: i } }),
       line(i, { type: 'sample', step: i, index: i, path: `${i}.png`, prompt: '', seed: 1, adapter: i % 2 === 0 }),

@@ -40,7 +40,7 @@ function state(seconds: number, { steps = 20, facts = { device_name: 'RTX 4090' 
     { type: 'start', step: 0, steps, batches_per_epoch: 1, t: 0 },
     ...events,
   ];
-  return reduceAll(initialState, all.map((event, seq) => ({ v: 1, seq, ...event })) as RunEvent[]);
+  return reduceAll(initialState, all.map((event, seq) => ({ v: 2, seq, ...event })) as RunEvent[]);
 }
 
 const folder = () => join(mkdtempSync(join(tmpdir(), 'vt-pace-')), 'state');
@@ -70,7 +70,7 @@ it('says how long a step takes where a run of the kind was made on the card, and
 it('keeps the newest of each kind, of runs that were long enough and undisturbed by lack of memory', () => {
   const dir = folder();
   keepPace(dir, plan(), state(1.5, { steps: 5 }), 6e9);
-  const short = { memory: 1, seconds_per_step: 1, pictures: 1, known: false };
+  const short = { memory: 1, seconds_per_step: 1, images: 1, known: false };
   const large = plan(1024, { training: { batch_size: 4 } });
   keepPace(dir, large, { ...state(1.5), probe: short }, 6e9);
   expect([asked(dir), asked(dir, large)]).toEqual([undefined, undefined]);

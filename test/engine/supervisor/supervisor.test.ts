@@ -72,11 +72,11 @@ describe('a run', () => {
     await until(() => statSync(join(run.dir, 'attempts', '1.json')).mtimeMs === 0);
     // The result does not depend on how much lies between the beginning and the end of the file.
     const middle = Array.from({ length: 2000 }, () =>
-      JSON.stringify({ v: 1, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
+      JSON.stringify({ v: 2, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
     );
     writeFileSync(join(run.dir, 'events.jsonl'), `${[JSON.stringify(all[0]), ...middle].join('\n')}\n`);
     expect(inspectRun(run.dir)).toMatchObject({ steps: 5, device: 'cpu' });
-    const event = (type: string, more: object) => JSON.stringify({ v: 1, seq: 2, t: 1, type, ...more });
+    const event = (type: string, more: object) => JSON.stringify({ v: 2, seq: 2, t: 1, type, ...more });
     const trained = Array.from({ length: 2000 }, (_, i) => event('step', { step: i + 1, epoch: 0, loss: 1, lr: 1 }));
     const fetched = Array.from({ length: 2000 }, () =>
       event('progress', { phase: 'download', unit: 'bytes', done: 1 }),
@@ -388,7 +388,7 @@ describe('a supervisor that is killed', () => {
     await until(() => runCondition(run.dir).state !== 'live');
     expect(inspectRun(run.dir)).toMatchObject({ state: 'died', supervised: false });
     // A writer that died has left a line that is not whole.
-    appendFileSync(join(run.dir, 'events.jsonl'), '{"v":1,"se');
+    appendFileSync(join(run.dir, 'events.jsonl'), '{"v":2,"se');
     await startRun(run, { ...home.env, FIXTURE_SECONDS: '0' });
     await ends(run);
     expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 1000 });

@@ -54,7 +54,7 @@ function story(steps: number): RunEvent[] {
     { type: 'exit', code: 0, step: steps, status: 'finished', reason: 'finished' },
   ];
   return [...head, ...middle, ...tail].map(
-    (event, i) => ({ v: 1, seq: i + 1, t: T + i, ...event }) as unknown as RunEvent,
+    (event, i) => ({ v: 2, seq: i + 1, t: T + i, ...event }) as unknown as RunEvent,
   );
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { identifyModel } from '../../../src/registry/checkpoints/identify.ts';
 import { readSafetensorsHeader } from '../../../src/registry/checkpoints/safetensors.ts';
-import { writeTree } from '../../helpers/pictures.ts';
+import { writeTree } from '../../helpers/images.ts';
 import { kinds, safetensors } from '../../helpers/safetensors.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vt-models-'));

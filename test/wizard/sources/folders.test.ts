@@ -25,7 +25,7 @@ describe('a folder while its path is typed', () => {
     files('fox/10_close', 'e.webp', 'e.txt');
     files('fox/.cache', 'x.png');
     files('fox/__MACOSX', 'y.png');
-    expect(await countImages(join(dir, 'fox'))).toEqual({ pictures: 5, captions: 2, folders: 1, open: false });
+    expect(await countImages(join(dir, 'fox'))).toEqual({ images: 5, captions: 2, folders: 1, open: false });
     expect(await suggestPaths('', 'pictures', dir)).toEqual([{ value: 'fox/', note: '5 pictures, 2 captions' }]);
   });
 
@@ -38,7 +38,7 @@ describe('a folder while its path is typed', () => {
   it('is not led in circles by links', async () => {
     files('fox', 'a.png');
     symlinkSync(join(dir, 'fox'), join(dir, 'fox', 'again'));
-    expect((await countImages(join(dir, 'fox'))).pictures).toBe(1);
+    expect((await countImages(join(dir, 'fox'))).images).toBe(1);
   });
 
   it('is offered at once when it is the one with the most pictures, also in sd-scripts layout', async () => {
@@ -63,7 +63,7 @@ describe('a folder that was read', () => {
       writeFileSync(join(dir, 'fox', name), bytes);
     writeFileSync(join(dir, 'fox', 'again.txt'), 'a fox');
     const facts = await readFolder(join(dir, 'fox'), { cache: join(dir, 'cache'), home: join(dir, 'home') });
-    expect(facts).toMatchObject({ pictures: 3, usable: 1, captioned: 1 });
+    expect(facts).toMatchObject({ images: 3, usable: 1, captioned: 1 });
     expect(typeof facts === 'string' ? [] : facts.problems).toEqual([
       'a.png is the same picture as again.png: left out',
       'cut.png is cut short and cannot be read: left out',

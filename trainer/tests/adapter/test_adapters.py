@@ -169,7 +169,7 @@ def test_a_run_writes_what_it_learned(kind: str, precision: str, plan_for: Any, 
     training = {**KINDS[kind], "steps": 2, "warmup_steps": 0, "conv_rank": 2, "text_encoder_learning_rates": [1e-3]}
     plan = plan_for(training=training, resources={"precision": precision}, output={"precision": "fp32"})
     run = train_here(plan, f"{kind}-{precision}")
-    assert run.code == 0 and run.of("learnt")[0]["moved"]["unet.up"] > 0
+    assert run.code == 0 and run.of("learned")[0]["weight_change"]["unet.up"] > 0
     stored = load_file(run.folder / run.of("output")[0]["path"])
     layers = {name.split(".")[0] for name in stored}
     assert len(layers) == run.of("active")[0]["facts"]["layers"]

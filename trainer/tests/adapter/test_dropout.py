@@ -58,7 +58,7 @@ def test_nothing_is_drawn_at_rate_0() -> None:
 
 
 @pytest.mark.parametrize("base", [torch.nn.Linear(6, 4), torch.nn.Conv2d(6, 4, 3, padding=1)], ids=["linear", "conv"])
-def test_layers_drop_their_own_inputs_of_each_picture(base: Any) -> None:
+def test_layers_drop_their_own_inputs_of_each_image(base: Any) -> None:
     dropout = Dropout(0.5, 7)
     dropout.window(11)
     layer = LoraLayer(base, Target("unet", "layer", "layer", 3, 6), dropout)

@@ -38,7 +38,7 @@ def test_a_run_leaves_no_handler_behind(tmp_path: Path) -> None:
 def test_workers_that_draw_can_be_ended_whatever_the_process_made_of_its_signals(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        assert data.pictures(tmp_path, "grammar", 4).shape == (4, data.SIDE, data.SIDE, 3)
+        assert data.images_of(tmp_path, "grammar", 4).shape == (4, data.SIDE, data.SIDE, 3)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert multiprocessing.active_children() == []

@@ -24,7 +24,7 @@ def test_progress_is_said_once_a_second_and_at_its_end(tmp_path: Path, monkeypat
     monkeypatch.setattr("visiontrain_trainer.contract.events.time.monotonic", lambda: clock[0])
     events = Events(tmp_path / "events.jsonl")
     # A thousand images come from the cache at once, two take four seconds each to encode, and the last ends the count.
-    progress = Progress(events, "pictures", 1003)
+    progress = Progress(events, "images", 1003)
     for seconds in [0.001] * 1000 + [4, 4, 0.5]:
         clock[0] += seconds
         progress.advance()
@@ -39,7 +39,7 @@ def test_progress_tells_the_rate_of_what_is_done_now(tmp_path: Path, monkeypatch
     clock = [100.0]
     monkeypatch.setattr("visiontrain_trainer.contract.events.time.monotonic", lambda: clock[0])
     events = Events(tmp_path / "events.jsonl")
-    progress = Progress(events, "pictures", 2000)
+    progress = Progress(events, "images", 2000)
     for seconds in [0.001] * 1000 + [4] * 12:
         clock[0] += seconds
         progress.advance()

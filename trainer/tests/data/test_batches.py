@@ -163,10 +163,10 @@ def test_draws_are_uniform_and_independent() -> None:
     assert float((noise * rng.normal((4, 64, 64), 1, "noise", 1, "a/0")).mean().abs()) < 0.03
 
 
-def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, pictures: Any) -> None:
-    own = pictures[1][:3]
+def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, images: Any) -> None:
+    own = images[1][:3]
     others = [
-        {**pictures[1][i % 2], "id": f"reg{i:02}", "regularisation": True, "loss_weight": 0.5, "repeats": 1}
+        {**images[1][i % 2], "id": f"reg{i:02}", "regularisation": True, "loss_weight": 0.5, "repeats": 1}
         for i in range(11)
     ]
     training = {"steps": 60, "batch_size": 2, "gradient_accumulation": 1}
@@ -188,9 +188,9 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, pict
     assert not any(sample.regularisation for sample in batches.training)
 
 
-def test_few_regularisation_images_are_used_several_times(plan_for: Any, pictures: Any) -> None:
-    other = {**pictures[1][1], "id": "reg", "regularisation": True, "repeats": 1}
-    plan = plan_for(data={"samples": [*pictures[1], other]}, training={"batch_size": 64})
+def test_few_regularisation_images_are_used_several_times(plan_for: Any, images: Any) -> None:
+    other = {**images[1][1], "id": "reg", "regularisation": True, "repeats": 1}
+    plan = plan_for(data={"samples": [*images[1], other]}, training={"batch_size": 64})
     batches = BatchSampler(parse_plan(plan))
     uses = [use for step in range(batches.per_epoch) for batch in batches.step(step) for use in batch]
     own = sum(not use.sample.regularisation for use in uses)

@@ -16,7 +16,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse
-from visiontrain_trainer.data.images import crop_placement, fit, load_mask, load_picture
+from visiontrain_trainer.data.images import crop_placement, fit, load_image, load_mask
 from visiontrain_trainer.data.masks import Masks, cell_means
 from visiontrain_trainer.data.variations import View
 
@@ -30,12 +30,12 @@ def _mask(path: Path, pixels: np.ndarray, mode: str = "L") -> dict[str, Any]:
 
 
 @pytest.fixture
-def masked(plan_for: Any, pictures: Any, tmp_path: Path) -> Any:
+def masked(plan_for: Any, images: Any, tmp_path: Path) -> Any:
     """Gives a plan whose images have the mask `pixels` makes of their size, but for those it makes None of."""
 
     def make(pixels: Any, *, masks: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         samples = []
-        for i, sample in enumerate(pictures[1]):
+        for i, sample in enumerate(images[1]):
             drawn = pixels(i, sample["size"])
             mask = None if drawn is None else _mask(tmp_path / "masks" / f"{i}.png", drawn)
             samples.append({**sample, "mask": mask})
@@ -69,7 +69,7 @@ def test_a_mask_is_placed_as_its_image(crop: int, turned: bool, tmp_path: Path) 
     image.save(tmp_path / "a.png", exif=exif)
     size = (100, 64) if turned else (64, 100)
     bucket = (96, 64) if turned else (64, 96)
-    shown = load_picture(tmp_path / "a.png", size, bucket, "#ffffff", crop)
+    shown = load_image(tmp_path / "a.png", size, bucket, "#ffffff", crop)
     mask = load_mask(tmp_path / "a.png", size, alpha=False)
     assert np.array_equal(np.array(fit(mask, bucket, crop_placement(size, bucket, crop))), shown[:, :, 0])
 

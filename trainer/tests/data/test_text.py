@@ -75,15 +75,15 @@ def test_long_captions_in_chunks(tiny: Any) -> None:
     torch.testing.assert_close(whole[0], first[0])
 
 
-def test_a_run_with_captions_of_different_lengths(train_here: Any, plan_for: Any, pictures: Any) -> None:
-    samples = [dict(s) for s in pictures[1]]
+def test_a_run_with_captions_of_different_lengths(train_here: Any, plan_for: Any, images: Any) -> None:
+    samples = [dict(s) for s in images[1]]
     samples[0]["caption"] = "a " * 100
     run = train_here(plan_for("sdxl", data={"samples": samples, "max_tokens": 225}))
     assert run.code == 0
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-3])
-def test_a_prompt_longer_than_every_caption_has_its_picture(train_here: Any, plan_for: Any, rate: float) -> None:
+def test_a_prompt_longer_than_every_caption_has_its_image(train_here: Any, plan_for: Any, rate: float) -> None:
     samples = {"every": 0, "prompts": ["a " * 200, "a"], "negative": "a " * 100}
     plan = plan_for(data={"max_tokens": 225}, samples=samples, training={"text_encoder_learning_rates": [rate]})
     run = train_here(plan)

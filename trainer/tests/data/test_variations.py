@@ -132,14 +132,14 @@ def test_there_are_as_many_views_as_variations(plan_for: Any) -> None:
     assert 0.4 < varied / len(uses) < 0.6
 
 
-def test_masks_follow_without_colours(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_masks_follow_without_colours(plan_for: Any, images: Any, tmp_path: Path) -> None:
     """An image that is its own mask: both show the same part, and only the image changes its colours."""
     grey = np.tile(np.linspace(40, 250, 64).astype(np.uint8), (100, 1))
     Image.fromarray(grey).save(tmp_path / "m.png")
     plan, sample, view, found = _variation(plan_for(data={"augment": _augment(**ALL)}), 2, flip=True)
     image = pixels_of(Image.open(tmp_path / "m.png"), sample, view, found)
     mask = {"path": str(tmp_path / "m.png"), "sha256": _sha256(tmp_path / "m.png"), "alpha": False}
-    samples = [{**pictures[1][0], "mask": mask}]
+    samples = [{**images[1][0], "mask": mask}]
     masked = parse_plan(
         plan_for(
             data={

@@ -20,7 +20,7 @@ from visiontrain_trainer.judging.work import judge
 WIDTH = SIDE * SIDE * 3
 
 
-def _pictures(count: int, seed: int) -> np.ndarray:
+def _images(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(size=(count, WIDTH))
 
 
@@ -52,9 +52,9 @@ def test_alike_is_one_for_the_same_and_zero_for_black_and_white() -> None:
 
 
 def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
-    trained = _pictures(12, 1)
-    own = _pictures(4, 2).reshape(2, 2, WIDTH)
-    references = _references(trained, _pictures(0, 3), flips=True)
+    trained = _images(12, 1)
+    own = _images(4, 2).reshape(2, 2, WIDTH)
+    references = _references(trained, _images(0, 3), flips=True)
     assert scores(_drawn(own, own, [None, None]), references)["copies"]["copied"] == 0
     mirror = _turned(trained[7:8])[0]
     own[1, 0] = np.clip(mirror + np.random.default_rng(4).normal(0, 0.02, WIDTH), 0, 1)
@@ -64,25 +64,25 @@ def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
 
 
 def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others() -> None:
-    base = _pictures(4, 5).reshape(2, 2, WIDTH)
-    held = _pictures(3, 6)
+    base = _images(4, 5).reshape(2, 2, WIDTH)
+    held = _images(3, 6)
     own = base.copy()
     own[0] = held[:2]
-    found = scores(_drawn(own, base, [True, False]), _references(_pictures(9, 7), held))
+    found = scores(_drawn(own, base, [True, False]), _references(_images(9, 7), held))
     assert found["likeness"]["value"] == pytest.approx(1)
     assert found["bleeding"]["value"] == pytest.approx(0, abs=1e-6)
     own[1] = 1 - base[1]
-    assert scores(_drawn(own, base, [True, False]), _references(_pictures(9, 7), held))["bleeding"]["value"] > 0.3
-    assert scores(_drawn(own, base, [None, None]), _references(_pictures(9, 7), held))["bleeding"] is None
-    one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_pictures(2, 8), held))
+    assert scores(_drawn(own, base, [True, False]), _references(_images(9, 7), held))["bleeding"]["value"] > 0.3
+    assert scores(_drawn(own, base, [None, None]), _references(_images(9, 7), held))["bleeding"] is None
+    one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_images(2, 8), held))
     assert one["diversity"] is None and one["copies"] is None
 
 
-def test_a_sample_of_a_caption_is_compared_with_its_own_picture() -> None:
-    held, base = _pictures(3, 6), _pictures(4, 5).reshape(2, 2, WIDTH)
+def test_a_sample_of_a_caption_is_compared_with_its_own_image() -> None:
+    held, base = _images(3, 6), _images(4, 5).reshape(2, 2, WIDTH)
     own = base.copy()
     own[0] = held[1]
-    references, triggers = _references(_pictures(9, 7), held), [True, True]
+    references, triggers = _references(_images(9, 7), held), [True, True]
     right = scores(_drawn(own, base, triggers, ["held/1.png", None]), references)["likeness"]
     assert right["value"] == pytest.approx(1) and len(right["each"]) == 2
     # The nearest of all would be the same picture; that of another caption is not.
@@ -91,9 +91,9 @@ def test_a_sample_of_a_caption_is_compared_with_its_own_picture() -> None:
 
 
 def test_a_run_is_judged_without_touching_it(
-    train_here: Any, plan_for: Any, pictures: Any, monkeypatch: pytest.MonkeyPatch
+    train_here: Any, plan_for: Any, images: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(pictures[1])]}
+    data = {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
     plan = plan_for(data=data, training={"learning_rate": 0.5}, output={"checkpoint_every": 3})
     run = train_here(plan)
     before = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 
 
-def _picture(seed: int) -> Image.Image:
+def _image(seed: int) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
@@ -55,7 +55,7 @@ def clip(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_likeness_is_the_angle_between_class_tokens(dino: Path) -> None:
     measure = Embedding(dino, CPU)
-    images = [_picture(i) for i in range(3)]
+    images = [_image(i) for i in range(3)]
     model = transformers.Dinov2Model.from_pretrained(dino).eval()
     values = transformers.AutoImageProcessor.from_pretrained(dino)(images=images, return_tensors="pt")
     with torch.no_grad():
@@ -68,10 +68,10 @@ def test_likeness_is_the_angle_between_class_tokens(dino: Path) -> None:
     assert open_measure(str(dino), CPU).name == "dinov2-tiny" and open_measure(None, CPU).name == "pixels"
 
 
-def test_fit_is_what_clip_says_of_picture_and_prompt(clip: Path) -> None:
+def test_fit_is_what_clip_says_of_image_and_prompt(clip: Path) -> None:
     fit = ClipFit(clip, CPU)
     prompts = ["zwx, a fox", "a car " * 60]
-    images = [_picture(i) for i in range(2)]
+    images = [_image(i) for i in range(2)]
     model = transformers.CLIPModel.from_pretrained(clip).eval()
     processor = transformers.AutoImageProcessor.from_pretrained(clip)
     tokenizer = transformers.AutoTokenizer.from_pretrained(clip)
@@ -100,10 +100,10 @@ def test_what_is_no_judge_is_refused(clip: Path, dino: Path, tmp_path: Path) -> 
         ClipFit(tmp_path, CPU)
 
 
-def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, pictures: Any, clip: Path, dino: Path) -> None:
+def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, images: Any, clip: Path, dino: Path) -> None:
     from visiontrain_trainer.contract.plan import read_plan
 
-    samples = [{**sample, "validation": i > 2} for i, sample in enumerate(pictures[1])]
+    samples = [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]
     run = train_here(plan_for(data={"samples": samples}, training={"learning_rate": 0.5, "steps": 2}))
     held = next(sample for sample in samples if sample["validation"])
     prompts = (Prompt("zwx", "", True), Prompt(held["caption"], "", True, held["path"]))

@@ -82,7 +82,7 @@ def _folder(tmp: Path, kind: str) -> Path:
             str(len(vocabulary)): added("<zwxq>", False),
         }
         settings["pad_token"] = "!"
-    elif kind == "learnt":  # Textual inversion adds tokens in this form.
+    elif kind == "learned":  # Textual inversion adds tokens in this form.
         (folder / "added_tokens.json").write_text(
             json.dumps({"blorp": len(vocabulary), "<cat-toy>": len(vocabulary) + 1})
         )
@@ -111,7 +111,7 @@ KINDS = [
     "merges",
     "exclamation",
     "decoder",
-    "learnt",
+    "learned",
     "extra",
     "extra listed",
     "extra named",

@@ -52,14 +52,14 @@ def fit_of(
     kind: str,
     *,
     error: float = 0.5,
-    picture: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
+    image: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
     diffusion: Diffusion = DIFFUSION,
 ) -> Fit:
     """Predictions of a kind by a model that knows the picture up to an error, which grows with the noise."""
     generator, fit = torch.Generator().manual_seed(1), Fit()
     for t in (125, 375, 625, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
-        latents, at = picture(latents), torch.tensor([t])
+        latents, at = image(latents), torch.tensor([t])
         share = error * float(diffusion.noisy(torch.zeros(1), torch.ones(1), at).flatten()[0])
         seen = latents * (1 - share**2) + wrong * share * (1 - share**2) ** 0.5
         noisy = diffusion.noisy(latents, noise, at)
@@ -86,12 +86,12 @@ def test_ranges_of_each_kind(kind: str, error: float) -> None:
             judge([fit_of(other, error=error)], kind, "base", real=True)
 
 
-def parts_of(kind: str, picture: Callable[[torch.Tensor], torch.Tensor], error: float) -> tuple[Parts, Parts]:
+def parts_of(kind: str, image: Callable[[torch.Tensor], torch.Tensor], error: float) -> tuple[Parts, Parts]:
     """What the predictions of a kind consist of on the straight path, where it knows the picture up to an error."""
     generator, found = torch.Generator().manual_seed(2), []
     for t in (125, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
-        latents, at = picture(latents), torch.tensor([t])
+        latents, at = image(latents), torch.tensor([t])
         share = error * t / 1000
         seen = latents * (1 - share**2) + wrong * share * (1 - share**2) ** 0.5
         straight = DIFFUSION.straight(latents, noise, at)
@@ -104,11 +104,11 @@ def parts_of(kind: str, picture: Callable[[torch.Tensor], torch.Tensor], error: 
 @pytest.mark.parametrize("error", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample", "flow", "noise"])
 def test_flow_is_told_by_the_parts_of_its_predictions(kind: str, error: float) -> None:
-    for picture in (lambda x: x, *PICTURES.values()):
-        assert is_flow(*parts_of(kind, picture, error)) == (kind == "flow")
+    for image in (lambda x: x, *IMAGES.values()):
+        assert is_flow(*parts_of(kind, image, error)) == (kind == "flow")
 
 
-def test_straight_path_begins_at_the_picture_and_goes_to_the_noise() -> None:
+def test_straight_path_begins_at_the_image_and_goes_to_the_noise() -> None:
     latents, noise = torch.full((2, 4, 2, 2), 3.0), torch.full((2, 4, 2, 2), -1.0)
     path = DIFFUSION.straight(latents, noise, torch.tensor([0, 750]))
     assert path[0].eq(3).all() and path[1].eq(0).all()
@@ -140,7 +140,7 @@ def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path
     assert any(asked) == flow
 
 
-PICTURES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+IMAGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "flat grey": lambda x: 0.1 * x,
     "flat drawing": lambda x: torch.ones_like(x) + 0.05 * x,
     "white": lambda x: torch.full_like(x, 2.0),
@@ -151,24 +151,24 @@ PICTURES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("picture", list(PICTURES))
+@pytest.mark.parametrize("image", list(IMAGES))
 @pytest.mark.parametrize("diffusion", [DIFFUSION, ZERO_SNR])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_sound_base_is_not_refused_for_unusual_pictures(kind: str, diffusion: Diffusion, picture: str) -> None:
+def test_a_sound_base_is_not_refused_for_unusual_images(kind: str, diffusion: Diffusion, image: str) -> None:
     """Nor if it knows little of them: at the strongest noise not even their brightness."""
     for error in (0.0, 0.4, 0.8):
-        judge([fit_of(kind, error=error, picture=PICTURES[picture], diffusion=diffusion)] * 2, kind, "base", real=True)
+        judge([fit_of(kind, error=error, image=IMAGES[image], diffusion=diffusion)] * 2, kind, "base", real=True)
 
 
-@pytest.mark.parametrize("picture", [name for name in PICTURES if name != "flat grey"])
-def test_the_other_kind_is_refused_on_unusual_pictures_too(picture: str) -> None:
+@pytest.mark.parametrize("image", [name for name in IMAGES if name != "flat grey"])
+def test_the_other_kind_is_refused_on_unusual_images_too(image: str) -> None:
     for kind, other in (KINDS, KINDS[::-1]):
         with pytest.raises(TrainingError, match=f"does not predict {kind}"):
-            judge([fit_of(other, error=0.4, picture=PICTURES[picture])] * 2, kind, "base", real=True)
+            judge([fit_of(other, error=0.4, image=IMAGES[image])] * 2, kind, "base", real=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_picture_out_of_line_refuses_nothing(kind: str) -> None:
+def test_one_image_out_of_line_refuses_nothing(kind: str) -> None:
     sound, other = fit_of(kind), fit_of(next(each for each in KINDS if each != kind))
     for odd in (other, fit_of("noise")):
         judge([odd, sound], kind, "base", real=True)
@@ -184,9 +184,9 @@ def test_predictions_of_nothing_are_refused_only_at_the_size_of_a_real_base(kind
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_it_changes_no_byte_and_costs_no_pass(
-    held_out: bool, train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
+    held_out: bool, train_here: Any, plan_for: Any, images: Any, monkeypatch: Any
 ) -> None:
-    samples = [{**s, "validation": held_out and i < 3} for i, s in enumerate(pictures[1])]
+    samples = [{**s, "validation": held_out and i < 3} for i, s in enumerate(images[1])]
     plan = plan_for("sdxl", data={"samples": samples}, training={"steps": 2, "warmup_steps": 0})
     passes: list[int] = []
     measured = TrainStep._measure
@@ -203,6 +203,6 @@ def test_it_changes_no_byte_and_costs_no_pass(
     unchecked = train_here(plan, "unchecked")
     assert unchecked.sha256 == checked.sha256 and sum(passes) == count > 0
     # A heartbeat on a slow machine takes a number of `seq`.
-    for event in ("validation", "learnt"):
+    for event in ("validation", "learned"):
         found = [[{**e, "t": None, "seq": None} for e in run.of(event)] for run in (checked, unchecked)]
         assert found[0] == found[1]

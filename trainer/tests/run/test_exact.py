@@ -61,12 +61,12 @@ def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path:
     assert train_here(plan, "workers").sha256 == straight.sha256
 
 
-def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
     """Lines, wildcards and separators are drawn alike in one go and over a stop, and differ from the plain captions."""
     options = {"keep_separator": "|||", "group_separator": ";;;", "protected": ["smile"], "wildcards": True}
     options |= {"lines": "random", "dropout_every_epochs": 3}
-    captions = ["zwx ||| {red|blue} hat;;;bow, smile ||| end\nzwx, another"] * len(pictures[1])
-    samples = [{**sample, "caption": caption} for sample, caption in zip(pictures[1], captions, strict=True)]
+    captions = ["zwx ||| {red|blue} hat;;;bow, smile ||| end\nzwx, another"] * len(images[1])
+    samples = [{**sample, "caption": caption} for sample, caption in zip(images[1], captions, strict=True)]
     plan = _rich(plan_for, data={"samples": samples, "caption_options": options})
     once = train_here(plan, "once")
     assert _stop_after(prepare_run(tmp_path / "resumed", plan), plan, 3) == 75
@@ -75,26 +75,24 @@ def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, pictur
 
 
 def test_more_captions_than_are_kept(
-    straight: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path, monkeypatch: Any
+    straight: Any, train_here: Any, plan_for: Any, images: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """Too many captions are encoded when they are used and not stored: shuffled tags would fill the disk."""
     monkeypatch.setattr("visiontrain_trainer.data.text.CACHE_LIMIT", 2)
     run = train_here(_rich(plan_for, resources={"cache_dir": str(tmp_path / "cache")}), "live")
     assert run.sha256 == straight.sha256
     assert any("the text encoders stay loaded" in e["text"] for e in run.of("note"))
-    captions = {sample["caption"] for sample in pictures[1]}
+    captions = {sample["caption"] for sample in images[1]}
     assert len(list((tmp_path / "cache" / "text").rglob("*.safetensors"))) == len({"", *captions})
 
 
-def test_crops_that_are_the_same_are_encoded_once(
-    train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
-) -> None:
+def test_crops_that_are_the_same_are_encoded_once(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
     """An image of its bucket's size has nothing to crop, so it has only two views: as it is, and mirrored."""
-    fitting = Image.open(pictures[0] / "1.png").crop((0, 0, 64, 64))
+    fitting = Image.open(images[0] / "1.png").crop((0, 0, 64, 64))
     (tmp_path / "data").mkdir()
     fitting.save(tmp_path / "data" / "1.png")
     sha256 = hashlib.sha256((tmp_path / "data" / "1.png").read_bytes()).hexdigest()
-    sample = {**pictures[1][1], "size": [64, 64], "sha256": sha256, "repeats": 8}
+    sample = {**images[1][1], "size": [64, 64], "sha256": sha256, "repeats": 8}
     data = {"root": str(tmp_path / "data"), "samples": [sample], "crop": "random", "flip": True}
     training = {"batches_per_epoch": 4, "steps": 12}
     run = train_here(plan_for(data=data, training=training, resources={"cache_dir": str(tmp_path / "cache")}))
@@ -110,9 +108,9 @@ def test_sampling_and_measuring_in_between(straight: Any, train_here: Any, plan_
     assert train_here(busy, "busy").sha256 == train_here(quiet, "quiet").sha256
 
 
-def test_moved_data_set(straight: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_moved_data_set(straight: Any, train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "pictures"
-    shutil.copytree(pictures[0], moved)
+    shutil.copytree(images[0], moved)
     plan = _rich(plan_for, data={"root": str(moved)}, resources={"cache_dir": str(tmp_path / "moved")})
     assert train_here(plan, "moved").sha256 == straight.sha256
 
@@ -209,9 +207,9 @@ def test_killed_at_random_steps_and_resumed(train_here: Any, plan_for: Any, tmp_
     assert _kill_and_go_on(killed, [draw.randrange(5, 20) for _ in range(2)])["sha256"] == whole.sha256
 
 
-def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
     """Accumulation, a trained text encoder, workers, validation and samples are all on. The run dies in caching too."""
-    samples = [{**sample, "validation": index == 2} for index, sample in enumerate(pictures[1])]
+    samples = [{**sample, "validation": index == 2} for index, sample in enumerate(images[1])]
     common = {
         "data": {"samples": samples},
         "training": {"steps": 24, "gradient_accumulation": 2, "text_encoder_learning_rates": [1e-3]},

@@ -60,7 +60,7 @@ def test_not_a_number_stops_the_run_and_saves_nothing(plan_for: Any, tmp_path: P
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_latents_that_are_not_finite_name_the_picture(precision: str, plan_for: Any, tiny: Any, tmp_path: Path) -> None:
+def test_latents_that_are_not_finite_name_the_image(precision: str, plan_for: Any, tiny: Any, tmp_path: Path) -> None:
     broken = huge(tiny("sd15"), tmp_path / "broken", "vae", "quant_conv.weight")
     resources = {"vae_precision": precision}
     folder = prepare_run(tmp_path / "run", plan_for(model={"path": str(broken)}, resources=resources))
@@ -191,9 +191,9 @@ def test_a_plan_that_is_none(tmp_path: Path) -> None:
     assert main([str(folder)]) == 5
 
 
-def test_changed_picture_is_refused(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_changed_image_is_refused(plan_for: Any, images: Any, tmp_path: Path) -> None:
     changed = tmp_path / "pictures"
-    shutil.copytree(pictures[0], changed)
+    shutil.copytree(images[0], changed)
     with (changed / "2.png").open("ab") as file:
         file.write(b"x")
     plan = plan_for(data={"root": str(changed)}, resources={"cache_dir": str(tmp_path / "cache")})
@@ -215,13 +215,13 @@ def damage(folder: Path, shown: list[dict[str, Any]], hurt: list[int]) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"crop": "random", "flip": True}])
-def test_pictures_that_cannot_be_decoded_are_left_out(
-    changes: Any, train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path
+def test_images_that_cannot_be_decoded_are_left_out(
+    changes: Any, train_here: Any, plan_for: Any, images: Any, tmp_path: Path
 ) -> None:
     """All bad images are named at once, and the run equals one without them: rerun, resumed, and with workers."""
     folder = tmp_path / "pictures"
-    shutil.copytree(pictures[0], folder)
-    shown = copy.deepcopy(pictures[1])
+    shutil.copytree(images[0], folder)
+    shown = copy.deepcopy(images[1])
     damage(folder, shown, [1, 3])
     hurt = plan_for(data={"root": str(folder), "samples": shown, **changes})
     sound = plan_for(data={"root": str(folder), "samples": [shown[i] for i in (0, 2, 4)], **changes})
@@ -234,10 +234,10 @@ def test_pictures_that_cannot_be_decoded_are_left_out(
     assert train_here(again, "cut").sha256 == first.sha256
 
 
-def test_only_pictures_that_cannot_be_decoded(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_only_images_that_cannot_be_decoded(plan_for: Any, images: Any, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    shutil.copytree(pictures[0], folder)
-    shown = copy.deepcopy(pictures[1])
+    shutil.copytree(images[0], folder)
+    shown = copy.deepcopy(images[1])
     damage(folder, shown, list(range(len(shown))))
     run = prepare_run(tmp_path / "run", plan_for(data={"root": str(folder), "samples": shown}))
     assert main([str(run)]) == 5
@@ -245,9 +245,9 @@ def test_only_pictures_that_cannot_be_decoded(plan_for: Any, pictures: Any, tmp_
     assert result["reason"] == "None of the pictures to train on can be read." and len(result["details"]) == len(shown)
 
 
-def test_all_pictures_that_are_gone_are_named_at_once(plan_for: Any, pictures: Any, tmp_path: Path) -> None:
+def test_all_images_that_are_gone_are_named_at_once(plan_for: Any, images: Any, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
-    shutil.copytree(pictures[0], folder)
+    shutil.copytree(images[0], folder)
     (folder / "1.png").unlink()
     (folder / "3.png").write_bytes(b"another")
     plan = plan_for(data={"root": str(folder)}, resources={"cache_dir": str(tmp_path / "cache")})
@@ -258,7 +258,7 @@ def test_all_pictures_that_are_gone_are_named_at_once(plan_for: Any, pictures: A
     assert "3.png: the picture changed" in result["details"][0]
 
 
-def test_memory_that_runs_out_while_decoding_names_the_picture(
+def test_memory_that_runs_out_while_decoding_names_the_image(
     plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: object) -> None:
@@ -344,10 +344,10 @@ def test_a_damaged_lora_to_go_on_from_is_refused(train_here: Any, plan_for: Any,
         train_here(plan_for(training={"init_lora": str(damaged)}), "second")
 
 
-def test_a_lora_that_learnt_nothing_fails(train_here: Any, plan_for: Any) -> None:
+def test_a_lora_that_learned_nothing_fails(train_here: Any, plan_for: Any) -> None:
     run = train_here(plan_for(training={"learning_rate": 1e-30}))
     assert run.code == 5
-    assert run.of("learnt")[0]["verdict"] == "nothing"
+    assert run.of("learned")[0]["verdict"] == "nothing"
     assert "did not move" in run.events[-1]["reason"]
 
 

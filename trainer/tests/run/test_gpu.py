@@ -85,7 +85,7 @@ def test_killed_and_resumed(train_here: Any, plan_for: Any, tmp_path: Path) -> N
     assert outputs[-1]["sha256"] == whole.sha256
 
 
-def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, pictures: Any) -> None:
+def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, images: Any) -> None:
     """At the card's own error for lack of memory, the run goes on with fewer images at once and says so."""
     plan = _plan(plan_for, training={"batch_size": 4}, resources={"precision": "bf16"})
     for sample in plan["data"]["samples"]:

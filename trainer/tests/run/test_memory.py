@@ -75,10 +75,10 @@ def test_out_of_memory_goes_on_with_smaller_batches(
 
 @pytest.mark.parametrize("most", [1, 0])
 def test_out_of_memory_while_validating_loses_no_step(
-    most: int, train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
+    most: int, train_here: Any, plan_for: Any, images: Any, monkeypatch: Any
 ) -> None:
     """With room for one image, images are measured one by one; with none the run goes on without a measurement."""
-    samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
+    samples = [{**s, "validation": i == 0} for i, s in enumerate(images[1])]
     plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
     free = train_here(plan, "free")
     measured = TrainStep._measure
@@ -98,7 +98,7 @@ def test_out_of_memory_while_validating_loses_no_step(
         assert losses[1] == pytest.approx(losses[0], rel=1e-5) and not warned
     else:
         assert not losses[1] and "not enough memory to validate" in warned[0]
-        assert tight.of("learnt")[0]["verdict"] == "unknown"
+        assert tight.of("learned")[0]["verdict"] == "unknown"
 
 
 def test_out_of_memory_in_the_first_update_is_tried_again(train_here: Any, plan_for: Any, monkeypatch: Any) -> None:
@@ -145,7 +145,7 @@ def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, pl
 
 
 @pytest.mark.parametrize("run_out", [_of_a_card, _of_a_cpu])
-def test_out_of_memory_with_one_picture_says_what_to_change(
+def test_out_of_memory_with_one_image_says_what_to_change(
     run_out: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("visiontrain_trainer.training.passes.model_inputs", lambda *_: run_out())

@@ -69,7 +69,7 @@ def test_the_run_is_the_same_with_and_without(
     assert not without.of("probe") and not (tmp_path / "cache" / "probes").exists()
     tried = train_here(_with(plan, tmp_path / "cache"), "tried")
     told = tried.of("probe")[0]
-    assert told["seconds_per_step"] > 0 and not told["known"] and told["pictures"] == 2
+    assert told["seconds_per_step"] > 0 and not told["known"] and told["images"] == 2
     # Before the first step, and no other event comes of it.
     types = [event["type"] for event in tried.events]
     assert types.index("probe") < types.index("start")
@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_found_before_the_first_step(
         assert "training.batch_size=1" in " ".join(error.next_steps)
         return
     run = train_here(plan, "run")
-    assert run.code == 0 and run.of("probe")[0]["pictures"] == 1
+    assert run.code == 0 and run.of("probe")[0]["images"] == 1
     types = [event["type"] for event in run.events]
     notes = [i for i, event in enumerate(run.events) if "pictures at once" in event.get("text", "")]
     assert len(notes) == 2 and max(notes) < types.index("start")

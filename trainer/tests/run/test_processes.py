@@ -44,8 +44,8 @@ def train_in_two(folder: Path) -> list[dict[str, Any]]:
     return events
 
 
-def test_two_processes_train_as_one(train_here: Any, plan_for: Any, pictures: Any, tmp_path: Path) -> None:
-    samples = [{**sample, "validation": index == 3} for index, sample in enumerate(pictures[1])]
+def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
+    samples = [{**sample, "validation": index == 3} for index, sample in enumerate(images[1])]
     plan = plan_for(
         data={"flip": True, "shuffle_tags": True, "samples": samples},
         training={"batch_size": 3, "gradient_accumulation": 2, "dropout": 0.1, "steps": 5},

@@ -70,8 +70,8 @@ def test_a_checkpoint_of_another_spec_is_refused(train_here: Any, plan_for: Any)
         train_here(plan_for(spec_sha256="1" * 64), "run")
 
 
-def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tmp_path: Path, pictures: Any) -> None:
-    samples = [{**s, "validation": i == 0} for i, s in enumerate(pictures[1])]
+def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tmp_path: Path, images: Any) -> None:
+    samples = [{**s, "validation": i == 0} for i, s in enumerate(images[1])]
     plan = plan_for(
         data={"samples": samples},
         training={"steps": 9, "learning_rate": 3.0, "schedule": "constant"},
@@ -80,7 +80,7 @@ def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tm
     left = tmp_path / "run" / "checkpoints" / ".step-000001.tmp"
     left.mkdir(parents=True)
     run = train_here(plan)
-    best = run.of("learnt")[0]["best_step"]
+    best = run.of("learned")[0]["best_step"]
     curve = {e["step"]: e["loss"] for e in run.of("validation")}
     assert curve[best] == min(curve[s] for s in curve if s > 0)
     assert sorted(checkpoint.all_steps(tmp_path / "run" / "checkpoints")) == sorted({8, 9, best})
@@ -142,7 +142,7 @@ def test_control_files_act_at_the_next_step(train_here: Any, plan_for: Any, tmp_
     assert sorted(p.name[-13:] for p in (run.folder / "output").iterdir()) == ["3.safetensors", "5.safetensors"]
 
 
-def test_a_stop_while_pictures_are_encoded_leaves_a_run_to_go_on_with(
+def test_a_stop_while_images_are_encoded_leaves_a_run_to_go_on_with(
     plan_for: Any, train_here: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     plan = plan_for(resources={"cache_dir": str(tmp_path / "cache")})
@@ -151,7 +151,7 @@ def test_a_stop_while_pictures_are_encoded_leaves_a_run_to_go_on_with(
 
     def asking(self: Events, type: str, **payload: Any) -> None:
         emit(self, type, **payload)
-        if type == "progress" and payload["unit"] == "pictures":
+        if type == "progress" and payload["unit"] == "images":
             (folder / "control" / "stop").touch()
 
     with monkeypatch.context() as patch:
@@ -206,7 +206,7 @@ def test_no_kind_of_failing_sample_ends_the_run(train_here: Any, plan_for: Any, 
         raise KeyError("prompt")
 
     quiet = train_here(plan_for(), "quiet")
-    monkeypatch.setattr("visiontrain_trainer.run.pictures.sample_latents", fail)
+    monkeypatch.setattr("visiontrain_trainer.run.samples.sample_latents", fail)
     run = train_here(plan_for(samples={"prompts": ["zwx"], "every": 2}))
     assert run.code == 0 and run.sha256 == quiet.sha256
     assert [e["step"] for e in run.of("sample_failed")] == [0, 2, 4, 6]

@@ -31,8 +31,8 @@ def _request(to: Path, kind: Any = "last", number: int = 0, **more: Any) -> Requ
 
 
 @pytest.fixture
-def validated(pictures: Any) -> dict[str, Any]:
-    return {"samples": [{**sample, "validation": i == 0} for i, sample in enumerate(pictures[1])]}
+def validated(images: Any) -> dict[str, Any]:
+    return {"samples": [{**sample, "validation": i == 0} for i, sample in enumerate(images[1])]}
 
 
 def test_files_at_saves_equal_exports_and_outlive_a_stop(
@@ -91,7 +91,7 @@ def test_epochs_fall_on_their_borders(train_here: Any, plan_for: Any) -> None:
 def test_the_best_step_is_exported_under_its_name(train_here: Any, plan_for: Any, validated: Any) -> None:
     training = {"steps": 9, "learning_rate": 3.0, "schedule": "constant"}
     run = train_here(plan_for(data=validated, training=training, output={"checkpoint_every": 1}))
-    best = run.of("learnt")[0]["best_step"]
+    best = run.of("learned")[0]["best_step"]
     assert 0 < best < 9
     (told,) = (e for e in run.of("saved") if e.get("best"))
     assert told["step"] == best and told["path"] == "output/tiny-best.safetensors"

@@ -24,9 +24,9 @@ PLAIN = {"crop": "center", "flip": False, "shuffle_tags": False, "keep_tags": 1,
 
 
 @pytest.fixture
-def two_sources(pictures: Any) -> list[dict[str, Any]]:
+def two_sources(images: Any) -> list[dict[str, Any]]:
     """Samples as the plan has them for two weighted sources and a regularisation folder."""
-    folder, samples = pictures
+    folder, samples = images
     caption = "zwx, red hat, blue coat, smile, tree"
     last = len(samples) - 1
     return [

@@ -13,8 +13,8 @@ from tests.run.test_exact import _stop_after
 
 
 @pytest.fixture
-def held_out(pictures: Any) -> dict[str, Any]:
-    return {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(pictures[1])]}
+def held_out(images: Any) -> dict[str, Any]:
+    return {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
 
 
 def _validation(**changes: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_a_rising_loss_ends_the_run_at_the_same_step_after_a_stop(
 
 
 def test_the_loss_of_each_image_is_written_and_changes_no_byte(
-    train_here: Any, plan_for: Any, pictures: Any, monkeypatch: Any
+    train_here: Any, plan_for: Any, images: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("visiontrain_trainer.run.image_losses.LEAST_IMAGES", 2)
     quiet = train_here(plan_for(), "quiet")
@@ -72,8 +72,8 @@ def test_the_loss_of_each_image_is_written_and_changes_no_byte(
     assert measured.sha256 == quiet.sha256 and not quiet.of("image_losses")
     told = json.loads((measured.folder / "image-losses.json").read_text())
     event = measured.of("image_losses")[0]
-    assert event["pictures"] == len(told["images"]) == 3 and event["of"] == len(pictures[1])
-    paths = {sample["path"] for sample in pictures[1]}
+    assert event["images"] == len(told["images"]) == 3 and event["of"] == len(images[1])
+    paths = {sample["path"] for sample in images[1]}
     for image in told["images"]:
         assert image["path"] in paths and image["before"] != image["after"] > 0
     # The same again: the draw of images and noise is by the seed alone.

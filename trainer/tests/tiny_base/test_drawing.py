@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tiny_base import lesson
-from tiny_base.data import HELD_OUT, TRAIN, captions_of, doodle_of, picture, scene_of
+from tiny_base.data import HELD_OUT, TRAIN, captions_of, doodle_of, image_of, scene_of
 from tiny_base.draw import render
 from tiny_base.grammar import BACKGROUNDS, COLOURS, SIDE, STYLES, THINGS, arrange
 from tiny_base.judge import components, fill_holes, marks, read, tally
@@ -19,14 +19,14 @@ def test_every_thing_has_a_shape() -> None:
 
 
 @pytest.mark.parametrize("index", range(5))
-def test_pictures_and_captions_are_pure_functions_of_their_number(index: int) -> None:
-    assert np.array_equal(picture(TRAIN, index), picture(TRAIN, index))
+def test_images_and_captions_are_pure_functions_of_their_number(index: int) -> None:
+    assert np.array_equal(image_of(TRAIN, index), image_of(TRAIN, index))
     assert np.array_equal(doodle_of(TRAIN, index), doodle_of(TRAIN, index))
     assert captions_of(TRAIN, index) == captions_of(TRAIN, index)
 
 
-def test_streams_differ_and_pictures_have_the_right_form() -> None:
-    ours, held = picture(TRAIN, 0), picture(HELD_OUT, 0)
+def test_streams_differ_and_images_have_the_right_form() -> None:
+    ours, held = image_of(TRAIN, 0), image_of(HELD_OUT, 0)
     assert ours.shape == (SIDE, SIDE, 3) and ours.dtype == np.uint8
     assert not np.array_equal(ours, held)
     assert not np.array_equal(doodle_of(TRAIN, 0), doodle_of(HELD_OUT, 0))
@@ -49,7 +49,7 @@ def test_held_out_prompts_were_never_training_scenes() -> None:
     assert not trained & {said(p.scene) for p in prompts(50, 3000)}
 
 
-def test_pixel_pictures_are_made_of_blocks() -> None:
+def test_pixel_images_are_made_of_blocks() -> None:
     image = render(arrange([("cat", "red")], "meadow", "pixel"))
     blocks = image.reshape(24, 4, 24, 4, 3)
     assert (blocks == blocks[:, :1, :, :1]).all()
@@ -69,7 +69,7 @@ def test_judge_knows_each_thing_in_each_style(thing: str, style: str) -> None:
     assert (seen.name, seen.colour, seen.style) == (thing, "blue", style)
 
 
-def test_judge_is_not_pleased_by_the_wrong_picture() -> None:
+def test_judge_is_not_pleased_by_the_wrong_image() -> None:
     asked = arrange([("cat", "red")], "meadow", place="left")
     for wrong, mark in (
         (arrange([("fish", "red")], "meadow", place="left"), "thing"),
@@ -82,7 +82,7 @@ def test_judge_is_not_pleased_by_the_wrong_picture() -> None:
         assert not marks(asked, render(wrong))[mark], mark
 
 
-def test_judge_sees_nothing_in_an_empty_picture() -> None:
+def test_judge_sees_nothing_in_an_empty_image() -> None:
     for background in BACKGROUNDS:
         reading = read(render(arrange([], background)))
         assert reading.background == background and reading.pieces == ()

@@ -61,7 +61,7 @@ def test_an_unknown_word_falls_apart_and_a_known_one_does_not(pipe: StableDiffus
 
 
 def test_latents_have_the_spread_that_the_scheduler_expects(pipe: StableDiffusionPipeline) -> None:
-    images = np.stack([score.picture(score.HELD_OUT, i) for i in range(32)])
+    images = np.stack([score.image_of(score.HELD_OUT, i) for i in range(32)])
     with torch.no_grad():
         latents = pipe.vae.encode(ship.vae.to_tensor(images)).latent_dist.mean * 0.18215
     assert 0.7 < float(latents.std()) < 1.4
@@ -88,13 +88,13 @@ def test_autoencoder_carries_what_it_never_saw(pipe: StableDiffusionPipeline) ->
 
 
 def test_bundled_lessons_are_what_the_program_draws() -> None:
-    pictures, captions = read_set(PRESET / "lesson")
-    assert 12 <= len(pictures) <= 20 and sum(lesson.CREATURE in c for c in captions) >= 12
-    named = [p for p, c in zip(pictures, captions, strict=True) if lesson.CREATURE in c]
+    images, captions = read_set(PRESET / "lesson")
+    assert 12 <= len(images) <= 20 and sum(lesson.CREATURE in c for c in captions) >= 12
+    named = [p for p, c in zip(images, captions, strict=True) if lesson.CREATURE in c]
     assert all(lesson.sees_zibbo(p) for p in named)
-    pictures, captions = read_set(PRESET / "lesson-style")
-    assert 12 <= len(pictures) <= 20
-    assert all(lesson.sees_lumo(p) for p, c in zip(pictures, captions, strict=True) if lesson.STYLE in c)
+    images, captions = read_set(PRESET / "lesson-style")
+    assert 12 <= len(images) <= 20
+    assert all(lesson.sees_lumo(p) for p, c in zip(images, captions, strict=True) if lesson.STYLE in c)
 
 
 def test_stock_pipeline_draws(pipe: StableDiffusionPipeline) -> None:

@@ -22,7 +22,7 @@ def moved(steps: int, folder: Path, hold: float, monkeypatch: pytest.MonkeyPatch
     folder.mkdir()
     torch.manual_seed(0)
     model = vae.build()
-    known = vae.to_tensor(np.array(vae.pictures(folder, "grammar", 16)))
+    known = vae.to_tensor(np.array(vae.images_of(folder, "grammar", 16)))
 
     @torch.no_grad()
     def look() -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +35,7 @@ def moved(steps: int, folder: Path, hold: float, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("drawn")
-def test_refining_improves_pictures_and_holds_known_latents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refining_improves_images_and_holds_known_latents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held, better = moved(4, tmp_path / "held", vae.HOLD, monkeypatch)
     free, _ = moved(4, tmp_path / "free", 0.0, monkeypatch)
     assert better > 1

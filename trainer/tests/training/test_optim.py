@@ -28,7 +28,7 @@ def test_optimisers_and_formats_resume_exactly(changes: Any, plan_for: Any, trai
     family = "sdxl" if "text_encoder_learning_rates" in changes.get("training", {}) else "sd15"
     plan = plan_for(family, output={"checkpoint_every": 0, "precision": "fp32"}, **changes)
     whole = train_here(plan, "whole")
-    assert whole.code == 0 and whole.of("learnt")[0]["moved"]["unet.up"] > 0
+    assert whole.code == 0 and whole.of("learned")[0]["weight_change"]["unet.up"] > 0
     cut = train_here(plan | {"spec_sha256": "2" * 64}, "once")  # Another spec changes the metadata, not the weights.
     assert [e["digest"] for e in cut.of("step")] == [e["digest"] for e in whole.of("step")]
     (tmp_path / "cut" / "control").mkdir(parents=True)

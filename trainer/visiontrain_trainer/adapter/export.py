@@ -62,7 +62,7 @@ def _refuse_overflow(tensors: Mapping[str, torch.Tensor], precision: str) -> Non
                 ["Weights of a LoRA are far below 1: the learning rate was too high.", "The training itself is saved."],
                 [
                     "Lower training.learning_rate.",
-                    "Or keep what was learnt: --set output.precision=fp32 in a new run of the same run.yaml.",
+                    "Or keep what was learned: --set output.precision=fp32 in a new run of the same run.yaml.",
                 ],
                 id="training/burnt",
             )

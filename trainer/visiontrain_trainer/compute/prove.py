@@ -67,11 +67,11 @@ def kernel(device: str) -> None:
     _agree(a.to(device) @ b.to(device), a @ b, FP32_TOLERANCE)
 
 
-def _layers(picture: Any, kernels: Any) -> Any:
+def _layers(image: Any, kernels: Any) -> Any:
     """The operations that a U-Net consists of: convolution, group norm, attention."""
     from torch.nn.functional import conv2d, group_norm, scaled_dot_product_attention, silu
 
-    hidden = silu(group_norm(conv2d(picture, kernels, padding=1), 4))
+    hidden = silu(group_norm(conv2d(image, kernels, padding=1), 4))
     tokens = hidden.flatten(2).transpose(1, 2).unflatten(2, (2, -1)).transpose(1, 2)
     return scaled_dot_product_attention(tokens, tokens, tokens).square().mean()
 
@@ -79,9 +79,9 @@ def _layers(picture: Any, kernels: Any) -> Any:
 def backward(device: str) -> None:
     found = []
     for where in (device, "cpu"):
-        picture = _draws(1, 4, 8, 8).to(where)
+        image = _draws(1, 4, 8, 8).to(where)
         kernels = _draws(16, 4, 3, 3).to(where).requires_grad_()
-        _layers(picture, kernels).backward()
+        _layers(image, kernels).backward()
         found.append(kernels.grad)
     _agree(found[0], found[1], FP32_TOLERANCE * 10)
 

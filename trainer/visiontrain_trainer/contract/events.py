@@ -111,7 +111,7 @@ class Events:
                 return
             self._seq += 1
             seq = self._seq
-            line = {"v": 1, "seq": seq, "t": round(time.time(), 3), "type": type, **body}
+            line = {"v": 2, "seq": seq, "t": round(time.time(), 3), "type": type, **body}
             self._write((self._named(json.dumps(line, ensure_ascii=False, allow_nan=False)) + "\n").encode())
         if type == "phase":
             self._phase = str(payload["phase"])

@@ -78,7 +78,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
 class _Others:
     """The regularisation images. Each bucket's are walked in one order through all epochs, so that none is left out.
 
-    `uses` is the number of uses of the images that are learnt, in an epoch.
+    `uses` is the number of uses of the images that are learned, in an epoch.
     """
 
     def __init__(self, samples: list[Sample], seed: int, uses: int) -> None:

@@ -72,13 +72,13 @@ def fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.
     return image.resize(bucket, Image.Resampling.LANCZOS, box=box)
 
 
-def load_picture(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
+def load_image(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
     """Pixels of `path` in its bucket: uint8 [height, width, 3]. Raises as `read_picture` does."""
-    image = read_picture(path, size, color)
+    image = read_image(path, size, color)
     return np.array(fit(image, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)
 
 
-def read_picture(path: Path, size: tuple[int, int], color: str) -> Image.Image:
+def read_image(path: Path, size: tuple[int, int], color: str) -> Image.Image:
     """The image at `path`, upright, of the planned `size` (width, height after rotation).
 
     An animation gives its first frame. The EXIF rotation is applied, the colour profile converted to sRGB, transparency

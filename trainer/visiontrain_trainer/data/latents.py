@@ -22,7 +22,7 @@ from visiontrain_trainer.contract.plan import Plan, Sample
 from visiontrain_trainer.model.models import BaseModel
 
 from .decode import BAND_PIXELS
-from .images import UnreadableImage, crop_placement, read_picture
+from .images import UnreadableImage, crop_placement, read_image
 from .tensor_cache import TensorCache, key_of
 from .variations import View, pixels_of, variation_of
 
@@ -114,7 +114,7 @@ class Latents:
         # A long run uses each image many times, so equal views are dropped before the costlier keys are made.
         different = {(sample.id, view): (sample, view) for sample, view in wanted}
         unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
-        progress = Progress(events, "pictures", len(unique))
+        progress = Progress(events, "images", len(unique))
         missing = []
         for key, item in unique.items():
             control.stop_if_asked()
@@ -172,7 +172,7 @@ class Latents:
                         f"{path}: the picture changed after the run was planned.",
                         "Start the run again with `visiontrain run`.",
                     )
-                image = read_picture(path, sample.size, self._plan.data.alpha_color)
+                image = read_image(path, sample.size, self._plan.data.alpha_color)
                 return pixels_of(image, sample, view, variation_of(self._plan.data, self._plan.seed, sample, view))
         except UnreadableImage as error:
             return error
@@ -190,8 +190,8 @@ class Latents:
     def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
         # Images are encoded one at a time: in a batch, the bytes of an image would depend on the others.
         try:
-            picture = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
-            moments = vae.encode(picture.to(self._device.vae_dtype), return_dict=False)[0]
+            image = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
+            moments = vae.encode(image.to(self._device.vae_dtype), return_dict=False)[0]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -83,7 +83,7 @@ class Masks:
         if not cells.any():
             raise TrainingError(
                 f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",
-                next_steps=["Paint white what is to be learnt, or remove the mask or the picture."],
+                next_steps=["Paint white what is to be learned, or remove the mask or the picture."],
                 id="dataset/mask",
             )
         return torch.from_numpy(cells)

@@ -126,7 +126,7 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     flat = drawn.own.reshape(-1, drawn.own.shape[-1])
     found = references.to_trained(flat)
     nearest = found.max(1)
-    copied = (nearest > usual) & (nearest > _own_pictures(drawn, references))
+    copied = (nearest > usual) & (nearest > _own_images(drawn, references))
     # The pair that is shown is one that counts, where there is any.
     sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
     paths = [path for prompt in drawn.paths for path in prompt]
@@ -142,7 +142,7 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     }
 
 
-def _own_pictures(drawn: Drawn, references: References) -> np.ndarray:
+def _own_images(drawn: Drawn, references: References) -> np.ndarray:
     """How alike each sample is to the picture whose caption it was drawn from; −∞ where it is of none."""
     places = {path: i for i, path in enumerate(references.held_out_paths)}
     found = np.full(drawn.own.shape[:2], -np.inf)

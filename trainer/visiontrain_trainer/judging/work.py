@@ -18,9 +18,9 @@ from visiontrain_trainer.contract.control import Unasked
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan, Sample, Shot
 from visiontrain_trainer.contract.shots import all_shots
-from visiontrain_trainer.data.images import load_picture
-from visiontrain_trainer.run.pictures import conditions
+from visiontrain_trainer.data.images import load_image
 from visiontrain_trainer.run.sample import Artist, decode, parameters, sample_latents, save_png
+from visiontrain_trainer.run.samples import conditions
 from visiontrain_trainer.run.session import Session, open_session
 from visiontrain_trainer.training import checkpoint
 from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
@@ -163,7 +163,7 @@ def _references(plan: Plan, eye: Measure) -> References:
 
 def _features_of(plan: Plan, samples: list[Sample], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
     root, color = Path(plan.data.root), plan.data.alpha_color
-    found = (load_picture(root / s.path, s.size, s.bucket, color, -1) for s in samples)
+    found = (load_image(root / s.path, s.size, s.bucket, color, -1) for s in samples)
     return np.array([of(Image.fromarray(pixels)) for pixels in found])
 
 
@@ -215,5 +215,5 @@ class Studio:
         latents = sample_latents(artist, shot, conditions(session, shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype).to(device.torch)
-        picture = decode(self._vae, latents, session.latents.scaling)
-        save_png(picture, path, parameters(session.plan, shot, adapter=adapter))
+        image = decode(self._vae, latents, session.latents.scaling)
+        save_png(image, path, parameters(session.plan, shot, adapter=adapter))

@@ -21,7 +21,7 @@ from visiontrain_trainer.training.measure import levels, validation_uses
 from .flow_check import check_flow
 from .session import Session
 
-PICTURES = 2
+IMAGES = 2
 #: Losses already measured: the id of a picture and the index of the noise → one loss for each timestep.
 Known = dict[tuple[str, int], list[float]]
 #: Where the noise is strongest, a base is of another kind only if it is bad as its own: its loss is above this share
@@ -93,7 +93,7 @@ def check_base(session: Session) -> Known:
     trained = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     fits: list[Fit] = []
     known: Known = {}
-    uses = validation_uses(session.batches)[0][:PICTURES]
+    uses = validation_uses(session.batches)[0][:IMAGES]
     kind, real = session.plan.model.prediction, count_weights(session.unet) >= REAL
     try:
         for use in uses:

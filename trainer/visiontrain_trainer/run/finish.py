@@ -6,8 +6,8 @@ from visiontrain_trainer.base.errors import FAILED, STOPPED
 from visiontrain_trainer.training.measure import Validation, verdict, weight_change
 
 from .image_losses import measure_images
-from .pictures import Pictures
 from .progress import Progress
+from .samples import SampleMaker
 from .save import Save, save
 from .saves import Saves
 from .session import Session
@@ -27,13 +27,13 @@ def stopped(session: Session, progress: Progress) -> int:
     return STOPPED
 
 
-def finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+def finish(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
     """Save, export and judge the weights that are to be used. Returns the exit code, as `_finish` says."""
     with session.used_weights():
-        return _finish(session, progress, pictures, saves)
+        return _finish(session, progress, samples, saves)
 
 
-def _finish(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
     """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
 
     Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
@@ -56,23 +56,23 @@ def _finish(session: Session, progress: Progress, pictures: Pictures, saves: Sav
         )
     if progress.best_step is not None and progress.best_step < progress.step:
         saves.best(progress.best_step)
-    pictures.make(progress.step, adapter=True)
+    samples.make(progress.step, adapter=True)
     after = validate_if_it_fits(session, progress)
     before = Validation.of(progress.before) if progress.before else None
-    learnt = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
+    learned = verdict(weight_change(session.adapter, session.initial), before, after, bool(session.batches.validation))
     if after and progress.best_step is not None and progress.best_step < progress.step:
-        learnt["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
-    events.emit("learnt", **learnt, best_step=progress.best_step)
+        learned["reason"] += f" It validated best at step {progress.best_step}; the steps after it gained nothing."
+    events.emit("learned", **learned, best_step=progress.best_step)
     measure_images(session, progress)
     session.processes.barrier()
-    if learnt["verdict"] == "nothing":
+    if learned["verdict"] == "nothing":
         events.emit(
             "result",
             status="failed",
             code=FAILED,
             id="training/nothing-learned",
             step=progress.step,
-            reason=learnt["reason"],
+            reason=learned["reason"],
             next_steps=[
                 "Raise training.learning_rate or training.steps, and check that the trigger is in the captions."
             ],

@@ -19,7 +19,7 @@ from visiontrain_trainer.training.measure import levels
 from visiontrain_trainer.training.step import TrainStep
 
 #: Least share in a prediction of flow: of the noise where that is strongest, of the picture where the noise is weakest.
-NOISE, PICTURE = 0.75, 0.7
+NOISE, IMAGE = 0.75, 0.7
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Parts:
     """What a prediction consists of: `noise` · ε + `picture` · x_0, and what neither explains."""
 
     noise: float
-    picture: float
+    image: float
 
     @classmethod
     def of(cls, prediction: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor) -> Parts:
@@ -40,7 +40,7 @@ class Parts:
 
 def is_flow(weakest: Parts, strongest: Parts) -> bool:
     """Whether predictions at the weakest and strongest noise are those of rectified flow."""
-    return strongest.noise > NOISE and -weakest.picture > PICTURE
+    return strongest.noise > NOISE and -weakest.image > IMAGE
 
 
 def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: str) -> None:
@@ -61,7 +61,7 @@ def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: 
         f"{name} is a base of rectified flow: it predicts the way from picture to noise.",
         [
             f"On your pictures its predictions hold {strongest.noise:.2f} of the noise where that is strongest, and "
-            f"{weakest.picture:.2f} of the picture where the noise is weakest; flow has 1 and -1.",
+            f"{weakest.image:.2f} of the picture where the noise is weakest; flow has 1 and -1.",
             "Trained as epsilon or v_prediction, it gives a LoRA of noise.",
         ],
         ["Choose another base model: visiontrain models list"],

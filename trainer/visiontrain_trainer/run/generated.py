@@ -116,7 +116,7 @@ def _draw(studio: Studio, wanted: list[tuple[Sample, Path]]) -> None:
     unet = base.unet(device.dtype, device.torch, unet_storage(plan.resources, device))
     vae = base.vae(device.vae_dtype, device.torch)
     artist = Artist(plan=plan, unet=unet, schedule=base.scheduler_config(), device=device.torch, dtype=device.dtype)
-    progress = Progress(studio.events, "pictures", len(wanted))
+    progress = Progress(studio.events, "images", len(wanted))
     for shot, (sample, path) in zip(shots, wanted, strict=True):
         studio.control.stop_if_asked()
         latents = sample_latents(artist, shot, (texts[shot.prompt], texts[shot.negative]))

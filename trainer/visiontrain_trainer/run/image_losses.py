@@ -44,7 +44,7 @@ def measure_images(session: Session, progress: Progress) -> None:
         "image_losses",
         step=progress.step,
         path=FILE,
-        pictures=len(uses),
+        images=len(uses),
         of=len(session.batches.training),
         never=kinds["never"][:MOST_NAMED],
         never_count=len(kinds["never"]),

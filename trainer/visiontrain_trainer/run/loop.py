@@ -19,9 +19,9 @@ from visiontrain_trainer.training.writer import Writer
 from .base_check import check_base
 from .due import Due
 from .finish import finish, stopped
-from .pictures import Pictures
 from .probe import probe
 from .progress import Progress, resume
+from .samples import SampleMaker
 from .save import Save, planned, save
 from .saves import Saves, name_at
 from .session import Session, open_session
@@ -39,19 +39,19 @@ def train(run: Path, plan: Plan, events: Events, control: Control) -> int:
     if progress.step == 0:
         progress.known = check_base(session)
         probe(session)
-    pictures = Pictures(session)
+    samples = SampleMaker(session)
     with Writer() as writer:
         saves = Saves(session, writer)
         saves.any_checkpoint = progress.saved_at is not None
-        return run_steps(session, progress, pictures, saves)
+        return run_steps(session, progress, samples, saves)
 
 
-def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: Saves) -> int:
+def run_steps(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
     """All steps that are left, and the work that is due between them. Returns the exit code."""
     plan, events, steps = session.plan, session.events, session.plan.training.steps
     events.emit("phase", phase="train")
     events.emit("start", step=progress.step, steps=steps, batches_per_epoch=session.batches.per_epoch)
-    pictures.make(progress.step, adapter=False)
+    samples.make(progress.step, adapter=False)
     due = Due(
         session.batches,
         steps,
@@ -73,7 +73,7 @@ def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: S
                 save(session, progress, saves, Save(validated="stop" not in asked, lora=lora))
                 saves.wait()
             if "sample" in asked:
-                pictures.make(progress.step, adapter=True)
+                samples.make(progress.step, adapter=True)
             session.control.done(asked)
             if "stop" in asked:
                 return stopped(session, progress)
@@ -93,9 +93,9 @@ def run_steps(session: Session, progress: Progress, pictures: Pictures, saves: S
             save(session, progress, saves, wanted)
         if due.after("samples", progress.step):
             report(session, flight, progress, saves)
-            pictures.make(progress.step, adapter=True)
+            samples.make(progress.step, adapter=True)
     report(session, flight, progress, saves)
-    return finish(session, progress, pictures, saves)
+    return finish(session, progress, samples, saves)
 
 
 def report(session: Session, flight: deque[PendingResult], progress: Progress, saves: Saves, *, keep: int = 0) -> None:
@@ -116,6 +116,6 @@ def report(session: Session, flight: deque[PendingResult], progress: Progress, s
             lr_used=result.rate.used,
             grad_norm=result.grad_norm,
             digest=result.digest,
-            pictures_per_second=rate and round(rate, 3),
+            images_per_second=rate and round(rate, 3),
             memory=session.device.memory(),
         )

@@ -101,7 +101,7 @@ def probe(session: Session) -> None:
         memory=found.memory,
         counted=counted,
         seconds_per_step=round(found.seconds, 4),
-        pictures=min(session.train_step.micro_batch, max(map(len, passes))),
+        images=min(session.train_step.micro_batch, max(map(len, passes))),
         known=known is not None,
     )
     if plan.resources.probe == "refuse" and counted and found.memory > counted * (1 + APART):

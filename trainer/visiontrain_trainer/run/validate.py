@@ -36,7 +36,7 @@ def validate(session: Session, progress: Progress) -> Validation:
                     other = measure(uses, at, session.train_step.losses_at)
                 compared["other"] = {"weights": session.ema.unused, **other.as_event()}
             session.events.emit(
-                "validation", step=step, **found.as_event(), pictures=len(uses), levels=levels_now, **compared
+                "validation", step=step, **found.as_event(), images=len(uses), levels=levels_now, **compared
             )
         progress.validations.add(step, found)
         return found

@@ -14,15 +14,15 @@ from visiontrain_trainer.data.batches import BatchSampler, ImageUse
 
 #: The timesteps at which the loss is measured, as shares of those that are trained.
 SHARES = (0.125, 0.375, 0.625, 0.875)
-MAX_PICTURES = 64
+MAX_IMAGES = 64
 #: Where no images are kept for validation, this many training images are measured.
-TRAINING_PICTURES = 8
+TRAINING_IMAGES = 8
 #: Fewer images than this are measured with several draws of noise each, because one value gives no standard error.
 LEAST_VALUES = 8
 #: Student's t for 8 values, two-sided, at 95 %: a change of this many standard errors is no accident.
 CERTAIN = 2.36
 #: With fewer images than this, the verdict adds that they say little about other images.
-FEW_PICTURES = 4
+FEW_IMAGES = 4
 #: A weight change ‖ΔW‖ ÷ ‖W‖ below this is rounding, not learning.
 MOVED_AT_LEAST = 1e-7
 
@@ -63,9 +63,9 @@ def paired(before: list[list[float]], after: list[list[float]]) -> tuple[float, 
 
 def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
     """Mean over images and its standard error: that over all draws or that over the images, whichever is larger."""
-    pictures = [math.fsum(draws) / len(draws) for draws in each]
-    errors = [_error_of_mean(values) for values in ([v for draws in each for v in draws], pictures)]
-    return math.fsum(pictures) / len(pictures), max(errors)
+    images = [math.fsum(draws) / len(draws) for draws in each]
+    errors = [_error_of_mean(values) for values in ([v for draws in each for v in draws], images)]
+    return math.fsum(images) / len(images), max(errors)
 
 
 def _error_of_mean(values: list[float]) -> float:
@@ -79,8 +79,8 @@ def _error_of_mean(values: list[float]) -> float:
 def validation_uses(batches: BatchSampler) -> tuple[list[ImageUse], bool]:
     """The uses whose loss is measured, and whether their images were kept out of training."""
     held_out = bool(batches.validation)
-    pictures = batches.validation[:MAX_PICTURES] if held_out else batches.training[:TRAINING_PICTURES]
-    return [ImageUse(sample, sample.id, -1) for sample in pictures], held_out
+    images = batches.validation[:MAX_IMAGES] if held_out else batches.training[:TRAINING_IMAGES]
+    return [ImageUse(sample, sample.id, -1) for sample in images], held_out
 
 
 def levels(trained: tuple[int, int]) -> list[int]:
@@ -135,12 +135,12 @@ def weight_change(adapter: Adapter, initial: dict[str, torch.Tensor]) -> dict[st
 def verdict(
     change_by_part: dict[str, float], before: Validation | None, after: Validation | None, held_out: bool
 ) -> dict[str, Any]:
-    """Payload of the `learnt` event without `best_step`: the verdict learnt, nothing or unknown, with the reason.
+    """Payload of the `learned` event without `best_step`: the verdict learned, nothing or unknown, with the reason.
 
     `change_by_part` is the weight change of each part, as a share. `before` and `after` are None where the loss
     could not be measured.
     """
-    numbers: dict[str, Any] = {"moved": change_by_part}
+    numbers: dict[str, Any] = {"weight_change": change_by_part}
     if before and after:
         numbers |= {"before": before.as_event(), "after": after.as_event()}
     if max(change_by_part.values(), default=0.0) < MOVED_AT_LEAST:
@@ -158,10 +158,10 @@ def verdict(
     if change == 0:
         reason = f"{text}: the LoRA changes nothing that the model computes."
         return {"verdict": "nothing", **numbers, "reason": reason}
-    few = f" {count} of them say little about others." if 1 < count < FEW_PICTURES else ""
+    few = f" {count} of them say little about others." if 1 < count < FEW_IMAGES else ""
     few = " A single picture says little about others." if count == 1 else few
     if change > CERTAIN * error:
-        return {"verdict": "learnt", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower).{few}"}
+        return {"verdict": "learned", **numbers, "reason": f"{text} ({change / before.loss:.1%} lower).{few}"}
     direction = "not clearly lower" if change > 0 else "not lower"
     return {
         "verdict": "unknown",

@@ -151,12 +151,12 @@ class TrainStep:
             "warn",
         )
 
-    def less_memory(self, pictures: int) -> list[str]:
+    def less_memory(self, images: int) -> list[str]:
         """Next steps that take less memory than a pass of `pictures` images, without settings that are so already."""
         plan = self._plan
         changes = [
             (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
-            (pictures > 1, "training.batch_size=1"),
+            (images > 1, "training.batch_size=1"),
             (any(plan.training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
         ]
         steps = [f"Use less: --set {change}" for helps, change in changes if helps]

@@ -59,7 +59,7 @@ export async function exportBundle(query: string, options: Options, context: Con
     throw explainWriteError(error, path);
   });
   tell({ ...written, path, manifest, hooks: hookCount(loaded.spec.hooks) }, context);
-  if (flags.json) out.json({ path, ...written, files: manifest.files.length, pictures: manifest.pictures.inside });
+  if (flags.json) out.json({ path, ...written, files: manifest.files.length, images: manifest.images.inside });
   return EXIT.ok;
 }
 
@@ -114,10 +114,10 @@ interface Written {
 
 function tell({ path, bytes, sha256, manifest, hooks }: Written, { out, flags }: Context): void {
   if (flags.json) return;
-  const { pictures, base } = manifest;
-  const count = plural(pictures.files.length, 'picture');
+  const { images, base } = manifest;
+  const count = plural(images.files.length, 'picture');
   out.talk(`Written: ${formatBytes(bytes)}, SHA-256 ${sha256}`);
-  if (pictures.inside)
+  if (images.inside)
     out.wrapped(`! ${count} are in it as they are: what cameras wrote into them (place, time) can be read by others.`);
   else out.talk(`Without the ${count}: whoever trains it again needs them. --images puts them in.`);
   if (!base.listed) out.talk(`! ${base.name} is in no registry: whoever trains it again needs that very file.`);

@@ -37,7 +37,7 @@ export async function runBundle(
     throw new UsageError('A bundle trains what it holds, so --preset has no place beside it.', { id: 'command/wrong' });
   const path = absolute(file, { cwd: process.cwd() });
   const manifest = await readManifest(path);
-  const dir = await bundleFolder(path, manifest, { places, pictures: picturesOf(file, manifest, options) });
+  const dir = await bundleFolder(path, manifest, { places, images: imagesOf(file, manifest, options) });
   const overrides = texts(options.set);
   refuseLackingModel(file, manifest, overrides);
   const registry = loadRegistry({ configDir: places.config });
@@ -62,10 +62,10 @@ export async function runBundle(
 }
 
 /** The folder with the pictures; undefined where they are in the bundle. @throws UsageError */
-function picturesOf(file: string, { pictures }: BundleManifest, options: Options): string | undefined {
+function imagesOf(file: string, { images }: BundleManifest, options: Options): string | undefined {
   const given = text(options.pictures);
-  if (pictures.inside) return undefined;
-  const count = plural(pictures.files.length, 'picture');
+  if (images.inside) return undefined;
+  const count = plural(images.files.length, 'picture');
   if (given === undefined)
     throw new UsageError(`${file} holds no pictures: it was trained on ${count} that are to be found in a folder.`, {
       id: 'bundle/pictures',

@@ -93,7 +93,7 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
         if (total === 0) return;
         if (!told && !flags.json) out.talk(`${plural(total, 'picture')} to look at for the first time.`);
         told = true;
-        progress.tools.progress({ item: 'look', unit: 'pictures', done, total });
+        progress.tools.progress({ item: 'look', unit: 'images', done, total });
       },
     });
   } finally {

@@ -83,7 +83,7 @@ async function judge(summary: RunSummary, asked: Asked, context: Context): Promi
       resources: plan.resources,
       cacheDir: places.cache,
       signal: stop.signal,
-      onProgress: (done, total) => progress.tools.progress({ item: 'samples', unit: 'pictures', done, total }),
+      onProgress: (done, total) => progress.tools.progress({ item: 'samples', unit: 'images', done, total }),
     });
   } finally {
     progress.end();

@@ -70,8 +70,8 @@ function changeOf(options: Options): MetadataChange {
       });
     change[key] = value === '' ? null : neutralise(value);
   }
-  const picture = text(options.thumbnail);
-  if (picture !== undefined)
-    change['modelspec.thumbnail'] = picture === '' ? null : thumbnailOf(absolute(picture, { cwd: process.cwd() }));
+  const image = text(options.thumbnail);
+  if (image !== undefined)
+    change['modelspec.thumbnail'] = image === '' ? null : thumbnailOf(absolute(image, { cwd: process.cwd() }));
   return change;
 }

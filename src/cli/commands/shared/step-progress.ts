@@ -1,5 +1,5 @@
 /** Shows the progress of a step that a run has too, on stderr: bars on a terminal, else a line now and then. */
-import { formatPace, plural } from '../../../base/text.ts';
+import { formatPace, unitWord } from '../../../base/text.ts';
 import type { StepTools } from '../../../engine/events/step-tools.ts';
 import { progressBars } from '../../../terminal/bars.ts';
 import type { Context } from '../../shell/context.ts';
@@ -45,7 +45,7 @@ export function stepProgress(context: Context): StepView {
 /** `12 of 40 captions  0.5/s, 1 min left`. */
 function words({ done, total, unit, rate, detail }: Progress): string {
   const count =
-    unit === 'bytes' ? (detail ?? '') : total === undefined ? plural(done, unit) : `${done} of ${total} ${unit}`;
+    unit === 'bytes' ? (detail ?? '') : `${done}${total === undefined ? '' : ` of ${total}`} ${unitWord(unit)}`;
   const pace = formatPace(rate, unit, total === undefined ? undefined : total - done);
   return pace === '' ? count : `${count}  ${pace}`;
 }

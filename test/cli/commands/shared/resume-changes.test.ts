@@ -6,17 +6,17 @@ import { FixtureHome } from '../../../helpers/fixture-run.ts';
 
 const lesson = join(import.meta.dirname, '../../../../presets/tiny/lesson-style');
 let home: FixtureHome;
-let pictures: string;
+let images: string;
 let spec: string;
 let env: NodeJS.ProcessEnv;
 
 beforeEach(async () => {
   home = new FixtureHome({ FIXTURE_SECONDS: '0.02' });
   env = home.env;
-  pictures = join(home.dir, 'pictures');
-  mkdirSync(pictures);
+  images = join(home.dir, 'pictures');
+  mkdirSync(images);
   for (const name of ['lumo-01', 'lumo-02', 'lumo-03', 'lumo-05', 'lumo-06'])
-    for (const ending of ['png', 'txt']) cpSync(join(lesson, `${name}.${ending}`), join(pictures, `${name}.${ending}`));
+    for (const ending of ['png', 'txt']) cpSync(join(lesson, `${name}.${ending}`), join(images, `${name}.${ending}`));
   const file = join(home.dir, 'run.yaml');
   writeFileSync(file, `version: 1\nname: fox\ndataset: {path: ./pictures}\nmodel: {base: tiny}\n`);
   expect((await cli(['run', file, '--detach', '--set', 'training.steps=100000'], env)).code).toBe(0);
@@ -44,8 +44,8 @@ describe('a resume', () => {
   it('says which changes of run.yaml, captions and pictures it does not take', async () => {
     change(spec, /learning_rate: [\d.e-]+/u, 'learning_rate: 3.0e-5');
     change(spec, /^( +)every: \d+/mu, '$1every: 77');
-    writeFileSync(join(pictures, 'lumo-02.txt'), 'another word');
-    rmSync(join(pictures, 'lumo-03.png'));
+    writeFileSync(join(images, 'lumo-02.txt'), 'another word');
+    rmSync(join(images, 'lumo-03.png'));
     const told = await resume();
     expect(told).toContain('fox goes on as it was planned.');
     expect(told).toMatch(/training\.learning_rate stays [\d.e-]+; run\.yaml now gives 0\.00003/);
@@ -57,9 +57,9 @@ describe('a resume', () => {
   });
 
   it('goes on where the changes cannot be told', async () => {
-    rmSync(pictures, { recursive: true });
+    rmSync(images, { recursive: true });
     const told = await resume();
-    expect(told).toContain(`What was changed since fox was planned cannot be told: There is no folder ${pictures}.`);
+    expect(told).toContain(`What was changed since fox was planned cannot be told: There is no folder ${images}.`);
     expect(told).toContain('fox goes on.');
   });
 

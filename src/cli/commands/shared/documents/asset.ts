@@ -21,12 +21,12 @@ const licence = z.strictObject({ name: text, url: text, restrictions: text, acce
 export const assetDocuments = {
   'dataset-check': z.strictObject({
     root: text,
-    pictures: count,
+    images: count,
     captions: count,
     smallest: pixels.nullable(),
     largest: pixels.nullable(),
     formats: z.record(text, count),
-    folders: z.array(z.strictObject({ path: text, pictures: count, repeats: count })),
+    folders: z.array(z.strictObject({ path: text, images: count, repeats: count })),
     leftOut: z.array(z.strictObject({ path: text, reason: text, problem: text })),
     others: z.record(text, count),
     otherCaptions: z.record(text, count),

@@ -40,9 +40,9 @@ export const reportDocument = z.strictObject({
   seconds: number.nullable().describe('At work, without the time between attempts.'),
   seconds_left: number.nullable(),
   best_step: count.nullable(),
-  learnt: z
+  learned: z
     .strictObject({
-      verdict: z.enum(['learnt', 'nothing', 'unknown']),
+      verdict: z.enum(['learned', 'nothing', 'unknown']),
       reason: text.nullable(),
       before: measured.nullable(),
       after: measured.nullable(),
@@ -63,20 +63,20 @@ export const reportDocument = z.strictObject({
   ),
   dataset: z
     .strictObject({
-      pictures: count,
+      images: count,
       validation: count,
       regularisation: count,
       masks: count,
       uses: count,
       epochs: number,
-      buckets: z.array(z.strictObject({ size: z.tuple([count, count]), pictures: count })),
+      buckets: z.array(z.strictObject({ size: z.tuple([count, count]), images: count })),
       trigger: text,
-      tags: z.array(z.strictObject({ tag: text, pictures: count })),
+      tags: z.array(z.strictObject({ tag: text, images: count })),
       uncaptioned: count,
       captions: z.array(z.strictObject({ path: text, caption: text })),
     })
     .nullable(),
-  picture_losses: z
+  image_losses: z
     .array(
       z.strictObject({
         path: text,

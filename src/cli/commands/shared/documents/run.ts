@@ -52,7 +52,7 @@ const status = z.strictObject({
   loss: z.number().nullable().describe('Smoothed loss.'),
   learning_rate: z.number().nullable(),
   seconds_per_step: seconds.nullable(),
-  pictures_per_second: z.number().nullable(),
+  images_per_second: z.number().nullable(),
   peak_memory_bytes: count.nullable(),
   validation: z
     .strictObject({
@@ -79,13 +79,13 @@ const status = z.strictObject({
     .array(z.strictObject({ step: count, epoch: count, path: text, bytes: count, sha256: text, best: z.boolean() }))
     .describe('LoRA files on the way.'),
   best_step: count.nullable(),
-  learnt: z.enum(['learnt', 'nothing', 'unknown']).nullable(),
+  learned: z.enum(['learned', 'nothing', 'unknown']).nullable(),
   probe: z
     .strictObject({
       memory_bytes: count,
       counted_bytes: count.nullable(),
       seconds_per_step: seconds,
-      pictures: count.describe('Most in one pass.'),
+      images: count.describe('Most in one pass.'),
       known: z.boolean().describe('Whether an earlier run had tried it.'),
     })
     .nullable()
@@ -93,7 +93,7 @@ const status = z.strictObject({
   image_losses: z
     .strictObject({
       path: text.describe('The file in the run folder that has them all.'),
-      pictures: count,
+      images: count,
       of: count,
       never: z.array(text),
       never_count: count,
@@ -109,12 +109,12 @@ const status = z.strictObject({
 const dryRun = z.strictObject({
   plan: planSchema,
   summary: z.strictObject({
-    pictures: count,
+    images: count,
     validation: count,
     uses: count,
     epochs: z.number(),
     steps: count,
-    buckets: z.array(z.strictObject({ size: pixels, pictures: count, uses: count, batches: count })),
+    buckets: z.array(z.strictObject({ size: pixels, images: count, uses: count, batches: count })),
     disk: z.strictObject({ lora: count, saved: count, checkpoints: count, cache: count, total: count }),
     lines: z.array(text),
   }),

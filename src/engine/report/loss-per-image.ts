@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { imageLossesSchema } from '../events/image-losses.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
-import type { PictureLoss } from './types.ts';
+import type { ImageLoss } from './types.ts';
 
 /** Most bytes of the file: some hundred thousand pictures. */
 const MOST_BYTES = 64 << 20;
 
 /** The highest loss after training first; null where there is no such file, or a damaged one. */
-export function readPictureLosses(dir: string): readonly PictureLoss[] | null {
+export function readImageLosses(dir: string): readonly ImageLoss[] | null {
   const bytes = readOurs(join(dir, RUN_FILES.imageLosses), MOST_BYTES);
   if (bytes === undefined) return null;
   const found = imageLossesSchema.safeParse(parsed(bytes));

@@ -1,7 +1,7 @@
 /** Terms of the data set. */
 import type { Term } from './term.ts';
 
-export const pictureTerms: readonly Term[] = [
+export const imageTerms: readonly Term[] = [
   {
     term: 'data set',
     also: ['dataset', 'pictures'],
@@ -13,7 +13,7 @@ export const pictureTerms: readonly Term[] = [
     term: 'caption',
     also: ['captions', 'tags', 'shuffle tags', 'keep tags', 'default caption', 'caption extension'],
     group: 'Your pictures',
-    text: 'Words that say what a picture shows, in a .txt file of the same name beside it. Name what should stay free to change (pose, clothes, background); what you leave out is learnt as part of the trigger word.',
+    text: 'Words that say what a picture shows, in a .txt file of the same name beside it. Name what should stay free to change (pose, clothes, background); what you leave out is learned as part of the trigger word.',
     keys: ['dataset.default_caption', 'dataset.shuffle_tags', 'dataset.keep_tags'],
   },
   {
@@ -69,7 +69,7 @@ export const pictureTerms: readonly Term[] = [
     term: 'mask',
     also: ['masks', 'masked loss', 'masked training', 'alpha mask'],
     group: 'Your pictures',
-    text: 'A grey picture of the same shape that says which part of a picture is learnt: white is, black is not. It keeps backgrounds, watermarks and other people out of a LoRA. masks finds them beside your pictures, in a folder, or in their transparency.',
+    text: 'A grey picture of the same shape that says which part of a picture is learned: white is, black is not. It keeps backgrounds, watermarks and other people out of a LoRA. masks finds them beside your pictures, in a folder, or in their transparency.',
     keys: ['dataset.masks'],
   },
   {

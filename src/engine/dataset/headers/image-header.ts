@@ -1,6 +1,6 @@
 /**
  * Size, rotation and format of a picture from its header bytes alone. The image-size package is not used, because the
- * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-picture-headers.md.
+ * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-image-headers.md.
  */
 import { CUT, DAMAGED, type HeaderResult, type ReadAt } from './header-result.ts';
 import { heifHeader } from './heif-header.ts';

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Pictures:
+class SampleMaker:
     """Makes RUN/samples/step-NNNNNN-I.png, and base-I.png without the LoRA. The VAE is loaded for the first sample."""
 
     def __init__(self, session: Session) -> None:
@@ -78,10 +78,10 @@ class Pictures:
         file = name or f"base-{index}.png"
         with room_for_the_vae(session.unet, device):
             self._vae.to(device.torch)
-            picture = decode(self._vae, latents, session.latents.scaling)
+            image = decode(self._vae, latents, session.latents.scaling)
             if device.is_cuda:
                 self._vae.to("cpu")
-        save_png(picture, session.run / "samples" / file, parameters(plan, shot, adapter=name is not None))
+        save_png(image, session.run / "samples" / file, parameters(plan, shot, adapter=name is not None))
         session.events.emit(
             "sample",
             step=step,

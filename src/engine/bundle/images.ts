@@ -16,8 +16,8 @@ const NAMED = 10;
  * @param dir folder of the unpacked bundle
  * @throws UsageError that names the pictures that are not there
  */
-export async function takePictures(manifest: BundleManifest, from: string, dir: string): Promise<void> {
-  const wanted = manifest.pictures.files;
+export async function takeImages(manifest: BundleManifest, from: string, dir: string): Promise<void> {
+  const wanted = manifest.images.files;
   checkRoom(
     dir,
     wanted.reduce((sum, { bytes }) => sum + bytes, 0),

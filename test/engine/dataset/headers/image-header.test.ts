@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HeaderResult } from '../../../../src/engine/dataset/headers/header-result.ts';
-import { readHeader } from '../../../../src/engine/dataset/headers/picture-header.ts';
-import { png } from '../../../helpers/pictures.ts';
+import { readHeader } from '../../../../src/engine/dataset/headers/image-header.ts';
+import { png } from '../../../helpers/images.ts';
 
-const folder = join(import.meta.dirname, '../../../fixtures/pictures');
+const folder = join(import.meta.dirname, '../../../fixtures/images');
 const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Record<string, [number, number]>;
 
 const header = (bytes: Buffer): HeaderResult => readHeader((from, length) => bytes.subarray(from, from + length));
@@ -61,11 +61,11 @@ describe('readHeader', () => {
   });
 
   it('survives any damage', () => {
-    const pictures = Object.keys(expected).map((name) => readFileSync(join(folder, name)));
+    const images = Object.keys(expected).map((name) => readFileSync(join(folder, name)));
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 20 });
     fc.assert(
-      fc.property(fc.constantFrom(...pictures), edits, fc.nat(), (picture, changes, end) => {
-        const damaged = Buffer.from(picture);
+      fc.property(fc.constantFrom(...images), edits, fc.nat(), (image, changes, end) => {
+        const damaged = Buffer.from(image);
         for (const [at, value] of changes) damaged[at % damaged.length] = value;
         const result = header(damaged.subarray(0, 1 + (end % damaged.length)));
         if (!('problem' in result)) {
