@@ -42,11 +42,11 @@ export class HubServer {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname);
     this.asked.push(`${request.method} ${path}`);
     this.tokens.push(request.headers.authorization);
-    const listing = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(?:main|c{40})$/.exec(path)?.[1];
+    const listing = /^\/api\/(?:models\/)?((?:datasets\/)?[^/]+\/[^/]+)\/revision\/(?:main|c{40})$/.exec(path)?.[1];
     const version = /^\/api\/v1\/model-versions\/(\d+)$/.exec(path)?.[1];
     const model = /^\/api\/v1\/models\/(\d+)$/.exec(path)?.[1];
     const download = /^\/api\/download\/models\/(\d+)$/.exec(path)?.[1];
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
+    const file = /^\/((?:datasets\/)?[^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
     if (listing !== undefined) return this.#json(response, this.#listing(listing));
     if (version !== undefined) return this.#json(response, this.versions.get(Number(version)));
     if (model !== undefined) return this.#json(response, this.models.get(Number(model)));
@@ -70,6 +70,7 @@ export class HubServer {
     const siblings = [...files].map(([rfilename, bytes]) => ({
       rfilename,
       size: bytes.length,
+      blobId: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex'),
       ...(large(rfilename) ? { lfs: { sha256: digest(bytes), size: bytes.length } } : {}),
     }));
     return { id: repo, sha: this.commit, siblings };
@@ -81,5 +82,5 @@ export class HubServer {
   }
 }
 
-const large = (path: string) => path.endsWith('.safetensors');
+const large = (path: string) => /^large\/|\.(safetensors|parquet|zip)$/u.test(path);
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');

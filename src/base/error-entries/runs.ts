@@ -92,6 +92,21 @@ export const runErrors = {
     cause: 'The path is misspelt, a file, or on a disk that is not connected.',
     cure: 'Check it with `ls`. Paths in run.yaml start at the folder of run.yaml.',
   },
+  'dataset/archive-unsafe': {
+    what: 'An archive with pictures is not unpacked.',
+    cause: 'It holds links, names that lead out of it, the same name twice, or far more than its size tells.',
+    cure: 'Unpack it with a program of your own if you trust it, and name the folder.',
+  },
+  'dataset/archive-damaged': {
+    what: 'An archive with pictures cannot be unpacked.',
+    cause: 'It is damaged, cut short, of a kind that is not read, or holds no pictures.',
+    cure: 'Fetch or make it again, or unpack it yourself and name the folder. zip, tar, tar.gz, tar.zst and parquet are read.',
+  },
+  'dataset/hub': {
+    what: 'A data set of the Hugging Face hub cannot be used.',
+    cause: 'Its name is misspelt, it asks for a login or for its terms to be accepted, or it holds no pictures.',
+    cure: 'Look at its page; name it as `hf:owner/name`, with `@revision` or `/folder` behind it where you want.',
+  },
   'dataset/no-mask': {
     what: 'dataset.masks is set, but there are no masks.',
     cause: 'The folder is not there, or no file in it has the name of a picture.',

@@ -6,6 +6,7 @@ import { requirePerson, terminal } from '../../terminal/terminal.ts';
 import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { namedFolder } from './shared/brought.ts';
 import { text } from './shared/options.ts';
 
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
@@ -39,7 +40,7 @@ export const run: CommandRun = async (args, options, context) => {
     version: packageVersion(),
     say: out.talk,
     mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
-    folder: args[0],
+    folder: args[0] === undefined ? undefined : await namedFolder(args[0], context),
     from,
     preset: text(options.preset),
     file: text(options.output),

@@ -8,6 +8,8 @@ export interface Listed {
   readonly path: string;
   readonly bytes: number | undefined;
   readonly sha256: string | undefined;
+  /** SHA-1 of its blob in git, for a file that is no large one. */
+  readonly blob?: string | undefined;
 }
 
 export interface Listing {
@@ -31,6 +33,10 @@ const schema = z.object({
       z.object({
         rfilename: z.string(),
         size,
+        blobId: z
+          .string()
+          .regex(/^[0-9a-f]{40}$/, 'is no blob of git')
+          .nullish(),
         lfs: z.object({ sha256, oid: sha256, size }).nullish(),
       }),
     )
@@ -40,10 +46,11 @@ const schema = z.object({
 /** Reads a listing of files. @throws {Fault} that names the key that makes no sense, when the document is no listing */
 export function readListing(document: unknown, host: string): Listing {
   const { sha, siblings } = checked(schema, document, { host, what: 'a list of files' });
-  const files = (siblings ?? []).map(({ rfilename, size: whole, lfs }) => ({
+  const files = (siblings ?? []).map(({ rfilename, size: whole, lfs, blobId }) => ({
     path: rfilename,
     bytes: lfs?.size ?? whole ?? undefined,
     sha256: lfs?.sha256 ?? lfs?.oid ?? undefined,
+    ...(lfs || !blobId ? {} : { blob: blobId }),
   }));
   return { commit: sha ?? undefined, files };
 }

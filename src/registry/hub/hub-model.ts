@@ -76,12 +76,16 @@ export async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteI
   };
 }
 
-/** The files of a repository of the hub at a revision, and the address that told them. */
+/**
+ * The files of a repository of the hub at a revision, and the address that told them. The name of a data set begins with
+ * `datasets/`, as in its address.
+ */
 export async function listRepository(
   { repo, revision }: Pick<OnHub, 'repo' | 'revision'>,
   { settings, client, signal }: Pick<RemoteInput, 'settings' | 'client' | 'signal'>,
 ) {
-  const url = `${settings.hub}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const kind = repo.startsWith('datasets/') ? '' : 'models/';
+  const url = `${settings.hub}/api/${kind}${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const page = hubPage(settings, repo);
   const api: Address = { url, label: new URL(url).host, token: settings.hubToken, page, kind: 'hub' };
   return { api, ...readListing(await readJson(client, api, signal), api.label) };

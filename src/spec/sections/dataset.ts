@@ -11,7 +11,7 @@ import { sourceKeys } from './sources.ts';
 export const datasetSchema = z.strictObject({
   path: doc(
     line(4096).min(1),
-    'Folder with the pictures; relative to this file. Sub-folders count too. Nothing in it is ever changed.',
+    'Folder with the pictures; relative to this file. Sub-folders count too. Nothing in it is ever changed. Also a zip, tar or parquet file, or hf:owner/name of the Hugging Face hub.',
     'Point it at another folder to train on other pictures.',
   ),
   include: doc(

@@ -16,6 +16,7 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import { largestSide } from '../../../spec/sections/resolution.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
+import { namedFolder, withFolders } from '../shared/brought.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { stepProgress } from '../shared/step-progress.ts';
 import { stopSignals } from '../shared/stop-signals.ts';
@@ -23,10 +24,12 @@ import { checkSettings } from './check-settings.ts';
 import { sheetFile, writeSheet } from './sheet.ts';
 
 /** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
-export const run: CommandRun = async ([folder = '.'], options, context) => {
+export const run: CommandRun = async ([named = '.'], options, context) => {
   const { out, flags } = context;
+  const folder = await namedFolder(named, context);
   const { spec: given, dir } = checkSettings(folder, options, context);
-  const spec = withAbsoluteSources(given, dir);
+  const { spec: brought } = await withFolders({ spec: given, provenance: {}, dir }, context);
+  const spec = withAbsoluteSources(brought, dir);
   const { scan, sources } = await gathered(folder, { options, spec, dir }, context);
   const html = text(options.html);
   // A wrong place is told before the pictures are looked at.
@@ -117,7 +120,9 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
 }
 
 /** The pictures of a folder, known to be whole and different from each other. */
-export async function inspect(folder: string, wanted: Wanted, { places }: Context) {
-  const scan = await scanDataset(typedPath(folder, '.'), { ...wanted, own: [places.home], cacheDir: places.cache });
+export async function inspect(folder: string, wanted: Wanted, context: Context) {
+  const { places } = context;
+  const named = await namedFolder(folder, context);
+  const scan = await scanDataset(typedPath(named, '.'), { ...wanted, own: [places.home], cacheDir: places.cache });
   return hashImages(scan, { cacheDir: places.cache });
 }

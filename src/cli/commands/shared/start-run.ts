@@ -15,6 +15,7 @@ import { startRun } from '../../../engine/runs/start.ts';
 import { settleLicense } from '../../../registry/catalogue/licenses.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 import type { Context } from '../../shell/context.ts';
+import { withFolders } from './brought.ts';
 import { fittingBuild, withTorch } from './fitting-build.ts';
 import { roomWarnings } from './room.ts';
 import { ownSignals, watchRun } from './watch.ts';
@@ -51,12 +52,13 @@ interface MadeRun {
 
 /** Prepares a run, settles all that a person must agree to, and makes its folder. Nothing is started. */
 export async function makeRun(
-  input: Prepare,
+  given: Prepare,
   options: Omit<StartOptions, 'detach' | 'foreground' | 'ended'>,
   context: Context,
 ): Promise<MadeRun> {
   const { places, out, flags } = context;
   const env = withTorch(context.env, options.torch);
+  const input = await withFolders(given, context);
   const hooks = withAbsolutePrograms(input.spec.hooks, (path) => resolve(input.dir, path));
   settleHooks(hooks, places, options.allowHooks ?? false);
   const prepared = await prepareRun({ ...input, places, env });
@@ -125,12 +127,13 @@ function remarks({ plan, leftOut, warnings }: PreparedRun, runs: string): string
 
 /** `--dry-run`: shows the whole plan and changes nothing. */
 export async function showPlan(
-  input: Prepare,
+  given: Prepare,
   { torch }: { readonly torch?: string | undefined },
   context: Context,
 ): Promise<ExitCode> {
   const { out, places, flags } = context;
   const env = withTorch(context.env, torch);
+  const input = await withFolders(given, context);
   const prepared = await prepareRun({ ...input, places, env });
   const build = await fittingBuild({ places, env }, prepared.plan);
   const weights = weightBytes(prepared.plan.model.path);

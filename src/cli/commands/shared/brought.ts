@@ -1,0 +1,53 @@
+/** Data sets that are archives or lie on a hub become folders before a command looks at them, with progress shown. */
+
+import { typedPath } from '../../../base/typed-path.ts';
+import { type Brought, bringDatasets, broughtFolder, isBrought } from '../../../engine/brought/bring.ts';
+import type { FilledSpec } from '../../../engine/prepare/fill.ts';
+import type { Context } from '../../shell/context.ts';
+import { stepProgress } from './step-progress.ts';
+import { stopSignals } from './stop-signals.ts';
+
+const STOPPED = 'Stopped. What was fetched and unpacked is kept; the same command goes on from there.';
+
+async function bringing<T>(
+  context: Context,
+  work: (tools: Parameters<typeof bringDatasets>[2]['tools']) => Promise<T>,
+): Promise<T> {
+  const stop = stopSignals(STOPPED);
+  const progress = stepProgress(context);
+  try {
+    return await work({ ...progress.tools, signal: stop.signal });
+  } finally {
+    progress.end();
+    stop.off();
+  }
+}
+
+/** Settings whose data sets are folders; the same ones where they are so already. */
+export async function withFolders<T extends FilledSpec & { readonly dir: string }>(
+  input: T,
+  context: Context,
+): Promise<T> {
+  const { spec, dir, forImages } = input;
+  const paths = [spec.dataset.path, ...spec.dataset.sources.map(({ path }) => path), spec.validation.path];
+  if (![...paths, spec.dataset.regularisation?.path ?? null].some((path) => path !== null && isBrought(path)))
+    return input;
+  const { places, env } = context;
+  const brought = await bringing(context, (tools) => bringDatasets(spec, dir, { places, env, tools }));
+  if (brought === undefined) return input;
+  return {
+    ...input,
+    spec: brought(spec),
+    forImages: forImages === undefined ? undefined : (images: number) => refilled(forImages(images), brought),
+  };
+}
+
+const refilled = (filled: FilledSpec, brought: Brought): FilledSpec => ({ ...filled, spec: brought(filled.spec) });
+
+/** The folder that was named, or what an archive or an id of the hub becomes. */
+export async function namedFolder(folder: string, context: Context): Promise<string> {
+  if (!isBrought(folder)) return folder;
+  const { places, env } = context;
+  const path = folder.startsWith('hf:') ? folder : typedPath(folder, '.');
+  return bringing(context, (tools) => broughtFolder(path, '.', { places, env, tools }));
+}

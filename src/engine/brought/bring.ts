@@ -1,0 +1,78 @@
+/** Data sets that are no folder: archives, parquet files and repositories of a hub become a folder of ours. */
+import { basename, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { sha256OfFile } from '../../base/files/hash.ts';
+import { statOf } from '../../base/files/stat.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { type Bringing, StoreFolder } from './store.ts';
+import { isUnpacked, unpackerOf } from './unpackers.ts';
+
+/** Archives that are told apart, and not read. */
+const OTHERS = /\.(rar|7z|tar\.(xz|bz2|lz|lzma)|txz|tbz2?)$/iu;
+const HUB = /^hf:(.+)$/u;
+
+/** Whether a path of run.yaml, or a typed one, is to be brought before it can be scanned. */
+export function isBrought(path: string): boolean {
+  return HUB.test(path) || isUnpacked(path) || OTHERS.test(path);
+}
+
+/**
+ * The folder that a path stands for: itself where it is a folder, else what it was unpacked or fetched into.
+ * @throws UsageError, DownloadError or EnvironmentError; the same call goes on where this one stopped
+ */
+export async function broughtFolder(path: string, dir: string, bringing: Bringing): Promise<string> {
+  const repository = HUB.exec(path)?.[1];
+  if (repository !== undefined) return (await import('./hub.ts')).fetchDataset(repository, bringing);
+  const full = resolve(dir, path);
+  const found = statOf(full);
+  if (!isBrought(path) || found?.isFile() !== true) return full;
+  const unpack = await unpackerOf(path);
+  if (unpack === undefined)
+    throw new UsageError(`${full} is an archive of a kind that is not read.`, {
+      id: 'dataset/archive-damaged',
+      nextSteps: ['Unpack it and name the folder. zip, tar, tar.gz, tar.zst and parquet are read.'],
+    });
+  const { places, tools } = bringing;
+  const sha256 = await sha256OfFile(full, undefined, tools.signal);
+  const store = new StoreFolder(places, sha256, { name: basename(full).replace(/(\.tar)?\.[^.]+$/u, '') });
+  if (store.isWhole) return store.files;
+  store.begin();
+  tools.phase(`unpacking ${full}`);
+  const progress = (done: number, total: number) => tools.progress({ item: path, unit: 'bytes', done, total });
+  const files = await unpack({ path: full, size: found.size, store, progress, signal: tools.signal });
+  store.end({ archive: full, sha256, files });
+  return store.files;
+}
+
+/** Turns a spec into one whose data sets are folders; made once, since a spec may be filled again. */
+export type Brought = (spec: RunSpec) => RunSpec;
+
+/** @returns undefined where every data set of the spec is a folder already */
+export async function bringDatasets(spec: RunSpec, dir: string, bringing: Bringing): Promise<Brought | undefined> {
+  const { dataset, validation } = spec;
+  const paths = [
+    dataset.path,
+    ...dataset.sources.map(({ path }) => path),
+    dataset.regularisation?.path ?? null,
+    validation.path,
+  ];
+  const folders = new Map<string, string>();
+  for (const path of new Set(paths))
+    if (path !== null && isBrought(path)) folders.set(path, await broughtFolder(path, dir, bringing));
+  if (folders.size === 0) return undefined;
+  const at = (path: string) => folders.get(path) ?? path;
+  const orNull = (path: string | null) => (path === null ? null : at(path));
+  return (given) => ({
+    ...given,
+    dataset: {
+      ...given.dataset,
+      path: at(given.dataset.path),
+      sources: given.dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
+      regularisation:
+        given.dataset.regularisation === null
+          ? null
+          : { ...given.dataset.regularisation, path: orNull(given.dataset.regularisation.path) },
+    },
+    validation: { ...given.validation, path: orNull(given.validation.path) },
+  });
+}

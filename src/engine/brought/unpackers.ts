@@ -1,0 +1,18 @@
+/** Which files are unpacked, and by what. */
+import type { Unpacking } from './store.ts';
+
+/** Unpacks an archive, and says how many files it held. */
+type Unpacker = () => Promise<(unpacking: Unpacking) => Promise<number>>;
+
+/** The kinds of files that are unpacked, by their names. What reads them is loaded when one is met. */
+const UNPACKERS: readonly (readonly [RegExp, Unpacker])[] = [
+  [/\.zip$/iu, async () => (await import('./zip.ts')).unpackZip],
+  [/\.(tar|tgz|tar\.gz|tzst|tar\.zst)$/iu, async () => (await import('./tar.ts')).unpackTar],
+  [/\.parquet$/iu, async () => (await import('./parquet.ts')).unpackParquet],
+];
+
+/** Whether a file of that name is unpacked. */
+export const isUnpacked = (path: string): boolean => UNPACKERS.some(([ending]) => ending.test(path));
+
+/** What unpacks a file of that name; undefined where nothing does. */
+export const unpackerOf = async (path: string) => UNPACKERS.find(([ending]) => ending.test(path))?.[1]();
