@@ -159,7 +159,7 @@ async function fetchAll(chosen: readonly Listed[], job: Job, store: StoreFolder)
   let done = 0;
   const count = (file: Listed) => {
     done += 1;
-    tools.progress({ item: 'files', unit: 'pictures', done, total: chosen.length, detail: file.path });
+    tools.progress({ item: 'files', unit: 'images', done, total: chosen.length, detail: file.path });
   };
   const large = chosen.filter(({ sha256 }) => sha256 !== undefined);
   await pMap(
