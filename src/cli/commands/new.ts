@@ -1,12 +1,12 @@
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
+import { isBrought } from '../../engine/brought/unpackers.ts';
 import { styleFor } from '../../terminal/style.ts';
 import { requirePerson, terminal } from '../../terminal/terminal.ts';
 import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
-import type { CommandRun } from '../shell/context.ts';
-import { namedFolder } from './shared/brought.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
 import { text } from './shared/options.ts';
 
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
@@ -40,7 +40,7 @@ export const run: CommandRun = async (args, options, context) => {
     version: packageVersion(),
     say: out.talk,
     mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
-    folder: args[0] === undefined ? undefined : await namedFolder(args[0], context),
+    folder: await folderOf(args[0], context),
     from,
     preset: text(options.preset),
     file: text(options.output),
@@ -62,3 +62,10 @@ export const run: CommandRun = async (args, options, context) => {
     context,
   );
 };
+
+/** The folder that was named; an archive or an id of the hub is brought first, by what only then is loaded. */
+async function folderOf(named: string | undefined, context: Context): Promise<string | undefined> {
+  if (named === undefined || !isBrought(named)) return named;
+  const { namedFolder } = await import('./shared/brought.ts');
+  return namedFolder(named, context);
+}

@@ -5,16 +5,9 @@ import { sha256OfFile } from '../../base/files/hash.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { type Bringing, StoreFolder } from './store.ts';
-import { isUnpacked, unpackerOf } from './unpackers.ts';
+import { isBrought, unpackerOf } from './unpackers.ts';
 
-/** Archives that are told apart, and not read. */
-const OTHERS = /\.(rar|7z|tar\.(xz|bz2|lz|lzma)|txz|tbz2?)$/iu;
 const HUB = /^hf:(.+)$/u;
-
-/** Whether a path of run.yaml, or a typed one, is to be brought before it can be scanned. */
-export function isBrought(path: string): boolean {
-  return HUB.test(path) || isUnpacked(path) || OTHERS.test(path);
-}
 
 /**
  * The folder that a path stands for: itself where it is a folder, else what it was unpacked or fetched into.

@@ -16,3 +16,11 @@ export const isUnpacked = (path: string): boolean => UNPACKERS.some(([ending]) =
 
 /** What unpacks a file of that name; undefined where nothing does. */
 export const unpackerOf = async (path: string) => UNPACKERS.find(([ending]) => ending.test(path))?.[1]();
+
+/** Archives that are told apart, and not read. */
+const OTHERS = /\.(rar|7z|tar\.(xz|bz2|lz|lzma)|txz|tbz2?)$/iu;
+
+/** Whether a path of run.yaml, or a typed one, is to be brought before it can be scanned. */
+export function isBrought(path: string): boolean {
+  return path.startsWith('hf:') || isUnpacked(path) || OTHERS.test(path);
+}

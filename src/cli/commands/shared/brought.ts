@@ -1,7 +1,8 @@
 /** Data sets that are archives or lie on a hub become folders before a command looks at them, with progress shown. */
 
 import { typedPath } from '../../../base/typed-path.ts';
-import { type Brought, bringDatasets, broughtFolder, isBrought } from '../../../engine/brought/bring.ts';
+import { type Brought, bringDatasets, broughtFolder } from '../../../engine/brought/bring.ts';
+import { isBrought } from '../../../engine/brought/unpackers.ts';
 import type { FilledSpec } from '../../../engine/prepare/fill.ts';
 import type { Context } from '../../shell/context.ts';
 import { stepProgress } from './step-progress.ts';
