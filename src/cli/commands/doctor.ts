@@ -17,7 +17,7 @@ import { styled } from '../../terminal/styled.ts';
 import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { text } from './shared/options.ts';
-import { stopSignals } from './shared/stop-signals.ts';
+import { stopSignals } from './shared/steps/stop-signals.ts';
 
 /** Looks at everything that a run needs. The exit code is 3 when something keeps a run from training. */
 export const run: CommandRun = async (_args, options, context) => {

@@ -6,7 +6,7 @@ import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { runCondition } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
-import { leaveOnInterrupt } from './shared/stop-signals.ts';
+import { leaveOnInterrupt } from './shared/steps/stop-signals.ts';
 
 /** Shows what the trainer printed, or its supervisor while there is no trainer. Control sequences are taken out. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {

@@ -66,6 +66,6 @@ export const run: CommandRun = async (args, options, context) => {
 /** The folder that was named; an archive or an id of the hub is brought first, by what only then is loaded. */
 async function folderOf(named: string | undefined, context: Context): Promise<string | undefined> {
   if (named === undefined || !isBrought(named)) return named;
-  const { namedFolder } = await import('./shared/brought.ts');
+  const { namedFolder } = await import('./shared/steps/brought.ts');
   return namedFolder(named, context);
 }

@@ -6,7 +6,7 @@ import { type NoticeTarget, noticeTargets } from '../../engine/notices/targets.t
 import { readNotify } from '../../engine/settings/read-notify.ts';
 import { announcerHere, announcing } from '../../terminal/announce.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
-import { stopSignals } from './shared/stop-signals.ts';
+import { stopSignals } from './shared/steps/stop-signals.ts';
 
 /** Shows how the person is told of runs; with `--test` it tells by every way and says which worked. */
 export const run: CommandRun = async (_args, options, context) => {

@@ -14,7 +14,7 @@ import { listEnvironments, removeEnvironments } from './shared/old-environments.
 import { text } from './shared/options.ts';
 import { showSetupPlan } from './shared/setup-plan.ts';
 import { setupProgress } from './shared/setup-progress.ts';
-import { stopSignals } from './shared/stop-signals.ts';
+import { stopSignals } from './shared/steps/stop-signals.ts';
 
 interface Ready {
   readonly environment: PythonEnvironment;

@@ -3,7 +3,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { stopRun } from '../../engine/runs/stop.ts';
 import type { CommandRun } from '../shell/context.ts';
-import { leaveOnInterrupt } from './shared/stop-signals.ts';
+import { leaveOnInterrupt } from './shared/steps/stop-signals.ts';
 
 /**
  * Ends a run: after the current step and with a checkpoint, or with `--now` at once. It succeeds when the run is over.

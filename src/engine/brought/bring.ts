@@ -4,7 +4,7 @@ import { UsageError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../base/files/hash.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import { type Bringing, StoreFolder } from './store.ts';
+import { type BringInput, StoreFolder } from './store.ts';
 import { isBrought, unpackerOf } from './unpackers.ts';
 
 const HUB = /^hf:(.+)$/u;
@@ -13,7 +13,7 @@ const HUB = /^hf:(.+)$/u;
  * The folder that a path stands for: itself where it is a folder, else what it was unpacked or fetched into.
  * @throws UsageError, DownloadError or EnvironmentError; the same call goes on where this one stopped
  */
-export async function broughtFolder(path: string, dir: string, bringing: Bringing): Promise<string> {
+export async function broughtFolder(path: string, dir: string, bringing: BringInput): Promise<string> {
   const repository = HUB.exec(path)?.[1];
   if (repository !== undefined) return (await import('./hub.ts')).fetchDataset(repository, bringing);
   const full = resolve(dir, path);
@@ -38,10 +38,10 @@ export async function broughtFolder(path: string, dir: string, bringing: Bringin
 }
 
 /** Turns a spec into one whose data sets are folders; made once, since a spec may be filled again. */
-export type Brought = (spec: RunSpec) => RunSpec;
+export type AsFolders = (spec: RunSpec) => RunSpec;
 
 /** @returns undefined where every data set of the spec is a folder already */
-export async function bringDatasets(spec: RunSpec, dir: string, bringing: Bringing): Promise<Brought | undefined> {
+export async function bringDatasets(spec: RunSpec, dir: string, bringing: BringInput): Promise<AsFolders | undefined> {
   const { dataset, validation } = spec;
   const paths = [
     dataset.path,

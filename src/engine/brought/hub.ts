@@ -23,7 +23,7 @@ import { checkInside, type Listed } from '../../registry/hub/hub-listing.ts';
 import { listRepository } from '../../registry/hub/hub-model.ts';
 import { isImage } from '../dataset/names.ts';
 import { isPassedOver } from '../dataset/walk.ts';
-import { type Bringing, StoreFolder } from './store.ts';
+import { type BringInput, StoreFolder } from './store.ts';
 import { isUnpacked, unpackerOf } from './unpackers.ts';
 
 /** `owner/name`, `owner/name@revision`, `owner/name/folder/in/it`. */
@@ -46,7 +46,7 @@ interface Wanted {
   readonly inner: string;
 }
 
-interface Job extends Bringing {
+interface Job extends BringInput {
   readonly settings: DownloadSettings;
   readonly client: Client;
   readonly wanted: Wanted;
@@ -56,7 +56,7 @@ interface Job extends Bringing {
  * The folder that holds the data set `owner/name`.
  * @throws UsageError for what is no id or holds no images; DownloadError when the hub cannot give it
  */
-export async function fetchDataset(id: string, bringing: Bringing): Promise<string> {
+export async function fetchDataset(id: string, bringing: BringInput): Promise<string> {
   const [, repo, revision = 'main', inner = ''] = ID.exec(id) ?? [];
   if (repo === undefined)
     throw new UsageError(`hf:${id} names no data set of the hub.`, {
@@ -96,7 +96,7 @@ function notFetched(id: string, fault: Fault): VisiontrainError {
 }
 
 /** The folder of an earlier fetch of the same id. */
-function knownFolder(pointer: string, { places }: Bringing): string | undefined {
+function knownFolder(pointer: string, { places }: BringInput): string | undefined {
   try {
     const { store: id } = JSON.parse(readFileSync(pointer, 'utf8')) as { store?: unknown };
     if (typeof id !== 'string' || !/^[0-9a-f]{64}$/u.test(id)) return undefined;

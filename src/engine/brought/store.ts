@@ -23,7 +23,7 @@ export interface Unpacking {
   readonly signal: AbortSignal;
 }
 
-export interface Bringing {
+export interface BringInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly tools: StepTools;

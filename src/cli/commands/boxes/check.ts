@@ -6,7 +6,7 @@ import { type Box, findBox, knownBoxes } from '../../../engine/boxes/known.ts';
 import { farCommand } from '../../../engine/boxes/program.ts';
 import { runThere } from '../../../engine/boxes/ssh.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect } from './connect.ts';
 
 /** Reaches boxes, puts our program there, and asks its doctor whether they are fit to train. */

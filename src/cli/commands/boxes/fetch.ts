@@ -5,7 +5,7 @@ import { type Brought, bringRun } from '../../../engine/boxes/bring.ts';
 import type { Far } from '../../../engine/boxes/far.ts';
 import { boxAndRun } from '../../../engine/boxes/known.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect, shareBar } from './connect.ts';
 
 /** Brings runs home from boxes. Of a run that goes on, what is done so far: samples and LoRA files. */

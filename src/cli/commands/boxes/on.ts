@@ -16,7 +16,7 @@ import { RUN_NAME } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { presetAsSets, presetOption, tellPreset } from '../shared/preset-option.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect, shareBar, textOf } from './connect.ts';
 import { fetchRun } from './fetch.ts';
 import { carryOut } from './forward.ts';

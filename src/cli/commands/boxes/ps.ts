@@ -6,7 +6,7 @@ import { farCommand } from '../../../engine/boxes/program.ts';
 import { runThere } from '../../../engine/boxes/ssh.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import type { Context } from '../../shell/context.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect } from './connect.ts';
 
 const runSchema = z.looseObject({

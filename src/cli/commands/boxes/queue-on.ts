@@ -10,7 +10,7 @@ import type { LoadedSpec } from '../../../engine/prepare/load.ts';
 import type { Registry } from '../../../registry/catalogue/schema.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, texts } from '../shared/options.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect } from './connect.ts';
 import { farOutcome, startThere } from './on.ts';
 

@@ -15,7 +15,7 @@ import { findRun } from '../../../engine/runs/find.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
-import { leaveOnInterrupt } from '../shared/stop-signals.ts';
+import { leaveOnInterrupt } from '../shared/steps/stop-signals.ts';
 
 /** A repository as the hub takes its name. */
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/u;

@@ -17,8 +17,8 @@ import { findModel, loadRegistry } from '../../../registry/catalogue/load.ts';
 import { captionsSchema, type RunSpec } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
-import { stepProgress } from '../shared/step-progress.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stepProgress } from '../shared/steps/step-progress.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { inspect, scanOptions } from './check.ts';
 import { goalOf } from './check-settings.ts';
 

@@ -16,10 +16,10 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import { largestSide } from '../../../spec/sections/resolution.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { namedFolder, withFolders } from '../shared/brought.ts';
 import { type Options, text, texts } from '../shared/options.ts';
-import { stepProgress } from '../shared/step-progress.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { namedFolder, withFolders } from '../shared/steps/brought.ts';
+import { stepProgress } from '../shared/steps/step-progress.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { checkSettings } from './check-settings.ts';
 import { sheetFile, writeSheet } from './sheet.ts';
 

@@ -16,8 +16,8 @@ import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { stepProgress } from '../shared/step-progress.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stepProgress } from '../shared/steps/step-progress.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { showJudgement } from './show.ts';
 
 type Options = Readonly<Record<string, unknown>>;

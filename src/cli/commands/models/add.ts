@@ -12,7 +12,7 @@ import { type AnyEntry, ID, type ModelFile, type Registry } from '../../../regis
 import { describeOwn, knownAs, slug } from '../../../registry/hub/own-entry.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { text, tokenOption } from '../shared/options.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { local, remote } from './found.ts';
 
 export const run: CommandRun = async ([what, ...more], options, context) => {

@@ -10,7 +10,7 @@ import { checkSources } from '../../../registry/hub/check.ts';
 import { progressBars } from '../../../terminal/bars.ts';
 import { tableOrRecords } from '../../../terminal/table.ts';
 import type { CommandRun } from '../../shell/context.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 
 export const run: CommandRun = async (ids, _options, context) => {
   const { out, places, env, flags } = context;

@@ -21,7 +21,7 @@ import { createReuse } from '../../../registry/fetch/reuse.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, sha256Option, text, texts, tokenOption } from '../shared/options.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 
 export const run: CommandRun = async ([what, ...more], options, context) => {
   if (what === undefined || more.length > 0)

@@ -10,7 +10,7 @@ import type { AnyEntry, ModelFile } from '../../../registry/catalogue/schema.ts'
 import { tableOrRecords } from '../../../terminal/table.ts';
 import { downloadReporter } from '../../reporters/download.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { stopSignals } from '../shared/stop-signals.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
 
 /** Seconds between reports. */
 const REPORT_EVERY = 0.25;

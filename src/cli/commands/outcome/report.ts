@@ -12,7 +12,7 @@ import { runPage } from '../../../report/run-page.ts';
 import { type Served, servePage } from '../../../report/serve.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
-import { leaveOnInterrupt } from '../shared/stop-signals.ts';
+import { leaveOnInterrupt } from '../shared/steps/stop-signals.ts';
 import { writePage } from '../shared/write-page.ts';
 
 /** Least milliseconds between two looks of a page at a live run. */

@@ -21,7 +21,7 @@ import { requirementsFor } from '../../../engine/environment/requirements.ts';
 import { runTool } from '../../../engine/environment/tool.ts';
 import { thisSystem } from '../../../engine/hardware/system.ts';
 import type { Context } from '../../shell/context.ts';
-import { stopSignals } from './stop-signals.ts';
+import { stopSignals } from './steps/stop-signals.ts';
 
 interface PlannedFile extends WheelFile {
   /** Bytes; null where its server does not tell. */

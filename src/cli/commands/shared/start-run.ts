@@ -15,9 +15,9 @@ import { startRun } from '../../../engine/runs/start.ts';
 import { settleLicense } from '../../../registry/catalogue/licenses.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 import type { Context } from '../../shell/context.ts';
-import { withFolders } from './brought.ts';
 import { fittingBuild, withTorch } from './fitting-build.ts';
 import { roomWarnings } from './room.ts';
+import { withFolders } from './steps/brought.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {

@@ -14,7 +14,7 @@ import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
 import { announced } from './announce.ts';
-import { leaveOnInterrupt } from './stop-signals.ts';
+import { leaveOnInterrupt } from './steps/stop-signals.ts';
 
 export interface WatchOptions {
   /** Byte offset in the events to start from. Only the plain lines use it. */

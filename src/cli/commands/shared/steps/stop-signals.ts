@@ -1,5 +1,5 @@
 /** Ctrl-C and polite kills, for commands that can stop in the middle. */
-import { CancelledError, TerminatedError } from '../../../base/errors.ts';
+import { CancelledError, TerminatedError } from '../../../../base/errors.ts';
 
 /**
  * Aborts `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error that has the exit code of that signal. A second

@@ -1,8 +1,8 @@
 /** Shows the progress of a step that a run has too, on stderr: bars on a terminal, else a line now and then. */
-import { formatPace, unitWord } from '../../../base/text.ts';
-import type { StepTools } from '../../../engine/events/step-tools.ts';
-import { progressBars } from '../../../terminal/bars.ts';
-import type { Context } from '../../shell/context.ts';
+import { formatPace, unitWord } from '../../../../base/text.ts';
+import type { StepTools } from '../../../../engine/events/step-tools.ts';
+import { progressBars } from '../../../../terminal/bars.ts';
+import type { Context } from '../../../shell/context.ts';
 
 type Progress = Parameters<StepTools['progress']>[0];
 

@@ -1,10 +1,10 @@
 /** Data sets that are archives or lie on a hub become folders before a command looks at them, with progress shown. */
 
-import { typedPath } from '../../../base/typed-path.ts';
-import { type Brought, bringDatasets, broughtFolder } from '../../../engine/brought/bring.ts';
-import { isBrought } from '../../../engine/brought/unpackers.ts';
-import type { FilledSpec } from '../../../engine/prepare/fill.ts';
-import type { Context } from '../../shell/context.ts';
+import { typedPath } from '../../../../base/typed-path.ts';
+import { type AsFolders, bringDatasets, broughtFolder } from '../../../../engine/brought/bring.ts';
+import { isBrought } from '../../../../engine/brought/unpackers.ts';
+import type { FilledSpec } from '../../../../engine/prepare/fill.ts';
+import type { Context } from '../../../shell/context.ts';
 import { stepProgress } from './step-progress.ts';
 import { stopSignals } from './stop-signals.ts';
 
@@ -43,7 +43,7 @@ export async function withFolders<T extends FilledSpec & { readonly dir: string 
   };
 }
 
-const refilled = (filled: FilledSpec, brought: Brought): FilledSpec => ({ ...filled, spec: brought(filled.spec) });
+const refilled = (filled: FilledSpec, brought: AsFolders): FilledSpec => ({ ...filled, spec: brought(filled.spec) });
 
 /** The folder that was named, or what an archive or an id of the hub becomes. */
 export async function namedFolder(folder: string, context: Context): Promise<string> {
