@@ -150,6 +150,31 @@ complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a sample -d 'draw pictures with LoRA files of any trainer, or with the checkpoints of a run, side by side'
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l lora
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l prompt
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l prompts
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l negative
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l step
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l strength
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l seed
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l steps
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l guidance
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l size
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l sampler
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l spacing
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l base
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l grid
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l precision
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l device
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l output
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l step

@@ -57,6 +57,16 @@ export const runErrors = {
     cause: 'The program that judges said so, or was ended from outside.',
     cure: 'judge.log in the run folder has what it printed. The same command goes on with what was drawn.',
   },
+  'sample/failed': {
+    what: 'Samples could not be drawn.',
+    cause: 'The program that draws said so, or was ended from outside.',
+    cure: 'sample.log in the folder of the samples has what it printed. The same command goes on with what was drawn.',
+  },
+  'sample/base': {
+    what: 'The base model of a LoRA is not known.',
+    cause: 'Its metadata names none that is in the list of models, and no --base was given.',
+    cure: 'Name the base it was trained on: `visiontrain sample --lora FILE --base MODEL`.',
+  },
   'run/not-ours': {
     what: 'The run is not started, because others could write into its folder.',
     cause: 'They could make the run write over your files, or steer it.',

@@ -11,6 +11,7 @@ import { modelsEntry } from './models/entry.ts';
 import { compareEntry, reportEntry } from './outcome/entries.ts';
 import { presetEntry } from './preset/entry.ts';
 import { queueEntry } from './queue/entry.ts';
+import { sampleEntry } from './sample/entry.ts';
 import type { CommandEntry } from './shared/command-entry.ts';
 
 export const commands: readonly CommandEntry[] = [
@@ -141,6 +142,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./verify.ts'),
   },
   judgeEntry,
+  sampleEntry,
   {
     name: 'export',
     args: '<run>',

@@ -60,6 +60,8 @@ _PREFIXES = {
     "text_encoder": ("lora_te_", "lora_te1_", "text_encoder_", "te_", "te1_", "clip_l_", "lycoris_te1_"),
     "text_encoder_2": ("lora_te2_", "text_encoder_2_", "te2_", "clip_g_", "lycoris_te2_"),
 }
+#: How the names of a text encoder's layers begin.
+TEXT_PREFIXES = (*_PREFIXES["text_encoder"], *_PREFIXES["text_encoder_2"])
 _PEFT = "lora_adapter_metadata"
 #: A key of peft's `alpha_pattern` that is a plain name. peft runs other keys as regular expressions; here they are
 #: refused, because a stranger's file must not run one.

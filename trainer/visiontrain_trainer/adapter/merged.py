@@ -20,21 +20,16 @@ from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.base.safefile import metadata_of
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.lora_tools.changes import PIECES, weight_change
 from visiontrain_trainer.model.models import BaseModel
 
 from .lora_read import ENDINGS, Alphas, Tensors, aliases, modules_of
 
-_PIECES = (
-    "hada_w1_a",
-    "hada_w1_b",
-    "hada_w2_a",
-    "hada_w2_b",
-    *(f"lokr_w{i}{x}" for i in "12" for x in ("", "_a", "_b")),
-)
-_KINDS: Mapping[str, tuple[str, ...]] = {
+#: The ends of names of all tensors that make a weight change, by role.
+CHANGE_ENDINGS: Mapping[str, tuple[str, ...]] = {
     **ENDINGS,
     "mid": (".lora_mid.weight",),
-    **{piece: (f".{piece}",) for piece in _PIECES},
+    **{piece: (f".{piece}",) for piece in PIECES},
 }
 _TEXT = ("lora_te", "text_encoder", "te_", "te1_", "te2_", "clip_l_", "clip_g_", "lycoris_te")
 
@@ -118,7 +113,7 @@ def _read(path: Path, sha256: str, strength: float) -> _File:
             next_steps=["Leave it out of model.merge_loras."],
             id="lora/unusable",
         )
-    return _File(path, strength, stored, modules_of(stored, _KINDS), Alphas(metadata, str(path)))
+    return _File(path, strength, stored, modules_of(stored, CHANGE_ENDINGS), Alphas(metadata, str(path)))
 
 
 def _difference(file: _File, place: tuple[str, str, str], shape: torch.Size) -> torch.Tensor:
@@ -129,19 +124,8 @@ def _difference(file: _File, place: tuple[str, str, str], shape: torch.Size) -> 
     part, module, name = place
     pieces = {kind: file.stored[key].float() for kind, key in file.modules[name].items()}
     try:
-        if "hada_w1_a" in pieces:
-            change = (pieces["hada_w1_a"] @ pieces["hada_w1_b"]) * (pieces["hada_w2_a"] @ pieces["hada_w2_b"])
-            rank = len(pieces["hada_w1_b"])
-        elif any(kind.startswith("lokr") for kind in pieces):
-            change, rank = _kronecker(pieces, shape)
-        else:
-            down, up = pieces["down"], pieces["up"]
-            rank = len(down)
-            if "mid" in pieces:
-                down = torch.einsum("mnkl,ni->mikl", pieces["mid"], down.flatten(1))
-            change = up.reshape(-1, rank) @ down.flatten(1)
-        change = change.reshape(shape)
-    except (KeyError, RuntimeError) as error:
+        change, rank = weight_change(pieces, tuple(shape))
+    except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
         raise TrainingError(
             f"{file.path}: the tensors of {name} do not fit together ({error}).",
             next_steps=["Leave it out of model.merge_loras."],
@@ -151,15 +135,3 @@ def _difference(file: _File, place: tuple[str, str, str], shape: torch.Size) -> 
         return change
     alpha = float(pieces["alpha"].reshape(-1)[0]) if "alpha" in pieces else file.alphas.of(part, module, rank)
     return change if alpha is None else change * (alpha / rank)
-
-
-def _kronecker(pieces: Tensors, shape: torch.Size) -> tuple[torch.Tensor, int]:
-    """w1 ⊗ w2 for a weight of `shape`, and the rank, which is 0 where both are whole."""
-    ranks = [len(pieces[f"lokr_w{i}_b"]) for i in (1, 2) if f"lokr_w{i}_b" in pieces]
-    first, second = (
-        pieces[f"lokr_w{i}"] if f"lokr_w{i}" in pieces else pieces[f"lokr_w{i}_a"] @ pieces[f"lokr_w{i}_b"].flatten(1)
-        for i in (1, 2)
-    )
-    kernel = shape[2:]
-    second = second.reshape(len(second), shape[1] // first.shape[1], *kernel)
-    return torch.kron(first.reshape(*first.shape, *[1] * len(kernel)), second), max(ranks, default=0)

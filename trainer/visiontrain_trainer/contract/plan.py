@@ -137,8 +137,11 @@ def _read(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one retu
     return value
 
 
-def parse_plan(data: object) -> Plan:
-    """Turn decoded JSON into a `Plan`. Raises TrainingError naming the first wrong, unknown or missing key."""
+def parse_plan(data: object, *, trains: bool = True) -> Plan:
+    """Turn decoded JSON into a `Plan`. Raises TrainingError naming the first wrong, unknown or missing key.
+
+    One with which nothing is trained (`trains` is False) needs no images.
+    """
     plan = _read_class(Plan, data, "")
     if not _NAME.fullmatch(plan.name):
         raise _mismatch("name", "letters, digits, dot, dash and underscore", plan.name)
@@ -152,7 +155,7 @@ def parse_plan(data: object) -> Plan:
             Cadence.of(every)
         except ValueError as error:
             raise _mismatch(where, "a number of steps, epochs or minutes", every) from error
-    if not plan.data.samples:
+    if trains and not plan.data.samples:
         raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.", id="run/unreadable-plan")
     return plan
 

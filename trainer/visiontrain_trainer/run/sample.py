@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,10 +159,15 @@ _SPACINGS = {"normal": "Normal", "trailing": "Trailing", "karras": "Karras"}
 
 
 def parameters(plan: Plan, shot: Shot, *, adapter: bool) -> str:
-    """The settings of a sample as A1111 writes them into a PNG, so that programs which read those show them."""
+    """The settings of a run's sample as A1111 writes them into a PNG, so that programs which read those show them."""
+    return settings_text(plan, shot, [(plan.name, shot.strength)] if adapter else [])
+
+
+def settings_text(plan: Plan, shot: Shot, loras: Sequence[tuple[str, float]]) -> str:
+    """The settings of a sample that was drawn with LoRAs of these names and strengths."""
     width, height = shot.size
     samples, model = plan.samples, plan.model
-    lora = f" <lora:{plan.name}:{shot.strength:g}>" if adapter else ""
+    lora = "".join(f" <lora:{name}:{strength:g}>" for name, strength in loras)
     negative = f"Negative prompt: {shot.negative}\n" if shot.negative else ""
     facts = {
         "Steps": shot.steps,

@@ -11,6 +11,7 @@ from torch import nn
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.contract.plan import Shot
 from visiontrain_trainer.contract.shots import all_shots
+from visiontrain_trainer.data.text import TextEmbeddings
 
 from .aside import room_for_the_vae
 from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
@@ -95,8 +96,13 @@ class SampleMaker:
 
 def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning]:
     """What the prompt of a shot and its negative say to the U-Net, with the text encoders as they are now."""
-    texts, both = session.texts, [shot.prompt, shot.negative]
-    if any(session.plan.training.text_encoder_learning_rates):
+    return spoken(session.texts, shot, changed=any(session.plan.training.text_encoder_learning_rates))
+
+
+def spoken(texts: TextEmbeddings, shot: Shot, *, changed: bool) -> tuple[Conditioning, Conditioning]:
+    """Does the same for `texts`; `changed` encoders are loaded and differ from the base's, so that nothing is kept."""
+    both = [shot.prompt, shot.negative]
+    if changed:
         with torch.no_grad():
             states, pooled = texts.trained(both, whole=True)
         pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]

@@ -100,7 +100,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         merged.told(events)
     say_streamed(storage.stream, events)
     prepare_unet(unet, plan)
-    adapter = Adapter(_trained_parts(unet, base, caches.texts, plan), plan.training, plan.seed)
+    adapter = Adapter(trained_parts(unet, base, caches.texts, plan), plan.training, plan.seed)
     init_lora = plan.training.init_lora and start_from(
         Path(plan.training.init_lora), adapter, events, family=plan.model.family, unet_config=dict(unet.config)
     )
@@ -159,7 +159,7 @@ def _fill_caches_in_turn(
     return found if processes.first else fill()
 
 
-def _trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:
+def trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:
     """The networks that get LoRA layers, by name: the U-Net, and the text encoders with a learning rate."""
     parts = {"unet": unet}
     rates = plan.training.text_encoder_learning_rates

@@ -3,6 +3,7 @@
  * commands really print to them (`test/helpers/cli.ts`). Keys may be added in later versions; none changes its meaning.
  */
 import { z } from 'zod';
+import { sampleListSchema } from '../../../../engine/sample/schema.ts';
 import { assetDocuments } from './asset.ts';
 import { boxDocuments } from './boxes.ts';
 import { loraDocuments } from './lora.ts';
@@ -61,6 +62,7 @@ export const documents = {
     .describe('new --from with the settings of another trainer.'),
   ...presetDocuments,
   ...loraDocuments,
+  sample: sampleListSchema.extend({ dir: text.describe('The folder of the pictures.') }),
   ...boxDocuments,
   ...assetDocuments,
   ...machineDocuments,

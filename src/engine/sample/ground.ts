@@ -1,0 +1,177 @@
+/** The base model that LoRA files are drawn on, found by what they tell of it, and a plan to draw by. */
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import type { Places } from '../../base/paths.ts';
+import { findAsset, findBase } from '../../registry/catalogue/find.ts';
+import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
+import { readModelFacts } from '../../registry/checkpoints/identify.ts';
+import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
+import type { RunSpec } from '../../spec/schema.ts';
+import { probeHardware } from '../hardware/probe.ts';
+import { layersOf, loraBase } from '../lora/layers.ts';
+import { type LocatedBase, resolvePlan } from '../plan/resolve.ts';
+import type { Plan } from '../plan/schema.ts';
+import { resolveBase } from '../prepare/base.ts';
+import { fillSpec } from '../prepare/fill.ts';
+import { loadSpec } from '../prepare/load.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+
+/** What a LoRA file tells of the base that it is for. */
+interface Told {
+  readonly path: string;
+  readonly family: 'sd15' | 'sdxl' | null;
+  /** The entry that it was trained on; undefined where that is none of ours. */
+  readonly entry: ModelEntry | undefined;
+  /** What the file calls its base. */
+  readonly name: string;
+}
+
+const FAMILIES = { 'SD 1.5': 'sd15', SDXL: 'sdxl' } as const;
+
+/** @throws UsageError when it is no LoRA of a family that is drawn here */
+function toldBy(path: string, registry: Registry): Told {
+  const header = readSafetensorsHeader(path);
+  const { metadata } = header;
+  const { layers } = layersOf(header);
+  const family = loraBase(layers, header);
+  if (layers.length === 0)
+    throw new UsageError(`${path} holds no layer of a LoRA.`, {
+      id: 'lora/unusable',
+      nextSteps: [`visiontrain lora inspect ${basename(path)}`],
+    });
+  if (family !== null && family !== 'SD 1.5' && family !== 'SDXL')
+    throw new UsageError(`${basename(path)} is for ${family}; samples are drawn here on SD 1.5 and SDXL.`, {
+      id: 'model/not-supported',
+    });
+  const hash = metadata.ss_new_sd_model_hash?.toLowerCase();
+  const name = metadata.ss_sd_model_name ?? '';
+  const isOf = ({ id, aliases, files }: ModelEntry) =>
+    files.some(({ sha256, path: file }) => (hash !== undefined && sha256 === hash) || basename(file) === name) ||
+    [id, ...aliases].includes(name);
+  return {
+    path,
+    family: family === null ? null : FAMILIES[family],
+    entry: registry.models.find(isOf),
+    name: name || metadata.ss_base_model_version || '',
+  };
+}
+
+/** The id of the base that the files tell. @throws UsageError when they tell none that is known, or not the same */
+export function baseOfLoras(paths: readonly string[], registry: Registry): string {
+  const told = paths.map((path) => toldBy(path, registry));
+  refuseMixed(told);
+  const entry = told.find((each) => each.entry !== undefined)?.entry;
+  if (entry !== undefined) return entry.id;
+  const [first] = told;
+  const family = told.find((each) => each.family !== null)?.family;
+  const fitting = registry.models.filter((model) => family === undefined || model.family === family);
+  const called = first?.name ? `it calls it ${first.name}` : 'it does not say';
+  throw new UsageError(`The base model of ${basename(first?.path ?? '')} is none that is known here: ${called}.`, {
+    id: 'sample/base',
+    details: [`Bases of its kind: ${fitting.map(({ id }) => id).join(', ')}.`],
+    nextSteps: [`Name one, or a file:  --base ${fitting[0]?.id ?? 'sdxl'}`],
+  });
+}
+
+function refuseMixed(told: readonly Told[]): void {
+  const families = new Set(told.flatMap(({ family }) => family ?? []));
+  if (families.size < 2) return;
+  throw new UsageError('These LoRAs are for different base models, so no picture can be drawn with all of them.', {
+    id: 'lora/unusable',
+    details: told.map(({ path, family }) => `${basename(path)}: ${family ?? 'unknown'}`),
+    nextSteps: ['Draw with each alone.'],
+  });
+}
+
+interface Here {
+  readonly dir: string;
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** Where the files of a base are. @throws UsageError when they are not all here */
+async function basesFiles(model: RunSpec['model'], here: Here): Promise<LocatedBase> {
+  const { base, needs } = await resolveBase({ model, ...here });
+  const [need] = needs;
+  if (need === undefined) return base;
+  throw new UsageError(`The files of ${need.entry.title} are not all on this machine.`, {
+    id: 'model/incomplete',
+    nextSteps: [`visiontrain models pull ${need.entry.id}`],
+  });
+}
+
+/** The plan of a run with the files of its base where they are now: they may have been moved since it was trained. */
+export async function runGround(dir: string, plan: Plan, here: Omit<Here, 'dir'>): Promise<Plan> {
+  const { path, config_dir, vae_path } = plan.model;
+  if ([path, config_dir, vae_path].every((each) => each === null || existsSync(each))) return plan;
+  const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry: here.registry });
+  const located = await basesFiles(spec.model, { ...here, dir });
+  const { configDir, vaePath } = located;
+  return { ...plan, model: { ...plan.model, path: located.path, config_dir: configDir, vae_path: vaePath } };
+}
+
+export interface GroundInput {
+  /** Id of a base, or a path. */
+  readonly base: string;
+  readonly loras: readonly string[];
+  /** Values of run.yaml for what is drawn: `samples.*`, `resources.*`, `model.*`. */
+  readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly registry: Registry;
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** A plan is made of images, and for one of these. It is left out again, since nothing is trained. */
+const STAND_IN = {
+  path: 'none.png',
+  size: [512, 512],
+  format: 'png',
+  caption: null,
+  repeats: 1,
+  sha256: '0'.repeat(64),
+} as const;
+
+/** Prompts of any length that the encoders take are read whole. */
+const MOST_TOKENS = 225;
+
+/** @throws UsageError when the base is not here or of another family, EnvironmentError when the machine cannot */
+export async function groundPlan(input: GroundInput): Promise<Plan> {
+  const { base, loras, values, registry, places, env } = input;
+  const cwd = process.cwd();
+  const told = loras.map((path) => toldBy(path, registry));
+  refuseMixed(told);
+  const entry = findBase(registry, base);
+  const path = resolve(cwd, base);
+  if (entry === undefined && !existsSync(path))
+    throw new UsageError(`${base} is no base model here.`, {
+      id: 'model/none',
+      nextSteps: ['visiontrain models list   shows which there are; a path to a file works too'],
+    });
+  const facts = entry === undefined ? readModelFacts(path) : undefined;
+  const document = { dataset: { path: '.' }, ...values, model: { ...values.model, base } };
+  const { spec } = fillSpec(document, registry, { dir: cwd, facts });
+  const other = told.find(({ family }) => family !== null && family !== spec.model.family);
+  if (other !== undefined)
+    throw new UsageError(`${basename(other.path)} is for another family of models than ${base}.`, {
+      id: 'lora/unusable',
+      nextSteps: [`visiontrain lora check ${basename(other.path)} --base ${base}`],
+    });
+  const located = await basesFiles(spec.model, { dir: cwd, registry, places });
+  const hardware = await probeHardware([places.home], env);
+  const { plan } = resolvePlan({
+    spec,
+    dir: cwd,
+    scan: { root: cwd, images: [STAND_IN], leftOut: [], folders: [], others: {}, otherCaptions: {}, notes: [] },
+    model: located,
+    hardware,
+    lacking: [],
+    cacheDir: places.cache,
+    isModelId: (name) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined,
+  });
+  return {
+    ...plan,
+    data: { ...plan.data, samples: [], max_tokens: MOST_TOKENS },
+    resources: { ...plan.resources, gradient_checkpointing: 'none', compile: false },
+  };
+}

@@ -1,0 +1,182 @@
+/** Has the trainer's Python draw samples into a folder, and keeps the list of them there as they are done. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import { runProgram } from '../environment/programs/run-program.ts';
+import type { Plan } from '../plan/schema.ts';
+import { trainerEnv } from '../supervisor/command.ts';
+import type { SampleGrid } from './grid.ts';
+import { SAMPLE_FILES, SAMPLE_VERSION, type SampleList, sampleListSchema } from './schema.ts';
+
+/** What is drawn with: the checkpoints of a run, or files. */
+export interface SampleSource {
+  /** Folder of the run; null for files. */
+  readonly run: string | null;
+  readonly loras: readonly { readonly name: string; readonly path: string; readonly sha256: string | null }[];
+}
+
+export interface SampleWork {
+  readonly plan: Plan;
+  readonly source: SampleSource;
+  readonly grid: SampleGrid;
+  /** Folder of the samples. */
+  readonly to: string;
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly extras: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onSample: (file: string, done: number, total: number) => void;
+  readonly onPhase: (detail: string) => void;
+  readonly onNote: (level: 'info' | 'warn', text: string) => void;
+}
+
+const lineSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('sample'), file: z.string() }),
+  z.object({ type: z.literal('phase'), detail: z.string() }),
+  z.object({ type: z.literal('note'), level: z.enum(['info', 'warn']), text: z.string() }),
+]);
+
+const PROGRAM = {
+  module: 'visiontrain_trainer.drawing',
+  what: 'draws samples',
+  id: 'sample/failed',
+  kept: 'What it had drawn is kept: the same command goes on.',
+} as const;
+/** Most bytes of a list. */
+const MOST_BYTES = 1 << 26;
+
+/**
+ * Draws what the folder lacks, and returns the list of all. Samples that the same command drew before are kept.
+ * @throws UsageError when the folder holds something else, the program's own error, or the signal's reason
+ */
+export async function drawSamples(work: SampleWork): Promise<SampleList> {
+  const { to, grid } = work;
+  let list = listOf(work);
+  const before = settleFolder(to, list.key);
+  const isThere = (file: string) => before && existsSync(join(to, file));
+  const put = (samples: SampleList['samples']) => {
+    list = { ...list, samples };
+    writeFileAtomic(join(to, SAMPLE_FILES.list), `${JSON.stringify(list, null, 1)}\n`);
+  };
+  try {
+    put(list.samples.map((sample) => ({ ...sample, done: isThere(sample.file) })));
+    const missing = grid.cells.filter(({ file }) => !isThere(file));
+    if (missing.length > 0 || !isThere(SAMPLE_FILES.sheet)) {
+      let done = grid.cells.length - missing.length;
+      const onSample = (file: string) => {
+        put(list.samples.map((sample) => (sample.file === file ? { ...sample, done: true } : sample)));
+        done += 1;
+        work.onSample(file, done, grid.cells.length);
+      };
+      await draw(work, missing, onSample);
+    }
+  } catch (error) {
+    throw explainWriteError(error, to);
+  }
+  return list;
+}
+
+async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (file: string) => void): Promise<void> {
+  const { plan, source, grid, to, python, signal } = work;
+  const [job, log] = [join(to, SAMPLE_FILES.job), join(to, SAMPLE_FILES.log)];
+  const asked = {
+    version: SAMPLE_VERSION,
+    plan,
+    run: source.run,
+    loras: source.run === null ? source.loras.map(({ path, name }) => ({ path, name })) : [],
+    looks: grid.looks,
+    shots: grid.shots,
+    to,
+    cells,
+    sheet: { file: SAMPLE_FILES.sheet, columns: grid.columns, rows: grid.rows, files: grid.files },
+  };
+  writeFileAtomic(job, JSON.stringify(asked), 0o600);
+  const env = trainerEnv({
+    packageRoot: packageRoot(),
+    resources: plan.resources,
+    env: work.env,
+    extras: work.extras,
+  });
+  try {
+    await runProgram({ python, program: PROGRAM, argv: [job], env, log, signal }, (value) => {
+      const said = lineSchema.safeParse(value).data;
+      if (said?.type === 'sample') onSample(said.file);
+      else if (said?.type === 'phase') work.onPhase(said.detail);
+      else if (said?.type === 'note') work.onNote(said.level, said.text);
+    });
+    rmSync(log, { force: true });
+  } finally {
+    rmSync(job, { force: true });
+  }
+}
+
+/** Makes the folder, and returns whether it holds samples of the same command. @throws UsageError when it holds others */
+function settleFolder(to: string, key: string): boolean {
+  if (existsSync(to) && readdirSync(to).length > 0) {
+    const text = readOurs(join(to, SAMPLE_FILES.list), MOST_BYTES)?.toString('utf8');
+    if (keyIn(text) === key) return true;
+    throw new UsageError(`${to} is not empty, and holds no samples of this command.`, {
+      id: 'file/exists',
+      nextSteps: ['Choose another folder:  -o FOLDER'],
+    });
+  }
+  mkdirSync(to, { recursive: true });
+  return false;
+}
+
+function keyIn(text: string | undefined): string | undefined {
+  try {
+    return sampleListSchema.safeParse(JSON.parse(text ?? '')).data?.key;
+  } catch {
+    return undefined;
+  }
+}
+
+function listOf({ plan, source, grid }: SampleWork): SampleList {
+  const { model, samples, resources } = plan;
+  const { precision, vae_precision, base_precision, text_precision } = resources;
+  const known = {
+    model: { ...model, path: basename(model.path), config_dir: null, vae_path: model.vae_path },
+    run: source.run === null ? null : plan.spec_sha256,
+    loras: source.loras.map(({ name, sha256 }) => ({ name, sha256 })),
+    formats: [precision, vae_precision, base_precision, text_precision],
+    drawn: [samples.sampler, samples.spacing],
+    grid,
+  };
+  return {
+    version: SAMPLE_VERSION,
+    key: createHash('sha256').update(JSON.stringify(known)).digest('hex'),
+    base: { name: model.name, family: model.family, sha256: model.sha256 },
+    run: source.run === null ? null : plan.name,
+    loras: known.loras,
+    sampler: samples.sampler,
+    spacing: samples.spacing,
+    columns: [...grid.columns],
+    rows: [...grid.rows],
+    grid: grid.files.map((row) => [...row]),
+    samples: grid.cells.map(({ look, shot, file }) => {
+      const { prompt, negative, seed, steps, guidance, size } = grid.shots[shot] as SampleGrid['shots'][number];
+      const { step, strengths } = grid.looks[look] as SampleGrid['looks'][number];
+      return {
+        file,
+        done: false,
+        step,
+        strengths: [...strengths],
+        prompt,
+        negative,
+        seed,
+        steps,
+        guidance,
+        size: [size[0], size[1]],
+      };
+    }),
+    sheet: SAMPLE_FILES.sheet,
+    page: SAMPLE_FILES.page,
+  };
+}

@@ -1,0 +1,281 @@
+"""Samples drawn when asked for: a run's own byte by byte, and what files of every kind add, against their formulas."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from tests.tiny_models import make_unet
+from visiontrain_trainer.adapter.applied import apply_loras, read_lora
+from visiontrain_trainer.base import rng
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.drawing.job import Job, read_job
+from visiontrain_trainer.drawing.work import draw
+
+Tensors = dict[str, torch.Tensor]
+SHOT = {"prompt": "zwx, a fox", "negative": "bad", "steps": 2, "guidance": 3.0, "seed": 5, "size": [64, 64]}
+
+
+def _job(folder: Path, plan: dict[str, Any], **changes: Any) -> Job:
+    """A job of one look and one shot, with `changes`, read as the program reads it."""
+    raw: dict[str, Any] = {"version": 1, "plan": plan, "run": None, "loras": [], "to": str(folder), "sheet": None}
+    raw |= {"looks": [{"step": None, "strengths": [1.0]}], "shots": [SHOT], "cells": [_cell(0, 0)]}
+    (folder / "job.json").write_text(json.dumps(raw | changes))
+    return read_job(folder / "job.json")
+
+
+def _cell(look: int, shot: int) -> dict[str, Any]:
+    return {"look": look, "shot": shot, "file": f"{look}-{shot}.png"}
+
+
+def _say(type: str, **payload: Any) -> None:
+    assert type in {"phase", "progress", "sample", "note"}, payload
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_run_and_its_files_draw_the_samples_of_the_run(
+    text: bool, train_here: Any, plan_for: Any, tmp_path: Path
+) -> None:
+    shots = [{**SHOT, "strength": 1.0}, {**SHOT, "prompt": "a house", "seed": 9, "strength": 1.0}]
+    samples = {"every": 2, "prompts": [s["prompt"] for s in shots], "shots": shots, "sampler": "euler_a"}
+    training = {"steps": 4, "learning_rate": 0.1, "warmup_steps": 0}
+    training["text_encoder_learning_rates"] = [0.1] if text else [0.0]
+    output = {"checkpoint_every": 2, "save_every": 2, "checkpoint_keep": 9, "precision": "fp32"}
+    plan = plan_for("sd15", training=training, samples=samples, output=output)
+    run = train_here(plan)
+    assert run.code == 0
+    wanted = {
+        (step, i): (run.folder / "samples" / f"step-{step:06d}-{i}.png").read_bytes() for step in (2, 4) for i in (0, 1)
+    }
+    assert wanted[2, 0] != wanted[4, 0]
+    looks = [{"step": 4, "strengths": [1.0]}, {"step": 2, "strengths": [1.0]}, {"step": 2, "strengths": [0.0]}]
+    cells = [_cell(look, shot) for look in range(3) for shot in (0, 1)]
+    (tmp_path / "of-run").mkdir()
+    draw(_job(tmp_path / "of-run", plan, run=str(run.folder), looks=looks, shots=shots, cells=cells), _say)
+    for look, step in ((0, 4), (1, 2)):
+        for i in (0, 1):
+            assert (tmp_path / "of-run" / f"{look}-{i}.png").read_bytes() == wanted[step, i]
+    for i in (0, 1):
+        assert _pixels(tmp_path / "of-run" / f"2-{i}.png") == _pixels(run.folder / "samples" / f"base-{i}.png")
+    # The file draws them too, in a job that knows nothing of the run.
+    (tmp_path / "of-file").mkdir()
+    lora = {"path": str(run.folder / "output" / "tiny.safetensors"), "name": "tiny"}
+    bare = {**plan, "data": {**plan["data"], "samples": []}}
+    looks = [{"step": None, "strengths": [s]} for s in (1.0, 0.0)]
+    cells = [_cell(look, shot) for look in range(2) for shot in (0, 1)]
+    draw(_job(tmp_path / "of-file", bare, loras=[lora], looks=looks, shots=shots, cells=cells), _say)
+    for i in (0, 1):
+        assert (tmp_path / "of-file" / f"0-{i}.png").read_bytes() == wanted[4, i]
+        if not text:
+            assert _pixels(tmp_path / "of-file" / f"1-{i}.png") == _pixels(run.folder / "samples" / f"base-{i}.png")
+
+
+def _pixels(path: Path) -> bytes:
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+LINEAR, CONV = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k", "down_blocks.1.resnets.0.conv1"
+
+
+def _draw(name: str, *shape: int) -> torch.Tensor:
+    return (rng.uniform(shape, 3, name) - 0.5) * 0.6
+
+
+def _lora(weight: torch.Tensor) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    down, up = _draw("d", 2, *weight.shape[1:]), _draw("u", len(weight), 2, *[1] * (weight.dim() - 2))
+    change = (up.flatten(1) @ down.flatten(1)).reshape(weight.shape) * 1.5
+    return {"lora_down.weight": down, "lora_up.weight": up, "alpha": torch.tensor(3.0)}, lambda s: s * change
+
+
+def _tucker(weight: torch.Tensor) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    out, into, *kernel = weight.shape
+    down, mid, up = _draw("d", 2, into, 1, 1), _draw("m", 2, 2, *kernel), _draw("u", out, 2, 1, 1)
+    change = torch.einsum("mnkl,ni,om->oikl", mid, down[:, :, 0, 0], up[:, :, 0, 0]) * 2
+    stored = {"lora_down.weight": down, "lora_mid.weight": mid, "lora_up.weight": up, "alpha": torch.tensor(4.0)}
+    return stored, lambda s: s * change
+
+
+def _loha(weight: torch.Tensor, *, core: bool) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    out, into, *kernel = weight.shape
+    stored: Tensors = {"alpha": torch.tensor(2.0)}
+    halves = []
+    for i in "12":
+        if core:
+            t, a, b = _draw(f"{i}t", 2, 2, *kernel), _draw(f"{i}a", 2, out), _draw(f"{i}b", 2, into)
+            stored |= {f"hada_t{i}": t, f"hada_w{i}_a": a, f"hada_w{i}_b": b}
+            halves.append(torch.einsum("ijkl,jr,ip->prkl", t, b, a))
+        else:
+            a, b = _draw(f"{i}a", out, 2), _draw(f"{i}b", 2, weight[0].numel())
+            stored |= {f"hada_w{i}_a": a, f"hada_w{i}_b": b}
+            halves.append((a @ b).reshape(weight.shape))
+    return stored, lambda s: s * halves[0] * halves[1]
+
+
+def _lokr(weight: torch.Tensor, kind: str) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    out, into, *kernel = weight.shape
+    stored: Tensors = {"alpha": torch.tensor(1.0)}
+    scale = 1.0 if kind == "whole" else 0.5
+    if kind == "both":
+        a, b = _draw("w1a", 2, 2), _draw("w1b", 2, 2)
+        stored |= {"lokr_w1_a": a, "lokr_w1_b": b}
+        first = a @ b
+    else:
+        stored["lokr_w1"] = first = _draw("w1", 2, 2)
+    if kind == "whole":
+        stored["lokr_w2"] = second = _draw("w2", out // 2, into // 2, *kernel)
+    elif kind == "core":
+        t, a, b = _draw("t2", 2, 2, *kernel), _draw("w2a", 2, out // 2), _draw("w2b", 2, into // 2)
+        stored |= {"lokr_t2": t, "lokr_w2_a": a, "lokr_w2_b": b}
+        second = torch.einsum("ijkl,ip,jr->prkl", t, a, b).contiguous()
+    else:
+        a, b = _draw("w2a", out // 2, 2), _draw("w2b", 2, into // 2 * max(1, weight[0, 0].numel()))
+        stored |= {"lokr_w2_a": a, "lokr_w2_b": b}
+        second = (a @ b).reshape(out // 2, into // 2, *kernel)
+    change = torch.kron(first.reshape(*first.shape, *[1] * len(kernel)), second) * scale
+    return stored, lambda s: s * change
+
+
+def _dora(weight: torch.Tensor, *, by_output: bool) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    stored, plain = _lora(weight)
+    axes = tuple(range(1, weight.dim())) if by_output else (0, *range(2, weight.dim()))
+    whole = weight + plain(torch.tensor(1.0))
+    lengths = whole.square().sum(axes, keepdim=True).sqrt()
+    stored["dora_scale"] = weight.square().sum(axes, keepdim=True).sqrt() * 1.3
+    changed = stored["dora_scale"] * whole / lengths
+    return stored, lambda s: s * (changed - weight)
+
+
+def _diff(weight: torch.Tensor) -> tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]:
+    change = _draw("diff", *weight.shape)
+    return {"diff": change}, lambda s: s * change
+
+
+KINDS: dict[str, Callable[[torch.Tensor], tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]]] = {
+    "lora": _lora,
+    "tucker": _tucker,
+    "loha": lambda w: _loha(w, core=False),
+    "loha with a core": lambda w: _loha(w, core=True),
+    "lokr": lambda w: _lokr(w, "second"),
+    "lokr of two products": lambda w: _lokr(w, "both"),
+    "whole lokr": lambda w: _lokr(w, "whole"),
+    "lokr with a core": lambda w: _lokr(w, "core"),
+    "dora by input": lambda w: _dora(w, by_output=False),
+    "dora by output": lambda w: _dora(w, by_output=True),
+    "full difference": _diff,
+}
+
+
+@pytest.fixture(scope="module")
+def unet() -> torch.nn.Module:
+    torch.manual_seed(1)
+    return make_unet("sd15").eval()
+
+
+@pytest.mark.parametrize("module", [LINEAR, CONV])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_acts_by_its_formula(kind: str, module: str, unet: Any, tmp_path: Path) -> None:
+    base = unet.get_submodule(module)
+    if base.weight.dim() == 2 and (kind == "tucker" or kind.endswith("core")):
+        pytest.skip("a core is of convolutions")
+    with torch.no_grad():
+        base.weight.copy_(_draw(f"base {module}", *base.weight.shape))
+    stored, change = KINDS[kind](base.weight.detach())
+    save_file({f"lora_unet_{module.replace('.', '_')}.{n}": t for n, t in stored.items()}, tmp_path / "a.safetensors")
+    files = [read_lora(tmp_path / "a.safetensors"), read_lora(tmp_path / "a.safetensors")]
+    strengths = [0.0, 0.0]
+    parent, _, leaf = module.rpartition(".")
+    try:
+        assert apply_loras(unet, "unet", files, strengths, family="sd15") == 1
+        layer = unet.get_submodule(module)
+        x = _draw("x", 2, base.weight.shape[1], 5, 5) if base.weight.dim() == 4 else _draw("x", 2, 7, base.in_features)
+        assert torch.equal(layer(x), base(x))
+        for strength in (1.0, -0.7):
+            strengths[0] = strength
+            with torch.no_grad():
+                weight = base.weight + change(torch.tensor(strength))
+                wanted = torch.func.functional_call(base, {"weight": weight, "bias": base.bias}, (x,))
+                torch.testing.assert_close(layer(x), wanted, atol=2e-5, rtol=1e-4)
+        if "dora" not in kind:
+            strengths[:] = [0.5, 0.25]
+            weight = base.weight + change(torch.tensor(0.75))
+            wanted = torch.func.functional_call(base, {"weight": weight, "bias": base.bias}, (x,))
+            torch.testing.assert_close(layer(x), wanted, atol=2e-5, rtol=1e-4)
+    finally:
+        setattr(unet.get_submodule(parent), leaf, base)
+
+
+def test_files_that_cannot_be_drawn_with_say_why(plan_for: Any, tmp_path: Path) -> None:
+    plan = plan_for()
+    name = "lora_unet_" + LINEAR.replace(".", "_")
+    wrong: dict[str, Tensors] = {
+        "is an OFT": {f"{name}.oft_blocks": torch.zeros(2, 2, 2)},
+        "is a GLoRA": {f"{name}.a1.weight": torch.zeros(2, 2)},
+        "not finite": {f"{name}.lora_down.weight": torch.full((2, 16), float("nan"))},
+        "does not fit the layer": {
+            f"{name}.lora_down.weight": torch.zeros(2, 99),
+            f"{name}.lora_up.weight": torch.zeros(8, 2),
+        },
+        "none of its layers": {
+            "lora_unet_far_away.lora_down.weight": torch.zeros(2, 8),
+            "lora_unet_far_away.lora_up.weight": torch.zeros(8, 2),
+        },
+        "holds no layer": {"alone": torch.zeros(2)},
+    }
+    for number, (said, tensors) in enumerate(wrong.items()):
+        path = tmp_path / f"{number}.safetensors"
+        save_file(tensors, path)
+        with pytest.raises(TrainingError, match=said) as caught:
+            draw(_job(tmp_path, plan, loras=[{"path": str(path), "name": "x"}]), _say)
+        assert caught.value.id == "lora/unusable" and caught.value.next_steps
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "0.safetensors").read_bytes()[:40])
+    for path in ("cut.safetensors", "gone.safetensors"):
+        with pytest.raises(TrainingError):
+            read_lora(tmp_path / path)
+
+
+def test_the_sheet_holds_every_sample(plan_for: Any, tmp_path: Path) -> None:
+    for name, color in (("a.png", "red"), ("b.png", "blue")):
+        Image.new("RGB", (40, 24), color).save(tmp_path / name)
+    sheet = {"file": "sheet.png", "columns": ["fox × 0.5", "fox × 1", "gone"], "rows": ["ein Wort, " * 30]}
+    sheet["files"] = [["a.png", "b.png", None]]  # type: ignore[list-item]
+    draw(_job(tmp_path, plan_for(), cells=[], sheet=sheet), _say)
+    first = (tmp_path / "sheet.png").read_bytes()
+    with Image.open(tmp_path / "sheet.png") as image:
+        colors = {color for _, color in image.getcolors(1 << 20) or []}
+        assert {(255, 0, 0), (0, 0, 255)} <= colors
+    draw(_job(tmp_path, plan_for(), cells=[], sheet=sheet), _say)
+    assert (tmp_path / "sheet.png").read_bytes() == first
+
+
+def test_memory_that_runs_out_is_told_by_name(plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("visiontrain_trainer.drawing.work.sample_latents", full)
+    name = "lora_unet_" + LINEAR.replace(".", "_")
+    stored = {f"{name}.{n}": t for n, t in _lora(make_unet("sd15").get_submodule(LINEAR).weight.detach())[0].items()}
+    save_file(stored, tmp_path / "a.safetensors")
+    with pytest.raises(Exception, match="not enough memory to draw 64 × 64 pixels") as caught:
+        draw(_job(tmp_path, plan_for(), loras=[{"path": str(tmp_path / "a.safetensors"), "name": "x"}]), _say)
+    assert caught.value.id == "training/memory" and "--size" in caught.value.next_steps[-1]  # type: ignore[attr-defined]
+
+
+def test_a_job_that_is_none_ends_with_a_sentence(plan_for: Any, tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text('{"version": 9}')
+    command = [sys.executable, "-m", "visiontrain_trainer.drawing", str(tmp_path / "job.json")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == told["code"] == 5 and told["id"] == "sample/failed"
+    with pytest.raises(TrainingError, match="cannot be read"):
+        bad = {"file": "../out.png", "columns": [], "rows": [], "files": []}
+        _job(tmp_path, plan_for(), sheet=bad)

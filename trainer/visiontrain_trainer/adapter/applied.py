@@ -1,0 +1,237 @@
+"""LoRA files of any trainer and kind around the layers of a network, at strengths that change between samples.
+
+The base's weights stay as they are: what a file adds is added to the output of its layers. A plain LoRA is computed as
+the run's own adapter computes it, so that its file draws the run's samples. Of a LoHa or a LoKr the weight change is
+formed at each use and dropped, and a DoRA's weight is W + strength · (W′ − W), as A1111 and ComfyUI have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load
+from torch import nn
+from torch.nn import functional as F
+
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.safefile import metadata_of
+from visiontrain_trainer.lora_tools.changes import UNREAD, weight_change
+from visiontrain_trainer.model.weights import refuse_pickle
+
+from .lora_read import Alphas, Tensors, aliases, modules_of
+from .merged import CHANGE_ENDINGS
+
+Tensor = torch.Tensor
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    **CHANGE_ENDINGS,
+    "diff": (".diff",),
+    "diff_b": (".diff_b",),
+    "magnitude": (
+        ".dora_scale",
+        ".lora_magnitude_vector",
+        ".lora_magnitude_vector.weight",
+        ".lora_magnitude_vector.default.weight",
+        ".lora_magnitude_vector.default",
+        ".lora.magnitude_vector",
+    ),
+}
+#: Columns shorter than this are divided by it: a column of zeros has no direction.
+_SHORTEST = 1e-12
+
+
+@dataclass
+class LoraFile:
+    """A file that was read: its tensors, their names by module and role, and the modules that found their layer."""
+
+    path: Path
+    stored: Tensors
+    modules: dict[str, dict[str, str]]
+    alphas: Alphas
+    used: set[str] = field(default_factory=set)
+
+
+def read_lora(path: Path) -> LoraFile:
+    """Raises TrainingError when the file cannot be read, holds numbers that are not finite, or is of another kind."""
+    refuse_pickle(path)
+    try:
+        content = path.read_bytes()
+        stored, metadata = load(content), metadata_of(content)
+    except FileNotFoundError as error:
+        raise _unusable(path, "is not there", "Check its name.") from error
+    except Exception as error:
+        raise _unusable(path, f"cannot be read ({error})", f"visiontrain lora check {path}") from error
+    strange = next((kind for mark, kind in UNREAD.items() if any(mark in name for name in stored)), None)
+    if strange is not None:
+        cure = "Choose a LoRA, LoCon, LoHa, LoKr or DoRA."
+        raise _unusable(path, f"is {strange}, which is not drawn with here", cure)
+    modules = {name: roles for name, roles in modules_of(stored, _ENDINGS).items() if roles.keys() - {"alpha"}}
+    if not modules:
+        raise _unusable(path, "holds no layer of a LoRA", f"visiontrain lora inspect {path}")
+    damaged = next((name for name, tensor in stored.items() if not torch.isfinite(tensor.float()).all()), None)
+    if damaged is not None:
+        raise _unusable(path, f"holds numbers that are not finite ({damaged})", "Use an earlier file.")
+    return LoraFile(path, stored, modules, Alphas(metadata, str(path)))
+
+
+def _unusable(path: Path, what: str, cure: str) -> TrainingError:
+    return TrainingError(f"{path} {what}.", next_steps=[cure], id="lora/unusable")
+
+
+@dataclass
+class Change:
+    """What one file changes in one layer: `weights` by role in the network's number format, times `scale`."""
+
+    file: int
+    weights: dict[str, Tensor]
+    scale: float
+
+    @property
+    def thin(self) -> bool:
+        return self.weights.keys() <= {"down", "up"}
+
+
+class AppliedLayer(nn.Module):
+    """A layer of the base with what the files add to it. `strengths` is shared by all layers: one for each file."""
+
+    def __init__(self, base: nn.Module, changes: Sequence[Change], strengths: list[float]) -> None:
+        super().__init__()
+        self.base, self.changes, self._strengths = base, changes, strengths
+        self.is_conv = isinstance(base, nn.Conv2d)
+        sides = (base.out_channels, base.in_channels) if self.is_conv else (base.out_features, base.in_features)
+        self.shape = (*sides, *(base.kernel_size if self.is_conv else ()))
+
+    @property
+    def weight(self) -> Tensor:
+        """The base's weight, because some of diffusers' code asks a layer's weight for its number format."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        return self.base.bias
+
+    def _times(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        base = self.base
+        if not self.is_conv:
+            return F.linear(x, weight.reshape(self.shape), bias)
+        weight = weight.reshape(-1, *self.shape[1:])
+        return F.conv2d(x, weight, bias, base.stride, base.padding, base.dilation, base.groups)
+
+    def _added(self, x: Tensor, change: Change, strength: float) -> Tensor:
+        scale = change.scale * strength
+        weights = change.weights
+        if change.thin:
+            down, up = weights["down"], weights["up"]
+            if not self.is_conv:
+                h = F.linear(x, down)
+                return F.linear(h if scale == 1 else h * scale, up)
+            h = self._times(x, down)
+            return F.conv2d(h if scale == 1 else h * scale, up)
+        out = self._times(x, self._formed(weights) * scale) if weights.keys() - {"diff_b"} else torch.zeros(())
+        if "diff_b" not in weights:
+            return out
+        bias = weights["diff_b"] * strength
+        return out.to(x) + (bias[:, None, None] if self.is_conv else bias)
+
+    def _formed(self, weights: Mapping[str, Tensor]) -> Tensor:
+        return weight_change(weights, self.shape)[0]
+
+    def _decomposed(self, now: Tensor, change: Change, strength: float) -> Tensor:
+        """The weight, fp32, with a file's DoRA: W + strength · (m · V / ‖V‖ − W), V = W + ΔW."""
+        weights = {role: tensor.float() for role, tensor in change.weights.items()}
+        magnitude = weights.pop("magnitude")
+        whole = now + self._formed(weights).to(now) * change.scale
+        by_input = magnitude.shape[:1] == (1,) and magnitude.numel() == self.shape[1]
+        axes = (0, *range(2, now.dim())) if by_input else tuple(range(1, now.dim()))
+        lengths = whole.square().sum(axes, keepdim=True).sqrt().clamp(min=_SHORTEST)
+        return now + strength * (magnitude.reshape(lengths.shape) * whole / lengths - now)
+
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+        acting = [(change, s) for change in self.changes if (s := self._strengths[change.file]) != 0]
+        if not any("magnitude" in change.weights for change, _ in acting):
+            y = self.base(x)
+            for change, strength in acting:
+                y = y + self._added(x, change, strength)
+            return y
+        weight = self.base.weight.float()
+        for change, strength in acting:
+            if "magnitude" in change.weights:
+                weight = self._decomposed(weight, change, strength)
+            else:
+                weights = {role: tensor.float() for role, tensor in change.weights.items()}
+                weight = weight + self._formed(weights) * (change.scale * strength)
+        return self._times(x, weight.to(x.dtype), self.base.bias)
+
+
+def apply_loras(
+    network: nn.Module, part: str, files: Sequence[LoraFile], strengths: list[float], *, family: str
+) -> int:
+    """Put the files around the layers of a part that they change, and return how many layers that are.
+
+    Changing `strengths` in place changes how each file acts from the next pass on. Raises TrainingError for tensors
+    that do not fit the layer whose name they have.
+    """
+    config: dict[str, Any] = dict(getattr(network, "config", None) or {}) if part == "unet" else {}
+    targets = [(n, m) for n, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    count = 0
+    for name, module in targets:
+        names = aliases(part, name, family, config)
+        device = getattr(module, "device", None) or module.weight.device
+        dtype = getattr(module, "dtype", None) or module.weight.dtype
+        changes: list[Change] = []
+        layer = AppliedLayer(module, changes, strengths)
+        for index, file in enumerate(files):
+            found = next((n for n in names if n in file.modules), None)
+            if found is None:
+                continue
+            file.used.add(found)
+            change = _change_of(file, (part, name, found), index)
+            _check(layer, change, file, found)
+            change.weights = {
+                # A length in 16 bits could be wrong by a 256th.
+                role: tensor.to(device, torch.float32 if role == "magnitude" else dtype)
+                for role, tensor in change.weights.items()
+            }
+            changes.append(change)
+        if changes:
+            parent, _, leaf = name.rpartition(".")
+            setattr(network.get_submodule(parent), leaf, layer)
+            count += 1
+    return count
+
+
+def _change_of(file: LoraFile, place: tuple[str, str, str], index: int) -> Change:
+    part, module, found = place
+    weights = {role: file.stored[key] for role, key in file.modules[found].items()}
+    alpha = weights.pop("alpha", None)
+    rank = next((len(weights[r]) for r in ("down", "hada_w1_b") if r in weights), 0)
+    if any(role.startswith("lokr") for role in weights):
+        rank = max((len(weights[r]) for r in ("lokr_w1_b", "lokr_w2_b") if r in weights), default=0)
+    told = None if rank == 0 else file.alphas.of(part, module, rank)
+    its = told if alpha is None else float(alpha.reshape(-1)[0])
+    return Change(index, weights, 1.0 if its is None or rank == 0 else its / rank)
+
+
+def _check(layer: AppliedLayer, change: Change, file: LoraFile, name: str) -> None:
+    """Raises TrainingError where the tensors make no weight of the layer; only shapes are computed with."""
+    weights = {role: torch.empty(tensor.shape, device="meta") for role, tensor in change.weights.items()}
+    try:
+        if change.weights.keys() - {"diff_b"}:
+            layer._formed(weights)  # noqa: SLF001
+        lengths = [weights[role].numel() for role in ("magnitude", "diff_b") if role in weights]
+        if any(length not in layer.shape[:2] for length in lengths):
+            raise ValueError(f"a length of {lengths[0]}")
+    except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
+        raise TrainingError(
+            f"{file.path}: {name} does not fit the layer of this base, whose weight is {list(layer.shape)}.",
+            [str(error).split("\n")[0][:200]],
+            [f"visiontrain lora check {file.path} --base MODEL"],
+            id="lora/unusable",
+        ) from error
+    if change.thin:
+        change.weights["down"] = change.weights["down"].reshape(-1, *layer.shape[1:])
+        ones = (1, 1) if layer.is_conv else ()
+        change.weights["up"] = change.weights["up"].reshape(layer.shape[0], -1, *ones)

@@ -1,0 +1,92 @@
+"""All samples of a job on one image, with their strengths, steps, seeds and prompts beside them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from visiontrain_trainer.base.files import write_atomic
+
+from .job import Sheet
+
+#: Longest side of a sample on the sheet, and of the sheet itself, in pixels.
+_EACH, _WHOLE = 512, 8192
+#: Least side of a sample: with more samples the sheet grows beyond `_WHOLE`.
+_LEAST = 32
+_GAP, _TEXT, _LINES = 8, 16, 4
+_PAPER, _INK = (255, 255, 255), (20, 20, 20)
+
+
+def make_sheet(sheet: Sheet, folder: Path) -> None:
+    """Write the sheet. A sample that is not there leaves its place empty. Raises OSError when it cannot be written."""
+    shown = [[None if name is None else _opened(folder / name) for name in row] for row in sheet.files]
+    sizes = [image.size for row in shown for image in row if image is not None] or [(64, 64)]
+    wide, high = max(w for w, _ in sizes), max(h for _, h in sizes)
+    most = min(_EACH, (_WHOLE // max(len(sheet.columns), len(sheet.rows), 1)) - _GAP)
+    scale = min(1.0, max(_LEAST, most) / max(wide, high))
+    width, height = max(1, round(wide * scale)), max(1, round(high * scale))
+    font = ImageFont.load_default(_TEXT)
+    left = max(80, min(320, width)) + 2 * _GAP
+    top = _LINES * (_TEXT + 2) + 2 * _GAP
+    across, down = width + _GAP, max(height, _TEXT * 2) + _GAP
+    paper = Image.new("RGB", (left + across * len(sheet.columns), top + down * len(sheet.rows)), _PAPER)
+    pen = ImageDraw.Draw(paper)
+    for number, label in enumerate(sheet.columns):
+        _write(pen, label, (left + number * across, _GAP), width, font)
+    for number, (label, row) in enumerate(zip(sheet.rows, shown, strict=True)):
+        y = top + number * down
+        _write(pen, label, (_GAP, y), left - 2 * _GAP, font, lines=max(1, height // (_TEXT + 2)))
+        for column, image in enumerate(row):
+            if image is not None:
+                small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+                paper.paste(small, (left + column * across, y))
+    content = io.BytesIO()
+    paper.save(content, "PNG")
+    write_atomic(folder / sheet.file, content.getvalue())
+
+
+def _opened(path: Path) -> Image.Image | None:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _write(  # noqa: PLR0913
+    pen: ImageDraw.ImageDraw,
+    text: str,
+    place: tuple[int, int],
+    width: int,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    *,
+    lines: int = _LINES,
+) -> None:
+    """Write a text in lines of at most `width` pixels; what does not fit ends with dots."""
+    x, y = place
+    # Pillow's own font lacks this sign.
+    done = _wrapped(text.replace("×", "x"), lambda line: pen.textlength(line, font=font) <= width)
+    if len(done) > lines:
+        done = [*done[: lines - 1], done[lines - 1][:-3] + "..."]
+    for number, each in enumerate(done):
+        pen.text((x, y + number * (_TEXT + 2)), each, _INK, font)
+
+
+def _wrapped(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """The text in lines that fit, broken between words, or within a word that is longer than a line."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}".strip()
+        if fits(joined):
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if lines[-1] and not fits(lines[-1] + letter):
+                lines.append("")
+            lines[-1] += letter
+    return lines
