@@ -4,7 +4,7 @@ _visiontrain() {
   local current="${COMP_WORDS[COMP_CWORD]}" words="" flags=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "new run demo ps status attach logs stop resume verify judge sample export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "new run preset demo ps status attach logs stop resume verify judge sample export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
     return
   fi
   case "${COMP_WORDS[1]}" in
@@ -19,9 +19,9 @@ _visiontrain() {
     stop) words="$(_visiontrain_runs)"; flags="--now --json --plain --no-input --yes --workspace --debug --help";;
     resume) words="$(_visiontrain_runs)"; flags="--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
-    judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
+    judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) words=""; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
-    export) words="$(_visiontrain_runs)"; flags="--step --best --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help";;
+    export) words="$(_visiontrain_runs)"; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;

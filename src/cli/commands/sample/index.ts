@@ -57,7 +57,7 @@ async function draw(request: SampleRequest, to: string, context: Context): Promi
       extras: environment.extras ?? [],
       env,
       signal: stop.signal,
-      onSample: (_file, done, total) => progress.tools.progress({ item: 'samples', unit: 'pictures', done, total }),
+      onSample: (_file, done, total) => progress.tools.progress({ item: 'samples', unit: 'images', done, total }),
       onPhase: say,
       onNote: (level, text) => {
         if (!flags.json) progress.tools.note({ level, text });
