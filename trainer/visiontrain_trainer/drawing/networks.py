@@ -22,8 +22,8 @@ from visiontrain_trainer.data.caption_options import longest_forms, plain_captio
 from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.network import make_faster, prepare_unet, unet_storage
-from visiontrain_trainer.run.samples import spoken
 from visiontrain_trainer.run.sample import Conditioning
+from visiontrain_trainer.run.samples import spoken
 from visiontrain_trainer.run.session import trained_parts
 from visiontrain_trainer.training import checkpoint
 

@@ -14,7 +14,7 @@ export interface AskedLora {
   readonly strengths: readonly number[] | null;
 }
 
-export interface Asked {
+export interface SampleWishes {
   readonly loras: readonly AskedLora[];
   /** Lines as in run.yaml, with options of their own behind them; null where none is given. */
   readonly prompts: readonly string[] | null;
@@ -36,7 +36,7 @@ export interface Asked {
 }
 
 /** @throws UsageError for a value that is none */
-export function askedFor(options: Options): Asked {
+export function askedFor(options: Options): SampleWishes {
   const axes = listOf(options, 'grid');
   const strange = axes?.find((axis) => !(sampleAxes as readonly string[]).includes(axis));
   if (strange !== undefined) throw wrong('grid', `names of ${sampleAxes.join(', ')}`, strange);

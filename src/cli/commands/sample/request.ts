@@ -15,7 +15,7 @@ import type { SampleSource } from '../../../engine/sample/worker.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { readPromptLine } from '../../../spec/prompt-flags.ts';
 import type { Context } from '../../shell/context.ts';
-import type { Asked } from './asked.ts';
+import type { SampleWishes } from './asked.ts';
 
 export interface SampleRequest {
   readonly plan: Plan;
@@ -30,7 +30,7 @@ const USUAL_STRENGTHS = [0, 0.4, 0.6, 0.8, 1] as const;
 const USUAL_SEEDS = 4;
 
 /** @throws UsageError for a run without such checkpoints, and for LoRAs or a base that do not go together */
-export function requestFor(query: string | undefined, asked: Asked, context: Context): Promise<SampleRequest> {
+export function requestFor(query: string | undefined, asked: SampleWishes, context: Context): Promise<SampleRequest> {
   if (query !== undefined && asked.loras.length > 0) throw either('A run and --lora cannot be drawn together.');
   if (query !== undefined) return ofRun(query, asked, context);
   if (asked.loras.length === 0) throw either('With what are pictures to be drawn?');
@@ -46,7 +46,7 @@ const either = (message: string) =>
     ],
   });
 
-async function ofRun(query: string, asked: Asked, { places }: Context): Promise<SampleRequest> {
+async function ofRun(query: string, asked: SampleWishes, { places }: Context): Promise<SampleRequest> {
   const { dir, name, state } = findRun(query, places.runs);
   refuseForeignFolder(dir);
   if (asked.base !== null || asked.precision !== null)
@@ -81,7 +81,7 @@ async function ofRun(query: string, asked: Asked, { places }: Context): Promise<
 }
 
 /** The steps that are drawn. @throws UsageError when a checkpoint is not there */
-function checkpointsOf(dir: string, name: string, { checkpoints, axes }: Asked): readonly number[] {
+function checkpointsOf(dir: string, name: string, { checkpoints, axes }: SampleWishes): readonly number[] {
   const folder = join(dir, RUN_FILES.checkpoints);
   const there = (existsSync(folder) ? readdirSync(folder) : [])
     .flatMap((entry) => /^step-(\d{6,})$/u.exec(entry)?.[1] ?? [])
@@ -106,7 +106,7 @@ function checkpointsOf(dir: string, name: string, { checkpoints, axes }: Asked):
   );
 }
 
-async function ofFiles(asked: Asked, { places, env }: Context): Promise<SampleRequest> {
+async function ofFiles(asked: SampleWishes, { places, env }: Context): Promise<SampleRequest> {
   if (asked.checkpoints !== null)
     throw new UsageError('--step names checkpoints of a run; a LoRA file has none.', {
       id: 'command/wrong',
@@ -143,11 +143,11 @@ async function ofFiles(asked: Asked, { places, env }: Context): Promise<SampleRe
   return { plan, source: { run: null, loras }, grid, name: loras.map(({ name }) => name).join('-') };
 }
 
-const strengthsOf = ({ strengths, axes }: Asked, own: readonly number[] | null): readonly number[] =>
+const strengthsOf = ({ strengths, axes }: SampleWishes, own: readonly number[] | null): readonly number[] =>
   own ?? strengths ?? (axes.includes('strength') ? USUAL_STRENGTHS : [1]);
 
 /** The shots of each prompt: those of the run where none is named. What is not told is as the plan has it. */
-function shotsOf({ samples }: Plan, asked: Asked): GridInput['prompts'] {
+function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
   const own = asked.prompts === null ? samples.shots : null;
   const lines = (asked.prompts ?? samples.prompts).map((line) => readPromptLine(line).line);
   const each = own ?? lines.map((line, i) => shotOf(line, samples, i));
