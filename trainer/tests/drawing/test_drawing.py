@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.tiny_models import make_unet
-from visiontrain_trainer.adapter.applied import apply_loras, read_lora
+from visiontrain_trainer.adapter.applied import Loras, read_lora
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.drawing.job import Job, read_job
@@ -195,7 +195,7 @@ def test_every_kind_acts_by_its_formula(kind: str, module: str, unet: Any, tmp_p
     strengths = [0.0, 0.0]
     parent, _, leaf = module.rpartition(".")
     try:
-        assert apply_loras(unet, "unet", files, strengths, family="sd15") == 1
+        assert Loras(files, strengths, "sd15").put_around(unet, "unet") == 1
         layer = unet.get_submodule(module)
         x = _draw("x", 2, base.weight.shape[1], 5, 5) if base.weight.dim() == 4 else _draw("x", 2, 7, base.in_features)
         assert torch.equal(layer(x), base(x))

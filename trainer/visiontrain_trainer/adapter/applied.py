@@ -97,7 +97,7 @@ class Change:
 class AppliedLayer(nn.Module):
     """A layer of the base with what the files add to it. `strengths` is shared by all layers: one for each file."""
 
-    def __init__(self, base: nn.Module, changes: Sequence[Change], strengths: list[float]) -> None:
+    def __init__(self, base: nn.Module, changes: list[Change], strengths: list[float]) -> None:
         super().__init__()
         self.base, self.changes, self._strengths = base, changes, strengths
         self.is_conv = isinstance(base, nn.Conv2d)
@@ -166,24 +166,35 @@ class AppliedLayer(nn.Module):
         return self._times(x, weight.to(x.dtype), self.base.bias)
 
 
-def apply_loras(
-    network: nn.Module, part: str, files: Sequence[LoraFile], strengths: list[float], *, family: str
-) -> int:
-    """Put the files around the layers of a part that they change, and return how many layers that are.
+@dataclass(frozen=True)
+class Loras:
+    """Files that act together. Changing `strengths` in place changes how each acts from the next pass on."""
 
-    Changing `strengths` in place changes how each file acts from the next pass on. Raises TrainingError for tensors
-    that do not fit the layer whose name they have.
-    """
-    config: dict[str, Any] = dict(getattr(network, "config", None) or {}) if part == "unet" else {}
-    targets = [(n, m) for n, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
-    count = 0
-    for name, module in targets:
-        names = aliases(part, name, family, config)
+    files: Sequence[LoraFile]
+    strengths: list[float]
+    family: str
+
+    def put_around(self, network: nn.Module, part: str) -> int:
+        """Put the files around the layers of a part that they change, and return how many layers that are.
+
+        Raises TrainingError for tensors that do not fit the layer whose name they have.
+        """
+        config: dict[str, Any] = dict(getattr(network, "config", None) or {}) if part == "unet" else {}
+        targets = [(n, m) for n, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+        count = 0
+        for name, module in targets:
+            layer = self._around(module, part, name, aliases(part, name, self.family, config))
+            if layer.changes:
+                parent, _, leaf = name.rpartition(".")
+                setattr(network.get_submodule(parent), leaf, layer)
+                count += 1
+        return count
+
+    def _around(self, module: nn.Module, part: str, name: str, names: list[str]) -> AppliedLayer:
         device = getattr(module, "device", None) or module.weight.device
         dtype = getattr(module, "dtype", None) or module.weight.dtype
-        changes: list[Change] = []
-        layer = AppliedLayer(module, changes, strengths)
-        for index, file in enumerate(files):
+        layer = AppliedLayer(module, [], self.strengths)
+        for index, file in enumerate(self.files):
             found = next((n for n in names if n in file.modules), None)
             if found is None:
                 continue
@@ -195,12 +206,8 @@ def apply_loras(
                 role: tensor.to(device, torch.float32 if role == "magnitude" else dtype)
                 for role, tensor in change.weights.items()
             }
-            changes.append(change)
-        if changes:
-            parent, _, leaf = name.rpartition(".")
-            setattr(network.get_submodule(parent), leaf, layer)
-            count += 1
-    return count
+            layer.changes.append(change)
+        return layer
 
 
 def _change_of(file: LoraFile, place: tuple[str, str, str], index: int) -> Change:

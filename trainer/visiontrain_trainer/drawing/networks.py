@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
-from visiontrain_trainer.adapter.applied import LoraFile, apply_loras, read_lora
+from visiontrain_trainer.adapter.applied import LoraFile, Loras, read_lora
 from visiontrain_trainer.adapter.lora_read import TEXT_PREFIXES
 from visiontrain_trainer.adapter.merged import merge_into
 from visiontrain_trainer.base.errors import TrainingError
@@ -125,29 +125,26 @@ class OfFiles:
         job, plan = ground.job, ground.plan
         self._job, self._texts = job, ground.texts
         files = [read_lora(source.path) for source in job.loras]
-        self._strengths = [0.0] * len(files)
+        self._loras = Loras(files, [0.0] * len(files), plan.model.family)
         #: What each prompt says, by look and shot, where the files change the text encoders.
         self._known: dict[tuple[int, int], Said] = {}
-        family = plan.model.family
         if any(name.startswith(TEXT_PREFIXES) for file in files for name in file.modules):
-            self._encode(ground, files)
+            self._encode(ground)
         else:
             ground.encode()
         self.unet = ground.unet()
         prepare_unet(self.unet, plan)
         self.unet.eval()
-        apply_loras(self.unet, "unet", files, self._strengths, family=family)
+        self._loras.put_around(self.unet, "unet")
         for file in files:
             _tell_unused(file, ground)
 
-    def _encode(self, ground: Ground, files: list[LoraFile]) -> None:
+    def _encode(self, ground: Ground) -> None:
         """All prompts with each look. The encoders are dropped before the U-Net comes."""
         texts, job = ground.texts, self._job
         texts.prepare_trained({""}, ground.device.dtype)
         encoders = zip(ground.base.text_encoders, texts.encoders, strict=True)
-        family = ground.plan.model.family
-        count = sum(apply_loras(e.module, part, files, self._strengths, family=family) for part, e in encoders)
-        if count == 0:
+        if sum(self._loras.put_around(encoder.module, part) for part, encoder in encoders) == 0:
             texts.unload()
             ground.encode()
             return
@@ -159,7 +156,7 @@ class OfFiles:
 
     def wear(self, index: int) -> None:
         look: Look = self._job.looks[index]
-        self._strengths[:] = look.strengths
+        self._loras.strengths[:] = look.strengths
 
     def said(self, index: int, shot: int) -> Said:
         known = self._known.get((index, shot))
