@@ -63,6 +63,10 @@ const brought: Record<string, unknown> = {
   regularisation: './reg',
   adapter: 'LoKr',
   lokrFactor: 8,
+  layerSet: 'attn-only',
+  untilPercent: 40,
+  leastNoise: 0.1,
+  mostNoise: 0.8,
 };
 
 describe('the table of words', () => {

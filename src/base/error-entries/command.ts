@@ -77,6 +77,11 @@ export const commandErrors = {
     cause: 'The file that was named is not there.',
     cure: 'Name a run.yaml, a run, another preset, or settings of another trainer.',
   },
+  'import/other-work': {
+    what: 'The file is a job of another program that trains no LoRA on pictures.',
+    cause: 'It makes pictures, takes a LoRA out of a model, or trains a slider between two prompts.',
+    cure: 'Take a file that trains a LoRA on a folder of pictures.',
+  },
   'import/base': {
     what: 'The base model of another trainer’s settings is not known here.',
     cause: 'The file names a path that is not on this machine, or a name that no entry has.',

@@ -1,16 +1,18 @@
 /** A settings file of another trainer becomes a run.yaml, with a list of what was taken and what was not. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ConfigError, UsageError } from '../../base/errors.ts';
-import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
-import { RUN_NAME } from '../../spec/schema.ts';
 import { renderSpec, yamlValue } from '../../spec/write.ts';
 import type { FilledSpec } from '../prepare/fill.ts';
 import { type LoadedSpec, loadSpec } from '../prepare/load.ts';
-import { type ImportLine, type Mapped, mapWords } from './map.ts';
-import { type ForeignPair, readForeign, type TrainerName } from './read.ts';
+import { refuseOtherWork, trainsOtherThanLora } from './family.ts';
+import type { ImportLine } from './line.ts';
+import { mapWords } from './map.ts';
+import { otherThanLora, ownRate } from './mend.ts';
+import { type ImportOptions, placeBase, placeImages } from './place.ts';
+import { readForeign, type TrainerName } from './read.ts';
 
 export interface Imported {
   readonly trainer: TrainerName;
@@ -21,30 +23,22 @@ export interface Imported {
   readonly changed: readonly ImportLine[];
   readonly lost: readonly ImportLine[];
   readonly dangerous: readonly ImportLine[];
+  readonly unknown: readonly string[];
   readonly off: number;
-}
-
-export interface ImportOptions {
-  readonly registry: Registry;
-  /** Folder with the pictures instead of the file's. */
-  readonly folder?: string | undefined;
-  /** Base model instead of the file's. */
-  readonly base?: string | undefined;
 }
 
 /** @throws UsageError when the file cannot be read, or does not tell pictures or base and no option does */
 export function importSettings(path: string, options: ImportOptions): Imported {
   const file = readForeign(path);
-  refuseOtherFamily(file.pairs, path);
+  refuseOtherWork(file, path);
   const mapped = mapWords(file);
   const values = new Map(mapped.values);
   const changed = [...mapped.changed];
   const lost = [...mapped.lost];
   placeImages(values, path, options, lost);
   placeBase(values, path, options, { mapped, changed });
+  otherThanLora(values, trainsOtherThanLora(file), changed);
   ownRate(values, changed);
-  const name = values.get('name');
-  if (typeof name !== 'string' || !RUN_NAME.test(name)) values.delete('name');
   const { loaded, dropped } = settled(values, options.registry);
   for (const { key, message } of dropped) {
     const line = mapped.lines.get(key);
@@ -54,7 +48,7 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   const keyOf = ({ ours }: ImportLine) => ours?.split(':')[0] ?? '';
   const isChanged = new Set(changed.map(keyOf));
   const taken = [...mapped.lines]
-    .filter(([key]) => values.has(key) && !gone.has(key) && !isChanged.has(key))
+    .filter(([key]) => values.has(key.replace(/\.\d+$/u, '')) && !gone.has(key) && !isChanged.has(key))
     .map(([, line]) => line);
   const left = changed.filter((line) => !gone.has(keyOf(line)));
   return {
@@ -65,110 +59,12 @@ export function importSettings(path: string, options: ImportOptions): Imported {
     changed: left,
     lost,
     dangerous: mapped.dangerous,
+    unknown: mapped.unknown,
     off: mapped.off,
   };
 }
 
-/** How OneTrainer names the families that are trained here. */
-const OURS = /^STABLE_DIFFUSION_(?:15|XL_10_BASE)$/u;
-
-/** @throws UsageError when the settings are for a family of models that is not trained here */
-function refuseOtherFamily(pairs: readonly ForeignPair[], path: string): void {
-  const type = pairs.find(({ name, group }) => name === 'model_type' && group === '')?.value;
-  const flux = pairs.find(({ name, value }) => name === 'flux1_checkbox' && (value === true || value === 'True'));
-  const other =
-    flux !== undefined
-      ? 'FLUX'
-      : typeof type === 'string' && /^[A-Z_0-9]+$/u.test(type) && !OURS.test(type)
-        ? type
-        : undefined;
-  if (other === undefined) return;
-  throw new UsageError(`${basename(path)} is for ${other}; LoRAs are trained here on SD 1.5 and SDXL.`, {
-    id: 'model/not-supported',
-    nextSteps: ['Take settings for SD 1.5 or SDXL.'],
-  });
-}
-
-/** Rates below this are no factor of the rate that Prodigy finds, which is 1 or a little less. */
-const LEAST_FACTOR = 0.1;
-
-/** Prodigy finds the rate by itself: a rate for other optimisers would make its own far too small. */
-function ownRate(values: Values, changed: ImportLine[]): void {
-  const rate = values.get('training.learning_rate');
-  if (
-    !String(values.get('training.optimizer')).startsWith('prodigy') ||
-    (typeof rate === 'number' && rate >= LEAST_FACTOR)
-  )
-    return;
-  values.set('training.learning_rate', 1);
-  if (Number(values.get('training.text_encoder_learning_rate')) > 0)
-    values.set('training.text_encoder_learning_rate', 1);
-  const theirs = rate === undefined ? 'no rate' : `a rate of ${String(rate)}`;
-  changed.push({ theirs, ours: 'training.learning_rate: 1.0', why: 'Prodigy finds the rate by itself' });
-}
-
 type Values = Map<string, unknown>;
-
-function placeImages(values: Values, path: string, { folder }: ImportOptions, lost: ImportLine[]): void {
-  const theirs = values.get('dataset.path');
-  const here = typeof theirs === 'string' && theirs !== '' ? resolve(dirname(path), theirs) : undefined;
-  const regularisation = values.get('dataset.regularisation') as { path?: string } | undefined;
-  if (regularisation?.path !== undefined && !existsSync(resolve(dirname(path), regularisation.path))) {
-    values.delete('dataset.regularisation');
-    lost.push({ theirs: 'regularisation pictures', ours: null, why: `${regularisation.path} is not on this machine` });
-  }
-  if (folder !== undefined) values.set('dataset.path', folder);
-  else if (here !== undefined && existsSync(here)) values.set('dataset.path', here);
-  else
-    throw new UsageError(
-      here === undefined
-        ? `${basename(path)} does not say where the pictures are.`
-        : `The pictures of ${basename(path)} are not here: ${String(theirs)}.`,
-      { id: 'import/pictures', nextSteps: [`visiontrain new FOLDER --from ${basename(path)}`] },
-    );
-}
-
-function placeBase(
-  values: Values,
-  path: string,
-  { registry, base }: ImportOptions,
-  { mapped, changed }: { readonly mapped: Mapped; readonly changed: ImportLine[] },
-): void {
-  if (base !== undefined) return void values.set('model.base', base);
-  const named = values.get('model.base');
-  const theirs = [...(typeof named === 'string' ? [named] : []), ...mapped.base];
-  const file = typeof named === 'string' ? resolve(dirname(path), named) : '';
-  if (typeof named === 'string' && findBase(registry, named) !== undefined) return;
-  if (typeof named === 'string' && named !== '' && existsSync(file)) return void values.set('model.base', file);
-  const id = KNOWN_BASES.find(([pattern]) => theirs.some((text) => pattern.test(text)))?.[1];
-  if (id === undefined || findBase(registry, id) === undefined)
-    throw new UsageError(
-      `The base model of ${basename(path)} is not known here: ${theirs.join(', ') || 'it names none'}.`,
-      {
-        id: 'import/base',
-        nextSteps: [
-          `visiontrain new FOLDER --from ${basename(path)} --base sdxl`,
-          'visiontrain models list   shows which there are; a path to a file works too',
-        ],
-      },
-    );
-  values.set('model.base', id);
-  changed.push({
-    theirs: theirs[0] ?? '',
-    ours: `model.base: ${id}`,
-    why: 'the entry of that name here; --base names another',
-  });
-}
-
-/** Names that people give base models, the special ones first. */
-const KNOWN_BASES: readonly (readonly [RegExp, string])[] = [
-  [/noob.*v.?pred/iu, 'noobai-vpred'],
-  [/noob/iu, 'noobai'],
-  [/illustrious/iu, 'illustrious'],
-  [/pony/iu, 'pony'],
-  [/sd_?xl|stable-diffusion-xl/iu, 'sdxl'],
-  [/sd_?v1|v1-5|stable-diffusion-v1|sd15|animefull/iu, 'sd15'],
-];
 
 interface Settled {
   readonly loaded: LoadedSpec;
@@ -190,7 +86,7 @@ function settled(values: Values, registry: Registry): Settled {
         return { loaded: loadSpec(file, { registry }), dropped };
       } catch (error) {
         if (!(error instanceof ConfigError) || round >= ROUNDS) throw error;
-        const wrong = error.problems.map(({ key, message }) => ({ key: keyIn(key, values), message }));
+        const wrong = error.problems.map(({ key, message }) => ({ ...keyIn(key, values), message }));
         const first = wrong.find(({ key }) => key !== undefined && !NEEDED.has(key));
         if (first?.key === undefined)
           throw new UsageError('These settings do not fit together here.', {
@@ -198,8 +94,7 @@ function settled(values: Values, registry: Registry): Settled {
             details: error.problems.map(({ key, message }) => `${key} ${message}`),
             cause: error,
           });
-        values.delete(first.key);
-        dropped.push({ key: first.key, message: first.message });
+        dropped.push({ key: leaveOut(values, first.key, first.inner), message: first.message });
       }
     }
   } finally {
@@ -209,9 +104,27 @@ function settled(values: Values, registry: Registry): Settled {
 
 const NEEDED: ReadonlySet<string> = new Set(['dataset.path', 'model.base']);
 
-/** The key with a value that a problem is about; a problem may lie within a group. */
-const keyIn = (key: string, values: Values): string | undefined =>
-  [...values.keys()].find((each) => key === each || key.startsWith(`${each}.`));
+/** The key with a value that a problem is about, and what within its group is wrong. */
+function keyIn(wrong: string, values: Values): { readonly key?: string; readonly inner?: string } {
+  const key = [...values.keys()].find((each) => wrong === each || wrong.startsWith(`${each}.`));
+  if (key === undefined) return {};
+  return wrong === key ? { key } : { key, inner: wrong.slice(key.length + 1).split('.')[0] ?? '' };
+}
+
+/** Leaves out a value, or of a group what is wrong alone. Returns what was left out. */
+function leaveOut(values: Values, key: string, inner: string | undefined): string {
+  const group = values.get(key);
+  const hasInner =
+    inner !== undefined && typeof group === 'object' && group !== null && !Array.isArray(group) && inner in group;
+  if (!hasInner) values.delete(key);
+  else {
+    const { [inner]: _, ...rest } = group as Readonly<Record<string, unknown>>;
+    if (Object.keys(rest).length === 0) values.delete(key);
+    else values.set(key, rest);
+    return `${key}.${inner}`;
+  }
+  return key;
+}
 
 function draft(values: Values): string {
   const sections = new Map<string, string[]>();

@@ -1,20 +1,18 @@
 /** Words of another trainer → keys of run.yaml, with what becomes of each. Pure. */
 
 import { lostWords } from '../../spec/foreign/lost.ts';
+import { programWords } from '../../spec/foreign/program.ts';
 import { asTyped } from '../../spec/foreign/values.ts';
 import { foreignWords } from '../../spec/foreign/words.ts';
 import { convertWord, fieldKeys, ourForm, schemaOf } from '../../spec/foreign.ts';
 import { yamlValue } from '../../spec/write.ts';
+import { silentDefaults } from './defaults.ts';
+import { effective } from './effective.ts';
+import { splitFolders } from './folders.ts';
+import type { ImportLine } from './line.ts';
+import { runNameOf } from './mend.ts';
+import { noteOf } from './notes.ts';
 import type { ForeignFile, ForeignPair } from './read.ts';
-
-/** A word of the file and what became of it. */
-export interface ImportLine {
-  /** The word as it stands in the file, with its value. */
-  readonly theirs: string;
-  /** `training.rank: 16`; null where there is no counterpart. */
-  readonly ours: string | null;
-  readonly why: string | null;
-}
 
 export interface Mapped {
   /** Values by key of run.yaml. */
@@ -23,6 +21,8 @@ export interface Mapped {
   readonly changed: readonly ImportLine[];
   readonly lost: readonly ImportLine[];
   readonly dangerous: readonly ImportLine[];
+  /** Words that no table here knows, off or not: what they do there is not known. */
+  readonly unknown: readonly string[];
   /** Words that are off or empty there, so that nothing is missing without them. */
   readonly off: number;
   /** What the file says of the base model, where that is no key. */
@@ -48,16 +48,18 @@ const STRONGER = [
   'train',
 ];
 
-export function mapWords({ trainer, pairs }: ForeignFile): Mapped {
+export function mapWords({ trainer, pairs: all }: ForeignFile): Mapped {
+  const { pairs, ...folders } = splitFolders(effective(trainer, all));
   const values = new Map<string, unknown>();
   const lines = new Map<string, ImportLine>();
   const lists = {
     changed: [] as ImportLine[],
-    lost: [] as ImportLine[],
+    lost: [...folders.lost],
     dangerous: [] as ImportLine[],
     base: [] as string[],
   };
   let off = 0;
+  const unknown = new Set<string>();
   const ranked = pairs.toSorted((a, b) => STRONGER.indexOf(a.name) - STRONGER.indexOf(b.name));
   for (const pair of trainer === 'OneTrainer' ? scaled(ranked) : ranked) {
     const theirs = `${pair.where}: ${shown(pair.value)}`;
@@ -71,19 +73,37 @@ export function mapWords({ trainer, pairs }: ForeignFile): Mapped {
     else {
       const found = mapped(pair, trainer);
       if (found === undefined) {
-        if (isOff(pair.value) || isDetail(pair, trainer)) off += 1;
+        if (!isKnown(pair, trainer)) unknown.add(pair.name);
+        if (isOff(pair.value) || isOurWay(pair) || isDetail(pair, trainer) || programWords.has(pair.name)) off += 1;
         else lists.lost.push({ theirs, ours: null, why: lostWhy(pair) });
         continue;
       }
       const value = joined(values.get(found.key), found.value);
       values.set(found.key, value);
-      const line = { theirs, ours: `${found.key}: ${yamlValue(value)}`, why: found.note ?? null };
+      // What is off there means the same here, whatever it would do.
+      const note = isOff(pair.value) ? undefined : found.note;
+      const line = { theirs, ours: `${found.key}: ${yamlValue(value)}`, why: note ?? null };
       lines.set(found.key, line);
-      if (found.note !== undefined) lists.changed.push(line);
+      if (note !== undefined) lists.changed.push(line);
     }
   }
-  return { values, lines, ...lists, off };
+  if (folders.sources.length > 0) {
+    values.set('dataset.sources', folders.sources);
+    for (const [i, line] of folders.lines.entries()) lines.set(`dataset.sources.${i}`, line);
+  }
+  for (const { word, key, value, theirs } of silentDefaults(trainer, pairs, values)) {
+    values.set(key, value);
+    lines.set(key, { theirs: `${word}: ${theirs} (its default)`, ours: `${key}: ${yamlValue(value)}`, why: null });
+  }
+  return { values, lines, ...lists, unknown: [...unknown], off };
 }
+
+const isKnown = (pair: ForeignPair, trainer: ForeignFile['trainer']): boolean =>
+  isDetail(pair, trainer) ||
+  pair.group === 'optimizer_args' ||
+  programWords.has(pair.name) ||
+  fieldKeys(pair.name).length > 0 ||
+  [...foreignWords, ...lostWords].some(({ names }) => names.includes(pair.name));
 
 interface Found {
   readonly key: string;
@@ -93,22 +113,33 @@ interface Found {
 
 function mapped(pair: ForeignPair, trainer: ForeignFile['trainer']): Found | undefined {
   const { name, group } = pair;
-  if (group === 'optimizer_args' || (group === 'optimizer' && name !== 'optimizer')) return optimizerArgument(pair);
+  const isArgument = group === 'optimizer_args' || (trainer === 'OneTrainer' && group === 'optimizer');
+  if (isArgument && name !== 'optimizer') return optimizerArgument(pair);
   if (trainer === 'OneTrainer' && name === 'train' && group === 'text_encoder' && asTyped(pair.value) === false)
     return { key: 'training.text_encoder_learning_rate', value: 0 };
   if (trainer === 'OneTrainer' && name === 'learning_rate' && group.startsWith('text_encoder'))
     return valid('training.text_encoder_learning_rate', pair.value);
-  if (trainer === 'OneTrainer' && PARTS.test(group) && !['learning_rate', 'weight_dtype', 'model_name'].includes(name))
+  if (
+    trainer === 'OneTrainer' &&
+    PARTS.test(group) &&
+    !['learning_rate', 'vae_weight_dtype', 'unet_weight_dtype', 'text_encoder_weight_dtype', 'model_name'].includes(
+      name,
+    )
+  )
     return undefined;
   for (const word of foreignWords) {
     if (!word.names.includes(name)) continue;
+    const called = word.key === 'name' ? runNameOf(pair.value) : undefined;
+    if (called !== undefined)
+      return { key: 'name', value: called, note: called === pair.value ? undefined : 'as a run may be called' };
     const value = convertWord(word, pair.value);
-    if (value !== undefined) return { key: word.key, value, note: word.note };
+    if (value !== undefined) return { key: word.key, value, note: noteOf(word.key, pair.value) ?? word.note };
   }
   const section = SECTIONS[group];
   const keys = fieldKeys(name);
   const key = keys.find((each) => each.startsWith(`${section}.`)) ?? (section === 'samples' ? undefined : keys[0]);
-  return key === undefined || name === 'version' ? undefined : valid(key, pair.value);
+  const own = key === undefined || name === 'version' ? undefined : valid(key, pair.value);
+  return own && { ...own, note: noteOf(own.key, pair.value) };
 }
 
 /** Whether it is one of the many words that OneTrainer has for each part of a model and each optimiser. */
@@ -134,9 +165,14 @@ function valid(key: string, value: unknown): Found | undefined {
   return undefined;
 }
 
+/** Arguments of optimisers whose value is what ours always do. */
+const OUR_WAY: Readonly<Record<string, unknown>> = { decouple: true, relative_step: false, warmup_init: false };
+const isOurWay = ({ name, value, group }: ForeignPair): boolean =>
+  group === 'optimizer_args' && Object.hasOwn(OUR_WAY, name) && OUR_WAY[name] === asTyped(value);
+
 /** Weight decay and betas have keys of their own; the others stay arguments of the optimiser. */
 function optimizerArgument({ name, value }: ForeignPair): Found | undefined {
-  if (isOff(value) || value === 'null') return undefined;
+  if (isOff(value) || value === 'null' || Object.hasOwn(OUR_WAY, name)) return undefined;
   if (name === 'weight_decay') return valid('training.weight_decay', value);
   if (name === 'betas')
     return valid(
@@ -185,7 +221,8 @@ function lostWhy({ name, value }: ForeignPair): string {
   const lost = lostWords.find(({ names }) => names.includes(name));
   if (lost !== undefined) return lost.say.replace(/: remove the line$/u, '');
   const word = foreignWords.find(({ names }) => names.includes(name));
-  return word === undefined ? 'nothing here does the same' : `${word.key} cannot be ${shown(value)}`;
+  const key = word?.key ?? fieldKeys(name)[0];
+  return key === undefined ? 'nothing here does the same' : `${key} cannot be ${shown(value)}`;
 }
 
 /** Characters of a value that are shown. */

@@ -1,11 +1,12 @@
 /** Reads a settings file of another trainer into words and values. Nothing of it is run; which tool made it is told by its form. */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parse as parseToml } from 'smol-toml';
+import { parse as parseToml, TomlError } from 'smol-toml';
 import { UsageError } from '../../base/errors.ts';
 import { readGiven } from '../../base/files/regular-file.ts';
 import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 import { plainName } from '../../spec/foreign.ts';
+import { decodeText } from '../../spec/read-text.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
 
 export type TrainerName =
@@ -41,11 +42,21 @@ const MOST_DEPTH = 12;
 /** @throws UsageError when the file is no settings file of a trainer, or damaged */
 export function readForeign(path: string): ForeignFile {
   if (/\.safetensors$/iu.test(path)) return ofLora(path);
+  try {
+    return ofDocument(path);
+  } catch (error) {
+    if (error instanceof TooMuchError)
+      throw unreadable(path, `holds more than ${MOST_PAIRS} words, or groups ${MOST_DEPTH} deep`, error);
+    throw error;
+  }
+}
+
+function ofDocument(path: string): ForeignFile {
   const document = parsed(path);
   const trainer = trainerOf(document, path);
   const pairs = flat(document);
   // sd-scripts keeps the data set in a file of its own.
-  const other = pairs.find(({ name, value }) => name === 'dataset_config' && typeof value === 'string');
+  const other = pairs.find(({ name, value }) => name === 'dataset_config' && typeof value === 'string' && value !== '');
   const dataset = other === undefined ? '' : resolve(dirname(path), String(other.value));
   if (other === undefined || !existsSync(dataset)) return { trainer, pairs };
   return { trainer, pairs: [...pairs.filter((pair) => pair !== other), ...flat(parsed(dataset))] };
@@ -66,10 +77,9 @@ export function isTrainerFile(path: string): boolean {
 type Document = Readonly<Record<string, unknown>>;
 
 function parsed(path: string): Document {
-  // A byte order mark is no part of the text.
-  const text = readGiven(path, MOST_BYTES)
-    .toString('utf8')
-    .replace(/^\ufeff/u, '');
+  const read = decodeText(readGiven(path, MOST_BYTES));
+  if ('problem' in read) throw unreadable(path, read.problem + (read.line === undefined ? '' : ` (line ${read.line})`));
+  const { text } = read;
   const value = /\.toml$/iu.test(path) ? toml(path, text) : jsonOrYaml(path, text);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Document;
   throw unreadable(path, 'holds no settings');
@@ -79,7 +89,9 @@ function toml(path: string, text: string): unknown {
   try {
     return parseToml(text);
   } catch (error) {
-    throw unreadable(path, `is no TOML: ${(error as Error).message.split('\n')[0]}`, error);
+    const at = error instanceof TomlError ? ` (line ${error.line})` : '';
+    const why = (error as Error).message.split('\n')[0]?.replace(/^Invalid TOML document: /u, '');
+    throw unreadable(path, `is no TOML: ${why}${at}`, error);
   }
 }
 
@@ -88,12 +100,21 @@ function jsonOrYaml(path: string, text: string): unknown {
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw unreadable(path, `is no JSON: ${(error as Error).message}`, error);
+      throw unreadable(path, `is no JSON: ${jsonProblem(text, (error as Error).message)}`, error);
     }
   const { value, problems } = parseYaml(text);
   const [first] = problems;
   if (first !== undefined) throw unreadable(path, `is no YAML (line ${first.line}: ${first.message})`);
   return value;
+}
+
+/** What the parser says, with the line where it stopped, and without the text around it. */
+function jsonProblem(text: string, message: string): string {
+  // Python writes NaN, which is no JSON; the parser does not say where it is.
+  const strange = /[:[,]\s*-?(?:NaN|Infinity)\b/u.exec(text);
+  const at = Number(/position (\d+)/u.exec(message)?.[1] ?? (strange === null ? Number.NaN : strange.index));
+  const why = message.replace(/ in JSON at position.*$| *\(line.*$|, "?\.*.*is not valid JSON$/su, '');
+  return Number.isNaN(at) ? why : `${why} (line ${text.slice(0, at).split('\n').length})`;
 }
 
 const unreadable = (path: string, why: string, cause?: unknown) =>
@@ -109,10 +130,11 @@ function trainerOf(document: Document, path: string): TrainerName {
   const has = (key: string) => Object.hasOwn(document, key);
   if (has('job') && has('config')) return 'ai-toolkit';
   if (has('training_method') || has('concept_file_name') || has('__version')) return 'OneTrainer';
-  if (has('LoRA_type') || has('additional_parameters')) return 'kohya_ss';
+  if (has('LoRA_type') || has('additional_parameters') || has('max_resolution')) return 'kohya_ss';
   if (has('general_args') || has('network_args') || has('subsets'))
     return Array.isArray(document.network_args) ? 'sd-scripts' : 'LoRA_Easy';
-  if (has('model_train_type')) return 'lora-scripts';
+  // A template of lora-scripts has its settings below a heading.
+  if (has('model_train_type') || (has('metadata') && has('data'))) return 'lora-scripts';
   const words = flat(document).map(({ name }) => name);
   if (words.some((word) => KNOWN.has(word))) return 'sd-scripts';
   throw unreadable(path, 'is no settings file of a trainer that is known here');
@@ -128,11 +150,14 @@ const KNOWN: ReadonlySet<string> = new Set([
   'max_train_steps',
 ]);
 
+/** The document holds more than any settings file does. */
+class TooMuchError extends Error {}
+
 /** Every word of the document with a plain value, groups opened. */
 function flat(document: Document): ForeignPair[] {
   const pairs: ForeignPair[] = [];
   const add = (value: unknown, path: readonly string[]): void => {
-    if (pairs.length >= MOST_PAIRS || path.length > MOST_DEPTH) return;
+    if (pairs.length >= MOST_PAIRS || path.length > MOST_DEPTH) throw new TooMuchError();
     const name = plainName(path.at(-1) ?? '');
     if (isGroup(value)) for (const [key, inner] of Object.entries(value)) add(inner, [...path, key]);
     else if (Array.isArray(value) && value.some(isGroup))
@@ -178,8 +203,10 @@ function ofLora(path: string): ForeignFile {
   if (words.length === 0) throw unreadable(path, 'does not tell how it was trained: its metadata has no ss_ keys');
   const pairs = words.flatMap(([key, value]): ForeignPair[] => {
     const name = RENAMED[key] ?? plainName(key.slice(3));
-    if (name === 'network_args')
-      return argumentsOfJson(value).map(([inner, given]) => ({
+    const inside = name === 'network_args' ? argumentsOfJson(value) : undefined;
+    // What cannot be read is told whole.
+    if (inside !== undefined)
+      return inside.map(([inner, given]) => ({
         name: plainName(inner),
         value: given,
         where: `${key}.${inner}`,
@@ -204,11 +231,11 @@ const RENAMED: Readonly<Record<string, string>> = {
 /** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1)` → `AdamW8bit`. */
 const optimizerOf = (text: string): string => text.replace(/\(.*$/su, '').split('.').at(-1) ?? '';
 
-function argumentsOfJson(text: string): [string, unknown][] {
+function argumentsOfJson(text: string): [string, unknown][] | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isGroup(value) ? Object.entries(value) : [];
+    return isGroup(value) ? Object.entries(value) : value === null ? [] : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** Words of other trainers that have no key here. */
+import { lostDetails } from './lost-details.ts';
 import type { LostWord } from './word.ts';
 
 export const lostWords: readonly LostWord[] = [
@@ -120,6 +121,7 @@ export const lostWords: readonly LostWord[] = [
     names: ['log_with', 'report_to', 'wandb_run_name', 'wandb_api_key', 'log_tracker_name', 'tracker_project_name'],
     say: 'every run keeps its own events and log (visiontrain status RUN, logs RUN): remove the line',
   },
+  ...lostDetails,
   {
     names: ['push_to_hub', 'hub_token', 'hub_model_id', 'huggingface_repo_id', 'huggingface_token'],
     say: 'nothing is uploaded, and no token belongs in a file: remove the line',

@@ -54,6 +54,11 @@ const optimizerNames: Readonly<Record<string, (typeof optimizers)[number]>> = {
   prodigyplusprodigyplusschedulefree: 'prodigy_schedulefree',
   prodigyplusschedulefree: 'prodigy_schedulefree',
   prodigyplus: 'prodigy_schedulefree',
+  dadaptadampreprint: 'prodigy',
+  pagedadamw32bit: 'adamw',
+  adamw32bit: 'adamw',
+  pagedlion8bit: 'lion',
+  lion8bit: 'lion',
   adamwschedulefree: 'adamw_schedulefree',
   schedulefreeadamw: 'adamw_schedulefree',
 };
@@ -67,6 +72,9 @@ const scheduleNames: Readonly<Record<string, (typeof schedules)[number]>> = {
   onecyclelr: 'one_cycle',
   piecewiseconstant: 'piecewise',
   constantwithwarmup: 'constant',
+  // What Adafactor's own schedule does is its relative step, which ours has no switch for.
+  adafactor: 'constant',
+  cosineannealinglr: 'cosine',
   cosinewithhardrestarts: 'cosine_with_restarts',
 };
 
@@ -148,6 +156,10 @@ export const conversions = {
       standard: 'lora',
       lycorisloha: 'loha',
       lycorislokr: 'lokr',
+      lycorislocon: 'lora',
+      kohyalocon: 'lora',
+      lierla: 'lora',
+      c3lier: 'lora',
     })[plain(value)],
   lokrFactor: (value: unknown) => ({ factor: value }),
   weighting: (value: unknown) => weightings[plain(value)],
@@ -188,6 +200,14 @@ export const conversions = {
   bf16IfTrue: when(isTrue, 'bf16'),
   fp16IfTrue: when(isTrue, 'fp16'),
   fp32IfTrue: when(isTrue, 'fp32'),
+  untilPercent: (value: unknown) => (typeof value === 'number' && value > 0 && value < 100 ? value / 100 : undefined),
+  leastNoise: (value: unknown) => (typeof value === 'number' ? { min: Math.round(value * 1000) } : undefined),
+  mostNoise: (value: unknown) => (typeof value === 'number' ? { max: Math.round(value * 1000) } : undefined),
+  perturbationRandom: when(isTrue, { random: true }),
+  normalisedMasks: (value: unknown) => (typeof value === 'boolean' ? { from: 'auto', normalise: value } : undefined),
+  // Sets of layers as OneTrainer names them.
+  layerSet: (value: unknown) => ({ full: 'all', attnmlp: 'all', attnonly: 'attention' })[plain(value)] ?? value,
+  lokrFull: (value: unknown) => ({ full: value }),
   percent: (value: unknown) => (typeof value === 'number' ? value / 100 : undefined),
   firstBeta: (value: unknown) => [value, 0.999],
   secondBeta: (value: unknown) => [0.9, value],

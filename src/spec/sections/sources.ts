@@ -51,6 +51,8 @@ const imageSourceSchema = z.strictObject({
   ),
   masks: part(z.boolean().default(true), 'Whether its masks count, where dataset.masks is set.'),
 });
+/** The schema of each field of a source. */
+export const sourceFields: Readonly<Record<string, z.ZodType>> = imageSourceSchema.shape;
 export type SourceSpec = z.output<typeof imageSourceSchema>;
 
 const standard: Readonly<Record<string, unknown>> = imageSourceSchema.parse({ path: '.' });

@@ -6,7 +6,7 @@ import { absolute, displayPath } from '../../../base/paths.ts';
 import { neutralise, plural } from '../../../base/text.ts';
 import { shellWord } from '../../../base/typed-path.ts';
 import { type Imported, importSettings } from '../../../engine/import/import.ts';
-import type { ImportLine } from '../../../engine/import/map.ts';
+import type { ImportLine } from '../../../engine/import/line.ts';
 import { isTrainerFile } from '../../../engine/import/read.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';

@@ -57,6 +57,7 @@ export const documents = {
       changed: z.array(importLine).describe('Taken, but it means something else here.'),
       lost: z.array(importLine).describe('Without a counterpart.'),
       dangerous: z.array(importLine).describe('Not taken: secrets.'),
+      unknown: z.array(text).describe('Words that no table here knows.'),
       off: count.describe('Words that are off or empty there.'),
     })
     .describe('new --from with the settings of another trainer.'),
