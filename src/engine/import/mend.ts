@@ -21,7 +21,7 @@ const LEAST_FACTOR = 0.1;
 /** Prodigy finds the rate by itself: a rate for other optimisers would make its own far too small. */
 export function ownRate(values: Values, changed: ImportLine[]): void {
   const rate = values.get('training.learning_rate');
-  if (values.get('training.optimizer') !== 'prodigy') return;
+  if (!String(values.get('training.optimizer')).startsWith('prodigy')) return;
   const text = Number(values.get('training.text_encoder_learning_rate'));
   if (text > 0 && text !== rate) {
     values.set('training.text_encoder_learning_rate', rate ?? 1);
