@@ -9,8 +9,9 @@ export const machineErrors = {
   },
   'environment/no-python': {
     what: 'There is no Python that training can use.',
-    cause: 'A 64-bit Python 3.10 to 3.14 with its venv module is needed.',
-    cure: 'Install one as the message shows, or uv, which brings its own.',
+    cause:
+      'A 64-bit Python 3.10 to 3.14 with its venv module is needed; set-up brings uv and a Python where there is none, and the message says why it could not.',
+    cure: 'Install one as the message shows, or uv; with VISIONTRAIN_BRING_PYTHON=0 nothing is brought.',
   },
   'environment/broken-python': {
     what: 'A Python of this machine does not work.',

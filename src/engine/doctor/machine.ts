@@ -8,6 +8,7 @@ import type { Places } from '../../base/paths.ts';
 import { formatBytes, formatDuration, plural } from '../../base/text.ts';
 import type { BoxBuild } from '../environment/box.ts';
 import { boxFingerprint } from '../environment/box.ts';
+import { mayBring, withBroughtUv } from '../environment/bring-python.ts';
 import { checkEnvironment, type PythonEnvironment } from '../environment/check.ts';
 import { type BuildDecision, chooseBuild } from '../environment/choose-build.ts';
 import { givenEnvironment, proveGiven } from '../environment/given.ts';
@@ -46,7 +47,7 @@ export async function examineMachine(input: MachineInput): Promise<MachineReport
   return {
     findings: [
       good('node', 'Node', process.versions.node),
-      await pythonFinding(env, decision),
+      await pythonFinding(input, decision),
       driverFinding(decision),
       found.finding,
       ...(proof === undefined ? [] : [proof]),
@@ -65,7 +66,8 @@ function trouble(id: string, title: string, error: unknown): HealthFinding {
   return bad(id, title, text, ...error.nextSteps);
 }
 
-async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): Promise<HealthFinding> {
+async function pythonFinding(input: MachineInput, decision: BuildDecision): Promise<HealthFinding> {
+  const env = withBroughtUv(input.env, input.places);
   if (env.VISIONTRAIN_PYTHON) return good('python', 'Python', `${env.VISIONTRAIN_PYTHON} (VISIONTRAIN_PYTHON)`);
   const uv = await hasUv(env);
   try {
@@ -73,7 +75,8 @@ async function pythonFinding(env: NodeJS.ProcessEnv, decision: BuildDecision): P
     const { version, path } = await findPython(env, { needsVenv: !uv, newest });
     return good('python', 'Python', `${version}, ${path}${uv ? '; uv is there' : ''}`);
   } catch (error) {
-    return trouble('python', 'Python', error);
+    const finding = trouble('python', 'Python', error);
+    return mayBring(env) ? warn('python', 'Python', `${finding.text} Set-up brings what is missing.`) : finding;
   }
 }
 

@@ -13,6 +13,7 @@ import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
+import { withBroughtUv } from './bring-python.ts';
 import type { PythonEnvironment } from './check.ts';
 import { installFailure } from './failure.ts';
 import { lackingPackages } from './given.ts';
@@ -105,7 +106,7 @@ async function install(extra: Extra, input: ExtraInput, folder: string): Promise
   writeFileSync(log, '');
   onProgress({ item: extra.title, done: 0, total: 1 });
   try {
-    const installer = await chooseInstaller(env, environment.python);
+    const installer = await chooseInstaller(withBroughtUv(env, places), environment.python);
     const tool = installer.installBeside(environment.python, lockOf(extra), part);
     const onLine = (line: string) =>
       onProgress({ item: extra.title, done: 0, total: 1, detail: line.trim().slice(0, 100) });

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { askTool } from '../hardware/ask-tool.ts';
-import { installEnvironment, parsePipConfig, uvEnvironment } from './pip-settings.ts';
+import { installEnvironment, type PipSettings, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 
 export interface Installer {
@@ -95,9 +95,15 @@ interface PipReport {
   readonly install: readonly { metadata: { name: string; version: string; requires_dist?: readonly string[] } }[];
 }
 
-async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: AbortSignal): Promise<Installer> {
-  const clean = installEnvironment(outer);
-  // pip reads its own configuration files. Without pip in this Python its environment variables are read all the same.
+/**
+ * The person's pip settings. pip reads its own configuration files; without pip in this Python its environment variables
+ * are read all the same.
+ */
+export async function pipSettings(
+  clean: NodeJS.ProcessEnv,
+  python: string,
+  signal?: AbortSignal,
+): Promise<PipSettings> {
   const listed = await askTool({
     name: python,
     args: ['-I', '-m', 'pip', 'config', 'list'],
@@ -109,7 +115,13 @@ async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: Ab
   const variables = Object.entries(clean).flatMap(([name, value]) =>
     name.startsWith('PIP_') ? [`:env:.${name.slice(4).toLowerCase()}='${value}'`] : [],
   );
-  const env = uvEnvironment(parsePipConfig([settings, ...variables].join('\n')), clean);
+  return parsePipConfig([settings, ...variables].join('\n'));
+}
+
+async function uvInstaller(outer: NodeJS.ProcessEnv, python: string, signal?: AbortSignal): Promise<Installer> {
+  const clean = installEnvironment(outer);
+  const settings = await pipSettings(clean, python, signal);
+  const env = uvEnvironment(settings, clean);
   const from = ({ index, constraints }: PackageSource): string[] => [
     ...(index === undefined ? [] : ['--default-index', index]),
     ...(constraints === undefined ? ['--no-deps'] : ['--constraint', constraints]),

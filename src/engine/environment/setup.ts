@@ -11,15 +11,16 @@ import { pause } from '../../base/sleep.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import type { BoxBuild } from './box.ts';
+import { basePython } from './bring-python.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
 import { installFailure } from './failure.ts';
-import { chooseInstaller, hasUv, type Installer, venvPython } from './installer.ts';
+import { chooseInstaller, type Installer, venvPython } from './installer.ts';
 import { installed, lockedFor } from './packages/locked.ts';
 import { type Meter, type PackageBytes, packageMeter } from './packages/meter.ts';
 import { installEnvironment } from './pip-settings.ts';
 import { proofOf, provenDevice } from './proofs.ts';
 import { type Prover, proveDevice } from './prove.ts';
-import { findPython, type Python } from './python.ts';
+import type { Python } from './python.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
 import { endLeftTool, runTool, type ToolResult, type ToolRun } from './tool.ts';
 import { chooseTorch } from './torch.ts';
@@ -83,11 +84,19 @@ async function waitForTurn({ places, requirements, signal, onProgress }: SetupIn
 }
 
 async function build(input: SetupInput): Promise<PythonEnvironment> {
-  const { places, requirements, env, signal } = input;
+  const { places, requirements, signal } = input;
   const dir = environmentDir(places, requirements);
   const log = `${dir}.log`;
-  const needsVenv = !(await hasUv(env, signal));
-  const base = await findPython(env, { needsVenv, newest: requirements.newestPython, signal });
+  const onWork = (item: string, bytes?: PackageBytes) =>
+    input.onProgress({ item, done: 0, total: 0, ...(bytes === undefined ? {} : { bytes }) });
+  const { base, env } = await basePython({
+    places,
+    env: input.env,
+    signal,
+    newest: requirements.newestPython,
+    log,
+    onWork,
+  });
   checkDisk(places.envs, requirements.bytes);
   checkMayRun(places.envs, input.mounts);
   await endLeftTool(`${dir}.tool`);
@@ -98,7 +107,7 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
   rmSync(temporary, { recursive: true, force: true });
   makePrivateFolder(temporary);
   try {
-    return await fill(input, { dir, log, base, temporary });
+    return await fill({ ...input, env }, { dir, log, base, temporary });
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }

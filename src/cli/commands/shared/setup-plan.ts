@@ -8,7 +8,7 @@ import { createClient } from '../../../download/http/client.ts';
 import { downloadSettings } from '../../../download/http/settings.ts';
 import { renewBox } from '../../../engine/environment/box.ts';
 import type { TorchBuild } from '../../../engine/environment/builds.ts';
-import { pipInstaller } from '../../../engine/environment/installer.ts';
+import { hasUv, pipInstaller } from '../../../engine/environment/installer.ts';
 import {
   fetchCommands,
   lockedPackages,
@@ -43,7 +43,8 @@ export async function showSetupPlan(context: Context, torch: string | undefined)
     const python = await findPython(env, { needsVenv: false, newest: newestPython, signal: stop.signal });
     const files = await plannedFiles(box.build, python.path, context, stop.signal);
     const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-    const commands = fetchCommands(box.build, python.version, machine);
+    const uv = !(await makesEnvironments(env, newestPython, stop.signal));
+    const commands = fetchCommands(box.build, { python: python.version, machine, uv });
     const known = files?.every(({ bytes }) => bytes !== null)
       ? files.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0)
       : null;
@@ -72,6 +73,19 @@ export async function showSetupPlan(context: Context, torch: string | undefined)
 }
 
 /** What pip would fetch, by metadata alone; undefined when the index cannot be reached. */
+/** Whether an environment can be made here as it is, by uv or by Python's venv module. */
+async function makesEnvironments(
+  env: NodeJS.ProcessEnv,
+  newest: number | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await hasUv(env, signal)) return true;
+  return findPython(env, { needsVenv: true, newest, signal }).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function plannedFiles(
   build: TorchBuild,
   python: string,

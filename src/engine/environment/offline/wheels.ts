@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EnvironmentError, UsageError } from '../../../base/errors.ts';
 import { shellWord } from '../../../base/typed-path.ts';
+import { UV_VERSION } from '../bring/uv-files.ts';
 import { buildFacts, type TorchBuild } from '../builds.ts';
 import { requirementsFor } from '../requirements.ts';
 
@@ -99,8 +100,12 @@ const MANYLINUX = [
 /**
  * The commands that fill a folder on another machine with a network and any Python: wheels for this machine's system
  * and its Python.
+ * @param uv whether uv is needed too, since the machine's Python has no venv module
  */
-export function fetchCommands(build: TorchBuild, python: string, machine: string): readonly string[] {
+export function fetchCommands(
+  build: TorchBuild,
+  { python, machine, uv }: { readonly python: string; readonly machine: string; readonly uv: boolean },
+): readonly string[] {
   const minor = python.split('.').slice(0, 2).join('.');
   const systems = build === 'native' ? [] : MANYLINUX;
   const platforms = systems.map((system) => `--platform ${system}_${machine}`).join(' ');
@@ -111,5 +116,6 @@ export function fetchCommands(build: TorchBuild, python: string, machine: string
     ...(apart === undefined
       ? []
       : [`${pip} '${apart.requirement}'${apart.index === undefined ? '' : ` --index-url ${apart.index}`}`]),
+    ...(uv ? [`${pip} 'uv==${UV_VERSION}'`] : []),
   ];
 }

@@ -65,13 +65,14 @@ it('reads names, addresses without logins and hashes from the report of pip', ()
 });
 
 it('names a command for each lock, and one for a torch that has none', () => {
-  const commands = fetchCommands('cu128', '3.12.3', 'x86_64');
-  expect(commands).toHaveLength(2);
-  for (const command of commands)
+  const commands = fetchCommands('cu128', { python: '3.12.3', machine: 'x86_64', uv: true });
+  expect(commands).toHaveLength(3);
+  expect(commands[2]).toMatch(/ 'uv==\d+\.\d+\.\d+'$/u);
+  for (const command of commands.slice(0, 2))
     expect(command).toMatch(
       /^python3 -m pip download -d wheels .*--python-version 3\.12 .*--platform manylinux_2_28_x86_64 .*--require-hashes -r \S+\.lock$/u,
     );
-  const [, torch = ''] = fetchCommands('rocm7.2', '3.12.3', 'x86_64');
+  const [, torch = ''] = fetchCommands('rocm7.2', { python: '3.12.3', machine: 'x86_64', uv: false });
   expect(torch).toMatch(/'torch==2\.13\.0\+rocm7\.2' --index-url https:\/\/download\.pytorch\.org\/whl\/rocm7\.2$/u);
-  expect(fetchCommands('native', '3.12.3', 'arm64').join()).not.toContain('--platform');
+  expect(fetchCommands('native', { python: '3.12.3', machine: 'arm64', uv: false }).join()).not.toContain('--platform');
 });
