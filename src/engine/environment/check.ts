@@ -1,9 +1,9 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Places } from '../../base/paths.ts';
-import { venvPython } from './installer.ts';
 import type { Proof } from './prove.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
+import { venvPython } from './tools/installer.ts';
 
 export interface PythonEnvironment {
   /** Path of the interpreter. */

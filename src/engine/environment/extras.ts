@@ -13,13 +13,13 @@ import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
-import { withBroughtUv } from './bring-python.ts';
 import type { PythonEnvironment } from './check.ts';
-import { installFailure } from './failure.ts';
 import { lackingPackages } from './given.ts';
-import { chooseInstaller } from './installer.ts';
 import type { SetupProgress } from './setup.ts';
-import { runTool } from './tool.ts';
+import { withBroughtUv } from './tools/bring-python.ts';
+import { installFailure } from './tools/failure.ts';
+import { chooseInstaller } from './tools/installer.ts';
+import { runTool } from './tools/tool.ts';
 
 export interface Extra {
   /** Name of the lock file, and of the option of `setup`. */

@@ -6,8 +6,8 @@ import { packageRoot } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { askTool, type ToolAnswer } from '../hardware/ask-tool.ts';
 import type { PythonEnvironment } from './check.ts';
-import { isLoaderError, loaderCure } from './failure.ts';
-import { installEnvironment } from './pip-settings.ts';
+import { isLoaderError, loaderCure } from './tools/failure.ts';
+import { installEnvironment } from './tools/pip-settings.ts';
 
 // The probe reads metadata only: importing torch would take seconds, and one broken package must not hide the others.
 const PROBE = `

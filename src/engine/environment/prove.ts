@@ -4,9 +4,9 @@ import { EnvironmentError } from '../../base/errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { formatDuration } from '../../base/text.ts';
 import { BUILDS, type TorchBuild } from './builds.ts';
-import { loaderCure } from './failure.ts';
-import { installEnvironment } from './pip-settings.ts';
-import { runTool } from './tool.ts';
+import { loaderCure } from './tools/failure.ts';
+import { installEnvironment } from './tools/pip-settings.ts';
+import { runTool } from './tools/tool.ts';
 
 export interface ProofCheck {
   readonly check: string;

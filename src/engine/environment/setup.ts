@@ -1,28 +1,25 @@
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { freeBytes, noexecMount } from '../../base/files/disk.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import type { Places } from '../../base/paths.ts';
 import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
-import { formatBytes } from '../../base/text.ts';
-import { shellWord } from '../../base/typed-path.ts';
 import type { BoxBuild } from './box.ts';
-import { basePython } from './bring-python.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
-import { installFailure } from './failure.ts';
-import { chooseInstaller, type Installer, venvPython } from './installer.ts';
+import { checkDisk, checkMayRun } from './disk.ts';
 import { installed, lockedFor } from './packages/locked.ts';
 import { type Meter, type PackageBytes, packageMeter } from './packages/meter.ts';
-import { installEnvironment } from './pip-settings.ts';
 import { proofOf, provenDevice } from './proofs.ts';
 import { type Prover, proveDevice } from './prove.ts';
-import type { Python } from './python.ts';
 import { environmentKey, type Requirements } from './requirements.ts';
-import { endLeftTool, runTool, type ToolResult, type ToolRun } from './tool.ts';
+import { basePython } from './tools/bring-python.ts';
+import { installFailure } from './tools/failure.ts';
+import { chooseInstaller, type Installer, venvPython } from './tools/installer.ts';
+import { installEnvironment } from './tools/pip-settings.ts';
+import type { Python } from './tools/python.ts';
+import { endLeftTool, runTool, type ToolResult, type ToolRun } from './tools/tool.ts';
 import { chooseTorch } from './torch.ts';
 
 export interface SetupProgress {
@@ -233,29 +230,4 @@ async function whileCounting(
     clearInterval(timer);
     meter.settle();
   }
-}
-
-/** The compiled parts of packages cannot be loaded from a disk that is mounted noexec. */
-function checkMayRun(folder: string, mounts: string | undefined): void {
-  const mount = noexecMount(folder, mounts);
-  if (mount === undefined) return;
-  throw new EnvironmentError(
-    `${shellWord(mount)} is mounted noexec: Python's packages cannot be loaded from ${folder}.`,
-    {
-      id: 'environment/setup',
-      nextSteps: [
-        'Use a folder on another disk:  export VISIONTRAIN_HOME=/path/on/it',
-        'See which disks allow it:  findmnt -O exec',
-      ],
-    },
-  );
-}
-
-function checkDisk(folder: string, needed: number): void {
-  const free = freeBytes(folder);
-  if (free >= needed) return;
-  throw new EnvironmentError(
-    `The Python environment needs ${formatBytes(needed)} on the disk of ${folder}; ${formatBytes(free)} are free.`,
-    { id: 'disk/full', nextSteps: ['Free some space, or set VISIONTRAIN_HOME to a folder on a larger disk.'] },
-  );
 }

@@ -1,8 +1,8 @@
 /** Decides where an environment's build of torch is installed from. */
 import { EnvironmentError } from '../../base/errors.ts';
-import type { Installer, PackageSource } from './installer.ts';
 import type { Requirements } from './requirements.ts';
-import type { ToolResult, ToolRun } from './tool.ts';
+import type { Installer, PackageSource } from './tools/installer.ts';
+import type { ToolResult, ToolRun } from './tools/tool.ts';
 
 export interface TorchChoice {
   readonly requirement: string;

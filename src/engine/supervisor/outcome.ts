@@ -8,7 +8,7 @@ import { sha256OfOpen } from '../../base/files/hash.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { openOursLater } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
-import { renewal } from '../environment/failure.ts';
+import { renewal } from '../environment/tools/failure.ts';
 import type { RunState } from '../events/run-state.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type RunOutput } from '../run-folder/layout.ts';

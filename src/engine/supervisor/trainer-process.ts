@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { EnvironmentError } from '../../base/errors.ts';
 import { openOurs } from '../../base/files/regular-file.ts';
-import { renewal } from '../environment/failure.ts';
+import { renewal } from '../environment/tools/failure.ts';
 import type { TrainerCommand } from './command.ts';
 
 export interface TrainerEnd {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TorchBuild } from '../../../src/engine/environment/builds.ts';
-import { pipInstaller } from '../../../src/engine/environment/installer.ts';
-import { findPython } from '../../../src/engine/environment/python.ts';
-import { runTool } from '../../../src/engine/environment/tool.ts';
+import { pipInstaller } from '../../../src/engine/environment/tools/installer.ts';
+import { findPython } from '../../../src/engine/environment/tools/python.ts';
+import { runTool } from '../../../src/engine/environment/tools/tool.ts';
 import { chooseTorch } from '../../../src/engine/environment/torch.ts';
 import { makeWheels, serveIndex } from '../../helpers/wheels.ts';
 

@@ -8,7 +8,6 @@ import { createClient } from '../../../download/http/client.ts';
 import { downloadSettings } from '../../../download/http/settings.ts';
 import { renewBox } from '../../../engine/environment/box.ts';
 import type { TorchBuild } from '../../../engine/environment/builds.ts';
-import { hasUv, pipInstaller } from '../../../engine/environment/installer.ts';
 import {
   fetchCommands,
   lockedPackages,
@@ -16,9 +15,10 @@ import {
   torchApart,
   type WheelFile,
 } from '../../../engine/environment/offline/wheels.ts';
-import { findPython } from '../../../engine/environment/python.ts';
 import { requirementsFor } from '../../../engine/environment/requirements.ts';
-import { runTool } from '../../../engine/environment/tool.ts';
+import { hasUv, pipInstaller } from '../../../engine/environment/tools/installer.ts';
+import { findPython } from '../../../engine/environment/tools/python.ts';
+import { runTool } from '../../../engine/environment/tools/tool.ts';
 import { thisSystem } from '../../../engine/hardware/system.ts';
 import type { Context } from '../../shell/context.ts';
 import { stopSignals } from './steps/stop-signals.ts';

@@ -2,10 +2,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { installFailure } from '../../../src/engine/environment/failure.ts';
-import { givenEnvironment, lackingPackages, proveGiven } from '../../../src/engine/environment/given.ts';
-import { installEnvironment, parsePipConfig, uvEnvironment } from '../../../src/engine/environment/pip-settings.ts';
-import { findPython } from '../../../src/engine/environment/python.ts';
+import { givenEnvironment, lackingPackages, proveGiven } from '../../../../src/engine/environment/given.ts';
+import { installFailure } from '../../../../src/engine/environment/tools/failure.ts';
+import {
+  installEnvironment,
+  parsePipConfig,
+  uvEnvironment,
+} from '../../../../src/engine/environment/tools/pip-settings.ts';
+import { findPython } from '../../../../src/engine/environment/tools/python.ts';
 
 let dir: string;
 beforeEach(() => {

@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../../base/errors.ts';
+import { EnvironmentError } from '../../../base/errors.ts';
 
 /** What renews a broken environment: ours is made anew, and nothing is ever installed into a person's own. */
 export const renewal = (env: NodeJS.ProcessEnv): string =>

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
-import { places } from '../../../src/base/paths.ts';
-import { linkOf } from '../../../src/engine/environment/bring/wheel-source.ts';
-import { basePython, wheelSources, withBroughtUv } from '../../../src/engine/environment/bring-python.ts';
-import { serveIndex } from '../../helpers/wheels.ts';
+import { places } from '../../../../src/base/paths.ts';
+import { linkOf } from '../../../../src/engine/environment/bring/wheel-source.ts';
+import { basePython, wheelSources, withBroughtUv } from '../../../../src/engine/environment/tools/bring-python.ts';
+import { serveIndex } from '../../../helpers/wheels.ts';
 
 // What stands in for uv is a script of a few lines in a real wheel: what is tried here is how it is found, fetched,
 // checked, unpacked and asked. The real one was tried by hand, with a Python that it fetched.

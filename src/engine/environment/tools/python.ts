@@ -1,5 +1,5 @@
-import { EnvironmentError } from '../../base/errors.ts';
-import { askTool } from '../hardware/ask-tool.ts';
+import { EnvironmentError } from '../../../base/errors.ts';
+import { askTool } from '../../hardware/ask-tool.ts';
 
 export interface Python {
   /** Absolute path of the interpreter. */

@@ -4,13 +4,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { isOn } from '../../base/env-flag.ts';
-import { EnvironmentError, VisiontrainError } from '../../base/errors.ts';
-import type { Places } from '../../base/paths.ts';
-import { downloadSettings } from '../../download/http/settings.ts';
-import { fetchUv, uvFolder } from './bring/fetch-uv.ts';
-import { UV_VERSION, type UvFile, uvFile } from './bring/uv-files.ts';
-import type { WheelSources } from './bring/wheel-source.ts';
+import { isOn } from '../../../base/env-flag.ts';
+import { EnvironmentError, VisiontrainError } from '../../../base/errors.ts';
+import type { Places } from '../../../base/paths.ts';
+import { downloadSettings } from '../../../download/http/settings.ts';
+import { fetchUv, uvFolder } from '../bring/fetch-uv.ts';
+import { UV_VERSION, type UvFile, uvFile } from '../bring/uv-files.ts';
+import type { WheelSources } from '../bring/wheel-source.ts';
 import { hasUv, pipSettings } from './installer.ts';
 import { installEnvironment, type PipSettings, uvEnvironment } from './pip-settings.ts';
 import { findPython, type Python } from './python.ts';
@@ -19,7 +19,7 @@ import { runTool } from './tool.ts';
 /** Version of Python that is brought: the newest one that every build of PyTorch of ours has wheels for. */
 const BROUGHT_PYTHON = '3.12';
 
-export interface BringInput {
+export interface BasePythonInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
@@ -49,7 +49,7 @@ export const withBroughtUv = (env: NodeJS.ProcessEnv, { envs }: Places): NodeJS.
  * Finds a Python, and fetches uv and a Python by it only where none of this machine can make an environment.
  * @throws EnvironmentError with the cure, when nothing fits and nothing can or may be brought
  */
-export async function basePython(input: BringInput): Promise<BasePython> {
+export async function basePython(input: BasePythonInput): Promise<BasePython> {
   const env = withBroughtUv(input.env, input.places);
   const find = (needsVenv: boolean) => findPython(env, { needsVenv, newest: input.newest, signal: input.signal });
   const uv = await hasUv(env, input.signal);
@@ -82,7 +82,7 @@ function withReason(error: EnvironmentError, why: unknown): EnvironmentError {
   });
 }
 
-async function bringUv(input: BringInput, env: NodeJS.ProcessEnv): Promise<void> {
+async function bringUv(input: BasePythonInput, env: NodeJS.ProcessEnv): Promise<void> {
   const file = input.uv ?? uvFile(process.platform, process.arch);
   if (file === undefined) throw new Error(`there is none for ${process.platform} on ${process.arch}.`);
   const item = `uv ${UV_VERSION}, which makes the environment`;
@@ -112,7 +112,7 @@ export function wheelSources(pip: PipSettings, env: NodeJS.ProcessEnv): WheelSou
 }
 
 /** Lets uv bring a Python of its own choice, pinned by its version, into our folder. */
-async function installPython(input: BringInput, env: NodeJS.ProcessEnv): Promise<Python> {
+async function installPython(input: BasePythonInput, env: NodeJS.ProcessEnv): Promise<Python> {
   const { places, signal, log, onWork } = input;
   const folder = join(places.envs, 'python');
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -1,11 +1,11 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { execa } from 'execa';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { cleanLogLine } from '../../base/files/log-lines.ts';
-import { readOurs } from '../../base/files/regular-file.ts';
-import { packageRoot } from '../../base/package-root.ts';
-import { endGroup, signalGroup } from '../../base/process/group.ts';
-import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
+import { writeFileAtomic } from '../../../base/files/atomic.ts';
+import { cleanLogLine } from '../../../base/files/log-lines.ts';
+import { readOurs } from '../../../base/files/regular-file.ts';
+import { packageRoot } from '../../../base/package-root.ts';
+import { endGroup, signalGroup } from '../../../base/process/group.ts';
+import { identify, isAlive, isIdentity } from '../../../base/process/identity.ts';
 
 export interface ToolRun {
   readonly argv: readonly [string, ...string[]];

@@ -1,7 +1,7 @@
 /** Hands the person's pip settings to uv, which does not read them: mirrors, wheel folders and certificates. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { homeFolder } from '../../base/home.ts';
+import { homeFolder } from '../../../base/home.ts';
 
 /** Values by long option name (`index-url`), as `pip config list` shows them. A later value wins. */
 export type PipSettings = Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
  * The two programs that can fill an environment, uv and pip, as command lines for each job. uv is used if it is there.
  */
 import { join } from 'node:path';
-import { askTool } from '../hardware/ask-tool.ts';
+import { askTool } from '../../hardware/ask-tool.ts';
 import { installEnvironment, type PipSettings, parsePipConfig, uvEnvironment } from './pip-settings.ts';
 import type { ToolRun } from './tool.ts';
 
