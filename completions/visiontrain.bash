@@ -19,7 +19,7 @@ _visiontrain() {
     stop) words="$(_visiontrain_runs)"; flags="--now --json --plain --no-input --yes --workspace --debug --help";;
     resume) words="$(_visiontrain_runs)"; flags="--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
-    judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
+    judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) words=""; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
     export) words="$(_visiontrain_runs)"; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;

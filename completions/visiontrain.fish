@@ -140,6 +140,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l seeds
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l trigger
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l likeness
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l fit
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l export
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l show
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l stop

@@ -51,7 +51,7 @@ _visiontrain() {
     stop) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--now --json --plain --no-input --yes --workspace --debug --help);;
     resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
     verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
-    judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --likeness --fit --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
+    judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
     sample) words_of=(); flags_of=(--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help);;
     export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;

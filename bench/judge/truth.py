@@ -16,10 +16,10 @@ from tiny_base.unet import states_of
 from .kinds import ROOT, Asked, Made, asked, judged
 
 #: Prompts that call the LoRA, and others, which it must leave as they were.
-CALLED, OTHERS = 20, 12
+CALLED, OTHERS = 12, 8
 SEED = 900
 #: Steps of a sample: fewer than the demo's 20 tell the same apart.
-STEPS = 12
+STEPS = 10
 
 
 def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:

@@ -77,6 +77,30 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     expect(comparedIn('ball-2-verify')).toMatchObject({ original: 'ball-2', differences: [] });
   });
 
+  it('is judged, and the checkpoint that is advised is exported as best', async () => {
+    const judged = await place.visiontrain(
+      'judge',
+      'ball',
+      '--steps',
+      `${STEPS}`,
+      '--seeds',
+      '1',
+      '--export',
+      '--json',
+    );
+    expect(judged.code, judged.stderr).toBe(0);
+    const judgement = JSON.parse(judged.stdout);
+    expect(judgement).toMatchObject({ status: 'done', measure: 'pixels', rows: [{ step: 0 }, { step: STEPS }] });
+    expect(judgement.advice).toMatchObject({ step: STEPS });
+    const best = await place.visiontrain('export', 'ball', '--best', '--by', 'judge', '--json');
+    expect(JSON.parse(best.stdout)).toMatchObject({
+      step: STEPS,
+      files: [{ path: expect.stringMatching(/ball-best-judge\.safetensors$/u), made: false }],
+    });
+    expect((await place.visiontrain('judge', 'ball', '--stop')).stderr).toContain('Nothing judges this run.');
+    expect((await place.visiontrain('status', 'ball')).stdout).toContain(`Step ${STEPS} at strength 1`);
+  });
+
   it('says before it verifies what was computed otherwise', async () => {
     const events = join(place.dir, 'home', 'runs', 'ball-2', 'events.jsonl');
     writeFileSync(events, readFileSync(events, 'utf8').replace(/"torch": "[^"]*"/u, '"torch": "2.0.0"'));

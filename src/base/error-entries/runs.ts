@@ -44,8 +44,8 @@ export const runErrors = {
   },
   'judge/busy': {
     what: 'The run cannot be judged now.',
-    cause: 'It is still training, or another process judges it already.',
-    cure: 'Wait until it is over, or end it: `visiontrain stop RUN`, `visiontrain judge RUN --stop`.',
+    cause: 'Another process judges it already, or waits to.',
+    cure: 'Wait until it is over, or end it: `visiontrain judge RUN --stop`.',
   },
   'judge/none': {
     what: 'The run was not judged yet.',

@@ -8,6 +8,7 @@ import { currentPhase, initialState, type RunState } from '../../engine/events/r
 import { readState } from '../../engine/events/state.ts';
 import { levelWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import { isJudging, readJudgement } from '../../engine/judge/judgement.ts';
+import { readWaiting } from '../../engine/judge/wait.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -95,6 +96,8 @@ function savedText({ saved }: RunState): string | undefined {
 /** What judging found; before it was asked for, how to ask for it, where there are several checkpoints to choose from. */
 function judgeLines({ dir, name, state: condition }: RunSummary, { checkpoints }: RunState): [string, string][] {
   const judgement = readJudgement(dir);
+  const waiting = readWaiting(dir);
+  if (waiting !== undefined) return [['Judged', `when the card is free: ${waiting.behind.join(', ')} has it`]];
   if (isJudging(judgement)) return [['Judged', `${judgement?.rows.length} rows so far`]];
   if (judgement?.advice) return [['Judged', judgement.advice.text]];
   const several = checkpoints.filter(({ step }) => step > 0).length > 1;

@@ -79,7 +79,8 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
 const sameWork = (before: Judgement, request: JudgeRequest, plan: Plan) =>
   before.spec_sha256 === plan.spec_sha256 && isDeepStrictEqual(before.request, request);
 
-const beingJudged = () =>
+/** The error where somebody judges the run, or waits to. */
+export const beingJudged = () =>
   new UsageError('This run is being judged already.', {
     id: 'judge/busy',
     nextSteps: ['See how far it is: add --show', 'End it: add --stop'],

@@ -55,15 +55,16 @@ export const judgeRequestSchema = z.object({
   fit: z.string().nullable().default(null).describe('Folder of the model that tells how well prompts are met.'),
 });
 
+export const processSchema = z
+  .object({ pid: z.number().int(), start: z.string(), boot: z.string(), host: z.string(), ns: z.string().optional() })
+  .nullable();
+
 export const judgementSchema = z.object({
   version: z.literal(JUDGE_VERSION),
   status: z.enum(['running', 'done', 'stopped', 'failed']),
   measure: z.string().describe('What compared the pictures: pixels, or the name of a model.'),
   spec_sha256: z.string(),
-  process: z
-    .object({ pid: z.number().int(), start: z.string(), boot: z.string(), host: z.string(), ns: z.string().optional() })
-    .nullable()
-    .describe('The process that judges; null once it is over.'),
+  process: processSchema.describe('The process that judges; null once it is over.'),
   request: judgeRequestSchema,
   rows: z.array(judgeRowSchema),
   advice: z

@@ -21,6 +21,7 @@ import { countUses } from '../dataset/count.ts';
 import { type FilledSpec, tryFill } from './fill.ts';
 import { type LaidPreset, layPreset } from './lay-preset.ts';
 import { isMapping } from './mapping.ts';
+import { withPromptFile } from './prompt-file.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
 export interface LoadOptions {
@@ -66,10 +67,10 @@ export function loadSpec(file: string, { overrides = [], registry, preset }: Loa
     // Keys of another version cannot be checked with this version's schema. Without a version number they can.
     if (typeof document.version === 'number') throw failed(problems);
   }
-  const { document: current, problems: noPaths } = withTypedPaths(
-    'document' in migrated ? migrated.document : { ...document, version: 1 },
-    { registry, dir },
-  );
+  const whole = 'document' in migrated ? migrated.document : { ...document, version: 1 };
+  const prompted = withPromptFile(whole, dir);
+  problems.push(...prompted.problems.map(locate));
+  const { document: current, problems: noPaths } = withTypedPaths(prompted.document, { registry, dir });
   problems.push(...noPaths.map(locate));
   const base = ownModel(current, registry, dir);
   if (base.problem !== undefined && noPaths.length === 0) problems.push(locate(base.problem));

@@ -42,6 +42,8 @@ export const RUN_FILES = {
   judgement: 'judge.json',
   judgeSamples: 'judge',
   judgeLog: 'judge.log',
+  /** Who waits to judge the run until the card is free. */
+  judgeWaiting: 'judge-waiting.json',
   /** The page that `visiontrain report` makes. */
   report: 'report.html',
   /** Disk space for the last message of a run whose disk is full. The file is there only while the run goes on. */

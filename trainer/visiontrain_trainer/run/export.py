@@ -125,7 +125,8 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
             )
         return [checkpoint.read(folder, step) for step in chosen], f"{plan.name}-average{len(chosen)}"
     if request.kind == "best" and request.number:
-        return [checkpoint.read(folder, request.number)], name_of_best(plan)
+        # What validated best has its own file already, which may be of another step.
+        return [checkpoint.read(folder, request.number)], f"{name_of_best(plan)}-judge"
     if request.kind == "best":
         best = checkpoint.read(folder, steps[0]).state["best"]
         if best is None:

@@ -1,0 +1,97 @@
+/** Judging waits until its card is free: behind the run itself, other runs there, and who judges or waits before it. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
+import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
+import { pause } from '../../base/sleep.ts';
+import { plannedCard } from '../queue/entries.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import { listRuns } from '../runs/list.ts';
+import { isJudging, readJudgement } from './judgement.ts';
+import { processSchema } from './schema.ts';
+
+const waitingSchema = z.object({
+  process: processSchema,
+  /** Seconds since 1970. */
+  since: z.number(),
+  behind: z.array(z.string()).describe('Names of the runs that have the card.'),
+});
+export type Waiting = z.infer<typeof waitingSchema>;
+
+const MOST_BYTES = 1 << 16;
+const LOOK_MS = 3000;
+
+/** Who waits to judge the run, in a process that lives; undefined when nobody does. */
+export function readWaiting(dir: string): Waiting | undefined {
+  const bytes = readOurs(join(dir, RUN_FILES.judgeWaiting), MOST_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    const found = waitingSchema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+    return found !== undefined && isIdentity(found.process) && isAlive(found.process) !== false ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the process that waits to judge the run, and returns whether there was one. */
+export function stopWaiting(dir: string): boolean {
+  const waiting = readWaiting(dir)?.process;
+  if (!isIdentity(waiting) || isAlive(waiting) !== true) return false;
+  process.kill(waiting.pid, 'SIGTERM');
+  return true;
+}
+
+/**
+ * Names of the runs that have the card of a run: those that train there, are judged there, or wait to be judged since
+ * before `since`. The first to wait is the first to judge, so that two never start at once.
+ */
+export async function cardHolders(dir: string, runs: string, since: number): Promise<readonly string[]> {
+  const card = plannedCard(dir);
+  const all = await listRuns(runs);
+  return all
+    .filter((run) => plannedCard(run.dir) === card)
+    .filter((run) => {
+      if (run.state === 'live') return true;
+      if (run.dir === dir) return false;
+      const waiting = readWaiting(run.dir);
+      return isJudging(readJudgement(run.dir)) || (waiting !== undefined && waiting.since < since);
+    })
+    .map(({ name }) => name);
+}
+
+export interface WaitInput {
+  readonly dir: string;
+  /** Folder of all runs. */
+  readonly runs: string;
+  readonly signal: AbortSignal;
+  /** Milliseconds between two looks at who has the card. */
+  readonly every?: number;
+  /** Called when it begins to wait, and when others have the card than before. */
+  readonly onWait: (behind: readonly string[]) => void;
+}
+
+/** Returns once the card is free. @throws the signal's reason */
+export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }: WaitInput): Promise<void> {
+  const path = join(dir, RUN_FILES.judgeWaiting);
+  const since = Date.now() / 1000;
+  let known = '';
+  try {
+    for (;;) {
+      const behind = await cardHolders(dir, runs, since);
+      if (behind.length === 0) return;
+      signal.throwIfAborted();
+      if (behind.join('/') !== known) {
+        known = behind.join('/');
+        const waiting: Waiting = { process: identify(process.pid) ?? null, since, behind: [...behind] };
+        writeFileAtomic(path, `${JSON.stringify(waiting)}\n`);
+        onWait(behind);
+      }
+      await pause(every, signal);
+      signal.throwIfAborted();
+    }
+  } finally {
+    if (known !== '') rmSync(path, { force: true });
+  }
+}

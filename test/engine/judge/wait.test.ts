@@ -1,0 +1,80 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { identify } from '../../../src/base/process/identity.ts';
+import { cardHolders, readWaiting, stopWaiting, waitForCard } from '../../../src/engine/judge/wait.ts';
+
+let runs: string;
+beforeEach(() => {
+  runs = mkdtempSync(join(tmpdir(), 'judge-wait-'));
+});
+afterEach(() => rmSync(runs, { recursive: true }));
+
+function makeRun(name: string, device = 'cuda:0'): string {
+  const dir = join(runs, name);
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'plan.json'), JSON.stringify({ resources: { device } }));
+  return dir;
+}
+
+/** A judgement of this process, which lives, unless it is done. */
+function judging(dir: string, status: 'running' | 'done'): void {
+  const table = {
+    version: 1,
+    status,
+    measure: 'pixels',
+    spec_sha256: '',
+    process: status === 'done' ? null : identify(process.pid),
+    request: { steps: [], strengths: [], prompts: [], seeds: [] },
+    rows: [],
+    advice: null,
+  };
+  writeFileSync(join(dir, 'judge.json'), JSON.stringify(table));
+}
+
+const waitingSince = (dir: string, since: number) =>
+  writeFileSync(join(dir, 'judge-waiting.json'), JSON.stringify({ process: identify(process.pid), since, behind: [] }));
+
+describe('judging waits for its card', () => {
+  it('until who has it is done, and says who that is', async () => {
+    const [a, b] = [makeRun('a'), makeRun('b', 'cuda')];
+    makeRun('elsewhere', 'cuda:1');
+    judging(a, 'running');
+    const told: (readonly string[])[] = [];
+    const never = new AbortController().signal;
+    let free = false;
+    const waiting = waitForCard({ dir: b, runs, signal: never, every: 10, onWait: (behind) => told.push(behind) });
+    void waiting.then(() => {
+      free = true;
+    });
+    while (readWaiting(b) === undefined) await sleep(5);
+    expect(readWaiting(b)?.behind).toEqual(['a']);
+    expect(free).toBe(false);
+    judging(a, 'done');
+    await waiting;
+    expect(told).toEqual([['a']]);
+    expect(readWaiting(b)).toBeUndefined();
+    expect(stopWaiting(b)).toBe(false);
+  });
+
+  it('behind those only who waited before, so that two never start at once', async () => {
+    const [a, b] = [makeRun('a'), makeRun('b')];
+    waitingSince(a, 100);
+    waitingSince(b, 200);
+    expect(await cardHolders(a, runs, 100)).toEqual([]);
+    expect(await cardHolders(b, runs, 200)).toEqual(['a']);
+    writeFileSync(join(a, 'judge-waiting.json'), JSON.stringify({ process: null, since: 100, behind: [] }));
+    expect(await cardHolders(b, runs, 200)).toEqual([]);
+  });
+
+  it('and leaves nothing behind when it is ended', async () => {
+    const [a, b] = [makeRun('a'), makeRun('b')];
+    judging(a, 'running');
+    const stop = new AbortController();
+    const onWait = () => stop.abort(new Error('enough'));
+    await expect(waitForCard({ dir: b, runs, signal: stop.signal, every: 10, onWait })).rejects.toThrow('enough');
+    expect(readWaiting(b)).toBeUndefined();
+  });
+});
