@@ -3,7 +3,7 @@ import { UsageError } from '../../../base/errors.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-export interface Asked {
+export interface JudgeFlags {
   readonly steps?: readonly number[];
   readonly strengths?: readonly number[];
   readonly seeds?: number;
@@ -17,7 +17,7 @@ export interface Asked {
 }
 
 /** What the flags ask for. @throws UsageError */
-export function askedFor(options: Options): Asked {
+export function judgeFlags(options: Options): JudgeFlags {
   const given = ['steps', 'strength', 'seeds', 'trigger', 'likeness', 'fit'].filter(
     (name) => options[name] !== undefined,
   );

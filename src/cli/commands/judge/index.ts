@@ -7,7 +7,7 @@ import { findRun } from '../../../engine/runs/find.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
 import type { CommandRun } from '../../shell/context.ts';
-import { askedFor } from './asked.ts';
+import { judgeFlags } from './asked.ts';
 import { showJudgement } from './show.ts';
 import { judge } from './work.ts';
 
@@ -25,7 +25,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     return EXIT.ok;
   }
   refuseForeignFolder(summary.dir);
-  const asked = askedFor(options);
+  const asked = judgeFlags(options);
   if (readWaiting(summary.dir) !== undefined) throw beingJudged();
   if (options.detach === true) {
     judgeApart(summary.dir, asked.argv, context.env);

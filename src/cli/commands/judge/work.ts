@@ -18,10 +18,10 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
-import type { Asked } from './asked.ts';
+import type { JudgeFlags } from './asked.ts';
 
 /** Waits for the card, judges, and writes the LoRA file of what is advised where that was asked for. */
-export async function judge(summary: RunSummary, asked: Asked, context: Context): Promise<Judgement> {
+export async function judge(summary: RunSummary, asked: JudgeFlags, context: Context): Promise<Judgement> {
   const { flags, env, places } = context;
   const { dir } = summary;
   const stop = stopSignals('Judging is stopped; what was drawn is kept, and the same command goes on.');
@@ -61,7 +61,7 @@ export async function judge(summary: RunSummary, asked: Asked, context: Context)
 }
 
 /** What is judged, by what. It is settled only once the card is free: till then a run may add checkpoints. */
-function whatToJudge(dir: string, asked: Asked, { places }: Context) {
+function whatToJudge(dir: string, asked: JudgeFlags, { places }: Context) {
   const plan = settlePlan(dir);
   const trigger = asked.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
   const registry = loadRegistry({ configDir: places.config });
