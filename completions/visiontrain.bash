@@ -4,12 +4,12 @@ _visiontrain() {
   local current="${COMP_WORDS[COMP_CWORD]}" words="" flags=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "new run preset demo ps status attach logs stop resume verify judge sample export report compare publish fetch queue setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
+    COMPREPLY=($(compgen -W "new run preset demo ps status attach logs stop resume verify judge sample export report compare publish fetch queue slurm setup doctor notify hosts models dataset lora explain schema completion config --help --version" -- "$current"))
     return
   fi
   case "${COMP_WORDS[1]}" in
     new) words=""; flags="--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help";;
-    run) words=""; flags="--pictures --set --preset --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    run) words=""; flags="--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --dry-run --on --slurm --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
     preset) words="list save show diff rm"; flags="--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help";;
     demo) words=""; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
     ps) words=""; flags="--all --json --plain --no-input --yes --workspace --debug --help";;
@@ -17,7 +17,7 @@ _visiontrain() {
     attach) words="$(_visiontrain_runs)"; flags="--readonly --json --plain --no-input --yes --workspace --debug --help";;
     logs) words="$(_visiontrain_runs)"; flags="--follow --json --plain --no-input --yes --workspace --debug --help";;
     stop) words="$(_visiontrain_runs)"; flags="--now --json --plain --no-input --yes --workspace --debug --help";;
-    resume) words="$(_visiontrain_runs)"; flags="--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
+    resume) words="$(_visiontrain_runs)"; flags="--detach --foreground --node --rendezvous --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
     judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) words=""; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
@@ -27,6 +27,7 @@ _visiontrain() {
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
     queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    slurm) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;
     setup) words=""; flags="--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) words=""; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;
     notify) words=""; flags="--test --json --plain --no-input --yes --workspace --debug --help";;

@@ -25,10 +25,13 @@ complete -c visiontrain -n '__fish_seen_subcommand_from run' -l preset
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l foreground
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l node
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l rendezvous
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l no-notify
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l allow-hooks
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l dry-run
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l on
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l slurm
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l accept-license
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l torch
@@ -113,6 +116,8 @@ complete -c visiontrain -n __fish_use_subcommand -f -a resume -d 'go on with a r
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l foreground
+complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l node
+complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l rendezvous
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l no-notify
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l allow-hooks
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l dataset
@@ -261,6 +266,14 @@ complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l help
+complete -c visiontrain -n __fish_use_subcommand -f -a slurm -d 'what a job of Slurm runs: run --on slurm writes it into the job script'
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l json
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l plain
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l no-input
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l yes
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l workspace
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l debug
+complete -c visiontrain -n '__fish_seen_subcommand_from slurm' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a setup -d 'make the Python environment that trains, and prove the card'
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l force
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l torch

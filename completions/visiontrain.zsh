@@ -23,6 +23,7 @@ _visiontrain() {
     'publish:give a LoRA to others\: to a Hugging Face hub, or as a kit for Civitai'
     'fetch:bring runs home from other machines, every file checked'
     'queue:runs that wait for a card\: list, add, remove, hold, release, move, run; and sweeps over settings'
+    'slurm:what a job of Slurm runs\: run --on slurm writes it into the job script'
     'setup:make the Python environment that trains, and prove the card'
     'doctor:is this machine fit to train, and if not, what to type'
     'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
@@ -41,7 +42,7 @@ _visiontrain() {
   fi
   case "${words[2]}" in
     new) words_of=(); flags_of=(--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help);;
-    run) words_of=(); flags_of=(--pictures --set --preset --name --detach --foreground --no-notify --allow-hooks --dry-run --on --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
+    run) words_of=(); flags_of=(--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --dry-run --on --slurm --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help);;
     preset) words_of=(list save show diff rm); flags_of=(--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help);;
     demo) words_of=(); flags_of=(--detach --json --plain --no-input --yes --workspace --debug --help);;
     ps) words_of=(); flags_of=(--all --json --plain --no-input --yes --workspace --debug --help);;
@@ -49,7 +50,7 @@ _visiontrain() {
     attach) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--readonly --json --plain --no-input --yes --workspace --debug --help);;
     logs) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--follow --json --plain --no-input --yes --workspace --debug --help);;
     stop) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--now --json --plain --no-input --yes --workspace --debug --help);;
-    resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
+    resume) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--detach --foreground --node --rendezvous --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help);;
     verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
     sample) words_of=(); flags_of=(--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help);;
@@ -59,6 +60,7 @@ _visiontrain() {
     publish) words_of=(hub kit); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
     queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    slurm) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;

@@ -10,6 +10,7 @@ import { machineErrors } from './error-entries/machine.ts';
 import { modelErrors } from './error-entries/models.ts';
 import { runErrors } from './error-entries/runs.ts';
 import { sharingErrors } from './error-entries/sharing.ts';
+import { slurmErrors } from './error-entries/slurm.ts';
 
 export const errorCatalogue = {
   ...commandErrors,
@@ -19,6 +20,7 @@ export const errorCatalogue = {
   ...modelErrors,
   ...boxErrors,
   ...sharingErrors,
+  ...slurmErrors,
 } as const;
 
 export type ErrorId = keyof typeof errorCatalogue;

@@ -2,6 +2,7 @@
  * Combinations of valid values that cannot work, or seldom do what was meant. Each rule is one row; no other code
  * checks them.
  */
+import { deviceRules } from './device-rules.ts';
 import { readPromptLine } from './prompt-flags.ts';
 import { promptProblem, promptSyntax } from './prompt-syntax.ts';
 import type { RunSpec } from './schema.ts';
@@ -196,6 +197,7 @@ export const rules: readonly Rule[] = [
     check: ({ training: t }) =>
       when(t.cycles > 1 && t.schedule !== 'cosine_with_restarts', 'has an effect with cosine_with_restarts only'),
   },
+  ...deviceRules,
   ...trainingRules,
   ...sourceRules,
   ...subjectRules,

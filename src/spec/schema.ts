@@ -24,10 +24,8 @@ export {
   type Goal,
   goals,
   type Prediction,
-  packings,
   precisions,
   predictions,
-  probes,
   samplers,
   spacings,
 } from './sections/choices.ts';

@@ -158,6 +158,10 @@ function mended(spec: RunSpec): RunSpec {
   return mended({ ...spec, training: { ...spec.training, schedule, [name]: standard } } as RunSpec);
 }
 
+/** Cards and a device that do not contradict each other, as `deviceRules` wants them. */
+const oneDevice = ({ device, devices }: RunSpec['resources']) =>
+  Array.isArray(devices) ? { device: 'auto', devices: [...new Set(devices)] } : { device, devices };
+
 /** Specs whose values also fit together, and whose base model is in the test registry. */
 export const loadableSpec: fc.Arbitrary<RunSpec> = fc
   .tuple(anySpec, fc.constantFrom(...testRegistry.models), fc.integer({ min: 8, max: 16 }))
@@ -203,6 +207,11 @@ export const loadableSpec: fc.Arbitrary<RunSpec> = fc
         spacing: spec.samples.sampler === 'ddim' ? 'trailing' : spec.samples.spacing,
         prompts: spec.samples.prompts.filter((prompt) => promptProblem(prompt) === undefined),
       },
-      resources: { ...r, vae_precision: 'fp32', compile: r.compile && r.base_precision === 'same' && !r.stream_base },
+      resources: {
+        ...r,
+        ...oneDevice(r),
+        vae_precision: 'fp32',
+        compile: r.compile && r.base_precision === 'same' && !r.stream_base,
+      },
     });
   });

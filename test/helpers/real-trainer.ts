@@ -29,10 +29,10 @@ export interface Place {
   readonly remove: () => void;
 }
 
-/** An empty folder with an empty home in it. */
-export function newPlace(): Place {
+/** An empty folder with an empty home in it. `given` is the environment of the command line. */
+export function newPlace(given: NodeJS.ProcessEnv = process.env): Place {
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-e2e-'));
-  const env = { ...process.env, VISIONTRAIN_HOME: join(dir, 'home'), VISIONTRAIN_PYTHON: testPython() };
+  const env = { ...given, VISIONTRAIN_HOME: join(dir, 'home'), VISIONTRAIN_PYTHON: testPython() };
   return {
     dir,
     visiontrain: async (...args) => {

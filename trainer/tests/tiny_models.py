@@ -307,6 +307,9 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
             "counted_memory": None,
             "workers": 0,
             "threads": 1,
+            "processes": 1,
+            "nodes": 1,
+            "cards": [],
             "cache_dir": str(cache),
         },
     }
@@ -327,7 +330,8 @@ def batches_per_epoch(plan: dict[str, Any]) -> int:
     total, images = sum(uses.values()), sum(others.values())
     for bucket, count in others.items():
         uses[bucket] = uses.get(bucket, 0) + max(1, int(total * count / images + 0.5))
-    return sum(-(-n // plan["training"]["batch_size"]) for n in uses.values())
+    whole = plan["training"]["batch_size"] * plan["resources"]["processes"]
+    return sum(-(-n // whole) for n in uses.values())
 
 
 def to_single_file(folder: Path, path: Path, markers: tuple[str, ...] = ()) -> Path:

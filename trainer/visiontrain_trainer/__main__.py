@@ -15,6 +15,7 @@ from .base.leave import leave
 from .base.libraries import cannot_import
 from .contract.control import Control
 from .contract.events import Events
+from .contract.failure import is_first, tell_failure
 from .contract.plan import Plan, read_plan
 
 #: What memory was wanted for in each phase. Steps and sample images raise errors with a reason of their own.
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
         return 2
     run = hold(Path(arguments[0]))
     try:
-        events = Events(run / "events.jsonl", enabled=os.environ.get("RANK", "0") == "0")
+        events = Events(run / "events.jsonl", enabled=is_first())
     except MachineError as error:
         print(error.reason, file=sys.stderr)
         return error.code
@@ -88,23 +89,12 @@ def _result(run: Path, events: Events, control: Control) -> int:
             error = no_memory(f"There is not enough memory to {_WANTED[events.phase]}.", error, *cures)
         if not isinstance(error, TrainerError):
             error = _unexpected(error)
-        code = error.code
-        # On a full disk this event cannot be written, and the exit code alone tells of the failure.
-        with contextlib.suppress(MachineError):
-            events.emit(
-                "result",
-                status="failed",
-                code=code,
-                id=error.id,
-                step=events.last_step,
-                reason=error.reason,
-                details=error.details,
-                # The code that raised the error does not know the run's name, so its commands get the name here.
-                next_steps=[step.replace(" resume`", f" resume {run.resolve().name}`") for step in error.next_steps],
-            )
+        tell_failure(run, events, error)
+        return error.code
     finally:
         events.close()
-    return code
+    # Where several processes train, their launcher takes any other code for a crash and kills those still at work.
+    return 0 if os.environ.get("WORLD_SIZE", "1") != "1" else code
 
 
 def _in_our_cache(plan: Plan) -> Plan:

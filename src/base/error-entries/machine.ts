@@ -111,6 +111,18 @@ export const machineErrors = {
       'Most often the machine ran out of memory and the system ended it; otherwise an administrator, a limit or another program.',
     cure: 'Let it need less memory as the message says, then `visiontrain resume NAME`.',
   },
+  'training/lost-process': {
+    what: 'One of the processes that train together is gone, so all of them ended.',
+    cause:
+      'It was killed (most often for want of memory), its machine went down or was cut off, or it stood still for longer than the heartbeat allows.',
+    cure: 'The message says which and how. Mend that, then `visiontrain resume NAME`: it goes on from the last checkpoint.',
+  },
+  'training/rendezvous': {
+    what: 'The processes of several machines did not find each other.',
+    cause:
+      'One of them was not started, has another rendezvous or the same number as another, or the first machine cannot be reached at that address and port.',
+    cure: 'Start the same command on each machine, each with its own `--node`, and with an address of the first that all reach.',
+  },
   'training/crashed': {
     what: 'The trainer ended without saying why.',
     cause: 'A native library crashed, or Python itself ended.',

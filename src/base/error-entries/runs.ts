@@ -17,6 +17,12 @@ export const runErrors = {
     cause: 'The name becomes a folder and a file.',
     cure: 'Use letters, digits, dot, dash and underscore, 100 at most.',
   },
+  'run/nodes': {
+    what: 'It is not clear which of several machines this is.',
+    cause:
+      'resources.nodes says that several machines train together, and each must be told its number and where they meet.',
+    cure: 'Type the same on each: `visiontrain run run.yaml --node N --rendezvous FIRST-MACHINE:29500`.',
+  },
   'run/already-running': {
     what: 'The run is going on already.',
     cause: 'Only one process may work on a run.',

@@ -9,6 +9,7 @@ import { startRun } from '../../engine/runs/start.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { helperNode, helpRun, nodesOf, withNode } from './nodes/help.ts';
 import { moveDataset } from './shared/move-dataset.ts';
 import { text, toldOf } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
@@ -17,10 +18,13 @@ import { ownSignals, watchRun } from './shared/watch.ts';
 
 /** Starts a run again in its folder. The trainer continues from its newest good checkpoint. */
 export const run: CommandRun = async ([query = ''], options, given) => {
-  const context = toldOf(options, given);
+  const told = toldOf(options, given);
+  const context = { ...told, env: withNode(told.env, options) };
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
   const movable = ref.state !== 'finished' && ref.state !== 'live';
+  const node = helperNode({ nodes: nodesOf(ref.dir) }, env);
+  if (node !== undefined) return helpRun(ref, node, context);
   const dataset = text(options.dataset);
   if (dataset !== undefined && movable) await moveDataset(ref, dataset, loadRegistry({ configDir: places.config }));
   if (ref.state === 'finished')

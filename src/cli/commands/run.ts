@@ -5,14 +5,17 @@ import { loadSpec } from '../../engine/prepare/load.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { helperNode, helpRun, withNode } from './nodes/help.ts';
 import { type Options, text, texts, toldOf } from './shared/options.ts';
 import { presetOption, tellPreset } from './shared/preset-option.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, given) => {
-  const context = toldOf(options, given);
-  if (options.on !== undefined) return (await import('./boxes/on.ts')).run([file], options, context);
+  const told = toldOf(options, given);
+  const context = { ...told, env: withNode(told.env, options) };
+  const onSlurm = options.on === 'slurm';
+  if (options.on !== undefined && !onSlurm) return (await import('./boxes/on.ts')).run([file], options, context);
   const name = runName(options);
   const torch = text(options.torch);
   const start = {
@@ -33,6 +36,9 @@ export const run: CommandRun = async ([file = ''], options, given) => {
   const preset = presetOption(options, context);
   const loaded = loadSpec(file, { overrides, registry, preset });
   tellPreset(loaded, preset, context);
+  if (onSlurm) return (await import('./slurm/submit.ts')).runOnSlurm({ loaded, registry, name }, options, context);
+  const node = helperNode(loaded.spec.resources, context.env);
+  if (node !== undefined && options.dryRun !== true) return helpRun(undefined, node, context);
   const input = { ...loaded, registry };
   if (options.dryRun === true) return showPlan(input, { torch }, context);
   return startFromSpec(input, start, context);

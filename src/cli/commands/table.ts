@@ -2,7 +2,7 @@
  * Every command by name: what help needs, and a lazy import of the rest. `--help` and `--version` load this file, so it
  * imports data alone: the entries of commands with actions lie beside those.
  */
-import { hostsEntry } from './boxes/entry.ts';
+import { fetchEntry, hostsEntry } from './boxes/entry.ts';
 import { publishEntry } from './carry/entry.ts';
 import { datasetEntry } from './dataset/entry.ts';
 import { judgeEntry } from './judge/entry.ts';
@@ -13,6 +13,7 @@ import { presetEntry } from './preset/entry.ts';
 import { queueEntry } from './queue/entry.ts';
 import { sampleEntry } from './sample/entry.ts';
 import type { CommandEntry } from './shared/command-entry.ts';
+import { slurmEntry } from './slurm/entry.ts';
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -48,10 +49,13 @@ export const commands: readonly CommandEntry[] = [
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+      ['--node <n>', 'for resources.nodes: which of the machines this is, from 0'],
+      ['--rendezvous <host:port>', 'for resources.nodes: where they meet, a port of machine 0'],
       ['--no-notify', 'tell nobody of this run'],
       ['--allow-hooks', 'run the commands in its hooks; asked once for the same commands'],
       ['--dry-run', 'show the whole plan and do nothing'],
-      ['--on <host>', 'train on another machine, by SSH: see visiontrain hosts'],
+      ['--on <host>', 'train on another machine, by SSH: see visiontrain hosts; or as a job: --on slurm'],
+      ['--slurm <key=value>', 'with --on slurm: partition, account, time, gres … (repeatable)', 'list'],
       ['--accept-license', 'accept the licence of what is fetched'],
       ['--send-pictures', 'let the server in captions.endpoint see the pictures; asked once for each server'],
       ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
@@ -126,6 +130,8 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--detach', 'start it and return'],
       ['--foreground', 'SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
+      ['--node <n>', 'for resources.nodes: which of the machines this is, from 0'],
+      ['--rendezvous <host:port>', 'for resources.nodes: where they meet, a port of machine 0'],
       ['--no-notify', 'tell nobody of this run'],
       ['--allow-hooks', 'run the commands in its hooks'],
       ['--dataset <dir>', 'where its pictures are by now, when their folder was moved'],
@@ -176,16 +182,9 @@ export const commands: readonly CommandEntry[] = [
   reportEntry,
   compareEntry,
   publishEntry,
-  {
-    name: 'fetch',
-    args: '<host:run...>',
-    summary: 'bring runs home from other machines, every file checked',
-    group: 'Runs',
-    options: [['--checkpoints', 'also the checkpoints, from which training can go on here']],
-    examples: ['visiontrain fetch gpu1:fox'],
-    load: () => import('./boxes/fetch.ts'),
-  },
+  fetchEntry,
   queueEntry,
+  slurmEntry,
   {
     name: 'setup',
     summary: 'make the Python environment that trains, and prove the card',

@@ -13,6 +13,12 @@ export interface MachineProps {
   readonly style: Style;
 }
 
+/** What one process holds, or where several train what each of them does, in the order of the cards. */
+function memoryWords(latest: RunState['latest'], most: string): string | undefined {
+  if (latest?.memories !== undefined) return `${latest.memories.map(formatBytes).join(' + ')} memory`;
+  return latest?.memory === undefined ? undefined : `${formatBytes(latest.memory)} memory${most}`;
+}
+
 /** Device and memory, and how long no event has come. */
 export function MachinePanel({ state, now, style }: MachineProps) {
   const { active, latest, peakMemory, lastEventAt } = state;
@@ -21,9 +27,10 @@ export function MachinePanel({ state, now, style }: MachineProps) {
     const why = 'compiling, a very slow step, or stuck (l shows the log).';
     return <Words line={style.warn(`Nothing heard for ${formatDuration(silent)}: ${why}`)} style={style} />;
   }
-  const device = typeof active.device === 'string' ? neutralise(active.device) : undefined;
+  const together = typeof active.processes === 'number' && active.processes > 1 ? ` ×${active.processes}` : '';
+  const device = typeof active.device === 'string' ? neutralise(active.device) + together : undefined;
   const precision = typeof active.precision === 'string' ? neutralise(active.precision) : undefined;
   const most = peakMemory === undefined ? '' : `, ${formatBytes(peakMemory)} at most`;
-  const memory = latest?.memory === undefined ? undefined : `${formatBytes(latest.memory)} memory${most}`;
+  const memory = memoryWords(latest, most);
   return <Words line={style.dim([device, precision, memory].filter(Boolean).join('  '))} style={style} />;
 }

@@ -90,6 +90,7 @@ const said = (text: string) => JSON.stringify(text);
 
 /** A box as it was typed, checked. @throws UsageError for what ssh could take for anything but an address */
 export function typedBox({ name, target, port, identity, jump, home }: TypedBox): Box {
+  if (name === 'slurm') throw wrong('slurm cannot name a box: --on slurm submits a job to a cluster.');
   if (!NAME.test(name)) throw wrong(`${said(name)} cannot name a box: letters, digits, dash and underscore can.`);
   const bare = target.replace(/\[([0-9A-Fa-f:.%\w]+)\]$/u, '$1');
   if (/:\d+$/.test(bare) && (bare.match(/:/g) ?? []).length === 1)

@@ -82,6 +82,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     digest: optional(text),
     images_per_second: optional(number),
     memory: optional(amount),
+    memories: optional(listOf(amount)),
   },
   heartbeat: { phase: text, step: optional(count) },
   metric: { step: count, hook: text, values: recordOf(number) },

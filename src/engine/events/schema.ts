@@ -95,6 +95,10 @@ export const payloads = {
         .optional()
         .describe('Of the trainable weights after the step; in verify runs each step, else now and then.'),
       images_per_second: z.number().optional(),
+      memories: z
+        .array(bytes)
+        .optional()
+        .describe('Where several processes train: the peak memory of each, in whole MiB.'),
       memory: bytes
         .optional()
         .describe('Peak bytes: tensors on the card since encoding was over; on a CPU the process.'),

@@ -6,6 +6,7 @@
 import { EnvironmentError } from '../../base/errors.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
+import { chooseCards, weakest } from '../hardware/cards.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import type { Gpu } from '../hardware/types.ts';
 import type { Plan } from './schema.ts';
@@ -16,11 +17,15 @@ type Optimizer = RunSpec['training']['optimizer'];
 export interface DeviceChoice {
   /** Device in torch's words: `cpu`, `mps` or `cuda:N`. */
   readonly device: string;
+  /** Numbers of the cards that train together; empty where one does, or none. */
+  readonly cards: readonly number[];
+  /** Processes of this machine, one to a card. */
+  readonly processes: number;
   readonly precision: Precision;
   readonly vaePrecision: Precision;
   readonly optimizer: Optimizer;
   readonly tf32: boolean;
-  /** The graphics card of that device; undefined on a processor. */
+  /** The graphics card of that device, of several the weakest; undefined on a processor. */
   readonly gpu: Gpu | undefined;
   readonly warnings: readonly string[];
 }
@@ -49,11 +54,15 @@ export function chooseDevice(
   hardware: Hardware,
   lacking: readonly string[],
 ): DeviceChoice {
-  const { device, gpu } = pickDevice(resources.device, hardware);
+  const picked = pickDevice(resources, hardware);
+  const { device } = picked;
+  const together = chooseCards(resources.devices, picked, hardware.gpus);
+  // What one of them cannot compute or hold, none may.
+  const gpu = weakest(together.gpus);
   refuseFp8(resources, device);
   const main = possiblePrecision(resources.precision, device, gpu);
   const vae = possiblePrecision(resources.vae_precision, device, gpu);
-  const warnings: string[] = [];
+  const warnings: string[] = [...together.warnings];
   const explain = (key: string, wanted: Precision, has: Precision) => {
     if (wanted !== has) warnings.push(`resources.${key}: ${reason(device, gpu, wanted)}; ${has} is used`);
   };
@@ -70,7 +79,8 @@ export function chooseDevice(
     );
   if (resources.device === 'auto' && device === 'cpu' && largestSide(dataset.resolution) >= SLOW_ON_CPU)
     warnings.push(slowOnCpu(hardware.cardTrouble));
-  return { device, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
+  const { cards, processes } = together;
+  return { device, cards, processes, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
 }
 
 /** Apple's chips have no numbers of 8 bits with a point. */
@@ -125,7 +135,10 @@ export function deviceName(
   return device === 'cpu' ? processorName(cpu, threads) : (card?.name ?? device);
 }
 
-function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: Gpu | undefined } {
+function pickDevice(
+  { device: wanted, devices }: RunSpec['resources'],
+  { gpus }: Hardware,
+): { device: string; gpu: Gpu | undefined } {
   const cuda = gpus.filter(({ vendor }) => vendor !== 'apple');
   const apple = gpus.find(({ vendor }) => vendor === 'apple');
   if (wanted === 'cpu') return { device: 'cpu', gpu: undefined };
@@ -139,7 +152,8 @@ function pickDevice(wanted: string, { gpus }: Hardware): { device: string; gpu: 
   }
   if (wanted === 'auto' && cuda.length === 0)
     return apple === undefined ? { device: 'cpu', gpu: undefined } : { device: 'mps', gpu: apple };
-  const index = Number(/:(\d+)$/u.exec(wanted)?.[1] ?? cuda[0]?.index ?? 0);
+  const listed = Array.isArray(devices) ? devices[0] : undefined;
+  const index = Number(/:(\d+)$/u.exec(wanted)?.[1] ?? listed ?? cuda[0]?.index ?? 0);
   const gpu = cuda.find((card) => card.index === index);
   if (gpu === undefined) {
     const there = cuda.map((card) => `cuda:${card.index} (${card.name})`).join(', ');

@@ -18,8 +18,9 @@ export function canonicalJson(value: unknown): string {
  * another place is the same run; contents are hashed on their own), and so are settings that change no byte: samples,
  * checkpoints, loader processes.
  * @param isId whether a model's name is a registry id and not a path
+ * @param processes how many train together: each number sums in an order of its own
  */
-export function specSha256(spec: RunSpec, isId: (name: string) => boolean): string {
+export function specSha256(spec: RunSpec, isId: (name: string) => boolean, processes = 1): string {
   const named = (name: string | null) => (name !== null && isId(name) ? name : null);
   const {
     path: _path,
@@ -40,7 +41,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean): stri
     masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
     regularisation: regularisation === null ? null : regularisationIdentity(regularisation),
   };
-  const resources = computedAlike(spec.resources);
+  const resources = { ...computedAlike(spec.resources), ...(processes === 1 ? {} : { processes }) };
   const { merge_loras: merged, ...ownModel } = spec.model;
   const model = {
     ...ownModel,
@@ -115,6 +116,8 @@ function computedAlike({
   workers: _workers,
   stream_base: _stream,
   probe: _probe,
+  devices: _devices,
+  nodes: _nodes,
   base_precision,
   text_precision,
   ...kept

@@ -41,7 +41,16 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
   validation: { every: null, images: 0, patience: null, min_change: 4 },
   samples: { shots: null, sampler: 'ddim', spacing: 'trailing' },
   output: { save_every: 0, save_keep: null },
-  resources: { base_precision: 'same', text_precision: 'same', stream_base: false, probe: 'off', counted_memory: null },
+  resources: {
+    base_precision: 'same',
+    text_precision: 'same',
+    stream_base: false,
+    processes: 1,
+    nodes: 1,
+    cards: [],
+    probe: 'off',
+    counted_memory: null,
+  },
 };
 
 const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {

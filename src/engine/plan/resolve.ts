@@ -68,13 +68,14 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const { training: t, dataset: d, resources: r } = spec;
   const device = chooseDevice(spec, hardware, input.lacking);
   const samples = planSamples(input);
-  const batches = batchesPerEpoch(samples, t.batch_size);
+  const processes = device.processes * r.nodes;
+  const batches = batchesPerEpoch(samples, t.batch_size * processes);
   const steps = stepsOf(t, batches);
   const warmup = warmupOf(t, steps);
   const bare: Plan = planSchema.parse({
     version: PLAN_VERSION,
     name: spec.name,
-    spec_sha256: specSha256(spec, input.isModelId),
+    spec_sha256: specSha256(spec, input.isModelId, processes),
     seed: t.seed,
     model: {
       name: input.isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
@@ -134,7 +135,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
-    validation: plannedValidation(spec, steps, samples),
+    validation: plannedValidation(spec, steps * processes, samples),
     samples: plannedSamples(spec),
     output: {
       precision: spec.output.precision,
@@ -162,7 +163,10 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       probe: r.probe,
       counted_memory: null,
       workers: r.workers,
-      threads: r.threads ?? hardware.cpuCores,
+      threads: r.threads ?? Math.max(1, Math.floor(hardware.cpuCores / device.processes)),
+      processes,
+      nodes: r.nodes,
+      cards: device.cards,
       cache_dir: cacheDir,
     },
   });

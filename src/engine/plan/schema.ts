@@ -4,17 +4,10 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import {
-  families,
-  packings,
-  precisions,
-  predictions,
-  probes,
-  RUN_NAME,
-  samplers,
-  spacings,
-} from '../../spec/schema.ts';
+import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
+import { packings, precisions, probes } from '../../spec/sections/choices.ts';
+import { plannedDevices } from '../../spec/sections/resources.ts';
 import { adapters, layerRuleSchema, lokrSchema, tLoraSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
 import { emaSchema } from '../../spec/training/ema-keys.ts';
@@ -251,6 +244,7 @@ export const planSchema = z.strictObject({
     counted_memory: z.number().int().positive().nullable(),
     workers: z.number().int().min(0),
     threads: z.number().int().min(1),
+    ...plannedDevices,
     /** Folder of the cache of latents and text embeddings. Its files are named by content, and all runs share it. */
     cache_dir: z.string(),
   }),

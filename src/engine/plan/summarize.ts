@@ -51,7 +51,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
     uses,
     epochs,
     steps,
-    buckets: bucketRows(trained, batch_size),
+    buckets: bucketRows(trained, batch_size * plan.resources.processes),
     disk: estimateDisk(plan, weightBytes),
   };
   return { ...summary, lines: summaryLines(plan, trained, summary) };
@@ -79,14 +79,14 @@ function summaryLines(
   const encoders =
     rates.length === 0 ? 'U-Net only' : `U-Net and ${rates.length === 1 ? 'text encoder' : 'text encoders'}`;
   return [
-    `${plural(steps, 'step')} = ${usesText(trained, images, uses)} × ${round(epochs)} epochs ÷ ${batchText(t)}`,
+    `${plural(steps, 'step')} = ${usesText(trained, images, uses)} × ${round(epochs)} epochs ÷ ${batchText(plan)}`,
     `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
     `${t.adapter === 'lora' ? '' : `${t.adapter}, `}${t.dora ? 'dora, ' : ''}rank ${t.rank}, alpha ${t.alpha}, ${encoders}${t.layers.length === 0 ? '' : `, ${plural(t.layers.length, 'rule')} for layers`}`,
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
     validationLine(plan, validation),
     ...subjectLines(plan),
     ...averageLine(plan),
-    `${r.device}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
+    `${devicesText(r)}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     ...memoryText(plan),
     `about ${formatBytes(disk.total)} of disk: LoRA ${formatBytes(disk.lora)}${savedWords(plan, disk.saved)}, checkpoints ${formatBytes(disk.checkpoints)}, cache ${formatBytes(disk.cache)}`,
   ];
@@ -155,8 +155,19 @@ function usesText(trained: Plan['data']['samples'], images: number, uses: number
     : `${uses} uses of ${plural(images, 'picture')}`;
 }
 
-function batchText({ batch_size, gradient_accumulation }: Plan['training']): string {
-  return gradient_accumulation === 1 ? String(batch_size) : `(${batch_size} × ${gradient_accumulation})`;
+function batchText({ training: { batch_size, gradient_accumulation }, resources: { processes, cards } }: Plan): string {
+  const together =
+    processes === 1 ? [] : [cards.length === 0 ? plural(processes, 'process', 'processes') : plural(processes, 'card')];
+  const factors = [batch_size, ...together, ...(gradient_accumulation === 1 ? [] : [gradient_accumulation])];
+  return factors.length === 1 ? String(batch_size) : `(${factors.join(' × ')})`;
+}
+
+/** `cuda:0`, `cuda:0 and cuda:2`, `2 processes on cpu`, and on how many machines. */
+function devicesText({ device, cards, processes, nodes }: Plan['resources']): string {
+  const each = processes / nodes;
+  const here = cards.length > 0 ? cards.map((index) => `cuda:${index}`).join(' and ') : device;
+  const named = cards.length > 0 || each === 1 ? here : `${plural(each, 'process', 'processes')} on ${here}`;
+  return nodes === 1 ? named : `${named}, on each of ${plural(nodes, 'machine')}`;
 }
 
 const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(value * 10) / 10);

@@ -115,7 +115,7 @@ function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   ];
 }
 
-function lengthWarnings({ training: t, data }: Plan, trained: Plan['data']['samples']): readonly string[] {
+function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['data']['samples']): readonly string[] {
   const warnings: string[] = [];
   if (t.steps * t.gradient_accumulation < t.batches_per_epoch)
     warnings.push(
@@ -125,7 +125,7 @@ function lengthWarnings({ training: t, data }: Plan, trained: Plan['data']['samp
   if (images < 4)
     warnings.push(`only ${plural(images, 'picture')} to learn from: the LoRA will copy more than it learns`);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
-  const smaller = t.batches_per_epoch * t.batch_size - uses;
+  const smaller = t.batches_per_epoch * t.batch_size * resources.processes - uses;
   if (t.batch_size > 1 && smaller > uses / 2)
     warnings.push(
       `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,

@@ -18,7 +18,7 @@ import { type HashedScan, hashImages } from '../dataset/hash.ts';
 import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
-import { probeHardware } from '../hardware/probe.ts';
+import { type Hardware, probeHardware } from '../hardware/probe.ts';
 import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import { validated, withRecorded } from '../plan/samples.ts';
@@ -35,6 +35,8 @@ export interface PrepareInput extends FilledSpec {
   readonly dir: string;
   readonly registry: Registry;
   readonly places: Places;
+  /** The machine that will train, when it is another one than this. */
+  readonly hardware?: Hardware | undefined;
   /** The plan of an earlier start of the same run, whose written captions are taken and not looked for again. */
   readonly recorded?: Plan;
   readonly env: NodeJS.ProcessEnv;
@@ -73,7 +75,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const merged = await mergedLoras(model, dir, signal);
   const [{ scan: hashed, ...images }, hardware] = await Promise.all([
     runImages({ ...input, spec: absolute }),
-    probeHardware([places.home, places.runs], env),
+    input.hardware ?? probeHardware([places.home, places.runs], env),
   ]);
   const { spec: given, provenance } = input.forImages?.(hashed.images.length) ?? input;
   const spec = withAbsoluteSources(given, dir);

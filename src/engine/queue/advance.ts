@@ -9,7 +9,16 @@ import { pause } from '../../base/sleep.ts';
 import type { RunRef } from '../runs/create.ts';
 import { runNames } from '../runs/list.ts';
 import { isRun, runCondition } from '../runs/summary.ts';
-import { dropEntry, isTaken, markEntry, plannedCard, type QueueEntry, queueEntries, queueFolder } from './entries.ts';
+import {
+  cardsOf,
+  dropEntry,
+  isTaken,
+  markEntry,
+  plannedCard,
+  type QueueEntry,
+  queueEntries,
+  queueFolder,
+} from './entries.ts';
 
 /** Milliseconds between two tries for the lock, which is held for the start of a run: a second or two. */
 const LOCK_MS = 50;
@@ -64,14 +73,19 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
       dropEntry(runs, entry);
       continue;
     }
-    if (heldBy(runs, entry) !== undefined || busy.has(entry.device)) continue;
+    if (heldBy(runs, entry) !== undefined) continue;
+    const cards = cardsOf(entry.device);
+    const waits = cards.some((card) => busy.has(card));
+    // The cards of a run that must wait for several are kept for it: others would take them one by one for ever.
+    for (const card of cards) busy.add(card);
+    if (waits) continue;
     try {
       await start({ name: entry.run, dir: join(runs, entry.run) });
     } catch (error) {
       markEntry(runs, entry, (error as Error).message);
+      for (const card of cards) busy.delete(card);
       continue;
     }
-    busy.add(entry.device);
     started.push(entry.run);
     dropEntry(runs, entry);
   }
@@ -82,11 +96,11 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
 function busyCards(runs: string): Set<string> {
   const live = runNames(runs).filter((name) => runCondition(join(runs, name)).state === 'live');
   return new Set(
-    live.map((name) => {
+    live.flatMap((name) => {
       try {
-        return plannedCard(join(runs, name));
+        return cardsOf(plannedCard(join(runs, name)));
       } catch {
-        return '';
+        return [];
       }
     }),
   );

@@ -18,7 +18,7 @@ export interface QueueEntry {
   /** Counts up; a lower number is started first. */
   readonly number: number;
   readonly run: string;
-  /** Card that its plan is made for: `cuda:0`, `cpu`. */
+  /** Card that its plan is made for: `cuda:0`, `cpu`, `cuda:0+cuda:1`. */
   readonly device: string;
   /** Starts that the run had when it was queued. One more means that it was taken from the queue. */
   readonly attempts: number;
@@ -43,12 +43,16 @@ export const canonicalCard = (device: string): string => (device === 'cuda' ? 'c
 /** How often a run was started. */
 export const startsOf = (dir: string): number => lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
 
-/** The card that a run was planned for. */
+/** The card that a run was planned for; of several that train together all, as `cuda:0+cuda:2`. */
 export function plannedCard(dir: string): string {
-  const plan = readPlanJson(dir) as { resources?: { device?: unknown } } | undefined;
-  const device = plan?.resources?.device;
+  const plan = readPlanJson(dir) as { resources?: { device?: unknown; cards?: unknown } } | undefined;
+  const { device, cards } = plan?.resources ?? {};
+  if (Array.isArray(cards) && cards.length > 0) return cards.map((index) => `cuda:${index}`).join('+');
   return canonicalCard(typeof device === 'string' ? device : 'cpu');
 }
+
+/** The single cards of an entry's or a run's `device`. */
+export const cardsOf = (device: string): readonly string[] => device.split('+');
 
 /** All entries in the order in which they are started. A file that is no entry is passed over. */
 export function queueEntries(runs: string): QueueEntry[] {

@@ -30,6 +30,10 @@ export const RUN_FILES = {
   /** Event files for TensorBoard, and the newest values for Prometheus. */
   tensorboard: 'tensorboard',
   prometheus: 'metrics.prom',
+  /** The job of Slurm that trains the run, its script and what it printed. */
+  slurmJob: 'slurm.json',
+  slurmScript: 'slurm.sh',
+  slurmLog: 'slurm.log',
   /** What hooks printed. */
   hooksLog: 'hooks.log',
   checkpoints: 'checkpoints',

@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from './layout.ts';
@@ -39,8 +39,18 @@ export function dropRequest(runDir: string, request: Request): void {
   if (hasRequest(runDir, request)) rmSync(path(runDir, request), { force: true });
 }
 
+/** Names of the files in `control` in which processes beside the first tell why they failed. */
+export function failures(runDir: string): string[] {
+  try {
+    return readdirSync(join(runDir, RUN_FILES.control)).filter((name) => /^failed-\d{1,4}\.json$/u.test(name));
+  } catch {
+    return [];
+  }
+}
+
 /** Removes the requests of an earlier attempt, and what supervisor and trainer of that attempt told each other. */
 export function dropAllRequests(runDir: string): void {
-  for (const name of ['told', 'handled']) rmSync(join(runDir, RUN_FILES.control, name), { force: true });
+  for (const name of ['told', 'handled', 'meeting']) rmSync(join(runDir, RUN_FILES.control, name), { force: true });
+  for (const name of failures(runDir)) rmSync(join(runDir, RUN_FILES.control, name), { force: true });
   for (const request of ['stop', 'save', 'sample', 'kill'] as const) dropRequest(runDir, request);
 }

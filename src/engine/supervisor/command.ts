@@ -9,6 +9,15 @@ export interface TrainerCommand {
   readonly cwd: string;
 }
 
+/** One of several machines that train together. */
+export interface Node {
+  /** Counted from 0; the first owns the run. */
+  readonly rank: number;
+  /** Where all meet: an address of the first machine, and a free port of it. */
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface TrainerCommandInput {
   readonly python: string;
   readonly runDir: string;
@@ -20,11 +29,8 @@ export interface TrainerCommandInput {
   readonly env: NodeJS.ProcessEnv;
   /** Folder for code that PyTorch compiles; only this user can write to it. */
   readonly compiled?: string | undefined;
-  /**
-   * Number of cards that train together, with one process each. More than one process is started by `accelerate
-   * launch`.
-   */
-  readonly processes?: number;
+  /** Which of several machines this is, and where they meet; undefined for one machine. */
+  readonly node?: Node | undefined;
 }
 
 /**
@@ -35,27 +41,54 @@ export interface TrainerCommandInput {
  * folder may be a stranger's.
  */
 export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
-  const { python, runDir, resources, processes = 1 } = input;
+  const { python, runDir, resources } = input;
   const trainer = ['-m', 'visiontrain_trainer', runDir];
-  const launcher = processes > 1 ? ['-m', 'accelerate.commands.launch', ...launchOptions(resources, processes)] : [];
+  const launcher = resources.processes > 1 ? launcherOf(resources, input.node) : [];
   return { argv: [python, ...launcher, ...trainer], env: trainerEnv(input), cwd: join(input.packageRoot, 'trainer') };
 }
 
-function launchOptions({ threads }: Plan['resources'], processes: number): string[] {
+/**
+ * `accelerate launch` for cards. On a processor it wants MPI for several processes, so PyTorch's own launcher is taken,
+ * which is what accelerate runs for cards.
+ */
+function launcherOf(resources: Plan['resources'], node: Node | undefined): string[] {
+  return resources.device === 'cpu'
+    ? ['-m', 'torch.distributed.run', ...torchOptions(resources, node)]
+    : ['-m', 'accelerate.commands.launch', ...accelerateOptions(resources, node)];
+}
+
+function torchOptions({ processes, nodes }: Plan['resources'], node: Node | undefined): string[] {
+  const meeting =
+    node === undefined
+      ? // The system chooses a free port, so that two runs on one machine do not collide.
+        ['--rdzv-backend', 'c10d', '--rdzv-endpoint', '127.0.0.1:0', '--local-addr', '127.0.0.1']
+      : ['--node-rank', String(node.rank), '--master-addr', node.address, '--master-port', String(node.port)];
+  return ['--nnodes', String(nodes), '--nproc-per-node', String(processes / nodes), '--max-restarts', '0', ...meeting];
+}
+
+function accelerateOptions({ threads, processes, nodes }: Plan['resources'], node: Node | undefined): string[] {
   return [
     '--multi_gpu',
     ...['--num_processes', String(processes)],
-    ...['--num_machines', '1'],
-    ...['--machine_rank', '0'],
-    ...['--main_process_ip', '127.0.0.1'],
-    // With 0 the system chooses a free port, so that two runs on one machine do not collide.
-    ...['--main_process_port', '0'],
+    ...['--num_machines', String(nodes)],
+    ...['--machine_rank', String(node?.rank ?? 0)],
+    ...['--main_process_ip', node?.address ?? '127.0.0.1'],
+    // With 0 a free port is chosen, so that two runs on one machine do not collide.
+    ...['--main_process_port', String(node?.port ?? 0)],
     ...['--rdzv_backend', 'static'],
+    ...['--max_restarts', '0'],
     ...['--mixed_precision', 'no'],
     ...['--dynamo_backend', 'no'],
     ...['--gpu_ids', 'all'],
     ...['--num_cpu_threads_per_process', String(threads)],
   ];
+}
+
+/** The cards that train, as CUDA_VISIBLE_DEVICES numbers them: of those that the person's own variable shows. */
+function visibleCards({ cards }: Plan['resources'], env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (cards.length === 0) return {};
+  const shown = env.CUDA_VISIBLE_DEVICES?.split(',').map((part) => part.trim());
+  return { CUDA_VISIBLE_DEVICES: cards.map((index) => shown?.[index] ?? String(index)).join(',') };
 }
 
 /**
@@ -85,6 +118,7 @@ export function trainerEnv({ packageRoot, resources, env, compiled, extras = [] 
   return {
     ...(compiled === undefined ? {} : compilerCaches(compiled)),
     ...ourPython({ env, packageRoot, threads: resources.threads, extras }),
+    ...visibleCards(resources, env),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
     // The plan counts cards as nvidia-smi does; by default CUDA would put the fastest first.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',

@@ -15,8 +15,10 @@ import { capLog } from '../run-folder/log-files.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { keepPace } from '../runs/paces.ts';
 import { trainerCommand } from './command.ts';
+import { announceMeeting, nodeOf } from './nodes.ts';
 import { trainerOutcome } from './outcome.ts';
 import type { Requests } from './requests.ts';
+import { endOfSeveral } from './several-processes.ts';
 import { emit } from './tell.ts';
 import { startTrainer } from './trainer-process.ts';
 
@@ -49,7 +51,10 @@ export async function train(training: Training): Promise<RunExit> {
   const kept = codeCache(places(env).cache, 'compiled');
   // Left to itself PyTorch would take a name below /tmp that another user can take first.
   const compiled = kept ?? mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
+  const node = nodeOf(plan.resources, env);
+  if (node !== undefined) announceMeeting(dir, node);
   const command = trainerCommand({
+    node,
     python,
     extras,
     runDir,
@@ -85,11 +90,10 @@ export async function train(training: Training): Promise<RunExit> {
   await endStragglers(dir, trainer.pid);
   announce(null);
   const state = readState(dir);
-  keepPace(places(env).state, plan, state, weightBytes(plan.model.path));
+  if (plan.resources.processes === 1) keepPace(places(env).state, plan, state, weightBytes(plan.model.path));
   return trainerOutcome({
     folder,
-    end,
-    state,
+    ...endOfSeveral(dir, plan, { end, state }),
     stopAsked: requests.stop.aborted,
     killAsked: requests.kill.aborted,
     plan,

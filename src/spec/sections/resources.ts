@@ -12,6 +12,17 @@ export const resourcesSchema = z.strictObject({
     'Where to train.',
     'Choose a card on a machine with several.',
   ),
+  devices: doc(
+    z.union([z.enum(['auto', 'all']), count(1, 64), z.array(count(0, 63)).min(1).max(64)]).default('auto'),
+    'Which cards train together, one process each: auto (one card), all, how many, or a list such as [0, 2]. batch_size is that of one card.',
+    'Several cards take as many pictures a step; on the processor a number means processes.',
+  ),
+  nodes: doc(
+    count(1, 64).default(1),
+    'How many machines train together, each with the same cards. The same command is started on each.',
+    'For clusters: see docs/several-cards.md.',
+    'nodes',
+  ),
   precision: doc(
     z.enum(precisions),
     'Number format of the base model while training; the LoRA itself is always fp32.',
@@ -77,3 +88,12 @@ export const resourcesSchema = z.strictObject({
     'threads',
   ),
 });
+
+/** What plan.json says in place of `devices`. */
+export const plannedDevices = {
+  /** Processes that train together on all nodes; `batch_size` is that of one of them. */
+  processes: z.number().int().min(1),
+  nodes: z.number().int().min(1),
+  /** Numbers of this machine's cards that train together, one process each; empty where one process trains, or on a processor. */
+  cards: z.array(z.number().int().min(0)),
+} as const;

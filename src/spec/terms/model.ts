@@ -86,6 +86,13 @@ export const modelTerms: readonly Term[] = [
     keys: ['resources.stream_base'],
   },
   {
+    term: 'several cards',
+    also: ['multi-GPU', 'multi gpu', 'distributed', 'data parallel', 'ddp', 'accelerate', 'several machines', 'nodes'],
+    group: 'The machine',
+    text: 'Cards that train one LoRA together: each computes its own batch of a step, and the gradients are summed. The learning rate stays as it is; a step sees as many times the pictures, so an epoch has fewer steps. The same number and kind of cards gives the same bytes; another number is another run. Several machines do the same over the network.',
+    keys: ['resources.devices', 'resources.nodes'],
+  },
+  {
     term: 'gradient checkpointing',
     also: ['checkpointing'],
     group: 'The machine',

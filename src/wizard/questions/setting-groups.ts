@@ -145,7 +145,9 @@ export function trainsOn(spec: RunSpec, { cards, cpuCores }: Machine): string {
 /** How much of the card's memory a step takes, in words; nothing without a card. */
 export function takes(spec: RunSpec, cards: Machine['cards']): string {
   const { model, training, resources: r, dataset: d } = spec;
-  const card = cards.find((each) => r.device === each.device) ?? cards[0];
+  // What is too large for the smallest of several cards is too large for all.
+  const smallest = r.devices === 'all' ? cards.toSorted((a, b) => a.totalGb - b.totalGb)[0] : undefined;
+  const card = smallest ?? cards.find((each) => r.device === each.device) ?? cards[0];
   if (card === undefined || r.device === 'cpu' || r.device === 'mps') return '';
   const memory = stepMemory({
     model,

@@ -448,7 +448,7 @@ describe('the plan', () => {
   it('fits its schema for any spec that loads', () => {
     fc.assert(
       fc.property(loadableSpec, (any) => {
-        const onCpu = { ...any, resources: { ...any.resources, device: 'cpu' } };
+        const onCpu = { ...any, resources: { ...any.resources, device: 'cpu', devices: 2 } } as const;
         const { plan } = resolve({ spec: onCpu });
         expect(planSchema.parse(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
         expect(summarizePlan(plan).lines.length).toBeGreaterThan(3);

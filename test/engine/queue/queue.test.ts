@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { claim } from '../../../src/base/process/claim.ts';
 import { advanceQueue } from '../../../src/engine/queue/advance.ts';
 import { dropEntry, enqueue, queueEntries } from '../../../src/engine/queue/entries.ts';
 import { makeRequest } from '../../../src/engine/run-folder/requests.ts';
@@ -114,6 +115,36 @@ describe('a queue', () => {
     await advanceQueue(home.runs, start);
     expect(started).toEqual(['a', 'c']);
   }, 30_000);
+
+  it('keeps the cards of a run that waits for several, and passes on those of one that cannot start', async () => {
+    folder();
+    makeRun('live', 'cuda:1');
+    for (const [name, cards] of [
+      ['both', [0, 1]],
+      ['first', [0]],
+      ['third', [2, 3]],
+      ['fourth', [3]],
+    ] as const) {
+      mkdirSync(join(runs, name));
+      const device = `cuda:${cards[0]}`;
+      const plan = { resources: { device, cards: cards.length > 1 ? cards : [] } };
+      writeFileSync(join(runs, name, 'plan.json'), JSON.stringify(plan));
+      enqueue(runs, name);
+    }
+    expect(queueEntries(runs).map(({ device }) => device)).toEqual([
+      'cuda:0+cuda:1',
+      'cuda:0',
+      'cuda:2+cuda:3',
+      'cuda:3',
+    ]);
+    const held = claim(join(runs, 'live', 'attempts'));
+    const { started } = await advanceQueue(runs, async ({ name }) => {
+      if (name === 'third') throw new Error('no');
+    });
+    expect(started).toEqual(['fourth']);
+    if ('claim' in held) held.claim.release();
+    expect((await advanceQueue(runs, async () => {})).started).toEqual(['both']);
+  });
 
   it('goes on by itself when a run ends, and after its supervisor was killed when it is told to', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.02' });

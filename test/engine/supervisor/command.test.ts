@@ -70,7 +70,27 @@ describe('trainerCommand', () => {
     expect(trainerCommand({ ...input, compiled: '/c', env }).env).toMatchObject({ TRITON_CACHE_DIR: '/mine' });
   });
 
-  const several = trainerCommand({ ...input, resources: { ...resources, device: 'cuda' }, processes: 2 });
+  const cards = { ...resources, device: 'cuda:1', processes: 2, cards: [1, 3] };
+  const several = trainerCommand({ ...input, resources: cards });
+
+  it('shows the trainer the cards of the run alone, of those that the person shows', () => {
+    expect(several.env.CUDA_VISIBLE_DEVICES).toBe('1,3');
+    const env = { CUDA_VISIBLE_DEVICES: 'GPU-a, GPU-b,GPU-c,GPU-d' };
+    expect(trainerCommand({ ...input, resources: cards, env }).env.CUDA_VISIBLE_DEVICES).toBe('GPU-b,GPU-d');
+    expect(trainerCommand({ ...input, env }).env.CUDA_VISIBLE_DEVICES).toBe(env.CUDA_VISIBLE_DEVICES);
+  });
+
+  it('takes PyTorch’s launcher for processes on a processor, and says where machines meet', () => {
+    const here = trainerCommand({ ...input, resources: { ...resources, processes: 2 } }).argv.join(' ');
+    expect(here).toContain(
+      '-m torch.distributed.run --nnodes 1 --nproc-per-node 2 --max-restarts 0 --rdzv-backend c10d',
+    );
+    const node = { rank: 1, address: '10.0.0.1', port: 29500 };
+    const there = trainerCommand({ ...input, resources: { ...resources, processes: 4, nodes: 2 }, node }).argv.join(
+      ' ',
+    );
+    expect(there).toContain('--nnodes 2 --nproc-per-node 2 --max-restarts 0 --node-rank 1 --master-addr 10.0.0.1');
+  });
 
   it('goes through accelerate for several cards', () => {
     expect(several.argv.slice(0, 4)).toEqual(['/env/bin/python', '-m', 'accelerate.commands.launch', '--multi_gpu']);
@@ -92,6 +112,7 @@ print(json.dumps(vars(launch_command_parser().parse_args(json.load(sys.stdin))),
       expect(JSON.parse(parsed)).toMatchObject({
         multi_gpu: true,
         num_processes: 2,
+        max_restarts: 0,
         num_machines: 1,
         machine_rank: 0,
         main_process_port: 0,

@@ -276,7 +276,9 @@ describe('Enter on every question', () => {
     const cards = [card(0, 8), card(1, 24)];
     const context = enter({}, { ...noCard, cards });
     expect(context.answers['resources.card']).toEqual({ value: '1', by: 'default' });
-    expect(specOf(context).spec.resources.device).toBe('cuda:1');
+    expect(specOf(context).spec.resources).toMatchObject({ device: 'cuda:1', devices: 'auto' });
+    const all = specOf(enter({ 'resources.card': 'all' }, { ...noCard, cards })).spec.resources;
+    expect(all).toMatchObject({ device: 'auto', devices: 'all' });
   });
 });
 

@@ -1,11 +1,16 @@
-"""Several processes, as `accelerate launch` starts them, use the same images and give losses equal up to rounding."""
+"""Several processes, as their launcher starts them, use the images of a batch so many times as large, and give its
+losses up to rounding; a lost process ends all of them, and what was saved goes on to the same bytes."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-import socket
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +25,89 @@ from visiontrain_trainer.data.batches import BatchSampler
 TRAINER = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def train_in_two(folder: Path) -> list[dict[str, Any]]:
-    """Train in two processes and return the events. `torchrun` is used, which `accelerate launch` runs for several
-    processes: on a CPU, `accelerate launch` itself wants MPI.
-    """
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"),
-        *("--master_addr", "127.0.0.1", "--master_port", str(free_port()), "-m", "visiontrain_trainer", str(folder)),
+def command(folder: Path, count: int) -> list[str]:
+    """PyTorch's launcher, as src/engine/supervisor/command.ts calls it: `accelerate launch` wants MPI on a CPU."""
+    return [
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--max-restarts", "0"),
+        *("--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"),
+        *("-m", "visiontrain_trainer", str(folder)),
     ]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(TRAINER)}, capture_output=True, text=True, check=False
+
+
+def start(folder: Path, count: int = 2, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(folder, count),
+        env={**os.environ, "PYTHONPATH": str(TRAINER), **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
+
+
+def train_in(folder: Path, count: int = 2) -> list[dict[str, Any]]:
+    """Train in so many processes and return the events."""
+    launched = start(folder, count)
+    said, _ = launched.communicate(timeout=300)
+    assert launched.returncode == 0, said
     events = read_events(folder)
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
-    assert next(e for e in events if e["type"] == "active")["facts"]["processes"] == 2
+    assert next(e for e in events if e["type"] == "active")["facts"]["processes"] == count
     return events
 
 
+def workers(launched: subprocess.Popen[str]) -> dict[int, int]:
+    """Process numbers of the trainer's processes, by rank."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            stat = (entry / "stat").read_text()
+            if int(stat[stat.rindex(")") + 2 :].split()[1]) == launched.pid:
+                variables = dict(v.split("=", 1) for v in (entry / "environ").read_text().split("\0") if "=" in v)
+                if "LOCAL_RANK" in variables:
+                    found[int(variables["RANK"])] = int(entry.name)
+    return found
+
+
+def wait_for(folder: Path, done: Callable[[list[dict[str, Any]]], bool], launched: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and launched.poll() is None:
+        with contextlib.suppress(OSError, ValueError):
+            if done(read_events(folder)):
+                return
+        time.sleep(0.1)
+    raise AssertionError("it did not come so far")
+
+
+def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["type"] == kind]
+
+
 def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
-    samples = [{**sample, "validation": index == 3} for index, sample in enumerate(images[1])]
-    plan = plan_for(
-        data={"flip": True, "shuffle_tags": True, "samples": samples},
-        training={"batch_size": 3, "gradient_accumulation": 2, "dropout": 0.1, "steps": 5},
-        samples={"prompts": ["zwx"], "every": 2},
-        output={"checkpoint_every": 2, "precision": "fp32"},
-    )
-    # A batch of one image leaves the second process without work; a batch of three splits unevenly.
-    batches = BatchSampler(parse_plan(plan))
+    samples = [{**sample, "validation": index in (2, 3)} for index, sample in enumerate(images[1])]
+
+    def plan(batch: int, processes: int) -> dict[str, Any]:
+        return plan_for(
+            data={"flip": True, "shuffle_tags": True, "samples": samples},
+            training={"batch_size": batch, "gradient_accumulation": 2, "dropout": 0.1, "steps": 5},
+            samples={"prompts": ["zwx", "zwx, a square", "a square"], "every": 2},
+            output={"checkpoint_every": 2, "precision": "fp32"},
+            resources={"processes": processes},
+        )
+
+    two = plan(2, 2)
+    # A batch of one image leaves the second process without work; one of three or four splits.
+    batches = BatchSampler(parse_plan(two))
     sizes = {len(batch) for step in range(5) for batch in batches.step(step)}
     assert {1, 3} <= sizes
 
-    alone = train_here(plan, "alone")
-    folder = prepare_run(tmp_path / "two", plan)
+    alone = train_here(plan(4, 1), "alone")
+    folder = prepare_run(tmp_path / "two", two)
     # The request is polled by rank 0 alone, and both processes carry it out before the first step.
     (folder / "control" / "save").touch()
-    events = train_in_two(folder)
+    events = train_in(folder)
 
-    def both(type: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        return [e for e in events if e["type"] == type], alone.of(type)
+    def both(kind: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return of(events, kind), alone.of(kind)
 
     steps, expected = both("step")
     assert [e["loss"] for e in steps] == pytest.approx([e["loss"] for e in expected], rel=1e-4)
@@ -72,10 +115,70 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any,
     measured, expected = both("validation")
     assert [e["step"] for e in measured] == [e["step"] for e in expected] == [0, 2, 4, 5]
     assert [e["loss"] for e in measured] == pytest.approx([e["loss"] for e in expected], rel=1e-5)
-    assert [e["step"] for e in both("checkpoint")[0]] == [0, 2, 4, 5]
-    assert [(e["step"], e["adapter"]) for e in both("sample")[0]] == [(0, False), (2, True), (4, True), (5, True)]
+    assert [e["step"] for e in of(events, "checkpoint")] == [0, 2, 4, 5]
+    # The samples are split as well, and told of in their order.
+    made, expected = both("sample")
+    assert [(e["step"], e["index"], e["path"]) for e in made] == [(e["step"], e["index"], e["path"]) for e in expected]
+    assert all((folder / e["path"]).is_file() for e in made)
+    # Before the first step nothing has been summed: these samples have the same bytes.
+    for i in range(3):
+        assert (folder / f"samples/base-{i}.png").read_bytes() == (alone.folder / f"samples/base-{i}.png").read_bytes()
     output, expected = (load_file(dir / "output" / "tiny.safetensors") for dir in (folder, alone.folder))
     assert output.keys() == expected.keys()
     for name, tensor in expected.items():
         torch.testing.assert_close(output[name], tensor, rtol=1e-3, atol=2e-5)
     assert events[-1]["type"] == "result" and events[-1]["status"] == "finished"
+
+
+def test_a_lost_process_ends_all_and_the_run_goes_on_to_the_same_bytes(plan_for: Any, tmp_path: Path) -> None:
+    plan = plan_for(training={"steps": 60, "batch_size": 1}, output={"checkpoint_every": 3}, resources={"processes": 2})
+    whole = {e["format"]: e["sha256"] for e in of(train_in(prepare_run(tmp_path / "whole", plan)), "output")}
+    folder = prepare_run(tmp_path / "broken", plan)
+
+    # One that is killed: its connection closes, and the other knows at once.
+    launched = start(folder)
+    wait_for(folder, lambda events: len(of(events, "checkpoint")) >= 1, launched)
+    os.kill(workers(launched)[1], signal.SIGKILL)
+    began = time.monotonic()
+    said, _ = launched.communicate(timeout=60)
+    assert time.monotonic() - began < 40 and launched.returncode != 0
+    told = of(read_events(folder), "result")[-1]
+    assert (told["status"], told["id"]) == ("failed", "training/lost-process"), said
+    assert "exitcode  : -9" in said
+
+    # One that stands still closes nothing: the heartbeat tells.
+    launched = start(folder, VISIONTRAIN_LOST_AFTER="3")
+    before = len(of(read_events(folder), "step"))
+    wait_for(folder, lambda events: len(of(events, "step")) > before + 3, launched)
+    stopped = workers(launched)[1]
+    os.kill(stopped, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        launched.communicate(timeout=90)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stopped, signal.SIGKILL)
+    told = of(read_events(folder), "result")[-1]
+    assert (told["id"], told["reason"]) == ("training/lost-process", "Process 1 of 2 is gone: all of them end.")
+
+    # A stop is agreed upon at one step, and ends the launcher without a complaint.
+    launched = start(folder)
+    before = len(of(read_events(folder), "step"))
+    wait_for(folder, lambda events: len(of(events, "step")) > before + 3, launched)
+    (folder / "control" / "stop").touch()
+    said, _ = launched.communicate(timeout=60)
+    assert launched.returncode == 0, said
+    assert of(read_events(folder), "result")[-1]["status"] == "stopped"
+
+    events = train_in(folder)
+    assert {e["format"]: e["sha256"] for e in of(events, "output")} == whole
+
+
+def test_the_failure_of_another_process_is_told_by_a_file(plan_for: Any, tmp_path: Path) -> None:
+    folder = prepare_run(tmp_path / "run", plan_for(resources={"processes": 3}))
+    launched = start(folder, 2)
+    launched.communicate(timeout=60)
+    assert launched.returncode != 0
+    told = json.loads((folder / "control" / "failed-1.json").read_text())
+    assert told["reason"] == "The plan is for 3 processes, but 2 were started."
+    assert of(read_events(folder), "result")[-1]["reason"] == told["reason"]

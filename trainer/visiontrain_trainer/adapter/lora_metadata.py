@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import metadata
 
-from visiontrain_trainer.contract.plan import Plan, Training
+from visiontrain_trainer.contract.plan import Plan, Training, whole_batch
 
 #: The metadata by which programs recognise a LoRA; `metadata: minimal` keeps only these.
 MINIMAL = (
@@ -46,7 +46,7 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_num_validation_images": str(sum(s.validation for s in plan.data.samples)),
         "ss_num_reg_images": str(sum(s.regularisation for s in plan.data.samples)),
         "ss_batch_size_per_device": str(training.batch_size),
-        "ss_total_batch_size": str(training.batch_size * training.gradient_accumulation),
+        "ss_total_batch_size": str(whole_batch(plan) * training.gradient_accumulation),
         "ss_gradient_accumulation_steps": str(training.gradient_accumulation),
         "ss_gradient_checkpointing": str(plan.resources.gradient_checkpointing != "none"),
         "ss_learning_rate": str(training.learning_rate),

@@ -1,14 +1,30 @@
-"""The processes of a run, where several train together (torch.distributed)."""
+"""Several processes that train one LoRA, one to a card: who they are, what they do together, and when one is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 
+from visiontrain_trainer.base.errors import TrainerError, TrainingError, is_out_of_memory
 from visiontrain_trainer.contract.plan import Resources
+
+from .heartbeat import come, lost_process, watch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: How long one process may wait for another that works alone, such as the first while it writes files. That the other
+#: lives is known by its heartbeat and not by this.
+_ALONE = timedelta(hours=12)
+#: Seconds in which all processes must have come. Each node sets up its environment before its processes start.
+_COME = 600
 
 
 @dataclass(frozen=True)
@@ -27,32 +43,118 @@ class Processes:
 
     def barrier(self) -> None:
         if self.count > 1:
-            torch.distributed.barrier()
+            with _together():
+                torch.distributed.barrier(group=self.words)
 
     def sum(self, tensor: torch.Tensor) -> None:
         """Sum in place over all processes."""
         if self.count > 1:
-            torch.distributed.all_reduce(tensor)
+            with _together():
+                torch.distributed.all_reduce(tensor)
 
     def agree(self, requests: set[str], names: tuple[str, ...]) -> set[str]:
         """Broadcast the requests of rank 0 that are among `names`; every process returns them."""
         if self.count == 1:
             return requests
         box = [sorted(requests & set(names))]
-        torch.distributed.broadcast_object_list(box, src=0, group=self.words)
+        with _together():
+            torch.distributed.broadcast_object_list(box, src=0, group=self.words)
         return set(box[0])
 
+    def gather(self, value: Result) -> list[Result]:
+        """The values of all processes, by rank."""
+        if self.count == 1:
+            return [value]
+        found: list[Any] = [None] * self.count
+        with _together():
+            torch.distributed.all_gather_object(found, value, group=self.words)
+        return found
 
-def join_processes(resources: Resources) -> Processes:
-    """Join the group that `accelerate launch` prepared, if it started more than one process."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
-        return Processes()
-    from datetime import timedelta
+    def each(self, items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
+        """`work` of each item, in order. Each process does its share, and all of them return all results.
 
+        Where memory does not suffice in one process, all of them raise MemoryError, so that they go on alike.
+        """
+        if self.count == 1:
+            return [work(item) for item in items]
+        mine: list[Result] = []
+        short: str | None = None
+        try:
+            mine = [work(item) for item in self.share(items)]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            short = str(error).split("\n")[0]
+        shares = self.gather((mine, short))
+        for _, problem in shares:
+            if problem is not None:
+                raise MemoryError(problem)
+        return [shares[i % self.count][0][i // self.count] for i in range(len(items))]
+
+    def in_turn(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns in this process. The others begin when the first process is done, and find its files."""
+        if self.first:
+            found = work()
+        self.barrier()
+        return found if self.first else work()
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items of this process: by index modulo the number of processes."""
+        return items[self.rank :: self.count]
+
+
+ALONE = Processes()
+
+
+def join_processes(resources: Resources, lost: Callable[[TrainerError], None]) -> Processes:
+    """Join the processes of the run, if it has more than one.
+
+    `lost` is called in another thread when one of the others has gone without a word; it must end this process. Raises
+    TrainingError when the launcher started another number of processes than the plan has, or when some do not come.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count != resources.processes:
+        raise TrainingError(
+            f"The plan is for {resources.processes} processes, but {count} were started.",
+            next_steps=["Start the run with `visiontrain resume`."],
+            id="run/unreadable-plan",
+        )
+    if count == 1:
+        return ALONE
     from accelerate import PartialState
 
-    # The timeout is long because the other processes wait while rank 0 fills the cache, makes samples and validates.
-    long = timedelta(hours=2)
-    state = PartialState(cpu=resources.device == "cpu", timeout=long)
-    words = torch.distributed.new_group(backend="gloo", timeout=long)
+    _end_with_the_launcher()
+    rank = int(os.environ["RANK"])
+    limit = float(os.environ.get("VISIONTRAIN_LOST_AFTER", "60"))
+    come(rank, count, _COME)
+    with _together():
+        state = PartialState(cpu=resources.device == "cpu", timeout=_ALONE)
+        words = torch.distributed.new_group(backend="gloo", timeout=_ALONE)
+    watch(rank, count, limit, lost)
     return Processes(state.process_index, state.num_processes, state.local_process_index, words)
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """Errors of the connection to the other processes become a TrainingError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise lost_process("Another process of this run", str(error).split("\n")[0][:300]) from error
+
+
+def _end_with_the_launcher() -> None:
+    """Have the kernel end this process when its launcher is killed, which would otherwise leave it behind (Linux).
+
+    The launcher gives each process a session of its own, so that no signal to the launcher's group reaches it.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    parent_dies = 1
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(parent_dies, signal.SIGKILL)

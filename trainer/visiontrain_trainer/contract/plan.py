@@ -67,6 +67,7 @@ __all__ = [
     "Training",
     "Validation",
     "parse_plan",
+    "whole_batch",
     "read_plan",
 ]
 
@@ -170,3 +171,8 @@ def read_plan(path: Path) -> Plan:
             next_steps=["Start the run again with `visiontrain run`."],
             id="run/unreadable-plan",
         ) from error
+
+
+def whole_batch(plan: Plan) -> int:
+    """Images of one forward pass of all processes together: `batch_size` is that of one card."""
+    return plan.training.batch_size * plan.resources.processes

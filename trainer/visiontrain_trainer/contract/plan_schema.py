@@ -325,6 +325,9 @@ class Resources:
     counted_memory: int | None
     workers: int
     threads: int
+    processes: int
+    nodes: int
+    cards: list[int]
     cache_dir: str
 
 

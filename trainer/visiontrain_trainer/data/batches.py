@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
-from visiontrain_trainer.contract.plan import Plan, Sample
+from visiontrain_trainer.contract.plan import Plan, Sample, whole_batch
 
 from .facts import counted_again
 from .own_settings import settings_of
@@ -70,7 +70,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     return replace(
         plan,
         data=data,
-        training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, plan.training.batch_size)),
+        training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, whole_batch(plan))),
         output=replace(plan.output, facts=counted_again(plan.output.facts, data, plan.name)),
     )
 
@@ -127,7 +127,7 @@ class BatchSampler:
         self._others = _Others(
             [sample for sample in plan.data.samples if sample.regularisation], plan.seed, len(self._uses)
         )
-        size = plan.training.batch_size
+        size = whole_batch(plan)
         self.per_epoch = batches_per_epoch([s for s in plan.data.samples if not s.validation], size)
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
@@ -140,7 +140,7 @@ class BatchSampler:
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
 
     def _make_epoch(self, epoch: int) -> list[list[str]]:
-        seed, size = self._plan.seed, self._plan.training.batch_size
+        seed, size = self._plan.seed, whole_batch(self._plan)
         batches: list[list[str]] = []
         for bucket in sorted({*self._buckets, *self._others.buckets}):
             uses = [*self._buckets.get(bucket, []), *self._others.names(bucket, epoch)]

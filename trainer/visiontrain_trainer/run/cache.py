@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, Sample
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.batch_builder import Caches
-from visiontrain_trainer.data.batches import BatchSampler, ImageUse, without
+from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View, without
 from visiontrain_trainer.data.caption_options import longest_forms, plain_caption
 from visiontrain_trainer.data.captions import caption_of, preserved
 from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.own_settings import captions_vary, views_vary
 from visiontrain_trainer.training.image_losses import uses_to_measure
 from visiontrain_trainer.training.measure import validation_uses
+
+#: An image, and how it is shown.
+Shown = tuple[Sample, View]
 
 
 def fill_caches(
@@ -56,6 +61,16 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
             return plan, batches
         say_left_out(plan, unreadable, events)
         plan = without(plan, unreadable)
+
+
+def encode_share(
+    plan: Plan, latents: Latents, share: Callable[[list[Shown]], Sequence[Shown]], events: Events, *, control: Control
+) -> None:
+    """Encode this process's share of the images. What cannot be read is left to `encode_images`, which names it."""
+    batches = BatchSampler(plan)
+    uses = [*_uses_to_encode(plan, batches), *_measured_uses(plan, batches)]
+    different = {(use.sample.id, view): (use.sample, view) for use in uses for view in [batches.view(use)]}
+    latents.prepare(share(list(different.values())), events, control)
 
 
 def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:

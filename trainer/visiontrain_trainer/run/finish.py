@@ -33,17 +33,9 @@ def finish(session: Session, progress: Progress, samples: SampleMaker, saves: Sa
         return _finish(session, progress, samples, saves)
 
 
-def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
-    """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
-
-    Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
-    """
+def _export(session: Session, progress: Progress, saves: Saves) -> None:
+    """Write the LoRA file of the present weights, and that of the best step where it is another."""
     events, plan = session.events, session.plan
-    save(session, progress, saves, Save())
-    saves.wait()
-    if not session.processes.first:
-        session.processes.barrier()
-        return 0
     events.emit("phase", phase="export")
     last = saves.weights_now(progress.step)
     for file in saves.written(plan.name, last):
@@ -56,6 +48,18 @@ def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: S
         )
     if progress.best_step is not None and progress.best_step < progress.step:
         saves.best(progress.best_step)
+
+
+def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
+    """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
+
+    Returns the exit code: 0, or 5 for the verdict "nothing", which is a failure.
+    """
+    events = session.events
+    save(session, progress, saves, Save())
+    saves.wait()
+    if session.processes.first:
+        _export(session, progress, saves)
     samples.make(progress.step, adapter=True)
     after = validate_if_it_fits(session, progress)
     before = Validation.of(progress.before) if progress.before else None

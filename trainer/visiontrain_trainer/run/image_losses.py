@@ -27,7 +27,8 @@ def measure_images(session: Session, progress: Progress) -> None:
         return
     try:
         told = _measured(session, progress)
-        write_atomic(session.run / FILE, (json.dumps(told, indent=1) + "\n").encode())
+        if session.processes.first:
+            write_atomic(session.run / FILE, (json.dumps(told, indent=1) + "\n").encode())
     except OSError as error:
         session.events.note(f"The loss of each picture could not be written ({error.strerror}).", "warn")
         return
@@ -59,11 +60,11 @@ def _measured(session: Session, progress: Progress) -> dict[str, Any]:
     uses = uses_to_measure(session.plan, session.batches)
     at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     session.train_step.release()
-    after = measure(uses, at, session.train_step.losses_at)
+    after = measure(uses, at, session.train_step.losses_at, session.processes)
     now = session.adapter.tensors()
     session.adapter.load(session.initial)
     try:
-        before = measure(uses, at, session.train_step.losses_at)
+        before = measure(uses, at, session.train_step.losses_at, session.processes)
     finally:
         session.adapter.load(now)
     pairs = zip(uses, before.of_each_image(), after.of_each_image(), strict=True)

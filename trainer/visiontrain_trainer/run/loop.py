@@ -118,4 +118,5 @@ def report(session: Session, flight: deque[PendingResult], progress: Progress, s
             digest=result.digest,
             images_per_second=rate and round(rate, 3),
             memory=session.device.memory(),
+            memories=result.memories or None,
         )

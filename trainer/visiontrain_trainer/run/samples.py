@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -26,20 +26,22 @@ class SampleMaker:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._vae: nn.Module | None = None
-        self._made: set[str] = set()
+        #: Events of this process's samples: the place among the prompts, the kind, the rest.
+        self._made: list[tuple[int, str, dict[str, Any]]] = []
 
     def make(self, step: int, *, adapter: bool) -> None:
         """Make a sample for each prompt; a base-I.png that is there already is kept. A stop request ends this early."""
         session = self._session
         plan = session.plan
-        if not session.processes.first or not plan.samples.prompts:
+        if not plan.samples.prompts:
             return
+        self._made = []
         session.train_step.release()
         training = session.unet.training
         session.unet.eval()
         try:
             with session.used_weights():
-                for index, shot in enumerate(all_shots(plan.samples)):
+                for index, shot in session.processes.share(list(enumerate(all_shots(plan.samples)))):
                     name = f"step-{step:06d}-{index}.png" if adapter else f"base-{index}.png"
                     if not adapter and (session.run / "samples" / name).exists():
                         continue
@@ -49,7 +51,7 @@ class SampleMaker:
         except Exception as error:
             traceback.print_exc()
             reason = str(error).split("\n")[0] or type(error).__name__
-            session.events.emit("sample_failed", step=step, reason=reason)
+            self._tell(len(plan.samples.prompts), "sample_failed", {"step": step, "reason": reason})
             give_back_memory()
         finally:
             session.adapter.enable(True)
@@ -58,6 +60,20 @@ class SampleMaker:
             if self._vae is not None and session.device.is_cuda:
                 # After a failure it may still be there.
                 self._vae.to("cpu")
+        self._tell_all()
+
+    def _tell(self, index: int, kind: str, payload: dict[str, Any]) -> None:
+        """Emit an event, or keep it until all processes have made their share: the first alone writes events."""
+        if self._session.processes.count == 1:
+            self._session.events.emit(kind, **payload)
+        else:
+            self._made.append((index, kind, payload))
+
+    def _tell_all(self) -> None:
+        shares = self._session.processes.gather(self._made)
+        if self._session.processes.count > 1:
+            for _, kind, payload in sorted((event for share in shares for event in share), key=lambda each: each[0]):
+                self._session.events.emit(kind, **payload)
 
     def _one(self, step: int, index: int, shot: Shot, name: str | None) -> None:
         """Make one sample, with the LoRA under `name`, or for None without it."""
@@ -83,15 +99,8 @@ class SampleMaker:
             if device.is_cuda:
                 self._vae.to("cpu")
         save_png(image, session.run / "samples" / file, parameters(plan, shot, adapter=name is not None))
-        session.events.emit(
-            "sample",
-            step=step,
-            index=index,
-            path=f"samples/{file}",
-            prompt=shot.prompt,
-            seed=shot.seed,
-            adapter=name is not None,
-        )
+        made = {"path": f"samples/{file}", "prompt": shot.prompt, "seed": shot.seed, "adapter": name is not None}
+        self._tell(index, "sample", {"step": step, "index": index, **made})
 
 
 def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning]:

@@ -38,7 +38,7 @@ def save(session: Session, progress: Progress, saves: Saves, wanted: Save) -> No
     step = progress.step
     lora = wanted.lora if step > 0 and saves.lora_at != step else None
     state = None
-    if wanted.checkpoint and progress.saved_at != step and session.processes.first:
+    if wanted.checkpoint and progress.saved_at != step:
         state = state_of(session, progress, validated=wanted.validated)
         progress.saved_at = step
     if session.processes.first and (state is not None or lora is not None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.merged import merge_into
+from visiontrain_trainer.base.errors import TrainerError
+from visiontrain_trainer.base.leave import leave
 from visiontrain_trainer.compute.device import Device, open_device
 from visiontrain_trainer.compute.facts import active_facts
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
 from visiontrain_trainer.compute.processes import Processes, join_processes
 from visiontrain_trainer.contract.control import Control, Unasked
 from visiontrain_trainer.contract.events import Events
+from visiontrain_trainer.contract.failure import tell_failure
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batch_builder import BatchBuilder, Caches
 from visiontrain_trainer.data.batches import BatchSampler
@@ -31,7 +35,7 @@ from visiontrain_trainer.training.passes import Inputs, Machine, Trained
 from visiontrain_trainer.training.schedule_free import averaged
 from visiontrain_trainer.training.step import TrainStep
 
-from .cache import fill_caches
+from .cache import encode_share, fill_caches
 from .generated import Studio, with_generated
 from .init_lora import start_from
 from .network import make_faster, prepare_unet, say_streamed, unet_storage
@@ -83,7 +87,7 @@ class Session:
 
 def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Session:
     """Build all that the first step of a run needs. Raises TrainerError, or Stopped when a stop is requested."""
-    processes = join_processes(plan.resources)
+    processes = join_processes(plan.resources, lambda error: _give_up(run, events, error))
     machine = Machine(device=open_device(plan.resources, processes), processes=processes)
     device = machine.device
     base = BaseModel(plan.model)
@@ -137,26 +141,30 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     return session
 
 
+def _give_up(run: Path, events: Events, error: TrainerError) -> None:
+    """End this process at once: it may wait for a process that is gone. Called in a thread of its own."""
+    print(error.reason, *error.details, file=sys.stderr, flush=True)
+    tell_failure(run, events, error)
+    events.close()
+    leave(error.code)
+
+
 def _fill_caches_in_turn(
     plan: Plan, base: BaseModel, caches: Caches, machine: Machine, *, talk: tuple[Events, Control]
 ) -> tuple[Plan, BatchSampler]:
     """`fill_caches` in the first process of the run, then in the others, which find everything in the cache.
 
-    Images that the base draws come before: they are encoded as others are.
+    Images that the base draws come before: they are encoded as others are. Before the captions each process encodes its
+    share of the images.
     """
     processes, device = machine.processes, machine.device
-
-    def fill() -> tuple[Plan, BatchSampler]:
-        events, control = talk
-        drawn = with_generated(
-            Studio(plan=plan, base=base, caches=caches, device=device, events=events, control=control)
-        )
-        return fill_caches(drawn, caches, device, events, control=control)
-
-    if processes.first:
-        found = fill()
-    processes.barrier()
-    return found if processes.first else fill()
+    events, control = talk
+    studio = Studio(plan=plan, base=base, caches=caches, device=device, events=events, control=control)
+    plan = processes.in_turn(lambda: with_generated(studio))
+    if processes.count > 1:
+        encode_share(plan, caches.latents, processes.share, events, control=control)
+        processes.barrier()
+    return processes.in_turn(lambda: fill_caches(plan, caches, device, events, control=control))
 
 
 def trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:

@@ -27,7 +27,8 @@ def validate(session: Session, progress: Progress) -> Validation:
         return progress.known.get((use.sample.id, noise_index)) or session.train_step.losses_at(use, steps, noise_index)
 
     def measure_at(step: int) -> Validation:
-        found = measure(uses, at, session.train_step.losses_at if step else losses_before)
+        losses_at = session.train_step.losses_at if step else losses_before
+        found = measure(uses, at, losses_at, session.processes)
         if held_out:
             compared = progress.validations.compared(found, progress.before)
             levels_now = found.levels_of_event()
@@ -65,7 +66,7 @@ def cadence(plan: Plan) -> Every:
 
 def validate_as_planned(session: Session, progress: Progress) -> None:
     """A validation that is due by the plan, and so at the same step in each run: these alone may end a run early."""
-    if not session.processes.first or not session.batches.validation:
+    if not session.batches.validation:
         return
     found = validate_if_it_fits(session, progress)
     if found and session.plan.validation.patience is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from visiontrain_trainer.adapter.adapter import Adapter
+from visiontrain_trainer.compute.processes import ALONE, Processes
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse
 
 #: The timesteps at which the loss is measured, as shares of those that are trained.
@@ -93,15 +94,18 @@ def levels(trained: tuple[int, int]) -> list[int]:
 
 
 def measure(
-    uses: list[ImageUse], at: list[int], losses_at: Callable[[ImageUse, list[int], int], list[float]]
+    uses: list[ImageUse],
+    at: list[int],
+    losses_at: Callable[[ImageUse, list[int], int], list[float]],
+    processes: Processes = ALONE,
 ) -> Validation:
     """Measure the loss of `uses` at the timesteps `at`.
 
     `losses_at(use, steps, noise_index)` must return the unweighted losses of one image at `steps`, with the noise of
-    this index.
+    this index. All `processes` must call this, and each measures its share.
     """
     draws = max(1, -(-LEAST_VALUES // len(uses)))
-    found = [[losses_at(use, at, draw) for draw in range(draws)] for use in uses]
+    found = processes.each(uses, lambda use: [losses_at(use, at, draw) for draw in range(draws)])
     each = [[math.fsum(losses) / len(at) for losses in drawn] for drawn in found]
     flat = [losses for drawn in found for losses in drawn]
     return Validation.of(each, {t: math.fsum(losses[i] for losses in flat) / len(flat) for i, t in enumerate(at)})

@@ -1,4 +1,4 @@
-"""The results of a training step: first on their way from the device, then on the host."""
+"""The results of a training step, first on their way from the device, then on the host; and those of a measurement."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 import torch
 
+from visiontrain_trainer.data.batch_builder import Batch
 from visiontrain_trainer.data.batches import ImageUse
 
 from .optim import Rate
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A forward pass: its batch, what the U-Net predicts of it in fp32 [B, 4, h, w], the loss of each of the batch."""
+
+    batch: Batch
+    prediction: torch.Tensor
+    losses: list[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +48,8 @@ class StepTensors:
     weight_norms: torch.Tensor
     #: Checksum of all weights after the step, int64 [].
     digest: torch.Tensor
+    #: Peak memory of each of several processes in MiB, fp32 [processes]; [0] for one.
+    memories: torch.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +68,8 @@ class StepResult:
     weight_norms: dict[str, float]
     #: The checksum as 16 hex digits.
     digest: str
+    #: Peak memory of each process in bytes; empty where one process trains.
+    memories: list[int]
 
 
 class PendingResult:
@@ -63,7 +77,7 @@ class PendingResult:
 
     def __init__(self, facts: StepFacts, tensors: StepTensors) -> None:
         self._facts = facts
-        shares = [tensors.losses, tensors.grad_norm[None], tensors.grad_norms, tensors.weight_norms]
+        shares = [tensors.losses, tensors.grad_norm[None], tensors.grad_norms, tensors.weight_norms, tensors.memories]
         self._sizes = [len(share) for share in shares]
         # All floating-point numbers go to the host in one copy. Copies are asynchronous only from CUDA. Other devices
         # give no event to wait for, so `read` could return numbers that have not arrived yet.
@@ -79,7 +93,9 @@ class PendingResult:
         """The results of the step. This waits for the device."""
         if self._event is not None:
             self._event.synchronize()
-        losses, (norm,), grad_norms, weight_norms = (share.tolist() for share in self._numbers.split(self._sizes))
+        losses, (norm,), grad_norms, weight_norms, memories = (
+            share.tolist() for share in self._numbers.split(self._sizes)
+        )
         facts = self._facts
         return StepResult(
             step=facts.step,
@@ -90,5 +106,6 @@ class PendingResult:
             grad_norm=norm,
             grad_norms=dict(zip(facts.parts, grad_norms, strict=True)),
             weight_norms=dict(zip(facts.parts, weight_norms, strict=True)),
+            memories=[int(mebibytes) << 20 for mebibytes in memories],
             digest=f"{int(self._digest) & (2**64 - 1):016x}",
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_of_memory
@@ -11,24 +9,14 @@ from visiontrain_trainer.compute.device import give_back_memory, trying_algorith
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
-from visiontrain_trainer.data.batch_builder import Batch
 from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
 from .norm_cap import cap_norms
 from .optim import only_unet, rest_text, set_rate
 from .passes import Inputs, Machine, Passes, Trained
-from .result import PendingResult, StepFacts, StepTensors
+from .result import Measurement, PendingResult, StepFacts, StepTensors
 from .schedules import learning_rate_factor
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A forward pass: its batch, what the U-Net predicts of it in fp32 [B, 4, h, w], the loss of each of the batch."""
-
-    batch: Batch
-    prediction: torch.Tensor
-    losses: list[float]
 
 
 class TrainStep:
@@ -40,6 +28,8 @@ class TrainStep:
         self._batches, self._builder = inputs.batches, inputs.builder
         self._device, self._processes = machine.device, machine.processes
         self.micro_batch = plan.training.batch_size
+        #: Peak memory of each of several processes in MiB, from the last step.
+        self._memories = torch.zeros(0, device=machine.device.torch)
         self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
         self.passes = Passes(plan, events, trained=trained, inputs=inputs, machine=machine)
 
@@ -92,7 +82,9 @@ class TrainStep:
         """
         adapter = self._adapter
         total = sum(map(len, passes))
-        found = torch.zeros(total, device=self._device.torch)
+        # Behind the losses the memory of each process is summed, which no other process has a number for.
+        several = self._processes.count if self._processes.count > 1 else 0
+        found = torch.zeros(total + several, device=self._device.torch)
         adapter.zero_grad()
         start = 0
         for uses in passes:
@@ -108,10 +100,13 @@ class TrainStep:
                 # A slice is used, because a list of places would be copied from the host and wait for the device.
                 found[start + places[0] : start + places[-1] + 1 : self._processes.count] = self.passes.run(inputs)
             start += len(uses)
+        if several:
+            found[total + self._processes.rank] = self._device.memory() >> 20
         for grad in adapter.flat_grad.values():
             self._processes.sum(grad)
         self._processes.sum(found)
-        return found
+        self._memories = found[total:]
+        return found[:total]
 
     def _gradients_that_fit(self, step: int, passes: list[list[ImageUse]]) -> torch.Tensor:
         made_room = False
@@ -223,6 +218,7 @@ class TrainStep:
             grad_norms=grad_norms,
             weight_norms=adapter.norms(adapter.flat),
             digest=adapter.digest(),
+            memories=self._memories,
         )
         return PendingResult(facts, tensors)
 

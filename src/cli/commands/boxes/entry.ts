@@ -1,4 +1,4 @@
-/** What help and completion say of `visiontrain hosts`. It imports nothing, since `--help` loads it. */
+/** What help and completion say of `visiontrain hosts` and `fetch`. It imports nothing, since `--help` loads it. */
 import type { CommandEntry } from '../shared/command-entry.ts';
 
 export const hostsEntry: CommandEntry = {
@@ -20,4 +20,14 @@ export const hostsEntry: CommandEntry = {
     'visiontrain attach gpu1:fox',
   ],
   load: () => import('./index.ts'),
+};
+
+export const fetchEntry: CommandEntry = {
+  name: 'fetch',
+  args: '<host:run...>',
+  summary: 'bring runs home from other machines, every file checked',
+  group: 'Runs',
+  options: [['--checkpoints', 'also the checkpoints, from which training can go on here']],
+  examples: ['visiontrain fetch gpu1:fox'],
+  load: () => import('./fetch.ts'),
 };

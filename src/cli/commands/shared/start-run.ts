@@ -63,7 +63,8 @@ export async function makeRun(
   settleHooks(hooks, places, options.allowHooks ?? false);
   const prepared = await prepareRun({ ...input, places, env });
   const plan = options.adopt?.(prepared) ?? prepared.plan;
-  const build = await fittingBuild({ places, env }, plan);
+  // Another machine has its own cards, and chooses its build itself.
+  const notes = input.hardware === undefined ? (await fittingBuild({ places, env }, plan)).notes : [];
   for (const { entry, companionsOnly } of prepared.needs) {
     if (companionsOnly) continue;
     const hints = [
@@ -75,8 +76,7 @@ export async function makeRun(
   if (prepared.uncaptioned.length > 0)
     settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
-    for (const line of [...remarks(prepared, places.runs), ...build.notes.map((note) => `! ${note}`)])
-      out.wrapped(line);
+    for (const line of [...remarks(prepared, places.runs), ...notes.map((note) => `! ${note}`)]) out.wrapped(line);
   const run = createRun({
     name: options.name ?? input.spec.name,
     yaml: prepared.yaml,
@@ -135,7 +135,8 @@ export async function showPlan(
   const env = withTorch(context.env, torch);
   const input = await withFolders(given, context);
   const prepared = await prepareRun({ ...input, places, env });
-  const build = await fittingBuild({ places, env }, prepared.plan);
+  const elsewhere = input.hardware !== undefined;
+  const build = elsewhere ? undefined : await fittingBuild({ places, env }, prepared.plan);
   const weights = weightBytes(prepared.plan.model.path);
   const { lines, ...figures } = summarizePlan(prepared.plan, weights);
   const pace = earlierPace(places.state, paceQuestion(prepared.plan, prepared.card, weights));
@@ -149,14 +150,14 @@ export async function showPlan(
       warnings: prepared.warnings,
       left_out: prepared.leftOut,
       fetch,
-      environment: build.line,
+      environment: build?.line ?? 'chosen on the machine that trains',
       seconds_per_step: pace ?? null,
     });
     return EXIT.ok;
   }
   out.talk(`${input.spec.name}: nothing is started (--dry-run)`);
   for (const line of summary.lines) out.wrapped(`  ${line}`);
-  out.talk(`  ${build.line}`);
+  if (build !== undefined) out.talk(`  ${build.line}`);
   for (const line of hookLines(input.spec.hooks)) out.talk(`  hook ${line}`);
   for (const { entry } of prepared.needs) out.talk(`  to fetch first: ${entry.title}`);
   for (const line of remarks(prepared, places.runs)) out.wrapped(line);

@@ -1,0 +1,128 @@
+/**
+ * `slurm job RUN`: what a job of Slurm runs. It starts or goes on with the run, and stays until the run is over. Told of
+ * the job's time limit it saves the run and puts the job back into the line.
+ */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { packageRoot } from '../../../base/package-root.ts';
+import { pause } from '../../../base/sleep.ts';
+import { eventsEnd } from '../../../engine/events/tail.ts';
+import { makeRequest } from '../../../engine/run-folder/requests.ts';
+import { readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
+import { findRun } from '../../../engine/runs/find.ts';
+import { startRun } from '../../../engine/runs/start.ts';
+import { runCondition } from '../../../engine/runs/summary.ts';
+import { answerLines, type OtherNodes, requeue, startOnOtherNodes } from '../../../engine/slurm/commands.ts';
+import { NODE_VARIABLE, RENDEZVOUS_VARIABLE } from '../../../engine/supervisor/nodes.ts';
+import type { CommandRun, Context } from '../../shell/context.ts';
+import { nodesOf } from '../nodes/help.ts';
+import { withoutQueue } from '../shared/start-run.ts';
+import { ownSignals, watchRun } from '../shared/watch.ts';
+
+/** Milliseconds after which a supervisor on a node that died counts as dead everywhere, and some more. */
+const DEAD_MS = 150_000;
+/** Milliseconds that the other nodes get to end when the run is over. */
+const LEAVE_MS = 30_000;
+
+export const run: CommandRun = async ([query = ''], _options, context) => {
+  const { out, places, env } = context;
+  const job = env.SLURM_JOB_ID;
+  if (job === undefined)
+    throw new UsageError('This is what a job of Slurm runs, and here is none.', {
+      id: 'slurm/no-job',
+      nextSteps: ['visiontrain run run.yaml --on slurm'],
+    });
+  const ref = findRun(query, places.runs);
+  const limit = timeLimit(ref, out.talk);
+  const owner = ownSignals(out.talk);
+  let others: OtherNodes | undefined;
+  try {
+    if (env.SLURM_RESTART_COUNT !== undefined)
+      out.talk(`Job ${job} is here for the ${Number(env.SLURM_RESTART_COUNT) + 1}. time.`);
+    await othersGone(ref, out.talk);
+    if (runCondition(ref.dir).state === 'finished') {
+      out.talk(`${ref.name} is finished.`);
+      return EXIT.ok;
+    }
+    const from = eventsEnd(ref.dir);
+    const meeting = meetingOfJob(nodesOf(ref.dir), job, env);
+    await startRun(ref, { ...withoutQueue(env), ...meeting.env });
+    others = meeting.begin(ref);
+    owner.owns(ref);
+    limit.owns();
+    const code = await watchRun(ref, context, { from, owner });
+    return limit.reached() && readExit(ref.dir)?.status === 'stopped' ? await putBack(job, context) : code;
+  } finally {
+    owner.release();
+    limit.release();
+    // What runs there ends with the run.
+    await others?.ended(LEAVE_MS);
+  }
+};
+
+/** Where the nodes of a job meet, and how those beside the first begin. Nothing for a run of one machine. */
+function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
+  if (nodes === 1) return { env: {}, begin: () => undefined };
+  const given = Number(env.SLURM_JOB_NUM_NODES ?? 1);
+  if (given !== nodes)
+    throw new UsageError(`The run is for ${nodes} machines (resources.nodes), and the job has ${given}.`, {
+      id: 'run/nodes',
+      nextSteps: ['Submit it anew: visiontrain run run.yaml --on slurm'],
+    });
+  // Jobs that share a node differ in their numbers.
+  const meeting = `${hostname()}:${20_000 + (Number(job) % 20_000)}`;
+  const variables = { [NODE_VARIABLE]: '0', [RENDEZVOUS_VARIABLE]: meeting };
+  const program = [process.execPath, join(packageRoot(), 'bin', 'visiontrain'), 'slurm', 'node'];
+  const begin = ({ dir }: RunRef) =>
+    startOnOtherNodes(nodes, [...program, dir], { ...env, [RENDEZVOUS_VARIABLE]: meeting });
+  return { env: variables, begin };
+}
+
+/** Slurm tells of the time limit by SIGUSR2, as the job script asks for. */
+function timeLimit({ dir, name }: RunRef, talk: (line: string) => void) {
+  let isReached = false;
+  let isOurs = false;
+  const save = () => {
+    if (isOurs && isReached) makeRequest(dir, 'stop');
+  };
+  const onSignal = () => {
+    if (!isReached) talk(`The time of the job is almost over: ${name} is saved, and goes on in its next turn.`);
+    isReached = true;
+    save();
+  };
+  process.on('SIGUSR2', onSignal);
+  return {
+    reached: () => isReached,
+    owns: () => {
+      isOurs = true;
+      save();
+    },
+    release: () => void process.removeListener('SIGUSR2', onSignal),
+  };
+}
+
+/** A job that is put back after its node died finds a supervisor that nobody can look at: it counts as dead when silent. */
+async function othersGone({ dir, name }: RunRef, talk: (line: string) => void): Promise<void> {
+  const until = Date.now() + DEAD_MS;
+  let told = false;
+  while (runCondition(dir).state === 'live' && Date.now() < until) {
+    const host = readSupervisor(dir)?.host;
+    if (host === hostname()) await pause(1_000, undefined);
+    else await pause(5_000, undefined);
+    if (!told) talk(`${name} still seems to run on ${host ?? 'another machine'}; waiting until it is silent.`);
+    told = true;
+  }
+}
+
+async function putBack(job: string, { out, env }: Context): Promise<ExitCode> {
+  const answer = await requeue(job, env);
+  if (answer.code === 0) out.talk(`Job ${job} waits for its next turn.`);
+  else {
+    out.talk(`Slurm did not put job ${job} back:`);
+    for (const line of answerLines(answer)) out.talk(`  ${line}`);
+    out.talk('  The run is saved: submit its slurm.sh once more, or visiontrain resume.');
+  }
+  return EXIT.stopped;
+}

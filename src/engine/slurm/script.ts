@@ -1,0 +1,79 @@
+/** The job script: what a person may read, keep and submit by hand. Pure. */
+import { UsageError } from '../../base/errors.ts';
+import type { SlurmOptions } from './options.ts';
+
+export interface JobScript {
+  readonly options: SlurmOptions;
+  readonly name: string;
+  readonly nodes: number;
+  /** File of the job's own lines; each job of an array has its number behind it. */
+  readonly output: string;
+  /** Comment lines for a reader, without `#`. */
+  readonly about: readonly string[];
+  /** Number of jobs of an array; undefined for one job. */
+  readonly jobs?: number | undefined;
+  /** Variables that the job needs. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Lines of shell that do the work, made of words quoted by `quoted`. */
+  readonly body: readonly string[];
+}
+
+/** A word of the shell that means itself, whatever is in it. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** @throws UsageError for a path that sbatch cannot be told */
+export function jobScript(job: JobScript): string {
+  const { options, about, env, body } = job;
+  const lines = [
+    '#!/bin/bash',
+    ...about.map((line) => `# ${line.replaceAll(/[\p{Cc}]/gu, ' ')}`),
+    ...directives(job).map((line) => `#SBATCH ${line}`),
+    '',
+    'set -u',
+    ...options.modules.map((name) => `module load ${quoted(name)}`),
+    ...Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}`),
+    ...body,
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function directives({ options: o, name, nodes, output, jobs }: JobScript): string[] {
+  const said = (flag: string, value: string | null) => (value === null ? [] : [`--${flag}=${value}`]);
+  return [
+    `--job-name=${name}`,
+    ...said('partition', o.partition),
+    ...said('account', o.account),
+    ...said('qos', o.qos),
+    ...said('constraint', o.constraint),
+    `--nodes=${nodes}`,
+    '--ntasks-per-node=1',
+    `--cpus-per-task=${o.cpus}`,
+    ...said('gres', o.gres),
+    ...said('mem', o.memory),
+    ...said('time', o.time),
+    // Only the script's own process is told: it saves the run and puts the job back into the line.
+    `--signal=B:USR2@${o.grace}`,
+    '--requeue',
+    '--open-mode=append',
+    `--output="${outputName(output)}${jobs === undefined ? '' : '-%a'}.log"`,
+    ...(jobs === undefined ? [] : [`--array=0-${jobs - 1}${o.at_once === null ? '' : `%${o.at_once}`}`]),
+    ...o.extra,
+  ];
+}
+
+/** A path as sbatch reads names of files: `%` begins a pattern, and quotes keep spaces together. */
+function outputName(path: string): string {
+  if (/["\\\p{Cc}]/u.test(path))
+    throw new UsageError(`Slurm cannot write to ${path}: a quote, a backslash or a control character is in it.`, {
+      id: 'slurm/path',
+      nextSteps: ['Use another folder: --workspace DIR'],
+    });
+  return path.replaceAll('%', '%%');
+}
+
+/** How many cards a job has on each node, as `gres` says: `gpu:a100:2` → 2, `gpu` → 1, none → 0. */
+export function cardsOfJob({ gres }: Pick<SlurmOptions, 'gres'>): number {
+  const parts = (gres ?? '').split(',').filter((part) => /^(?:gres[:/])?gpu(?=[:=]|$)/u.test(part));
+  return parts.reduce((sum, part) => sum + Number(/[:=](\d+)(?:\(.*\))?$/u.exec(part)?.[1] ?? 1), 0);
+}

@@ -1,0 +1,64 @@
+/** What the end of a run's several processes means: which of them failed first, and in which words. */
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { type ErrorId, errorCatalogue } from '../../base/error-catalogue.ts';
+import { lastLogLines } from '../../base/files/log-lines.ts';
+import { neutralise } from '../../base/text.ts';
+import type { RunState } from '../events/run-state.ts';
+import type { Plan } from '../plan/schema.ts';
+import { readFailures } from '../run-folder/failures.ts';
+import { RUN_FILES } from '../run-folder/layout.ts';
+import type { TrainerEnd } from './trainer-process.ts';
+
+const LOST = 'training/lost-process';
+
+export interface EndOfAll {
+  readonly end: TrainerEnd;
+  readonly state: RunState;
+}
+
+/**
+ * The end of the launcher, as it would be of a trainer of one process. The launcher's own code says only that some process
+ * failed; the first process's word is taken, and where that only misses another one, that one's word.
+ */
+export function endOfSeveral(dir: string, { resources }: Plan, { end, state }: EndOfAll): EndOfAll {
+  if (resources.processes === 1) return { end, state };
+  const { result } = state;
+  if (result !== undefined && result.id !== LOST) return { end: { ...end, code: result.code, signal: null }, state };
+  // That a process misses another one is not why the first of them went.
+  const cause = readFailures(dir).find(({ id }) => id !== LOST);
+  if (cause !== undefined) {
+    const { rank, id, reason, ...rest } = cause;
+    const said = `${nameOf(rank, resources)}: ${reason}`;
+    const told = { ...rest, status: 'failed' as const, id: knownId(id), step: state.step, reason: said };
+    return { end: { ...end, code: cause.code, signal: null }, state: { ...state, result: told } };
+  }
+  if (result === undefined) return { end, state };
+  const details = [...(result.details ?? []), ...endings(dir, resources)];
+  return { end: { ...end, code: result.code, signal: null }, state: { ...state, result: { ...result, details } } };
+}
+
+const knownId = (id: string): ErrorId => (Object.hasOwn(errorCatalogue, id) ? (id as ErrorId) : 'training/failed');
+
+/** `process 1 of 2 (cuda:3)` */
+function nameOf(rank: number, { processes, cards, nodes }: Plan['resources']): string {
+  const each = processes / nodes;
+  const card = cards[rank % each];
+  const where = [
+    ...(nodes === 1 ? [] : [`machine ${Math.floor(rank / each)}`]),
+    ...(card === undefined ? [] : [`cuda:${card}`]),
+  ];
+  return `Process ${rank} of ${processes}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
+}
+
+/** How the launcher says that processes ended, in words: `Process 1 of 2 ended by SIGKILL.` */
+function endings(dir: string, resources: Plan['resources']): string[] {
+  const text = lastLogLines(join(dir, RUN_FILES.log), 80).join('\n');
+  const found = [...text.matchAll(/rank\s*:\s*(\d+) \(local_rank: \d+\)\s*\n\s*exitcode\s*:\s*(-?\d+)/gu)];
+  return found.map(([, rank, code]) => {
+    const number = Number(code);
+    const signal = Object.entries(constants.signals).find(([, value]) => value === -number)?.[0];
+    const how = number < 0 ? `was ended by ${signal ?? `signal ${-number}`}` : `ended with code ${number}`;
+    return neutralise(`${nameOf(Number(rank), resources)} ${how}.`);
+  });
+}

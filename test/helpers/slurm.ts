@@ -1,0 +1,133 @@
+/**
+ * A real Slurm on this machine: one controller and two nodes by configuration (slurmd -N), with a munge of their own, all
+ * below one folder. Debian's packages slurmctld, slurmd, slurm-client and munge.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const programs = ['/usr/sbin/slurmctld', '/usr/sbin/slurmd', '/usr/bin/sbatch', '/usr/sbin/munged'];
+
+/** Why there can be no Slurm here; undefined when there can. Its daemons run jobs as their users, so they are root's. */
+export function noSlurm(): string | undefined {
+  const missing = programs.find((path) => !existsSync(path));
+  if (missing !== undefined) return `${missing} is not installed`;
+  return process.getuid?.() === 0 ? undefined : 'its daemons need root';
+}
+
+export class Slurm {
+  readonly dir = mkdtempSync(join(tmpdir(), 'visiontrain-slurm-'));
+  readonly env: NodeJS.ProcessEnv;
+  readonly #daemons: ChildProcess[] = [];
+
+  constructor() {
+    this.env = { ...process.env, SLURM_CONF: join(this.dir, 'slurm.conf') };
+  }
+
+  async start(): Promise<void> {
+    const [control = 0, a = 0, b = 0] = await freePorts(3);
+    const key = join(this.dir, 'munge.key');
+    const socket = join(this.dir, 'munge.socket');
+    writeFileSync(key, randomBytes(128), { mode: 0o400 });
+    for (const name of ['state', 'spool-a', 'spool-b']) mkdirSync(join(this.dir, name), { mode: 0o755 });
+    const host = hostname().split('.')[0];
+    writeFileSync(
+      join(this.dir, 'slurm.conf'),
+      `ClusterName=test
+SlurmctldHost=${host}(127.0.0.1)
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket=${socket},cred_expire=6
+CryptoType=crypto/munge
+SlurmctldPort=${control}
+StateSaveLocation=${this.dir}/state
+SlurmdSpoolDir=${this.dir}/spool-%n
+SlurmctldPidFile=${this.dir}/ctld.pid
+SlurmdPidFile=${this.dir}/slurmd-%n.pid
+SlurmctldLogFile=${this.dir}/ctld.log
+SlurmdLogFile=${this.dir}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=sched_interval=1,bf_interval=1
+SchedulerType=sched/backfill
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+MinJobAge=60
+KillWait=5
+SlurmdParameters=config_overrides
+ReturnToService=2
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+NodeName=a NodeHostname=${host} NodeAddr=127.0.0.1 Port=${a} CPUs=2 RealMemory=1000
+NodeName=b NodeHostname=${host} NodeAddr=127.0.0.1 Port=${b} CPUs=2 RealMemory=1000
+PartitionName=main Nodes=a,b Default=YES MaxTime=60 PriorityTier=1 PreemptMode=REQUEUE GraceTime=0
+PartitionName=urgent Nodes=a,b MaxTime=60 PriorityTier=9 PreemptMode=OFF
+`,
+    );
+    const munge = [
+      '--foreground',
+      '--force',
+      `--key-file=${key}`,
+      `--socket=${socket}`,
+      `--pid-file=${this.dir}/munge.pid`,
+    ];
+    this.#daemon('/usr/sbin/munged', [
+      ...munge,
+      `--log-file=${this.dir}/munge.log`,
+      `--seed-file=${this.dir}/munge.seed`,
+    ]);
+    for (let i = 0; i < 100 && !existsSync(socket); i += 1) await sleep(50);
+    this.#daemon('/usr/sbin/slurmctld', ['-D']);
+    for (const node of ['a', 'b']) this.#daemon('/usr/sbin/slurmd', ['-D', '-N', node]);
+    let said = '';
+    for (let i = 0; i < 400; i += 1) {
+      const { stdout, stderr } = spawnSync('sinfo', ['-h', '-N', '-o', '%T'], { env: this.env, encoding: 'utf8' });
+      if (/^(idle\n){4}$/u.test(stdout)) return;
+      said = stdout + stderr;
+      await sleep(100);
+    }
+    throw new Error(`Slurm did not come up in ${this.dir}: ${said}`);
+  }
+
+  #daemon(program: string, args: readonly string[]): void {
+    this.#daemons.push(spawn(program, [...args], { env: this.env, stdio: 'ignore' }));
+  }
+
+  run(program: string, ...args: string[]): string {
+    return execFileSync(program, args, { env: this.env, encoding: 'utf8' });
+  }
+
+  async stop(): Promise<void> {
+    spawnSync('scancel', ['--user=root', '--signal=KILL', '--full'], { env: this.env });
+    spawnSync('scancel', ['--user=root'], { env: this.env });
+    await sleep(500);
+    for (const daemon of this.#daemons.toReversed()) daemon.kill('SIGTERM');
+    for (const daemon of this.#daemons) {
+      for (let i = 0; i < 60 && daemon.exitCode === null && daemon.signalCode === null; i += 1) await sleep(50);
+      daemon.kill('SIGKILL');
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+        }),
+    ),
+  );
+  for (const server of servers) server.close();
+  return ports;
+}
