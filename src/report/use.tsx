@@ -26,6 +26,11 @@ export function Use({ report }: { readonly report: RunReport }) {
             <li>
               Put a <em>Load LoRA</em> node behind <em>Load Checkpoint</em>, choose the file, strength 0.8 to 1.
             </li>
+            {model?.flow_shift === undefined ? null : (
+              <li>
+                Put a <em>ModelSamplingSD3</em> node behind it, {`shift ${model.flow_shift}`}.
+              </li>
+            )}
             <li>Write the prompt, the word that calls it included.</li>
           </ol>
         </article>
@@ -45,7 +50,15 @@ export function Use({ report }: { readonly report: RunReport }) {
         <article>
           <h3>diffusers</h3>
           <pre>
-            <code>{diffusersCode({ file, prompt, sdxl, v: model?.prediction === 'v_prediction' })}</code>
+            <code>
+              {diffusersCode({
+                file,
+                prompt,
+                sdxl,
+                v: model?.prediction === 'v_prediction',
+                flowShift: model?.flow_shift,
+              })}
+            </code>
           </pre>
         </article>
       </div>

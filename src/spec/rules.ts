@@ -9,6 +9,7 @@ import type { RunSpec } from './schema.ts';
 import { sizeRules } from './sections/size-rules.ts';
 import { adapterRules } from './training/adapter-rules.ts';
 import { augmentRules } from './training/augment-rules.ts';
+import { flowRules } from './training/flow-rules.ts';
 import { optimizerRules } from './training/optimizer-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
 import { sourceRules } from './training/source-rules.ts';
@@ -52,8 +53,8 @@ export const rules: readonly Rule[] = [
     level: 'error',
     check: ({ model: m }) =>
       when(
-        m.zero_terminal_snr && m.prediction === 'epsilon',
-        'needs prediction: v_prediction (with epsilon the last timestep teaches nothing): write false',
+        m.zero_terminal_snr && m.prediction !== 'v_prediction',
+        `needs prediction: v_prediction (with ${m.prediction} ${m.prediction === 'flow' ? 'there is no such schedule' : 'the last timestep teaches nothing'}): write false`,
       ),
   },
   {
@@ -199,6 +200,7 @@ export const rules: readonly Rule[] = [
   },
   ...deviceRules,
   ...trainingRules,
+  ...flowRules,
   ...sourceRules,
   ...subjectRules,
   ...augmentRules,

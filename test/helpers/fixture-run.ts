@@ -91,6 +91,8 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       prediction: 'epsilon',
       zero_terminal_snr: false,
       vae_path: vaePath,
+      flow_shift: 2.5,
+      vae_scaling: null,
       merge_loras: [],
       clip_skip: 1,
       sha256: null,

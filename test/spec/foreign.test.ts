@@ -67,6 +67,8 @@ const brought: Record<string, unknown> = {
   untilPercent: 40,
   leastNoise: 0.1,
   mostNoise: 0.8,
+  vaeScale: 0.1406,
+  vaeShift: -0.4743,
 };
 
 describe('the table of words', () => {

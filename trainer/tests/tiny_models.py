@@ -196,6 +196,8 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
             "prediction": "epsilon",
             "zero_terminal_snr": False,
             "vae_path": None,
+            "flow_shift": 2.5,
+            "vae_scaling": None,
             "merge_loras": [],
             "clip_skip": 1,
             "sha256": None,

@@ -42,11 +42,13 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     regularisation: regularisation === null ? null : regularisationIdentity(regularisation),
   };
   const resources = { ...computedAlike(spec.resources), ...(processes === 1 ? {} : { processes }) };
-  const { merge_loras: merged, ...ownModel } = spec.model;
+  const { merge_loras: merged, flow_shift, vae_scaling, ...ownModel } = spec.model;
   const model = {
     ...ownModel,
     base: named(spec.model.base),
     vae: named(spec.model.vae),
+    ...(spec.model.prediction === 'flow' ? { flow_shift } : {}),
+    ...(vae_scaling === null ? {} : { vae_scaling }),
     ...(merged.length === 0 ? {} : { merge_loras: merged.map(({ strength }) => ({ path: 'file', strength })) }),
   };
   const validation = validationIdentity(spec);

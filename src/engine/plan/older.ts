@@ -8,7 +8,7 @@ type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K
 
 const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['data']> } = {
   data: { augment: null, caption_options: null, masks: null },
-  model: { merge_loras: [] },
+  model: { merge_loras: [], flow_shift: 2.5, vae_scaling: null },
   training: {
     text_encoder_steps: null,
     optimizer_args: null,

@@ -4,7 +4,7 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
+import { RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { packings, precisions, probes } from '../../spec/sections/choices.ts';
 import { plannedDevices } from '../../spec/sections/resources.ts';
@@ -22,6 +22,7 @@ import {
 import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-keys.ts';
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
+import { planModelSchema } from './model-schema.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -79,23 +80,7 @@ export const planSchema = z.strictObject({
   /** SHA-256 of the canonical JSON of the spec without paths, which is the identity of the run. */
   spec_sha256: sha256,
   seed: z.number().int().min(0),
-  model: z.strictObject({
-    /** Registry id or the name of the file, for people and metadata. */
-    name: z.string(),
-    path: z.string(),
-    layout: z.enum(['diffusers', 'single_file']),
-    /** Folder in diffusers layout with the configuration and tokenizer files of a single-file checkpoint; null for a folder model. */
-    config_dir: z.string().nullable(),
-    family: z.enum(families),
-    prediction: z.enum(predictions),
-    zero_terminal_snr: z.boolean(),
-    vae_path: z.string().nullable(),
-    /** LoRA files that are merged into the base in memory; the path is absolute. */
-    merge_loras: z.array(z.strictObject({ path: z.string(), sha256, strength: z.number() })),
-    clip_skip: z.number().int().min(1),
-    /** SHA-256 of the weights for the metadata, if the registry has it; else null. */
-    sha256: sha256.nullable(),
-  }),
+  model: planModelSchema,
   data: z.strictObject({
     root: z.string(),
     samples: z.array(planSampleSchema).min(1),

@@ -70,7 +70,7 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
     };
   }
   const path = resolve(dir, model.base);
-  const { layout } = await identifyModel(path, { ownVae: model.vae !== null });
+  const { layout } = await identifyModel(path, { ownVae: model.vae !== null, scaled: model.vae_scaling !== null });
   if (layout === 'diffusers')
     return { base: { path, layout, configDir: null, vaePath: null, sha256: null }, needs: [] };
   const lender = lenderOf(registry, model);

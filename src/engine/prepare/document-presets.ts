@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import { ranksOfLora } from '../../registry/checkpoints/lora-uses.ts';
 import { type LengthRule, stepsFor } from '../../spec/length.ts';
-import { goals } from '../../spec/schema.ts';
+import { goals, predictions } from '../../spec/schema.ts';
 import { type Mapping, textAt, valueAt } from './mapping.ts';
 import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
@@ -34,7 +34,7 @@ export function presetsFor(
     goal,
     trigger: textAt(document, 'dataset', 'trigger') ?? '',
     family: family === 'sd15' || family === 'sdxl' ? family : undefined,
-    prediction: prediction === 'epsilon' || prediction === 'v_prediction' ? prediction : undefined,
+    prediction: predictions.find((known) => known === prediction),
   } as const;
   const presets = new Map(presetValues(wanted));
   followImages(presets, document, recipeEntryOf(wanted)?.length, images);

@@ -110,7 +110,8 @@ function ownModel(
   }
   try {
     const vae = isMapping(document.model) ? document.model.vae : undefined;
-    return { facts: readModelFacts(path, { ownVae: typeof vae === 'string' && vae !== '' }) };
+    const scaled = isMapping(document.model) && isMapping(document.model.vae_scaling);
+    return { facts: readModelFacts(path, { ownVae: typeof vae === 'string' && vae !== '', scaled }) };
   } catch (error) {
     if (!(error instanceof VisiontrainError)) throw error;
     return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };

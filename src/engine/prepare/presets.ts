@@ -35,6 +35,16 @@ interface Wanted {
   readonly prediction: Prediction | undefined;
 }
 
+/** What the recipes of bases that predict noise have and rectified flow must not have, or would not be sampled by. */
+const ofFlow: readonly (readonly [string, unknown])[] = [
+  ['training.min_snr_gamma', null],
+  ['training.loss_weighting', 'none'],
+  ['training.noise_offset', 0],
+  ['training.multires_noise', null],
+  ['samples.sampler', 'euler'],
+  ['samples.spacing', 'trailing'],
+];
+
 /**
  * Values by dotted key. A file of the person's own gets the recipe of the first registry entry of its family (and
  * prediction, if known): the registry lists the plain base of each family first.
@@ -54,7 +64,11 @@ export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
     set('model.family', facts.family, 'detected');
     set('model.prediction', facts.prediction, 'detected');
     set('model.zero_terminal_snr', facts.zeroTerminalSnr, 'detected');
+    if (facts.flowShift !== undefined) set('model.flow_shift', facts.flowShift, 'detected');
+    if (facts.vaeScaling !== undefined) set('model.vae_scaling', facts.vaeScaling, 'detected');
   }
+  if ((entry?.prediction ?? wanted.prediction ?? facts?.prediction) === 'flow')
+    for (const [key, value] of ofFlow) set(key, value);
   if (recipeEntry === undefined) return values;
 
   set('samples.negative', recipeEntry.negative_prompt);

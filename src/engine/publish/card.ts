@@ -39,11 +39,17 @@ export function modelCard(material: Material, repo: string): string {
     `Download [\`${code(file)}\`](/${repo}/resolve/main/${encodeURIComponent(file)}) (${formatBytes(bytes)}).`,
     '',
     '- **ComfyUI**: into `models/loras`, then a *Load LoRA* node, strength 0.8 to 1.',
+    ...(plan.model.prediction === 'flow'
+      ? [
+          `  The base is one of rectified flow: put a *ModelSamplingSD3* node with shift ${plan.model.flow_shift} behind it.`,
+        ]
+      : []),
     `- **A1111, Forge**: into \`models/Lora\`, then \`<lora:${code(file.replace(/\.safetensors$/u, ''))}:0.8>\` in the prompt${plan.model.clip_skip > 1 ? `; clip skip ${plan.model.clip_skip}` : ''}.`,
     '',
     '```python',
     diffusersCode({
       ...{ file, prompt, sdxl, repo, v: plan.model.prediction === 'v_prediction' },
+      flowShift: plan.model.prediction === 'flow' ? plan.model.flow_shift : undefined,
       ...(base === null ? {} : { baseRepo: base }),
     }).replaceAll('```', "'''"),
     '```',

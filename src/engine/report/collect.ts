@@ -90,6 +90,7 @@ const modelOf = ({ model }: Plan): RunReport['model'] => ({
   name: model.name,
   family: model.family,
   prediction: model.prediction,
+  ...(model.prediction === 'flow' ? { flow_shift: model.flow_shift } : {}),
   clip_skip: model.clip_skip,
   sha256: model.sha256,
 });

@@ -66,6 +66,8 @@ export interface ReportModel {
   readonly name: string;
   readonly family: 'sd15' | 'sdxl';
   readonly prediction: string;
+  /** By how much a base of rectified flow moves its noise levels; absent for other bases. */
+  readonly flow_shift?: number;
   readonly clip_skip: number;
   readonly sha256: string | null;
 }

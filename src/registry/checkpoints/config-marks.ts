@@ -35,7 +35,7 @@ const samplers = new Set(
 /** For these schedulers the class alone says what kind of model it is. */
 const otherSchedulers: readonly (readonly [RegExp, string])[] = [
   [/^EDM|^Cosine(DPM)/u, 'a model with an EDM noise schedule (such as Playground v2.5 or CosXL)'],
-  [/^FlowMatch/u, 'a flow-matching model'],
+  [/^FlowMatch(?!Euler|Heun)/u, 'a flow-matching model of another kind'],
   [/^(LCM|TCD|CM|Consistency)/u, 'a distilled model, made for a few steps'],
 ];
 
@@ -59,11 +59,14 @@ const schedulerKeys = new Set([
   ...['use_dynamic_shifting', 'time_shift_type', 'shift', 'base_shift', 'max_shift'],
 ]);
 
+/** Whether a scheduler is that of a model of rectified flow, as its class is called in diffusers. */
+export const isFlowScheduler = (name: unknown) => typeof name === 'string' && /^FlowMatch(Euler|Heun)/u.test(name);
+
 export function judgeScheduler(config: Config): Judged {
   const name = typeof config._class_name === 'string' ? config._class_name : undefined;
   const other = otherSchedulers.find(([pattern]) => name !== undefined && pattern.test(name));
   if (other !== undefined) return refused(other[1], PLAIN);
-  if (name !== undefined && !samplers.has(name))
+  if (name !== undefined && !samplers.has(name) && !isFlowScheduler(name))
     return refused(`a model with the noise schedule ${name}, which is not known here`, PLAIN);
   const schedule = config.beta_schedule;
   if (isSet(schedule) && schedule !== 'scaled_linear' && schedule !== 'linear')
@@ -85,8 +88,8 @@ export function judgeVae(config: Config): Judged {
     return refused(`a model with the VAE ${String(name)}; the one of Stable Diffusion is an AutoencoderKL`);
   if (isSet(config.latents_mean) || isSet(config.latents_std))
     return refused('a model whose latents have a mean and deviation of their own (latents_mean, latents_std)', PLAIN);
-  if (isSet(config.shift_factor) && config.shift_factor !== 0)
-    return refused('a model whose latents are shifted (shift_factor in its VAE)', PLAIN);
+  if (isSet(config.shift_factor) && !Number.isFinite(Number(config.shift_factor)))
+    return refused('a model whose VAE has no usable shift_factor');
   if (isSet(config.latent_channels) && config.latent_channels !== 4)
     return refused(`a model with latents of ${String(config.latent_channels)} channels, not 4`);
   if (isSet(config.scaling_factor) && !(Number(config.scaling_factor) > 0))

@@ -1,31 +1,41 @@
 /**
  * Marks of two relatives of SDXL whose tensors have the names and shapes of SDXL's: models of rectified flow, which
  * predict the velocity of a straight path, and models over a VAE of their own (EQ-VAE), whose latents have another
- * scale and mean. No tensor tells them, so what programs and people wrote is looked at. Pure.
+ * scale and mean. No tensor of their parts tells them, so what programs and people wrote is looked at. Pure.
  */
 import type { Refusal } from './refusal.ts';
 
 type Metadata = Readonly<Record<string, string>>;
 
-const USUAL = 'Use a base model that predicts noise or velocity over the usual VAE: visiontrain models list';
+/** How the latents of a VAE of its own are scaled, as run.yaml has it (`model.vae_scaling`). */
+export interface VaeScaling {
+  readonly scale: number;
+  readonly shift: number;
+  readonly reflect: boolean;
+}
 
-const flow = (where: string): Refusal => ({ what: `a model of rectified flow (${where})`, cure: USUAL });
-const ownVae = (where: string): Refusal => ({
-  what: `a model over a VAE of its own (EQ-VAE), whose latents have another scale and mean (${where})`,
-  cure: USUAL,
-});
+/** What the marks of a model say. */
+export interface FlowMarks {
+  /** Where it stands that the model is one of rectified flow. */
+  readonly flow?: string;
+  readonly flowShift?: number;
+  /** Where it stands that the model is over a VAE of its own. */
+  readonly ownVae?: string;
+  /** How the latents of that VAE are scaled, where the metadata has both numbers. */
+  readonly vaeScaling?: VaeScaling;
+}
 
 /** Last parts of metadata keys that trainers of such models write, each beside its value. */
-const settings: readonly (readonly [RegExp, (where: string) => Refusal])[] = [
-  [/(^|[._])(flow_model|rectified_flow|flow_matching|flow_shift|flow_use_ot|flow_uniform_static_ratio)$/u, flow],
-  [/(^|[._])(vae_custom_shift|vae_custom_scale|vae_reflection_padding|eq_?vae)$/u, ownVae],
-];
+const flowKeys = /(^|[._])(flow_model|rectified_flow|flow_matching|flow_shift|flow_use_ot|flow_uniform_static_ratio)$/u;
+const shiftKeys = /(^|[._])(flow_shift|flow_uniform_static_ratio)$/u;
+const vaeKeys = /(^|[._])(vae_custom_shift|vae_custom_scale|vae_reflection_padding|eq_?vae)$/u;
+
+/** Names of tensors outside of all parts by which some programs mark such models. */
+const flowTensors = /^(flow|flow_shift|rectified_flow)$/u;
 
 /** Words of titles and names. A bare "RF" or "flow" may mean anything, and is left to the measurement. */
-const words: readonly (readonly [RegExp, (where: string) => Refusal])[] = [
-  [/(^|[^a-z])(rectified[ _.-]?flow|flow[ _.-]?match(ing|ed)?)($|[^a-z])/iu, flow],
-  [/(^|[^a-z])eq[ _.-]?vae($|[^a-z])/iu, ownVae],
-];
+const flowWords = /(^|[^a-z])(rectified[ _.-]?flow|flow[ _.-]?match(ing|ed)?)($|[^a-z])/iu;
+const vaeWords = /(^|[^a-z])eq[ _.-]?vae($|[^a-z])/iu;
 
 /** Keys whose values say what kind of predictions a model makes: the standard's, and the one that ComfyUI writes. */
 const predictionKeys = ['modelspec.prediction_type', 'modelspec.predict_key'];
@@ -42,25 +52,56 @@ export function predictionSaid(metadata: Metadata): string | undefined {
   return undefined;
 }
 
-/** The reason in a file's metadata not to train on it; undefined when there is none. */
-export function metadataRefusal(metadata: Metadata): Refusal | undefined {
+/** Whether such a word says that a model is one of rectified flow. */
+export const saysFlow = (said: string | undefined) => said !== undefined && /flow|^rf$/u.test(said);
+
+/** What a file's metadata, and tensors beside its parts, say. */
+export function marksOf(metadata: Metadata, tensors: Iterable<string> = []): FlowMarks {
+  const on = Object.entries(metadata).filter(([, value]) => !isOff(value));
+  const entryOf = (pattern: RegExp) => on.find(([key]) => pattern.test(key));
+  const word = (pattern: RegExp) => namingKeys.find((key) => pattern.test(metadata[key] ?? ''));
   const said = predictionSaid(metadata);
-  if (said !== undefined && /flow|^rf$/u.test(said)) return flow(`its metadata says that it predicts ${said}`);
-  for (const [key, value] of Object.entries(metadata)) {
-    const setting = settings.find(([pattern]) => pattern.test(key));
-    if (setting !== undefined && !isOff(value)) return setting[1](`its metadata has ${key}`);
-  }
-  for (const key of namingKeys) {
-    const word = words.find(([pattern]) => pattern.test(metadata[key] ?? ''));
-    if (word !== undefined) return word[1](`its metadata's ${key} says so`);
-  }
-  return undefined;
+  const [flowKey] = entryOf(flowKeys) ?? [];
+  const [vaeKey] = entryOf(vaeKeys) ?? [];
+  const [flowTitle, vaeTitle] = [word(flowWords), word(vaeWords)];
+  const tensor = [...tensors].find((name) => flowTensors.test(name));
+  const flow =
+    (saysFlow(said) ? `its metadata says that it predicts ${said}` : undefined) ??
+    (flowKey === undefined ? undefined : `its metadata has ${flowKey}`) ??
+    (flowTitle === undefined ? undefined : `its metadata's ${flowTitle} says so`) ??
+    (tensor === undefined ? undefined : `it has the mark ${tensor}`);
+  const ownVae =
+    (vaeKey === undefined ? undefined : `its metadata has ${vaeKey}`) ??
+    (vaeTitle === undefined ? undefined : `its metadata's ${vaeTitle} says so`);
+  const shift = Number(entryOf(shiftKeys)?.[1]);
+  const vaeScaling = scalingOf(entryOf);
+  return {
+    ...(flow === undefined ? {} : { flow }),
+    ...(flow !== undefined && shift > 0 && shift <= 100 ? { flowShift: shift } : {}),
+    ...(ownVae === undefined ? {} : { ownVae }),
+    ...(vaeScaling === undefined ? {} : { vaeScaling }),
+  };
 }
 
-/** The reason in a file's or folder's name not to train on it; undefined when there is none. */
-export function nameRefusal(name: string): Refusal | undefined {
-  const word = words.find(([pattern]) => pattern.test(name));
-  if (word === undefined) return undefined;
-  const { what, cure } = word[1]('its name says so');
-  return { what, cure: `${cure}. If only the name is misleading, rename it.` };
+function scalingOf(entryOf: (pattern: RegExp) => readonly [string, string] | undefined): VaeScaling | undefined {
+  const [scale, shift] = [/vae_custom_scale$/u, /vae_custom_shift$/u].map((key) => Number(entryOf(key)?.[1]));
+  if (scale === undefined || shift === undefined || !(scale > 0) || !Number.isFinite(shift)) return undefined;
+  return { scale, shift, reflect: entryOf(/vae_reflection_padding$/u) !== undefined };
+}
+
+/** What the name of a file or folder says. */
+export function marksOfName(name: string): FlowMarks {
+  return {
+    ...(flowWords.test(name) ? { flow: 'its name says so' } : {}),
+    ...(vaeWords.test(name) ? { ownVae: 'its name says so' } : {}),
+  };
+}
+
+/** The reason not to train on a model over a VAE of its own while nobody has said how its latents are scaled. */
+export function vaeRefusal({ ownVae, vaeScaling }: FlowMarks): Refusal | undefined {
+  if (ownVae === undefined || vaeScaling !== undefined) return undefined;
+  return {
+    what: `a model over a VAE of its own (EQ-VAE), whose latents have another scale and mean (${ownVae})`,
+    cure: 'Say both, as the page of the model tells them: --set "model.vae_scaling={scale: 0.1406, shift: -0.4743, reflect: true}"',
+  };
 }

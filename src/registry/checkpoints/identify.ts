@@ -6,8 +6,8 @@ import { isMissing, readProblem } from '../../base/files/fs-errors.ts';
 import type { Family, Prediction } from '../../spec/schema.ts';
 import { type Architecture, folderArchitecture, singleFileArchitecture } from './architecture.ts';
 import { checkConfig, readConfig, refuse, withoutVae } from './complete.ts';
-import { judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
-import { nameRefusal, predictionSaid } from './flow-marks.ts';
+import { isFlowScheduler, judgeScheduler, judgeTextEncoder, judgeUnet, judgeVae } from './config-marks.ts';
+import { type FlowMarks, marksOf, marksOfName, predictionSaid, type VaeScaling, vaeRefusal } from './flow-marks.ts';
 import { checkFiles, checkWhole, lostLink, modelInside } from './folder.ts';
 import { refusalOf } from './marks.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
@@ -22,6 +22,10 @@ export interface ModelFacts {
    */
   readonly predictionFrom: 'marker' | 'config' | 'assumed';
   readonly zeroTerminalSnr: boolean;
+  /** By how much a model of rectified flow moves its noise levels, where it says so. */
+  readonly flowShift?: number;
+  /** How the latents of a VAE of its own are scaled, where the model says so. */
+  readonly vaeScaling?: VaeScaling;
   /** True for a single file without a VAE, which needs one of the person's own (`model.vae`). */
   readonly lacksVae?: true;
 }
@@ -29,6 +33,8 @@ export interface ModelFacts {
 export interface IdentifyOptions {
   /** Whether a VAE comes from another file (`model.vae`), so that the model's own VAE is not needed. */
   readonly ownVae?: boolean;
+  /** Whether the person says how latents are scaled (`model.vae_scaling`), which a model may leave unsaid. */
+  readonly scaled?: boolean;
 }
 
 /**
@@ -40,9 +46,9 @@ export async function identifyModel(path: string, options: IdentifyOptions = {})
 }
 
 /** The same, synchronously. It reads a few kilobytes, a megabyte at most. */
-export function readModelFacts(path: string, { ownVae = false }: IdentifyOptions = {}): ModelFacts {
+export function readModelFacts(path: string, options: IdentifyOptions = {}): ModelFacts {
   try {
-    return statSync(path).isDirectory() ? folderFacts(path, ownVae) : fileFacts(path, ownVae);
+    return statSync(path).isDirectory() ? folderFacts(path, options) : fileFacts(path, options);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${lostLink(path) ?? `${wrongFile(error, path)} ${fileError(error)}`}.`, {
@@ -58,14 +64,15 @@ function wrongFile(error: unknown, path: string): string {
   return file?.startsWith(path) === true ? file : path;
 }
 
-function fileFacts(path: string, ownVae: boolean): ModelFacts {
+function fileFacts(path: string, { ownVae = false, scaled = false }: IdentifyOptions): ModelFacts {
   const header = readSafetensorsHeader(path);
   const architecture = singleFileArchitecture(header.tensors);
   const family = familyOf(architecture, path);
-  refuse(path, refusalOf(header) ?? nameRefusal(basename(path)));
+  const marks = { ...marksOfName(basename(path)), ...marksOf(header.metadata, header.tensors.keys()) };
+  refuse(path, refusalOf(header) ?? (scaled ? undefined : vaeRefusal(marks)));
   const lacksVae = architecture.family !== undefined && architecture.lacksVae === true;
   if (lacksVae && !ownVae) throw withoutVae(path, family);
-  return { layout: 'single_file', family, ...markers(header), ...(lacksVae ? { lacksVae } : {}) };
+  return { layout: 'single_file', family, ...flowFacts(marks, markers(header)), ...(lacksVae ? { lacksVae } : {}) };
 }
 
 /** NoobAI and others put empty tensors with these names into a checkpoint; ComfyUI reads them too. */
@@ -79,14 +86,31 @@ function markers({ tensors, metadata }: SafetensorsHeader) {
   return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
 }
 
-function folderFacts(path: string, ownVae: boolean): ModelFacts {
+/** The facts of a model with what marks of rectified flow and of a VAE of its own add to them. */
+function flowFacts(
+  { flow, flowShift, vaeScaling }: FlowMarks,
+  facts: Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr'>,
+): Omit<ModelFacts, 'layout' | 'family'> {
+  // A name alone may be misleading, so what the person says counts more.
+  const from = flow === 'its name says so' ? 'assumed' : 'marker';
+  const isFlow = flow !== undefined && facts.predictionFrom !== 'marker';
+  return {
+    ...facts,
+    ...(isFlow ? { prediction: 'flow', predictionFrom: from, zeroTerminalSnr: false } : {}),
+    ...(isFlow && flowShift !== undefined ? { flowShift } : {}),
+    ...(vaeScaling === undefined ? {} : { vaeScaling }),
+  };
+}
+
+function folderFacts(path: string, { ownVae = false, scaled = false }: IdentifyOptions): ModelFacts {
   checkFiles(path);
   if (!existsSync(join(path, 'model_index.json')))
     throw new UsageError(`${path} is not a model: a diffusers folder holds a model_index.json.`, {
       id: 'model/unreadable',
       nextSteps: [modelInside(path)],
     });
-  refuse(path, nameRefusal(basename(path)));
+  const marks = marksOfName(basename(path));
+  refuse(path, scaled ? undefined : vaeRefusal(marks));
   const index = readConfig(join(path, 'model_index.json'));
   const family = familyOf(folderArchitecture(index, readConfig(join(path, 'unet', 'config.json'))), path);
   const judges = {
@@ -103,7 +127,10 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
   const config = join(path, 'scheduler', 'scheduler_config.json');
   checkConfig(path, config, judgeScheduler);
   const scheduler = existsSync(config) ? readConfig(config) : {};
-  return { layout: 'diffusers', family, ...schedulerFacts(path, scheduler) };
+  const facts = schedulerFacts(path, scheduler);
+  // Folders made of such models often hold the scheduler of their program's habit, which then says nothing.
+  const unsure = facts.prediction === 'epsilon' ? ({ ...facts, predictionFrom: 'assumed' } as const) : facts;
+  return { layout: 'diffusers', family, ...(marks.flow === undefined ? facts : flowFacts(marks, unsure)) };
 }
 
 /**
@@ -114,12 +141,20 @@ function folderFacts(path: string, ownVae: boolean): ModelFacts {
 export function schedulerFacts(
   model: string,
   scheduler: Readonly<Record<string, unknown>>,
-): Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr'> {
+): Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr' | 'flowShift'> {
   const said = scheduler.prediction_type;
+  if (isFlowScheduler(scheduler._class_name)) {
+    const shift = Number(scheduler.shift);
+    const flowShift = shift > 0 && shift <= 100 ? { flowShift: shift } : {};
+    return { prediction: 'flow', predictionFrom: 'config', zeroTerminalSnr: false, ...flowShift };
+  }
   if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
-    throw new UsageError(`${model} predicts ${String(said)}; LoRAs are trained here for epsilon and v_prediction.`, {
-      id: 'model/not-supported',
-    });
+    throw new UsageError(
+      `${model} predicts ${String(said)}; LoRAs are trained here for epsilon, v_prediction and flow.`,
+      {
+        id: 'model/not-supported',
+      },
+    );
   return {
     prediction: said ?? 'epsilon',
     predictionFrom: said === undefined ? 'assumed' : 'config',

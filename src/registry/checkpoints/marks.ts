@@ -2,7 +2,7 @@
  * Tensors that make a checkpoint's numbers mean something else than training expects: another noise schedule, scaled or
  * quantised weights, a smaller or distilled model. The list is closed: unknown tensors inside a part are counted. Pure.
  */
-import { metadataRefusal, predictionSaid } from './flow-marks.ts';
+import { predictionSaid, saysFlow } from './flow-marks.ts';
 import type { Refusal } from './refusal.ts';
 import type { SafetensorsHeader, TensorFacts } from './safetensors.ts';
 
@@ -12,8 +12,8 @@ const PLAIN = 'Use a base model with the usual noise schedule: visiontrain model
 const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
 
 /**
- * Names of tensors outside of all parts. `v_pred` and `ztsnr` are missing here because they are understood
- * (`identify.ts`).
+ * Names of tensors outside of all parts. `v_pred`, `ztsnr` and marks of rectified flow are missing here because they
+ * are understood (`identify.ts`).
  */
 const schedules: readonly (readonly [RegExp, Refusal])[] = [
   [
@@ -21,7 +21,7 @@ const schedules: readonly (readonly [RegExp, Refusal])[] = [
     { what: 'a model with an EDM noise schedule and latents of its own (as Playground v2.5)', cure: PLAIN },
   ],
   [/^edm_vpred\.|^edm_eps\./u, { what: 'a model with an EDM noise schedule (as CosXL)', cure: PLAIN }],
-  [/^(sigma_data|flow|flow_shift|rectified_flow)$/u, { what: 'a model with another noise schedule', cure: PLAIN }],
+  [/^sigma_data$/u, { what: 'a model with another noise schedule', cure: PLAIN }],
 ];
 
 /** Tensor names inside a part which tell that the weights beside them are quantised or scaled. */
@@ -55,10 +55,8 @@ export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensor
     const scaled = quantised.find(([pattern]) => pattern.test(name));
     if (scaled !== undefined) return { what: `a model with ${scaled[1]} (${name})`, cure: WHOLE };
   }
-  const marked = metadataRefusal(metadata);
-  if (marked !== undefined) return marked;
   const said = predictionSaid(metadata);
-  if (said !== undefined && !['epsilon', 'eps', 'v', 'v_prediction'].includes(said))
+  if (said !== undefined && !saysFlow(said) && !['epsilon', 'eps', 'v', 'v_prediction'].includes(said))
     return { what: `a model that predicts ${said}`, cure: PLAIN };
   return wholeNumbers(tensors) ?? smaller(tensors);
 }

@@ -1,6 +1,6 @@
 /** The entry that the registry gets for a base model of the person's own. Pure. */
 import { UsageError } from '../../base/errors.ts';
-import type { Family, Prediction } from '../../spec/schema.ts';
+import { type Family, type Prediction, predictions } from '../../spec/schema.ts';
 import { neutralEntry } from '../catalogue/find.ts';
 import { findModel } from '../catalogue/load.ts';
 import type { OwnEntry } from '../catalogue/own.ts';
@@ -35,12 +35,14 @@ export function knownAs(registry: Registry, files: readonly ModelFile[]): AnyEnt
   });
 }
 
+const isPrediction = (word: string): word is Prediction => predictions.some((known) => known === word);
+
 /** @throws {UsageError} when no entry of the registry is like it */
 export function describeOwn(found: FoundModel, wishes: Wishes, registry: Registry): OwnEntry {
   const { family } = found.facts;
   const prediction = wishes.prediction ?? found.facts.prediction;
-  if (prediction !== 'epsilon' && prediction !== 'v_prediction')
-    throw new UsageError('--prediction is epsilon or v_prediction.', { id: 'command/wrong-value' });
+  if (!isPrediction(prediction))
+    throw new UsageError(`--prediction is ${predictions.join(', ')}.`, { id: 'command/wrong-value' });
   const like = wishes.like === undefined ? defaultLike(registry, family, prediction) : findModel(registry, wishes.like);
   if (like.family !== family)
     throw new UsageError(`${like.id} is ${like.family}, but this model is ${family}.`, { id: 'model/family' });

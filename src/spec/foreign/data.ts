@@ -82,6 +82,11 @@ export const dataWords: readonly ForeignWord[] = [
     key: 'model.base',
   },
   { names: ['v_parameterization', 'v_pred', 'is_v_pred'], key: 'model.prediction', as: 'isVelocity' },
+  { names: ['flow_model'], key: 'model.prediction', as: 'isFlow' },
+  { names: ['flow_uniform_static_ratio'], key: 'model.flow_shift' },
+  { names: ['vae_custom_scale'], key: 'model.vae_scaling', as: 'vaeScale' },
+  { names: ['vae_custom_shift'], key: 'model.vae_scaling', as: 'vaeShift' },
+  { names: ['vae_reflection_padding', 'vae_reflection'], key: 'model.vae_scaling', as: 'vaeReflects' },
   { names: ['prediction_type'], key: 'model.prediction' },
   {
     names: [

@@ -2,7 +2,7 @@
 
 export const goals = ['character', 'style', 'concept'] as const;
 export const families = ['sd15', 'sdxl'] as const;
-export const predictions = ['epsilon', 'v_prediction'] as const;
+export const predictions = ['epsilon', 'v_prediction', 'flow'] as const;
 export const samplers = ['ddim', 'euler', 'euler_a', 'dpmpp_2m'] as const;
 export const spacings = ['normal', 'trailing', 'karras'] as const;
 export const precisions = ['fp32', 'bf16', 'fp16'] as const;

@@ -12,6 +12,16 @@ export const mergedLoraSchema = z.strictObject({
   ),
 });
 
+/** How latents of a VAE become what the U-Net sees. */
+export const vaeScalingSchema = z.strictObject({
+  scale: part(z.number().positive().max(1000).default(0.13025), 'Factor on shifted latents.'),
+  shift: part(z.number().min(-1000).max(1000).default(0), 'What is taken away from latents: their mean.'),
+  reflect: part(
+    z.boolean().default(false),
+    'The VAE pads by reflection, as some trainers of such VAEs let it (vae_reflection_padding).',
+  ),
+});
+
 export const modelSchema = z.strictObject({
   base: doc(
     line(4096).min(1),
@@ -25,7 +35,7 @@ export const modelSchema = z.strictObject({
   ),
   prediction: doc(
     z.enum(predictions),
-    'What the base predicts: noise (epsilon) or velocity (v_prediction).',
+    'What the base predicts: noise (epsilon), velocity (v_prediction), or the way from picture to noise (flow: rectified flow, as NoobAI-RF and bigASP 2.5).',
     'Never, unless the base changes: a mismatch trains noise.',
   ),
   zero_terminal_snr: doc(
@@ -37,6 +47,16 @@ export const modelSchema = z.strictObject({
     line(4096).min(1).nullable().default(null),
     'Another VAE: registry id or path. null: the one of the base.',
     'SDXL in fp16 needs sdxl-vae-fp16-fix.',
+  ),
+  flow_shift: doc(
+    z.number().positive().max(100).default(2.5),
+    'prediction: flow: by how much noise levels are moved towards the noise, in training and samples (arXiv:2403.03206); 1 moves nothing.',
+    'As the page of the base says: 2.5 is usual for NoobAI-RF, 3 and more for large pictures.',
+  ),
+  vae_scaling: doc(
+    vaeScalingSchema.nullable().default(null),
+    'How the model sees latents: (latent − shift) × scale. null: as the VAE’s configuration says, or as is usual in the family.',
+    'For bases over a VAE of their own (EQ-VAE): {scale: 0.1406, shift: -0.4743, reflect: true}, with the numbers of the page of the base.',
   ),
   merge_loras: doc(
     z.array(mergedLoraSchema).max(20).default([]),

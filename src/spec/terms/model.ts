@@ -52,6 +52,20 @@ export const modelTerms: readonly Term[] = [
     keys: ['model.prediction'],
   },
   {
+    term: 'rectified flow',
+    also: ['flow', 'flow matching', 'flow shift', 'rf', 'noobai-rf', 'bigasp'],
+    group: 'The base model',
+    text: 'A newer way of teaching: guess the straight way from picture to noise. Some relatives of SDXL have it (NoobAI-RF, bigASP 2.5) and look like SDXL from outside. The shift says how many steps are spent on strong noise, in training and in samples. In ComfyUI their pictures need a ModelSamplingSD3 node with that shift.',
+    keys: ['model.prediction', 'model.flow_shift'],
+  },
+  {
+    term: 'EQ-VAE',
+    also: ['eq vae', 'vae scaling', 'vae custom scale', 'vae custom shift', 'vae reflection padding'],
+    group: 'The base model',
+    text: 'A VAE that keeps its shapes when a picture is turned or made smaller. Its latents have another scale and mean than those of SDXL, and a base made on it sees only noise if they are scaled as usual: the numbers stand on the page of the base.',
+    keys: ['model.vae_scaling'],
+  },
+  {
     term: 'zero terminal SNR',
     also: ['ztsnr', 'zero-terminal snr', 'zero terminal snr'],
     group: 'The base model',

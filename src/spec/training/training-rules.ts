@@ -179,15 +179,18 @@ const weightingRules: readonly Rule[] = [
     key: 'training.scale_v_loss',
     level: 'error',
     check: ({ model: m, training: t }) =>
-      when(t.scale_v_loss && m.prediction === 'epsilon', 'is for velocity bases; this one predicts noise: write false'),
+      when(
+        t.scale_v_loss && m.prediction !== 'v_prediction',
+        `is for velocity bases; this one predicts ${m.prediction === 'flow' ? 'flow' : 'noise'}: write false`,
+      ),
   },
   {
     key: 'training.v_like_loss',
     level: 'error',
     check: ({ model: m, training: t }) =>
       when(
-        t.v_like_loss > 0 && m.prediction === 'v_prediction',
-        'is for bases that predict noise; this one predicts velocity: write 0',
+        t.v_like_loss > 0 && m.prediction !== 'epsilon',
+        `is for bases that predict noise; this one predicts ${m.prediction === 'flow' ? 'flow' : 'velocity'}: write 0`,
       ),
   },
   {

@@ -36,16 +36,8 @@ describe('marks in a single file', () => {
   it.each<[string, Record<string, readonly number[]>, RegExp, Record<string, string>?]>([
     ['Playground v2.5', { edm_mean: [4], edm_std: [4] }, /EDM noise schedule.*models list/],
     ['CosXL', { 'edm_vpred.sigma_max': [], 'edm_vpred.sigma_min': [] }, /EDM noise schedule/],
-    ['a flow model', {}, /predicts flow/, { 'modelspec.prediction_type': 'flow' }],
-    [
-      'one that ComfyUI saved',
-      {},
-      /rectified flow.*predicts rectified_flow/,
-      { 'modelspec.predict_key': 'rectified_flow' },
-    ],
-    ['one that says how it was trained', {}, /rectified flow.*ss_flow_model/, { ss_flow_model: 'True' }],
-    ['one with its kind in the title', {}, /rectified flow/, { 'modelspec.title': 'Noob Rectified-Flow test' }],
-    ['a shifted VAE', {}, /EQ-VAE.*ss_vae_custom_shift.*models list/, { ss_vae_custom_shift: '-0.4743' }],
+    ['one that predicts something else', {}, /predicts sample/, { 'modelspec.prediction_type': 'sample' }],
+    ['a shifted VAE', {}, /EQ-VAE.*ss_vae_custom_shift.*vae_scaling=/, { ss_vae_custom_shift: '-0.4743' }],
     ['EQ-VAE in the title', {}, /EQ-VAE/, { 'modelspec.title': 'NoobAI-XL EQ-VAE' }],
     ['the VAE of FLUX.2', { [`${unet}input_blocks.0.0.weight`]: [320, 32, 3, 3] }, /latents of 32 channels/],
     ['scaled fp8', { [`${unet}scaled_fp8`]: [] }, /scaled fp8 weights.*fp16/],
@@ -79,13 +71,47 @@ describe('marks in a single file', () => {
     expect(await failure(path)).toMatch(/quantised weights \(\S+ is U16\)/);
   });
 
-  it.each([
-    ['Rectified_Flow-XL.safetensors', /rectified flow \(its name says so\).*rename it/],
-    ['noob-eqvae-b4.safetensors', /EQ-VAE/],
-  ])('refuses %s by its name', async (name, message) => {
-    const path = join(root, name);
+  it('refuses a VAE of its own that the name tells, until it is said how its latents are scaled', async () => {
+    const path = join(root, 'noob-eqvae-b4.safetensors');
     writeFileSync(path, safetensors(kinds.sdxl));
-    expect(await failure(path)).toMatch(message);
+    expect(await failure(path)).toMatch(/EQ-VAE/);
+    expect(await identifyModel(path, { scaled: true })).toMatchObject({ prediction: 'epsilon' });
+  });
+
+  it.each<[string, Record<string, string>, Record<string, unknown>]>([
+    ['what it predicts', { 'modelspec.prediction_type': 'flow' }, { predictionFrom: 'marker' }],
+    ['what ComfyUI wrote', { 'modelspec.predict_key': 'rectified_flow' }, { predictionFrom: 'marker' }],
+    ['its title', { 'modelspec.title': 'Noob Rectified-Flow test' }, { predictionFrom: 'marker' }],
+    [
+      'how it was trained',
+      { ss_flow_model: 'True', ss_flow_uniform_static_ratio: '2.0', ss_flow_use_ot: 'True' },
+      { predictionFrom: 'marker', flowShift: 2 },
+    ],
+    [
+      'how its VAE is scaled',
+      {
+        ss_flow_model: 'True',
+        vae_custom_scale: '0.1406',
+        vae_custom_shift: '-0.4743',
+        vae_reflection_padding: 'True',
+      },
+      { vaeScaling: { scale: 0.1406, shift: -0.4743, reflect: true } },
+    ],
+    ['nothing but a shift that is none', { ss_flow_model: 'True', flow_shift: 'high' }, { predictionFrom: 'marker' }],
+  ])('knows rectified flow by %s', async (_, metadata, facts) => {
+    const path = join(root, 'flow.safetensors');
+    writeFileSync(path, safetensors(kinds.sdxl, metadata));
+    const found = await identifyModel(path);
+    expect(found).toMatchObject({ family: 'sdxl', prediction: 'flow', zeroTerminalSnr: false, ...facts });
+    expect('flowShift' in found).toBe('flowShift' in facts);
+  });
+
+  it('takes rectified flow from a name only where nothing else speaks against it', async () => {
+    const path = join(root, 'Rectified_Flow-XL.safetensors');
+    writeFileSync(path, safetensors(kinds.sdxl));
+    expect(await identifyModel(path)).toMatchObject({ prediction: 'flow', predictionFrom: 'assumed' });
+    writeFileSync(path, safetensors({ ...kinds.sdxl, v_pred: [] }));
+    expect(await identifyModel(path)).toMatchObject({ prediction: 'v_prediction', predictionFrom: 'marker' });
   });
 
   it('takes a usual model whose metadata has such settings switched off, and whose name is near', async () => {
@@ -121,7 +147,12 @@ describe('settings of a diffusers folder', () => {
 
   it.each<[string, Record<string, unknown>, RegExp]>([
     ['scheduler/scheduler_config.json', { _class_name: 'EDMDPMSolverMultistepScheduler' }, /EDM noise schedule/],
-    ['scheduler/scheduler_config.json', { _class_name: 'FlowMatchEulerDiscreteScheduler' }, /flow-matching/],
+    ['scheduler/scheduler_config.json', { _class_name: 'FlowMatchLCMScheduler' }, /flow-matching model of another/],
+    [
+      'scheduler/scheduler_config.json',
+      { _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true },
+      /use_dynamic_shifting/,
+    ],
     ['scheduler/scheduler_config.json', { _class_name: 'LCMScheduler' }, /distilled/],
     ['scheduler/scheduler_config.json', { _class_name: 'TomorrowScheduler' }, /TomorrowScheduler, which is not known/],
     ['scheduler/scheduler_config.json', { sigma_data: 0.5 }, /sigma_data/],
@@ -130,7 +161,7 @@ describe('settings of a diffusers folder', () => {
     ['scheduler/scheduler_config.json', { trained_betas: [0.1, 0.2] }, /trained_betas/],
     ['scheduler/scheduler_config.json', { num_train_timesteps: 1e9 }, /num_train_timesteps is 1000000000/],
     ['vae/config.json', { latents_mean: [1, 2, 3, 4] }, /latents_mean, latents_std/],
-    ['vae/config.json', { shift_factor: 0.1 }, /shift_factor/],
+    ['vae/config.json', { shift_factor: 'a lot' }, /shift_factor/],
     ['vae/config.json', { latent_channels: 16 }, /latents of 16 channels/],
     ['vae/config.json', { _class_name: 'AutoencoderTiny' }, /AutoencoderTiny/],
     ['unet/config.json', { time_cond_proj_dim: 256 }, /distilled model \(LCM\)/],

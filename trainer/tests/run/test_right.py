@@ -34,6 +34,14 @@ CASES: dict[str, dict[str, Any]] = {
     "v": {"model": {"prediction": "v_prediction"}},
     "v, min-SNR": {"model": {"prediction": "v_prediction"}, "training": {"min_snr_gamma": 5}},
     "v, zero terminal SNR, min-SNR": {"model": ZTSNR, "training": {"min_snr_gamma": 5}},
+    "flow": {"model": {"prediction": "flow"}},
+    "flow, not moved, over a VAE of its own": {
+        "model": {
+            "prediction": "flow",
+            "flow_shift": 1.0,
+            "vae_scaling": {"scale": 0.14, "shift": -0.47, "reflect": True},
+        },
+    },
     "sdxl": {"family": "sdxl", "data": {"crop": "random", "flip": True}},
     "sdxl, full checkpointing": {"family": "sdxl", "resources": {"gradient_checkpointing": "full"}},
     "epsilon, selective checkpointing": {"resources": {"gradient_checkpointing": "selective"}},
@@ -68,17 +76,24 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
         first, last = signal[0].clone(), signal[-1].clone()
         signal = (signal - last) * first / (first - last)
     encoders = [TextEncoder(session.base, n, torch.float32, session.device) for n in session.base.text_encoders]
-    v, seed = plan.model.prediction == "v_prediction", plan.seed
+    v, flow, seed = plan.model.prediction == "v_prediction", plan.model.prediction == "flow", plan.seed
     total, uses = 0.0, [use for batch in session.batches.step(0) for use in batch]
     for use in uses:
         key = (use.epoch, use.key)
         mean, logvar = session.latents.get(use.sample, session.batches.view(use))
         draw = rng.normal(mean.shape, seed, "latent", *key)
-        x0 = (mean.float() + (logvar.float() / 2).exp() * draw) * session.latents.scaling
+        drawn = mean.float() + (logvar.float() / 2).exp() * draw
+        own = plan.model.vae_scaling
+        x0 = drawn * session.latents.scaling.factor if own is None else (drawn - own.shift) * own.scale
         noise = rng.normal(mean.shape, seed, "noise", *key)
         noise = noise + training.noise_offset * rng.normal((4, 1, 1), seed, "noise-offset", *key)
         t = rng.below(1000, seed, "timestep", *key)
         a, s = float(signal[t]), float((1 - signal[t] ** 2).sqrt())
+        told = t
+        if flow:
+            u, shift = rng.unit(seed, "timestep", *key), plan.model.flow_shift
+            told = int(1000 * shift * u / (1 + (shift - 1) * u)) + 1
+            a, s = 1 - told / 1000, told / 1000
         snr = a**2 / s**2
         with torch.no_grad():
             text = encode_caption(encoders, use.sample.caption, 75)
@@ -99,8 +114,8 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
             added = training.input_perturbation.strength * rng.normal(mean.shape, seed, "perturbation", *key)
         inputs = (a * x0 + s * (noise + added))[None]
         keywords = {"encoder_hidden_states": states, "added_cond_kwargs": extra, "return_dict": False}
-        out = functional_call(unet, merged(), (inputs, torch.tensor(t)), keywords)[0][0]
-        off = out - (a * noise - s * x0 if v else noise)
+        out = functional_call(unet, merged(), (inputs, torch.tensor(told)), keywords)[0][0]
+        off = out - (noise - x0 if flow else a * noise - s * x0 if v else noise)
         if training.loss == "huber":
             c = training.huber_c
             loss = (2 * c * ((off.double() ** 2 + c * c).sqrt() - c)).mean().float()
@@ -119,7 +134,7 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
 def test_loss_and_gradients_of_a_step(case: str, plan_for: Any, tiny: Any, tmp_path: Path) -> None:
     changes = {key: dict(value) if isinstance(value, dict) else value for key, value in CASES[case].items()}
     changes["training"] = {"max_grad_norm": 0, "learning_rate": 0.01, **changes.get("training", {})}
-    if "model" in changes:
+    if changes.get("model", {}).get("prediction") == "v_prediction":
         folder = tmp_path / "v"
         shutil.copytree(tiny("sd15"), folder)
         config = folder / "scheduler" / "scheduler_config.json"

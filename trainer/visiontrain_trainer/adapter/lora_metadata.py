@@ -75,7 +75,7 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "modelspec.architecture": "stable-diffusion-xl-v1-base/lora" if sdxl else "stable-diffusion-v1/lora",
         "modelspec.implementation": "https://github.com/Stability-AI/generative-models" if sdxl else "diffusers",
         "modelspec.title": plan.name,
-        "modelspec.prediction_type": "v" if v else "epsilon",
+        "modelspec.prediction_type": {"v_prediction": "v"}.get(model.prediction, model.prediction),
         "visiontrain.spec_sha256": plan.spec_sha256,
     }
     if not sdxl:

@@ -1,7 +1,8 @@
 """The diffusion: noise schedule, noisy latents, targets, per-step weights. Pure functions of tensors.
 
 Sources: DDPM (arXiv:2006.11239), v-prediction (arXiv:2202.00512), zero terminal SNR (arXiv:2305.08891),
-min-SNR (arXiv:2303.09556), offset noise (crosslabs.org/blog/diffusion-with-offset-noise).
+min-SNR (arXiv:2303.09556), offset noise (crosslabs.org/blog/diffusion-with-offset-noise), rectified flow
+(arXiv:2209.03003), the shift of its noise levels (arXiv:2403.03206).
 """
 
 from __future__ import annotations
@@ -29,15 +30,32 @@ def alphas_cumprod(config: Mapping[str, Any], zero_terminal_snr: bool) -> torch.
     return product
 
 
+def flow_levels(steps: int) -> torch.Tensor:
+    """σ of each timestep of rectified flow, fp64 [T]: 1/T … 1, since no model learns where there is no noise."""
+    return torch.arange(1, steps + 1, dtype=torch.float64) / steps
+
+
+def shifted(level: float, shift: float) -> float:
+    """A noise level of rectified flow, from 0 to 1, moved towards the noise, as larger pictures need it."""
+    return shift * level / (1 + (shift - 1) * level)
+
+
 class Diffusion:
-    """ᾱ on the device, and what follows from it. Latents are [B, 4, h, w], timesteps long [B] in [0, T)."""
+    """How noisy each timestep is, and what follows from it. Latents are [B, 4, h, w], timesteps long [B] in [0, T).
+
+    For ε and v the parts of picture and noise are √ᾱ and √(1 − ᾱ), for rectified flow 1 − σ and σ.
+    """
 
     def __init__(self, product: torch.Tensor, prediction: str, device: torch.device) -> None:
         self.steps = len(product)
         self._prediction = prediction
-        self._signal = product.sqrt().float().to(device)
-        self._noise = (1 - product).sqrt().float().to(device)
-        self._snr = (product / (1 - product)).float().to(device)
+        signal, noise = product.sqrt(), (1 - product).sqrt()
+        if prediction == "flow":
+            noise = flow_levels(self.steps)
+            signal = 1 - noise
+        self._signal, self._noise = signal.float().to(device), noise.float().to(device)
+        snr = (signal / noise) ** 2 if prediction == "flow" else product / (1 - product)
+        self._snr = snr.float().to(device)
 
     @property
     def predicts_noise(self) -> bool:
@@ -48,8 +66,12 @@ class Diffusion:
         """Signal-to-noise ratio ᾱ / (1 − ᾱ), fp32 [B]."""
         return self._snr[t]
 
+    def told(self, t: torch.Tensor) -> torch.Tensor:
+        """What the model is told of timesteps: for rectified flow σ · T, which is one more."""
+        return t + 1 if self._prediction == "flow" else t
+
     def noisy(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε"""
+        """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε, for rectified flow (1 − σ) x_0 + σ ε."""
         return self._signal[t].view(-1, 1, 1, 1) * latents + self._noise[t].view(-1, 1, 1, 1) * noise
 
     def straight(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -58,9 +80,11 @@ class Diffusion:
         return (1 - share) * latents + share * noise
 
     def target(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """ε, or v = √ᾱ_t ε − √(1 − ᾱ_t) x_0"""
+        """ε, or v = √ᾱ_t ε − √(1 − ᾱ_t) x_0, or the velocity of a flow, ε − x_0."""
         if self._prediction == "epsilon":
             return noise
+        if self._prediction == "flow":
+            return noise - latents
         return self._signal[t].view(-1, 1, 1, 1) * noise - self._noise[t].view(-1, 1, 1, 1) * latents
 
     def targets(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> dict[str, torch.Tensor]:

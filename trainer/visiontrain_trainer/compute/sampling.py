@@ -1,5 +1,7 @@
 """Samplers in the space of σ = √((1 − ᾱ) / ᾱ): Euler, Euler ancestral and DPM++ 2M over three spacings of the steps.
 
+Rectified flow is sampled by the same Euler over its own σ, the share of the noise.
+
 Sources: Karras et al. (arXiv:2206.00364) for the space, Euler and the spacing of that name; DPM-Solver++
 (arXiv:2211.01095); trailing spacing and guidance rescale (arXiv:2305.08891).
 """
@@ -12,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+
+from .noise import shifted
 
 #: ᾱ of the last timestep where it would be zero, for which σ is infinite.
 _LEAST_PRODUCT = 2.0**-24
@@ -49,6 +53,19 @@ def ladder(product: torch.Tensor, spacing: str, steps: int) -> Ladder:
     return Ladder([*(_at(known, t) for t in timesteps), 0.0], timesteps)
 
 
+def flow_ladder(length: int, spacing: str, steps: int, shift: float) -> Ladder:
+    """The same for rectified flow over `length` timesteps. `normal` is how diffusers spaces its Euler steps by itself:
+    evenly to the last noise level; `trailing` leaves that level out, as the pipelines of flow models ask for it.
+    """
+    if spacing == "trailing":
+        even = [1 - i / steps for i in range(steps)]
+    else:
+        last = shifted(1 / length, shift)
+        even = [1 + (last - 1) * i / max(1, steps - 1) for i in range(steps)]
+    sigmas = [shifted(level, shift) for level in even]
+    return Ladder([*sigmas, 0.0], [sigma * length for sigma in sigmas])
+
+
 def _at(known: list[float], t: float) -> float:
     low = min(int(t), len(known) - 2)
     return known[low] + (known[low + 1] - known[low]) * (t - low)
@@ -64,7 +81,7 @@ def _timestep(sigma: float, known: list[float]) -> float:
 
 def denoised(prediction: str, x: torch.Tensor, out: torch.Tensor, sigma: float) -> torch.Tensor:
     """The clean latents that the model's output `out` for the noisy `x` stands for."""
-    if prediction == "epsilon":
+    if prediction in ("epsilon", "flow"):
         return x - sigma * out
     return x / (sigma**2 + 1) - out * (sigma / math.sqrt(sigma**2 + 1))
 

@@ -11,6 +11,8 @@ from statistics import NormalDist
 
 from visiontrain_trainer.contract.plan import Timesteps
 
+from .noise import shifted
+
 #: Uniform numbers are kept this far from 0 and 1, where a normal distribution has no value.
 _EDGE = 2.0**-53
 
@@ -47,6 +49,13 @@ def timestep_of(plan: Timesteps, u: float, steps: int) -> int:
     """The timestep that the uniform number `u` stands for. `steps` is the number of steps of the noise schedule."""
     least, most = bounds(plan, steps)
     return min(least + max(0, int(share_of(plan, u) * (most - least))), most - 1)
+
+
+def flow_timestep(plan: Timesteps | None, u: float, steps: int, shift: float) -> int:
+    """The same for rectified flow, whose noise levels are moved by `shift` before the range is applied."""
+    least, most = bounds(plan, steps)
+    share = shifted(u if plan is None else share_of(plan, u), shift)
+    return min(least + max(0, int(share * (most - least))), most - 1)
 
 
 def bounds(plan: Timesteps | None, steps: int) -> tuple[int, int]:

@@ -38,6 +38,7 @@ from .plan_schema import (
     Timesteps,
     TLora,
     Training,
+    VaeScaling,
     Validation,
 )
 
@@ -65,6 +66,7 @@ __all__ = [
     "TLora",
     "Timesteps",
     "Training",
+    "VaeScaling",
     "Validation",
     "parse_plan",
     "whole_batch",

@@ -14,6 +14,13 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class VaeScaling:
+    scale: float
+    shift: float
+    reflect: bool
+
+
+@dataclass(frozen=True)
 class MergeLora:
     path: str
     sha256: str
@@ -27,9 +34,11 @@ class Model:
     layout: Literal["diffusers", "single_file"]
     config_dir: str | None
     family: Literal["sd15", "sdxl"]
-    prediction: Literal["epsilon", "v_prediction"]
+    prediction: Literal["epsilon", "v_prediction", "flow"]
     zero_terminal_snr: bool
+    flow_shift: float
     vae_path: str | None
+    vae_scaling: VaeScaling | None
     merge_loras: list[MergeLora]
     clip_skip: int
     sha256: str | None

@@ -80,7 +80,7 @@ class BatchBuilder:
             mean, logvar = self._latents.get(use.sample, self._batches.view(use))
             draw = rng.normal(mean.shape, seed, "latent", use.epoch, use.key)
             latents.append(mean.float() + torch.exp(0.5 * logvar.float().clamp(-30, 20)) * draw)
-            noises.append(draws.noise(use, latents[-1] * self._latents.scaling))
+            noises.append(draws.noise(use, self._latents.scaling.seen(latents[-1])))
             perturbed.append(draws.perturbed(use, noises[-1]))
         steps = [draws.timestep(use) for use in uses]
         batch = self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
@@ -131,7 +131,7 @@ class BatchBuilder:
                 pooled = put(torch.stack([entry["pooled"] for entry in entries]))
         if self._plan.model.family == "sdxl":
             time_ids = put(torch.tensor([self._time_ids(use) for use in uses], dtype=torch.float32))
-        x = put(torch.stack(latents)) * self._latents.scaling
+        x = self._latents.scaling.seen(put(torch.stack(latents)))
         return Batch(
             uses,
             t,

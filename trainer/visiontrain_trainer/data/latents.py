@@ -23,11 +23,13 @@ from visiontrain_trainer.model.models import BaseModel
 
 from .decode import BAND_PIXELS
 from .images import UnreadableImage, crop_placement, read_image
+from .scaling import Scaling
 from .tensor_cache import TensorCache, key_of
 from .variations import View, pixels_of, variation_of
 
 #: Up to this many bytes of latents stay in memory once they are read.
 KEEP_BYTES = 4 << 30
+
 
 Wanted = tuple[Sample, View]
 #: The pixels of a view, uint8 [height, width, 3], or the reason why the image cannot be decoded.
@@ -73,8 +75,8 @@ class Latents:
         self._large = Lock()
         self.vae_hash = base.part("vae").digest(folder / "weights")
         self._identity = encoder_identity(device, device.vae_dtype, "diffusers", "pillow")
-        config = base.config("vae")
-        self.scaling = float(config.get("scaling_factor", 0.13025 if plan.model.family == "sdxl" else 0.18215))
+        self.scaling = Scaling.of(base)
+        self._reflects = base.plan.vae_scaling is not None and base.plan.vae_scaling.reflect
 
     def _key(self, sample: Sample, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
@@ -92,6 +94,7 @@ class Latents:
             self._identity,
             *(["cut before"] if where.is_vast else []),
             *([] if variation is None else variation.key()),
+            *(["reflected"] if self._reflects else []),
         )
 
     def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from visiontrain_trainer.base import rng
-from visiontrain_trainer.compute.timesteps import bounds, timestep_of
+from visiontrain_trainer.compute.timesteps import bounds, flow_timestep, timestep_of
 from visiontrain_trainer.contract.plan import MultiresNoise, Plan
 
 from .batches import ImageUse
@@ -22,6 +22,8 @@ class NoiseDraws:
 
     def __init__(self, plan: Plan, timesteps: int) -> None:
         self._seed, self._training, self._timesteps = plan.seed, plan.training, timesteps
+        #: By how much the noise levels of a model of rectified flow are moved; None for other models.
+        self._shift = plan.model.flow_shift if plan.model.prediction == "flow" else None
 
     def _normal(self, shape: tuple[int, ...], purpose: str, use: ImageUse, *more: int) -> torch.Tensor:
         return rng.normal(shape, self._seed, purpose, use.epoch, use.key, *more)
@@ -71,10 +73,13 @@ class NoiseDraws:
         """The use's timestep."""
         plan, key = self._training.timesteps, (self._seed, "timestep", use.epoch, use.key)
         least, most = bounds(plan, self._timesteps)
-        if plan is None or (plan.distribution == "uniform" and not plan.spread):
+        if self._shift is None and (plan is None or (plan.distribution == "uniform" and not plan.spread)):
             return least + rng.below(most - least, *key)
         u = rng.unit(*key)
-        if plan.spread:
+        if plan is not None and plan.spread:
             place, count = use.place
             u = (place + u) / count
-        return timestep_of(plan, u, self._timesteps)
+        if self._shift is None:
+            assert plan is not None
+            return timestep_of(plan, u, self._timesteps)
+        return flow_timestep(plan, u, self._timesteps, self._shift)

@@ -131,7 +131,9 @@ class BaseModel:
         if self._file is not None:
             return "v_prediction" if "v_pred" in self._file.tensors else None
         config = self.scheduler_config()
-        return config.get("prediction_type") if config else None
+        said = config.get("prediction_type") if config else None
+        # Models of rectified flow are often kept beside the scheduler that their program wrote by habit.
+        return None if self.plan.prediction == "flow" and said == "epsilon" else said
 
     def scheduler_config(self) -> dict[str, Any]:
         path = self.configs / "scheduler" / "scheduler_config.json"
@@ -225,6 +227,10 @@ class BaseModel:
 
         with torch.device("meta"):
             module = AutoencoderKL.from_config(self.config("vae"))
+        if self.plan.vae_scaling is not None and self.plan.vae_scaling.reflect:
+            for layer in module.modules():
+                if isinstance(layer, nn.Conv2d) and any(layer.padding):
+                    layer.padding_mode = "reflect"
         return self._fill("vae", module, dict(module.config), Where(dtype, device))
 
     def text_encoder(

@@ -18,7 +18,7 @@ from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.model.frozen import count_weights
 from visiontrain_trainer.training.measure import levels, validation_uses
 
-from .flow_check import check_flow
+from .flow_check import Parts, check_flow, check_is_flow, ends_of
 from .session import Session
 
 IMAGES = 2
@@ -35,7 +35,7 @@ EXPLAINED = 0.7
 #: Whatever its kind, it predicts something if its loss is below this share of that of predicting nothing at one of the
 #: noise levels. A sound ε base has 0.05 at most (a noisy picture is nearly all noise, whatever the picture), a sound v
 #: base 0.15 to 0.6; random numbers have 1 and more.
-EXPLAINS = {"epsilon": 0.7, "v_prediction": 0.95}
+EXPLAINS = {"epsilon": 0.7, "v_prediction": 0.95, "flow": 0.95}
 #: A base is looked at as one of rectified flow if its own loss is above this share where such a base must be bad as its
 #: kind: as ε at the weakest noise, where the picture is in its prediction, as v at the strongest, where the noise is.
 DOUBTFUL = {"epsilon": 0.25, "v_prediction": 0.5}
@@ -92,6 +92,7 @@ def check_base(session: Session) -> Known:
     steps = levels((0, session.diffusion.steps))
     trained = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     fits: list[Fit] = []
+    ends: list[tuple[Parts, Parts]] = []
     known: Known = {}
     uses = validation_uses(session.batches)[0][:IMAGES]
     kind, real = session.plan.model.prediction, count_weights(session.unet) >= REAL
@@ -104,10 +105,14 @@ def check_base(session: Session) -> Known:
                 for i, level in enumerate(batch.t.tolist()):
                     fit.add(each.prediction[i], {kind: target[i] for kind, target in targets.items()}, level)
             fits.append(fit)
+            ends.append(ends_of(found))
             # A run that trains some timesteps only is measured at others than these.
             if trained == steps:
                 known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
-        if real and all(fit.is_finite(kind) and fit.may_be_flow(kind) for fit in fits):
+        if kind == "flow":
+            if real and all(fit.is_finite(kind) for fit in fits):
+                check_is_flow(ends, session.plan.model.name)
+        elif real and all(fit.is_finite(kind) and fit.may_be_flow(kind) for fit in fits):
             check_flow(session.train_step, uses, session.diffusion.steps, session.plan.model.name)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -127,7 +132,8 @@ def judge(fits: list[Fit], kind: str, name: str, *, real: bool) -> None:
     level = max(best.losses[kind])
     numbers = f"At fixed noise on your pictures, its loss as {kind} is {best.share(kind, level):.2f}"
     numbers += " of what predicting nothing has where the noise is strongest"
-    others = {fit.other_kind(kind) for fit in fits}
+    # Bases of rectified flow are read on another path, and told from others by what their predictions consist of.
+    others = {None if kind == "flow" else fit.other_kind(kind) for fit in fits}
     other = others.pop() if len(others) == 1 else None
     if other is not None:
         raise TrainingError(

@@ -16,10 +16,12 @@ import torch
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.training.measure import levels
-from visiontrain_trainer.training.step import TrainStep
+from visiontrain_trainer.training.step import Measurement, TrainStep
 
 #: Least share in a prediction of flow: of the noise where that is strongest, of the picture where the noise is weakest.
 NOISE, IMAGE = 0.75, 0.7
+#: With no more of the picture than this on every image, a base is none of flow: halfway between 0.35 for v and 1.
+OTHER = 0.6
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,7 @@ def is_flow(weakest: Parts, strongest: Parts) -> bool:
 def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: str) -> None:
     """Raises TrainingError for a base that predicts the velocity of rectified flow on every one of `uses`."""
     at = levels((0, timesteps))
-    found: list[tuple[Parts, Parts]] = []
-    for use in uses:
-        parts = [
-            Parts.of(each.prediction[i], each.batch.latents[i], each.batch.noise[i])
-            for each in step.flow_predictions(use, [at[0], at[-1]])
-            for i in range(len(each.prediction))
-        ]
-        found.append((parts[0], parts[-1]))
+    found = [ends_of(step.flow_predictions(use, [at[0], at[-1]])) for use in uses]
     if not found or not all(is_flow(*each) for each in found):
         return
     weakest, strongest = found[0]
@@ -64,6 +59,40 @@ def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: 
             f"{weakest.image:.2f} of the picture where the noise is weakest; flow has 1 and -1.",
             "Trained as epsilon or v_prediction, it gives a LoRA of noise.",
         ],
-        ["Choose another base model: visiontrain models list"],
-        id="model/not-supported",
+        [
+            "Train it as what it is: --set model.prediction=flow --set training.min_snr_gamma=null "
+            "--set training.loss_weighting=none --set samples.sampler=euler --set samples.spacing=trailing"
+        ],
+        id="model/mismatch",
     )
+
+
+def check_is_flow(found: Sequence[tuple[Parts, Parts]], name: str) -> None:
+    """Raises TrainingError for a base that is to be trained as one of rectified flow, and by far is none on any image.
+
+    Where the noise is weakest, a base of flow takes the picture away, and one that predicts ε or v hardly does.
+    """
+    if not found or any(-weakest.image > OTHER for weakest, _ in found):
+        return
+    weakest, strongest = found[0]
+    other = "epsilon" if all(each.noise > NOISE for _, each in found) else "v_prediction"
+    raise TrainingError(
+        f"{name} does not predict flow, as run.yaml says: its numbers are of the kind {other}.",
+        [
+            f"On your pictures its predictions hold {weakest.image:.2f} of the picture where the noise is weakest; "
+            f"flow has -1. They hold {strongest.noise:.2f} of the noise where that is strongest.",
+            "Training it as another kind gives a LoRA of noise.",
+        ],
+        [f"Set model.prediction to {other}: --set model.prediction={other}"],
+        id="model/mismatch",
+    )
+
+
+def ends_of(found: Sequence[Measurement]) -> tuple[Parts, Parts]:
+    """What the first and the last of an image's predictions consist of: at the weakest and at the strongest noise."""
+    parts = [
+        Parts.of(each.prediction[i], each.batch.latents[i], each.batch.noise[i])
+        for each in found
+        for i in range(len(each.prediction))
+    ]
+    return parts[0], parts[-1]

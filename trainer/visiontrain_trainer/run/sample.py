@@ -22,8 +22,9 @@ from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.compute.noise import alphas_cumprod
-from visiontrain_trainer.compute.sampling import denoised, guided, ladder, walk
+from visiontrain_trainer.compute.sampling import denoised, flow_ladder, guided, ladder, walk
 from visiontrain_trainer.contract.plan import Plan, Shot
+from visiontrain_trainer.data.scaling import Scaling
 
 #: Side in pixels of the tiles in which a sample is decoded where memory does not suffice for the whole.
 TILE = 512
@@ -38,7 +39,7 @@ def make_scheduler(plan: Plan, config: Mapping[str, Any]) -> Any:
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     return DDIMScheduler(
-        num_train_timesteps=int(config.get("num_train_timesteps", 1000)),
+        num_train_timesteps=_length(config),
         beta_start=float(config.get("beta_start", 0.00085)),
         beta_end=float(config.get("beta_end", 0.012)),
         beta_schedule=str(config.get("beta_schedule", "scaled_linear")),
@@ -48,6 +49,10 @@ def make_scheduler(plan: Plan, config: Mapping[str, Any]) -> Any:
         clip_sample=False,
         set_alpha_to_one=False,
     )
+
+
+def _length(schedule: Mapping[str, Any]) -> int:
+    return int(schedule.get("num_train_timesteps", 1000))
 
 
 #: Share of guidance rescale for schedules with zero terminal SNR, as their paper advises (arXiv:2305.08891, 3.4).
@@ -79,7 +84,8 @@ def sample_latents(artist: Artist, shot: Shot, conditions: tuple[Conditioning, C
     width, height = shot.size
     shape = (1, 4, height // 8, width // 8)
     predict = _predictor(artist, shot, conditions)
-    if samples.sampler == "ddim":
+    flow = artist.plan.model.prediction == "flow"
+    if samples.sampler == "ddim" and not flow:
         scheduler = make_scheduler(artist.plan, artist.schedule)
         scheduler.set_timesteps(shot.steps)
         x = rng.normal(shape, shot.seed, "sample").to(artist.device) * scheduler.init_noise_sigma
@@ -93,9 +99,12 @@ def sample_latents(artist: Artist, shot: Shot, conditions: tuple[Conditioning, C
 
     def clean(x: torch.Tensor, sigma: float, timestep: float) -> torch.Tensor:
         t = torch.tensor(timestep, dtype=torch.float32, device=artist.device)
-        out = predict(x / math.sqrt(sigma**2 + 1), t)
+        out = predict(x if flow else x / math.sqrt(sigma**2 + 1), t)
         return denoised(artist.plan.model.prediction, x, out, sigma)
 
+    if flow:
+        levels = flow_ladder(_length(artist.schedule), samples.spacing, shot.steps, artist.plan.model.flow_shift)
+        return walk("euler", levels, noise, clean)
     product = alphas_cumprod(artist.schedule, artist.plan.model.zero_terminal_snr)
     return walk(samples.sampler, ladder(product, samples.spacing, shot.steps), noise, clean)
 
@@ -127,13 +136,13 @@ def _predictor(
 
 
 @torch.no_grad()
-def decode(vae: nn.Module, latents: torch.Tensor, scaling: float) -> Image.Image:
+def decode(vae: nn.Module, latents: torch.Tensor, scaling: Scaling) -> Image.Image:
     """Decode latents [1, 4, h, w] to an RGB image. Once memory did not suffice for a whole image, tiles are decoded.
 
     Raises ValueError when the VAE gives numbers that are not finite.
     """
     weight = next(vae.parameters())
-    x = (latents / scaling).to(weight.device, weight.dtype)
+    x = scaling.raw(latents).to(weight.device, weight.dtype)
     try:
         pixels = vae.decode(x, return_dict=False)[0][0].float()
     except (RuntimeError, MemoryError) as error:
@@ -167,12 +176,14 @@ def settings_text(plan: Plan, shot: Shot, loras: Sequence[tuple[str, float]]) ->
     """The settings of a sample that was drawn with LoRAs of these names and strengths."""
     width, height = shot.size
     samples, model = plan.samples, plan.model
+    flow = model.prediction == "flow"
     lora = "".join(f" <lora:{name}:{strength:g}>" for name, strength in loras)
     negative = f"Negative prompt: {shot.negative}\n" if shot.negative else ""
     facts = {
         "Steps": shot.steps,
-        "Sampler": _A1111[samples.sampler],
+        "Sampler": "Euler" if flow else _A1111[samples.sampler],
         "Schedule type": _SPACINGS["trailing" if samples.sampler == "ddim" else samples.spacing],
+        **({"Shift": f"{model.flow_shift:g}"} if flow else {}),
         "CFG scale": f"{shot.guidance:g}",
         "Seed": shot.seed,
         "Size": f"{width}x{height}",

@@ -81,7 +81,13 @@ class Passes:
 
             batch.states, batch.pooled = self._texts.trained(batch.captions, about_to)
         noisy, target, extra = model_inputs(self._diffusion, batch, self._device.dtype)
-        inputs = {"noisy": noisy, "target": target, "t": batch.t, "states": batch.states, **(extra or {})}
+        inputs = {
+            "noisy": noisy,
+            "target": target,
+            "t": self._diffusion.told(batch.t),
+            "states": batch.states,
+            **(extra or {}),
+        }
         return inputs if masks is None else {**inputs, "masks": masks}
 
     def straight(self, batch: Batch) -> torch.Tensor:

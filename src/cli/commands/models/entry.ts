@@ -18,7 +18,7 @@ export const modelsEntry: CommandEntry = {
     ['--id <name>', 'add: id of the new entry'],
     ['--title <text>', 'add: its title'],
     ['--like <id>', 'add: take recipe and prompts of this entry'],
-    ['--prediction <kind>', 'add: epsilon or v_prediction, where the file does not say'],
+    ['--prediction <kind>', 'add: epsilon, v_prediction or flow, where the file does not say'],
     ['--family <name>', 'add: sd15 or sdxl, for a diffusers repository'],
     ['--partials', 'rm: unfinished and set-aside downloads'],
     ['--force', 'rm: also what a run still needs'],
