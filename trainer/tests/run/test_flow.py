@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.run.test_base_check import PICTURES, parts_of
+from tests.run.test_base_check import IMAGES, parts_of
 from tests.run.test_right import open_here
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod, shifted
@@ -96,8 +96,8 @@ def test_a_vae_that_reflects_pads_so_where_it_pads(plan_for: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample", "flow"])
 def test_a_base_of_another_kind_is_refused(kind: str) -> None:
-    for picture in (lambda x: x, *PICTURES.values()):
-        found = [parts_of(kind, picture, error) for error in (0.0, 0.4)]
+    for image in (lambda x: x, *IMAGES.values()):
+        found = [parts_of(kind, image, error) for error in (0.0, 0.4)]
         if kind in ("flow", "sample"):
             if kind == "flow":
                 check_is_flow(found, "base")
