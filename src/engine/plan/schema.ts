@@ -4,9 +4,10 @@
  * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
-import { RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
+import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { packings, precisions, probes } from '../../spec/sections/choices.ts';
+import { vaeScalingSchema } from '../../spec/sections/model.ts';
 import { plannedDevices } from '../../spec/sections/resources.ts';
 import { adapters, layerRuleSchema, lokrSchema, tLoraSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
@@ -22,7 +23,6 @@ import {
 import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-keys.ts';
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
-import { planModelSchema } from './model-schema.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -80,7 +80,27 @@ export const planSchema = z.strictObject({
   /** SHA-256 of the canonical JSON of the spec without paths, which is the identity of the run. */
   spec_sha256: sha256,
   seed: z.number().int().min(0),
-  model: planModelSchema,
+  model: z.strictObject({
+    /** Registry id or the name of the file, for people and metadata. */
+    name: z.string(),
+    path: z.string(),
+    layout: z.enum(['diffusers', 'single_file']),
+    /** Folder in diffusers layout with the configuration and tokenizer files of a single-file checkpoint; null for a folder model. */
+    config_dir: z.string().nullable(),
+    family: z.enum(families),
+    prediction: z.enum(predictions),
+    zero_terminal_snr: z.boolean(),
+    /** By how much noise levels are moved; it has an effect with `prediction: flow` only. */
+    flow_shift: z.number().positive(),
+    vae_path: z.string().nullable(),
+    /** How latents are seen by the U-Net; null for what the VAE's configuration says. */
+    vae_scaling: vaeScalingSchema.nullable(),
+    /** LoRA files that are merged into the base in memory; the path is absolute. */
+    merge_loras: z.array(z.strictObject({ path: z.string(), sha256, strength: z.number() })),
+    clip_skip: z.number().int().min(1),
+    /** SHA-256 of the weights for the metadata, if the registry has it; else null. */
+    sha256: sha256.nullable(),
+  }),
   data: z.strictObject({
     root: z.string(),
     samples: z.array(planSampleSchema).min(1),
