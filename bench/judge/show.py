@@ -8,8 +8,6 @@ from typing import Any
 
 from .kinds import Made
 
-#: Of the samples of a run's last checkpoint, the share that must be copies for the run to count as copying.
-COPYING = 50.0
 #: Points that the advice may lie below the best checkpoint.
 BAR = 5.0
 
@@ -33,9 +31,8 @@ def show(wanted: list[Made], folder: Path) -> int:
         advice = judgement["advice"]["step"]
         lack = None if advice is None else each[best] - each[advice]
         copied = max(row["copied"] for row in truth.values())
-        base, *rows = judgement["rows"]
-        alarm = any(row["copies"]["copied"] > base["copies"]["copied"] for row in rows)
-        alarms[copied >= COPYING].append(alarm)
+        alarm = bool(judgement["advice"]["copying"])
+        alarms[made.kind == "copying"].append(alarm)
         if lack is not None:
             lacking.append(lack)
         text = "  ".join(f"{step}:{value:.0f}" for step, value in each.items())

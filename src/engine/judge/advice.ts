@@ -10,25 +10,29 @@ const CERTAIN = 2;
 export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice {
   const [base, ...judged] = rows;
   const doubt = doubtOf(base, request);
-  if (base === undefined || judged.length === 0)
-    return { step: null, strength: null, text: 'There is no checkpoint to advise.', doubt };
-  const copying = judged.filter((row) => copies(row) > copies(base));
+  const none = { step: null, strength: null, doubt, copying: [] };
+  if (base === undefined || judged.length === 0) return { ...none, text: 'There is no checkpoint to advise.' };
+  const copying = judged.filter((row) => copies(row) > copies(base) && !isByChance(row));
+  const alarm = { doubt, copying: copying.map(({ step, strength }) => ({ step, strength })) };
+  return { ...among(base, judged, copying), ...alarm };
+}
+
+/** The choice among rows, of which some copy. */
+function among(
+  base: JudgeRow,
+  judged: readonly JudgeRow[],
+  copying: readonly JudgeRow[],
+): Pick<Advice, 'step' | 'strength' | 'text'> {
+  const none = { step: null, strength: null };
   const sound = judged.filter((row) => !copying.includes(row));
   if (sound.length === 0)
-    return {
-      step: null,
-      strength: null,
-      text: `Every one copies ${copied(copying)}: train shorter, or on more pictures.`,
-      doubt,
-    };
+    return { ...none, text: `Every one copies ${copied(copying)}: train shorter, or on more pictures.` };
   const others =
     copying.length === 0 ? '' : `; ${stepsOf(copying)} ${copying.length === 1 ? 'copies' : 'copy'} ${copied(copying)}`;
   if (sound.length > 1 && sound.every(tellsNothing))
     return {
-      step: null,
-      strength: null,
+      ...none,
       text: `No picture was kept out of training, so nothing tells ${stepsOf(sound)} apart but your eyes${others}. A next run can keep some:  --set dataset.validation_share=0.1`,
-      doubt,
     };
   const useful = sound.filter(({ change }) => change === null || change.value <= CERTAIN * change.stderr);
   const chosen = choose(useful.length > 0 ? useful : sound);
@@ -43,7 +47,6 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
     step: chosen.step,
     strength: chosen.strength,
     text: `Step ${chosen.step} at strength ${chosen.strength}: ${reasons.join(', ')}${others}.`,
-    doubt,
   };
 }
 
@@ -52,6 +55,21 @@ const tellsNothing = ({ likeness, change, bleeding }: JudgeRow) =>
   likeness === null && change === null && bleeding === null;
 
 const copies = ({ copies: found }: JudgeRow) => found?.copied ?? 0;
+
+/** A count that so few of good rows would have by chance is none. */
+const CHANCE = 0.01;
+
+/** Whether as many copies are found in more than one of a hundred rows of samples that copy nothing. */
+function isByChance({ copies: found }: JudgeRow): boolean {
+  if (found === null || found.by_chance === 0) return false;
+  const { samples: n, copied, by_chance: p } = found;
+  let [term, below] = [(1 - p) ** n, 0];
+  for (let k = 0; k < copied; k += 1) {
+    below += term;
+    term *= ((n - k) / (k + 1)) * (p / (1 - p));
+  }
+  return 1 - below > CHANCE;
+}
 
 /** The image that most of the rows are nearest to. */
 const copied = (rows: readonly JudgeRow[]) => {

@@ -30,9 +30,10 @@ export const judgeRowSchema = z.object({
   diversity: scored.describe('How far samples of one prompt lie apart over seeds, 0 to 1.'),
   copies: z
     .object({
-      samples: z.number().int(),
-      copied: z.number().int().describe('Nearer to one training picture than such are to each other.'),
-      usual: z.number().describe('How alike nine of ten training pictures and their nearest other one are at most.'),
+      samples: z.number().int().describe('Those that were looked at.'),
+      copied: z.number().int().describe('Nearer to a training picture than to what they should show.'),
+      by_chance: z.number().default(0.1).describe('Share of good samples that are counted as well.'),
+      usual: z.number().describe('How alike training pictures and their nearest other one usually are.'),
       nearest: z.object({ sample: z.string(), image: z.string(), alike: z.number() }),
     })
     .nullable(),
@@ -73,6 +74,10 @@ export const judgementSchema = z.object({
       strength: z.number().nullable(),
       text: z.string(),
       doubt: z.string().describe('Why it may be wrong.'),
+      copying: z
+        .array(z.object({ step: z.number().int(), strength: z.number() }))
+        .default([])
+        .describe('Rows whose samples copy training pictures.'),
     })
     .nullable()
     .describe('null while rows are missing.'),

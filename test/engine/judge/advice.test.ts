@@ -35,7 +35,13 @@ function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, ima
     fit: null,
     bleeding: { value: bleeding, stderr: 0.01, each: [bleeding] },
     diversity: { value: 0.1, stderr: 0.01, each: [0.1] },
-    copies: { samples: 4, copied, usual: 0.8, nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 } },
+    copies: {
+      samples: 4,
+      copied,
+      by_chance: 0,
+      usual: 0.8,
+      nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 },
+    },
     samples: [],
   };
 }
@@ -64,6 +70,16 @@ describe('the advice', () => {
     const rows = [row(0, { likeness: 0.4 }), early, row(800, { likeness: 0.6, bleeding: 0.1, change: -0.03 })];
     expect(advise(rows, request).step).toBe(800);
     expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
+  });
+
+  it('takes no alarm from as many copies as good samples have by chance', () => {
+    const chance = (copied: number) => {
+      const found = row(400, { likeness: 0.6, copied });
+      return { ...found, copies: found.copies && { ...found.copies, samples: 9, by_chance: 0.1 } };
+    };
+    // Of nine samples with one in ten each, four or more are counted in 8 of 1000 rows, three or more in 53.
+    expect(advise([row(0, {}), chance(3)], request).step).toBe(400);
+    expect(advise([row(0, {}), chance(4)], request).step).toBeNull();
   });
 
   it('leaves out what surely fits its prompts worse', () => {

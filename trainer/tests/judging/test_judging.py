@@ -63,6 +63,23 @@ def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
     assert found["nearest"]["image"] == "7.png" and found["nearest"]["sample"] == "judge/1-0.png"
 
 
+def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> None:
+    trained, held = _images(12, 1), _images(2, 3)
+    own = np.stack([held, trained[5:7]]).reshape(2, 2, WIDTH)
+    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
+    # The second prompt may ask for what a training image shows.
+    assert (found["copied"], found["samples"], found["by_chance"]) == (0, 2, 0)
+    own[0, 1] = trained[3]
+    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
+    assert found["copied"] == 1 and found["nearest"]["image"] == "3.png"
+    # What is like no training image is none, though it is even less like its own.
+    own[0, 1] = 0
+    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
+    assert found["copied"] == 0
+    plain = scores(_drawn(own, own, [True, True]), _references(trained, held))["copies"]
+    assert (plain["copied"], plain["samples"], plain["by_chance"]) == (2, 4, pytest.approx(0.1))
+
+
 def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others() -> None:
     base = _images(4, 5).reshape(2, 2, WIDTH)
     held = _images(3, 6)

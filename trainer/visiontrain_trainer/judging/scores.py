@@ -105,34 +105,43 @@ def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None
     return scored(np.stack([1 - references.alike(prompt, prompt)[upper] for prompt in own]))
 
 
-def usual_likeness(references: References) -> float | None:
-    """How alike a training image and its nearest other one are at the most usual; None with fewer than three."""
+def usual_likeness(references: References, share: float) -> float | None:
+    """How alike a training image and its nearest other one are at the most in this share of them; None with fewer than
+    three.
+    """
     if len(references.trained) < 3:
         return None
     found = references.to_trained(references.trained)
     np.fill_diagonal(found, -np.inf)
-    return float(np.quantile(found.max(1), USUAL))
+    return float(np.quantile(found.max(1), share))
 
 
 def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
-    """How many samples are nearer to one training image than these are to each other, and the nearest pair of all.
+    """How many samples are copies of a training image, and the nearest pair of all.
 
-    A sample of a caption must also be nearer to it than to the picture that it describes: where that picture is like
-    one of training, a sample like both is no copy.
+    A sample of a caption of an image kept out of training is a copy when it is as near to a training image as these
+    usually are to each other, and nearer to it than to the image that it describes. Any other prompt may ask for the
+    very thing that a training image shows, so its samples count only where there is no such caption: then a copy is
+    nearer to a training image than nine of ten of these are to each other, which one in ten of good samples is as well.
     """
-    usual = usual_likeness(references)
+    flat = drawn.own.reshape(-1, drawn.own.shape[-1])
+    own = _own_images(drawn, references)
+    told = np.isfinite(own)
+    usual = usual_likeness(references, 0.5 if told.any() else USUAL)
     if usual is None:
         return None
-    flat = drawn.own.reshape(-1, drawn.own.shape[-1])
     found = references.to_trained(flat)
     nearest = found.max(1)
-    copied = (nearest > usual) & (nearest > _own_images(drawn, references))
+    copied = (nearest > usual) & (nearest > own)
+    if told.any():
+        copied &= told
     # The pair that is shown is one that counts, where there is any.
     sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
     paths = [path for prompt in drawn.paths for path in prompt]
     return {
-        "samples": len(flat),
+        "samples": int(told.sum()) if told.any() else len(flat),
         "copied": int(copied.sum()),
+        "by_chance": 0.0 if told.any() else 1 - USUAL,
         "usual": usual,
         "nearest": {
             "sample": paths[sample],
