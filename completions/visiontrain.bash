@@ -22,7 +22,7 @@ _visiontrain() {
     judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) words=""; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
     export) words="$(_visiontrain_runs)"; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help";;
-    report) words="$(_visiontrain_runs)"; flags="--output --serve --port --json --plain --no-input --yes --workspace --debug --help";;
+    report) words="$(_visiontrain_runs)"; flags="--output --no-thumbnails --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;

@@ -204,6 +204,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from export' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a report -d 'one HTML page of a run: did it learn, samples, curves, settings'
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l output
+complete -c visiontrain -n '__fish_seen_subcommand_from report' -l no-thumbnails
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l serve
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l port
 complete -c visiontrain -n '__fish_seen_subcommand_from report' -l json

@@ -55,7 +55,7 @@ _visiontrain() {
     judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
     sample) words_of=(); flags_of=(--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help);;
     export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help);;
-    report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --serve --port --json --plain --no-input --yes --workspace --debug --help);;
+    report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --no-thumbnails --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(hub kit); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;

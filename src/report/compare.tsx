@@ -56,7 +56,8 @@ function ComparePage(input: ComparePageInput) {
         <section id="curves" aria-labelledby="curves-title">
           <h2 id="curves-title">Curves</h2>
           <p className="quiet">
-            Smoothed loss; validation dashed, with points. Drag over a part to zoom, double-click for all of it.
+            Smoothed loss; validation dashed, with points. Drag over a part to zoom, double-click for all of it. With
+            the keyboard: + and − zoom, ← and → move, 0 shows all.
           </p>
           <div
             className="chart"
@@ -90,8 +91,8 @@ function Results({ compared: { runs } }: { readonly compared: RunsCompared }) {
         <table>
           <thead>
             <tr>
-              {['Run', 'Verdict', 'Steps', 'Loss', 'Validation', 'Best validation', 'Time'].map((head) => (
-                <th scope="col" key={head}>
+              {['Run', 'Verdict', 'Steps', 'Loss', 'Validation', 'Best validation', 'Time'].map((head, i) => (
+                <th scope="col" key={head} className={i < 2 ? undefined : 'number'}>
                   {head}
                 </th>
               ))}

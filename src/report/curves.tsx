@@ -1,5 +1,5 @@
 /** Loss and learning rate. The script draws the curves; a table says the same to who cannot see them. */
-import type { RunReport, StepCurve } from '../engine/report/types.ts';
+import type { ImageLoss, RunReport, StepCurve } from '../engine/report/types.ts';
 import { lossDigits } from './words.ts';
 
 /** Rows of the table beside the curves. */
@@ -56,9 +56,15 @@ function CurveTable({ report: { loss, learning_rate: rate, validation } }: { rea
       <thead>
         <tr>
           <th scope="col">Step</th>
-          <th scope="col">Loss</th>
-          <th scope="col">Validation</th>
-          <th scope="col">Rate</th>
+          <th scope="col" className="number">
+            Loss
+          </th>
+          <th scope="col" className="number">
+            Validation
+          </th>
+          <th scope="col" className="number">
+            Rate
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -100,24 +106,34 @@ const KINDS = {
 
 export function ImageLosses({ report: { image_losses: losses } }: { readonly report: RunReport }) {
   if (losses === null || losses.length === 0) return null;
-  const odd = losses.filter(({ kind }) => kind === 'never' || kind === 'by_heart').length;
+  const standsOut = ({ kind }: ImageLoss) => kind === 'never' || kind === 'by_heart';
+  const odd = losses.filter(standsOut).length;
+  const ordered = [...losses.filter(standsOut), ...losses.filter((image) => !standsOut(image))];
   return (
     <section id="pictures" aria-labelledby="pictures-title">
       <h2 id="pictures-title">Loss of each picture</h2>
       <details open={odd > 0}>
-        <summary>{`${losses.length} pictures, the highest loss first; ${odd} that stand out`}</summary>
-        <table>
+        <summary>
+          {odd === 0
+            ? `${losses.length} pictures, the highest loss first`
+            : `${losses.length} pictures: ${odd} that stand out, then the highest loss first`}
+        </summary>
+        <table className="losses">
           <thead>
             <tr>
               <th scope="col">Picture</th>
-              <th scope="col">Before</th>
-              <th scope="col">After</th>
+              <th scope="col" className="number">
+                Before
+              </th>
+              <th scope="col" className="number">
+                After
+              </th>
               <th scope="col">It is</th>
             </tr>
           </thead>
           <tbody>
-            {losses.slice(0, MOST_IMAGES).map(({ path, kind, before, after }) => (
-              <tr key={`${kind} ${path}`}>
+            {ordered.slice(0, MOST_IMAGES).map(({ path, kind, before, after }) => (
+              <tr key={`${kind} ${path}`} className={kind === 'never' || kind === 'by_heart' ? 'odd' : undefined}>
                 <th scope="row">{path}</th>
                 <td className="number">{lossDigits(before)}</td>
                 <td className="number">{lossDigits(after)}</td>

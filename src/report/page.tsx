@@ -3,6 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import { formatWhen } from '../base/when.ts';
 import type { RunReport } from '../engine/report/types.ts';
+import { ContactSheet } from './contact-sheet.tsx';
 import { Curves, ImageLosses } from './curves.tsx';
 import { Dataset } from './dataset.tsx';
 import { embeddedJson, pageDocument } from './document.ts';
@@ -10,6 +11,7 @@ import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
 import type { PageImage } from './images.ts';
 import { JudgeTable } from './judge-table.tsx';
 import { Samples } from './samples.tsx';
+import type { Sheet } from './sheet-images.ts';
 import { Use } from './use.tsx';
 import { VerdictBanner } from './verdict.tsx';
 
@@ -17,6 +19,8 @@ export interface PageInput {
   readonly report: RunReport;
   /** Samples by path relative to the run folder. */
   readonly images: ReadonlyMap<string, PageImage>;
+  /** The images of the data set; null where they are not to be shown. */
+  readonly sheet: Sheet | null;
   /** Whether the page asks its server for news: it does so only where `report --serve` serves it. */
   readonly live: boolean;
   /** When the page was made; null where it does not say so. */
@@ -42,7 +46,7 @@ const LINKS = [
   ['files', 'Files'],
 ] as const;
 
-function Body({ report, images, live, now }: PageInput) {
+function Body({ report, images, sheet, live, now }: PageInput) {
   const { loss, learning_rate: rate, validation, best_step: best } = report;
   return (
     <>
@@ -69,6 +73,7 @@ function Body({ report, images, live, now }: PageInput) {
         <JudgeTable report={report} />
         <ImageLosses report={report} />
         <Dataset report={report} />
+        <ContactSheet sheet={sheet} />
         <Use report={report} />
         <Settings report={report} />
         <MachineFacts report={report} />

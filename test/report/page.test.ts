@@ -1,5 +1,5 @@
 /** The report in a real browser, where there is one, and what must hold of its file without one. */
-import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
@@ -10,6 +10,7 @@ import type { RunRef } from '../../src/engine/runs/create.ts';
 import { noBrowser, openBrowser } from '../helpers/browser.ts';
 import { cli, startCli } from '../helpers/cli.ts';
 import { FixtureHome } from '../helpers/fixture-run.ts';
+import { png } from '../helpers/png.ts';
 import { tellRun } from '../helpers/told-run.ts';
 
 const EVIL =
@@ -25,7 +26,25 @@ beforeAll(async () => {
     change: (event) => (event.type === 'sample' && event.index === 1 ? { ...event, prompt: EVIL } : event),
   });
   const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
-  plan.data.samples[0].caption = `fox, ${EVIL}`;
+  const [first] = plan.data.samples;
+  const root = join(home.dir, 'images');
+  mkdirSync(root);
+  plan.data.root = root;
+  writeFileSync(
+    join(root, 'here.png'),
+    png(300, 200, (x, y) => [x % 256, y, 90]),
+  );
+  const thumbnails = join(home.dir, 'cache', 'looks', 'aa');
+  mkdirSync(thumbnails, { recursive: true });
+  // A WebP of one pixel, as the look at a data set would keep it.
+  const webp = 'UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==';
+  writeFileSync(join(thumbnails, `${'aa'.repeat(32)}.webp`), Buffer.from(webp, 'base64'));
+  plan.data.samples = [
+    { ...first, path: 'seen.png', sha256: 'aa'.repeat(32), caption: `fox, ${EVIL}` },
+    ...plan.data.samples.slice(1),
+    { ...first, id: '1'.repeat(16), path: 'here.png', sha256: 'bb'.repeat(32), caption: 'a fox' },
+    { ...first, id: '2'.repeat(16), path: 'odd/gone.heic', sha256: 'cc'.repeat(32), caption: '' },
+  ];
   writeFileSync(join(run.dir, 'plan.json'), JSON.stringify(plan));
   const loss = { id: 'a', before: 0.2, after: 0.19 };
   const losses = {
@@ -35,6 +54,7 @@ beforeAll(async () => {
     compared_with: 'others',
     images: [
       { ...loss, path: 'a.png', after: 0.05, kind: 'learned' },
+      { ...loss, path: 'here.png', after: 0.04, kind: 'never' },
       { ...loss, path: `/home/ann/odd ${EVIL}.png`, kind: 'never' },
     ],
     held_out: [{ ...loss, path: 'v.png', after: 0.1 }],
@@ -80,6 +100,17 @@ describe('the file', () => {
     expect(text).toMatch(/base model – 0\.625 ± 0\.050 – – – step 600 × 1 ✓ – 0\.625 ± 0\.050 – – 3 of 4/);
   });
 
+  it('shows the data set small with its captions, unless the person wants none of it in the page', async () => {
+    const shown = html.slice(html.indexOf('id="contact-sheet"'));
+    expect(shown).toMatch(/<img src="data:image\/webp;base64,[^"]+" alt="seen\.png: fox, &lt;\/script/u);
+    expect(shown).toMatch(/<img src="data:image\/jpeg;base64,[^"]+" alt="here\.png/u);
+    expect(shown).toContain('no thumbnail');
+    expect(shown).toContain('never learned');
+    const without = join(home.dir, 'without.html');
+    expect((await cli(['report', run.name, '-o', without, '--no-thumbnails'], home.env)).code).toBe(0);
+    expect(readFileSync(without, 'utf8')).not.toContain('contact-sheet');
+  });
+
   it('is replaced by a newer one, and no other file is', async () => {
     expect((await cli(['report', run.name, '-o', file], home.env)).code).toBe(0);
     const other = join(home.dir, 'notes.html');
@@ -97,7 +128,12 @@ describe('the file', () => {
     expect(report).toMatchObject({ state: 'finished', verdict: { tone: 'good' }, best_step: 600 });
     expect(report.samples.map(({ steps }: { steps: unknown[] }) => steps.length)).toEqual([5, 5]);
     expect(report.validation).toHaveLength(4);
-    expect(report.image_losses.map(({ kind }: { kind: string }) => kind)).toEqual(['never', 'held_out', 'learned']);
+    expect(report.image_losses.map(({ kind }: { kind: string }) => kind)).toEqual([
+      'never',
+      'held_out',
+      'learned',
+      'never',
+    ]);
     expect(html).toContain('never learned: a wrong caption');
     expect(report.settings).toContainEqual({ key: 'name', value: 'fox-emblem', by: 'you' });
     expect(stdout).not.toContain(home.dir);
@@ -286,7 +322,31 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
   it('fits the width of a phone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    // No number is broken over two lines.
+    const lines = await page.evaluate(`[...document.querySelectorAll('#pictures .number')].map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getClientRects().length;
+    })`);
+    expect(new Set(lines as number[])).toEqual(new Set([1]));
     await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
+  it('compares runs on a phone and in the dark too, asking nobody', async () => {
+    const two = join(home.dir, 'two.html');
+    const other = await browser.newPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+    const requests: string[] = [];
+    other.on('request', (request) => requests.push(request.url()));
+    await other.goto(pathToFileURL(two).href);
+    await other.waitForSelector('.uplot');
+    await expect.poll(() => other.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    expect(await other.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(20, 22, 26)');
+    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(two).href]);
+    const chart = other.locator('[data-chart=runs]');
+    await chart.focus();
+    await other.keyboard.press('+');
+    await expect.poll(() => chart.getAttribute('aria-description')).toMatch(/^steps 1\d\d to 6\d\d are shown$/u);
+    await other.close();
   });
 
   it('renews itself while a run trains', async () => {

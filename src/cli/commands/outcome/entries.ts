@@ -8,6 +8,7 @@ export const reportEntry: CommandEntry = {
   group: 'Runs',
   options: [
     ['-o, --output <file>', 'where the page is written (default: report.html in the run folder)'],
+    ['--no-thumbnails', 'without the contact sheet: none of your pictures is in the page, only samples'],
     ['--serve', 'serve it to this machine alone; the page follows a live run'],
     ['--port <n>', 'with --serve: this port (default: a free one)'],
   ],

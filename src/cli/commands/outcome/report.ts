@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes } from '../../../base/text.ts';
+import { looksDir } from '../../../engine/check/looks.ts';
 import { collectReport } from '../../../engine/report/collect.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { findRun } from '../../../engine/runs/find.ts';
@@ -32,7 +33,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const given = text(options.output);
   const path = given === undefined ? join(summary.dir, RUN_FILES.report) : absolute(given, { cwd: process.cwd() });
   if (given === undefined) refuseForeignFolder(summary.dir);
-  const page = runPage(summary.dir, { live: false, dated: true })();
+  const page = runPage(summary.dir, { live: false, dated: true, looks: looksOf(options, context) })();
   writePage(path, page);
   const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
   out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
@@ -40,8 +41,13 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   return EXIT.ok;
 };
 
-async function serve(dir: string, options: Options, { out, env }: Context): Promise<ExitCode> {
-  const make = runPage(dir, { live: true, dated: true });
+/** Where thumbnails of the data set are kept; undefined where the person wants none in the page. */
+const looksOf = (options: Options, { places }: Context): string | undefined =>
+  options.thumbnails === false ? undefined : looksDir(places);
+
+async function serve(dir: string, options: Options, context: Context): Promise<ExitCode> {
+  const { out, env } = context;
+  const make = runPage(dir, { live: true, dated: true, looks: looksOf(options, context) });
   // The page is made once before anything listens, so that a run that cannot be read is told here.
   make();
   const served = await servePage({ port: portOf(options), page: make }).catch((error: unknown) => {
