@@ -36,7 +36,7 @@ describe('the examples', () => {
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const { plan, warnings } = JSON.parse(stdout);
-    expect(plan.data.samples.length).toBeGreaterThan(5);
+    expect(plan.data.images.length).toBeGreaterThan(5);
     expect(warnings.filter((warning: string) => /no sample prompt|other programs/u.test(warning))).toEqual([]);
   });
 

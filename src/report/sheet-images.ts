@@ -44,7 +44,7 @@ export interface Sheet {
 
 /** @param store folder with the thumbnails of images that were looked at */
 export function sheetOf(plan: Plan, losses: RunReport['image_losses'], store: string): Sheet {
-  const all = plan.data.samples;
+  const all = plan.data.images;
   const shown = spread(all.length, MOST).flatMap((i) => all[i] ?? []);
   const kinds = new Map((losses ?? []).map(({ path, kind }) => [path, kind]));
   const until = Date.now() + PATIENCE_MS;

@@ -97,7 +97,7 @@ samples: { every: 0, prompts: [] }
     const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));
     expect(plan).toEqual(plan0);
     const captions = Object.fromEntries(
-      plan.data.samples.map(({ path, caption }: { path: string; caption: string }) => [path, caption]),
+      plan.data.images.map(({ path, caption }: { path: string; caption: string }) => [path, caption]),
     );
     expect(captions['picture 1.png']).toBe('zxball, a ball, number 1');
     expect(captions['picture 0.jpg']).toMatch(/^zxball, /u);
@@ -122,7 +122,7 @@ samples: { every: 0, prompts: [] }
     const again = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json', '--set', 'dataset.path=moved');
     const found = JSON.parse(again.stdout);
     const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));
-    expect(found.plan.data.samples).toEqual(plan.data.samples);
+    expect(found.plan.data.images).toEqual(plan.data.images);
     expect(found.plan.output).toEqual(plan.output);
     expect(found.plan.spec_sha256).toBe(plan.spec_sha256);
   }, 180_000);

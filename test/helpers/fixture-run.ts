@@ -78,7 +78,7 @@ export async function until(done: () => boolean): Promise<void> {
 /** A plan with the parts that the supervisor and the stand-in read. */
 export function fixturePlan(home: string, steps: number, vaePath: string | null): Plan {
   return {
-    version: 1,
+    version: 2,
     name: 'fox',
     spec_sha256: '0'.repeat(64),
     seed: 1,
@@ -99,7 +99,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
     },
     data: {
       root: home,
-      samples: [
+      images: [
         {
           id: '0'.repeat(16),
           path: 'a.png',

@@ -113,7 +113,7 @@ it('Enter on every question captions the pictures and trains on them', { timeout
   const folder = join(dir, 'home/runs', run);
   const plan = JSON.parse(readFileSync(join(folder, 'plan.json'), 'utf8'));
   const sizes = Object.fromEntries(
-    plan.data.samples.map(({ path, size }: { path: string; size: number[] }) => [path, size]),
+    plan.data.images.map(({ path, size }: { path: string; size: number[] }) => [path, size]),
   );
   expect(sizes).toMatchObject({
     'IMG_1.HEIC': [200, 150],
@@ -122,7 +122,7 @@ it('Enter on every question captions the pictures and trains on them', { timeout
     'sent.jpg': [130, 170],
   });
   expect(readFileSync(join(folder, 'events.jsonl'), 'utf8')).not.toContain('left out');
-  for (const { caption } of plan.data.samples) expect(caption).toMatch(/^zphts, [a-z0-9]/u);
+  for (const { caption } of plan.data.images) expect(caption).toMatch(/^zphts, [a-z0-9]/u);
   expect(readdirSync(join(folder, 'output')).some((name) => name.endsWith('.safetensors'))).toBe(true);
   expect(looks(join(dir, 'photos'))).toEqual(before);
 });

@@ -26,7 +26,7 @@ beforeAll(async () => {
     change: (event) => (event.type === 'sample' && event.index === 1 ? { ...event, prompt: EVIL } : event),
   });
   const plan = JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8'));
-  const [first] = plan.data.samples;
+  const [first] = plan.data.images;
   const root = join(home.dir, 'images');
   mkdirSync(root);
   plan.data.root = root;
@@ -39,9 +39,9 @@ beforeAll(async () => {
   // A WebP of one pixel, as the look at a data set would keep it.
   const webp = 'UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==';
   writeFileSync(join(thumbnails, `${'aa'.repeat(32)}.webp`), Buffer.from(webp, 'base64'));
-  plan.data.samples = [
+  plan.data.images = [
     { ...first, path: 'seen.png', sha256: 'aa'.repeat(32), caption: `fox, ${EVIL}` },
-    ...plan.data.samples.slice(1),
+    ...plan.data.images.slice(1),
     { ...first, id: '1'.repeat(16), path: 'here.png', sha256: 'bb'.repeat(32), caption: 'a fox' },
     { ...first, id: '2'.repeat(16), path: 'odd/gone.heic', sha256: 'cc'.repeat(32), caption: '' },
   ];

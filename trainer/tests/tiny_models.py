@@ -183,7 +183,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
     """The content of plan.json for a short run on the CPU; `changes` are `section={key: value}`."""
     family = "sdxl" if (base / "text_encoder_2").exists() else "sd15"
     plan: dict[str, Any] = {
-        "version": 1,
+        "version": 2,
         "name": "tiny",
         "spec_sha256": "0" * 64,
         "seed": 11,
@@ -204,7 +204,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
         },
         "data": {
             "root": str(images),
-            "samples": shown,
+            "images": shown,
             "crop": "center",
             "flip": False,
             "augment": None,
@@ -317,7 +317,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
     }
     for section, values in changes.items():
         plan[section] = {**plan[section], **values} if isinstance(values, dict) else values
-    plan["data"]["samples"] = [{**ORDINARY, **sample} for sample in plan["data"]["samples"]]
+    plan["data"]["images"] = [{**ORDINARY, **sample} for sample in plan["data"]["images"]]
     plan["training"]["batches_per_epoch"] = batches_per_epoch(plan)
     return plan
 
@@ -325,7 +325,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
 def batches_per_epoch(plan: dict[str, Any]) -> int:
     uses: dict[tuple[int, ...], int] = {}
     others: dict[tuple[int, ...], int] = {}
-    for sample in plan["data"]["samples"]:
+    for sample in plan["data"]["images"]:
         if not sample["validation"]:
             counts, bucket = others if sample["regularisation"] else uses, tuple(sample["bucket"])
             counts[bucket] = counts.get(bucket, 0) + sample["repeats"]

@@ -7,7 +7,7 @@ import type { Plan } from '../plan/schema.ts';
  * @param here the plan that this machine makes of the run.yaml in the bundle, of the same images
  */
 export function adoptedPlan(bundled: Plan, here: Plan): Plan {
-  const now = new Map(here.data.samples.map((sample) => [sample.id, sample]));
+  const now = new Map(here.data.images.map((sample) => [sample.id, sample]));
   const sameKind = bundled.resources.device.split(':')[0] === here.resources.device.split(':')[0];
   const { device, cache_dir, workers } = here.resources;
   return {
@@ -23,7 +23,7 @@ export function adoptedPlan(bundled: Plan, here: Plan): Plan {
     data: {
       ...bundled.data,
       root: here.data.root,
-      samples: bundled.data.samples.map((sample) => {
+      images: bundled.data.images.map((sample) => {
         const same = now.get(sample.id);
         return same === undefined ? sample : { ...sample, path: same.path, mask: same.mask };
       }),
@@ -45,11 +45,12 @@ export function adoptedPlan(bundled: Plan, here: Plan): Plan {
  */
 export function planDifferences(a: Plan, b: Plan): string[] {
   const sections = ['training', 'data', 'model', 'validation', 'output'] as const;
-  const there = new Set(['path', 'config_dir', 'vae_path', 'merge_loras', 'root', 'samples', 'init_lora', 'layout']);
+  const there = new Set(['path', 'config_dir', 'vae_path', 'merge_loras', 'root', 'init_lora', 'layout']);
   return sections.flatMap((section) => {
     const [one, two] = [a[section], b[section]] as readonly Readonly<Record<string, unknown>>[];
     return Object.keys({ ...one, ...two })
       .filter((key) => !there.has(key) && canonicalJson(one?.[key] ?? null) !== canonicalJson(two?.[key] ?? null))
-      .map((key) => `${section}.${key}`);
+      .map((key) => `${section}.${key}`)
+      .filter((key) => key !== 'data.images');
   });
 }

@@ -94,7 +94,7 @@ function captionSources({ spec, images }: BundleInput): ZipSource[] {
 /** The images and masks that are trained by, each once. */
 function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
-  const there = plan.data.samples.filter(({ generated }) => generated === null);
+  const there = plan.data.images.filter(({ generated }) => generated === null);
   const paths = there.flatMap(({ path, mask }) => [
     resolve(plan.data.root, path),
     ...(mask === null ? [] : [resolve(plan.data.root, mask.path)]),

@@ -109,7 +109,7 @@ export function bundledPlan(plan: Plan, spec: RunSpec): Plan {
     data: {
       ...plan.data,
       root: DATA_FOLDERS.images,
-      samples: plan.data.samples.map((sample) => ({
+      images: plan.data.images.map((sample) => ({
         ...sample,
         path: at(sample.path),
         mask: sample.mask === null ? null : { ...sample.mask, path: at(sample.mask.path) },

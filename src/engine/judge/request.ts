@@ -54,7 +54,7 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
 function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
   const known = samples.shots?.map(({ prompt, negative }) => ({ text: prompt, negative })) ?? [];
   const plain = samples.prompts.map((text) => ({ text, negative: samples.negative }));
-  const captions = [...new Set(data.samples.filter(({ validation }) => !validation).map(({ caption }) => caption))];
+  const captions = [...new Set(data.images.filter(({ validation }) => !validation).map(({ caption }) => caption))];
   const fallback = captions.slice(0, MOST_CAPTIONS).map((text) => ({ text, negative: samples.negative }));
   const own = known.length > 0 ? known : plain.length > 0 ? plain : fallback;
   const prompts = own.map((prompt) => ({ ...prompt, trigger: calls(prompt.text, trigger), image: null }));
@@ -71,7 +71,7 @@ const calls = (text: string, trigger: string) => (trigger === '' ? null : says(t
  * compared with the very picture that it describes.
  */
 function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
-  const kept = data.samples.filter(({ validation, regularisation }) => validation && !regularisation);
+  const kept = data.images.filter(({ validation, regularisation }) => validation && !regularisation);
   const described = kept.filter(({ caption }) => caption.trim() !== '' && calls(caption, trigger) !== false);
   const each = Math.max(1, described.length / MOST_HELD_OUT);
   const chosen = described.filter((_, i) => Math.floor(i / each) !== Math.floor((i - 1) / each));

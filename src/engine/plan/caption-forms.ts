@@ -44,7 +44,7 @@ function formCount(caption: string, options: CaptionOptions | null): number {
 /** The most different captions that a run may see: tags may be shuffled and dropped anew at each use of an image. */
 export function mostCaptions({ data, training: t }: Plan): number {
   const epochs = Math.ceil((t.steps * t.gradient_accumulation) / t.batches_per_epoch);
-  return data.samples.reduce((sum, { caption, repeats, validation, own }) => {
+  return data.images.reduce((sum, { caption, repeats, validation, own }) => {
     const { keep_tags, shuffle_tags, tag_dropout } = own ?? data;
     const free = Math.max(0, tagsOf(caption).length - keep_tags);
     const forms = (shuffle_tags ? factorial(free) : 1) * (tag_dropout > 0 ? 2 ** free : 1);

@@ -39,6 +39,9 @@ function addClass(name: string, schema: Schema, classes: Map<string, string>): s
   return name;
 }
 
+/** Names of classes that would be another's: `Image` is Pillow's. */
+const NAMES: Readonly<Record<string, string>> = { image: 'PlanImage' };
+
 /** The Python type of a value. An object is a class of its own, named after its key; one of a list, after the singular. */
 function pythonType(schema: Schema, key: string, classes: Map<string, string>): string {
   const inner = (of: unknown, name = key) => pythonType(of as Schema, name, classes);
@@ -52,7 +55,7 @@ function pythonType(schema: Schema, key: string, classes: Map<string, string>): 
   if (schema.type === 'object')
     return schema.properties === undefined
       ? `dict[str, ${inner(schema.additionalProperties)}]`
-      : addClass(className(key), schema, classes);
+      : addClass(NAMES[key] ?? className(key), schema, classes);
   const plain = PLAIN[schema.type ?? ''];
   if (plain === undefined) throw new Error(`The plan's ${key} has a type that the trainer cannot read.`);
   return plain;

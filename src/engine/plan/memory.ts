@@ -128,7 +128,7 @@ function shapeOf(plan: Plan): StepShape {
     model,
     training,
     resources: r,
-    pixels: data.samples.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0),
+    pixels: data.images.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0),
     maxTokens: data.max_tokens,
     encodersLoaded: !saving && mostCaptions(plan) > CAPTIONS_IN_ADVANCE,
   };

@@ -53,7 +53,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
   },
 };
 
-const LATER_OF_AN_IMAGE: Partial<Plan['data']['samples'][number]> = {
+const LATER_OF_AN_IMAGE: Partial<Plan['data']['images'][number]> = {
   regularisation: false,
   generated: null,
   loss_weight: 1,
@@ -75,11 +75,19 @@ export function withLaterKeys(plan: unknown): unknown {
   const training: Record<string, unknown> = { ...rest, ...args };
   // The pseudo-Huber loss of older versions, with its delta, is another one than that of today.
   if (delta !== undefined && training.loss === 'huber') return plan;
-  const samples = Array.isArray(plan.data.samples)
-    ? plan.data.samples.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
-    : plan.data.samples;
-  const whole = filled(LATER, { ...plan, training, data: { ...plan.data, samples } });
+  const { version, data } = renamed(plan.version, plan.data);
+  const images = Array.isArray(data.images)
+    ? data.images.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
+    : data.images;
+  const whole = filled(LATER, { ...plan, version, training, data: { ...data, images } });
   return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
+}
+
+/** Version and `data` with the names of version 2: in version 1 the images were called samples. */
+function renamed(version: unknown, data: Record<string, unknown>) {
+  if (version !== 1) return { version, data };
+  const { samples, ...rest } = data;
+  return { version: 2, data: { ...rest, images: samples } };
 }
 
 /** What is there, behind it what is missing. */

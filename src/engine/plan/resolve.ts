@@ -94,7 +94,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     },
     data: {
       root: scan.root,
-      samples,
+      images: samples,
       crop: d.crop,
       flip: d.flip,
       augment: d.augment,

@@ -187,20 +187,20 @@ export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<strin
  * @param bare hashes of images without a caption of their own
  */
 export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: ReadonlySet<string>): Plan {
-  const then = new Map(recorded.data.samples.map(({ sha256, caption }) => [sha256, caption]));
+  const then = new Map(recorded.data.images.map(({ sha256, caption }) => [sha256, caption]));
   return recaptioned(plan, spec, ({ sha256 }) => (bare.has(sha256) ? then.get(sha256) : undefined));
 }
 
 function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) => string | undefined): Plan {
-  const samples = plan.data.samples.map((sample) => {
+  const images = plan.data.images.map((sample) => {
     // A regularisation image has the caption of its own folder, and no other.
     const caption = sample.regularisation ? undefined : captionOf(sample);
     return caption === undefined ? sample : { ...sample, caption };
   });
   return {
     ...plan,
-    data: { ...plan.data, samples, max_tokens: maxTokens(samples, plan.data.caption_options) },
-    output: { ...plan.output, facts: metadataFacts(spec, samples) },
+    data: { ...plan.data, images, max_tokens: maxTokens(images, plan.data.caption_options) },
+    output: { ...plan.output, facts: metadataFacts(spec, images) },
   };
 }
 

@@ -24,14 +24,14 @@ import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-k
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
 
-export const PLAN_VERSION = 1;
+export const PLAN_VERSION = 2;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** A number of steps (0: never), `2 epochs` or `30 minutes`, as `plannedCadence` writes it. */
 const every = z.union([z.number().int().min(0), z.string().regex(/^[1-9][0-9]{0,7} (epochs|minutes)$/)]);
 const size = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 
-export const planSampleSchema = z.strictObject({
+export const planImageSchema = z.strictObject({
   /**
    * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies, and `@768` for the image at a
    * further, smaller resolution. Every random draw for the image is keyed by it.
@@ -103,7 +103,7 @@ export const planSchema = z.strictObject({
   }),
   data: z.strictObject({
     root: z.string(),
-    samples: z.array(planSampleSchema).min(1),
+    images: z.array(planImageSchema).min(1),
     crop: z.enum(['center', 'random']),
     flip: z.boolean(),
     augment: augmentSchema.nullable(),
@@ -256,4 +256,4 @@ export const planSchema = z.strictObject({
 });
 
 export type Plan = z.infer<typeof planSchema>;
-export type PlanImage = z.infer<typeof planSampleSchema>;
+export type PlanImage = z.infer<typeof planImageSchema>;

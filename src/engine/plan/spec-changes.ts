@@ -54,8 +54,8 @@ export function specChanges(then: Plan, now: Plan): readonly SpecChange[] {
  * changed.
  */
 export function sizeChanges(then: Plan, now: Plan): string | undefined {
-  const before = new Map(then.data.samples.map(({ id, bucket }) => [id, bucket]));
-  const other = now.data.samples.filter(({ id, bucket }) => {
+  const before = new Map(then.data.images.map(({ id, bucket }) => [id, bucket]));
+  const other = now.data.images.filter(({ id, bucket }) => {
     const was = before.get(id);
     return was !== undefined && !isDeepStrictEqual([...was], [...bucket]);
   });

@@ -40,11 +40,11 @@ export interface PlanSummary {
 
 /** @param weightBytes size of the base model's weights, if known; it makes the estimate right for unusual models */
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
-  const trained = plan.data.samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const trained = plan.data.images.filter(({ validation, regularisation }) => !validation && !regularisation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
   const { steps, batch_size, gradient_accumulation, batches_per_epoch } = plan.training;
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
-  const validation = plan.data.samples.filter((sample) => sample.validation).length;
+  const validation = plan.data.images.filter((sample) => sample.validation).length;
   const summary = {
     images: trained.filter((image) => !isFurther(image)).length,
     validation,
@@ -57,7 +57,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   return { ...summary, lines: summaryLines(plan, trained, summary) };
 }
 
-function bucketRows(samples: Plan['data']['samples'], batchSize: number): readonly BucketRow[] {
+function bucketRows(samples: Plan['data']['images'], batchSize: number): readonly BucketRow[] {
   const rows = new Map<string, BucketRow>();
   for (const { bucket, repeats } of samples) {
     const row = rows.get(bucket.join('x')) ?? { size: bucket, images: 0, uses: 0, batches: 0 };
@@ -69,7 +69,7 @@ function bucketRows(samples: Plan['data']['samples'], batchSize: number): readon
 
 function summaryLines(
   plan: Plan,
-  trained: Plan['data']['samples'],
+  trained: Plan['data']['images'],
   { images, validation, uses, epochs, steps, buckets, disk }: Omit<PlanSummary, 'lines'>,
 ): readonly string[] {
   const { training: t, resources: r } = plan;
@@ -114,9 +114,9 @@ function averageLine({ training: { steps, ema } }: Plan): readonly string[] {
 
 /** Lines about masks, regularisation images and what must be kept, where there are any. */
 function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
-  const masked = data.samples.filter(({ mask }) => mask !== null).length;
-  const others = data.samples.filter(({ regularisation }) => regularisation).length;
-  const made = data.samples.filter(({ generated }) => generated !== null).length;
+  const masked = data.images.filter(({ mask }) => mask !== null).length;
+  const others = data.images.filter(({ regularisation }) => regularisation).length;
+  const made = data.images.filter(({ generated }) => generated !== null).length;
   const kept = t.preservation;
   return [
     ...(data.masks === null
@@ -144,7 +144,7 @@ function variationsText({ variations, share, ...most }: NonNullable<Plan['data']
   return `${plural(variations, 'variation')} of each picture${when}: ${named || 'none of them differs'}`;
 }
 
-function usesText(trained: Plan['data']['samples'], images: number, uses: number): string {
+function usesText(trained: Plan['data']['images'], images: number, uses: number): string {
   const repeats = new Set(trained.map((sample) => sample.repeats));
   const [same = 1] = repeats;
   const sizes = trained.length / images;
@@ -192,11 +192,11 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const saved = lora * (savesOf(plan) ?? 0);
   // A checkpoint holds the weights and the two averages of Adam, and where there is one that of the weights, all in fp32.
   const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
-  const views = data.flip || data.samples.some(({ own }) => own?.flip === true) ? 2 : 1;
+  const views = data.flip || data.images.some(({ own }) => own?.flip === true) ? 2 : 1;
   const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);
   // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.
-  const latents = data.samples.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
-  const texts = data.samples.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
+  const latents = data.images.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
+  const texts = data.images.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
   const cache = latents * encodings + texts;
   const whole = {
     lora: Math.round(lora),

@@ -11,10 +11,10 @@ import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
 
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
-  const { samples } = plan.data;
-  const trained = samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const { images } = plan.data;
+  const trained = images.filter(({ validation, regularisation }) => !validation && !regularisation);
   // An image at several resolutions has its caption, shape and warnings once.
-  const once: Plan = { ...plan, data: { ...plan.data, samples: samples.filter((image) => !isFurther(image)) } };
+  const once: Plan = { ...plan, data: { ...plan.data, images: images.filter((image) => !isFurther(image)) } };
   return [
     ...captionWarnings(once, spec, scan),
     ...sizeWarnings(once, spec),
@@ -37,8 +37,8 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
       `${plural(count, `${extension} file`)} beside pictures not read: --set dataset.caption_extension=${extension}`,
     );
   const { caption_options: options } = spec.dataset;
-  const captions = data.samples.map(({ caption }) => plainCaption(caption, options));
-  const loose = options?.wildcards === true ? data.samples.filter(({ caption }) => hasLooseBrace(caption)) : [];
+  const captions = data.images.map(({ caption }) => plainCaption(caption, options));
+  const loose = options?.wildcards === true ? data.images.filter(({ caption }) => hasLooseBrace(caption)) : [];
   if (loose.length > 0)
     warnings.push(
       `${plural(loose.length, 'caption')} with a brace that belongs to no {a|b} (${loose[0]?.path}): it is read as it stands; {{ and }} are braces`,
@@ -88,7 +88,7 @@ const MOST_ENLARGED = 1.5;
 const LEAST_KEPT = 0.5;
 
 function cropWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
-  const cut = data.samples.filter(({ size, bucket }) => {
+  const cut = data.images.filter(({ size, bucket }) => {
     const [wide, high] = [size[0] / bucket[0], size[1] / bucket[1]];
     return Math.min(wide, high) / Math.max(wide, high) < LEAST_KEPT;
   });
@@ -103,7 +103,7 @@ function cropWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
 }
 
 function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
-  const enlarged = data.samples.filter(
+  const enlarged = data.images.filter(
     ({ size, bucket }) => Math.max(bucket[0] / size[0], bucket[1] / size[1]) > MOST_ENLARGED,
   );
   if (enlarged.length === 0) return [];
@@ -115,7 +115,7 @@ function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   ];
 }
 
-function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['data']['samples']): readonly string[] {
+function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['data']['images']): readonly string[] {
   const warnings: string[] = [];
   if (t.steps * t.gradient_accumulation < t.batches_per_epoch)
     warnings.push(
@@ -130,7 +130,7 @@ function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['d
     warnings.push(
       `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,
     );
-  if (data.samples.some(({ validation }) => validation) && images < 4)
+  if (data.images.some(({ validation }) => validation) && images < 4)
     warnings.push('--set dataset.validation_share=0 keeps all pictures for training');
   return warnings;
 }

@@ -159,7 +159,7 @@ async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): 
   return glance({
     root: scan.root,
     images: checkImagesOf(
-      data.samples.filter((sample) => !sample.regularisation),
+      data.images.filter((sample) => !sample.regularisation),
       scan,
     ),
     trigger: spec.dataset.trigger,

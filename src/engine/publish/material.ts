@@ -92,7 +92,7 @@ function coverOf(dir: string, { samples: s }: Plan, { index, prompt, seed, steps
 /** The settings that people ask for, as words. */
 export function settingWords({ plan }: Material): readonly (readonly [string, string])[] {
   const { training: t, data } = plan;
-  const trained = data.samples.filter(({ validation, regularisation }) => !validation && !regularisation);
+  const trained = data.images.filter(({ validation, regularisation }) => !validation && !regularisation);
   const kind = t.dora ? 'DoRA' : { lora: 'LoRA', loha: 'LoHa', lokr: 'LoKr' }[t.adapter];
   return [
     ['Kind', `${kind}, rank ${t.rank}, alpha ${t.alpha}${t.conv_rank > 0 ? `, convolutions ${t.conv_rank}` : ''}`],

@@ -11,7 +11,7 @@ const LONGEST_TAG = 60;
 
 export function datasetOf(plan: Plan, trigger: string): ReportDataset {
   const { images, validation, uses, epochs, buckets } = summarizePlan(plan);
-  const all = plan.data.samples;
+  const all = plan.data.images;
   const own = all.filter(({ regularisation }) => !regularisation);
   return {
     images,

@@ -82,7 +82,7 @@ function kindOf({ shape: { model, training: t, resources: r }, card, encoders, w
 
 /** What a plan asks. `card` is the name of what it trains on. */
 export function paceQuestion(plan: Plan, card: string, weights: number | undefined): PaceQuestion {
-  const trained = plan.data.samples.filter(({ validation }) => !validation);
+  const trained = plan.data.images.filter(({ validation }) => !validation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
   const pixels = trained.reduce((sum, { bucket, repeats }) => sum + bucket[0] * bucket[1] * repeats, 0);
   const encoders = plan.training.text_encoder_learning_rates.some((rate) => rate > 0);

@@ -171,7 +171,7 @@ export async function groundPlan(input: GroundInput): Promise<Plan> {
   });
   return {
     ...plan,
-    data: { ...plan.data, samples: [], max_tokens: MOST_TOKENS },
+    data: { ...plan.data, images: [], max_tokens: MOST_TOKENS },
     resources: { ...plan.resources, gradient_checkpointing: 'none', compile: false },
   };
 }

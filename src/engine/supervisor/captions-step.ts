@@ -43,7 +43,7 @@ export async function captionRun(plan: Plan, input: Input, tools: StepTools): Pr
   const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
   // The folder may be a copy of somebody else's run, which was never started here.
   settleEndpoint(spec.captions, { places, env, allows: false });
-  const images = plan.data.samples.filter(({ sha256 }) => pending.has(sha256));
+  const images = plan.data.images.filter(({ sha256 }) => pending.has(sha256));
   await writeCaptions(
     {
       settings: spec.captions,
@@ -78,7 +78,7 @@ interface Texts {
   readonly registry: ReturnType<typeof loadRegistry>;
 }
 
-async function writtenTexts(images: Plan['data']['samples'], { spec, dir, places, registry }: Texts) {
+async function writtenTexts(images: Plan['data']['images'], { spec, dir, places, registry }: Texts) {
   const settings = spec.captions;
   const methods = await captionMethods({ settings, dir, registry, places });
   const texts = new Map<string, string>();

@@ -32,8 +32,8 @@ try {
     observers: (folder, told) => runObservers({ ...own, folder, told, environment }),
     steps: {
       environment: async (tools, plan) => {
-        const { root, samples } = plan.data;
-        const files = { root, paths: samples.map(({ path }) => path) };
+        const { root, images } = plan.data;
+        const files = { root, paths: images.map(({ path }) => path) };
         const ready = await ensureEnvironment(own, plan.resources.device, tools);
         environmentIsReady(ready);
         return withReaders(ready, files, own, tools);

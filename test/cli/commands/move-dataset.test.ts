@@ -18,8 +18,8 @@ describe('resume --dataset', () => {
     writeFileSync(join(old, 'a', 'fox.png'), 'a fox');
     const plan = fixturePlan(home.dir, 5, null);
     const sha256 = createHash('sha256').update('a fox').digest('hex');
-    const samples = plan.data.samples.map((sample) => ({ ...sample, path: 'a/fox.png', sha256 }));
-    const planned = { ...plan, data: { ...plan.data, root: old, samples } };
+    const images = plan.data.images.map((sample) => ({ ...sample, path: 'a/fox.png', sha256 }));
+    const planned = { ...plan, data: { ...plan.data, root: old, images } };
     const planFile = join(run.dir, 'plan.json');
     writeFileSync(planFile, JSON.stringify(planned));
     renameSync(old, moved);

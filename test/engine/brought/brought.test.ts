@@ -325,8 +325,8 @@ it('dataset check and run take a zip file', () => {
   const bin = join(import.meta.dirname, '..', '..', '..', 'bin/visiontrain');
   const cli = (...args: string[]) =>
     JSON.parse(execFileSync(process.execPath, [bin, ...args, '--json'], { cwd: dir, env, stdio: 'pipe' }).toString());
-  expect(cli('dataset', 'check', 'fox.zip')).toMatchObject({ pictures: 1, captions: 1 });
+  expect(cli('dataset', 'check', 'fox.zip')).toMatchObject({ images: 1, captions: 1 });
   writeFileSync(join(dir, 'run.yaml'), 'version: 1\ndataset: {path: fox.zip}\nmodel: {base: tiny}\n');
   const { plan } = cli('run', 'run.yaml', '--dry-run');
-  expect(plan.data.samples).toMatchObject([{ path: 'fox/a.png', caption: 'a fox' }]);
+  expect(plan.data.images).toMatchObject([{ path: 'fox/a.png', caption: 'a fox' }]);
 });

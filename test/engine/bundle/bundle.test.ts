@@ -125,7 +125,7 @@ it.each([true, false])('plans elsewhere what was planned, with the pictures insi
   const manifest = await readManifest(zip);
   const images = join(dir, 'bob', 'pictures');
   if (!withImages) {
-    const names = first.run.plan.data.samples.map(({ path }) => resolve(first.run.plan.data.root, path));
+    const names = first.run.plan.data.images.map(({ path }) => resolve(first.run.plan.data.root, path));
     writeTree(
       images,
       Object.fromEntries([
@@ -144,16 +144,16 @@ it.each([true, false])('plans elsewhere what was planned, with the pictures insi
   const { run } = await prepared(join(folder, 'run.yaml'), here, bundled);
   const { plan } = first.run;
   expect(run.plan.spec_sha256).toBe(plan.spec_sha256);
-  expect(dataChanges(bundled.data.samples, run.plan.data.samples, true)).toEqual([]);
+  expect(dataChanges(bundled.data.images, run.plan.data.images, true)).toEqual([]);
   expect(planDifferences(bundled, run.plan)).toEqual([]);
   const adopted = adoptedPlan(bundled, run.plan);
   const content = ({ data, output, training }: typeof plan) => ({
-    images: data.samples.map(({ path: _path, mask, ...sample }) => ({ ...sample, mask: mask?.sha256 })),
+    images: data.images.map(({ path: _path, mask, ...sample }) => ({ ...sample, mask: mask?.sha256 })),
     facts: output.facts,
     training,
   });
   expect(content(adopted)).toEqual(content(plan));
-  expect(adopted.data.samples.every(({ path }) => resolve(adopted.data.root, path).startsWith(folder))).toBe(true);
+  expect(adopted.data.images.every(({ path }) => resolve(adopted.data.root, path).startsWith(folder))).toBe(true);
   expect(adopted.resources.cache_dir).toBe(places(here).cache);
 });
 

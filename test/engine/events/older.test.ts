@@ -7,6 +7,8 @@ import { EVENTS_VERSION } from '../../../src/engine/events/schema.ts';
 import { readEvents } from '../../../src/engine/events/tail.ts';
 
 const head = { v: 1, seq: 1, t: 1 };
+const lists = { never: [], never_count: 0, by_heart: [], by_heart_count: 0 };
+const losses = { step: 1, path: 'image-losses.json', of: 3, ...lists, compared_with: 'others' };
 
 it.each([
   [
@@ -28,6 +30,10 @@ it.each([
   [
     { type: 'validation', step: 1, loss: 1, stderr: 1, pictures: 4 },
     { type: 'validation', step: 1, loss: 1, stderr: 1, images: 4 },
+  ],
+  [
+    { type: 'image_losses', ...losses, pictures: 3 },
+    { type: 'image_losses', ...losses, images: 3 },
   ],
   [
     { type: 'learnt', verdict: 'learnt', moved: { unet: 0.1 } },

@@ -15,16 +15,11 @@ const folder = join(dir, 'pictures');
 const registry = loadRegistry({ configDir: dir });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-function imported(
-  name: string,
-  content: string | Buffer | object,
-  base?: string,
-  pictures: string | undefined = folder,
-) {
+function imported(name: string, content: string | Buffer | object, base?: string, images: string | undefined = folder) {
   const path = join(dir, name);
   const isText = typeof content === 'string' || Buffer.isBuffer(content);
   writeFileSync(path, isText ? content : JSON.stringify(content));
-  const found = importSettings(path, { registry, folder: pictures, base });
+  const found = importSettings(path, { registry, folder: images, base });
   writeFileSync(join(dir, 'ours.yaml'), found.yaml);
   const { spec } = loadSpec(join(dir, 'ours.yaml'), { registry });
   const told = (list: typeof found.lost) => list.map(({ theirs, why }) => `${theirs} (${why ?? ''})`).join('\n');

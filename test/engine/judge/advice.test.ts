@@ -179,15 +179,15 @@ describe('what is judged', () => {
   it('draws the captions of pictures kept out, to compare each with its picture', () => {
     const made = plan(['zfx, a fox', 'a car']);
     const held = Array.from({ length: 9 }, (_, i) => ({ caption: `zfx, fox ${i}`, path: `held/${i}.png` }));
-    const [first] = made.data.samples;
+    const [first] = made.data.images;
     if (first === undefined) throw new Error('the plan has no image');
     const samples = [
-      ...made.data.samples,
+      ...made.data.images,
       ...held.map((one) => ({ ...first, ...one, validation: true })),
       { ...first, caption: 'a car', path: 'held/car.png', validation: true },
     ];
     const { prompts } = judgeRequest(
-      { ...made, data: { ...made.data, samples } },
+      { ...made, data: { ...made.data, images: samples } },
       { checkpoints: [1], trigger: 'zfx' },
     );
     const drawn = prompts.filter(({ image }) => image !== null);

@@ -54,7 +54,7 @@ describe('the forms of a caption', () => {
     const plan = (given: CaptionOptions | null) =>
       ({
         data: {
-          samples: [{ caption: '{a|b} {c|d|e}\nx', repeats: 1, validation: false }],
+          images: [{ caption: '{a|b} {c|d|e}\nx', repeats: 1, validation: false }],
           shuffle_tags: false,
           keep_tags: 1,
           tag_dropout: 0,

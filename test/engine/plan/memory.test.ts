@@ -20,12 +20,12 @@ interface Changes {
 }
 
 function plan({ family = 'sdxl', side = family === 'sdxl' ? 1024 : 512, training, resources }: Changes = {}): Plan {
-  const [sample] = fixture.data.samples;
+  const [sample] = fixture.data.images;
   if (sample === undefined) throw new Error('the fixture has no pictures');
   return {
     ...fixture,
     model: { ...fixture.model, family },
-    data: { ...fixture.data, samples: [{ ...sample, bucket: [side, side] }] },
+    data: { ...fixture.data, images: [{ ...sample, bucket: [side, side] }] },
     training: { ...fixture.training, rank: 16, batch_size: 1, text_encoder_learning_rates: [0], ...training },
     resources: {
       ...fixture.resources,
@@ -135,9 +135,9 @@ describe('memory of a step', () => {
     const long = { steps: 20_000, gradient_accumulation: 1, batches_per_epoch: 1 };
     const gib = (data: Partial<Plan['data']>, training: Partial<Plan['training']> = long): number => {
       const made = plan({ training });
-      const samples = made.data.samples.map((sample) => ({ ...sample, caption: tags, repeats: 1, validation: false }));
+      const images = made.data.images.map((sample) => ({ ...sample, caption: tags, repeats: 1, validation: false }));
       return (
-        (memoryOf({ ...made, data: { ...made.data, keep_tags: 1, tag_dropout: 0, samples, ...data } }) ?? 0) / 2 ** 30
+        (memoryOf({ ...made, data: { ...made.data, keep_tags: 1, tag_dropout: 0, images, ...data } }) ?? 0) / 2 ** 30
       );
     };
     const without = gib({ shuffle_tags: false });

@@ -16,13 +16,13 @@ const { spec } = fillSpec(
   },
   testRegistry,
 );
-const [first, second] = plan.data.samples;
+const [first, second] = plan.data.images;
 
 it('captions that are written later are composed by the same rules, and what follows from them follows', () => {
   const texts = new Map([[second?.sha256 ?? '', `red, ${'very long tag, '.repeat(40)}end`]]);
   const made = withCaptions(plan, spec, texts);
-  expect(made.data.samples[0]).toEqual(first);
-  expect(made.data.samples[1]?.caption).toMatch(/^zfx, very long tag, .*end$/u);
+  expect(made.data.images[0]).toEqual(first);
+  expect(made.data.images[1]?.caption).toMatch(/^zfx, very long tag, .*end$/u);
   expect(made.data.max_tokens).toBeGreaterThan(plan.data.max_tokens);
   expect(made.output.facts.ss_tag_frequency).toContain('"very long tag"');
 });
@@ -37,6 +37,6 @@ it('a run keeps the captions that were written for it, and only for images that 
     ]),
   );
   const again = withRecorded(plan, spec, recorded, new Set([second?.sha256 ?? '']));
-  expect(again.data.samples.map(({ caption }) => caption).slice(0, 2)).toEqual([first?.caption, 'zfx, two']);
+  expect(again.data.images.map(({ caption }) => caption).slice(0, 2)).toEqual([first?.caption, 'zfx, two']);
   expect(withRecorded(plan, spec, recorded, new Set()).data).toEqual(plan.data);
 });

@@ -93,7 +93,7 @@ function resolve(changes: Partial<PlanInput> = {}) {
 
 describe('captions', () => {
   const caption = (text: string | null, dataset: Readonly<Record<string, unknown>>) =>
-    resolve({ spec: spec({ dataset }), scan: scan([{ caption: text }]) }).plan.data.samples[0]?.caption;
+    resolve({ spec: spec({ dataset }), scan: scan([{ caption: text }]) }).plan.data.images[0]?.caption;
 
   it.each([
     ['a red fox', {}, 'zfx, a red fox'],
@@ -120,7 +120,7 @@ describe('captions', () => {
 describe('the trigger', () => {
   const planned = (captions: readonly string[], dataset: Readonly<Record<string, unknown>>) => {
     const { data } = resolve({ spec: spec({ dataset }), scan: scan(captions.map((caption) => ({ caption }))) }).plan;
-    return { captions: data.samples.map(({ caption }) => caption), keep: data.keep_tags };
+    return { captions: data.images.map(({ caption }) => caption), keep: data.keep_tags };
   };
   const back = ['smile, red hair, zwx, hat'];
 
@@ -206,7 +206,7 @@ describe('the validation split', () => {
 
   it('keeps them out of the batches', () => {
     const { plan } = resolve();
-    expect(plan.data.samples.filter(({ validation }) => validation)).toHaveLength(1);
+    expect(plan.data.images.filter(({ validation }) => validation)).toHaveLength(1);
     expect(plan.training.batches_per_epoch).toBe(9);
   });
 
@@ -216,7 +216,7 @@ describe('the validation split', () => {
       '/data/held',
     );
     const { plan } = resolve({ spec: spec({ validation: { path: './held' } }), validation: own });
-    const measured = plan.data.samples.filter(({ validation }) => validation);
+    const measured = plan.data.images.filter(({ validation }) => validation);
     // The first ten have the bytes of the images that are trained on.
     expect(measured.map(({ path }) => path)).toEqual(['/data/held/v10.png', '/data/held/v11.png']);
     expect(measured.map(({ caption }) => caption)).toEqual(['zfx, a fox', 'zfx, a fox']);
@@ -249,7 +249,7 @@ describe('batches and steps', () => {
       spec: spec({ dataset: { validation_share: 0, repeats: 2 }, training: { batch_size: 3 } }),
       scan: scan(images),
     });
-    expect(plan.data.samples.map(({ repeats }) => repeats)).toEqual([6, 2, 2]);
+    expect(plan.data.images.map(({ repeats }) => repeats)).toEqual([6, 2, 2]);
     // 8 uses of the square in batches of 3, and 2 of the other shape.
     expect(plan.training.batches_per_epoch).toBe(3 + 1);
   });
@@ -289,7 +289,7 @@ describe('a length in epochs', () => {
           const { plan } = resolve({
             spec: spec({ training: { steps: `${epochs} epochs`, batch_size: batch, gradient_accumulation: passes } }),
           });
-          const batches = epochs * batchesPerEpoch(plan.data.samples, batch);
+          const batches = epochs * batchesPerEpoch(plan.data.images, batch);
           expect(plan.training.steps).toBe(Math.ceil(batches / passes));
         },
       ),
@@ -480,7 +480,7 @@ describe('the plan', () => {
     const given = scan([{ repeats: 3 }, { repeats: 2 }], '/data/foxes');
     const hashed = others.images.map((image, i) => ({ ...image, sha256: String(i).repeat(64) }));
     const { plan } = resolve({ spec: spec(changes), scan: given, regularisation: { ...others, images: hashed } });
-    const found = plan.data.samples.filter(({ regularisation }) => regularisation);
+    const found = plan.data.images.filter(({ regularisation }) => regularisation);
     expect(found.map(({ path, caption, loss_weight }) => [path, caption, loss_weight])).toEqual([
       ['/data/reg/p0.png', 'fox, sitting', 0.5],
       ['/data/reg/p1.png', 'a fox', 0.5],
@@ -507,7 +507,7 @@ describe('the plan', () => {
       }).plan;
     const plan = from('./masks');
     expect(plan.data.masks).toEqual({ outside: 0.2, normalise: true, unmasked_share: 0 });
-    expect(plan.data.samples.map((sample) => sample.mask)).toEqual([mask, ...Array.from({ length: 9 }, () => null)]);
+    expect(plan.data.images.map((sample) => sample.mask)).toEqual([mask, ...Array.from({ length: 9 }, () => null)]);
     expect(from('/elsewhere').spec_sha256).toBe(plan.spec_sha256);
     expect(from('alpha').spec_sha256).not.toBe(plan.spec_sha256);
     expect(summarizePlan(plan).lines).toContain('1 picture with a mask; outside of it counts 0.2');
@@ -528,7 +528,7 @@ describe('the plan', () => {
     const paths = ['/mnt', '/x', '/y', '/z', '/data', '/m/', '/cache', '/home'];
     expect(there.spec_sha256).toBe(here.spec_sha256);
     expect(there.output).toEqual(here.output);
-    expect(there.data.samples).toEqual(here.data.samples);
+    expect(there.data.images).toEqual(here.data.images);
     for (const path of paths) expect(JSON.stringify([there.output, there.training, there.samples])).not.toContain(path);
   });
 

@@ -158,7 +158,7 @@ it('the wizard makes sources of a kohya tree, and the plan uses each as its name
   const env = { ...process.env, VISIONTRAIN_HOME: join(dir, 'home') };
   const dry = [join(root, 'bin/visiontrain'), 'run', 'easy.yaml', '--dry-run', '--json'];
   const told = execFileSync(process.execPath, dry, { cwd: dir, env, stdio: 'pipe' }).toString();
-  const seen = (JSON.parse(told).plan.data.samples as Plan['data']['samples']).map((image) => [
+  const seen = (JSON.parse(told).plan.data.images as Plan['data']['images']).map((image) => [
     image.path.replace(`${dir}/fox/`, ''),
     image.repeats,
     image.caption,

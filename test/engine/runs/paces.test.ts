@@ -16,10 +16,10 @@ function plan(
   side = 1024,
   changes: { training?: Partial<Plan['training']>; resources?: Partial<Plan['resources']> } = {},
 ) {
-  const samples = fixture.data.samples.map((sample) => ({ ...sample, bucket: [side, side] as [number, number] }));
+  const images = fixture.data.images.map((sample) => ({ ...sample, bucket: [side, side] as [number, number] }));
   return {
     ...fixture,
-    data: { ...fixture.data, samples },
+    data: { ...fixture.data, images },
     training: { ...fixture.training, ...changes.training },
     resources: { ...fixture.resources, device: 'cuda:0', ...changes.resources },
   };

@@ -11,7 +11,7 @@ FILE = Path(__file__).parents[3] / "test" / "fixtures" / "plan.json"
 
 def test_the_plan_of_the_other_side_is_read_whole() -> None:
     plan = read_plan(FILE)
-    first, second, _ = plan.data.samples
+    first, second, _ = plan.data.images
     assert (first.path, first.repeats, first.caption) == ("10_fox/a.png", 10, "zfx, sitting, red")
     assert second.size == (1200, 800)
     assert plan.training.min_snr_gamma is None

@@ -23,7 +23,7 @@ SIZES = [(64, 64), (64, 96), (128, 64)]
 def plan_of(template: dict[str, Any], shapes: list[tuple[int, int]], **training: Any) -> Any:
     samples = [
         {
-            **template["data"]["samples"][0],
+            **template["data"]["images"][0],
             "id": f"{i:016x}",
             "bucket": list(SIZES[shape]),
             "repeats": repeats,
@@ -31,7 +31,7 @@ def plan_of(template: dict[str, Any], shapes: list[tuple[int, int]], **training:
         }
         for i, (shape, repeats) in enumerate(shapes)
     ]
-    plan = {**template, "data": {**template["data"], "samples": samples}, "training": template["training"] | training}
+    plan = {**template, "data": {**template["data"], "images": samples}, "training": template["training"] | training}
     plan["training"]["batches_per_epoch"] = batches_per_epoch(plan)
     return parse_plan(plan)
 
@@ -64,7 +64,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
         own = passes[epoch * batches.per_epoch : (epoch + 1) * batches.per_epoch]
         uses = Counter(use.key for batch in own for use in batch)
         assert set(uses.values()) == {1}
-        assert Counter(k.split("/")[0] for k in uses) == {s.id: s.repeats for s in plan.data.samples}
+        assert Counter(k.split("/")[0] for k in uses) == {s.id: s.repeats for s in plan.data.images}
         for batch in own:
             assert 1 <= len(batch) <= size and len({use.sample.bucket for use in batch}) == 1
             assert all(use.epoch == epoch for use in batch)
@@ -77,7 +77,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
 def test_order_of_samples_in_the_plan_does_not_matter(template: dict[str, Any]) -> None:
     plan = plan_of(template, [(0, 1), (1, 2), (0, 3), (2, 1)])
     turned = parse_plan(
-        _as_data(plan) | {"data": _as_data(plan)["data"] | {"samples": _as_data(plan)["data"]["samples"][::-1]}}
+        _as_data(plan) | {"data": _as_data(plan)["data"] | {"images": _as_data(plan)["data"]["images"][::-1]}}
     )
     assert [BatchSampler(plan).step(i) for i in range(6)] == [BatchSampler(turned).step(i) for i in range(6)]
 
@@ -93,14 +93,14 @@ def test_refusals(template: dict[str, Any]) -> None:
     plan = _as_data(plan_of(template, [(0, 1)]))
     with pytest.raises(TrainingError, match="batches per epoch"):
         BatchSampler(parse_plan(plan | {"training": plan["training"] | {"batches_per_epoch": 7}}))
-    kept_out = [{**plan["data"]["samples"][0], "validation": True}]
+    kept_out = [{**plan["data"]["images"][0], "validation": True}]
     with pytest.raises(TrainingError, match="nothing to train on"):
-        BatchSampler(parse_plan(plan | {"data": plan["data"] | {"samples": kept_out}}))
+        BatchSampler(parse_plan(plan | {"data": plan["data"] | {"images": kept_out}}))
     for change, message in [
         ({"surprise": 1}, "unknown key surprise"),
         ({"seed": "7"}, "seed must be a whole number"),
         ({"seed": True}, "seed must be a whole number"),
-        ({"version": 2}, "version must be one of 1"),
+        ({"version": 1}, "version must be one of 2"),
         ({"data": plan["data"] | {"crop": "left"}}, "data.crop must be one of center, random"),
         ({"training": {k: v for k, v in plan["training"].items() if k != "rank"}}, "missing key training.rank"),
     ]:
@@ -109,7 +109,7 @@ def test_refusals(template: dict[str, Any]) -> None:
 
 
 def data(**changes: Any) -> Data:
-    values = {"root": "/", "samples": [], "crop": "center", "flip": False, "augment": None}
+    values = {"root": "/", "images": [], "crop": "center", "flip": False, "augment": None}
     values |= {
         "alpha_color": "#ffffff",
         "masks": None,
@@ -170,7 +170,7 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, imag
         for i in range(11)
     ]
     training = {"steps": 60, "batch_size": 2, "gradient_accumulation": 1}
-    plan = plan_for(data={"samples": [*own, *others]}, training=training)
+    plan = plan_for(data={"images": [*own, *others]}, training=training)
     # 4 uses of 3 images: 6 images of one shape are used twice an epoch, 5 of the other as often.
     assert plan["training"]["batches_per_epoch"] == 5
     batches = BatchSampler(parse_plan(plan))
@@ -190,7 +190,7 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, imag
 
 def test_few_regularisation_images_are_used_several_times(plan_for: Any, images: Any) -> None:
     other = {**images[1][1], "id": "reg", "regularisation": True, "repeats": 1}
-    plan = plan_for(data={"samples": [*images[1], other]}, training={"batch_size": 64})
+    plan = plan_for(data={"images": [*images[1], other]}, training={"batch_size": 64})
     batches = BatchSampler(parse_plan(plan))
     uses = [use for step in range(batches.per_epoch) for batch in batches.step(step) for use in batch]
     own = sum(not use.sample.regularisation for use in uses)

@@ -93,7 +93,7 @@ def test_the_longest_forms_are_the_longest_that_are_drawn() -> None:
     caption = "zwx ||| {a|a very long word of many letters}, b\nshort"
     planned = with_options({"keep_separator": "|||", "wildcards": True, "lines": "random"}, shuffle_tags=True)
     sample: Any = type("S", (), {"caption": caption})()
-    longest = longest_forms(with_options({"keep_separator": "|||", "wildcards": True}, samples=[sample]))
+    longest = longest_forms(with_options({"keep_separator": "|||", "wildcards": True}, images=[sample]))
     most = max(len(tokenizer.ids(one)) for one in drawn(planned, caption, 100))
     assert max(len(tokenizer.ids(one)) for one in longest) == most
-    assert longest_forms(data(samples=[sample])) == set()
+    assert longest_forms(data(images=[sample])) == set()

@@ -21,7 +21,7 @@ def test_all_images_give_what_the_other_side_wrote() -> None:
 
 def test_images_that_are_left_out_are_in_no_count() -> None:
     plan = read_plan(FILE)
-    gone = next(sample for sample in plan.data.samples if sample.path.startswith("10_fox/"))
+    gone = next(sample for sample in plan.data.images if sample.path.startswith("10_fox/"))
     facts = without(plan, {gone.id: "cannot be read"}).output.facts
     assert json.loads(facts["ss_tag_frequency"]) == {"fox": {"zfx": 2}}
     assert json.loads(facts["ss_dataset_dirs"]) == {"fox": {"n_repeats": 1, "img_count": 2}}
@@ -30,8 +30,8 @@ def test_images_that_are_left_out_are_in_no_count() -> None:
 
 def test_names_and_numbers_have_the_form_of_javascript() -> None:
     plan = read_plan(FILE)
-    sample = replace(plan.data.samples[0], size=(512, 512), bucket=(512, 512))
+    sample = replace(plan.data.images[0], size=(512, 512), bucket=(512, 512))
     samples = [replace(sample, path=f"{folder}/a.png", caption="ü, b, a") for folder in ("b", "10", "9")]
-    facts = counted_again(plan.output.facts, replace(plan.data, samples=samples), plan.name)
+    facts = counted_again(plan.output.facts, replace(plan.data, images=samples), plan.name)
     assert facts["ss_tag_frequency"].startswith('{"9":{"a":1,"b":1,"ü":1},"10":')
     assert facts["ss_bucket_info"].endswith('"mean_img_ar_error":0}')

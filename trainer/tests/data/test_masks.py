@@ -39,7 +39,7 @@ def masked(plan_for: Any, images: Any, tmp_path: Path) -> Any:
             drawn = pixels(i, sample["size"])
             mask = None if drawn is None else _mask(tmp_path / "masks" / f"{i}.png", drawn)
             samples.append({**sample, "mask": mask})
-        data = {"samples": samples, "masks": {**SETTINGS, **(masks or {})}, **changes.pop("data", {})}
+        data = {"images": samples, "masks": {**SETTINGS, **(masks or {})}, **changes.pop("data", {})}
         return plan_for(data=data, **changes)
 
     return make
@@ -107,7 +107,7 @@ def test_weights(masked: Any) -> None:
 
 def test_a_share_of_uses_goes_without(masked: Any) -> None:
     plan = parse_plan(masked(_left_half, masks={"unmasked_share": 0.3}))
-    masks, sample = Masks(plan), plan.data.samples[0]
+    masks, sample = Masks(plan), plan.data.images[0]
     masks.prepare([(sample, View(-1, False))])
     found = [bool((masks.weights(ImageUse(sample, f"{i}", 0), View(-1, False)) == 1).all()) for i in range(400)]
     assert np.mean(found) == pytest.approx(0.3, abs=0.07)
@@ -157,7 +157,7 @@ def test_masks_and_regularisation_give_the_same_bytes_through_a_stop(
     training = {"steps": 4, "warmup_steps": 1, "schedule": "constant"}
     plan = masked(mask, masks={"outside": 0.1, "unmasked_share": 0.3}, training=training)
     plain = _last_digest(train_here(plan, "plain"))
-    others = [sample for sample in plan["data"]["samples"] if sample["mask"] is None and not sample["validation"]]
+    others = [sample for sample in plan["data"]["images"] if sample["mask"] is None and not sample["validation"]]
     assert len(others) >= 2
     for sample in others[:2]:
         sample |= {"regularisation": True, "loss_weight": 0.5, "caption": "a toy"}

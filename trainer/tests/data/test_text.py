@@ -78,7 +78,7 @@ def test_long_captions_in_chunks(tiny: Any) -> None:
 def test_a_run_with_captions_of_different_lengths(train_here: Any, plan_for: Any, images: Any) -> None:
     samples = [dict(s) for s in images[1]]
     samples[0]["caption"] = "a " * 100
-    run = train_here(plan_for("sdxl", data={"samples": samples, "max_tokens": 225}))
+    run = train_here(plan_for("sdxl", data={"images": samples, "max_tokens": 225}))
     assert run.code == 0
 
 

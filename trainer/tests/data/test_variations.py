@@ -60,7 +60,7 @@ def test_hue_and_gamma_are_as_their_formulas() -> None:
 
 def _variation(plan: dict[str, Any], number: int, *, crop: int = -1, flip: bool = False) -> Any:
     parsed = parse_plan(plan)
-    sample, view = parsed.data.samples[0], View(crop, flip, number)
+    sample, view = parsed.data.images[0], View(crop, flip, number)
     return parsed, sample, view, variation_of(parsed.data, parsed.seed, sample, view)
 
 
@@ -80,7 +80,7 @@ SHAPES = [((70, 64), (64, 64)), ((64, 100), (64, 96)), ((300, 40), (128, 64)), (
 def test_a_turned_region_lies_in_its_image(size: tuple[int, int], bucket: tuple[int, int], plan_for: Any) -> None:
     """Not a corner of what is shown lies beside the image, at any angle, nearness and crop, and no shape is bent."""
     plan = parse_plan(plan_for(data={"augment": _augment(rotate=45, zoom=0.3)}))
-    sample = replace(plan.data.samples[0], size=size, bucket=bucket)
+    sample = replace(plan.data.images[0], size=size, bucket=bucket)
     white = Image.new("L", size, 255)
     for number, crop in itertools.product(range(24), (-1, 0, 3, CROP_POSITIONS - 1)):
         found = variation_of(plan.data, plan.seed, sample, View(crop, False, number))
@@ -143,7 +143,7 @@ def test_masks_follow_without_colours(plan_for: Any, images: Any, tmp_path: Path
     masked = parse_plan(
         plan_for(
             data={
-                "samples": samples,
+                "images": samples,
                 "augment": _augment(**ALL),
                 "masks": {"outside": 0, "normalise": False, "unmasked_share": 0},
             },
@@ -151,7 +151,7 @@ def test_masks_follow_without_colours(plan_for: Any, images: Any, tmp_path: Path
         )
     )
     masks = Masks(masked)
-    assert masks.prepare([(masked.data.samples[0], view)]) == []
+    assert masks.prepare([(masked.data.images[0], view)]) == []
     use = BatchSampler(masked).one_epoch()[0]
     assert torch.equal(masks.weights(use, view)[0] * 255, torch.from_numpy(cell_means(image)).float())
 
@@ -182,6 +182,6 @@ def test_the_same_bytes_through_a_stop_and_with_workers(train_here: Any, plan_fo
 
 def test_sdxl_is_told_where_a_variation_lies(plan_for: Any) -> None:
     plan: Plan = parse_plan(plan_for(data={"augment": _augment(zoom=0.5)}))
-    sample = plan.data.samples[0]
+    sample = plan.data.images[0]
     wheres = {variations.placement_of(plan.data, plan.seed, sample, View(-1, False, i)) for i in range(8)}
     assert len(wheres) > 4 and max(w.resized[0] for w in wheres) > 1.3 * sample.bucket[0]

@@ -69,7 +69,7 @@ def test_a_run_and_its_files_draw_the_samples_of_the_run(
     # The file draws them too, in a job that knows nothing of the run.
     (tmp_path / "of-file").mkdir()
     lora = {"path": str(run.folder / "output" / "tiny.safetensors"), "name": "tiny"}
-    bare = {**plan, "data": {**plan["data"], "samples": []}}
+    bare = {**plan, "data": {**plan["data"], "images": []}}
     looks = [{"step": None, "strengths": [s]} for s in (1.0, 0.0)]
     cells = [_cell(look, shot) for look in range(2) for shot in (0, 1)]
     draw(_job(tmp_path / "of-file", bare, loras=[lora], looks=looks, shots=shots, cells=cells), _say)

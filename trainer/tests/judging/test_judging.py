@@ -110,7 +110,7 @@ def test_a_sample_of_a_caption_is_compared_with_its_own_image() -> None:
 def test_a_run_is_judged_without_touching_it(
     train_here: Any, plan_for: Any, images: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
+    data = {"images": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
     plan = plan_for(data=data, training={"learning_rate": 0.5}, output={"checkpoint_every": 3})
     run = train_here(plan)
     before = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}

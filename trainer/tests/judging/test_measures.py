@@ -104,7 +104,7 @@ def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, images: Any, 
     from visiontrain_trainer.contract.plan import read_plan
 
     samples = [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]
-    run = train_here(plan_for(data={"samples": samples}, training={"learning_rate": 0.5, "steps": 2}))
+    run = train_here(plan_for(data={"images": samples}, training={"learning_rate": 0.5, "steps": 2}))
     held = next(sample for sample in samples if sample["validation"])
     prompts = (Prompt("zwx", "", True), Prompt(held["caption"], "", True, held["path"]))
     said: list[dict[str, Any]] = []
@@ -116,5 +116,5 @@ def test_a_run_is_judged_by_models(train_here: Any, plan_for: Any, images: Any, 
     drawn = [Image.open(run.folder / path).convert("RGB") for [path] in row["samples"]]
     assert row["fit"]["each"] == pytest.approx([fit.of(i, p.text) for i, p in zip(drawn, prompts, strict=True)])
     assert len(row["likeness"]["each"]) == 1 and row["likeness"] != base["likeness"]
-    [target] = _features_of(plan, [sample for sample in plan.data.samples if sample.path == held["path"]], eye.features)
+    [target] = _features_of(plan, [sample for sample in plan.data.images if sample.path == held["path"]], eye.features)
     assert row["likeness"]["value"] == pytest.approx(float(eye.features(drawn[1]) @ target))

@@ -187,7 +187,7 @@ def test_it_changes_no_byte_and_costs_no_pass(
     held_out: bool, train_here: Any, plan_for: Any, images: Any, monkeypatch: Any
 ) -> None:
     samples = [{**s, "validation": held_out and i < 3} for i, s in enumerate(images[1])]
-    plan = plan_for("sdxl", data={"samples": samples}, training={"steps": 2, "warmup_steps": 0})
+    plan = plan_for("sdxl", data={"images": samples}, training={"steps": 2, "warmup_steps": 0})
     passes: list[int] = []
     measured = TrainStep._measure
 

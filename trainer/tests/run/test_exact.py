@@ -67,11 +67,11 @@ def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, images
     options |= {"lines": "random", "dropout_every_epochs": 3}
     captions = ["zwx ||| {red|blue} hat;;;bow, smile ||| end\nzwx, another"] * len(images[1])
     samples = [{**sample, "caption": caption} for sample, caption in zip(images[1], captions, strict=True)]
-    plan = _rich(plan_for, data={"samples": samples, "caption_options": options})
+    plan = _rich(plan_for, data={"images": samples, "caption_options": options})
     once = train_here(plan, "once")
     assert _stop_after(prepare_run(tmp_path / "resumed", plan), plan, 3) == 75
     assert train_here(plan, "resumed").sha256 == once.sha256
-    assert once.sha256 != train_here(plan_for(data={"samples": samples}), "plain").sha256
+    assert once.sha256 != train_here(plan_for(data={"images": samples}), "plain").sha256
 
 
 def test_more_captions_than_are_kept(
@@ -93,7 +93,7 @@ def test_crops_that_are_the_same_are_encoded_once(train_here: Any, plan_for: Any
     fitting.save(tmp_path / "data" / "1.png")
     sha256 = hashlib.sha256((tmp_path / "data" / "1.png").read_bytes()).hexdigest()
     sample = {**images[1][1], "size": [64, 64], "sha256": sha256, "repeats": 8}
-    data = {"root": str(tmp_path / "data"), "samples": [sample], "crop": "random", "flip": True}
+    data = {"root": str(tmp_path / "data"), "images": [sample], "crop": "random", "flip": True}
     training = {"batches_per_epoch": 4, "steps": 12}
     run = train_here(plan_for(data=data, training=training, resources={"cache_dir": str(tmp_path / "cache")}))
     assert run.code == 0
@@ -211,7 +211,7 @@ def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, images: 
     """Accumulation, a trained text encoder, workers, validation and samples are all on. The run dies in caching too."""
     samples = [{**sample, "validation": index == 2} for index, sample in enumerate(images[1])]
     common = {
-        "data": {"samples": samples},
+        "data": {"images": samples},
         "training": {"steps": 24, "gradient_accumulation": 2, "text_encoder_learning_rates": [1e-3]},
     }
     plain = _rich(plan_for, **copy.deepcopy(common), output={"checkpoint_every": 0})

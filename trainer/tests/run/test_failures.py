@@ -223,8 +223,8 @@ def test_images_that_cannot_be_decoded_are_left_out(
     shutil.copytree(images[0], folder)
     shown = copy.deepcopy(images[1])
     damage(folder, shown, [1, 3])
-    hurt = plan_for(data={"root": str(folder), "samples": shown, **changes})
-    sound = plan_for(data={"root": str(folder), "samples": [shown[i] for i in (0, 2, 4)], **changes})
+    hurt = plan_for(data={"root": str(folder), "images": shown, **changes})
+    sound = plan_for(data={"root": str(folder), "images": [shown[i] for i in (0, 2, 4)], **changes})
     first = train_here(hurt, "first")
     notes = [note["text"] for note in first.of("note") if "left out" in note["text"]]
     assert len(notes) == 2 and all(f"{i}.png cannot be read (" in notes[i // 2] for i in (1, 3))
@@ -239,7 +239,7 @@ def test_only_images_that_cannot_be_decoded(plan_for: Any, images: Any, tmp_path
     shutil.copytree(images[0], folder)
     shown = copy.deepcopy(images[1])
     damage(folder, shown, list(range(len(shown))))
-    run = prepare_run(tmp_path / "run", plan_for(data={"root": str(folder), "samples": shown}))
+    run = prepare_run(tmp_path / "run", plan_for(data={"root": str(folder), "images": shown}))
     assert main([str(run)]) == 5
     result = read_events(run)[-1]
     assert result["reason"] == "None of the pictures to train on can be read." and len(result["details"]) == len(shown)

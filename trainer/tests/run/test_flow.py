@@ -111,8 +111,8 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     """At the same noise the loss is lower, and samples come nearer to the only picture."""
     training = {"steps": 40, "learning_rate": 0.01, "warmup_steps": 0, "schedule": "constant", "rank": 8, "alpha": 8}
     plan = plan_for(model={"prediction": "flow"}, samples={"sampler": "euler", "spacing": "trailing"})
-    one = next(sample for sample in plan["data"]["samples"] if not sample["validation"])
-    plan["data"]["samples"] = [one | {"repeats": 1}]
+    one = next(sample for sample in plan["data"]["images"] if not sample["validation"])
+    plan["data"]["images"] = [one | {"repeats": 1}]
     plan["training"] |= {**training, "conv_rank": 4, "conv_alpha": 4, "batch_size": 1, "batches_per_epoch": 1}
     session = open_here(tmp_path / "run", plan)
     use = session.batches.step(0)[0][0]

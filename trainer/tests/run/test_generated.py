@@ -36,7 +36,7 @@ def plan(plan_for: Any, images: Any, tmp_path: Path) -> Any:
     made = [_drawn(i, "a toy" if i % 2 else "a red toy") for i in range(3)]
     return plan_for(
         training={"steps": 3, "warmup_steps": 0},
-        data={"samples": [*images[1], *made]},
+        data={"images": [*images[1], *made]},
         output={"checkpoint_every": 0},
         resources={"cache_dir": str(tmp_path / "cache")},
     )

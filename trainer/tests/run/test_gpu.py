@@ -88,9 +88,9 @@ def test_killed_and_resumed(train_here: Any, plan_for: Any, tmp_path: Path) -> N
 def test_too_little_memory_for_the_batch(train_here: Any, plan_for: Any, images: Any) -> None:
     """At the card's own error for lack of memory, the run goes on with fewer images at once and says so."""
     plan = _plan(plan_for, training={"batch_size": 4}, resources={"precision": "bf16"})
-    for sample in plan["data"]["samples"]:
+    for sample in plan["data"]["images"]:
         sample["bucket"] = [1024, 1024]
-    plan["training"]["batches_per_epoch"] = -(-sum(not s["validation"] for s in plan["data"]["samples"]) // 4)
+    plan["training"]["batches_per_epoch"] = -(-sum(not s["validation"] for s in plan["data"]["images"]) // 4)
     roomy = train_here(plan, "roomy")
     peak = max(event["memory"] for event in roomy.of("step"))
     total = torch.cuda.get_device_properties(0).total_memory

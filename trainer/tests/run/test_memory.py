@@ -79,7 +79,7 @@ def test_out_of_memory_while_validating_loses_no_step(
 ) -> None:
     """With room for one image, images are measured one by one; with none the run goes on without a measurement."""
     samples = [{**s, "validation": i == 0} for i, s in enumerate(images[1])]
-    plan = plan_for(data={"samples": samples}, output={"checkpoint_every": 2, "facts": {}})
+    plan = plan_for(data={"images": samples}, output={"checkpoint_every": 2, "facts": {}})
     free = train_here(plan, "free")
     measured = TrainStep._measure
 

@@ -70,7 +70,7 @@ def _plan(names: tuple[str, str, str], plan_for: Any, images: Any, cache: Path, 
         samples += [{**s, "id": f"{s['id']}@32", "bucket": [32, 32]} for s in samples]
     training = {"steps": 3, "warmup_steps": 1, "schedule": "constant", **TRAINING[names[1]], **TRAINING[names[2]]}
     return plan_for(
-        data={"samples": samples, **data},
+        data={"images": samples, **data},
         training=training,
         output={"checkpoint_every": 0},
         resources={"workers": workers, "cache_dir": str(cache)},

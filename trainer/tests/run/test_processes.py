@@ -87,7 +87,7 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any,
 
     def plan(batch: int, processes: int) -> dict[str, Any]:
         return plan_for(
-            data={"flip": True, "shuffle_tags": True, "samples": samples},
+            data={"flip": True, "shuffle_tags": True, "images": samples},
             training={"batch_size": batch, "gradient_accumulation": 2, "dropout": 0.1, "steps": 5},
             samples={"prompts": ["zwx", "zwx, a square", "a square"], "every": 2},
             output={"checkpoint_every": 2, "precision": "fp32"},

@@ -73,7 +73,7 @@ def test_a_checkpoint_of_another_spec_is_refused(train_here: Any, plan_for: Any)
 def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tmp_path: Path, images: Any) -> None:
     samples = [{**s, "validation": i == 0} for i, s in enumerate(images[1])]
     plan = plan_for(
-        data={"samples": samples},
+        data={"images": samples},
         training={"steps": 9, "learning_rate": 3.0, "schedule": "constant"},
         output={"checkpoint_every": 1, "checkpoint_keep": 2},
     )

@@ -32,7 +32,7 @@ def _request(to: Path, kind: Any = "last", number: int = 0, **more: Any) -> Requ
 
 @pytest.fixture
 def validated(images: Any) -> dict[str, Any]:
-    return {"samples": [{**sample, "validation": i == 0} for i, sample in enumerate(images[1])]}
+    return {"images": [{**sample, "validation": i == 0} for i, sample in enumerate(images[1])]}
 
 
 def test_files_at_saves_equal_exports_and_outlive_a_stop(

@@ -46,7 +46,7 @@ def two_sources(images: Any) -> list[dict[str, Any]]:
 def test_equal_bytes_through_a_stop_and_through_kills(
     two_sources: Any, train_here: Any, plan_for: Any, tmp_path: Path
 ) -> None:
-    plan = plan_for(data={"samples": two_sources}, training={"steps": 16}, output={"checkpoint_every": 3})
+    plan = plan_for(data={"images": two_sources}, training={"steps": 16}, output={"checkpoint_every": 3})
     whole = train_here(plan, "whole")
     assert whole.code == 0
     assert _stop_after(prepare_run(tmp_path / "stopped", plan), plan, 5) == 75
@@ -55,7 +55,7 @@ def test_equal_bytes_through_a_stop_and_through_kills(
     killed = prepare_run(tmp_path / "killed", plan)
     assert _kill_and_go_on(killed, [draw.randrange(4, 9) for _ in range(2)])["sha256"] == whole.sha256
     alike = [{**sample, "own": None} for sample in two_sources]
-    assert train_here(plan_for(data={"samples": alike}, training={"steps": 16}), "alike").sha256 != whole.sha256
+    assert train_here(plan_for(data={"images": alike}, training={"steps": 16}), "alike").sha256 != whole.sha256
 
 
 def _digests(run: Any) -> list[tuple[float, str]]:
@@ -66,8 +66,8 @@ def test_settings_of_every_source_are_those_of_the_data_set(two_sources: Any, tr
     """Whoever writes a setting to each source gets the bytes of the setting written once."""
     once = [{**sample, "own": None} for sample in two_sources]
     each = [{**sample, "own": BUSY} for sample in two_sources]
-    for_all = train_here(plan_for(data={"samples": once, **BUSY}), "once")
-    assert _digests(train_here(plan_for(data={"samples": each, **PLAIN}), "each")) == _digests(for_all)
+    for_all = train_here(plan_for(data={"images": once, **BUSY}), "once")
+    assert _digests(train_here(plan_for(data={"images": each, **PLAIN}), "each")) == _digests(for_all)
 
 
 def test_a_source_varies_its_own_images_alone(two_sources: Any, plan_for: Any) -> None:
@@ -75,12 +75,12 @@ def test_a_source_varies_its_own_images_alone(two_sources: Any, plan_for: Any) -
     from visiontrain_trainer.data.batches import BatchSampler
     from visiontrain_trainer.data.captions import caption_of
 
-    plan = parse_plan(plan_for(data={"samples": two_sources}, training={"steps": 60}))
+    plan = parse_plan(plan_for(data={"images": two_sources}, training={"steps": 60}))
     batches = BatchSampler(plan)
     seen: dict[str, set[tuple[str, Any]]] = {}
     for use in batches.all_uses():
         seen.setdefault(use.sample.id, set()).add((caption_of(plan, use), batches.view(use)))
-    for sample in plan.data.samples:
+    for sample in plan.data.images:
         views = {view for _, view in seen[sample.id]}
         if sample.own is None:
             assert len(seen[sample.id]) == 1

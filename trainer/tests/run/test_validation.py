@@ -14,7 +14,7 @@ from tests.run.test_exact import _stop_after
 
 @pytest.fixture
 def held_out(images: Any) -> dict[str, Any]:
-    return {"samples": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
+    return {"images": [{**sample, "validation": i > 2} for i, sample in enumerate(images[1])]}
 
 
 def _validation(**changes: Any) -> dict[str, Any]:

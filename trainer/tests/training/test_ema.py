@@ -93,7 +93,7 @@ def _request(to: Path, step: int, weights: Any = None) -> Request:
 @pytest.fixture
 def plan(plan_for: Any, images: Any) -> Any:
     def make(save: str | None) -> dict[str, Any]:
-        data = {"samples": [{**sample, "validation": i == 0} for i, sample in enumerate(images[1])]}
+        data = {"images": [{**sample, "validation": i == 0} for i, sample in enumerate(images[1])]}
         ema = None if save is None else {"decay": 0.9, "every": 1, "start": 1, "save": save}
         training = {"learning_rate": 0.05, "schedule": "constant", "warmup_steps": 0, "ema": ema}
         return plan_for(data=data, training=training, output={"checkpoint_every": 2, "save_every": 2, "save_keep": 1})

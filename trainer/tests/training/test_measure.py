@@ -22,13 +22,13 @@ def drawn(images: int, draws: int, change: float, noise: float, seed: int = 1) -
 
 def test_one_held_out_image_has_an_error(train_here: Any, plan_for: Any, images: Any) -> None:
     samples = [{**s, "validation": i == 0} for i, s in enumerate(images[1])]
-    run = train_here(plan_for(data={"samples": samples}))
+    run = train_here(plan_for(data={"images": samples}))
     assert all(e["stderr"] > 0 and e["images"] == 1 for e in run.of("validation"))
     learned = run.of("learned")[0]
     assert learned["before"]["stderr"] > 0
     assert "on 1 picture kept out" in learned["reason"] and "A single picture says little" in learned["reason"]
     # The noise is the same each time, so the losses at step 0 and at the end differ by the training alone.
-    again = train_here(plan_for(data={"samples": samples}), "again")
+    again = train_here(plan_for(data={"images": samples}), "again")
     assert [e["loss"] for e in again.of("validation")] == [e["loss"] for e in run.of("validation")]
 
 

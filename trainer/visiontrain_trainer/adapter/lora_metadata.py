@@ -42,9 +42,9 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_epoch": str(epochs),
         "ss_num_epochs": str(epochs),
         "ss_num_batches_per_epoch": str(training.batches_per_epoch),
-        "ss_num_train_images": str(sum(s.repeats for s in plan.data.samples if not (s.validation or s.regularisation))),
-        "ss_num_validation_images": str(sum(s.validation for s in plan.data.samples)),
-        "ss_num_reg_images": str(sum(s.regularisation for s in plan.data.samples)),
+        "ss_num_train_images": str(sum(s.repeats for s in plan.data.images if not (s.validation or s.regularisation))),
+        "ss_num_validation_images": str(sum(s.validation for s in plan.data.images)),
+        "ss_num_reg_images": str(sum(s.regularisation for s in plan.data.images)),
         "ss_batch_size_per_device": str(training.batch_size),
         "ss_total_batch_size": str(whole_batch(plan) * training.gradient_accumulation),
         "ss_gradient_accumulation_steps": str(training.gradient_accumulation),
@@ -140,8 +140,8 @@ def _loss_facts(plan: Plan) -> dict[str, str]:
         out["ss_ip_noise_gamma_random_strength"] = str(training.input_perturbation.random)
     if plan.data.masks is not None:
         out["ss_masked_loss"] = "True"
-    if any(s.regularisation for s in plan.data.samples):
-        out["ss_prior_loss_weight"] = str(next(s.loss_weight for s in plan.data.samples if s.regularisation))
+    if any(s.regularisation for s in plan.data.images):
+        out["ss_prior_loss_weight"] = str(next(s.loss_weight for s in plan.data.images if s.regularisation))
     if training.timesteps is not None:
         out["ss_min_timestep"], out["ss_max_timestep"] = str(training.timesteps.min), str(training.timesteps.max)
     if training.max_weight_norm is not None:

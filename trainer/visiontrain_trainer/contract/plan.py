@@ -29,9 +29,9 @@ from .plan_schema import (
     OptimizerArgs,
     Output,
     Plan,
+    PlanImage,
     Preservation,
     Resources,
-    Sample,
     Samples,
     ScheduleArgs,
     Shot,
@@ -57,9 +57,9 @@ __all__ = [
     "OptimizerArgs",
     "Output",
     "Plan",
+    "PlanImage",
     "Preservation",
     "Resources",
-    "Sample",
     "Samples",
     "ScheduleArgs",
     "Shot",
@@ -158,8 +158,8 @@ def parse_plan(data: object, *, trains: bool = True) -> Plan:
             Cadence.of(every)
         except ValueError as error:
             raise _mismatch(where, "a number of steps, epochs or minutes", every) from error
-    if trains and not plan.data.samples:
-        raise TrainingError("plan.json: data.samples is empty: there is nothing to train on.", id="run/unreadable-plan")
+    if trains and not plan.data.images:
+        raise TrainingError("plan.json: data.images is empty: there is nothing to train on.", id="run/unreadable-plan")
     return plan
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PlanImage:
     id: str
     path: str
     sha256: str
@@ -117,7 +117,7 @@ class Masks:
 @dataclass(frozen=True)
 class Data:
     root: str
-    samples: list[Sample]
+    images: list[PlanImage]
     crop: Literal["center", "random"]
     flip: bool
     augment: Augment | None
@@ -342,7 +342,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Plan:
-    version: Literal[1]
+    version: Literal[2]
     name: str
     spec_sha256: str
     seed: int

@@ -66,7 +66,7 @@ class BatchBuilder:
         self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
         self._device, self._draws = device, NoiseDraws(plan, timesteps)
         self._masks = caches.masks
-        self._weighted = any(sample.loss_weight != 1 for sample in plan.data.samples)
+        self._weighted = any(sample.loss_weight != 1 for sample in plan.data.images)
         self._trains_text = any(plan.training.text_encoder_learning_rates)
 
     def caption(self, use: ImageUse) -> str:

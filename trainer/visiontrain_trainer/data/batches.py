@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
-from visiontrain_trainer.contract.plan import Plan, Sample, whole_batch
+from visiontrain_trainer.contract.plan import Plan, PlanImage, whole_batch
 
 from .facts import counted_again
 from .own_settings import settings_of
@@ -24,13 +24,13 @@ class ImageUse:
     `place` is the use's number among the uses of its step (from 0), and how many these are.
     """
 
-    sample: Sample
+    sample: PlanImage
     key: str
     epoch: int
     place: tuple[int, int] = (0, 1)
 
 
-def batches_per_epoch(training: Sequence[Sample], size: int) -> int:
+def batches_per_epoch(training: Sequence[PlanImage], size: int) -> int:
     """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them."""
     uses: dict[tuple[int, int], int] = defaultdict(int)
     others: dict[tuple[int, int], int] = defaultdict(int)
@@ -56,17 +56,17 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     This is a pure function, so that a rerun or resume leaves out the same images. Raises TrainingError when no image is
     left to train on.
     """
-    kept = [sample for sample in plan.data.samples if sample.id not in unreadable]
+    kept = [sample for sample in plan.data.images if sample.id not in unreadable]
     training = [sample for sample in kept if not sample.validation]
     if all(sample.regularisation for sample in training):
-        gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+        gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.images if s.id in unreadable]
         raise TrainingError(
             "None of the pictures to train on can be read.",
             gone[:20],
             ["Replace the pictures, then start the run again with `visiontrain run`."],
             id="dataset/unreadable",
         )
-    data = replace(plan.data, samples=kept)
+    data = replace(plan.data, images=kept)
     return replace(
         plan,
         data=data,
@@ -81,7 +81,7 @@ class _Others:
     `uses` is the number of uses of the images that are learned, in an epoch.
     """
 
-    def __init__(self, samples: list[Sample], seed: int, uses: int) -> None:
+    def __init__(self, samples: list[PlanImage], seed: int, uses: int) -> None:
         self.by_id = {sample.id: sample for sample in samples}
         self.buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
         for sample in samples:
@@ -108,16 +108,16 @@ class BatchSampler:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        own = [sample for sample in plan.data.samples if not sample.regularisation]
+        own = [sample for sample in plan.data.images if not sample.regularisation]
         self.training = [sample for sample in own if not sample.validation]
-        self.validation = [sample for sample in plan.data.samples if sample.validation]
+        self.validation = [sample for sample in plan.data.images if sample.validation]
         if not self.training:
             raise TrainingError(
                 "All pictures are kept for validation: there is nothing to train on.",
                 next_steps=["Lower dataset.validation_share in run.yaml."],
                 id="dataset/empty",
             )
-        self._uses: dict[str, Sample] = {}
+        self._uses: dict[str, PlanImage] = {}
         self._buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
         for sample in sorted(self.training, key=lambda s: s.id):
             for repeat in range(sample.repeats):
@@ -125,10 +125,10 @@ class BatchSampler:
                 self._uses[name] = sample
                 self._buckets[sample.bucket].append(name)
         self._others = _Others(
-            [sample for sample in plan.data.samples if sample.regularisation], plan.seed, len(self._uses)
+            [sample for sample in plan.data.images if sample.regularisation], plan.seed, len(self._uses)
         )
         size = whole_batch(plan)
-        self.per_epoch = batches_per_epoch([s for s in plan.data.samples if not s.validation], size)
+        self.per_epoch = batches_per_epoch([s for s in plan.data.images if not s.validation], size)
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
@@ -172,7 +172,7 @@ class BatchSampler:
         total = passes * len(names)
         return [[ImageUse(self._sample(name), name, 0, (next(count), total)) for name in names] for _ in range(passes)]
 
-    def _sample(self, name: str) -> Sample:
+    def _sample(self, name: str) -> PlanImage:
         """The image of a use, by the use's name."""
         return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]
 

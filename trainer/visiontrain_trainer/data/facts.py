@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from visiontrain_trainer.contract.plan import Data, Sample
+from visiontrain_trainer.contract.plan import Data, PlanImage
 
 from .caption_options import plain_caption
 
@@ -21,7 +21,7 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
 
     `name` is the run's, which stands for the top folder of the data set.
     """
-    plain = [replace(sample, caption=plain_caption(data, sample.caption)) for sample in data.samples]
+    plain = [replace(sample, caption=plain_caption(data, sample.caption)) for sample in data.images]
     trained = [sample for sample in plain if not sample.validation]
     once = [sample for sample in trained if "@" not in sample.id]
     counted: dict[str, Callable[[], Any]] = {
@@ -32,19 +32,19 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
     return facts | {key: _as_javascript(make()) for key, make in counted.items() if key in facts}
 
 
-def _by_folder(samples: Sequence[Sample], top: str, tell: Callable[[list[Sample]], Any]) -> dict[str, Any]:
-    folders: dict[str, list[Sample]] = {}
+def _by_folder(samples: Sequence[PlanImage], top: str, tell: Callable[[list[PlanImage]], Any]) -> dict[str, Any]:
+    folders: dict[str, list[PlanImage]] = {}
     for sample in samples:
         parts = sample.path.split("/")
         folders.setdefault(parts[-2] if len(parts) > 1 else top, []).append(sample)
     return {folder: tell(inside) for folder, inside in folders.items()}
 
 
-def _folder(samples: list[Sample]) -> dict[str, int]:
+def _folder(samples: list[PlanImage]) -> dict[str, int]:
     return {"n_repeats": samples[0].repeats, "img_count": len(samples)}
 
 
-def _tag_frequency(samples: list[Sample]) -> dict[str, int]:
+def _tag_frequency(samples: list[PlanImage]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for sample in samples:
         for tag in filter(None, (part.strip() for part in sample.caption.split(","))):
@@ -53,7 +53,7 @@ def _tag_frequency(samples: list[Sample]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0].encode("utf-16-be", "surrogatepass"))))
 
 
-def _buckets(samples: Sequence[Sample]) -> dict[str, Any]:
+def _buckets(samples: Sequence[PlanImage]) -> dict[str, Any]:
     counts: dict[tuple[int, int], int] = {}
     errors = 0.0
     for sample in samples:

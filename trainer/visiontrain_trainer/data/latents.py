@@ -18,7 +18,7 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
-from visiontrain_trainer.contract.plan import Plan, Sample
+from visiontrain_trainer.contract.plan import Plan, PlanImage
 from visiontrain_trainer.model.models import BaseModel
 
 from .decode import BAND_PIXELS
@@ -31,7 +31,7 @@ from .variations import View, pixels_of, variation_of
 KEEP_BYTES = 4 << 30
 
 
-Wanted = tuple[Sample, View]
+Wanted = tuple[PlanImage, View]
 #: The pixels of a view, uint8 [height, width, 3], or the reason why the image cannot be decoded.
 Decoded = np.ndarray | TrainingError
 
@@ -78,7 +78,7 @@ class Latents:
         self.scaling = Scaling.of(base)
         self._reflects = base.plan.vae_scaling is not None and base.plan.vae_scaling.reflect
 
-    def _key(self, sample: Sample, view: View) -> str:
+    def _key(self, sample: PlanImage, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
         # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
         where = crop_placement(sample.size, sample.bucket, view.crop)
@@ -97,7 +97,7 @@ class Latents:
             *(["reflected"] if self._reflects else []),
         )
 
-    def get(self, sample: Sample, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+    def get(self, sample: PlanImage, view: View) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of a view. Raises TrainingError when the cache has lost them since `prepare`."""
         entry = self._cache.get(self._key(sample, view))
         if entry is None:
@@ -161,7 +161,7 @@ class Latents:
                 for future in ahead:
                     future.cancel()
 
-    def _decode(self, sample: Sample, view: View) -> Decoded:
+    def _decode(self, sample: PlanImage, view: View) -> Decoded:
         path = Path(self._plan.data.root) / sample.path
         try:
             with self._large if sample.size[0] * sample.size[1] > BAND_PIXELS else nullcontext():
@@ -190,7 +190,7 @@ class Latents:
             ) from error
 
     @torch.inference_mode()
-    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: Sample) -> dict[str, torch.Tensor]:
+    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: PlanImage) -> dict[str, torch.Tensor]:
         # Images are encoded one at a time: in a batch, the bytes of an image would depend on the others.
         try:
             image = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -218,7 +218,7 @@ class Latents:
             )
         return out
 
-    def _no_memory(self, sample: Sample, error: BaseException) -> MachineError:
+    def _no_memory(self, sample: PlanImage, error: BaseException) -> MachineError:
         half = "Or set resources.vae_precision to bf16: half of what fp32 takes."
         return no_memory(
             f"{sample.path}: there is not enough memory to encode it at {sample.bucket[0]}×{sample.bucket[1]}.",

@@ -14,7 +14,7 @@ import torch
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import sha256_file
-from visiontrain_trainer.contract.plan import Plan, Sample
+from visiontrain_trainer.contract.plan import Plan, PlanImage
 
 from .batches import ImageUse
 from .images import crop_placement, load_mask
@@ -33,9 +33,9 @@ class Masks:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._settings = plan, plan.data.masks
         self._cache = TensorCache(Path(plan.resources.cache_dir) / "masks", _KEEP_BYTES)
-        self.used = any(sample.mask is not None for sample in plan.data.samples) and self._settings is not None
+        self.used = any(sample.mask is not None for sample in plan.data.images) and self._settings is not None
 
-    def _key(self, sample: Sample, view: View) -> str:
+    def _key(self, sample: PlanImage, view: View) -> str:
         where = crop_placement(sample.size, sample.bucket, view.crop)
         assert sample.mask is not None
         parts = (sample.mask.sha256, sample.mask.alpha, sample.size, sample.bucket)
@@ -44,7 +44,7 @@ class Masks:
         turned = [] if variation is None else variation.key()[:1]
         return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip, *turned)
 
-    def prepare(self, wanted: Iterable[tuple[Sample, View]]) -> list[str]:
+    def prepare(self, wanted: Iterable[tuple[PlanImage, View]]) -> list[str]:
         """Read the masks that the cache lacks. Returns sentences about masks that mask nothing.
 
         Raises TrainingError for a mask that is gone, changed, of another shape than its image, or black all over.
@@ -62,7 +62,7 @@ class Masks:
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         return [f"{', '.join(names[:4])}{more}: the mask is white all over, and masks nothing."] if names else []
 
-    def _read(self, sample: Sample, view: View) -> torch.Tensor:
+    def _read(self, sample: PlanImage, view: View) -> torch.Tensor:
         assert sample.mask is not None
         path = Path(self._plan.data.root) / sample.mask.path
         again = "Start the run again with `visiontrain run`."

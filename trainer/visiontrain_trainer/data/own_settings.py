@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from visiontrain_trainer.contract.plan import Data, Sample
+from visiontrain_trainer.contract.plan import Data, PlanImage
 
 
-def settings_of(data: Data, sample: Sample) -> Data:
+def settings_of(data: Data, sample: PlanImage) -> Data:
     """The data set's settings as they hold for an image."""
     return data if sample.own is None else replace(data, **asdict(sample.own))
 
 
 def captions_vary(data: Data) -> bool:
     """Whether any image may have another caption at another use."""
-    every = [data, *(sample.own for sample in data.samples if sample.own is not None)]
+    every = [data, *(sample.own for sample in data.images if sample.own is not None)]
     drawn = any(one.caption_dropout > 0 or one.tag_dropout > 0 or one.shuffle_tags for one in every)
     return drawn or data.caption_options is not None
 
 
 def views_vary(data: Data) -> bool:
     """Whether any image may be shown otherwise at another use."""
-    every = [data, *(sample.own for sample in data.samples if sample.own is not None)]
+    every = [data, *(sample.own for sample in data.images if sample.own is not None)]
     return data.augment is not None or any(one.crop == "random" or one.flip for one in every)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from visiontrain_trainer.base import rng
-from visiontrain_trainer.contract.plan import Augment, Data, Sample
+from visiontrain_trainer.contract.plan import Augment, Data, PlanImage
 
 from .images import CROP_POSITIONS, Placement, crop_placement, fit
 
@@ -95,7 +95,7 @@ def drawn_view(data: Data, seed: int, *, epoch: int, use: str, image: str) -> Vi
     return View(crop, data.flip and rng.unit(seed, "variation-flip", image, number) < 0.5, number)
 
 
-def variation_of(data: Data, seed: int, sample: Sample, view: View) -> Variation | None:
+def variation_of(data: Data, seed: int, sample: PlanImage, view: View) -> Variation | None:
     """The variation that a view shows; None for the image as it is."""
     augment = data.augment
     if view.variation < 0 or augment is None:
@@ -108,7 +108,7 @@ def variation_of(data: Data, seed: int, sample: Sample, view: View) -> Variation
     return Variation(_region(augment, around, sample, view), _colours(augment, around))
 
 
-def pixels_of(image: Image.Image, sample: Sample, view: View, variation: Variation | None) -> np.ndarray:
+def pixels_of(image: Image.Image, sample: PlanImage, view: View, variation: Variation | None) -> np.ndarray:
     """What a view shows of an image (of its mask, the same part), uint8 [height, width, …], at the bucket's size."""
     if variation is None or variation.region is None:
         shown = fit(image, sample.bucket, crop_placement(sample.size, sample.bucket, view.crop))
@@ -120,7 +120,7 @@ def pixels_of(image: Image.Image, sample: Sample, view: View, variation: Variati
     return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
 
 
-def placement_of(data: Data, seed: int, sample: Sample, view: View) -> Placement:
+def placement_of(data: Data, seed: int, sample: PlanImage, view: View) -> Placement:
     """Where the bucket lies in the resized image of a view."""
     variation = variation_of(data, seed, sample, view)
     if variation is None or variation.region is None:
@@ -128,7 +128,7 @@ def placement_of(data: Data, seed: int, sample: Sample, view: View) -> Placement
     return variation.region.placement(sample.size, sample.bucket)
 
 
-def _region(augment: Augment, around: Draw, sample: Sample, view: View) -> Region | None:
+def _region(augment: Augment, around: Draw, sample: PlanImage, view: View) -> Region | None:
     if augment.rotate == 0 and augment.zoom == 0:
         return None
     angle = around("rotate", augment.rotate)

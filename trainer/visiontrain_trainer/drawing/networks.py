@@ -70,9 +70,9 @@ class Ground:
 
 def longest_captions(plan: Plan) -> set[str]:
     """The captions that decide how many chunks of tokens a run's texts have; none for files."""
-    if not plan.data.samples:
+    if not plan.data.images:
         return set()
-    return {plain_caption(plan.data, sample.caption) for sample in plan.data.samples} | longest_forms(plan.data)
+    return {plain_caption(plan.data, sample.caption) for sample in plan.data.images} | longest_forms(plan.data)
 
 
 class Network(Protocol):

@@ -16,7 +16,7 @@ from torch import nn
 from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.contract.control import Unasked
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan, Sample, Shot
+from visiontrain_trainer.contract.plan import Plan, PlanImage, Shot
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.images import load_image
 from visiontrain_trainer.run.sample import Artist, decode, parameters, sample_latents, save_png
@@ -144,7 +144,7 @@ def _fits(fit: Fit, run: Path, paths: list[list[str]], job: Job) -> dict[str, An
 
 
 def _references(plan: Plan, eye: Measure) -> References:
-    own = [sample for sample in plan.data.samples if not sample.regularisation]
+    own = [sample for sample in plan.data.images if not sample.regularisation]
     trained = [sample for sample in own if not sample.validation][:MOST_COMPARED]
     held = [sample for sample in own if sample.validation][:MOST_COMPARED]
     paths = [sample.path for sample in trained]
@@ -161,7 +161,7 @@ def _references(plan: Plan, eye: Measure) -> References:
     )
 
 
-def _features_of(plan: Plan, samples: list[Sample], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+def _features_of(plan: Plan, samples: list[PlanImage], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
     root, color = Path(plan.data.root), plan.data.alpha_color
     found = (load_image(root / s.path, s.size, s.bucket, color, -1) for s in samples)
     return np.array([of(Image.fromarray(pixels)) for pixels in found])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan, Sample
+from visiontrain_trainer.contract.plan import Plan, PlanImage
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View, without
@@ -19,7 +19,7 @@ from visiontrain_trainer.training.image_losses import uses_to_measure
 from visiontrain_trainer.training.measure import validation_uses
 
 #: An image, and how it is shown.
-Shown = tuple[Sample, View]
+Shown = tuple[PlanImage, View]
 
 
 def fill_caches(
@@ -35,7 +35,7 @@ def fill_caches(
     for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
     measured = _measured_uses(plan, batches)
-    plain = {plain_caption(plan.data, sample.caption) for sample in plan.data.samples}
+    plain = {plain_caption(plan.data, sample.caption) for sample in plan.data.images}
     if any(plan.training.text_encoder_learning_rates):
         caches.texts.prepare_trained(plain | longest_forms(plan.data), device.dtype)
         return plan, batches
@@ -85,7 +85,7 @@ def _measured_uses(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
 
 def say_left_out(plan: Plan, unreadable: dict[str, str], events: Events) -> None:
     """Name the images that are left out: the first twenty in events, and all of them in the log."""
-    named = [f"{s.path} {unreadable[s.id]}" for s in plan.data.samples if s.id in unreadable]
+    named = [f"{s.path} {unreadable[s.id]}" for s in plan.data.images if s.id in unreadable]
     for sentence in named:
         print(f"left out: {sentence}", flush=True)
     for sentence in named[:20]:

@@ -20,7 +20,7 @@ from visiontrain_trainer.compute.device import Device, give_back_memory
 from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
-from visiontrain_trainer.contract.plan import Plan, Sample, Shot
+from visiontrain_trainer.contract.plan import Plan, PlanImage, Shot
 from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.tensor_cache import key_of
 from visiontrain_trainer.model.models import BaseModel
@@ -47,7 +47,7 @@ def with_generated(studio: Studio) -> Plan:
     Raises Stopped, and TrainingError when an image cannot be drawn.
     """
     plan = studio.plan
-    drawn = [sample for sample in plan.data.samples if sample.generated is not None]
+    drawn = [sample for sample in plan.data.images if sample.generated is not None]
     if not drawn:
         return plan
     files = {sample.id: _file(studio, sample) for sample in drawn}
@@ -62,12 +62,12 @@ def with_generated(studio: Studio) -> Plan:
         replace(sample, path=str(files[sample.id]), sha256=sha256_file(files[sample.id]))
         if sample.id in files
         else sample
-        for sample in plan.data.samples
+        for sample in plan.data.images
     ]
-    return replace(plan, data=replace(plan.data, samples=samples))
+    return replace(plan, data=replace(plan.data, images=samples))
 
 
-def _file(studio: Studio, sample: Sample) -> Path:
+def _file(studio: Studio, sample: PlanImage) -> Path:
     """Where an image is kept: by all that its pixels depend on, the base's weights and the libraries among it."""
     resources = studio.plan.resources
     identity = encoder_identity(studio.device, studio.device.dtype, "diffusers", "pillow")
@@ -86,7 +86,7 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _shot(plan: Plan, sample: Sample) -> Shot:
+def _shot(plan: Plan, sample: PlanImage) -> Shot:
     assert sample.generated is not None
     samples = plan.samples
     return Shot(
@@ -109,7 +109,7 @@ def _texts(caches: Caches, prompts: Iterable[str]) -> dict[str, Conditioning]:
     return found
 
 
-def _draw(studio: Studio, wanted: list[tuple[Sample, Path]]) -> None:
+def _draw(studio: Studio, wanted: list[tuple[PlanImage, Path]]) -> None:
     plan, base, caches, device = studio.plan, studio.base, studio.caches, studio.device
     shots = [_shot(plan, sample) for sample, _ in wanted]
     texts = _texts(caches, [text for shot in shots for text in (shot.prompt, shot.negative)])
@@ -125,7 +125,7 @@ def _draw(studio: Studio, wanted: list[tuple[Sample, Path]]) -> None:
         progress.advance()
 
 
-def _decoded(vae: nn.Module, latents: torch.Tensor, caches: Caches, sample: Sample) -> Image.Image:
+def _decoded(vae: nn.Module, latents: torch.Tensor, caches: Caches, sample: PlanImage) -> Image.Image:
     try:
         return decode(vae, latents, caches.latents.scaling)
     except ValueError as error:

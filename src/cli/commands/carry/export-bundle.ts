@@ -95,7 +95,7 @@ function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
 
 /** The images that are trained by, with their own captions. */
 function captioned({ scans }: PreparedRun, { data }: Plan): CaptionedPath[] {
-  const planned = new Set(data.samples.map(({ path }) => resolve(data.root, path)));
+  const planned = new Set(data.images.map(({ path }) => resolve(data.root, path)));
   const all = scans.flatMap(({ root, images }) =>
     images.map(({ path, caption }) => ({ path: resolve(root, path), caption })),
   );

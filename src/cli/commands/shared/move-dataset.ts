@@ -34,7 +34,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
     const more = wrong.length - MOST_NAMED;
     const count = plural(wrong.length, 'picture');
     throw new UsageError(
-      `${root} is not the data set that ${name} was planned with: ${count} of ${plan.data.samples.length} differ.`,
+      `${root} is not the data set that ${name} was planned with: ${count} of ${plan.data.images.length} differ.`,
       {
         id: 'dataset/changed',
         details: [...wrong.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])],
@@ -59,7 +59,7 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
 async function otherImages({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
   const told = new Map<string, string>();
-  for (const { path, sha256, generated } of data.samples) {
+  for (const { path, sha256, generated } of data.images) {
     // What the base draws lies in no data set.
     if (generated !== null) continue;
     const file = resolve(root, path);

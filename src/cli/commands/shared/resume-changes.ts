@@ -46,7 +46,7 @@ function changes(then: Plan, now: Plan): readonly string[] {
   return [
     ...specChanges(then, now).map(specLine),
     ...(sizes === undefined ? [] : [sizes]),
-    ...dataChanges(then.data.samples, now.data.samples, false).map(({ path, what }) => `${path} ${what}`),
+    ...dataChanges(then.data.images, now.data.images, false).map(({ path, what }) => `${path} ${what}`),
   ];
 }
 

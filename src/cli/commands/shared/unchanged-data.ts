@@ -23,7 +23,7 @@ export function refuseChangedData(
   { plan, leftOut }: PreparedRun,
   consequence: string,
 ): void {
-  const changes = dataChanges(then.data.samples, plan.data.samples, plan.output.metadata === 'full');
+  const changes = dataChanges(then.data.images, plan.data.images, plan.output.metadata === 'full');
   if (changes.length === 0) return;
   const more = changes.length - MOST_NAMED;
   const spec = join(dir, RUN_FILES.spec);
