@@ -21,12 +21,12 @@ _visiontrain() {
     verify) words="$(_visiontrain_runs)"; flags="--json --plain --no-input --yes --workspace --debug --help";;
     judge) words="$(_visiontrain_runs)"; flags="--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) words=""; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
-    export) words="$(_visiontrain_runs)"; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help";;
+    export) words="$(_visiontrain_runs)"; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --set --name --slurm --accept-license --allow-hooks --send-pictures --json --plain --no-input --yes --workspace --debug --help";;
     report) words="$(_visiontrain_runs)"; flags="--output --no-thumbnails --serve --port --json --plain --no-input --yes --workspace --debug --help";;
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
-    queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     slurm) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;
     setup) words=""; flags="--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) words=""; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;

@@ -181,7 +181,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from sample' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
+complete -c visiontrain -n __fish_use_subcommand -f -a export -d 'write the LoRA of a checkpoint, also of a live run; all of a run as a bundle; a job of Slurm or SkyPilot'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -f -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l step
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l best
@@ -194,6 +194,12 @@ complete -c visiontrain -n '__fish_seen_subcommand_from export' -l diffusers
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l bundle
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l images
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l weights
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l set
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l name
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l slurm
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l accept-license
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l allow-hooks
+complete -c visiontrain -n '__fish_seen_subcommand_from export' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from export' -l no-input
@@ -256,6 +262,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l random
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l list
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l after
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l on
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l slurm
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l dry-run
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l accept-license
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l send-pictures

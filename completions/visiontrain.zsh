@@ -17,7 +17,7 @@ _visiontrain() {
     'verify:train a finished run again\: are the bytes the same?'
     'judge:which checkpoint is best\: a table of all beside the base model, and a sentence of advice'
     'sample:draw pictures with LoRA files of any trainer, or with the checkpoints of a run, side by side'
-    'export:write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle'
+    'export:write the LoRA of a checkpoint, also of a live run; all of a run as a bundle; a job of Slurm or SkyPilot'
     'report:one HTML page of a run\: did it learn, samples, curves, settings'
     'compare:runs, or all of a sweep, beside each other\: what differs, curves, samples of the same prompts'
     'publish:give a LoRA to others\: to a Hugging Face hub, or as a kit for Civitai'
@@ -54,12 +54,12 @@ _visiontrain() {
     verify) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     judge) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help);;
     sample) words_of=(); flags_of=(--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help);;
-    export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --json --plain --no-input --yes --workspace --debug --help);;
+    export) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --set --name --slurm --accept-license --allow-hooks --send-pictures --json --plain --no-input --yes --workspace --debug --help);;
     report) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--output --no-thumbnails --serve --port --json --plain --no-input --yes --workspace --debug --help);;
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(hub kit); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
-    queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --list --after --on --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     slurm) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;

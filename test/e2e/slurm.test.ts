@@ -21,7 +21,7 @@ describe.skipIf(why !== undefined)('a run as a job of Slurm', () => {
   const runs = join(place.dir, 'home', 'runs');
   beforeAll(async () => {
     drawImages(join(place.dir, 'balls'));
-    writeSpec(join(place.dir, 'run.yaml'), './balls', 60);
+    writeSpec(join(place.dir, 'run.yaml'), './balls', 36);
     await slurm.start();
   }, 240_000);
   afterAll(async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EXIT, UsageError } from '../../base/errors.ts';
+import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
@@ -11,13 +11,14 @@ import { findRun } from '../../engine/runs/find.ts';
 import { settlePlan } from '../../engine/runs/read-plan.ts';
 import { refuseForeignFolder } from '../../engine/runs/trust.ts';
 import { precisions } from '../../spec/schema.ts';
-import type { CommandRun } from '../shell/context.ts';
+import type { CommandRun, Context } from '../shell/context.ts';
 import { anyPython } from './shared/any-python.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
 /** Writes the LoRA of a checkpoint of a run that goes on or is over. A file that is there is never replaced. */
-export const run: CommandRun = async ([query = ''], options, context) => {
+export const run: CommandRun = async ([query = '', file], options, context) => {
+  if (file !== undefined) return exportFile(query, file, options, context);
   const { out, places, env, flags } = context;
   if (options.bundle !== undefined)
     return (await import('./carry/export-bundle.ts')).exportBundle(query, options, context);
@@ -45,6 +46,17 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   }
   return EXIT.ok;
 };
+
+/** `export slurm FILE` and `export skypilot FILE`. @throws UsageError for any other two words */
+async function exportFile(kind: string, file: string, ...rest: readonly [Options, Context]): Promise<ExitCode> {
+  const { exportJob, jobKinds } = await import('./slurm/write.ts');
+  const known = jobKinds.find((one) => one === kind);
+  if (known !== undefined) return exportJob(known, file, ...rest);
+  throw new UsageError(`One run at a time: ${file} is one word too many.`, {
+    id: 'command/wrong',
+    nextSteps: ['visiontrain export NAME', 'visiontrain export slurm run.yaml'],
+  });
+}
 
 /** A folder as it was typed, or that of a program on this machine. @throws UsageError */
 function targetOf(typed: string, { env, places, out, flags }: Parameters<CommandRun>[2]): string {

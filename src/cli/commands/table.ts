@@ -13,7 +13,7 @@ import { presetEntry } from './preset/entry.ts';
 import { queueEntry } from './queue/entry.ts';
 import { sampleEntry } from './sample/entry.ts';
 import type { CommandEntry } from './shared/command-entry.ts';
-import { slurmEntry } from './slurm/entry.ts';
+import { jobOptions, slurmEntry } from './slurm/entry.ts';
 
 export const commands: readonly CommandEntry[] = [
   {
@@ -151,9 +151,9 @@ export const commands: readonly CommandEntry[] = [
   sampleEntry,
   {
     name: 'export',
-    args: '<run>',
+    args: '<run> [file]',
     far: true,
-    summary: 'write the LoRA of a checkpoint, also while the run goes on; or all of a run as a bundle',
+    summary: 'write the LoRA of a checkpoint, also of a live run; all of a run as a bundle; a job of Slurm or SkyPilot',
     group: 'Runs',
     options: [
       ['--step <n>', 'the checkpoint of this step'],
@@ -170,12 +170,14 @@ export const commands: readonly CommandEntry[] = [
       ],
       ['--images', '--bundle: with the pictures inside'],
       ['--weights <kind>', 'ema or raw, in a run with training.ema (default: as its files)'],
+      ...jobOptions,
     ],
     examples: [
       'visiontrain export fox --best',
       'visiontrain export last --step 1200 --to comfyui',
       'visiontrain export fox --to forge=/data/forge   (said once; then --to forge)',
       'visiontrain export fox --bundle fox.zip --images',
+      'visiontrain export slurm run.yaml --slurm time=4:00:00',
     ],
     load: () => import('./export.ts'),
   },

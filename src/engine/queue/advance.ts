@@ -3,9 +3,12 @@
  * run`. All of them may do it at once, and any of them may be killed in between: who starts a run holds a lock, and a
  * run that was started once is known by its own folder.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
 import { claim } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
+import { readPlanJson } from '../run-folder/run-files.ts';
 import type { RunRef } from '../runs/create.ts';
 import { runNames } from '../runs/list.ts';
 import { isRun, runCondition } from '../runs/summary.ts';
@@ -64,6 +67,14 @@ export function heldBy(runs: string, { held, after, problem }: QueueEntry): stri
   return state === 'live' || state === 'created' ? `waits for ${after}` : `waits for ${after}, which is ${state}`;
 }
 
+/** @throws UsageError for a run whose pictures are gone: it would take the card only to fail */
+function refuseGoneData(dir: string): void {
+  const plan = readPlanJson(dir) as { data?: { root?: unknown } } | undefined;
+  const root = plan?.data?.root;
+  if (typeof root !== 'string' || existsSync(root)) return;
+  throw new UsageError(`its pictures are gone from ${root}`, { id: 'dataset/no-folder' });
+}
+
 async function startFree(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
   const busy = busyCards(runs);
   const started: string[] = [];
@@ -80,6 +91,7 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
     for (const card of cards) busy.add(card);
     if (waits) continue;
     try {
+      refuseGoneData(join(runs, entry.run));
       await start({ name: entry.run, dir: join(runs, entry.run) });
     } catch (error) {
       markEntry(runs, entry, (error as Error).message);

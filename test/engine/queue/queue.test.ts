@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { claim } from '../../../src/base/process/claim.ts';
 import { advanceQueue } from '../../../src/engine/queue/advance.ts';
-import { dropEntry, enqueue, queueEntries } from '../../../src/engine/queue/entries.ts';
+import { dropEntry, enqueue, holdEntry, queueEntries } from '../../../src/engine/queue/entries.ts';
 import { makeRequest } from '../../../src/engine/run-folder/requests.ts';
 import { readExit, readSupervisor } from '../../../src/engine/run-folder/run-files.ts';
 import { runCondition } from '../../../src/engine/runs/summary.ts';
@@ -115,6 +115,26 @@ describe('a queue', () => {
     await advanceQueue(home.runs, start);
     expect(started).toEqual(['a', 'c']);
   }, 30_000);
+
+  it('names a run whose pictures are gone, passes it by, and starts it when they are back and it is released', async () => {
+    folder();
+    const images = join(runs, '..', `${runs.split('/').at(-1)}-images`);
+    for (const name of ['gone', 'next']) {
+      makeRun(name, 'cuda:0');
+      const data = { root: name === 'gone' ? images : runs };
+      writeFileSync(join(runs, name, 'plan.json'), JSON.stringify({ data, resources: { device: 'cuda:0' } }));
+      enqueue(runs, name);
+    }
+    const first = await advanceQueue(runs, async () => {});
+    expect(first.started).toEqual(['next']);
+    expect(first.waiting).toMatchObject([{ run: 'gone', problem: `its pictures are gone from ${images}` }]);
+    mkdirSync(images);
+    expect((await advanceQueue(runs, async () => {})).started).toEqual([]);
+    const [waiting] = queueEntries(runs);
+    if (waiting !== undefined) holdEntry(runs, waiting, false);
+    expect((await advanceQueue(runs, async () => {})).started).toEqual(['gone']);
+    rmSync(images, { recursive: true });
+  });
 
   it('keeps the cards of a run that waits for several, and passes on those of one that cannot start', async () => {
     folder();

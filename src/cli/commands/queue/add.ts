@@ -39,6 +39,7 @@ export const run: CommandRun = async (files, options, context) => {
     return EXIT.ok;
   }
   const on = text(options.on);
+  if (on === 'slurm') return asArray(there, wanted, { options, context });
   if (on !== undefined) return elsewhere(on, there, wanted, { options, context });
   const after = text(options.after) === undefined ? undefined : findRun(text(options.after) ?? '', places.runs).name;
   for (const name of there) enqueue(places.runs, name, after);
@@ -66,6 +67,27 @@ export const run: CommandRun = async (files, options, context) => {
   return EXIT.ok;
 };
 
+/** One array of jobs, whose queue is Slurm's. @throws UsageError for what can only wait here */
+async function asArray(
+  there: readonly string[],
+  wanted: readonly Wanted[],
+  { options, context }: { readonly options: Options; readonly context: Context },
+): Promise<ExitCode> {
+  refuseOwn(there, options);
+  const { submitArray } = await import('../slurm/array.ts');
+  const registry = loadRegistry({ configDir: context.places.config });
+  return submitArray(wanted, { registry, options, context });
+}
+
+/** @throws UsageError for what only the queue of this machine can do */
+function refuseOwn([first]: readonly string[], { after }: Options): void {
+  if (first === undefined && after === undefined) return;
+  throw new UsageError(
+    first === undefined ? '--after is for the queue of this machine.' : `${first} is a run of this machine.`,
+    { id: 'queue/which', nextSteps: ['With --on name run.yaml files, without --after.'] },
+  );
+}
+
 /** The queues of other machines. @throws UsageError for what can only wait here */
 async function elsewhere(
   hosts: string,
@@ -73,12 +95,7 @@ async function elsewhere(
   wanted: readonly Wanted[],
   { options, context }: { readonly options: Options; readonly context: Context },
 ): Promise<ExitCode> {
-  const [first] = there;
-  if (first !== undefined || options.after !== undefined)
-    throw new UsageError(
-      first === undefined ? '--after is for the queue of this machine.' : `${first} is a run of this machine.`,
-      { id: 'queue/which', nextSteps: ['With --on name run.yaml files, without --after.'] },
-    );
+  refuseOwn(there, options);
   const { queueOn } = await import('../boxes/queue-on.ts');
   const registry = loadRegistry({ configDir: context.places.config });
   return queueOn(hosts, wanted, { registry, options, context });

@@ -8,3 +8,13 @@ export const slurmEntry: CommandEntry = {
   group: 'Runs',
   load: () => import('./index.ts'),
 };
+
+/** Options of `export slurm` and `export skypilot`. */
+export const jobOptions: NonNullable<CommandEntry['options']> = [
+  ['--set <key=value>', 'slurm, skypilot: change one setting (repeatable)', 'list'],
+  ['--name <name>', 'slurm, skypilot: name of the run'],
+  ['--slurm <key=value>', 'slurm: partition, account, time, gres … (repeatable)', 'list'],
+  ['--accept-license', 'slurm, skypilot: accept the licence of what is fetched'],
+  ['--allow-hooks', 'slurm, skypilot: run the commands in its hooks'],
+  ['--send-pictures', 'slurm, skypilot: let the server in captions.endpoint see the pictures'],
+];

@@ -15,6 +15,7 @@ import { findRun } from '../../../engine/runs/find.ts';
 import { startRun } from '../../../engine/runs/start.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import { answerLines, type OtherNodes, requeue, startOnOtherNodes } from '../../../engine/slurm/commands.ts';
+import { readJob, writeJob } from '../../../engine/slurm/record.ts';
 import { NODE_VARIABLE, RENDEZVOUS_VARIABLE } from '../../../engine/supervisor/nodes.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { nodesOf } from '../nodes/help.ts';
@@ -46,6 +47,8 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
       out.talk(`${ref.name} is finished.`);
       return EXIT.ok;
     }
+    // A script that was submitted by hand: stop and attach know its job from here on.
+    if (readJob(ref.dir) === undefined) writeJob(ref.dir, { job: Number(job), task: null });
     const from = eventsEnd(ref.dir);
     const meeting = meetingOfJob(nodesOf(ref.dir), job, env);
     await startRun(ref, { ...withoutQueue(env), ...meeting.env });

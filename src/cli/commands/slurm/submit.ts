@@ -61,7 +61,8 @@ export const agreed = (options: Options) => ({
   torch: text(options.torch),
 });
 
-function unusedCards({ spec }: LoadedSpec, asked: SlurmOptions): string | undefined {
+/** What to say where a job asks for more cards than train. */
+export function unusedCards({ spec }: LoadedSpec, asked: SlurmOptions): string | undefined {
   const cards = cardsOfJob(asked);
   return cards > 1 && spec.resources.devices === 'auto'
     ? `the job asks for ${cards} cards, and one of them trains: --set resources.devices=all`
@@ -78,7 +79,8 @@ export const jobEnv = ({ places, env }: Context): Record<string, string> => ({
   ...(env.VISIONTRAIN_PYTHON === undefined ? {} : { VISIONTRAIN_PYTHON: env.VISIONTRAIN_PYTHON }),
 });
 
-function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes: number, context: Context): string {
+/** Writes the job script of a run into its folder. Returns its path. */
+export function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes: number, context: Context): string {
   const path = join(dir, RUN_FILES.slurmScript);
   const script = jobScript({
     options,

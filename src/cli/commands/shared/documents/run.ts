@@ -131,7 +131,9 @@ const events = Object.entries(payloads).map(([type, payload]) =>
 );
 
 export const runDocuments = {
-  run: z.strictObject({ run: text, dir: text }).describe('run, new, demo and resume with --detach.'),
+  run: z
+    .strictObject({ run: text, dir: text, job: text.optional().describe('With --on slurm.') })
+    .describe('run, new, demo and resume with --detach.'),
   'run-dry': dryRun.describe('run --dry-run.'),
   event: z.union(events).describe('A line of events.jsonl, and of attach, run, new, demo and resume with --json.'),
   'image-losses': imageLossesSchema.describe('image-losses.json of a run folder.'),
@@ -152,18 +154,21 @@ export const runDocuments = {
     mixed: z.array(text),
   }),
   judge: judgementSchema.describe('judge, and judge.json of a run folder.'),
-  export: z.strictObject({
-    step: count.describe('Of the checkpoint, or of the newest of several.'),
-    files: z.array(
-      z.strictObject({
-        path: text,
-        bytes: count,
-        sha256,
-        format: z.enum(['kohya', 'diffusers']),
-        made: z.boolean().describe('False for a file that was there already, with the same bytes.'),
-      }),
-    ),
-  }),
+  export: z.union([
+    z.strictObject({
+      step: count.describe('Of the checkpoint, or of the newest of several.'),
+      files: z.array(
+        z.strictObject({
+          path: text,
+          bytes: count,
+          sha256,
+          format: z.enum(['kohya', 'diffusers']),
+          made: z.boolean().describe('False for a file that was there already, with the same bytes.'),
+        }),
+      ),
+    }),
+    z.strictObject({ run: text, path: text.describe('The file that was written.') }).describe('slurm, skypilot.'),
+  ]),
   queue: z.union([
     z.strictObject({
       waiting: z.array(
@@ -178,5 +183,8 @@ export const runDocuments = {
     z
       .strictObject({ runs: z.array(z.strictObject({ name: text, values: z.record(text, z.unknown()) })) })
       .describe('`queue add --dry-run`.'),
+    z
+      .strictObject({ job: text, script: text, runs: z.array(text) })
+      .describe('`queue add --on slurm`: one array, a job for each run.'),
   ]),
 } satisfies Readonly<Record<string, z.ZodType>>;
