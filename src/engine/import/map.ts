@@ -34,7 +34,7 @@ const SECRET = /(?:token|api_key|password|secret)$/u;
 const BASE: ReadonlySet<string> = new Set(['sd_model_name', 'base_model_version']);
 /** Facts in the metadata of a LoRA that are results, not settings. */
 const RESULTS =
-  /^(?:v2|steps|epoch|num_epochs|num_batches_per_epoch|num_(?:train|reg|validation)_images|total_batch_size|session_id|training_(?:started|finished)_at|tag_frequency|dataset_dirs|datasets|bucket_info|reg_dataset_dirs|sd_(?:scripts_commit_hash|model_hash|vae_name)|new_sd_model_hash|new_vae_hash|vae_(?:name|hash)|loss_.*|text_encoder_lr_.*)$/u;
+  /^(?:v2|steps|epoch|num_epochs|num_batches_per_epoch|num_(?:train|reg|validation)_images|total_batch_size|session_id|training_(?:started|finished)_at|tag_frequency|dataset_dirs|datasets|bucket_info|reg_dataset_dirs|sd_(?:scripts_commit_hash|model_hash|vae_name)|new_sd_model_hash|new_vae_hash|vae_(?:name|hash)|loss_(?!type$).*|text_encoder_lr_.*)$/u;
 /** Words that count when several say the same; the last one of these does. */
 const STRONGER = [
   'epoch',

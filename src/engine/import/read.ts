@@ -212,8 +212,9 @@ function ofLora(path: string): ForeignFile {
         where: `${key}.${inner}`,
         group: name,
       }));
+    if (name === 'optimizer_type') return optimizerPairs(key, value);
     const plain =
-      name === 'optimizer_type' ? optimizerOf(value) : name === 'resolution' ? value.replace(/[()\s]/gu, '') : value;
+      name === 'resolution' ? value.replace(/[()\s]/gu, '') : name === 'text_encoder_lr' ? oneRate(value) : value;
     return [{ name, value: plain, where: key, group: '' }];
   });
   return { trainer: 'a LoRA', pairs };
@@ -228,8 +229,24 @@ const RENAMED: Readonly<Record<string, string>> = {
   ss_output_name: 'output_name',
 };
 
-/** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1)` → `AdamW8bit`. */
-const optimizerOf = (text: string): string => text.replace(/\(.*$/su, '').split('.').at(-1) ?? '';
+/** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1,betas=(0.9, 0.99))` → the optimiser and its arguments. */
+function optimizerPairs(where: string, text: string): ForeignPair[] {
+  const [, path = '', given = ''] = /^([^(]*)(?:\((.*)\))?$/su.exec(text) ?? [];
+  const type = path.split('.').at(-1) ?? '';
+  const inside = given.match(/\w+\s*=\s*(?:\([^)]*\)|\[[^\]]*\]|[^,]+)/gu) ?? [];
+  return [
+    { name: 'optimizer_type', value: type, where, group: '' },
+    ...argumentsOf(inside).map(([key, value]) => ({
+      ...{ name: plainName(key), value, where: `${where}.${key}`, group: 'optimizer_args' },
+    })),
+  ];
+}
+
+/** `[5e-05]` → `5e-05`: a rate for each text encoder, which is one where all are the same. */
+function oneRate(text: string): string {
+  const rates = text.match(/[\d.eE+-]+/gu) ?? [];
+  return new Set(rates).size === 1 && text.trimStart().startsWith('[') ? (rates[0] ?? text) : text;
+}
 
 function argumentsOfJson(text: string): [string, unknown][] | undefined {
   try {

@@ -20,7 +20,6 @@ export const lostDetails: readonly LostWord[] = [
   },
   {
     names: [
-      'decompose_both',
       'unit',
       'train_on_input',
       'use_cp',
@@ -32,8 +31,8 @@ export const lostDetails: readonly LostWord[] = [
       'rank_dropout_scale',
       'train_norm',
       'bypass_mode',
+      'wd_on_output',
       'block_size',
-      'lokr_decompose_both',
       'lokr_use_tucker',
       'lora_decompose_norm_epsilon',
       'lora_decompose_output_axis',

@@ -211,6 +211,7 @@ export const conversions = {
   normalisedMasks: (value: unknown) => (typeof value === 'boolean' ? { from: 'auto', normalise: value } : undefined),
   // Sets of layers as OneTrainer names them.
   layerSet: (value: unknown) => ({ full: 'all', attnmlp: 'all', attnonly: 'attention' })[plain(value)] ?? value,
+  lokrBoth: (value: unknown) => ({ decompose_both: value }),
   lokrFull: (value: unknown) => ({ full: value }),
   percent: (value: unknown) => (typeof value === 'number' ? value / 100 : undefined),
   firstBeta: (value: unknown) => [value, 0.999],
