@@ -30,7 +30,7 @@ _visiontrain() {
     'hosts:other machines that train for you, by SSH\: list, add, remove, check'
     'models:base models\: list, info, pull, verify, add, rm, check'
     'dataset:check\: what is in a folder of pictures; caption\: write captions for it, edit them, undo; tags\: what its captions say'
-    'lora:LoRA files of any trainer\: inspect, check, edit, resize, merge, convert'
+    'lora:LoRA files of any trainer\: inspect, check, diff, edit, resize, merge, convert'
     'explain:what a word of training means; `explain agents`\: how a program drives all this'
     'schema:print the JSON Schema of run.yaml, or of what a command prints with --json'
     'completion:print the completion script for bash, zsh or fish'
@@ -67,7 +67,7 @@ _visiontrain() {
     hosts) words_of=(); flags_of=(--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help);;
     models) words_of=(list info pull verify add rm check); flags_of=(--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help);;
     dataset) words_of=(check caption tags); flags_of=(--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
-    lora) words_of=(inspect check edit resize merge convert); flags_of=(--base --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;
+    lora) words_of=(inspect check edit resize merge convert); flags_of=(--base --into --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;
     explain) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     schema) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     completion) words_of=(bash zsh fish); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;

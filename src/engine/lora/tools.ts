@@ -1,4 +1,4 @@
-/** Has the trainer's Python resize, merge or convert LoRA files. Only numpy is loaded: no torch, no base model. */
+/** Has the trainer's Python resize, merge, convert, measure or compare LoRA files. Only numpy is loaded: no torch, no base model. */
 import { packageRoot } from '../../base/package-root.ts';
 import { askPython } from '../environment/programs/ask-python.ts';
 import { ourPython } from '../environment/variables.ts';
@@ -28,14 +28,100 @@ export interface LoraAnswer {
   readonly lost: Readonly<Record<string, number>>;
 }
 
+/** How much a file changes its base, ‖ΔW‖, by block. */
+export interface LoraNorms {
+  readonly whole: number;
+  readonly blocks: readonly { readonly block: string; readonly layers: number; readonly norm: number }[];
+  /** Layers of kinds whose weight change depends on the base. */
+  readonly unmeasured: readonly string[];
+}
+
+/** How far two files lie apart: their lengths, ‖A − B‖ ÷ ‖A‖ and the cosine of the angle between them. */
+export interface LoraApart {
+  readonly first: number;
+  readonly second: number;
+  readonly distance: number | null;
+  readonly cosine: number | null;
+}
+
+export interface LoraDifference {
+  readonly whole: LoraApart;
+  readonly blocks: readonly (LoraApart & { readonly block: string; readonly layers: number })[];
+  readonly only_first: readonly string[];
+  readonly only_second: readonly string[];
+  /** Layers of both whose sizes differ, or that have no weight change of their own. */
+  readonly not_compared: readonly string[];
+}
+
+/** What of a LoRA fits a base, layer by layer. */
+export interface LoraFit {
+  readonly missing: readonly string[];
+  /** Layers with other sizes than the base's: outputs, and inputs times the area of the kernel. */
+  readonly unfit: readonly {
+    readonly module: string;
+    readonly has: readonly number[];
+    readonly base: readonly number[];
+  }[];
+  readonly parts: Readonly<Record<string, { readonly fits: number; readonly missing: number; readonly unfit: number }>>;
+}
+
+/** A checkpoint that LoRAs were merged into. */
+export interface MergedCheckpoint {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** How many of its weights changed. */
+  readonly changed: number;
+  /** Layers of the LoRAs that fit none of its. */
+  readonly left: readonly string[];
+}
+
+/** Compares a LoRA with the files of a base. @throws as `runLoraTool` does */
+export const loraFit = (path: string, base: readonly string[], asker: Asker): Promise<LoraFit> =>
+  ask({ action: 'fit', sources: [{ path }], base }, 'compare the file with the base', asker);
+
+/** Merges LoRAs into a single-file checkpoint. @throws as `runLoraTool` does */
+export const mergeIntoBase = (
+  request: Pick<LoraRequest, 'sources' | 'to' | 'precision'> & { readonly base: string },
+  asker: Asker,
+): Promise<MergedCheckpoint> =>
+  ask({ ...request, base: [request.base], action: 'into' }, 'write the checkpoint', asker);
+
 /** @throws UsageError, EnvironmentError with what Python says of it */
-export function runLoraTool(request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> {
-  return askPython<LoraAnswer>({
+export const runLoraTool = (request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> =>
+  ask(request, 'make the file', { python, env });
+
+/** The lengths of one file. @throws as `runLoraTool` does */
+export async function loraNorms(path: string, python: string, env: NodeJS.ProcessEnv): Promise<LoraNorms> {
+  const request = { action: 'norms', sources: [{ path }] };
+  const { files } = await ask<{ readonly files: readonly (LoraNorms & { readonly path: string })[] }>(
+    request,
+    'measure the file',
+    { python, env },
+  );
+  const [{ whole, blocks, unmeasured } = { whole: 0, blocks: [], unmeasured: [] }] = files;
+  return { whole, blocks, unmeasured };
+}
+
+/** @throws as `runLoraTool` does */
+export const loraDifference = (
+  paths: readonly [string, string],
+  python: string,
+  env: NodeJS.ProcessEnv,
+): Promise<LoraDifference> =>
+  ask({ action: 'diff', sources: paths.map((path) => ({ path })) }, 'compare the files', { python, env });
+
+export interface Asker {
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const ask = <T extends object>(request: object, task: string, { python, env }: Asker): Promise<T> =>
+  askPython<T>({
     python,
     env: ourPython({ env, packageRoot: packageRoot(), threads: 2, extras: [] }),
     module: 'visiontrain_trainer.lora_tools',
     argv: [JSON.stringify(request)],
-    task: 'make the file',
+    task,
     refused: 'lora/not-made',
   });
-}

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { inspectLora } from '../../../src/engine/lora/inspect.ts';
 import { cli } from '../../helpers/cli.ts';
 import { png } from '../../helpers/png.ts';
-import { safetensors } from '../../helpers/safetensors.ts';
+import { kinds, safetensors } from '../../helpers/safetensors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vt-lora-'));
 const env = { ...process.env, VISIONTRAIN_HOME: dir };
@@ -208,7 +208,8 @@ describe('check', () => {
     const sound = write('sound', plain());
     const told = await cli(['lora', 'check', sound, '--base', 'sd15', '--json'], env);
     expect(told.code).toBe(0);
-    expect(JSON.parse(told.stdout).files[0]).toMatchObject({ sound: true, base: 'SD 1.5', problems: [] });
+    expect(JSON.parse(told.stdout).files[0]).toMatchObject({ sound: true, base: 'SD 1.5', fit: null });
+    expect(told.stdout).toContain('only its family was compared');
     const other = await cli(['lora', 'check', sound, '--base', 'sdxl'], env);
     expect([other.code, other.stdout]).toEqual([2, expect.stringContaining('it is for SD 1.5; sdxl is SDXL')]);
     expect((await cli(['lora', 'inspect', sound, '--json'], env)).code).toBe(0);
@@ -282,6 +283,42 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merg
     const named = join(dir, 'named.safetensors');
     expect((await cli(['lora', 'convert', small, '--to', 'diffusers', '-o', named], python)).code).toBe(0);
     expect(inspectLora(named)).toMatchObject({ form: 'diffusers', base: 'SD 1.5' });
+  });
+
+  it('measure a file by block, and two beside each other', async () => {
+    const [one, two] = [write('long', plain(0.5), { ss_seed: '1' }), write('longer', plain(0.75), { ss_seed: '2' })];
+    const told = await cli(['lora', 'inspect', one, '--json'], python);
+    const [{ norms }] = JSON.parse(told.stdout);
+    expect(norms.whole).toBeGreaterThan(0);
+    expect(norms.blocks.map(({ block }: { block: string }) => block)).toContain('down_blocks.0');
+    const apart = await cli(['lora', 'diff', one, two, '--json'], python);
+    expect(apart.code).toBe(0);
+    const { whole, metadata, only_first } = JSON.parse(apart.stdout);
+    expect(whole.distance).toBeGreaterThan(0);
+    expect(whole.cosine).toBeCloseTo(1, 5);
+    expect([metadata, only_first]).toEqual([[{ key: 'ss_seed', first: '1', second: '2' }], []]);
+    const shown = await cli(['lora', 'diff', one, one], python);
+    expect(shown.stdout).toContain('the same, byte by byte');
+    expect((await cli(['lora', 'diff', one], python)).code).toBe(2);
+  });
+
+  it('tell what fits a base, and write a checkpoint with the LoRA in it', async () => {
+    const one = write('into', plain());
+    const base = join(dir, 'base.safetensors');
+    const attention = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight';
+    writeFileSync(base, safetensors({ ...kinds.sd15, [attention]: [4, 768] }, { about: 'mine' }));
+    const told = await cli(['lora', 'check', one, '--base', base, '--json'], python);
+    expect(told.code).toBe(0);
+    expect(JSON.parse(told.stdout).files[0].fit.parts).toEqual({ unet: { fits: 1, missing: 0, unfit: 0 } });
+    const to = join(dir, 'merged.safetensors');
+    const merged = await cli(['lora', 'merge', `${one}:0.5`, '--into', base, '-o', to, '--json'], python);
+    expect(merged.code).toBe(0);
+    expect(JSON.parse(merged.stdout)).toMatchObject({ path: to, changed: 1, left: [] });
+    expect(readFileSync(to).length).toBeGreaterThan(readFileSync(base).length);
+    const again = await cli(['lora', 'merge', one, '--into', base, '-o', to], python);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
+    const gone = await cli(['lora', 'merge', one, '--into', 'sd15', '-o', `${to}2`], python);
+    expect([gone.code, gone.stderr]).toEqual([2, expect.stringContaining('models pull sd15')]);
   });
 
   it('refuse what cannot be', async () => {

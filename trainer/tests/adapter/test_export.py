@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 
 from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.export import Origin, make_files
-from visiontrain_trainer.adapter.lora_read import Alphas, Wanted, from_file
+from visiontrain_trainer.adapter.lora_read import Wanted, from_file
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import parse_plan
+from visiontrain_trainer.lora_tools.alphas import Alphas
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 from visiontrain_trainer.model.models import BaseModel
 

@@ -16,9 +16,10 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.lora_tools.__main__ import run
 from visiontrain_trainer.lora_tools.layers import Layer, load
 from visiontrain_trainer.lora_tools.merge import merge
-from visiontrain_trainer.lora_tools.names import parts_of, to_kohya
+from visiontrain_trainer.lora_tools.modules import parts_of
+from visiontrain_trainer.lora_tools.names import to_kohya
 from visiontrain_trainer.lora_tools.resize import Rule, resize
-from visiontrain_trainer.lora_tools.tensors import encoded, read
+from visiontrain_trainer.lora_tools.tensors import Stored, encoded
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 
 ATTN = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -112,7 +113,7 @@ def test_a_tucker_core_is_multiplied_in(tmp_path: Path) -> None:
 def test_number_formats_are_read_as_torch_reads_them(tmp_path: Path, dtype: torch.dtype) -> None:
     values = torch.linspace(-3, 3, 97).to(dtype)
     save_file({"x": values}, tmp_path / "x.safetensors")
-    np.testing.assert_array_equal(read(tmp_path / "x.safetensors")[0]["x"], values.double().numpy())
+    np.testing.assert_array_equal(Stored(tmp_path / "x.safetensors").array("x"), values.double().numpy())
 
 
 def test_number_formats_are_rounded_as_torch_rounds_them() -> None:

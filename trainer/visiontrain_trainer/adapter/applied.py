@@ -19,10 +19,11 @@ from torch.nn import functional as F
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.safefile import metadata_of
+from visiontrain_trainer.lora_tools.alphas import Alphas
 from visiontrain_trainer.lora_tools.changes import UNREAD, weight_change
 from visiontrain_trainer.model.weights import refuse_pickle
 
-from .lora_read import Alphas, Tensors, aliases, modules_of
+from .lora_read import Tensors, aliases, modules_of
 from .merged import CHANGE_ENDINGS
 
 Tensor = torch.Tensor
@@ -231,7 +232,7 @@ def _check(layer: AppliedLayer, change: Change, file: LoraFile, name: str) -> No
         lengths = [weights[role].numel() for role in ("magnitude", "diff_b") if role in weights]
         if any(length not in layer.shape[:2] for length in lengths):
             raise ValueError(f"a length of {lengths[0]}")
-    except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise TrainingError(
             f"{file.path}: {name} does not fit the layer of this base, whose weight is {list(layer.shape)}.",
             [str(error).split("\n")[0][:200]],

@@ -5,16 +5,15 @@ Module names are compared in kohya's spelling (underscores for dots), so that on
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.lora_tools.alphas import Alphas
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 
 Tensors = dict[str, torch.Tensor]
@@ -62,10 +61,6 @@ _PREFIXES = {
 }
 #: How the names of a text encoder's layers begin.
 TEXT_PREFIXES = (*_PREFIXES["text_encoder"], *_PREFIXES["text_encoder_2"])
-_PEFT = "lora_adapter_metadata"
-#: A key of peft's `alpha_pattern` that is a plain name. peft runs other keys as regular expressions; here they are
-#: refused, because a stranger's file must not run one.
-_NAME = re.compile(r"[\w.]{1,300}")
 
 
 @dataclass(frozen=True)
@@ -86,58 +81,6 @@ class Read:
     unused: list[str] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
     padded: list[str] = field(default_factory=list)
-
-
-class Alphas:
-    """Alpha of each layer of a file without alpha tensors: diffusers writes peft's configuration into the metadata.
-
-    Keys of `alpha_pattern` are names of layers, or ends of such names. Rank-stabilised scaling (arXiv:2312.03732) is
-    counted in. Raises TrainingError when the metadata cannot be read, since the LoRA's strength is then unknown.
-    """
-
-    def __init__(self, metadata: Mapping[str, str], source: str) -> None:
-        self._source = source
-        self._config: dict[str, Any] = {}
-        self._patterns: dict[str, dict[str, tuple[int, float]]] = {}
-        if _PEFT not in metadata:
-            return
-        try:
-            self._config = json.loads(metadata[_PEFT])
-            for part in _PREFIXES:
-                patterns = self._config.get(f"{part}.alpha_pattern") or {}
-                odd = next((key for key in patterns if not _NAME.fullmatch(key)), None)
-                if odd is not None:
-                    raise ValueError(f"{odd[:80]!r} is no name of a layer")
-                self._patterns[part] = {key: (i, float(value)) for i, (key, value) in enumerate(patterns.items())}
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise self._unknown(error) from error
-
-    def of(self, part: str, module: str, rank: int) -> float | None:
-        """Alpha of a layer, or None where the file does not tell it. Raises TrainingError when it is not a number."""
-        try:
-            # Earlier versions of transformers put `text_model.` before the names of a text encoder's layers.
-            ends = {end for name in (module, f"text_model.{module}") for end in _ends(name)}
-            patterns = self._patterns.get(part, {})
-            # peft too takes the first pattern that fits, in the file's order.
-            _, alpha = min((patterns[end] for end in ends if end in patterns), default=(0, None))
-            alpha = self._config.get(f"{part}.lora_alpha") if alpha is None else alpha
-            stabilised = math.sqrt(rank) if self._config.get(f"{part}.use_rslora") else 1.0
-            return None if alpha is None else float(alpha) * stabilised
-        except (ValueError, TypeError) as error:
-            raise self._unknown(error) from error
-
-    def _unknown(self, error: Exception) -> TrainingError:
-        return TrainingError(
-            f"{self._source}: its metadata {_PEFT} cannot be read ({error}), so its strength is unknown.",
-            next_steps=["Choose another file for training.init_lora."],
-            id="lora/unusable",
-        )
-
-
-def _ends(name: str) -> Iterator[str]:
-    """All ends of a dotted name: `a.b.c`, `b.c` and `c`."""
-    parts = name.split(".")
-    return (".".join(parts[i:]) for i in range(len(parts)))
 
 
 def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, source: str) -> Read:

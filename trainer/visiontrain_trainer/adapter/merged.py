@@ -20,10 +20,11 @@ from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.base.safefile import metadata_of
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.lora_tools.alphas import Alphas
 from visiontrain_trainer.lora_tools.changes import PIECES, weight_change
 from visiontrain_trainer.model.models import BaseModel
 
-from .lora_read import ENDINGS, Alphas, Tensors, aliases, modules_of
+from .lora_read import ENDINGS, Tensors, aliases, modules_of
 
 #: The ends of names of all tensors that make a weight change, by role.
 CHANGE_ENDINGS: Mapping[str, tuple[str, ...]] = {
@@ -125,7 +126,7 @@ def _difference(file: _File, place: tuple[str, str, str], shape: torch.Size) -> 
     pieces = {kind: file.stored[key].float() for kind, key in file.modules[name].items()}
     try:
         change, rank = weight_change(pieces, tuple(shape))
-    except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
+    except (LookupError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise TrainingError(
             f"{file.path}: the tensors of {name} do not fit together ({error}).",
             next_steps=["Leave it out of model.merge_loras."],

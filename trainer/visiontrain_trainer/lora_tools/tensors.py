@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.files import open_regular
 
 Array = NDArray[np.float64]
-#: Most bytes of a header, and of a whole file that is taken into memory.
+#: Most bytes of a header, and of a whole file.
 _MOST_HEADER, _MOST_FILE = 100 << 20, 1 << 36
 _PLAIN = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _WIDTHS = {"F8_E4M3": 1, "F8_E5M2": 1, "BF16": 2} | {name: np.dtype(code).itemsize for name, code in _PLAIN.items()}
@@ -38,35 +44,76 @@ def _float8(exponent_bits: int, bias: int) -> NDArray[np.float64]:
 _FLOAT8 = {"F8_E4M3": _float8(4, 7), "F8_E5M2": _float8(5, 15)}
 
 
-def read(path: Path) -> tuple[dict[str, Array], dict[str, str], str]:
-    """The tensors as float64, the metadata, and the number format that most of the tensors have.
+@dataclass(frozen=True)
+class Place:
+    """A tensor's entry in the header. `start` and `end` are offsets from the beginning of the file."""
 
-    Raises TrainingError when the file is damaged, or holds a number that is not finite.
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+class Stored:
+    """A safetensors file of which tensors are read when they are asked for. Its header is checked when it is opened.
+
+    Raises TrainingError when the file is damaged.
     """
-    content = path.read_bytes()
-    if len(content) < 10 or len(content) > _MOST_FILE:
-        raise _damaged(path, "it has an impossible size")
-    length = int.from_bytes(content[:8], "little")
-    if length > _MOST_HEADER or 8 + length > len(content):
-        raise _damaged(path, "it is cut short")
-    try:
-        header = json.loads(content[8 : 8 + length])
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.fdopen(open_regular(path.resolve(), os.O_RDONLY), "rb")
+            size = os.fstat(self._file.fileno()).st_size
+            self.places, self.metadata, self.payload = self._header(size)
+        except OSError as error:
+            raise _damaged(path, f"it cannot be read ({error.strerror or error})") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _damaged(path, f"its header is wrong ({str(error)[:200]})") from error
+        counts = Counter(place.dtype for place in self.places.values())
+        #: The number format that most of the tensors have.
+        self.common = max(sorted(counts), key=counts.__getitem__) if counts else "F32"
+
+    def _header(self, size: int) -> tuple[dict[str, Place], dict[str, str], int]:
+        length = int.from_bytes(self._file.read(8), "little")
+        if size < 10 or size > _MOST_FILE:
+            raise ValueError("an impossible size")
+        if length > _MOST_HEADER or 8 + length > size:
+            raise ValueError("it is cut short")
+        header = json.loads(self._file.read(length), object_pairs_hook=_once)
         metadata = header.pop("__metadata__", {})
-        out, formats = {}, []
-        for name, facts in header.items():
-            out[name] = _tensor(memoryview(content)[8 + length :], facts)
-            formats.append(facts["dtype"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _damaged(path, f"its header is wrong ({error})") from error
-    for name, value in out.items():
+        places = {name: _place(facts, 8 + length, size) for name, facts in header.items()}
+        spans = sorted((place.start, place.end) for place in places.values() if place.end > place.start)
+        if any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
+            raise ValueError("tensors that lie over each other")
+        return places, {str(key): str(value) for key, value in metadata.items()}, 8 + length
+
+    def raw(self, name: str) -> bytes:
+        place = self.places[name]
+        self._file.seek(place.start)
+        data = self._file.read(place.end - place.start)
+        if len(data) != place.end - place.start:
+            raise _damaged(self.path, "it is cut short")
+        return data
+
+    def array(self, name: str) -> Array:
+        """A tensor as float64. Raises TrainingError when it holds a number that is not finite."""
+        place = self.places[name]
+        value = decoded(self.raw(name), place)
         if not np.isfinite(value).all():
             raise TrainingError(
-                f"{path}: {name} has numbers that are not finite.",
+                f"{self.path}: {name} has numbers that are not finite.",
                 next_steps=["Use an earlier file."],
                 id="lora/not-made",
             )
-    common = max(sorted(set(formats)), key=formats.count) if formats else "F32"
-    return out, {str(key): str(value) for key, value in metadata.items()}, common
+        return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name that is there twice")
+    return found
 
 
 def _damaged(path: Path, why: str) -> TrainingError:
@@ -77,13 +124,25 @@ def _damaged(path: Path, why: str) -> TrainingError:
     )
 
 
-def _tensor(payload: memoryview, facts: Mapping[str, object]) -> Array:
-    dtype, shape, (start, end) = str(facts["dtype"]), [int(side) for side in facts["shape"]], facts["data_offsets"]
+def _place(facts: Mapping[str, object], payload: int, size: int) -> Place:
+    dtype, shape, offsets = str(facts["dtype"]), facts["shape"], facts["data_offsets"]
     if dtype not in _WIDTHS:
-        raise ValueError(f"the number format {dtype}")
-    if not 0 <= start <= end <= len(payload) or math.prod(shape) * _WIDTHS[dtype] != end - start:
+        raise ValueError(f"the number format {dtype[:20]}")
+    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
+        raise ValueError("a shape or a place that is no list of numbers")
+    start, end = offsets
+    if not start <= end <= size - payload or math.prod(shape) * _WIDTHS[dtype] != end - start:
         raise ValueError("the place of a tensor")
-    data = payload[start:end]
+    return Place(dtype, tuple(shape), payload + start, payload + end)
+
+
+def _are_counts(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+
+
+def decoded(data: bytes, place: Place) -> Array:
+    """The numbers of a tensor as float64."""
+    dtype, shape = place.dtype, place.shape
     if dtype in _FLOAT8:
         return _FLOAT8[dtype][np.frombuffer(data, np.uint8)].reshape(shape)
     if dtype == "BF16":

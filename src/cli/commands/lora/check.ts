@@ -1,57 +1,96 @@
-import { EXIT, UsageError } from '../../../base/errors.ts';
+import { EXIT, VisiontrainError } from '../../../base/errors.ts';
 import { neutralise, plural } from '../../../base/text.ts';
 import type { LoraProblem } from '../../../engine/lora/inspect.ts';
-import { findBase } from '../../../registry/catalogue/find.ts';
-import { loadRegistry } from '../../../registry/catalogue/load.ts';
-import { readModelFacts } from '../../../registry/checkpoints/identify.ts';
+import { type LoraFit, loraFit } from '../../../engine/lora/tools.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
-import { type Options, text } from '../shared/options.ts';
+import { anyPython } from '../shared/any-python.ts';
+import { text } from '../shared/options.ts';
+import { type NamedBase, namedBase } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
-/** Says whether LoRA files are sound, and with `--base`, whether they are for that base. Exit code 2 when one is not. */
+interface Checked {
+  readonly path: string;
+  readonly sound: boolean;
+  readonly base: string | null;
+  readonly layers: number;
+  readonly problems: readonly LoraProblem[];
+  /** Null where no base was named, or its files are not here. */
+  readonly fit: LoraFit | null;
+}
+
+/** Says whether LoRA files are sound, and with `--base`, what of them fits that base. Exit code 2 when one is not. */
 export const run: CommandRun = async (files, options, context) => {
   const { out, flags } = context;
-  const base = baseFamily(options, context);
-  const checked = loraPaths(files, 'check').map((path) => {
-    const { base: own, problems, layers } = inspected(path);
-    const other: LoraProblem[] =
-      base === undefined || own === null || own === base.family
-        ? []
-        : [{ level: 'bad', text: `it is for ${own}; ${base.name} is ${base.family}` }];
-    const all = [...problems, ...other];
-    return { path, sound: all.every(({ level }) => level !== 'bad'), base: own, layers, problems: all };
-  });
+  const name = text(options.base);
+  const base = name === undefined ? undefined : namedBase(name, context);
+  const checked: Checked[] = [];
+  for (const path of loraPaths(files, 'check')) checked.push(await checkedFile(path, base, context));
   if (flags.json) out.json({ files: checked });
-  else
-    for (const { path, sound, base: own, layers, problems } of checked) {
-      out.data(
-        neutralise(`${sound ? 'sound' : 'NOT SOUND'}  ${path}  (${own ?? 'unknown base'}, ${plural(layers, 'layer')})`),
-      );
-      for (const { level, text: said } of problems)
-        out.data(neutralise(`  ${level === 'bad' ? 'problem' : 'note'}: ${said}`));
-    }
+  else for (const each of checked) show(each, out);
   return checked.every(({ sound }) => sound) ? EXIT.ok : EXIT.usage;
 };
 
-const FAMILIES = { sd15: 'SD 1.5', sdxl: 'SDXL' } as const;
+async function checkedFile(path: string, base: NamedBase | undefined, context: Context): Promise<Checked> {
+  const { base: own, problems, layers } = inspected(path);
+  const isOther = base !== undefined && own !== null && own !== base.family;
+  const others: LoraProblem[] = isOther
+    ? [{ level: 'bad', text: `it is for ${own}; ${base.name} is ${base.family}` }]
+    : [];
+  const isWhole = problems.every(({ level }) => level !== 'bad');
+  const { fit, note } = base === undefined || isOther || !isWhole ? NOT_ASKED : await fitOf(path, base, context);
+  const all = [...problems, ...others, ...note, ...(fit === null ? [] : fitProblems(fit))];
+  return { path, sound: all.every(({ level }) => level !== 'bad'), base: own, layers, problems: all, fit };
+}
 
-/** The family of the base that is named by id or path. @throws UsageError when there is none such */
-function baseFamily(
-  options: Options,
-  { places }: Context,
-): { readonly name: string; readonly family: string } | undefined {
-  const name = text(options.base);
-  if (name === undefined) return undefined;
-  const known = findBase(loadRegistry({ configDir: places.config }), name);
-  if (known !== undefined) return { name, family: FAMILIES[known.family] };
+const NOT_ASKED = { fit: null, note: [] } as const;
+
+async function fitOf(path: string, base: NamedBase, context: Context) {
+  const note = (why: string): { fit: null; note: LoraProblem[] } => ({
+    fit: null,
+    note: [{ level: 'note', text: `only its family was compared: ${why}` }],
+  });
+  if (base.files.length === 0) return note(`the files of ${base.name} are not on this machine`);
   try {
-    return { name, family: FAMILIES[readModelFacts(name).family] };
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`${name} is no base model here.`, {
-      id: 'model/none',
-      nextSteps: ['visiontrain models list   shows which there are; a path to a file works too'],
-      cause,
-    });
+    const python = await anyPython(context);
+    return { fit: await loraFit(path, base.files, { python, env: context.env }), note: [] };
+  } catch (error) {
+    if (error instanceof VisiontrainError) return note(error.message);
+    throw error;
   }
+}
+
+/** Readers pass over layers that a base lacks, which is a problem only where none is left. Other sizes end them. */
+function fitProblems({ missing, unfit, parts }: LoraFit): LoraProblem[] {
+  const fits = Object.values(parts).reduce((sum, part) => sum + part.fits, 0);
+  const [first] = unfit;
+  return [
+    ...(missing.length === 0
+      ? []
+      : [
+          {
+            level: fits === 0 ? 'bad' : 'note',
+            text: `the base lacks ${plural(missing.length, 'layer')}: ${some(missing)}`,
+          } as const,
+        ]),
+    ...(first === undefined
+      ? []
+      : [
+          {
+            level: 'bad',
+            text: `${plural(unfit.length, 'layer')} of other sizes than the base’s: ${some(unfit.map(({ module }) => module))} (${first.has.join(' × ')}, there ${first.base.join(' × ')})`,
+          } as const,
+        ]),
+  ];
+}
+
+const some = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+
+function show({ path, sound, base, layers, problems, fit }: Checked, out: Context['out']): void {
+  const facts = `${base ?? 'unknown base'}, ${plural(layers, 'layer')}`;
+  out.data(neutralise(`${sound ? 'sound' : 'NOT SOUND'}  ${path}  (${facts})`));
+  for (const [part, { fits, missing, unfit }] of Object.entries(fit?.parts ?? {}))
+    out.data(neutralise(`  ${part}: ${fits} of ${plural(fits + missing + unfit, 'layer')} fit`));
+  for (const { level, text: said } of problems)
+    out.data(neutralise(`  ${level === 'bad' ? 'problem' : 'note'}: ${said}`));
 }

@@ -4,10 +4,11 @@ import type { CommandEntry } from '../shared/command-entry.ts';
 export const loraEntry: CommandEntry = {
   name: 'lora',
   args: '<action> [file...]',
-  summary: 'LoRA files of any trainer: inspect, check, edit, resize, merge, convert',
+  summary: 'LoRA files of any trainer: inspect, check, diff, edit, resize, merge, convert',
   group: 'Assets',
   options: [
-    ['--base <model>', 'check: is it for this base model (id or file)?'],
+    ['--base <model>', 'check: what of it fits this base model (id or file), layer by layer?'],
+    ['--into <model>', 'merge: write a checkpoint with the LoRAs in it: of this one (id or single file)'],
     ['-o, --output <file>', 'the new file; a file that is there is not replaced'],
     ['--rank <n>', 'resize, merge: the most that a layer gets'],
     ['--keep <share>', 'resize: less where this share of a layer is kept by less, as in 0.95'],
@@ -27,8 +28,10 @@ export const loraEntry: CommandEntry = {
   examples: [
     'visiontrain lora inspect fox.safetensors',
     'visiontrain lora check ~/loras/*.safetensors --base sdxl',
+    'visiontrain lora diff fox.safetensors fox-16.safetensors',
     'visiontrain lora resize fox.safetensors --rank 16 -o fox-16.safetensors',
     'visiontrain lora merge fox.safetensors:0.7 ink.safetensors:0.4 -o both.safetensors',
+    'visiontrain lora merge fox.safetensors:0.8 --into base.safetensors -o base-fox.safetensors',
     'visiontrain lora edit fox.safetensors --author Ann --license CC-BY-4.0 --in-place',
   ],
   load: () => import('./index.ts'),

@@ -5,6 +5,7 @@ import type { CommandRun } from '../../shell/context.ts';
 const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   inspect: () => import('./inspect.ts'),
   check: () => import('./check.ts'),
+  diff: () => import('./diff.ts'),
   edit: () => import('./edit.ts'),
   resize: async () => ({ run: (await import('./make.ts')).resizeLora }),
   merge: async () => ({ run: (await import('./make.ts')).mergeLoras }),

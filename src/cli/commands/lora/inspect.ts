@@ -1,7 +1,9 @@
-import { EXIT } from '../../../base/errors.ts';
+import { EXIT, VisiontrainError } from '../../../base/errors.ts';
 import { formatBytes, neutralise, plural, shorten } from '../../../base/text.ts';
 import type { LoraInspection, RankCount } from '../../../engine/lora/inspect.ts';
+import { type LoraNorms, loraNorms } from '../../../engine/lora/tools.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
+import { anyPython } from '../shared/any-python.ts';
 import { inspected, loraPaths } from './files.ts';
 
 /** Characters of a text of the metadata that are shown. */
@@ -10,8 +12,11 @@ const LONGEST = 160;
 const MOST_RANKS = 8;
 
 /** Tells what LoRA files hold. */
-export const run: CommandRun = async (files, _options, { out, flags }) => {
-  const found = loraPaths(files, 'inspect').map(inspected);
+export const run: CommandRun = async (files, _options, context) => {
+  const { out, flags } = context;
+  const found: Inspected[] = [];
+  for (const lora of loraPaths(files, 'inspect').map(inspected))
+    found.push({ ...lora, norms: await normsOf(lora, context) });
   if (flags.json) {
     out.json(found);
     return EXIT.ok;
@@ -23,7 +28,37 @@ export const run: CommandRun = async (files, _options, { out, flags }) => {
   return EXIT.ok;
 };
 
-function show(lora: LoraInspection, out: Context['out']): void {
+interface Inspected extends LoraInspection {
+  /** Null where the file is not sound, or no Python is set up. */
+  readonly norms: LoraNorms | null;
+}
+
+async function normsOf({ path, problems }: LoraInspection, context: Context): Promise<LoraNorms | null> {
+  if (problems.some(({ level }) => level === 'bad')) return null;
+  try {
+    return await loraNorms(path, await anyPython(context), context.env);
+  } catch (error) {
+    // A file that Python cannot read is shown all the same, and so is every file before `visiontrain setup`.
+    if (error instanceof VisiontrainError) return null;
+    throw error;
+  }
+}
+
+/** The share of the changes that lies in each block, in three columns. */
+function normLines({ norms }: Inspected): [string, string][] {
+  if (norms === null || norms.blocks.length === 0) return [];
+  const left = norms.unmeasured.length === 0 ? '' : `; ${plural(norms.unmeasured.length, 'layer')} cannot be measured`;
+  const blocks = norms.blocks.map(
+    ({ block, layers, norm }) =>
+      `  ${block.replaceAll('_', ' ').padEnd(16)} ${norm.toFixed(3).padStart(9)}  (${layers})`,
+  );
+  return [
+    ['Changes', `‖ΔW‖ ${norms.whole.toFixed(3)} in all${left}; by block:`],
+    ...blocks.map((text): [string, string] => ['', text]),
+  ];
+}
+
+function show(lora: Inspected, out: Context['out']): void {
   const { about } = lora;
   const kinds = Object.entries(lora.kinds).map(
     ([kind, count]) => `${KINDS[kind] ?? kind} in ${plural(count, 'layer')}`,
@@ -41,6 +76,7 @@ function show(lora: LoraInspection, out: Context['out']): void {
       `${lora.base ?? 'a base that it does not tell'}${about.base === null ? '' : ` (trained on ${about.base})`}`,
     ],
     ...rankLines(lora.ranks),
+    ...normLines(lora),
     ['Title', about.title],
     ['Author', about.author],
     ['Licence', about.license],

@@ -2,11 +2,12 @@
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes } from '../../../base/text.ts';
-import { type LoraAnswer, type LoraRequest, runLoraTool } from '../../../engine/lora/tools.ts';
+import { type LoraAnswer, type LoraRequest, mergeIntoBase, runLoraTool } from '../../../engine/lora/tools.ts';
 import { precisions } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { anyPython } from '../shared/any-python.ts';
 import { type Options, text } from '../shared/options.ts';
+import { namedBase } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
 /** Highest rank that a layer of these families can use. */
@@ -37,7 +38,8 @@ export const mergeLoras: CommandRun = async (files, options, context) => {
     const [, name = file, strength = '1'] = /^(.*\S):(-?\d+(?:\.\d+)?)$/u.exec(file) ?? [];
     return { name, strength: Number(strength) };
   });
-  if (parts.length < 2)
+  const into = text(options.into);
+  if (parts.length < (into === undefined ? 2 : 1))
     throw missing(
       'merge takes two LoRA files at least.',
       'visiontrain lora merge A.safetensors:0.7 B.safetensors:0.4 -o FILE',
@@ -55,6 +57,7 @@ export const mergeLoras: CommandRun = async (files, options, context) => {
       nextSteps: ['Only LoRAs of one family can be mixed: visiontrain lora inspect FILE…'],
     });
   const sources = paths.map((path, i) => ({ path, strength: parts[i]?.strength ?? 1 }));
+  if (into !== undefined) return mergeInto(context, options, { into, sources, family: [...bases][0] });
   return make(context, options, {
     action: 'merge',
     sources,
@@ -63,6 +66,44 @@ export const mergeLoras: CommandRun = async (files, options, context) => {
     by: null,
   });
 };
+
+interface Into {
+  readonly into: string;
+  readonly sources: LoraRequest['sources'];
+  readonly family: string | undefined;
+}
+
+/** Writes a checkpoint with the LoRAs in it. */
+async function mergeInto(context: Context, options: Options, { into, sources, family }: Into): Promise<typeof EXIT.ok> {
+  const { out, flags, env } = context;
+  const given = text(options.output);
+  if (given === undefined) throw missing('Where is the new checkpoint to go?', 'Give it a name:  -o FILE');
+  if (options.rank !== undefined)
+    throw missing('--rank is of LoRA files; a checkpoint has no rank.', 'Leave it out, or leave --into out.');
+  const base = namedBase(into, context);
+  if (family !== undefined && family !== base.family)
+    throw new UsageError(`These LoRAs are for ${family}; ${into} is ${base.family}.`, { id: 'lora/not-made' });
+  if (base.file === null)
+    throw new UsageError(`${into} is no single-file checkpoint on this machine.`, {
+      id: 'lora/not-made',
+      nextSteps: ['Name a file:  --into MODEL.safetensors', `or fetch it:  visiontrain models pull ${into}`],
+    });
+  const request = {
+    sources,
+    base: base.file,
+    to: absolute(given, { cwd: process.cwd() }),
+    precision: oneOf(options, 'precision', precisions),
+  };
+  const answer = await mergeIntoBase(request, { python: await anyPython(context), env });
+  if (flags.json) out.json(answer);
+  else {
+    const { path, bytes, sha256, changed, left } = answer;
+    out.talk(`Written: ${formatBytes(bytes)}, ${changed} weights changed, SHA-256 ${sha256}`);
+    if (left.length > 0) out.talk(`Left out: ${left.length} layers that it lacks (${left[0]} …)`);
+    out.verbatim(displayPath(path, process.cwd()));
+  }
+  return EXIT.ok;
+}
 
 export const convertLora: CommandRun = async (files, options, context) => {
   const [path = ''] = loraPaths(files, 'convert', 1);

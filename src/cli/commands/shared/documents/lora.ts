@@ -16,9 +16,52 @@ const made = z.strictObject({
   lost: z.record(text, z.number()).describe('‖lost‖ ÷ ‖all‖ of the weight change of each layer that was resized.'),
 });
 
+const ranks = z.array(
+  z.strictObject({ part: text, rank: count.nullable(), alpha: z.number().nullable(), layers: count }),
+);
+const side = z.strictObject({
+  path: text,
+  kinds: z.record(text, count),
+  base: text.nullable(),
+  layers: count,
+  ranks,
+  payload_sha256: sha256.nullable(),
+});
+const apart = {
+  first: z.number().describe('‖ΔW‖ of the first file.'),
+  second: z.number(),
+  distance: z.number().nullable().describe('‖A − B‖ ÷ ‖A‖.'),
+  cosine: z.number().nullable(),
+};
+
+const sides = z.array(count);
+const fit = z
+  .strictObject({
+    missing: z.array(text),
+    unfit: z.array(z.strictObject({ module: text, has: sides, base: sides })),
+    parts: z.record(text, z.strictObject({ fits: count, missing: count, unfit: count })),
+  })
+  .nullable()
+  .describe('With --base whose files are here: layers that it lacks, or has in other sizes.');
+
 export const loraDocuments = {
+  'lora-diff': z.strictObject({
+    first: side,
+    second: side,
+    whole: z.strictObject(apart),
+    blocks: z.array(z.strictObject({ block: text, layers: count, ...apart })),
+    only_first: z.array(text),
+    only_second: z.array(text),
+    not_compared: z.array(text),
+    metadata: z.array(z.strictObject({ key: text, first: text.nullable(), second: text.nullable() })),
+  }),
   'lora-resize': made,
-  'lora-merge': made,
+  'lora-merge': z.union([
+    made,
+    z
+      .strictObject({ path: text, bytes: count, sha256, changed: count, left: z.array(text) })
+      .describe('With --into: the checkpoint, how many weights changed, and layers that fit none.'),
+  ]),
   'lora-convert': made,
   'lora-inspect': z.array(
     z.strictObject({
@@ -28,9 +71,7 @@ export const loraDocuments = {
       form: z.enum(['kohya', 'diffusers', 'peft', 'lycoris', 'comfy', 'unknown']).describe('Whose names it has.'),
       base: text.nullable().describe('The family of base models it is for.'),
       layers: count,
-      ranks: z.array(
-        z.strictObject({ part: text, rank: count.nullable(), alpha: z.number().nullable(), layers: count }),
-      ),
+      ranks,
       parameters: count,
       formats: z.record(text, count).describe('Number of tensors by number format.'),
       about: z.strictObject({
@@ -44,13 +85,23 @@ export const loraDocuments = {
         tags: z.array(z.strictObject({ tag: text, count: z.number() })),
         payload: text.nullable().describe('The hash of its weights, as its maker wrote it.'),
       }),
+      norms: z
+        .strictObject({
+          whole: z.number(),
+          blocks: z.array(z.strictObject({ block: text, layers: count, norm: z.number() })),
+          unmeasured: z.array(text).describe('Layers of kinds whose change depends on the base.'),
+        })
+        .nullable()
+        .describe('‖ΔW‖ by block; null where the file is not sound, or before `setup`.'),
       sha256: sha256.nullable(),
       payload_sha256: sha256.nullable().describe('sshs_model_hash; its first 12 digits are the hash of A1111.'),
       problems,
     }),
   ),
   'lora-check': z.strictObject({
-    files: z.array(z.strictObject({ path: text, sound: z.boolean(), base: text.nullable(), layers: count, problems })),
+    files: z.array(
+      z.strictObject({ path: text, sound: z.boolean(), base: text.nullable(), layers: count, problems, fit }),
+    ),
   }),
   'lora-edit': z.strictObject({ path: text, bytes: count, sha256, base: text.nullable(), changed: z.array(text) }),
 };

@@ -1,0 +1,56 @@
+/** The base model that a command of `lora` is given: its family, and its files where they are here. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../../../base/errors.ts';
+import { absolute } from '../../../base/paths.ts';
+import { findBase } from '../../../registry/catalogue/find.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import { locateModel } from '../../../registry/catalogue/locate.ts';
+import { readModelFacts } from '../../../registry/checkpoints/identify.ts';
+import type { Context } from '../../shell/context.ts';
+
+export interface NamedBase {
+  readonly name: string;
+  readonly family: string;
+  /** The single-file checkpoint; null for a folder, or where it is not here. */
+  readonly file: string | null;
+  /** The files with the weights of its U-Net and text encoders; none where they are not here. */
+  readonly files: readonly string[];
+}
+
+const FAMILIES = { sd15: 'SD 1.5', sdxl: 'SDXL' } as const;
+/** The parts of a diffusers folder that LoRAs change. */
+const PARTS = ['unet', 'text_encoder', 'text_encoder_2'] as const;
+
+/** @throws UsageError when there is no such base */
+export function namedBase(name: string, { places }: Context): NamedBase {
+  const entry = findBase(loadRegistry({ configDir: places.config }), name);
+  if (entry !== undefined) {
+    const { path } = locateModel(entry, places);
+    return { name, family: FAMILIES[entry.family], ...filesOf(path, entry.layout === 'single_file') };
+  }
+  try {
+    const path = absolute(name, { cwd: process.cwd() });
+    const { family, layout } = readModelFacts(path, { ownVae: true });
+    return { name, family: FAMILIES[family], ...filesOf(path, layout === 'single_file') };
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`${name} is no base model here.`, {
+      id: 'model/none',
+      nextSteps: ['visiontrain models list   shows which there are; a path to a file works too'],
+      cause,
+    });
+  }
+}
+
+function filesOf(path: string, isSingle: boolean): Pick<NamedBase, 'file' | 'files'> {
+  if (isSingle) return existsSync(path) ? { file: path, files: [path] } : { file: null, files: [] };
+  const folders = PARTS.map((part) => join(path, part)).filter((folder) => existsSync(folder));
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.safetensors'))
+      .sort()
+      .map((name) => join(folder, name)),
+  );
+  return { file: null, files };
+}

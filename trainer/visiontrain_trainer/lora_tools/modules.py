@@ -1,0 +1,108 @@
+"""Names of modules as kohya and diffusers write them, for SD 1.5 and SDXL.
+
+kohya puts underscores for dots, and names the layers of SDXL's U-Net as the original code does. The way back is a table
+of all modules that a LoRA may have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from visiontrain_trainer.base.errors import TrainingError
+
+_ATTENTION = [f"attn{i}.to_{x}" for i in (1, 2) for x in ("q", "k", "v", "out.0")] + ["ff.net.0.proj", "ff.net.2"]
+_RESNET = {
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+_PREFIXES = re.compile(r"^(?:lora_unet_|lycoris_unet_|unet\.|base_model\.model\.|diffusion_model\.)")
+_TEXT = re.compile(r"^(?:lora_te(?P<n>[12]?)_|text_encoder(?P<m>_2)?\.)(?:text_model[._])?")
+
+
+def _inside(block: str, kind: str, depth: int) -> Iterator[tuple[str, str]]:
+    """(diffusers, original) names below an attention or a residual block."""
+    if kind == "resnets":
+        yield from _RESNET.items()
+        return
+    yield from (("proj_in", "proj_in"), ("proj_out", "proj_out"))
+    for i in range(depth):
+        for name in _ATTENTION:
+            yield f"transformer_blocks.{i}.{name}", f"transformer_blocks.{i}.{name}"
+
+
+def _unet(blocks: int, layers: int, depths: list[int], middle: int) -> Iterator[tuple[str, str]]:
+    """(diffusers, original) names of a U-Net's modules. A depth of 0 has no attention."""
+    for block in range(blocks):
+        for i in range(layers):
+            place = (layers + 1) * block + i + 1
+            for kind, slot in (("resnets", 0), ("attentions", 1)):
+                for ours, theirs in _inside("down", kind, depths[block]):
+                    yield f"down_blocks.{block}.{kind}.{i}.{ours}", f"input_blocks.{place}.{slot}.{theirs}"
+        place = (layers + 1) * (block + 1)
+        yield f"down_blocks.{block}.downsamplers.0.conv", f"input_blocks.{place}.0.op"
+        up = list(reversed(depths))[block]
+        for i in range(layers + 1):
+            place = (layers + 1) * block + i
+            for kind, slot in (("resnets", 0), ("attentions", 1)):
+                for ours, theirs in _inside("up", kind, up):
+                    yield f"up_blocks.{block}.{kind}.{i}.{ours}", f"output_blocks.{place}.{slot}.{theirs}"
+        place = (layers + 1) * block + layers
+        yield f"up_blocks.{block}.upsamplers.0.conv", f"output_blocks.{place}.{2 if up else 1}.conv"
+    for i in (0, 1):
+        for ours, theirs in _RESNET.items():
+            yield f"mid_block.resnets.{i}.{ours}", f"middle_block.{2 * i}.{theirs}"
+    for ours, theirs in _inside("mid", "attentions", middle):
+        yield f"mid_block.attentions.0.{ours}", f"middle_block.1.{theirs}"
+    yield "conv_in", "input_blocks.0.0"
+    yield "conv_out", "out.2"
+    yield "time_embedding.linear_1", "time_embed.0"
+    yield "time_embedding.linear_2", "time_embed.2"
+    yield "add_embedding.linear_1", "label_emb.0.0"
+    yield "add_embedding.linear_2", "label_emb.0.2"
+
+
+@cache
+def tables() -> tuple[dict[str, str], dict[str, str]]:
+    """Diffusers' names by flat diffusers name, and by SDXL's flat original name."""
+    sd15 = {ours.replace(".", "_"): ours for ours, _ in _unet(4, 2, [1, 1, 1, 0], 1)}
+    pairs = list(_unet(3, 2, [0, 2, 10], 10))
+    sdxl = {theirs.replace(".", "_"): ours for ours, theirs in pairs}
+    return sd15 | {ours.replace(".", "_"): ours for ours, _ in pairs}, sdxl
+
+
+@cache
+def unet_pairs(sdxl: bool) -> dict[str, str]:
+    """Diffusers' names of a U-Net's layers by those of the original code."""
+    pairs = _unet(3, 2, [0, 2, 10], 10) if sdxl else _unet(4, 2, [1, 1, 1, 0], 1)
+    return {theirs: ours for ours, theirs in pairs}
+
+
+_CLIP = re.compile(r"encoder_layers_(\d+)_(self_attn|mlp)_(q_proj|k_proj|v_proj|out_proj|fc1|fc2)")
+
+
+def parts_of(module: str) -> tuple[str, str]:
+    """Part (`unet`, `text_encoder`, `text_encoder_2`) and diffusers' name of a module in any spelling.
+
+    Raises TrainingError when no SD 1.5 or SDXL model has it.
+    """
+    text = _TEXT.match(module)
+    if text is not None:
+        found = _CLIP.fullmatch(module[text.end() :].replace(".", "_"))
+        second = text["n"] == "2" or text["m"] is not None
+        if found is not None:
+            return "text_encoder_2" if second else "text_encoder", f"encoder.layers.{found[1]}.{found[2]}.{found[3]}"
+    flat = _PREFIXES.sub("", module).replace(".processor.", ".").replace(".", "_")
+    flat = f"{flat}_0" if flat.endswith("_to_out") else flat
+    ours, original = tables()
+    name = ours.get(flat) or original.get(flat)
+    if name is None:
+        raise TrainingError(
+            f"{module} is no layer of SD 1.5 or SDXL, so its name cannot be converted.",
+            next_steps=["visiontrain lora inspect shows which base model a file is for."],
+            id="lora/not-made",
+        )
+    return "unet", name
