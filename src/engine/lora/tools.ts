@@ -77,13 +77,13 @@ export interface MergedCheckpoint {
 }
 
 /** Compares a LoRA with the files of a base. @throws as `runLoraTool` does */
-export const loraFit = (path: string, base: readonly string[], asker: Asker): Promise<LoraFit> =>
+export const loraFit = (path: string, base: readonly string[], asker: LoraPython): Promise<LoraFit> =>
   ask({ action: 'fit', sources: [{ path }], base }, 'compare the file with the base', asker);
 
 /** Merges LoRAs into a single-file checkpoint. @throws as `runLoraTool` does */
 export const mergeIntoBase = (
   request: Pick<LoraRequest, 'sources' | 'to' | 'precision'> & { readonly base: string },
-  asker: Asker,
+  asker: LoraPython,
 ): Promise<MergedCheckpoint> =>
   ask({ ...request, base: [request.base], action: 'into' }, 'write the checkpoint', asker);
 
@@ -111,12 +111,12 @@ export const loraDifference = (
 ): Promise<LoraDifference> =>
   ask({ action: 'diff', sources: paths.map((path) => ({ path })) }, 'compare the files', { python, env });
 
-export interface Asker {
+export interface LoraPython {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
-const ask = <T extends object>(request: object, task: string, { python, env }: Asker): Promise<T> =>
+const ask = <T extends object>(request: object, task: string, { python, env }: LoraPython): Promise<T> =>
   askPython<T>({
     python,
     env: ourPython({ env, packageRoot: packageRoot(), threads: 2, extras: [] }),

@@ -96,6 +96,6 @@ const sentence = ({ distance, cosine }: LoraApart): string =>
     : `They lie ${digits(distance)} of A’s weight change apart; the cosine of their changes is ${digits(cosine)}.`;
 
 const digits = (value: number | null): string =>
-  value === null ? '–' : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(3);
+  value === null ? '-' : value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(3);
 
 const short = (value: string | null): string => (value === null ? 'not told' : shorten(value, LONGEST));
