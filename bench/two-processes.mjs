@@ -1,0 +1,68 @@
+// Images a second of one process and of two (resources.devices) on a processor, in turn, with the embedded model.
+//   node bench/two-processes.mjs [ROUNDS]        on a machine with two free cores; after npm run build
+// Of each run the middle of all times between two steps counts, without the first ten steps. `spread` is the lowest and the
+// highest of the rounds. One process is measured with one thread and with two: two processes have one thread each.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const rounds = Number(process.argv[2] ?? 3);
+const STEPS = 40;
+const BATCH = 4;
+const WAYS = [
+  { name: '1 process, 1 thread', devices: 1, threads: 1 },
+  { name: '1 process, 2 threads', devices: 1, threads: 2 },
+  { name: '2 processes, 1 thread each', devices: 2, threads: 1 },
+];
+
+const dir = mkdtempSync(join(tmpdir(), 'visiontrain-bench-'));
+const middle = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+function imagesASecond({ devices, threads }, name) {
+  const sets = { 'resources.devices': devices, 'resources.threads': threads };
+  const words = Object.entries(sets).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const args = ['run', 'run.yaml', '--name', name, '--workspace', join(dir, 'runs'), '--no-input', '--plain', ...words];
+  execFileSync(process.execPath, [join(root, 'bin', 'visiontrain'), ...args], { cwd: dir, stdio: 'ignore' });
+  const events = readFileSync(join(dir, 'runs', name, 'events.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  const times = events.flatMap((line) => {
+    const event = JSON.parse(line);
+    return event.type === 'step' ? [Date.parse(event.t)] : [];
+  });
+  const between = times.slice(11).map((time, i) => time - times[i + 10]);
+  return (BATCH * devices * 1000) / middle(between);
+}
+
+try {
+  writeFileSync(
+    join(dir, 'run.yaml'),
+    `version: 1
+name: bench
+dataset: { path: '${join(root, 'presets/tiny/lesson')}', trigger: zx, goal: concept }
+model: { base: tiny }
+training: { steps: ${STEPS}, batch_size: ${BATCH}, rank: 8, alpha: 8 }
+samples: { every: 0, prompts: [zx] }
+output: { checkpoint_every: ${STEPS} }
+`,
+  );
+  const found = WAYS.map(() => []);
+  for (let round = 0; round < rounds; round += 1)
+    for (const [i, way] of WAYS.entries()) found[i].push(imagesASecond(way, `r${round}-${i}`));
+  console.log(
+    `${cpus()[0]?.model ?? 'processor'}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)} at the end`,
+  );
+  console.log(`embedded model, batch ${BATCH} a process, ${STEPS} steps, ${rounds} rounds in turn\n`);
+  for (const [i, { name }] of WAYS.entries()) {
+    const of = found[i];
+    const [low, high] = [Math.min(...of).toFixed(1), Math.max(...of).toFixed(1)];
+    const ratio = (middle(of) / middle(found[0])).toFixed(2);
+    console.log(
+      `${name.padEnd(28)} ${middle(of).toFixed(1).padStart(6)} images/s   spread ${low}–${high}   ${ratio} ×`,
+    );
+  }
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
