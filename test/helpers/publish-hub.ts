@@ -4,8 +4,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 export type Step = 'whoami' | 'create' | 'info' | 'preupload' | 'batch' | 'put' | 'commit';
-/** An answer in place of the right one: a status, a status with headers, or the line is cut in the middle. */
-export type HubFault = number | readonly [number, Readonly<Record<string, string>>] | 'drop';
+/**
+ * An answer in place of the right one: a status, a status with headers, the line is cut in the middle, a page of a
+ * portal in place of JSON, JSON of another shape, or the right answer, late.
+ */
+export type HubFault =
+  | number
+  | readonly [number, Readonly<Record<string, string>>]
+  | 'drop'
+  | 'page'
+  | 'shape'
+  | 'late';
 
 export class PublishHub {
   readonly faults = new Map<Step, HubFault[]>();
@@ -55,7 +64,11 @@ export class PublishHub {
     this.logins.push([step, request.headers.authorization]);
     const fault = this.faults.get(step)?.shift();
     if (fault === 'drop') return request.socket.destroy();
-    if (fault !== undefined) {
+    if (fault === 'page')
+      return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in to the Wi-Fi</html>');
+    if (fault === 'shape') return json(response, { odd: [null] });
+    if (fault === 'late') await new Promise((end) => setTimeout(end, 1500));
+    if (fault !== undefined && fault !== 'late') {
       const [status, headers] = typeof fault === 'number' ? [fault, {}] : fault;
       return json(response, { error: `no: ${status}` }, status, headers);
     }

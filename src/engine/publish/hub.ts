@@ -110,7 +110,12 @@ async function send(repo: string, { material, files, target, common }: Sending):
   });
   for (;;) {
     const { done, value } = await steps.next();
-    if (done) return value?.commit.oid ?? '';
+    if (done) {
+      const oid: unknown = value?.commit.oid;
+      // Only the commit makes files visible, so one that is not named was perhaps never made.
+      if (typeof oid !== 'string' || oid === '') throw new Error('it did not confirm the commit');
+      return oid;
+    }
     if (value.event === 'fileProgress' && value.state === 'uploading') target.onProgress(value.path, value.progress);
   }
 }

@@ -148,6 +148,28 @@ describe('publish hub', () => {
     expect(result.stderr).not.toMatch(/hf_right|at .*\.js:\d/);
   });
 
+  it.each(['whoami', 'preupload', 'commit'] as const)(
+    'says so when %s is answered by a portal, or by JSON of another shape, and goes on the next time',
+    async (step) => {
+      home.env.VISIONTRAIN_DOWNLOAD_TRIES = '1';
+      for (const fault of ['page', 'shape'] as const) {
+        hub.faults.set(step, [fault]);
+        const result = await publish();
+        expect([result.code, result.stderr], fault).toEqual([4, expect.stringContaining('publish/unreachable')]);
+        expect(result.stderr, fault).not.toMatch(/hf_right|at .*\.js:\d|hit a bug/u);
+        hub.faults.clear();
+      }
+      delete home.env.VISIONTRAIN_DOWNLOAD_TRIES;
+      expect((await publish()).code).toBe(0);
+      expect(hub.repos.get('ann/fox')?.files.get('fox.safetensors')?.equals(lora)).toBe(true);
+    },
+  );
+
+  it('waits for a hub that is slow', async () => {
+    for (const step of ['create', 'put', 'commit'] as const) hub.faults.set(step, ['late']);
+    expect((await publish()).code).toBe(0);
+  });
+
   it('gives up on a hub that never answers rightly, with the exit code of a network', async () => {
     home.env.VISIONTRAIN_DOWNLOAD_TRIES = '3';
     hub.faults.set(
