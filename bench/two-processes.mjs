@@ -30,7 +30,7 @@ function imagesASecond({ devices, threads }, name) {
     .split('\n');
   const times = events.flatMap((line) => {
     const event = JSON.parse(line);
-    return event.type === 'step' ? [Date.parse(event.t)] : [];
+    return event.type === 'step' ? [event.t * 1000] : [];
   });
   const between = times.slice(11).map((time, i) => time - times[i + 10]);
   return (BATCH * devices * 1000) / middle(between);
