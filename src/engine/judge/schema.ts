@@ -38,6 +38,11 @@ export const judgeRowSchema = z.object({
     })
     .nullable(),
   samples: z.array(z.array(z.string())).describe('Paths below the run folder, by prompt and seed.'),
+  neighbours: z
+    .array(z.array(z.object({ image: z.string(), alike: z.number(), shown: z.string() })))
+    .nullable()
+    .default(null)
+    .describe('The training picture that each sample is nearest to, with a small copy of it below the run folder.'),
 });
 
 export const judgeRequestSchema = z.object({

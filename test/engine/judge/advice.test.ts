@@ -43,6 +43,7 @@ function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, ima
       nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 },
     },
     samples: [],
+    neighbours: null,
   };
 }
 

@@ -65,7 +65,24 @@ def scores(drawn: Drawn, references: References) -> dict[str, Any]:
         "bleeding": bleeding,
         "diversity": _diversity(drawn.own, references),
         "copies": _copies(drawn, references),
+        "neighbours": _neighbours(drawn, references),
     }
+
+
+def _neighbours(drawn: Drawn, references: References) -> list[list[dict[str, Any]]] | None:
+    """Of each sample the training image that it is nearest to, [prompts][seeds]; None without such images."""
+    if not len(references.trained):
+        return None
+    found = references.to_trained(drawn.own.reshape(-1, drawn.own.shape[-1]))
+    found = found.reshape(*drawn.own.shape[:2], -1)
+    nearest = found.argmax(-1)
+    return [
+        [
+            {"image": references.trained_paths[place], "alike": float(found[prompt, seed, place])}
+            for seed, place in enumerate(each)
+        ]
+        for prompt, each in enumerate(nearest)
+    ]
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -31,6 +31,8 @@ from .scores import Drawn, References, scored, scores
 
 #: Most training images that samples are compared with.
 MOST_COMPARED = 512
+#: Longest side of the small picture of a training image.
+SHOWN = 512
 
 Say = Callable[..., None]
 
@@ -96,7 +98,8 @@ class Panel:
 
     def __init__(self, plan: Plan, job: Job, device: torch.device) -> None:
         threads = plan.resources.threads
-        self._job = job
+        self._job, self._plan = job, plan
+        self._places = {sample.path: place for place, sample in enumerate(plan.data.samples)}
         self._eye = View(open_measure(job.likeness, device, threads), plan)
         # What tells no copies is asked for likeness alone.
         self._copies = self._eye if self._eye.measure.tells_copies else View(Pixels(), plan)
@@ -106,7 +109,19 @@ class Panel:
         found = self._eye.scores(run, paths, self._job)
         if self._copies is not self._eye:
             found = {**self._copies.scores(run, paths, self._job), "likeness": found["likeness"]}
+        self._show(run, found["neighbours"])
         return {**found, "fit": None if self._fit is None else _fits(self._fit, run, paths, self._job)}
+
+    def _show(self, run: Path, neighbours: list[list[dict[str, Any]]] | None) -> None:
+        """Keep a small picture of each neighbour beside the samples: whoever looks at these may lack the data set."""
+        for neighbour in (one for each in neighbours or [] for one in each):
+            place = self._places[neighbour["image"]]
+            neighbour["shown"] = f"{FOLDER}/image-{place:05d}.png"
+            path = run / neighbour["shown"]
+            if not path.exists():
+                [image] = _opened_images(self._plan, [self._plan.data.samples[place]])
+                image.thumbnail((SHOWN, SHOWN))
+                save_png(image, path, "")
 
 
 class View:
@@ -162,9 +177,13 @@ def _references(plan: Plan, eye: Measure) -> References:
 
 
 def _features_of(plan: Plan, samples: list[PlanImage], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+    return np.array([of(image) for image in _opened_images(plan, samples)])
+
+
+def _opened_images(plan: Plan, samples: list[PlanImage]) -> Iterator[Image.Image]:
     root, color = Path(plan.data.root), plan.data.alpha_color
-    found = (load_image(root / s.path, s.size, s.bucket, color, -1) for s in samples)
-    return np.array([of(Image.fromarray(pixels)) for pixels in found])
+    for sample in samples:
+        yield Image.fromarray(load_image(root / sample.path, sample.size, sample.bucket, color, -1))
 
 
 def _take(session: Session, row: Row) -> None:

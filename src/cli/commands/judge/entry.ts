@@ -16,7 +16,7 @@ export const judgeEntry: CommandEntry = {
     ['--fit <model>', 'how well prompts are met: clip-vit-large-patch14, a tagger, a folder, or none'],
     ['--export', 'write the LoRA file of the checkpoint that is advised, as best'],
     ['--detach', 'go on apart from this terminal; behind a live run, once it is over'],
-    ['--show', 'only show how far it is, or what came out'],
+    ['--show', 'only show how far it is, or what came out, with the samples side by side'],
     ['--stop', 'end it; what was drawn is kept'],
   ],
   examples: [

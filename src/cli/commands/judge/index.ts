@@ -6,6 +6,7 @@ import { readWaiting, stopWaiting } from '../../../engine/judge/wait.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
+import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { judgeFlags } from './asked.ts';
 import { showJudgement } from './show.ts';
@@ -21,7 +22,13 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     return EXIT.ok;
   }
   if (options.show === true) {
-    showJudgement(context, summary.name, known(summary));
+    const judgement = known(summary);
+    const can = terminal(context.env, flags);
+    if (can.draw && !flags.json) {
+      const { judgeDashboard } = await import('../../dashboard/judge/judge-dashboard.tsx');
+      await judgeDashboard({ runDir: summary.dir, name: summary.name, can, judgement });
+    }
+    showJudgement(context, summary.name, readJudgement(summary.dir) ?? judgement);
     return EXIT.ok;
   }
   refuseForeignFolder(summary.dir);
