@@ -3,7 +3,8 @@ copying on purpose are judged, and each checkpoint is compared with the truth: p
 
     python bench/judge_truth.py FOLDER train|judge|truth|show [NAME…]
 
-Each stage goes on where it was stopped. `show` prints the table; the bars are in docs/speed.md.
+Each stage goes on where it was stopped. `show` prints the table; what came out is in
+bench/results/judge-truth.txt.
 """
 
 from __future__ import annotations

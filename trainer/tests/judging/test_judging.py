@@ -128,7 +128,10 @@ def test_a_run_is_judged_without_touching_it(
             assert row["validation"]["loss"] == pytest.approx(losses[row["step"]])
             assert row["change"]["value"] == pytest.approx(losses[row["step"]] - losses[0])
     after = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file() and p.parent.name != "judge"}
-    assert after == before and len(list((run.folder / "judge").iterdir())) == 5 * 4
+    shown = {neighbour["shown"] for row in rows for each in row["neighbours"] for neighbour in each}
+    drawn = {path for row in rows for each in row["samples"] for path in each}
+    assert after == before and len(drawn) == 5 * 4
+    assert {f"judge/{path.name}" for path in (run.folder / "judge").iterdir()} == drawn | shown
     # Samples that are there are not drawn again, and the table is the same.
     monkeypatch.setattr("visiontrain_trainer.judging.work.sample_latents", None)
     assert _judged(run.folder, job) == said
