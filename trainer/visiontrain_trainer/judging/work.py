@@ -99,7 +99,7 @@ class Panel:
     def __init__(self, plan: Plan, job: Job, device: torch.device) -> None:
         threads = plan.resources.threads
         self._job, self._plan = job, plan
-        self._places = {sample.path: place for place, sample in enumerate(plan.data.samples)}
+        self._places = {sample.path: place for place, sample in enumerate(plan.data.images)}
         self._eye = View(open_measure(job.likeness, device, threads), plan)
         # What tells no copies is asked for likeness alone.
         self._copies = self._eye if self._eye.measure.tells_copies else View(Pixels(), plan)
@@ -119,7 +119,7 @@ class Panel:
             neighbour["shown"] = f"{FOLDER}/image-{place:05d}.png"
             path = run / neighbour["shown"]
             if not path.exists():
-                [image] = _opened_images(self._plan, [self._plan.data.samples[place]])
+                [image] = _opened_images(self._plan, [self._plan.data.images[place]])
                 image.thumbnail((SHOWN, SHOWN))
                 save_png(image, path, "")
 
