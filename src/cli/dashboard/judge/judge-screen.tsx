@@ -12,7 +12,7 @@ import type { Style } from '../../../terminal/style.ts';
 import { type Line, Styled, styled } from '../../../terminal/styled.ts';
 import { Lines } from '../words.tsx';
 import type { JudgeUi } from './judge-press.ts';
-import { judgeTable, rowName, rowsWanted } from './judge-table.ts';
+import { judgedRow, judgeTable, rowsWanted } from './judge-table.ts';
 
 export interface JudgeScreenProps {
   readonly name: string;
@@ -52,7 +52,7 @@ function tablePage({ name, judgement, goesOn, ui, size, style }: JudgeScreenProp
     ...(body.length === 0 ? ['  The base model comes first.'] : body.slice(from, from + room)),
     ...words.map((line) => spell(line, style)),
     '',
-    keys([`${arrows(style).upright}: row`, 'p: samples', 'q: leave'], style),
+    keys(['up down: row', 'p: samples', 'q: leave'], style),
   ].slice(0, height);
 }
 
@@ -60,13 +60,15 @@ function samplesPage({ runDir, judgement, ui, size, colour, style }: JudgeScreen
   const { columns, rows: height } = size;
   const { rows, request } = judgement;
   const row = rows[ui.row];
-  const { across, upright } = arrows(style);
-  const bar = keys([`${across}: checkpoints`, `${upright}: prompts`, 'p: table', 'q: leave'], style);
+  const bar = keys(
+    [`${style.unicode ? '← →' : 'left right'}: checkpoints`, 'up down: prompts', 'p: table', 'q: leave'],
+    style,
+  );
   if (row === undefined) return [style.bold('Samples'), '', 'No row is done yet.', '', bar];
   const seeds = Math.max(1, request.seeds.length);
   const [prompt, seed] = [Math.floor(ui.sample / seeds), ui.sample % seeds];
   const cut = (text: string, cells: number) => truncate(spell(neutralise(text), style), cells, style.glyph.ellipsis);
-  const head = `${rowName(row)} (${ui.row + 1} of ${rows.length})${figures(row)}`;
+  const head = `${judgedRow(row)} (${ui.row + 1} of ${rows.length})${figures(row)}`;
   const asked = `${request.prompts[prompt]?.text ?? ''}, seed ${request.seeds[seed] ?? ''}`;
   const all = request.prompts.length * seeds;
   return [
@@ -100,7 +102,7 @@ function panels({ rows }: Judgement, row: JudgeRow, at: { readonly prompt: numbe
     neighbour === undefined
       ? []
       : [{ title: `${basename(neighbour.image)}, alike ${neighbour.alike.toFixed(2)}`, path: neighbour.shown }];
-  const own = row.step === 0 ? [] : [{ title: rowName(row), path: sampleOf(row) }];
+  const own = row.step === 0 ? [] : [{ title: judgedRow(row), path: sampleOf(row) }];
   return [{ title: 'base model', path: sampleOf(rows[0]) }, ...own, ...nearest];
 }
 
@@ -134,9 +136,6 @@ function threeImages(each: readonly Panel[], { runDir, columns, rows, colour, st
     Styled.joined(drawn.map((lines, at) => styled`${at === 0 ? '' : '  '}${clipLine(lines[i] ?? '', cells, true)}`));
   return [style.dim(titles.join('  ')), ...Array.from({ length: tallest }, (_, i) => line(i))];
 }
-
-const arrows = ({ unicode }: Style) =>
-  unicode ? { across: '← →', upright: '↑ ↓' } : { across: 'left right', upright: 'up down' };
 
 function keys(names: readonly string[], style: Style): Line {
   return style.dim(names.join(` ${style.glyph.dot} `));

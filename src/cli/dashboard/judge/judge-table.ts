@@ -16,7 +16,7 @@ export function judgeTable({ rows }: Judgement, room: Pick<TableRoom, 'width' | 
 /** How many rows the whole table has. */
 export const rowsWanted = ({ request }: Judgement): number => 1 + request.steps.length * request.strengths.length;
 
-export const rowName = ({ step, strength }: JudgeRow): string =>
+export const judgedRow = ({ step, strength }: JudgeRow): string =>
   step === 0 ? 'base model' : `step ${step} × ${strength}`;
 
 function cells(row: JudgeRow): string[] {
@@ -26,7 +26,7 @@ function cells(row: JudgeRow): string[] {
   const pair =
     copies === null ? '' : `${copies.nearest.sample} ${copies.nearest.image} ${copies.nearest.alike.toFixed(2)}`;
   return [
-    rowName(row),
+    judgedRow(row),
     `${loss}${moved}`,
     ...[likeness, fit, bleeding, diversity].map((each) => (each === null ? '' : scored(each, 3))),
     copies === null ? '' : `${copies.copied} of ${copies.samples}`,
