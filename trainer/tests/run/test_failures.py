@@ -264,7 +264,7 @@ def test_memory_that_runs_out_while_decoding_names_the_image(
     def no_room(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(latents, "read_picture", no_room)
+    monkeypatch.setattr(latents, "read_image", no_room)
     plan = plan_for(resources={"cache_dir": str(tmp_path / "cache")})
     assert main([str(prepare_run(tmp_path / "run", plan))]) == 3
     assert ".png: there is not enough memory to open it at" in read_events(tmp_path / "run")[-1]["reason"]
