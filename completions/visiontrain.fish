@@ -354,8 +354,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from models' -l yes
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from models' -l help
-complete -c visiontrain -n __fish_use_subcommand -f -a dataset -d 'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say'
-complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -f -a 'check caption tags'
+complete -c visiontrain -n __fish_use_subcommand -f -a dataset -d 'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say; mask: find the subject, faces, text'
+complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -f -a 'check caption tags mask'
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l captions
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l include
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l write
@@ -374,6 +374,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l model
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l prompt
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l key-env
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l all
+complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l find
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l device
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l from
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l preview

@@ -29,7 +29,7 @@ _visiontrain() {
     'notify:how you are told of your runs\: terminal, desktop, Discord, Slack, ntfy, a web hook'
     'hosts:other machines that train for you, by SSH\: list, add, remove, check'
     'models:base models\: list, info, pull, verify, add, rm, check'
-    'dataset:check\: what is in a folder of pictures; caption\: write captions for it, edit them, undo; tags\: what its captions say'
+    'dataset:check\: what is in a folder of pictures; caption\: write captions for it, edit them, undo; tags\: what its captions say; mask\: find the subject, faces, text'
     'lora:LoRA files of any trainer\: inspect, check, diff, edit, resize, merge, convert'
     'explain:what a word of training means; `explain agents`\: how a program drives all this'
     'schema:print the JSON Schema of run.yaml, or of what a command prints with --json'
@@ -66,7 +66,7 @@ _visiontrain() {
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;
     hosts) words_of=(); flags_of=(--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help);;
     models) words_of=(list info pull verify add rm check); flags_of=(--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help);;
-    dataset) words_of=(check caption tags); flags_of=(--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
+    dataset) words_of=(check caption tags mask); flags_of=(--captions --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --find --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
     lora) words_of=(inspect check edit resize merge convert); flags_of=(--base --into --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;
     explain) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     schema) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;

@@ -1,10 +1,12 @@
 /** A preset of a person's own: a part of run.yaml, without pictures, paths and names. As text and as values. Pure. */
+
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { schemaOf } from './foreign.ts';
 import { findKey, specKeys } from './keys.ts';
 import { migrate } from './migrations.ts';
 import { SPEC_VERSION } from './schema.ts';
+import { isMaskFolder } from './training/subject-keys.ts';
 import { keyLines } from './write.ts';
 import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
 
@@ -49,7 +51,7 @@ export function whyNotInPreset(key: string, value: unknown): string | undefined 
   if (key.startsWith('hooks.')) return 'commands are allowed run by run';
   if (['model.base', 'model.vae'].includes(key) && typeof value === 'string' && isPath(value))
     return 'a file of this machine';
-  if (key === 'dataset.masks' && isGroup(value) && !['auto', 'alpha'].includes(String(value.from ?? 'auto')))
+  if (key === 'dataset.masks' && isGroup(value) && isMaskFolder(String(value.from ?? 'auto')))
     return 'a folder of one data set';
   return undefined;
 }

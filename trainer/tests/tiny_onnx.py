@@ -106,6 +106,48 @@ def onnx_bytes(shape: Shape) -> bytes:
     return _field(1, 7) + _field(7, graph) + _field(8, _field(2, 13))
 
 
+def _model(nodes: Sequence[bytes], tensors: Sequence[bytes], given: bytes, results: Sequence[bytes]) -> bytes:
+    graph = (
+        b"".join(_field(1, node) for node in nodes)
+        + _field(2, "tiny")
+        + b"".join(_field(5, tensor) for tensor in tensors)
+        + _field(11, given)
+        + b"".join(_field(12, result) for result in results)
+    )
+    return _field(1, 7) + _field(7, graph) + _field(8, _field(2, 13))
+
+
+#: The map of `mapper_bytes` is the sigmoid of this sum of red, green and blue from 0 to 1, and of the last number.
+MAPPER = (20.0, -20.0, -20.0, -10.0)
+
+
+def mapper_bytes(side: int | None = 64, factor: float = 1.0) -> bytes:
+    """A model that maps how red each pixel is; a further result in front has two channels, as some models have."""
+    colours = np.array(MAPPER[:3], np.float32).reshape(1, 3, 1, 1)
+    nodes = [
+        _node("Conv", ["input", "colours", "offset"], "sum"),
+        _node("Sigmoid", ["sum"], "share"),
+        _node("Mul", ["share", "factor"], "map"),
+        _node("Concat", ["map", "map"], "pair", _field(5, _field(1, "axis") + _field(3, 1) + _field(20, 2))),
+    ]
+    tensors = [
+        _tensor("colours", colours),
+        _tensor("offset", np.array(MAPPER[3:], np.float32)),
+        _tensor("factor", np.array([factor], np.float32)),
+    ]
+    results = [_value("pair", [1, 2, side, side]), _value("map", [1, 1, side, side])]
+    return _model(nodes, tensors, _value("input", [1, 3, side, side]), results)
+
+
+def detector_bytes(boxes: Sequence[tuple[float, float, float, float, float]]) -> bytes:
+    """A detector that always finds these boxes: centre, width and height in pixels of its input, and a probability."""
+    values = np.array(boxes, np.float32).T[None]
+    result = _value("output", [1, 5, len(boxes)])
+    return _model(
+        [_node("Identity", ["boxes"], "output")], [_tensor("boxes", values)], _value("images", [1, 3, None, None]), [result]
+    )
+
+
 def label_csv(labels: Sequence[tuple[str, int]] = LABELS) -> str:
     rows = [f"{index},{name},{category},100\n" for index, (name, category) in enumerate(labels)]
     return "tag_id,name,category,count\n" + "".join(rows)
@@ -121,3 +163,5 @@ def make_tagger(folder: Path, shape: Shape | None = None) -> Path:
 
 if __name__ == "__main__":
     make_tagger(Path(sys.argv[1]))
+    (Path(sys.argv[1]) / "map.onnx").write_bytes(mapper_bytes())
+    (Path(sys.argv[1]) / "boxes.onnx").write_bytes(detector_bytes([(320, 320, 200, 200, 0.9)]))

@@ -178,6 +178,11 @@ export const runErrors = {
     cause: 'The files are damaged, cut short, or of a kind that is no picture behind its name.',
     cure: 'Open them in a picture viewer, replace the damaged ones, and start the run again.',
   },
+  'masks/failed': {
+    what: 'Masks could not be made.',
+    cause: 'The model that finds parts of pictures is damaged or of another kind, or the program that runs it ended.',
+    cure: 'Look at the message; `visiontrain models verify` checks the model. Masks that were made are kept.',
+  },
   'dataset/mask': {
     what: 'A mask does not fit its picture.',
     cause: 'It cannot be read, has another shape than its picture, or is black all over.',

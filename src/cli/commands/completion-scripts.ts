@@ -7,7 +7,7 @@ export type Shell = (typeof shells)[number];
 /** Actions of the commands that have some; a test compares them with what the commands take. */
 export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   models: ['list', 'info', 'pull', 'verify', 'add', 'rm', 'check'],
-  dataset: ['check', 'caption', 'tags'],
+  dataset: ['check', 'caption', 'tags', 'mask'],
   preset: ['list', 'save', 'show', 'diff', 'rm'],
   queue: ['add', 'hold', 'list', 'move', 'release', 'remove', 'run'],
   lora: ['inspect', 'check', 'edit', 'resize', 'merge', 'convert'],

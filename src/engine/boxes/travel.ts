@@ -1,4 +1,5 @@
 /** What a run needs that lies on this machine only, and how its run.yaml names it over there. */
+
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { statOf } from '../../base/files/stat.ts';
@@ -7,6 +8,7 @@ import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { isMaskFolder } from '../../spec/training/subject-keys.ts';
 import { yamlValue } from '../../spec/write.ts';
 import { isImage } from '../dataset/names.ts';
 import { walkFolder } from '../dataset/walk.ts';
@@ -50,7 +52,7 @@ export function travelOf(input: TravelInput): Travel {
   refuseLocalPrograms(spec);
   const { dataset, validation, training } = spec;
   const folder = (path: string | null | undefined) => (path == null ? [] : [resolve(dir, path)]);
-  const masks = dataset.masks === null || ['auto', 'alpha'].includes(dataset.masks.from) ? null : dataset.masks.from;
+  const masks = dataset.masks === null || !isMaskFolder(dataset.masks.from) ? null : dataset.masks.from;
   const images = [
     ...folder(dataset.path),
     ...dataset.sources.flatMap(({ path }) => folder(path)),

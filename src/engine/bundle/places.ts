@@ -1,7 +1,9 @@
 /** Where everything that a run reads lies in its bundle. Pure. */
+
 import { basename, isAbsolute, resolve } from 'node:path';
 import type { RunSpec } from '../../spec/schema.ts';
 import { hooksSchema } from '../../spec/sections/hooks.ts';
+import { isMaskFolder } from '../../spec/training/subject-keys.ts';
 import type { Plan } from '../plan/schema.ts';
 import { DATA_FOLDERS } from './manifest.ts';
 
@@ -19,7 +21,7 @@ function foldersOf(spec: RunSpec): readonly Folder[] {
   const outside = sources.filter(({ path }) => !isInside(path));
   const own = (kind: string, path: string | null | undefined) =>
     path === null || path === undefined || isInside(path) ? [] : [{ from: path, to: `${kind}/${basename(path)}` }];
-  const ofMasks = masks === null || ['auto', 'alpha'].includes(masks.from) ? null : masks.from;
+  const ofMasks = masks === null || !isMaskFolder(masks.from) ? null : masks.from;
   const all = [
     { from: root, to: DATA_FOLDERS.images },
     ...outside.flatMap(({ path }, i) => own(`${DATA_FOLDERS.sources}/${i + 1}`, path)),
@@ -60,7 +62,7 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
       ...dataset,
       path: at(dataset.path),
       sources: dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
-      masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: at(masks.from) },
+      masks: masks === null || !isMaskFolder(masks.from) ? masks : { ...masks, from: at(masks.from) },
       regularisation:
         regularisation === null
           ? null

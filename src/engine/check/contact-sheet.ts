@@ -17,6 +17,8 @@ export interface SheetInput {
   readonly leftOut: readonly { readonly path: string; readonly problem: string }[];
   /** The thumbnail of an image as WebP; undefined where there is none. */
   readonly thumbnail: (sha256: string) => Uint8Array | undefined;
+  /** A thumbnail of the mask that was made for an image, as WebP; undefined where there is none. */
+  readonly mask?: ((sha256: string) => Uint8Array | undefined) | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ ${SHEET_MARK}
 <header>
 <h1>${escapeHtml(name)}</h1>
 <p>${plural(images.length, 'picture')}${shown.length < images.length ? `, ${shown.length} shown: those with findings first` : ''}${leftOut.length > 0 ? `, ${leftOut.length} left out` : ''}.
-The frame shows what the crop keeps. <kbd>←</kbd> <kbd>→</kbd> move, <kbd>n</kbd> next with a finding, <kbd>f</kbd> only those with findings, <kbd>c</kbd> crop on and off.</p>
+The frame shows what the crop keeps. <kbd>←</kbd> <kbd>→</kbd> move, <kbd>n</kbd> next with a finding, <kbd>f</kbd> only those with findings, <kbd>c</kbd> crop on and off${input.mask === undefined ? '' : ', <kbd>m</kbd> masks on and off: what is dark is not learned'}.</p>
 </header>
 <main>
 `;
@@ -107,13 +109,13 @@ function findingsPart(findings: readonly DatasetFinding[]): string {
   return `<section aria-label="Findings">\n${findings.map(one).join('')}</section>\n`;
 }
 
-function card(image: CheckImage, index: number, details: readonly Detail[], { thumbnail }: SheetInput): string {
+function card(image: CheckImage, index: number, details: readonly Detail[], { thumbnail, mask }: SheetInput): string {
   const { path, sha256, size, bucket, caption, own, uses } = image;
   const bytes = thumbnail(sha256);
   const thumb =
     bytes === undefined
       ? '<p class="none">not looked at</p>'
-      : `<img loading="lazy" decoding="async" alt="" src="data:image/webp;base64,${Buffer.from(bytes).toString('base64')}">${frame(image)}`;
+      : `${picture(bytes)}${picture(mask?.(sha256), ' class="mask"')}${frame(image)}`;
   const worst = details.some(({ level }) => level === 'warn') ? 'warn' : details.length > 0 ? 'info' : 'plain';
   const facts = `${size.join('×')} → ${bucket.join('×')}${uses === 1 ? '' : ` · ${uses} uses`}`;
   return `<figure class="${worst}" tabindex="${index === 0 ? 0 : -1}">
@@ -124,6 +126,11 @@ ${details.map(({ level, text }) => `<em class="${level}">${escapeHtml(text)}</em
 </figure>
 `;
 }
+
+const picture = (bytes: Uint8Array | undefined, attributes = '') =>
+  bytes === undefined
+    ? ''
+    : `<img${attributes} loading="lazy" decoding="async" alt="" src="data:image/webp;base64,${Buffer.from(bytes).toString('base64')}">`;
 
 /** What the crop keeps, as an SVG over the thumbnail: shapes take their place from attributes, which no style is needed for. */
 function frame(image: CheckImage): string {

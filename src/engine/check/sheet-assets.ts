@@ -21,7 +21,9 @@ figure.warn{border-color:var(--warn)}
 figure:focus{outline:3px solid var(--focus);outline-offset:1px}
 figure div{display:flex;justify-content:center;align-items:center;position:relative;height:200px;background:repeating-conic-gradient(#8883 0 25%,transparent 0 50%) 0 0/16px 16px}
 figure img{max-width:100%;max-height:100%;display:block}
-figure svg{position:absolute}
+figure svg,figure .mask{position:absolute}
+figure .mask{mix-blend-mode:multiply;opacity:.8}
+body.bare figure .mask{display:none}
 .cut{fill:#000a}
 rect{fill:none;stroke:#fff;stroke-width:1.5;vector-effect:non-scaling-stroke}
 figcaption{padding:.5rem .65rem .65rem;display:flex;flex-direction:column;gap:.25rem}
@@ -49,6 +51,7 @@ const columns=getComputedStyle(grid).gridTemplateColumns.split(' ').length;
 const inGrid=grid.contains(document.activeElement);
 if(e.key==='f'){document.body.classList.toggle('odd');go(shown()[0])}
 else if(e.key==='c')document.body.classList.toggle('whole');
+else if(e.key==='m')document.body.classList.toggle('bare');
 else if(e.key==='n')go(list.slice(i+(inGrid?1:0)).find(f=>!f.classList.contains('plain')));
 else if(e.key==='ArrowRight')go(inGrid?list[i+1]:list[i]);
 else if(e.key==='ArrowLeft')go(list[i-1]);

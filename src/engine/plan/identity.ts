@@ -1,9 +1,11 @@
 /**
  * Identities that depend on content alone: those of a run, of its images, and of the choice of validation images. Pure.
  */
+
 import { sha256OfText } from '../../base/files/hash.ts';
 import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
 import { laterSourceKeys, type SourceSpec } from '../../spec/sections/sources.ts';
+import { isMaskFolder } from '../../spec/training/subject-keys.ts';
 
 /** JSON with sorted keys and no spaces: the same text for the same value. */
 export function canonicalJson(value: unknown): string {
@@ -38,7 +40,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     ...(augment === null ? {} : { augment }),
     // Which images are in which source is part of the plan's images.
     ...(sources.length === 0 ? {} : { sources: sources.map(sourceIdentity) }),
-    masks: masks === null || ['auto', 'alpha'].includes(masks.from) ? masks : { ...masks, from: 'folder' },
+    masks: masks === null ? null : maskIdentity(masks),
     regularisation: regularisation === null ? null : regularisationIdentity(regularisation),
   };
   const resources = { ...computedAlike(spec.resources), ...(processes === 1 ? {} : { processes }) };
@@ -96,6 +98,12 @@ function argumentsIdentity({
 }
 
 /** Prompts count where there are any, so that runs of before there were some stay the same runs. */
+/** What is found counts only where masks are made, so that runs from before it keep their identity. */
+function maskIdentity({ find, ...masks }: NonNullable<RunSpec['dataset']['masks']>): object {
+  if (masks.from === 'made') return { ...masks, find };
+  return isMaskFolder(masks.from) ? { ...masks, from: 'folder' } : masks;
+}
+
 function regularisationIdentity(regularisation: NonNullable<RunSpec['dataset']['regularisation']>): object {
   const { path, prompts, count, ...kept } = regularisation;
   const made = prompts.length === 0 ? {} : { prompts, count };

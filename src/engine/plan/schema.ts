@@ -114,7 +114,7 @@ export const planSchema = z.strictObject({
     tag_dropout: z.number(),
     /** Marks in captions that mean something. Lines of which one is drawn stand in captions as lines. */
     caption_options: captionOptionsSchema.nullable(),
-    masks: masksSchema.omit({ from: true }).nullable(),
+    masks: masksSchema.omit({ from: true, find: true }).nullable(),
     /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
     max_tokens: z.union([z.literal(75), z.literal(150), z.literal(225)]),
   }),

@@ -2,6 +2,7 @@
  * run.yaml → everything that a run needs decided, with nothing written. `run`, `--dry-run`, the wizard and the demo
  * share it.
  */
+
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
@@ -9,6 +10,7 @@ import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { checkInitLora } from '../../registry/checkpoints/lora.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { isMaskFolder } from '../../spec/training/subject-keys.ts';
 import { renderSpec } from '../../spec/write.ts';
 import { readHistory } from '../captions/edits/history.ts';
 import { captionsDir } from '../captions/store.ts';
@@ -19,6 +21,7 @@ import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { type Hardware, probeHardware } from '../hardware/probe.ts';
+import { madeMasks } from '../masks/made.ts';
 import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import { validated, withRecorded } from '../plan/samples.ts';
@@ -68,7 +71,7 @@ export interface PreparedRun {
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
-  const { model, dataset } = input.spec;
+  const { model } = input.spec;
   const absolute = withAbsoluteSources(input.spec, dir);
   const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
   const ofLora = notesOfLora(input, configsOf(base));
@@ -88,7 +91,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     images.regularisation,
   );
   const validation = await validationImages(input, captioned.scan, images.validation);
-  const masks = dataset.masks === null ? undefined : await findMasks(hashed, dataset.masks.from, dir);
+  const masks = await masksOf(input, hashed);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
     dir,
@@ -178,6 +181,13 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
   return withRecorded(plan, spec, recorded, new Set(images.filter(isKept).map(({ sha256 }) => sha256)));
 }
 
+/** Masks as the spec has them; undefined where it has none. @throws UsageError where no image has one */
+async function masksOf({ spec, dir, registry, places }: PrepareInput, scan: HashedScan) {
+  const { masks } = spec.dataset;
+  if (masks === null) return undefined;
+  return masks.from === 'made' ? madeMasks(scan, masks.find, { registry, places }) : findMasks(scan, masks.from, dir);
+}
+
 /** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
 async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: string | null) {
   if (path === null) return undefined;
@@ -223,7 +233,7 @@ function withAbsolutePaths(spec: RunSpec, dir: string, isModelId: (name: string)
       ...dataset,
       path: absolute(dataset.path),
       masks:
-        dataset.masks === null || ['auto', 'alpha'].includes(dataset.masks.from)
+        dataset.masks === null || !isMaskFolder(dataset.masks.from)
           ? dataset.masks
           : { ...dataset.masks, from: absolute(dataset.masks.from) },
       regularisation:

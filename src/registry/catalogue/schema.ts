@@ -165,10 +165,10 @@ export const baseFileEntrySchema = z.strictObject({
   recipe: recipeSchema.default({}),
 });
 
-/** VAEs, taggers, captioners and judges of pictures: they are fetched like a base model but never trained. */
+/** VAEs, taggers, captioners, judges of pictures and makers of masks: they are fetched like a base model but never trained. */
 export const assetEntrySchema = z.strictObject({
   ...common,
-  kind: z.enum(['vae', 'tagger', 'captioner', 'judge']),
+  kind: z.enum(['vae', 'tagger', 'captioner', 'judge', 'masker']),
   /** Families that a VAE fits. */
   families: z.array(z.enum(families)).default([]),
   layout: z.enum(['diffusers', 'single_file', 'onnx', 'transformers']),

@@ -2,11 +2,22 @@
 import { z } from 'zod';
 import { count, doc, line, part, share } from './doc.ts';
 
+/** What `dataset mask` can find. All but `text` is learned where it is found; `text` is left out. */
+const maskFinds = ['background', 'character', 'faces', 'text'] as const;
+export type MaskFind = (typeof maskFinds)[number];
+
+/** Whether `dataset.masks.from` names a folder, and no other way to masks. */
+export const isMaskFolder = (from: string): boolean => !['auto', 'alpha', 'made'].includes(from);
+
 /** Which part of each picture is learned. */
 export const masksSchema = z.strictObject({
   from: part(
     line(4096).min(1).default('auto'),
-    'Where the masks are: auto (fox-masklabel.png, fox.mask.png or mask/fox.png beside fox.png), alpha (the transparency of the pictures), or a folder with files of the same names.',
+    'Where the masks are: auto (fox-masklabel.png, fox.mask.png or mask/fox.png beside fox.png), alpha (the transparency of the pictures), made (what `visiontrain dataset mask` found), or a folder with files of the same names.',
+  ),
+  find: part(
+    z.array(z.enum(maskFinds)).min(1).max(maskFinds.length).default(['background']),
+    'What made masks are about: the subject before any background, a drawn character, drawn faces, and text, which is left out. Several narrow the mask down.',
   ),
   outside: part(share().default(0.1), 'How much the part outside of the mask counts; inside is 1.'),
   normalise: part(z.boolean().default(true), 'Divide by the size of the mask, so that a small one counts as much.'),

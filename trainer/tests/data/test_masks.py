@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from tests.run.test_exact import _stop_after
 from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.plan import parse_plan
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse
@@ -137,6 +139,21 @@ def test_the_loss_by_hand() -> None:
 def test_masks_that_say_nothing_are_refused(pixels: Any, words: str, masked: Any, train_here: Any) -> None:
     with pytest.raises(TrainingError, match=words):
         train_here(masked(pixels))
+
+
+def test_a_crop_that_shows_nothing_of_a_mask_counts_whole(masked: Any) -> None:
+    plan = parse_plan(masked(_left_half))
+    sample = plan.data.samples[0]
+    assert sample.mask is not None
+    # Twice as wide as its bucket, so that the crop in the middle shows nothing of the left edge.
+    size = (sample.bucket[0] * 2, sample.bucket[1])
+    path = Path(plan.data.root) / sample.mask.path
+    edge = np.zeros((size[1], size[0]), np.uint8)
+    edge[:, :2] = 255
+    Image.fromarray(edge, "L").save(path)
+    wide = replace(sample, size=size, mask=replace(sample.mask, sha256=sha256_file(path)))
+    notes = Masks(plan).prepare([(wide, View(-1, False))])
+    assert "lies outside of the crop" in notes[0]
 
 
 def test_white_masks_change_no_byte(masked: Any, plan_for: Any, train_here: Any) -> None:

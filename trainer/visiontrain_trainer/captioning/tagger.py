@@ -96,7 +96,7 @@ class Tagger:
 
     def __init__(self, settings: dict[str, Any], device: str, threads: int) -> None:
         self._labels = read_labels(Path(settings["labels"]))
-        self._session = _open(Path(settings["model"]), device, threads)
+        self._session = open_session(Path(settings["model"]), device, threads)
         [given, *others] = self._session.get_inputs()
         if others:
             raise TrainingError(_NO_TAGGER, [f"it has {len(others) + 1} inputs"], id="captions/method")
@@ -147,7 +147,11 @@ def _misfit(gives: int, labels: int, settings: dict[str, Any]) -> TrainingError:
     )
 
 
-def _open(path: Path, device: str, threads: int) -> Any:
+def open_session(path: Path, device: str, threads: int, what: str = "tagger") -> Any:
+    """The ONNX model in a file, on a card where it can be. `what` names it in sentences.
+
+    Raises TrainingError for what is no model, and MachineError where memory does not suffice.
+    """
     try:
         import onnxruntime
     except Exception as error:
@@ -170,5 +174,5 @@ def _open(path: Path, device: str, threads: int) -> Any:
         # The runtime raises exceptions of its own for every kind of damage.
         first = str(error).strip().split("\n")[0][:300]
         if "bad_alloc" in first:
-            raise MachineError("There is not enough memory for the tagger.", [first], id="training/memory") from error
-        raise TrainingError("The tagger cannot be read.", [str(path), first], id="captions/method") from error
+            raise MachineError(f"There is not enough memory for the {what}.", [first], id="training/memory") from error
+        raise TrainingError(f"The {what} cannot be read.", [str(path), first], id="captions/method") from error

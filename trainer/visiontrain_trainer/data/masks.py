@@ -60,7 +60,7 @@ class Masks:
                 whole.append(sample.path)
         names = sorted(set(whole))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        return [f"{', '.join(names[:4])}{more}: the mask is white all over, and masks nothing."] if names else []
+        return [f"{', '.join(names[:4])}{more}: the mask is white all over or lies outside of the crop, and masks nothing."] if names else []
 
     def _read(self, sample: PlanImage, view: View) -> torch.Tensor:
         assert sample.mask is not None
@@ -80,6 +80,9 @@ class Masks:
         mask = load_mask(path, sample.size, alpha=sample.mask.alpha)
         variation = variation_of(self._plan.data, self._plan.seed, sample, view)
         cells = cell_means(pixels_of(mask, sample, view, variation))
+        if not cells.any() and mask.getextrema()[1] > 0:
+            # The crop cut away what the mask shows: this view of the image counts whole, as if it had no mask.
+            return torch.from_numpy(np.full_like(cells, 255))
         if not cells.any():
             raise TrainingError(
                 f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",

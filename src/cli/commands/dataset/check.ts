@@ -9,6 +9,7 @@ import { findingLines } from '../../../engine/check/report.ts';
 import { hashImages } from '../../../engine/dataset/hash.ts';
 import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
+import { maskFinders, masksDir } from '../../../engine/masks/made.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
 import { arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
 import { runImages } from '../../../engine/prepare/images.ts';
@@ -21,6 +22,7 @@ import { namedFolder, withFolders } from '../shared/steps/brought.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { checkSettings } from './check-settings.ts';
+import { findsOf } from './finds.ts';
 import { sheetFile, writeSheet } from './sheet.ts';
 
 /** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
@@ -40,7 +42,8 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   // A run.yaml says itself how its folder is arranged.
   const arranged = options.from === undefined ? arrangementOf(scan.root, [context.places.home]) : undefined;
   const parts = arranged === undefined ? [] : arrangementLines(arranged);
-  if (html !== undefined) writeSheet(html, { scan, images, checked }, context);
+  if (html !== undefined)
+    writeSheet(html, { scan, images, checked, masks: madeMasksDir(options, spec, context) }, context);
   const { findings, unseen, reason } = checked;
   const about = {
     base: spec.model.base,
@@ -60,6 +63,13 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   }
   return EXIT.ok;
 };
+
+/** Folder of the masks that `--find` or the settings are about; undefined where they are about none. */
+function madeMasksDir(options: Options, { dataset: { masks } }: RunSpec, { places }: Context): string | undefined {
+  const finds = options.find !== undefined ? findsOf(options) : masks?.from === 'made' ? masks.find : undefined;
+  if (finds === undefined) return undefined;
+  return masksDir(places, maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places }));
+}
 
 interface Settings {
   readonly options: Options;

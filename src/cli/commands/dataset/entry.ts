@@ -5,7 +5,7 @@ export const datasetEntry: CommandEntry = {
   name: 'dataset',
   args: '<action> <dir...>',
   summary:
-    'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say',
+    'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say; mask: find the subject, faces, text',
   group: 'Assets',
   options: [
     ['--captions <extension>', 'ending of the caption files (default .txt)'],
@@ -26,7 +26,12 @@ export const datasetEntry: CommandEntry = {
     ['--prompt <text>', 'caption: what it is asked'],
     ['--key-env <name>', 'caption: environment variable that holds its key'],
     ['--all', 'caption: also pictures that have a caption; their files stay as they are'],
-    ['--device <device>', 'caption: cpu or cuda:0 (default: a card if there is one)'],
+    [
+      '--find <what>',
+      'mask: background, character, faces, text (repeatable; default background); check --html: show those masks',
+      'list',
+    ],
+    ['--device <device>', 'caption, mask: cpu or cuda:0 (default: a card if there is one)'],
     ['--from <file>', 'check, tags: with the settings of a run.yaml'],
     ['--preview', 'tags: what those rules make of each caption; caption edit: show the changes, keep none'],
     ['--write-files', 'caption: also put a file beside each picture without one, never over a file'],
@@ -38,6 +43,7 @@ export const datasetEntry: CommandEntry = {
     'visiontrain dataset caption ./pictures --for illustrious --goal character',
     'visiontrain dataset tags ./pictures --from run.yaml --preview',
     'visiontrain dataset caption edit ./pictures',
+    'visiontrain dataset mask ./pictures --find character --find text',
     'visiontrain dataset caption ./pictures --endpoint http://localhost:11434/v1 --model qwen2.5vl',
   ],
   load: () => import('./index.ts'),

@@ -6,6 +6,7 @@ import type { CommandRun } from '../../shell/context.ts';
 const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   check: () => import('./check.ts'),
   caption: () => import('./caption.ts'),
+  mask: () => import('./mask.ts'),
   tags: () => import('./tags.ts'),
 };
 

@@ -17,10 +17,12 @@ interface Sheet {
   readonly scan: HashedScan;
   readonly images: readonly CheckImage[];
   readonly checked: Checked;
+  /** Folder of the made masks that are shown; undefined for none. */
+  readonly masks?: string | undefined;
 }
 
 /** @throws UsageError for a place in the data set itself, and for a file that is no contact sheet; EnvironmentError */
-export function writeSheet(to: string, { scan, images, checked }: Sheet, { out, places }: Context): void {
+export function writeSheet(to: string, { scan, images, checked, masks }: Sheet, { out, places }: Context): void {
   const file = sheetFile(to, scan.root);
   const dir = looksDir(places);
   const pieces = contactSheet({
@@ -29,6 +31,7 @@ export function writeSheet(to: string, { scan, images, checked }: Sheet, { out, 
     findings: checked.findings,
     leftOut: scan.leftOut,
     thumbnail: (sha256) => readThumbnail(dir, sha256),
+    mask: masks === undefined ? undefined : (sha256) => readThumbnail(masks, sha256),
   });
   try {
     writeFileAtomic(file, [...pieces].join(''));

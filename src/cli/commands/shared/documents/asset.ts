@@ -52,6 +52,15 @@ export const assetDocuments = {
     unseen: count.describe('Number of pictures whose pixels were not looked at.'),
     reason: text.nullable().describe('Why they were not.'),
   }),
+  'dataset-mask': z.strictObject({
+    root: text,
+    find: z.array(text).describe('What was looked for.'),
+    masks: z.array(z.strictObject({ path: text, mask: text.describe('File of the mask, outside of the folder.') })),
+    nothing: z
+      .array(z.strictObject({ path: text, kinds: z.array(text) }))
+      .describe('Pictures in which something was not found by this call.'),
+    failed: z.array(z.strictObject({ path: text, reason: text })),
+  }),
   'dataset-caption': z.strictObject({
     root: text,
     images: z.array(z.looseObject({ path: text, caption: text })),

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { EXIT, UsageError } from '../../../base/errors.ts';
+import { statOf } from '../../../base/files/stat.ts';
+import { plural } from '../../../base/text.ts';
+import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
+import { withReaders } from '../../../engine/environment/readers.ts';
+import { probeHardware } from '../../../engine/hardware/probe.ts';
+import { maskFinders, maskPlace, masksDir } from '../../../engine/masks/made.ts';
+import { makeMasks } from '../../../engine/masks/worker.ts';
+import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import type { CommandRun } from '../../shell/context.ts';
+import { text } from '../shared/options.ts';
+import { stepProgress } from '../shared/steps/step-progress.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
+import { inspect, scanOptions } from './check.ts';
+import { findsOf } from './finds.ts';
+
+/** Most pictures that are named in one list. */
+const NAMED = 5;
+
+/** `dataset mask DIR`: makes masks for the pictures of a folder, outside of it. */
+export const run: CommandRun = async ([folder = '.'], options, context) => {
+  const { places, env, out, flags } = context;
+  const finds = findsOf(options);
+  const scan = await inspect(folder, scanOptions(options), context);
+  const finders = maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places });
+  const stop = stopSignals('Stopped. The masks that are made are kept; the same command goes on from there.');
+  const progress = stepProgress(context);
+  const tools = { signal: stop.signal, ...progress.tools };
+  const { failed, nothing } = await (async () => {
+    try {
+      const hardware = await probeHardware([places.home], env);
+      const [card] = hardware.gpus;
+      const device = text(options.device) ?? (card?.vendor === 'nvidia' ? `cuda:${card.index}` : 'cpu');
+      if (!/^(cpu|cuda(:\d+)?)$/u.test(device))
+        throw new UsageError(`--device ${device} must be cpu, cuda or cuda:N.`, { id: 'command/wrong-value' });
+      const files = { root: scan.root, paths: scan.images.map(({ path }) => path) };
+      const owner = { places, env };
+      const environment = await withReaders(await ensureEnvironment(owner, device, tools), files, owner, tools);
+      const [threads, log] = [hardware.cpuCores, join(places.home, 'masks.log')];
+      const { root, images } = scan;
+      return await makeMasks({ root, images, finders, places, env, environment, device, threads, log }, tools);
+    } finally {
+      progress.end();
+      stop.off();
+    }
+  })();
+  const dir = masksDir(places, finders);
+  const made = scan.images.flatMap(({ path, sha256 }) => {
+    const mask = maskPlace(dir, sha256);
+    return statOf(mask) === undefined ? [] : [{ path, mask }];
+  });
+  if (flags.json) {
+    out.json({
+      root: scan.root,
+      find: finds,
+      masks: made,
+      nothing: nothing.map(({ path, kinds }) => ({ path, kinds })),
+      failed,
+    });
+    return EXIT.ok;
+  }
+  for (const { path, mask } of made) out.data(`${path}\t${mask}`);
+  for (const { path, reason } of failed.slice(0, NAMED)) out.talk(`! ${path} gets no mask: ${reason}`);
+  for (const { path, kinds } of nothing.slice(0, NAMED)) out.talk(`! ${path}: no ${kinds.join(', no ')} found`);
+  if (nothing.length > NAMED)
+    out.talk(`! ${nothing.length - NAMED} more where something was not found (--json lists all)`);
+  out.talk(`${plural(made.length, 'mask')} made. Nothing in the folder is changed.`);
+  out.talk('A run uses them with these lines in its run.yaml:');
+  out.talk('  dataset:');
+  out.talk(`    masks: {from: made, find: [${finds.join(', ')}]}`);
+  return EXIT.ok;
+};

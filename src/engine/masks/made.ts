@@ -1,0 +1,92 @@
+/**
+ * Masks that models made. They lie in our own folder, named by the content of their image and by what was found with
+ * which model: a data set that moves finds them again, and nothing is ever put into it.
+ */
+import { join } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
+import { statOf } from '../../base/files/stat.ts';
+import type { Places } from '../../base/paths.ts';
+import { plural } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
+import { findAsset } from '../../registry/catalogue/find.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import type { AssetEntry, Registry } from '../../registry/catalogue/schema.ts';
+import type { MaskFind } from '../../spec/training/subject-keys.ts';
+import type { HashedScan } from '../dataset/hash.ts';
+import type { FoundMasks, MaskFile } from '../dataset/masks.ts';
+
+export interface Finder {
+  readonly find: MaskFind;
+  /** What the Python program does for it. */
+  readonly kind: 'subject' | 'face' | 'text';
+  readonly entry: AssetEntry;
+  readonly model: string;
+  readonly sha256: string;
+  /** Values of black and white, as the model takes them. */
+  readonly range: readonly [number, number];
+}
+
+/** What finds what: the program's kind, and the entry of the registry. */
+const FINDERS: Readonly<Record<MaskFind, { readonly kind: Finder['kind']; readonly id: string }>> = {
+  background: { kind: 'subject', id: 'isnet-general' },
+  character: { kind: 'subject', id: 'isnet-anime' },
+  faces: { kind: 'face', id: 'anime-face-detector' },
+  text: { kind: 'text', id: 'comic-text-detector' },
+};
+
+/** Counts up when the program makes other masks of the same numbers. */
+const WORKER = 1;
+
+interface Where {
+  readonly registry: Registry;
+  readonly places: Places;
+}
+
+/** The models that find these, in the order of the words, whatever the order they were given in. */
+export function maskFinders(finds: readonly MaskFind[], { registry, places }: Where): readonly Finder[] {
+  return (Object.keys(FINDERS) as MaskFind[])
+    .filter((find) => finds.includes(find))
+    .map((find) => {
+      const { kind, id } = FINDERS[find];
+      const entry = findAsset(registry, id);
+      const [file] = entry?.files ?? [];
+      if (entry === undefined || file?.sha256 === undefined)
+        throw new UsageError(`The registry has no whole entry ${id}, which finds ${find}.`, { id: 'masks/failed' });
+      const [, low = 0, high = 1] = (/(-?[\d.]+?)\.\.(-?[\d.]+)/u.exec(entry.input ?? '') ?? []).map(Number);
+      const model = file.local ?? join(locateModel(entry, places).path, ...file.path.split('/'));
+      return { find, kind, entry, model, sha256: file.sha256, range: [low, high] };
+    });
+}
+
+/** Folder of the masks of exactly these finders. */
+export function masksDir({ home }: Pick<Places, 'home'>, finders: readonly Finder[]): string {
+  const of = finders.map(({ kind, sha256, range }) => [kind, sha256, ...range]);
+  return join(home, 'masks', sha256OfText(JSON.stringify([WORKER, of])).slice(0, 24));
+}
+
+/** Where the mask of an image lies, made or not. */
+export const maskPlace = (dir: string, sha256: string): string => join(dir, sha256.slice(0, 2), `${sha256}.png`);
+
+/**
+ * The made masks of images.
+ * @throws UsageError when no image has one
+ */
+export async function madeMasks(scan: HashedScan, finds: readonly MaskFind[], where: Where): Promise<FoundMasks> {
+  const dir = masksDir(where.places, maskFinders(finds, where));
+  const masks = new Map<string, MaskFile>();
+  for (const { path, sha256 } of scan.images) {
+    const file = maskPlace(dir, sha256);
+    if (statOf(file)?.isFile() === true)
+      masks.set(path, { path: file, sha256: await sha256OfFile(file), alpha: false });
+  }
+  const make = `visiontrain dataset mask ${shellWord(scan.root)} ${finds.map((find) => `--find ${find}`).join(' ')}`;
+  if (masks.size === 0)
+    throw new UsageError(`dataset.masks is set, but no mask was made for the pictures in ${scan.root}.`, {
+      id: 'dataset/no-mask',
+      nextSteps: [`Make them:  ${make}`, 'Train without masks:  --set dataset.masks=null'],
+    });
+  const bare = scan.images.length - masks.size;
+  const note = `${plural(bare, 'picture')} without a made mask: learned whole. ${make} makes them`;
+  return { masks, notes: bare === 0 ? [] : [note] };
+}

@@ -1,0 +1,97 @@
+/** Runs the Python program that makes masks, with everything that it needs: packages, models. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makePrivateFolder } from '../../base/files/private-folder.ts';
+import { packageRoot } from '../../base/package-root.ts';
+import type { Places } from '../../base/paths.ts';
+import { locateModel } from '../../registry/catalogue/locate.ts';
+import { fetchModel } from '../../registry/fetch/fetch-model.ts';
+import type { PythonEnvironment } from '../environment/check.ts';
+import { EXTRAS, ensureExtra } from '../environment/extras.ts';
+import { runProgram } from '../environment/programs/run-program.ts';
+import { ourPython } from '../environment/variables.ts';
+import type { StepTools } from '../events/step-tools.ts';
+import { type Finder, masksDir } from './made.ts';
+
+export interface MaskingInput {
+  readonly root: string;
+  readonly images: readonly { readonly path: string; readonly sha256: string }[];
+  readonly finders: readonly Finder[];
+  readonly places: Places;
+  readonly env: NodeJS.ProcessEnv;
+  readonly environment: PythonEnvironment;
+  /** Name of the device in torch. */
+  readonly device: string;
+  readonly threads: number;
+  readonly log: string;
+}
+
+export interface Masked {
+  /** Images without a mask, each with the reason. */
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+  /** Images in which something was not found. What nothing is found in is learned whole. */
+  readonly nothing: readonly { readonly path: string; readonly kinds: readonly string[] }[];
+}
+
+const lineSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress'), done: z.number(), total: z.number(), rate: z.number().optional() }),
+  z.object({ type: z.literal('failed'), path: z.string(), reason: z.string() }),
+  z.object({ type: z.literal('nothing'), path: z.string(), kinds: z.array(z.string()) }),
+]);
+
+const PROGRAM = {
+  module: 'visiontrain_trainer.masking',
+  what: 'makes masks',
+  id: 'masks/failed',
+  kept: 'The masks that it had made are kept: start it again.',
+} as const;
+
+/**
+ * Makes the masks that are missing.
+ * @throws DownloadError, EnvironmentError or TrainingError; what was made before is kept
+ */
+export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<Masked> {
+  const { places, env, finders, images, root, device, threads, environment } = input;
+  for (const { entry } of finders) await fetchEntry(input, entry, tools);
+  const folder = await ensureExtra(EXTRAS.captions, {
+    ...{ places, env, environment, signal: tools.signal },
+    onProgress: ({ item, done, total, detail }) =>
+      tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) }),
+  });
+  const store = masksDir(places, finders);
+  makePrivateFolder(store);
+  const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
+  const wanted = images.map(({ path, sha256 }) => ({ path, sha256 }));
+  const models = finders.map(({ kind, model, range }) => ({ kind, model, range }));
+  writeFileAtomic(job, JSON.stringify({ version: 1, root, store, device, threads, images: wanted, finders: models }));
+  const failed: { path: string; reason: string }[] = [];
+  const nothing: { path: string; kinds: string[] }[] = [];
+  const extras = [...(environment.extras ?? []), ...(folder === null ? [] : [folder])];
+  const own = ourPython({ env, packageRoot: packageRoot(), threads, extras });
+  const program = { python: environment.python, argv: [job], program: PROGRAM, env: own, log: input.log };
+  try {
+    await runProgram({ ...program, signal: tools.signal }, (value) => {
+      const said = lineSchema.safeParse(value);
+      if (!said.success) return;
+      if (said.data.type === 'failed') failed.push(said.data);
+      else if (said.data.type === 'nothing') nothing.push(said.data);
+      else {
+        const { done, total, rate } = said.data;
+        tools.progress({ item: 'masks', unit: 'images', done, total, ...(rate === undefined ? {} : { rate }) });
+      }
+    });
+  } finally {
+    rmSync(job, { force: true });
+  }
+  return { failed, nothing };
+}
+
+async function fetchEntry({ places, env }: MaskingInput, entry: Finder['entry'], tools: StepTools): Promise<void> {
+  if (locateModel(entry, places).ready) return;
+  tools.phase(entry.title);
+  const { signal } = tools;
+  await fetchModel(entry, { places, env, signal, onProgress: ({ phase: _, ...progress }) => tools.progress(progress) });
+}

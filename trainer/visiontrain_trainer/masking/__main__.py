@@ -1,0 +1,25 @@
+"""`python -m visiontrain_trainer.masking JOB`: make the masks that the job names. Exit codes 0, 3, 5; lines on stdout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from visiontrain_trainer.base.leave import leave
+from visiontrain_trainer.captioning.report import Report, run_program
+
+
+def work(job: Path, report: Report) -> None:
+    # Pillow and numpy are imported here, so that a Python without them is told by its cause.
+    from .job import read_mask_job
+    from .work import do_mask_job
+
+    do_mask_job(read_mask_job(job), report)
+
+
+def main(arguments: list[str]) -> int:
+    return run_program(arguments, "masking", "Masking", work)
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))
