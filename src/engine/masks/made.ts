@@ -12,9 +12,10 @@ import { shellWord } from '../../base/typed-path.ts';
 import { findAsset } from '../../registry/catalogue/find.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { AssetEntry, Registry } from '../../registry/catalogue/schema.ts';
+import type { RunSpec } from '../../spec/schema.ts';
 import type { MaskFind } from '../../spec/training/subject-keys.ts';
 import type { HashedScan } from '../dataset/hash.ts';
-import type { FoundMasks, MaskFile } from '../dataset/masks.ts';
+import { type FoundMasks, findMasks, type MaskFile } from '../dataset/masks.ts';
 
 export interface Finder {
   readonly find: MaskFind;
@@ -72,7 +73,7 @@ export const maskPlace = (dir: string, sha256: string): string => join(dir, sha2
  * The made masks of images.
  * @throws UsageError when no image has one
  */
-export async function madeMasks(scan: HashedScan, finds: readonly MaskFind[], where: Where): Promise<FoundMasks> {
+async function madeMasks(scan: HashedScan, finds: readonly MaskFind[], where: Where): Promise<FoundMasks> {
   const dir = masksDir(where.places, maskFinders(finds, where));
   const masks = new Map<string, MaskFile>();
   for (const { path, sha256 } of scan.images) {
@@ -89,4 +90,17 @@ export async function madeMasks(scan: HashedScan, finds: readonly MaskFind[], wh
   const bare = scan.images.length - masks.size;
   const note = `${plural(bare, 'picture')} without a made mask: learned whole. ${make} makes them`;
   return { masks, notes: bare === 0 ? [] : [note] };
+}
+
+/**
+ * Masks as `dataset.masks` has them; undefined where it is off.
+ * @throws UsageError where no image has one
+ */
+export async function runMasks(
+  scan: HashedScan,
+  masks: RunSpec['dataset']['masks'],
+  { dir, ...where }: Where & { readonly dir: string },
+): Promise<FoundMasks | undefined> {
+  if (masks === null) return undefined;
+  return masks.from === 'made' ? madeMasks(scan, masks.find, where) : findMasks(scan, masks.from, dir);
 }

@@ -17,11 +17,10 @@ import { captionsDir } from '../captions/store.ts';
 import { glance } from '../check/glance.ts';
 import { checkImagesOf } from '../check/images.ts';
 import { type HashedScan, hashImages } from '../dataset/hash.ts';
-import { findMasks } from '../dataset/masks.ts';
 import { scanDataset } from '../dataset/scan.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { type Hardware, probeHardware } from '../hardware/probe.ts';
-import { madeMasks } from '../masks/made.ts';
+import { runMasks } from '../masks/made.ts';
 import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
 import { validated, withRecorded } from '../plan/samples.ts';
@@ -91,7 +90,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     images.regularisation,
   );
   const validation = await validationImages(input, captioned.scan, images.validation);
-  const masks = await masksOf(input, hashed);
+  const masks = await runMasks(hashed, input.spec.dataset.masks, input);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
     dir,
@@ -179,13 +178,6 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
   const isKept = ({ caption, sha256 }: HashedScan['images'][number]) =>
     (caption === null && spec.captions.write !== null) || readHistory(store, sha256) !== undefined;
   return withRecorded(plan, spec, recorded, new Set(images.filter(isKept).map(({ sha256 }) => sha256)));
-}
-
-/** Masks as the spec has them; undefined where it has none. @throws UsageError where no image has one */
-async function masksOf({ spec, dir, registry, places }: PrepareInput, scan: HashedScan) {
-  const { masks } = spec.dataset;
-  if (masks === null) return undefined;
-  return masks.from === 'made' ? madeMasks(scan, masks.find, { registry, places }) : findMasks(scan, masks.from, dir);
 }
 
 /** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
