@@ -143,9 +143,8 @@ def detector_bytes(boxes: Sequence[tuple[float, float, float, float, float]]) ->
     """A detector that always finds these boxes: centre, width and height in pixels of its input, and a probability."""
     values = np.array(boxes, np.float32).T[None]
     result = _value("output", [1, 5, len(boxes)])
-    return _model(
-        [_node("Identity", ["boxes"], "output")], [_tensor("boxes", values)], _value("images", [1, 3, None, None]), [result]
-    )
+    nodes = [_node("Identity", ["boxes"], "output")]
+    return _model(nodes, [_tensor("boxes", values)], _value("images", [1, 3, None, None]), [result])
 
 
 def label_csv(labels: Sequence[tuple[str, int]] = LABELS) -> str:

@@ -60,7 +60,8 @@ class Masks:
                 whole.append(sample.path)
         names = sorted(set(whole))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        return [f"{', '.join(names[:4])}{more}: the mask is white all over or lies outside of the crop, and masks nothing."] if names else []
+        why = "the mask is white all over or lies outside of the crop, and masks nothing."
+        return [f"{', '.join(names[:4])}{more}: {why}"] if names else []
 
     def _read(self, sample: PlanImage, view: View) -> torch.Tensor:
         assert sample.mask is not None

@@ -1,4 +1,4 @@
-"""`python -m visiontrain_trainer.masking JOB`: make the masks that the job names. Exit codes 0, 3, 5; lines on stdout."""
+"""`python -m visiontrain_trainer.masking JOB`: make what masks the job names. Exit codes 0, 3, 5; lines on stdout."""
 
 from __future__ import annotations
 
