@@ -69,13 +69,13 @@ it('makes masks once, outside of the folder, and a run is planned with them', as
   expect(made.masks.map(({ mask }) => lstatSync(mask).mtimeMs)).toEqual(times);
   const dry = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json');
   expect(dry.code, dry.stderr).toBe(0);
-  const { samples } = JSON.parse(dry.stdout).plan.data as {
-    samples: { path: string; mask: { path: string } | null }[];
+  const { images } = JSON.parse(dry.stdout).plan.data as {
+    images: { path: string; mask: { path: string } | null }[];
   };
-  expect(samples.map(({ path, mask }) => ({ path, mask: mask?.path }))).toEqual(
-    samples.map(({ path }) => ({ path, mask: made.masks.find((one) => one.path === path)?.mask })),
+  expect(images.map(({ path, mask }) => ({ path, mask: mask?.path }))).toEqual(
+    images.map(({ path }) => ({ path, mask: made.masks.find((one) => one.path === path)?.mask })),
   );
-  expect(samples.every(({ mask }) => mask !== null)).toBe(true);
+  expect(images.every(({ mask }) => mask !== null)).toBe(true);
   expect(looks()).toEqual(before);
 }, 120_000);
 
