@@ -37,7 +37,8 @@ describe('models list', () => {
     );
     expect(table[0]).toMatch(/^ID +FOR +SIZE +HERE +WHAT$/);
     expect(table.length).toBeGreaterThan(20);
-    for (const line of table.slice(1)) expect(line).toMatch(/^[a-z0-9.-]+ +(sd15|sdxl|vae|tagger|captioner) /);
+    for (const line of table.slice(1))
+      expect(line).toMatch(/^[a-z0-9.-]+ +(sd15|sdxl|vae|tagger|captioner|judge|masker) /);
     expect(table.find((line) => line.startsWith('sd15-fp32 '))).toMatch(/Stable Diffusion 1\.5, .*…$/);
   });
 

@@ -39,6 +39,8 @@ export function withPromptFile(document: Mapping, dir: string): WithPrompts {
     problems: [{ path: KEY, message }],
   });
   const read = FORMS[extname(named).toLowerCase()];
+  // A text that is no name of a file is a prompt without its brackets, of which the schema tells.
+  if (read === undefined && !/^\S+\.\w{1,5}$/u.test(named)) return { document, problems: [] };
   if (read === undefined) return failed('must be a list of prompts, or a file of them: .txt, .toml or .json');
   try {
     const file = readTextFile(typedPath(named, dir));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { claim } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
-import { readPlanJson } from '../run-folder/run-files.ts';
+import { glanceAtPlan } from '../run-folder/run-files.ts';
 import type { RunRef } from '../runs/create.ts';
 import { runNames } from '../runs/list.ts';
 import { isRun, runCondition } from '../runs/summary.ts';
@@ -69,7 +69,7 @@ export function heldBy(runs: string, { held, after, problem }: QueueEntry): stri
 
 /** @throws UsageError for a run whose pictures are gone: it would take the card only to fail */
 function refuseGoneData(dir: string): void {
-  const plan = readPlanJson(dir) as { data?: { root?: unknown } } | undefined;
+  const plan = glanceAtPlan(dir) as { data?: { root?: unknown } } | undefined;
   const root = plan?.data?.root;
   if (typeof root !== 'string' || existsSync(root)) return;
   throw new UsageError(`its pictures are gone from ${root}`, { id: 'dataset/no-folder' });

@@ -10,7 +10,7 @@ import { isMissing } from '../../base/files/fs-errors.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { lastHolder } from '../../base/process/claim.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
-import { readPlanJson } from '../run-folder/run-files.ts';
+import { glanceAtPlan } from '../run-folder/run-files.ts';
 import { isRun } from '../runs/summary.ts';
 
 /** A run that waits. */
@@ -45,7 +45,7 @@ export const startsOf = (dir: string): number => lastHolder(join(dir, RUN_FILES.
 
 /** The card that a run was planned for; of several that train together all, as `cuda:0+cuda:2`. */
 export function plannedCard(dir: string): string {
-  const plan = readPlanJson(dir) as { resources?: { device?: unknown; cards?: unknown } } | undefined;
+  const plan = glanceAtPlan(dir) as { resources?: { device?: unknown; cards?: unknown } } | undefined;
   const { device, cards } = plan?.resources ?? {};
   if (Array.isArray(cards) && cards.length > 0) return cards.map((index) => `cuda:${index}`).join('+');
   return canonicalCard(typeof device === 'string' ? device : 'cpu');

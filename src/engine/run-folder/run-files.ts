@@ -63,6 +63,15 @@ export function readPlanJson(dir: string): unknown {
   return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
 }
 
+/** What plan.json says, for a glance at a value or two; undefined for a plan that cannot be read, which is told when the run starts. */
+export function glanceAtPlan(dir: string): unknown {
+  try {
+    return readPlanJson(dir) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -1,5 +1,5 @@
 /** Which runs still need a model of the registry: those going on, and those that can be resumed. */
-import { readPlanJson } from '../run-folder/run-files.ts';
+import { glanceAtPlan } from '../run-folder/run-files.ts';
 import { listRuns } from './list.ts';
 import type { RunSummary } from './summary.ts';
 
@@ -16,9 +16,5 @@ const isInside = (path: unknown, folder: string) => typeof path === 'string' && 
 
 /** What a plan says of its model; empty when the plan cannot be read. */
 function modelOf(dir: string): Partial<Record<'name' | 'path' | 'config_dir' | 'vae_path', unknown>> {
-  try {
-    return (readPlanJson(dir) as { model?: Record<string, unknown> } | null | undefined)?.model ?? {};
-  } catch {
-    return {};
-  }
+  return (glanceAtPlan(dir) as { model?: Record<string, unknown> } | undefined)?.model ?? {};
 }

@@ -1,7 +1,7 @@
 /** What the end of a run's several processes means: which of them failed first, and in which words. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { type ErrorId, errorCatalogue } from '../../base/error-catalogue.ts';
+import { isErrorId } from '../../base/error-catalogue.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { neutralise } from '../../base/text.ts';
 import type { RunState } from '../events/run-state.ts';
@@ -30,15 +30,19 @@ export function endOfSeveral(dir: string, { resources }: Plan, { end, state }: E
   if (cause !== undefined) {
     const { rank, id, reason, ...rest } = cause;
     const said = `${nameOf(rank, resources)}: ${reason}`;
-    const told = { ...rest, status: 'failed' as const, id: knownId(id), step: state.step, reason: said };
+    const told = {
+      ...rest,
+      status: 'failed' as const,
+      id: isErrorId(id) ? id : ('training/failed' as const),
+      step: state.step,
+      reason: said,
+    };
     return { end: { ...end, code: cause.code, signal: null }, state: { ...state, result: told } };
   }
   if (result === undefined) return { end, state };
   const details = [...(result.details ?? []), ...endings(dir, resources)];
   return { end: { ...end, code: result.code, signal: null }, state: { ...state, result: { ...result, details } } };
 }
-
-const knownId = (id: string): ErrorId => (Object.hasOwn(errorCatalogue, id) ? (id as ErrorId) : 'training/failed');
 
 /** `process 1 of 2 (cuda:3)` */
 function nameOf(rank: number, { processes, cards, nodes }: Plan['resources']): string {

@@ -30,11 +30,12 @@ describe('dataset check', () => {
       '',
       '  1 picture will be used (1 png) · 40×30',
       '  1 caption',
-      '  10_fox/: 1 picture, each used 10 times, as its name says',
       '  ! copy.png is the same picture as 10_fox/a.png: left out',
       '  ! evil\ufffd[31m.png is empty (0 bytes): left out',
       '  ! 1 .jxl file not used: JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl',
       '  Other files, not used: 1 .jxl',
+      '  arranged in parts, which visiontrain new makes sources of:',
+      '    10_fox/: 1 picture, each used 10 times, as its name says',
       '',
       '  ! 1 picture much smaller than the bucket.',
       '      10_fox/a.png is 40×30, enlarged 29.9 times to 1152×896',
@@ -73,7 +74,9 @@ describe('dataset check', () => {
       'reg/b.png': png(42, 30),
     });
     const check = async (...options: string[]) => (await cli(['dataset', 'check', root, ...options], env)).stdout;
-    expect(await check()).toMatch(/1 picture will.*: passed over.*dataset\.include in run\.yaml.*: passed over/su);
+    expect(await check()).toMatch(
+      /1 picture will.*reg\/: passed over.*masks\/: passed over.*dataset\.include in run\.yaml.*1 regularisation picture/su,
+    );
     expect(await check('--include', 'masks')).toMatch(/2 pictures will.*reg\/: passed over/su);
     expect(await check('--include', 'masks', '--include', 'reg/')).toMatch(/3 pictures will(?!.*passed over)/su);
   });

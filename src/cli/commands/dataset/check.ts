@@ -54,7 +54,8 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   if (flags.json) out.json({ ...report, sources, parts, findings, ...about });
   else {
     const lines = reportLines(report);
-    for (const line of lines.slice(0, -1)) out.data(line);
+    // Folders such as 10_fox are told once.
+    for (const line of lines.slice(0, -1)) if (!parts.includes(line.trim())) out.data(line);
     for (const line of sources) out.data(`  source ${line}`);
     if (parts.length > 0) out.data('  arranged in parts, which visiontrain new makes sources of:');
     for (const line of parts) out.data(`    ${line}`);

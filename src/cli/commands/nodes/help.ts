@@ -5,7 +5,7 @@ import { lastLogLines } from '../../../base/files/log-lines.ts';
 import { pause } from '../../../base/sleep.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { makeRequest } from '../../../engine/run-folder/requests.ts';
-import { readExit, readPlanJson, readSupervisor } from '../../../engine/run-folder/run-files.ts';
+import { glanceAtPlan, readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { runNames } from '../../../engine/runs/list.ts';
 import { settlePlan } from '../../../engine/runs/read-plan.ts';
@@ -119,7 +119,7 @@ async function endOfHelp(
 
 /** How many machines the plan is for. A plan that cannot be read is told of later, when the run starts. */
 export function nodesOf(dir: string): number {
-  const plan = readPlanJson(dir) as { resources?: { nodes?: unknown } } | undefined;
+  const plan = glanceAtPlan(dir) as { resources?: { nodes?: unknown } } | undefined;
   const nodes = plan?.resources?.nodes;
   return typeof nodes === 'number' ? nodes : 1;
 }
