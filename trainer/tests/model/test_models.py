@@ -28,6 +28,8 @@ def model(path: Path, family: str, **changes: Any) -> Model:
         "zero_terminal_snr": False,
         "vae_path": None,
         "merge_loras": [],
+        "flow_shift": 2.5,
+        "vae_scaling": None,
         "clip_skip": 1,
         "sha256": None,
     }
