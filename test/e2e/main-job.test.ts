@@ -80,7 +80,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
   it('is judged, and the checkpoint that is advised is exported as best', async () => {
     const judged = await place.visiontrain(
       'judge',
-      'ball',
+      'ball-2',
       '--steps',
       `${STEPS}`,
       '--seeds',
@@ -88,17 +88,17 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
       '--export',
       '--json',
     );
-    expect(judged.code, judged.stderr).toBe(0);
+    expect(judged.code, `${judged.stderr}${judged.stdout}`).toBe(0);
     const judgement = JSON.parse(judged.stdout);
     expect(judgement).toMatchObject({ status: 'done', measure: 'pixels', rows: [{ step: 0 }, { step: STEPS }] });
     expect(judgement.advice).toMatchObject({ step: STEPS });
-    const best = await place.visiontrain('export', 'ball', '--best', '--by', 'judge', '--json');
+    const best = await place.visiontrain('export', 'ball-2', '--best', '--by', 'judge', '--json');
     expect(JSON.parse(best.stdout)).toMatchObject({
       step: STEPS,
       files: [{ path: expect.stringMatching(/ball-best-judge\.safetensors$/u), made: false }],
     });
-    expect((await place.visiontrain('judge', 'ball', '--stop')).stderr).toContain('Nothing judges this run.');
-    expect((await place.visiontrain('status', 'ball')).stdout).toContain(`Step ${STEPS} at strength 1`);
+    expect((await place.visiontrain('judge', 'ball-2', '--stop')).stderr).toContain('Nothing judges this run.');
+    expect((await place.visiontrain('status', 'ball-2')).stdout).toContain(`Step ${STEPS} at strength 1`);
   });
 
   it('says before it verifies what was computed otherwise', async () => {
