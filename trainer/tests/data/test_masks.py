@@ -143,7 +143,7 @@ def test_masks_that_say_nothing_are_refused(pixels: Any, words: str, masked: Any
 
 def test_a_crop_that_shows_nothing_of_a_mask_counts_whole(masked: Any) -> None:
     plan = parse_plan(masked(_left_half))
-    sample = plan.data.samples[0]
+    sample = plan.data.images[0]
     assert sample.mask is not None
     # Twice as wide as its bucket, so that the crop in the middle shows nothing of the left edge.
     size = (sample.bucket[0] * 2, sample.bucket[1])

@@ -15,6 +15,7 @@ from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.base.errors import is_out_of_memory
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.plan import parse_plan
+from visiontrain_trainer.data.scaling import Scaling
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run import sample
 from visiontrain_trainer.training.optim import AdamW
@@ -126,7 +127,7 @@ def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, pl
     x, y = torch.meshgrid(torch.linspace(-1, 1, 128), torch.linspace(-1, 1, 96), indexing="ij")
     with torch.no_grad():
         latents = vae.encode(torch.stack([x, y, x * y])[None]).latent_dist.mean
-    whole = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
+    whole = np.asarray(sample.decode(vae, latents, Scaling(1.0)), dtype=float)
     sizes: list[int] = []
 
     def refuse(module: Any, inputs: Any) -> None:
@@ -136,7 +137,7 @@ def test_a_sample_too_large_to_decode_whole_is_decoded_in_tiles(run_out: Any, pl
 
     vae.decoder.register_forward_pre_hook(refuse)
     for _ in range(2):
-        tiled = np.asarray(sample.decode(vae, latents, 1.0), dtype=float)
+        tiled = np.asarray(sample.decode(vae, latents, Scaling(1.0)), dtype=float)
         assert tiled.shape == whole.shape == (128, 96, 3)
         # Both are the same image, up to small differences, because a tile does not see the pixels around it.
         assert np.corrcoef(tiled.ravel(), whole.ravel())[0, 1] > 0.95

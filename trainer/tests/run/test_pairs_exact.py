@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import prepare_run
 from tests.run.test_exact import _stop_after
-from tests.run.test_processes import train_in_two
+from tests.run.test_processes import train_in
 from tests.run.test_settings_exact import EXCLUSIVE, SETTINGS
 
 #: What changes images and captions, by name: the section `data` of the plan.
@@ -94,9 +94,10 @@ def test_two_processes_give_the_same_bytes_twice(plan_for: Any, images: Any, tmp
     names = _drawn(3, 2611)[2]
     plan = _plan(names, plan_for, images, tmp_path / "cache", 0)
     plan["data"] |= {"flip": True, "shuffle_tags": True}
+    plan["resources"] |= {"processes": 2}
     found = []
     for name in ("first", "second"):
-        events = train_in_two(prepare_run(tmp_path / name, plan))
+        events = train_in(prepare_run(tmp_path / name, plan))
         found.append(next(e["sha256"] for e in events if e["type"] == "output"))
     assert found[0] == found[1]
     assert load_file(next((tmp_path / "first" / "output").glob("*.safetensors")))
