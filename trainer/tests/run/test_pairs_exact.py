@@ -64,7 +64,9 @@ def _drawn(count: int, seed: int) -> list[tuple[str, str, str]]:
     return found
 
 
-def _plan(names: tuple[str, str, str], plan_for: Any, images: Any, cache: Path, workers: int) -> dict[str, Any]:
+def _plan(
+    names: tuple[str, str, str], plan_for: Any, images: Any, cache: Path, resources: dict[str, Any]
+) -> dict[str, Any]:
     data, samples = dict(DATA[names[0]]), list(images[1])
     if data.pop("further", False):
         samples += [{**s, "id": f"{s['id']}@32", "bucket": [32, 32]} for s in samples]
@@ -73,7 +75,7 @@ def _plan(names: tuple[str, str, str], plan_for: Any, images: Any, cache: Path, 
         data={"images": samples, **data},
         training=training,
         output={"checkpoint_every": 0},
-        resources={"workers": workers, "cache_dir": str(cache)},
+        resources={**resources, "cache_dir": str(cache)},
     )
 
 
@@ -81,10 +83,10 @@ def _plan(names: tuple[str, str, str], plan_for: Any, images: Any, cache: Path, 
 def test_the_same_bytes_with_workers_and_through_a_stop(
     names: tuple[str, str, str], train_here: Any, plan_for: Any, images: Any, tmp_path: Path
 ) -> None:
-    whole = train_here(_plan(names, plan_for, images, tmp_path / "cache", 0), "whole")
+    whole = train_here(_plan(names, plan_for, images, tmp_path / "cache", {"workers": 0}), "whole")
     assert whole.code == 0
     (tmp_path / "cut" / "control").mkdir(parents=True)
-    again = _plan(names, plan_for, images, tmp_path / "other cache", 4)
+    again = _plan(names, plan_for, images, tmp_path / "other cache", {"workers": 4})
     assert _stop_after(tmp_path / "cut", again, 2) == 75
     assert train_here(again, "cut").sha256 == whole.sha256
 
@@ -92,9 +94,8 @@ def test_the_same_bytes_with_workers_and_through_a_stop(
 def test_two_processes_give_the_same_bytes_twice(plan_for: Any, images: Any, tmp_path: Path) -> None:
     """Beside each other the sums are rounded in the same order each time, with all settings of data together."""
     names = _drawn(3, 2611)[2]
-    plan = _plan(names, plan_for, images, tmp_path / "cache", 0)
+    plan = _plan(names, plan_for, images, tmp_path / "cache", {"workers": 0, "processes": 2})
     plan["data"] |= {"flip": True, "shuffle_tags": True}
-    plan["resources"] |= {"processes": 2}
     found = []
     for name in ("first", "second"):
         events = train_in(prepare_run(tmp_path / name, plan))
