@@ -387,7 +387,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l workspace
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a lora -d 'LoRA files of any trainer: inspect, check, diff, edit, resize, merge, convert'
-complete -c visiontrain -n '__fish_seen_subcommand_from lora' -f -a 'inspect check edit resize merge convert'
+complete -c visiontrain -n '__fish_seen_subcommand_from lora' -f -a 'inspect check diff edit resize merge convert'
 complete -c visiontrain -n '__fish_seen_subcommand_from lora' -l base
 complete -c visiontrain -n '__fish_seen_subcommand_from lora' -l into
 complete -c visiontrain -n '__fish_seen_subcommand_from lora' -l output

@@ -10,7 +10,7 @@ export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   dataset: ['check', 'caption', 'tags', 'mask'],
   preset: ['list', 'save', 'show', 'diff', 'rm'],
   queue: ['add', 'hold', 'list', 'move', 'release', 'remove', 'run'],
-  lora: ['inspect', 'check', 'edit', 'resize', 'merge', 'convert'],
+  lora: ['inspect', 'check', 'diff', 'edit', 'resize', 'merge', 'convert'],
   publish: ['hub', 'kit'],
   completion: shells,
 };

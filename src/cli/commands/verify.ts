@@ -12,6 +12,7 @@ import { readPlan } from '../../engine/runs/read-plan.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { withFolders } from './shared/steps/brought.ts';
 import { refuseChangedData } from './shared/unchanged-data.ts';
 import { watchRun } from './shared/watch.ts';
 
@@ -27,7 +28,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
       nextSteps: [`visiontrain resume ${original.name}`],
     });
   const registry = loadRegistry({ configDir: places.config });
-  const loaded = loadSpec(join(original.dir, RUN_FILES.spec), { registry });
+  const loaded = await withFolders(loadSpec(join(original.dir, RUN_FILES.spec), { registry }), context);
   const planned = readPlan(original.dir);
   const prepared = await prepareRun({ ...loaded, registry, places, env, recorded: planned });
   refuseChangedData(original, planned, prepared, 'another training cannot give the same bytes, so none was started');

@@ -37,11 +37,22 @@ export async function broughtFolder(path: string, dir: string, bringing: BringIn
   return store.files;
 }
 
-/** Turns a spec into one whose data sets are folders; made once, since a spec may be filled again. */
-export type AsFolders = (spec: RunSpec) => RunSpec;
+/** Changes the paths of a spec's data sets; it is called again where a spec is filled anew. */
+export type WithPaths = (spec: RunSpec) => RunSpec;
+
+export interface BroughtDatasets {
+  /** The spec with a folder in the place of each data set. */
+  readonly asFolders: WithPaths;
+  /** The spec with each data set as it was named, files by absolute paths: what a run.yaml is to say. */
+  readonly asNamed: WithPaths;
+}
 
 /** @returns undefined where every data set of the spec is a folder already */
-export async function bringDatasets(spec: RunSpec, dir: string, bringing: BringInput): Promise<AsFolders | undefined> {
+export async function bringDatasets(
+  spec: RunSpec,
+  dir: string,
+  bringing: BringInput,
+): Promise<BroughtDatasets | undefined> {
   const { dataset, validation } = spec;
   const paths = [
     dataset.path,
@@ -53,7 +64,12 @@ export async function bringDatasets(spec: RunSpec, dir: string, bringing: BringI
   for (const path of new Set(paths))
     if (path !== null && isBrought(path)) folders.set(path, await broughtFolder(path, dir, bringing));
   if (folders.size === 0) return undefined;
-  const at = (path: string) => folders.get(path) ?? path;
+  const names = [...folders].map(([path, folder]) => [folder, HUB.test(path) ? path : resolve(dir, path)] as const);
+  return { asFolders: withPaths(folders), asNamed: withPaths(new Map(names)) };
+}
+
+const withPaths = (paths: ReadonlyMap<string, string>): WithPaths => {
+  const at = (path: string) => paths.get(path) ?? path;
   const orNull = (path: string | null) => (path === null ? null : at(path));
   return (given) => ({
     ...given,
@@ -68,4 +84,4 @@ export async function bringDatasets(spec: RunSpec, dir: string, bringing: BringI
     },
     validation: { ...given.validation, path: orNull(given.validation.path) },
   });
-}
+};

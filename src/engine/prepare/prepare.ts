@@ -37,6 +37,8 @@ export interface PrepareInput extends FilledSpec {
   readonly dir: string;
   readonly registry: Registry;
   readonly places: Places;
+  /** Puts the names of data sets that were unpacked or fetched back into run.yaml, in the place of our folders. */
+  readonly asNamed?: ((spec: RunSpec) => RunSpec) | undefined;
   /** The machine that will train, when it is another one than this. */
   readonly hardware?: Hardware | undefined;
   /** The plan of an earlier start of the same run, whose written captions are taken and not looked for again. */
@@ -68,7 +70,7 @@ export interface PreparedRun {
  * @throws UsageError, EnvironmentError that say what is wrong with data set, model or machine, before anything is made
  */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
-  const { dir, registry, places, env, signal } = input;
+  const { dir, registry, places, env, signal, asNamed = (given) => given } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const { model } = input.spec;
   const absolute = withAbsoluteSources(input.spec, dir);
@@ -110,7 +112,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   return {
     plan,
     card: deviceName(plan.resources, hardware),
-    yaml: renderSpec(withAbsolutePaths(spec, dir, isModelId), provenance),
+    yaml: renderSpec(asNamed(withAbsolutePaths(spec, dir, isModelId)), provenance),
     warnings: [
       ...notes,
       ...ofLora,

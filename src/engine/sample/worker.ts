@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
+import { statOf } from '../../base/files/stat.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { runProgram } from '../environment/programs/run-program.ts';
@@ -118,6 +119,11 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
 
 /** Makes the folder, and returns whether it holds samples of the same command. @throws UsageError when it holds others */
 function settleFolder(to: string, key: string): boolean {
+  if (statOf(to)?.isDirectory() === false)
+    throw new UsageError(`${to} is there already, and is no folder.`, {
+      id: 'file/exists',
+      nextSteps: ['Choose a folder:  -o FOLDER'],
+    });
   if (existsSync(to) && readdirSync(to).length > 0) {
     const text = readOurs(join(to, SAMPLE_FILES.list), MOST_BYTES)?.toString('utf8');
     if (keyIn(text) === key) return true;

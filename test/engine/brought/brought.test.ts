@@ -312,9 +312,15 @@ it('settings name archives wherever they name a data set, also when they are fil
   );
   const brought = await bringDatasets(spec, dir, { places: places(env), env, tools });
   const folder = await bring('fox.zip');
-  expect(brought?.(spec)).toMatchObject({
+  const folders = brought?.asFolders(spec) ?? spec;
+  expect(folders).toMatchObject({
     dataset: { path: folder, sources: [{ path: folder }], regularisation: { path: folder } },
     validation: { path: folder },
+  });
+  const named = join(dir, 'fox.zip');
+  expect(brought?.asNamed(folders)).toMatchObject({
+    dataset: { path: named, sources: [{ path: named }], regularisation: { path: named } },
+    validation: { path: named },
   });
   expect(new StoreFolder(places(env), 'f'.repeat(64)).isWhole).toBe(false);
 });
@@ -329,4 +335,7 @@ it('dataset check and run take a zip file', () => {
   writeFileSync(join(dir, 'run.yaml'), 'version: 1\ndataset: {path: fox.zip}\nmodel: {base: tiny}\n');
   const { plan } = cli('run', 'run.yaml', '--dry-run');
   expect(plan.data.images).toMatchObject([{ path: 'fox/a.png', caption: 'a fox' }]);
+  // The run.yaml of the run names the archive, from which it can be trained again anywhere.
+  const shown = execFileSync(process.execPath, [bin, 'run', 'run.yaml', '--dry-run'], { cwd: dir, env, stdio: 'pipe' });
+  expect(shown.toString()).toMatch(new RegExp(`^ {2}path: ${join(dir, 'fox.zip')} `, 'mu'));
 });

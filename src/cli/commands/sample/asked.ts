@@ -39,7 +39,11 @@ export interface SampleWishes {
 export function askedFor(options: Options): SampleWishes {
   const axes = listOf(options, 'grid');
   const strange = axes?.find((axis) => !(sampleAxes as readonly string[]).includes(axis));
-  if (strange !== undefined) throw wrong('grid', `names of ${sampleAxes.join(', ')}`, strange);
+  if (strange !== undefined)
+    throw new UsageError(`--grid takes one or two of ${sampleAxes.join(', ')}, not ${strange}.`, {
+      id: 'command/wrong-value',
+      nextSteps: ['Values have flags of their own:  --strength 0.6,1 --seed 1,2 --step 400,800 --grid strength,seed'],
+    });
   const checkpoints = text(options.step);
   return {
     loras: texts(options.lora).map(loraOf),

@@ -12,18 +12,20 @@ import type { RunRef } from '../../../engine/runs/create.ts';
 import { readPlan } from '../../../engine/runs/read-plan.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
+import { withFolders } from './steps/brought.ts';
 
 /** Most differences that are named one by one; the others are counted. */
 const MOST_NAMED = 10;
 
 /** Prints the changes; nothing when nothing was changed. If the comparison fails, the run is resumed all the same. */
-export async function tellChanges({ dir, name }: RunRef, { places, env, out }: Context): Promise<void> {
+export async function tellChanges({ dir, name }: RunRef, context: Context): Promise<void> {
+  const { places, env, out } = context;
   const spec = join(dir, RUN_FILES.spec);
   try {
     const then = readPlan(dir);
     const registry = loadRegistry({ configDir: places.config });
     const { plan: now } = await prepareRun({
-      ...loadSpec(spec, { registry }),
+      ...(await withFolders(loadSpec(spec, { registry }), context)),
       registry,
       places,
       env,

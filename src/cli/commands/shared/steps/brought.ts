@@ -1,7 +1,7 @@
 /** Data sets that are archives or lie on a hub become folders before a command looks at them, with progress shown. */
 
 import { typedPath } from '../../../../base/typed-path.ts';
-import { type AsFolders, bringDatasets, broughtFolder } from '../../../../engine/brought/bring.ts';
+import { bringDatasets, broughtFolder, type WithPaths } from '../../../../engine/brought/bring.ts';
 import { isBrought } from '../../../../engine/brought/unpackers.ts';
 import type { FilledSpec } from '../../../../engine/prepare/fill.ts';
 import type { Context } from '../../../shell/context.ts';
@@ -24,11 +24,11 @@ async function bringing<T>(
   }
 }
 
-/** Settings whose data sets are folders; the same ones where they are so already. */
+/** Settings whose data sets are folders, and how they were named; the same ones where they are folders already. */
 export async function withFolders<T extends FilledSpec & { readonly dir: string }>(
   input: T,
   context: Context,
-): Promise<T> {
+): Promise<T & { readonly asNamed?: WithPaths }> {
   const { spec, dir, forImages } = input;
   const paths = [spec.dataset.path, ...spec.dataset.sources.map(({ path }) => path), spec.validation.path];
   if (![...paths, spec.dataset.regularisation?.path ?? null].some((path) => path !== null && isBrought(path)))
@@ -38,12 +38,16 @@ export async function withFolders<T extends FilledSpec & { readonly dir: string 
   if (brought === undefined) return input;
   return {
     ...input,
-    spec: brought(spec),
-    forImages: forImages === undefined ? undefined : (images: number) => refilled(forImages(images), brought),
+    spec: brought.asFolders(spec),
+    forImages: forImages === undefined ? undefined : (images: number) => refilled(forImages(images), brought.asFolders),
+    asNamed: brought.asNamed,
   };
 }
 
-const refilled = (filled: FilledSpec, brought: AsFolders): FilledSpec => ({ ...filled, spec: brought(filled.spec) });
+const refilled = (filled: FilledSpec, asFolders: WithPaths): FilledSpec => ({
+  ...filled,
+  spec: asFolders(filled.spec),
+});
 
 /** The folder that was named, or what an archive or an id of the hub becomes. */
 export async function namedFolder(folder: string, context: Context): Promise<string> {
