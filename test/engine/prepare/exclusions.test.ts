@@ -3,7 +3,7 @@
  *
  * What stands together but changes what is computed is tested where it is: an image without a mask counts whole and
  * masks follow crops and angles (trainer/tests/data/test_masks.py), worst cases of random captions and of several
- * resolutions (test/engine/plan), the base in 8 bits with trained text encoders (trainer/tests/tiny_models.py),
+ * resolutions (test/engine/plan), the base in 8 bits with trained text encoders (trainer/tests/run/test_small_cards.py),
  * hooks of another's file (test/engine/hooks). Epochs and steps are one key, which holds one of both.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
