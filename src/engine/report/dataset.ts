@@ -1,4 +1,5 @@
 /** The data set of a run in figures, from its plan. Pure. */
+import { looksLikeTags, tagsOf } from '../plan/captions.ts';
 import type { Plan } from '../plan/schema.ts';
 import { summarizePlan } from '../plan/summarize.ts';
 import type { ReportDataset } from './types.ts';
@@ -28,14 +29,22 @@ export function datasetOf(plan: Plan, trigger: string): ReportDataset {
   };
 }
 
+/** The most frequent tags; the most frequent words where most captions are sentences, of which hardly one comes twice. */
 function frequentTags(captions: readonly string[]): ReportDataset['tags'] {
   const counts = new Map<string, number>();
-  for (const caption of captions) {
-    const tags = new Set(caption.split(',').map((tag) => tag.trim()));
-    for (const tag of tags) if (tag !== '' && tag.length <= LONGEST_TAG) counts.set(tag, (counts.get(tag) ?? 0) + 1);
-  }
+  const written = captions.filter((caption) => caption.trim() !== '');
+  const partsOf = written.filter(looksLikeTags).length * 2 < written.length ? wordsOf : tagsOf;
+  for (const caption of written)
+    for (const tag of new Set(partsOf(caption)))
+      if (tag.length <= LONGEST_TAG) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   return [...counts]
     .map(([tag, count]) => ({ tag, images: count }))
     .sort((a, b) => b.images - a.images || (a.tag < b.tag ? -1 : 1))
     .slice(0, MOST_TAGS);
 }
+
+/** Words that say nothing of a picture. */
+const SMALL = new Set(['the', 'and', 'with', 'for', 'from', 'that', 'this', 'its', 'his', 'her', 'has', 'are', 'was']);
+
+const wordsOf = (caption: string): readonly string[] =>
+  (caption.toLowerCase().match(/[\p{L}\p{N}_]{3,}/gu) ?? []).filter((word) => !SMALL.has(word));

@@ -48,7 +48,7 @@ export interface ReportDataset {
   readonly epochs: number;
   readonly buckets: readonly { readonly size: readonly [number, number]; readonly images: number }[];
   readonly trigger: string;
-  /** The most frequent parts of captions between commas. */
+  /** The most frequent tags; words where the captions are sentences. */
   readonly tags: readonly { readonly tag: string; readonly images: number }[];
   readonly uncaptioned: number;
   /** Some captions as they are trained on. */
