@@ -1,6 +1,6 @@
 // Images a second of one process and of two (resources.devices) on a processor, in turn, with the embedded model.
 //   node bench/two-processes.mjs [ROUNDS]        on a machine with two free cores; after npm run build
-// Of each run the middle of all times between two steps counts, without the first ten steps. `spread` is the lowest and the
+// For each run the median of all times between two steps counts, without the first ten steps. `spread` is the lowest and the
 // highest of the rounds. One process is measured with one thread and with two: two processes have one thread each.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

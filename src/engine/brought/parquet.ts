@@ -97,7 +97,7 @@ function imageBytes(value: unknown): Buffer | undefined {
   return bytes instanceof Uint8Array && bytes.length > 0 ? Buffer.from(bytes) : undefined;
 }
 
-/** Of several captions the first. */
+/** Where an image has several captions, the first one is taken. */
 function captionOf(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one.includes(' '))) return value[0];

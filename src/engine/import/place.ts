@@ -81,7 +81,7 @@ const KNOWN_BASES: readonly (readonly [RegExp, string])[] = [
   [/sd_?v1|v1-5|stable-diffusion-v1|sd15|animefull/iu, 'sd15'],
 ];
 
-/** Of the further folders of a file, those that are on this machine stay. */
+/** The further folders that a file names are kept where they are on this machine. */
 function placeSources(values: Values, path: string, lost: ImportLine[]): void {
   const sources = values.get('dataset.sources') as readonly { readonly path: unknown }[] | undefined;
   if (sources === undefined) return;

@@ -70,7 +70,7 @@ def scores(drawn: Drawn, references: References) -> dict[str, Any]:
 
 
 def _neighbours(drawn: Drawn, references: References) -> list[list[dict[str, Any]]] | None:
-    """Of each sample the training image that it is nearest to, [prompts][seeds]; None without such images."""
+    """The training image that each sample is nearest to, [prompts][seeds]; None without such images."""
     if not len(references.trained):
         return None
     found = references.to_trained(drawn.own.reshape(-1, drawn.own.shape[-1]))
