@@ -3,10 +3,20 @@
  * can be cut, stalled and slowed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
 const RSYNC = ['/usr/bin/rsync', '/usr/local/bin/rsync'].find((path) => existsSync(path));
@@ -79,7 +89,10 @@ export class SshBox {
   readonly target = `${userInfo().username}@127.0.0.1`;
   /** Port of the line; that of sshd itself is behind it. */
   port = 0;
-  /** Bytes that may pass until the line is cut, and then until it is cut again, and so on; then it holds. */
+  /**
+   * Bytes that may pass until the line is cut, and then until it is cut again, and so on; then it holds. What has passed
+   * is written down on its side before the cut, so that a busy machine loses no more of it than an idle one.
+   */
   allowances: number[] = [];
   /** Bytes that have passed, in both directions, and how often the line was cut. */
   passed = 0;
@@ -87,6 +100,8 @@ export class SshBox {
   readonly #options: BoxOptions;
   readonly #sockets = new Set<Socket>();
   #stalled = false;
+  /** Whether an allowance is used up: nothing passes until the cut, which waits for the disk. */
+  #ending = false;
   #refuses = false;
   #sshd: ChildProcess | undefined;
   #line: Server | undefined;
@@ -146,6 +161,7 @@ export class SshBox {
     const far = connect(this.#behind(), '127.0.0.1');
     for (const socket of [near, far]) this.#sockets.add(socket);
     const end = () => {
+      if (this.#ending) return;
       near.destroy();
       far.destroy();
     };
@@ -162,20 +178,33 @@ export class SshBox {
 
   /** Whether so many bytes pass. The line is cut when they are more than may. */
   #passes(bytes: number): boolean {
-    if (this.#stalled) return false;
+    if (this.#stalled || this.#ending) return false;
     this.passed += bytes;
     const [left] = this.allowances;
     if (left === undefined) return true;
     this.allowances[0] = left - bytes;
     if (left >= bytes) return true;
     this.allowances.shift();
-    this.cut();
+    this.#ending = true;
+    void this.#written().then(() => this.cut());
     return false;
+  }
+
+  /** Returns when no file of this test has grown for half a second. */
+  async #written(): Promise<void> {
+    let before = -1;
+    for (let still = 0; still < 5; still += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const now = bytesBelow(dirname(this.dir));
+      if (now !== before) still = 0;
+      before = now;
+    }
   }
 
   /** Cuts every connection. New ones can be made. */
   cut(): void {
     this.cuts += 1;
+    this.#ending = false;
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets.clear();
   }
@@ -207,6 +236,18 @@ export class SshBox {
   async stop(): Promise<void> {
     await this.#end();
     await new Promise((resolve) => this.#line?.close(resolve));
+  }
+}
+
+/** NaN, which equals nothing, while a folder goes away under the look at it. */
+function bytesBelow(dir: string): number {
+  try {
+    return readdirSync(dir, { recursive: true, withFileTypes: true }).reduce(
+      (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    );
+  } catch {
+    return Number.NaN;
   }
 }
 
