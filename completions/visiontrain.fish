@@ -357,6 +357,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from models' -l help
 complete -c visiontrain -n __fish_use_subcommand -f -a dataset -d 'check: what is in a folder of pictures; caption: write captions for it, edit them, undo; tags: what its captions say; mask: find the subject, faces, text'
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -f -a 'check caption tags mask'
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l captions
+complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l caption-from
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l include
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l write
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l for

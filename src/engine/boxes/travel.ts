@@ -35,7 +35,7 @@ export interface TravelInput {
 }
 
 /** Files beside images that say something of them. */
-const BESIDE = new Set(['.txt', '.caption', '.json', '.jsonl', '.csv', '.tsv', '.tags']);
+const BESIDE = new Set(['.txt', '.caption', '.json', '.jsonl', '.csv', '.parquet', '.tsv', '.tags']);
 /** Files of a model's folder. */
 const OF_MODEL = new Set(['.safetensors', '.json', '.txt', '.model', '.onnx', '.csv']);
 

@@ -5,6 +5,7 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { openGivenLater } from '../../base/files/regular-file.ts';
 import { WORD_KEYS, wordsOf } from '../dataset/captions.ts';
+import { unpackers as compressors } from '../dataset/words/parquet-table.ts';
 import { damaged, Entries, told } from './entries.ts';
 import type { Unpacking } from './store.ts';
 
@@ -40,7 +41,15 @@ export async function unpackParquet({ path, size, store, progress, signal }: Unp
       if (Number(group.total_byte_size) > MOST_GROUP) throw damaged(path, 'a group of its rows is too large');
       const rowEnd = row + Number(group.num_rows);
       const names = [columns.image, ...(columns.caption === undefined ? [] : [columns.caption])];
-      const rows = await parquetReadObjects({ file, metadata, columns: names, rowStart: row, rowEnd, utf8: false });
+      const rows = await parquetReadObjects({
+        file,
+        metadata,
+        columns: names,
+        rowStart: row,
+        rowEnd,
+        utf8: false,
+        compressors,
+      });
       for (const [i, one] of rows.entries()) await keep(row + i, one);
       row = rowEnd;
       progress(Math.round((size * row) / Math.max(1, Number(metadata.num_rows))), size);

@@ -1,16 +1,16 @@
 /**
- * Captions kept in one file for many images: `metadata.jsonl` and `.csv`, as the examples of diffusers and the hub want
- * them, and the metadata JSON of sd-scripts.
+ * Captions kept in one file for many images: `metadata.jsonl`, `.csv` and `.parquet`, as the examples of diffusers and
+ * the hub want them, and the metadata JSON of sd-scripts.
  */
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { openGiven } from '../../base/files/regular-file.ts';
+import { NotRegularError, openGiven } from '../../base/files/regular-file.ts';
 import { plural } from '../../base/text.ts';
 import { CAPTION_LIMIT, decodeCaption, oneLine, WORD_KEYS, wordsOf } from './captions.ts';
-import { type CsvRow, csvRows } from './csv.ts';
 import { isImage, stemOf } from './names.ts';
 import { openProblem } from './open.ts';
 import type { Folder } from './walk.ts';
+import { type CsvRow, csvRows } from './words/csv.ts';
 
 export interface Tables {
   /** Caption by the image's path relative to the root. */
@@ -20,9 +20,9 @@ export interface Tables {
   readonly read: ReadonlySet<string>;
 }
 
-const READ = new Set(['metadata.jsonl', 'metadata.csv']);
+const READ = new Set(['metadata.jsonl', 'metadata.csv', 'metadata.parquet']);
 /** Tables that are only named: there is a way to turn them into the other form. */
-const NAMED = new Set(['metadata.parquet', 'captions.csv', 'captions.json', 'captions.jsonl']);
+const NAMED = new Set(['captions.csv', 'captions.json', 'captions.jsonl']);
 /** What the steps of sd-scripts' fine-tuning call their metadata. */
 const KOHYA = /^meta_(cap|cap_dd|clean|lat)\.json$/u;
 /** Asked first of each name, since it costs least. */
@@ -30,7 +30,7 @@ const MAYBE = /^(metadata\.|captions\.|meta_)/iu;
 /** Most bytes of a table that is read. A table with a million captions is smaller. */
 const MOST_BYTES = 256 << 20;
 
-export function readTables(root: string, folders: readonly Folder[]): Tables {
+export async function readTables(root: string, folders: readonly Folder[]): Promise<Tables> {
   const captions = new Map<string, string>();
   const notes: string[] = [];
   const read = new Set<string>();
@@ -46,7 +46,9 @@ export function readTables(root: string, folders: readonly Folder[]): Tables {
       if (isOutside || outside.has(name) || !(READ.has(lower) || KOHYA.test(lower))) continue;
       const before = captions.size;
       const names = KOHYA.test(lower) ? imageNames(folders) : undefined;
-      notes.push(`${full} ${readTable(root, full, captions, names)}`);
+      const words =
+        lower === 'metadata.parquet' ? await readParquet(root, full, captions) : readTable(root, full, captions, names);
+      notes.push(`${full} ${words}`);
       if (captions.size > before) read.add(full);
     }
   return { captions, notes, read };
@@ -86,7 +88,7 @@ function readTable(
   }
   if (names !== undefined) return readKohya(text, captions, names);
   const rows = path.toLowerCase().endsWith('.csv') ? csvTable(text) : jsonlTable(text);
-  if (rows === undefined) return `has no columns file_name and ${WORD_KEYS.join(' or ')}, and is not read`;
+  if (rows === undefined) return NO_COLUMNS;
   let count = 0;
   const odd: number[] = [];
   for (const { line, row } of rows) {
@@ -96,9 +98,41 @@ function readTable(
       captions.set(posix.join(posix.dirname(path), row.file), row.words);
     }
   }
+  return tableNote(count, 'line', odd);
+}
+
+const NO_COLUMNS = `has no columns file_name and ${WORD_KEYS.join(' or ')}, and is not read`;
+
+function tableNote(count: number, unit: 'line' | 'row', odd: readonly number[]): string {
   const rest =
-    odd.length === 0 ? '' : `; not understood: line ${odd.slice(0, 3).join(', ')}${odd.length > 3 ? ' …' : ''}`;
+    odd.length === 0 ? '' : `; not understood: ${unit} ${odd.slice(0, 3).join(', ')}${odd.length > 3 ? ' …' : ''}`;
   return `holds ${plural(count, 'caption')}; read for images without a caption file${rest}`;
+}
+
+/** As `readTable`, for a table whose reader is loaded when one is met. */
+async function readParquet(root: string, path: string, captions: Map<string, string>): Promise<string> {
+  const { NoColumns, parquetRows } = await import('./words/parquet-table.ts');
+  let count = 0;
+  let number = 0;
+  const odd: number[] = [];
+  try {
+    for await (const one of parquetRows(`${root}/${path}`, ['file_name', ...WORD_KEYS])) {
+      number += 1;
+      const row = rowOf(one);
+      if (row === undefined) odd.push(number);
+      else {
+        count += 1;
+        captions.set(posix.join(posix.dirname(path), row.file), row.words);
+      }
+    }
+  } catch (error) {
+    if (error instanceof NoColumns) return NO_COLUMNS;
+    if ((error as NodeJS.ErrnoException).code !== undefined || error instanceof NotRegularError)
+      return openProblem(path, error);
+    const before = count === 0 ? '' : ` behind row ${number}; ${plural(count, 'caption')} before it`;
+    return `cannot be read as parquet${before}: ${oneLine((error as Error).message).slice(0, 200)}`;
+  }
+  return tableNote(count, 'row', odd);
 }
 
 /**
@@ -175,6 +209,7 @@ function* csvCaptions(table: Iterable<CsvRow>, columns: readonly (readonly [stri
 
 function rowOf(value: unknown): Row | undefined {
   const words = wordsOf(value);
+  if (words !== undefined && words.length > CAPTION_LIMIT) return undefined;
   const file = (value as { file_name?: unknown } | null)?.file_name;
   return typeof file === 'string' && words !== undefined ? { file, words: oneLine(words) } : undefined;
 }

@@ -4,8 +4,10 @@
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
+import type { CaptionFrom } from '../../spec/sections/choices.ts';
 import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { Looking, Sizes } from './looking.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { convertible, noFolder, noImages } from './scan-errors.ts';
@@ -26,6 +28,8 @@ export interface ScanOptions {
   readonly without?: readonly string[];
   /** Whether lines of a caption file stay lines, because each is a caption of its own. */
   readonly captionLines?: boolean;
+  /** Where else the caption of an image is looked for that no file gives one, in this order. */
+  readonly captionFrom?: readonly CaptionFrom[];
   /** Whether a folder without an image is no error. */
   readonly mayBeEmpty?: boolean;
   /** Folder where what was read is remembered, so that a second scan opens no image; without one nothing is. */
@@ -57,9 +61,15 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
     captionExtension.toLowerCase(),
     options.masksAreUsed,
   );
-  const tables = readTables(full, aside.folders);
+  const tables = await readTables(full, aside.folders);
   const looking = new Looking(full, options.cacheDir ?? null);
-  const found = { ...emptyScan(full, tables.captions), looking, captionLines: options.captionLines ?? false };
+  const elsewhere = new Elsewhere(full, options);
+  const found = {
+    ...emptyScan(full, tables.captions),
+    looking,
+    elsewhere,
+    captionLines: options.captionLines ?? false,
+  };
   for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);
   found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
   let isWhole = false;
@@ -77,13 +87,23 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
     isWhole = true;
   } finally {
     looking.end(isWhole);
+    elsewhere.end(isWhole);
   }
   return finish(root, found, options.mayBeEmpty);
 }
 
 function finish(
   root: string,
-  { tables: _tables, captionLines: _lines, looking: _looking, sizes: _sizes, fromJson, unread, ...found }: Found,
+  {
+    tables: _tables,
+    captionLines: _lines,
+    looking: _looking,
+    elsewhere,
+    sizes: _sizes,
+    fromJson,
+    unread,
+    ...found
+  }: Found,
   mayBeEmpty = false,
 ): Scan {
   found.images.sort((a, b) => byCodePoint(a.path, b.path));
@@ -94,7 +114,7 @@ function finish(
     found.notes.push(
       `${named(unread)} outside of the folder not read as ${unread.length === 1 ? 'a caption' : 'captions'}: copy in what is meant`,
     );
-  found.notes.push(...folderWords(found.images));
+  found.notes.push(...elsewhere.notes(), ...folderWords(found.images));
   const scan: Scan = { ...found, folders: imageFolders(found.images) };
   if (scan.images.length === 0 && !mayBeEmpty) throw noImages(root, scan);
   found.notes.push(...convertible(found.others));
@@ -119,7 +139,11 @@ function emptyScan(root: string, tables: ReadonlyMap<string, string>) {
   };
 }
 
-type Found = ReturnType<typeof emptyScan> & { readonly captionLines: boolean; readonly looking: Looking };
+type Found = ReturnType<typeof emptyScan> & {
+  readonly captionLines: boolean;
+  readonly looking: Looking;
+  readonly elsewhere: Elsewhere;
+};
 
 /** The folders below one that is scanned on its own; none where it cannot be entered, of which that scan tells. */
 function foldersOf(path: string): readonly Folder[] {
@@ -189,13 +213,16 @@ function unfitSize(width: number, height: number): [LeftOut['reason'], string] |
   return undefined;
 }
 
-/** The caption of an image: from its own caption file, else a .json file beside it, else a table; null without one. */
+/**
+ * The caption of an image: from its own caption file, else a .json file beside it, else a table, else from where the
+ * person said; null without one.
+ */
 function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found): string | null {
   const own = caption === undefined ? null : readWords(caption, folder, found);
   if (own !== null) return own;
   const words = json === undefined ? null : readWords(json, folder, found);
   if (words !== null) found.fromJson += 1;
-  return words ?? (found.tables.get(path) || null);
+  return words ?? (found.tables.get(path) || found.elsewhere.caption(path, found.captionLines));
 }
 
 function readWords(path: string, { outside, isOutside }: Folder, found: Found): string | null {

@@ -27,6 +27,8 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
   const {
     path: _path,
     include: _include,
+    // What is found there is part of the plan's images.
+    caption_from: _captionFrom,
     masks,
     regularisation,
     sources,

@@ -57,12 +57,12 @@ async function imagesIn(
   { spec, places, signal, onProgress }: ImagesFrom,
   source?: SourceSpec,
 ): Promise<HashedScan> {
-  const { include, masks, sources, caption_options: marks } = spec.dataset;
+  const { include, masks, sources, caption_options: marks, caption_from: captionFrom } = spec.dataset;
   const captionExtension = source?.caption_extension ?? spec.dataset.caption_extension;
   const options = signal === undefined ? {} : { signal };
   const without = sources.map(({ path }) => path).filter((path) => path !== root);
   const scan = await scanDataset(root, {
-    ...{ captionExtension, include, without, mayBeEmpty: sources.length > 0 },
+    ...{ captionExtension, captionFrom, include, without, mayBeEmpty: sources.length > 0 },
     captionLines: marks !== null && marks.lines !== 'join',
     own: [places.home],
     cacheDir: places.cache,

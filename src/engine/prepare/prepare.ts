@@ -185,10 +185,11 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
 /** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
 async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: string | null) {
   if (path === null) return undefined;
-  const { caption_extension: captionExtension } = spec.dataset;
+  const { caption_extension: captionExtension, caption_from: captionFrom } = spec.dataset;
   const options = signal === undefined ? {} : { signal };
   const scan = await scanDataset(resolve(dir, path), {
     captionExtension,
+    captionFrom,
     own: [places.home],
     cacheDir: places.cache,
     ...options,

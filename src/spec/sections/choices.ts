@@ -10,8 +10,11 @@ export const precisions = ['fp32', 'bf16', 'fp16'] as const;
 export const packings = ['same', 'fp8', 'int8', 'nf4'] as const;
 /** What is done where steps that are tried before the first do not fit their card. */
 export const probes = ['adjust', 'refuse', 'off'] as const;
+/** Where the caption of an image may come from besides caption files and tables. */
+export const captionSources = ['image', 'file_name', 'folder'] as const;
 export const captionKinds = ['tags', 'sentences', 'both', 'endpoint'] as const;
 
+export type CaptionFrom = (typeof captionSources)[number];
 export type Goal = (typeof goals)[number];
 export type Family = (typeof families)[number];
 export type Prediction = (typeof predictions)[number];

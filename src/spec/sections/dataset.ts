@@ -4,7 +4,7 @@ import { augmentKeys } from '../training/augment-keys.ts';
 import { count, doc, line, share } from '../training/doc.ts';
 import { subjectKeys } from '../training/subject-keys.ts';
 import { captionOptionKeys } from './caption-options.ts';
-import { goals } from './choices.ts';
+import { captionSources, goals } from './choices.ts';
 import { resolutionSchema } from './resolution.ts';
 import { sourceKeys } from './sources.ts';
 
@@ -36,6 +36,11 @@ export const datasetSchema = z.strictObject({
       .default('.txt'),
     'Ending of the caption file beside each picture.',
     'sd-scripts data sets often use .caption.',
+  ),
+  caption_from: doc(
+    z.array(z.enum(captionSources)).max(captionSources.length).default([]),
+    'Where else the caption of a picture is looked for that has no caption file, in this order: image (the prompt or description inside the file: A1111 parameters, XMP, EXIF), file_name, folder (the name of its sub-folder).',
+    'For generated pictures, described photos, and files named for what they show: [image, file_name].',
   ),
   caption_prefix: doc(
     line(2000).default(''),

@@ -6,7 +6,7 @@ import type { ModelEntry } from '../../registry/catalogue/schema.ts';
 import { captionsSchema, type Goal } from '../../spec/schema.ts';
 import { likelyBase } from './model.ts';
 import type { ChooseForm, Question, WizardContext } from './question.ts';
-import { answered } from './question.ts';
+import { answered, modeOf } from './question.ts';
 
 const missing = ({ facts }: WizardContext) =>
   facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned;
@@ -81,9 +81,25 @@ function form(context: WizardContext): ChooseForm {
         cells: ['One caption for all of them', 'such as: a photo of a dog'],
         about: 'It is put behind the trigger word. Your own .txt files beside pictures always win.',
       },
+      ...(modeOf(context.answers) === 'advanced' ? ELSEWHERE : []),
     ],
   };
 }
+
+/** What Advanced mode offers besides: words that stand with the pictures already. */
+const ELSEWHERE: ChooseForm['choices'] = [
+  {
+    value: 'image',
+    cells: ['What is written inside them', "a generated picture's prompt, a description"],
+    about:
+      'The prompt of A1111 and its kin without weights and settings, else XMP or EXIF. Those without get the trigger.',
+  },
+  {
+    value: 'file_name',
+    cells: ['The names of their files', 'such as: a red fox (2).jpg'],
+    about: 'Without numbers; names that a camera gave say nothing, and those pictures get the trigger alone.',
+  },
+];
 
 const captions: Question = {
   id: 'captions',
@@ -104,8 +120,11 @@ const captions: Question = {
       write: 'written for those that have none',
       words: 'one for all that have none',
       folders: 'the names of their folders where there is none',
+      image: 'what is written inside the pictures',
+      file_name: 'the names of their files where there is none',
     })[value] ?? 'just the trigger word where there is none',
   sets: (value, context): Readonly<Record<string, unknown>> => {
+    if (value === 'image' || value === 'file_name') return { 'dataset.caption_from': [value] };
     if (value !== 'write') return {};
     const settings = Object.entries(preset(context, likelyBase(context)));
     return Object.fromEntries(settings.map(([key, chosen]) => [`captions.${key}`, chosen]));

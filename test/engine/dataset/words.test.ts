@@ -2,13 +2,19 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { expect, it } from 'vitest';
-import { csvRows } from '../../../src/engine/dataset/csv.ts';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
+import { csvRows } from '../../../src/engine/dataset/words/csv.ts';
 import { png, writeTree } from '../../helpers/images.ts';
 
-async function look(files: Readonly<Record<string, string>>, images: readonly string[], captionExtension = '.txt') {
+async function look(
+  files: Readonly<Record<string, string | Buffer>>,
+  images: readonly string[],
+  captionExtension = '.txt',
+) {
   const root = mkdtempSync(join(tmpdir(), 'vt-words-'));
   writeTree(root, { ...files, ...Object.fromEntries(images.map((name, i) => [name, png(20, 20, i)])) });
   const { images: found, notes, others } = await scanDataset(root, { captionExtension });
@@ -63,12 +69,41 @@ it('metadata.jsonl is read for images without a caption file', async () => {
 });
 
 it('tables of other kinds are named', async () => {
-  expect((await look({ 'metadata.parquet': 'PAR1', 'captions.csv': 'x' }, ['a.png'])).notes.toSorted()).toEqual(
-    ['captions.csv', 'metadata.parquet'].map(
+  expect((await look({ 'captions.jsonl': '{}', 'captions.csv': 'x' }, ['a.png'])).notes.toSorted()).toEqual(
+    ['captions.csv', 'captions.jsonl'].map(
       (name) =>
         `${name} may hold captions; it is not read: metadata.jsonl, metadata.csv or a .txt file for each image is`,
     ),
   );
+});
+
+it.each([undefined, 'GZIP', 'ZSTD'] as const)('metadata.parquet (%s) is read like metadata.jsonl', async (codec) => {
+  const packers = { GZIP: gzipSync, ZSTD: zstdCompressSync };
+  const table = parquetWriteBuffer({
+    columnData: [
+      { name: 'file_name', data: ['a.png', 'b.png', 'c.png'], type: 'STRING' },
+      { name: 'score', data: [1, 2, 3], type: 'INT32' },
+      { name: 'text', data: ['a\nfox', 'from the table', null], type: 'STRING', nullable: true },
+    ],
+    rowGroupSize: 2,
+    ...(codec === undefined ? {} : { codec, compressors: packers }),
+  });
+  const files = { 'sub/metadata.parquet': Buffer.from(table), 'sub/b.txt': 'own' };
+  const { captions, notes, others } = await look(files, ['sub/a.png', 'sub/b.png', 'sub/c.png']);
+  expect(captions).toEqual({ 'sub/a.png': 'a fox', 'sub/b.png': 'own', 'sub/c.png': null });
+  expect(notes).toEqual([
+    'sub/metadata.parquet holds 2 captions; read for images without a caption file; not understood: row 3',
+  ]);
+  expect(others).toEqual({});
+});
+
+it('metadata.parquet that is none, or has other columns, is told', async () => {
+  const [damaged] = (await look({ 'metadata.parquet': 'PAR1 nothing here PAR1' }, ['a.png'])).notes;
+  expect(damaged).toMatch(/^metadata\.parquet cannot be read as parquet: /u);
+  const other = parquetWriteBuffer({ columnData: [{ name: 'x', data: ['a'], type: 'STRING' }] });
+  expect((await look({ 'metadata.parquet': Buffer.from(other) }, ['a.png'])).notes).toEqual([
+    'metadata.parquet has no columns file_name and caption or text or prompt or tags, and is not read',
+  ]);
 });
 
 it('metadata of sd-scripts is read by path or by name', async () => {

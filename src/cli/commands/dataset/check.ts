@@ -15,6 +15,7 @@ import { arrangementLines, arrangementOf } from '../../../engine/prepare/arrange
 import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
+import { captionSources } from '../../../spec/sections/choices.ts';
 import { largestSide } from '../../../spec/sections/resolution.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
@@ -80,11 +81,12 @@ interface Settings {
 
 /** The images that a run with these settings would train on, and a line about each source. */
 async function gathered(folder: string, { options, spec, dir }: Settings, context: Context) {
-  const { captionExtension, include = [] } = scanOptions(options, spec);
+  const { captionExtension, captionFrom = [], include = [] } = scanOptions(options, spec);
   const dataset = {
     ...spec.dataset,
     path: typedPath(folder, '.'),
     caption_extension: captionExtension,
+    caption_from: [...captionFrom],
     include: [...include],
   };
   return runImages({ spec: { ...spec, dataset }, dir, places: context.places });
@@ -116,10 +118,10 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
   }
 }
 
-type Wanted = Pick<ScanOptions, 'captionExtension' | 'include'>;
+type Wanted = Pick<ScanOptions, 'captionExtension' | 'captionFrom' | 'include'>;
 
 /**
- * What `--captions` and `--include` say, else what the settings say.
+ * What `--captions`, `--caption-from` and `--include` say, else what the settings say.
  * @throws UsageError for what can be no extension
  */
 export function scanOptions(options: Options, spec?: RunSpec): Wanted {
@@ -127,7 +129,16 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
     throw new UsageError(`--captions ${captionExtension} must look like .txt`, { id: 'command/wrong-value' });
   const include = texts(options.include);
-  return { captionExtension, include: [...(spec?.dataset.include ?? []), ...include] };
+  const said = texts(options.captionFrom).flatMap((one) => one.split(','));
+  const chosen = captionSources
+    .filter((one) => said.includes(one))
+    .toSorted((a, b) => said.indexOf(a) - said.indexOf(b));
+  if (!said.every((one) => (captionSources as readonly string[]).includes(one)))
+    throw new UsageError(`--caption-from ${said.join(',')}: it can be ${captionSources.join(', ')}.`, {
+      id: 'command/wrong-value',
+    });
+  const captionFrom = said.length === 0 ? (spec?.dataset.caption_from ?? []) : chosen;
+  return { captionExtension, captionFrom, include: [...(spec?.dataset.include ?? []), ...include] };
 }
 
 /** The pictures of a folder, known to be whole and different from each other. */

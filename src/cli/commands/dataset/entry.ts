@@ -9,6 +9,11 @@ export const datasetEntry: CommandEntry = {
   group: 'Assets',
   options: [
     ['--captions <extension>', 'ending of the caption files (default .txt)'],
+    [
+      '--caption-from <where>',
+      'where no file gives a caption, take it from image, file_name or folder, as dataset.caption_from (repeatable)',
+      'list',
+    ],
     ['--include <name>', 'look as with dataset.include: a folder or file that is passed over (repeatable)', 'list'],
     ['--write <kind>', 'caption: tags, sentences, both (default: what suits --for, else tags)'],
     ['--for <base>', 'check, caption: suit this base model (check: sdxl)'],

@@ -1,0 +1,102 @@
+/**
+ * Captions of images that no caption file and no table gives one, from where a person said: from inside the image, from
+ * its name, or from that of its folder.
+ */
+import { closeSync } from 'node:fs';
+import { openGivenUnchecked } from '../../base/files/regular-file.ts';
+import { statOf } from '../../base/files/stat.ts';
+import { plural } from '../../base/text.ts';
+import type { CaptionFrom } from '../../spec/sections/choices.ts';
+import { CAPTION_LIMIT, oneLine, readCaption } from './captions.ts';
+import { KnownFiles } from './known/known-files.ts';
+import { stemOf } from './names.ts';
+import { windowReader } from './window.ts';
+import { wordsInside } from './words/inside.ts';
+import { wordsOfFolder, wordsOfName } from './words/named.ts';
+
+/** To be raised when the same image would be found to hold another text. */
+const VERSION = 1;
+
+const PLACES: Readonly<Record<CaptionFrom, string>> = {
+  image: 'from inside the file',
+  file_name: 'from the name of the file',
+  folder: 'from the name of the folder',
+};
+
+export class Elsewhere {
+  readonly #root: string;
+  readonly #order: readonly CaptionFrom[];
+  /** What the images say that were read before; undefined where none is to be read. */
+  readonly #known: KnownFiles | undefined;
+  readonly #counts = new Map<CaptionFrom, number>();
+
+  constructor(root: string, wanted: { captionFrom?: readonly CaptionFrom[]; cacheDir?: string | null }) {
+    this.#root = root;
+    this.#order = wanted.captionFrom ?? [];
+    this.#known = this.#order.includes('image')
+      ? new KnownFiles({ cacheDir: wanted.cacheDir ?? null, root, kind: 'inside', version: VERSION })
+      : undefined;
+  }
+
+  /**
+   * The caption from the first place that has one; null where none has.
+   * @param lines whether its lines stay lines
+   */
+  caption(path: string, lines: boolean): string | null {
+    for (const from of this.#order) {
+      const words = this.#from(from, path);
+      const text = words === undefined || words.length > CAPTION_LIMIT ? '' : asCaption(words, lines);
+      if (text === '') continue;
+      this.#counts.set(from, (this.#counts.get(from) ?? 0) + 1);
+      return text;
+    }
+    return null;
+  }
+
+  #from(from: CaptionFrom, path: string): string | undefined {
+    if (from === 'folder') return wordsOfFolder(path);
+    return from === 'file_name' ? wordsOfName(stemOf(path.slice(path.lastIndexOf('/') + 1))) : this.#inside(path);
+  }
+
+  #inside(path: string): string | undefined {
+    const full = `${this.#root}/${path}`;
+    const stats = statOf(full);
+    if (stats?.isFile() !== true) return undefined;
+    const known = this.#known?.find(path, stats);
+    if (known !== undefined) return known.text;
+    let file: number;
+    try {
+      file = openGivenUnchecked(full);
+    } catch {
+      // The header was read a moment ago; what is gone since then is told when the image is read whole.
+      return undefined;
+    }
+    try {
+      const text = wordsInside(windowReader(file)) ?? '';
+      this.#known?.keep(path, stats, { numbers: [0, 0, 0, 0], text });
+      return text;
+    } catch {
+      // The text of a damaged block: an image may be whole without it.
+      return undefined;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** One sentence for each place that captions were taken from. */
+  notes(): readonly string[] {
+    return this.#order.flatMap((from) => {
+      const count = this.#counts.get(from);
+      return count === undefined ? [] : [`${plural(count, 'image')} captioned ${PLACES[from]}`];
+    });
+  }
+
+  /** @param isWhole whether all files of the folder were looked at */
+  end(isWhole: boolean): void {
+    this.#known?.end(isWhole);
+  }
+}
+
+/** Text in an image is a caption like any other: one line, without control characters. */
+const asCaption = (words: string, lines: boolean): string =>
+  lines ? readCaption(Buffer.from(words), true).text : oneLine(words);
