@@ -33,7 +33,7 @@ _visiontrain() {
     notify) words=""; flags="--test --json --plain --no-input --yes --workspace --debug --help";;
     hosts) words=""; flags="--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help";;
     models) words="list info pull verify add rm check"; flags="--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help";;
-    dataset) words="check caption tags mask"; flags="--captions --caption-from --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --find --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help";;
+    dataset) words="check caption tags mask"; flags="--captions --caption-from --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --find --device --from --preview --editor --write-files --json --plain --no-input --yes --workspace --debug --help";;
     lora) words="inspect check diff edit resize merge convert"; flags="--base --into --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help";;
     explain) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;
     schema) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;

@@ -379,6 +379,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l find
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l device
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l from
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l preview
+complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l editor
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l write-files
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from dataset' -l plain

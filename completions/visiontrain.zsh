@@ -66,7 +66,7 @@ _visiontrain() {
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;
     hosts) words_of=(); flags_of=(--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help);;
     models) words_of=(list info pull verify add rm check); flags_of=(--sha256 --size --mirror --token-env --output --connections --limit-rate --accept-license --id --title --like --prediction --family --partials --force --json --plain --no-input --yes --workspace --debug --help);;
-    dataset) words_of=(check caption tags mask); flags_of=(--captions --caption-from --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --find --device --from --preview --write-files --json --plain --no-input --yes --workspace --debug --help);;
+    dataset) words_of=(check caption tags mask); flags_of=(--captions --caption-from --include --write --for --goal --html --trigger --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --prompt --key-env --all --find --device --from --preview --editor --write-files --json --plain --no-input --yes --workspace --debug --help);;
     lora) words_of=(inspect check diff edit resize merge convert); flags_of=(--base --into --output --rank --keep --by --to --precision --in-place --title --author --description --license --tags --usage-hint --trigger --thumbnail --json --plain --no-input --yes --workspace --debug --help);;
     explain) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
     schema) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;

@@ -2,15 +2,17 @@
  * Captions that were written by models. They lie in our own folder, a small file for each image and method, named by
  * the image's content: a data set that is moved or renamed finds them again, and nothing is ever put into it.
  */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readOurs } from '../../base/files/regular-file.ts';
 import type { Places } from '../../base/paths.ts';
+import { byCodePoint } from '../../base/text.ts';
 import { type CaptionSettings, composeTags, joinCaption, type ScoredTag } from './compose.ts';
 import type { Method } from './methods.ts';
 
 /** Folder of all written captions. */
-export const captionsDir = ({ home }: Places): string => join(home, 'captions');
+export const captionsDir = ({ home }: Pick<Places, 'home'>): string => join(home, 'captions');
 
 /** Most bytes of one result; a tagger's longest has some 10 kB. */
 const MOST_BYTES = 4 << 20;
@@ -44,6 +46,25 @@ export function readWritten(
   }
   const caption = joinCaption(tags === undefined ? undefined : composeTags(tags, settings), text);
   return { caption, ...(tags === undefined ? {} : { tags }) };
+}
+
+/** The scores of an image by the first tagger that looked at it, whatever the settings; none where none did. */
+export function anyScores(store: string, sha256: string): readonly ScoredTag[] {
+  for (const key of taggersIn(store)) {
+    const tags = readResult(join(store, key, sha256.slice(0, 2), `${sha256}.json`))?.tags;
+    if (tags !== undefined) return tags;
+  }
+  return [];
+}
+
+function taggersIn(store: string): readonly string[] {
+  try {
+    return readdirSync(store)
+      .filter((name) => name.startsWith('tags-'))
+      .toSorted(byCodePoint);
+  } catch {
+    return [];
+  }
 }
 
 /** A result; undefined when there is none, or a file that is none: the worker then makes it anew. */

@@ -3,16 +3,12 @@
  * Nothing is installed and nothing is written into the data set.
  */
 import type { Places } from '../../base/paths.ts';
-import { BUILDS } from '../environment/builds.ts';
-import { checkEnvironment, type PythonEnvironment } from '../environment/check.ts';
-import { EXTRAS, findExtra } from '../environment/extras.ts';
-import { givenEnvironment } from '../environment/given.ts';
-import { requirementsFor } from '../environment/requirements.ts';
 import { captionFindings } from './caption-findings.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { lookAtImages } from './look-worker.ts';
 import { keepTogether, keepTokens, type Looks, looksDir, readLooks, readTokens } from './looks.ts';
 import { pixelFindings } from './pixel-findings.ts';
+import { readyPython } from './ready-python.ts';
 import { sizeFindings } from './size-findings.ts';
 
 export interface ImageCheckInput {
@@ -81,15 +77,13 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
     tokenizer === null ? undefined : counts && new Map(captions.map((caption, i) => [caption, counts[i] ?? 0]));
   if (todo.length === 0 && counted !== undefined) return { tokens: mapped(counted), reason: tooMany };
   try {
-    const environment = await readyEnvironment({ places, env, signal });
-    if (environment === undefined)
+    const ready = await readyPython({ places, env, signal });
+    if (ready === undefined)
       return { tokens: undefined, reason: 'there is no Python environment yet: visiontrain setup makes it' };
-    const heif = await findExtra({ places, env }, EXTRAS.heif, environment);
     const { tokens, failed } = await lookAtImages({
       ...{ root, env, threads, store, signal },
       ...(counted === undefined ? { tokenizer, captions } : { tokenizer: null, captions: [] }),
-      python: environment.python,
-      extras: typeof heif === 'string' ? [heif] : [],
+      ...ready,
       images: todo,
       onProgress: onProgress ?? (() => undefined),
     });
@@ -109,19 +103,3 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
 const captionsOf = ({ images, trigger }: ImageCheckInput): readonly string[] => [
   ...new Set([...images.map(({ caption }) => caption), ...trigger.split(/[\s,]+/u).filter((part) => part !== '')]),
 ];
-
-interface Owner {
-  readonly places: Places;
-  readonly env: NodeJS.ProcessEnv;
-  readonly signal: AbortSignal;
-}
-
-/** A Python that is ready to be used: the one that VISIONTRAIN_PYTHON names, else any environment that is made. */
-async function readyEnvironment({ places, env, signal }: Owner): Promise<PythonEnvironment | undefined> {
-  if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env, signal);
-  for (const { id } of BUILDS) {
-    const found = checkEnvironment(places, requirementsFor(id));
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}

@@ -19,6 +19,8 @@ export interface LookInput {
   /** Folder that results are put into. */
   readonly store: string;
   readonly images: readonly { readonly path: string; readonly sha256: string }[];
+  /** Images that a preview is made of, which a terminal can show. */
+  readonly previews?: readonly { readonly path: string; readonly sha256: string }[];
   readonly captions: readonly string[];
   /** Folder of the tokenizer; null to count none. */
   readonly tokenizer: string | null;
@@ -50,8 +52,9 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   const { store, root, threads, images, captions, tokenizer, extras, env } = input;
   makePrivateFolder(store);
   const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
-  const wanted = images.map(({ path, sha256 }) => ({ path, sha256 }));
-  writeFileAtomic(job, JSON.stringify({ version: 1, root, store, threads, images: wanted, captions, tokenizer }));
+  const lean = (all: LookInput['images']) => all.map(({ path, sha256 }) => ({ path, sha256 }));
+  const wanted = { images: lean(images), previews: lean(input.previews ?? []) };
+  writeFileAtomic(job, JSON.stringify({ version: 1, root, store, threads, ...wanted, captions, tokenizer }));
   const failed: { path: string; reason: string }[] = [];
   let tokens: readonly number[] | undefined;
   try {

@@ -25,22 +25,31 @@ export async function takeWritten(scan: HashedScan, input: MethodInput): Promise
   return takeEdits(await takeResults(scan, input), scan, captionsDir(input.places));
 }
 
-function takeEdits(captioned: Captioned, { images: own }: HashedScan, store: string): Captioned {
+function takeEdits(captioned: Captioned, own: HashedScan, store: string): Captioned {
+  const { images, edited, notes } = withEdits(captioned.scan.images, own, store);
+  if (edited.size === 0) return captioned;
+  return {
+    ...captioned,
+    scan: { ...captioned.scan, images },
+    pending: captioned.pending.filter((sha256) => !edited.has(sha256)),
+    notes: [...captioned.notes, ...notes],
+  };
+}
+
+/**
+ * Images with the captions that a person edited.
+ * @param own the scan with the captions that files give
+ */
+export function withEdits(images: HashedScan['images'], { images: own, root }: HashedScan, store: string) {
   const edited = new Set<string>();
-  const images = captioned.scan.images.map((image, i) => {
+  const found = images.map((image, i) => {
     const text = editedCaption(store, image.sha256, own[i]?.caption ?? null);
     if (text === undefined) return image;
     edited.add(image.sha256);
     return { ...image, caption: text === '' ? null : text };
   });
-  if (edited.size === 0) return captioned;
-  const note = `${plural(edited.size, 'caption')} as you edited ${edited.size === 1 ? 'it' : 'them'}: visiontrain dataset caption versions ${captioned.scan.root}`;
-  return {
-    ...captioned,
-    scan: { ...captioned.scan, images },
-    pending: captioned.pending.filter((sha256) => !edited.has(sha256)),
-    notes: [...captioned.notes, note],
-  };
+  const note = `${plural(edited.size, 'caption')} as you edited ${edited.size === 1 ? 'it' : 'them'}: visiontrain dataset caption versions ${root}`;
+  return { images: found, edited, notes: edited.size === 0 ? [] : [note] };
 }
 
 async function takeResults(scan: HashedScan, input: MethodInput): Promise<Captioned> {

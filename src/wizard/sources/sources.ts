@@ -4,6 +4,7 @@ import { VisiontrainError } from '../../base/errors.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
+import { captionsDir } from '../../engine/captions/store.ts';
 import { type GlanceInput, glance } from '../../engine/check/glance.ts';
 import { hashImages } from '../../engine/dataset/hash.ts';
 import { scanNotes } from '../../engine/dataset/report.ts';
@@ -11,6 +12,7 @@ import { scanDataset } from '../../engine/dataset/scan.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import { probeHardware } from '../../engine/hardware/probe.ts';
 import { type Arrangement, arrangementOf } from '../../engine/prepare/arrangement.ts';
+import { withEdits } from '../../engine/prepare/captions.ts';
 import { tryFill } from '../../engine/prepare/fill.ts';
 import { isAccepted } from '../../registry/catalogue/licenses.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
@@ -157,7 +159,8 @@ async function lookAtImages(
   });
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
-    return await hashImages(scan, { cacheDir, signal });
+    const hashed = await hashImages(scan, { cacheDir, signal });
+    return { ...hashed, images: withEdits(hashed.images, hashed, captionsDir({ home })).images };
   } catch (error) {
     if (!signal.aborted) throw error;
     const later = 'too many to read all of them now: what is cut short, or there twice, is looked for before the start';

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readFolder } from '../../../src/wizard/sources/sources.ts';
 import { cli } from '../../helpers/cli.ts';
 import { png, writeTree } from '../../helpers/images.ts';
 
@@ -120,6 +121,11 @@ it('dataset caption edit keeps what an editor makes of the captions, outside of 
   });
   const tags = JSON.parse((await cli(['dataset', 'tags', root, '--json'], env)).stdout) as { tags: { tag: string }[] };
   expect(tags.tags.map(({ tag }) => tag).toSorted()).toEqual(['a blue fox', 'a hat']);
+  const checked = JSON.parse((await cli(['dataset', 'check', root, '--json'], env)).stdout);
+  expect([checked.captions, checked.notes]).toEqual([2, [expect.stringMatching(/^2 captions as you edited them/u)]]);
+  expect(
+    await readFolder(root, { cache: join(env.VISIONTRAIN_HOME ?? '', 'cache'), home: env.VISIONTRAIN_HOME ?? '' }),
+  ).toMatchObject({ usable: 3, captioned: 2 });
   const { images } = JSON.parse((await caption(['versions', root, '--json'], '')).stdout) as {
     images: { path: string; current: number }[];
   };

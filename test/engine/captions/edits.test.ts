@@ -96,3 +96,13 @@ describe('the versions of a caption', () => {
     expect(readdirSync(join(store, 'edits', 'ab'))).toEqual([`${sha256}.json`]);
   });
 });
+
+it('one edit leaves one version of each caption, however often it changes it', () => {
+  const store = mkdtempSync(join(tmpdir(), 'vt-edits-'));
+  const sha256 = 'b'.repeat(64);
+  keepEdit(store, { sha256, own: null, text: 'first' }, '2026-01-01');
+  for (const text of ['a', 'a b', 'a b c']) keepEdit(store, { sha256, own: null, text }, '2026-01-02');
+  expect(readHistory(store, sha256)?.versions.map(({ text }) => text)).toEqual(['first', 'a b c']);
+  expect(takeBack(store, sha256, '2026-01-02')).toBe(true);
+  expect(editedCaption(store, sha256, null)).toBe('first');
+});

@@ -70,6 +70,20 @@ def test_each_image_leaves_numbers_and_a_thumbnail_and_a_bad_one_is_told(tmp_pat
     assert look["version"] == 1
 
 
+def test_a_preview_is_a_small_upright_png_and_measures_nothing(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = Image.new("RGB", (400, 800), "blue")
+    (tmp_path / "images").mkdir()
+    photo.save(tmp_path / "images" / "a.jpg", exif=exif)
+    previews = [{"path": "a.jpg", "sha256": "a" * 64}, {"path": "gone.png", "sha256": "b" * 64}]
+    store, lines = _did(tmp_path, {}, previews=previews)
+    assert [line["path"] for line in lines if line["type"] == "failed"] == ["gone.png"]
+    assert [path.name for path in store.rglob("*") if path.is_file()] == [f"{'a' * 64}.png"]
+    with Image.open(store / "aa" / f"{'a' * 64}.png") as preview:
+        assert (preview.format, preview.mode, preview.size) == ("PNG", "RGB", (240, 120))
+
+
 def test_tokens_are_those_of_the_tokenizer_that_training_uses(tmp_path: Path) -> None:
     from visiontrain_trainer.model.tokens import ClipTokenizer
 

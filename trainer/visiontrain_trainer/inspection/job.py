@@ -27,12 +27,16 @@ class LookImage:
 
 @dataclass(frozen=True)
 class LookJob:
-    """`captions` are counted in tokens by the tokenizer in the folder `tokenizer`, where there is one."""
+    """`captions` are counted in tokens by the tokenizer in the folder `tokenizer`, where there is one.
+
+    Of `previews` a small PNG each is made, which a terminal can show, and nothing is measured.
+    """
 
     root: Path
     store: Path
     threads: int
     images: tuple[LookImage, ...]
+    previews: tuple[LookImage, ...]
     captions: tuple[str, ...]
     tokenizer: Path | None
 
@@ -48,6 +52,7 @@ def read_look_job(path: Path) -> LookJob:
             store=Path(raw["store"]),
             threads=int(raw["threads"]),
             images=tuple(_image(image) for image in raw["images"]),
+            previews=tuple(_image(image) for image in raw.get("previews", ())),
             captions=tuple(str(caption) for caption in raw["captions"]),
             tokenizer=None if raw["tokenizer"] is None else Path(raw["tokenizer"]),
         )

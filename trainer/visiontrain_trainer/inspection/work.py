@@ -25,6 +25,8 @@ VERSION = 1
 _SIDE = 1024
 #: Longest side in pixels of a thumbnail, and the quality of its WebP.
 _THUMBNAIL, _QUALITY = 256, 75
+#: Longest side in pixels of a preview: more than a terminal of 240 columns shows.
+_PREVIEW = 240
 #: Colour behind transparent images, as in the data set's default.
 _WHITE = "#ffffff"
 
@@ -45,6 +47,21 @@ def do_look_job(job: LookJob, report: Report) -> None:
     with ThreadPoolExecutor(max(1, job.threads)) as readers:
         for done, _ in enumerate(readers.map(lambda image: _look(job, image, report), todo), 1):
             report.progress("look", done, len(todo))
+        for done, _ in enumerate(readers.map(lambda image: _preview(job, image, report), job.previews), 1):
+            report.progress("preview", done, len(job.previews))
+
+
+def _preview(job: LookJob, image: LookImage, report: Report) -> None:
+    try:
+        small = read_upright(job.root / image.path, _WHITE, least=_PREVIEW)
+        small.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.BOX)
+        written = io.BytesIO()
+        small.save(written, "PNG")
+    except Exception as error:
+        # A decoder may raise any exception, and one image must not end the others.
+        report.failed(image.path, f"cannot be read ({str(error)[:200]})")
+        return
+    _keep(job, image, {f"{image.sha256}.png": written.getvalue()})
 
 
 def _look(job: LookJob, image: LookImage, report: Report) -> None:
@@ -59,13 +76,18 @@ def _look(job: LookJob, image: LookImage, report: Report) -> None:
         # A decoder may raise any exception, and one image must not end the look at the others.
         report.failed(image.path, f"cannot be read ({str(error)[:200]})")
         return
-    folder = job.store / image.sha256[:2]
     text = json.dumps({"version": VERSION, "image": image.sha256, **look}, separators=(",", ":"))
+    # The numbers go last: where they are, the thumbnail is too. What a power cut takes is looked at again.
+    _keep(job, image, {f"{image.sha256}.webp": thumbnail, f"{image.sha256}.json": f"{text}\n".encode()})
+
+
+def _keep(job: LookJob, image: LookImage, files: dict[str, bytes]) -> None:
+    """Write results of an image in this order. Raises MachineError when the disk takes them not."""
+    folder = job.store / image.sha256[:2]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The numbers go last: where they are, the thumbnail is too. What a power cut takes is looked at again.
-        write_atomic(folder / f"{image.sha256}.webp", thumbnail, durable=False)
-        write_atomic(folder / f"{image.sha256}.json", f"{text}\n".encode(), durable=False)
+        for name, data in files.items():
+            write_atomic(folder / name, data, durable=False)
     except OSError as error:
         raise MachineError(
             "What was seen cannot be written.", [str(error)], ["Is the disk full?"], id="disk/write-failed"

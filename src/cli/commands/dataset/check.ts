@@ -12,6 +12,7 @@ import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
 import { maskFinders, masksDir } from '../../../engine/masks/made.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
 import { arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
+import { takeWritten } from '../../../engine/prepare/captions.ts';
 import { runImages } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
@@ -89,7 +90,11 @@ async function gathered(folder: string, { options, spec, dir }: Settings, contex
     caption_from: [...captionFrom],
     include: [...include],
   };
-  return runImages({ spec: { ...spec, dataset }, dir, places: context.places });
+  const { places } = context;
+  const found = await runImages({ spec: { ...spec, dataset }, dir, places });
+  const registry = loadRegistry({ configDir: places.config });
+  const { scan, notes } = await takeWritten(found.scan, { settings: spec.captions, dir, registry, places });
+  return { ...found, scan: { ...scan, notes: [...scan.notes, ...notes] } };
 }
 
 async function look(root: string, images: readonly CheckImage[], spec: RunSpec, context: Context): Promise<Checked> {

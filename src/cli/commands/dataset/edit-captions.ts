@@ -5,58 +5,73 @@ import { join, relative, resolve, sep } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { editorCommand, openEditor } from '../../../base/process/editor.ts';
 import { plural } from '../../../base/text.ts';
-import { typedPath } from '../../../base/typed-path.ts';
+import { shellWord, typedPath } from '../../../base/typed-path.ts';
 import { type CaptionLine, canStand, editText, readEdits } from '../../../engine/captions/edits/edit-list.ts';
 import { currentVersion, keepEdit, readHistory, takeBack } from '../../../engine/captions/edits/history.ts';
 import { captionsDir } from '../../../engine/captions/store.ts';
-import { takeWritten } from '../../../engine/prepare/captions.ts';
-import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import type { Options } from '../shared/options.ts';
-import { inspect, scanOptions } from './check.ts';
-import { captionSettingsFrom } from './tags.ts';
-
-interface Captioned {
-  readonly path: string;
-  readonly sha256: string;
-  /** The caption that its files give it. */
-  readonly own: string | null;
-  /** The caption that counts: as it was edited, else its own, else the one that a model wrote. */
-  readonly caption: string | null;
-}
+import { type CaptionedImage, captionsIn } from './captions-in.ts';
 
 export const edit: CommandRun = async ([folder = '.', file], options, context) => {
-  const { env, flags, out, places } = context;
-  const all = await captionsIn(folder, options, context);
+  const { env, flags, places } = context;
+  const { root, images: all } = await captionsIn(folder, options, context);
   const images = file === undefined ? all : [oneOf(all, folder, file)];
+  const can = terminal(env, flags);
+  if (can.ask && can.draw && options.editor !== true && !flags.json) {
+    const { editOnScreen } = await import('./caption-screen.ts');
+    const shown = { root, images, all, isPreview: options.preview === true };
+    tellEdit(await editOnScreen(shown, can, context), images, { folder, options, context });
+    return EXIT.ok;
+  }
   const command = editorCommand(env);
   if (command === undefined || flags.noInput)
     throw new UsageError(command === undefined ? 'No editor is set.' : 'An editor asks, and questions are forbidden.', {
       id: 'captions/editor',
-      nextSteps: [`EDITOR=nano visiontrain dataset caption edit ${folder}`],
+      nextSteps: [
+        `EDITOR=nano visiontrain dataset caption edit ${folder}`,
+        'In a terminal the same command shows each picture with its caption.',
+      ],
     });
   const lines = images.flatMap(({ path, caption }) => (canStand(path) ? [{ path, caption: caption ?? '' }] : []));
   const { changed, at } = await askEditor(lines, command, context);
   const byPath = new Map(images.map((image) => [image.path, image]));
-  tellDiff(changed, byPath, context);
-  const isPreview = options.preview === true;
-  if (!isPreview)
+  if (options.preview !== true)
     for (const { path, caption } of changed) {
       const image = byPath.get(path);
       if (image !== undefined)
         keepEdit(captionsDir(places), { sha256: image.sha256, own: image.own, text: caption }, at);
     }
-  const done = isPreview ? 'would be changed; nothing is kept' : 'changed. No file in the folder is';
-  out.talk(`${plural(changed.length, 'caption')} ${done}.`);
-  if (changed.length > 0 && !isPreview) out.talk(`Take it back:   visiontrain dataset caption undo ${folder}`);
+  tellEdit(changed, images, { folder, options, context });
   return EXIT.ok;
 };
+
+interface Told {
+  readonly folder: string;
+  readonly options: Options;
+  readonly context: Context;
+}
+
+function tellEdit(
+  changed: readonly CaptionLine[],
+  images: readonly CaptionedImage[],
+  { folder, options, context }: Told,
+): void {
+  const { out } = context;
+  tellDiff(changed, new Map(images.map((image) => [image.path, image])), context);
+  const isPreview = options.preview === true;
+  const done = isPreview ? 'would be changed; nothing is kept' : 'changed. No file in the folder is';
+  out.talk(`${plural(changed.length, 'caption')} ${done}.`);
+  if (changed.length > 0 && !isPreview)
+    out.talk(`Take it back:   visiontrain dataset caption undo ${shellWord(folder)}`);
+}
 
 /** Takes the latest edit of this folder back, in all its pictures. */
 export const undo: CommandRun = async ([folder = '.'], options, context) => {
   const { out, places, flags } = context;
   const store = captionsDir(places);
-  const images = await captionsIn(folder, options, context);
+  const { images } = await captionsIn(folder, options, context);
   const times = images.flatMap(({ sha256 }) => currentVersion(readHistory(store, sha256))?.at ?? []);
   const last = times.toSorted().at(-1);
   const back = last === undefined ? [] : images.filter(({ sha256 }) => takeBack(store, sha256, last));
@@ -72,7 +87,7 @@ export const undo: CommandRun = async ([folder = '.'], options, context) => {
 /** Every version of each edited caption, the one that counts marked. */
 export const versions: CommandRun = async ([folder = '.', file], options, context) => {
   const { out, places, flags } = context;
-  const all = await captionsIn(folder, options, context);
+  const { images: all } = await captionsIn(folder, options, context);
   const images = file === undefined ? all : [oneOf(all, folder, file)];
   const store = captionsDir(places);
   const found = images.flatMap(({ path, sha256, own }) => {
@@ -94,20 +109,8 @@ export const versions: CommandRun = async ([folder = '.', file], options, contex
   return EXIT.ok;
 };
 
-async function captionsIn(folder: string, options: Options, context: Context): Promise<readonly Captioned[]> {
-  const { places } = context;
-  const { settings, dir } = captionSettingsFrom(options, context);
-  const scan = await inspect(folder, scanOptions(options), context);
-  const registry = loadRegistry({ configDir: places.config });
-  const { scan: taken } = await takeWritten(scan, { settings, dir, registry, places });
-  return scan.images.map(({ path, sha256, caption: own }, i) => ({
-    ...{ path, sha256, own },
-    caption: taken.images[i]?.caption ?? null,
-  }));
-}
-
 /** @throws UsageError where the folder has no such picture */
-function oneOf(images: readonly Captioned[], folder: string, file: string): Captioned {
+function oneOf(images: readonly CaptionedImage[], folder: string, file: string): CaptionedImage {
   const root = resolve(typedPath(folder, '.'));
   const inside = relative(root, resolve(typedPath(file, '.')))
     .split(sep)
@@ -139,7 +142,7 @@ async function askEditor(lines: readonly CaptionLine[], command: string, { env }
 
 function tellDiff(
   changed: readonly CaptionLine[],
-  byPath: ReadonlyMap<string, Captioned>,
+  byPath: ReadonlyMap<string, CaptionedImage>,
   { out, flags }: Context,
 ): void {
   const rows = changed.map(({ path, caption }) => ({

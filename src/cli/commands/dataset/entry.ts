@@ -39,6 +39,7 @@ export const datasetEntry: CommandEntry = {
     ['--device <device>', 'caption, mask: cpu or cuda:0 (default: a card if there is one)'],
     ['--from <file>', 'check, tags: with the settings of a run.yaml'],
     ['--preview', 'tags: what those rules make of each caption; caption edit: show the changes, keep none'],
+    ['--editor', 'caption edit: in your editor ($EDITOR) and not on a screen'],
     ['--write-files', 'caption: also put a file beside each picture without one, never over a file'],
   ],
   examples: [

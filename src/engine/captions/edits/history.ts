@@ -72,10 +72,14 @@ export interface CaptionEdit {
   readonly text: string;
 }
 
-/** Keeps an edit as the newest version of its image. Versions over another caption of its own are let go. */
+/**
+ * Keeps an edit as the newest version of its image, in place of what the same edit kept before. Versions over another
+ * caption of its own are let go.
+ */
 export function keepEdit(store: string, { sha256, own, text }: CaptionEdit, at: string): void {
   const history = readHistory(store, sha256);
-  const kept = originOf(history) === own ? (history?.versions.slice(0, history.current) ?? []) : [];
+  const counting = originOf(history) === own ? (history?.versions.slice(0, history.current) ?? []) : [];
+  const kept = counting.at(-1)?.at === at ? counting.slice(0, -1) : counting;
   const versions = [...kept, { at, over: own, text }];
   writeHistory(store, sha256, { version: 1, current: versions.length, versions });
 }
