@@ -3,6 +3,7 @@
  * Nothing is installed and nothing is written into the data set.
  */
 import type { Places } from '../../base/paths.ts';
+import { anyScores, captionsDir } from '../captions/store.ts';
 import { captionFindings } from './caption-findings.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { lookAtImages } from './look-worker.ts';
@@ -10,6 +11,7 @@ import { keepTogether, keepTokens, type Looks, looksDir, readLooks, readTokens }
 import { pixelFindings } from './pixel-findings.ts';
 import { readyPython } from './ready-python.ts';
 import { sizeFindings } from './size-findings.ts';
+import { type Tagged, tagFindings } from './tag-findings.ts';
 
 export interface ImageCheckInput {
   readonly root: string;
@@ -50,6 +52,7 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
     ...pixelFindings(images, looks),
     ...sizeFindings(images),
     ...captionFindings(images, { trigger, tokens: looked.tokens }),
+    ...tagFindings(images, taggedIn(captionsDir(places))),
   ];
   const unseen = images.filter(({ sha256 }) => !looks.has(sha256)).length;
   return {
@@ -57,6 +60,16 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
     looks,
     unseen,
     reason: unseen === 0 ? undefined : looked.reason,
+  };
+}
+
+/** What the first tagger says that looked at an image, read once for each. */
+function taggedIn(store: string): Tagged {
+  const known = new Map<string, ReturnType<Tagged>>();
+  return (sha256) => {
+    const found = known.get(sha256) ?? anyScores(store, sha256);
+    known.set(sha256, found);
+    return found;
   };
 }
 

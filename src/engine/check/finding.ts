@@ -2,6 +2,8 @@
 
 export const findingKinds = [
   'near-duplicate',
+  'leak',
+  'writing',
   'blurred',
   'damaged',
   'compressed',
@@ -18,6 +20,8 @@ export const findingKinds = [
   'no-trigger',
   'known-trigger',
   'unbalanced',
+  'characters',
+  'outfits',
 ] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
@@ -54,4 +58,6 @@ export interface CheckImage {
   readonly caption: string;
   /** Uses in an epoch. */
   readonly uses: number;
+  /** Whether it is only measured on. */
+  readonly held?: boolean;
 }

@@ -11,16 +11,19 @@ import { planSamples } from '../plan/samples.ts';
 import type { PlanImage } from '../plan/schema.ts';
 import type { CheckImage } from './finding.ts';
 
-/** The images of a scan with bucket and whole caption. */
-export function imagesOf(scan: HashedScan, spec: RunSpec): readonly CheckImage[] {
-  return checkImagesOf(planSamples({ spec, scan }), scan);
+/** The images of a scan, and of one that is only measured on, with bucket and whole caption. */
+export function imagesOf(scan: HashedScan, spec: RunSpec, validation?: HashedScan): readonly CheckImage[] {
+  return checkImagesOf(planSamples({ spec, scan, ...(validation === undefined ? {} : { validation }) }), scan);
 }
 
 /** The images of a plan. Their own captions are those of the scan; an image that is not in it has the planned one. */
 export function checkImagesOf(samples: readonly PlanImage[], scan: HashedScan): readonly CheckImage[] {
   const own = new Map(scan.images.map(({ path, caption }) => [path, caption]));
-  return samples.map(({ path, sha256, size, bucket, caption, repeats }) => ({
-    ...{ path, sha256, size, bucket, caption },
+  // With several resolutions an image stands there once for each, the first of which is the one of its plan.
+  const once = new Map(samples.toReversed().map((sample) => [sample.path, sample]));
+  const each = samples.filter((sample) => once.get(sample.path) === sample);
+  return each.map(({ path, sha256, size, bucket, caption, repeats, validation }) => ({
+    ...{ path, sha256, size, bucket, caption, held: validation },
     own: own.has(path) ? (own.get(path) ?? null) : caption,
     uses: repeats,
   }));

@@ -2,7 +2,7 @@
 import { plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding, FindingItem, FindingKind } from './finding.ts';
 import type { Look, Looks } from './looks.ts';
-import { nearDuplicates } from './near-duplicates.ts';
+import { type Near, nearDuplicates } from './near-duplicates.ts';
 
 /**
  * From here on an image counts as blurred. On scikit-image's photographs and this program's own drawings, reduced to
@@ -111,12 +111,29 @@ function copies(seen: readonly Seen[]): DatasetFinding[] {
   // What shows next to nothing is like everything else of its kind.
   const prints = seen.map(({ look }) => (look.one_colour >= EMPTY ? undefined : look));
   const near = nearDuplicates(prints);
-  if (near.size === 0) return [];
-  const items = [...near].map(([at, { first, bits }]) => ({
+  const isHeld = (at: number) => seen[at]?.image.held === true;
+  const pairs = [...near];
+  return [
+    ...repeated(
+      pairs.filter(([at, { first }]) => isHeld(at) === isHeld(first)),
+      seen,
+    ),
+    ...leaks(
+      pairs.filter(([at, { first }]) => isHeld(at) !== isHeld(first)),
+      seen,
+    ),
+  ];
+}
+
+type Pair = readonly [number, Near];
+
+function repeated(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[] {
+  if (near.length === 0) return [];
+  const items = near.map(([at, { first, bits }]) => ({
     path: seen[at]?.image.path ?? '',
     detail: `is nearly ${seen[first]?.image.path} (${bits} of 64 bits differ)`,
   }));
-  const groups = new Set([...near.values()].map(({ first }) => first)).size;
+  const groups = new Set(near.map(([, { first }]) => first)).size;
   return [
     {
       kind: 'near-duplicate',
@@ -124,6 +141,29 @@ function copies(seen: readonly Seen[]): DatasetFinding[] {
       what: `${plural(items.length, 'picture')} nearly the same as another (${plural(groups, 'group')}).`,
       done: 'All are trained on, so that what they show counts more than the rest.',
       change: 'Keep the best of each group, unless the small difference is what matters.',
+      items,
+    },
+  ];
+}
+
+/** What is measured on and what is trained on, nearly the same: the loss on it falls whatever is learned of the rest. */
+function leaks(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[] {
+  const items = near.map(([at, { first, bits }]): FindingItem => {
+    const [one, other] = [seen[at]?.image, seen[first]?.image];
+    const [held, trained] = one?.held === true ? [one, other] : [other, one];
+    return {
+      path: held?.path ?? '',
+      detail: `is nearly ${trained?.path}, which is trained on (${bits} of 64 bits differ)`,
+    };
+  });
+  if (items.length === 0) return [];
+  return [
+    {
+      kind: 'leak',
+      level: 'warn',
+      what: `${plural(items.length, 'validation picture')} nearly the same as one that is trained on.`,
+      done: 'The loss is measured on them all the same, and looks better than it is.',
+      change: 'Put both on one side: take one of each pair out, or name other pictures in validation.path.',
       items,
     },
   ];

@@ -158,3 +158,30 @@ function lineOf({ source, scan }: Sourced): string {
   ];
   return [`${source.path}: ${plural(scan.images.length, 'picture')}`, ...parts].join(', ');
 }
+
+/** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
+export async function furtherImages({ spec, dir, places, signal }: ImagesFrom, path: string | null) {
+  if (path === null) return undefined;
+  const { caption_extension: captionExtension, caption_from: captionFrom } = spec.dataset;
+  const options = signal === undefined ? {} : { signal };
+  const scan = await scanDataset(resolve(dir, path), {
+    captionExtension,
+    captionFrom,
+    own: [places.home],
+    cacheDir: places.cache,
+    ...options,
+  });
+  return hashImages(scan, { cacheDir: places.cache, ...options });
+}
+
+/** The images of a folder of its own and those of sources with the same role, as one scan with absolute paths. */
+export function together(own: HashedScan | undefined, ofSources: HashedScan | undefined): HashedScan | undefined {
+  if (own === undefined || ofSources === undefined) return own ?? ofSources;
+  const images = own.images.map((image) => ({ ...image, path: resolve(own.root, image.path) }));
+  return {
+    ...own,
+    images: [...images, ...ofSources.images],
+    leftOut: [...own.leftOut, ...ofSources.leftOut],
+    notes: [...own.notes, ...ofSources.notes],
+  };
+}

@@ -16,8 +16,7 @@ import { readHistory } from '../captions/edits/history.ts';
 import { captionsDir } from '../captions/store.ts';
 import { glance } from '../check/glance.ts';
 import { checkImagesOf } from '../check/images.ts';
-import { type HashedScan, hashImages } from '../dataset/hash.ts';
-import { scanDataset } from '../dataset/scan.ts';
+import type { HashedScan } from '../dataset/hash.ts';
 import { lackingPackages } from '../environment/given.ts';
 import { type Hardware, probeHardware } from '../hardware/probe.ts';
 import { runMasks } from '../masks/made.ts';
@@ -29,7 +28,7 @@ import { withAbsoluteSources } from '../plan/sources.ts';
 import { type Need, resolveBase } from './base.ts';
 import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
-import { runImages } from './images.ts';
+import { furtherImages, runImages, together } from './images.ts';
 import { mergedLoras } from './merged-loras.ts';
 
 export interface PrepareInput extends FilledSpec {
@@ -88,7 +87,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
   const regularisation = together(
-    await imagesOf(input, spec.dataset.regularisation?.path ?? null),
+    await furtherImages(input, spec.dataset.regularisation?.path ?? null),
     images.regularisation,
   );
   const validation = await validationImages(input, captioned.scan, images.validation);
@@ -144,18 +143,6 @@ function notesOfLora({ spec, dir }: PrepareInput, configs: string | null): reado
 const configsOf = ({ layout, path, configDir }: Awaited<ReturnType<typeof resolveBase>>['base']) =>
   layout === 'diffusers' ? path : configDir;
 
-/** The images of a folder of its own and those of sources with the same role, as one scan with absolute paths. */
-function together(own: HashedScan | undefined, ofSources: HashedScan | undefined): HashedScan | undefined {
-  if (own === undefined || ofSources === undefined) return own ?? ofSources;
-  const images = own.images.map((image) => ({ ...image, path: resolve(own.root, image.path) }));
-  return {
-    ...own,
-    images: [...images, ...ofSources.images],
-    leftOut: [...own.leftOut, ...ofSources.leftOut],
-    notes: [...own.notes, ...ofSources.notes],
-  };
-}
-
 /** What is odd about the pixels and captions; nothing for a run that was begun before. */
 async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): Promise<readonly string[]> {
   const { spec, recorded, registry, places, env, signal } = input;
@@ -182,21 +169,6 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
   return withRecorded(plan, spec, recorded, new Set(images.filter(isKept).map(({ sha256 }) => sha256)));
 }
 
-/** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
-async function imagesOf({ spec, dir, places, signal }: PrepareInput, path: string | null) {
-  if (path === null) return undefined;
-  const { caption_extension: captionExtension, caption_from: captionFrom } = spec.dataset;
-  const options = signal === undefined ? {} : { signal };
-  const scan = await scanDataset(resolve(dir, path), {
-    captionExtension,
-    captionFrom,
-    own: [places.home],
-    cacheDir: places.cache,
-    ...options,
-  });
-  return hashImages(scan, { cacheDir: places.cache, ...options });
-}
-
 /**
  * The images of `validation.path`, and sentences about those that are not measured; undefined when the spec has none.
  * @throws UsageError where none is left to measure
@@ -207,7 +179,7 @@ async function validationImages(
   ofSources: HashedScan | undefined,
 ) {
   const { validation, training } = input.spec;
-  const scan = together(await imagesOf(input, validation.path), ofSources);
+  const scan = together(await furtherImages(input, validation.path), ofSources);
   if (scan === undefined) return undefined;
   const { images, notes } = validated(trained, scan.images, training.seed);
   if (images.length === 0)

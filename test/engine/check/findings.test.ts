@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { captionFindings } from '../../../src/engine/check/caption-findings.ts';
-import type { CheckImage } from '../../../src/engine/check/finding.ts';
+import type { CheckImage, DatasetFinding } from '../../../src/engine/check/finding.ts';
 import type { Look } from '../../../src/engine/check/looks.ts';
 import { type Fingerprint, nearDuplicates } from '../../../src/engine/check/near-duplicates.ts';
 import { pixelFindings } from '../../../src/engine/check/pixel-findings.ts';
 import { keptPart, sizeFindings } from '../../../src/engine/check/size-findings.ts';
+import { tagFindings } from '../../../src/engine/check/tag-findings.ts';
 
 const image = (path: string, more: Partial<CheckImage> = {}): CheckImage => ({
   path,
@@ -169,5 +170,73 @@ describe('captions', () => {
     expect(kinds(['zwx, a fox', 'Zwx'], 'zwx')).toEqual([]);
     expect(kinds(['zwx, a fox', 'zwxs'], 'zwx', tokens(2))).toEqual(['no-trigger']);
     expect(kinds(['zwx, a fox', 'zwx'], 'zwx', tokens(1))).toEqual(['known-trigger']);
+  });
+});
+
+describe('leaks between training and validation', () => {
+  const at = (path: string, held: boolean) => image(path, { held });
+  it('name the validation picture, and are no other near duplicates', () => {
+    const images = [at('a.png', false), at('v.png', true), at('w.png', true)];
+    const looks = new Map(
+      images.map(({ sha256, path }) => [sha256, look(path === 'w.png' ? { phash: 'f'.repeat(16) } : {})]),
+    );
+    for (const order of [images, images.toReversed()]) {
+      const found = pixelFindings(order, looks);
+      expect(found.map(({ kind, level, items }) => [kind, level, items])).toEqual([
+        ['leak', 'warn', [{ path: 'v.png', detail: 'is nearly a.png, which is trained on (0 of 64 bits differ)' }]],
+      ]);
+    }
+  });
+});
+
+describe('tags', () => {
+  const none = () => [];
+  const tags = (path: string, own: string | null) => image(path, { own });
+  const kinds = (found: readonly DatasetFinding[]) => found.map(({ kind, level }) => [kind, level]);
+
+  it('of writing are told, as a warning where only the tagger names them', () => {
+    const images = [
+      tags('a', 'fox, snow, watermark'),
+      tags('b', 'fox, snow, tree'),
+      tags('c', 'A photo with a watermark on it.'),
+    ];
+    const named = tagFindings(images, none);
+    expect(kinds(named)).toEqual([['writing', 'info']]);
+    expect(named[0]?.items.map(({ path }) => path)).toEqual(['a', 'c']);
+    const seen = tagFindings(images, (sha256) =>
+      sha256.startsWith('b')
+        ? [
+            ['twitter_username', 'general', 0.61],
+            ['text_focus', 'general', 0.9],
+          ]
+        : [],
+    );
+    expect(kinds(seen)).toEqual([['writing', 'warn']]);
+    expect(seen[0]?.items[1]).toEqual({
+      path: 'b',
+      detail: 'has twitter username (0.61), says the tagger, and the caption does not',
+    });
+    expect(tagFindings([tags('a', 'a fox. It has a signature look')], none)[0]?.kind).toBe('writing');
+    expect(tagFindings([tags('a', 'context, textile, dated hat style')], none)).toEqual([]);
+  });
+
+  it('of characters and clothes are counted, and out of balance above ten to one', () => {
+    const miku = Array.from({ length: 11 }, (_, i) => tags(`m${i}`, 'hatsune miku, white shirt, solo, smile'));
+    const images = [
+      ...miku,
+      tags('r', 'rin, kimono, solo, smile'),
+      { ...tags('v', 'kagamine rin, solo, smile'), held: true },
+    ];
+    const found = tagFindings(images, (sha256) =>
+      sha256.startsWith('r') ? [['rin', 'character', 0.9]] : [['hatsune_miku', 'character', 0.95]],
+    );
+    expect(kinds(found)).toEqual([
+      ['characters', 'warn'],
+      ['outfits', 'info'],
+    ]);
+    expect(found[0]?.what).toBe('2 known characters by tag: hatsune miku (11), rin (1).');
+    expect(found[0]?.items).toEqual([{ path: 'r', detail: 'has rin, which few pictures have' }]);
+    expect(found[1]?.what).toBe('Clothes by tag: white shirt (11), kimono (1).');
+    expect(kinds(tagFindings(miku, () => [['hatsune_miku', 'character', 0.95]]))).toEqual([['characters', 'info']]);
   });
 });

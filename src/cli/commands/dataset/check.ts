@@ -11,9 +11,9 @@ import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
 import { maskFinders, masksDir } from '../../../engine/masks/made.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
-import { arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
+import { type Arrangement, arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
 import { takeWritten } from '../../../engine/prepare/captions.ts';
-import { runImages } from '../../../engine/prepare/images.ts';
+import { furtherImages, runImages, together } from '../../../engine/prepare/images.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import { captionSources } from '../../../spec/sections/choices.ts';
@@ -34,15 +34,18 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   const { spec: given, dir } = checkSettings(folder, options, context);
   const { spec: brought } = await withFolders({ spec: given, provenance: {}, dir }, context);
   const spec = withAbsoluteSources(brought, dir);
-  const { scan, sources } = await gathered(folder, { options, spec, dir }, context);
+  const { scan, sources, validation } = await gathered(folder, { options, spec, dir }, context);
   const html = text(options.html);
   // A wrong place is told before the pictures are looked at.
   if (html !== undefined) sheetFile(html, scan.root);
-  const images = imagesOf(scan, spec);
-  const checked = await look(scan.root, images, spec, context);
-  const report = datasetReport(scan);
   // A run.yaml says itself how its folder is arranged.
   const arranged = options.from === undefined ? arrangementOf(scan.root, [context.places.home]) : undefined;
+  const images = imagesOf(scan, spec, validation).map((image) => ({
+    ...image,
+    held: image.held === true || isHeld(image.path, arranged),
+  }));
+  const checked = await look(scan.root, images, spec, context);
+  const report = datasetReport(scan);
   const parts = arranged === undefined ? [] : arrangementLines(arranged);
   if (html !== undefined)
     writeSheet(html, { scan, images, checked, masks: madeMasksDir(options, spec, context) }, context);
@@ -74,6 +77,10 @@ function madeMasksDir(options: Options, { dataset: { masks } }: RunSpec, { place
   return masksDir(places, maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places }));
 }
 
+/** Whether an image lies in a folder that the wizard would make a source to measure on. */
+const isHeld = (path: string, arranged: Arrangement | undefined): boolean =>
+  (arranged?.sources ?? []).some((source) => source.role === 'validation' && path.startsWith(`${source.path}/`));
+
 interface Settings {
   readonly options: Options;
   readonly spec: RunSpec;
@@ -92,9 +99,11 @@ async function gathered(folder: string, { options, spec, dir }: Settings, contex
   };
   const { places } = context;
   const found = await runImages({ spec: { ...spec, dataset }, dir, places });
+  const held = await furtherImages({ spec, dir, places }, spec.validation.path);
   const registry = loadRegistry({ configDir: places.config });
   const { scan, notes } = await takeWritten(found.scan, { settings: spec.captions, dir, registry, places });
-  return { ...found, scan: { ...scan, notes: [...scan.notes, ...notes] } };
+  const validation = together(held, found.validation);
+  return { ...found, validation, scan: { ...scan, notes: [...scan.notes, ...notes] } };
 }
 
 async function look(root: string, images: readonly CheckImage[], spec: RunSpec, context: Context): Promise<Checked> {
