@@ -2,8 +2,9 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes the folder and those above it. Node's own recursive call never returns where no folder can be made (/proc): so it
- * was with Node 20.20, 22.22, 24.21 and 26.10.
+ * Makes the folder and those above it. Node's own recursive call never returns where no folder can be made (/proc), and
+ * says on a read-only disk that something is missing (ENOENT): so it was with Node 20.20, 22.22, 24.21 and 26.10.
+ * @throws errors of the file system; EEXIST where a part of the path is a link that leads nowhere
  */
 export function makeFolder(folder: string, mode = 0o777): void {
   if (existsSync(folder)) return;
@@ -11,6 +12,6 @@ export function makeFolder(folder: string, mode = 0o777): void {
   try {
     mkdirSync(folder, { mode });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !existsSync(folder)) throw error;
   }
 }

@@ -1,33 +1,47 @@
 /** Errors of the file system when one of our files cannot be written, turned into what a person can do about them. */
 import { EnvironmentError } from '../errors.ts';
-import { isDenied, isFull } from './fs-errors.ts';
+import { diskProblem, isDenied, isFull } from './fs-errors.ts';
 
 export const ELSEWHERE =
   'Keep the runs elsewhere: add --workspace /path/with/space, or set VISIONTRAIN_HOME=/path for everything.';
 
-export const diskFull = (folder: string, cause?: unknown): EnvironmentError =>
+/** For what is no run and knows no --workspace. */
+export const HOME_ELSEWHERE = 'Keep everything elsewhere:  export VISIONTRAIN_HOME=/path/with/space';
+
+export const diskFull = (folder: string, cause?: unknown, cure: string = ELSEWHERE): EnvironmentError =>
   new EnvironmentError(`The disk that holds ${folder} is full.`, {
     id: 'disk/full',
-    nextSteps: ['Free some space: `visiontrain models list` shows what the models take.', ELSEWHERE],
+    nextSteps: ['Free some space: `visiontrain models list` shows what the models take.', cure],
     cause,
   });
 
-/** Turns what the file system says into what a person can do about it; other errors pass unchanged. */
-export function explainWriteError(error: unknown, folder: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const elsewhere = [ELSEWHERE];
+/** What stands in the place of a folder, by what making one says of it. */
+const PARTS: Readonly<Record<string, string>> = {
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a part of its path is a link that leads nowhere',
+};
+
+/**
+ * Turns what the file system says into what a person can do about it; other errors pass unchanged.
+ * @param place the file or folder that was to be written
+ * @param cure how to have it elsewhere
+ */
+export function explainWriteError(error: unknown, place: string, cure: string = ELSEWHERE): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const nextSteps = [cure];
   if (isDenied(error) || code === 'EROFS')
-    return new EnvironmentError(`${folder} cannot be written to.`, {
+    return new EnvironmentError(`${place} cannot be written to: ${diskProblem(error)}.`, {
       id: 'disk/not-writable',
-      nextSteps: elsewhere,
+      nextSteps,
       cause: error,
     });
-  if (isFull(error)) return diskFull(folder, error);
-  if (code === 'ENOTDIR' || code === 'EEXIST')
-    return new EnvironmentError(`${folder} cannot be made: a part of its path is a file.`, {
-      id: 'disk/no-folder',
-      nextSteps: elsewhere,
-      cause: error,
-    });
-  return error;
+  if (isFull(error)) return diskFull(place, error, cure);
+  const why = PARTS[code];
+  if (why === undefined) return error;
+  return new EnvironmentError(`${place} cannot be made: ${why}.`, {
+    id: 'disk/no-folder',
+    ...(code === 'EEXIST' ? { details: ['Is the disk it leads to connected?'] } : {}),
+    nextSteps,
+    cause: error,
+  });
 }

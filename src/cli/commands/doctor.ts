@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { EXIT } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { explainWriteError } from '../../base/files/write-errors.ts';
+import { intoGivenPlace } from '../../base/files/given-place.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { bundleText } from '../../engine/doctor/bundle.ts';
 import { good, type HealthFinding, type Verdict, warn, worst } from '../../engine/doctor/finding.ts';
@@ -112,11 +112,8 @@ function page(findings: readonly HealthFinding[], { out, env, flags }: Context):
 async function writeBundle(option: unknown, report: object, { out, env, places }: Context): Promise<void> {
   const day = new Date().toISOString().slice(0, 10);
   const file = resolve(text(option) ?? `visiontrain-doctor-${day}.json`);
-  try {
-    writeFileAtomic(file, await bundleText(report, places, env));
-  } catch (error) {
-    throw explainWriteError(error, file);
-  }
+  const content = await bundleText(report, places, env);
+  intoGivenPlace(file, '--bundle FILE', () => writeFileAtomic(file, content));
   out.talk(`Written for a bug report: ${file}`);
   out.talk('Secrets, names of users and hosts, captions and prompts are left out. Look it over before you send it.');
 }

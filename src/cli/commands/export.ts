@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../base/errors.ts';
+import { makeGivenFolder } from '../../base/files/given-place.ts';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
@@ -31,6 +32,7 @@ export const run: CommandRun = async ([query = '', file], options, context) => {
   // Without --to the file goes into the run folder, where nobody else may steer what is written.
   if (options.to === undefined) refuseForeignFolder(dir);
   const to = options.to === undefined ? join(dir, RUN_FILES.output) : targetOf(String(options.to), context);
+  if (options.to !== undefined) makeGivenFolder(to, '--to DIR');
   const tools = { python: await anyPython(context), env, resources: settlePlan(dir).resources };
   const request = { ...which, to, precision, diffusers: options.diffusers === true, weights };
   const { step, files } = await exportRun(dir, request, tools);

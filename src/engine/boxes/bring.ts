@@ -1,10 +1,11 @@
 /** Brings a run home from a box: every file is compared with its SHA-256 over there before it gets its name here. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { checkRoom } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { sha256OfFile } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { statOf } from '../../base/files/stat.ts';
@@ -57,14 +58,14 @@ export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
   const staging = join(runs, '.fetching', `${far.line.box.name}-${manifest.name}`);
   await fetchInto(far, { manifest, lacking, staging }, bringing.onShare);
   if (!existsSync(join(dir, ORIGIN))) {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeFolder(dir, 0o700);
     const origin = { box: far.line.box.name, run: manifest.name, begun: manifest.begun };
     writeFileAtomic(join(dir, ORIGIN), `${JSON.stringify(origin)}\n`, 0o600);
   }
   // A folder is a run once it has a plan, so that one comes last.
   const isPlan = ({ path }: ManifestFile) => (path === RUN_FILES.plan ? 1 : 0);
   for (const { path } of lacking.toSorted((a, b) => isPlan(a) - isPlan(b))) {
-    mkdirSync(dirname(join(dir, path)), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(join(dir, path)), 0o700);
     renameSync(join(staging, path), join(dir, path));
   }
   rmSync(staging, { recursive: true, force: true });

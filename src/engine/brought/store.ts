@@ -2,12 +2,13 @@
  * Where data sets lie that are no folder of the person's own: each in a folder of ours that is named for its content, so
  * that the same archive under another name is found again.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { checkRoom } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { Places } from '../../base/paths.ts';
@@ -82,7 +83,7 @@ export class StoreFolder {
 
   begin(): void {
     makePrivateFolder(this.dir);
-    mkdirSync(this.files, { recursive: true, mode: 0o700 });
+    makeFolder(this.files, 0o700);
   }
 
   /** @param what where it came from, for those who look into the folder */
@@ -98,7 +99,7 @@ export class StoreFolder {
 
   at(path: string): string {
     const full = this.#at(path);
-    mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(full), 0o700);
     return full;
   }
 

@@ -1,8 +1,9 @@
 /** Finds the pictures of a bundle in a folder, by what is in them, and puts copies where the bundle has them. */
-import { constants, copyFileSync, mkdirSync } from 'node:fs';
+import { constants, copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { checkRoom, sizeOf } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { sha256OfFile } from '../../base/files/hash.ts';
 import { plural } from '../../base/text.ts';
 import { walkFolder } from '../dataset/walk.ts';
@@ -28,7 +29,7 @@ export async function takeImages(manifest: BundleManifest, from: string, dir: st
   if (missing.length > 0) throw lacking(missing, wanted.length, from);
   for (const { path, sha256 } of wanted) {
     const to = join(dir, ...path.split('/'));
-    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(to), 0o700);
     copyFileSync(found.get(sha256) ?? '', to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     // The bytes are those that are trained on, whatever has happened to the folder since it was looked at.
     if ((await sha256OfFile(to)) !== sha256) throw lacking([{ path, sha256, bytes: 0 }], wanted.length, from);

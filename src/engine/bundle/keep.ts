@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../base/files/folder.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 import { takeImages } from './images.ts';
@@ -34,7 +35,7 @@ export async function bundleFolder(
     try {
       const unpacked = await unpackBundle(path, temporary);
       if (!manifest.images.inside && images !== undefined) await takeImages(unpacked, images, temporary);
-      mkdirSync(join(temporary, DATA_FOLDERS.images), { recursive: true, mode: 0o700 });
+      makeFolder(join(temporary, DATA_FOLDERS.images), 0o700);
       writeFileSync(join(temporary, BUNDLE_FILES.manifest), text, { mode: 0o600 });
       renameSync(temporary, dir);
       return dir;

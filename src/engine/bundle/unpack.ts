@@ -4,13 +4,14 @@
  * bundles are not compressed.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createWriteStream, fstatSync, mkdirSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { UsageError } from '../../base/errors.ts';
 import { checkRoom } from '../../base/files/disk.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { shorten } from '../../base/text.ts';
 import { BUNDLE_FILES, type BundledFile, type BundleManifest, bundleSchema, isInnerPath } from './manifest.ts';
@@ -44,7 +45,7 @@ export async function unpackBundle(path: string, dir: string): Promise<BundleMan
       const entry = entries.get(name);
       if (entry === undefined) throw damaged(path, `${name} is listed and not in it`);
       const to = join(dir, ...name.split('/'));
-      mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(to), 0o700);
       await unpackFile(path, { zip, entry }, file, to);
     }
     return manifest;

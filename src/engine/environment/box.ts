@@ -1,9 +1,10 @@
 /** Remembers which build fits this box, so that a start asks no tool, and notices when driver or cards have changed. */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { sha256OfText } from '../../base/files/hash.ts';
 import type { Places } from '../../base/paths.ts';
 import { type CardSigns, quickSigns, readSigns } from '../hardware/signals.ts';
@@ -127,7 +128,7 @@ function readRecord(places: Places): BoxRecord | undefined {
 /** A box that cannot be remembered is decided anew at each start. */
 function remember(places: Places, record: BoxRecord): void {
   try {
-    mkdirSync(places.envs, { recursive: true, mode: 0o700 });
+    makeFolder(places.envs, 0o700);
     writeFileAtomic(recordFile(places), `${JSON.stringify(record, null, 1)}\n`);
   } catch {
     // The set-up itself says why the folder cannot be written to.

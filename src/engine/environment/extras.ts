@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
-import { explainWriteError } from '../../base/files/write-errors.ts';
+import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
@@ -88,7 +88,7 @@ export async function ensureExtra(extra: Extra, input: ExtraInput): Promise<Extr
   try {
     return await install(extra, input, folder);
   } catch (error) {
-    throw explainWriteError(error, input.places.envs);
+    throw explainWriteError(error, input.places.envs, HOME_ELSEWHERE);
   }
 }
 

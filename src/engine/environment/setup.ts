@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
-import { explainWriteError } from '../../base/files/write-errors.ts';
+import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
 import type { Places } from '../../base/paths.ts';
 import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
 import { pause } from '../../base/sleep.ts';
@@ -65,7 +65,7 @@ export async function setupEnvironment(input: SetupInput): Promise<PythonEnviron
     };
     return await whileClaimed(await waitForTurn(input), job, (lock) => lock.release());
   } catch (error) {
-    throw explainWriteError(error, places.envs);
+    throw explainWriteError(error, places.envs, HOME_ELSEWHERE);
   }
 }
 

@@ -1,7 +1,8 @@
 /** Writes a run's values into event files that TensorBoard shows while they grow. */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, relative } from 'node:path';
+import { makeFolder } from '../../base/files/folder.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -44,7 +45,7 @@ export function loggedUpTo(runDir: string): number {
 /** Opens a new file, one for each attempt. @throws the file system's error when it cannot be made */
 export function openEventFile({ runDir, every, images, after }: TensorBoardInput): EventFile {
   const folder = join(runDir, RUN_FILES.tensorboard);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const now = Date.now() / 1000;
   const host = hostname().replaceAll(/[^\w.-]/g, '_') || 'host';
   const base = join(folder, `events.out.tfevents.${Math.floor(now)}.${host}.${process.pid}`);

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { ConfigError, UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
-import { explainWriteError } from '../../base/files/write-errors.ts';
+import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
 import { type OwnPreset, readPreset, renderPreset } from '../../spec/own-preset.ts';
 import { readTextFile } from '../../spec/read-text.ts';
 import { noPreset, presetFile, presetFolder } from './names.ts';
@@ -36,7 +36,7 @@ export function savePreset(configDir: string, preset: OwnPreset, replace: boolea
     makePrivateFolder(presetFolder(configDir));
     writeFileAtomic(file, renderPreset(preset));
   } catch (error) {
-    throw explainWriteError(error, file);
+    throw explainWriteError(error, file, HOME_ELSEWHERE);
   }
   return file;
 }

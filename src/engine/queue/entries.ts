@@ -2,10 +2,11 @@
  * The queue of a folder of runs: one small file for each run that waits. The run itself is made when it is queued, so
  * that later changes of its run.yaml do not reach it.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makeFolder } from '../../base/files/folder.ts';
 import { isMissing } from '../../base/files/fs-errors.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { lastHolder } from '../../base/process/claim.ts';
@@ -98,7 +99,7 @@ export function enqueue(runs: string, run: string, after?: string): QueueEntry {
     });
   const dir = join(runs, run);
   const body = { run, device: plannedCard(dir), attempts: startsOf(dir), ...(after === undefined ? {} : { after }) };
-  mkdirSync(queueFolder(runs), { recursive: true, mode: 0o700 });
+  makeFolder(queueFolder(runs), 0o700);
   for (let number = (queueNumbers(runs).at(-1) ?? 0) + 1; ; number += 1) {
     try {
       writeFileSync(fileOf(runs, number), `${JSON.stringify(body)}\n`, { flag: 'wx', mode: 0o600 });

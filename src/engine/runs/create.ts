@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { EnvironmentError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { ELSEWHERE, explainWriteError } from '../../base/files/write-errors.ts';
+import { makeFolder } from '../../base/files/folder.ts';
+import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -39,7 +39,7 @@ export interface NewRun {
  */
 export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, facts = {} }: NewRun): RunRef {
   try {
-    makeRuns(runs);
+    makeFolder(runs, PRIVATE.mode);
     const run = claimName(runs, name);
     try {
       // Others who may write here could steer the run. It is refused before its folder holds anything.
@@ -63,20 +63,6 @@ export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, fa
 
 /** Captions, samples and the LoRA are private, and whoever can write to the folder controls the run. */
 const PRIVATE = { mode: 0o700 };
-
-function makeRuns(runs: string): void {
-  try {
-    mkdirSync(runs, { recursive: true, ...PRIVATE });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new EnvironmentError(`${runs} cannot be made: a part of its path is a link that leads nowhere.`, {
-      id: 'disk/no-folder',
-      details: ['Is the disk it leads to connected?'],
-      nextSteps: [ELSEWHERE],
-      cause: error,
-    });
-  }
-}
 
 function claimName(runs: string, name: string): RunRef {
   for (let copy = 1; ; copy++) {

@@ -1,10 +1,11 @@
 /** Has the trainer's Python draw samples into a folder, and keeps the list of them there as they are done. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { makeGivenFolder } from '../../base/files/given-place.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
@@ -78,7 +79,7 @@ export async function drawSamples(work: SampleWork): Promise<SampleList> {
       await draw(work, missing, onSample);
     }
   } catch (error) {
-    throw explainWriteError(error, to);
+    throw explainWriteError(error, to, 'Choose another place:  -o FOLDER');
   }
   return list;
 }
@@ -132,7 +133,7 @@ function settleFolder(to: string, key: string): boolean {
       nextSteps: ['Choose another folder:  -o FOLDER'],
     });
   }
-  mkdirSync(to, { recursive: true });
+  makeGivenFolder(to, '-o FOLDER');
   return false;
 }
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.conftest import prepare_run
+from tests.conftest import Run, prepare_run
 
 TRAINER = Path(__file__).parents[2]
 
@@ -161,6 +161,32 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "visiontrain_trainer", str(folder)], env=environment, stdout=log, stderr=log
         )
+
+
+def _may_mount() -> bool:
+    return (
+        os.name == "posix"
+        and subprocess.run(
+            ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/dev/shm"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or not _may_mount(), reason="this user may mount nothing")
+def test_loader_workers_need_no_shared_memory(straight: Any, plan_for: Any, tmp_path: Path) -> None:
+    """Containers get 64 MB of it, which other programs may have filled."""
+    plan = _rich(plan_for, resources={"workers": 2, "cache_dir": str(tmp_path / "full")})
+    folder = prepare_run(tmp_path / "full-shm", plan)
+    full = 'mount -t tmpfs -o size=4k tmpfs /dev/shm && { yes | dd of=/dev/shm/full 2>/dev/null; exec "$@"; }'
+    subprocess.run(
+        ["unshare", "-m", "sh", "-c", full, "sh", sys.executable, "-m", "visiontrain_trainer", str(folder)],
+        env={**os.environ, "PYTHONPATH": str(TRAINER)},
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    assert Run(folder, 0).sha256 == straight.sha256
 
 
 #: Runs are killed after these events, so that kills happen during steps, saving, validation and sampling.

@@ -1,7 +1,8 @@
 /** `export RUN --bundle`: a zip that holds all that is needed to train the run again, and what came of it. */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { makeGivenFolder } from '../../../base/files/given-place.ts';
 import { explainWriteError } from '../../../base/files/write-errors.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes, plural } from '../../../base/text.ts';
@@ -36,6 +37,7 @@ export async function exportBundle(query: string, options: Options, context: Con
   const path = absolute(given ?? `${summary.name}.zip`, { cwd: process.cwd() });
   if (existsSync(path))
     throw new UsageError(`${path} is there already.`, { id: 'file/exists', nextSteps: ['Choose another name.'] });
+  makeGivenFolder(dirname(path), '--bundle FILE');
   const registry = loadRegistry({ configDir: places.config });
   const loaded = loadSpec(join(summary.dir, RUN_FILES.spec), { registry });
   const plan = readPlan(summary.dir);
@@ -56,7 +58,7 @@ export async function exportBundle(query: string, options: Options, context: Con
     withImages,
   });
   const written = await writeZip(path, sources).catch((error: unknown) => {
-    throw explainWriteError(error, path);
+    throw explainWriteError(error, path, 'Choose another place:  --bundle FILE');
   });
   tell({ ...written, path, manifest, hooks: hookCount(loaded.spec.hooks) }, context);
   if (flags.json) out.json({ path, ...written, files: manifest.files.length, images: manifest.images.inside });

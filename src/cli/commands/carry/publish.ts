@@ -1,6 +1,8 @@
 /** `publish hub|kit RUN`: a LoRA is given to others. Nothing of it ever happens while a run trains. */
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
+import { makeGivenFolder } from '../../../base/files/given-place.ts';
 import { explainWriteError } from '../../../base/files/write-errors.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes, plural } from '../../../base/text.ts';
@@ -107,6 +109,7 @@ function asKit(material: Material, options: Options, context: Context): ExitCode
   const dir = absolute(text(options.to) ?? `${material.name}-kit`, { cwd: process.cwd() });
   if (existsSync(dir))
     throw new UsageError(`${dir} is there already.`, { id: 'file/exists', nextSteps: ['Choose another:  --to DIR'] });
+  makeGivenFolder(dirname(dir), '--to DIR');
   const { payload_sha256: weights } = inspectLora(material.lora);
   try {
     const files = writeKit(material, dir, weights);
@@ -121,7 +124,7 @@ function asKit(material: Material, options: Options, context: Context): ExitCode
     out.verbatim(displayPath(dir, process.cwd()));
     return EXIT.ok;
   } catch (error) {
-    throw explainWriteError(error, dir);
+    throw explainWriteError(error, dir, 'Choose another place:  --to DIR');
   }
 }
 

@@ -2,9 +2,9 @@
 import { basename, dirname, relative } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
+import { intoGivenPlace } from '../../../base/files/given-place.ts';
 import { readGiven } from '../../../base/files/regular-file.ts';
 import { statOf } from '../../../base/files/stat.ts';
-import { explainWriteError } from '../../../base/files/write-errors.ts';
 import { shellWord, typedPath } from '../../../base/typed-path.ts';
 import type { Checked } from '../../../engine/check/check.ts';
 import { contactSheet, SHEET_MARK } from '../../../engine/check/contact-sheet.ts';
@@ -33,11 +33,7 @@ export function writeSheet(to: string, { scan, images, checked, masks }: Sheet, 
     thumbnail: (sha256) => readThumbnail(dir, sha256),
     mask: masks === undefined ? undefined : (sha256) => readThumbnail(masks, sha256),
   });
-  try {
-    writeFileAtomic(file, [...pieces].join(''));
-  } catch (error) {
-    throw explainWriteError(error, dirname(file));
-  }
+  intoGivenPlace(file, '--html FILE', () => writeFileAtomic(file, [...pieces].join('')));
   out.talk(`The contact sheet: ${file}`);
 }
 

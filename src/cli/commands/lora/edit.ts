@@ -1,4 +1,6 @@
+import { dirname } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
+import { makeGivenFolder } from '../../../base/files/given-place.ts';
 import { explainWriteError } from '../../../base/files/write-errors.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { neutralise } from '../../../base/text.ts';
@@ -40,6 +42,7 @@ export const run: CommandRun = async (files, options, { out, flags }) => {
       id: 'command/wrong',
       nextSteps: ['Give it a name:  -o FILE', 'or change the file itself:  --in-place'],
     });
+  makeGivenFolder(dirname(to), '-o FILE');
   try {
     const { bytes, sha256 } = editLora(from, to, change, options.inPlace === true && to === from);
     if (flags.json) out.json({ path: to, bytes, sha256, base, changed: Object.keys(change) });
@@ -53,7 +56,7 @@ export const run: CommandRun = async (files, options, { out, flags }) => {
         id: 'file/exists',
         nextSteps: ['Choose another name:  -o FILE'],
       });
-    throw explainWriteError(error, to);
+    throw explainWriteError(error, to, 'Choose another place:  -o FILE');
   }
   return EXIT.ok;
 };

@@ -1,5 +1,7 @@
 /** `lora resize`, `merge` and `convert`: a new file from one or several. */
+import { dirname } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
+import { makeGivenFolder } from '../../../base/files/given-place.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes } from '../../../base/text.ts';
 import { type LoraAnswer, type LoraRequest, mergeIntoBase, runLoraTool } from '../../../engine/lora/tools.ts';
@@ -76,8 +78,7 @@ interface Into {
 /** Writes a checkpoint with the LoRAs in it. */
 async function mergeInto(context: Context, options: Options, { into, sources, family }: Into): Promise<typeof EXIT.ok> {
   const { out, flags, env } = context;
-  const given = text(options.output);
-  if (given === undefined) throw missing('Where is the new checkpoint to go?', 'Give it a name:  -o FILE');
+  const to = newFile(options, 'Where is the new checkpoint to go?');
   if (options.rank !== undefined)
     throw missing('--rank is of LoRA files; a checkpoint has no rank.', 'Leave it out, or leave --into out.');
   const base = namedBase(into, context);
@@ -91,9 +92,10 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
   const request = {
     sources,
     base: base.file,
-    to: absolute(given, { cwd: process.cwd() }),
+    to,
     precision: oneOf(options, 'precision', precisions),
   };
+  makeGivenFolder(dirname(to), '-o FILE');
   const answer = await mergeIntoBase(request, { python: await anyPython(context), env });
   if (flags.json) out.json(answer);
   else {
@@ -113,22 +115,29 @@ export const convertLora: CommandRun = async (files, options, context) => {
   return make(context, options, { action: 'convert', sources: [{ path }], rank: null, keep: null, by: null });
 };
 
+/** The file that -o names. @throws UsageError where it is missing */
+function newFile(options: Options, question: string): string {
+  const given = text(options.output);
+  if (given === undefined) throw missing(question, 'Give it a name:  -o FILE');
+  return absolute(given, { cwd: process.cwd() });
+}
+
 async function make(
   context: Context,
   options: Options,
   what: Omit<LoraRequest, 'to' | 'form' | 'precision'>,
 ): Promise<typeof EXIT.ok> {
   const { out, flags } = context;
-  const given = text(options.output);
-  if (given === undefined) throw missing('Where is the new file to go?', 'Give it a name:  -o FILE');
+  const to = newFile(options, 'Where is the new file to go?');
   const request: LoraRequest = {
     ...what,
-    to: absolute(given, { cwd: process.cwd() }),
+    to,
     form: oneOf(options, 'to', ['kohya', 'diffusers'] as const) ?? 'kohya',
     precision: oneOf(options, 'precision', precisions),
   };
   // What is damaged is told before Python starts.
   for (const { path } of request.sources) inspected(path);
+  makeGivenFolder(dirname(to), '-o FILE');
   const answer = await runLoraTool(request, await anyPython(context), context.env);
   if (flags.json) {
     out.json(answer);

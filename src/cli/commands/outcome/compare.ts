@@ -37,7 +37,7 @@ export const run: CommandRun = async (queries, options, context) => {
   const html = text(options.html);
   if (html !== undefined) {
     const path = absolute(html, { cwd: process.cwd() });
-    writePage(path, pageOf(shown));
+    writePage(path, pageOf(shown), '--html FILE');
     if (!flags.json) {
       out.talk(`Written: ${displayPath(path, process.cwd())}`);
       const more = shown.reports.length - MOST_ON_PAGE;

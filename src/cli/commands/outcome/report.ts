@@ -34,7 +34,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const path = given === undefined ? join(summary.dir, RUN_FILES.report) : absolute(given, { cwd: process.cwd() });
   if (given === undefined) refuseForeignFolder(summary.dir);
   const page = runPage(summary.dir, { live: false, dated: true, looks: looksOf(options, context) })();
-  writePage(path, page);
+  writePage(path, page, '-o FILE');
   const live = summary.state === 'live' ? ' The run goes on: --serve shows a page that follows it.' : '';
   out.talk(`The report of ${summary.name}, ${formatBytes(Buffer.byteLength(page))}, is a page for any browser.${live}`);
   out.verbatim(displayPath(path, process.cwd()));

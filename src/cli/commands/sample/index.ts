@@ -23,7 +23,7 @@ export const run: CommandRun = async ([query], options, context) => {
   const request = await requestFor(query, asked, context);
   const to = asked.output === null ? freeFolder(request.name) : absolute(asked.output, { cwd: process.cwd() });
   const list = await draw(request, to, context);
-  writePage(join(to, SAMPLE_FILES.page), renderSamplePage(list, to));
+  writePage(join(to, SAMPLE_FILES.page), renderSamplePage(list, to), '-o FOLDER');
   if (flags.json) out.json({ dir: to, ...list });
   else show(list, to, context);
   return EXIT.ok;

@@ -1,26 +1,26 @@
 import { existsSync } from 'node:fs';
 import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
+import { intoGivenPlace } from '../../../base/files/given-place.ts';
 import { readGiven } from '../../../base/files/regular-file.ts';
-import { explainWriteError } from '../../../base/files/write-errors.ts';
 import { PAGE_MARK } from '../../../report/document.ts';
 
 /** Most bytes of a file that could be an older page. */
 const MOST_BYTES = 64 << 20;
 
-/** Writes a page whole. @throws UsageError when a file is there that is no report, since it is not ours to replace */
-export function writePage(path: string, page: string): void {
+/**
+ * Writes a page whole.
+ * @param choose what to type to get another place
+ * @throws UsageError when a file is there that is no report, since it is not ours to replace; EnvironmentError
+ */
+export function writePage(path: string, page: string, choose: string): void {
   if (existsSync(path)) {
     const start = readGiven(path, MOST_BYTES).subarray(0, PAGE_MARK.length).toString('utf8');
     if (start !== PAGE_MARK)
       throw new UsageError(`${path} is there already, and is no report.`, {
         id: 'file/exists',
-        nextSteps: ['Choose another name.'],
+        nextSteps: [`Choose another name:  ${choose}`],
       });
   }
-  try {
-    writeFileAtomic(path, page, 0o600);
-  } catch (error) {
-    throw explainWriteError(error, path);
-  }
+  intoGivenPlace(path, choose, () => writeFileAtomic(path, page, 0o600));
 }

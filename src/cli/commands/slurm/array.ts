@@ -1,8 +1,8 @@
 /** `queue add … --on slurm`: one array of jobs, a job for each run. Slurm's own line is the queue. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
+import { makeFolder } from '../../../base/files/folder.ts';
 import { packageVersion } from '../../../base/package-root.ts';
 import { plural } from '../../../base/text.ts';
 import type { LoadedSpec } from '../../../engine/prepare/load.ts';
@@ -46,7 +46,7 @@ export async function submitArray(
     runs.push((await makeRun(input, { ...agreed(options), ...facts, name }, context)).run);
   }
   const folder = join(places.runs, '.slurm', group);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const script = join(folder, 'slurm.sh');
   const text = jobScript({
     options: asked,

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
-import { explainWriteError } from '../../../base/files/write-errors.ts';
+import { intoGivenPlace } from '../../../base/files/given-place.ts';
 import { packageVersion } from '../../../base/package-root.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { travelOf } from '../../../engine/boxes/travel.ts';
@@ -70,11 +70,7 @@ function writeSkyTask(job: Job, options: Options, { out, places, flags }: Contex
       .filter((flag) => options[flag] === true)
       .map((flag) => `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`),
   });
-  try {
-    writeFileSync(path, task, { flag: 'wx' });
-  } catch (error) {
-    throw explainWriteError(error, path);
-  }
+  intoGivenPlace(path, '--to DIR', () => writeFileSync(path, task, { flag: 'wx' }));
   if (flags.json) out.json({ run: job.name, path });
   else {
     out.talk('Written; nothing was rented. It says at its top how it is launched.');

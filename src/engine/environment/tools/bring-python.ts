@@ -2,10 +2,10 @@
  * A Python to make the environment with: one of this machine, or, where none fits, one that is brought along. On many
  * fresh machines Python's venv module is missing, on some Python itself is: uv mends both without a password.
  */
-import { mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { isOn } from '../../../base/env-flag.ts';
 import { EnvironmentError, VisiontrainError } from '../../../base/errors.ts';
+import { makeFolder } from '../../../base/files/folder.ts';
 import type { Places } from '../../../base/paths.ts';
 import { downloadSettings } from '../../../download/http/settings.ts';
 import { fetchUv, uvFolder } from '../bring/fetch-uv.ts';
@@ -115,7 +115,7 @@ export function wheelSources(pip: PipSettings, env: NodeJS.ProcessEnv): WheelSou
 async function installPython(input: BasePythonInput, env: NodeJS.ProcessEnv): Promise<Python> {
   const { places, signal, log, onWork } = input;
   const folder = join(places.envs, 'python');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   onWork(`Python ${BROUGHT_PYTHON}, by uv`);
   const tool = { ...uvEnvironment({}, installEnvironment(env)), UV_PYTHON_INSTALL_DIR: folder };
   const run = (...argv: [string, ...string[]]) => runTool({ argv, env: tool }, { log, signal });
