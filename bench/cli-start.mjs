@@ -2,7 +2,7 @@
 // sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also with past runs;
 // 3 for the wizard's first question.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -30,7 +30,10 @@ function pastRuns(count) {
     const outputs = [{ path: 'output/a.safetensors', bytes: 9, sha256: '0'.repeat(64) }];
     const exit = { status: 'finished', code: 0, reason: 'finished', step: 1600, outputs, details: [], next_steps: [] };
     writeFileSync(join(dir, 'plan.json'), '{}');
-    writeFileSync(join(dir, 'attempts', '1.json'), JSON.stringify(owner));
+    const attempt = join(dir, 'attempts', '1.json');
+    writeFileSync(attempt, JSON.stringify(owner));
+    // So a supervisor marks that it has ended.
+    utimesSync(attempt, 0, 0);
     const supervisor = { ...owner, attempt: 1, started_at: 1.79e9 + i, trainer: null };
     writeFileSync(join(dir, 'supervisor.json'), JSON.stringify(supervisor));
     writeFileSync(join(dir, 'exit.json'), JSON.stringify(exit));

@@ -1,9 +1,9 @@
 // Bundles the command line into dist/: one light entry, lazy chunks for everything heavy, no node_modules at run time.
 import './lib/node.mjs';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { lateLibraries, lazyFiles, plainBuiltins, takenFrom, unused } from './lib/bundle-plugins.mjs';
 import { stampSources } from './lib/stamp.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -11,6 +11,10 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 
 const MAIN = 'src/cli/main.ts';
+/** Lazy modules that are loaded with the core all the same. */
+const EAGER = ['src/cli/commands/ps.ts'];
+const HELP = 'src/cli/parse/quick-help.ts';
+const START = 'src/base/files/compile-cache.ts';
 const SUPERVISOR = 'src/engine/supervisor/supervisor-main.ts';
 const requireLine =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
@@ -26,11 +30,8 @@ const common = {
   metafile: true,
   logLevel: 'warning',
 };
-const options = {
+const bundled = {
   ...common,
-  entryPoints: { cli: MAIN, supervisor: SUPERVISOR },
-  splitting: true,
-  format: 'esm',
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
   // Ink imports this package statically, though it is used only while developing Ink.
   alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
@@ -46,83 +47,76 @@ function closure(inputs, file, found = new Set()) {
 }
 
 /**
- * Keeps what the command line loads at once in one chunk. esbuild puts modules together that the same entries reach, and
- * each lazy module is an entry: so all of them are made to reach all of it, which is loaded before them anyway. One file
- * less to load is a millisecond.
+ * What every command needs, and `ps`, is the core: one CommonJS file. Node reads such a file in a tenth of the time that
+ * it takes to resolve and link a few ES modules. Everything else is lazy, in ES modules that take what they share with the
+ * core from there, so that each module exists once.
  */
-function oneCore({ inputs }) {
-  const core = [...closure(inputs, MAIN)].filter((path) => path.startsWith('src/') && path !== MAIN);
-  const imports = Object.values(inputs).flatMap((input) => input.imports);
-  const lazy = imports.filter(({ kind, path }) => kind === 'dynamic-import' && path.startsWith('src/'));
-  const entries = new Set([...lazy.map(({ path }) => path), SUPERVISOR].map((path) => join(root, path)));
-  const first = core.map((path) => `import ${JSON.stringify(join(root, path))};`).join('');
-  return {
-    name: 'one-core',
-    setup(plugin) {
-      plugin.onLoad({ filter: /\.tsx?$/ }, ({ path }) =>
-        entries.has(path)
-          ? { contents: first + readFileSync(path, 'utf8'), loader: path.endsWith('x') ? 'tsx' : 'ts' }
-          : undefined,
-      );
-    },
-  };
+function parts({ inputs }) {
+  const found = closure(inputs, MAIN);
+  for (const path of EAGER) closure(inputs, path, found);
+  const core = [...found].filter((path) => path.startsWith('src/'));
+  const lazy = core.flatMap((path) => inputs[path].imports.filter(({ kind }) => kind === 'dynamic-import'));
+  const entries = [...new Set(lazy.map(({ path }) => path))].filter((path) => !core.includes(path));
+  // src/cli/commands/models/add.ts is called models-add.
+  const name = (path) => path.replace(/^src\/(cli\/commands\/|cli\/)?|\.tsx?$/g, '').replaceAll('/', '-');
+  return { core, entries: new Map(entries.map((path) => [path, name(path)])) };
 }
 
-/**
- * What libraries load at once and nothing here uses: commander a module of Node for commands that are programs of their
- * own, chalk Node's network code to ask how many colours there are, which `capabilities` decides.
- */
-const unused = {
-  name: 'unused',
-  setup(plugin) {
-    plugin.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes('/node_modules/commander/') ? { path: join(root, 'scripts', 'lib', 'empty.mjs') } : undefined,
-    );
-    plugin.onLoad({ filter: /\/chalk\/source\/vendor\/supports-color\/index\.js$/ }, () => ({
-      contents: 'export default { stdout: false, stderr: false };',
-    }));
-  },
-};
-
-/** Modules of Node whose exports are plain functions, so that an object that inherits from them does as well as they. */
-const inheritable = ['fs', 'os', 'path', 'url', 'util'];
-
-/** Such modules that Node has not loaded when it starts, and of which most commands call nothing. */
-const late = ['child_process', 'crypto', 'fs/promises', 'http', 'https', 'net', 'readline', 'tls', 'tty', 'zlib'];
-
-/**
- * Takes Node's own modules without Node's ES module wrapping, which reads every export of a module: of `fs` that loads
- * streams and promises, of `process` the network and the terminal, 10 ms before the first line of ours runs. A bundled
- * module's exports are copied one by one, unless they are inherited. Late ones are loaded when something of them is
- * first asked for: `child_process` alone takes 5 ms.
- */
-const plainBuiltins = {
-  name: 'plain-builtins',
-  setup(plugin) {
-    plugin.onResolve({ filter: /./ }, ({ path, kind }) =>
-      kind === 'import-statement' && isBuiltin(path)
-        ? { path: path.replace(/^node:/, ''), namespace: 'plain-builtin' }
-        : undefined,
-    );
-    plugin.onLoad({ filter: /./, namespace: 'plain-builtin' }, ({ path }) => {
-      const builtin = `process.getBuiltinModule(${JSON.stringify(`node:${path}`)})`;
-      if (late.includes(path))
-        return { contents: `module.exports = Object.create(new Proxy({}, { get: (_, name) => ${builtin}[name] }));` };
-      return { contents: `module.exports = ${inheritable.includes(path) ? `Object.create(${builtin})` : builtin};` };
-    });
-  },
-};
-
-const { metafile: draft } = await build({ ...options, write: false });
-const { metafile } = await build({ ...options, plugins: [oneCore(draft), unused, plainBuiltins] });
-// What is needed before compiled code may be kept is one file that Node loads at once.
-await build({
-  ...common,
-  entryPoints: { start: 'src/base/files/compile-cache.ts' },
-  format: 'cjs',
-  outExtension: { '.js': '.cjs' },
+/** Modules as one, which exports what `own` exports and each module by its path. */
+const together = (modules, own) => ({
+  contents: `${modules.map((path, i) => `import * as m${i} from './${path}';`).join('\n')}
+    export * from './${own}';
+    export const modules = { ${modules.map((path, i) => `${JSON.stringify(path)}: m${i}`).join(', ')} };`,
+  resolveDir: root,
+  loader: 'js',
 });
 
+const { metafile: draft } = await build({
+  ...bundled,
+  entryPoints: { start: START, cli: MAIN, supervisor: SUPERVISOR },
+  splitting: true,
+  format: 'esm',
+  write: false,
+});
+const { core, entries } = parts(draft);
+const early = [...closure(draft.inputs, START)].filter((path) => path.startsWith('src/'));
+const commonJs = (name, modules, own) => ({
+  ...bundled,
+  stdin: together(modules, own),
+  outdir: undefined,
+  outfile: `dist/${name}`,
+  format: 'cjs',
+  define: { ...bundled.define, 'import.meta.dirname': '__dirname' },
+});
+// What is needed before compiled code may be kept is a file of its own.
+const { metafile: start } = await build({
+  ...commonJs('start.cjs', early, START),
+  plugins: [plainBuiltins],
+});
+const { metafile: first } = await build({
+  ...commonJs(
+    'cli.cjs',
+    core.filter((path) => path !== MAIN),
+    MAIN,
+  ),
+  plugins: [lazyFiles(entries), takenFrom('start.cjs', early), lateLibraries, unused, plainBuiltins],
+});
+const { metafile: help } = await build({
+  ...commonJs('help.cjs', [], HELP),
+  // The list of commands says where each is loaded from, which help does not do.
+  plugins: [lazyFiles(entries, 'cli.cjs'), lateLibraries, unused, plainBuiltins],
+});
+const { metafile: later } = await build({
+  ...bundled,
+  entryPoints: { ...Object.fromEntries([...entries].map(([path, name]) => [name, path])), supervisor: SUPERVISOR },
+  splitting: true,
+  format: 'esm',
+  plugins: [takenFrom('cli.cjs', core), unused, plainBuiltins],
+});
+const metafile = {
+  inputs: { ...later.inputs, ...first.inputs, ...start.inputs },
+  outputs: { ...start.outputs, ...help.outputs, ...first.outputs, ...later.outputs },
+};
 // The report's page has one script and one style, which `src/report/assets.ts` puts into it.
 const page = await build({
   absWorkingDir: root,
@@ -153,7 +147,7 @@ const sheet = await build({
 });
 
 // Bundled CommonJS packages call require() for Node's own modules, by way of the one chunk that has it.
-for (const file of Object.keys(metafile.outputs)) {
+for (const file of Object.keys(later.outputs)) {
   const text = readFileSync(join(root, file), 'utf8');
   if (text.includes('typeof require')) writeFileSync(join(root, file), `${requireLine}\n${text}`);
 }

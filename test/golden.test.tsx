@@ -17,7 +17,7 @@ import { DashboardFrame } from '../src/cli/dashboard/dashboard.tsx';
 import { renderEnd } from '../src/cli/dashboard/end.ts';
 import { keysFor } from '../src/cli/dashboard/keys.ts';
 import { RunScreen } from '../src/cli/dashboard/screen.tsx';
-import { buildProgram } from '../src/cli/main.ts';
+import { buildProgram } from '../src/cli/parse/program.ts';
 import type { Output } from '../src/cli/shell/output.ts';
 import { reportError } from '../src/cli/shell/report-error.ts';
 import { noFolder } from '../src/engine/dataset/scan-errors.ts';
@@ -69,7 +69,8 @@ describe.each(widths)('at %i columns', (cells) => {
   it('the help of every command', async () => {
     const { out, lines } = kept(cells);
     const nothing = async () => {};
-    const programs = [buildProgram(commands, nothing, out, true), buildProgram(commands, nothing, out)];
+    const whole = { entries: commands, action: nothing, out };
+    const programs = [buildProgram({ ...whole, list: true }), buildProgram(whole)];
     const pages = [programs[0], ...(programs[1]?.commands ?? [])];
     for (const page of pages) {
       page?.configureOutput({ getOutHelpWidth: () => cells - 1 });

@@ -3,14 +3,18 @@
 // These are removed: control characters (C0, DEL, C1), characters that change the direction or take no room, so that
 // two names look alike (format characters), lone surrogates, line and paragraph separators. The joiners and Arabic's
 // visible format signs stay, because scripts and emoji need them.
-const UNSAFE = /(?!\u200c|\u200d|[\u0600-\u0605\u06dd])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+// The pattern is made where it is needed: classes of Unicode take a millisecond to set up, which most texts do not need.
+const unsafe = () => /(?!\u200c|\u200d|[\u0600-\u0605\u06dd])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const PLAIN = /^[ -~]*$/;
+const PLAIN_LINES = /^[ -~\n]*$/;
 
 /**
  * Makes text from outside one harmless line: no control character is left, so that it can neither move the cursor nor
  * colour or retitle the terminal nor begin a new line.
  */
 export function neutralise(text: string): string {
-  return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '\ufffd'));
+  if (PLAIN.test(text)) return text;
+  return text.replace(unsafe(), (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '\ufffd'));
 }
 
 /** JSON that is equal when parsed and shows a terminal nothing but visible signs. */
@@ -18,13 +22,14 @@ export function harmlessJson(value: unknown, indent?: number): string {
   // JSON.stringify escapes C0 and lone surrogates. All other unsafe characters are inside of strings, where an escape
   // works.
   const text = JSON.stringify(value, null, indent) ?? 'null';
-  return text.replace(UNSAFE, (c) => (c === '\n' ? c : c.split('').map(escaped).join('')));
+  if (PLAIN_LINES.test(text)) return text;
+  return text.replace(unsafe(), (c) => (c === '\n' ? c : c.split('').map(escaped).join('')));
 }
 
-/** `\u009b` for one UTF-16 unit. */
 /** A text as the part of a regular expression (with the flag `u` or `v`, or none) that finds just this text. */
 export const literally = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, '\\$&');
 
+/** `\u009b` for one UTF-16 unit. */
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** `my%20model` → `my model`; text that is not well encoded stays as it is. */

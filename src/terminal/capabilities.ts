@@ -38,7 +38,7 @@ export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFac
     unicode: hasUnicode(env),
     columns: stdout.columns || 80,
     rows: stdout.rows || 24,
-    tmux: Boolean(env.TMUX) || /^(tmux|screen)/.test(env.TERM ?? ''),
+    tmux: Boolean(env.TMUX) || ['tmux', 'screen'].some((name) => env.TERM?.startsWith(name)),
   };
 }
 
@@ -59,5 +59,7 @@ function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {
 export function hasUnicode(env: NodeJS.ProcessEnv): boolean {
   if (env.TERM === 'linux' || env.TERM === 'dumb') return false;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
-  return locale === undefined || locale === '' || /utf-?8/i.test(locale);
+  if (locale === undefined || locale === '') return true;
+  const name = locale.toLowerCase();
+  return name.includes('utf-8') || name.includes('utf8');
 }

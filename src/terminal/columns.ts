@@ -1,8 +1,9 @@
 /** Lays out plain text in terminal cells (CJK signs and emoji take two). Colour is put on afterwards. */
-import width from 'fast-string-width';
+import cells from 'fast-string-width';
 import { wrapWords } from '../base/wrap.ts';
 
-export { width };
+/** Width of a text in cells. ASCII takes one cell a character, so that most texts need no table of Unicode. */
+export const width = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : cells(text));
 
 export function padEnd(text: string, cells: number): string {
   return text + ' '.repeat(Math.max(0, cells - width(text)));

@@ -2,8 +2,8 @@
  * Text on its way to a terminal. A `Styled` is made here only: from text that is neutralised first, and from colours
  * that consist of digits. So nothing else can hold an escape sequence, and whatever is no `Styled` is treated as text.
  */
-import width from 'fast-string-width';
 import { neutralise } from '../base/text.ts';
+import { width } from './columns.ts';
 import { spell } from './signs.ts';
 
 export interface Span {

@@ -2,22 +2,22 @@ import { EXIT } from '../../base/errors.ts';
 import { formatDuration, neutralise, percent } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { queueEntries } from '../../engine/queue/entries.ts';
-import { listRuns } from '../../engine/runs/list.ts';
-import type { RunSummary } from '../../engine/runs/summary.ts';
+import { listRows, listRuns } from '../../engine/runs/list.ts';
+import type { RunRow } from '../../engine/runs/summary.ts';
 import { table } from '../../terminal/table.ts';
 import type { CommandRun } from '../shell/context.ts';
 
 /** Lists live and past runs by reading their folders alone. */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
-  const own = await listRuns(places.runs);
   const far = options.all === true ? await (await import('./boxes/ps.ts')).farRuns(context) : [];
-  const runs = [...own, ...far.flatMap((box) => box.runs)];
+  const others = far.flatMap((box) => box.runs);
   if (flags.json) {
-    out.json(runs);
+    out.json([...(await listRuns(places.runs)), ...others]);
     for (const { box, error } of far) if (error !== undefined) out.talkJson({ host: box, error: error.message });
     return EXIT.ok;
   }
+  const runs: RunRow[] = [...(await listRows(places.runs, places.cache)), ...others];
   for (const { error } of far) if (error !== undefined) out.wrapped(`! ${error.message}`);
   if (runs.length === 0) {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
@@ -34,25 +34,25 @@ export const run: CommandRun = async (_args, options, context) => {
     formatWhen(r.started_at, now),
   ]);
   const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
-  for (const line of table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room)) out.data(line);
+  out.data(...table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room));
   for (const { name, problem } of runs) if (problem !== null) out.wrapped(neutralise(`! ${name}: ${problem}`));
   return EXIT.ok;
 };
 
 /** Place in the queue of a run that waits in it. */
-const queuedText = ({ state }: RunSummary, place: number | undefined): string | undefined =>
+const queuedText = ({ state }: RunRow, place: number | undefined): string | undefined =>
   place === undefined || state === 'live' ? undefined : `queued (${place})`;
 
-function stateText({ state, phase, step, steps, supervised }: RunSummary): string {
+function stateText({ state, phase, step, steps, supervised }: RunRow): string {
   if (state !== 'live') return state;
   if (phase !== 'train') return phase ?? 'starting';
   const share = steps > 0 ? `  ${percent(step, steps)}` : '';
   return `training${share}${supervised ? '' : ' (alone)'}`;
 }
 
-const stepText = ({ step, steps }: RunSummary): string => (steps > 0 ? `${step}/${steps}` : '-');
+const stepText = ({ step, steps }: RunRow): string => (steps > 0 ? `${step}/${steps}` : '-');
 
-function leftText({ state, seconds_left }: RunSummary): string {
+function leftText({ state, seconds_left }: RunRow): string {
   if (state === 'stopped' || state === 'died' || state === 'failed') return 'resume';
   return seconds_left === null ? '-' : formatDuration(seconds_left);
 }

@@ -16,8 +16,8 @@ export interface Output {
   readonly width: number | undefined;
   /** Width in cells of the terminal that stderr goes to; undefined when it goes to a file or another program. */
   readonly talkWidth: number | undefined;
-  /** Prints a line of data for people and programs to stdout. */
-  data(line: Line): void;
+  /** Prints lines of data for people and programs to stdout, in one go. */
+  data(...lines: readonly Line[]): void;
   /**
    * Prints lines or a path unchanged, to be saved or used: only control characters are removed, and no sign is
    * replaced.
@@ -56,9 +56,10 @@ export function processOutput({ env, plain }: OutputOptions): Output {
     get width() {
       return isTerminal(1) ? process.stdout.columns || 80 : undefined;
     },
-    data: (line) => tell('stdout', onTerminal(line, can)),
+    data: (...lines) => tell('stdout', lines.map((line) => onTerminal(line, can)).join('\n')),
     verbatim(text) {
-      for (const line of text.replace(/\n$/, '').split('\n')) tell('stdout', onTerminal(line, { unicode: true }));
+      const lines = text.replace(/\n$/, '').split('\n');
+      tell('stdout', lines.map((line) => onTerminal(line, { unicode: true })).join('\n'));
     },
     talk,
     wrapped(text) {
@@ -111,8 +112,16 @@ function writtenAtOnce(name: 'stdout' | 'stderr', bytes: Buffer): Buffer {
   return rest;
 }
 
+const terminals = new Map<number, boolean>();
+
 /** Whether a descriptor is a terminal. Node's own question loads its network code, so it is asked of devices alone. */
-const isTerminal = (fd: number): boolean => isDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd);
+function isTerminal(fd: number): boolean {
+  const known = terminals.get(fd);
+  if (known !== undefined) return known;
+  const is = isDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd);
+  terminals.set(fd, is);
+  return is;
+}
 
 function isDevice(fd: number): boolean {
   try {

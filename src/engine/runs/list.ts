@@ -1,24 +1,50 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMissing } from '../../base/files/fs-errors.ts';
-import { isRun, type RunSummary, summarise } from './summary.ts';
+import { endedRuns } from './ended.ts';
+import { isRun, type RunRow, type RunSummary, summarise } from './summary.ts';
 
 /** All runs below a folder: live ones first, then the newest first. */
 export async function listRuns(runs: string): Promise<RunSummary[]> {
   const all: RunSummary[] = [];
   for (const name of runNames(runs)) {
     const dir = join(runs, name);
-    const run = summarise(dir) ?? (await import('./inspect.ts')).inspectRun(dir);
+    const run = await inspected(dir);
     if (run !== undefined) all.push(run);
   }
-  const isLive = (run: RunSummary): number => (run.state === 'live' ? 1 : 0);
-  return all.sort((a, b) => isLive(b) - isLive(a) || b.started_at - a.started_at);
+  return all.sort(byAge);
+}
+
+const inspected = async (dir: string): Promise<RunSummary | undefined> =>
+  summarise(dir) ?? (await import('./inspect.ts')).inspectRun(dir);
+
+const isLive = (run: RunRow): number => (run.state === 'live' ? 1 : 0);
+const byAge = (a: RunRow, b: RunRow): number => isLive(b) - isLive(a) || b.started_at - a.started_at;
+
+/** What a list says of all runs below a folder, in the order of `listRuns`. Rows of ended runs are kept below `cache`. */
+export async function listRows(runs: string, cache: string): Promise<RunRow[]> {
+  const names = namesIn(runs);
+  const ended = names.length === 0 ? undefined : endedRuns(runs, cache);
+  const rows: RunRow[] = [];
+  for (const name of names) {
+    let row = ended?.row(name);
+    const dir = join(runs, name);
+    if (row === undefined && isRun(dir)) {
+      row = await inspected(dir);
+      if (row !== undefined) ended?.keep(row);
+    }
+    if (row !== undefined) rows.push(row);
+  }
+  ended?.save();
+  return rows.sort(byAge);
 }
 
 /** Names of the runs below a folder; empty when there is no such folder. */
-export function runNames(runs: string): string[] {
+export const runNames = (runs: string): string[] => namesIn(runs).filter((name) => isRun(join(runs, name)));
+
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(runs).filter((name) => isRun(join(runs, name)));
+    return readdirSync(folder);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;

@@ -37,6 +37,9 @@ export interface RunSummary {
   readonly problem: string | null;
 }
 
+/** What a list says of a run. */
+export type RunRow = Omit<RunSummary, 'dir' | 'attempt' | 'host' | 'exit'>;
+
 /** The part of a summary that comes from events.jsonl. */
 export type Glance = Pick<RunSummary, 'phase' | 'step' | 'steps' | 'seconds_left' | 'device'>;
 

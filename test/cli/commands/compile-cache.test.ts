@@ -14,7 +14,7 @@ it.runIf('enableCompileCache' in module)('compiled code is kept in our own cache
   mkdirSync(tmp);
   const run = () => {
     const env = { ...process.env, VISIONTRAIN_HOME: home, TMPDIR: tmp, NODE_COMPILE_CACHE: '' };
-    expect(spawnSync(process.execPath, [bin, '--version'], { env }).status).toBe(0);
+    expect(spawnSync(process.execPath, [bin, 'ps'], { env }).status).toBe(0);
     expect(readdirSync(tmp)).toEqual([]);
   };
   run();

@@ -1,0 +1,103 @@
+/** The command line as commander parses it. It is loaded for what `quick-parse.ts` leaves to it. */
+import { Command, CommanderError } from 'commander';
+import { EXIT, UsageError } from '../../base/errors.ts';
+import { packageVersion } from '../../base/package-root.ts';
+import type { CommandEntry } from '../commands/shared/command-entry.ts';
+import { texts } from '../commands/shared/options.ts';
+import type { Output } from '../shell/output.ts';
+import { DESCRIPTION, globalOptions, HELP_OPTION, MIN_WIDTH, VERSION_OPTION } from './program-words.ts';
+
+export type CommandAction = (
+  entry: CommandEntry,
+  args: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+) => Promise<void>;
+
+interface Program {
+  readonly entries: readonly CommandEntry[];
+  readonly action: CommandAction;
+  /** Where messages of the parser go; without it they are commander's own. */
+  readonly out?: Output;
+  /**
+   * Whether the commands are only listed and cannot be run: setting up all their options would take as long as all the
+   * rest.
+   */
+  readonly list?: boolean;
+}
+
+/**
+ * Parses words and runs the command that they name. What is wrong with them is explained, and sets the exit code.
+ * @throws UsageError about a wrong command line where the output is JSON; errors of the command pass
+ */
+export async function parseWords(words: readonly string[], program: Program & { readonly out: Output }): Promise<void> {
+  try {
+    await buildProgram(program).parseAsync(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0 && words.includes('--json'))
+      throw new UsageError(error.message.replace(/^error: /, ''), { id: 'command/wrong' });
+    // commander has printed its message already.
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode !== 0) program.out.aside('visiontrain explain command/wrong');
+  }
+}
+
+/** Exported for tests of the help and of what the two parsers have in common. */
+export function buildProgram({ entries, action, out, list = false }: Program): Command {
+  const program = new Command('visiontrain');
+  // This is done before the commands are made, because they inherit it.
+  if (out !== undefined)
+    program.configureOutput({
+      writeOut: out.verbatim,
+      writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
+      // commander's own questions make the streams of the process, which `out` does when they are needed.
+      getOutHelpWidth: () => out.width ?? 80,
+      getErrHelpWidth: () => out.talkWidth ?? 80,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  program
+    .description(DESCRIPTION)
+    .version(packageVersion(), ...VERSION_OPTION)
+    .helpOption(...HELP_OPTION)
+    .showHelpAfterError('(see --help)')
+    // Descriptions are wrapped beside the options down to so many cells; narrower ones are left to the terminal.
+    .configureHelp({ minWidthToWrap: MIN_WIDTH })
+    .commandsGroup('Help:')
+    .helpCommand(true)
+    .exitOverride();
+  for (const entry of entries) addCommand(program, entry, { action, list });
+  return program;
+}
+
+function addCommand(
+  program: Command,
+  entry: CommandEntry,
+  { action, list }: { readonly action: CommandAction; readonly list: boolean },
+): void {
+  const command = program
+    .command(entry.args === undefined ? entry.name : `${entry.name} ${entry.args}`)
+    .summary(entry.summary)
+    .description(entry.summary)
+    .helpGroup(`${entry.group}:`)
+    .exitOverride();
+  // The list says "[options]" of a command that has one.
+  const own = list ? [] : (entry.options ?? []);
+  const every = list ? globalOptions.slice(0, 1) : globalOptions;
+  for (const [optionFlags, description, kind] of own) {
+    if (kind === 'list')
+      command.option(optionFlags, description, (value: string, all: unknown) => [...texts(all), value]);
+    else command.option(optionFlags, description);
+  }
+  for (const [optionFlags, description] of every) command.option(optionFlags, description);
+  if (entry.examples?.length)
+    command.addHelpText('after', `\nExamples:\n${entry.examples.map((e) => `  $ ${e}`).join('\n')}`);
+  command.action(async (...values: unknown[]) => {
+    const options = values.at(-2) as Record<string, unknown>;
+    const args = values
+      .slice(0, -2)
+      .flat()
+      .filter((v): v is string => typeof v === 'string');
+    await action(entry, args, options);
+  });
+}
