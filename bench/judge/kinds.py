@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +16,15 @@ sys.path.insert(0, str(ROOT / "trainer"))
 from tiny_base import lesson  # noqa: E402
 from tiny_base.grammar import BACKGROUNDS, COLOURS, PLACES, THINGS, Scene, arrange  # noqa: E402
 
-Kind = Literal["good", "under", "over", "bleeding", "copying"]
+Kind = Literal["good", "few", "under", "over", "long", "bleeding", "copying"]
 Subject = Literal["creature", "style"]
+#: Rates of the U-Net and the text encoder at which a lesson is learned well.
+GOOD: dict[Subject, tuple[float, float]] = {"creature": (4e-3, 1e-3), "style": (2e-3, 5e-4)}
 
 
 @dataclass(frozen=True)
 class Made:
-    """A run. `pictures` are the first so many of the lesson; `ordinary` tells whether other things are shown too."""
+    """A run. `images` are the first so many of the lesson; `ordinary` tells whether other things are shown too."""
 
     name: str
     kind: Kind
@@ -34,49 +36,51 @@ class Made:
     images: int | None = None
     ordinary: bool = True
     seed: int = 42
-    more: dict[str, Any] = field(default_factory=dict)
 
 
-RUNS = (
-    Made("good-creature", "good", "creature", 400, 4e-3, 1e-3),
-    Made("copying-creature-4", "copying", "creature", 400, 6e-3, 2e-3, "constant", 4, False),
-    Made("bleeding-style", "bleeding", "style", 300, 4e-3, 2e-3, "constant", None, False),
-    Made("good-style", "good", "style", 300, 2e-3, 5e-4),
-    Made("under-creature", "under", "creature", 100, 5e-4, 0.0),
-    Made("over-style", "over", "style", 400, 8e-3, 2e-3, "constant"),
-    Made("copying-style-4", "copying", "style", 400, 6e-3, 2e-3, "constant", 4, False),
-    Made("bleeding-creature", "bleeding", "creature", 300, 4e-3, 2e-3, "constant", None, False),
-    Made("over-creature", "over", "creature", 400, 8e-3, 2e-3, "constant"),
-    Made("under-style", "under", "style", 80, 5e-4, 0.0),
-    Made("copying-creature-3", "copying", "creature", 400, 6e-3, 2e-3, "constant", 3, False, 7),
-    Made("good-creature-7", "good", "creature", 300, 4e-3, 1e-3, seed=7),
-    Made("copying-style-3", "copying", "style", 400, 6e-3, 2e-3, "constant", 3, False, 7),
-)
-#: Checkpoints of a run, evenly over its length.
-CHECKPOINTS = 5
+def _runs() -> tuple[Made, ...]:
+    """Interleaved, so that the beginning of the list holds every kind."""
+    return tuple(made for seed in (42, 7) for pair in _PAIRS for made in _round(*pair, seed)) + tuple(
+        made for few in (2, 6) for subject in _SUBJECTS for made in _more(subject, few)
+    )
+
+
+_SUBJECTS: tuple[Subject, Subject] = ("creature", "style")
+_PAIRS: tuple[tuple[Subject, Subject], ...] = (("creature", "style"), ("style", "creature"))
+
+
+def _round(subject: Subject, other: Subject, seed: int) -> list[Made]:
+    few = 4 if seed == 42 else 3
+    return [
+        Made(f"good-{subject}-s{seed}", "good", subject, 100, *GOOD[subject], seed=seed),
+        Made(f"copying-{subject}-{few}", "copying", subject, 120, 6e-3, 2e-3, "constant", few, False, seed),
+        Made(f"bleeding-{other}-s{seed}", "bleeding", other, 80, 4e-3, 2e-3, "constant", None, False, seed),
+        Made(f"over-{subject}-s{seed}", "over", subject, 120, 8e-3, 2e-3, "constant", seed=seed),
+        Made(f"under-{other}-s{seed}", "under", other, 30, 5e-4, 0.0, seed=seed),
+        Made(f"long-{other}-s{seed}", "long", other, 160, *GOOD[other], "constant", seed=seed),
+    ]
+
+
+def _more(subject: Subject, few: int) -> list[Made]:
+    return [
+        Made(f"copying-{subject}-{few}", "copying", subject, 120, 6e-3, 2e-3, "constant", few, False, 11),
+        Made(f"good-{subject}-s{few}", "good", subject, 100, *GOOD[subject], seed=few),
+        Made(f"few-{subject}-s{few}", "few", subject, 60, 2e-3, 5e-4, images=8, seed=few),
+    ]
+
+
+RUNS = _runs()
 
 
 def judged(made: Made) -> list[int]:
-    """Steps of the checkpoints that are judged: the first, the middle and the last."""
-    every = made.steps // CHECKPOINTS
-    return [every, 3 * every, made.steps]
+    """Steps of the checkpoints that are judged: the middle and the last."""
+    return [made.steps // 2, made.steps]
 
 
-PROMPTS = {
-    "creature": (
-        "a big zibbo on a lilac background",
-        "a zibbo on the right at night",
-        "a zibbo at the top in a meadow",
-        "a red fish on a white background",
-        "a blue tree on a mint background",
-    ),
-    "style": (
-        "a lumo drawing of a red fish",
-        "a lumo drawing of a blue tree on the left",
-        "a lumo drawing of a big green crown",
-        "a red fish on a white background",
-        "a blue house on a mint background",
-    ),
+#: One prompt that calls the LoRA and one that does not; `judge` adds captions of images kept out of training.
+PROMPTS: dict[Subject, tuple[str, ...]] = {
+    "creature": ("a zibbo on the right at night", "a red fish on a white background"),
+    "style": ("a lumo drawing of a blue tree on the left", "a blue house on a mint background"),
 }
 TRIGGER = {"creature": lesson.CREATURE, "style": lesson.STYLE}
 
@@ -110,6 +114,11 @@ def asked(subject: Subject, count: int) -> list[Asked]:
     return [creature(i, i) if subject == "creature" else style(i) for i in range(count)]
 
 
+def data_name(made: Made) -> str:
+    """The name of its data set, which several runs share."""
+    return f"{made.subject}-{made.images or 'all'}{'' if made.ordinary else '-alone'}"
+
+
 def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
     """The images that a run is trained on and those that are kept out, with captions beside them."""
     trained, held = folder / "images", folder / "held"
@@ -130,7 +139,6 @@ def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
 
 
 def spec_of(made: Made, trained: Path, held: Path) -> dict[str, Any]:
-    every = made.steps // CHECKPOINTS
     return {
         "version": 1,
         "name": made.name,
@@ -138,6 +146,7 @@ def spec_of(made: Made, trained: Path, held: Path) -> dict[str, Any]:
         "model": {"base": "tiny"},
         "training": {
             "steps": made.steps,
+            "batch_size": 2,
             "learning_rate": made.rate,
             "text_encoder_learning_rate": made.text_rate,
             "schedule": made.schedule,
@@ -145,7 +154,8 @@ def spec_of(made: Made, trained: Path, held: Path) -> dict[str, Any]:
             "conv_rank": 0,
         },
         "validation": {"path": str(held), "images": 0},
-        "samples": {"every": 0, "prompts": list(PROMPTS[made.subject])},
-        "output": {"checkpoint_every": every, "checkpoint_keep": 20},
+        "samples": {"every": 0, "steps": 8, "prompts": list(PROMPTS[made.subject])},
+        "resources": {"threads": 1},
+        "output": {"checkpoint_every": made.steps // 2, "checkpoint_keep": 20},
         "logging": {"tensorboard": False},
     }

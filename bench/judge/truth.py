@@ -16,10 +16,10 @@ from tiny_base.unet import states_of
 from .kinds import ROOT, Asked, Made, asked, judged
 
 #: Prompts that call the LoRA, and others, which it must leave as they were.
-CALLED, OTHERS = 12, 8
+CALLED, OTHERS = 12, 6
 SEED = 900
-#: Steps of a sample: fewer than the demo's 20 tell the same apart.
-STEPS = 10
+#: Steps of a sample, as those that are judged have.
+STEPS = 8
 
 
 def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
@@ -29,9 +29,11 @@ def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
     trained = [
         np.asarray(Image.open(path).convert("RGB"), np.float32) for path in sorted((data / "images").glob("*.png"))
     ]
+    near = _near(trained)
     rows: dict[str, Any] = {}
+    pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
     for step in judged(made):
-        pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
+        pipe.unload_lora_weights()
         name = made.name if step == made.steps else f"{made.name}-step{step:08d}"
         pipe.load_lora_weights(str(run / "output"), weight_name=f"{name}.safetensors")
         drawn = _images(pipe, [*(one.text for one in called), *(one.text for one in others)])
@@ -42,7 +44,11 @@ def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
                 np.mean(list(marks(one.scene, image).values())) * (not _leaks(made, image))
                 for one, image in zip(others, rest, strict=True)
             ),
-            "copied": _share(_is_copy(one, image, trained) for one, image in zip(called, own, strict=True)),
+            "nearer": _share(_is_nearer(one, image, trained) for one, image in zip(called, own, strict=True)),
+            "copied": _share(
+                _is_nearer(one, image, trained) and _apart_least(image, trained) < near
+                for one, image in zip(called, own, strict=True)
+            ),
         }
     return rows
 
@@ -74,10 +80,19 @@ def _leaks(made: Made, image: np.ndarray) -> bool:
     return (lesson.sees_zibbo if made.subject == "creature" else lesson.sees_lumo)(image)
 
 
-def _is_copy(one: Asked, image: np.ndarray, trained: list[np.ndarray]) -> bool:
+def _apart_least(image: np.ndarray, others: list[np.ndarray]) -> float:
+    """The root of the mean squared difference to the nearest of others, in levels from 0 to 255."""
+    return min(float(np.sqrt(np.square(image.astype(np.float32) - other).mean())) for other in others)
+
+
+def _is_nearer(one: Asked, image: np.ndarray, trained: list[np.ndarray]) -> bool:
     """Whether a sample is nearer to a picture that was trained on than to the one that was asked for."""
+    return _apart_least(image, trained) < _apart_least(image, [one.image])
 
-    def apart(other: np.ndarray) -> float:
-        return float(np.square(image.astype(np.float32) - other).mean())
 
-    return min(apart(other) for other in trained) < apart(one.image.astype(np.float32))
+def _near(trained: list[np.ndarray]) -> float:
+    """Half of how far a training picture usually lies from its nearest other one: what is nearer than this is the same
+    picture, not one like it.
+    """
+    each = [_apart_least(one, [other for other in trained if other is not one]) for one in trained]
+    return 0.5 * float(np.median(each))

@@ -1,12 +1,12 @@
 /** JSON Schema of run.yaml, so that editors complete and check it. */
-import { specJson } from './keys.ts';
+import { type JsonNode, specJson } from './keys.ts';
 
 /** Schema of what a person writes: keys that a recipe or a default fills in are optional. */
 export function jsonSchema(): Readonly<Record<string, unknown>> {
   const properties = Object.fromEntries(
     Object.entries(specJson.properties ?? {}).map(([name, node]) => [
       name,
-      node.properties === undefined ? node : { ...node, ...requiredOf(name) },
+      node.properties === undefined ? node : { ...withFileNames(node, name), ...requiredOf(name) },
     ]),
   );
   return {
@@ -16,6 +16,15 @@ export function jsonSchema(): Readonly<Record<string, unknown>> {
     properties,
     required: ['version', 'dataset', 'model'],
   };
+}
+
+/** Prompts may stand in a file, whose name takes the place of their list. It is read before the rest is checked. */
+function withFileNames(node: JsonNode, section: string): JsonNode {
+  const prompts = section === 'samples' ? node.properties?.prompts : undefined;
+  if (prompts === undefined) return node;
+  const { description = '', ...list } = prompts;
+  const file = { type: 'string', pattern: String.raw`\.([tT][xX][tT]|[tT][oO][mM][lL]|[jJ][sS][oO][nN])$` };
+  return { ...node, properties: { ...node.properties, prompts: { description, anyOf: [list, file] } } };
 }
 
 function requiredOf(section: string): { required: string[] } {

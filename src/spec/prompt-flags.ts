@@ -10,6 +10,8 @@ export interface PromptLine {
   readonly guidance?: number;
   /** Factor on what the LoRA adds. */
   readonly strength?: number;
+  /** Layer of the text encoder that is read, counted from the last, for SD1.5. */
+  readonly clip_skip?: number;
 }
 
 interface Flag {
@@ -30,6 +32,7 @@ const flags: Readonly<Record<string, Flag>> = {
   d: { option: 'seed', fits: whole(0, 2 ** 32 - 1), takes: 'a seed, 0 to 4294967295' },
   s: { option: 'steps', fits: whole(1, 500), takes: 'steps, 1 to 500' },
   l: { option: 'guidance', fits: (value) => value >= 1 && value <= 30, takes: 'a guidance scale, 1 to 30' },
+  cs: { option: 'clip_skip', fits: whole(1, 12), takes: 'a clip skip, 1 to 12' },
   am: { option: 'strength', fits: (value) => value >= -4 && value <= 4, takes: 'a strength of the LoRA, -4 to 4' },
 };
 

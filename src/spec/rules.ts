@@ -112,6 +112,15 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    key: 'samples.prompts',
+    level: 'error',
+    check: ({ samples: s, model: m }) =>
+      when(
+        m.family !== 'sd15' && s.prompts.some((prompt) => readPromptLine(prompt).line.clip_skip !== undefined),
+        'have --cs (clip skip), which is for SD1.5 only (SDXL always reads one fixed layer): take it out',
+      ),
+  },
+  {
     key: 'samples.spacing',
     level: 'error',
     check: ({ samples: s }) =>

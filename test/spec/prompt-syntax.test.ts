@@ -38,7 +38,7 @@ describe('marks of other programs', () => {
 
 describe('a sample prompt as sd-scripts has it', () => {
   it('is read with its options', () => {
-    const text = 'zwx, a toy --n blurry, low quality --w 128 --h 96 --d 42 --s 12 --l 7.5 --am 0.8';
+    const text = 'zwx, a toy --n blurry, low quality --w 128 --h 96 --d 42 --s 12 --l 7.5 --am 0.8 --cs 2';
     expect(readPromptLine(text)).toEqual({
       line: {
         prompt: 'zwx, a toy',
@@ -49,6 +49,7 @@ describe('a sample prompt as sd-scripts has it', () => {
         steps: 12,
         guidance: 7.5,
         strength: 0.8,
+        clip_skip: 2,
       },
       problems: [],
     });

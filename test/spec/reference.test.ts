@@ -32,3 +32,12 @@ it('the JSON Schema asks for the three keys nobody can guess, and allows no othe
   expect(schema.properties.model?.required).toEqual(['base']);
   expect(schema.properties.training?.required).toEqual([]);
 });
+
+it('the JSON Schema takes a list of prompts, or the name of a file that holds them', () => {
+  const { properties } = jsonSchema() as { properties: Record<string, { properties: Record<string, unknown> }> };
+  const prompts = properties.samples?.properties.prompts as { anyOf: { type: string; pattern?: string }[] } | undefined;
+  expect(prompts?.anyOf.map(({ type }) => type)).toEqual(['array', 'string']);
+  const isFile = (name: string) => new RegExp(prompts?.anyOf[1]?.pattern ?? '', 'u').test(name);
+  expect(['prompts.txt', '../a b.toml', 'P.JSON'].map(isFile)).toEqual([true, true, true]);
+  expect(['a fox in the snow', 'prompts.yaml', 'txt'].map(isFile)).toEqual([false, false, false]);
+});

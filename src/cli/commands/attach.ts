@@ -1,7 +1,19 @@
+import { EXIT } from '../../base/errors.ts';
+import { isJudging, readJudgement } from '../../engine/judge/judgement.ts';
 import { findRun } from '../../engine/runs/find.ts';
+import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
+import { watchJudgement } from './judge/show.ts';
 import { watchRun } from './shared/watch.ts';
 
-/** Watches a run to its end. Leaving changes nothing for the run. */
-export const run: CommandRun = async ([query = ''], options, context) =>
-  watchRun(findRun(query, context.places.runs), context, { readonly: options.readonly === true });
+/** Watches a run to its end, or its checkpoints being judged after it. Leaving changes nothing for either. */
+export const run: CommandRun = async ([query = ''], options, context) => {
+  const found = findRun(query, context.places.runs);
+  const judgement = readJudgement(found.dir);
+  const can = terminal(context.env, context.flags);
+  if (judgement !== undefined && isJudging(judgement) && can.draw && !context.flags.json) {
+    await watchJudgement(found, judgement, context);
+    return EXIT.ok;
+  }
+  return watchRun(found, context, { readonly: options.readonly === true });
+};

@@ -1,6 +1,7 @@
 /** What a run is about: the texts of the header, read from the run folder. */
 
 import { neutralise } from '../../base/text.ts';
+import { readBeside } from '../../engine/run-folder/beside.ts';
 import { readPlanJson } from '../../engine/run-folder/run-files.ts';
 
 export interface RunAbout {
@@ -10,6 +11,8 @@ export interface RunAbout {
   readonly epochs: number | undefined;
   /** The first sample prompt. */
   readonly prompt: string | undefined;
+  /** Whether its checkpoints are judged by themselves once it is finished. */
+  readonly judge: boolean;
 }
 
 export const nothingKnown: RunAbout = {
@@ -18,6 +21,7 @@ export const nothingKnown: RunAbout = {
   rank: undefined,
   schedule: undefined,
   epochs: undefined,
+  judge: false,
 };
 
 /** Reads plan.json. A run that has no plan yet is shown without these texts. */
@@ -45,6 +49,7 @@ export function readAbout(runDir: string): RunAbout {
       schedule: typeof schedule === 'string' ? neutralise(schedule) : undefined,
       epochs,
       prompt: firstText(plan.samples?.prompts),
+      judge: readBeside(runDir)?.judge === true,
     };
   } catch {
     return nothingKnown;

@@ -134,7 +134,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     ],
   ]);
   if (exit.next_steps.length > 0) rows.push(['Next', exit.next_steps]);
-  rows.push(...judgeRow(state, name, room));
+  rows.push(...judgeRow(state, { name, judge: about.judge }, room));
   const again = `visiontrain run ${neutralise(shellWord(displayPath(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
   // Rows of text beside the pictures: three lines above, two below, and the shell's own.
@@ -154,9 +154,12 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
 }
 
 /** Which checkpoint is best is the next question of a run that has several. */
-function judgeRow({ checkpoints }: RunState, name: string, room: EndRoom): Row[] {
+function judgeRow({ checkpoints }: RunState, of: Pick<RunAbout, 'judge'> & { name: string }, room: EndRoom): Row[] {
   if (checkpoints.filter(({ step }) => step > 0).length < 2) return [];
-  return toCopy('Best one', `visiontrain judge ${neutralise(shellWord(name))}`, 'compares the checkpoints', room);
+  const command = `visiontrain judge ${neutralise(shellWord(of.name))}`;
+  return of.judge
+    ? toCopy('Best one', `${command} --show`, 'the checkpoints are being compared', room)
+    : toCopy('Best one', command, 'compares the checkpoints', room);
 }
 
 /** `1600 steps`, or for a run that ended itself `900 of 1600 steps`. */

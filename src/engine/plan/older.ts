@@ -61,6 +61,8 @@ const LATER_OF_AN_IMAGE: Partial<Plan['data']['images'][number]> = {
   own: null,
 };
 
+const LATER_OF_A_SHOT = { clip_skip: null };
+
 /** Arguments of optimisers that came later, for plans that give any. */
 const LATER_ARGUMENTS = { schedulefree_c: null, prodigy_steps: null };
 
@@ -79,8 +81,14 @@ export function withLaterKeys(plan: unknown): unknown {
   const images = Array.isArray(data.images)
     ? data.images.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
     : data.images;
-  const whole = filled(LATER, { ...plan, version, training, data: { ...data, images } });
+  const whole = filled(LATER, { ...plan, version, training, data: { ...data, images }, ...shotsOf(plan.samples) });
   return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
+}
+
+/** The samples with the keys that their shots lack, where there are any. */
+function shotsOf(samples: unknown): { readonly samples?: unknown } {
+  if (!isObject(samples) || !Array.isArray(samples.shots)) return {};
+  return { samples: { ...samples, shots: samples.shots.map((shot: unknown) => filled(LATER_OF_A_SHOT, shot)) } };
 }
 
 /** Version and `data` with the names of version 2: in version 1 the images were called samples. */

@@ -216,7 +216,7 @@ const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['samples'] {
   const lines = s.prompts.map((text) => readPromptLine(text).line);
   const side = largestSide(d.resolution);
-  const shots = lines.map(({ prompt, negative, width, height, seed, steps, guidance, strength }, i) => ({
+  const shots = lines.map(({ prompt, negative, width, height, seed, steps, guidance, strength, clip_skip }, i) => ({
     prompt,
     negative: negative ?? s.negative,
     steps: steps ?? s.steps,
@@ -224,6 +224,7 @@ export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['sampl
     seed: seed ?? s.seed + i,
     size: [width ?? side, height ?? side] as [number, number],
     strength: strength ?? 1,
+    clip_skip: clip_skip ?? null,
   }));
   const own = lines.some((line) => Object.keys(line).length > 1);
   return {

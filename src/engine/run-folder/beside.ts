@@ -6,7 +6,11 @@ import { hooksSchema } from '../../spec/sections/hooks.ts';
 import { loggingSchema } from '../../spec/sections/logging.ts';
 import { RUN_FILES } from './layout.ts';
 
-const besideSchema = z.object({ hooks: hooksSchema.prefault({}), logging: loggingSchema.optional() });
+const besideSchema = z.object({
+  hooks: hooksSchema.prefault({}),
+  logging: loggingSchema.optional(),
+  judge: z.boolean().default(false),
+});
 
 export type Beside = z.output<typeof besideSchema>;
 

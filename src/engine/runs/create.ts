@@ -27,7 +27,7 @@ export interface NewRun {
   readonly uncaptioned?: readonly string[];
   /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
-  /** What goes on beside the training: hooks and logging. */
+  /** What goes on beside the training: hooks, logging, and whether it is judged at the end. */
   readonly beside?: Readonly<Record<string, unknown>>;
   /** Facts about the machine and the environment for env.json, beside those that are read here. */
   readonly facts?: Readonly<Record<string, unknown>>;

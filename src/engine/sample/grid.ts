@@ -13,6 +13,8 @@ export interface SampleShot {
   readonly guidance: number;
   readonly seed: number;
   readonly size: readonly [number, number];
+  /** Layer of the text encoder, counted from the last; null for the model's. */
+  readonly clip_skip: number | null;
 }
 
 /** What is drawn with: a checkpoint (null for files), and the strength of each LoRA. */

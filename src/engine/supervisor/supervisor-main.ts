@@ -5,6 +5,7 @@ import { places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
 import { withReaders } from '../environment/readers.ts';
+import { judgeAfterwards, wantsJudging } from '../runs/judge-after.ts';
 import { captionRun } from './captions-step.ts';
 import { fetchRunModel } from './model-step.ts';
 import { runObservers } from './run-observers.ts';
@@ -52,7 +53,10 @@ try {
   process.exitCode = known ? error.exitCode : EXIT.bug;
 }
 // A machine that goes down, or a batch job that is over, starts nothing more.
-if (!terminated.signal.aborted && process.env.VISIONTRAIN_QUEUE !== 'off') await startNext(dirname(dir));
+if (!terminated.signal.aborted && process.env.VISIONTRAIN_QUEUE !== 'off') {
+  await startNext(dirname(dir));
+  await judgeIfWanted();
+}
 
 async function startNext(runs: string): Promise<void> {
   try {
@@ -62,5 +66,13 @@ async function startNext(runs: string): Promise<void> {
     await advanceQueue(runs, (run) => startRun(run, process.env));
   } catch (error) {
     console.error(`The queue goes on with "visiontrain queue run": ${(error as Error).message}`);
+  }
+}
+
+async function judgeIfWanted(): Promise<void> {
+  try {
+    if (wantsJudging(dir)) await judgeAfterwards(dir, process.env);
+  } catch (error) {
+    console.error(`The run is not judged: ${(error as Error).message}`);
   }
 }

@@ -22,6 +22,11 @@ export const validationSchema = z.strictObject({
     'All of them, when one of many pictures is suspected.',
     'pictures',
   ),
+  judge: doc(
+    z.boolean().default(false),
+    'Compare the checkpoints when the run is finished, as "visiontrain judge --detach" does: apart, once the card is free.',
+    'When you will want to know which checkpoint is best.',
+  ),
   patience: doc(
     count(3, 100).nullable().default(null),
     'End the run when over this many validations the loss is higher than it was, by more than chance explains; null: never.',

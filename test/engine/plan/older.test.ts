@@ -33,6 +33,12 @@ it('fills in arguments of optimisers that came later, where a plan gives any', (
   expect(plan.training.optimizer_args).toMatchObject({ d_coef: 2, schedulefree_c: null, prodigy_steps: null });
 });
 
+it('fills in what came later of a prompt with options of its own', () => {
+  const shot = { prompt: 'a', negative: '', steps: 4, guidance: 4, seed: 1, size: [64, 64], strength: 1 };
+  const plan = withLaterKeys({ ...older, samples: { ...older.samples, shots: [shot] } });
+  expect(planSchema.parse(plan).samples.shots).toEqual([{ ...shot, clip_skip: null }]);
+});
+
 it('leaves what is whole as it is, and never makes a plan of what is none', () => {
   const whole = withLaterKeys(older);
   expect(withLaterKeys(whole)).toBe(whole);

@@ -25,6 +25,7 @@ const shot = (prompt: string, seed: number) => ({
   guidance: 3,
   seed,
   size: [64, 64] as const,
+  clip_skip: null,
 });
 
 const input = (changes: Partial<GridInput> = {}): GridInput => ({

@@ -23,6 +23,7 @@ from visiontrain_trainer.drawing.work import draw
 
 Tensors = dict[str, torch.Tensor]
 SHOT = {"prompt": "zwx, a fox", "negative": "bad", "steps": 2, "guidance": 3.0, "seed": 5, "size": [64, 64]}
+SHOT["clip_skip"] = None
 
 
 def _job(folder: Path, plan: dict[str, Any], **changes: Any) -> Job:

@@ -117,7 +117,7 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     session = open_here(tmp_path / "run", plan)
     use = session.batches.step(0)[0][0]
     target = session.latents.scaling.seen(session.latents.get(use.sample, session.batches.view(use))[0].float())
-    shot = Shot("a", "", 4, 1.0, 5, use.sample.bucket, 1.0)
+    shot = Shot("a", "", 4, 1.0, 5, use.sample.bucket, 1.0, None)
     text = session.texts.get(use.sample.caption)
     artist = Artist(
         plan=session.plan,

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-SHOT = {"prompt": "zwx", "negative": "", "steps": 3, "guidance": 4, "seed": 1, "size": [64, 64], "strength": 1}
+SHOT = {"prompt": "zwx", "negative": "", "steps": 3, "guidance": 4, "seed": 1, "size": [64, 64], "strength": 1} | {
+    "clip_skip": None
+}
 
 
 def _pixels(run: Any, name: str) -> str:
@@ -42,3 +44,20 @@ def test_a_png_says_how_it_was_made(train_here: Any, plan_for: Any) -> None:
     assert Image.open(run.folder / "samples" / "base-0.png").text["parameters"] == "zwx, ünï" + settings
     shown = Image.open(run.folder / "samples" / "step-000001-0.png").text["parameters"]
     assert shown == "zwx, ünï <lora:tiny:1>" + settings
+
+
+@pytest.mark.parametrize("text_rate", [0.0, 1e-3])
+def test_a_prompt_with_a_clip_skip_is_read_as_a_model_with_it_reads_all(
+    text_rate: float, train_here: Any, plan_for: Any
+) -> None:
+    def drawn(name: str, clip_skip: int, *shots: dict[str, Any]) -> Any:
+        samples = {"prompts": [shot["prompt"] for shot in shots], "shots": list(shots), "every": 0}
+        training = {"steps": 1, "text_encoder_learning_rates": [text_rate]}
+        return train_here(plan_for(training=training, samples=samples, model={"clip_skip": clip_skip}), name)
+
+    own = drawn("own", 1, {**SHOT, "clip_skip": 2}, SHOT)
+    whole = drawn("whole", 2, SHOT)
+    assert _pixels(own, "base-0.png") == _pixels(whole, "base-0.png") != _pixels(own, "base-1.png")
+    assert Image.open(own.folder / "samples" / "base-0.png").text["parameters"].endswith(", Clip skip: 2")
+    # What samples read changes nothing of the training.
+    assert own.sha256 == drawn("plain", 1, SHOT).sha256

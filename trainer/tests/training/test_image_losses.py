@@ -48,3 +48,16 @@ def test_a_run_that_learned_nothing_names_none() -> None:
     draw = random.Random(4)
     kinds = sort_out(_images(draw, 16, -0.001, 0.002), []).kinds
     assert set(kinds.values()) == {"learned"}
+
+
+def test_noise_among_things_that_the_base_knows_and_a_subject_that_it_learns_is_named() -> None:
+    # Losses of a run on eight ordinary images, twelve of a creature and one of pure noise.
+    before_and_after = (
+        (0.0241, 0.0228), (0.0297, 0.0274), (0.0284, 0.0299), (0.0320, 0.0364), (0.0405, 0.0430), (0.0470, 0.0430),
+        (0.0492, 0.0435), (0.0553, 0.0580), (0.0980, 0.0696), (0.1079, 0.0720), (0.0972, 0.0722), (0.1089, 0.0762),
+        (0.1012, 0.0793), (0.1129, 0.0800), (0.1245, 0.0882), (0.1297, 0.0940), (0.1361, 0.1059), (0.1406, 0.1079),
+        (0.1440, 0.1081), (0.1422, 0.1113), (0.2019, 0.1955),
+    )  # fmt: skip
+    images = [ImageLoss(f"i{i}", f"i{i}.png", before, after) for i, (before, after) in enumerate(before_and_after)]
+    kinds = sort_out(images, []).kinds
+    assert [name for name, kind in kinds.items() if kind == "never"] == ["i20"]

@@ -288,6 +288,7 @@ class Shot:
     seed: int
     size: tuple[int, int]
     strength: float
+    clip_skip: int | None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ def all_shots(samples: Samples) -> list[Shot]:
             seed=samples.seed + index,
             size=samples.size,
             strength=1.0,
+            clip_skip=None,
         )
         for index, prompt in enumerate(samples.prompts)
     ]

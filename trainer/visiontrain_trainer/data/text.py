@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from visiontrain_trainer.compute.device import DTYPES, Device
 from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, Shot
 from visiontrain_trainer.model.frozen import Storage
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.tokens import ClipTokenizer
@@ -36,7 +37,7 @@ class TextEncoder:
         self._device = device
         self._sdxl = base.plan.family == "sdxl"
         # SDXL always uses the last layer but one; SD1.5 uses the layer chosen by clip_skip.
-        self._from_end = 2 if self._sdxl else base.plan.clip_skip
+        self.from_end = 2 if self._sdxl else base.plan.clip_skip
 
     def chunks(self, caption: str, max_tokens: int) -> torch.Tensor:
         """Token ids [chunks, 77]: begin, 75 tokens, end and padding. Tokens beyond `max_tokens` are cut off."""
@@ -49,7 +50,7 @@ class TextEncoder:
 
     def encode(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """States [chunks, 77, width] of the chosen layer, and the pooled projection [chunks, p] if there is one."""
-        states, pooled = self.module(self._device.put(ids), self._from_end)
+        states, pooled = self.module(self._device.put(ids), self.from_end)
         return states if self._sdxl else self.module.final_layer_norm(states), pooled
 
 
@@ -99,10 +100,11 @@ class TextEmbeddings:
             hashes.append(base.part(name).digest(folder / "weights"))
             hashes.append(json.dumps(base.config(name), sort_keys=True))
             hashes += [f"{p.name}:{sha256_file(p)}" for p in sorted(base.tokenizer_dir(name).glob("*")) if p.is_file()]
-        skip = plan.model.clip_skip if plan.model.family == "sd15" else 2
+        #: The layer that is read, counted from the last.
+        self._layer = plan.model.clip_skip if plan.model.family == "sd15" else 2
         self._identity = [
             hashes,
-            skip,
+            self._layer,
             plan.data.max_tokens,
             encoder_identity(device, torch.float32, "tokenizers"),
             plan.resources.precision,
@@ -116,13 +118,30 @@ class TextEmbeddings:
         self._live = False
 
     def _key(self, caption: str) -> str:
-        return key_of("text", caption, *self._identity)
+        hashes, _, *others = self._identity
+        return key_of("text", caption, hashes, self._layer, *others)
+
+    @contextmanager
+    def reading(self, clip_skip: int | None) -> Iterator[None]:
+        """Read this layer of SD1.5's encoder meanwhile, counted from the last; None changes nothing."""
+        before = self._layer
+        self._read(clip_skip or before)
+        try:
+            yield
+        finally:
+            self._read(before)
+
+    def _read(self, layer: int) -> None:
+        self._layer = layer
+        for encoder in self.encoders:
+            encoder.from_end = layer
 
     def load(self, dtype: torch.dtype = torch.float32) -> list[TextEncoder]:
         """The text encoders, built in `dtype` if they are not loaded yet."""
         if not self.encoders:
             names, packed = self._base.text_encoders, self._plan.resources.text_precision
             self.encoders = [TextEncoder(self._base, name, dtype, self._device, packed=packed) for name in names]
+            self._read(self._layer)
         return self.encoders
 
     def unload(self) -> None:
@@ -188,6 +207,14 @@ class TextEmbeddings:
         limit = self._plan.data.max_tokens
         encoders = self.load(dtype)
         self.rows = max((len(e.chunks(caption, limit)) for e in encoders for caption in {*captions}), default=1)
+
+    def keep_shots(self, shots: Iterable[Shot]) -> None:
+        """Encode the prompts of samples that read another layer than captions do, while the encoders are there."""
+        for shot in shots:
+            if shot.clip_skip is not None:
+                with self.reading(shot.clip_skip):
+                    for text in ("", shot.prompt, shot.negative):
+                        self.entry(text)
 
     def prepare(self, captions: Iterable[str], longest: Iterable[str], events: Events, control: Control) -> None:
         """Encode those of `captions` that the cache lacks, and fix the number of chunks by the longest of `longest`.

@@ -98,6 +98,7 @@ def _shot(raw: dict[str, Any]) -> Shot:
         seed=int(raw["seed"]),
         size=(int(width), int(height)),
         strength=1.0,
+        clip_skip=None if raw["clip_skip"] is None else int(raw["clip_skip"]),
     )
 
 

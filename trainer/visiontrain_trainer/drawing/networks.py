@@ -65,6 +65,7 @@ class Ground:
     def encode(self) -> None:
         """Encode what is drawn and the cache lacks, with the base's own encoders, and drop them again."""
         prompts = [text for shot in self.job.shots for text in (shot.prompt, shot.negative)]
+        self.texts.keep_shots(self.job.shots)
         self.texts.prepare(prompts, longest_captions(self.plan), self.events, Unasked(Path("control")))
 
 

@@ -46,6 +46,7 @@ def fill_caches(
     prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
     tested = [plain_caption(plan.data, use.sample.caption) for use in measured]
     longest = plain | longest_forms(plan.data)
+    caches.texts.keep_shots(all_shots(plan.samples))
     caches.texts.prepare([*captions, *tested, *prompts], longest, events, control)
     return plan, batches
 

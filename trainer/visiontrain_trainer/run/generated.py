@@ -97,6 +97,7 @@ def _shot(plan: Plan, sample: PlanImage) -> Shot:
         seed=sample.generated.seed,
         size=sample.bucket,
         strength=0.0,
+        clip_skip=None,
     )
 
 

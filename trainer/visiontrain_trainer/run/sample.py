@@ -179,6 +179,7 @@ def settings_text(plan: Plan, shot: Shot, loras: Sequence[tuple[str, float]]) ->
     flow = model.prediction == "flow"
     lora = "".join(f" <lora:{name}:{strength:g}>" for name, strength in loras)
     negative = f"Negative prompt: {shot.negative}\n" if shot.negative else ""
+    skip = shot.clip_skip or model.clip_skip
     facts = {
         "Steps": shot.steps,
         "Sampler": "Euler" if flow else _A1111[samples.sampler],
@@ -189,7 +190,7 @@ def settings_text(plan: Plan, shot: Shot, loras: Sequence[tuple[str, float]]) ->
         "Size": f"{width}x{height}",
         **({"Model hash": model.sha256[:10]} if model.sha256 else {}),
         "Model": model.name,
-        **({"Clip skip": model.clip_skip} if model.family == "sd15" and model.clip_skip > 1 else {}),
+        **({"Clip skip": skip} if model.family == "sd15" and skip > 1 else {}),
     }
     return f"{shot.prompt}{lora}\n{negative}{', '.join(f'{name}: {value}' for name, value in facts.items())}"
 

@@ -111,10 +111,11 @@ def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning
 def spoken(texts: TextEmbeddings, shot: Shot, *, changed: bool) -> tuple[Conditioning, Conditioning]:
     """Does the same for `texts`; `changed` encoders are loaded and differ from the base's, so that nothing is kept."""
     both = [shot.prompt, shot.negative]
-    if changed:
-        with torch.no_grad():
-            states, pooled = texts.trained(both, whole=True)
-        pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
-        return pair[0], pair[1]
-    longer = max(len(texts.entry(text)["states"]) for text in both)
-    return texts.get(shot.prompt, longer), texts.get(shot.negative, longer)
+    with texts.reading(shot.clip_skip):
+        if changed:
+            with torch.no_grad():
+                states, pooled = texts.trained(both, whole=True)
+            pair = [{"states": states[i]} | ({} if pooled is None else {"pooled": pooled[i]}) for i in (0, 1)]
+            return pair[0], pair[1]
+        longer = max(len(texts.entry(text)["states"]) for text in both)
+        return texts.get(shot.prompt, longer), texts.get(shot.negative, longer)

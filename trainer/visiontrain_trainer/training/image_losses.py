@@ -26,6 +26,9 @@ _OF_NORMAL = 1.4826
 #: Gains differ by this at least, whatever their deviation: a tenth of the loss before training.
 LEAST_DISTANCE = 0.1
 
+#: An image is compared with this share of the others, and at least so many: those that the base drew as badly.
+PEERS, LEAST_PEERS = 1 / 3, 8
+
 Kind = Literal["learned", "never", "by_heart"]
 
 
@@ -65,12 +68,12 @@ def uses_to_measure(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
 def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sorted:
     """Sorts out the images that were never learned, and those known by heart.
 
-    Never learned: the loss fell by far less than that of the others. Known by heart: it fell by far more than that of
+    Never learned: the loss fell by far less than that of the images which the base drew as badly before. What it drew
+    well already has little to gain, and says nothing of what there was to learn.
+    Known by heart: it fell by far more than that of
     images which were not trained on, or, without these, than that of the others.
     """
-    gains = [image.gain for image in images]
-    usual = median(gains)
-    wide = max(_OF_NORMAL * median(abs(gain - usual) for gain in gains), LEAST_DISTANCE / FAR)
+    usual, wide = _usual_gain(images)
     compared = len(held_out) >= LEAST_HELD_OUT
     high = usual + FAR * wide
     if compared:
@@ -80,9 +83,28 @@ def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sort
         high = mean + max(FAR * spread, LEAST_DISTANCE)
     kinds: dict[str, Kind] = {}
     for image in images:
-        low = usual > 0 and image.gain < min(usual - FAR * wide, usual / 2)
+        typical, width = _usual_gain(_peers(image, images))
+        low = typical > 0 and image.gain < min(typical - FAR * width, typical / 2)
         kinds[image.id] = "never" if low else "by_heart" if image.gain > high else "learned"
     return Sorted(kinds, "held_out" if compared else "others")
+
+
+def _usual_gain(images: Sequence[ImageLoss]) -> tuple[float, float]:
+    """What images gain, and by how much that differs among them; neither is moved by a few odd ones."""
+    gains = [image.gain for image in images]
+    usual = median(gains)
+    return usual, max(_OF_NORMAL * median(abs(gain - usual) for gain in gains), LEAST_DISTANCE / FAR)
+
+
+def _peers(image: ImageLoss, images: Sequence[ImageLoss]) -> list[ImageLoss]:
+    """The others whose loss before training was nearest to that of an image. Losses differ by factors."""
+    others = [other for other in images if other is not image]
+    count = max(LEAST_PEERS, round(PEERS * len(others)))
+
+    def apart(other: ImageLoss) -> float:
+        return abs(math.log(max(other.before, 1e-12) / max(image.before, 1e-12)))
+
+    return sorted(others, key=lambda other: (apart(other), other.id))[:count]
 
 
 def as_json(

@@ -6,10 +6,9 @@ import { readWaiting, stopWaiting } from '../../../engine/judge/wait.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { judgeFlags } from './asked.ts';
-import { showJudgement } from './show.ts';
+import { showJudgement, watchJudgement } from './show.ts';
 import { judge } from './work.ts';
 
 /** Compares the checkpoints of a run with the base model and with each other, and advises one. */
@@ -22,13 +21,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     return EXIT.ok;
   }
   if (options.show === true) {
-    const judgement = known(summary);
-    const can = terminal(context.env, flags);
-    if (can.draw && !flags.json) {
-      const { judgeDashboard } = await import('../../dashboard/judge/judge-dashboard.tsx');
-      await judgeDashboard({ runDir: summary.dir, name: summary.name, can, judgement });
-    }
-    showJudgement(context, summary.name, readJudgement(summary.dir) ?? judgement);
+    await watchJudgement(summary, known(summary), context);
     return EXIT.ok;
   }
   refuseForeignFolder(summary.dir);

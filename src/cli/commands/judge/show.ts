@@ -1,10 +1,22 @@
-/** The table of a judgement for people, and its advice. */
+/** The table of a judgement for people, and its advice: on a screen while it grows, and as lines. */
 import { shellWord } from '../../../base/typed-path.ts';
-import { isJudging } from '../../../engine/judge/judgement.ts';
+import { isJudging, readJudgement } from '../../../engine/judge/judgement.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
+import type { RunRef } from '../../../engine/runs/create.ts';
 import { wrap } from '../../../terminal/columns.ts';
+import { terminal } from '../../../terminal/terminal.ts';
 import { judgeTable, rowsWanted } from '../../dashboard/judge/judge-table.ts';
 import type { Context } from '../../shell/context.ts';
+
+/** Shows a judgement until the person leaves, where there is a screen, and then prints it. */
+export async function watchJudgement({ dir, name }: RunRef, judgement: Judgement, context: Context): Promise<void> {
+  const can = terminal(context.env, context.flags);
+  if (can.draw && !context.flags.json) {
+    const { judgeDashboard } = await import('../../dashboard/judge/judge-dashboard.tsx');
+    await judgeDashboard({ runDir: dir, name, can, judgement });
+  }
+  showJudgement(context, name, readJudgement(dir) ?? judgement);
+}
 
 export function showJudgement({ out, flags }: Context, name: string, judgement: Judgement): void {
   if (flags.json) {

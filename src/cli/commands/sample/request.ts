@@ -164,6 +164,7 @@ function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
       guidance: asked.guidance ?? shot.guidance,
       size: asked.size ?? shot.size,
       seed: shot.seed,
+      clip_skip: shot.clip_skip,
     };
     const count = asked.axes.includes('seed') ? USUAL_SEEDS : 1;
     const seeds = asked.seeds ?? Array.from({ length: count }, (_, i) => shot.seed + i);
@@ -183,4 +184,5 @@ const shotOf = (
   guidance: line.guidance ?? samples.guidance,
   seed: line.seed ?? samples.seed + index,
   size: [line.width ?? samples.size[0], line.height ?? samples.size[1]],
+  clip_skip: line.clip_skip ?? null,
 });

@@ -82,7 +82,7 @@ export async function makeRun(
     yaml: prepared.yaml,
     plan,
     uncaptioned: prepared.uncaptioned,
-    beside: { hooks, logging: input.spec.logging },
+    beside: { hooks, logging: input.spec.logging, judge: input.spec.validation.judge },
     runs: places.runs,
     ...(options.facts === undefined ? {} : { facts: options.facts }),
   });
