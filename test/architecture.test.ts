@@ -211,6 +211,10 @@ describe('the door to the terminal', () => {
       [
         'src/terminal/announce.ts',
         'src/terminal/bar-terminal.ts',
+        // These make images and questions of numbers and base64 alone.
+        'src/terminal/graphics/answers.ts',
+        'src/terminal/graphics/ask.ts',
+        'src/terminal/graphics/encode.ts',
         'src/terminal/screen.tsx',
         'src/terminal/styled.ts',
         // Here the character is a key that a person pressed, not an output.

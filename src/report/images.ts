@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import jpeg from 'jpeg-js';
 import { readOurs } from '../base/files/regular-file.ts';
 import { statOf } from '../base/files/stat.ts';
-import { decodePng, type Pixels } from '../terminal/png.ts';
+import { decodePng, type Pixels } from '../terminal/graphics/png.ts';
 
 /** Bytes of all images of a page, before base64 adds a third: with text and curves it stays below 5 MB. */
 const BUDGET = 3_300_000;

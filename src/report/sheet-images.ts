@@ -7,7 +7,7 @@ import { neutralise } from '../base/text.ts';
 import { readThumbnail } from '../engine/check/looks.ts';
 import type { Plan } from '../engine/plan/schema.ts';
 import type { RunReport } from '../engine/report/types.ts';
-import { decodePng, type Pixels } from '../terminal/png.ts';
+import { decodePng, type Pixels } from '../terminal/graphics/png.ts';
 import { encodeJpeg, shrinkTo } from './images.ts';
 
 /** Most images on the sheet, and most bytes of all of them before base64 adds a third. */

@@ -2,7 +2,7 @@
 import jpeg from 'jpeg-js';
 import { UsageError } from '../base/errors.ts';
 import { readGiven } from '../base/files/regular-file.ts';
-import { decodePng, type Pixels } from '../terminal/png.ts';
+import { decodePng, type Pixels } from '../terminal/graphics/png.ts';
 import { encodeJpeg, shrinkTo } from './images.ts';
 
 /** Longest side in pixels, and most bytes: readers of a header take all of it into memory. */

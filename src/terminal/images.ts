@@ -6,7 +6,8 @@ import { readOurs } from '../base/files/regular-file.ts';
 import { neutralise } from '../base/text.ts';
 import { clipLine } from './clip.ts';
 import { padEnd, truncate, truncateStart, width } from './columns.ts';
-import { decodePng, type Pixels } from './png.ts';
+import { decodePng, type Pixels } from './graphics/png.ts';
+import { resize } from './graphics/resize.ts';
 import { type Line, Styled, styled } from './styled.ts';
 
 export interface ImageRoom {
@@ -102,24 +103,4 @@ function cube(rgb: Uint8Array, i: number): string {
   const asGrey = distance(grey * 10 + 8, grey * 10 + 8, grey * 10 + 8);
   const asCube = distance(shade(lr), shade(lg), shade(lb));
   return `5;${asGrey < asCube ? 232 + grey : 16 + 36 * lr + 6 * lg + lb}`;
-}
-
-/** Resizes a picture: each new pixel is the mean of the pixels it covers. An enlarged picture repeats its pixels. */
-function resize({ width, height, rgb }: Pixels, toWidth: number, toHeight: number): Uint8Array {
-  const out = new Uint8Array(toWidth * toHeight * 3);
-  for (let y = 0; y < toHeight; y += 1) {
-    const top = Math.floor((y * height) / toHeight);
-    const bottom = Math.max(top + 1, Math.floor(((y + 1) * height) / toHeight));
-    for (let x = 0; x < toWidth; x += 1) {
-      const left = Math.floor((x * width) / toWidth);
-      const right = Math.max(left + 1, Math.floor(((x + 1) * width) / toWidth));
-      const sum = [0, 0, 0];
-      for (let v = top; v < bottom; v += 1)
-        for (let u = left; u < right; u += 1)
-          for (let c = 0; c < 3; c += 1) sum[c] = (sum[c] ?? 0) + (rgb[(v * width + u) * 3 + c] ?? 0);
-      const count = (bottom - top) * (right - left);
-      for (let c = 0; c < 3; c += 1) out[(y * toWidth + x) * 3 + c] = Math.round((sum[c] ?? 0) / count);
-    }
-  }
-  return out;
 }

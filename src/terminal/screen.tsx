@@ -6,14 +6,28 @@ import { writeSync } from 'node:fs';
 import { render, useApp, useWindowSize } from 'ink';
 import type { ReactElement } from 'react';
 import { takeUndo } from './announce.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { Graphics } from './graphics/answers.ts';
+import { askGraphics } from './graphics/ask.ts';
+import { ImageLayer } from './graphics/layer.ts';
+import { canShowImages } from './images.ts';
 import type { Size } from './size.ts';
 import { takeTerminal } from './terminal.ts';
+
+export type { ImageRow } from './graphics/layer.ts';
 
 export interface Screen {
   /** Unmounts the element; `show` then returns. */
   leave(): void;
   /** Gives the terminal back to the shell until the job is continued (Ctrl-Z). */
   suspend(): void;
+  /** Shows images over lines that are empty; undefined where the terminal has only text. */
+  readonly images: ImageLayer | undefined;
+}
+
+export interface ShowOptions {
+  /** What the terminal can do, where images are to be shown: it is then asked whether it shows any. */
+  readonly images?: Capabilities;
 }
 
 export type ShownElement = (size: Size, screen: Screen) => ReactElement;
@@ -22,7 +36,7 @@ export type ShownElement = (size: Size, screen: Screen) => ReactElement;
 const MAX_FPS = 10;
 
 /** Shows the element until `leave` is called. It is called anew with each change of the terminal's size. */
-export async function show(view: ShownElement): Promise<void> {
+export async function show(view: ShownElement, options: ShowOptions = {}): Promise<void> {
   const release = takeTerminal();
   const { stdin, stdout } = process;
   guard();
@@ -33,7 +47,12 @@ export async function show(view: ShownElement): Promise<void> {
   // and leave the alternate screen on.
   if (stdin.isTTY) stdin.setRawMode(true);
   stopWrapping();
-  const instance = render(<Stage view={view} />, {
+  const graphics = await graphicsFor(options.images);
+  const layer =
+    graphics === undefined
+      ? undefined
+      : new ImageLayer(graphics, { write: (text) => stdout.write(text), redraw: () => stdout.emit('resize') });
+  const instance = render(<Stage view={view} images={layer} />, {
     alternateScreen: true,
     incrementalRendering: true,
     interactive: true,
@@ -46,22 +65,44 @@ export async function show(view: ShownElement): Promise<void> {
   const wipe = () => {
     instance.clear();
     writeNow('\u001b[2J\u001b[H');
+    layer?.wiped();
   };
   stdout.prependListener('resize', wipe);
   try {
     await instance.waitUntilExit();
   } finally {
     stdout.off('resize', wipe);
+    layer?.close();
     instance.unmount();
     goOnWrapping();
     release();
   }
 }
 
+let known: { readonly graphics: Graphics | undefined } | undefined;
+
+/** What shows images here. The terminal is asked once, on a screen of its own: one that prints the question keeps no trace. */
+async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | undefined> {
+  if (can === undefined || !canShowImages(can) || !process.stdin.isTTY) return undefined;
+  if (known !== undefined) return known.graphics;
+  writeNow('\u001b[?1049h');
+  const graphics = await askGraphics({ stdin: process.stdin, write: writeNow, inside: can.tmux });
+  writeNow('\u001b[?1049l');
+  known = { graphics };
+  return graphics;
+}
+
 /** Hands an element the size of the terminal, and what it may ask of it. */
-function Stage({ view }: { readonly view: ShownElement }): ReactElement {
+function Stage({
+  view,
+  images,
+}: {
+  readonly view: ShownElement;
+  readonly images: ImageLayer | undefined;
+}): ReactElement {
   const { exit, suspendTerminal } = useApp();
   const screen: Screen = {
+    images,
     leave: () => exit(),
     suspend: () =>
       void suspendTerminal(async () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodePng } from '../../src/terminal/graphics/png.ts';
 import { halfBlocks, renderImage, renderImagePair } from '../../src/terminal/images.ts';
-import { decodePng } from '../../src/terminal/png.ts';
 import { Styled } from '../../src/terminal/styled.ts';
 import { png } from '../helpers/png.ts';
 

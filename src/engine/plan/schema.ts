@@ -204,7 +204,6 @@ export const planSchema = z.strictObject({
           size,
           /** Factor on what the LoRA adds. */
           strength: z.number(),
-          /** Layer of the text encoder, counted from the last; null for the model's. */
           clip_skip: z.number().int().min(1).nullable(),
         }),
       )

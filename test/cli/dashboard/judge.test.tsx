@@ -6,7 +6,7 @@ import { renderToString } from 'ink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DashboardFrame } from '../../../src/cli/dashboard/dashboard.tsx';
 import { initialJudgeUi, type JudgeUi, pressJudge } from '../../../src/cli/dashboard/judge/judge-press.ts';
-import { JudgeScreen } from '../../../src/cli/dashboard/judge/judge-screen.tsx';
+import { JudgeScreen, placedImages } from '../../../src/cli/dashboard/judge/judge-screen.tsx';
 import { type Judgement, judgementSchema } from '../../../src/engine/judge/schema.ts';
 import { width } from '../../../src/terminal/columns.ts';
 import { styleFor } from '../../../src/terminal/style.ts';
@@ -75,15 +75,21 @@ interface Shown {
   readonly ui?: Partial<JudgeUi>;
   readonly colour?: 0 | 3;
   readonly size?: readonly [number, number];
+  readonly real?: boolean;
 }
 
-function shown({ found, ui = {}, colour = 0, size: [columns, rows] = [80, 24] }: Shown): string[] {
+function propsOf({ found, ui = {}, colour = 0, size: [columns, rows] = [80, 24], real = false }: Shown) {
   const size = { columns: columns - 1, rows: rows - 1 };
-  const props = {
-    ...{ name: 'fox', runDir, judgement: found, goesOn: found.status === 'running', colour, size },
+  return {
+    ...{ name: 'fox', runDir, judgement: found, goesOn: found.status === 'running', colour, size, real },
     ui: { ...initialJudgeUi, ...ui },
     style: styleFor({ colour, unicode: true }),
   };
+}
+
+function shown(asked: Shown): string[] {
+  const props = propsOf(asked);
+  const [columns, rows] = asked.size ?? [80, 24];
   const text = renderToString(
     <DashboardFrame size={{ columns, rows }}>
       <JudgeScreen {...props} />
@@ -117,6 +123,32 @@ describe('the screen of a judgement', () => {
     expect(plain[1]).toBe('1 of 2: zfx in the snow, seed 7');
     expect(plain[3]).toMatch(/^base model +step 1200 × 1 +fox_07\.png, alike 0\.90/u);
     expect(plain[4]).toMatch(/^▀+ +▀+ +▀+ *$/u);
+  });
+
+  it.each([
+    [80, 24],
+    [200, 50],
+  ])('leaves room for the images themselves where the terminal shows them, in %d×%d', (columns, rows) => {
+    const ui = { page: 'samples', row: 2, sample: 0 } as const;
+    const asked = { found: judgement(3, 'done'), ui, colour: 3, size: [columns, rows], real: true } as const;
+    const lines = shown(asked).map((line) => stripVTControlCharacters(line));
+    const images = placedImages(propsOf(asked));
+    expect(images?.images).toHaveLength(3);
+    const { top = 0, rows: tall = 0 } = images ?? {};
+    expect(lines[top - 1]).toContain('base model');
+    expect(
+      lines
+        .slice(top, top + tall)
+        .join('')
+        .trim(),
+    ).toBe('');
+    expect(lines[top + tall + 1]).toContain('q: leave');
+    for (const [i, { column, columns: wide }] of (images?.images ?? []).entries()) {
+      expect(column + wide).toBeLessThanOrEqual(images?.images[i + 1]?.column ?? columns - 1);
+      expect(lines[top - 1]?.slice(column)).toMatch(/^\S/u);
+    }
+    expect(placedImages(propsOf({ ...asked, ui: { page: 'table' } }))).toBeUndefined();
+    expect(placedImages(propsOf({ ...asked, real: false }))).toBeUndefined();
   });
 
   it('names the files where no picture can be shown, and says what is not there', () => {

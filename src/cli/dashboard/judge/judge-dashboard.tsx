@@ -10,7 +10,7 @@ import { styleFor } from '../../../terminal/style.ts';
 import { DashboardFrame } from '../dashboard.tsx';
 import { frameSize } from '../screen.tsx';
 import { initialJudgeUi, pressJudge } from './judge-press.ts';
-import { JudgeScreen } from './judge-screen.tsx';
+import { JudgeScreen, placedImages } from './judge-screen.tsx';
 
 /** Milliseconds between two looks at the table, which gets a row in minutes. */
 const LOOK_MS = 1000;
@@ -24,7 +24,7 @@ export interface JudgeDashboardInput {
 }
 
 export async function judgeDashboard(input: JudgeDashboardInput): Promise<void> {
-  await show((size, screen) => <Stage input={input} size={size} screen={screen} />);
+  await show((size, screen) => <Stage input={input} size={size} screen={screen} />, { images: input.can });
 }
 
 interface StageProps {
@@ -61,7 +61,19 @@ function Stage({ input, size, screen }: StageProps) {
     else if (key.downArrow) press('down');
     else press(input.at(-1) ?? '');
   });
-  const room = { judgement, goesOn, ui, name, runDir, size: frameSize(size), colour: can.colour, style: styleFor(can) };
+  const { images } = screen;
+  const shown = {
+    judgement,
+    goesOn,
+    ui,
+    name,
+    runDir,
+    size: frameSize(size),
+    colour: can.colour,
+    style: styleFor(can),
+  };
+  const room = { ...shown, real: images !== undefined };
+  useEffect(() => images?.put(placedImages(room)));
   return (
     <DashboardFrame size={size}>
       <JudgeScreen {...room} />

@@ -6,6 +6,7 @@ import type { Judgement, JudgeRow } from '../../../engine/judge/schema.ts';
 import { clipLine } from '../../../terminal/clip.ts';
 import { padEnd, truncate, wrap } from '../../../terminal/columns.ts';
 import { canShowImages, renderImage } from '../../../terminal/images.ts';
+import type { ImageRow } from '../../../terminal/screen.tsx';
 import { spell } from '../../../terminal/signs.ts';
 import type { Size } from '../../../terminal/size.ts';
 import type { Style } from '../../../terminal/style.ts';
@@ -25,6 +26,8 @@ export interface JudgeScreenProps {
   readonly size: Size;
   readonly colour: number;
   readonly style: Style;
+  /** Whether the terminal shows images themselves: their rows stay empty here. */
+  readonly real: boolean;
 }
 
 export const JudgeScreen = memo(function JudgeScreen(props: JudgeScreenProps) {
@@ -56,7 +59,32 @@ function tablePage({ name, judgement, goesOn, ui, size, style }: JudgeScreenProp
   ].slice(0, height);
 }
 
-function samplesPage({ runDir, judgement, ui, size, colour, style }: JudgeScreenProps): Line[] {
+/** Rows of the samples page above the images: the row, the prompt, an empty one, their titles. */
+const ABOVE = 4;
+/** Rows that are no images: those above, an empty one, the keys. */
+const NO_IMAGES = ABOVE + 2;
+const BETWEEN = 2;
+
+const cellsOf = (columns: number) => Math.floor((columns - 2 * BETWEEN) / 3);
+
+/** Where a terminal that shows images draws which; undefined for none. */
+export function placedImages({ real, runDir, judgement, ui, size }: JudgeScreenProps): ImageRow | undefined {
+  const row = judgement.rows[ui.row];
+  if (!real || ui.page !== 'samples' || row === undefined || size.rows <= NO_IMAGES) return undefined;
+  const cells = cellsOf(size.columns);
+  const images = panels(judgement, row, placeOf(judgement, ui)).flatMap(({ path }, i) =>
+    path === undefined ? [] : [{ path: join(runDir, path), column: i * (cells + BETWEEN), columns: cells }],
+  );
+  return { top: ABOVE, rows: size.rows - NO_IMAGES, images };
+}
+
+/** Place of the sample that is shown, by prompt and seed. */
+function placeOf({ request }: Judgement, { sample }: JudgeUi) {
+  const seeds = Math.max(1, request.seeds.length);
+  return { prompt: Math.floor(sample / seeds), seed: sample % seeds };
+}
+
+function samplesPage({ runDir, judgement, ui, size, colour, style, real }: JudgeScreenProps): Line[] {
   const { columns, rows: height } = size;
   const { rows, request } = judgement;
   const row = rows[ui.row];
@@ -66,7 +94,7 @@ function samplesPage({ runDir, judgement, ui, size, colour, style }: JudgeScreen
   );
   if (row === undefined) return [style.bold('Samples'), '', 'No row is done yet.', '', bar];
   const seeds = Math.max(1, request.seeds.length);
-  const [prompt, seed] = [Math.floor(ui.sample / seeds), ui.sample % seeds];
+  const { prompt, seed } = placeOf(judgement, ui);
   const cut = (text: string, cells: number) => truncate(spell(neutralise(text), style), cells, style.glyph.ellipsis);
   const head = `${judgedRow(row)} (${ui.row + 1} of ${rows.length})${figures(row)}`;
   const asked = `${request.prompts[prompt]?.text ?? ''}, seed ${request.seeds[seed] ?? ''}`;
@@ -75,7 +103,10 @@ function samplesPage({ runDir, judgement, ui, size, colour, style }: JudgeScreen
     style.bold(cut(head, columns)),
     style.dim(cut(`${ui.sample + 1} of ${all}: ${asked}`, columns)),
     '',
-    ...threeImages(panels(judgement, row, { prompt, seed }), { runDir, columns, rows: height - 6, colour, style }),
+    ...threeImages(panels(judgement, row, { prompt, seed }), {
+      ...{ runDir, columns, colour, style, real },
+      rows: height - NO_IMAGES,
+    }),
     '',
     bar,
   ].slice(0, height);
@@ -109,32 +140,34 @@ function panels({ rows }: Judgement, row: JudgeRow, at: { readonly prompt: numbe
 interface ImagesRoom {
   readonly runDir: string;
   readonly columns: number;
+  /** Rows of the images, without their titles. */
   readonly rows: number;
   readonly colour: number;
   readonly style: Style;
+  readonly real: boolean;
 }
 
 /** Images side by side under their titles; their paths where the terminal shows none. */
-function threeImages(each: readonly Panel[], { runDir, columns, rows, colour, style }: ImagesRoom): Line[] {
+function threeImages(each: readonly Panel[], { runDir, columns, rows, colour, style, real }: ImagesRoom): Line[] {
   const unicode = style.unicode;
   if (!canShowImages({ colour, unicode }))
     return each.flatMap(({ title, path }) => [
       spell(neutralise(title), style),
       `  ${path === undefined ? 'not there' : neutralise(join(runDir, path))}`,
     ]);
-  const cells = Math.floor((columns - 4) / 3);
-  const drawn = each.map(({ path }) =>
-    path === undefined
-      ? []
-      : (renderImage(join(runDir, path), { columns: cells, rows: rows - 1, colour, unicode }) ?? []),
-  );
+  const cells = cellsOf(columns);
   const titles = each.map(({ title }) =>
     padEnd(truncate(spell(neutralise(title), style), cells, style.glyph.ellipsis), cells),
+  );
+  const head = style.dim(titles.join(' '.repeat(BETWEEN)));
+  if (real) return [head, ...Array.from({ length: rows }, () => '')];
+  const drawn = each.map(({ path }) =>
+    path === undefined ? [] : (renderImage(join(runDir, path), { columns: cells, rows, colour, unicode }) ?? []),
   );
   const tallest = Math.max(0, ...drawn.map((lines) => lines.length));
   const line = (i: number) =>
     Styled.joined(drawn.map((lines, at) => styled`${at === 0 ? '' : '  '}${clipLine(lines[i] ?? '', cells, true)}`));
-  return [style.dim(titles.join('  ')), ...Array.from({ length: tallest }, (_, i) => line(i))];
+  return [head, ...Array.from({ length: tallest }, (_, i) => line(i))];
 }
 
 function keys(names: readonly string[], style: Style): Line {

@@ -1,0 +1,111 @@
+/** Images as the sequences that show them, in each of three protocols. Nothing in them comes from a file as it is. Pure. */
+import { deflateSync } from 'node:zlib';
+import type { Graphics } from './answers.ts';
+import { indexed } from './palette.ts';
+import type { Pixels } from './png.ts';
+import { pngFile } from './png-file.ts';
+import { resize } from './resize.ts';
+
+const ESC = '\u001b';
+const ST = `${ESC}\\`;
+/** Shape of a cell where the terminal did not tell its size. */
+const USUAL_CELL = [10, 20] as const;
+/** Most bytes of a part of an image in kitty's protocol. */
+const PART = 4096;
+
+export interface CellRoom {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** An image scaled to the pixels that it covers, and the cells that it lies on. */
+export interface Scaled extends CellRoom {
+  readonly image: Pixels;
+}
+
+/** The image as large as it fits into a room of cells, in its own shape. */
+export function scaled(image: Pixels, room: CellRoom, { cell }: Graphics): Scaled {
+  const [wide, high] = cell ?? USUAL_CELL;
+  const factor = Math.min((room.columns * wide) / image.width, (room.rows * high) / image.height);
+  const width = Math.max(1, Math.floor(image.width * factor));
+  const height = Math.max(1, Math.floor(image.height * factor));
+  return {
+    image: { width, height, rgb: resize(image, width, height) },
+    columns: Math.min(room.columns, Math.ceil(width / wide)),
+    rows: Math.min(room.rows, Math.ceil(height / high)),
+  };
+}
+
+/** What shows an image where the cursor is. The cursor may be anywhere afterwards. */
+export function imageSequence(of: Scaled, graphics: Graphics): string {
+  if (graphics.kind === 'kitty') return kitty(of, graphics.cell !== undefined);
+  return graphics.kind === 'iterm2' ? iterm2(of) : sixel(of.image);
+}
+
+/** https://sw.kovidgoyal.net/kitty/graphics-protocol/: RGB, zlib, told to answer nothing and to leave the cursor alone. */
+function kitty({ image, columns, rows }: Scaled, exact: boolean): string {
+  const data = deflateSync(image.rgb).toString('base64');
+  const size = exact ? '' : `,c=${columns},r=${rows}`;
+  const head = `a=T,f=24,o=z,s=${image.width},v=${image.height}${size},C=1,q=2`;
+  const parts = Array.from({ length: Math.ceil(data.length / PART) }, (_, i) => data.slice(i * PART, (i + 1) * PART));
+  return parts
+    .map((part, i) => `${ESC}_G${i === 0 ? `${head},` : ''}m=${i < parts.length - 1 ? 1 : 0};${part}${ST}`)
+    .join('');
+}
+
+/** https://iterm2.com/documentation-images.html */
+function iterm2({ image, columns, rows }: Scaled): string {
+  const file = pngFile(image);
+  const size = `size=${file.length};width=${columns};height=${rows};preserveAspectRatio=1`;
+  return `${ESC}]1337;File=inline=1;${size}:${file.toString('base64')}\u0007`;
+}
+
+/** DEC STD 070: bands of six rows; within one, each colour that occurs there is drawn over the whole width. */
+function sixel(image: Pixels): string {
+  const { width, height } = image;
+  const { palette, places } = indexed(image);
+  const percent = (value = 0) => Math.round((value * 100) / 255);
+  const colours = Array.from({ length: palette.length / 3 }, (_, i) => {
+    const [r, g, b] = palette.subarray(i * 3, i * 3 + 3);
+    return `#${i};2;${percent(r)};${percent(g)};${percent(b)}`;
+  });
+  const bands = Array.from({ length: Math.ceil(height / 6) }, (_, i) => band(places, width, { top: i * 6, height }));
+  return `${ESC}P0;1q"1;1;${width};${height}${colours.join('')}${bands.join('-')}${ST}`;
+}
+
+function band(places: Uint8Array, width: number, { top, height }: { top: number; height: number }): string {
+  const rows = new Map<number, Uint8Array>();
+  for (let y = top; y < Math.min(top + 6, height); y += 1)
+    for (let x = 0; x < width; x += 1) {
+      const colour = places[y * width + x] ?? 0;
+      const bits = rows.get(colour) ?? new Uint8Array(width);
+      bits[x] = (bits[x] ?? 0) | (1 << (y - top));
+      rows.set(colour, bits);
+    }
+  return [...rows].map(([colour, bits]) => `#${colour}${runs(bits)}`).join('$');
+}
+
+/** Six bits are a sign from ? on; more than three alike in a row are counted. */
+function runs(bits: Uint8Array): string {
+  let text = '';
+  for (let from = 0; from < bits.length; ) {
+    let to = from + 1;
+    while (to < bits.length && bits[to] === bits[from]) to += 1;
+    const sign = String.fromCharCode(63 + (bits[from] ?? 0));
+    text += to - from > 3 ? `!${to - from}${sign}` : sign.repeat(to - from);
+    from = to;
+  }
+  return text;
+}
+
+/** Makes `rows` rows of the whole width empty, from row `top` on (0 is the first), and takes kitty's images away. */
+export function emptyRows(top: number, rows: number, { kind }: Graphics): string {
+  const lines = Array.from({ length: rows }, (_, i) => `${moveTo(top + i, 0)}${ESC}[2K`);
+  return `${kind === 'kitty' ? `${ESC}_Ga=d,d=A,q=2${ST}` : ''}${lines.join('')}`;
+}
+
+/** Moves the cursor to a cell; 0 is the first row and column. */
+export const moveTo = (row: number, column: number): string => `${ESC}[${row + 1};${column + 1}H`;
+
+/** One frame for the terminal, after which the cursor is where it was. */
+export const aside = (text: string): string => `${ESC}[?2026h${ESC}7${text}${ESC}8${ESC}[?2026l`;

@@ -1,0 +1,96 @@
+/** Images over the text of a screen: Ink draws lines that are empty there, and these are drawn once it has. */
+import { readOurs } from '../../base/files/regular-file.ts';
+import type { Graphics } from './answers.ts';
+import { aside, emptyRows, imageSequence, moveTo, scaled } from './encode.ts';
+import { decodePng } from './png.ts';
+
+export interface PlacedImage {
+  readonly path: string;
+  /** First column, from 0. */
+  readonly column: number;
+  readonly columns: number;
+}
+
+/** Images beside each other, on rows whose text is empty. */
+export interface ImageRow {
+  /** First row, from 0. */
+  readonly top: number;
+  readonly rows: number;
+  readonly images: readonly PlacedImage[];
+}
+
+export interface LayerOutput {
+  readonly write: (text: string) => void;
+  /** Has the whole text drawn anew on an empty screen. */
+  readonly redraw: () => void;
+}
+
+/** Milliseconds after which Ink has drawn the lines that the images lie on. */
+const AFTER_TEXT_MS = 150;
+/** Largest file that is read, in bytes. */
+const MOST_BYTES = 1 << 28;
+
+export class ImageLayer {
+  readonly #graphics: Graphics;
+  readonly #output: LayerOutput;
+  #wanted: ImageRow | undefined;
+  #drawn: ImageRow | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(graphics: Graphics, output: LayerOutput) {
+    this.#graphics = graphics;
+    this.#output = output;
+  }
+
+  /** Shows these images instead of those before; undefined for none. */
+  put(row: ImageRow | undefined): void {
+    if (JSON.stringify(row) === JSON.stringify(this.#wanted)) return;
+    const moved = this.#drawn !== undefined && (row?.top !== this.#drawn.top || row.rows !== this.#drawn.rows);
+    this.#wanted = row;
+    // Other text lies there by now, and must not be taken away with the images.
+    if (moved) this.#output.redraw();
+    this.#soon();
+  }
+
+  /** To be called when the screen was made empty: what was drawn is gone, and is drawn again. */
+  wiped(): void {
+    if (this.#drawn !== undefined && this.#graphics.kind === 'kitty')
+      this.#output.write(emptyRows(0, 0, this.#graphics));
+    this.#drawn = undefined;
+    this.#soon();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    if (this.#drawn !== undefined && this.#graphics.kind === 'kitty')
+      this.#output.write(emptyRows(0, 0, this.#graphics));
+    this.#wanted = undefined;
+    this.#drawn = undefined;
+  }
+
+  #soon(): void {
+    clearTimeout(this.#timer);
+    if (this.#wanted !== undefined) this.#timer = setTimeout(() => this.#draw(), AFTER_TEXT_MS);
+  }
+
+  #draw(): void {
+    const row = this.#wanted;
+    if (row === undefined) return;
+    const images = row.images.map(({ path, column, columns }) => {
+      const sequence = sequenceOf(path, { columns, rows: row.rows }, this.#graphics);
+      return sequence === undefined ? '' : `${moveTo(row.top, column)}${sequence}`;
+    });
+    this.#output.write(aside(`${emptyRows(row.top, row.rows, this.#graphics)}${images.join('')}`));
+    this.#drawn = row;
+  }
+}
+
+/** What shows an image file; undefined where it cannot be read, as while it is written. */
+function sequenceOf(path: string, room: { columns: number; rows: number }, graphics: Graphics): string | undefined {
+  try {
+    const file = readOurs(path, MOST_BYTES);
+    return file === undefined ? undefined : imageSequence(scaled(decodePng(file), room, graphics), graphics);
+  } catch {
+    return undefined;
+  }
+}

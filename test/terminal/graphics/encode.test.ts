@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { inflateSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { Graphics, GraphicsKind } from '../../../src/terminal/graphics/answers.ts';
+import { aside, emptyRows, imageSequence, scaled } from '../../../src/terminal/graphics/encode.ts';
+import { ImageLayer } from '../../../src/terminal/graphics/layer.ts';
+import { indexed } from '../../../src/terminal/graphics/palette.ts';
+import { decodePng, type Pixels } from '../../../src/terminal/graphics/png.ts';
+
+/** Red, green, blue and white, in a square. */
+const SQUARE: Pixels = {
+  width: 2,
+  height: 2,
+  rgb: Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255),
+};
+const on = (kind: GraphicsKind): Graphics => ({ kind, cell: [10, 20] });
+/** Two cells wide and one high: 20 × 20 pixels. */
+const drawn = (kind: GraphicsKind) => imageSequence(scaled(SQUARE, { columns: 2, rows: 1 }, on(kind)), on(kind));
+const sha = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+describe('an image', () => {
+  it('fits into its room in its own shape', () => {
+    expect(scaled(SQUARE, { columns: 30, rows: 5 }, on('sixel'))).toMatchObject({
+      image: { width: 100, height: 100 },
+      columns: 10,
+      rows: 5,
+    });
+    expect(scaled({ ...SQUARE, width: 4, height: 1 }, { columns: 8, rows: 9 }, on('sixel'))).toMatchObject({
+      image: { width: 80, height: 20 },
+      columns: 8,
+      rows: 1,
+    });
+  });
+
+  it('is sent to kitty in parts that it takes, as the pixels that it has', () => {
+    const text = drawn('kitty');
+    const [, head, data] = /^._G([^;]*);([^;]*).\\$/u.exec(text) ?? [];
+    expect(head).toBe('a=T,f=24,o=z,s=20,v=20,C=1,q=2,m=0');
+    const rgb = inflateSync(Buffer.from(data ?? '', 'base64'));
+    expect([...rgb.subarray(0, 3), ...rgb.subarray(19 * 60 + 57)]).toEqual([255, 0, 0, 255, 255, 255]);
+    const noise = createHash('shake256', { outputLength: 60 * 60 * 3 })
+      .update('noise')
+      .digest();
+    const long = imageSequence({ image: { width: 60, height: 60, rgb: noise }, columns: 6, rows: 3 }, on('kitty'));
+    const parts = long.split('\u001b\\').slice(0, -1);
+    expect(parts.map((part) => part.length).every((length) => length < 4200)).toBe(true);
+    expect(parts.map((part) => /m=(\d);/u.exec(part)?.[1]).join('')).toMatch(/^1+0$/u);
+    const unknown: Graphics = { kind: 'kitty', cell: undefined };
+    expect(imageSequence(scaled(SQUARE, { columns: 2, rows: 1 }, unknown), unknown)).toContain(',c=2,r=1,');
+  });
+
+  it('is sent to iTerm2 as a PNG file', () => {
+    const [, size, data = ''] = /^.\]1337;File=inline=1;size=(\d+);(?:[^:]*):(.*).$/u.exec(drawn('iterm2')) ?? [];
+    expect(drawn('iterm2')).toContain(';width=2;height=1;preserveAspectRatio=1:');
+    const file = Buffer.from(data, 'base64');
+    expect(Number(size)).toBe(file.length);
+    const { width, height, rgb } = decodePng(file);
+    expect([width, height, ...rgb.subarray(0, 3)]).toEqual([20, 20, 255, 0, 0]);
+  });
+
+  it('is sent as sixels with these bytes', () => {
+    const text = drawn('sixel');
+    expect(text).toMatch(/^.P0;1q"1;1;20;20#0;2;/u);
+    expect(readSixels(text)).toEqual({
+      width: 20,
+      height: 20,
+      corners: ['100,0,0', '0,100,0', '0,0,100', '100,100,100'],
+    });
+    expect(sha(text)).toBe('c3cde67ff7e36ff6');
+  });
+});
+
+/** Size and colours of the corners, as percent of red, green and blue, by a reader of the format. */
+function readSixels(text: string) {
+  const [, width = '', height = '', body = ''] = /"1;1;(\d+);(\d+)(.*).\\$/su.exec(text) ?? [];
+  const colours = new Map(
+    [...body.matchAll(/#(\d+);2;(\d+);(\d+);(\d+)/gu)].map(([, i, ...rgb]) => [i, rgb.join(',')]),
+  );
+  const at = new Map<string, string | undefined>();
+  let [x, y, colour] = [0, 0, ''];
+  for (const [, set, count, sign, move] of body
+    .replaceAll(/#\d+;2;\d+;\d+;\d+/gu, '')
+    .matchAll(/#(\d+)|!?(\d*)([?-~])|([$-])/gu)) {
+    if (set !== undefined) colour = set;
+    else if (move === '$') x = 0;
+    else if (move === '-') [x, y] = [0, y + 6];
+    else
+      for (let i = 0; i < Number(count || 1); i += 1, x += 1)
+        for (let bit = 0; bit < 6; bit += 1)
+          if (((sign ?? '?').charCodeAt(0) - 63) & (1 << bit)) at.set(`${x},${y + bit}`, colours.get(colour));
+  }
+  const [right, bottom] = [Number(width) - 1, Number(height) - 1];
+  const corners = [`0,0`, `${right},0`, `0,${bottom}`, `${right},${bottom}`].map((place) => at.get(place));
+  return { width: Number(width), height: Number(height), corners };
+}
+
+it('256 colours show an image of more of them, with none far off', () => {
+  const rgb = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => ((i % 3) * 40 + Math.floor(i / 3 / 64) * 3) % 256);
+  const { palette, places } = indexed({ width: 64, height: 64, rgb });
+  const worst = Math.max(
+    ...rgb.map((value, i) => Math.abs(value - (palette[(places[Math.floor(i / 3)] ?? 0) * 3 + (i % 3)] ?? 0))),
+  );
+  expect(palette.length).toBeLessThanOrEqual(256 * 3);
+  expect(worst).toBeLessThan(20);
+});
+
+describe('the layer of images', () => {
+  it('moves no cursor, empties only its rows, and takes kitty’s images away at the end', () => {
+    expect(emptyRows(3, 2, on('sixel'))).toBe('\u001b[4;1H\u001b[2K\u001b[5;1H\u001b[2K');
+    expect(aside('x')).toBe('\u001b[?2026h\u001b7x\u001b8\u001b[?2026l');
+    expect(emptyRows(0, 0, on('kitty'))).toBe('\u001b_Ga=d,d=A,q=2\u001b\\');
+  });
+
+  it('draws once after the text, again when the screen was emptied, and has the text drawn anew when its rows go', async () => {
+    const written: string[] = [];
+    let redrawn = 0;
+    const layer = new ImageLayer(on('sixel'), { write: (text) => written.push(text), redraw: () => (redrawn += 1) });
+    const row = { top: 4, rows: 3, images: [{ path: '/nowhere.png', column: 0, columns: 9 }] };
+    const settled = () => new Promise((resolve) => setTimeout(resolve, 250));
+    layer.put(row);
+    layer.put({ ...row });
+    await settled();
+    expect(written).toHaveLength(1);
+    layer.wiped();
+    await settled();
+    expect(written).toHaveLength(2);
+    layer.put({ ...row, images: [] });
+    await settled();
+    expect([written.length, redrawn]).toEqual([3, 0]);
+    layer.put(undefined);
+    await settled();
+    expect([written.length, redrawn]).toEqual([3, 1]);
+    layer.close();
+  });
+});
