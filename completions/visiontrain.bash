@@ -26,9 +26,9 @@ _visiontrain() {
     compare) words="$(_visiontrain_runs)"; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) words="hub kit"; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) words=""; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
-    queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    queue) words="add hold list move release remove run"; flags="--set --preset --name --sweep --random --search --measure --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     slurm) words=""; flags="--json --plain --no-input --yes --workspace --debug --help";;
-    setup) words=""; flags="--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
+    setup) words=""; flags="--force --torch --captions --heif --wandb --trackio --optuna --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) words=""; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;
     notify) words=""; flags="--test --json --plain --no-input --yes --workspace --debug --help";;
     hosts) words=""; flags="--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help";;

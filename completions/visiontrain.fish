@@ -259,6 +259,8 @@ complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l preset
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l name
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l sweep
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l random
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l search
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l measure
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l list
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l after
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l on
@@ -289,6 +291,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l captions
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l heif
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l wandb
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l trackio
+complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l optuna
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l wheels
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l plan
 complete -c visiontrain -n '__fish_seen_subcommand_from setup' -l list

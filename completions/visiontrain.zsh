@@ -59,9 +59,9 @@ _visiontrain() {
     compare) words_of=(${(f)"$(command ls $runs 2>/dev/null)"}); flags_of=(--html --json --plain --no-input --yes --workspace --debug --help);;
     publish) words_of=(hub kit); flags_of=(--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help);;
     fetch) words_of=(); flags_of=(--checkpoints --json --plain --no-input --yes --workspace --debug --help);;
-    queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
+    queue) words_of=(add hold list move release remove run); flags_of=(--set --preset --name --sweep --random --search --measure --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help);;
     slurm) words_of=(); flags_of=(--json --plain --no-input --yes --workspace --debug --help);;
-    setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
+    setup) words_of=(); flags_of=(--force --torch --captions --heif --wandb --trackio --optuna --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help);;
     doctor) words_of=(); flags_of=(--bundle --json --plain --no-input --yes --workspace --debug --help);;
     notify) words_of=(); flags_of=(--test --json --plain --no-input --yes --workspace --debug --help);;
     hosts) words_of=(); flags_of=(--port --identity --jump --home --json --plain --no-input --yes --workspace --debug --help);;

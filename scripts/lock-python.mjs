@@ -16,7 +16,7 @@ writeFileSync(without, 'torch ; python_version < "3"\n');
 const own = join(scratch, 'own.txt');
 const shared = ['numpy', 'packaging', 'pillow'];
 writeFileSync(own, shared.map((name) => `${name} ; python_version < "3"\n`).join(''));
-const EXTRAS = ['captions', 'heif', 'wandb', 'trackio'];
+const EXTRAS = ['captions', 'heif', 'wandb', 'trackio', 'optuna'];
 const bounds = (name) => {
   if (name.startsWith('cu')) return ['--constraint', join(folder, 'requirements.lock')];
   return ['--override', EXTRAS.includes(name) ? own : without];

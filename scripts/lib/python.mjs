@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 /** Prepares the product's own environment, and the test tools beside it, so that users' installs never hold them. */
 export function pythonForTests(root) {
-  const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--captions', '--heif', '--json'], {
+  const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--captions', '--heif', '--optuna', '--json'], {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

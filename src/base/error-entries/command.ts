@@ -112,6 +112,12 @@ export const commandErrors = {
     cause: 'A key is misspelt, a range has no --random, or a file is no list of groups of keys.',
     cure: 'Write `--sweep key=value,value`, or `key=low..high` with `--random 8`; `--dry-run` shows the runs.',
   },
+  'queue/search': {
+    what: 'A search cannot go on, or cannot be asked for like this.',
+    cause:
+      'It needs `--sweep` for each key, images kept out of training to go by, and Optuna, which could not be asked.',
+    cure: 'Mend what the message names; `visiontrain queue run` goes on with a search that has begun.',
+  },
   'hooks/not-allowed': {
     what: 'A run has hooks that you have not allowed.',
     cause: 'Hooks are commands that run on this machine as you, and a run.yaml may come from anybody.',

@@ -198,6 +198,7 @@ export const commands: readonly CommandEntry[] = [
       ['--heif', 'also what reads HEIC and HEIF pictures'],
       ['--wandb', 'also what hands values to Weights & Biases'],
       ['--trackio', 'also what hands values to trackio'],
+      ['--optuna', 'also what chooses the settings of a search (Optuna)'],
       ['--wheels <folder>', 'without a network: from the wheels in this folder alone'],
       ['--plan', 'list every file with its hash, and the command that fetches them elsewhere; make nothing'],
       ['--list', 'list the environments on the disk'],

@@ -23,7 +23,7 @@ import { runTool } from './tools/tool.ts';
 
 export interface Extra {
   /** Name of the lock file, and of the option of `setup`. */
-  readonly name: 'captions' | 'heif' | 'wandb' | 'trackio';
+  readonly name: 'captions' | 'heif' | 'wandb' | 'trackio' | 'optuna';
   /** What it is, for people. */
   readonly title: string;
   /** The module that is imported from it. */
@@ -36,6 +36,7 @@ export const EXTRAS = {
   captions: { name: 'captions', title: 'ONNX Runtime', module: 'onnxruntime', bytes: 300e6 },
   heif: { name: 'heif', title: 'the reader of HEIC pictures', module: 'pillow_heif', bytes: 60e6 },
   wandb: { name: 'wandb', title: 'W&B', module: 'wandb', bytes: 200e6 },
+  optuna: { name: 'optuna', title: 'Optuna', module: 'optuna', bytes: 100e6 },
   trackio: { name: 'trackio', title: 'trackio', module: 'trackio', bytes: 700e6 },
 } as const satisfies Record<Extra['name'], Extra>;
 

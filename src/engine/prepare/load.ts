@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly registry: Registry;
   /** A preset of the person's own, which lies above the recipe and below what the file and the flags choose. */
   readonly preset?: OwnPreset | undefined;
+  /** What the file held at an earlier time, in place of what it holds now. */
+  readonly kept?: string | undefined;
 }
 
 export interface LoadedSpec extends FilledSpec {
@@ -42,10 +44,10 @@ export interface LoadedSpec extends FilledSpec {
 }
 
 /** Loads a run.yaml. @throws {ConfigError} with all problems, each with its place */
-export function loadSpec(file: string, { overrides = [], registry, preset }: LoadOptions): LoadedSpec {
+export function loadSpec(file: string, { overrides = [], registry, preset, kept }: LoadOptions): LoadedSpec {
   const path = typedPath(file, '.');
   const dir = dirname(path);
-  const read = readTextFile(path);
+  const read = kept === undefined ? readTextFile(path) : { text: kept };
   if ('problem' in read) throw unreadable(file, read);
   const tree = parseYaml(read.text);
   const failed = (problems: readonly Problem[]) => failure(file, problems);

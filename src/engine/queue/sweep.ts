@@ -17,10 +17,14 @@ export interface SweepRun {
 /** Most runs of one sweep. More is a mistake of typing, or work for a program that searches. */
 const MOST_RUNS = 1000;
 
-interface Axis {
+/** What `--sweep` says of one key: values to choose from, or a range to draw from. */
+export interface SweepAxis {
   readonly key: string;
   readonly values: readonly unknown[];
-  readonly range: readonly [number, number] | undefined;
+  readonly range: readonly [number, number] | null;
+  /** Of a range: whether it is drawn from by the logarithm, and whether only whole numbers are drawn. */
+  readonly log: boolean;
+  readonly whole: boolean;
 }
 
 /**
@@ -32,39 +36,45 @@ export function sweepRuns(
   texts: readonly string[],
   { random, seed }: { random?: number | undefined; seed: number },
 ): SweepRun[] {
-  const axes = texts.map(readAxis);
-  const doubled = axes.find(({ key }, i) => axes.findIndex((other) => other.key === key) !== i);
-  if (doubled !== undefined) throw wrong(`${doubled.key} is swept twice.`);
-  const ranged = axes.find(({ range }) => range !== undefined);
+  const axes = sweepAxes(texts);
+  const ranged = axes.find(({ range }) => range !== null);
   if (random === undefined && ranged !== undefined)
-    throw wrong(`--sweep ${ranged.key} has a range, of which a grid has no end: add --random 20, say.`);
+    throw wrongSweep(`--sweep ${ranged.key} has a range, of which a grid has no end: add --random 20, say.`);
   const count = random ?? axes.reduce((product, { values }) => product * values.length, 1);
-  if (count > MOST_RUNS) throw wrong(`That would be ${count} runs, and ${MOST_RUNS} is the most of one sweep.`);
+  if (count > MOST_RUNS) throw wrongSweep(`That would be ${count} runs, and ${MOST_RUNS} is the most of one sweep.`);
   const all =
     random === undefined
       ? grid(axes)
       : Array.from({ length: random }, (_, i) => axes.map((axis) => [axis.key, drawn(axis, `${seed} ${i}`)] as const));
-  return named(all.map((pairs) => Object.fromEntries(pairs)));
+  return namedRuns(all.map((pairs) => Object.fromEntries(pairs)));
+}
+
+/** The keys of `--sweep`, each once. @throws UsageError */
+export function sweepAxes(texts: readonly string[]): SweepAxis[] {
+  const axes = texts.map(readAxis);
+  const doubled = axes.find(({ key }, i) => axes.findIndex((other) => other.key === key) !== i);
+  if (doubled !== undefined) throw wrongSweep(`${doubled.key} is swept twice.`);
+  return axes;
 }
 
 /** The runs of a file: a list of groups of keys, each group one run. @throws UsageError */
 export function listedRuns(text: string, file: string): SweepRun[] {
   const { value, problems } = parseYaml(text);
   const [first] = problems;
-  if (first !== undefined) throw wrong(`${file}: ${first.message}.`);
-  if (!Array.isArray(value) || value.length === 0) throw wrong(`${file} is not a list of runs.`);
-  if (value.length > MOST_RUNS) throw wrong(`${file} has ${value.length} runs, and ${MOST_RUNS} is the most.`);
-  return named(
+  if (first !== undefined) throw wrongSweep(`${file}: ${first.message}.`);
+  if (!Array.isArray(value) || value.length === 0) throw wrongSweep(`${file} is not a list of runs.`);
+  if (value.length > MOST_RUNS) throw wrongSweep(`${file} has ${value.length} runs, and ${MOST_RUNS} is the most.`);
+  return namedRuns(
     value.map((item: unknown, i) => {
       if (typeof item !== 'object' || item === null || Array.isArray(item))
-        throw wrong(`${file}: run ${i + 1} is not a group of keys, such as {training.rank: 8}.`);
+        throw wrongSweep(`${file}: run ${i + 1} is not a group of keys, such as {training.rank: 8}.`);
       for (const key of Object.keys(item)) checkKey(key);
       return item as Record<string, unknown>;
     }),
   );
 }
 
-const wrong = (message: string) =>
+export const wrongSweep = (message: string) =>
   new UsageError(message, {
     id: 'queue/sweep',
     nextSteps: [
@@ -75,42 +85,48 @@ const wrong = (message: string) =>
 
 function checkKey(key: string): void {
   const whole = key.split('.').slice(0, 2).join('.');
-  if (findKey(whole) === undefined) throw wrong(`run.yaml has no key ${key}.`);
+  if (findKey(whole) === undefined) throw wrongSweep(`run.yaml has no key ${key}.`);
 }
 
-function readAxis(text: string): Axis {
+/** A range over more than one power of ten is drawn by its logarithm, as learning rates are compared. */
+const rangeOf = ([low, high]: readonly [number, number]) => ({
+  range: [low, high] as const,
+  log: low > 0 && high / low > 10,
+  whole: Number.isInteger(low) && Number.isInteger(high) && high - low >= 2,
+});
+
+function readAxis(text: string): SweepAxis {
   const equals = text.indexOf('=');
   const key = text.slice(0, Math.max(0, equals)).trim();
   const said = text.slice(equals + 1).trim();
-  if (equals < 1 || said === '') throw wrong(`--sweep ${text} is not key=value,value.`);
+  if (equals < 1 || said === '') throw wrongSweep(`--sweep ${text} is not key=value,value.`);
   checkKey(key);
   const range = /^(\S+)\.\.(\S+)$/.exec(said);
   const [low, high] = [Number(range?.[1]), Number(range?.[2])];
   if (range !== null) {
     if (!(Number.isFinite(low) && Number.isFinite(high) && low < high))
-      throw wrong(`--sweep ${text}: ${said} is no range of two numbers, the smaller first.`);
-    return { key, values: [], range: [low, high] };
+      throw wrongSweep(`--sweep ${text}: ${said} is no range of two numbers, the smaller first.`);
+    return { key, values: [], ...rangeOf([low, high]) };
   }
   const { value, problems } = parseYaml(`[${said}]`);
   const [first] = problems;
-  if (first !== undefined || !Array.isArray(value)) throw wrong(`--sweep ${text}: ${first?.message ?? 'is no list'}.`);
-  return { key, values: value, range: undefined };
+  if (first !== undefined || !Array.isArray(value))
+    throw wrongSweep(`--sweep ${text}: ${first?.message ?? 'is no list'}.`);
+  return { key, values: value, range: null, log: false, whole: false };
 }
 
-const grid = (axes: readonly Axis[]): (readonly (readonly [string, unknown])[])[] =>
+const grid = (axes: readonly SweepAxis[]): (readonly (readonly [string, unknown])[])[] =>
   axes.reduce<(readonly (readonly [string, unknown])[])[]>(
     (rows, { key, values }) => rows.flatMap((row) => values.map((value) => [...row, [key, value] as const])),
     [[]],
   );
 
-/** A range over more than one power of ten is drawn by its logarithm, as learning rates are compared. */
-function drawn({ key, values, range }: Axis, draw: string): unknown {
+function drawn({ key, values, range, log, whole }: SweepAxis, draw: string): unknown {
   const bytes = createHash('sha256').update(`sweep ${draw} ${key}`).digest();
   const u = bytes.readUInt32BE(0) / 2 ** 32;
-  if (range === undefined) return values[Math.floor(u * values.length)];
+  if (range === null) return values[Math.floor(u * values.length)];
   const [low, high] = range;
-  const whole = Number.isInteger(low) && Number.isInteger(high) && high - low >= 2;
-  const value = low > 0 && high / low > 10 ? low * (high / low) ** u : low + (high - low) * u;
+  const value = log ? low * (high / low) ** u : low + (high - low) * u;
   return whole ? Math.round(value) : Number(value.toPrecision(3));
 }
 
@@ -123,7 +139,8 @@ const SHORT: Readonly<Record<string, string>> = {
   resolution: 'res',
 };
 
-function named(all: readonly Readonly<Record<string, unknown>>[]): SweepRun[] {
+/** Each group of values as a run, with a name of its own. */
+export function namedRuns(all: readonly Readonly<Record<string, unknown>>[]): SweepRun[] {
   const seen = new Map<string, number>();
   return all.map((values) => {
     const words = Object.entries(values).map(([key, value]) => {

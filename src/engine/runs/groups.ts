@@ -24,16 +24,19 @@ const MOST_BYTES = 1 << 20;
 interface Membership {
   readonly group: string;
   readonly values: Readonly<Record<string, unknown>>;
+  /** Number of the run in a search; undefined where the group is none. */
+  readonly trial: number | undefined;
 }
 
 /** The group that a run was made in; undefined for a run that was made alone, or whose env.json tells nothing. */
 export function sweepOfRun(dir: string): Membership | undefined {
   try {
     const facts: unknown = JSON.parse(readOurs(join(dir, RUN_FILES.environment), MOST_BYTES)?.toString('utf8') ?? '');
-    const { sweep } = facts as { sweep?: { group?: unknown; values?: unknown } };
+    const { sweep } = facts as { sweep?: { group?: unknown; values?: unknown; trial?: unknown } };
     if (typeof sweep?.group !== 'string') return undefined;
     const values = typeof sweep.values === 'object' && sweep.values !== null ? sweep.values : {};
-    return { group: sweep.group, values: values as Readonly<Record<string, unknown>> };
+    const trial = Number.isSafeInteger(sweep.trial) ? (sweep.trial as number) : undefined;
+    return { group: sweep.group, values: values as Readonly<Record<string, unknown>>, trial };
   } catch {
     return undefined;
   }

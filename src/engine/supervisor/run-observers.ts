@@ -4,6 +4,7 @@ import type { Places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { hasHooks, hooksAreAllowed } from '../hooks/consent.ts';
 import { type Beside, readBeside } from '../run-folder/beside.ts';
+import { sweepOfRun } from '../runs/groups.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { readNotify } from '../settings/read-notify.ts';
 import type { Observer } from './observers.ts';
@@ -26,8 +27,12 @@ export async function runObservers(input: ObserversInput): Promise<RunObservers>
   const logging = await loggingWanted(input, beside);
   const trackers = await trackersWanted(input, beside);
   const hooks = await hooksWanted(input, beside);
+  const searches = await searchWanted(input);
   // The order is that in which they end: the last hook may switch the machine off.
-  return { observers: [...logging, ...trackers, ...notices, ...hooks.observers], trainerEnv: hooks.trainerEnv };
+  return {
+    observers: [...logging, ...trackers, ...searches, ...notices, ...hooks.observers],
+    trainerEnv: hooks.trainerEnv,
+  };
 }
 
 /** Settings that cannot be read are no reason not to train. */
@@ -60,6 +65,12 @@ async function trackersWanted(input: ObserversInput, beside: Beside | undefined)
   if (logging === undefined || logging.trackers.length === 0) return [];
   const { trackerObservers } = await import('./trackers.ts');
   return trackerObservers(logging, input);
+}
+
+async function searchWanted(input: ObserversInput): Promise<readonly Observer[]> {
+  if (sweepOfRun(input.folder.dir)?.trial === undefined) return [];
+  const { searchObservers } = await import('../search/observer.ts');
+  return searchObservers(input);
 }
 
 /**

@@ -1,6 +1,8 @@
 /** The detached process that owns a run: `node dist/supervisor.js RUN_DIR`. Its output goes to supervisor.log. */
-import { dirname, resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { dirname, join, resolve } from 'node:path';
 import { EXIT, VisiontrainError } from '../../base/errors.ts';
+import { packageRoot } from '../../base/package-root.ts';
 import { places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { ensureEnvironment } from '../environment/ensure.ts';
@@ -64,6 +66,8 @@ async function startNext(runs: string): Promise<void> {
     const { startRun } = await import('../runs/start.ts');
     process.chdir(runs);
     await advanceQueue(runs, (run) => startRun(run, process.env));
+    const { sweepOfRun } = await import('../runs/groups.ts');
+    if (sweepOfRun(dir) !== undefined) settleSweeps(runs);
   } catch (error) {
     console.error(`The queue goes on with "visiontrain queue run": ${(error as Error).message}`);
   }
@@ -75,4 +79,19 @@ async function judgeIfWanted(): Promise<void> {
   } catch (error) {
     console.error(`The run is not judged: ${(error as Error).message}`);
   }
+}
+
+/** A run of a sweep is over: the command line chooses the next of a search, and compares those of a sweep that is over. */
+function settleSweeps(runs: string): void {
+  const command = [
+    join(packageRoot(), 'bin', 'visiontrain'),
+    'queue',
+    'run',
+    '--workspace',
+    runs,
+    '--plain',
+    '--no-input',
+  ];
+  const env = { ...process.env, VISIONTRAIN_QUEUE: 'after' };
+  spawn(process.execPath, command, { env, detached: true, stdio: ['ignore', 'inherit', 'inherit'] }).unref();
 }

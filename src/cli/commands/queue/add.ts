@@ -8,6 +8,7 @@ import { listedRuns, type SweepRun, sweepRuns } from '../../../engine/queue/swee
 import { findRun } from '../../../engine/runs/find.ts';
 import { runNames } from '../../../engine/runs/list.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
+import { keepSweep, sweepGroup } from '../../../engine/search/folder.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { readTextFile } from '../../../spec/read-text.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
@@ -30,6 +31,10 @@ export const run: CommandRun = async (files, options, context) => {
   const { places, out, flags } = context;
   if (files.length === 0)
     throw new UsageError('Which run.yaml?', { id: 'queue/which', nextSteps: ['visiontrain queue add run.yaml'] });
+  if (options.search !== undefined || options.measure !== undefined) {
+    const { addSearch } = await import('./search.ts');
+    return addSearch(files, options, context);
+  }
   const registry = loadRegistry({ configDir: places.config });
   const there = files.filter((file) => isWaitable(file, context));
   const wanted = files.filter((file) => !there.includes(file)).flatMap((file) => wantedRuns(file, options, context));
@@ -43,7 +48,15 @@ export const run: CommandRun = async (files, options, context) => {
   if (on !== undefined) return elsewhere(on, there, wanted, { options, context });
   const after = text(options.after) === undefined ? undefined : findRun(text(options.after) ?? '', places.runs).name;
   for (const name of there) enqueue(places.runs, name, after);
-  const group = wanted.length > 1 ? `sweep-${Date.now().toString(36)}` : undefined;
+  const [first] = wanted;
+  const isSweep = wanted.length > 1 && wanted.some(({ values }) => values !== undefined);
+  const group = isSweep ? sweepGroup(places.runs) : undefined;
+  if (group !== undefined)
+    keepSweep(places.runs, group, {
+      version: 1,
+      name: text(options.name) ?? first?.loaded.spec.name ?? group,
+      search: null,
+    });
   for (const { loaded, name, values } of wanted) {
     const { run: made } = await makeRun(
       { ...loaded, registry },
@@ -60,10 +73,9 @@ export const run: CommandRun = async (files, options, context) => {
   }
   if (!flags.json)
     out.talk(`${plural(wanted.length + there.length, 'run')} more in the queue.  visiontrain queue run   starts it`);
-  if (!flags.json && group !== undefined && wanted.some(({ values }) => values !== undefined))
-    out.talk(`  visiontrain compare ${group}   shows all of the sweep beside each other`);
+  if (!flags.json && group !== undefined)
+    out.talk(`  visiontrain compare ${group}   shows all of the sweep beside each other; a page is written at its end`);
   showQueue(queueEntries(places.runs), [], context);
-  if (group !== undefined && !flags.json) out.talk(`When they are over:  visiontrain compare ${group}`);
   return EXIT.ok;
 };
 

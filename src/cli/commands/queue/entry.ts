@@ -12,6 +12,8 @@ export const queueEntry: CommandEntry = {
     ['--name <name>', 'add: name of the run, and the beginning of those of a sweep'],
     ['--sweep <key=values>', 'add: a run for each value, or each combination (repeatable)', 'list'],
     ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],
+    ['--search <n>', 'add: so many runs from --sweep, each chosen by Optuna from what those before it came to'],
+    ['--measure <what>', 'add --search: validation (default), likeness, fit, bleeding, diversity, or metric:NAME'],
     ['--list <file>', 'add: a run for each group of keys in this YAML file'],
     ['--after <run>', 'add: wait until that run is finished'],
     ['--on <hosts>', 'add: wait on another machine, or on the least busy of several: gpu1,gpu2; or as an array: slurm'],
@@ -24,6 +26,7 @@ export const queueEntry: CommandEntry = {
   examples: [
     'visiontrain queue add fox.yaml bear.yaml',
     'visiontrain queue add fox.yaml --sweep training.rank=8,16 --sweep training.learning_rate=1e-4,2e-4',
+    'visiontrain queue add fox.yaml --sweep training.learning_rate=5e-5..5e-4 --search 20',
     'visiontrain queue run',
     'visiontrain queue move bear 1',
     'visiontrain queue add owl.yaml --after bear',

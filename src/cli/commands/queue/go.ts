@@ -2,12 +2,19 @@ import { EXIT } from '../../../base/errors.ts';
 import { advanceQueue } from '../../../engine/queue/advance.ts';
 import { startRun } from '../../../engine/runs/start.ts';
 import type { CommandRun } from '../../shell/context.ts';
+import { settleSweeps } from '../sweep/settle.ts';
 import { showQueue } from './list.ts';
+
+/** Value of VISIONTRAIN_QUEUE with which a supervisor whose run of a sweep is over calls. */
+const AFTER = 'after';
 
 /** Starts the first run that waits for each card that is free; each run that ends starts the next. */
 export const run: CommandRun = async (_what, _options, context) => {
   const { places, env } = context;
-  const { started, waiting } = await advanceQueue(places.runs, (ref) => startRun(ref, env));
+  await settleSweeps(env.VISIONTRAIN_QUEUE !== AFTER, context);
+  const { started, waiting } = await advanceQueue(places.runs, (ref) =>
+    startRun(ref, { ...env, VISIONTRAIN_QUEUE: undefined }),
+  );
   showQueue(waiting, started, context);
   return EXIT.ok;
 };

@@ -3,6 +3,7 @@ import { heldBy } from '../../../engine/queue/advance.ts';
 import { type QueueEntry, queueEntries } from '../../../engine/queue/entries.ts';
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
+import { sweepLines, sweepViews } from '../sweep/lines.ts';
 
 /** Shows what waits, in the order in which it is started. */
 export const run: CommandRun = async (what, _options, context) => {
@@ -21,14 +22,17 @@ export function showQueue(
     const waiting = entries.map(({ run, device, problem, held, after }) => ({
       ...{ run, device, problem: problem ?? null, held: held === true, after: after ?? null },
     }));
-    out.json({ waiting, started: [...started] });
+    out.json({ waiting, started: [...started], sweeps: sweepViews(places.runs) });
     return;
   }
   for (const name of started) out.talk(`${name} is running.  visiontrain attach ${name}`);
-  if (entries.length === 0) {
+  if (entries.length === 0)
     out.talk(started.length > 0 ? 'Nothing else waits.' : 'Nothing waits.  visiontrain queue add run.yaml');
-    return;
-  }
+  else showWaiting(entries, { out, places });
+  for (const line of sweepLines(sweepViews(places.runs))) out.wrapped(line);
+}
+
+function showWaiting(entries: readonly QueueEntry[], { out, places }: Pick<Context, 'out' | 'places'>): void {
   const rows = entries.map((entry, i) => [
     String(i + 1),
     entry.run,

@@ -13,6 +13,8 @@ export interface PythonQuestion {
   /** The module, and what it is called with. */
   readonly module: string;
   readonly argv: readonly string[];
+  /** What it reads on stdin; nothing where it is missing. */
+  readonly input?: string;
   /** What it could not do when it ends without an answer, as in `export the LoRA`. */
   readonly task: string;
   /** Id of the error when it says that what was asked cannot be done, and names no other. */
@@ -24,13 +26,14 @@ const MOST_BYTES = 1 << 26;
 
 /** @throws UsageError, EnvironmentError with what Python says of it */
 export async function askPython<T extends object>(question: PythonQuestion): Promise<T> {
-  const { python, env, module, argv, task, refused } = question;
+  const { python, env, module, argv, task, refused, input } = question;
   const { stdout, stderr } = await execa(python, ['-m', module, ...argv], {
     cwd: join(packageRoot(), 'trainer'),
     env,
     extendEnv: false,
     reject: false,
     maxBuffer: MOST_BYTES,
+    ...(input === undefined ? {} : { input }),
   });
   const answer = answerIn<T>(stdout ?? '');
   if (answer === undefined)

@@ -179,6 +179,28 @@ export const runDocuments = {
         }),
       ),
       started: z.array(text).describe('What `queue run` has just started.'),
+      sweeps: z
+        .array(
+          z.strictObject({
+            group: text,
+            name: text.describe('Beginning of the names of its runs.'),
+            search: z
+              .strictObject({
+                runs: count,
+                of: count,
+                measure: text,
+                best: z.strictObject({ value: z.number(), values: z.record(text, z.unknown()) }).nullable(),
+                over: z.boolean(),
+                problem: text.nullable(),
+              })
+              .nullable()
+              .describe('How far Optuna is; null for a sweep that is no search.'),
+            page: text.nullable().describe('The comparison as a page; null while runs are not over.'),
+            table: text.nullable().describe('The same as text.'),
+          }),
+        )
+        .default([])
+        .describe('Sweeps of this folder of runs.'),
     }),
     z
       .strictObject({ runs: z.array(z.strictObject({ name: text, values: z.record(text, z.unknown()) })) })

@@ -1,0 +1,160 @@
+/** Brings a search on by one run: what the last came to is told, and the next is made and waits in the queue. */
+import { join } from 'node:path';
+import { ConfigError, UsageError, VisiontrainError } from '../../../base/errors.ts';
+import { type Claim, claim, whileClaimed } from '../../../base/process/claim.ts';
+import { pause } from '../../../base/sleep.ts';
+import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
+import { EXTRAS, ensureExtra } from '../../../engine/environment/extras.ts';
+import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
+import { runCondition } from '../../../engine/runs/summary.ts';
+import {
+  keepProgress,
+  readProgress,
+  readSweep,
+  type SearchAsked,
+  type SearchTrial,
+  SWEEP_FILES,
+  type SweepAsked,
+  sweepFolder,
+} from '../../../engine/search/folder.ts';
+import { nextTrials, type Study, type TrialTold } from '../../../engine/search/study.ts';
+import type { Context } from '../../shell/context.ts';
+import { setupProgress } from '../shared/setup-progress.ts';
+import { stepProgress } from '../shared/steps/step-progress.ts';
+import { stopSignals } from '../shared/steps/stop-signals.ts';
+import { makeTrial, outcomeOf, runOfTrial, whyNot } from './trial.ts';
+
+/** Runs in a row whose settings do not go together, after which a person is asked. */
+const MOST_UNFIT = 3;
+/** Milliseconds between two looks at a lock. */
+const LOCK_MS = 200;
+
+export interface StepOptions {
+  /** Whether a person asks. Then a run that was stopped goes on, and another process is not waited for. */
+  readonly byPerson: boolean;
+  /** Whether what keeps the next run from being made is thrown, as it is at the first. */
+  readonly throws?: boolean;
+}
+
+/** @throws EnvironmentError when Optuna cannot be asked */
+export async function stepSearch(group: string, options: StepOptions, context: Context): Promise<void> {
+  const { runs } = context.places;
+  const asked = readSweep(runs, group);
+  const search = asked?.search ?? undefined;
+  if (asked === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
+  const held = await lockOf(join(sweepFolder(runs, group), SWEEP_FILES.lock), options.byPerson);
+  if (held === undefined) return;
+  await whileClaimed(
+    held,
+    async () => {
+      if (readProgress(runs, group)?.over === true) return;
+      const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
+      await new SearchStep({ group, asked, search, study }, options, context).go();
+    },
+    (lock) => lock.release(),
+  );
+}
+
+async function lockOf(folder: string, byPerson: boolean): Promise<Claim | undefined> {
+  for (;;) {
+    const held = claim(folder);
+    if ('claim' in held) return held.claim;
+    if (byPerson) return undefined;
+    await pause(LOCK_MS, undefined);
+  }
+}
+
+/** The Python of this machine with Optuna, which is installed now if it is not there. */
+export async function studyPython(context: Context): Promise<Study['python']> {
+  const { env, places } = context;
+  const stop = stopSignals();
+  const steps = stepProgress(context);
+  const setup = setupProgress(context);
+  try {
+    const { signal } = stop;
+    const environment = await ensureEnvironment({ places, env }, 'cpu', { ...steps.tools, signal });
+    const extra = await ensureExtra(EXTRAS.optuna, { places, env, environment, signal, onProgress: setup.show });
+    return { python: environment.python, env, extras: extra === null ? [] : [extra] };
+  } finally {
+    setup.end();
+    steps.end();
+    stop.off();
+  }
+}
+
+interface Stepped {
+  readonly group: string;
+  readonly asked: SweepAsked;
+  readonly search: SearchAsked;
+  readonly study: Study;
+}
+
+class SearchStep {
+  readonly #what: Stepped;
+  readonly #options: StepOptions;
+  readonly #context: Context;
+  #trials: readonly SearchTrial[];
+
+  constructor(what: Stepped, options: StepOptions, context: Context) {
+    this.#what = what;
+    this.#options = options;
+    this.#context = context;
+    this.#trials = readProgress(context.places.runs, what.group)?.trials ?? [];
+  }
+
+  async go(): Promise<void> {
+    let told = await this.#outcomes();
+    for (let unfit = 0; ; ) {
+      this.#trials = await nextTrials(this.#what.study, told);
+      const open = this.#trials.find(({ state }) => state === 'open');
+      if (open === undefined) return this.#keep({ over: true, problem: null });
+      told = await this.#outcomes();
+      if (told.length > 0) continue;
+      const problem = await this.#start(open);
+      if (problem === undefined) return this.#keep({ over: false, problem: null });
+      unfit += 1;
+      if (typeof problem === 'string' || unfit === MOST_UNFIT)
+        return this.#keep({ over: false, problem: typeof problem === 'string' ? problem : whyNot(problem) });
+      told = [{ trial: open.number, state: 'failed' }];
+    }
+  }
+
+  /** What the runs of open trials came to. */
+  async #outcomes(): Promise<readonly TrialTold[]> {
+    const { group, search } = this.#what;
+    const told: TrialTold[] = [];
+    for (const { number: trial } of this.#trials.filter(({ state }) => state === 'open')) {
+      const run = runOfTrial(this.#context.places.runs, group, trial);
+      const outcome = run === undefined ? undefined : await outcomeOf({ search, trial, run }, this.#context);
+      if (outcome !== undefined) told.push(outcome);
+    }
+    return told;
+  }
+
+  /**
+   * Lets the run of a trial wait in the queue. Undefined when it does; a sentence when a person must act, and the error
+   * of settings that do not go together.
+   */
+  async #start(open: SearchTrial): Promise<string | VisiontrainError | undefined> {
+    const { runs } = this.#context.places;
+    const before = runOfTrial(runs, this.#what.group, open.number);
+    try {
+      const run = before ?? (await makeTrial(this.#what, open, this.#context));
+      const { state } = runCondition(run.dir);
+      if (state === 'live' || queueEntries(runs).some((entry) => entry.run === run.name)) return undefined;
+      if (state === 'stopped' && !this.#options.byPerson)
+        return `${run.name} is stopped; visiontrain queue run goes on with it`;
+      enqueue(runs, run.name);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof VisiontrainError) || this.#options.throws === true) throw error;
+      return error instanceof ConfigError || error instanceof UsageError ? error : whyNot(error);
+    }
+  }
+
+  #keep(state: { readonly over: boolean; readonly problem: string | null }): void {
+    const { runs } = this.#context.places;
+    const isEnded = readProgress(runs, this.#what.group)?.over === true;
+    keepProgress(runs, this.#what.group, { trials: [...this.#trials], ...state, over: state.over || isEnded });
+  }
+}

@@ -1,0 +1,58 @@
+/** What a search goes by: the loss on images kept out of training, a number of a hook, or one that `judge` measures. */
+import { UsageError } from '../../base/errors.ts';
+import { readEvents } from '../events/tail.ts';
+
+export const JUDGED = ['likeness', 'fit', 'bleeding', 'diversity'] as const;
+export type JudgedMeasure = (typeof JUDGED)[number];
+
+export type SearchMeasure =
+  | { readonly kind: 'validation' }
+  | { readonly kind: 'metric'; readonly name: string; readonly higher: boolean }
+  | { readonly kind: 'judged'; readonly name: JudgedMeasure };
+
+/** @throws UsageError */
+export function searchMeasure(text: string): SearchMeasure {
+  if (text === 'validation') return { kind: 'validation' };
+  const metric = /^metric:(-?)([A-Za-z][\w./-]{0,63})$/.exec(text);
+  if (metric !== null) return { kind: 'metric', name: metric[2] ?? '', higher: metric[1] === '' };
+  const name = JUDGED.find((one) => one === text);
+  if (name !== undefined) return { kind: 'judged', name };
+  throw new UsageError(`--measure ${text} is nothing that a search can go by.`, {
+    id: 'queue/sweep',
+    nextSteps: [
+      `One of: validation, ${JUDGED.join(', ')}`,
+      'Or a number that a hook answers with: metric:clip, and metric:-fid where lower is better',
+    ],
+  });
+}
+
+/** Whether a higher value is a better one. */
+export const higherIsBetter = (measure: SearchMeasure): boolean =>
+  measure.kind === 'metric' ? measure.higher : measure.kind === 'judged' && measure.name !== 'bleeding';
+
+/**
+ * The best value that the events of a run have: the lowest validation loss behind the first step, or the best number of a
+ * hook. Undefined where there is none.
+ */
+export function bestInEvents(dir: string, measure: SearchMeasure): number | undefined {
+  let best: number | undefined;
+  for (const events of readEvents(dir))
+    for (const event of events) {
+      const value = valueOn(event, measure);
+      if (value === undefined || !Number.isFinite(value)) continue;
+      if (best === undefined || (higherIsBetter(measure) ? value > best : value < best)) best = value;
+    }
+  return best;
+}
+
+/** The value that one event has; undefined where it has none. */
+export function valueOn(event: { readonly type: string }, measure: SearchMeasure): number | undefined {
+  const { type, step, loss, values } = event as {
+    type: string;
+    step?: number;
+    loss?: number;
+    values?: Readonly<Record<string, number>>;
+  };
+  if (measure.kind === 'validation') return type === 'validation' && (step ?? 0) > 0 ? loss : undefined;
+  return measure.kind === 'metric' && type === 'metric' ? values?.[measure.name] : undefined;
+}

@@ -1,0 +1,63 @@
+/** Asks Optuna, in a program of its own: which settings the next run has, and whether a run is worth its time. */
+import { join } from 'node:path';
+import { packageRoot } from '../../base/package-root.ts';
+import { askPython } from '../environment/programs/ask-python.ts';
+import { ourPython } from '../environment/variables.ts';
+import { type SearchAsked, type SearchTrial, SWEEP_FILES } from './folder.ts';
+import { higherIsBetter, searchMeasure } from './measure.ts';
+
+/** The Python that has Optuna. */
+export interface StudyPython {
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Folders with packages beside those of the environment. */
+  readonly extras: readonly string[];
+}
+
+export interface Study {
+  /** Folder of the sweep. */
+  readonly folder: string;
+  readonly search: SearchAsked;
+  readonly python: StudyPython;
+}
+
+/** What a trial came to. */
+export interface TrialTold {
+  readonly trial: number;
+  readonly state: 'complete' | 'failed';
+  readonly value?: number;
+}
+
+/** Runs with settings drawn at random, before Optuna has enough to go by. */
+const startup = (count: number): number => Math.min(10, Math.max(3, Math.floor(count / 3)));
+
+/** Writes down what is told, and returns all trials: one of them is open unless the count is reached. */
+export async function nextTrials(study: Study, told: readonly TrialTold[]): Promise<readonly SearchTrial[]> {
+  const { axes, count } = study.search;
+  return (await ask<{ trials: SearchTrial[] }>(study, { action: 'next', axes, count, told })).trials;
+}
+
+/** Tells a value on the way. Whether the run is worse than half of those before it were at this step. */
+export async function isHopeless(study: Study, trial: number, step: number, value: number): Promise<boolean> {
+  return (await ask<{ prune: boolean }>(study, { action: 'report', trial, step, value })).prune;
+}
+
+function ask<T extends object>({ folder, search, python }: Study, question: object): Promise<T> {
+  const { python: program, env, extras } = python;
+  const higher = higherIsBetter(searchMeasure(search.measure));
+  const common = {
+    storage: join(folder, SWEEP_FILES.study),
+    seed: search.seed,
+    startup: startup(search.count),
+    higher,
+  };
+  return askPython<T>({
+    python: program,
+    env: ourPython({ env, packageRoot: packageRoot(), threads: 1, extras }),
+    module: 'visiontrain_trainer.searching',
+    argv: [],
+    input: JSON.stringify({ ...common, ...question }),
+    task: 'ask Optuna for settings',
+    refused: 'queue/search',
+  });
+}

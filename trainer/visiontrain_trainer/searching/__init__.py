@@ -1,0 +1,1 @@
+"""Which settings the next run of a search has, as a program of its own: Optuna chooses."""
