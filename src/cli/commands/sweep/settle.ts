@@ -50,7 +50,7 @@ async function compareIfOver(group: string, context: Context): Promise<void> {
   if (made !== undefined && made >= newest) return;
   const shown = comparisonOf(over);
   writeFileAtomic(join(folder, SWEEP_FILES.table), tableOf(shown, context), 0o600);
-  writePage(page, comparisonPage(shown));
+  writePage(page, comparisonPage(shown), `visiontrain compare ${group} --html FILE`);
   if (made === undefined) await tell(over, shown, context);
 }
 
