@@ -5,11 +5,15 @@ import { join } from 'node:path';
 
 /** Prepares the product's own environment, and the test tools beside it, so that users' installs never hold them. */
 export function pythonForTests(root) {
-  const setup = execFileSync(process.execPath, ['bin/visiontrain', 'setup', '--captions', '--heif', '--optuna', '--json'], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const setup = execFileSync(
+    process.execPath,
+    ['bin/visiontrain', 'setup', '--captions', '--heif', '--optuna', '--json'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const { python, extras = {} } = JSON.parse(setup.trim().split('\n').at(-1) ?? '{}');
   const lock = join(root, 'trainer', 'requirements', 'dev.lock');
   const key = createHash('sha256').update(readFileSync(lock)).update(python).digest('hex').slice(0, 16);

@@ -189,6 +189,10 @@ describe('a queue', () => {
     expect((await cli(['queue', 'run'], home.env)).stderr).toContain('four is running');
     await until(() => readExit(four.dir) !== null);
     expect(queueEntries(home.runs)).toEqual([]);
-    expect(JSON.parse((await cli(['queue', '--json'], home.env)).stdout)).toEqual({ waiting: [], started: [], sweeps: [] });
+    expect(JSON.parse((await cli(['queue', '--json'], home.env)).stdout)).toEqual({
+      waiting: [],
+      started: [],
+      sweeps: [],
+    });
   }, 60_000);
 });
