@@ -1,9 +1,9 @@
 """Chooses the settings of the next run of a search with Optuna, from what the runs before it came to.
 
-    python -m visiontrain_trainer.searching < question as JSON
+    python -m visiontrain_trainer.searching < question.json
 
-One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace: `optuna-dashboard` and Optuna
-itself open it. Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen
+One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace, which `optuna-dashboard` opens.
+Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen
 depends on the seed and on what the runs came to alone.
 """
 
