@@ -2,7 +2,7 @@
 
     python -m visiontrain_trainer.searching < question.json
 
-One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace, which `optuna-dashboard` opens.
+One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace that `optuna-dashboard` opens.
 Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen
 depends on the seed and on what the runs came to alone.
 """
