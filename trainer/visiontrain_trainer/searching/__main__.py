@@ -2,9 +2,9 @@
 
     python -m visiontrain_trainer.searching < question.json
 
-One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace that `optuna-dashboard` opens.
-Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen
-depends on the seed and on what the runs came to alone.
+One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace.
+Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen depends on the
+seed and on what the runs came to alone.
 """
 
 from __future__ import annotations
