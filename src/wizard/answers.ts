@@ -1,5 +1,6 @@
 /** Answers over time: what one becomes when it is kept, which others fall with it, and what of earlier ones still holds. */
 import { absolute } from '../base/paths.ts';
+import { dataPlace } from '../engine/brought/unpackers.ts';
 import { findKey } from '../spec/keys.ts';
 import type { WizardFacts } from './questions/facts.ts';
 import { type Flow, visible } from './questions/machine.ts';
@@ -11,7 +12,8 @@ import { SETTING } from './questions/values.ts';
 export function fromAnywhere(answers: Answers, facts: WizardFacts): Answers {
   const paths = ['dataset.path', 'model.file', 'file'].flatMap((id) => {
     const answer = answers[id];
-    return answer === undefined ? [] : [[id, { ...answer, value: absolute(answer.value, facts) }] as const];
+    const place = id === 'dataset.path' ? dataPlace : absolute;
+    return answer === undefined ? [] : [[id, { ...answer, value: place(answer.value, facts) }] as const];
   });
   return { ...answers, ...Object.fromEntries(paths) };
 }

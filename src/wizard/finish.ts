@@ -3,6 +3,7 @@ import { dirname, isAbsolute } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
 import { absolute, displayPath } from '../base/paths.ts';
+import { dataPlace } from '../engine/brought/unpackers.ts';
 import { presetNames } from '../engine/presets/names.ts';
 import { loadPreset } from '../engine/presets/store.ts';
 import type { OwnPreset } from '../spec/own-preset.ts';
@@ -20,7 +21,8 @@ import { derive } from './questions/values.ts';
 import { runSession } from './session.ts';
 import { fromSpecFile } from './sources/from-file.ts';
 import { fromPreset } from './sources/from-preset.ts';
-import { modelProblem, readFacts, readFolder } from './sources/sources.ts';
+import { readNamed } from './sources/read-named.ts';
+import { modelProblem, readFacts } from './sources/sources.ts';
 
 export interface FinishInput {
   readonly draft: string | undefined;
@@ -44,8 +46,9 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
   };
   const look = input.yes ? undefined : { places, env, registry: facts.registry };
   let given: FolderFacts | string | undefined;
+  const reading = { places, env, cwd, look };
   if (input.folder !== undefined) {
-    given = await readFolder(absolute(input.folder, facts), places, look);
+    given = await readNamed(dataPlace(input.folder, facts), reading);
     if (typeof given === 'string') throw new UsageError(given, { id: 'dataset/no-folder' });
   }
   if (!input.yes) sayAll(machineLines(facts, style));
@@ -56,8 +59,8 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
     facts,
     answers,
     // A folder that was given on the command line has been read already.
-    readFolder: async (path) =>
-      typeof given === 'object' && given.path === path ? given : readFolder(path, places, look),
+    readFolder: async (path, watch) =>
+      typeof given === 'object' && given.path === path ? given : readNamed(path, reading, watch),
     modelProblem,
     save: (given) =>
       start.save(preset === undefined ? given : { ...given, [PRESET]: { value: preset.name, by: 'you' } }),
@@ -151,6 +154,7 @@ function datasetIn(file: string, dataset: RunSpec['dataset']): RunSpec['dataset'
  * moved.
  */
 function pathIn(file: string, path: string): string {
+  if (path.startsWith('hf:')) return path;
   const folder = dirname(file);
   return path === folder ? '.' : displayPath(path, folder);
 }

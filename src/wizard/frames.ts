@@ -1,5 +1,5 @@
 /** A question as the prompts show it: its frame, its line with suggestions, and the record that stays of its answer. */
-import { absolute } from '../base/paths.ts';
+import { dataPlace } from '../engine/brought/unpackers.ts';
 import { helpFor } from '../spec/glossary.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Capabilities } from '../terminal/terminal.ts';
@@ -11,7 +11,7 @@ import { shown } from './questions/setting-values.ts';
 import { SETTING } from './questions/values.ts';
 import { suggestPaths } from './sources/folders.ts';
 
-export function bind(form: LineForm, cwd: string, check: (text: string) => Promise<string | undefined>): LineAsk {
+export function bind(form: LineForm, cwd: string, check: LineAsk['check']): LineAsk {
   const { path } = form;
   return {
     kind: 'line',
@@ -51,7 +51,7 @@ function recordOf(question: Question, value: string, context: WizardContext): st
   if (question.id.startsWith(SETTING)) return shown(JSON.parse(settingJson(question.id, value)));
   if (question.id === 'review')
     return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;
-  if (question.id === 'dataset.path') return homely(absolute(value, context.facts), context.facts.home);
+  if (question.id === 'dataset.path') return homely(dataPlace(value, context.facts), context.facts.home);
   return (
     question.record?.(value, { ...context, answers: { ...context.answers, [question.id]: { value, by: 'you' } } }) ??
     value

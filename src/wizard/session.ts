@@ -3,6 +3,7 @@
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { absolute } from '../base/paths.ts';
 import { neutralise } from '../base/text.ts';
+import { dataPlace } from '../engine/brought/unpackers.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
 import type { Capabilities } from '../terminal/terminal.ts';
@@ -20,7 +21,7 @@ import type { Asker } from './prompts/frame.ts';
 import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
 import { back, type Flow, JUMP, next, type Position, resume } from './questions/machine.ts';
-import type { Answer, Answers, LineForm, Question, WizardContext } from './questions/question.ts';
+import type { Answer, Answers, CheckWatch, LineForm, Question, WizardContext } from './questions/question.ts';
 import { type ReviewAction, reviewAction } from './questions/review.ts';
 import { derive, SETTING } from './questions/values.ts';
 import { fileProblem } from './sources/folders.ts';
@@ -32,7 +33,7 @@ export interface SessionInput {
   readonly facts: WizardFacts;
   readonly answers: Answers;
   /** Reads a folder; returns a sentence when it cannot be trained on. */
-  readonly readFolder: (path: string) => Promise<FolderFacts | string>;
+  readonly readFolder: (path: string, watch?: CheckWatch) => Promise<FolderFacts | string>;
   /** Returns a sentence when the file is no base model. */
   readonly modelProblem: (path: string) => Promise<string | undefined>;
   readonly save: (answers: Answers) => void;
@@ -51,21 +52,24 @@ export interface SessionResult {
 export async function runSession(input: SessionInput): Promise<SessionResult> {
   const flow = wizardFlow();
   const session = new Map<string, FolderFacts>();
+  const left = new AbortController();
+  const ending = (watch: CheckWatch | undefined): CheckWatch | undefined =>
+    watch && { ...watch, signal: AbortSignal.any([watch.signal, left.signal]) };
   let { facts } = input;
   let position: Position = { id: 'mode' };
   // Given answers are taken over only if they are still valid.
   let answers: Answers = {};
   const context = (): WizardContext => ({ answers, facts });
 
-  const lookAt = async (path: string): Promise<string | undefined> => {
-    const key = absolute(path, facts);
-    const folder = session.get(key) ?? (await input.readFolder(key));
+  const lookAt = async (path: string, watch?: CheckWatch): Promise<string | undefined> => {
+    const key = dataPlace(path, facts);
+    const folder = session.get(key) ?? (await input.readFolder(key, watch));
     if (typeof folder === 'string') return folder;
     session.set(key, folder);
     return undefined;
   };
-  const judge = async (question: Question, form: LineForm, text: string): Promise<string | undefined> => {
-    if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text);
+  const judge = async (question: Question, form: LineForm, text: string, watch?: CheckWatch) => {
+    if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text, watch);
     if (form.path === 'model')
       return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
     if (form.path === 'file') {
@@ -74,8 +78,8 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     }
     return settingProblem(flow, context(), question, form, text);
   };
-  const check = (question: Question, form: LineForm, text: string): Promise<string | undefined> =>
-    judge(question, form, text).catch((error: unknown) => {
+  const check = (question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> =>
+    judge(question, form, text, watch).catch((error: unknown) => {
       // A text that can be no path on this machine is a wrong answer, so the message becomes that of the check.
       if (!(error instanceof UsageError)) throw error;
       return neutralise([error.message, ...error.nextSteps].join(' '));
@@ -85,7 +89,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     // value is the same. From the review they come again only if their answers are dropped.
     const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
     answers = { ...without(answers, anew ? (dependentAnswers[id] ?? []) : []), [id]: answer };
-    if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
+    if (id === 'dataset.path') facts = { ...facts, folder: session.get(dataPlace(answer.value, facts)) };
     answers = followDefaults(flow, context());
     input.save(fromAnywhere(answers, facts));
   };
@@ -95,13 +99,13 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   const restore = (earlier: Answers) => {
     answers = earlier;
     const path = answers['dataset.path'];
-    if (path !== undefined) facts = { ...facts, folder: session.get(absolute(path.value, facts)) ?? facts.folder };
+    if (path !== undefined) facts = { ...facts, folder: session.get(dataPlace(path.value, facts)) ?? facts.folder };
     input.save(fromAnywhere(answers, facts));
   };
 
   answers = await stillValid(flow, input, check, (id, answer) => {
     answers = { ...answers, [id]: answer };
-    if (id === 'dataset.path') facts = { ...facts, folder: session.get(absolute(answer.value, facts)) };
+    if (id === 'dataset.path') facts = { ...facts, folder: session.get(dataPlace(answer.value, facts)) };
     return context();
   });
   if (facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
@@ -112,8 +116,17 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     if (question === undefined) throw new Error(`no question ${position.id}`);
     const form = question.form(context());
     const previous = back(flow, position, context());
-    const asked = form.kind === 'choose' ? form : bind(form, facts.cwd, (text) => check(question, form, text));
-    const reply = await input.asker(frameOf(input, question, context(), previous !== undefined), asked);
+    const asked =
+      form.kind === 'choose'
+        ? form
+        : bind(form, facts.cwd, (text, watch) => check(question, form, text, ending(watch)));
+    const reply = await input
+      .asker(frameOf(input, question, context(), previous !== undefined), asked)
+      .catch((error: unknown) => {
+        // Who leaves does not wait for what is still being fetched.
+        left.abort();
+        throw error;
+      });
     if (reply.kind === 'back') {
       if (previous === undefined) throw new CancelledError('');
       if (position.returnTo !== undefined && before !== undefined) restore(before);

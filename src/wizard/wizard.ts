@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { statOf } from '../base/files/stat.ts';
 import { shellWord, typedPath } from '../base/typed-path.ts';
+import { isBrought } from '../engine/brought/unpackers.ts';
 import { noPreset, presetNames } from '../engine/presets/names.ts';
 import { styled } from '../terminal/styled.ts';
 import type { WizardInput, WizardResult } from './input.ts';
@@ -22,7 +23,11 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
       id: 'dataset/which',
       nextSteps: ['visiontrain new FOLDER --yes'],
     });
-  if (input.folder !== undefined && statOf(typedPath(input.folder, input.cwd))?.isDirectory() !== true)
+  const isThere = (path: string) => {
+    const found = path.startsWith('hf:') ? undefined : statOf(typedPath(path, input.cwd));
+    return path.startsWith('hf:') || found?.isDirectory() === true || (found?.isFile() === true && isBrought(path));
+  };
+  if (input.folder !== undefined && !isThere(input.folder))
     throw new UsageError(`There is no folder ${input.folder}.`, { id: 'dataset/no-folder' });
   const draft =
     input.yes || input.from !== undefined || input.preset !== undefined ? undefined : loadDraft(places.state);

@@ -63,9 +63,10 @@ export const run: CommandRun = async (args, options, context) => {
   );
 };
 
-/** The folder that was named; an archive or an id of the hub is brought first, by what only then is loaded. */
+/** What was named; an archive or an id of the hub is brought first, with progress, by what only then is loaded. */
 async function folderOf(named: string | undefined, context: Context): Promise<string | undefined> {
   if (named === undefined || !isBrought(named)) return named;
   const { namedFolder } = await import('./shared/steps/brought.ts');
-  return namedFolder(named, context);
+  await namedFolder(named, context);
+  return named;
 }

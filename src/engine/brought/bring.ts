@@ -62,9 +62,21 @@ export async function bringDatasets(
   ];
   const folders = new Map<string, string>();
   for (const path of new Set(paths))
-    if (path !== null && isBrought(path)) folders.set(path, await broughtFolder(path, dir, bringing));
+    if (path !== null && isBrought(path) && !path.startsWith(`${dataset.path}/`))
+      folders.set(path, await broughtFolder(path, dir, bringing));
+  const full = (path: string) => (HUB.test(path) ? path : resolve(dir, path));
+  const root = folders.get(dataset.path);
+  // A source or the masks may be a folder of the data set itself: pictures.zip/10_fox.
+  if (root !== undefined)
+    for (const path of [
+      ...dataset.sources.map((source) => source.path),
+      dataset.masks?.from ?? '',
+      validation.path ?? '',
+    ])
+      if (full(path).startsWith(`${full(dataset.path)}/`))
+        folders.set(path, `${root}/${full(path).slice(full(dataset.path).length + 1)}`);
   if (folders.size === 0) return undefined;
-  const names = [...folders].map(([path, folder]) => [folder, HUB.test(path) ? path : resolve(dir, path)] as const);
+  const names = [...folders].map(([path, folder]) => [folder, full(path)] as const);
   return { asFolders: withPaths(folders), asNamed: withPaths(new Map(names)) };
 }
 
@@ -76,6 +88,7 @@ const withPaths = (paths: ReadonlyMap<string, string>): WithPaths => {
     dataset: {
       ...given.dataset,
       path: at(given.dataset.path),
+      masks: given.dataset.masks === null ? null : { ...given.dataset.masks, from: at(given.dataset.masks.from) },
       sources: given.dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
       regularisation:
         given.dataset.regularisation === null

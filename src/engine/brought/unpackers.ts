@@ -1,4 +1,5 @@
 /** Which files are unpacked, and by what. */
+import { absolute } from '../../base/paths.ts';
 import type { Unpacking } from './store.ts';
 
 /** Unpacks an archive, and says how many files it held. */
@@ -24,3 +25,7 @@ const OTHERS = /\.(rar|7z|tar\.(xz|bz2|lz|lzma)|txz|tbz2?)$/iu;
 export function isBrought(path: string): boolean {
   return path.startsWith('hf:') || isUnpacked(path) || OTHERS.test(path);
 }
+
+/** The absolute path of what was typed; the id of a data set on a hub stays one. @throws UsageError */
+export const dataPlace = (typed: string, at: { readonly cwd: string }): string =>
+  typed.startsWith('hf:') ? typed.trim() : absolute(typed, at);

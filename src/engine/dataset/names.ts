@@ -34,3 +34,6 @@ export function folderRepeats(path: string): number {
 
 /** A form of a name in which differences that change no meaning are gone: composed letters, case, outer spaces. */
 export const likeName = (stem: string): string => stem.normalize('NFC').toLowerCase().trim();
+
+/** The ending of an archive's name, which says nothing of its subject. */
+export const ARCHIVE_ENDING = /(?:\.tar)?\.(?:zip|tar|tgz|gz|tzst|zst|parquet)$/iu;

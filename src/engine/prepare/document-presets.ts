@@ -6,6 +6,7 @@ import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import { ranksOfLora } from '../../registry/checkpoints/lora-uses.ts';
 import { type LengthRule, stepsFor } from '../../spec/length.ts';
 import { goals, predictions } from '../../spec/schema.ts';
+import { ARCHIVE_ENDING } from '../dataset/names.ts';
 import { type Mapping, textAt, valueAt } from './mapping.ts';
 import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
@@ -88,7 +89,9 @@ function followImages(
 
 /** A name for the run: that of the data set's folder, without characters that a run's name cannot have. */
 export function runName(path: string | undefined, dir = '.'): string {
-  const folder = basename(resolve(dir, path ?? '.')).normalize('NFKD');
+  const folder = basename(resolve(dir, path ?? '.'))
+    .replace(ARCHIVE_ENDING, '')
+    .normalize('NFKD');
   const name = folder
     .replaceAll(/[^A-Za-z0-9._-]+/gu, '-')
     .replace(/^[^A-Za-z0-9]+/u, '')

@@ -5,7 +5,7 @@ import { ends, truncate, width, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, styled } from '../../terminal/styled.ts';
-import type { ChooseForm, Suggestion } from '../questions/question.ts';
+import type { CheckWatch, ChooseForm, Suggestion } from '../questions/question.ts';
 
 export interface PromptFrame {
   readonly label: string;
@@ -110,7 +110,7 @@ export interface LineAsk {
   readonly initial: string;
   readonly placeholder?: string;
   /** Returns a sentence when the text cannot be accepted. */
-  readonly check: (text: string) => Promise<string | undefined>;
+  readonly check: (text: string, watch?: CheckWatch) => Promise<string | undefined>;
   readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
 }
 

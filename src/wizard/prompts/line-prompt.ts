@@ -29,7 +29,8 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   const [value, setValue] = useState('');
   const [help, setHelp] = useState(false);
   const [error, setError] = useState<string | undefined>(undefined);
-  const [checking, setChecking] = useState(false);
+  const [checking, setChecking] = useState<string | undefined>(undefined);
+  const stop = useRef<AbortController | undefined>(undefined);
   const [found, setFound] = useState<readonly Suggestion[]>([]);
   const [active, setActive] = useState(-1);
   const [over, setOver] = useState<Reply | undefined>(undefined);
@@ -54,9 +55,11 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
     done(reply);
   };
   const submit = async (text: string, restore: () => void) => {
-    setChecking(true);
-    const problem = await form.check(text);
-    setChecking(false);
+    const controller = new AbortController();
+    stop.current = controller;
+    setChecking('looking…');
+    const problem = await form.check(text, { tell: setChecking, signal: controller.signal });
+    setChecking(undefined);
     if (problem === undefined) leave({ kind: 'answer', value: text });
     else {
       restore();
@@ -65,7 +68,8 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   };
 
   useKeypress(async (key, rl) => {
-    if (checking || over !== undefined) return;
+    if (checking !== undefined && key.name === 'escape') stop.current?.abort();
+    if (checking !== undefined || over !== undefined) return;
     const replace = (text: string) => {
       rl.clearLine(0);
       rl.write(text);
@@ -103,8 +107,7 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   const shown = value === '' ? style.dim(spell(form.placeholder ?? form.initial, style)) : style.accent(value);
   const keys = [
     ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
-    checking ? 'looking…' : 'Enter go on',
-    ...commonKeys(frame),
+    ...(checking === undefined ? ['Enter go on', ...commonKeys(frame)] : [checking, 'Esc stop']),
   ];
   const below = pane(frame, {
     about: frame.why,

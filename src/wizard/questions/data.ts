@@ -1,6 +1,8 @@
 /** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
 import { basename, resolve } from 'node:path';
 import { absolute, displayPath } from '../../base/paths.ts';
+import { dataPlace } from '../../engine/brought/unpackers.ts';
+import { ARCHIVE_ENDING } from '../../engine/dataset/names.ts';
 import { arrangementLines } from '../../engine/prepare/arrangement.ts';
 import { captionQuestions } from './captions.ts';
 import { modeForm, modeQuestion } from './mode.ts';
@@ -26,7 +28,7 @@ const path: Question = {
   step: 'data',
   label: 'Pictures',
   text: () => 'Where are your pictures?',
-  why: 'A folder with 10 to 100 pictures; sub-folders count. Nothing in it is changed, moved or written.',
+  why: 'A folder with 10 to 100 pictures, sub-folders too; or a zip, tar or parquet file, or hf:owner/name of the hub. Nothing in it is changed.',
   terms: ['data set', 'caption'],
   form: ({ answers, facts }) => ({
     kind: 'line',
@@ -36,8 +38,8 @@ const path: Question = {
       : {}),
     path: 'pictures',
   }),
-  record: (value, { facts }) => displayPath(absolute(value, facts), facts.cwd),
-  sets: (value, { facts }) => ({ 'dataset.path': absolute(value, facts) }),
+  record: (value, { facts }) => (value.startsWith('hf:') ? value : displayPath(absolute(value, facts), facts.cwd)),
+  sets: (value, { facts }) => ({ 'dataset.path': dataPlace(value, facts) }),
 };
 
 const arrangement: Question = {
@@ -133,6 +135,7 @@ const trigger: Question = {
  */
 export function inventTrigger(path: string): string {
   const letters = basename(resolve('/', path))
+    .replace(ARCHIVE_ENDING, '')
     .normalize('NFKD')
     .toLowerCase()
     .replaceAll(/[^a-z]/g, '');

@@ -61,6 +61,14 @@ export interface LineForm {
   readonly setting?: string;
 }
 
+/** How a check that takes long is watched. */
+export interface CheckWatch {
+  /** Called with a few words about what is done. */
+  readonly tell: (words: string) => void;
+  /** Ends the check. */
+  readonly signal: AbortSignal;
+}
+
 export interface Question {
   readonly id: string;
   readonly step: Step;

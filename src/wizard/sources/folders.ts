@@ -5,6 +5,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absolute } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
+import { isUnpacked } from '../../engine/brought/unpackers.ts';
 import { isImage } from '../../engine/dataset/names.ts';
 import { isPassedOver } from '../../engine/dataset/walk.ts';
 import type { Suggestion } from '../questions/question.ts';
@@ -74,6 +75,8 @@ export async function suggestPaths(
       entry.isDirectory() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isDirectory());
     if (isFolder)
       found.push({ value: `${base}${entry.name}/`, note: kind === 'pictures' ? note(await countImages(path)) : '' });
+    else if (kind === 'pictures' && isUnpacked(entry.name))
+      found.push({ value: `${base}${entry.name}`, note: 'archive' });
     else if (kind === 'model' && /\.safetensors$/i.test(entry.name))
       found.push({ value: `${base}${entry.name}`, note: '' });
   }
