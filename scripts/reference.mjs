@@ -1,8 +1,9 @@
 // Writes all that is made from the sources: pages of docs/reference, and the trainer's dataclasses of the plan.
 import './lib/node.mjs';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { load as loadYaml } from 'js-yaml';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'reference');
@@ -35,7 +36,8 @@ writeFileSync(join(folder, 'errors.md'), errorsPage());
 writeFileSync(join(folder, 'other-trainers.md'), foreignPage());
 writeFileSync(join(root, 'trainer', 'visiontrain_trainer', 'contract', 'plan_schema.py'), planDataclasses());
 mkdirSync(join(root, 'completions'), { recursive: true });
+const bases = loadYaml(readFileSync(join(root, 'presets', 'models.yaml'), 'utf8')).models.map(({ id }) => id);
 for (const shell of shells)
-  writeFileSync(join(root, 'completions', `visiontrain.${shell}`), completionScript(shell, commands));
+  writeFileSync(join(root, 'completions', `visiontrain.${shell}`), completionScript(shell, commands, bases));
 mkdirSync(join(root, 'man'), { recursive: true });
 writeFileSync(join(root, 'man', 'visiontrain.1'), manPage(commands));

@@ -49,11 +49,23 @@ const OF_ONE_RUN: Readonly<Record<string, string>> = {
 export function whyNotInPreset(key: string, value: unknown): string | undefined {
   if (Object.hasOwn(OF_ONE_RUN, key)) return OF_ONE_RUN[key];
   if (key.startsWith('hooks.')) return 'commands are allowed run by run';
-  if (['model.base', 'model.vae'].includes(key) && typeof value === 'string' && isPath(value))
-    return 'a file of this machine';
+  if (FILES.has(key) && typeof value === 'string' && isPath(value)) return 'a file of this machine';
   if (key === 'dataset.masks' && isGroup(value) && isMaskFolder(String(value.from ?? 'auto')))
     return 'a folder of one data set';
   return undefined;
+}
+
+/** Keys that take an id of the registry or a path. */
+const FILES: ReadonlySet<string> = new Set(['model.base', 'model.vae', 'captions.tagger', 'captions.captioner']);
+
+/** Keys whose text a person writes about their pictures. */
+const WRITTEN =
+  /^(?:captions\.(?:exclude|prompt|replace|remove|keep_only|add_first|add_last|protect)|dataset\.(?:caption_(?:prefix|suffix|options)|default_caption)|samples\.negative)$/u;
+
+/** Whether the text of a setting has the trigger in it, which belongs to one data set. */
+export function holdsTrigger(key: string, value: unknown, trigger: string): boolean {
+  if (trigger.trim() === '' || !WRITTEN.test(key)) return false;
+  return JSON.stringify(value).toLowerCase().includes(trigger.trim().toLowerCase());
 }
 
 /** Ids of the registry have neither slashes nor endings of weights files. */

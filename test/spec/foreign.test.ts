@@ -53,6 +53,7 @@ const brought: Record<string, unknown> = {
   discount: 0.3,
   perturbation: 0.1,
   leastTimestep: 100,
+  leastRank: 2,
   mostTimestep: 900,
   distribution: 'LOGIT_NORMAL',
   power: 2,

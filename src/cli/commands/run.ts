@@ -2,6 +2,7 @@ import { UsageError } from '../../base/errors.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import { isZip } from '../../engine/bundle/zip-head.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
+import { presetsOf } from '../../engine/presets/store.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -34,7 +35,7 @@ export const run: CommandRun = async ([file = ''], options, given) => {
   const registry = loadRegistry({ configDir: context.places.config });
   const overrides = texts(options.set);
   const preset = presetOption(options, context);
-  const loaded = loadSpec(file, { overrides, registry, preset });
+  const loaded = loadSpec(file, { overrides, registry, preset, own: presetsOf(context.places.config) });
   tellPreset(loaded, preset, context);
   if (onSlurm) return (await import('./slurm/submit.ts')).runOnSlurm({ loaded, registry, name }, options, context);
   const node = helperNode(loaded.spec.resources, context.env);

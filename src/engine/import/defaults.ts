@@ -2,7 +2,8 @@
  * What another trainer does where its file is silent. Its defaults are not our recipe's, and a run that is to be like the
  * one there needs them. Pure.
  */
-import type { ForeignPair, TrainerName } from './read.ts';
+import type { ForeignPair } from './line.ts';
+import type { TrainerName } from './read.ts';
 
 interface Default {
   readonly word: string;

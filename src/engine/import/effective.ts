@@ -4,7 +4,8 @@
  */
 import { asTyped } from '../../spec/foreign/values.ts';
 import { plainName } from '../../spec/foreign.ts';
-import type { ForeignPair, TrainerName } from './read.ts';
+import type { ForeignPair } from './line.ts';
+import type { TrainerName } from './read.ts';
 
 export function effective(trainer: TrainerName, pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   if (trainer === 'kohya_ss') return ofKohyaGui(pairs);

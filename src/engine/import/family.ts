@@ -2,7 +2,8 @@
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { asTyped } from '../../spec/foreign/values.ts';
-import type { ForeignFile, ForeignPair } from './read.ts';
+import type { ForeignPair } from './line.ts';
+import type { ForeignFile } from './read.ts';
 
 /** How OneTrainer names the families that are trained here. */
 const OURS = /^STABLE_DIFFUSION_(?:15|XL_10_BASE)$/u;

@@ -4,8 +4,7 @@ import { foreignWords } from '../../spec/foreign/words.ts';
 import { convertWord } from '../../spec/foreign.ts';
 import { sourceFields } from '../../spec/sections/sources.ts';
 import { yamlValue } from '../../spec/write.ts';
-import type { ImportLine } from './line.ts';
-import type { ForeignPair } from './read.ts';
+import type { ForeignPair, ImportLine } from './line.ts';
 
 interface Folders {
   /** The words without those of further folders. */

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { ConfigError, UsageError } from '../../base/errors.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { renderSpec, yamlValue } from '../../spec/write.ts';
+import { presetsFor } from '../prepare/document-presets.ts';
 import type { FilledSpec } from '../prepare/fill.ts';
 import { type LoadedSpec, loadSpec } from '../prepare/load.ts';
 import { refuseOtherWork, trainsOtherThanLora } from './family.ts';
 import type { ImportLine } from './line.ts';
 import { mapWords } from './map.ts';
 import { otherThanLora, ownRate } from './mend.ts';
+import { layOurWords, laySilent } from './our-words.ts';
 import { type ImportOptions, placeBase, placeImages } from './place.ts';
 import { readForeign, type TrainerName } from './read.ts';
 
@@ -36,18 +38,21 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   const changed = [...mapped.changed];
   const lost = [...mapped.lost];
   placeImages(values, path, options, lost);
+  const lines = new Map(mapped.lines);
+  if (file.ours !== undefined) layOurWords(file.ours, { values, lines, lost });
   placeBase(values, path, options, { mapped, changed });
+  if (file.ours !== undefined) laySilent({ values, lines }, recipeHere(values, options.registry));
   otherThanLora(values, trainsOtherThanLora(file), changed);
   ownRate(values, changed);
   const { loaded, dropped } = settled(values, options.registry);
   for (const { key, message } of dropped) {
-    const line = mapped.lines.get(key);
+    const line = lines.get(key);
     lost.push({ theirs: line?.theirs ?? key, ours: null, why: `${key} ${message}` });
   }
   const gone = new Set(dropped.map(({ key }) => key));
   const keyOf = ({ ours }: ImportLine) => ours?.split(':')[0] ?? '';
   const isChanged = new Set(changed.map(keyOf));
-  const taken = [...mapped.lines]
+  const taken = [...lines]
     .filter(([key]) => values.has(key.replace(/\.\d+$/u, '')) && !gone.has(key) && !isChanged.has(key))
     .map(([, line]) => line);
   const left = changed.filter((line) => !gone.has(keyOf(line)));
@@ -65,6 +70,12 @@ export function importSettings(path: string, options: ImportOptions): Imported {
 }
 
 type Values = Map<string, unknown>;
+
+/** What a file without settings would get from the recipe of the base that was chosen. */
+function recipeHere(values: Values, registry: Registry): (key: string) => unknown {
+  const presets = presetsFor({ model: { base: values.get('model.base') } }, registry, {});
+  return (key) => presets.get(key)?.value;
+}
 
 interface Settled {
   readonly loaded: LoadedSpec;

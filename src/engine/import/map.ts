@@ -9,10 +9,10 @@ import { yamlValue } from '../../spec/write.ts';
 import { silentDefaults } from './defaults.ts';
 import { effective } from './effective.ts';
 import { splitFolders } from './folders.ts';
-import type { ImportLine } from './line.ts';
+import type { ForeignPair, ImportLine } from './line.ts';
 import { runNameOf } from './mend.ts';
 import { noteOf } from './notes.ts';
-import type { ForeignFile, ForeignPair } from './read.ts';
+import type { ForeignFile } from './read.ts';
 
 export interface Mapped {
   /** Values by key of run.yaml. */

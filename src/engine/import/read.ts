@@ -8,6 +8,9 @@ import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts
 import { plainName } from '../../spec/foreign.ts';
 import { decodeText } from '../../spec/read-text.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
+import { ARGUMENTS, argumentsOf, argumentsOfJson, isGroup, oneRate, optimizerPairs } from './arguments.ts';
+import type { ForeignPair } from './line.ts';
+import { type OurWords, ourWords } from './our-words.ts';
 
 export type TrainerName =
   | 'sd-scripts'
@@ -18,20 +21,11 @@ export type TrainerName =
   | 'ai-toolkit'
   | 'a LoRA';
 
-/** A word of the file with its value. */
-export interface ForeignPair {
-  /** The word in lower case, with `_` for `-`. */
-  readonly name: string;
-  readonly value: unknown;
-  /** The word as it stands in the file, with the groups that it lies in. */
-  readonly where: string;
-  /** The group that it lies in, in lower case; empty at the top. */
-  readonly group: string;
-}
-
 export interface ForeignFile {
   readonly trainer: TrainerName;
   readonly pairs: readonly ForeignPair[];
+  /** What a LoRA of ours says in our own words; undefined for files of others. */
+  readonly ours?: OurWords | undefined;
 }
 
 /** Most bytes of such a file, and most words and depth of one. */
@@ -180,22 +174,6 @@ function flat(document: Document): ForeignPair[] {
   return pairs;
 }
 
-const isGroup = (value: unknown): value is Document =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-
-/** Words whose value is a list of `key=value`, or a text of them. */
-const ARGUMENTS: ReadonlySet<string> = new Set(['network_args', 'optimizer_args', 'lr_scheduler_args']);
-
-function argumentsOf(value: unknown): [string, unknown][] {
-  const items = Array.isArray(value)
-    ? value.map(String)
-    : String(value ?? '').match(/[\w.]+\s*=\s*(?:"[^"]*"|\[[^\]]*\]|\([^)]*\)|[^\s"]+)/gu);
-  return (items ?? []).flatMap((item): [string, unknown][] => {
-    const [, key = '', text = ''] = /^\s*([\w.]+)\s*=\s*(.*)$/su.exec(item) ?? [];
-    return key === '' ? [] : [[key, text.replace(/^"(.*)"$/su, '$1')]];
-  });
-}
-
 /** The metadata that sd-scripts and those who follow it write into a LoRA. */
 function ofLora(path: string): ForeignFile {
   const { metadata } = readSafetensorsHeader(path);
@@ -217,7 +195,7 @@ function ofLora(path: string): ForeignFile {
       name === 'resolution' ? value.replace(/[()\s]/gu, '') : name === 'text_encoder_lr' ? oneRate(value) : value;
     return [{ name, value: plain, where: key, group: '' }];
   });
-  return { trainer: 'a LoRA', pairs };
+  return { trainer: 'a LoRA', pairs, ours: ourWords(metadata) };
 }
 
 const RENAMED: Readonly<Record<string, string>> = {
@@ -228,31 +206,3 @@ const RENAMED: Readonly<Record<string, string>> = {
   ss_sd_model_name: 'sd_model_name',
   ss_output_name: 'output_name',
 };
-
-/** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1,betas=(0.9, 0.99))` → the optimiser and its arguments. */
-function optimizerPairs(where: string, text: string): ForeignPair[] {
-  const [, path = '', given = ''] = /^([^(]*)(?:\((.*)\))?$/su.exec(text) ?? [];
-  const type = path.split('.').at(-1) ?? '';
-  const inside = given.match(/\w+\s*=\s*(?:\([^)]*\)|\[[^\]]*\]|[^,]+)/gu) ?? [];
-  return [
-    { name: 'optimizer_type', value: type, where, group: '' },
-    ...argumentsOf(inside).map(([key, value]) => ({
-      ...{ name: plainName(key), value, where: `${where}.${key}`, group: 'optimizer_args' },
-    })),
-  ];
-}
-
-/** `[5e-05]` → `5e-05`: a rate for each text encoder, which is one where all are the same. */
-function oneRate(text: string): string {
-  const rates = text.match(/[\d.eE+-]+/gu) ?? [];
-  return new Set(rates).size === 1 && text.trimStart().startsWith('[') ? (rates[0] ?? text) : text;
-}
-
-function argumentsOfJson(text: string): [string, unknown][] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isGroup(value) ? Object.entries(value) : value === null ? [] : undefined;
-  } catch {
-    return undefined;
-  }
-}

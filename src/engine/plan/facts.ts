@@ -1,23 +1,31 @@
 /**
- * Metadata of the LoRA file that only the TypeScript side knows: `ss_*` as sd-scripts writes them, and `modelspec.*`.
- * Pure.
+ * Metadata of the LoRA file that only the TypeScript side knows: `ss_*` as sd-scripts writes them, `modelspec.*`, and
+ * settings in words of our own, since sd-scripts has none for them: "train like this one" would lose them. Pure.
  */
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { findKey, specKeys } from '../../spec/keys.ts';
+import { holdsTrigger, whyNotInPreset } from '../../spec/own-preset.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import { isFurther } from '../dataset/sizes.ts';
 import { plainCaption } from './caption-forms.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanImage } from './schema.ts';
+import { keptTags, triggersOf } from './sources.ts';
 
 /** sd-scripts is written in Python: it has True and False, and tuples in round brackets. */
 const python = (value: boolean) => (value ? 'True' : 'False');
 
 /**
  * Facts of the data set, which are written only in `full` metadata. The trainer adds by itself what the plan says in
- * other places. No absolute path and no time is among them, so that the same run gives the same file anywhere.
+ * other places; `shared` is what `sharedFacts` gives. No absolute path and no time is among them, so that the same run gives the same file anywhere.
  */
-export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Record<string, string> {
+export function metadataFacts(
+  spec: RunSpec,
+  samples: readonly PlanImage[],
+  shared: string | undefined,
+): Record<string, string> {
   const { dataset: d, output, name } = spec;
   const side = largestSide(d.resolution);
   if (output.metadata !== 'full') return {};
@@ -32,6 +40,7 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Rec
     'modelspec.resolution': `${side}x${side}`,
     ss_resolution: `(${side}, ${side})`,
     ...mergedFacts(spec),
+    ...(shared === undefined ? {} : { [SHARED_SETTINGS]: shared }),
     ss_enable_bucket: python(d.buckets),
     ss_bucket_no_upscale: python(d.no_upscale),
     ss_min_bucket_reso: String(d.bucket_min),
@@ -41,6 +50,12 @@ export function metadataFacts(spec: RunSpec, samples: readonly PlanImage[]): Rec
     ...(others.length === 0 ? {} : { ss_reg_dataset_dirs: JSON.stringify(byFolder(others, 'reg', datasetDir)) }),
     ss_tag_frequency: JSON.stringify(byFolder(once, name, tagFrequency)),
   };
+}
+
+/** What sd-scripts has no word for, so that a run like this one can be made of the file; undefined where all is usual. */
+export function sharedFacts(spec: RunSpec, usual: (key: string) => unknown): string | undefined {
+  const shared = sharedSettings(spec, usual, keptTags(spec.dataset, triggersOf(spec.dataset)));
+  return Object.keys(shared).length === 0 ? undefined : JSON.stringify(shared);
 }
 
 /** What was merged into the base, since the LoRA acts as it was trained only with that beside it. */
@@ -92,4 +107,82 @@ function tagFrequency(samples: readonly PlanImage[]) {
   const counts = new Map<string, number>();
   for (const { caption } of samples) for (const tag of tagsOf(caption)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
+}
+
+/** The key of the metadata, whose value is a JSON object of dotted keys of run.yaml. */
+export const SHARED_SETTINGS = 'visiontrain.settings';
+
+const of = (section: string, names: string) => names.split(' ').map((name) => `${section}.${name}`);
+
+/** Keys whose whole value `ss_*` and `modelspec.*` tell, or that follow the base model. */
+const TOLD: ReadonlySet<string> = new Set([
+  'dataset.goal',
+  ...of('dataset', 'shuffle_tags caption_dropout tag_dropout buckets bucket_min bucket_max no_upscale crop flip'),
+  ...of('training', 'seed steps batch_size gradient_accumulation learning_rate optimizer weight_decay betas schedule'),
+  ...of('training', 'warmup max_grad_norm max_weight_norm rank alpha dropout conv_rank conv_alpha dora rslora'),
+  ...of('training', 'rank_dropout module_dropout lora_plus_ratio noise_offset noise_offset_random'),
+  'training.noise_offset_adaptive',
+]);
+
+/** What of the other sections is learned from; the rest is about the machine, the screen or the base. */
+const FURTHER: ReadonlySet<string> = new Set([
+  'model.vae',
+  'model.flow_shift',
+  'model.vae_scaling',
+  'validation.patience',
+  'validation.min_change',
+  'resources.base_precision',
+  'resources.text_precision',
+]);
+
+/** Whether the metadata of a LoRA may name this setting with this value: it is no text about pictures, and no path. */
+export function isShared(key: string, value: unknown): boolean {
+  const section = findKey(key)?.section ?? '';
+  if (!['dataset', 'captions', 'training'].includes(section) && !FURTHER.has(key)) return false;
+  return whyNotInPreset(key, value) === undefined;
+}
+
+/** Keys with a default that are what it says in a LoRA of ours that does not name them. */
+export const silentKeys: readonly { readonly key: string; readonly value: unknown }[] = specKeys.flatMap(
+  ({ key, node }) => (node.default !== undefined && isShared(key, node.default) ? [{ key, value: node.default }] : []),
+);
+
+/** Whether a setting means nothing beside the others, so that the run is the same whatever it is. */
+function isIdle(key: string, { captions, model, validation }: RunSpec): boolean {
+  if (WRITING.test(key)) return captions.write === null;
+  if (key === 'model.flow_shift') return model.prediction !== 'flow';
+  return key === 'validation.min_change' && validation.patience === null;
+}
+
+const WRITING = /^captions\.(?:tagger|threshold|character_threshold|ratings|exclude|captioner|length|prompt)$/u;
+
+/**
+ * The settings that were chosen otherwise than every run has them, by dotted key. Each is part of the run's identity,
+ * so that the same run writes the same file.
+ * @param usual what the recipe of the base has, for keys without a default
+ * @param keptTags how many tags sd-scripts' word says are kept, those of this trigger among them
+ */
+function sharedSettings(
+  spec: RunSpec,
+  usual: (key: string) => unknown,
+  keptTags: number,
+): Readonly<Record<string, unknown>> {
+  const out: Record<string, unknown> = {};
+  for (const { key, section, node } of specKeys) {
+    const value = (spec as unknown as Record<string, Record<string, unknown>>)[section]?.[
+      key.slice(section.length + 1)
+    ];
+    if (isTold(key, value) || !isShared(key, value) || holdsTrigger(key, value, spec.dataset.trigger)) continue;
+    if (isIdle(key, spec)) continue;
+    const isUsual = isDeepStrictEqual(value, node.default === undefined ? usual(key) : node.default);
+    // Another data set has another trigger.
+    if (!isUsual || (key === 'dataset.keep_tags' && value !== keptTags)) out[key] = value;
+  }
+  return out;
+}
+
+/** Lists say more than the one number that sd-scripts has. */
+function isTold(key: string, value: unknown): boolean {
+  if (TOLD.has(key)) return true;
+  return ['dataset.resolution', 'training.text_encoder_learning_rate'].includes(key) && !Array.isArray(value);
 }

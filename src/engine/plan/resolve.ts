@@ -14,7 +14,7 @@ import { isFurther } from '../dataset/sizes.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import { emptied } from './caption-rules.ts';
 import { chooseDevice } from './device.ts';
-import { metadataFacts } from './facts.ts';
+import { metadataFacts, sharedFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { countedMemory, memoryWarnings } from './memory.ts';
@@ -43,6 +43,8 @@ export interface PlanInput extends ImagesInput {
   readonly hardware: Hardware;
   /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
   readonly lacking: readonly string[];
+  /** What the recipe of the base has for a key; without it the metadata has no settings in words of our own. */
+  readonly usual?: (key: string) => unknown;
   readonly cacheDir: string;
   /** The LoRA files of `model.merge_loras` with absolute paths. */
   readonly merged?: Plan['model']['merge_loras'];
@@ -142,7 +144,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     output: {
       precision: spec.output.precision,
       metadata: spec.output.metadata,
-      facts: metadataFacts(spec, samples),
+      facts: metadataFacts(spec, samples, input.usual && sharedFacts(spec, input.usual)),
       diffusers: spec.output.diffusers,
       checkpoint_every: plannedCadence(spec.output.checkpoint_every),
       checkpoint_keep: spec.output.checkpoint_keep,

@@ -10,7 +10,7 @@ import { placer } from '../dataset/sizes.ts';
 import { composeParts, hasSeparator, linesOf, longestForms, ruledParts } from './caption-forms.ts';
 import { captionRules } from './caption-rules.ts';
 import { composeCaption, estimateTokens, triggerFirst } from './captions.ts';
-import { metadataFacts } from './facts.ts';
+import { metadataFacts, SHARED_SETTINGS } from './facts.ts';
 import { sampleIds, validationIds } from './identity.ts';
 import type { Plan, PlanImage } from './schema.ts';
 import { generatedImages, ownSettings, settingsOf, settingsOfUses, sourceFinder, tagsMove, usesOf } from './sources.ts';
@@ -200,7 +200,7 @@ function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) =
   return {
     ...plan,
     data: { ...plan.data, images, max_tokens: maxTokens(images, plan.data.caption_options) },
-    output: { ...plan.output, facts: metadataFacts(spec, images) },
+    output: { ...plan.output, facts: metadataFacts(spec, images, plan.output.facts[SHARED_SETTINGS]) },
   };
 }
 

@@ -1,6 +1,7 @@
 /** run.yaml → a complete, checked spec. All problems of the file are found at once. */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural, shorten } from '../../base/text.ts';
@@ -20,7 +21,7 @@ import { parseYaml, pathKey, type YamlTree } from '../../spec/yaml-tree.ts';
 import { countUses } from '../dataset/count.ts';
 import { type FilledSpec, tryFill } from './fill.ts';
 import { type LaidPreset, layPreset } from './lay-preset.ts';
-import { isMapping } from './mapping.ts';
+import { isMapping, valueAt } from './mapping.ts';
 import { withPromptFile } from './prompt-file.ts';
 import { withTypedPaths } from './typed-paths.ts';
 
@@ -32,6 +33,8 @@ export interface LoadOptions {
   readonly preset?: OwnPreset | undefined;
   /** What the file held at an earlier time, in place of what it holds now. */
   readonly kept?: string | undefined;
+  /** The person's own presets by name, to tell whether a value is still that of the preset in its comment. */
+  readonly own?: ((name: string) => OwnPreset | undefined) | undefined;
 }
 
 export interface LoadedSpec extends FilledSpec {
@@ -44,7 +47,7 @@ export interface LoadedSpec extends FilledSpec {
 }
 
 /** Loads a run.yaml. @throws {ConfigError} with all problems, each with its place */
-export function loadSpec(file: string, { overrides = [], registry, preset, kept }: LoadOptions): LoadedSpec {
+export function loadSpec(file: string, { overrides = [], registry, preset, own, kept }: LoadOptions): LoadedSpec {
   const path = typedPath(file, '.');
   const dir = dirname(path);
   const read = kept === undefined ? readTextFile(path) : { text: kept };
@@ -54,7 +57,8 @@ export function loadSpec(file: string, { overrides = [], registry, preset, kept 
   if (tree.problems.length > 0)
     throw failed(tree.problems.map(({ path: at, ...rest }) => ({ file, key: at.join('.'), ...placed(rest) })));
 
-  const laid = preset === undefined ? undefined : layPreset(tree.value, chosenBy(tree), preset);
+  const chosen = stillChosen(chosenBy(tree), tree.value, own);
+  const laid = preset === undefined ? undefined : layPreset(tree.value, chosen, preset);
   const overridden = applyOverrides(laid === undefined ? tree.value : laid.document, overrides);
   const problems: Problem[] = [...overridden.problems];
   const locate = (found: KeyProblem) => located(file, tree, overridden, found);
@@ -79,7 +83,7 @@ export function loadSpec(file: string, { overrides = [], registry, preset, kept 
   const filled = tryFill(current, registry, {
     dir,
     facts: base.facts,
-    claimed: claims(laid?.claimed ?? chosenBy(tree), overridden),
+    claimed: claims(laid?.claimed ?? chosen, overridden),
     countUses: (folder) => countUses(typedPath(folder, dir)),
   });
   if (filled.problems !== undefined) {
@@ -118,6 +122,20 @@ function ownModel(
     if (!(error instanceof VisiontrainError)) throw error;
     return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };
   }
+}
+
+/** A value that is no longer that of the preset in its comment was changed since, and is the person's. */
+function stillChosen(
+  chosen: ReadonlyMap<string, Chooser>,
+  document: unknown,
+  own: LoadOptions['own'],
+): ReadonlyMap<string, Chooser> {
+  if (own === undefined || !isMapping(document)) return chosen;
+  const isStill = ([key, who]: readonly [string, Chooser]): boolean => {
+    const preset = who.startsWith('preset:') ? own(who.slice('preset:'.length)) : undefined;
+    return preset === undefined || isDeepStrictEqual(preset.values.get(key), valueAt(document, key.split('.')));
+  };
+  return new Map([...chosen].filter(isStill));
 }
 
 /** Who chose each key, where the comment on its line says so and no flag lies over it. */

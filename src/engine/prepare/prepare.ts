@@ -30,6 +30,7 @@ import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 import { furtherImages, runImages, together } from './images.ts';
 import { mergedLoras } from './merged-loras.ts';
+import { recipeOf } from './presets.ts';
 
 export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */
@@ -71,11 +72,10 @@ export interface PreparedRun {
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal, asNamed = (given) => given } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
-  const { model } = input.spec;
   const absolute = withAbsoluteSources(input.spec, dir);
-  const { base, needs, notes } = await resolveBase({ model, dir, registry, places });
+  const { base, needs, notes } = await resolveBase({ model: input.spec.model, dir, registry, places });
   const ofLora = notesOfLora(input, configsOf(base));
-  const merged = await mergedLoras(model, dir, signal);
+  const merged = await mergedLoras(input.spec.model, dir, signal);
   const [{ scan: hashed, ...images }, hardware] = await Promise.all([
     runImages({ ...input, spec: absolute }),
     input.hardware ?? probeHardware([places.home, places.runs], env),
@@ -94,6 +94,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const masks = await runMasks(hashed, input.spec.dataset.masks, input);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
+    usual: recipeOf(spec, registry),
     dir,
     scan: captioned.scan,
     uncaptioned: captioned.pending,

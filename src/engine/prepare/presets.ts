@@ -1,10 +1,10 @@
 /** The value of each key that the person does not give, as the base model's registry entry decides it. */
 
-import { neutralEntry } from '../../registry/catalogue/find.ts';
+import { findBase, neutralEntry } from '../../registry/catalogue/find.ts';
 import { recipeFor } from '../../registry/catalogue/recipes.ts';
 import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
-import type { Chooser, Family, Goal, Prediction } from '../../spec/schema.ts';
+import type { Chooser, Family, Goal, Prediction, RunSpec } from '../../spec/schema.ts';
 
 export interface Preset {
   readonly value: unknown;
@@ -77,4 +77,17 @@ export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
     if (!values.has(key)) set(key, value);
   }
   return values;
+}
+
+/** What the recipe for the base of a complete spec has for a key; undefined where it says nothing. */
+export function recipeOf({ model, dataset }: RunSpec, registry: Registry): (key: string) => unknown {
+  const values = presetValues({
+    registry,
+    model: { entry: findBase(registry, model.base), facts: undefined },
+    goal: dataset.goal,
+    trigger: dataset.trigger,
+    family: model.family,
+    prediction: model.prediction,
+  });
+  return (key) => values.get(key)?.value;
 }

@@ -6,7 +6,7 @@ import { UsageError } from '../../base/errors.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { specKeys } from '../../spec/keys.ts';
-import { type OwnPreset, whyNotInPreset } from '../../spec/own-preset.ts';
+import { holdsTrigger, type OwnPreset, whyNotInPreset } from '../../spec/own-preset.ts';
 import type { Provenance, RunSpec } from '../../spec/schema.ts';
 import { importSettings } from '../import/import.ts';
 import { isTrainerFile } from '../import/read.ts';
@@ -35,9 +35,6 @@ export interface MadePreset {
 
 /** Nobody misses these in a preset. */
 const PLAIN: ReadonlySet<string> = new Set(['version', 'name', 'dataset.path']);
-/** Keys whose text a person writes about their pictures. */
-const WRITTEN = /^(?:captions\.|dataset\.(?:caption_|default_caption)|samples\.negative)/u;
-
 /** Takes what a person chose, or with `all` what the recipe chose too; never what was read from files or the machine. */
 export function presetFrom(
   { name, about }: Pick<OwnPreset, 'name' | 'about'>,
@@ -50,16 +47,13 @@ export function presetFrom(
     const who = provenance[key] ?? 'preset';
     if (who === 'detected' || (who === 'preset' && !all)) continue;
     const value = valueAt(spec, key.split('.'));
-    const why = whyNotInPreset(key, value) ?? (holdsTrigger(key, value, spec) ? 'it holds the trigger' : undefined);
+    const why =
+      whyNotInPreset(key, value) ??
+      (holdsTrigger(key, value, spec.dataset.trigger) ? 'it holds the trigger' : undefined);
     if (why === undefined) values.set(key, value);
     else if (who !== 'preset' && !PLAIN.has(key) && !isDeepStrictEqual(value, node.default)) left.push({ key, why });
   }
   return { preset: { name, about, values }, left };
-}
-
-function holdsTrigger(key: string, value: unknown, { dataset: { trigger } }: RunSpec): boolean {
-  if (trigger === '' || !WRITTEN.test(key)) return false;
-  return JSON.stringify(value).toLowerCase().includes(trigger.toLowerCase());
 }
 
 export interface SourceOptions {

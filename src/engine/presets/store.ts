@@ -1,6 +1,6 @@
 /** The files of the person's own presets: read, written, removed. */
 import { existsSync, rmSync } from 'node:fs';
-import { ConfigError, UsageError } from '../../base/errors.ts';
+import { ConfigError, UsageError, VisiontrainError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
@@ -23,6 +23,18 @@ export function loadPreset(configDir: string, name: string): OwnPreset {
   if (found.problems !== undefined) throw wrong(found.problems);
   return found.preset;
 }
+
+/** The presets by name for `loadSpec`; undefined for one that is gone or has mistakes, of which nothing can be told. */
+export const presetsOf =
+  (configDir: string) =>
+  (name: string): OwnPreset | undefined => {
+    try {
+      return loadPreset(configDir, name);
+    } catch (error) {
+      if (error instanceof VisiontrainError) return undefined;
+      throw error;
+    }
+  };
 
 /** Writes a preset. One that is there is not replaced without `replace`. @throws UsageError, EnvironmentError */
 export function savePreset(configDir: string, preset: OwnPreset, replace: boolean): string {

@@ -63,7 +63,7 @@ export const lostDetails: readonly LostWord[] = [
       'async_gradient_reduce',
       'async_gradient_reduce_buffer',
     ],
-    say: 'a run trains on one card; several cards train several runs (visiontrain queue): remove the line',
+    say: 'resources.devices says on how many cards a run trains, and resources.nodes on how many machines: remove the line',
   },
   {
     names: ['lr_scheduler_type', 't_max', 'eta_min', 'custom_learning_rate_scheduler', 'scheduler_params'],

@@ -1,5 +1,5 @@
 /**
- * Turns an existing run.yaml into answers. What the person chose in it stays; everything else follows today's presets.
+ * Turns an existing run.yaml into answers. What the person chose in it stays, in a preset of their own too; everything else follows today's presets.
  */
 import { dirname, resolve } from 'node:path';
 import { typedPath } from '../../base/typed-path.ts';
@@ -26,7 +26,9 @@ export function fromSpecFile(file: string, { registry }: Pick<WizardFacts, 'regi
       : { 'model.file': you(resolve(dirname(path), spec.model.base)) }),
     name: you(spec.name),
   };
-  const chosen = Object.entries(provenance).filter(([key, by]) => by === 'you' && !questions.has(key));
+  const chosen = Object.entries(provenance).filter(
+    ([key, by]) => (by === 'you' || by.startsWith('preset:')) && !questions.has(key),
+  );
   const settings = chosen.map(([key]) => [SETTING + key, you(JSON.stringify(at(spec, key)))] as const);
   return { ...listed, ...Object.fromEntries(settings) };
 }

@@ -6,34 +6,75 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { actionsOf, completionScript } from '../../../src/cli/commands/completion-scripts.ts';
 import { commands } from '../../../src/cli/commands/table.ts';
+import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import { cli } from '../../helpers/cli.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'vt-completion-'));
 const env = { ...process.env, VISIONTRAIN_HOME: home };
+mkdirSync(join(home, 'config', 'presets'), { recursive: true });
 mkdirSync(join(home, 'runs', 'fox-one'), { recursive: true });
 mkdirSync(join(home, 'runs', 'fox-two'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** What bash offers for a line; the last word is the one that is typed. */
-function offered(...words: string[]): string[] {
-  const script = join(home, 'bash');
-  writeFileSync(script, completionScript('bash', commands));
-  const typed = ['visiontrain', ...words].map((word) => `'${word}'`).join(' ');
-  const code = `source '${script}'; COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _visiontrain; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  return execFileSync('bash', ['--norc', '-c', code], { env, encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line !== '');
+const bases = ['sd15', 'sdxl'];
+for (const name of ['soft', 'hard']) writeFileSync(join(home, 'config', 'presets', `${name}.yaml`), '');
+for (const name of ['fox one.safetensors', 'notes.txt']) writeFileSync(join(home, name), '');
+
+/** Where a shell is, if it is on this machine. */
+const found = (shell: string) => ['/usr/bin', '/bin', '/usr/local/bin'].map((dir) => join(dir, shell)).find(existsSync);
+
+/** How each shell is asked what it offers for a line; the last word is the one that is typed. */
+const asked: Readonly<
+  Record<'bash' | 'zsh' | 'fish', (script: string, words: readonly string[]) => readonly string[]>
+> = {
+  bash: (script, words) => [
+    '--norc',
+    '-c',
+    `source '${script}'; COMP_WORDS=(visiontrain ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _visiontrain; printf '%s\\n' "\${COMPREPLY[@]}"`,
+  ],
+  // The builtins of its completion work at a prompt only: what they are handed is printed.
+  zsh: (script, words) => [
+    '-f',
+    '-c',
+    `compdef() {}; compadd() { print -l -- "\${@:#--}"; }; _describe() { print -l -- "\${(@)commands%%:*}"; }; _files() { [[ "$1" = -g ]] && print -l -- *.safetensors; true; }
+     source '${script}'; words=(visiontrain ${words.map((word) => `'${word}'`).join(' ')}); CURRENT=${words.length + 1}; _visiontrain`,
+  ],
+  fish: (script, words) => ['--no-config', '-c', `source '${script}'; complete -C 'visiontrain ${words.join(' ')}'`],
+};
+
+function offeredBy(shell: 'bash' | 'zsh' | 'fish', ...words: string[]): string[] {
+  const script = join(home, shell);
+  writeFileSync(script, completionScript(shell, commands, bases));
+  const path = found(shell) ?? expect.fail(shell);
+  const text = execFileSync(path, asked[shell](script, words), { env, encoding: 'utf8', cwd: home });
+  const typed = words.at(-1) ?? '';
+  // zsh itself leaves out what does not begin as the word does.
+  const lines = text.split('\n').map((line) => line.split('\t')[0] ?? '');
+  return lines.filter((line) => line !== '' && line.startsWith(typed));
 }
+const offered = (...words: string[]) => offeredBy('bash', ...words);
+
+describe.each(['bash', 'zsh', 'fish'] as const)('completion in %s', (shell) => {
+  it.skipIf(found(shell) === undefined)('offers commands, actions, flags, runs, presets, bases and LoRA files', () => {
+    const at = (...words: string[]) => offeredBy(shell, ...words).sort();
+    expect(at('re')).toEqual(['report', 'resume']);
+    expect(at('lora', 'in')).toEqual(['inspect']);
+    expect(at('export', '--be')).toEqual(['--best']);
+    expect(at('status', 'fox')).toEqual(['fox-one', 'fox-two']);
+    expect(at('compare', 'fox-one', 'fox')).toEqual(['fox-one', 'fox-two']);
+    expect(at('publish', 'hub', 'fox')).toEqual(['fox-one', 'fox-two']);
+    expect(at('status', '--json', 'fox')).toEqual(['fox-one', 'fox-two']);
+    expect(at('new', 'pictures', '--preset', '')).toEqual(expect.arrayContaining(['hard', 'soft']));
+    expect(at('preset', 'show', 's')).toEqual(['soft']);
+    expect(at('models', 'info', 'sd')).toEqual(['sd15', 'sdxl']);
+    expect(at('lora', 'check', '--base', 'sdx')).toEqual(['sdxl']);
+    expect(at('run', 'run.yaml', '--set', 'training.ran')).toEqual(['training.rank', 'training.rank_dropout']);
+    expect(at('lora', 'inspect', 'fox')).toEqual([expect.stringMatching(/^fox.one\.safetensors$/u)]);
+    expect(at('status', 'fox-one', 'fox-').filter((word) => word.startsWith('fox-'))).toEqual([]);
+  });
+});
 
 describe('completion', () => {
-  it('offers commands, actions, flags and runs in bash', () => {
-    expect(offered('re')).toEqual(['resume', 'report']);
-    expect(offered('lora', 'in')).toEqual(['inspect']);
-    expect(offered('export', '--be')).toEqual(['--best']);
-    expect(offered('status', 'fox')).toEqual(['fox-one', 'fox-two']);
-    expect(offered('run', 'x')).toEqual([]);
-  });
-
   it('knows every command, and the actions that each takes', async () => {
     const all = offered('');
     for (const { name } of commands) expect(all).toContain(name);
@@ -45,14 +86,15 @@ describe('completion', () => {
   });
 
   it.each(['bash', 'zsh', 'fish'] as const)('is a script that %s takes, where there is one', (shell) => {
-    const path = ['/usr/bin', '/bin', '/usr/local/bin'].map((dir) => join(dir, shell)).find(existsSync);
+    const path = found(shell);
     const script = join(home, shell);
+    const known = loadRegistry({ configDir: home }).models.map(({ id }) => id);
     // `npm run docs` writes what the package ships.
     const shipped = readFileSync(join(import.meta.dirname, '../../../completions', `visiontrain.${shell}`), 'utf8');
-    expect(shipped).toBe(completionScript(shell, commands));
-    writeFileSync(script, completionScript(shell, commands));
+    expect(shipped).toBe(completionScript(shell, commands, known));
+    writeFileSync(script, completionScript(shell, commands, known));
     if (path !== undefined) execFileSync(path, ['-n', script]);
-    for (const { name } of commands) expect(completionScript(shell, commands)).toContain(name);
+    for (const { name } of commands) expect(shipped).toContain(name);
   });
 
   it('says where the script goes when no shell is named', async () => {

@@ -258,3 +258,20 @@ describe('visiontrain preset', () => {
     expect((await cli(['preset', 'list'], env, dir)).stderr).toContain('No presets yet');
   });
 });
+
+it('a value that is changed after its preset laid it counts as the person’s own', () => {
+  const values = new Map<string, unknown>([
+    ['training.dropout', 0.1],
+    ['training.cycles', 2],
+  ]);
+  const preset = { name: 'mild', about: '', values };
+  const plain = file('laid.yaml', 'version: 1\ndataset: {path: fox}\nmodel: {base: tiny}\n');
+  const laid = loadSpec(plain, { registry, preset });
+  const yaml = renderSpec(laid.spec, laid.provenance);
+  expect(yaml).toMatch(/dropout: 0\.1 +# preset:mild/u);
+  const edited = file('edited.yaml', yaml.replace('dropout: 0.1', 'dropout: 0.3'));
+  const { provenance } = loadSpec(edited, { registry, own: (name) => (name === 'mild' ? preset : undefined) });
+  expect([provenance['training.dropout'], provenance['training.cycles']]).toEqual(['you', 'preset:mild']);
+  // Of a preset that is gone only the comment tells.
+  expect(loadSpec(edited, { registry, own: () => undefined }).provenance['training.dropout']).toBe('preset:mild');
+});

@@ -10,6 +10,7 @@ import { sendAll } from '../../../engine/boxes/send.ts';
 import { startedSchema } from '../../../engine/boxes/serve.ts';
 import { travelOf } from '../../../engine/boxes/travel.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
+import { presetsOf } from '../../../engine/presets/store.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Registry } from '../../../registry/catalogue/schema.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
@@ -31,7 +32,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
   const registry = loadRegistry({ configDir: places.config });
   const typed = texts(options.set);
   const preset = presetOption(options, context);
-  const loaded = loadSpec(file, { overrides: typed, registry, preset });
+  const loaded = loadSpec(file, { overrides: typed, registry, preset, own: presetsOf(places.config) });
   tellPreset(loaded, preset, context);
   const wanted = text(options.name) ?? loaded.spec.name;
   if (!RUN_NAME.test(wanted))

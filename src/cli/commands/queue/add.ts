@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
+import { presetsOf } from '../../../engine/presets/store.ts';
 import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
 import { listedRuns, type SweepRun, sweepRuns } from '../../../engine/queue/sweep.ts';
 import { findRun } from '../../../engine/runs/find.ts';
@@ -132,7 +133,8 @@ function wantedRuns(file: string, options: Options, context: Context): Wanted[] 
   const registry = loadRegistry({ configDir: context.places.config });
   const set = texts(options.set);
   const preset = presetOption(options, context);
-  const base = loadSpec(file, { overrides: set, registry, preset });
+  const own = presetsOf(context.places.config);
+  const base = loadSpec(file, { overrides: set, registry, preset, own });
   tellPreset(base, preset, context);
   // A machine that the run goes to has no preset of that name.
   const sets = presetAsSets(base, set);
@@ -145,7 +147,7 @@ function wantedRuns(file: string, options: Options, context: Context): Wanted[] 
   const sweep = sweepOf(options, base.spec.training.seed);
   if (sweep === undefined) return [{ loaded: base, name: given, overrides: sets, values: undefined }];
   return sweep.map(({ overrides, suffix, values }) => ({
-    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry, preset }),
+    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry, preset, own }),
     name: `${given}-${suffix}`.slice(0, 100),
     overrides: [...sets, ...overrides],
     values,

@@ -7,6 +7,7 @@ import { packageVersion } from '../../../base/package-root.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { travelOf } from '../../../engine/boxes/travel.ts';
 import { loadSpec } from '../../../engine/prepare/load.ts';
+import { presetsOf } from '../../../engine/presets/store.ts';
 import { hardwareOfJob } from '../../../engine/slurm/hardware.ts';
 import { readSlurmOptions } from '../../../engine/slurm/options.ts';
 import { SKY_FOLDER, skyTask } from '../../../engine/slurm/skypilot.ts';
@@ -23,7 +24,7 @@ export type JobKind = (typeof jobKinds)[number];
 export async function exportJob(kind: JobKind, file: string, options: Options, context: Context): Promise<ExitCode> {
   const { out, places, flags } = context;
   const registry = loadRegistry({ configDir: places.config });
-  const loaded = loadSpec(file, { overrides: texts(options.set), registry });
+  const loaded = loadSpec(file, { overrides: texts(options.set), registry, own: presetsOf(places.config) });
   const name = text(options.name) ?? loaded.spec.name;
   if (!RUN_NAME.test(name))
     throw new UsageError(`--name ${JSON.stringify(name)} cannot name a run.`, {

@@ -1,0 +1,65 @@
+/** What the metadata of a LoRA of ours says in our own words, for which sd-scripts has none. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import { schemaOf } from '../../spec/foreign.ts';
+import { findKey } from '../../spec/keys.ts';
+import { yamlValue } from '../../spec/write.ts';
+import { isShared, SHARED_SETTINGS, silentKeys } from '../plan/facts.ts';
+import type { ImportLine } from './line.ts';
+
+/** Values by dotted key as the file has them, not looked at yet; `problem` tells why there are none. */
+export interface OurWords {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly problem?: string;
+}
+
+/** Undefined for a LoRA that was not trained here. */
+export function ourWords(metadata: Readonly<Record<string, string>>): OurWords | undefined {
+  const text = metadata[SHARED_SETTINGS];
+  if (text === undefined) return Object.hasOwn(metadata, 'visiontrain.spec_sha256') ? { values: {} } : undefined;
+  try {
+    const values: unknown = JSON.parse(text);
+    if (typeof values === 'object' && values !== null && !Array.isArray(values))
+      return { values: values as Readonly<Record<string, unknown>> };
+  } catch {
+    // It was edited by hand; the rest of the metadata counts.
+  }
+  return { values: {}, problem: 'it is no JSON object' };
+}
+
+interface Lists {
+  readonly values: Map<string, unknown>;
+  readonly lines: Map<string, ImportLine>;
+  readonly lost: ImportLine[];
+}
+
+/** Our own words count more than what sd-scripts' words come to. Only settings that a LoRA may carry are taken. */
+export function layOurWords({ values: given, problem }: OurWords, { values, lines, lost }: Lists): void {
+  if (problem !== undefined) lost.push({ theirs: SHARED_SETTINGS, ours: null, why: problem });
+  // sd-scripts' word for the gamma says none for every weighting that it does not know.
+  if (Object.hasOwn(given, 'training.loss_weighting')) values.delete('training.min_snr_gamma');
+  for (const [key, value] of Object.entries(given)) {
+    const theirs = `${SHARED_SETTINGS}.${key}: ${JSON.stringify(value)}`.slice(0, 200);
+    const why = whyNot(key, value);
+    if (why !== undefined) lost.push({ theirs, ours: null, why });
+    else {
+      values.set(key, value);
+      lines.set(key, { theirs, ours: `${key}: ${yamlValue(value)}`, why: null });
+    }
+  }
+}
+
+function whyNot(key: string, value: unknown): string | undefined {
+  if (findKey(key) === undefined) return 'this visiontrain has no such setting';
+  if (!isShared(key, value)) return 'a LoRA carries no such setting';
+  return schemaOf(key)?.safeParse(value).success === true ? undefined : `${key} cannot be that`;
+}
+
+/** A LoRA of ours says nothing of what every run has unasked, so there the recipe of the base does not count. */
+export function laySilent({ values, lines }: Omit<Lists, 'lost'>, recipe: (key: string) => unknown): void {
+  for (const { key, value } of silentKeys) {
+    const other = recipe(key);
+    if (values.has(key) || other === undefined || isDeepStrictEqual(other, value)) continue;
+    values.set(key, value);
+    lines.set(key, { theirs: `nothing of ${key}`, ours: `${key}: ${yamlValue(value)}`, why: null });
+  }
+}
