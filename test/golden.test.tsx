@@ -7,8 +7,6 @@ import width from 'fast-string-width';
 import { renderToString } from 'ink';
 import { describe, expect, it } from 'vitest';
 import { errorCatalogue } from '../src/base/error-catalogue.ts';
-import { ConfigError, UsageError } from '../src/base/errors.ts';
-import { diskFull } from '../src/base/files/write-errors.ts';
 import { packageVersion } from '../src/base/package-root.ts';
 import { errorLines } from '../src/cli/commands/explain.ts';
 import { commands } from '../src/cli/commands/table.ts';
@@ -18,17 +16,14 @@ import { renderEnd } from '../src/cli/dashboard/end.ts';
 import { keysFor } from '../src/cli/dashboard/keys.ts';
 import { RunScreen } from '../src/cli/dashboard/screen.tsx';
 import { buildProgram } from '../src/cli/parse/program.ts';
-import type { Output } from '../src/cli/shell/output.ts';
-import { reportError } from '../src/cli/shell/report-error.ts';
-import { noFolder } from '../src/engine/dataset/scan-errors.ts';
 import { reduceAll } from '../src/engine/events/reducer.ts';
 import { initialState } from '../src/engine/events/run-state.ts';
 import { summarizePlan } from '../src/engine/plan/summarize.ts';
 import type { RunExit } from '../src/engine/run-folder/layout.ts';
-import { hanging } from '../src/terminal/columns.ts';
 import { styleFor } from '../src/terminal/style.ts';
 import { onTerminal } from '../src/terminal/styled.ts';
 import { fixturePlan } from './helpers/fixture-run.ts';
+import { isCommand, keptOutput } from './helpers/golden.ts';
 import { trainingStory } from './helpers/run-story.ts';
 
 // Times of the day are shown.
@@ -40,25 +35,6 @@ const now = 1_790_000_000;
 const story = { name: 'fox-emblem', steps: 1600, every: 200, end: now };
 const about = { ...nothingKnown, model: 'SDXL 1.0', rank: 16, schedule: 'cosine', epochs: 10, prompt: 'zfx, a fox' };
 
-/** An output whose lines are kept, as wide as `cells`. */
-function kept(cells: number): { readonly out: Output; readonly lines: string[] } {
-  const lines: string[] = [];
-  const talk = (line: Parameters<Output['talk']>[0]) =>
-    void lines.push(...onTerminal(line, { unicode: true }).split('\n'));
-  const out = {
-    width: cells,
-    talkWidth: cells,
-    talk,
-    data: talk,
-    aside: talk,
-    verbatim: (text: string) => void lines.push(...text.replace(/\n$/, '').split('\n')),
-    wrapped: (text: string) => void lines.push(...hanging(text, cells - 1).split('\n')),
-  } as unknown as Output;
-  return { out, lines };
-}
-
-const isCommand = (line: string): boolean => /^\s*(?:\$ |.*\bvisiontrain \w|See |export |ls )/.test(line);
-
 async function hold(name: string, cells: number, lines: readonly string[]): Promise<void> {
   for (const line of lines) if (!isCommand(line)) expect(width(line), line).toBeLessThan(cells);
   const text = `${lines.map((line) => line.trimEnd()).join('\n')}\n`.replaceAll(packageVersion(), 'VERSION');
@@ -67,7 +43,7 @@ async function hold(name: string, cells: number, lines: readonly string[]): Prom
 
 describe.each(widths)('at %i columns', (cells) => {
   it('the help of every command', async () => {
-    const { out, lines } = kept(cells);
+    const { out, lines } = keptOutput(cells);
     const nothing = async () => {};
     const whole = { entries: commands, action: nothing, out };
     const programs = [buildProgram({ ...whole, list: true }), buildProgram(whole)];
@@ -81,7 +57,7 @@ describe.each(widths)('at %i columns', (cells) => {
   });
 
   it('a plan', async () => {
-    const { out, lines } = kept(cells);
+    const { out, lines } = keptOutput(cells);
     for (const line of summarizePlan(fixturePlan('/data/foxes', 1600, null)).lines) out.wrapped(`  ${line}`);
     await hold('plan', cells, lines);
   });
@@ -142,43 +118,5 @@ describe.each(widths)('at %i columns', (cells) => {
       '',
     ]);
     await hold('explain-errors', cells, lines);
-  });
-
-  it('errors', async () => {
-    const { out, lines } = kept(cells);
-    const problems = [
-      {
-        file: 'run.yaml',
-        line: 7,
-        column: 3,
-        key: 'training.rnak',
-        message: 'is no setting; did you mean training.rank?',
-      },
-      {
-        file: 'run.yaml',
-        line: 12,
-        column: 9,
-        key: 'training.steps',
-        message: 'must be a whole number, 1 to 10000000',
-      },
-      { file: '--set', key: 'resources.precision', message: 'must be auto, fp32, bf16 or fp16; this is "half"' },
-    ];
-    const errors = [
-      noFolder('/data/foxes-that-are-not-there', Object.assign(new Error('gone'), { code: 'ENOENT' })),
-      noFolder('/data/foxes', Object.assign(new Error('closed'), { code: 'EACCES' })),
-      new ConfigError('run.yaml has 3 problems; nothing was started.', problems, { id: 'spec/wrong' }),
-      diskFull('/home/me/.local/share/visiontrain/runs'),
-      Object.assign(new Error('no space'), { code: 'ENOSPC', path: '/data/run.yaml' }),
-      new UsageError('There is nobody to ask: this is not an interactive terminal.', {
-        id: 'command/nobody-to-ask',
-        nextSteps: ['visiontrain new FOLDER --yes'],
-      }),
-      new Error('Cannot read properties of undefined'),
-    ];
-    for (const error of errors) {
-      reportError(error, out, { json: false, debug: false });
-      lines.push('');
-    }
-    await hold('errors', cells, lines);
   });
 });

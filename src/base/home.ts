@@ -34,8 +34,12 @@ function ownHome(): string | undefined {
 export function requireHome(env: NodeJS.ProcessEnv): string {
   const home = homeFolder(env);
   if (home !== undefined) return home;
-  throw new EnvironmentError('There is no home folder: HOME is no absolute path, and this user has none on file.', {
+  throw noHome();
+}
+
+/** The error for a user without a home folder. */
+export const noHome = (): EnvironmentError =>
+  new EnvironmentError('There is no home folder: HOME is no absolute path, and this user has none on file.', {
     id: 'path/no-home',
     nextSteps: ['Set HOME, or VISIONTRAIN_HOME, to a folder of yours:  export VISIONTRAIN_HOME=/path/with/space'],
   });
-}

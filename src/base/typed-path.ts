@@ -35,7 +35,10 @@ export function typedPath(text: string, dir: string, { env, drives = '/mnt' }: P
 
 function noZero(text: string): string {
   if (text.includes('\0'))
-    throw new UsageError(`${JSON.stringify(text)} is no path: it holds a zero byte.`, { id: 'path/impossible' });
+    throw new UsageError(`${JSON.stringify(text)} is no path: it holds a zero byte.`, {
+      id: 'path/impossible',
+      nextSteps: ['Type the path again, without what a paste may have put into it.'],
+    });
   return text;
 }
 

@@ -69,7 +69,8 @@ async function carriedOutThere(run: string | undefined, argv: readonly string[],
   return isFarRun(run) ? forward(run, argv, context) : undefined;
 }
 
-function currentFolder(): string {
+/** @throws EnvironmentError when the folder of the shell was removed */
+export function currentFolder(): string {
   try {
     return process.cwd();
   } catch (cause) {

@@ -56,6 +56,10 @@ export async function fetchFile(wanted: WantedFile, options: FetchOptions): Prom
       throw new DownloadError(`${wanted.name} took longer than ${limit} s.`, {
         id: 'download/too-slow',
         details: ['What is downloaded so far is kept; the same command goes on from there.'],
+        nextSteps: [
+          'Give it more seconds:  export VISIONTRAIN_DOWNLOAD_TIMEOUT=3600',
+          'or as long as it takes:  unset VISIONTRAIN_DOWNLOAD_TIMEOUT',
+        ],
         cause: error,
       });
     throw diskError(error, wanted.path, isKept(wanted.path)) ?? error;
@@ -72,7 +76,10 @@ async function work(wanted: WantedFile, options: FetchOptions, report: FileRepor
       nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE), or put the file there yourself:', `  ${wanted.path}`],
     });
   if (wanted.sources.length === 0)
-    throw new DownloadError(`Nobody is known to offer ${wanted.name}.`, { id: 'download/no-source' });
+    throw new DownloadError(`Nobody is known to offer ${wanted.name}.`, {
+      id: 'download/no-source',
+      nextSteps: ['If you have the file, put it there yourself:', `  ${wanted.path}`],
+    });
   const client = createClient(options.settings, options.env);
   try {
     await download(wanted, options, report, client);

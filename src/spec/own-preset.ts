@@ -124,7 +124,7 @@ function unknown(key: string): string {
     key,
     specKeys.map((known) => known.key),
   );
-  return near === undefined ? 'no such setting' : `no such setting: ${near}?`;
+  return near === undefined ? 'no such setting' : `no such setting; did you mean ${near}?`;
 }
 
 function placeOf(tree: YamlTree, path: readonly string[]): { readonly line: number; readonly column: number } {

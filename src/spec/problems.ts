@@ -70,7 +70,7 @@ export function unknownKey(parent: readonly string[], name: string, value?: unkn
   const known = foreignWord(name, value, run) ?? elsewhere(name);
   if (known !== undefined) return known;
   const near = nearest(name, siblings);
-  if (near !== undefined) return `no such setting: ${near}?`;
+  if (near !== undefined) return `no such setting; did you mean ${near}?`;
   const far = nearest(
     name,
     specKeys.map(({ key }) => key.split('.').at(-1) ?? ''),
@@ -85,7 +85,9 @@ export function unknownKey(parent: readonly string[], name: string, value?: unkn
 /** The message for an unknown setting inside a key whose value is a group. */
 function unknownInGroup(name: string, known: readonly string[]): string {
   const near = nearest(name, known);
-  return near === undefined ? `no such setting; there are ${list(known, 'and')}` : `no such setting: ${near}?`;
+  return near === undefined
+    ? `no such setting; there are ${list(known, 'and')}`
+    : `no such setting; did you mean ${near}?`;
 }
 
 function elsewhere(name: string): string | undefined {
@@ -141,7 +143,7 @@ function hint(path: readonly string[], node: JsonNode, value: unknown): string |
   const { enum: choices, type, anyOf = [] } = node;
   if (choices !== undefined) {
     const near = nearest(value, choices.map(String));
-    return near === undefined ? undefined : `; this is ${show(value)}: ${near}?`;
+    return near === undefined ? undefined : `; this is ${show(value)}; did you mean ${near}?`;
   }
   if (type === 'boolean') {
     const meant = words.get(value.toLowerCase());

@@ -107,12 +107,16 @@ const withoutLicenses = ({ models }: WizardFacts): WizardFacts['models'] =>
   new Map([...models].map(([id, state]) => [id, { ...state, license: undefined }]));
 
 /** `--yes`: takes the default of every question, as if Enter was pressed. */
-async function takeDefaults(
+export async function takeDefaults(
   frame: { text: string },
   form: { initial: string; check?: (text: string) => Promise<string | undefined> },
 ): Promise<Reply> {
   const problem = await form.check?.(form.initial);
-  if (problem !== undefined) throw new UsageError(`${frame.text} ${problem}`, { id: 'wizard/answer' });
+  if (problem !== undefined)
+    throw new UsageError(`${frame.text} ${problem}`, {
+      id: 'wizard/answer',
+      nextSteps: ['visiontrain new   asks, so that you can answer'],
+    });
   return { kind: 'answer', value: form.initial };
 }
 

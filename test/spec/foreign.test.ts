@@ -191,7 +191,7 @@ save_every_n_epochs: 1
       '5 training.max_train_epochs no such setting: here it is training.steps: "10 epochs" (about 500 steps, with 100 pictures, 2 a step)',
       '6 training.train_batch_size no such setting: here it is training.batch_size: 2',
       '8 training.mixed_precision no such setting: here it is resources.precision: bf16',
-      '9 training.lerning_rate no such setting: learning_rate?',
+      '9 training.lerning_rate no such setting; did you mean learning_rate?',
       '10 network_dim no such setting: here it is training.rank: 16',
       '11 guidance no such setting here: samples.guidance?',
       '12 save_every_n_epochs no such setting: here it is output.save_every: "1 epoch" (about 50 steps, with 100 pictures, 2 a step)',

@@ -49,13 +49,13 @@ it('takes one of its settings from --set, also where the group was off', () => {
 });
 
 it.each([
-  ['multires_noise: {iteratons: 4}', 'training.multires_noise.iteratons no such setting: iterations?'],
+  ['multires_noise: {iteratons: 4}', 'training.multires_noise.iteratons no such setting; did you mean iterations?'],
   ['multires_noise: {zzz: 4}', 'training.multires_noise.zzz no such setting; there are iterations and discount'],
   ['multires_noise: 6', 'training.multires_noise must be {iterations, discount}, or null; this is 6'],
   ['timesteps: {min: 1.5}', 'training.timesteps.min must be a whole number, 0 to 999; this is 1.5'],
   [
     'timesteps: {distribution: logitnormal}',
-    'training.timesteps.distribution must be uniform, logit_normal, sigmoid, cosine or heavy_tail; this is "logitnormal": logit_normal?',
+    'training.timesteps.distribution must be uniform, logit_normal, sigmoid, cosine or heavy_tail; this is "logitnormal"; did you mean logit_normal?',
   ],
   [
     'multires_noise_iterations: 6',

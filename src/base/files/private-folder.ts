@@ -21,19 +21,22 @@ export function makePrivateFolder(path: string): void {
   checkOwner(path);
 }
 
+/** The error for a folder whose files would be run and that another user owns. */
+export const foreignFolder = (path: string, owner: number): EnvironmentError =>
+  new EnvironmentError(`${path} belongs to another user (number ${owner}).`, {
+    id: 'disk/other-user',
+    details: ['What is in it could be theirs, and parts of it are run.'],
+    nextSteps: [
+      `Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(join(isWritable(path) ? path : dirname(path), 'mine'))}`,
+    ],
+  });
+
 function checkOwner(path: string): void {
   const found = statOf(path);
   // Nothing is believed of what cannot be got at either.
   if (found === undefined) return;
   // On a disk that maps owners, everything of this person belongs to one and the same other number.
-  if (isForeign(found) && ownerOnDisk(path)?.uid !== found.uid)
-    throw new EnvironmentError(`${path} belongs to another user (number ${found.uid}).`, {
-      id: 'disk/other-user',
-      details: ['What is in it could be theirs, and parts of it are run.'],
-      nextSteps: [
-        `Use a folder of yours:  export VISIONTRAIN_HOME=${shellWord(join(isWritable(path) ? path : dirname(path), 'mine'))}`,
-      ],
-    });
+  if (isForeign(found) && ownerOnDisk(path)?.uid !== found.uid) throw foreignFolder(path, found.uid);
   if (found.uid !== process.getuid?.() || (found.mode & OTHERS_WRITE) === 0) return;
   try {
     chmodSync(path, found.mode & 0o7777 & ~OTHERS_WRITE);

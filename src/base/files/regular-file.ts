@@ -33,7 +33,11 @@ export class NotRegularError extends UsageError {
   readonly isFolder: boolean;
 
   constructor(path: string, { isFolder = false, cause }: { isFolder?: boolean; cause?: unknown } = {}) {
-    super(`${path} is not a regular file.`, { id: 'file/not-regular', cause });
+    super(`${path} is ${isFolder ? 'a folder, not a file' : 'not a regular file'}.`, {
+      id: 'file/not-regular',
+      nextSteps: ['Name the file itself.'],
+      cause,
+    });
     this.isFolder = isFolder;
   }
 }
@@ -166,6 +170,7 @@ export function readGiven(path: string, most: number): Buffer {
   return readAndClose(openGiven(path), most, (bytes) => {
     throw new UsageError(`${path} is larger than such a file ever is (${formatBytes(bytes)}).`, {
       id: 'file/too-large',
+      nextSteps: ['Is it the file that you meant?'],
     });
   });
 }

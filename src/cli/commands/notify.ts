@@ -31,6 +31,10 @@ export const run: CommandRun = async (_args, options, context) => {
     throw new EnvironmentError(`${lost.map(({ name }) => name).join(' and ')} could not be told.`, {
       id: 'notify/lost',
       details: lost.map(({ name, problem }) => `${name}: ${problem}`),
+      nextSteps: [
+        'visiontrain notify   shows what is set, and in which file',
+        'Then try again:  visiontrain notify --test',
+      ],
     });
   return EXIT.ok;
 };

@@ -12,6 +12,7 @@ import { verdictWords } from '../../engine/events/words.ts';
 import type { RunExit } from '../../engine/run-folder/layout.ts';
 import { padEnd, truncate, width, wrap } from '../../terminal/columns.ts';
 import { canShowImages, renderImagePair } from '../../terminal/images.ts';
+import { stepLines } from '../../terminal/next-steps.ts';
 import { spell } from '../../terminal/signs.ts';
 import type { Style } from '../../terminal/style.ts';
 import { highlighted, type Line, type Styled, styled } from '../../terminal/styled.ts';
@@ -78,13 +79,7 @@ function section(head: Head, lines: readonly string[], exit: RunExit, { style, c
   // Words are not cut, because paths and commands among them are to be copied.
   const broken = (line: string) => wrap(spell(neutralise(line), style), inside, { whole: true });
   const words = [...lines, ...exit.details].flatMap(broken);
-  const steps = exit.next_steps.map(neutralise).flatMap((line) => {
-    // A command that is broken over two lines cannot be copied.
-    const [, words = '', command] = /^(.*: )?(visiontrain .*)$/.exec(line) ?? [];
-    return command === undefined || width(line) <= inside
-      ? broken(line)
-      : [...(words ? broken(words.trim()) : []), command];
-  });
+  const steps = exit.next_steps.flatMap((step) => stepLines(spell(neutralise(step), style), inside));
   return [
     '',
     ...wrapHead(head, style, columns),
@@ -96,7 +91,10 @@ function section(head: Head, lines: readonly string[], exit: RunExit, { style, c
 
 function wrapHead({ mark, name, what }: Head, style: Style, columns: number): Line[] {
   const whole = neutralise(`${mark} ${name}${what}`);
-  const [first = '', ...rest] = wrap(whole, columns - 1, { whole: true });
+  // The number of the exit code stays beside its word.
+  const joined = whole.replace('(exit ', '(exit\u00a0');
+  const lines = wrap(joined, columns - 3, { whole: true }).map((line) => line.replace('\u00a0', ' '));
+  const [first = '', ...rest] = lines;
   const painted = highlighted(first, [
     [String(mark), () => mark],
     [neutralise(name), style.bold],

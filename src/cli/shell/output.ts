@@ -103,14 +103,18 @@ function writtenAtOnce(name: 'stdout' | 'stderr', bytes: Buffer): Buffer {
     if (code === 'EAGAIN' || code === 'EPIPE') return rest;
     // Words for people that cannot be written are no reason to end.
     if (name === 'stderr') return Buffer.alloc(0);
-    throw new EnvironmentError(`The output cannot be written: ${diskProblem(error) ?? (error as Error).message}.`, {
-      id: 'command/output',
-      nextSteps: ['Send it to another disk, or make room there, and run the command again.'],
-      cause: error,
-    });
+    throw outputLost(error);
   }
   return rest;
 }
+
+/** The error for data that its file or disk does not take. */
+export const outputLost = (error: unknown): EnvironmentError =>
+  new EnvironmentError(`The output cannot be written: ${diskProblem(error) ?? (error as Error).message}.`, {
+    id: 'command/output',
+    nextSteps: ['Send it to another disk, or make room there, and run the command again.'],
+    cause: error,
+  });
 
 const terminals = new Map<number, boolean>();
 

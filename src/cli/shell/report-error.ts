@@ -2,6 +2,8 @@ import { sep } from 'node:path';
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { diskProblem } from '../../base/files/fs-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
+import { columns, width } from '../../terminal/columns.ts';
+import { stepLines } from '../../terminal/next-steps.ts';
 import type { Output } from './output.ts';
 
 export interface ReportOptions {
@@ -13,7 +15,7 @@ export interface ReportOptions {
 
 /** Prints what went wrong to stderr and returns the exit code. With `json` it prints one JSON document to stdout. */
 export function reportError(error: unknown, out: Output, { json, debug, own = [] }: ReportOptions): number {
-  const known = error instanceof VisiontrainError ? error : fileError(error, own);
+  const known = error instanceof VisiontrainError ? error : systemError(error, own);
   const code = known?.exitCode ?? EXIT.bug;
   if (json) {
     out.json({ error: errorDocument(known ?? error, code) });
@@ -26,20 +28,22 @@ export function reportError(error: unknown, out: Output, { json, debug, own = []
   if (known === undefined) {
     out.wrapped(`✖ visiontrain ${packageVersion()} hit a bug: ${String((error as Error)?.message ?? error)}`);
     if (debug) stack(error, out);
-    else out.wrapped('  Run it again with --debug for the details, and please report them.');
+    else
+      out.wrapped('  Run it again with --debug, and report what it prints; `visiontrain doctor --bundle` adds facts.');
     return code;
   }
   out.wrapped(`✖ ${known.message}`);
-  if (known instanceof ConfigError) for (const line of problemTable(known.problems)) out.wrapped(`  ${line}`);
+  const cells = (out.talkWidth ?? Number.POSITIVE_INFINITY) - INDENT - 1;
+  if (known instanceof ConfigError) for (const line of problemTable(known.problems, cells)) out.wrapped(`  ${line}`);
   for (const line of known.details) out.wrapped(`  ${line}`);
-  for (const line of known.nextSteps) (isSentence(line) ? out.wrapped : out.talk)(`  ${line}`);
+  for (const step of known.nextSteps) for (const line of stepLines(step, cells)) out.talk(`  ${line}`);
   out.aside(`  visiontrain explain ${known.id}`);
   if (debug) stack(error, out);
   return code;
 }
 
-/** Whether a next step is a sentence, which may be broken between words. A command that is broken cannot be copied. */
-const isSentence = (line: string): boolean => /\.$/.test(line) && !/`|visiontrain /.test(line);
+/** Cells before each line below the first. */
+const INDENT = 2;
 
 function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
@@ -57,7 +61,7 @@ const CURES: Readonly<Record<string, string>> = {
 };
 
 /** An error of the file system that a person can mend, wherever it comes up. Any other one is a bug. */
-function fileError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
+export function systemError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
   const { code = '', path } = error as NodeJS.ErrnoException;
   const problem = diskProblem(error);
   if (problem === undefined || path === undefined) return undefined;
@@ -71,11 +75,15 @@ function fileError(error: unknown, own: readonly string[]): EnvironmentError | u
   });
 }
 
-function problemTable(problems: readonly Problem[]): string[] {
+/** A line for each problem where all fit beside each other; else its place, and below it what is wrong there. */
+function problemTable(problems: readonly Problem[], cells: number): string[] {
   const where = problems.map((p) => (p.line === undefined ? p.file : `${p.file}:${p.line}:${p.column ?? 1}`));
-  const left = Math.min(40, Math.max(0, ...where.map((w) => w.length)));
-  const keys = Math.min(36, Math.max(0, ...problems.map((p) => p.key.length)));
-  return problems.map((p, i) => `${(where[i] ?? '').padEnd(left)}  ${p.key.padEnd(keys)}  ${p.message}`.trimEnd());
+  const wide = columns(problems.map(({ key, message }, i) => [where[i] ?? '', key, message]));
+  if (wide.every((line) => width(line) <= cells)) return wide;
+  return problems.flatMap(({ key, message }, i) => [
+    ...(where[i] === where[i - 1] ? [] : [where[i] ?? '']),
+    `  ${key} ${message}`.replace(/^ {3}/u, '  '),
+  ]);
 }
 
 function errorDocument(error: unknown, code: number): Record<string, unknown> {

@@ -48,7 +48,10 @@ export function downloadSettings(env: NodeJS.ProcessEnv, overrides: SettingsOver
     if (text === undefined || text === '') return fallback;
     const value = Number(text);
     if (!Number.isFinite(value) || value < 0)
-      throw new UsageError(`${name} must be a number, not ${JSON.stringify(text)}.`, { id: 'download/setting' });
+      throw new UsageError(`${name} must be a number, not ${JSON.stringify(text)}.`, {
+        id: 'download/setting',
+        nextSteps: [`export ${name}=${fallback}`, `or as usual:  unset ${name}`],
+      });
     return value;
   };
   const most = Math.max(1, Math.round(number('VISIONTRAIN_CONNECTIONS', 4)));

@@ -59,11 +59,14 @@ export function findBox(name: string, config: string): Box {
   if (found !== undefined) return found;
   const names = all.map((box) => box.name);
   const near = nearest(name, names);
-  throw new UsageError(near === undefined ? `There is no box ${name}.` : `There is no box ${name}: ${near}?`, {
-    id: 'box/none',
-    details: names.length === 0 ? ['None was added yet.'] : [`There are: ${names.join(', ')}`],
-    nextSteps: [names.length === 0 ? 'visiontrain hosts add NAME user@machine' : 'visiontrain hosts'],
-  });
+  throw new UsageError(
+    near === undefined ? `There is no box ${name}.` : `There is no box ${name}. Did you mean ${near}?`,
+    {
+      id: 'box/none',
+      details: names.length === 0 ? ['None was added yet.'] : [`There are: ${names.join(', ')}`],
+      nextSteps: [names.length === 0 ? 'visiontrain hosts add NAME user@machine' : 'visiontrain hosts'],
+    },
+  );
 }
 
 export function saveBoxes(config: string, boxes: readonly Box[]): void {

@@ -95,7 +95,7 @@ export const unsafe = (archive: string, why: string) =>
   });
 
 export const damaged = (archive: string, why: string, cause?: unknown) =>
-  new UsageError(`${archive} cannot be unpacked: ${why}.`, {
+  new UsageError(`${archive} cannot be unpacked: ${why.replace(/\.$/u, '')}.`, {
     id: 'dataset/archive-damaged',
     details: ['What was unpacked so far is kept, and not used.'],
     nextSteps: ['Fetch or make it again, or unpack it yourself and name the folder.'],

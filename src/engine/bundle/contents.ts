@@ -102,7 +102,7 @@ function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   return [...new Set(paths)].toSorted(byCodePoint).map((path) => ({ name: namedPlace(place, path), path }));
 }
 
-function namedPlace(place: (path: string) => string | undefined, path: string): string {
+export function namedPlace(place: (path: string) => string | undefined, path: string): string {
   const name = place(path);
   if (name !== undefined && isInnerPath(name)) return name;
   throw new UsageError(`${path} cannot be in a bundle: other programs could not unpack a file of this name.`, {

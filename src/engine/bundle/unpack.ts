@@ -4,16 +4,16 @@
  * bundles are not compressed.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createWriteStream, fstatSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { UsageError } from '../../base/errors.ts';
 import { checkRoom } from '../../base/files/disk.ts';
 import { makeFolder } from '../../base/files/folder.ts';
-import { openGiven } from '../../base/files/regular-file.ts';
 import { shorten } from '../../base/text.ts';
+import { withZip, zipEntries } from '../brought/open-zip.ts';
 import { BUNDLE_FILES, type BundledFile, type BundleManifest, bundleSchema, isInnerPath } from './manifest.ts';
 
 /** Most bytes of bundle.json. */
@@ -26,7 +26,7 @@ const PLAIN = 0o100000;
 
 /** @throws UsageError for what is no bundle, or one that was made to do harm */
 export async function readManifest(path: string): Promise<BundleManifest> {
-  return withZip(path, async (zip, entries) => (await manifestOf(path, zip, entries)).manifest);
+  return withEntries(path, async (zip, entries) => (await manifestOf(path, zip, entries)).manifest);
 }
 
 /**
@@ -34,7 +34,7 @@ export async function readManifest(path: string): Promise<BundleManifest> {
  * @throws UsageError for what is no bundle, is damaged, or was made to do harm
  */
 export async function unpackBundle(path: string, dir: string): Promise<BundleManifest> {
-  return withZip(path, async (zip, entries) => {
+  return withEntries(path, async (zip, entries) => {
     const { manifest, listed } = await manifestOf(path, zip, entries);
     checkRoom(
       dir,
@@ -52,40 +52,24 @@ export async function unpackBundle(path: string, dir: string): Promise<BundleMan
   });
 }
 
-async function withZip<T>(
+async function withEntries<T>(
   path: string,
   use: (zip: ZipFile, entries: ReadonlyMap<string, Entry>) => Promise<T>,
 ): Promise<T> {
-  const file = openGiven(path);
-  let zip: ZipFile;
-  try {
-    zip = await fromFdPromise(file, { autoClose: false, strictFileNames: true });
-  } catch (error) {
-    closeSync(file);
-    throw damaged(path, (error as Error).message, error);
-  }
-  try {
-    return await use(zip, await entriesOf(path, zip, fstatSync(file).size));
-  } finally {
-    zip.close();
-  }
+  return withZip(path, ERRORS, async (zip, size) => use(zip, await entriesOf(path, zip, size)));
 }
 
 async function entriesOf(path: string, zip: ZipFile, size: number): Promise<ReadonlyMap<string, Entry>> {
   const entries = new Map<string, Entry>();
   let bytes = 0;
-  try {
-    for await (const entry of zip.eachEntry()) {
-      const problem = entryProblem(entry);
-      if (problem !== undefined) throw unsafe(path, `${shorten(entry.fileName, 100)} ${problem}`);
-      if (entries.has(entry.fileName)) throw unsafe(path, `${shorten(entry.fileName, 100)} is in it twice`);
-      if (entries.size >= MOST_ENTRIES) throw unsafe(path, `it has more than ${MOST_ENTRIES} files`);
-      bytes += entry.uncompressedSize;
-      if (bytes > size) throw unsafe(path, 'its files together are larger than it is');
-      entries.set(entry.fileName, entry);
-    }
-  } catch (error) {
-    throw error instanceof UsageError ? error : damaged(path, (error as Error).message, error);
+  for await (const entry of zipEntries(zip, path, ERRORS)) {
+    const problem = entryProblem(entry);
+    if (problem !== undefined) throw unsafe(path, `${shorten(entry.fileName, 100)} ${problem}`);
+    if (entries.has(entry.fileName)) throw unsafe(path, `${shorten(entry.fileName, 100)} is in it twice`);
+    if (entries.size >= MOST_ENTRIES) throw unsafe(path, `it has more than ${MOST_ENTRIES} files`);
+    bytes += entry.uncompressedSize;
+    if (bytes > size) throw unsafe(path, 'its files together are larger than it is');
+    entries.set(entry.fileName, entry);
   }
   return entries;
 }
@@ -155,7 +139,7 @@ async function unpackFile(
 }
 
 const damaged = (path: string, why: string, cause?: unknown) =>
-  new UsageError(`${path} is no whole bundle: ${why}.`, {
+  new UsageError(`${path} is no whole bundle: ${why.replace(/\.$/u, '')}.`, {
     id: 'bundle/damaged',
     nextSteps: [
       'Fetch it again, or have it made again:  visiontrain export RUN --bundle',
@@ -168,4 +152,7 @@ const unsafe = (path: string, why: string) =>
   new UsageError(`${path} is not unpacked: ${why}.`, {
     id: 'bundle/unsafe',
     details: ['visiontrain makes no such bundles: another program made it, or changed it.'],
+    nextSteps: ['Ask for it again, from somebody whom you know.'],
   });
+
+const ERRORS = { damaged, unsafe };

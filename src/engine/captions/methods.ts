@@ -125,9 +125,11 @@ function ownFolder(name: string, { dir, registry }: MethodInput, files: readonly
 function assetOf(name: string, kind: AssetEntry['kind'], { registry }: MethodInput): AssetEntry {
   const entry = findEntry(registry, name);
   if (entry.kind === kind) return entry as AssetEntry;
+  const names = registry.assets.flatMap((one) => (one.kind === kind ? [one.id] : []));
   throw new UsageError(`${name} is a ${entry.kind === 'base' ? 'base model' : entry.kind}, not a ${kind}.`, {
     id: 'captions/method',
-    details: [`There are: ${registry.assets.flatMap((one) => (one.kind === kind ? [one.id] : [])).join(', ')}`],
+    details: [`There are: ${names.join(', ')}`],
+    nextSteps: [`Name one of them:  --set captions.${kind}=${names[0]}`],
   });
 }
 

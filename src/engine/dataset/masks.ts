@@ -47,7 +47,13 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
   }
   const folder = from === 'auto' ? root : resolve(dir, from);
   if (!existsSync(folder))
-    throw new UsageError(`dataset.masks.from: ${folder} is not there.`, { id: 'dataset/no-mask' });
+    throw new UsageError(`dataset.masks.from: ${folder} is not there.`, {
+      id: 'dataset/no-mask',
+      nextSteps: [
+        'Mend the path; it starts at the folder of run.yaml.',
+        'Or train without masks:  --set dataset.masks=null',
+      ],
+    });
   const files = walkFolder(folder).folders;
   const byStem = from === 'auto' ? besideImages(files) : inFolder(files);
   const masks = new Map<string, MaskFile>();

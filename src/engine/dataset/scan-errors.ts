@@ -4,6 +4,7 @@ import { UsageError } from '../../base/errors.ts';
 import { isDenied, readProblem } from '../../base/files/fs-errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural } from '../../base/text.ts';
+import { shellWord } from '../../base/typed-path.ts';
 import type { Scan } from './types.ts';
 
 /** Formats that people have but that are not read, each with what to do about it. */
@@ -28,7 +29,7 @@ export function noFolder(root: string, error: unknown): UsageError {
     const near = nearFolder(root);
     return new UsageError(`There is no folder ${root}.`, {
       id: 'dataset/no-folder',
-      nextSteps: near === undefined ? [] : [`Did you mean ${near}?`],
+      nextSteps: [near === undefined ? `See what is there:   ls ${shellWord(dirname(root))}` : `Did you mean ${near}?`],
       cause: error,
     });
   }

@@ -53,7 +53,10 @@ export function maskFinders(finds: readonly MaskFind[], { registry, places }: Wh
       const entry = findAsset(registry, id);
       const [file] = entry?.files ?? [];
       if (entry === undefined || file?.sha256 === undefined)
-        throw new UsageError(`The registry has no whole entry ${id}, which finds ${find}.`, { id: 'masks/failed' });
+        throw new UsageError(`The registry has no whole entry ${id}, which finds ${find}.`, {
+          id: 'masks/failed',
+          nextSteps: [`visiontrain models info ${id}   shows what it has`],
+        });
       const [, low = 0, high = 1] = (/(-?[\d.]+?)\.\.(-?[\d.]+)/u.exec(entry.input ?? '') ?? []).map(Number);
       const model = file.local ?? join(locateModel(entry, places).path, ...file.path.split('/'));
       return { find, kind, entry, model, sha256: file.sha256, range: [low, high] };

@@ -90,6 +90,7 @@ function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['mod
   if (lender === undefined)
     throw new UsageError(`${base} needs configuration files that no entry of the registry for ${family} has.`, {
       id: 'model/config',
+      nextSteps: ['Take the model as a diffusers folder, which has them in it.'],
     });
   return lender;
 }

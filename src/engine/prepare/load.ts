@@ -112,7 +112,7 @@ function ownModel(
     const near = nearest(base, ids);
     const looksLikePath = isAbsolute(base) || /[/\\]|\.[a-z]+$/iu.test(base);
     const message = looksLikePath ? missingModel(base, path) : 'no such model here or in visiontrain models list';
-    return { problem: { path: at, message: near === undefined ? message : `${message}: ${near}?` } };
+    return { problem: { path: at, message: near === undefined ? message : `${message}; did you mean ${near}?` } };
   }
   try {
     const vae = isMapping(document.model) ? document.model.vae : undefined;

@@ -37,7 +37,7 @@ export function presetNames(configDir: string): readonly string[] {
 export function noPreset(configDir: string, name: string): UsageError {
   const names = presetNames(configDir);
   const near = nearest(name, names);
-  return new UsageError(`There is no preset ${name}${near === undefined ? '.' : `: ${near}?`}`, {
+  return new UsageError(`There is no preset ${name}.${near === undefined ? '' : ` Did you mean ${near}?`}`, {
     id: 'preset/none',
     details: names.length === 0 ? ['You have no presets yet.'] : [`There are: ${names.join(', ')}.`],
     nextSteps: ['visiontrain preset save NAME run.yaml   makes one'],

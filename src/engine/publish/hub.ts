@@ -127,7 +127,8 @@ async function told<T>({ hub, signal }: HubTarget, repo: string, act: () => Prom
   } catch (error) {
     if (error instanceof VisiontrainError || signal.aborted) throw error;
     if (error instanceof HubApiError) throw refused(error, hub, repo);
-    throw new DownloadError(`The hub was left before all was sent: ${(error as Error).message}.`, {
+    const why = error instanceof SyntaxError ? 'it answered with a page in place of data' : (error as Error).message;
+    throw new DownloadError(`The hub was left before all was sent: ${why}.`, {
       id: 'publish/unreachable',
       nextSteps: ['The same command goes on: what the hub has is not sent again.'],
       cause: error,

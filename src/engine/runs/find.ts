@@ -32,11 +32,14 @@ export function findRun(query: string, runs: string): RunSummary {
       nextSteps: ['Type more of the name.'],
     });
   const near = nearest(query, names);
-  throw new UsageError(near === undefined ? `There is no run ${query}.` : `There is no run ${query}: ${near}?`, {
-    id: 'run/none',
-    details: names.length === 0 ? [`There are no runs in ${runs} yet.`] : [],
-    nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps   lists them all'],
-  });
+  throw new UsageError(
+    near === undefined ? `There is no run ${query}.` : `There is no run ${query}. Did you mean ${near}?`,
+    {
+      id: 'run/none',
+      details: names.length === 0 ? [`There are no runs in ${runs} yet.`] : [],
+      nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps   lists them all'],
+    },
+  );
 }
 
 function asPath(query: string): string | undefined {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
+import { issueWords } from '../../base/issue-words.ts';
 import { withLaterKeys } from '../plan/older.ts';
 import { type Plan, planSchema } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -23,7 +24,7 @@ export function readPlan(dir: string): Plan {
   if (json === undefined) throw unusable(path, 'is not there');
   const checked = planSchema.safeParse(withLaterKeys(json));
   if (checked.success) return checked.data;
-  const lines = checked.error.issues.slice(0, 5).map(({ path: key, message }) => `${key.join('.')}  ${message}`);
+  const lines = checked.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}  ${issueWords(issue)}`);
   throw unusable(path, 'is not a plan that this version can train by', lines, checked.error);
 }
 

@@ -42,17 +42,26 @@ export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): P
   child.unref();
   if (tookOver()) return;
   refuseLive(dir, name);
-  throw new EnvironmentError(`${name} could not be started.`, {
+  throw startFailed({ dir, name });
+}
+
+/** The error for a supervisor that ended before it took the run over. */
+export const startFailed = ({ dir, name }: RunRef): EnvironmentError =>
+  new EnvironmentError(`${name} could not be started.`, {
     id: 'run/start-failed',
     details: lastLogLines(join(dir, RUN_FILES.supervisorLog), 10),
     nextSteps: [`The whole story is in ${join(dir, RUN_FILES.supervisorLog)}`],
   });
-}
+
+export const packageIncomplete = (file: string): EnvironmentError =>
+  new EnvironmentError(`${file} is missing: the package is not complete.`, {
+    id: 'package/incomplete',
+    nextSteps: ['npm install -g visiontrain   installs it anew', 'In a clone:  npm install; npm run build'],
+  });
 
 function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {
   const script = join(packageRoot(), 'dist', 'supervisor.js');
-  if (!existsSync(script))
-    throw new EnvironmentError(`${script} is missing: the package is not complete.`, { id: 'package/incomplete' });
+  if (!existsSync(script)) throw packageIncomplete(script);
   let log: number;
   try {
     log = openOurs(join(dir, RUN_FILES.supervisorLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);

@@ -29,15 +29,19 @@ export function refuseForeignFolder(dir: string): void {
   const me = onThatDisk(real);
   const problem = firstReason(real, me.uid === 0 ? asOwner(me, dirname(real)) : me);
   if (problem === undefined) return;
-  throw new EnvironmentError(`${basename(real)} is not started: ${problem.folder} ${problem.what}.`, {
+  throw notOurs(real, problem);
+}
+
+/** The error for the run in `dir`, which others could change. */
+export const notOurs = (dir: string, { folder, what, cure }: Reason): EnvironmentError =>
+  new EnvironmentError(`${basename(dir)} is not started: ${folder} ${what}.`, {
     id: 'run/not-ours',
     details: ['They could make this run write over your files, or steer it.'],
     nextSteps: [
-      problem.cure,
-      `Or keep the runs in a folder of your own: add --workspace ${shellWord(join(dirname(real), 'mine'))}`,
+      cure,
+      `Or keep the runs in a folder of your own: add --workspace ${shellWord(join(dirname(dir), 'mine'))}`,
     ],
   });
-}
 
 function refuseStrangeFiles(dir: string): void {
   for (const name of readdirSync(dir)) {

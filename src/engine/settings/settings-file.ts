@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { cosmiconfig, type Loader } from 'cosmiconfig';
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
+import { issueWords } from '../../base/issue-words.ts';
 import { nearest } from '../../base/nearest.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { typedPath } from '../../base/typed-path.ts';
@@ -11,6 +12,7 @@ import { parseYaml } from '../../spec/yaml-tree.ts';
 import { type SettingValues, settingFiles, settingNames } from './names.ts';
 import { type NotifySettings, notifySchema } from './notify.ts';
 
+const MEND = ['Mend the file, or remove it: what it does not say is as visiontrain has it.'];
 const schema = z.strictObject({ workspace: z.string().min(1).optional(), notify: notifySchema.optional() });
 
 /**
@@ -23,7 +25,7 @@ const nested: Loader = (path, text) => {
     throw new ConfigError(
       'A settings file cannot be read.',
       problems.map(({ path: at, ...rest }) => ({ file: path, key: at.join('.'), ...rest })),
-      { id: 'settings/unreadable' },
+      { id: 'settings/unreadable', nextSteps: MEND },
     );
   return { settings: value };
 };
@@ -32,7 +34,7 @@ const refused: Loader = (path) => {
   throw new ConfigError(
     'A settings file cannot be read.',
     [{ file: path, key: '', message: 'is a program; settings are never run' }],
-    { id: 'settings/unreadable' },
+    { id: 'settings/unreadable', nextSteps: MEND },
   );
 };
 
@@ -75,7 +77,11 @@ export async function readSettingsFile(folder: string, own: boolean): Promise<Se
     .catch((cause: Error) => {
       if (cause instanceof ConfigError) throw cause;
       const problem = { file: folder, key: '', message: cause.message.split('\n')[0] ?? '' };
-      throw new ConfigError('A settings file cannot be read.', [problem], { id: 'settings/unreadable', cause });
+      throw new ConfigError('A settings file cannot be read.', [problem], {
+        id: 'settings/unreadable',
+        nextSteps: MEND,
+        cause,
+      });
     });
   const settings: unknown = found?.config?.settings;
   if (found === null || settings === undefined || settings === null) return undefined;
@@ -92,10 +98,10 @@ export async function readSettingsFile(folder: string, own: boolean): Promise<Se
       return {
         file: found.filepath,
         key,
-        message: issue.code === 'unrecognized_keys' ? `no such setting${near ? `: ${near}?` : ''}` : issue.message,
+        message: isUnknown ? `no such setting${near ? `; did you mean ${near}?` : ''}` : issueWords(issue),
       };
     });
-    throw new ConfigError('A settings file has mistakes.', problems, { id: 'settings/wrong' });
+    throw new ConfigError('A settings file has mistakes.', problems, { id: 'settings/wrong', nextSteps: MEND });
   }
   const { workspace, notify } = checked.data;
   if (notify !== undefined && !own) throw notTheirs(found.filepath);
@@ -122,6 +128,7 @@ function refuseUnreadable(folder: string): void {
     if ('problem' in read)
       throw new ConfigError(`${basename(path)} cannot be read.`, [{ file: path, key: '', message: read.problem }], {
         id: 'settings/unreadable',
+        nextSteps: MEND,
       });
   }
 }

@@ -19,7 +19,7 @@ function ask(program: string, args: readonly string[], env: NodeJS.ProcessEnv): 
     execFile(program, [...args], options, (error, stdout, stderr) => {
       const code = (error as NodeJS.ErrnoException | null)?.code;
       if (code === 'ENOENT') reject(noSlurm(program));
-      else if (error?.killed === true) reject(silent(program));
+      else if (error?.killed === true) reject(noAnswer(program));
       else resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });
     });
   });
@@ -34,7 +34,7 @@ const noSlurm = (program: string) =>
     ],
   });
 
-const silent = (program: string) =>
+export const noAnswer = (program: string) =>
   new EnvironmentError(`Slurm does not answer: ${program} was ended after ${LIMIT_MS / 1000} s.`, {
     id: 'slurm/silent',
     nextSteps: ['See whether its controller is up: sinfo'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.ts';
 import { isMissing } from '../../base/files/fs-errors.ts';
+import { issueWords } from '../../base/issue-words.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
 
 const word = (what: string) =>
@@ -76,8 +77,11 @@ export function readSlurmOptions(config: string, overrides: readonly string[]): 
   for (const [key, list] of lists) values[key] = list;
   const parsed = slurmSchema.safeParse(values);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: at, message }) => ({ key: at.join('.') || 'slurm', message }));
-  throw wrong(overrides.length > 0 ? `${path} or --slurm` : path, problems);
+  const problems = parsed.error.issues.map((issue) => ({
+    key: issue.path.join('.') || 'slurm',
+    message: issueWords(issue),
+  }));
+  throw wrong(overrides.length > 0 ? `${SLURM_FILE} or --slurm` : path, problems);
 }
 
 function fileValues(path: string): object {

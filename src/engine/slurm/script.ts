@@ -63,7 +63,7 @@ function directives({ options: o, name, nodes, output, jobs }: JobScript): strin
 }
 
 /** A path as sbatch reads names of files: `%` begins a pattern, and quotes keep spaces together. */
-function outputName(path: string): string {
+export function outputName(path: string): string {
   if (/["\\\p{Cc}]/u.test(path))
     throw new UsageError(`Slurm cannot write to ${path}: a quote, a backslash or a control character is in it.`, {
       id: 'slurm/path',

@@ -39,6 +39,14 @@ export function waitingEnvironment(hooks: HookSpecs): Record<string, string> {
   return { VISIONTRAIN_WAIT_AFTER: types.map(([type]) => type).join(','), VISIONTRAIN_WAIT_SECONDS: String(seconds) };
 }
 
+/** The error for a run that a hook of `on_start`, which must succeed, has kept from beginning. */
+export const hookFailed = (why: string, dir: string): TrainingError =>
+  new TrainingError(`The run was not begun: ${why}.`, {
+    id: 'hooks/failed',
+    details: [`What it printed is in ${join(dir, RUN_FILES.hooksLog)}`],
+    nextSteps: [`visiontrain resume ${basename(dir)}   once the hook works`],
+  });
+
 export class HooksObserver implements Observer {
   readonly lookMs: number;
   readonly #input: HooksInput;
@@ -75,11 +83,7 @@ export class HooksObserver implements Observer {
   async ready(): Promise<void> {
     if (!this.#input.hooks.on_start.some(must)) return;
     await this.#started;
-    if (this.#failure !== undefined)
-      throw new TrainingError(`The run was not begun: ${this.#failure}.`, {
-        id: 'hooks/failed',
-        details: [`What it printed is in ${join(this.#input.folder.path(), RUN_FILES.hooksLog)}`],
-      });
+    if (this.#failure !== undefined) throw hookFailed(this.#failure, this.#input.folder.path());
   }
 
   /** Which hook that must succeed has failed and stopped the run, as a sentence's end. */

@@ -40,7 +40,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
   const { folder, end, state, stopAsked, killAsked } = story;
   const { dir } = folder;
   const { result, step } = state;
-  if (result?.status === 'finished' && end.code === EXIT.ok) return finished(dir, state);
+  if (result?.status === 'finished' && end.code === EXIT.ok) return finished(folder, state);
   if (result?.status === 'stopped' && end.code === result.code)
     return {
       ...ended('stopped', result.code, result.reason ?? 'stopped on request', step),
@@ -52,7 +52,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
     return {
       ...failed(result.code, result.id ?? 'training/failed', result.reason ?? 'the trainer did not say why', step),
       details: result.details ?? [],
-      next_steps: result.next_steps ?? [],
+      next_steps: result.next_steps ?? [logsHint(folder)],
     };
   if (end.code !== EXIT.ok && (killAsked || (stopAsked && endedFromOutside(end)))) {
     const reason = 'ended on request, without waiting for a checkpoint';
@@ -119,15 +119,16 @@ const failed = (code: number, id: string, reason: string, step: number): RunExit
   id,
 });
 
-async function finished(dir: string, state: RunState): Promise<RunExit> {
+async function finished(folder: LiveFolder, state: RunState): Promise<RunExit> {
   const { step } = state;
+  const next_steps = [logsHint(folder), resumeHint(folder)];
   try {
-    const outputs = await checkOutputs(dir, state.outputs);
+    const outputs = await checkOutputs(folder.dir, state.outputs);
     if (outputs.length === 0)
-      return failed(EXIT.training, 'training/no-lora', 'the trainer ended without a LoRA', step);
+      return { ...failed(EXIT.training, 'training/no-lora', 'the trainer ended without a LoRA', step), next_steps };
     return { ...ended('finished', EXIT.ok, state.result?.reason ?? 'finished', step), outputs };
   } catch (error) {
-    return failed(EXIT.training, 'training/no-lora', (error as Error).message, step);
+    return { ...failed(EXIT.training, 'training/no-lora', (error as Error).message, step), next_steps };
   }
 }
 
@@ -159,6 +160,8 @@ async function readOutput(file: string, told: string): Promise<{ bytes: number; 
   }
 }
 
+const logsHint = (folder: LiveFolder): string =>
+  `visiontrain logs ${basename(folder.path())}   shows what the trainer printed`;
 const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;
 
 /** What takes less of the machine's memory, of what is not set so already. A card's own memory ends with words, not so. */
@@ -172,7 +175,7 @@ function lessMemory({ training, resources }: CrashPlan): string[] {
       ];
   if (workers > 0) sets.push('--set resources.workers=0');
   return [
-    ...(sets.length === 0 ? [] : [`Use less of the machine's memory: ${sets.join(', or ')}.`]),
+    ...sets.map((set, i) => `${i === 0 ? "Use less of the machine's memory:" : 'or:'}  ${set}`),
     'Close other programs, or give the machine (or its container) more memory.',
   ];
 }

@@ -113,16 +113,17 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
 }
 
 /** Why this process must not go on or write anything more; undefined while it may. */
-function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
+export function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
   const path = folder.path();
   if (folder.lost())
     return new UsageError(`${path} was moved or removed while the run went on: its trainer was ended.`, {
       id: 'run/lost',
+      nextSteps: ['Where the folder is now, it goes on from the last checkpoint:  visiontrain resume FOLDER'],
     });
   if (!lost()) return undefined;
   return new UsageError(
     `${path} was taken over while this machine could not be seen: its attempt ${number} was ended.`,
-    { id: 'run/lost' },
+    { id: 'run/lost', nextSteps: [`visiontrain attach ${basename(path)}   shows what goes on there`] },
   );
 }
 

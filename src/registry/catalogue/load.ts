@@ -5,6 +5,7 @@ import { CORE_SCHEMA, load as parseYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { ConfigError, type Problem, UsageError } from '../../base/errors.ts';
 import { readGiven } from '../../base/files/regular-file.ts';
+import { issueWords } from '../../base/issue-words.ts';
 import { nearest } from '../../base/nearest.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { displayPath } from '../../base/paths.ts';
@@ -67,6 +68,8 @@ function ownFiles(configDir: string): string[] {
 /** Most bytes of a list of models; the built-in list has a tenth of that. */
 const MOST = 4 << 20;
 
+const MEND = ['Mend the file, or remove it.  visiontrain models list   then shows what there is'];
+
 /** Reads, parses and validates one registry file. @throws ConfigError that names `path` */
 export function readRegistryFile(path: string): RegistryFile {
   let parsed: unknown;
@@ -89,18 +92,17 @@ export function checkRegistryDocument(document: unknown, path: string): Registry
     throw new ConfigError(
       'The model list has mistakes.',
       result.error.issues.map((i) => problem(path, i)),
-      { id: 'model/list' },
+      { id: 'model/list', nextSteps: MEND },
     );
   return result.data;
 }
 
 function problem(file: string, issue: z.core.$ZodIssue): Problem {
   const key = issue.path.map(String).join('.');
-  const unknown = issue.code === 'unrecognized_keys' ? `unknown: ${issue.keys.join(', ')}` : issue.message;
   return {
     file: displayPath(file, process.cwd()),
     key,
-    message: unknown,
+    message: issueWords(issue),
   };
 }
 
@@ -120,7 +122,7 @@ function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
     throw new ConfigError(
       `The model list has a mistake in ${entry.id}.`,
       [{ file, key: `${entry.id}.${key}`, message }],
-      { id: 'model/list' },
+      { id: 'model/list', nextSteps: MEND },
     );
   };
   const { recipe_set, recipe, companions, ...rest } = entry;

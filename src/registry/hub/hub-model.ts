@@ -22,7 +22,10 @@ interface OnHub {
 export function hubId(what: string): OnHub {
   const [, repo, inner = ''] = /^([\w.-]+\/[\w.-]+)(?:\/(.+))?$/.exec(what) ?? [];
   if (repo === undefined)
-    throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`, { id: 'model/address' });
+    throw new UsageError(`${what} is no file, no address and no hub id (owner/name).`, {
+      id: 'model/address',
+      nextSteps: ['visiontrain models add FILE.safetensors', 'visiontrain models add owner/name'],
+    });
   return { repo, inner, revision: 'main' };
 }
 

@@ -45,7 +45,13 @@ export function describeOwn(found: FoundModel, wishes: Wishes, registry: Registr
     throw new UsageError(`--prediction is ${predictions.join(', ')}.`, { id: 'command/wrong-value' });
   const like = wishes.like === undefined ? defaultLike(registry, family, prediction) : findModel(registry, wishes.like);
   if (like.family !== family)
-    throw new UsageError(`${like.id} is ${like.family}, but this model is ${family}.`, { id: 'model/family' });
+    throw new UsageError(
+      `This model is of the family ${family}, and ${like.id}, which it is to be like, of ${like.family}.`,
+      {
+        id: 'model/family',
+        nextSteps: [`Name one of its own family:  --like ${defaultLike(registry, family, prediction).id}`],
+      },
+    );
   return {
     id: wishes.id ?? slug(found.title),
     title: wishes.title ?? found.title,

@@ -151,7 +151,9 @@ describe('status, ps and logs', () => {
     symlinkSync('loop', join(home.runs, 'loop'));
     expect((await cli(['ps'], home.env)).stdout).toMatch(/^fox-emblem/m);
     expect((await cli(['status', 'loop'], home.env)).code).toBe(2);
-    expect((await cli(['status', 'fox-embelm'], home.env)).stderr).toContain('There is no run fox-embelm: fox-emblem?');
+    expect((await cli(['status', 'fox-embelm'], home.env)).stderr).toContain(
+      'There is no run fox-embelm. Did you mean fox-emblem?',
+    );
     expect((await cli(['status', 'fox'], home.env)).stderr).toContain('fox-emblem, fox-style');
     expect((await cli(['status', 'fox-s'], home.env)).stdout).toContain('fox-style');
     expect((await cli(['status', 'no-run'], home.env)).code).toBe(2);

@@ -147,7 +147,7 @@ describe('the end of a run', () => {
       next_steps: [`Lower training.learning_rate (it is 10): ${command}`],
     });
     const text = render(trained, failed);
-    expect(text).toContain(`  Lower training.learning_rate (it is 10):\n  ${command}`);
+    expect(text).toContain(`  Lower training.learning_rate (it is 10):\n    ${command}`);
     expect(text).toContain('✖ fox: Step 4: the loss of a.png');
     expect(text).not.toContain('stopped at step');
   });

@@ -164,7 +164,7 @@ describe('an address', () => {
     expect(['fox', 'C:\\runs\\fox', 'c:fox', './a:b', 'gpu1:/abs'].map((word) => boxAndRun(word, dir))).toEqual(
       Array.from({ length: 5 }, () => undefined),
     );
-    expect(() => boxAndRun('gpu2:fox', dir)).toThrow('There is no box gpu2: gpu1?');
+    expect(() => boxAndRun('gpu2:fox', dir)).toThrow('There is no box gpu2. Did you mean gpu1?');
     writeFileSync(join(dir, 'boxes.json'), '{"version":1,"boxes":[{"name":"x","target":"-oProxyCommand=reboot"}]}');
     expect(() => knownBoxes(dir)).toThrow('is not what visiontrain writes');
   });

@@ -143,7 +143,7 @@ describe('an archive', () => {
   const word = Buffer.from('x');
   it.each<[string, readonly RawEntry[], string]>([
     ['a name that leads out', [{ name: '../a.png', data: word }], 'unsafe|../a.png|leads out'],
-    ['a path of its own', [{ name: '/tmp/a.png', data: word }], 'absolute'],
+    ['a path of its own', [{ name: '/tmp/a.png', data: word }], 'path of its own'],
     ['a path of Windows', [{ name: 'C:/a.png', data: word }], 'absolute|path of its own'],
     ['a link', [{ name: 'a.png', data: Buffer.from('/etc/passwd'), mode: 0o120777 }], 'is a link'],
     ['a device', [{ name: 'a.png', mode: 0o020666 }], 'is no plain file'],

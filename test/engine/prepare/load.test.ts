@@ -138,10 +138,10 @@ describe('problems', () => {
       '  prompts: [a, 3]',
     ].join('\n');
     expect(lines(problems(text))).toEqual([
-      '4:9 dataset.goal must be character, style or concept; this is "charcter": character?',
-      '5:3 dataset.reptas no such setting: repeats?',
-      '7:9 model.base no such model here or in visiontrain models list: sdxl?',
-      '9:3 training.learning_rat no such setting: learning_rate?',
+      '4:9 dataset.goal must be character, style or concept; this is "charcter"; did you mean character?',
+      '5:3 dataset.reptas no such setting; did you mean repeats?',
+      '7:9 model.base no such model here or in visiontrain models list; did you mean sdxl?',
+      '9:3 training.learning_rat no such setting; did you mean learning_rate?',
       '10:9 training.rank must be a whole number, 1 to 1024; this is "16x"',
       '11:10 training.alpha must be a number, above 0 to 4096; this is text: remove the quotes',
       '12:16 training.betas.1 must be a number, 0 to below 1; this is 1',
@@ -265,7 +265,7 @@ describe('problems', () => {
 
   it.each([
     ['--set without =', ['training.rank'], 'write it as key=value, such as training.rank=32'],
-    ['an unknown key', ['training.rnk=3'], 'no such setting: rank?'],
+    ['an unknown key', ['training.rnk=3'], 'no such setting; did you mean rank?'],
     ['a key without its section', ['rank=3'], 'no such setting here: training.rank?'],
     ['a section', ['training=3'], 'is a group of settings: name one of them, such as training.seed'],
     ['broken YAML', ['training.rank=['], 'not valid YAML: unexpected end of the stream within a flow collection'],

@@ -85,7 +85,7 @@ describe('a preset', () => {
         'preset: 1\nversion: 1\ntraining:\n  rnk: 8\n  rank: many\nhooks:\n  on_start: [{run: "rm -rf /"}]\nnonsense: 1\n',
       ),
     ).toEqual([
-      expect.stringMatching(/^4 training\.rnk no such setting: training\.rank\?/u),
+      expect.stringMatching(/^4 training\.rnk no such setting; did you mean training\.rank\?/u),
       expect.stringMatching(/^5 training\.rank /u),
       expect.stringMatching(/^7 hooks\.on_start is no part of a preset: commands/u),
       expect.stringMatching(/^8 nonsense no such setting/u),

@@ -38,7 +38,11 @@ describe('readSettings', () => {
     await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
       exitCode: 2,
       problems: [
-        { file: join(projectDir, '.visiontrainrc.yaml'), key: 'worksapce', message: 'no such setting: workspace?' },
+        {
+          file: join(projectDir, '.visiontrainrc.yaml'),
+          key: 'worksapce',
+          message: 'no such setting; did you mean workspace?',
+        },
       ],
     });
   });

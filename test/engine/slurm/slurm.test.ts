@@ -61,7 +61,7 @@ describe('what a job asks for', () => {
     ['extra=--nice=1\n#SBATCH --uid=0', 'extra.0 must be one option of sbatch'],
     ['extra=--output=/etc/passwd', 'extra.0 names an option that has a key of its own'],
     ['modules=cuda; reboot', 'modules.0 must be the name of a module'],
-    ['partitoin=gpu', 'slurm Unrecognized key'],
+    ['partitoin=gpu', 'slurm must not have partitoin'],
     ['partition', 'partition is not key=value'],
   ])('refuses %j', (text, words) => {
     try {

@@ -65,7 +65,11 @@ class Adapter:
         for part, module in parts.items():
             targets = targets_of(part, module, plan, family)
             if not targets:
-                raise TrainingError(f"The {part} has no layers to train.", id="training/layers")
+                raise TrainingError(
+                    f"The {part} has no layers to train.",
+                    next_steps=["Take the rule out of training.layers that leaves all of them out."],
+                    id="training/layers",
+                )
             self.layers[part] = {target.module: self._wrap(module, target, plan) for target in targets}
         for part, layers in self.layers.items():
             for name, layer in layers.items():

@@ -92,6 +92,7 @@ def _check_shapes(filling: Filling, shapes: dict[str, torch.Size], weights: dict
             raise TrainingError(
                 f"{filling.path}: {filling.part}.{n} has the shape {list(weights[n].shape)}, its configuration says "
                 f"{list(shape)}.",
+                next_steps=["The two are not of one model: download the model again, whole."],
                 id="model/config",
             )
 

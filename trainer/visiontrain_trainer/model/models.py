@@ -89,6 +89,7 @@ class BaseModel:
         if not unet:
             raise TrainingError(
                 f"{self.plan.path}: holds no U-Net: this is not a Stable Diffusion 1.5 or XL model.",
+                next_steps=["Choose a base model: visiontrain models list"],
                 id="model/not-supported",
             )
         first = unet.shape("input_blocks.0.0.weight" if single else "conv_in.weight") or (0, 0)

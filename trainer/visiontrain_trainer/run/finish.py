@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visiontrain_trainer.base.errors import FAILED, STOPPED
+from visiontrain_trainer.base.errors import STOPPED, TrainingError
 from visiontrain_trainer.training.measure import Validation, verdict, weight_change
 
 from .image_losses import measure_images
@@ -50,6 +50,15 @@ def _export(session: Session, progress: Progress, saves: Saves) -> None:
         saves.best(progress.best_step)
 
 
+def nothing_learned(reason: str) -> TrainingError:
+    """The failure of a run whose LoRA changes nothing; `reason` is that of the verdict."""
+    return TrainingError(
+        reason,
+        next_steps=["Raise training.learning_rate or training.steps, and check that the trigger is in the captions."],
+        id="training/nothing-learned",
+    )
+
+
 def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: Saves) -> int:
     """Save the last checkpoint and the LoRA file, make samples, and give the verdict on what was learned.
 
@@ -70,17 +79,8 @@ def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: S
     measure_images(session, progress)
     session.processes.barrier()
     if learned["verdict"] == "nothing":
-        events.emit(
-            "result",
-            status="failed",
-            code=FAILED,
-            id="training/nothing-learned",
-            step=progress.step,
-            reason=learned["reason"],
-            next_steps=[
-                "Raise training.learning_rate or training.steps, and check that the trigger is in the captions."
-            ],
-        )
-        return FAILED
+        failure = nothing_learned(learned["reason"])
+        events.emit("result", status="failed", step=progress.step, **failure.told())
+        return failure.code
     events.emit("result", status="finished", code=0, step=progress.step, reason=progress.ended)
     return 0

@@ -107,7 +107,11 @@ def read(folder: Path, step: int) -> Checkpoint:
     try:
         return _read(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{path}: the checkpoint cannot be read ({error}).", id="training/checkpoint") from error
+        raise TrainingError(
+            f"{path}: the checkpoint cannot be read ({error}).",
+            next_steps=["Take another one. `visiontrain resume` goes on from the newest that is whole."],
+            id="training/checkpoint",
+        ) from error
 
 
 def _step_of(name: str) -> int | None:

@@ -129,7 +129,11 @@ export function farOutcome<T>(stdout: string, name: string, schema: z.ZodType<T>
   if (refused.success) throw refusedBy(name, refused.data.error);
   const read = schema.safeParse(document);
   if (read.success) return read.data;
-  throw new BoxError(`${name} could not do it.`, { id: 'box/program', details: [neutralise(stdout.slice(-400))] });
+  throw new BoxError(`${name} could not do it.`, {
+    id: 'box/program',
+    details: [neutralise(stdout.slice(-400))],
+    nextSteps: [`visiontrain hosts check ${name}`],
+  });
 }
 
 interface FarRefusal {

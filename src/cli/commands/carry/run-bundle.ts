@@ -37,7 +37,7 @@ export async function runBundle(
     throw new UsageError('A bundle trains what it holds, so --preset has no place beside it.', { id: 'command/wrong' });
   const path = absolute(file, { cwd: process.cwd() });
   const manifest = await readManifest(path);
-  const dir = await bundleFolder(path, manifest, { places, images: imagesOf(file, manifest, options) });
+  const dir = await bundleFolder(path, manifest, { places, images: bundleImages(file, manifest, options) });
   const overrides = texts(options.set);
   refuseLackingModel(file, manifest, overrides);
   const registry = loadRegistry({ configDir: places.config });
@@ -62,7 +62,7 @@ export async function runBundle(
 }
 
 /** The folder with the pictures; undefined where they are in the bundle. @throws UsageError */
-function imagesOf(file: string, { images }: BundleManifest, options: Options): string | undefined {
+export function bundleImages(file: string, { images }: BundleManifest, options: Options): string | undefined {
   const given = text(options.pictures);
   if (images.inside) return undefined;
   const count = plural(images.files.length, 'picture');
@@ -84,7 +84,7 @@ function imagesOf(file: string, { images }: BundleManifest, options: Options): s
 }
 
 /** A model of somebody's own has to be named, since neither the bundle nor the registry has it. @throws UsageError */
-function refuseLackingModel(file: string, { base, vae }: BundleManifest, overrides: readonly string[]): void {
+export function refuseLackingModel(file: string, { base, vae }: BundleManifest, overrides: readonly string[]): void {
   const lacks = (key: string) => !overrides.some((override) => override.startsWith(`${key}=`));
   const [what, key] =
     !base.listed && lacks('model.base')

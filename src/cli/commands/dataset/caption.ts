@@ -1,6 +1,7 @@
 /** `dataset caption DIR`: writes captions for pictures that have none, outside of their folder. */
 import { join } from 'node:path';
 import { ConfigError, EXIT, UsageError } from '../../../base/errors.ts';
+import { issueWords } from '../../../base/issue-words.ts';
 import { plural } from '../../../base/text.ts';
 import { CAPTION_KEY } from '../../../engine/captions/consent.ts';
 import { captionMethods } from '../../../engine/captions/methods.ts';
@@ -156,7 +157,11 @@ function captionSettings(options: Options, { places }: Context): Settings {
   if (parsed.success) return parsed.data;
   throw new ConfigError(
     'The options do not fit.',
-    parsed.error.issues.map(({ path, message }) => ({ file: 'the command line', key: path.join('.'), message })),
+    parsed.error.issues.map((issue) => ({
+      file: 'the command line',
+      key: issue.path.join('.'),
+      message: issueWords(issue),
+    })),
     { id: 'spec/not-together', nextSteps: [`visiontrain dataset caption --help`] },
   );
 }

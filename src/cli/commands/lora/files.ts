@@ -26,6 +26,7 @@ export function inspected(path: string): LoraInspection {
     if (code === undefined) throw error;
     throw new UsageError(`${path} ${code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`}.`, {
       id: 'lora/unreadable',
+      nextSteps: ['Check the path.'],
       cause: error,
     });
   }

@@ -24,7 +24,10 @@ export function sha256Option(options: Options): string | undefined {
 export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | undefined {
   const name = text(options.tokenEnv);
   if (name !== undefined && !env[name]?.trim())
-    throw new UsageError(`--token-env names ${name}, but that variable is empty.`, { id: 'model/token' });
+    throw new UsageError(`--token-env names ${name}, but that variable is empty.`, {
+      id: 'model/token',
+      nextSteps: [`export ${name}=…   with the token that the server gave you`],
+    });
   return name;
 }
 

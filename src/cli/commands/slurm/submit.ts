@@ -130,7 +130,7 @@ export async function followJob(run: RunRef, record: SlurmRecord, context: Conte
 }
 
 /** @throws EnvironmentError when the job ended and the run did not say why */
-function endOfJob({ dir, name }: RunRef, job: string, state: string | undefined, { out }: Context): ExitCode {
+export function endOfJob({ dir, name }: RunRef, job: string, state: string | undefined, { out }: Context): ExitCode {
   const exit = readExit(dir);
   if (exit !== null) {
     if (exit.status === 'stopped') out.talk(`  visiontrain run is over; visiontrain resume ${name} goes on here.`);

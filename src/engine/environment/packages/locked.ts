@@ -35,6 +35,10 @@ export async function lockedFor(
     throw new EnvironmentError(`${python} cannot run a small script.`, {
       id: 'environment/broken-python',
       details: tail,
+      nextSteps: [
+        'Install it anew, then:  visiontrain setup',
+        'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python',
+      ],
     });
   return JSON.parse(stdout) as string[];
 }

@@ -47,7 +47,8 @@ const causes: readonly Cause[] = [
     message: 'The package index cannot be reached.',
     nextSteps: [
       'Check the network, then: visiontrain setup   (what was fetched is kept)',
-      'Without a network: visiontrain setup --plan elsewhere lists the wheels; then visiontrain setup --wheels /their/folder',
+      'Without a network:  visiontrain setup --plan elsewhere   lists the wheels',
+      'and then:           visiontrain setup --wheels /their/folder',
     ],
   },
   {

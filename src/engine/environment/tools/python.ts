@@ -69,19 +69,22 @@ function isSupported({ version, bits }: Probe, newest: number): boolean {
   return bits === 64 && major === 3 && minor >= LEAST[1] && minor <= newest;
 }
 
-const install =
-  'Debian, Ubuntu: sudo apt install python3 python3-venv · Fedora: sudo dnf install python3 · macOS: brew install python';
+const install = [
+  'Debian, Ubuntu:  sudo apt install python3 python3-venv',
+  'Fedora:          sudo dnf install python3',
+  'macOS:           brew install python',
+];
 
 function unsupported(found: readonly Probe[], newest: number): EnvironmentError {
   if (found.length === 0)
     return new EnvironmentError('There is no Python on this machine; training needs Python 3.10 or newer.', {
       id: 'environment/no-python',
-      nextSteps: [install, 'Or name one that holds PyTorch and diffusers: VISIONTRAIN_PYTHON=/path/to/python'],
+      nextSteps: [...install, 'Or name one that holds PyTorch and diffusers: VISIONTRAIN_PYTHON=/path/to/python'],
     });
   const versions = [...new Set(found.map((p) => `${p.version}${p.bits === 64 ? '' : ` (${p.bits} bit)`}`))].join(', ');
   return new EnvironmentError(`Training needs a 64-bit Python 3.10 to 3.${newest}; this machine has ${versions}.`, {
     id: 'environment/no-python',
-    nextSteps: [install, 'Or let uv bring one: https://docs.astral.sh/uv'],
+    nextSteps: [...install, 'Or let uv bring one: https://docs.astral.sh/uv'],
   });
 }
 

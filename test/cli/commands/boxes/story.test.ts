@@ -107,7 +107,10 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
 
   it('says in the words of the box what it refuses, and leaves what is only here', async () => {
     const taken = await go('run', 'run.yaml', '--on', 'gpu2');
-    expect([taken.code, taken.stderr]).toEqual([2, expect.stringContaining('There is no box gpu2: gpu1?')]);
+    expect([taken.code, taken.stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no box gpu2. Did you mean gpu1?'),
+    ]);
     const hook = ['--set', 'dataset.path=plain', '--set', 'hooks.on_finish=[{run: ["echo", "done"]}]'];
     const refused = await go('run', 'run.yaml', '--on', 'gpu1', ...hook);
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('gpu1: This run has hooks')]);

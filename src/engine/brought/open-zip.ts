@@ -1,0 +1,52 @@
+/** Opens zip files that anybody may have made; what their reader says becomes an error about the archive. */
+import { closeSync, fstatSync } from 'node:fs';
+import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
+import { openGiven } from '../../base/files/regular-file.ts';
+import { shorten } from '../../base/text.ts';
+
+/** The errors of whoever reads the archive. Each takes the path, and what is wrong in words that end a sentence. */
+export interface ZipErrors {
+  readonly damaged: (path: string, why: string, cause?: unknown) => Error;
+  readonly unsafe: (path: string, why: string) => Error;
+}
+
+/** What the reader says of a name that is not taken, each in words that follow the name. */
+const NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^absolute path: /u, 'is a path of its own'],
+  [/^invalid relative path: /u, 'leads out of it'],
+  [/^invalid characters in fileName: /u, 'is no name of a file'],
+];
+
+/** Opens the file, hands it over with its size in bytes, and closes it. @throws the archive's errors, or what `use` throws */
+export async function withZip<T>(
+  path: string,
+  errors: ZipErrors,
+  use: (zip: ZipFile, size: number) => Promise<T>,
+): Promise<T> {
+  const file = openGiven(path);
+  let zip: ZipFile;
+  try {
+    zip = await fromFdPromise(file, { autoClose: false, strictFileNames: true });
+  } catch (error) {
+    closeSync(file);
+    throw errors.damaged(path, (error as Error).message, error);
+  }
+  try {
+    return await use(zip, fstatSync(file).size);
+  } finally {
+    zip.close();
+  }
+}
+
+/** The entries, read from the directory of the archive. @throws the archive's errors */
+export async function* zipEntries(zip: ZipFile, path: string, errors: ZipErrors): AsyncGenerator<Entry> {
+  try {
+    yield* zip.eachEntry();
+  } catch (error) {
+    const { message } = error as Error;
+    const [says, what] = NAMES.find(([pattern]) => pattern.test(message)) ?? [];
+    throw says === undefined
+      ? errors.damaged(path, message, error)
+      : errors.unsafe(path, `${shorten(message.replace(says, ''), 100)} ${what}`);
+  }
+}

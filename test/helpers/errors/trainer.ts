@@ -1,0 +1,45 @@
+/** Errors that the trainer tells: `trainer/tests/test_error_samples.py` makes them happen and keeps them as JSON. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crashed, type Sample } from './scene.ts';
+
+/** Ids of errors that nobody but the trainer tells. */
+export type TrainerId =
+  | 'bug/trainer'
+  | 'dataset/unreadable'
+  | 'dataset/mask'
+  | 'run/no-original'
+  | 'environment/optimizer'
+  | 'training/memory'
+  | 'training/not-finite'
+  | 'training/overflow'
+  | 'training/burnt'
+  | 'training/nothing-learned'
+  | 'training/checkpoint'
+  | 'training/cache'
+  | 'training/layers'
+  | 'training/lost-process'
+  | 'training/rendezvous'
+  | 'model/mismatch'
+  | 'model/not-finite'
+  | 'model/predicts-nothing';
+
+interface Told {
+  readonly id: string;
+  readonly code: number;
+  readonly reason: string;
+  readonly details: string[];
+  readonly next_steps: string[];
+}
+
+const told: readonly Told[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../golden/trainer-errors.json'), 'utf8'),
+);
+
+/** The end of a run for each id that the trainer tells. */
+export const trainerSamples: Readonly<Record<string, Sample>> = Object.fromEntries(
+  told.map(({ id, code, reason, details, next_steps }) => [
+    id,
+    crashed({ code, result: { status: 'failed', code, step: 992, id, reason, details, next_steps } }),
+  ]),
+);
