@@ -175,7 +175,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "environment/torch": lambda _: thrown(cannot_import(ImportError("libcudart.so.13: cannot open shared object"))),
     "hardware/device": no_card,
     "lora/unusable": lambda _: thrown(
-        _unusable(Path("/loras/fox.safetensors"), "has layers that this base lacks", "Choose a LoRA of the same family.")
+        _unusable(Path("/loras/fox.safetensors"), "has layers that the base lacks", "Choose a LoRA of its family.")
     ),
     "model/config": lambda _: thrown(_beyond("unet/config.json", "block_out_channels", 10**9, 4096)),
     "model/incomplete": lacking,
