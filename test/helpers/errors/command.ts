@@ -90,6 +90,7 @@ export const commandSamples: Readonly<Record<Exclude<keyof typeof commandErrors,
     scene.runYaml();
     return scene.type(['queue', 'add', 'run.yaml', '--sweep', 'training.rank']);
   },
+  'queue/search': (scene) => scene.type(['queue', 'add', 'run.yaml', '--search', '8', '--on', 'gpu1']),
   'hooks/not-allowed': ({ spec, places }) => settleHooks(spec({ hooks }).hooks, places, false),
   'hooks/failed': () =>
     hookFailed('the hook on_start ended with 1, and it must not fail', '/home/me/.local/share/visiontrain/runs/fox'),
