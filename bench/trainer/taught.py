@@ -109,7 +109,6 @@ def judge(file: Path | None, index: int) -> dict[str, float]:
     from tiny_base import lesson, lesson_check, score
     from tiny_base.judge import marks, tally
     from tiny_base.unet import TRAINED
-
     from visiontrain_trainer.adapter.applied import Loras, read_lora
 
     torch.set_num_threads(1)

@@ -1,12 +1,22 @@
 /** How the file is used where people use it. */
 import type { RunReport } from '../engine/report/types.ts';
-import { diffusersCode } from '../engine/report/usage.ts';
+import { diffusersCode, embeddingFile } from '../engine/report/usage.ts';
+
+/** Programs know an embedding by the name of its file, so that the file gets the word's. */
+function EmbeddingStep({ file, word, folder }: Record<'file' | 'word' | 'folder', string>) {
+  return (
+    <li>
+      Copy <code>{embeddingFile(file)}</code> to <code>{folder}</code> as <code>{`${word}.safetensors`}</code>.
+    </li>
+  );
+}
 
 export function Use({ report }: { readonly report: RunReport }) {
   const { model, files, dataset } = report;
   const file = (files[0]?.path ?? `output/${report.name}.safetensors`).split('/').at(-1) ?? '';
   const stem = file.replace(/\.safetensors$/u, '');
   const prompt = report.samples[0]?.prompt ?? dataset?.trigger ?? '';
+  const word = model?.embedding;
   const sdxl = model?.family === 'sdxl';
   return (
     <section id="use" aria-labelledby="use-title">
@@ -31,7 +41,16 @@ export function Use({ report }: { readonly report: RunReport }) {
                 Put a <em>ModelSamplingSD3</em> node behind it, {`shift ${model.flow_shift}`}.
               </li>
             )}
-            <li>Write the prompt, the word that calls it included.</li>
+            {word === undefined ? null : <EmbeddingStep file={file} word={word} folder="ComfyUI/models/embeddings" />}
+            <li>
+              {word === undefined ? (
+                'Write the prompt, the word that calls it included.'
+              ) : (
+                <>
+                  Write the prompt, with <code>{`embedding:${word}`}</code> where the word would stand.
+                </>
+              )}
+            </li>
           </ol>
         </article>
         <article>
@@ -40,6 +59,7 @@ export function Use({ report }: { readonly report: RunReport }) {
             <li>
               Copy <code>{file}</code> to <code>models/Lora</code>.
             </li>
+            {word === undefined ? null : <EmbeddingStep file={file} word={word} folder="embeddings" />}
             <li>Put this into the prompt:</li>
           </ol>
           <pre>
@@ -57,6 +77,7 @@ export function Use({ report }: { readonly report: RunReport }) {
                 sdxl,
                 v: model?.prediction === 'v_prediction',
                 flowShift: model?.flow_shift,
+                embedding: word,
               })}
             </code>
           </pre>

@@ -38,6 +38,7 @@ const OF_ONE_RUN: Readonly<Record<string, string>> = {
   'model.merge_loras': 'files of this machine',
   'training.init_lora': 'a file of this machine',
   'training.preservation': 'the class of one data set',
+  'training.pivotal': 'the trigger of one data set',
   'samples.prompts': 'prompts for one data set',
   'resources.device': 'one machine',
   'resources.workers': 'one machine',

@@ -11,6 +11,7 @@ import { adapterRules } from './training/adapter-rules.ts';
 import { augmentRules } from './training/augment-rules.ts';
 import { flowRules } from './training/flow-rules.ts';
 import { optimizerRules } from './training/optimizer-rules.ts';
+import { pivotalRules } from './training/pivotal-rules.ts';
 import { type Rule as RuleOf, when } from './training/rule.ts';
 import { sourceRules } from './training/source-rules.ts';
 import { subjectRules } from './training/subject-rules.ts';
@@ -212,6 +213,7 @@ export const rules: readonly Rule[] = [
   ...flowRules,
   ...sourceRules,
   ...subjectRules,
+  ...pivotalRules,
   ...augmentRules,
   ...validationRules,
   ...adapterRules,

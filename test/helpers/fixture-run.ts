@@ -178,6 +178,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       schedule_args: null,
       min_snr_gamma: null,
       noise_offset: 0,
+      pivotal: null,
       init_lora: null,
     },
     validation: { every: null, images: 0, patience: null, min_change: 4 },

@@ -262,6 +262,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
             "t_lora": None,
             "layers": [],
             "preservation": None,
+            "pivotal": None,
             "max_weight_norm": None,
             "ema": None,
             "schedule_args": None,

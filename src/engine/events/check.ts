@@ -103,7 +103,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     path: text,
     bytes: amount,
     sha256: text,
-    format: oneOf('kohya', 'diffusers'),
+    format: oneOf('kohya', 'diffusers', 'embedding'),
     best: optional(flag),
   },
   unsaved: { path: text },
@@ -128,7 +128,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     by_heart_count: count,
     compared_with: oneOf('held_out', 'others'),
   },
-  output: { path: text, bytes: amount, sha256: text, format: oneOf('kohya', 'diffusers') },
+  output: { path: text, bytes: amount, sha256: text, format: oneOf('kohya', 'diffusers', 'embedding') },
   result: {
     status,
     code: whole,

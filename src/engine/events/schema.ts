@@ -144,7 +144,7 @@ export const payloads = {
       path: z.string().describe('Relative to the run folder.'),
       bytes,
       sha256: z.string(),
-      format: z.enum(['kohya', 'diffusers']),
+      format: z.enum(['kohya', 'diffusers', 'embedding']),
       best: z.boolean().optional().describe('true: of the step that validated best, written at the end.'),
     })
     .describe('A LoRA file of a step on the way is on the disk.'),
@@ -188,7 +188,7 @@ export const payloads = {
       path: z.string().describe('Relative to the run folder.'),
       bytes,
       sha256: z.string(),
-      format: z.enum(['kohya', 'diffusers']),
+      format: z.enum(['kohya', 'diffusers', 'embedding']),
     })
     .describe('A LoRA file is on the disk.'),
   result: z

@@ -26,7 +26,7 @@ export interface ExportedFile {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
-  readonly format: 'kohya' | 'diffusers';
+  readonly format: 'kohya' | 'diffusers' | 'embedding';
   /** False for a file that was there already, with the same bytes. */
   readonly made: boolean;
 }

@@ -6,7 +6,7 @@
 import { formatBytes } from '../../base/text.ts';
 import type { Gpu } from '../hardware/types.ts';
 import { mostCaptions } from './caption-forms.ts';
-import { type AdapterShape, loraParameters } from './parameters.ts';
+import { type AdapterShape, encodesInSteps, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
 
 type Checkpointing = Plan['resources']['gradient_checkpointing'];
@@ -58,7 +58,11 @@ const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> =
 
 /** What the memory of a step depends on. */
 export interface StepShape extends AdapterShape {
-  readonly training: AdapterShape['training'] & Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora' | 'ema'>;
+  readonly training: AdapterShape['training'] &
+    Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora' | 'ema'> & {
+      /** The embedding that is trained, if any: some vectors, which take no memory to speak of, but encoders must learn. */
+      readonly pivotal: object | null;
+    };
   readonly resources: Pick<
     Plan['resources'],
     'precision' | 'attention' | 'gradient_checkpointing' | 'base_precision' | 'text_precision' | 'stream_base'
@@ -91,7 +95,7 @@ export function stepMemory(shape: StepShape): StepMemory | undefined {
   const kept = (packing: Plan['resources']['base_precision'], base: Readonly<Record<typeof packing, number>>) =>
     base[packing] * (packing === 'same' ? wide : 1);
   const base = kept(r.base_precision, r.stream_base ? counted.streamed : counted.base);
-  const encoders = t.text_encoder_learning_rates.some((rate) => rate > 0);
+  const encoders = encodesInSteps(t);
   const text = encoders ? kept(r.text_precision, counted.text.base) : shape.encodersLoaded ? counted.text.loaded : 0;
   const images = (t.batch_size * shape.pixels) / counted.pixels;
   const kind = r.gradient_checkpointing;

@@ -37,6 +37,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
     input_perturbation: null,
     timesteps: null,
     preservation: null,
+    pivotal: null,
   },
   validation: { every: null, images: 0, patience: null, min_change: 4 },
   samples: { shots: null, sampler: 'ddim', spacing: 'trailing' },

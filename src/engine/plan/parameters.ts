@@ -44,3 +44,8 @@ export function textEncoderRates({ model, training }: Pick<RunSpec, 'model' | 't
   if (Array.isArray(rate)) return rate;
   return model.family === 'sdxl' ? [rate, rate] : [rate];
 }
+
+/** Whether captions are encoded in every step, because a text encoder learns or an embedding does. */
+export const encodesInSteps = (
+  training: Pick<Plan['training'], 'text_encoder_learning_rates'> & { readonly pivotal: object | null },
+): boolean => training.pivotal !== null || training.text_encoder_learning_rates.some((rate) => rate > 0);

@@ -137,6 +137,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       ...pick(t, adapterNames),
       ...pick(t, lossNames),
       preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
+      pivotal: plannedPivotal(t.pivotal, d.trigger, steps),
       init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
     },
     validation: plannedValidation(spec, steps * processes, samples),
@@ -211,6 +212,17 @@ const PASSES_OF_STEP = 3;
 /** On how many images the loss can be measured in a twentieth of the time that the steps take. */
 const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
   Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));
+
+/** The embedding as the trainer is told of it; null where none is trained. */
+const plannedPivotal = (
+  pivotal: RunSpec['training']['pivotal'],
+  trigger: string,
+  steps: number,
+): Plan['training']['pivotal'] => {
+  if (pivotal === null) return null;
+  const { until, ...rest } = pivotal;
+  return { ...rest, word: trigger.trim(), steps: until === 1 ? null : Math.max(1, Math.round(until * steps)) };
+};
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 

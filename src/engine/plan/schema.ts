@@ -21,6 +21,7 @@ import {
   timestepsSchema,
 } from '../../spec/training/loss-keys.ts';
 import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-keys.ts';
+import { pivotalSchema } from '../../spec/training/pivotal-keys.ts';
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
 
@@ -175,6 +176,11 @@ export const planSchema = z.strictObject({
     timesteps: timestepsSchema.nullable(),
     /** What the base predicts with `class_word` in place of `trigger` must stay; an empty class stands for no words at all. */
     preservation: preservationSchema.extend({ trigger: z.string() }).nullable(),
+    /** The embedding that stands for `word`, trained for `steps` steps; null steps for all of them. */
+    pivotal: pivotalSchema
+      .omit({ until: true })
+      .extend({ word: z.string().min(1), steps: z.number().int().min(1).nullable() })
+      .nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),

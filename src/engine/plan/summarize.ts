@@ -85,6 +85,7 @@ function summaryLines(
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
     validationLine(plan, validation),
     ...subjectLines(plan),
+    ...embeddingLine(plan),
     ...averageLine(plan),
     `${devicesText(r)}, ${r.precision}, checkpointing ${r.gradient_checkpointing}, ${plural(r.threads, 'thread')}`,
     ...memoryText(plan),
@@ -135,6 +136,14 @@ function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
           `kept: what the base makes of ${kept.class_word === '' ? 'no words' : JSON.stringify(kept.class_word)}; a step takes about twice as long`,
         ]),
   ];
+}
+
+/** What is trained beside the LoRA for the trigger, and for how long. */
+function embeddingLine({ training: { pivotal: p, steps } }: Plan): readonly string[] {
+  if (p === null) return [];
+  const until = p.steps === null ? '' : `, for ${plural(Math.min(p.steps, steps), 'step')}`;
+  const from = p.initial === '' ? '' : ` from ${JSON.stringify(p.initial)}`;
+  return [`an embedding of ${plural(p.tokens, 'vector')} for ${p.word}${from}, ${rate(p.learning_rate)}${until}`];
 }
 
 function variationsText({ variations, share, ...most }: NonNullable<Plan['data']['augment']>): string {

@@ -1,7 +1,8 @@
 /** The model card of a LoRA as the hub reads it: facts between dashes, then words in Markdown. Pure. */
 import { basename } from 'node:path';
 import { formatBytes } from '../../base/text.ts';
-import { diffusersCode } from '../report/usage.ts';
+import type { Plan } from '../plan/schema.ts';
+import { diffusersCode, embeddingFile } from '../report/usage.ts';
 import { type Material, settingWords } from './material.ts';
 
 /** Licences by the name that the registry gives them, as the hub calls them. Any other is `other`, with its name and address. */
@@ -46,9 +47,11 @@ export function modelCard(material: Material, repo: string): string {
       : []),
     `- **A1111, Forge**: into \`models/Lora\`, then \`<lora:${code(file.replace(/\.safetensors$/u, ''))}:0.8>\` in the prompt${plan.model.clip_skip > 1 ? `; clip skip ${plan.model.clip_skip}` : ''}.`,
     '',
+    ...embeddingLines(plan, file, repo),
     '```python',
     diffusersCode({
       ...{ file, prompt, sdxl, repo, v: plan.model.prediction === 'v_prediction' },
+      embedding: plan.training.pivotal?.word,
       flowShift: plan.model.prediction === 'flow' ? plan.model.flow_shift : undefined,
       ...(base === null ? {} : { baseRepo: base }),
     }).replaceAll('```', "'''"),
@@ -70,6 +73,16 @@ export function modelCard(material: Material, repo: string): string {
     'Made with visiontrain.',
     '',
   ].join('\n');
+}
+
+/** How the embedding that lies beside the LoRA is used; nothing where none was trained. */
+function embeddingLines({ training: { pivotal } }: Plan, lora: string, repo: string): readonly string[] {
+  if (pivotal === null) return [];
+  const [name, word] = [embeddingFile(lora), code(pivotal.word)];
+  return [
+    `It has an embedding too: put [\`${code(name)}\`](/${repo}/resolve/main/${encodeURIComponent(name)}) as \`${word}.safetensors\` into \`models/embeddings\` (ComfyUI, where prompts then say \`embedding:${word}\`) or \`embeddings\` (A1111, Forge).`,
+    '',
+  ];
 }
 
 /** JSON is YAML too, and its strings are the same to every reader. */

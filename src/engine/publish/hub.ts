@@ -6,6 +6,7 @@ import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { commitIter, createRepo, HubApiError, modelInfo, whoAmI } from '@huggingface/hub';
 import { DownloadError, UsageError, VisiontrainError } from '../../base/errors.ts';
+import { embeddingFile } from '../report/usage.ts';
 import { coverPath, modelCard } from './card.ts';
 import type { Material } from './material.ts';
 
@@ -84,9 +85,11 @@ async function filesOf(material: Material, repo: string): Promise<readonly Uploa
   const covers = await Promise.all(
     material.covers.map(async ({ path }, i) => ({ path: coverPath(i), content: await openAsBlob(path) })),
   );
+  const word = material.plan.training.pivotal === null ? null : embeddingFile(material.lora);
   return [
     { path: 'README.md', content: new Blob([modelCard(material, repo)]) },
     { path: basename(material.lora), content: await openAsBlob(material.lora) },
+    ...(word === null ? [] : [{ path: basename(word), content: await openAsBlob(word) }]),
     ...covers,
   ];
 }

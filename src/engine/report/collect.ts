@@ -86,11 +86,12 @@ function planOf(dir: string): Plan | undefined {
   }
 }
 
-const modelOf = ({ model }: Plan): RunReport['model'] => ({
+const modelOf = ({ model, training: { pivotal } }: Plan): RunReport['model'] => ({
   name: model.name,
   family: model.family,
   prediction: model.prediction,
   ...(model.prediction === 'flow' ? { flow_shift: model.flow_shift } : {}),
+  ...(pivotal === null ? {} : { embedding: pivotal.word }),
   clip_skip: model.clip_skip,
   sha256: model.sha256,
 });

@@ -68,6 +68,8 @@ export interface ReportModel {
   readonly prediction: string;
   /** By how much a base of rectified flow moves its noise levels; absent for other bases. */
   readonly flow_shift?: number;
+  /** The word that an embedding was trained for, which lies in a file of its own; absent without one. */
+  readonly embedding?: string;
   readonly clip_skip: number;
   readonly sha256: string | null;
 }

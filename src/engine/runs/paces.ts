@@ -11,6 +11,7 @@ import { secondsPerStep } from '../events/pace.ts';
 import type { RunState } from '../events/run-state.ts';
 import { processorName } from '../plan/device.ts';
 import { canonicalJson } from '../plan/identity.ts';
+import { encodesInSteps } from '../plan/parameters.ts';
 import type { Plan } from '../plan/schema.ts';
 
 /** The settings that decide how long a step takes; run.yaml and a plan both have them. */
@@ -85,7 +86,7 @@ export function paceQuestion(plan: Plan, card: string, weights: number | undefin
   const trained = plan.data.images.filter(({ validation }) => !validation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
   const pixels = trained.reduce((sum, { bucket, repeats }) => sum + bucket[0] * bucket[1] * repeats, 0);
-  const encoders = plan.training.text_encoder_learning_rates.some((rate) => rate > 0);
+  const encoders = encodesInSteps(plan.training);
   return { shape: plan, card, encoders, pixels: pixels / Math.max(1, uses), weights };
 }
 

@@ -86,8 +86,12 @@ export const lostDetails: readonly LostWord[] = [
     say: 'services are named in logging.trackers: [{to: wandb, project: foxes}]',
   },
   {
-    names: ['token_string', 'init_word', 'num_vectors_per_token', 'weights', 'template', 'embedding_learning_rate'],
-    say: 'no embeddings are trained here, only LoRAs: remove the line',
+    names: ['token_string', 'init_word', 'num_vectors_per_token', 'embedding_learning_rate'],
+    say: 'an embedding is trained beside a LoRA: training.pivotal: {tokens: 2, initial: brown dog}',
+  },
+  {
+    names: ['weights', 'template'],
+    say: 'an embedding alone is not trained here, only beside a LoRA (training.pivotal): remove the line',
   },
   {
     names: ['fused_optimizer_groups', 'async_offloading', 'enable_autocast_cache', 'fallback_train_dtype'],

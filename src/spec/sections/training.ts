@@ -5,6 +5,7 @@ import { count, doc, line } from '../training/doc.ts';
 import { emaKeys } from '../training/ema-keys.ts';
 import { lossKeys } from '../training/loss-keys.ts';
 import { optimizerKeys, optimizers } from '../training/optimizer-keys.ts';
+import { pivotalKeys } from '../training/pivotal-keys.ts';
 import { scheduleKeys } from '../training/schedule-keys.ts';
 import { preservationKeys } from '../training/subject-keys.ts';
 import { EPOCHS } from './cadence.ts';
@@ -106,6 +107,7 @@ export const trainingSchema = z.strictObject({
   ...adapterKeys,
   ...lossKeys,
   ...preservationKeys,
+  ...pivotalKeys,
   init_lora: doc(
     line(4096).min(1).nullable().default(null),
     'Go on from this LoRA file. null: start new. Rank and alpha that are not given are the file’s.',

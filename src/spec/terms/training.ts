@@ -122,6 +122,13 @@ export const trainingTerms: readonly Term[] = [
     keys: ['training.dora'],
   },
   {
+    term: 'pivotal tuning',
+    also: ['pivotal', 'embedding', 'textual inversion', 'embeddings', 'ti'],
+    group: 'Training',
+    text: 'Training an embedding beside the LoRA: some vectors that say what the trigger means, where other words are what the base learned. The LoRA need not teach the text encoders then. The embedding is a file of its own, NAME.embedding.safetensors, which programs know by its file name: copy it as the trigger.',
+    keys: ['training.pivotal'],
+  },
+  {
     term: 'T-LoRA',
     also: ['t-lora', 'tlora', 'timestep rank', 'timestep-dependent rank', 't lora'],
     group: 'Training',

@@ -50,6 +50,7 @@ export const trainingTasks: readonly Task[] = [
       'module_dropout',
       't_lora',
       'layers',
+      'pivotal',
     ],
   },
   {

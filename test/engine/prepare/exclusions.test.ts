@@ -83,6 +83,24 @@ const table: Readonly<Record<string, Row>> = {
     other: [t('lora_plus_ratio', 4)],
     says: /^training\.lora_plus_ratio gives weights different rates/u,
   },
+  'Prodigy × an embedding’s rate': {
+    level: 'error',
+    one: PRODIGY,
+    other: [t('pivotal', { tokens: 1 })],
+    says: /^training\.pivotal has a rate of its own, and prodigy has one for all: write learning_rate: 1 in it/u,
+  },
+  'an embedding × preservation': {
+    level: 'error',
+    one: [t('pivotal', { tokens: 1 })],
+    other: [t('preservation', { class_word: 'fox' }), t('text_encoder_learning_rate', 0)],
+    says: /^training\.pivotal encodes captions in every step, .*: write null for one of them$/u,
+  },
+  'an embedding × no trigger': {
+    level: 'error',
+    one: [t('pivotal', { tokens: 1 })],
+    other: ['dataset.trigger=""'],
+    says: /^training\.pivotal trains an embedding for the trigger, .*: set dataset\.trigger$/u,
+  },
   'Prodigy × rates of layers': {
     level: 'error',
     one: PRODIGY,

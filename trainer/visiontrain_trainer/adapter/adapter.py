@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from .loha import LohaLayer
 from .lokr import LokrLayer
 from .lora import LoraLayer
 from .targets import check_rules, targets_of
+from .words import Word, put_words
 
 #: The digest takes this many weights at a time, to bound its memory.
 _DIGEST_PIECE = 1 << 22
@@ -52,14 +54,18 @@ class Adapter:
 
     `parts` maps "unet" and each text encoder that is trained to its module. The weights of a layer and their gradients
     are views into `flat` and `flat_grad`, one fp32 tensor for each part. The optimiser, the norm, the digest and the
-    sum over processes use these flat tensors. Raises TrainingError for a part without layers to train.
+    sum over processes use these flat tensors. `words` are the text encoders that learn the trigger as an embedding of
+    its own, in parts of their own. Raises TrainingError for a part without layers to train.
     """
 
-    def __init__(self, parts: dict[str, nn.Module], plan: Training, seed: int) -> None:
+    def __init__(
+        self, parts: dict[str, nn.Module], plan: Training, seed: int, words: dict[str, Word] | None = None
+    ) -> None:
         family = family_of(parts)
         self.dropout = Dropout(plan.dropout, seed, ranks=plan.rank_dropout, modules=plan.module_dropout)
         self.dropout.timed = plan.t_lora
-        self.layers: dict[str, dict[str, AdapterLayer]] = {}
+        #: An embedding's layer stands among them, which is like one where the adapter is treated as one thing.
+        self.layers: dict[str, dict[str, Any]] = {}
         found = {part: targets_of(part, module, replace(plan, layers=[]), family) for part, module in parts.items()}
         check_rules(plan.layers, [target.file_name for targets in found.values() for target in targets])
         for part, module in parts.items():
@@ -71,6 +77,8 @@ class Adapter:
                     id="training/layers",
                 )
             self.layers[part] = {target.module: self._wrap(module, target, plan) for target in targets}
+        if words and plan.pivotal is not None:
+            self.layers |= put_words(words, plan.pivotal)
         for part, layers in self.layers.items():
             for name, layer in layers.items():
                 layer.start(seed, part, name)
@@ -208,6 +216,15 @@ class Adapter:
         return total
 
     # -- in and out ------------------------------------------------------------------------------------------------
+
+    def alphas(self) -> dict[str, float]:
+        """Alpha by layer name, of all layers that a LoRA file holds."""
+        return {
+            layer.name: layer.alpha
+            for layers in self.layers.values()
+            for layer in layers.values()
+            if isinstance(layer, AdapterLayer)
+        }
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Copies of all weights on the CPU, fp32, by name: `part.module.weight`, such as `….down` and `….up`."""

@@ -20,6 +20,7 @@ from visiontrain_trainer.contract.plan import Plan
 
 from .lora_format import Tensors, to_diffusers, to_kohya
 from .lora_metadata import MINIMAL
+from .words import embedding_file
 
 #: What the names of SDXL's layers in a file depend on, of the U-Net's configuration.
 _UNET_FACTS = ("layers_per_block", "up_block_types")
@@ -83,6 +84,9 @@ def make_files(plan: Plan, tensors: Tensors, origin: Origin) -> dict[str, Conten
     contents = {"kohya": to_kohya(tensors, alphas, plan.model.family, origin.unet, dtype)}
     if plan.output.diffusers:
         contents["diffusers"] = to_diffusers(tensors, alphas, dtype)
+    word = plan.training.pivotal
+    if word is not None:
+        contents["embedding"] = embedding_file(tensors, dtype)
     for content in contents.values():
         _refuse_overflow(content, plan.output.precision)
     facts = origin.facts | plan.output.facts
@@ -92,6 +96,9 @@ def make_files(plan: Plan, tensors: Tensors, origin: Origin) -> dict[str, Conten
     files: dict[str, Content] = {}
     for kind, content in contents.items():
         extra = {} if plan.output.metadata == "none" else facts | model_hashes(content, known)
+        if kind == "embedding":
+            # Of the LoRA's facts none is true of it but the name, and the word that it stands for.
+            extra = {"modelspec.title": plan.name, "modelspec.trigger_phrase": word.word} if extra and word else {}
         files[kind] = content, extra if kind == "kohya" else {"format": "pt", **extra}
     return files
 

@@ -28,6 +28,7 @@ from .plan_schema import (
     MultiresNoise,
     OptimizerArgs,
     Output,
+    Pivotal,
     Plan,
     PlanImage,
     Preservation,
@@ -56,6 +57,7 @@ __all__ = [
     "MultiresNoise",
     "OptimizerArgs",
     "Output",
+    "Pivotal",
     "Plan",
     "PlanImage",
     "Preservation",
@@ -72,6 +74,12 @@ __all__ = [
     "whole_batch",
     "read_plan",
 ]
+
+
+def encodes_in_steps(training: Training) -> bool:
+    """Whether captions are encoded in every step, because a text encoder or an embedding is trained."""
+    return training.pivotal is not None or any(training.text_encoder_learning_rates)
+
 
 #: Most bytes of plan.json. A plan of a million images with long captions has fewer.
 _MOST_BYTES = 480_000_000

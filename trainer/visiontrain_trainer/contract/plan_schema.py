@@ -218,6 +218,15 @@ class Preservation:
 
 
 @dataclass(frozen=True)
+class Pivotal:
+    tokens: int
+    initial: str
+    learning_rate: float
+    word: str
+    steps: int | None
+
+
+@dataclass(frozen=True)
 class Training:
     steps: int
     batch_size: int
@@ -268,6 +277,7 @@ class Training:
     input_perturbation: InputPerturbation | None
     timesteps: Timesteps | None
     preservation: Preservation | None
+    pivotal: Pivotal | None
     init_lora: str | None
 
 

@@ -9,7 +9,7 @@ import torch
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.compute.noise import Diffusion
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, encodes_in_steps
 
 from .batches import BatchSampler, ImageUse
 from .caption_options import plain_caption
@@ -67,7 +67,7 @@ class BatchBuilder:
         self._device, self._draws = device, NoiseDraws(plan, timesteps)
         self._masks = caches.masks
         self._weighted = any(sample.loss_weight != 1 for sample in plan.data.images)
-        self._trains_text = any(plan.training.text_encoder_learning_rates)
+        self._trains_text = encodes_in_steps(plan.training)
 
     def caption(self, use: ImageUse) -> str:
         return caption_of(self._plan, use)

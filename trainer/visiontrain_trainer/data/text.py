@@ -14,7 +14,7 @@ from visiontrain_trainer.compute.device import DTYPES, Device
 from visiontrain_trainer.compute.facts import encoder_identity
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events, Progress
-from visiontrain_trainer.contract.plan import Plan, Shot
+from visiontrain_trainer.contract.plan import Pivotal, Plan, Shot
 from visiontrain_trainer.model.frozen import Storage
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.tokens import ClipTokenizer
@@ -31,17 +31,50 @@ CACHE_LIMIT = 16_384
 class TextEncoder:
     """One CLIP text encoder with its tokenizer."""
 
-    def __init__(self, base: BaseModel, name: str, dtype: torch.dtype, device: Device, *, packed: str = "same") -> None:
+    def __init__(
+        self,
+        base: BaseModel,
+        name: str,
+        dtype: torch.dtype,
+        device: Device,
+        *,
+        packed: str = "same",
+        word: Pivotal | None = None,
+    ) -> None:
         self.module = base.text_encoder(name, dtype, device.torch, Storage(packed))
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
+        #: What has the table of tokens.
+        self.embeddings: torch.nn.Module = getattr(self.module, "text_model", self.module).embeddings
+        known = self.embeddings.token_embedding.num_embeddings
+        self._word = [] if word is None else self.tokenizer.ids(word.word)
+        #: The ids of the vectors that stand for the trigger, beyond those of the table.
+        self._vectors = [] if word is None else [known + i for i in range(word.tokens)]
         self._device = device
         self._sdxl = base.plan.family == "sdxl"
         # SDXL always uses the last layer but one; SD1.5 uses the layer chosen by clip_skip.
         self.from_end = 2 if self._sdxl else base.plan.clip_skip
 
-    def chunks(self, caption: str, max_tokens: int) -> torch.Tensor:
-        """Token ids [chunks, 77]: begin, 75 tokens, end and padding. Tokens beyond `max_tokens` are cut off."""
-        ids, tokens = self.tokenizer.ids(caption)[:max_tokens], self.tokenizer
+    def spelled(self, ids: list[int]) -> list[int]:
+        """Token ids with the vectors of the embedding wherever the trigger's tokens stand, as A1111 finds them."""
+        found, place, length = [], 0, len(self._word)
+        while place < len(ids):
+            here = length > 0 and ids[place : place + length] == self._word
+            found += self._vectors if here else ids[place : place + 1]
+            place += length if here else 1
+        return found
+
+    @property
+    def _learns(self) -> bool:
+        """Whether the trigger stands for vectors: not before these are there, nor while the adapter is put aside."""
+        return getattr(self.embeddings.token_embedding, "enabled", False)
+
+    def chunks(self, caption: str, max_tokens: int, *, learned: bool | None = None) -> torch.Tensor:
+        """Token ids [chunks, 77]: begin, 75 tokens, end and padding. Tokens beyond `max_tokens` are cut off.
+
+        With `learned`, or None where an embedding is in the encoder, its vectors stand for the trigger.
+        """
+        ids, tokens = self.tokenizer.ids(caption), self.tokenizer
+        ids = (self.spelled(ids) if (self._learns if learned is None else learned) else ids)[:max_tokens]
         rows = []
         for start in range(0, max(len(ids), 1), CHUNK):
             piece = ids[start : start + CHUNK]
@@ -140,7 +173,10 @@ class TextEmbeddings:
         """The text encoders, built in `dtype` if they are not loaded yet."""
         if not self.encoders:
             names, packed = self._base.text_encoders, self._plan.resources.text_precision
-            self.encoders = [TextEncoder(self._base, name, dtype, self._device, packed=packed) for name in names]
+            word = self._plan.training.pivotal
+            self.encoders = [
+                TextEncoder(self._base, name, dtype, self._device, packed=packed, word=word) for name in names
+            ]
             self._read(self._layer)
         return self.encoders
 
@@ -206,7 +242,8 @@ class TextEmbeddings:
         """Load the encoders that are trained, and fix the number of chunks by the longest of `captions`."""
         limit = self._plan.data.max_tokens
         encoders = self.load(dtype)
-        self.rows = max((len(e.chunks(caption, limit)) for e in encoders for caption in {*captions}), default=1)
+        counts = (len(e.chunks(caption, limit, learned=True)) for e in encoders for caption in {*captions})
+        self.rows = max(counts, default=1)
 
     def keep_shots(self, shots: Iterable[Shot]) -> None:
         """Encode the prompts of samples that read another layer than captions do, while the encoders are there."""

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.applied import LoraFile, Loras, read_lora
 from visiontrain_trainer.adapter.lora_read import TEXT_PREFIXES
 from visiontrain_trainer.adapter.merged import merge_into
@@ -17,14 +16,14 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Unasked
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, encodes_in_steps
 from visiontrain_trainer.data.caption_options import longest_forms, plain_caption
 from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.network import make_faster, prepare_unet, unet_storage
 from visiontrain_trainer.run.sample import Conditioning
 from visiontrain_trainer.run.samples import spoken
-from visiontrain_trainer.run.session import trained_parts
+from visiontrain_trainer.run.session import make_adapter
 from visiontrain_trainer.training import checkpoint
 
 from .job import Job, Look
@@ -92,7 +91,7 @@ class OfRun:
     def __init__(self, ground: Ground, run: Path) -> None:
         plan, self._run, self._job, self._texts = ground.plan, run, ground.job, ground.texts
         merged = merge_into(ground.base, plan)
-        self._changed = any(plan.training.text_encoder_learning_rates)
+        self._changed = encodes_in_steps(plan.training)
         if self._changed:
             self._texts.prepare_trained(longest_captions(plan), ground.device.dtype)
         else:
@@ -101,7 +100,7 @@ class OfRun:
         if merged is not None:
             merged.told(ground.events)
         prepare_unet(self.unet, plan)
-        self._adapter = Adapter(trained_parts(self.unet, ground.base, self._texts, plan), plan.training, plan.seed)
+        self._adapter = make_adapter(self.unet, ground.base, self._texts, plan)
         make_faster(self.unet, plan, ground.device, ground.events)
         self.unet.eval()
         self._worn: int | None = None

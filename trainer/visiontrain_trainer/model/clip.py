@@ -138,6 +138,7 @@ class ClipTextWithProjection(nn.Module):
         c = self.text_model.config
         self.text_projection = nn.Linear(c["hidden_size"], c["projection_dim"], bias=False)
         self._end: int = c["eos_token_id"]
+        self._known: int = c["vocab_size"]
 
     def forward(self, ids: torch.Tensor, from_end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """States [B, L, width] as `ClipText` gives them, and the projection [B, p]."""
@@ -146,7 +147,8 @@ class ClipTextWithProjection(nn.Module):
         for layer in list(layers)[len(layers) - from_end + 1 :]:
             x = layer(x)
         # Configurations written before transformers 4.31 wrongly give 2 as the end token. For them the end token is the
-        # token with the highest id.
+        # token with the highest id of the table; ids beyond it are of vectors that a run trains.
+        ids = ids.where(ids < self._known, 0)
         end = (ids.int() if self._end == 2 else (ids == self._end).int()).argmax(dim=-1)
         x = self.text_model.final_layer_norm(x)
         return states, self.text_projection(x[torch.arange(len(x), device=x.device), end])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan, PlanImage
+from visiontrain_trainer.contract.plan import Plan, PlanImage, encodes_in_steps
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View, without
@@ -36,7 +36,7 @@ def fill_caches(
         events.note(sentence)
     measured = _measured_uses(plan, batches)
     plain = {plain_caption(plan.data, sample.caption) for sample in plan.data.images}
-    if any(plan.training.text_encoder_learning_rates):
+    if encodes_in_steps(plan.training):
         caches.texts.prepare_trained(plain | longest_forms(plan.data), device.dtype)
         return plan, batches
     captions = {caption_of(plan, use) for use in batches.all_uses()} if captions_vary(plan.data) else plain

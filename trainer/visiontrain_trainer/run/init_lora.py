@@ -38,8 +38,9 @@ def start_from(path: Path, adapter: Adapter, events: Events, *, family: str, une
             next_steps=["Check training.init_lora."],
             id="lora/unusable",
         ) from error
-    scales = {layer.name: layer.alpha for layers in adapter.layers.values() for layer in layers.values()}
-    wanted = Wanted(scales, adapter.tensors(), family, unet_config)
+    scales = adapter.alphas()
+    own = adapter.tensors()
+    wanted = Wanted(scales, own, family, unet_config)
     read = from_file(stored, metadata, wanted, str(path))
     damaged = next((name for name, tensor in read.tensors.items() if not torch.isfinite(tensor).all()), None)
     if damaged is not None:
@@ -48,7 +49,7 @@ def start_from(path: Path, adapter: Adapter, events: Events, *, family: str, une
             next_steps=["Choose another file for training.init_lora."],
             id="lora/unusable",
         )
-    adapter.load(read.tensors)
+    adapter.load(own | read.tensors)
     for sentence in _left_over(read, len(scales)):
         events.note(f"{path.name}: {sentence}", "warn")
     return hashlib.sha256(content).hexdigest()[:16]

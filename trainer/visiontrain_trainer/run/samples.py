@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.compute.device import give_back_memory
-from visiontrain_trainer.contract.plan import Shot
+from visiontrain_trainer.contract.plan import Shot, encodes_in_steps
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.text import TextEmbeddings
 
@@ -105,7 +105,7 @@ class SampleMaker:
 
 def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning]:
     """What the prompt of a shot and its negative say to the U-Net, with the text encoders as they are now."""
-    return spoken(session.texts, shot, changed=any(session.plan.training.text_encoder_learning_rates))
+    return spoken(session.texts, shot, changed=encodes_in_steps(session.plan.training))
 
 
 def spoken(texts: TextEmbeddings, shot: Shot, *, changed: bool) -> tuple[Conditioning, Conditioning]:

@@ -192,7 +192,8 @@ class Saves:
 def step_of(path: Path, plan: Plan, batches: BatchSampler) -> int | None:
     """The step after which a LoRA file on the way was made, by its name; None for other files."""
     match = re.fullmatch(
-        re.escape(plan.name) + r"-(?:step([0-9]{8,})|([0-9]{6,}))(?:-raw)?(?:\.diffusers)?\.safetensors", path.name
+        re.escape(plan.name) + r"-(?:step([0-9]{8,})|([0-9]{6,}))(?:-raw)?(?:\.(?:diffusers|embedding))?\.safetensors",
+        path.name,
     )
     if match is None:
         return None

@@ -13,6 +13,7 @@ from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
 from visiontrain_trainer.adapter.merged import merge_into
+from visiontrain_trainer.adapter.words import Word
 from visiontrain_trainer.base.errors import TrainerError
 from visiontrain_trainer.base.leave import leave
 from visiontrain_trainer.compute.device import Device, open_device
@@ -72,7 +73,7 @@ class Session:
     @property
     def scales(self) -> dict[str, float]:
         """Alpha by layer name."""
-        return {layer.name: layer.alpha for layers in self.adapter.layers.values() for layer in layers.values()}
+        return self.adapter.alphas()
 
     @contextmanager
     def used_weights(self) -> Generator[None]:
@@ -104,7 +105,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
         merged.told(events)
     say_streamed(storage.stream, events)
     prepare_unet(unet, plan)
-    adapter = Adapter(trained_parts(unet, base, caches.texts, plan), plan.training, plan.seed)
+    adapter = make_adapter(unet, base, caches.texts, plan)
     init_lora = plan.training.init_lora and start_from(
         Path(plan.training.init_lora), adapter, events, family=plan.model.family, unet_config=dict(unet.config)
     )
@@ -165,6 +166,17 @@ def _fill_caches_in_turn(
         encode_share(plan, caches.latents, processes.share, events, control=control)
         processes.barrier()
     return processes.in_turn(lambda: fill_caches(plan, caches, device, events, control=control))
+
+
+def make_adapter(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> Adapter:
+    """The layers of a run's adapter, put into the U-Net and the text encoders that learn."""
+    words: dict[str, Word] = {}
+    pivotal = plan.training.pivotal
+    if pivotal is not None:
+        for name, encoder in zip(base.text_encoders, texts.encoders, strict=True):
+            start = encoder.tokenizer.ids(pivotal.initial) or encoder.tokenizer.ids(pivotal.word)
+            words[name] = Word(encoder.embeddings, start)
+    return Adapter(trained_parts(unet, base, texts, plan), plan.training, plan.seed, words)
 
 
 def trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:

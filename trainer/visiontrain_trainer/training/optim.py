@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from visiontrain_trainer.adapter.adapter import Adapter
+from visiontrain_trainer.adapter.words import PARTS
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.libraries import cannot_import
 from visiontrain_trainer.contract.plan import Training
@@ -60,6 +61,8 @@ def make_optimizer(plan: Training, adapter: Adapter) -> torch.optim.Optimizer:
     rates = {"unet": plan.learning_rate}
     for index, rate in enumerate(plan.text_encoder_learning_rates):
         rates["text_encoder" if index == 0 else f"text_encoder_{index + 1}"] = rate
+    if plan.pivotal is not None:
+        rates |= dict.fromkeys(PARTS.values(), plan.pivotal.learning_rate)
     groups = []
     for part in adapter.layers:
         for group in adapter.groups[part]:
@@ -123,25 +126,28 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> Rate:
     return Rate(first["lr"], used)
 
 
-def rest_text(adapter: Adapter, until: int | None, step: int) -> bool:
-    """Whether text encoders are trained no more at a step; their gradients are then put to 0."""
-    if until is None or step < until:
-        return False
-    for part, grad in adapter.flat_grad.items():
-        if part != "unet":
-            grad.zero_()
-    return True
+def rest_parts(plan: Training, adapter: Adapter, step: int) -> set[str]:
+    """The parts that are trained no more at a step: text encoders and embeddings. Their gradients are put to 0."""
+    resting: set[str] = set()
+    embeddings = set(PARTS.values())
+    if plan.text_encoder_steps is not None and step >= plan.text_encoder_steps:
+        resting |= adapter.flat_grad.keys() - {"unet"} - embeddings
+    if plan.pivotal is not None and plan.pivotal.steps is not None and step >= plan.pivotal.steps:
+        resting |= adapter.flat_grad.keys() & embeddings
+    for part in resting:
+        adapter.flat_grad[part].zero_()
+    return resting
 
 
 @contextmanager
-def only_unet(optimizer: torch.optim.Optimizer, only: bool) -> Generator[None]:
-    """In this context, with `only`, the optimiser has the groups of the U-Net alone: no other weight or state changes.
+def without(optimizer: torch.optim.Optimizer, resting: set[str]) -> Generator[None]:
+    """In this context the optimiser lacks the groups of parts that rest: none of their weights or states changes.
 
-    A learning rate of 0 would not do: averages and counters of the other groups would go on.
+    A learning rate of 0 would not do: averages and counters of their groups would go on.
     """
     whole = optimizer.param_groups
-    if only:
-        optimizer.param_groups = [group for group in whole if group["part"] == "unet"]
+    if resting:
+        optimizer.param_groups = [group for group in whole if group["part"] not in resting]
     try:
         yield
     finally:

@@ -59,9 +59,11 @@ class Passes:
         self._plan, self._unet, self._adapter = plan, trained.unet, trained.adapter
         self._texts, self._diffusion, self._device = inputs.texts, inputs.diffusion, machine.device
         adapter = trained.adapter
-        #: The text encoders that are trained, and the names of the inputs of a pass that these encoders compute.
+        #: The text encoders and embeddings that are trained, and the names of the inputs of a pass that these encoders compute.
         self._encoders = [part for part in adapter.layers if part != "unet"]
-        self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * ("text_encoder_2" in self._encoders)
+        self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * bool(
+            {"text_encoder_2", "embedding_2"} & set(self._encoders)
+        )
         # A replay would send no layer. Where layers are sent, the card waits for the bus and not for Python.
         recorded = machine.device.is_cuda and not plan.resources.stream_base
         self.graphs = Graphs(self.backward, adapter.flat_grad.values(), events) if recorded else None

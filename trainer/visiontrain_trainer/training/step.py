@@ -13,7 +13,7 @@ from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
 from .norm_cap import cap_norms
-from .optim import only_unet, rest_text, set_rate
+from .optim import rest_parts, set_rate, without
 from .passes import Inputs, Machine, Passes, Trained
 from .result import Measurement, PendingResult, StepFacts, StepTensors
 from .schedules import learning_rate_factor
@@ -167,7 +167,7 @@ class TrainStep:
         alone = isinstance(optimizer, torch.optim.AdamW) and len(optimizer.param_groups) == 1
         first = alone and not optimizer.state
         try:
-            with only_unet(optimizer, self._text_rests):
+            with without(optimizer, self._resting):
                 optimizer.step()
             return
         except (RuntimeError, MemoryError) as error:
@@ -187,7 +187,7 @@ class TrainStep:
         training, adapter = self._plan.training, self._adapter
         passes = self._batches.step(step)
         image_losses = self._gradients_that_fit(step, passes)
-        self._text_rests = rest_text(adapter, training.text_encoder_steps, step)
+        self._resting = rest_parts(training, adapter, step)
         if self.scale.value != 1.0:
             for grad in adapter.flat_grad.values():
                 grad /= self.scale.value

@@ -89,7 +89,11 @@ export const reportDocument = z.strictObject({
     .describe('The highest loss after training first.'),
   judgement: judgement.nullable().describe('null where `judge` was not asked.'),
   model: z
-    .strictObject({ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() })
+    .strictObject({
+      ...{ name: text, family: text, prediction: text, clip_skip: count, sha256: text.nullable() },
+      flow_shift: z.number().optional(),
+      embedding: text.optional().describe('The word that an embedding beside the LoRA stands for.'),
+    })
     .nullable(),
   settings: z.array(z.strictObject({ key: text, value: z.unknown(), by: chooser })),
   machine: z.record(text, z.union([text, number, z.boolean(), z.null()])),

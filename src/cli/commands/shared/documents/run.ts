@@ -162,7 +162,7 @@ export const runDocuments = {
           path: text,
           bytes: count,
           sha256,
-          format: z.enum(['kohya', 'diffusers']),
+          format: z.enum(['kohya', 'diffusers', 'embedding']),
           made: z.boolean().describe('False for a file that was there already, with the same bytes.'),
         }),
       ),
