@@ -8,7 +8,7 @@ seeds of noise. What a run found is a file in WORK_FOLDER/found, and is not done
 seeds come outermost, so that every row has one before any has two.
 
 Recognised: how many of 40 prompts show the zibbo (`tiny_base/lesson.py`). Others: of 60 prompts that do not name it,
-another 60 for each seed, how much is right (background, colour, thing, both things, place, style, each judged apart), as
+another 60 for each seed, how much is right (background, colour, thing, both things, place, style, each apart), as
 a share of what the base does there. The LoRA is read from its file by the trainer's reader of other programs' files.
 Time and memory are the trainer's process: its CPU time and its largest size.
 """

@@ -1,4 +1,4 @@
-"""An embedding beside the LoRA: its vectors stand for the trigger, learn, and are read by diffusers as they were trained."""
+"""An embedding beside the LoRA: its vectors stand for the trigger, learn, and are read by diffusers."""
 
 from __future__ import annotations
 

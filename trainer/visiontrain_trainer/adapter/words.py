@@ -23,7 +23,7 @@ _MODULE = "token_embedding"
 
 @dataclass(frozen=True)
 class Word:
-    """A text encoder that learns the trigger: the module that has its table, and the ids that the vectors start from."""
+    """A text encoder that learns the trigger: what has its table, and the ids that the vectors start from."""
 
     embeddings: nn.Module
     start: list[int]

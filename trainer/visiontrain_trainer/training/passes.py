@@ -59,7 +59,7 @@ class Passes:
         self._plan, self._unet, self._adapter = plan, trained.unet, trained.adapter
         self._texts, self._diffusion, self._device = inputs.texts, inputs.diffusion, machine.device
         adapter = trained.adapter
-        #: The text encoders and embeddings that are trained, and the names of the inputs of a pass that these encoders compute.
+        #: The text encoders and embeddings that are trained, and the names of the inputs of a pass that they compute.
         self._encoders = [part for part in adapter.layers if part != "unet"]
         self._text_inputs = ["states"] * bool(self._encoders) + ["text_embeds"] * bool(
             {"text_encoder_2", "embedding_2"} & set(self._encoders)
