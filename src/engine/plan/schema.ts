@@ -21,7 +21,7 @@ import {
   timestepsSchema,
 } from '../../spec/training/loss-keys.ts';
 import { optimizerArgsSchema, optimizers } from '../../spec/training/optimizer-keys.ts';
-import { pivotalSchema } from '../../spec/training/pivotal-keys.ts';
+import { plannedPivotalSchema } from '../../spec/training/pivotal-keys.ts';
 import { scheduleArgsSchema, schedules } from '../../spec/training/schedule-keys.ts';
 import { masksSchema, preservationSchema } from '../../spec/training/subject-keys.ts';
 
@@ -131,7 +131,6 @@ export const planSchema = z.strictObject({
     /** After how many steps text encoders are trained no more; null for never. */
     text_encoder_steps: z.number().int().min(1).nullable(),
     optimizer: z.enum(optimizers),
-    /** Arguments for the optimiser; null is its own default. */
     optimizer_args: optimizerArgsSchema.nullable(),
     weight_decay: z.number(),
     betas: z.tuple([z.number(), z.number()]),
@@ -176,11 +175,7 @@ export const planSchema = z.strictObject({
     timesteps: timestepsSchema.nullable(),
     /** What the base predicts with `class_word` in place of `trigger` must stay; an empty class stands for no words at all. */
     preservation: preservationSchema.extend({ trigger: z.string() }).nullable(),
-    /** The embedding that stands for `word`, trained for `steps` steps; null steps for all of them. */
-    pivotal: pivotalSchema
-      .omit({ until: true })
-      .extend({ word: z.string().min(1), steps: z.number().int().min(1).nullable() })
-      .nullable(),
+    pivotal: plannedPivotalSchema.nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),

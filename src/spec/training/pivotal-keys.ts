@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { count, doc, line, part } from './doc.ts';
 
 /** An embedding: what the trigger says to the text encoders, trained as vectors of its own. */
-export const pivotalSchema = z.strictObject({
+const pivotalSchema = z.strictObject({
   tokens: part(count(1, 32).default(2), 'Vectors that stand for the trigger, each taking the place of a token.'),
   initial: part(
     line(200).default(''),
@@ -15,6 +15,11 @@ export const pivotalSchema = z.strictObject({
     'Share of the run after which the vectors stay as they are by then; 1 is the whole run.',
   ),
 });
+
+/** The same in a plan: with the word that the vectors stand for, and steps in place of a share. */
+export const plannedPivotalSchema = pivotalSchema
+  .omit({ until: true })
+  .extend({ word: z.string().min(1), steps: z.number().int().min(1).nullable() });
 
 export const pivotalKeys = {
   pivotal: doc(
