@@ -56,13 +56,14 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     ...(merged.length === 0 ? {} : { merge_loras: merged.map(({ strength }) => ({ path: 'file', strength })) }),
   };
   const validation = validationIdentity(spec);
-  const { ema, text_encoder_until: until, t_lora, optimizer_args: args, ...learned } = spec.training;
+  const { ema, text_encoder_until: until, t_lora, pivotal, optimizer_args: args, ...learned } = spec.training;
   const training = {
     ...learned,
     // A run of before there were these stays the same run.
     ...(ema === null ? {} : { ema }),
     ...(until === 1 ? {} : { text_encoder_until: until }),
     ...(t_lora === null ? {} : { t_lora }),
+    ...(pivotal === null ? {} : { pivotal }),
     optimizer_args: args === null ? null : argumentsIdentity(args),
     init_lora: learned.init_lora === null ? null : 'file',
   };
