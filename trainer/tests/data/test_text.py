@@ -13,7 +13,8 @@ from visiontrain_trainer.compute.device import Device
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.text import TextEmbeddings, TextEncoder, encode_caption
+from visiontrain_trainer.data.text import TextEmbeddings
+from visiontrain_trainer.data.text_encoder import TextEncoder, encode_caption
 from visiontrain_trainer.model.models import BaseModel
 
 CAPTION = "zwx, a red fox"

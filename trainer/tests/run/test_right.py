@@ -18,7 +18,7 @@ from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod
 from visiontrain_trainer.contract.control import Control
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import parse_plan
-from visiontrain_trainer.data.text import TextEncoder, encode_caption
+from visiontrain_trainer.data.text_encoder import TextEncoder, encode_caption
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.session import Session, open_session
 
