@@ -49,3 +49,14 @@ export function textEncoderRates({ model, training }: Pick<RunSpec, 'model' | 't
 export const encodesInSteps = (
   training: Pick<Plan['training'], 'text_encoder_learning_rates'> & { readonly pivotal: object | null },
 ): boolean => training.pivotal !== null || training.text_encoder_learning_rates.some((rate) => rate > 0);
+
+/** The embedding as the trainer is told of it; null where none is trained. */
+export const plannedPivotal = (
+  pivotal: RunSpec['training']['pivotal'],
+  trigger: string,
+  steps: number,
+): Plan['training']['pivotal'] => {
+  if (pivotal === null) return null;
+  const { until, ...rest } = pivotal;
+  return { ...rest, word: trigger.trim(), steps: until === 1 ? null : Math.max(1, Math.round(until * steps)) };
+};

@@ -18,7 +18,7 @@ import { metadataFacts, sharedFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
 import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
 import { countedMemory, memoryWarnings } from './memory.ts';
-import { textEncoderRates } from './parameters.ts';
+import { plannedPivotal, textEncoderRates } from './parameters.ts';
 import { type ImagesInput, maxTokens, planSamples } from './samples.ts';
 import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts';
 import { keptTags, triggersOf } from './sources.ts';
@@ -212,17 +212,6 @@ const PASSES_OF_STEP = 3;
 /** On how many images the loss can be measured in a twentieth of the time that the steps take. */
 const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
   Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));
-
-/** The embedding as the trainer is told of it; null where none is trained. */
-const plannedPivotal = (
-  pivotal: RunSpec['training']['pivotal'],
-  trigger: string,
-  steps: number,
-): Plan['training']['pivotal'] => {
-  if (pivotal === null) return null;
-  const { until, ...rest } = pivotal;
-  return { ...rest, word: trigger.trim(), steps: until === 1 ? null : Math.max(1, Math.round(until * steps)) };
-};
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 

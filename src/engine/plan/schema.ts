@@ -141,7 +141,6 @@ export const planSchema = z.strictObject({
     max_grad_norm: z.number().min(0),
     /** Longest weight change s · ‖up · down‖ of a layer; null for no bound. */
     max_weight_norm: z.number().positive().nullable(),
-    /** A moving average of the weights; null for none. */
     ema: emaSchema.nullable(),
     rank: z.number().int().min(1),
     alpha: z.number().positive(),
