@@ -21,6 +21,8 @@ from .job import Finder, MaskImage, MaskJob
 _WHITE = "#ffffff"
 #: Masks are kept with at most this many pixels on the longer side, where the shorter one keeps enough of the shape.
 _MOST_SIDE, _LEAST_SIDE = 2048, 256
+#: The last bytes of every PNG.
+_END = b"IEND\xaeB`\x82"
 #: Longest side in pixels of a thumbnail, as those of images have it.
 _THUMBNAIL = 256
 
@@ -31,7 +33,7 @@ def do_mask_job(job: MaskJob, report: Report) -> None:
     Raises TrainerError when a model or the machine is at fault; what was made until then is kept.
     """
     images = list({image.sha256: image for image in job.images}.values())
-    todo = [image for image in images if not _place(job, image).exists()]
+    todo = [image for image in images if not _is_mask(_place(job, image))]
     done = len(images) - len(todo)
     report.progress("masks", done, len(images))
     if not todo:
@@ -93,6 +95,16 @@ def _thumbnail(mask: Image.Image) -> bytes:
     written = io.BytesIO()
     small.convert("RGB").save(written, "WEBP", quality=60, method=2)
     return written.getvalue()
+
+
+def _is_mask(path: Path) -> bool:
+    """Whether a whole mask lies at `path`. After a crash of the machine a file may be there without its content."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(_END), io.SEEK_END)
+            return file.read() == _END
+    except OSError:
+        return False
 
 
 def _place(job: MaskJob, image: MaskImage) -> Path:
