@@ -161,6 +161,63 @@ def _diff(weight: torch.Tensor) -> tuple[Tensors, Callable[[torch.Tensor], torch
     return {"diff": change}, lambda s: s * change
 
 
+def _turns(blocks: torch.Tensor, most: float | None) -> torch.Tensor:
+    """Rotations by Cayley's transform, each solved alone in fp64."""
+    skew = (blocks - blocks.mT).double()
+    if most is not None:
+        skew = skew * min(1.0, most / float(skew.norm()))
+    one = torch.eye(blocks.shape[-1], dtype=torch.float64)
+    return torch.linalg.solve(one - skew, one + skew, left=False)
+
+
+def _oft(weight: torch.Tensor, *, rescaled: bool = False, bound: bool = False) -> tuple[Tensors, Any]:
+    out = len(weight)
+    blocks = _draw("oft", out // 4, 4, 4)
+    stored: Tensors = {"oft_blocks": blocks, "alpha": torch.tensor(0.02 if bound else 0.0)}
+    turn = torch.block_diag(*_turns(blocks, 0.02 * out if bound else None)).mT
+    new = turn @ weight.double().flatten(1)
+    if rescaled:
+        stored["rescale"] = 1 + _draw("rescale", out, *[1] * (weight.dim() - 1))
+        new = new * stored["rescale"].double().reshape(-1, 1)
+    change = new.float().reshape(weight.shape) - weight
+    return stored, lambda s: s * change
+
+
+def _boft(weight: torch.Tensor) -> tuple[Tensors, Any]:
+    """Each stage is a permutation of the outputs, a rotation in blocks, and the permutation back."""
+    out, size, stages = len(weight), 4, 2
+    stored: Tensors = {"oft_blocks": _draw("boft", stages, out // size, size, size)}
+    new = weight.double().flatten(1)
+    for stage, blocks in enumerate(stored["oft_blocks"]):
+        half = 2**stage * size // 2
+        order = [c * 2 * half + g * half + k for c in range(out // (2 * half)) for k in range(half) for g in range(2)]
+        there = torch.eye(out, dtype=torch.float64)[order]
+        new = there.mT @ torch.block_diag(*_turns(blocks, None)) @ there @ new
+    change = new.float().reshape(weight.shape) - weight
+    return stored, lambda s: s * change
+
+
+def _glora(weight: torch.Tensor, *, old: bool = False) -> tuple[Tensors, Any]:
+    out, into, *kernel = weight.shape
+    ones = [1] * len(kernel)
+    a1, a2 = _draw("a1", into, 2, *ones), _draw("a2", 2, into, *ones)
+    b1, b2 = _draw("b1", out, 2, *ones), _draw("b2", 2, into, *kernel)
+    change = torch.einsum("oi...,ij->oj...", weight, a1.reshape(into, 2) @ a2.reshape(2, into))
+    change = (change + (b1.flatten(1) @ b2.flatten(1)).reshape(weight.shape)) * 1.5
+    stored = {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2}
+    if old:
+        stored = {"a1.weight": a2, "a2.weight": a1, "b1.weight": b2, "b2.weight": b1}
+    return stored | {"alpha": torch.tensor(3.0)}, lambda s: s * change
+
+
+def _ia3(weight: torch.Tensor, *, on_input: bool) -> tuple[Tensors, Any]:
+    axis = 1 if on_input else 0
+    numbers = _draw("ia3", weight.shape[axis])
+    spread = numbers.reshape([-1 if i == axis else 1 for i in range(weight.dim())])
+    stored = numbers.reshape(1, -1, *[1] * (weight.dim() - 2)) if weight.dim() > 2 else numbers
+    return {"weight": stored, "on_input": torch.tensor(int(on_input))}, lambda s: s * weight * spread
+
+
 KINDS: dict[str, Callable[[torch.Tensor], tuple[Tensors, Callable[[torch.Tensor], torch.Tensor]]]] = {
     "lora": _lora,
     "tucker": _tucker,
@@ -173,7 +230,17 @@ KINDS: dict[str, Callable[[torch.Tensor], tuple[Tensors, Callable[[torch.Tensor]
     "dora by input": lambda w: _dora(w, by_output=False),
     "dora by output": lambda w: _dora(w, by_output=True),
     "full difference": _diff,
+    "oft": _oft,
+    "oft rescaled": lambda w: _oft(w, rescaled=True),
+    "oft within a bound": lambda w: _oft(w, bound=True),
+    "boft": _boft,
+    "glora": _glora,
+    "glora of the old kind": lambda w: _glora(w, old=True),
+    "ia3 of inputs": lambda w: _ia3(w, on_input=True),
+    "ia3 of outputs": lambda w: _ia3(w, on_input=False),
 }
+#: Kinds whose weight change depends on the base's weight.
+BASED = ("dora", "oft", "boft", "glora", "ia3")
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +273,7 @@ def test_every_kind_acts_by_its_formula(kind: str, module: str, unet: Any, tmp_p
                 weight = base.weight + change(torch.tensor(strength))
                 wanted = torch.func.functional_call(base, {"weight": weight, "bias": base.bias}, (x,))
                 torch.testing.assert_close(layer(x), wanted, atol=2e-5, rtol=1e-4)
-        if "dora" not in kind:
+        if not kind.startswith(BASED):
             strengths[:] = [0.5, 0.25]
             weight = base.weight + change(torch.tensor(0.75))
             wanted = torch.func.functional_call(base, {"weight": weight, "bias": base.bias}, (x,))
@@ -219,8 +286,9 @@ def test_files_that_cannot_be_drawn_with_say_why(plan_for: Any, tmp_path: Path) 
     plan = plan_for()
     name = "lora_unet_" + LINEAR.replace(".", "_")
     wrong: dict[str, Tensors] = {
-        "is an OFT": {f"{name}.oft_blocks": torch.zeros(2, 2, 2)},
-        "is a GLoRA": {f"{name}.a1.weight": torch.zeros(2, 2)},
+        "is an OFT of OneTrainer": {f"{name}.oft_R.weight": torch.zeros(2, 6)},
+        "does not fit the layer of this base": {f"{name}.oft_blocks": torch.zeros(2, 2, 2)},
+        "weight is .8, 16": {f"{name}.a1.weight": torch.zeros(2, 2)},
         "not finite": {f"{name}.lora_down.weight": torch.full((2, 16), float("nan"))},
         "does not fit the layer": {
             f"{name}.lora_down.weight": torch.zeros(2, 99),

@@ -74,6 +74,11 @@ def _into(base: Path, lora: Path, to: Path, **more: Any) -> dict[str, Any]:
         ("sd15", "loha with a core"),
         ("sd15", "whole lokr"),
         ("sd15", "dora by input"),
+        ("sd15", "oft rescaled"),
+        ("sdxl", "oft within a bound"),
+        ("sd15", "boft"),
+        ("sdxl", "glora"),
+        ("sd15", "ia3 of inputs"),
         ("sdxl", "lora"),
     ],
 )

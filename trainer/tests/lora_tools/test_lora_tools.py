@@ -12,12 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.lora_tools.reading import layers_in
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.lora_tools.__main__ import run
-from visiontrain_trainer.lora_tools.layers import Layer, load
+from visiontrain_trainer.lora_tools.layers import Layer
 from visiontrain_trainer.lora_tools.merge import merge
 from visiontrain_trainer.lora_tools.modules import parts_of
-from visiontrain_trainer.lora_tools.names import to_kohya
+from visiontrain_trainer.lora_tools.names import kohya_names
 from visiontrain_trainer.lora_tools.resize import Rule, resize
 from visiontrain_trainer.lora_tools.tensors import Stored, encoded
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
@@ -104,7 +105,7 @@ def test_a_tucker_core_is_multiplied_in(tmp_path: Path) -> None:
         {f"{name}.lora_down.weight": down, f"{name}.lora_mid.weight": mid, f"{name}.lora_up.weight": up}, tmp_path / "t"
     )
     dense = torch.einsum("mnkl,ni,om->oikl", mid, down[:, :, 0, 0], up[:, :, 0, 0])
-    np.testing.assert_allclose(load(tmp_path / "t").layers[name].delta(), dense.reshape(5, -1), atol=1e-5)
+    np.testing.assert_allclose(layers_in(tmp_path / "t")[name].delta(), dense.reshape(5, -1), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +148,23 @@ def test_a_merge_of_files_of_two_trainers(tmp_path: Path) -> None:
     save_file(other, tmp_path / "b.safetensors")
     sources = [{"path": str(tmp_path / f"{n}.safetensors"), "strength": s} for n, s in (("a", 0.5), ("b", 2.0))]
     run({"action": "merge", "sources": sources, "to": str(tmp_path / "m.safetensors"), "precision": "fp32"})
-    made = load(tmp_path / "m.safetensors").layers
-    a = load(tmp_path / "a.safetensors").layers
+    made = layers_in(tmp_path / "m.safetensors")
+    a = layers_in(tmp_path / "a.safetensors")
     b = other[f"{name}.lora_B.weight"].double() @ other[f"{name}.lora_A.weight"].double()
     np.testing.assert_allclose(made[ATTN].delta(), a[ATTN].delta() * 0.5 + 2 * b.numpy(), atol=1e-4)
     np.testing.assert_allclose(made[CONV].delta(), a[CONV].delta() * 0.5, atol=1e-6)
 
 
-@pytest.mark.parametrize("mark", ["hada_w1_a", "lokr_w1", "dora_scale", "oft_blocks"])
-def test_other_kinds_are_refused_by_name(tmp_path: Path, mark: str) -> None:
+MARKS = [("oft_diag", "an early LyCORIS"), ("oft_R.weight", "OneTrainer or peft"), ("set_weight", "whole weights")]
+
+
+@pytest.mark.parametrize(("mark", "kind"), MARKS)
+def test_kinds_that_are_not_computed_are_refused_by_name(tmp_path: Path, mark: str, kind: str) -> None:
     save_file({f"{ATTN}.{mark}": torch.zeros(2, 2)}, tmp_path / "x.safetensors")
-    with pytest.raises(TrainingError, match="no product of two matrices"):
-        load(tmp_path / "x.safetensors")
+    request = {"action": "resize", "sources": [{"path": str(tmp_path / "x.safetensors")}], "rank": 4}
+    with pytest.raises(TrainingError, match=kind) as caught:
+        run({**request, "to": str(tmp_path / "out")})
+    assert "the program that made it" in caught.value.next_steps[0]
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
@@ -169,7 +175,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     save_file({f"{ATTN}.alpha": torch.tensor(float("nan"))}, tmp_path / "nan")
     for name in ("cut", "short", "nan"):
         with pytest.raises(TrainingError):
-            load(tmp_path / name)
+            layers_in(tmp_path / name)
 
 
 _SDXL = {"layers_per_block": 2, "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]}
@@ -195,8 +201,10 @@ def test_names_go_there_and_back(tmp_path: Path) -> None:
     save_file(tensors(4, 1), tmp_path / "a.safetensors")
     source = [{"path": str(tmp_path / "a.safetensors")}]
     run({"action": "convert", "sources": source, "to": str(tmp_path / "d"), "form": "diffusers", "precision": "fp32"})
-    back = to_kohya(load(tmp_path / "d").layers)
-    for module, each in load(tmp_path / "a.safetensors").layers.items():
+    named = layers_in(tmp_path / "d")
+    names = kohya_names({module: each.kernel for module, each in named.items()})
+    back = {names[module]: each for module, each in named.items()}
+    for module, each in layers_in(tmp_path / "a.safetensors").items():
         np.testing.assert_allclose(back[module].delta(), each.delta(), atol=1e-6)
 
 

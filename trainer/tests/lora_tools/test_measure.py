@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.drawing.test_drawing import KINDS
+from tests.drawing.test_drawing import BASED, KINDS
 from visiontrain_trainer.lora_tools.__main__ import run
 from visiontrain_trainer.lora_tools.measure import block_of, compare, norms
 
@@ -17,13 +17,20 @@ LINEAR = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 CONV = "mid_block.resnets.0.conv1"
 
 
+_DRAW = torch.Generator().manual_seed(7)
+WEIGHTS = {
+    LINEAR: torch.randn(16, 16, generator=_DRAW) * 0.3,
+    CONV: torch.randn(8, 12, 3, 3, generator=_DRAW) * 0.3,
+}
+
+
 def _file(path: Path, kind: str, *, seed: int = 0) -> dict[str, torch.Tensor]:
     """A file of a kind with a linear layer and a convolution; the dense changes by block."""
     stored, dense = {}, {}
-    for name, shape in ((LINEAR, (16, 16)), (CONV, (8, 12, 3, 3))):
-        if len(shape) == 2 and (kind == "tucker" or kind.endswith("core")):
+    for name, weight in WEIGHTS.items():
+        if weight.dim() == 2 and (kind == "tucker" or kind.endswith("core")):
             continue
-        pieces, change = KINDS[kind](torch.zeros(shape))
+        pieces, change = KINDS[kind](weight)
         pieces = {
             role: tensor * (1 + seed * 0.1 if role.endswith(("up.weight", "diff", "w2")) else 1)
             for role, tensor in pieces.items()
@@ -35,13 +42,19 @@ def _file(path: Path, kind: str, *, seed: int = 0) -> dict[str, torch.Tensor]:
     return dense
 
 
-PLAIN = [kind for kind in KINDS if not kind.startswith("dora")]
+class _Base:
+    """A base with the weights that `_file` made its layers for."""
+
+    def weight(self, layer: str) -> np.ndarray:
+        return WEIGHTS[layer.removeprefix("unet.")].double().numpy()
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("kind", KINDS)
 def test_lengths_are_those_of_the_dense_change(kind: str, tmp_path: Path) -> None:
     dense = _file(tmp_path / "a", kind)
-    told = norms(tmp_path / "a")
+    if kind.startswith(BASED) and "dora" not in kind:
+        assert len(norms(tmp_path / "a")["unmeasured"]) == 2
+    told = norms(tmp_path / "a", _Base())
     assert told["unmeasured"] == []
     for block in told["blocks"]:
         assert block["norm"] == pytest.approx(float(dense[block["block"]].norm()), rel=1e-5)
@@ -86,8 +99,8 @@ def test_a_dora_is_measured_without_its_lengths_and_an_oft_not_at_all(tmp_path: 
     _file(tmp_path / "a", "dora by input")
     _file(tmp_path / "b", "lora")
     assert norms(tmp_path / "a")["whole"] == pytest.approx(norms(tmp_path / "b")["whole"])
-    name = f"lora_unet_{LINEAR.replace('.', '_')}.oft_blocks"
-    save_file({name: torch.zeros(2, 2, 2)}, tmp_path / "oft")
+    name = f"lora_unet_{LINEAR.replace('.', '_')}"
+    save_file({f"{name}.oft_blocks": torch.zeros(2, 2, 2)}, tmp_path / "oft")
     assert norms(tmp_path / "oft") == {"path": str(tmp_path / "oft"), "whole": 0.0, "blocks": [], "unmeasured": [name]}
     assert np.isfinite(norms(tmp_path / "b")["whole"])
 

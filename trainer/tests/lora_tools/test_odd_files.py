@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.lora_tools.reading import layers_in
 from visiontrain_trainer.base.errors import TrainerError, TrainingError
 from visiontrain_trainer.lora_tools.__main__ import run
-from visiontrain_trainer.lora_tools.layers import load
 
 Tensors = dict[str, torch.Tensor]
 TO_K, TO_OUT = (f"down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_{x}" for x in ("k", "out.0"))
@@ -108,7 +108,7 @@ def test_every_age_keeps_its_strength_through_every_action(age: str, tmp_path: P
     small = run(_request("resize", source, to=tmp_path / "r", rank=4))
     both = run(_request("merge", source, source, to=tmp_path / "m"))
     for made, times in ((plain, 1.0), (named, 1.0), (small, 1.0), (both, 1.5)):
-        [layer] = load(Path(made["path"])).layers.values()
+        [layer] = layers_in(Path(made["path"])).values()
         np.testing.assert_allclose(layer.delta(), DENSE * factor * times, atol=loose)
 
 
@@ -196,7 +196,18 @@ ODD: dict[str, Tensors] = {
         f"{KOHYA}.lora_up.weight": UP,
         f"{KOHYA}.lora_mid.weight": torch.zeros(2, 3, 3, 3),
     },
-    "a stranger": {f"{KOHYA}.lora_down.weight": DOWN, f"{KOHYA}.lora_up.weight": UP, "bundle_emb.x": UP},
+    "a stranger": {f"{KOHYA}.lora_down.weight": DOWN, f"{KOHYA}.lora_up.weight": UP, "somewhere.x": UP},
+    "an alpha of several numbers": {
+        f"{KOHYA}.lora_down.weight": DOWN,
+        f"{KOHYA}.lora_up.weight": UP,
+        f"{KOHYA}.alpha": torch.ones(3),
+    },
+    "one layer under two names": {
+        f"{KOHYA}.lora_down.weight": DOWN,
+        f"{KOHYA}.lora_up.weight": UP,
+        f"unet.{TO_K}.lora_A.weight": DOWN,
+        f"unet.{TO_K}.lora_B.weight": UP,
+    },
     "OFT": {f"{KOHYA}.oft_blocks": torch.zeros(2, 2, 2)},
     "GLoRA": {f"{KOHYA}.a1.weight": UP},
     "(IA)3": {f"{KOHYA}.weight": UP, f"{KOHYA}.on_input": torch.tensor(1)},
@@ -207,7 +218,6 @@ ODD: dict[str, Tensors] = {
         f"{KOHYA}.lora_up.weight": UP,
         f"{KOHYA}.dora_scale": torch.ones(1, 768),
     },
-    "full differences": {f"{KOHYA}.diff": UP},
 }
 
 
@@ -228,7 +238,7 @@ def test_an_alpha_that_the_metadata_hides_is_no_guess(tmp_path: Path) -> None:
     metadata = {"lora_adapter_metadata": json.dumps({"unet.alpha_pattern": {"(a+)+$": 3}})}
     save_file(_pair(f"unet.{TO_K}.lora_A.weight", f"unet.{TO_K}.lora_B.weight"), tmp_path / "a", metadata)
     with pytest.raises(TrainingError, match="strength is unknown"):
-        load(tmp_path / "a")
+        layers_in(tmp_path / "a")
 
 
 def test_flipped_bytes_never_end_in_anything_else(tmp_path: Path) -> None:

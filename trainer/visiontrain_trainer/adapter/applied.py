@@ -2,7 +2,8 @@
 
 The base's weights stay as they are: what a file adds is added to the output of its layers. A plain LoRA is computed as
 the run's own adapter computes it, so that its file draws the run's samples. Of a LoHa or a LoKr the weight change is
-formed at each use and dropped, and a DoRA's weight is W + strength · (W′ − W), as A1111 and ComfyUI have it.
+formed at each use and dropped; for DoRA, OFT, BOFT, GLoRA and (IA)³ the weight is W + strength · (W′ − W), as A1111 and
+ComfyUI have it.
 """
 
 from __future__ import annotations
@@ -20,28 +21,15 @@ from torch.nn import functional as F
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.safefile import metadata_of
 from visiontrain_trainer.lora_tools.alphas import Alphas
-from visiontrain_trainer.lora_tools.changes import UNREAD, weight_change
+from visiontrain_trainer.lora_tools.changes import change_of, changes_weight, needs_base, rank_of, weight_change
+from visiontrain_trainer.lora_tools.roles import CURE, unread_kind
 from visiontrain_trainer.model.weights import refuse_pickle
 
-from .lora_read import Tensors, aliases, modules_of
-from .merged import CHANGE_ENDINGS
+from .lora_read import Tensors, aliases, alpha_in, modules_of
 
 Tensor = torch.Tensor
-_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    **CHANGE_ENDINGS,
-    "diff": (".diff",),
-    "diff_b": (".diff_b",),
-    "magnitude": (
-        ".dora_scale",
-        ".lora_magnitude_vector",
-        ".lora_magnitude_vector.weight",
-        ".lora_magnitude_vector.default.weight",
-        ".lora_magnitude_vector.default",
-        ".lora.magnitude_vector",
-    ),
-}
-#: Columns shorter than this are divided by it: a column of zeros has no direction.
-_SHORTEST = 1e-12
+#: Roles of tensors that stay in fp32.
+_EXACT = frozenset({"magnitude", "oft_blocks", "rescale", "alpha", "weight", "on_input"})
 
 
 @dataclass
@@ -65,11 +53,10 @@ def read_lora(path: Path) -> LoraFile:
         raise _unusable(path, "is not there", "Check its name.") from error
     except Exception as error:
         raise _unusable(path, f"cannot be read ({error})", f"visiontrain lora check {path}") from error
-    strange = next((kind for mark, kind in UNREAD.items() if any(mark in name for name in stored)), None)
+    strange = unread_kind(stored)
     if strange is not None:
-        cure = "Choose a LoRA, LoCon, LoHa, LoKr or DoRA."
-        raise _unusable(path, f"is {strange}, which is not drawn with here", cure)
-    modules = {name: roles for name, roles in modules_of(stored, _ENDINGS).items() if roles.keys() - {"alpha"}}
+        raise _unusable(path, f"is {strange}, which is not drawn with here", CURE)
+    modules = {name: roles for name, roles in modules_of(stored).items() if roles.keys() - {"alpha"}}
     if not modules:
         raise _unusable(path, "holds no layer of a LoRA", f"visiontrain lora inspect {path}")
     damaged = next((name for name, tensor in stored.items() if not torch.isfinite(tensor.float()).all()), None)
@@ -140,31 +127,21 @@ class AppliedLayer(nn.Module):
     def _formed(self, weights: Mapping[str, Tensor]) -> Tensor:
         return weight_change(weights, self.shape)[0]
 
-    def _decomposed(self, now: Tensor, change: Change, strength: float) -> Tensor:
-        """The weight, fp32, with a file's DoRA: W + strength · (m · V / ‖V‖ − W), V = W + ΔW."""
-        weights = {role: tensor.float() for role, tensor in change.weights.items()}
-        magnitude = weights.pop("magnitude")
-        whole = now + self._formed(weights).to(now) * change.scale
-        by_input = magnitude.shape[:1] == (1,) and magnitude.numel() == self.shape[1]
-        axes = (0, *range(2, now.dim())) if by_input else tuple(range(1, now.dim()))
-        lengths = whole.square().sum(axes, keepdim=True).sqrt().clamp(min=_SHORTEST)
-        return now + strength * (magnitude.reshape(lengths.shape) * whole / lengths - now)
-
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         acting = [(change, s) for change in self.changes if (s := self._strengths[change.file]) != 0]
-        if not any("magnitude" in change.weights for change, _ in acting):
+        if not any(needs_base(change.weights) for change, _ in acting):
             y = self.base(x)
             for change, strength in acting:
                 y = y + self._added(x, change, strength)
             return y
-        weight = self.base.weight.float()
+        weight, bias = self.base.weight.float(), self.base.bias
         for change, strength in acting:
-            if "magnitude" in change.weights:
-                weight = self._decomposed(weight, change, strength)
-            else:
-                weights = {role: tensor.float() for role, tensor in change.weights.items()}
-                weight = weight + self._formed(weights) * (change.scale * strength)
-        return self._times(x, weight.to(x.dtype), self.base.bias)
+            weights = {role: tensor.float() for role, tensor in change.weights.items()}
+            if changes_weight(weights):
+                weight = weight + strength * change_of(weights, weight, change.scale).to(weight)
+            if "diff_b" in weights:
+                bias = strength * weights["diff_b"].to(x) + (0 if bias is None else bias)
+        return self._times(x, weight.to(x.dtype), bias)
 
 
 @dataclass(frozen=True)
@@ -203,8 +180,8 @@ class Loras:
             change = _change_of(file, (part, name, found), index)
             _check(layer, change, file, found)
             change.weights = {
-                # A length in 16 bits could be wrong by a 256th.
-                role: tensor.to(device, torch.float32 if role == "magnitude" else dtype)
+                # A length or a turn in 16 bits could be wrong by a 256th.
+                role: tensor.to(device, torch.float32 if role in _EXACT else dtype)
                 for role, tensor in change.weights.items()
             }
             layer.changes.append(change)
@@ -214,21 +191,28 @@ class Loras:
 def _change_of(file: LoraFile, place: tuple[str, str, str], index: int) -> Change:
     part, module, found = place
     weights = {role: file.stored[key] for role, key in file.modules[found].items()}
-    alpha = weights.pop("alpha", None)
-    rank = next((len(weights[r]) for r in ("down", "hada_w1_b") if r in weights), 0)
-    if any(role.startswith("lokr") for role in weights):
-        rank = max((len(weights[r]) for r in ("lokr_w1_b", "lokr_w2_b") if r in weights), default=0)
-    told = None if rank == 0 else file.alphas.of(part, module, rank)
-    its = told if alpha is None else float(alpha.reshape(-1)[0])
+    alpha, rank = alpha_in(weights, f"{file.path}: {found}"), rank_of(weights)
+    if "oft_blocks" not in weights:
+        # An OFT's alpha is a bound of its own, and stays beside its blocks.
+        weights.pop("alpha", None)
+    its = file.alphas.of(part, module, rank) if alpha is None and rank > 0 else alpha
     return Change(index, weights, 1.0 if its is None or rank == 0 else its / rank)
+
+
+#: Roles of tensors whose numbers decide how others are computed with.
+_DECIDE = frozenset({"on_input"})
 
 
 def _check(layer: AppliedLayer, change: Change, file: LoraFile, name: str) -> None:
     """Raises TrainingError where the tensors make no weight of the layer; only shapes are computed with."""
-    weights = {role: torch.empty(tensor.shape, device="meta") for role, tensor in change.weights.items()}
+    weights = {
+        role: tensor.cpu() if role in _DECIDE else torch.empty(tensor.shape, device="meta")
+        for role, tensor in change.weights.items()
+        if role != "alpha"
+    }
     try:
-        if change.weights.keys() - {"diff_b"}:
-            layer._formed(weights)  # noqa: SLF001
+        if changes_weight(weights):
+            change_of(weights, torch.empty(layer.shape, device="meta"), 1.0)
         lengths = [weights[role].numel() for role in ("magnitude", "diff_b") if role in weights]
         if any(length not in layer.shape[:2] for length in lengths):
             raise ValueError(f"a length of {lengths[0]}")

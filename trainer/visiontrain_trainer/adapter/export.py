@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError
-from visiontrain_trainer.base.files import write_atomic
-from visiontrain_trainer.base.safefile import Hashed, model_hashes, pieces
+from visiontrain_trainer.base.files import Hashed, write_atomic
+from visiontrain_trainer.base.safefile import model_hashes, pieces
 from visiontrain_trainer.compute.device import DTYPES
 from visiontrain_trainer.contract.plan import Plan
 

@@ -6,7 +6,7 @@ Module names are compared in kohya's spelling (underscores for dots), so that on
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,53 +14,14 @@ import torch
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.lora_tools.alphas import Alphas
+from visiontrain_trainer.lora_tools.layers import grouped, kind_of
+from visiontrain_trainer.lora_tools.roles import PREFIXES, flat_name, unread_kind
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 
 Tensors = dict[str, torch.Tensor]
 
-#: How the names of down, up and alpha tensors end. Files that peft itself saves hold the adapter's name, `default`.
-ENDINGS = {
-    "down": (
-        ".lora_down.weight",
-        ".lora_A.weight",
-        ".lora_A.default.weight",
-        ".lora.down.weight",
-        ".lora_linear_layer.down.weight",
-        "_lora.down.weight",
-    ),
-    "up": (
-        ".lora_up.weight",
-        ".lora_B.weight",
-        ".lora_B.default.weight",
-        ".lora.up.weight",
-        ".lora_linear_layer.up.weight",
-        "_lora.up.weight",
-    ),
-    "alpha": (".alpha",),
-}
-#: Adapters of other kinds than LoRA, by a text that the names of their tensors contain.
-_OTHER_KINDS = {
-    "hada_": "a LoHa",
-    "lokr_": "a LoKr",
-    "lora_mid": "a LoCon with a Tucker core",
-    "dora_scale": "a DoRA",
-    "lora_magnitude_vector": "a DoRA",
-    "oft_": "an OFT",
-}
-#: Adapters of other kinds than LoRA, by how the names of their tensors end.
-_OTHER_ENDINGS = {
-    ".on_input": "an (IA)³",
-    ".diff": "a file of full differences",
-    ".diff_b": "a file of full differences",
-}
-#: Prefixes of a module's name, by part, as kohya, OneTrainer, diffusers, peft, LyCORIS and ComfyUI write them.
-_PREFIXES = {
-    "unet": ("lora_unet_", "unet_", "base_model_model_", "lycoris_unet_", "lycoris_", "diffusion_model_", ""),
-    "text_encoder": ("lora_te_", "lora_te1_", "text_encoder_", "te_", "te1_", "clip_l_", "lycoris_te1_"),
-    "text_encoder_2": ("lora_te2_", "text_encoder_2_", "te2_", "clip_g_", "lycoris_te2_"),
-}
 #: How the names of a text encoder's layers begin.
-TEXT_PREFIXES = (*_PREFIXES["text_encoder"], *_PREFIXES["text_encoder_2"])
+TEXT_PREFIXES = (*PREFIXES["text_encoder"], *PREFIXES["text_encoder_2"])
 
 
 @dataclass(frozen=True)
@@ -92,8 +53,8 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
     `metadata`; without either, alpha is the rank. Raises TrainingError when a rank is higher than the run's, when no
     layer fits, or when the file holds another kind of adapter.
     """
-    kind = next((kind for name in stored for mark, kind in _OTHER_KINDS.items() if mark in name), None)
-    kind = kind or next((kind for name in stored for end, kind in _OTHER_ENDINGS.items() if name.endswith(end)), None)
+    modules = modules_of(stored)
+    kind = unread_kind(stored) or next((kind for roles in modules.values() if (kind := _other_kind(roles))), None)
     if kind:
         raise TrainingError(
             f"{source} is {kind}; only plain LoRA files can be trained further.",
@@ -101,7 +62,6 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
             id="lora/unusable",
         )
     alphas, read, used = Alphas(metadata, source), Read(), set()
-    modules = modules_of(stored, ENDINGS)
     for layer, alpha in wanted.scales.items():
         part, module = layer.split(".", 1)
         names = aliases(part, module, wanted.family, wanted.unet_config)
@@ -118,7 +78,8 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
             raise TrainingError(
                 f"{source}: {layer} has the ranks {rank} and {up.shape[1]}: the file is damaged.", id="lora/unusable"
             )
-        its = float(stored[keys["alpha"]]) if "alpha" in keys else alphas.of(part, module, rank)
+        alpha_here = alpha_in({"alpha": stored[keys["alpha"]]} if "alpha" in keys else {}, f"{source}: {layer}")
+        its = alphas.of(part, module, rank) if alpha_here is None else alpha_here
         its = rank if its is None else its
         if rank < room:
             read.padded.append(layer)
@@ -137,18 +98,29 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
     return read
 
 
-def modules_of(stored: Tensors, kinds: Mapping[str, tuple[str, ...]]) -> dict[str, dict[str, str]]:
-    """The stored tensors' names, by module (in kohya's spelling) and by kind, as `kinds` tells their endings."""
+def alpha_in(pieces: Mapping[str, torch.Tensor], where: str) -> float | None:
+    """The alpha of a layer's tensors, or None. Raises TrainingError for a tensor of several numbers."""
+    alpha = pieces.get("alpha")
+    if alpha is None:
+        return None
+    if alpha.numel() != 1:
+        raise TrainingError(
+            f"{where}: its alpha has {alpha.numel()} numbers; one is right.",
+            next_steps=["Choose another file."],
+            id="lora/unusable",
+        )
+    return float(alpha.reshape(-1)[0])
+
+
+def _other_kind(roles: Iterable[str]) -> str | None:
+    return "a LoCon with a Tucker core" if "mid" in roles else kind_of(roles)
+
+
+def modules_of(stored: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The stored tensors' names, by module (in kohya's spelling) and by role."""
     found: dict[str, dict[str, str]] = {}
-    for name in stored:
-        for kind, endings in kinds.items():
-            ending = next((ending for ending in endings if name.endswith(ending)), None)
-            if ending is not None:
-                # Early versions of diffusers kept LoRA layers in attention processors, which shows in the names.
-                module = name.removesuffix(ending).replace(".processor.", ".").replace(".", "_")
-                module = f"{module}_0" if module.endswith("_to_out") else module
-                found.setdefault(module, {})[kind] = name
-                break
+    for module, roles in grouped(stored)[0].items():
+        found.setdefault(flat_name(module), {}).update(roles)
     return found
 
 
@@ -161,7 +133,7 @@ def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any])
     else:
         short = module.removeprefix("text_model.")
         names = [f"text_model.{short}", short]
-    return [prefix + name.replace(".", "_") for prefix in _PREFIXES[part] for name in names]
+    return [prefix + name.replace(".", "_") for prefix in PREFIXES[part] for name in names]
 
 
 def _fitted(value: torch.Tensor, own: Tensors, kind: str, where: str) -> torch.Tensor:

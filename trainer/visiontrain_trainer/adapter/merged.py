@@ -1,8 +1,7 @@
 """LoRAs that become part of the base in memory, before anything is trained (`model.merge_loras`).
 
 W ← W + strength · ΔW, in fp32, before the weight is rounded to the format of the run or packed. ΔW is that of A1111,
-ComfyUI and LyCORIS: s · up · down for a LoRA, s · (w1a w1b) ∘ (w2a w2b) for a LoHa (arXiv:2108.06098), s · w1 ⊗ w2 for
-a LoKr, with s = alpha ÷ rank, and 1 for a LoKr that is whole.
+ComfyUI and LyCORIS for every kind (`lora_tools/changes.py`). Differences of biases and of norms are added as they are.
 """
 
 from __future__ import annotations
@@ -21,19 +20,11 @@ from visiontrain_trainer.base.safefile import metadata_of
 from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.lora_tools.alphas import Alphas
-from visiontrain_trainer.lora_tools.changes import PIECES, weight_change
+from visiontrain_trainer.lora_tools.changes import change_of, changes_weight, rank_of
+from visiontrain_trainer.lora_tools.roles import CURE, unread_kind
 from visiontrain_trainer.model.models import BaseModel
 
-from .lora_read import ENDINGS, Tensors, aliases, modules_of
-
-#: The ends of names of all tensors that make a weight change, by role.
-CHANGE_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    **ENDINGS,
-    "mid": (".lora_mid.weight",),
-    **{piece: (f".{piece}",) for piece in PIECES},
-}
-_TEXT = ("lora_te", "text_encoder", "te_", "te1_", "te2_", "clip_l_", "clip_g_", "lycoris_te")
-
+from .lora_read import TEXT_PREFIXES, Tensors, aliases, alpha_in, modules_of
 
 @dataclass(frozen=True)
 class _File:
@@ -42,6 +33,10 @@ class _File:
     stored: Tensors
     modules: dict[str, dict[str, str]]
     alphas: Alphas
+
+    def acts(self, name: str) -> bool:
+        """Whether the file has tensors of this module beside an alpha."""
+        return bool(self.modules.get(name, {}).keys() - {"alpha"})
 
 
 class MergedLoras:
@@ -56,21 +51,25 @@ class MergedLoras:
     def change(self, part: str, name: str, weight: torch.Tensor, config: Mapping[str, Any]) -> torch.Tensor:
         """The weight with what the files add to it; the weight itself where they add nothing."""
         module, _, kind = name.rpartition(".")
-        if kind != "weight" or weight.dim() < 2:
-            return weight
         names = aliases(part, module, self._family, config)
         for index, file in enumerate(self._files):
-            found = next((n for n in names if len(file.modules.get(n, {})) > 1), None)
+            found = next((n for n in names if file.acts(n)), None)
             if found is None:
                 continue
-            self._used.add((index, found))
-            weight = weight.float() + file.strength * _difference(file, (part, module, found), weight.shape)
+            change = _difference(file, (part, module, found), kind, weight)
+            if change is not None:
+                self._used.add((index, found))
+                weight = weight.float() + file.strength * change
         return weight
 
     def told(self, events: Events) -> None:
         """Say what of the files fits no layer of the U-Net. Raises TrainingError where nothing of a file does."""
         for index, file in enumerate(self._files):
-            wanted = [n for n, pieces in file.modules.items() if len(pieces) > 1 and not n.startswith(_TEXT)]
+            wanted = [n for n in file.modules if file.acts(n) and not n.startswith(TEXT_PREFIXES)]
+            text = [n for n in file.modules if file.acts(n) and n.startswith(TEXT_PREFIXES)]
+            if not wanted and any((index, name) in self._used for name in text):
+                events.note(f"merged {file.path.name} at {file.strength:g}: {len(text)} layers of text encoders.", "info")
+                continue
             left = [name for name in wanted if (index, name) not in self._used]
             if left and len(left) == len(wanted):
                 raise TrainingError(
@@ -114,25 +113,35 @@ def _read(path: Path, sha256: str, strength: float) -> _File:
             next_steps=["Leave it out of model.merge_loras."],
             id="lora/unusable",
         )
-    return _File(path, strength, stored, modules_of(stored, CHANGE_ENDINGS), Alphas(metadata, str(path)))
+    kind = unread_kind(stored)
+    if kind is not None:
+        raise TrainingError(
+            f"{path} is {kind}, whose weight change is not computed here.", next_steps=[CURE], id="lora/unusable"
+        )
+    return _File(path, strength, stored, modules_of(stored), Alphas(metadata, str(path)))
 
 
-def _difference(file: _File, place: tuple[str, str, str], shape: torch.Size) -> torch.Tensor:
-    """ΔW of one weight, fp32; `place` is its part, its module and its name in the file.
+def _difference(file: _File, place: tuple[str, str, str], kind: str, weight: torch.Tensor) -> torch.Tensor | None:
+    """What a file adds to a weight or a bias, fp32, or None; `place` is its part, its module and its name in the file.
 
     Raises TrainingError for shapes that do not fit together.
     """
     part, module, name = place
-    pieces = {kind: file.stored[key].float() for kind, key in file.modules[name].items()}
+    roles = file.modules[name]
+    pieces = {role: file.stored[key].float() for role, key in roles.items()}
     try:
-        change, rank = weight_change(pieces, tuple(shape))
+        if kind == "weight" and changes_weight(roles) and (weight.dim() > 1 or "diff" in roles):
+            alpha, rank = alpha_in(pieces, name), rank_of(pieces)
+            alpha = file.alphas.of(part, module, rank) if alpha is None and rank > 0 else alpha
+            scale = 1.0 if alpha is None or rank == 0 else alpha / rank
+            return change_of(pieces, weight.float(), scale)
+        if kind == "bias" and "diff_b" in roles:
+            return pieces["diff_b"].reshape(weight.shape)
     except (LookupError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
+        why = str(error).split("\n")[0][:200]
         raise TrainingError(
-            f"{file.path}: the tensors of {name} do not fit together ({error}).",
+            f"{file.path}: the tensors of {name} do not fit together, or not this base ({why}).",
             next_steps=["Leave it out of model.merge_loras."],
             id="lora/unusable",
         ) from error
-    if rank == 0:
-        return change
-    alpha = float(pieces["alpha"].reshape(-1)[0]) if "alpha" in pieces else file.alphas.of(part, module, rank)
-    return change if alpha is None else change * (alpha / rank)
+    return None

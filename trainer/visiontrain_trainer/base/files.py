@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -89,6 +89,26 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes | memoryview], *, d
         raise
     if durable:
         sync_folder(path.parent)
+
+
+class Hashed:
+    """Passes pieces on and keeps their SHA-256 and their number of bytes, so that a file is hashed as it is written."""
+
+    def __init__(self, source: Iterable[bytes | memoryview]) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        for piece in self._source:
+            self._hash.update(piece)
+            self.bytes += len(piece)
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the pieces that were passed on so far, as 64 hex digits."""
+        return self._hash.hexdigest()
 
 
 def sync_folder(path: Path) -> None:

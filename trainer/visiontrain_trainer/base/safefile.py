@@ -65,26 +65,6 @@ def serialize(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] |
     return b"".join(pieces(tensors, metadata))
 
 
-class Hashed:
-    """Passes pieces on and keeps their SHA-256 and their number of bytes, so that a file is hashed as it is written."""
-
-    def __init__(self, source: Iterable[Piece]) -> None:
-        self._source = source
-        self._hash = hashlib.sha256()
-        self.bytes = 0
-
-    def __iter__(self) -> Iterator[Piece]:
-        for piece in self._source:
-            self._hash.update(piece)
-            self.bytes += len(piece)
-            yield piece
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the pieces that were passed on so far, as 64 hex digits."""
-        return self._hash.hexdigest()
-
-
 def _payload_start(content: bytes) -> int:
     return 8 + int.from_bytes(content[:8], "little")
 

@@ -17,72 +17,35 @@ from typing import Any
 from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError
 from visiontrain_trainer.base.files import write_atomic
 
-from .alphas import PEFT
-from .bases import fit
-from .into import Part, merge_into
-from .layers import Layer, Lora, load, tensors_of
+from .bases import Base, fit
+from .checkpoint import merge_into_file, merge_into_folder
+from .into import Part
+from .make import make
 from .measure import Measured, compare, norms
-from .merge import merge
-from .names import to_diffusers, to_kohya
-from .resize import Rule, resize
-from .tensors import FORMATS, Array, pieces
-
-#: Metadata of a source that no longer holds of what is made of it.
-_STALE = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256", PEFT)
+from .tensors import Array, pieces
 
 
 def run(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what is asked for and return the answer. Raises TrainerError, also to replace no file."""
+    """Do what is asked for and return the answer. Raises TrainingError, also to replace no file."""
+    paths = [Path(source["path"]) for source in request["sources"]]
+    base = [Path(path) for path in request.get("base") or []]
     if request["action"] == "norms":
-        return {"files": [norms(Path(source["path"])) for source in request["sources"]]}
+        return {"files": [norms(path, Base(base) if base else None) for path in paths]}
     if request["action"] == "diff":
-        return compare(*(Path(source["path"]) for source in request["sources"]))
+        return compare(paths[0], paths[1], Base(base) if base else None)
     if request["action"] == "fit":
-        return fit(Path(request["sources"][0]["path"]), [Path(path) for path in request["base"]])
+        return fit(paths[0], base)
     to = Path(request["to"])
     if to.exists():
         raise TrainingError(f"{to} is there already.", next_steps=["Choose another name:  -o FILE"], id="file/exists")
     if request["action"] == "into":
-        parts = [Part(Measured(Path(s["path"])), float(s["strength"])) for s in request["sources"]]
-        return _written(to, lambda: merge_into(Path(request["base"][0]), parts, to, request.get("precision")))
-    loras = [load(Path(source["path"])) for source in request["sources"]]
-    layers, metadata, lost = _made(request, loras)
-    precision = request.get("precision")
-    dtype = FORMATS[precision] if precision else loras[0].dtype if loras[0].dtype in FORMATS.values() else "F16"
-    form = request.get("form", "kohya")
-    tensors = to_diffusers(layers) if form == "diffusers" else tensors_of(to_kohya(layers))
-    return {"lost": lost, "ranks": sorted({layer.rank for layer in layers.values()})} | _write(
-        to, tensors, metadata, dtype
-    )
-
-
-def _made(request: Mapping[str, Any], loras: list[Lora]) -> tuple[dict[str, Layer], dict[str, str], dict[str, float]]:
-    """The layers, the metadata and the lost part of each layer that was resized."""
-    layers, metadata = loras[0].layers, dict(loras[0].metadata)
-    lost: dict[str, float] = {}
-    for key in _STALE:
-        metadata.pop(key, None)
-    if request["action"] == "merge":
         strengths = [float(source["strength"]) for source in request["sources"]]
-        spelled = [to_kohya(lora.layers) for lora in loras]
-        modules = sorted({module for each in spelled for module in each})
-        layers = {
-            module: merge([(each[module], s) for each, s in zip(spelled, strengths, strict=True) if module in each])
-            for module in modules
-        }
-        sources = [{"name": Path(s["path"]).name, "strength": s["strength"]} for s in request["sources"]]
-        metadata = {key: value for key, value in metadata.items() if key.startswith(("ss_base", "modelspec.arch"))}
-        metadata["modelspec.merged_from"] = json.dumps(sources, ensure_ascii=False)
-    if request.get("rank") is not None:
-        rule = Rule(int(request["rank"]), request.get("keep"), request.get("by") or "fro")
-        resized = {module: resize(layer, rule) for module, layer in layers.items()}
-        layers = {module: done.layer for module, done in resized.items()}
-        lost = {module: done.lost for module, done in resized.items()}
-    ranks = {layer.rank for layer in layers.values()}
-    metadata["ss_network_dim"] = str(max(ranks)) if len(ranks) == 1 else "Dynamic"
-    alphas = {layer.alpha for layer in layers.values()}
-    metadata["ss_network_alpha"] = f"{max(alphas):g}" if len(alphas) == 1 else "Dynamic"
-    return layers, metadata, lost
+        parts = [Part(Measured(path), strength) for path, strength in zip(paths, strengths, strict=True)]
+        merge_into = merge_into_folder if base[0].is_dir() else merge_into_file
+        return _written(to, lambda: merge_into(base[0], parts, to, request.get("precision")))
+    made = make(request)
+    told = {"lost": made.lost, "left": made.left, "ranks": sorted({layer.rank for layer in made.layers.values()})}
+    return told | _write(to, made.tensors(request.get("form", "kohya")), made.metadata, made.dtype)
 
 
 def _write(to: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str], dtype: str) -> dict[str, Any]:

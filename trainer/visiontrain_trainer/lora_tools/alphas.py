@@ -27,7 +27,7 @@ class Alphas:
     """
 
     def __init__(self, metadata: Mapping[str, str], source: str) -> None:
-        self._source = source
+        self.source = source
         self._config: dict[str, Any] = {}
         self._patterns: dict[str, dict[str, tuple[int, float]]] = {}
         if PEFT not in metadata:
@@ -59,7 +59,7 @@ class Alphas:
 
     def _unknown(self, error: Exception) -> TrainingError:
         return TrainingError(
-            f"{self._source}: its metadata {PEFT} cannot be read ({error}), so its strength is unknown.",
+            f"{self.source}: its metadata {PEFT} cannot be read ({error}), so its strength is unknown.",
             next_steps=["Choose another file."],
             id="lora/unusable",
         )

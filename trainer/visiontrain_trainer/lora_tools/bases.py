@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from visiontrain_trainer.base.errors import TrainingError
 
 from .measure import Measured
 from .modules import unet_pairs
-from .tensors import Stored
+from .tensors import Array, Stored
 
 _UNET = "model.diffusion_model."
 #: How the names of the text encoders begin in single files, and which encoder that is.
@@ -35,25 +36,59 @@ class Spot:
     shape: tuple[int, ...]
     third: int | None = None
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Outputs, and inputs times the area of the kernel."""
+        out, *others = self.shape
+        return out if self.third is None else out // 3, math.prod(others)
 
-def layers_of(files: Sequence[Path]) -> dict[str, Spot]:
-    """The layers of a base by name. Raises TrainingError when the files are damaged, or no base of these families."""
+    @property
+    def rows(self) -> slice:
+        """The rows of the tensor that are the layer's."""
+        out, _ = self.sides
+        return slice(None) if self.third is None else slice(self.third * out, (self.third + 1) * out)
+
+    @property
+    def bias(self) -> str:
+        """The tensor with the layer's bias, where there is one."""
+        return re.sub(r"(\.|_)weight$", r"\1bias", self.tensor)
+
+
+def spots_of(stored: Stored) -> dict[str, Spot]:
+    """The layers in a file of a base, by name; none where it is no U-Net and no text encoder of these families."""
+    shapes = {name: place.shape for name, place in stored.places.items()}
+    single = any(name.startswith(_UNET) for name in shapes)
+    part = stored.path.parent.name
     found: dict[str, Spot] = {}
-    for path in files:
-        stored = Stored(path)
-        shapes = {name: place.shape for name, place in stored.places.items()}
-        single = any(name.startswith(_UNET) for name in shapes)
-        part = path.parent.name
-        for name, shape in shapes.items():
-            spots = _single(name, shapes) if single else _in_folder(part, name)
-            found |= {layer: Spot(name, shape, third) for layer, third in spots if len(shape) >= 2}
-    if not any(name.startswith("unet.") for name in found):
-        raise TrainingError(
-            f"{files[0] if files else 'The base'} holds no U-Net of SD 1.5 or SDXL.",
-            next_steps=["visiontrain models list   shows which bases there are"],
-            id="lora/not-made",
-        )
+    for name, shape in shapes.items():
+        spots = _single(name, shapes) if single else _in_folder(part, name)
+        found |= {layer: Spot(name, shape, third) for layer, third in spots if len(shape) >= 2}
     return found
+
+
+class Base:
+    """The files of a base, whose weights are read one by one.
+
+    Raises TrainingError when the files are damaged, or no base of these families.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = [Stored(path) for path in files]
+        #: Where each layer is: the number of its file, and its place there.
+        self.spots: dict[str, tuple[int, Spot]] = {}
+        for index, stored in enumerate(self.files):
+            self.spots |= {layer: (index, spot) for layer, spot in spots_of(stored).items()}
+        if not any(name.startswith("unet.") for name in self.spots):
+            raise TrainingError(
+                f"{files[0] if files else 'The base'} holds no U-Net of SD 1.5 or SDXL.",
+                next_steps=["visiontrain models list   shows which bases there are"],
+                id="lora/not-made",
+            )
+
+    def weight(self, layer: str) -> Array | None:
+        """A layer's weight, or None where the base has no such layer."""
+        found = self.spots.get(layer)
+        return None if found is None else self.files[found[0]].array(found[1].tensor)[found[1].rows]
 
 
 def _single(name: str, shapes: dict[str, Any]) -> Iterator[tuple[str, int | None]]:
@@ -70,7 +105,7 @@ def _single(name: str, shapes: dict[str, Any]) -> Iterator[tuple[str, int | None
 def _in_folder(part: str, name: str) -> Iterator[tuple[str, int | None]]:
     if part.startswith("text_encoder"):
         yield from _text(part, name)
-    elif name.endswith(".weight"):
+    elif part == "unet" and name.endswith(".weight"):
         yield f"unet.{name.removesuffix('.weight')}", None
 
 
@@ -90,31 +125,22 @@ def _text(part: str, name: str) -> Iterator[tuple[str, int | None]]:
             yield f"{layer}.self_attn.{letter}_proj", third
 
 
-def sides_of(spot: Spot) -> tuple[int, int]:
-    """Outputs, and inputs times the area of the kernel, of a layer's weight."""
-    out, *others = spot.shape
-    area = 1
-    for side in others:
-        area *= side
-    return out if spot.third is None else out // 3, area
-
-
 def fit(lora: Path, base: Sequence[Path]) -> dict[str, Any]:
     """Which layers of a LoRA the base lacks, and which have other sizes there, with counts by part."""
-    spots, file = layers_of(base), Measured(lora)
+    spots, file = Base(base).spots, Measured(lora)
     missing, unfit = [], []
     parts: dict[str, dict[str, int]] = {}
     for name in sorted(file.modules):
         part = name.partition(".")[0] if "." in name else "other"
         counts = parts.setdefault(part, {"fits": 0, "missing": 0, "unfit": 0})
-        module, spot = file.modules[name][0], spots.get(name)
-        if spot is None:
+        module, found = file.modules[name], spots.get(name)
+        if found is None:
             missing.append(module)
             counts["missing"] += 1
             continue
-        factors = file.factors(name)
-        if factors is not None and factors.sides != sides_of(spot):
-            unfit.append({"module": module, "has": list(factors.sides), "base": list(sides_of(spot))})
+        sides, has = found[1].sides, file.sides(name, found[1])
+        if has != sides:
+            unfit.append({"module": module, "has": list(has), "base": list(sides)})
             counts["unfit"] += 1
         else:
             counts["fits"] += 1

@@ -1,34 +1,49 @@
 """How much LoRA files change by block, and how far two of them lie apart, from their factors.
 
-The lengths are those of the weight change, ‖ΔW‖ (Frobenius). Of a LoRA and a LoKr they come from small Gram matrices
-without forming ΔW; of a LoHa, a Tucker core and full differences ΔW is formed, one layer at a time. A DoRA is measured
-without its lengths, which mean something only beside the base.
+The lengths are those of the weight change, ‖ΔW‖ (Frobenius). Of a LoRA they come from small Gram matrices without
+forming ΔW; of other kinds ΔW is formed, one layer at a time. OFT, BOFT, GLoRA and (IA)³ have a length only beside their
+base, without which a DoRA is measured as the LoRA that it holds.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from visiontrain_trainer.base.errors import TrainingError
+from .changes import flat, needs_base
+from .layers import File, Spelled
+from .modules import by_name
+from .roles import unread_kind
+from .tensors import Array
 
-from .alphas import Alphas
-from .changes import UNREAD, flat, weight_change
-from .layers import alpha_of, grouped
-from .modules import parts_of
-from .tensors import Array, Stored
-
+#: What tensors that do not fit together or the base's weight end in.
+_UNFIT = (LookupError, ValueError, TypeError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError)
 _BLOCK = re.compile(r"(?:down_blocks|up_blocks)\.\d+|mid_block")
 
 
 #: Share of the squared lengths from which their difference is exact to eight digits and more.
 _SURE = 1e-7
+
+
+class Weights(Protocol):
+    """A base whose weights are asked for by a layer's name."""
+
+    def weight(self, layer: str) -> Array | None: ...
+
+
+class Spot(Protocol):
+    """A layer of a base: the shape of its tensor, and its outputs and inputs."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def sides(self) -> tuple[int, int]: ...
 
 
 @dataclass
@@ -67,76 +82,65 @@ class _Factors:
 
 
 class Measured:
-    """A file that is measured: its layers by their name in diffusers, and those that are of kinds without a length."""
+    """A file that is measured: its layers by their name in diffusers, each with its spelling in the file.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._stored = path, Stored(path)
-        self._alphas = Alphas(self._stored.metadata, str(path))
-        groups, strange = grouped(self._stored.places)
-        self.modules = {_canonical(module): (module, roles) for module, roles in groups.items()}
-        self.unread = sorted({n for n in strange if any(mark in n for mark in UNREAD)})
+    `base` gives the weights that DoRA, OFT, BOFT, GLoRA and (IA)³ change.
+    """
+
+    def __init__(self, path: Path, base: Weights | None = None) -> None:
+        self.path, self._file, self._base = path, File(path), base
+        self.modules = by_name(path, self._file.groups)
+
+    @property
+    def strange(self) -> list[str]:
+        """Tensors that belong to no layer."""
+        return self._file.strange
+
+    @property
+    def unread(self) -> list[str]:
+        """Tensors of kinds whose weight change is not computed here."""
+        return sorted({n for n in self.strange if unread_kind([n]) is not None})
+
+    def roles(self, name: str) -> set[str]:
+        return set(self._file.groups[self.modules[name]])
+
+    def spelled(self, name: str) -> Spelled:
+        return self._file.spelled(self.modules[name])
 
     def factors(self, name: str) -> _Factors | None:
         """None for a layer without a weight change, or whose tensors do not fit together."""
-        module, roles = self.modules[name]
-        tensors = {role: self._stored.array(stored) for role, stored in roles.items()}
         try:
-            return self._factors(module, tensors)
-        except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError):
+            return self._factors(name, self.spelled(name))
+        except _UNFIT:
             return None
 
-    def magnitude(self, name: str) -> Array | None:
-        """The lengths of a DoRA's layer; None for another kind."""
-        stored = self.modules[name][1].get("magnitude")
-        return None if stored is None else self._stored.array(stored)
-
-    def _factors(self, module: str, tensors: Mapping[str, Array]) -> _Factors | None:
+    def _factors(self, name: str, spelled: Spelled) -> _Factors | None:
+        tensors = spelled.tensors
+        if self._base is None and "magnitude" in tensors:
+            tensors = {role: tensor for role, tensor in tensors.items() if role != "magnitude"}
+            spelled = replace(spelled, tensors=tensors)
+        if needs_base(tensors):
+            weight = None if self._base is None else self._base.weight(name)
+            return None if weight is None else _Factors(1.0, None, None, flat(spelled.beside(weight)))
         if {"down", "up"} <= tensors.keys() and "mid" not in tensors:
             down, up = flat(tensors["down"]), flat(tensors["up"])
-            if down.shape[0] != up.shape[1]:
-                return None
-            return _Factors(alpha_of(module, tensors, len(down), self._alphas) / len(down), down, up, None)
-        shape = _shape_of(tensors)
-        if shape is None:
-            return None
-        change, rank = weight_change(tensors, shape)
-        scale = 1.0 if rank == 0 else alpha_of(module, tensors, rank, self._alphas) / rank
-        return _Factors(scale, None, None, flat(change))
+            return _Factors(spelled.scale, down, up, None) if down.shape[0] == up.shape[1] else None
+        change = spelled.of_its_own()
+        return None if change is None else _Factors(1.0, None, None, change)
 
-
-def _shape_of(tensors: Mapping[str, Array]) -> tuple[int, ...] | None:
-    """The shape of the weight that the tensors of a layer change; None where they change none."""
-    if "diff" in tensors:
-        return tensors["diff"].shape
-    if "hada_t1" in tensors:
-        return (
-            tensors["hada_w1_a"].shape[1],
-            tensors["hada_w1_b"].shape[1],
-            *tensors["hada_t1"].shape[2:],
-        )
-    if "hada_w1_a" in tensors:
-        return len(tensors["hada_w1_a"]), flat(tensors["hada_w1_b"]).shape[1]
-    if any(role.startswith("lokr") for role in tensors):
-        first = tensors.get("lokr_w1")
-        o1, i1 = first.shape[:2] if first is not None else (len(tensors["lokr_w1_a"]), tensors["lokr_w1_b"].shape[1])
-        if "lokr_w2" in tensors:
-            o2, *others = tensors["lokr_w2"].shape
-            return o1 * o2, i1 * math.prod(others)
-        if "lokr_t2" in tensors:
-            a, b, core = tensors["lokr_w2_a"], tensors["lokr_w2_b"], tensors["lokr_t2"]
-            return o1 * a.shape[1], i1 * b.shape[1], *core.shape[2:]
-        return o1 * len(tensors["lokr_w2_a"]), i1 * flat(tensors["lokr_w2_b"]).shape[1]
-    if "mid" in tensors:
-        return len(tensors["up"]), flat(tensors["down"]).shape[1], *tensors["mid"].shape[2:]
-    return None
-
-
-def _canonical(module: str) -> str:
-    try:
-        part, name = parts_of(module)
-    except TrainingError:
-        return module.replace(".", "_")
-    return f"{part}.{name}"
+    def sides(self, name: str, spot: Spot) -> tuple[int, int]:
+        """Outputs and inputs of a layer. A kind that tells fewer gets those of the base where it fits it, else 0."""
+        out, into = spot.sides
+        if not needs_base(self.roles(name)):
+            factors = self.factors(name)
+            return spot.sides if factors is None else factors.sides
+        # The shapes decide alone, so that no weight of the base is read.
+        weight = np.broadcast_to(np.zeros(()), (out, *spot.shape[1:]))
+        try:
+            self.spelled(name).beside(weight)
+        except _UNFIT:
+            return 0, 0
+        return out, into
 
 
 def block_of(name: str) -> str:
@@ -148,15 +152,15 @@ def block_of(name: str) -> str:
     return "other layers" if block is None else block[0]
 
 
-def norms(path: Path) -> dict[str, Any]:
+def norms(path: Path, base: Weights | None = None) -> dict[str, Any]:
     """‖ΔW‖ by block and of the whole file, and the names of layers that have none here."""
-    file = Measured(path)
+    file = Measured(path, base)
     blocks: dict[str, Sums] = {}
     left = list(file.unread)
     for name in sorted(file.modules):
         factors = file.factors(name)
         if factors is None:
-            left.append(file.modules[name][0])
+            left.append(file.modules[name])
             continue
         sums = blocks.setdefault(block_of(name), Sums())
         sums.layers += 1
@@ -169,9 +173,9 @@ def norms(path: Path) -> dict[str, Any]:
     return {"path": str(path), "whole": whole, "blocks": listed, "unmeasured": left}
 
 
-def compare(first: Path, second: Path) -> dict[str, Any]:
+def compare(first: Path, second: Path, base: Weights | None = None) -> dict[str, Any]:
     """How far two files lie apart, by block and whole: ‖ΔWa − ΔWb‖ ÷ ‖ΔWa‖, the cosine, and layers only in one."""
-    files = Measured(first), Measured(second)
+    files = Measured(first, base), Measured(second, base)
     blocks: dict[str, Sums] = {}
     unlike: list[str] = []
     only = [sorted(a.modules.keys() - b.modules.keys()) for a, b in (files, files[::-1])]

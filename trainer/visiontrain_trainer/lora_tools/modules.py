@@ -7,10 +7,13 @@ of all modules that a LoRA may have.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from pathlib import Path
 
 from visiontrain_trainer.base.errors import TrainingError
+
+from .roles import PREFIXES, flat_name
 
 _ATTENTION = [f"attn{i}.to_{x}" for i in (1, 2) for x in ("q", "k", "v", "out.0")] + ["ff.net.0.proj", "ff.net.2"]
 _RESNET = {
@@ -19,8 +22,6 @@ _RESNET = {
     "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }
-_PREFIXES = re.compile(r"^(?:lora_unet_|lycoris_unet_|unet\.|base_model\.model\.|diffusion_model\.)")
-_TEXT = re.compile(r"^(?:lora_te(?P<n>[12]?)_|text_encoder(?P<m>_2)?\.)(?:text_model[._])?")
 
 
 def _inside(block: str, kind: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -81,28 +82,54 @@ def unet_pairs(sdxl: bool) -> dict[str, str]:
     return {theirs: ours for ours, theirs in pairs}
 
 
-_CLIP = re.compile(r"encoder_layers_(\d+)_(self_attn|mlp)_(q_proj|k_proj|v_proj|out_proj|fc1|fc2)")
+_CLIP = re.compile(r"(?:text_model_)?encoder_layers_(\d+)_(self_attn|mlp)_(q_proj|k_proj|v_proj|out_proj|fc1|fc2)")
 
 
+@lru_cache(1 << 15)
 def parts_of(module: str) -> tuple[str, str]:
     """Part (`unet`, `text_encoder`, `text_encoder_2`) and diffusers' name of a module in any spelling.
 
     Raises TrainingError when no SD 1.5 or SDXL model has it.
     """
-    text = _TEXT.match(module)
-    if text is not None:
-        found = _CLIP.fullmatch(module[text.end() :].replace(".", "_"))
-        second = text["n"] == "2" or text["m"] is not None
-        if found is not None:
-            return "text_encoder_2" if second else "text_encoder", f"encoder.layers.{found[1]}.{found[2]}.{found[3]}"
-    flat = _PREFIXES.sub("", module).replace(".processor.", ".").replace(".", "_")
-    flat = f"{flat}_0" if flat.endswith("_to_out") else flat
+    name = flat_name(module)
     ours, original = tables()
-    name = ours.get(flat) or original.get(flat)
-    if name is None:
-        raise TrainingError(
-            f"{module} is no layer of SD 1.5 or SDXL, so its name cannot be converted.",
-            next_steps=["visiontrain lora inspect shows which base model a file is for."],
-            id="lora/not-made",
-        )
-    return "unet", name
+    for part, prefixes in PREFIXES.items():
+        for prefix in prefixes:
+            if not name.startswith(prefix):
+                continue
+            rest = name[len(prefix) :]
+            if part == "unet":
+                found = ours.get(rest) or original.get(rest)
+                if found is not None:
+                    return part, found
+            elif (text := _CLIP.fullmatch(rest)) is not None:
+                return part, f"encoder.layers.{text[1]}.{text[2]}.{text[3]}"
+    raise TrainingError(
+        f"{module} is no layer of SD 1.5 or SDXL, so its name cannot be converted.",
+        next_steps=["visiontrain lora inspect shows which base model a file is for."],
+        id="lora/not-made",
+    )
+
+
+def canonical(module: str) -> str:
+    """The one name of a module, as `unet.down_blocks.0…`; that of another family is its own with underscores."""
+    try:
+        part, name = parts_of(module)
+    except TrainingError:
+        return module.replace(".", "_")
+    return f"{part}.{name}"
+
+
+def by_name(path: Path, modules: Iterable[str]) -> dict[str, str]:
+    """The modules of a file by their one name. Raises TrainingError where two are the same layer."""
+    found: dict[str, str] = {}
+    for module in modules:
+        name = canonical(module)
+        if name in found:
+            raise TrainingError(
+                f"{path}: {module} and {found[name]} are the same layer.",
+                next_steps=["Programs read one of the two. Use a file with one name for each layer."],
+                id="lora/not-made",
+            )
+        found[name] = module
+    return found

@@ -7,34 +7,44 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from visiontrain_trainer.base.errors import TrainingError
+
 from .layers import Layer
 from .modules import parts_of, tables
 from .tensors import Array
 
 
-def _is_sdxl(layers: Mapping[str, Layer]) -> bool:
+def _is_sdxl(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether the layers are those of SDXL: its cross attention is 2048 wide, and it has a second text encoder."""
-    for module, layer in layers.items():
+    for module, shape in shapes.items():
         if re.search(r"attn2[._]to_[kv]$", module):
-            return layer.kernel[0] == 2048
-    return any(re.match(r"lora_te[12]_|text_encoder_2|lora_unet_(?:input|output|middle)_block", m) for m in layers)
+            return shape[0] == 2048
+    return any(re.match(r"lora_te[12]_|text_encoder_2|clip_g|te2_|lycoris_te[12]_", m) for m in shapes) or any(
+        re.match(r"(?:lora_unet|unet|diffusion_model)[._](?:input|output|middle)_block", m) for m in shapes
+    )
 
 
-def to_kohya(layers: Mapping[str, Layer]) -> dict[str, Layer]:
-    """The layers under kohya's names. Files that have them already stay as they are."""
-    if all(re.match(r"lora_(?:unet|te\d?)_", module) for module in layers):
-        return dict(layers)
-    sdxl = _is_sdxl(layers)
+def kohya_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """kohya's names of modules in any spelling, whose weights have these shapes behind their outputs.
+
+    A file for another family keeps the names that it has, where they are kohya's. Raises TrainingError for others.
+    """
+    sdxl = _is_sdxl(shapes)
     original = {ours: flat for flat, ours in tables()[1].items()}
-    out: dict[str, Layer] = {}
-    for module, layer in layers.items():
-        part, name = parts_of(module)
+    out: dict[str, str] = {}
+    for module in shapes:
+        try:
+            part, name = parts_of(module)
+        except TrainingError:
+            if re.match(r"lora_(?:unet|te\d?)_", module) is None:
+                raise
+            out[module] = module
+            continue
         if part == "unet":
-            flat = original[name] if sdxl else name.replace(".", "_")
-            out[f"lora_unet_{flat}"] = layer
+            out[module] = f"lora_unet_{original[name] if sdxl else name.replace('.', '_')}"
         else:
             number = ("2" if part.endswith("2") else "1") if sdxl else ""
-            out[f"lora_te{number}_text_model_{name.replace('.', '_')}"] = layer
+            out[module] = f"lora_te{number}_text_model_{name.replace('.', '_')}"
     return out
 
 

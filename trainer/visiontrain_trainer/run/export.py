@@ -17,8 +17,8 @@ import torch
 
 from visiontrain_trainer.adapter.export import Origin, Written, file_name, make_files, write_files
 from visiontrain_trainer.base.errors import TrainerError, TrainingError
-from visiontrain_trainer.base.files import hold, read_regular
-from visiontrain_trainer.base.safefile import Hashed, Piece, pieces
+from visiontrain_trainer.base.files import Hashed, hold, read_regular
+from visiontrain_trainer.base.safefile import Piece, pieces
 from visiontrain_trainer.contract.plan import Plan, read_plan
 from visiontrain_trainer.training import checkpoint
 

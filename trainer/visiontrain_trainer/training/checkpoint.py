@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load
 
 from visiontrain_trainer.base.errors import MachineError, TrainingError
-from visiontrain_trainer.base.files import read_regular, replace_folder, write_atomic
-from visiontrain_trainer.base.safefile import Hashed, pieces
+from visiontrain_trainer.base.files import Hashed, read_regular, replace_folder, write_atomic
+from visiontrain_trainer.base.safefile import pieces
 
 _STATE = "state.json"
 _TENSORS = ("adapter.safetensors", "optimizer.safetensors")
