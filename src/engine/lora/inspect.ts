@@ -1,7 +1,17 @@
 /** What a LoRA file is and what is wrong with it, from its header and, where wanted, from its numbers. No torch. */
 import { plural } from '../../base/text.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
-import { formOf, type LoraBase, type LoraForm, type LoraKind, type LoraLayer, layersOf, loraBase } from './layers.ts';
+import { toldAlpha } from './alphas.ts';
+import {
+  formOf,
+  type LoraBase,
+  type LoraForm,
+  type LoraKind,
+  type LoraLayer,
+  layersOf,
+  loraBase,
+  namedBase,
+} from './layers.ts';
 import { type FileNumbers, readNumbers, readScalar, WIDTHS_OF } from './numbers.ts';
 import { aboutLora, type LoraAbout } from './training.ts';
 
@@ -44,13 +54,14 @@ export function inspectLora(path: string, { numbers = true }: { readonly numbers
   const lying = lyingTensors(header);
   const read = numbers && lying.length === 0 ? readNumbers(path, header) : undefined;
   const about = aboutLora(header.metadata);
-  const alphas = new Map(layers.map((layer) => [layer.module, alphaOf(path, header, layer)]));
+  const told = toldAlpha(header.metadata);
+  const alphas = new Map(layers.map((layer) => [layer.module, alphaOf(path, header, layer) ?? told(layer)]));
   return {
     path,
     bytes: header.bytes,
     kinds: counted(layers.map(({ kind }) => kind)),
     form: formOf(header.tensors.keys()),
-    base: loraBase(layers, header),
+    base: loraBase(layers, header) ?? namedBase(header.metadata),
     layers: layers.length,
     ranks: rankCounts(layers, alphas),
     parameters: [...header.tensors.values()].reduce((sum, { shape }) => sum + size(shape), 0),
@@ -141,7 +152,7 @@ function layerProblems(
     const [down, up] = [tensors.get(roles.down ?? '')?.shape, tensors.get(roles.up ?? '')?.shape];
     return kind !== 'tucker' && down !== undefined && up !== undefined && down[0] !== up[1];
   });
-  const without = plain.filter(({ tensors: roles }) => roles.alpha === undefined && roles.down !== undefined);
+  const without = plain.filter(({ module, tensors: roles }) => alphas.get(module) === null && roles.down !== undefined);
   const silent = layers.filter(({ module }) => alphas.get(module) === 0);
   const names = (all: readonly LoraLayer[]) => some(all.map(({ module }) => module));
   const told = without.length > 0 && without.length < plain.length;

@@ -1,8 +1,8 @@
 /** The layers of a LoRA file of any trainer and kind, from the names and shapes of its tensors. Pure. */
 import type { SafetensorsHeader, TensorFacts } from '../../registry/checkpoints/safetensors.ts';
 
-export type LoraKind = 'lora' | 'tucker' | 'loha' | 'lokr' | 'dora' | 'oft' | 'glora' | 'ia3' | 'full';
-export type LoraForm = 'kohya' | 'diffusers' | 'peft' | 'lycoris' | 'comfy' | 'unknown';
+export type LoraKind = 'lora' | 'tucker' | 'loha' | 'lokr' | 'dora' | 'oft' | 'boft' | 'glora' | 'ia3' | 'full' | 'norm';
+export type LoraForm = 'kohya' | 'diffusers' | 'peft' | 'lycoris' | 'comfy' | 'omi' | 'unknown';
 export type LoraBase = 'SD 1.5' | 'SD 2' | 'SDXL' | 'FLUX' | 'SD 3' | 'Stable Cascade';
 
 export interface LoraLayer {
@@ -19,8 +19,10 @@ export interface LoraLayer {
 /** How the names of tensors end, by their role. The longest endings come first. */
 const ROLES: readonly (readonly [RegExp, string])[] = [
   [/\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2)$/u, ''],
-  [/\.(?:oft_blocks|oft_diag|rescale)$/u, 'oft'],
-  [/\.(?:a1|a2|b1|b2|c1|c2)\.weight$/u, 'glora'],
+  [/\.(?:oft_blocks|oft_diag|oft_R(?:\.default)?\.weight|oft_R)$/u, 'oft'],
+  [/\.rescale$/u, 'rescale'],
+  [/\.(?:a1|a2|b1|b2|bm|c1|c2)\.weight$/u, 'glora'],
+  [/\.[wb]_norm$/u, 'norm'],
   [/\.on_input$/u, 'on_input'],
   [/\.(?:dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?|lora\.magnitude_vector)$/u, 'magnitude'],
   [/\.lora_mid\.weight$/u, 'mid'],
@@ -41,7 +43,7 @@ export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
   const groups = new Map<string, Record<string, string>>();
   const strange: string[] = [];
   for (const name of tensors.keys()) {
-    const found = ROLES.find(([ending]) => ending.test(name));
+    const found = ROLES.find(([ending]) => ending.test(name)) ?? scaleOf(name, tensors);
     if (found === undefined) {
       strange.push(name);
       continue;
@@ -52,7 +54,7 @@ export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
   }
   const layers = [...groups].map(([module, roles]) => ({
     module,
-    kind: kindOf(roles),
+    kind: kindOf(roles, tensors),
     part: partOf(module),
     rank: rankOf(roles, tensors),
     tensors: roles,
@@ -60,21 +62,29 @@ export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
   return { layers, strange };
 }
 
+/** The numbers of an (IA)³, whose name alone could be anything's. */
+const scaleOf = (name: string, tensors: ReadonlyMap<string, TensorFacts>): readonly [RegExp, string] | undefined =>
+  name.endsWith('.weight') && tensors.has(`${name.slice(0, -'.weight'.length)}.on_input`)
+    ? [/\.weight$/u, 'scale']
+    : undefined;
+
 /** A module as kohya spells it: one table then serves the files of all trainers. */
 function moduleName(name: string): string {
   const plain = name.replace('.processor.', '.').replaceAll('.', '_');
   return plain.endsWith('_to_out') ? `${plain}_0` : plain;
 }
 
-function kindOf(roles: Readonly<Record<string, string>>): LoraKind {
+function kindOf(roles: Readonly<Record<string, string>>, tensors: ReadonlyMap<string, TensorFacts>): LoraKind {
   const has = (pattern: RegExp) => Object.keys(roles).some((role) => pattern.test(role));
   if (has(/^hada/u)) return 'loha';
   if (has(/^lokr/u)) return 'lokr';
   if (has(/^magnitude$/u)) return 'dora';
   if (has(/^mid$/u)) return 'tucker';
-  if (has(/^oft$/u)) return 'oft';
+  // A butterfly's blocks have a stage before the block.
+  if (has(/^oft$/u)) return tensors.get(roles.oft ?? '')?.shape.length === 4 ? 'boft' : 'oft';
   if (has(/^glora$/u)) return 'glora';
   if (has(/^on_input$/u)) return 'ia3';
+  if (has(/^norm$/u)) return 'norm';
   return has(/^diff$/u) ? 'full' : 'lora';
 }
 
@@ -88,7 +98,11 @@ function partOf(module: string): LoraLayer['part'] {
 
 function rankOf(roles: Readonly<Record<string, string>>, tensors: ReadonlyMap<string, TensorFacts>): number | null {
   const shape = (role: string) => tensors.get(roles[role] ?? '')?.shape;
-  return shape('down')?.[0] ?? shape('hada_w1_b')?.[0] ?? shape('lokr_w2_b')?.[0] ?? shape('lokr_w1_b')?.[0] ?? null;
+  const first = ['down', 'hada_w1_b', 'lokr_w2_b', 'lokr_w1_b'].map(shape).find((sides) => sides !== undefined);
+  if (first !== undefined) return first[0] ?? null;
+  // All parts of a GLoRA have the rank as one of their sides.
+  const sides = shape('glora')?.slice(0, 2) ?? [];
+  return sides.length < 2 ? null : Math.min(...sides);
 }
 
 /** Width of the text states that cross attention reads. */
@@ -112,18 +126,46 @@ export function loraBase(
   if (other !== undefined) return other[1];
   for (const { module, tensors: roles } of layers) {
     if (!/attn2_to_[kv]$/u.test(module)) continue;
-    const width = tensors.get(roles.down ?? roles.hada_w1_b ?? '')?.shape[1];
-    const base = WIDTHS.get(width ?? 0);
+    const base = WIDTHS.get(widthOf(roles, tensors) ?? 0);
     if (base !== undefined) return base;
   }
   if (layers.some(({ module }) => SECOND.test(module) || /^lora_te1_|input_blocks_4_1_/u.test(module))) return 'SDXL';
   return layers.some(({ module }) => /lora_te_text_model/u.test(module)) ? 'SD 1.5' : null;
 }
 
+/** The inputs of a layer, of every kind that tells them. */
+function widthOf(
+  roles: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, TensorFacts>,
+): number | undefined {
+  const shape = (role: string) => tensors.get(roles[role] ?? '')?.shape;
+  const first = shape('lokr_w1')?.[1] ?? shape('lokr_w1_b')?.[1];
+  const second = shape('lokr_w2')?.[1] ?? shape('lokr_w2_b')?.[1];
+  if (first !== undefined && second !== undefined) return first * second;
+  return shape('down')?.[1] ?? shape('hada_w1_b')?.[1] ?? shape('diff')?.[1];
+}
+
+/** The family that the metadata names: sd-scripts', ai-toolkit's, and Stability AI's model spec. */
+const NAMED: readonly (readonly [RegExp, LoraBase])[] = [
+  [/^(?:sdxl|stable-diffusion-xl)/u, 'SDXL'],
+  [/^(?:sd_?v?2|sd2x|stable-diffusion-v2)/u, 'SD 2'],
+  [/^(?:sd_?v?1|sd1x|sd15|stable-diffusion-v1)/u, 'SD 1.5'],
+  [/^(?:sd_?v?3|stable-diffusion-3)/u, 'SD 3'],
+  [/^flux/u, 'FLUX'],
+];
+
+/** The family that the metadata tells; for files whose layers leave it open, as an OFT's do. */
+export function namedBase(metadata: Readonly<Record<string, string>>): LoraBase | null {
+  for (const told of [metadata.ss_base_model_version, metadata['modelspec.architecture']])
+    for (const [pattern, base] of NAMED) if (told !== undefined && pattern.test(told.toLowerCase())) return base;
+  return null;
+}
+
 /** The trainer or library after whose scheme the tensors are named. */
 export function formOf(names: Iterable<string>): LoraForm {
   for (const name of names) {
     if (/^lycoris_/u.test(name)) return 'lycoris';
+    if (/^(?:unet\.(?:input_blocks|output_blocks|middle_block)|clip_[lg])\./u.test(name)) return 'omi';
     if (/^diffusion_model\./u.test(name)) return 'comfy';
     if (/^lora_(?:unet|te\d?|prior)_/u.test(name)) return 'kohya';
     if (/^base_model\.model\./u.test(name)) return 'peft';

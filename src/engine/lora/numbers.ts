@@ -35,6 +35,7 @@ export interface FileNumbers {
   readonly payload: string;
 }
 
+/** Bytes that are read at once: a multiple of every width. */
 const CHUNK = 8 << 20;
 
 /** @throws the file system's own error */
@@ -51,46 +52,83 @@ export function readNumbers(path: string, header: SafetensorsHeader): FileNumber
       if (from < count) payload.update(buffer.subarray(from, count));
       at += count;
     }
-    const tensors = [...header.tensors].map(([name, facts]) => ({ name, ...scan(file, header.start, facts) }));
+    // One buffer serves all tensors, since a new one for each would be most of the time of small ones.
+    const tensors = [...header.tensors].map(([name, facts]) => ({
+      name,
+      ...scan({ file, buffer, start: header.start }, facts),
+    }));
     return { tensors, sha256: whole.digest('hex'), payload: payload.digest('hex') };
   } finally {
     closeSync(file);
   }
 }
 
-function scan(file: number, start: number, { dtype, offsets: [from, to] }: TensorFacts): Omit<TensorNumbers, 'name'> {
+interface Reader {
+  readonly file: number;
+  readonly buffer: Buffer;
+  readonly start: number;
+}
+
+function scan(
+  { file, buffer, start }: Reader,
+  { dtype, offsets: [from, to] }: TensorFacts,
+): Omit<TensorNumbers, 'name'> {
   const width = WIDTHS_OF[dtype] ?? 1;
-  const isBad = BAD[dtype];
   let bad = 0;
   let zero = true;
-  const buffer = Buffer.alloc(Math.max(1, Math.min(CHUNK, to - from)));
   for (let at = from; at < to; ) {
-    const count = readSync(file, buffer, 0, Math.min(buffer.length, to - at), start + at);
-    if (count === 0) break;
-    for (let i = 0; i + width <= count; i += width) {
-      // The highest byte of a number stands last.
-      const high = buffer[i + width - 1] ?? 0;
-      if (zero && ((high & 0x7f) !== 0 || !allZero(buffer, i, i + width - 1))) zero = false;
-      if (isBad?.(high, buffer[i + width - 2] ?? 0) === true) bad += 1;
+    let count = 0;
+    for (const wanted = Math.min(CHUNK, to - at); count < wanted; ) {
+      const got = readSync(file, buffer, count, wanted - count, start + at + count);
+      if (got === 0) break;
+      count += got;
     }
+    if (count < width) break;
+    const words = wordsOf(buffer, width, Math.floor(count / width));
+    if (zero) zero = isZero(words, width);
+    const exponent = EXPONENTS[dtype];
+    if (exponent !== undefined) bad += countBad(words, width, exponent);
     at += count;
   }
   return { bad, zero };
 }
 
-function allZero(buffer: Buffer, from: number, to: number): boolean {
-  for (let i = from; i < to; i += 1) if (buffer[i] !== 0) return false;
+type Words = Uint8Array | Uint16Array | Uint32Array;
+
+/** The numbers as words of their width; those of 8 bytes as two words each, the higher one behind. */
+function wordsOf({ buffer, byteOffset }: Buffer, width: number, count: number): Words {
+  if (width === 1) return new Uint8Array(buffer, byteOffset, count);
+  if (width === 2) return new Uint16Array(buffer, byteOffset, count);
+  return new Uint32Array(buffer, byteOffset, width === 8 ? count * 2 : count);
+}
+
+/** Zeros have no bit but that of the sign. */
+function isZero(words: Words, width: number): boolean {
+  const mask = width === 1 ? 0x7f : width === 2 ? 0x7fff : 0x7fffffff;
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i] ?? 0;
+    // The lower half of a number of 8 bytes has no sign.
+    if ((width === 8 && i % 2 === 0 ? word : word & mask) !== 0) return false;
+  }
   return true;
 }
 
-/** Whether a number is NaN or infinite, from its two highest bytes. */
-const BAD: Readonly<Record<string, (high: number, next: number) => boolean>> = {
-  F64: (high, next) => (high & 0x7f) === 0x7f && (next & 0xf0) === 0xf0,
-  F32: (high, next) => (high & 0x7f) === 0x7f && (next & 0x80) === 0x80,
-  BF16: (high, next) => (high & 0x7f) === 0x7f && (next & 0x80) === 0x80,
-  F16: (high) => (high & 0x7c) === 0x7c,
-  F8_E5M2: (high) => (high & 0x7c) === 0x7c,
-  F8_E4M3: (high) => (high & 0x7f) === 0x7f,
+/** Counts numbers whose exponent has all its bits, which are NaN or infinite. */
+function countBad(words: Words, width: number, exponent: number): number {
+  let bad = 0;
+  const [first, step] = width === 8 ? [1, 2] : [0, 1];
+  for (let i = first; i < words.length; i += step) if (((words[i] ?? 0) & exponent) === exponent) bad += 1;
+  return bad;
+}
+
+/** The bits that only NaN and infinity have all of, in the highest word of a number. */
+const EXPONENTS: Readonly<Record<string, number>> = {
+  F64: 0x7ff00000,
+  F32: 0x7f800000,
+  BF16: 0x7f80,
+  F16: 0x7c00,
+  F8_E5M2: 0x7c,
+  F8_E4M3: 0x7f,
 };
 
 /** The number of a tensor that holds one; null where it holds another count, or is of a type without fractions. */

@@ -7,6 +7,8 @@ import { ourPython } from '../environment/variables.ts';
 export interface LoraRequest {
   readonly action: 'resize' | 'merge' | 'convert';
   readonly sources: readonly { readonly path: string; readonly strength?: number }[];
+  /** The files of the base, for kinds that change a weight by what it is. */
+  readonly base: readonly string[];
   /** Absolute path of the new file. */
   readonly to: string;
   /** The most that a layer gets; null keeps the ranks. */
@@ -24,6 +26,8 @@ export interface LoraAnswer {
   readonly bytes: number;
   readonly sha256: string;
   readonly ranks: readonly number[];
+  /** Tensors that have no place in a LoRA file: biases, norms, layers that the base lacks. */
+  readonly left: readonly string[];
   /** The lost part of the weight change of each layer that was resized, ‖lost‖ ÷ ‖all‖. */
   readonly lost: Readonly<Record<string, number>>;
 }
@@ -68,8 +72,13 @@ export interface LoraFit {
 /** A checkpoint that LoRAs were merged into. */
 export interface MergedCheckpoint {
   readonly path: string;
+  /** Bytes of its weights. */
   readonly bytes: number;
-  readonly sha256: string;
+  /** That of a single file. */
+  readonly sha256?: string;
+  /** The files of weights of a folder, and files that were not taken over. */
+  readonly files?: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  readonly omitted?: readonly string[];
   /** How many of its weights changed. */
   readonly changed: number;
   /** Layers of the LoRAs that fit none of its. */
@@ -80,7 +89,7 @@ export interface MergedCheckpoint {
 export const loraFit = (path: string, base: readonly string[], asker: LoraPython): Promise<LoraFit> =>
   ask({ action: 'fit', sources: [{ path }], base }, 'compare the file with the base', asker);
 
-/** Merges LoRAs into a single-file checkpoint. @throws as `runLoraTool` does */
+/** Merges LoRAs into a checkpoint, a single file or a diffusers folder. @throws as `runLoraTool` does */
 export const mergeIntoBase = (
   request: Pick<LoraRequest, 'sources' | 'to' | 'precision'> & { readonly base: string },
   asker: LoraPython,
@@ -91,13 +100,13 @@ export const mergeIntoBase = (
 export const runLoraTool = (request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> =>
   ask(request, 'make the file', { python, env });
 
-/** The lengths of one file. @throws as `runLoraTool` does */
-export async function loraNorms(path: string, python: string, env: NodeJS.ProcessEnv): Promise<LoraNorms> {
-  const request = { action: 'norms', sources: [{ path }] };
+/** The lengths of one file, with those of kinds that need it where the base is given. @throws as `runLoraTool` does */
+export async function loraNorms(path: string, base: readonly string[], asker: LoraPython): Promise<LoraNorms> {
+  const request = { action: 'norms', sources: [{ path }], base };
   const { files } = await ask<{ readonly files: readonly (LoraNorms & { readonly path: string })[] }>(
     request,
     'measure the file',
-    { python, env },
+    asker,
   );
   const [{ whole, blocks, unmeasured } = { whole: 0, blocks: [], unmeasured: [] }] = files;
   return { whole, blocks, unmeasured };
@@ -106,10 +115,10 @@ export async function loraNorms(path: string, python: string, env: NodeJS.Proces
 /** @throws as `runLoraTool` does */
 export const loraDifference = (
   paths: readonly [string, string],
-  python: string,
-  env: NodeJS.ProcessEnv,
+  base: readonly string[],
+  asker: LoraPython,
 ): Promise<LoraDifference> =>
-  ask({ action: 'diff', sources: paths.map((path) => ({ path })) }, 'compare the files', { python, env });
+  ask({ action: 'diff', sources: paths.map((path) => ({ path })), base }, 'compare the files', asker);
 
 export interface LoraPython {
   readonly python: string;

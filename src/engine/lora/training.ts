@@ -1,6 +1,10 @@
 /** What the metadata of a LoRA tells of its training and of itself. Pure; the texts are the file's and not harmless. */
 
+import { progressIn, trainerOf } from './trainer.ts';
+
 export interface LoraAbout {
+  /** The program that trained it; null where nothing tells it. */
+  readonly trainer: string | null;
   readonly title: string | null;
   readonly author: string | null;
   readonly description: string | null;
@@ -40,14 +44,16 @@ const FACTS: readonly (readonly [key: string, label: string])[] = [
 ];
 const MOST_TAGS = 20;
 
-export function aboutLora(metadata: Metadata): LoraAbout {
+export function aboutLora(given: Metadata): LoraAbout {
+  const metadata = { ...progressIn(given), ...given };
   const text = (...keys: readonly string[]) => keys.map((key) => metadata[key]).find((value) => value) ?? null;
   return {
-    title: text('modelspec.title', 'ss_output_name'),
+    trainer: trainerOf(metadata),
+    title: text('modelspec.title', 'ss_output_name', 'name'),
     author: text('modelspec.author'),
-    description: text('modelspec.description', 'ss_training_comment'),
+    description: text('modelspec.description', 'modelspec.comment', 'ss_training_comment'),
     license: text('modelspec.license'),
-    trigger: text('modelspec.trigger_phrase'),
+    trigger: text('modelspec.trigger_phrase', 'trained_words'),
     base: text('ss_sd_model_name', 'ss_base_model_version', 'modelspec.architecture'),
     training: FACTS.flatMap(([key, label]) => {
       const value = metadata[key];

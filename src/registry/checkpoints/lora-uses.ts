@@ -3,9 +3,17 @@ import { basename } from 'node:path';
 import { checkLoraBase, loraModules, otherLoraKinds, readLora, refusedLora } from './lora.ts';
 import { readOneNumber, readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
-/** Kinds that can be merged into a base besides plain LoRAs, by their mark among the other kinds. */
-const MERGED_KINDS: ReadonlySet<string> = new Set(['hada_', 'lokr_', 'lora_mid']);
-const MERGEABLE = /hada_w|lokr_w/u;
+/** Kinds whose weight change the trainer does not compute. Its `roles.py` has the same table. */
+const UNREAD: readonly (readonly [RegExp, string])[] = [
+  [/oft_diag/u, 'an OFT of an early LyCORIS'],
+  [/\.oft_R/u, 'an OFT of OneTrainer or peft'],
+  [/\.boft_/u, 'a BOFT of peft'],
+  [/\.ia3_l/u, 'an (IA)³ of peft'],
+  [/\.lambda_layer/u, 'a T-LoRA of LyCORIS'],
+  [/\.lora_E/u, 'an AdaLoRA'],
+  [/\.vera_/u, 'a VeRA'],
+  [/\.set_weight/u, 'a file of whole weights'],
+];
 
 /** Checks a file of `model.merge_loras` by its header. @throws UsageError when it cannot be merged into such a base */
 export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
@@ -13,16 +21,14 @@ export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
   const header = readLora(path, key);
   const name = basename(path);
   const names = [...header.tensors.keys()];
-  const other = otherLoraKinds.find(
-    ([pattern]) => !MERGED_KINDS.has(pattern.source) && names.some((each) => pattern.test(each)),
-  );
-  if (other !== undefined || names.some((each) => /hada_t|lokr_t/u.test(each)))
+  const other = UNREAD.find(([pattern]) => names.some((each) => pattern.test(each)));
+  if (other !== undefined)
     throw refusedLora(
-      `${name} is ${other?.[1] ?? 'a LyCORIS file with a Tucker core'}, which is not merged here.`,
+      `${name} is ${other[1]}, which is not merged here.`,
       ['Leave it out, or merge it into the base with the program that made it.'],
       key,
     );
-  if (loraModules(header).size === 0 && !names.some((each) => MERGEABLE.test(each)))
+  if (loraModules(header).size === 0 && !otherLoraKinds.some(([pattern]) => names.some((each) => pattern.test(each))))
     throw refusedLora(`${name} is no LoRA: it holds no layer of one.`, ['Leave it out, or name another file.'], key);
   checkLoraBase(name, header, family, key);
 }

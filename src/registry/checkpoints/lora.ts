@@ -19,7 +19,10 @@ export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
   [/lora_mid/u, 'a LoCon with a Tucker core'],
   [/dora_scale|lora_magnitude_vector/u, 'a DoRA'],
   [/oft_/u, 'an OFT'],
-  [/\.on_input$/u, 'an (IA)³'],
+  [/\.on_input$|\.ia3_l/u, 'an (IA)³'],
+  [/\.[ab][12]\.weight$/u, 'a GLoRA'],
+  [/\.[wb]_norm$/u, 'a file of full differences'],
+  [/\.set_weight$/u, 'a file of whole weights'],
   [/\.diff(_b)?$/u, 'a file of full differences'],
 ];
 const otherBases: readonly (readonly [RegExp, string])[] = [

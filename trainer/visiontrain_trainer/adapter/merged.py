@@ -85,8 +85,7 @@ class MergedLoras:
 def merge_into(base: BaseModel, plan: Plan) -> MergedLoras | None:
     """Make the base build its parts with the plan's LoRAs in them; None where it has none."""
     if not plan.model.merge_loras:
-        return None
-    merged = MergedLoras(plan)
+        merged = MergedLoras(plan)
     base.change, base.changed_by = merged.change, merged.key
     return merged
 
@@ -135,8 +134,9 @@ def _difference(file: _File, place: tuple[str, str, str], kind: str, weight: tor
             alpha = file.alphas.of(part, module, rank) if alpha is None and rank > 0 else alpha
             scale = 1.0 if alpha is None or rank == 0 else alpha / rank
             return change_of(pieces, weight.float(), scale)
-        if kind == "bias" and "diff_b" in roles:
-            return pieces["diff_b"].reshape(weight.shape)
+        plain = ("w_norm",) if kind == "weight" else ("diff_b", "b_norm") if kind == "bias" else ()
+        found = next((pieces[role] for role in plain if role in roles), None)
+        return None if found is None else found.reshape(weight.shape)
     except (LookupError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
         why = str(error).split("\n")[0][:200]
         raise TrainingError(
@@ -144,4 +144,3 @@ def _difference(file: _File, place: tuple[str, str, str], kind: str, weight: tor
             next_steps=["Leave it out of model.merge_loras."],
             id="lora/unusable",
         ) from error
-    return None

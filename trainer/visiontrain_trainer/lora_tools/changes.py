@@ -32,8 +32,8 @@ def needs_base(roles: Iterable[str]) -> bool:
 
 
 def changes_weight(roles: Iterable[str]) -> bool:
-    """Whether a layer has more than an alpha and a difference of its bias."""
-    return bool(set(roles) - {"alpha", "diff_b"})
+    """Whether a layer has more than an alpha, a difference of its bias, and differences of a norm."""
+    return bool(set(roles) - {"alpha", "diff_b", "w_norm", "b_norm"})
 
 
 def rank_of(pieces: Mapping[str, Any]) -> int:

@@ -109,11 +109,11 @@ def _parts(
         if module is None:
             continue
         file, roles = source.file, source.file.groups[module]
-        if "diff_b" in roles:
-            left.append(roles["diff_b"])
-        is_norm = "diff" in roles and len(file.stored.places[roles["diff"]].shape) < 2
-        if set(roles) == {"diff_b"} or is_norm:
-            left += [roles["diff"]] if is_norm else []
+        # Biases and norms have no place in a LoRA file.
+        bare = [n for role, n in roles.items() if role in ("diff_b", "w_norm", "b_norm")]
+        bare += [n for role, n in roles.items() if role == "diff" and len(file.stored.places[n].shape) < 2]
+        left += bare
+        if bare and len(bare) == len(roles):
             continue
         weight = base.weight(name) if base is not None and kind_of(roles) is not None else None
         if base is not None and weight is None and needs_base(roles):

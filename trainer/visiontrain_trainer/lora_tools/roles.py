@@ -35,6 +35,8 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "diff": (".diff",),
     "diff_b": (".diff_b",),
+    "w_norm": (".w_norm",),
+    "b_norm": (".b_norm",),
     **{f"hada_w{i}_{x}": (f".hada_w{i}_{x}",) for i in "12" for x in "ab"},
     **{f"hada_t{i}": (f".hada_t{i}",) for i in "12"},
     **{f"lokr_w{i}{x}": (f".lokr_w{i}{x}",) for i in "12" for x in ("", "_a", "_b")},

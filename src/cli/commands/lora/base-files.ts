@@ -8,12 +8,13 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { locateModel } from '../../../registry/catalogue/locate.ts';
 import { readModelFacts } from '../../../registry/checkpoints/identify.ts';
 import type { Context } from '../../shell/context.ts';
+import { type Options, text } from '../shared/options.ts';
 
 export interface NamedBase {
   readonly name: string;
   readonly family: string;
-  /** The single-file checkpoint; null for a folder, or where it is not here. */
-  readonly file: string | null;
+  /** The single-file checkpoint or the diffusers folder; null where it is not here. */
+  readonly path: string | null;
   /** The files with the weights of its U-Net and text encoders; none where they are not here. */
   readonly files: readonly string[];
 }
@@ -43,8 +44,9 @@ export function namedBase(name: string, { places }: Context): NamedBase {
   }
 }
 
-function filesOf(path: string, isSingle: boolean): Pick<NamedBase, 'file' | 'files'> {
-  if (isSingle) return existsSync(path) ? { file: path, files: [path] } : { file: null, files: [] };
+function filesOf(path: string, isSingle: boolean): Pick<NamedBase, 'path' | 'files'> {
+  if (!existsSync(path)) return { path: null, files: [] };
+  if (isSingle) return { path, files: [path] };
   const folders = PARTS.map((part) => join(path, part)).filter((folder) => existsSync(folder));
   const files = folders.flatMap((folder) =>
     readdirSync(folder)
@@ -52,5 +54,20 @@ function filesOf(path: string, isSingle: boolean): Pick<NamedBase, 'file' | 'fil
       .sort()
       .map((name) => join(folder, name)),
   );
-  return { file: null, files };
+  return { path, files };
+}
+
+/**
+ * The files of the base that `--base` names, for what is computed with its weights; none where none is named.
+ * @throws UsageError when there is no such base, or its files are not here
+ */
+export function baseFiles(options: Options, context: Context): readonly string[] {
+  const name = text(options.base);
+  if (name === undefined) return [];
+  const { files } = namedBase(name, context);
+  if (files.length > 0) return files;
+  throw new UsageError(`The files of ${name} are not on this machine.`, {
+    id: 'model/incomplete',
+    nextSteps: [`visiontrain models pull ${name}`, 'or name a file:  --base MODEL.safetensors'],
+  });
 }

@@ -7,6 +7,7 @@ import { readSafetensorsHeader } from '../../../registry/checkpoints/safetensors
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { anyPython } from '../shared/any-python.ts';
+import { baseFiles } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
 /** Characters of a value of the metadata, and most keys, that are shown. */
@@ -18,7 +19,7 @@ interface MetadataPair {
   readonly second: string | null;
 }
 
-export const run: CommandRun = async (files, _options, context) => {
+export const run: CommandRun = async (files, options, context) => {
   const { out, flags, env } = context;
   const [first, second, ...more] = loraPaths(files, 'diff');
   if (first === undefined || second === undefined || more.length > 0)
@@ -28,7 +29,8 @@ export const run: CommandRun = async (files, _options, context) => {
     });
   const both = [inspected(first), inspected(second)] as const;
   const metadata = metadataPairs(first, second);
-  const difference = await loraDifference([first, second], await anyPython(context), env);
+  const base = baseFiles(options, context);
+  const difference = await loraDifference([first, second], base, { python: await anyPython(context), env });
   if (flags.json) {
     const [a, b] = both.map(({ path, kinds, base, layers, ranks, payload_sha256 }) => ({
       ...{ path, kinds, base, layers },

@@ -7,10 +7,10 @@ export const loraEntry: CommandEntry = {
   summary: 'LoRA files of any trainer: inspect, check, diff, edit, resize, merge, convert',
   group: 'Assets',
   options: [
-    ['--base <model>', 'check: what of it fits this base model (id or file), layer by layer?'],
-    ['--into <model>', 'merge: write a checkpoint with the LoRAs in it: of this one (id or single file)'],
+    ['--base <model>', 'check: what fits this base (id, file, folder)? Others: weights that OFT, DoRA and such change'],
+    ['--into <model>', 'merge: write a checkpoint with the LoRAs in it: of this one (id, file or diffusers folder)'],
     ['-o, --output <file>', 'the new file; a file that is there is not replaced'],
-    ['--rank <n>', 'resize, merge: the most that a layer gets'],
+    ['--rank <n>', 'resize, merge, convert: the most that a layer gets; a LoHa, LoKr or OFT becomes a LoRA by it'],
     ['--keep <share>', 'resize: less where this share of a layer is kept by less, as in 0.95'],
     ['--by <rule>', 'resize: what --keep is a share of: fro (norm), sum, ratio'],
     ['--to <form>', 'convert: kohya or diffusers'],

@@ -17,9 +17,9 @@ export function loraPaths(files: readonly string[], action: string, most = 1000)
 }
 
 /** @throws UsageError when the file cannot be read, with what it is instead */
-export function inspected(path: string): LoraInspection {
+export function inspected(path: string, how: { readonly numbers?: boolean } = {}): LoraInspection {
   try {
-    return inspectLora(path);
+    return inspectLora(path, how);
   } catch (error) {
     if (error instanceof VisiontrainError) throw error;
     const { code } = error as NodeJS.ErrnoException;

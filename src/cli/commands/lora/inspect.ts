@@ -4,6 +4,7 @@ import type { LoraInspection, RankCount } from '../../../engine/lora/inspect.ts'
 import { type LoraNorms, loraNorms } from '../../../engine/lora/tools.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { anyPython } from '../shared/any-python.ts';
+import { baseFiles } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
 /** Characters of a text of the metadata that are shown. */
@@ -12,11 +13,11 @@ const LONGEST = 160;
 const MOST_RANKS = 8;
 
 /** Tells what LoRA files hold. */
-export const run: CommandRun = async (files, _options, context) => {
+export const run: CommandRun = async (files, options, context) => {
   const { out, flags } = context;
+  const base = baseFiles(options, context);
   const found: Inspected[] = [];
-  for (const lora of loraPaths(files, 'inspect').map(inspected))
-    found.push({ ...lora, norms: await normsOf(lora, context) });
+  for (const path of loraPaths(files, 'inspect')) found.push(await inspectedWithNorms(path, base, context));
   if (flags.json) {
     out.json(found);
     return EXIT.ok;
@@ -29,25 +30,46 @@ export const run: CommandRun = async (files, _options, context) => {
 };
 
 interface Inspected extends LoraInspection {
-  /** Null where the file is not sound, or no Python is set up. */
+  /** Null where they were not measured, which `unmeasured` says why. */
   readonly norms: LoraNorms | null;
+  readonly unmeasured: string | null;
 }
 
-async function normsOf({ path, problems }: LoraInspection, context: Context): Promise<LoraNorms | null> {
-  if (problems.some(({ level }) => level === 'bad')) return null;
+type Measured = Pick<Inspected, 'norms' | 'unmeasured'>;
+
+async function inspectedWithNorms(path: string, base: readonly string[], context: Context): Promise<Inspected> {
+  // The header alone tells most of what is wrong. Python measures while the numbers are read here.
+  const isWhole = !inspected(path, { numbers: false }).problems.some(({ level }) => level === 'bad');
+  const measuring = isWhole ? normsOf(path, base, context) : undefined;
+  // Python is started before this process reads, which holds it up.
+  await new Promise((resolve) => setImmediate(resolve));
+  const lora = inspected(path);
+  const isSound = !lora.problems.some(({ level }) => level === 'bad');
+  const measured = await measuring;
+  return { ...lora, ...(isSound && measured !== undefined ? measured : NOT_SOUND) };
+}
+
+const NOT_SOUND: Measured = { norms: null, unmeasured: 'the file is not sound' };
+
+async function normsOf(path: string, base: readonly string[], context: Context): Promise<Measured> {
   try {
-    return await loraNorms(path, await anyPython(context), context.env);
+    const python = await anyPython(context);
+    return { norms: await loraNorms(path, base, { python, env: context.env }), unmeasured: null };
   } catch (error) {
     // A file that Python cannot read is shown all the same, and so is every file before `visiontrain setup`.
-    if (error instanceof VisiontrainError) return null;
-    throw error;
+    if (!(error instanceof VisiontrainError)) throw error;
+    const why = error.id === 'environment/setup' ? 'Python is not set up (visiontrain setup)' : error.message;
+    return { norms: null, unmeasured: why };
   }
 }
 
 /** The share of the changes that lies in each block, in three columns. */
-function normLines({ norms }: Inspected): [string, string][] {
-  if (norms === null || norms.blocks.length === 0) return [];
-  const left = norms.unmeasured.length === 0 ? '' : `; ${plural(norms.unmeasured.length, 'layer')} cannot be measured`;
+function normLines({ norms, unmeasured }: Inspected): [string, string][] {
+  if (norms === null) return [['Changes', `not measured: ${unmeasured ?? 'unknown'}`]];
+  const count = plural(norms.unmeasured.length, 'layer');
+  if (norms.blocks.length === 0)
+    return [['Changes', `not measured: what ${count} change depends on the base (--base MODEL)`]];
+  const left = norms.unmeasured.length === 0 ? '' : `; ${count} cannot be measured without --base`;
   const blocks = norms.blocks.map(
     ({ block, layers, norm }) =>
       `  ${block.replaceAll('_', ' ').padEnd(16)} ${norm.toFixed(3).padStart(9)}  (${layers})`,
@@ -75,6 +97,7 @@ function show(lora: Inspected, out: Context['out']): void {
       'For',
       `${lora.base ?? 'a base that it does not tell'}${about.base === null ? '' : ` (trained on ${about.base})`}`,
     ],
+    ['By', about.trainer],
     ...rankLines(lora.ranks),
     ...normLines(lora),
     ['Title', about.title],
@@ -105,9 +128,11 @@ const KINDS: Readonly<Record<string, string>> = {
   lokr: 'LoKr',
   dora: 'DoRA',
   oft: 'OFT',
+  boft: 'BOFT',
   glora: 'GLoRA',
   ia3: '(IA)3',
   full: 'full differences',
+  norm: 'differences of norms',
 };
 
 function rankLines(ranks: readonly RankCount[]): [string, string][] {

@@ -3,13 +3,13 @@ import { dirname } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { makeGivenFolder } from '../../../base/files/given-place.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
-import { formatBytes } from '../../../base/text.ts';
+import { formatBytes, neutralise, plural } from '../../../base/text.ts';
 import { type LoraAnswer, type LoraRequest, mergeIntoBase, runLoraTool } from '../../../engine/lora/tools.ts';
 import { precisions } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { anyPython } from '../shared/any-python.ts';
 import { type Options, text } from '../shared/options.ts';
-import { namedBase } from './base-files.ts';
+import { baseFiles, namedBase } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
 /** Highest rank that a layer of these families can use. */
@@ -29,6 +29,7 @@ export const resizeLora: CommandRun = async (files, options, context) => {
   return make(context, options, {
     action: 'resize',
     sources: [{ path }],
+    base: baseFiles(options, context),
     rank: rank ?? MOST_RANK,
     keep,
     by: by ?? 'fro',
@@ -63,6 +64,7 @@ export const mergeLoras: CommandRun = async (files, options, context) => {
   return make(context, options, {
     action: 'merge',
     sources,
+    base: baseFiles(options, context),
     rank: number(options, 'rank', [1, MOST_RANK]),
     keep: null,
     by: null,
@@ -84,14 +86,14 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
   const base = namedBase(into, context);
   if (family !== undefined && family !== base.family)
     throw new UsageError(`These LoRAs are for ${family}; ${into} is ${base.family}.`, { id: 'lora/not-made' });
-  if (base.file === null)
-    throw new UsageError(`${into} is no single-file checkpoint on this machine.`, {
+  if (base.path === null)
+    throw new UsageError(`The files of ${into} are not on this machine.`, {
       id: 'lora/not-made',
-      nextSteps: ['Name a file:  --into MODEL.safetensors', `or fetch it:  visiontrain models pull ${into}`],
+      nextSteps: [`visiontrain models pull ${into}`, 'or name a file or folder:  --into MODEL.safetensors'],
     });
   const request = {
     sources,
-    base: base.file,
+    base: base.path,
     to,
     precision: oneOf(options, 'precision', precisions),
   };
@@ -99,9 +101,12 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
   const answer = await mergeIntoBase(request, { python: await anyPython(context), env });
   if (flags.json) out.json(answer);
   else {
-    const { path, bytes, sha256, changed, left } = answer;
-    out.talk(`Written: ${formatBytes(bytes)}, ${changed} weights changed, SHA-256 ${sha256}`);
-    if (left.length > 0) out.talk(`Left out: ${left.length} layers that it lacks (${left[0]} …)`);
+    const { path, bytes, sha256, files: made, omitted, changed, left } = answer;
+    const what = sha256 === undefined ? `in ${plural(made?.length ?? 0, 'file')} of weights` : `SHA-256 ${sha256}`;
+    out.talk(`Written: ${formatBytes(bytes)}, ${plural(changed, 'weight')} changed, ${what}`);
+    if (left.length > 0) out.talk(leftLine(left, 'that have no place in it'));
+    if (omitted !== undefined && omitted.length > 0)
+      out.talk(leftLine(omitted, 'of other formats, whose weights are without the LoRA'));
     out.verbatim(displayPath(path, process.cwd()));
   }
   return EXIT.ok;
@@ -110,9 +115,11 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
 export const convertLora: CommandRun = async (files, options, context) => {
   const [path = ''] = loraPaths(files, 'convert', 1);
   const form = oneOf(options, 'to', ['kohya', 'diffusers'] as const);
-  if (form === null && options.precision === undefined)
+  const rank = number(options, 'rank', [1, MOST_RANK]);
+  if (form === null && options.precision === undefined && rank === null)
     throw missing('convert: to what?', `visiontrain lora convert ${files[0]} --to diffusers -o FILE`);
-  return make(context, options, { action: 'convert', sources: [{ path }], rank: null, keep: null, by: null });
+  const base = baseFiles(options, context);
+  return make(context, options, { action: 'convert', sources: [{ path }], base, rank, keep: null, by: null });
 };
 
 /** The file that -o names. @throws UsageError where it is missing */
@@ -146,9 +153,13 @@ async function make(
   const { path, bytes, sha256, ranks } = answer;
   out.talk(`Written: ${formatBytes(bytes)}, ${rankText(ranks)}, SHA-256 ${sha256}`);
   for (const line of lostLines(answer)) out.talk(line);
+  if (answer.left.length > 0) out.talk(leftLine(answer.left, 'that have no place in a LoRA file'));
   out.verbatim(displayPath(path, process.cwd()));
   return EXIT.ok;
 }
+
+const leftLine = (left: readonly string[], why: string): string =>
+  neutralise(`Left out: ${left.length} ${why} (${left[0]}${left.length > 1 ? ' …' : ''})`);
 
 const rankText = (ranks: readonly number[]): string =>
   ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;

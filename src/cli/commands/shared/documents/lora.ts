@@ -13,6 +13,7 @@ const made = z.strictObject({
   bytes: count,
   sha256,
   ranks: z.array(count),
+  left: z.array(text).describe('Tensors that have no place in a LoRA file, or in the base.'),
   lost: z.record(text, z.number()).describe('‖lost‖ ÷ ‖all‖ of the weight change of each layer that was resized.'),
 });
 
@@ -59,7 +60,18 @@ export const loraDocuments = {
   'lora-merge': z.union([
     made,
     z
-      .strictObject({ path: text, bytes: count, sha256, changed: count, left: z.array(text) })
+      .strictObject({
+        path: text,
+        bytes: count,
+        sha256: sha256.optional().describe('That of a single file.'),
+        files: z
+          .array(z.strictObject({ path: text, bytes: count, sha256 }))
+          .optional()
+          .describe('The files of weights of a folder.'),
+        omitted: z.array(text).optional().describe('Files of a folder that were not taken over.'),
+        changed: count,
+        left: z.array(text),
+      })
       .describe('With --into: the checkpoint, how many weights changed, and layers that fit none.'),
   ]),
   'lora-convert': made,
@@ -68,13 +80,14 @@ export const loraDocuments = {
       path: text,
       bytes: count,
       kinds: z.record(text, count).describe('Number of layers by kind.'),
-      form: z.enum(['kohya', 'diffusers', 'peft', 'lycoris', 'comfy', 'unknown']).describe('Whose names it has.'),
+      form: z.enum(['kohya', 'diffusers', 'peft', 'lycoris', 'comfy', 'omi', 'unknown']).describe('Whose names it has.'),
       base: text.nullable().describe('The family of base models it is for.'),
       layers: count,
       ranks,
       parameters: count,
       formats: z.record(text, count).describe('Number of tensors by number format.'),
       about: z.strictObject({
+        trainer: text.nullable().describe('The program that trained it, by what it wrote into the file.'),
         title: text.nullable(),
         author: text.nullable(),
         description: text.nullable(),
@@ -92,7 +105,8 @@ export const loraDocuments = {
           unmeasured: z.array(text).describe('Layers of kinds whose change depends on the base.'),
         })
         .nullable()
-        .describe('‖ΔW‖ by block; null where the file is not sound, or before `setup`.'),
+        .describe('‖ΔW‖ by block; null where it was not measured.'),
+      unmeasured: text.nullable().describe('Why it was not measured.'),
       sha256: sha256.nullable(),
       payload_sha256: sha256.nullable().describe('sshs_model_hash; its first 12 digits are the hash of A1111.'),
       problems,
