@@ -61,7 +61,7 @@ def worst(kind: str, base: nn.Module) -> float:
                 tensor.mul_(1 + 0.2 * torch.rand_like(tensor))
             elif tensor.shape:
                 tensor.copy_(torch.randn_like(tensor) * 0.1)
-        theirs = module.get_merged_weight(multiplier=1, shape=base.weight.shape)[0] - base.weight
+        theirs = theirs_of(kind, module, base)
         stored = {**module.state_dict(), **(module.custom_state_dict() or {})}
         pieces = {renamed(name): tensor.detach().double() for name, tensor in stored.items() if "org_" not in name}
         alpha, rank = pieces.get("alpha"), rank_of(pieces)
@@ -70,6 +70,19 @@ def worst(kind: str, base: nn.Module) -> float:
         scale = 1.0 if alpha is None or rank == 0 else float(alpha) / rank
         ours = change_of(pieces, base.weight.double(), scale)
     return float((ours - theirs.double()).norm() / theirs.double().norm())
+
+
+def theirs_of(kind: str, module: Any, base: nn.Module) -> torch.Tensor:
+    """The weight change with which LyCORIS' `forward` computes.
+
+    `get_diff_weight` of LoHa and LoKr in 4.1.3 multiplies by alpha ÷ rank twice, which `forward` does not.
+    """
+    shape = base.weight.shape
+    if kind.startswith(("LoHa", "LoKr")):
+        return module.get_weight(shape) * module.scalar
+    if kind.startswith("DoRA"):
+        return module.get_merged_weight(multiplier=1, shape=shape)[0] - base.weight
+    return module.get_diff_weight(multiplier=1, shape=shape)[0]
 
 
 def renamed(name: str) -> str:

@@ -95,7 +95,8 @@ export const modelErrors = {
   },
   'lora/not-made': {
     what: 'A LoRA file cannot be made of others.',
-    cause: 'One is damaged, or no product of two matrices (LoHa, LoKr, DoRA), or they are for different base models.',
+    cause:
+      'One is damaged, or of a kind that needs --rank (LoHa, LoKr) or --base (DoRA, OFT), or they are for different bases.',
     cure: 'See what each holds: `visiontrain lora inspect FILE`.',
   },
   'lora/thumbnail': {

@@ -1,7 +1,18 @@
 /** The layers of a LoRA file of any trainer and kind, from the names and shapes of its tensors. Pure. */
 import type { SafetensorsHeader, TensorFacts } from '../../registry/checkpoints/safetensors.ts';
 
-export type LoraKind = 'lora' | 'tucker' | 'loha' | 'lokr' | 'dora' | 'oft' | 'boft' | 'glora' | 'ia3' | 'full' | 'norm';
+export type LoraKind =
+  | 'lora'
+  | 'tucker'
+  | 'loha'
+  | 'lokr'
+  | 'dora'
+  | 'oft'
+  | 'boft'
+  | 'glora'
+  | 'ia3'
+  | 'full'
+  | 'norm';
 export type LoraForm = 'kohya' | 'diffusers' | 'peft' | 'lycoris' | 'comfy' | 'omi' | 'unknown';
 export type LoraBase = 'SD 1.5' | 'SD 2' | 'SDXL' | 'FLUX' | 'SD 3' | 'Stable Cascade';
 

@@ -26,7 +26,10 @@ function softwareOf({ software }: Metadata): unknown {
 
 /** ai-toolkit tells how far it was in one text: steps and epochs, under the names that sd-scripts gives them. */
 export function progressIn(metadata: Metadata): Metadata {
-  const { step, epoch } = (parsed(metadata.training_info) ?? {}) as { readonly step?: unknown; readonly epoch?: unknown };
+  const { step, epoch } = (parsed(metadata.training_info) ?? {}) as {
+    readonly step?: unknown;
+    readonly epoch?: unknown;
+  };
   return {
     ...(typeof step === 'number' ? { ss_steps: String(step) } : {}),
     ...(typeof epoch === 'number' ? { ss_num_epochs: String(epoch) } : {}),

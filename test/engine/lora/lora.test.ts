@@ -122,7 +122,20 @@ describe('inspect', () => {
       },
       { kinds: { tucker: 1 } },
     ],
-    ['oft', { 'lora_unet_x.oft_blocks': [4, 8, 8] }, { kinds: { oft: 1 } }],
+    ['oft', { 'lora_unet_x.oft_blocks': [4, 8, 8], 'lora_unet_x.rescale': [32, 1] }, { kinds: { oft: 1 } }],
+    ['boft', { 'lora_unet_x.oft_blocks': [3, 4, 8, 8] }, { kinds: { boft: 1 } }],
+    ['ia3', { 'lora_unet_x.weight': [8], 'lora_unet_x.on_input': [] }, { kinds: { ia3: 1 } }],
+    ['norms', { 'lora_unet_x.w_norm': [8], 'lora_unet_x.b_norm': [8] }, { kinds: { norm: 1 } }],
+    [
+      'omi',
+      {
+        'unet.input_blocks.4.1.transformer_blocks.0.attn2.to_k.lora_down.weight': [4, 2048],
+        'unet.input_blocks.4.1.transformer_blocks.0.attn2.to_k.lora_up.weight': [640, 4],
+        'clip_g.text_model.encoder.layers.0.mlp.fc1.lora_down.weight': [4, 1280],
+        'clip_g.text_model.encoder.layers.0.mlp.fc1.lora_up.weight': [5120, 4],
+      },
+      { form: 'omi', base: 'SDXL', kinds: { lora: 2 } },
+    ],
     ['glora', { 'lora_unet_x.a1.weight': [4, 8], 'lora_unet_x.a2.weight': [8, 4] }, { kinds: { glora: 1 } }],
     [
       'flux',
@@ -136,6 +149,50 @@ describe('inspect', () => {
     const path = join(dir, `${name}.safetensors`);
     writeFileSync(path, safetensors(shapes));
     expect(inspectLora(path)).toMatchObject(what);
+  });
+
+  it('knows who trained a file, and alphas and steps that only the metadata tells', () => {
+    const layer = `unet.${unet}`;
+    const shapes = { [`${layer}.lora_A.weight`]: [4, 768], [`${layer}.lora_B.weight`]: [320, 4] };
+    const peft = {
+      lora_adapter_metadata: JSON.stringify({ 'unet.lora_alpha': 8, 'unet.alpha_pattern': { 'attn2.to_k': 2 } }),
+    };
+    const told = (metadata: Readonly<Record<string, string>>) => {
+      const path = join(dir, 'told.safetensors');
+      writeFileSync(path, safetensors(shapes, metadata));
+      return inspectLora(path);
+    };
+    expect(told({ ...peft, 'modelspec.architecture': 'sd1x/lora', trained_words: 'zfx' })).toMatchObject({
+      about: { trainer: 'SimpleTuner', trigger: 'zfx' },
+      ranks: [{ rank: 4, alpha: 2 }],
+    });
+    expect(told(peft).about.trainer).toBe('diffusers and peft');
+    const software = JSON.stringify({ name: 'ai-toolkit', url: 'x' });
+    const theirs = told({ software, training_info: '{"step": 1500, "epoch": 9}', name: 'fox' }).about;
+    expect(theirs).toMatchObject({ trainer: 'ai-toolkit', title: 'fox' });
+    expect(theirs.training).toEqual([
+      ['steps', '1500'],
+      ['epochs', '9'],
+    ]);
+    expect(told({ ot_branch: 'master' }).about.trainer).toBe('OneTrainer');
+    expect(told({ ss_sd_scripts_commit_hash: 'x' }).about.trainer).toBe('sd-scripts');
+    expect(told({ 'visiontrain.spec_sha256': 'x', ss_steps: '1' }).about.trainer).toBe('visiontrain');
+    const hostile = { software: '[', training_info: '7', lora_adapter_metadata: '[1]' };
+    expect(told(hostile).about.trainer).toBe('diffusers and peft');
+    expect(told({ lora_adapter_metadata: '{"unet.use_rslora": true, "unet.lora_alpha": 3}' }).ranks[0]?.alpha).toBe(6);
+  });
+
+  it('takes the family from the metadata where the layers leave it open', () => {
+    const path = join(dir, 'open.safetensors');
+    for (const [name, base] of [
+      ['sdxl_1.0', 'SDXL'],
+      ['sd_v1', 'SD 1.5'],
+      ['flux2', 'FLUX'],
+      ['something', null],
+    ] as const) {
+      writeFileSync(path, safetensors({ 'lora_unet_x.oft_blocks': [4, 8, 8] }, { ss_base_model_version: name }));
+      expect(inspectLora(path).base).toBe(base);
+    }
   });
 
   it('reads alphas of every number format, and missing ones', () => {
@@ -212,7 +269,8 @@ describe('check', () => {
     expect(told.stdout).toContain('only its family was compared');
     const other = await cli(['lora', 'check', sound, '--base', 'sdxl'], env);
     expect([other.code, other.stdout]).toEqual([2, expect.stringContaining('it is for SD 1.5; sdxl is SDXL')]);
-    expect((await cli(['lora', 'inspect', sound, '--json'], env)).code).toBe(0);
+    const shown = await cli(['lora', 'inspect', sound], env);
+    expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining('not measured: Python is not set up')]);
   });
 
   it('shows hostile metadata as text', async () => {
@@ -282,6 +340,16 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merg
     expect(inspectLora(small)).toMatchObject({ base: 'SD 1.5', problems: [], ranks: [{ rank: 1 }] });
     const named = join(dir, 'named.safetensors');
     expect((await cli(['lora', 'convert', small, '--to', 'diffusers', '-o', named], python)).code).toBe(0);
+    const pieces = ['w1_a', 'w1_b', 'w2_a', 'w2_b'].map((piece) => [
+      `${ATTN2}.hada_${piece}`,
+      piece.endsWith('a') ? [4, 2] : [2, 768],
+    ]);
+    const loha = join(dir, 'to-make-small.safetensors');
+    writeFileSync(loha, safetensors(Object.fromEntries(pieces)));
+    const refused = await cli(['lora', 'convert', loha, '--to', 'kohya', '-o', `${loha}.none`], python);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--rank 32')]);
+    const made = await cli(['lora', 'convert', loha, '--rank', '2', '-o', `${loha}.lora`, '--json'], python);
+    expect(JSON.parse(made.stdout)).toMatchObject({ ranks: [2], left: [] });
     expect(inspectLora(named)).toMatchObject({ form: 'diffusers', base: 'SD 1.5' });
   });
 

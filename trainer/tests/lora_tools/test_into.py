@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,87 @@ def test_the_checkpoint_has_the_dense_sum_and_nothing_else_changes(
     half = _into(base, tmp_path / "lora.safetensors", tmp_path / "half.safetensors", precision="bf16")
     for name, tensor in load_file(half["path"]).items():
         torch.testing.assert_close(tensor, after[name].bfloat16() if after[name].is_floating_point() else after[name])
+
+
+def _folder(tiny: Any, to: Path) -> Path:
+    """A diffusers folder as they come: the U-Net in two shards and as a variant, links, and other formats beside."""
+    shutil.copytree(tiny("sd15"), to)
+    [unet] = (to / "unet").glob("*.safetensors")
+    weights = load_file(unet)
+    save_file({name: tensor.half() for name, tensor in weights.items()}, unet.with_suffix(".fp16.safetensors"))
+    names, shards = sorted(weights), {}
+    for number, part in enumerate((names[::2], names[1::2]), 1):
+        shards[number] = f"{unet.stem}-0000{number}-of-00002.safetensors"
+        save_file({name: weights[name] for name in part}, to / "unet" / shards[number])
+    weight_map = {name: shards[1 + index % 2] for index, name in enumerate(names)}
+    size = sum(tensor.nbytes for tensor in weights.values())
+    index = {"metadata": {"total_size": size}, "weight_map": weight_map}
+    (to / "unet" / f"{unet.name}.index.json").write_text(json.dumps(index))
+    unet.unlink()
+    (to / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"a pickle")
+    (to / "whole.safetensors").write_bytes(b"")
+    real = to.parent / "config-blob"
+    (to / "unet" / "config.json").rename(real)
+    (to / "unet" / "config.json").symlink_to(real)
+    return to
+
+
+def test_a_diffusers_folder_is_written_anew_with_its_shards_and_variants(tiny: Any, tmp_path: Path) -> None:
+    base = _folder(tiny, tmp_path / "base")
+    shards = sorted((base / "unet").glob("*-of-*.safetensors"))
+    before = {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
+    text = load_file(next((base / "text_encoder").glob("*.safetensors")))
+    linear = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
+    fc1 = "encoder.layers.1.mlp.fc1"
+    pieces, change = KINDS["oft"](before[f"{linear}.weight"])
+    stored = {f"lora_unet_{linear.replace('.', '_')}.{role}": tensor for role, tensor in pieces.items()}
+    spelled = next(name for name in text if name.endswith(f"{fc1}.weight"))
+    diff = torch.full_like(text[spelled], 0.01)
+    bias = torch.full_like(text[spelled.replace("weight", "bias")], 0.5)
+    stored |= {
+        f"lora_te_text_model_{fc1.replace('.', '_')}.{role}": t for role, t in (("diff", diff), ("diff_b", bias))
+    }
+    save_file(stored, tmp_path / "lora.safetensors")
+    told = _into(base, tmp_path / "lora.safetensors", tmp_path / "new")
+    made = tmp_path / "new"
+    assert told["left"] == [] and sorted(told["omitted"]) == ["unet/diffusion_pytorch_model.bin", "whole.safetensors"]
+    # The U-Net's layer in its shard and in the variant; the text encoder's weight and bias.
+    assert told["changed"] == 4
+    after = {name: tensor for shard in shards for name, tensor in load_file(made / "unet" / shard.name).items()}
+    wanted = before[f"{linear}.weight"] + change(torch.tensor(0.5))
+    torch.testing.assert_close(after[f"{linear}.weight"], wanted, atol=1e-6, rtol=1e-5)
+    assert all(torch.equal(after[name], before[name]) for name in before if name != f"{linear}.weight")
+    [variant] = (made / "unet").glob("*.fp16.safetensors")
+    half = load_file(variant)[f"{linear}.weight"]
+    assert half.dtype == torch.float16 and (half.float() - wanted).abs().max() < 2e-3
+    new_text = load_file(next((made / "text_encoder").glob("*.safetensors")))
+    torch.testing.assert_close(new_text[spelled], text[spelled] + 0.005)
+    name = spelled.replace("weight", "bias")
+    torch.testing.assert_close(new_text[name], text[name] + 0.25)
+    assert (made / "model_index.json").read_bytes() == (base / "model_index.json").read_bytes()
+    assert (made / "unet" / "config.json").is_file() and not (made / "unet" / "config.json").is_symlink()
+    assert {each["path"] for each in told["files"]} == {str(path) for path in made.rglob("*.safetensors")}
+    short = _into(base, tmp_path / "lora.safetensors", tmp_path / "short", precision="bf16")
+    index = json.loads(next((tmp_path / "short" / "unet").glob("*.index.json")).read_bytes())
+    assert index["metadata"]["total_size"] == sum(tensor.nbytes // 2 for tensor in before.values())
+    assert len(short["files"]) == len(told["files"])
+    with pytest.raises(TrainingError, match="is there already"):
+        _into(base, tmp_path / "lora.safetensors", made)
+
+
+def test_a_folder_that_cannot_be_made_leaves_nothing(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lora(tmp_path / "lora.safetensors", load_file(to_single_file(tiny("sd15"), tmp_path / "one")), "sd15", "lora")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(MachineError, match="No space left"):
+        _into(tiny("sd15"), tmp_path / "lora.safetensors", tmp_path / "out" / "new")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_what_fits_a_base_is_told_by_layer(tiny: Any, tmp_path: Path) -> None:

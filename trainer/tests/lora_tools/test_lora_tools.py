@@ -14,10 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from tests.lora_tools.reading import layers_in
 from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.lora_tools import modules
 from visiontrain_trainer.lora_tools.__main__ import run
 from visiontrain_trainer.lora_tools.layers import Layer
 from visiontrain_trainer.lora_tools.merge import merge
-from visiontrain_trainer.lora_tools.modules import parts_of
+from visiontrain_trainer.lora_tools.modules import parts_of, tables
 from visiontrain_trainer.lora_tools.names import kohya_names
 from visiontrain_trainer.lora_tools.resize import Rule, resize
 from visiontrain_trainer.lora_tools.tensors import Stored, encoded
@@ -194,6 +195,10 @@ def test_names_go_there_and_back(tmp_path: Path) -> None:
         flat = "lora_unet_" + unet_to_ldm(name, _SDXL).replace(".", "_")
         assert parts_of(flat) == ("unet", name)
         assert parts_of("lora_unet_" + name.replace(".", "_")) == ("unet", name)
+    ours, theirs = tables()
+    for family in ([4, 2, [1, 1, 1, 0], 1], [3, 2, [0, 2, 10], 10]):
+        for name, original in modules._unet(*family):  # noqa: SLF001
+            assert ours[name.replace(".", "_")] == theirs[original.replace(".", "_")] == name
     clip = "encoder.layers.11.self_attn.q_proj"
     assert parts_of("lora_te2_text_model_encoder_layers_11_self_attn_q_proj") == ("text_encoder_2", clip)
     with pytest.raises(TrainingError, match="no layer of SD"):

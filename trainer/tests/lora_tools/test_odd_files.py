@@ -20,6 +20,8 @@ from visiontrain_trainer.lora_tools.__main__ import run
 Tensors = dict[str, torch.Tensor]
 TO_K, TO_OUT = (f"down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_{x}" for x in ("k", "out.0"))
 KOHYA = "lora_unet_" + TO_K.replace(".", "_")
+#: The same layer as the original code names it.
+OMI = "input_blocks.1.1.transformer_blocks.0.attn2.to_k"
 
 
 def _draw(*shape: int) -> torch.Tensor:
@@ -83,6 +85,19 @@ AGES: dict[str, tuple[Tensors, dict[str, str], float]] = {
         1.0,
     ),
     "LyCORIS": (_pair(f"lycoris_{KOHYA[5:]}.lora_down.weight", f"lycoris_{KOHYA[5:]}.lora_up.weight"), {}, 1.0),
+    "OneTrainer's OMI names": (_pair(f"unet.{OMI}.lora_down.weight", f"unet.{OMI}.lora_up.weight"), {}, 1.0),
+    "SimpleTuner's LyCORIS": (
+        _pair(f"lycoris_{KOHYA[10:]}.lora_down.weight", f"lycoris_{KOHYA[10:]}.lora_up.weight"),
+        {},
+        1.0,
+    ),
+    "SimpleTuner for ComfyUI": (
+        _pair(f"diffusion_model.{TO_K}.lora_A.weight", f"diffusion_model.{TO_K}.lora_B.weight")
+        | {f"diffusion_model.{TO_K}.alpha": torch.tensor(8.0)},
+        {},
+        2.0,
+    ),
+    "the model alone": (_pair(f"{TO_K}.lora_A.weight", f"{TO_K}.lora_B.weight"), {}, 1.0),
     "bfloat16": (
         {n: t.bfloat16() for n, t in _pair(f"{KOHYA}.lora_down.weight", f"{KOHYA}.lora_up.weight").items()},
         {},

@@ -127,9 +127,9 @@ def modules_of(stored: Iterable[str]) -> dict[str, dict[str, str]]:
 def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any]) -> list[str]:
     """All names that files may give a module, in kohya's spelling."""
     if part == "unet":
-        names = [module]
+        names = [module, unet_to_ldm(module, unet_config)]
         if family == "sdxl":
-            names.insert(0, unet_to_ldm(module, unet_config))
+            names.reverse()
     else:
         short = module.removeprefix("text_model.")
         names = [f"text_model.{short}", short]

@@ -26,6 +26,7 @@ from visiontrain_trainer.model.models import BaseModel
 
 from .lora_read import TEXT_PREFIXES, Tensors, aliases, alpha_in, modules_of
 
+
 @dataclass(frozen=True)
 class _File:
     path: Path
@@ -68,7 +69,9 @@ class MergedLoras:
             wanted = [n for n in file.modules if file.acts(n) and not n.startswith(TEXT_PREFIXES)]
             text = [n for n in file.modules if file.acts(n) and n.startswith(TEXT_PREFIXES)]
             if not wanted and any((index, name) in self._used for name in text):
-                events.note(f"merged {file.path.name} at {file.strength:g}: {len(text)} layers of text encoders.", "info")
+                events.note(
+                    f"merged {file.path.name} at {file.strength:g}: {len(text)} layers of text encoders.", "info"
+                )
                 continue
             left = [name for name in wanted if (index, name) not in self._used]
             if left and len(left) == len(wanted):

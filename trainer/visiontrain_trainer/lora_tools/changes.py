@@ -1,7 +1,7 @@
 """The weight change of a layer of any kind of LoRA file, by the formulas of LyCORIS, A1111 and ComfyUI.
 
-Arrays of numpy and tensors of torch are both taken, since only what both can do is used. A layer comes as its tensors by
-role (`roles.py`). LoRA, LoCon, LoHa (arXiv:2108.06098), LoKr and full differences change a weight by what they hold
+Arrays of numpy and tensors of torch are both taken, since only what both can do is used. A layer comes as its tensors
+by role (`roles.py`). LoRA, LoCon, LoHa (arXiv:2108.06098), LoKr and full differences change a weight by what they hold
 alone; DoRA (arXiv:2402.09353), OFT (arXiv:2306.07280), BOFT (arXiv:2311.06243), GLoRA (arXiv:2306.07967) and (IA)³
 (arXiv:2205.05638) by what they make of the base's weight.
 """
@@ -86,7 +86,9 @@ def weight_change(pieces: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[An
 
 def _product(up: Any, down: Any, core: Any) -> Any:
     """up · down, or with a Tucker core the convolution that it makes."""
-    return up.reshape(-1, len(down)) @ flat(down) if core is None else _tucker(core, flat(up).swapaxes(0, 1), flat(down))
+    return (
+        up.reshape(-1, len(down)) @ flat(down) if core is None else _tucker(core, flat(up).swapaxes(0, 1), flat(down))
+    )
 
 
 def _rebuilt(core: Any, a: Any, b: Any) -> Any:

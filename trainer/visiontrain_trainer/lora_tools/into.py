@@ -1,14 +1,11 @@
-"""LoRA files become part of a checkpoint, a single file or a diffusers folder, tensor by tensor: memory holds one weight
-at a time.
-"""
+"""LoRA files become part of the files of a base, tensor by tensor: memory holds one weight at a time."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -123,7 +123,8 @@ def _parts(
 
 
 def _needs_rank(name: str, sources: Sequence[_Source]) -> TrainingError:
-    file, module = next((s.file, s.modules[name]) for s in sources if kind_of(s.file.groups.get(s.modules.get(name, ""), {})))
+    having = [(source.file, source.modules[name]) for source in sources if name in source.modules]
+    file, module = next((file, module) for file, module in having if kind_of(file.groups[module]) is not None)
     return TrainingError(
         f"{file.path} is {kind_of(file.groups[module])}: its weight change is no product of two small matrices.",
         next_steps=["Say the rank of the LoRA that comes closest to it:  --rank 32"],

@@ -68,11 +68,15 @@ def _unet(blocks: int, layers: int, depths: list[int], middle: int) -> Iterator[
 
 @cache
 def tables() -> tuple[dict[str, str], dict[str, str]]:
-    """Diffusers' names by flat diffusers name, and by SDXL's flat original name."""
-    sd15 = {ours.replace(".", "_"): ours for ours, _ in _unet(4, 2, [1, 1, 1, 0], 1)}
-    pairs = list(_unet(3, 2, [0, 2, 10], 10))
-    sdxl = {theirs.replace(".", "_"): ours for ours, theirs in pairs}
-    return sd15 | {ours.replace(".", "_"): ours for ours, _ in pairs}, sdxl
+    """Diffusers' names by flat diffusers name, and by flat original name.
+
+    The two families number their blocks alike, so that one table serves both; SDXL's names come last.
+    """
+    pairs = [*_unet(4, 2, [1, 1, 1, 0], 1), *_unet(3, 2, [0, 2, 10], 10)]
+    return (
+        {ours.replace(".", "_"): ours for ours, _ in pairs},
+        {theirs.replace(".", "_"): ours for ours, theirs in pairs},
+    )
 
 
 @cache

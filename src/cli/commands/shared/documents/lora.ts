@@ -80,7 +80,9 @@ export const loraDocuments = {
       path: text,
       bytes: count,
       kinds: z.record(text, count).describe('Number of layers by kind.'),
-      form: z.enum(['kohya', 'diffusers', 'peft', 'lycoris', 'comfy', 'omi', 'unknown']).describe('Whose names it has.'),
+      form: z
+        .enum(['kohya', 'diffusers', 'peft', 'lycoris', 'comfy', 'omi', 'unknown'])
+        .describe('Whose names it has.'),
       base: text.nullable().describe('The family of base models it is for.'),
       layers: count,
       ranks,
