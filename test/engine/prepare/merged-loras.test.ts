@@ -45,14 +45,23 @@ describe('LoRAs to merge', () => {
     const [one] = await merged(lora('a.safetensors', plain(4)));
     expect(one).toMatchObject({ path: join(dir, 'a.safetensors'), strength: 0.5 });
     expect(one?.sha256).toMatch(/^[0-9a-f]{64}$/u);
-    await expect(merged(lora('h.safetensors', { [`${unet}.hada_w1_a`]: [8, 4] }))).resolves.toHaveLength(1);
+    const others = {
+      h: { [`${unet}.hada_w1_a`]: [8, 4], [`${unet}.hada_t1`]: [4, 4, 3, 3] },
+      d: { ...plain(4), [`${unet}_attn2_to_k.dora_scale`]: [1, 768] },
+      o: { [`${unet}.oft_blocks`]: [8, 4, 4] },
+      i: { [`${unet}.weight`]: [8], [`${unet}.on_input`]: [] },
+      g: { [`${unet}.a1.weight`]: [8, 4] },
+      f: { [`${unet}.diff`]: [8, 4] },
+    };
+    for (const [name, shapes] of Object.entries(others))
+      await expect(merged(lora(`${name}.safetensors`, shapes))).resolves.toHaveLength(1);
   });
 
   it.each([
     ['gone.safetensors', {}, 'does not exist'],
     ['sdxl.safetensors', plain(4, 2048), 'is a LoRA of SDXL, but model.base is Stable Diffusion 1.5'],
-    ['dora.safetensors', { ...plain(4), [`${unet}_attn2_to_k.dora_scale`]: [1, 768] }, 'is a DoRA'],
-    ['tucker.safetensors', { [`${unet}.hada_w1_a`]: [8, 4], [`${unet}.hada_t1`]: [4, 4, 3, 3] }, 'Tucker core'],
+    ['oft.safetensors', { [`${unet}.oft_R.weight`]: [8, 6] }, 'is an OFT of OneTrainer or peft'],
+    ['whole.safetensors', { [`${unet}.set_weight`]: [8, 4] }, 'is a file of whole weights'],
     ['none.safetensors', { weight: [2, 2] }, 'is no LoRA'],
   ])('are refused in words: %s', async (name, shapes, said) => {
     if (Object.keys(shapes).length > 0) lora(name, shapes);

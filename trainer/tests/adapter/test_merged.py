@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import prepare_run, read_events
+from tests.drawing.test_drawing import KINDS
 from tests.run.test_exact import _stop_after
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.adapter.merged import merge_into
@@ -105,6 +106,36 @@ def _texts(plan: dict[str, Any]) -> Tensors:
     name = "lora_te_" + short.replace(".", "_")
     stored, _ = _lora(name, encoder.get_submodule(module).weight, 40.0)
     return stored | _lora("lora_unet_" + LINEAR.replace(".", "_"), unet.get_submodule(LINEAR).weight, 40.0)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_merged_by_its_formula(kind: str, plan_for: Any, tmp_path: Path) -> None:
+    plan = plan_for("sd15")
+    plain = BaseModel(parse_plan(plan).model).unet(torch.float32)
+    stored, wanted = {}, {}
+    for module in (LINEAR, CONV):
+        weight = plain.get_submodule(module).weight.detach()
+        if weight.dim() == 2 and (kind == "tucker" or kind.endswith("core")):
+            continue
+        pieces, change = KINDS[kind](weight)
+        spelled = f"lora_unet_{module.replace('.', '_')}"
+        stored |= {f"{spelled}.{role}": tensor.contiguous().clone() for role, tensor in pieces.items()}
+        wanted[f"{module}.weight"] = weight + change(torch.tensor(0.7))
+    norm = "down_blocks.1.resnets.0.norm1"
+    stored |= {
+        f"lora_unet_{norm.replace('.', '_')}.{x}_norm": _draw(x, plain.get_submodule(norm).bias.numel()) for x in "wb"
+    }
+    stored[f"lora_unet_{CONV.replace('.', '_')}.diff_b"] = _draw("bias", len(plain.get_submodule(CONV).bias))
+    own = dict(plain.named_parameters())
+    wanted[f"{CONV}.bias"] = own[f"{CONV}.bias"] + 0.7 * stored[f"lora_unet_{CONV.replace('.', '_')}.diff_b"]
+    for side, x in (("weight", "w"), ("bias", "b")):
+        wanted[f"{norm}.{side}"] = own[f"{norm}.{side}"] + 0.7 * stored[f"lora_unet_{norm.replace('.', '_')}.{x}_norm"]
+    plan["model"]["merge_loras"] = [_file(tmp_path / "a.safetensors", stored, 0.7)]
+    parsed = parse_plan(plan)
+    base = BaseModel(parsed.model)
+    assert merge_into(base, parsed) is not None
+    for name, weight in base.unet(torch.float32).named_parameters():
+        torch.testing.assert_close(weight.detach(), wanted.get(name, own[name]).detach(), atol=1e-5, rtol=1e-4)
 
 
 def test_a_run_on_merged_loras_is_the_same_through_a_stop(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

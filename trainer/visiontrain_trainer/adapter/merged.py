@@ -88,7 +88,8 @@ class MergedLoras:
 def merge_into(base: BaseModel, plan: Plan) -> MergedLoras | None:
     """Make the base build its parts with the plan's LoRAs in them; None where it has none."""
     if not plan.model.merge_loras:
-        merged = MergedLoras(plan)
+        return None
+    merged = MergedLoras(plan)
     base.change, base.changed_by = merged.change, merged.key
     return merged
 

@@ -105,20 +105,20 @@ class Spelled:
 
 
 class File:
-    """A LoRA file whose layers are read one by one.
+    """A LoRA file whose layers are read one by one, in fp64 or, where `numbers` says so, in fp32.
 
     Raises TrainingError when it is damaged, or its metadata hides its alphas.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.stored = path, Stored(path)
+    def __init__(self, path: Path, numbers: type[np.floating] = np.float64) -> None:
+        self.path, self.stored, self._numbers = path, Stored(path), numbers
         self.alphas = Alphas(self.stored.metadata, str(path))
         #: Names of tensors by module, as the file spells it, and by role.
         self.groups, self.strange = grouped(self.stored.places)
 
     def spelled(self, module: str) -> Spelled:
         """Raises TrainingError when a tensor holds numbers that are not finite."""
-        tensors = {role: self.stored.array(name) for role, name in self.groups[module].items()}
+        tensors = {role: self.stored.array(name, self._numbers) for role, name in self.groups[module].items()}
         rank = rank_of(tensors)
         scale = alpha_of(module, tensors, rank, self.alphas) / rank if rank > 0 else 1.0
         return Spelled(module, tensors, scale)
@@ -250,14 +250,3 @@ def _with_core(path: Path, module: str, core: Array, down: Array) -> Array:
             f"{path}: the core of {module} has the shape {core.shape}, its down {down.shape}.", id="lora/not-made"
         )
     return np.einsum("mnkl,ni->mikl", core, down.reshape(len(down), -1))
-
-
-def tensors_of(layers: Mapping[str, Layer]) -> dict[str, Array]:
-    """The tensors of a kohya file, by name."""
-    out: dict[str, Array] = {}
-    for module, layer in layers.items():
-        ones = (1,) * (len(layer.kernel) - 1)
-        out[f"{module}.lora_down.weight"] = layer.down.reshape(layer.rank, *layer.kernel)
-        out[f"{module}.lora_up.weight"] = layer.up.reshape(-1, layer.rank, *ones)
-        out[f"{module}.alpha"] = np.array(layer.alpha)
-    return out

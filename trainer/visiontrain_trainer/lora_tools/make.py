@@ -13,10 +13,10 @@ from visiontrain_trainer.base.errors import TrainingError
 from .alphas import PEFT
 from .bases import Base
 from .changes import needs_base
-from .layers import Dense, File, Layer, kind_of, layer_of, tensors_of
+from .layers import Dense, File, Layer, kind_of, layer_of
 from .merge import merge
 from .modules import by_name
-from .names import kohya_names, to_diffusers
+from .names import kohya_names, tensors_of, to_diffusers
 from .resize import Rule, resize
 from .roles import CURE, unread_kind
 from .tensors import FORMATS, Array

@@ -48,6 +48,17 @@ def kohya_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     return out
 
 
+def tensors_of(layers: Mapping[str, Layer]) -> dict[str, Array]:
+    """The tensors of a kohya file, by name."""
+    out: dict[str, Array] = {}
+    for module, layer in layers.items():
+        ones = (1,) * (len(layer.kernel) - 1)
+        out[f"{module}.lora_down.weight"] = layer.down.reshape(layer.rank, *layer.kernel)
+        out[f"{module}.lora_up.weight"] = layer.up.reshape(-1, layer.rank, *ones)
+        out[f"{module}.alpha"] = np.array(layer.alpha)
+    return out
+
+
 def to_diffusers(layers: Mapping[str, Layer]) -> dict[str, Array]:
     """The tensors of a diffusers file. It holds no alpha, so `up` is multiplied by alpha ÷ rank."""
     out: dict[str, Array] = {}

@@ -96,10 +96,10 @@ class Stored:
             raise _damaged(self.path, "it is cut short")
         return data
 
-    def array(self, name: str) -> Array:
-        """A tensor as float64. Raises TrainingError when it holds a number that is not finite."""
+    def array(self, name: str, numbers: type[np.floating] = np.float64) -> Array:
+        """A tensor as float64, or as float32. Raises TrainingError when it holds a number that is not finite."""
         place = self.places[name]
-        value = decoded(self.raw(name), place)
+        value = decoded(self.raw(name), place, numbers)
         if not np.isfinite(value).all():
             raise TrainingError(
                 f"{self.path}: {name} has numbers that are not finite.",
@@ -140,15 +140,15 @@ def _are_counts(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
 
 
-def decoded(data: bytes, place: Place) -> Array:
-    """The numbers of a tensor as float64."""
+def decoded(data: bytes, place: Place, numbers: type[np.floating] = np.float64) -> Array:
+    """The numbers of a tensor as float64, or as float32, which holds those of every format of 16 bits and fewer."""
     dtype, shape = place.dtype, place.shape
     if dtype in _FLOAT8:
-        return _FLOAT8[dtype][np.frombuffer(data, np.uint8)].reshape(shape)
+        return _FLOAT8[dtype][np.frombuffer(data, np.uint8)].astype(numbers).reshape(shape)
     if dtype == "BF16":
         bits = np.frombuffer(data, "<u2").astype(np.uint32) << 16
-        return bits.view(np.float32).astype(np.float64).reshape(shape)
-    return np.frombuffer(data, _PLAIN[dtype]).astype(np.float64).reshape(shape)
+        return bits.view(np.float32).astype(numbers).reshape(shape)
+    return np.frombuffer(data, _PLAIN[dtype]).astype(numbers).reshape(shape)
 
 
 #: Number formats that files are written in, by their names in run.yaml.
