@@ -70,8 +70,11 @@ def _payload_start(content: bytes) -> int:
 
 
 def metadata_of(content: bytes) -> dict[str, str]:
-    """The metadata in the header of a safetensors file, which the library's own `load` does not return."""
-    return json.loads(content[8 : _payload_start(content)]).get("__metadata__", {})
+    """The metadata in the header of a safetensors file, which the library's own `load` does not return.
+
+    The library takes a `null` in its place, and then there is none.
+    """
+    return json.loads(content[8 : _payload_start(content)]).get("__metadata__") or {}
 
 
 #: Where the window begins that old Stable Diffusion programs hash, and its size.
