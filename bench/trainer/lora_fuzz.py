@@ -2,10 +2,10 @@
 
     python bench/trainer/lora_fuzz.py [SECONDS] [SEED]
 
-The doors: resize, merge, convert, norms, diff, fit (`lora check --base`), into (`lora merge --into`), draw (`sample`), go
-on (`training.init_lora`) and before (`model.merge_loras`). Right is a file that could be read as one, or a TrainerError
-with an id that leaves no file. Anything else is printed, with the file that did it, and so is what took longer than two
-seconds.
+The doors: resize, merge, convert, norms, diff, fit (`lora check --base`), into (`lora merge --into`), draw (`sample`),
+go on (`training.init_lora`) and before (`model.merge_loras`). Right is a file that could be read as one, or a
+TrainerError with an id that leaves no file. Anything else is printed, with the file that did it, and so is what took
+longer than two seconds.
 """
 
 from __future__ import annotations
