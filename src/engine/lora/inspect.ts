@@ -10,7 +10,7 @@ import {
   type LoraLayer,
   layersOf,
   loraBase,
-  namedBase,
+  toldBase,
 } from './layers.ts';
 import { type FileNumbers, readNumbers, readScalar, WIDTHS_OF } from './numbers.ts';
 import { aboutLora, type LoraAbout } from './training.ts';
@@ -61,7 +61,7 @@ export function inspectLora(path: string, { numbers = true }: { readonly numbers
     bytes: header.bytes,
     kinds: counted(layers.map(({ kind }) => kind)),
     form: formOf(header.tensors.keys()),
-    base: loraBase(layers, header) ?? namedBase(header.metadata),
+    base: loraBase(layers, header) ?? toldBase(header.metadata),
     layers: layers.length,
     ranks: rankCounts(layers, alphas),
     parameters: [...header.tensors.values()].reduce((sum, { shape }) => sum + size(shape), 0),

@@ -166,7 +166,7 @@ const NAMED: readonly (readonly [RegExp, LoraBase])[] = [
 ];
 
 /** The family that the metadata tells; for files whose layers leave it open, as an OFT's do. */
-export function namedBase(metadata: Readonly<Record<string, string>>): LoraBase | null {
+export function toldBase(metadata: Readonly<Record<string, string>>): LoraBase | null {
   for (const told of [metadata.ss_base_model_version, metadata['modelspec.architecture']])
     for (const [pattern, base] of NAMED) if (told !== undefined && pattern.test(told.toLowerCase())) return base;
   return null;

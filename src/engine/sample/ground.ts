@@ -9,7 +9,7 @@ import { readModelFacts } from '../../registry/checkpoints/identify.ts';
 import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { probeHardware } from '../hardware/probe.ts';
-import { layersOf, loraBase, namedBase } from '../lora/layers.ts';
+import { layersOf, loraBase, toldBase } from '../lora/layers.ts';
 import { type LocatedBase, resolvePlan } from '../plan/resolve.ts';
 import type { Plan } from '../plan/schema.ts';
 import { resolveBase } from '../prepare/base.ts';
@@ -34,7 +34,7 @@ function toldBy(path: string, registry: Registry): Told {
   const header = readSafetensorsHeader(path);
   const { metadata } = header;
   const { layers } = layersOf(header);
-  const family = loraBase(layers, header) ?? namedBase(metadata);
+  const family = loraBase(layers, header) ?? toldBase(metadata);
   if (layers.length === 0)
     throw new UsageError(`${path} holds no layer of a LoRA.`, {
       id: 'lora/unusable',
