@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import jpeg from 'jpeg-js';
 import { readOurs } from '../base/files/regular-file.ts';
 import { statOf } from '../base/files/stat.ts';
+import { insideRun } from '../engine/run-folder/inside.ts';
 import { decodePng, type Pixels } from '../terminal/graphics/png.ts';
 
 /** Bytes of all images of a page, before base64 adds a third: with text and curves it stays below 5 MB. */
@@ -23,6 +24,13 @@ export interface PageImage {
   /** Size in pixels of the image as embedded. */
   readonly width: number;
   readonly height: number;
+}
+
+interface Room {
+  /** Pixels of the longest side. */
+  readonly side: number;
+  /** Bytes. */
+  readonly most: number;
 }
 
 interface Encoded extends PageImage {
@@ -54,10 +62,10 @@ export class ImageShrinker {
     }
   }
 
-  #encoded(dir: string, path: string, room: { readonly side: number; readonly most: number }): Encoded | undefined {
+  #encoded(dir: string, path: string, room: Room): Encoded | undefined {
     const { mtimeMs = 0, size = 0 } = statOf(join(dir, path)) ?? {};
     const key = JSON.stringify([path, mtimeMs, size, room.side]);
-    if (!this.#kept.has(key)) this.#kept.set(key, encode(join(dir, path), room));
+    if (!this.#kept.has(key)) this.#kept.set(key, encode(dir, path, room));
     return this.#kept.get(key);
   }
 }
@@ -66,9 +74,9 @@ export class ImageShrinker {
 const sideFor = (bytes: number): number =>
   Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.floor(Math.sqrt(bytes / PER_PIXEL) / 32) * 32));
 
-function encode(path: string, { side, most }: { readonly side: number; readonly most: number }): Encoded | undefined {
+function encode(dir: string, path: string, { side, most }: Room): Encoded | undefined {
   try {
-    const file = readOurs(path, MOST_FILE);
+    const file = readOurs(insideRun(dir, path), MOST_FILE);
     if (file === undefined) return undefined;
     const pixels = decodePng(file);
     const { width, height } = pixels;

@@ -31,7 +31,7 @@ from visiontrain_trainer.compute.device import open_device
 from visiontrain_trainer.data.batches import without
 from visiontrain_trainer.data.images import load_image, load_mask
 from visiontrain_trainer.data.latents import Latents, _lost
-from visiontrain_trainer.model.filling import Filling, _check_finite, _check_shapes
+from visiontrain_trainer.model.filling import Filling, _check_filled, _check_finite, _check_shapes
 from visiontrain_trainer.model.weights import TensorFile, refuse_pickle
 from visiontrain_trainer.run.base_check import judge
 from visiontrain_trainer.run.finish import nothing_learned
@@ -122,6 +122,11 @@ def damaged_weights(_: Path) -> None:
     _check_finite(filling(), {name: nan[0]}, lambda _: nan)
 
 
+def zeros(_: Path) -> None:
+    names = ["mid_block.attentions.0.proj_in.weight", "mid_block.attentions.0.proj_out.weight"]
+    _check_filled(filling(), {name: torch.zeros(()) for name in names})
+
+
 def lacking(_: Path) -> None:
     _check_shapes(filling(), {"conv_in.weight": torch.Size([1]), "conv_out.weight": torch.Size([1])}, {})
 
@@ -184,6 +189,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "model/not-safetensors": pickled,
     "model/predicts-nothing": lambda _: judge([fit_of("noise")] * 2, "epsilon", "mix", real=True),
     "model/unreadable": odd_weights,
+    "model/zeros": zeros,
     "run/no-original": changed_environment,
     "training/burnt": burnt,
     "training/cache": lost_cache,

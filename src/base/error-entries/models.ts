@@ -169,4 +169,9 @@ export const modelErrors = {
     cause: 'The file is damaged, or its parts are mixed up, so that training on it would give a LoRA of noise.',
     cure: 'Choose another base model, or another file of it: `visiontrain models list`.',
   },
+  'model/zeros': {
+    what: 'A part of the base model consists of zeros.',
+    cause: 'A copy or a download broke off and left a hole in the file, or a program wrote the part so.',
+    cure: 'Download it again, or choose another base model: `visiontrain models list`.',
+  },
 } as const satisfies Readonly<Record<string, ErrorEntry>>;

@@ -1,5 +1,5 @@
 /** What is said of a run when it is given to others: to the hub, or to a site that takes files by hand. */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { findBase } from '../../registry/catalogue/find.ts';
 import { type BaseLicence, baseLicence } from '../../registry/catalogue/licence-text.ts';
@@ -7,6 +7,7 @@ import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { Plan } from '../plan/schema.ts';
 import { collectReport } from '../report/collect.ts';
 import type { ReportPrompt, RunReport } from '../report/types.ts';
+import { insideRun } from '../run-folder/inside.ts';
 import { readExit } from '../run-folder/run-files.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import type { RunSummary } from '../runs/summary.ts';
@@ -44,7 +45,7 @@ export interface Material {
 /** Most samples that are shown to others. */
 const MOST_COVERS = 12;
 
-/** @throws UsageError for a run that is not finished */
+/** @throws UsageError for a run that is not finished, ForeignFileError for one whose files are not inside it */
 export function materialOf(summary: RunSummary, registry: Registry): Material {
   const { dir, name } = summary;
   const exit = readExit(dir);
@@ -60,7 +61,7 @@ export function materialOf(summary: RunSummary, registry: Registry): Material {
   const hub = base?.files.flatMap(({ sources }) => sources).find(({ kind }) => kind === 'hub');
   return {
     name: plan.name,
-    lora: join(dir, final.path),
+    lora: insideRun(dir, final.path),
     sha256: final.sha256,
     bytes: final.bytes,
     report,
@@ -77,7 +78,7 @@ function coverOf(dir: string, { samples: s }: Plan, { index, prompt, seed, steps
   if (newest === undefined || basename(newest.path) !== newest.path.replace(/^samples\//u, '')) return undefined;
   const shot = s.shots?.[index];
   return {
-    path: join(dir, newest.path),
+    path: insideRun(dir, newest.path),
     prompt,
     seed,
     negative: shot?.negative ?? s.negative,

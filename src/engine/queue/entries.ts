@@ -35,7 +35,7 @@ export interface QueueEntry {
 export const queueFolder = (runs: string): string => join(runs, '.queue');
 
 const MOST_BYTES = 1 << 14;
-const FILE = /^(\d{6})\.json$/;
+const FILE = /^\d{6,9}\.json$/;
 const fileOf = (runs: string, number: number) => join(queueFolder(runs), `${String(number).padStart(6, '0')}.json`);
 
 /** `cuda` is the first card. */
@@ -57,17 +57,14 @@ export const cardsOf = (device: string): readonly string[] => device.split('+');
 
 /** All entries in the order in which they are started. A file that is no entry is passed over. */
 export function queueEntries(runs: string): QueueEntry[] {
-  let names: string[];
+  let numbers: number[];
   try {
-    names = readdirSync(queueFolder(runs));
+    numbers = queueNumbers(runs);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
-  return names
-    .filter((name) => FILE.test(name))
-    .sort()
-    .flatMap((name) => readEntry(runs, Number.parseInt(name, 10)) ?? []);
+  return numbers.flatMap((number) => readEntry(runs, number) ?? []);
 }
 
 /** The name becomes a path. */

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { ForeignFileError, readOurs } from '../../base/files/regular-file.ts';
 import { isIdentity } from '../../base/process/identity.ts';
+import { leadsDown } from './inside.ts';
 import { RUN_FILES, type RunExit, type RunOutput, type SupervisorFile } from './layout.ts';
 
 /** Most bytes of a file. exit.json and supervisor.json hold a few lines, exit.json also the last lines of a log. */
@@ -96,7 +97,7 @@ function isExit(value: unknown): value is RunExit {
 }
 
 const isOutput = (value: unknown): value is RunOutput =>
-  isObject(value) && isText(value.path) && isCount(value.bytes) && isText(value.sha256);
+  isObject(value) && isText(value.path) && leadsDown(value.path) && isCount(value.bytes) && isText(value.sha256);
 
 function isSupervisor(value: unknown): value is SupervisorFile {
   if (!isIdentity(value)) return false;

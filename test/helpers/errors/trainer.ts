@@ -22,7 +22,8 @@ export type TrainerId =
   | 'training/rendezvous'
   | 'model/mismatch'
   | 'model/not-finite'
-  | 'model/predicts-nothing';
+  | 'model/predicts-nothing'
+  | 'model/zeros';
 
 interface Told {
   readonly id: string;

@@ -205,6 +205,29 @@ def test_a_weight_that_is_not_finite_is_named_when_it_is_loaded(
     assert caught.value.next_steps == ["Download it again, or choose another base model."]
 
 
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_part_of_zeros_is_refused_when_it_is_loaded(part: str, tiny: Any, tmp_path: Path) -> None:
+    """So a file looks whose download broke off after the disk had kept room for all of it. One matrix may be zeros."""
+    base = tmp_path / "base"
+    shutil.copytree(tiny("sd15"), base)
+    file = base / part / ("model.safetensors" if part == "text_encoder" else "diffusion_pytorch_model.safetensors")
+
+    def loaded(share: float) -> None:
+        tensors = load_file(file)
+        matrices = sorted(name for name, tensor in tensors.items() if tensor.ndim > 1)
+        for name in matrices[: max(1, int(share * len(matrices)))]:
+            tensors[name].zero_()
+        save_file(tensors, file)
+        opened = BaseModel(model(base, "sd15"))
+        build = {"unet": opened.unet, "vae": opened.vae}.get(part)
+        _ = build(torch.float32) if build else opened.text_encoder(part, torch.float32)
+
+    loaded(0)
+    with pytest.raises(TrainingError, match=f"matrices of the {part} are zeros") as caught:
+        loaded(0.5)
+    assert caught.value.id == "model/zeros"
+
+
 def test_large_weights_whose_sum_overflows_are_sound(tiny: Any, tmp_path: Path) -> None:
     base = tmp_path / "base"
     shutil.copytree(tiny("sd15"), base)

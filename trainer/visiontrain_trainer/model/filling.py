@@ -40,7 +40,10 @@ class Filling:
 
 
 def fill(module: nn.Module, filling: Filling, where: Where) -> nn.Module:
-    """The module with its weights, frozen. Raises TrainingError when one is missing, misshapen or not finite."""
+    """The module with its weights, frozen.
+
+    Raises TrainingError when one is missing, misshapen or not finite, or when many are zeros.
+    """
     name, weights, device = filling.part, filling.weights, where.device
     shapes = {n: p.shape for n, p in module.state_dict().items()}
     packed = {f"{n}.weight": n for n in where.storage.layers(module)}
@@ -67,7 +70,10 @@ def fill(module: nn.Module, filling: Filling, where: Where) -> nn.Module:
         if ready[n].is_floating_point():
             # A copy is checked where it is; the numbers below are waited for once.
             norms[n] = torch.linalg.vector_norm(ready[n]).float()
-    _check_finite(filling, norms, lambda n: ready[n] if n in ready else weights[n].to(where.dtype))
+    norms = {n: norm for n, norm in norms.items() if not norm.is_meta}
+    if norms:
+        _check_finite(filling, norms, lambda n: ready[n] if n in ready else weights[n].to(where.dtype))
+        _check_filled(filling, {n: norm for n, norm in norms.items() if len(shapes[n]) > 1})
     module.load_state_dict(ready, strict=False, assign=True)
     unset = next((n for n, buffer in module.named_buffers() if buffer.is_meta), None)
     if unset is not None:
@@ -104,9 +110,6 @@ def _check_finite(filling: Filling, norms: dict[str, torch.Tensor], tensor: Call
     test (isfinite takes 10 to 40 times as long on a CPU), and the host waits for the device only once. `tensor`
     gives a tensor by its name.
     """
-    norms = {n: norm for n, norm in norms.items() if not norm.is_meta}
-    if not norms:
-        return
     finite = torch.isfinite(torch.stack(list(norms.values()))).tolist()
     doubtful = [n for n, sound in zip(norms, finite, strict=True) if not sound]
     # A norm may overflow although all the tensor's numbers are finite.
@@ -118,4 +121,26 @@ def _check_finite(filling: Filling, norms: dict[str, torch.Tensor], tensor: Call
             ["The file was damaged when it was made or merged, or on its way here."],
             [f"Download it again, or choose another {filling.chosen_by}."],
             id="model/not-finite",
+        )
+
+
+#: A part of whose matrices more than this share is nothing but zeros was not written whole. Trained ones have none.
+ZEROS = 0.25
+
+
+def _check_filled(filling: Filling, norms: dict[str, torch.Tensor]) -> None:
+    """Raises TrainingError for a part that consists of zeros, as of a copy that broke off and left a hole.
+
+    `norms` are those of the matrices, by name; vectors may rightly be zeros.
+    """
+    if not norms:
+        return
+    zeros = [n for n, norm in zip(norms, torch.stack(list(norms.values())).tolist(), strict=True) if norm == 0]
+    if len(zeros) > ZEROS * len(norms):
+        raise TrainingError(
+            f"{filling.path}: {len(zeros)} of the {len(norms)} matrices of the {filling.part} are zeros "
+            f"({zeros[0]} …); nothing can be trained on it.",
+            ["The file was not copied or downloaded to its end, or was made so."],
+            [f"Download it again, or choose another {filling.chosen_by}."],
+            id="model/zeros",
         )

@@ -14,6 +14,7 @@ import { loadSpec } from '../../../engine/prepare/load.ts';
 import { type PreparedRun, prepareRun } from '../../../engine/prepare/prepare.ts';
 import { collectReport } from '../../../engine/report/collect.ts';
 import { shareable } from '../../../engine/report/private.ts';
+import { insideRun } from '../../../engine/run-folder/inside.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { readExit } from '../../../engine/run-folder/run-files.ts';
 import { usedFacts } from '../../../engine/runs/compare.ts';
@@ -71,7 +72,7 @@ function isListed(registry: Registry, name: string): boolean {
   return entry !== undefined && entry.added_in === undefined;
 }
 
-/** Absolute paths of the LoRA files of a finished run, the final one first. @throws UsageError */
+/** Absolute paths of the LoRA files of a finished run, the final one first. @throws UsageError, ForeignFileError */
 function finishedFiles({ name, dir }: RunSummary): string[] {
   const exit = readExit(dir);
   if (exit?.status !== 'finished' || exit.outputs.length === 0)
@@ -86,7 +87,7 @@ function finishedFiles({ name, dir }: RunSummary): string[] {
       id: 'run/no-export',
       nextSteps: [`visiontrain export ${name}   writes it again`],
     });
-  return paths;
+  return exit.outputs.map(({ path }) => insideRun(dir, path));
 }
 
 function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
