@@ -110,14 +110,14 @@ function findingsPart(findings: readonly DatasetFinding[]): string {
 }
 
 function card(image: CheckImage, index: number, details: readonly Detail[], { thumbnail, mask }: SheetInput): string {
-  const { path, sha256, size, bucket, caption, own, uses } = image;
+  const { path, sha256, size, bucket, caption, own, uses, held } = image;
   const bytes = thumbnail(sha256);
   const thumb =
     bytes === undefined
       ? '<p class="none">not looked at</p>'
       : `${picture(bytes)}${picture(mask?.(sha256), ' class="mask"')}${frame(image)}`;
   const worst = details.some(({ level }) => level === 'warn') ? 'warn' : details.length > 0 ? 'info' : 'plain';
-  const facts = `${size.join('×')} → ${bucket.join('×')}${uses === 1 ? '' : ` · ${uses} uses`}`;
+  const facts = `${size.join('×')} → ${bucket.join('×')}${held === true ? ' · only measured on' : uses === 1 ? '' : ` · ${uses} uses`}`;
   return `<figure class="${worst}" tabindex="${index === 0 ? 0 : -1}">
 <div>${thumb}</div>
 <figcaption><code>${escapeHtml(path)}</code><small>${facts}</small>

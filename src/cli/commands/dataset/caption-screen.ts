@@ -1,5 +1,7 @@
 /** `dataset caption edit` in a terminal: a screen with each picture, its tags and their scores. */
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { statOf } from '../../../base/files/stat.ts';
 import { cleanTag } from '../../../engine/captions/compose.ts';
 import type { CaptionLine } from '../../../engine/captions/edits/edit-list.ts';
 import { keepEdit, takeBack } from '../../../engine/captions/edits/history.ts';
@@ -42,7 +44,11 @@ export async function editOnScreen(
   try {
     const changed = await captionDashboard({
       ...{ set, can },
-      preview: (i) => previewPath(places, images[i]?.sha256 ?? ''),
+      preview: (i) => {
+        const made = previewPath(places, images[i]?.sha256 ?? '');
+        // A PNG can be shown as it is.
+        return statOf(made) === undefined ? resolve(root, images[i]?.path ?? '') : made;
+      },
       makePreviews: (onPreview) => makePreviews({ ...makes, onPreview }),
       keep: (i, caption) => {
         const image = images[i];
