@@ -1,5 +1,6 @@
 /** What a LoRA file is and what is wrong with it, from its header and, where wanted, from its numbers. No torch. */
 import { plural } from '../../base/text.ts';
+import { unreadLoraKind } from '../../registry/checkpoints/lora-uses.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 import { toldAlpha } from './alphas.ts';
 import {
@@ -140,6 +141,19 @@ function rankCounts(layers: readonly LoraLayer[], alphas: ReadonlyMap<string, nu
   return [...counts.values()].sort((a, b) => b.layers - a.layers);
 }
 
+const PREFIX = /^(?:lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
+
+/** Layers of the U-Net that stand in the file under the names of two programs, of which readers take one. */
+function doubles(layers: readonly LoraLayer[]): string[] {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { part, module } of layers) {
+    const name = module.replace(PREFIX, '');
+    if (part === 'unet') (seen.has(name) ? twice : seen).add(name);
+  }
+  return [...twice];
+}
+
 function layerProblems(
   layers: readonly LoraLayer[],
   { tensors }: SafetensorsHeader,
@@ -156,11 +170,17 @@ function layerProblems(
   const silent = layers.filter(({ module }) => alphas.get(module) === 0);
   const names = (all: readonly LoraLayer[]) => some(all.map(({ module }) => module));
   const told = without.length > 0 && without.length < plain.length;
+  const several = layers.filter(({ tensors: roles }) => size(tensors.get(roles.alpha ?? '')?.shape ?? []) !== 1);
+  const twice = doubles(layers);
+  const unread = unreadLoraKind([...tensors.keys()]);
   return [
     ...(layers.length === 0 ? [bad('it holds no layer of a LoRA')] : []),
     ...(halves.length === 0 ? [] : [bad(`one half is missing of ${names(halves)}`)]),
     ...(orphans.length === 0 ? [] : [bad(`there is an alpha but no weights of ${names(orphans)}`)]),
     ...(unequal.length === 0 ? [] : [bad(`the two halves have different ranks in ${names(unequal)}`)]),
+    ...(several.length === 0 ? [] : [bad(`alpha has several numbers or none in ${names(several)}`)]),
+    ...(twice.length === 0 ? [] : [bad(`the same layer is there under two names: ${some(twice)}`)]),
+    ...(unread === undefined ? [] : [note(`it is ${unread}: only the program that made it computes with it`)]),
     ...(silent.length === 0 ? [] : [bad(`alpha is 0, so that nothing is added, in ${names(silent)}`)]),
     ...(told ? [note(`alpha is missing in ${names(without)}: readers take the rank`)] : []),
   ];

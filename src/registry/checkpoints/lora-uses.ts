@@ -15,16 +15,20 @@ const UNREAD: readonly (readonly [RegExp, string])[] = [
   [/\.set_weight/u, 'a file of whole weights'],
 ];
 
+/** What a file is whose weight change is computed nowhere here; undefined for one that is read. */
+export const unreadLoraKind = (names: readonly string[]): string | undefined =>
+  UNREAD.find(([pattern]) => names.some((each) => pattern.test(each)))?.[1];
+
 /** Checks a file of `model.merge_loras` by its header. @throws UsageError when it cannot be merged into such a base */
 export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
   const key = 'model.merge_loras';
   const header = readLora(path, key);
   const name = basename(path);
   const names = [...header.tensors.keys()];
-  const other = UNREAD.find(([pattern]) => names.some((each) => pattern.test(each)));
+  const other = unreadLoraKind(names);
   if (other !== undefined)
     throw refusedLora(
-      `${name} is ${other[1]}, which is not merged here.`,
+      `${name} is ${other}, which is not merged here.`,
       ['Leave it out, or merge it into the base with the program that made it.'],
       key,
     );

@@ -238,6 +238,13 @@ describe('check', () => {
     const unequal = { ...plain(), [`${ATTN2}.lora_up.weight`]: ['F32', [2, 4], f32(...full(8, 1))] as const };
     expect(texts(write('unequal', unequal))).toContain(`bad: the two halves have different ranks in ${ATTN2}`);
     expect(texts(write('alpha-0', plain(1, f32(0)))).join()).toContain('alpha is 0');
+    const two = { ...plain(), [`${ATTN2}.alpha`]: ['F32', [2], f32(1, 1)] as const };
+    expect(texts(write('alpha-2', two))).toContain(`bad: alpha has several numbers or none in ${ATTN2}`);
+    const other = `unet.${ATTN2.slice('lora_unet_'.length)}`;
+    const twice = { ...plain(), [`${other}.lora_A.weight`]: ['F32', [1, 1], f32(1)] as const };
+    expect(texts(write('twice', twice)).join()).toContain('the same layer is there under two names');
+    const turned = { 'lora_unet_x.oft_R.weight': ['F32', [1, 1], f32(1)] as const };
+    expect(texts(write('turned', turned)).join()).toContain('it is an OFT of OneTrainer or peft');
     expect(texts(write('hash', plain(), { sshs_model_hash: 'ab'.repeat(32) })).join()).toContain('changed since');
   });
 
