@@ -94,7 +94,8 @@ function spoiled(good) {
     const name = oneOf(Object.keys(header));
     if (name === '__metadata__') header[name] = oneOf([null, 7, [], { a: 1 }, { ss_tag_frequency: 'x', b: null }]);
     else if (chance() < 0.3) {
-      header[`${name.split('.')[0]}${oneOf(['.alpha', '.lokr_t2', '.on_input', '.rescale', '.diff', '', '.'])}`] = header[name];
+      header[`${name.split('.')[0]}${oneOf(['.alpha', '.lokr_t2', '.on_input', '.rescale', '.diff', '', '.'])}`] =
+        header[name];
       delete header[name];
     } else header[name] = oneOf(LIES)(header[name]);
     return file(header, good.subarray(start));
