@@ -5,7 +5,7 @@ import { absolute, displayPath } from '../../base/paths.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { type ExportRequest, exportRun } from '../../engine/export/export-run.ts';
-import { programFolder, programIn, rememberProgram } from '../../engine/export/programs.ts';
+import { embeddingPlace, programFolder, programIn, rememberProgram } from '../../engine/export/programs.ts';
 import { readJudgement } from '../../engine/judge/judgement.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import { findRun } from '../../engine/runs/find.ts';
@@ -33,8 +33,10 @@ export const run: CommandRun = async ([query = '', file], options, context) => {
   if (options.to === undefined) refuseForeignFolder(dir);
   const to = options.to === undefined ? join(dir, RUN_FILES.output) : targetOf(String(options.to), context);
   if (options.to !== undefined) makeGivenFolder(to, '--to DIR');
-  const tools = { python: await anyPython(context), env, resources: settlePlan(dir).resources };
-  const request = { ...which, to, precision, diffusers: options.diffusers === true, weights };
+  const plan = settlePlan(dir);
+  const tools = { python: await anyPython(context), env, resources: plan.resources };
+  const embedding = placeOfEmbedding(plan.training.pivotal?.word, options, to);
+  const request = { ...which, to, precision, diffusers: options.diffusers === true, weights, embedding };
   const { step, files } = await exportRun(dir, request, tools);
   if (flags.json) {
     out.json({ step, files });
@@ -71,6 +73,12 @@ function targetOf(typed: string, { env, places, out, flags }: Parameters<Command
     told === undefined ? programFolder(program, around) : rememberProgram(program, absolute(told, { cwd }), around);
   if (!flags.json) out.talk(`${program}: ${folder}`);
   return folder;
+}
+
+/** Where a program looks for the embedding of this word; null for beside the LoRA. */
+function placeOfEmbedding(word: string | undefined, { to }: Options, loras: string): string | null {
+  const program = typeof to === 'string' ? programIn(to)?.program : undefined;
+  return program === undefined || word === undefined ? null : embeddingPlace(program, loras, word);
 }
 
 /** Which checkpoint the flags name; without any, the last. */

@@ -11,6 +11,8 @@ export interface RunAbout {
   readonly epochs: number | undefined;
   /** The first sample prompt. */
   readonly prompt: string | undefined;
+  /** The word of an embedding that is trained beside the LoRA; undefined where none is. */
+  readonly embedding?: string | undefined;
   /** Whether its checkpoints are judged by themselves once it is finished. */
   readonly judge: boolean;
 }
@@ -48,6 +50,7 @@ export function readAbout(runDir: string): RunAbout {
       rank: number(rank) ? rank : undefined,
       schedule: typeof schedule === 'string' ? neutralise(schedule) : undefined,
       epochs,
+      embedding: wordOf(plan.training?.pivotal),
       prompt: firstText(plan.samples?.prompts),
       judge: readBeside(runDir)?.judge === true,
     };
@@ -57,6 +60,11 @@ export function readAbout(runDir: string): RunAbout {
 }
 
 const number = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+const wordOf = (pivotal: unknown): string | undefined => {
+  const word = typeof pivotal === 'object' && pivotal !== null && 'word' in pivotal ? pivotal.word : undefined;
+  return typeof word === 'string' ? neutralise(word) : undefined;
+};
 
 const firstText = (value: unknown): string | undefined =>
   Array.isArray(value) && typeof value[0] === 'string' ? neutralise(value[0]) : undefined;

@@ -128,6 +128,12 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
     'Use it',
     [
       ...wrap('copy it to models/loras (ComfyUI) or models/Lora (A1111, Forge)', inside),
+      ...(about.embedding === undefined
+        ? []
+        : wrap(
+            `the embedding beside it to models/embeddings or embeddings, as ${about.embedding}.safetensors; in ComfyUI write embedding:${about.embedding}`,
+            inside,
+          )),
       ...prompt.map((line) => truncate(line, inside, style.glyph.ellipsis)),
     ],
   ]);

@@ -20,6 +20,8 @@ export interface ExportRequest {
   readonly diffusers: boolean;
   /** Which weights a run with a moving average gives: the average or the trained ones; null takes what its files have. */
   readonly weights: 'ema' | 'raw' | null;
+  /** Where an embedding is written, by the name that a program is to know it by; null for beside the LoRA. */
+  readonly embedding: string | null;
 }
 
 export interface ExportedFile {

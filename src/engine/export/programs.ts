@@ -71,6 +71,12 @@ export function programFolder(program: Program, around: Around): string {
   );
 }
 
+/** Where a program whose folder for LoRA files is given looks for embeddings, which it knows by their file names. */
+export function embeddingPlace(program: Program, loras: string, word: string): string | null {
+  if (/[\\/:*?"<>|]/u.test(word)) return null;
+  return join(loras, program === 'comfyui' ? '..' : '../..', 'embeddings', `${word}.safetensors`);
+}
+
 /** Keeps the folder of a program for the next time. @throws UsageError when it holds no place for LoRA files */
 export function rememberProgram(program: Program, path: string, around: Around): string {
   const { title, inside } = KNOWN[program];

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { programFolder, programIn, rememberProgram } from '../../../src/engine/export/programs.ts';
+import { embeddingPlace, programFolder, programIn, rememberProgram } from '../../../src/engine/export/programs.ts';
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-programs-')));
 const around = { env: { HOME: join(dir, 'ann') }, places: { state: join(dir, 'state') }, cwd: join(dir, 'ann', 'art') };
@@ -28,6 +28,12 @@ describe('folders of other programs', () => {
     expect(programFolder('comfyui', around)).toBe(found);
     const own = make('x/models/Lora');
     expect(programFolder('a1111', { ...around, env: { A1111_PATH: join(dir, 'x') } })).toBe(own);
+  });
+
+  it('have embeddings beside, under the word that calls them', () => {
+    expect(embeddingPlace('comfyui', '/c/models/loras', 'zfx')).toBe('/c/models/embeddings/zfx.safetensors');
+    expect(embeddingPlace('a1111', '/a/models/Lora', 'zfx fox')).toBe('/a/embeddings/zfx fox.safetensors');
+    expect(embeddingPlace('forge', '/f/models/Lora', '../zfx')).toBeNull();
   });
 
   it('are asked for where there is none, or more than one, and kept once they were told', () => {

@@ -14,6 +14,7 @@ from torch import nn
 from tests.run.test_right import open_here
 from visiontrain_trainer.adapter.words import WordLayer
 from visiontrain_trainer.contract.plan import Pivotal
+from visiontrain_trainer.run.export import Request, export
 
 PIVOTAL = {"word": "zwx", "tokens": 3, "initial": "a toy", "learning_rate": 0.01, "steps": None}
 SHORT = {"steps": 2, "warmup_steps": 0, "schedule": "constant", "pivotal": PIVOTAL}
@@ -50,6 +51,12 @@ def test_a_run_trains_the_vectors_and_diffusers_reads_them(
         {"emb_params": [3, 16]} if family == "sd15" else {"clip_l": [3, 16], "clip_g": [3, 24]}
     )
     assert not any("embedding" in name for name in load_file(run.folder / "output" / "tiny.safetensors"))
+
+    # A program that knows embeddings by their file names gets it under the word, apart from its LoRAs.
+    own = tmp_path / "embeddings" / "zwx.safetensors"
+    _, made = export(run.folder, Request("last", 0, tmp_path / "loras", None, diffusers=False, embedding=own))
+    assert [(each.written.path, each.written.format) for each in made][1] == (own, "embedding")
+    assert own.read_bytes() == file.read_bytes()
 
     session = open_here(tmp_path / "again", plan)
     before = [encoder.embeddings.token_embedding.rows.detach().clone() for encoder in session.texts.encoders]

@@ -110,17 +110,18 @@ def file_name(name: str, kind: str) -> str:
 
 def write_files(folder: Path, name: str, files: Mapping[str, Content]) -> list[Written]:
     """Write the files of a LoRA called `name`, each whole or not at all. Raises MachineError when the disk is full."""
-    written = []
-    for kind, content in files.items():
-        path = folder / file_name(name, kind)
-        hashed = Hashed(pieces(*content))
-        try:
-            write_atomic(path, hashed)
-        except OSError as error:
-            raise MachineError(
-                f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
-                next_steps=["Free some disk space, then `visiontrain resume`."],
-                id="disk/write-failed",
-            ) from error
-        written.append(Written(path, hashed.bytes, hashed.sha256, kind))
-    return written
+    return [write_file(folder / file_name(name, kind), kind, content) for kind, content in files.items()]
+
+
+def write_file(path: Path, kind: str, content: Content) -> Written:
+    """Write one file in the format `kind`, whole or not at all. Raises MachineError when the disk is full."""
+    hashed = Hashed(pieces(*content))
+    try:
+        write_atomic(path, hashed)
+    except OSError as error:
+        raise MachineError(
+            f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
+            next_steps=["Free some disk space, then `visiontrain resume`."],
+            id="disk/write-failed",
+        ) from error
+    return Written(path, hashed.bytes, hashed.sha256, kind)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from visiontrain_trainer.adapter.export import Origin, Written, file_name, make_files, write_files
+from visiontrain_trainer.adapter.export import Origin, Written, file_name, make_files, write_file
 from visiontrain_trainer.base.errors import TrainerError, TrainingError
 from visiontrain_trainer.base.files import Hashed, hold, read_regular
 from visiontrain_trainer.base.safefile import Piece, pieces
@@ -42,6 +42,13 @@ class Request:
     diffusers: bool
     #: Of a run with a moving average: the average or the trained weights; None for those that the run's files have.
     weights: Literal["ema", "raw"] | None = None
+    #: Where an embedding is written, by the name that a program is to know it by; None for beside the LoRA.
+    embedding: Path | None = None
+
+    def path(self, name: str, kind: str) -> Path:
+        """Where the file of a LoRA called `name` in the format `kind` is written."""
+        apart = self.embedding if kind == "embedding" else None
+        return apart or self.to / file_name(name, kind)
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,12 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
     name += kind_of_weights
     tensors, origin = mean([chosen(each) for each in found]), _origin(newest)
     files = make_files(plan, tensors, origin)
-    there = {kind: _sha256(request.to / file_name(name, kind)) for kind in files}
+    there = {kind: _sha256(request.path(name, kind)) for kind in files}
     known = []
     for kind, content in files.items():
         if there[kind] is None:
             continue
-        path, hashed = request.to / file_name(name, kind), _drained(pieces(*content))
+        path, hashed = request.path(name, kind), _drained(pieces(*content))
         if there[kind] != hashed.sha256:
             raise TrainingError(
                 f"{path}: a file of another content is there, and is not replaced.",
@@ -80,8 +87,9 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
                 id="file/exists",
             )
         known.append(Exported(Written(path, hashed.bytes, hashed.sha256, kind), False))
-    missing = {kind: content for kind, content in files.items() if there[kind] is None}
-    return newest.step, [*known, *(Exported(file, True) for file in write_files(request.to, name, missing))]
+    missing = [kind for kind in files if there[kind] is None]
+    written = [write_file(request.path(name, kind), kind, files[kind]) for kind in missing]
+    return newest.step, [*known, *(Exported(file, True) for file in written)]
 
 
 def _weights(plan: Plan, request: Request) -> tuple[Callable[[checkpoint.Checkpoint], dict[str, torch.Tensor]], str]:
@@ -197,6 +205,7 @@ def main(arguments: list[str]) -> int:
         precision=asked["precision"],
         diffusers=bool(asked["diffusers"]),
         weights=asked["weights"],
+        embedding=None if asked["embedding"] is None else Path(asked["embedding"]),
     )
     try:
         step, files = export(run, request)

@@ -82,7 +82,8 @@ async function exportAdvised(dir: string, { advice }: Judgement, { environment, 
     out.talk('No checkpoint is advised, so none is exported.');
     return;
   }
-  const request = { kind: 'best', number: advice.step, precision: null, diffusers: false, weights: null } as const;
+  const own = { precision: null, diffusers: false, weights: null, embedding: null } as const;
+  const request = { kind: 'best', number: advice.step, ...own } as const;
   const tools = { python: environment.python, env, resources: settlePlan(dir).resources };
   const { files } = await exportRun(dir, { ...request, to: join(dir, RUN_FILES.output) }, tools);
   for (const { path } of files) out.talk(`Best checkpoint, step ${advice.step}: ${displayPath(path, process.cwd())}`);
