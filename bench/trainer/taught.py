@@ -85,7 +85,11 @@ def plan_of(work: Path, row: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def train(run: Path, plan: dict[str, Any]) -> dict[str, Any]:
-    """Train in a process of its own, started as the supervisor starts it: {file, cpu_s, wall_s, peak_mib}."""
+    """Train in a process of its own, started as the supervisor starts it: {file, cpu_s, wall_s, peak_mib}.
+
+    A run that was cut off goes on; its times are then null, because they are not those of the whole run.
+    """
+    goes_on = bool(read_events(run))
     command = launch(prepare(run, plan))
     began = time.perf_counter()
     with (run / "trainer.log").open("w") as log:
@@ -96,8 +100,8 @@ def train(run: Path, plan: dict[str, Any]) -> dict[str, Any]:
     file = next(e["path"] for e in reversed(read_events(run)) if e["type"] == "output")
     return {
         "file": str(run / file),
-        "cpu_s": round(used.ru_utime + used.ru_stime, 1),
-        "wall_s": round(time.perf_counter() - began, 1),
+        "cpu_s": None if goes_on else round(used.ru_utime + used.ru_stime, 1),
+        "wall_s": None if goes_on else round(time.perf_counter() - began, 1),
         "peak_mib": round(used.ru_maxrss / 1024),
     }
 
@@ -155,11 +159,13 @@ def show(work: Path, rows: list[str]) -> None:
         before = {k: float(np.mean([b["judged"][k] for b in bases if b])) for k in kinds}
         kept = {k: 100 * mean[k] / before[k] for k in kinds}
         least = min(kept, key=lambda k: kept[k])
-        cpu, peak = (np.mean([r[k] for _, r in runs]) for k in ("cpu_s", "peak_mib"))
+        spent = [r["cpu_s"] for _, r in runs if r["cpu_s"] is not None]
+        cpu = f"{np.mean(spent):.0f}" if spent else "-"
+        peak = np.mean([r["peak_mib"] for _, r in runs])
         whole = float(np.mean(list(kept.values())))
         print(
             f"{name:38} {len(runs):5} {mean['recognised']:9.1f} % {whole:9.1f} % ({kept[least]:5.1f} % {least})"
-            f" {cpu:12.0f} {peak:8.0f}"
+            f" {cpu:>12} {peak:8.0f}"
         )
 
 
