@@ -101,3 +101,13 @@ export class TerminatedError extends VisiontrainError {
     super(message, { id: 'command/terminated' });
   }
 }
+
+/**
+ * An error and what to do next as one line, for lists that give each problem one. A step that ends in a command is told
+ * from the next by a sign that no shell takes for a part of it.
+ */
+export function inOneLine({ message, nextSteps }: VisiontrainError): string {
+  return [message, ...nextSteps]
+    .map((part) => part.replaceAll(/ {2,}/g, ' '))
+    .reduce((line, part) => `${line}${/[.?!:]$/.test(line) ? ' ' : '; '}${part}`);
+}

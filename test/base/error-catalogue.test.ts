@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCatalogue } from '../../src/base/error-catalogue.ts';
 import { errorsPage } from '../../src/base/error-page.ts';
+import { inOneLine, UsageError } from '../../src/base/errors.ts';
 import { commands } from '../../src/cli/commands/table.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -57,4 +58,12 @@ describe('the catalogue of errors', () => {
     const loose = sources.filter(([, text]) => /\bas ErrorId\b|\bas ErrorDetails\b/.test(text));
     expect(loose.map(([file]) => file)).toEqual([]);
   });
+});
+
+it('an error in a list of problems is one line, from which a command can still be copied', () => {
+  const nextSteps = ['See which drives are:   ls /mnt', 'Or give the path that the folder has here.'];
+  const error = new UsageError('It is not there.', { id: 'path/windows', nextSteps });
+  expect(inOneLine(error)).toBe(
+    'It is not there. See which drives are: ls /mnt; Or give the path that the folder has here.',
+  );
 });

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigError, type Problem, VisiontrainError } from '../../base/errors.ts';
+import { ConfigError, inOneLine, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural, shorten } from '../../base/text.ts';
 import { typedPath } from '../../base/typed-path.ts';
@@ -120,7 +120,7 @@ function ownModel(
     return { facts: readModelFacts(path, { ownVae: typeof vae === 'string' && vae !== '', scaled }) };
   } catch (error) {
     if (!(error instanceof VisiontrainError)) throw error;
-    return { problem: { path: at, message: [error.message, ...error.nextSteps].join(' ') } };
+    return { problem: { path: at, message: inOneLine(error) } };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { extname } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
-import { VisiontrainError } from '../../base/errors.ts';
+import { inOneLine, VisiontrainError } from '../../base/errors.ts';
 import { plural } from '../../base/text.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
@@ -47,7 +47,7 @@ export function withPromptFile(document: Mapping, dir: string): WithPrompts {
     if ('problem' in file) return failed(`${named} ${file.problem}`);
     return { document: { ...document, samples: { ...samples, prompts: read(file.text) } }, problems: [] };
   } catch (error) {
-    if (error instanceof VisiontrainError) return failed([error.message, ...error.nextSteps].join(' '));
+    if (error instanceof VisiontrainError) return failed(inOneLine(error));
     const [first = ''] = error instanceof Error ? error.message.split('\n') : [];
     return failed(`${named} cannot be read as prompts: ${first}`);
   }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { VisiontrainError } from '../../base/errors.ts';
+import { inOneLine, VisiontrainError } from '../../base/errors.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { typedPath } from '../../base/typed-path.ts';
 import { findAsset, findBase } from '../../registry/catalogue/find.ts';
@@ -38,7 +38,7 @@ export function withTypedPaths(
         current = { ...current, [section]: { ...group, [key]: path } };
     } catch (error) {
       if (!(error instanceof VisiontrainError)) throw error;
-      problems.push({ path: [section, key], message: [error.message, ...error.nextSteps].join(' ') });
+      problems.push({ path: [section, key], message: inOneLine(error) });
     }
   }
   return { document: current, problems };
