@@ -178,6 +178,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l seeds -r
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l trigger -r
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l likeness -r
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l fit -r
+complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l dataset -r
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l export
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l detach
 complete -c visiontrain -n '__fish_seen_subcommand_from judge' -l show

@@ -83,7 +83,7 @@ _visiontrain() {
     stop) first=run; others=; flags="--now --json --plain --no-input --yes --workspace --debug --help";;
     resume) first=run; others=; flags="--detach --foreground --node --rendezvous --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) first=run; others=; flags="--json --plain --no-input --yes --workspace --debug --help";;
-    judge) first=run; others=; flags="--steps --strength --seeds --trigger --likeness --fit --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
+    judge) first=run; others=; flags="--steps --strength --seeds --trigger --likeness --fit --dataset --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) first=run; others=; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;
     export) first=run; others=; flags="--step --best --by --last --average --precision --to --diffusers --bundle --images --weights --set --name --slurm --accept-license --allow-hooks --send-pictures --json --plain --no-input --yes --workspace --debug --help";;
     report) first=run; others=; flags="--output --no-thumbnails --serve --port --json --plain --no-input --yes --workspace --debug --help";;

@@ -1,4 +1,4 @@
-// The plan of each run.yaml, and what `judge` would ask of that run: ask.mjs FILE TRIGGER STEPS SEEDS < plan > request
+// What `judge` would ask of a run, for its plan: ask.mjs TRIGGER STEPS SEEDS < plan > request
 import { readFileSync } from 'node:fs';
 import { loadTs } from '../lib/load-ts.mjs';
 

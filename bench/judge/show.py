@@ -1,12 +1,13 @@
-"""The table of the bench: what judge advised beside the truth, and whether its alarm of copies was right."""
+"""The table of the bench: what judge advises beside the truth, and whether its alarm of copies is right."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from .kinds import Made
+from .kinds import ROOT, Made
 
 #: Points that the advice may lie below the best checkpoint.
 BAR = 5.0
@@ -18,35 +19,46 @@ def points(row: dict[str, Any]) -> float:
 
 
 def show(wanted: list[Made], folder: Path) -> int:
-    print(f"{'run':22} {'points by step':34} {'best':>5} {'advice':>7} {'lacks':>6}  copies: truth  alarm")
-    lacking, alarms, judged = [], {True: [], False: []}, 0
+    print(f"{'run':22} {'points by step':24} {'best':>5} {'advice':>7} {'lacks':>6}  copies: truth  alarm")
+    lacking, alarms = [], {True: [], False: []}
     for made in wanted:
-        truth = _read(folder / "truth" / f"{made.name}.json")
-        judgement = _read(folder / "runs" / made.name / "judge.json")
-        if truth is None or judgement is None or judgement["advice"] is None:
+        run = folder / "runs" / made.name
+        if not (run / "truth.json").exists():
             continue
-        judged += 1
+        truth = json.loads((run / "truth.json").read_text())
+        advice = _advice(run)
         each = {int(step): points(row) for step, row in truth.items()}
         best = max(each, key=lambda step: each[step])
-        advice = judgement["advice"]["step"]
-        lack = None if advice is None else each[best] - each[advice]
-        copied = max(row["copied"] for row in truth.values())
-        alarm = bool(judgement["advice"]["copying"])
+        lack = None if advice["step"] is None else each[best] - each[advice["step"]]
+        alarm = bool(advice["copying"])
         alarms[made.kind == "copying"].append(alarm)
         if lack is not None:
             lacking.append(lack)
         text = "  ".join(f"{step}:{value:.0f}" for step, value in each.items())
-        shown = "none" if advice is None else str(advice)
+        copied = max(row["copied"] for row in truth.values())
+        lacks = "" if lack is None else f"{lack:.1f}"
         print(
-            f"{made.name:22} {text:34} {best:>5} {shown:>7} {'' if lack is None else f'{lack:.1f}':>6}"
+            f"{made.name:22} {text:24} {best:>5} {advice['step'] or 'none':>7} {lacks:>6}"
             f"  {copied:12.0f}%  {'yes' if alarm else 'no'}"
         )
-    within = sum(lack <= BAR for lack in lacking)
-    print(f"{judged} runs; advice within {BAR:g} points in {within} of {len(lacking)} that got one")
+    print(f"advice within {BAR:g} points in {sum(lack <= BAR for lack in lacking)} of {len(lacking)} runs that got one")
     for copying, found in alarms.items():
         print(f"alarm in {sum(found)} of {len(found)} runs that {'copy' if copying else 'do not copy'}")
     return 0
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.exists() else None
+def _advice(run: Path) -> dict[str, Any]:
+    """What judge says of the samples of a run by the measures of today."""
+    from visiontrain_trainer.contract.plan import read_plan
+    from visiontrain_trainer.judging.job import parse_job
+    from visiontrain_trainer.judging.measures import Pixels
+    from visiontrain_trainer.judging.work import View
+
+    request = json.loads((run / "request.json").read_text())
+    job = parse_job(json.dumps({"version": 1, **request}))
+    view = View(Pixels(), read_plan(run / "plan.json"))
+    rows = [{**row, **view.scores(run, row["samples"], job)} for row in json.loads((run / "rows.json").read_text())]
+    asked = ("node", str(ROOT / "bench/judge/advise.mjs"))
+    given = json.dumps([{"rows": rows, "request": request}])
+    done = subprocess.run(asked, input=given, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)[0]

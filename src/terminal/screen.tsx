@@ -86,7 +86,7 @@ async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | un
   if (can === undefined || !canShowImages(can) || !process.stdin.isTTY) return undefined;
   if (known !== undefined) return known.graphics;
   writeNow('\u001b[?1049h');
-  const graphics = await askGraphics({ stdin: process.stdin, write: writeNow, inside: can.tmux });
+  const graphics = await askGraphics({ stdin: process.stdin, write: writeNow, size: can, inside: can.tmux });
   writeNow('\u001b[?1049l');
   known = { graphics };
   return graphics;

@@ -12,7 +12,7 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
   const doubt = doubtOf(base, request);
   const none = { step: null, strength: null, doubt, copying: [] };
   if (base === undefined || judged.length === 0) return { ...none, text: 'There is no checkpoint to advise.' };
-  const copying = judged.filter((row) => copies(row) > copies(base) && !isByChance(row));
+  const copying = judged.filter((row) => copies(row) > copies(base) && !isByChance(row, judged.length));
   const alarm = { doubt, copying: copying.map(({ step, strength }) => ({ step, strength })) };
   return { ...among(base, judged, copying), ...alarm };
 }
@@ -54,21 +54,24 @@ function among(
 const tellsNothing = ({ likeness, change, bleeding }: JudgeRow) =>
   likeness === null && change === null && bleeding === null;
 
-const copies = ({ copies: found }: JudgeRow) => found?.copied ?? 0;
+const copies = ({ copies: found }: JudgeRow) => found?.prompts_copied ?? 0;
 
-/** A count that so few of good rows would have by chance is none. */
-const CHANCE = 0.01;
+/** Of judgements that copy nothing, the share that may raise an alarm all the same. */
+const FALSE_ALARMS = 0.05;
 
-/** Whether as many copies are found in more than one of a hundred rows of samples that copy nothing. */
-function isByChance({ copies: found }: JudgeRow): boolean {
-  if (found === null || found.by_chance === 0) return false;
-  const { samples: n, copied, by_chance: p } = found;
+/**
+ * Whether as many prompts are copied by chance, in too many of the rows that copy nothing. Each row of a judgement may
+ * raise the alarm, so each has its part of what is allowed (Bonferroni).
+ */
+function isByChance({ copies: found }: JudgeRow, rows: number): boolean {
+  if (found === null) return false;
+  const { prompts: n, prompts_copied: copied, by_chance: p } = found;
   let [term, below] = [(1 - p) ** n, 0];
   for (let k = 0; k < copied; k += 1) {
     below += term;
     term *= ((n - k) / (k + 1)) * (p / (1 - p));
   }
-  return 1 - below > CHANCE;
+  return 1 - below > FALSE_ALARMS / rows;
 }
 
 /** The image that most of the rows are nearest to. */

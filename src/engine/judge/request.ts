@@ -8,8 +8,11 @@ import type { JudgeRequest } from './schema.ts';
 const SEEDS = 2;
 /** Prompts where the run has none of its own. */
 const MOST_CAPTIONS = 3;
-/** Captions of pictures kept out of training that are drawn, each to be compared with its picture. */
-const MOST_HELD_OUT = 4;
+/**
+ * Captions of pictures kept out of training that are drawn, each to be compared with its picture. With fewer prompts, too
+ * many of them would have to be copied before that is no chance.
+ */
+const MOST_HELD_OUT = 6;
 
 export interface Asked {
   /** Steps of the checkpoints that there are. */

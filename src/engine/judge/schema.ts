@@ -32,8 +32,10 @@ export const judgeRowSchema = z.object({
     .object({
       samples: z.number().int().describe('Those that were looked at.'),
       copied: z.number().int().describe('Nearer to a training picture than to what they should show.'),
-      by_chance: z.number().default(0.1).describe('Share of good samples that are counted as well.'),
-      usual: z.number().describe('How alike training pictures and their nearest other one usually are.'),
+      prompts: z.number().int().default(0).describe('Those whose samples were looked at.'),
+      prompts_copied: z.number().int().default(0).describe('Those of which the sample of each seed is a copy.'),
+      by_chance: z.number().default(0.1).describe('Share of samples that copy nothing and are counted as well.'),
+      usual: z.number().describe('How near to a training picture a sample must lie to be counted.'),
       nearest: z.object({ sample: z.string(), image: z.string(), alike: z.number() }),
     })
     .nullable(),

@@ -10,13 +10,15 @@ export interface AskInput {
   /** In raw mode: otherwise the kernel would hold answers back, and show them. */
   readonly stdin: Stdin;
   readonly write: (text: string) => void;
+  /** Cells of the terminal. */
+  readonly size: { readonly columns: number; readonly rows: number };
   /** Whether tmux or screen stands between. */
   readonly inside: boolean;
   readonly patience?: number;
 }
 
 /** What the terminal shows; undefined for no images. Keys that were pressed meanwhile are read by whoever comes next. */
-export async function askGraphics({ stdin, write, inside, patience }: AskInput): Promise<Graphics | undefined> {
+export async function askGraphics({ stdin, write, size, inside, patience }: AskInput): Promise<Graphics | undefined> {
   let text = '';
   await new Promise<void>((resolve) => {
     const end = () => {
@@ -36,7 +38,7 @@ export async function askGraphics({ stdin, write, inside, patience }: AskInput):
   const isLate = !isWhole(text);
   if (isLate) dropAnswers(stdin);
   if (keys + begun !== '') stdin.unshift(Buffer.from(keys + begun));
-  return isLate ? undefined : graphicsOf(text);
+  return isLate ? undefined : graphicsOf(text, size);
 }
 
 /** From now on answers that come late are taken out of what is read: they are no keys. */

@@ -36,9 +36,8 @@ function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, ima
     bleeding: { value: bleeding, stderr: 0.01, each: [bleeding] },
     diversity: { value: 0.1, stderr: 0.01, each: [0.1] },
     copies: {
-      samples: 4,
-      copied,
-      by_chance: 0,
+      ...{ samples: 8, copied: 2 * copied, prompts: 4, prompts_copied: copied },
+      by_chance: 0.1,
       usual: 0.8,
       nearest: { sample: 'judge/a.png', image: `data/${image}`, alike: 0.9 },
     },
@@ -55,7 +54,7 @@ describe('the advice', () => {
       // The likeness differs from prompt to prompt far more than from row to row.
       row(800, { likeness: 0.7, bleeding: 0.05, change: -0.02 }),
       row(1000, { likeness: 0.7, bleeding: 0.2, change: -0.02 }),
-      row(1200, { likeness: 0.9, change: -0.01, copied: 3 }),
+      row(1200, { likeness: 0.9, change: -0.01, copied: 4 }),
     ];
     const { step, strength, text, doubt } = advise(rows, request);
     expect([step, strength]).toEqual([800, 1]);
@@ -73,14 +72,24 @@ describe('the advice', () => {
     expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
   });
 
-  it('takes no alarm from as many copies as good samples have by chance', () => {
+  it('takes no alarm from as many copied prompts as runs that copy nothing have by chance', () => {
     const chance = (copied: number) => {
-      const found = row(400, { likeness: 0.6, copied });
-      return { ...found, copies: found.copies && { ...found.copies, samples: 9, by_chance: 0.1 } };
+      const found = row(400, { likeness: 0.6 });
+      return { ...found, copies: found.copies && { ...found.copies, prompts: 6, prompts_copied: copied } };
     };
-    // Of nine samples with one in ten each, four or more are counted in 8 of 1000 rows, three or more in 53.
-    expect(advise([row(0, {}), chance(3)], request).step).toBe(400);
-    expect(advise([row(0, {}), chance(4)], request).step).toBeNull();
+    // Of six prompts with one in ten each, three or more are copied in 16 of 1000 rows, two or more in 114.
+    expect(advise([row(0, {}), chance(2)], request).step).toBe(400);
+    expect(advise([row(0, {}), chance(3)], request).step).toBeNull();
+    // With four rows each may raise an alarm in 12 of 1000 only.
+    const four = [100, 200, 300].map((step) => row(step, { likeness: 0.6 }));
+    expect(advise([row(0, {}), ...four, chance(3)], request).copying).toEqual([]);
+    expect(advise([row(0, {}), ...four, chance(4)], request).copying).toEqual([{ step: 400, strength: 1 }]);
+  });
+
+  it('takes no alarm from single samples whose other seeds copy nothing', () => {
+    const found = row(400, { likeness: 0.6 });
+    const single = { ...found, copies: found.copies && { ...found.copies, copied: 4 } };
+    expect(advise([row(0, {}), single], request).copying).toEqual([]);
   });
 
   it('leaves out what surely fits its prompts worse', () => {
@@ -192,8 +201,8 @@ describe('what is judged', () => {
       { checkpoints: [1], trigger: 'zfx' },
     );
     const drawn = prompts.filter(({ image }) => image !== null);
-    expect(drawn.map(({ image }) => image)).toEqual(['held/0.png', 'held/3.png', 'held/5.png', 'held/7.png']);
-    expect(drawn[1]).toMatchObject({ text: 'zfx, fox 3', trigger: true });
+    expect(drawn.map(({ image }) => image)).toEqual([0, 2, 3, 5, 6, 8].map((i) => `held/${i}.png`));
+    expect(drawn[1]).toMatchObject({ text: 'zfx, fox 2', trigger: true });
   });
 
   it('refuses a step that has no checkpoint', () => {

@@ -8,12 +8,14 @@ const DEVICE = '\u001b[?62;22c';
 const SIXEL = '\u001b[?62;4;22c';
 const CELL = '\u001b[6;20;10t';
 
+const SIZE = { columns: 80, rows: 24 };
+
 describe('the question', () => {
   it('has these bytes, and is short where tmux or screen answers', () => {
     expect(question(false)).toBe(
-      '\u001b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\u001b\\\u001b]1337;Capabilities\u001b\\\u001b[>q\u001b[16t\u001b[c',
+      '\u001b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\u001b\\\u001b]1337;Capabilities\u001b\\\u001b[>q\u001b[16t\u001b[?2;1;0S\u001b[c',
     );
-    expect(question(true)).toBe('\u001b[16t\u001b[c');
+    expect(question(true)).toBe('\u001b[16t\u001b[?2;1;0S\u001b[c');
   });
 });
 
@@ -26,18 +28,22 @@ describe('the answers', () => {
     ['WezTerm', `\u001bP>|WezTerm 20240203\u001b\\${CELL}${SIXEL}`, { kind: 'iterm2', cell: [10, 20] }],
     ['xterm with sixels', `\u001bP>|XTerm(390)\u001b\\${CELL}${SIXEL}`, { kind: 'sixel', cell: [10, 20] }],
     ['sixels on cells of an unknown size', SIXEL, undefined],
+    ['sixels of at most the window’s size', `\u001b[?2;0;805;490S${SIXEL}`, { kind: 'sixel', cell: [10, 20] }],
     ['xterm without', `\u001bP>|XTerm(390)\u001b\\${CELL}${DEVICE}`, undefined],
     ['kitty that refuses', `\u001b_Gi=31;EINVAL:no\u001b\\${CELL}${DEVICE}`, undefined],
     ['features without files', `\u001b]1337;Capabilities=FtSx\u001b\\${DEVICE}`, undefined],
     ['cells of no size', `\u001b[6;0;0t${SIXEL}`, undefined],
     ['nothing', '', undefined],
   ])('tell %s', (_, text, expected) => {
-    expect(graphicsOf(text)).toEqual(expected);
+    expect(graphicsOf(text, SIZE)).toEqual(expected);
   });
 
   it('are told from what a person typed', () => {
     expect(isWhole(`${KITTY}`)).toBe(false);
-    expect(typed(`q${KITTY}\u001b[A${CELL}ä${SIXEL}\u001b`)).toEqual({ keys: 'q\u001b[Aä', begun: '\u001b' });
+    expect(typed(`q\u001b[?2;0;805;490S${KITTY}\u001b[A${CELL}ä${SIXEL}\u001b`)).toEqual({
+      keys: 'q\u001b[Aä',
+      begun: '\u001b',
+    });
     expect(typed('p\u001b_Gi=31;O')).toEqual({ keys: 'p', begun: '\u001b_Gi=31;O' });
     expect(typed('\u001b[C\u001b[D')).toEqual({ keys: '\u001b[C\u001b[D', begun: '' });
   });
@@ -49,6 +55,7 @@ describe('asking', () => {
     const found = await askGraphics({
       stdin: stdin as unknown as NodeJS.ReadStream,
       write: () => answer(stdin),
+      size: SIZE,
       inside: false,
       patience,
     });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 
 from visiontrain_trainer.judging.job import Job, Prompt, parse_job
 from visiontrain_trainer.judging.pixels import SIDE, alike, features
-from visiontrain_trainer.judging.scores import Drawn, References, scores
+from visiontrain_trainer.judging.scores import Drawn, References, nearness_by_chance, scores
 from visiontrain_trainer.judging.work import judge
 
 WIDTH = SIDE * SIDE * 3
@@ -66,18 +67,41 @@ def test_a_copy_is_seen_also_mirrored_and_its_pair_is_named() -> None:
 def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> None:
     trained, held = _images(12, 1), _images(2, 3)
     own = np.stack([held, trained[5:7]]).reshape(2, 2, WIDTH)
-    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
+    base = _images(4, 8).reshape(2, 2, WIDTH)
+
+    def counted(images: list[str | None]) -> dict[str, Any]:
+        return scores(_drawn(own, base, [True, True], images), _references(trained, held))["copies"]
+
     # The second prompt may ask for what a training image shows.
-    assert (found["copied"], found["samples"], found["by_chance"]) == (0, 2, 0)
+    found = counted(["held/0.png", None])
+    assert (found["copied"], found["samples"], found["prompts"], found["prompts_copied"]) == (0, 2, 1, 0)
+    # Fourteen images tell what is near: the nearest of them is exceeded by one more of their kind in 1 of 15 cases.
+    assert found["by_chance"] == pytest.approx(1 / 15)
     own[0, 1] = trained[3]
-    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
-    assert found["copied"] == 1 and found["nearest"]["image"] == "3.png"
+    found = counted(["held/0.png", None])
+    assert (found["copied"], found["prompts_copied"], found["nearest"]["image"]) == (1, 0, "3.png")
+    own[0, 0] = trained[4]
+    assert counted(["held/0.png", None])["prompts_copied"] == 1
+    # What the base model draws as well with the same noise is no work of the LoRA.
+    base[0, 0] = trained[4]
+    assert counted(["held/0.png", None])["copied"] == 1
     # What is like no training image is none, though it is even less like its own.
-    own[0, 1] = 0
-    found = scores(_drawn(own, own, [True, True], ["held/0.png", None]), _references(trained, held))["copies"]
-    assert found["copied"] == 0
-    plain = scores(_drawn(own, own, [True, True]), _references(trained, held))["copies"]
-    assert (plain["copied"], plain["samples"], plain["by_chance"]) == (2, 4, pytest.approx(0.1))
+    own[0] = 0
+    assert counted(["held/0.png", None])["copied"] == 0
+    plain = counted([None, None])
+    assert (plain["copied"], plain["samples"], plain["prompts"], plain["prompts_copied"]) == (2, 4, 2, 1)
+
+
+@pytest.mark.parametrize(("count", "exceeding", "of"), [(3, 1, 4), (8, 1, 9), (19, 2, 20), (40, 4, 41)])
+def test_images_that_copy_nothing_count_as_copies_as_seldom_as_is_said(count: int, exceeding: int, of: int) -> None:
+    draw = np.random.default_rng(count)
+    above, rounds = 0, 400
+    for _ in range(rounds):
+        images = draw.uniform(size=(count + 2, WIDTH // 16))
+        limit = nearness_by_chance(_references(images[:1], images[1 : count + 1]))
+        assert limit is not None and limit[1] == pytest.approx(exceeding / of)
+        above += float(alike(images[-1:], images[:1])[0, 0]) > limit[0]
+    assert above / rounds == pytest.approx(exceeding / of, abs=3 * math.sqrt(exceeding / of / rounds))
 
 
 def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others() -> None:
@@ -91,7 +115,7 @@ def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others()
     own[1] = 1 - base[1]
     assert scores(_drawn(own, base, [True, False]), _references(_images(9, 7), held))["bleeding"]["value"] > 0.3
     assert scores(_drawn(own, base, [None, None]), _references(_images(9, 7), held))["bleeding"] is None
-    one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_images(2, 8), held))
+    one = scores(_drawn(own[:, :1], base[:, :1], [True, False]), _references(_images(2, 8), held[:0]))
     assert one["diversity"] is None and one["copies"] is None
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-#: Of the likenesses of training images to their nearest ones, the share that counts as usual. One double among them
-#: must not hide every copy.
-USUAL = 0.9
+#: Of images that copy nothing, the share that lies as near to a training image as what counts as a copy.
+BY_CHANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,47 +121,63 @@ def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None
     return scored(np.stack([1 - references.alike(prompt, prompt)[upper] for prompt in own]))
 
 
-def usual_likeness(references: References, share: float) -> float | None:
-    """How alike a training image and its nearest other one are at the most in this share of them; None with fewer than
-    three.
+def nearness_by_chance(references: References) -> tuple[float, float] | None:
+    """How near to a training image something must lie to count as a copy, and the share of images that copy nothing and
+    lie as near all the same; None with fewer than three images to tell it by.
+
+    Images that were kept out, and each training image beside the others, show how near one of them comes that is none
+    of them (Meehan, Chaudhuri and Dasgupta, arXiv:2004.05675). With few of these the share is that of a conformal test
+    (Vovk, Gammerman and Shafer 2005): the largest of n values is exceeded by one more of them in 1 of n + 1 cases.
     """
-    if len(references.trained) < 3:
+    if not len(references.trained):
         return None
     found = references.to_trained(references.trained)
     np.fill_diagonal(found, -np.inf)
-    return float(np.quantile(found.max(1), share))
+    known = found.max(1) if len(found) > 1 else np.empty(0)
+    if len(references.held_out):
+        known = np.concatenate([known, references.to_trained(references.held_out).max(1)])
+    if len(known) < 3:
+        return None
+    exceeding = max(1, math.floor(BY_CHANCE * (len(known) + 1)))
+    return float(np.sort(known)[-exceeding]), exceeding / (len(known) + 1)
 
 
 def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
-    """How many samples are copies of a training image, and the nearest pair of all.
+    """How many samples are copies of a training image, how many prompts are copied at every seed, and the nearest pair.
 
-    A sample of a caption of an image kept out of training is a copy when it is as near to a training image as these
-    usually are to each other, and nearer to it than to the image that it describes. Any other prompt may ask for the
-    very thing that a training image shows, so its samples count only where there is no such caption: then a copy is
-    nearer to a training image than nine of ten of these are to each other, which one in ten of good samples is as well.
+    A copy lies nearer to a training image than images that copy nothing do but for a few, nearer to it than the base
+    model's sample with the same noise, and, where its prompt is the caption of an image kept out, nearer than to that
+    one. Any other prompt may ask for the very thing that a training image shows, so its samples count only where there
+    is no such caption. Samples of one prompt are alike, and so are their errors: what counts is the prompt, and that
+    all its seeds agree.
     """
-    flat = drawn.own.reshape(-1, drawn.own.shape[-1])
+    limit = nearness_by_chance(references)
+    if limit is None:
+        return None
+    usual, by_chance = limit
+    shape = drawn.own.shape[:2]
     own = _own_images(drawn, references)
     told = np.isfinite(own)
-    usual = usual_likeness(references, 0.5 if told.any() else USUAL)
-    if usual is None:
-        return None
-    found = references.to_trained(flat)
-    nearest = found.max(1)
-    copied = (nearest > usual) & (nearest > own)
-    if told.any():
-        copied &= told
+    found, before = (references.to_trained(each.reshape(-1, each.shape[-1])) for each in (drawn.own, drawn.base))
+    nearest, which = found.max(1), found.argmax(1)
+    moved = nearest > before[np.arange(len(before)), which]
+    # The base model's own row is measured by the same rule, without what compares it with itself.
+    copied = (nearest > usual) & (nearest > own) & (moved | np.array_equal(drawn.own, drawn.base))
+    counted = told if told.any() else np.ones_like(told)
+    copied &= counted
     # The pair that is shown is one that counts, where there is any.
     sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
     paths = [path for prompt in drawn.paths for path in prompt]
     return {
-        "samples": int(told.sum()) if told.any() else len(flat),
+        "samples": int(counted.sum()),
         "copied": int(copied.sum()),
-        "by_chance": 0.0 if told.any() else 1 - USUAL,
+        "prompts": int(counted.reshape(shape).all(1).sum()),
+        "prompts_copied": int(copied.reshape(shape).all(1).sum()),
+        "by_chance": by_chance,
         "usual": usual,
         "nearest": {
             "sample": paths[sample],
-            "image": references.trained_paths[int(found[sample].argmax())],
+            "image": references.trained_paths[int(which[sample])],
             "alike": float(nearest[sample]),
         },
     }

@@ -14,6 +14,7 @@ export const judgeEntry: CommandEntry = {
     ['--trigger <word>', 'the word that calls the LoRA (default: that of the run)'],
     ['--likeness <model>', 'compares pictures: dinov2-small, a tagger (drawings), a folder, or pixels'],
     ['--fit <model>', 'how well prompts are met: clip-vit-large-patch14, a tagger, a folder, or none'],
+    ['--dataset <dir>', 'where its pictures are by now, when their folder was moved'],
     ['--export', 'write the LoRA file of the checkpoint that is advised, as best'],
     ['--detach', 'go on apart from this terminal; behind a live run, once it is over'],
     ['--show', 'only show how far it is, or what came out, with the samples side by side'],

@@ -7,7 +7,9 @@ import { findRun } from '../../../engine/runs/find.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
 import type { CommandRun } from '../../shell/context.ts';
+import { text } from '../shared/options.ts';
 import { judgeFlags } from './asked.ts';
+import { settleImages } from './images.ts';
 import { showJudgement, watchJudgement } from './show.ts';
 import { judge } from './work.ts';
 
@@ -26,6 +28,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   }
   refuseForeignFolder(summary.dir);
   const asked = judgeFlags(options);
+  await settleImages(summary, text(options.dataset), context);
   if (readWaiting(summary.dir) !== undefined) throw beingJudged();
   if (options.detach === true) {
     judgeApart(summary.dir, asked.argv, context.env);
