@@ -6,12 +6,15 @@ type Images = ReadonlyMap<string, PageImage>;
 
 export function Samples({ report, images }: { readonly report: RunReport; readonly images: Images }) {
   const { samples } = report;
+  const slides = samples.some(({ steps }) => steps.filter(({ path }) => images.has(path)).length > 1);
   return (
     <section id="samples" aria-labelledby="samples-title">
       <h2 id="samples-title">Samples</h2>
       {samples.length === 0 ? <p className="quiet">This run has made no samples.</p> : null}
       {samples.length > 0 ? (
-        <p className="quiet">The same prompt and seed, without and with the LoRA. The slider goes through the steps.</p>
+        <p className="quiet">
+          The same prompt and seed, without and with the LoRA.{slides ? ' The slider goes through the steps.' : ''}
+        </p>
       ) : null}
       <div className="prompts">
         {samples.map((prompt) => (

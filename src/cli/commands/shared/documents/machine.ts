@@ -4,7 +4,23 @@ import { z } from 'zod';
 const text = z.string();
 const count = z.number().int().min(0);
 
+const verdict = z.enum(['good', 'warn', 'bad']);
+
 export const machineDocuments = {
+  doctor: z.strictObject({
+    version: text,
+    state: verdict.describe('The worst of the findings; with bad the exit code is 3.'),
+    summary: text,
+    findings: z.array(
+      z.strictObject({
+        id: text,
+        title: text,
+        verdict,
+        text,
+        cure: z.array(text).describe('What to type, or to do.'),
+      }),
+    ),
+  }),
   setup: z
     .strictObject({
       python: text,

@@ -168,6 +168,22 @@ export const runDocuments = {
       ),
     }),
     z.strictObject({ run: text, path: text.describe('The file that was written.') }).describe('slurm, skypilot.'),
+    z
+      .strictObject({
+        path: text,
+        bytes: count,
+        sha256,
+        files: count,
+        images: z.boolean().describe('Whether the pictures are in it.'),
+      })
+      .describe('--bundle.'),
+  ]),
+  publish: z.union([
+    z
+      .strictObject({ repo: text, url: text, commit: text, is_private: z.boolean(), files: z.array(text) })
+      .describe('hub.'),
+    z.strictObject({ repo: text, files: z.array(text), card: text }).describe('hub --dry-run: nothing is sent.'),
+    z.strictObject({ dir: text, files: z.array(z.strictObject({ path: text, what: text })) }).describe('kit.'),
   ]),
   queue: z.union([
     z.strictObject({
