@@ -167,7 +167,8 @@ function layerProblems(
     return kind !== 'tucker' && down !== undefined && up !== undefined && down[0] !== up[1];
   });
   const without = plain.filter(({ module, tensors: roles }) => alphas.get(module) === null && roles.down !== undefined);
-  const silent = layers.filter(({ module }) => alphas.get(module) === 0);
+  // The alpha of an OFT bounds its turns, and 0 is no bound; without a rank an alpha is no scale.
+  const silent = layers.filter(({ module, rank }) => rank !== null && alphas.get(module) === 0);
   const names = (all: readonly LoraLayer[]) => some(all.map(({ module }) => module));
   const told = without.length > 0 && without.length < plain.length;
   const several = layers.filter(({ tensors: roles }) => size(tensors.get(roles.alpha ?? '')?.shape ?? []) !== 1);

@@ -238,6 +238,12 @@ describe('check', () => {
     const unequal = { ...plain(), [`${ATTN2}.lora_up.weight`]: ['F32', [2, 4], f32(...full(8, 1))] as const };
     expect(texts(write('unequal', unequal))).toContain(`bad: the two halves have different ranks in ${ATTN2}`);
     expect(texts(write('alpha-0', plain(1, f32(0)))).join()).toContain('alpha is 0');
+    // An OFT's alpha bounds its turns, and 0 is no bound.
+    const oft = {
+      'lora_unet_x.oft_blocks': ['F32', [1, 2, 2], f32(0, 1, 0, 0)],
+      'lora_unet_x.alpha': ['F32', [], f32(0)],
+    };
+    expect(texts(write('oft-0', oft as unknown as Record<string, Tensor>))).toEqual([]);
     const two = { ...plain(), [`${ATTN2}.alpha`]: ['F32', [2], f32(1, 1)] as const };
     expect(texts(write('alpha-2', two))).toContain(`bad: alpha has several numbers or none in ${ATTN2}`);
     const other = `unet.${ATTN2.slice('lora_unet_'.length)}`;

@@ -68,7 +68,7 @@ function normLines({ norms, unmeasured }: Inspected): [string, string][] {
   if (norms === null) return [['Changes', `not measured: ${unmeasured ?? 'unknown'}`]];
   const count = plural(norms.unmeasured.length, 'layer');
   if (norms.blocks.length === 0)
-    return [['Changes', `not measured: what ${count} change depends on the base (--base MODEL)`]];
+    return [['Changes', `not measured: it depends on the base (--base MODEL) in ${count}`]];
   const left = norms.unmeasured.length === 0 ? '' : `; ${count} cannot be measured without --base`;
   const blocks = norms.blocks.map(
     ({ block, layers, norm }) =>
@@ -138,10 +138,8 @@ const KINDS: Readonly<Record<string, string>> = {
 function rankLines(ranks: readonly RankCount[]): [string, string][] {
   const lines = ranks.slice(0, MOST_RANKS).map(({ part, rank, alpha, layers }): [string, string] => {
     const name = part === 'unet' ? 'U-Net' : part;
-    return [
-      '',
-      `${name}: ${plural(layers, 'layer')} of rank ${rank ?? 'unknown'}, alpha ${alpha ?? 'not told (the rank)'}`,
-    ];
+    const scale = rank === null ? 'without a rank' : `of rank ${rank}, alpha ${alpha ?? 'not told (the rank)'}`;
+    return ['', `${name}: ${plural(layers, 'layer')} ${scale}`];
   });
   if (ranks.length > MOST_RANKS) lines.push(['', `and ${ranks.length - MOST_RANKS} more kinds of layer`]);
   return lines.map(([, text], i) => [i === 0 ? 'Layers' : '', text]);
