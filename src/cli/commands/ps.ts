@@ -10,24 +10,29 @@ import type { CommandRun } from '../shell/context.ts';
 /** Lists live and past runs by reading their folders alone. */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
+  const waiting = new Map(queueEntries(places.runs).map(({ run, device }, i) => [run, { place: i + 1, device }]));
+  // A run that has not begun tells no device: one that waits has the card that it waits for.
+  const withCard = <T extends RunRow>(run: T): T => ({
+    ...run,
+    device: run.device ?? waiting.get(run.name)?.device ?? null,
+  });
   const far = options.all === true ? await (await import('./boxes/ps.ts')).farRuns(context) : [];
   const others = far.flatMap((box) => box.runs);
   if (flags.json) {
-    out.json([...(await listRuns(places.runs)), ...others]);
+    out.json([...(await listRuns(places.runs)).map(withCard), ...others]);
     for (const { box, error } of far) if (error !== undefined) out.talkJson({ host: box, error: error.message });
     return EXIT.ok;
   }
-  const runs: RunRow[] = [...(await listRows(places.runs, places.cache)), ...others];
+  const runs: RunRow[] = [...(await listRows(places.runs, places.cache)).map(withCard), ...others];
   for (const { error } of far) if (error !== undefined) out.wrapped(`! ${error.message}`);
   if (runs.length === 0) {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
     return EXIT.ok;
   }
-  const waiting = new Map(queueEntries(places.runs).map(({ run }, i) => [run, i + 1]));
   const now = new Date();
   const rows = runs.map((r) => [
     r.name,
-    queuedText(r, waiting.get(r.name)) ?? stateText(r),
+    queuedText(r, waiting.get(r.name)?.place) ?? stateText(r),
     stepText(r),
     leftText(r),
     r.device ?? '-',

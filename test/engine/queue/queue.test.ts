@@ -103,7 +103,7 @@ describe('a queue', () => {
     const [first = ''] = readdirSync(join(home.runs, '.queue')).filter((name) => name.endsWith('.json'));
     writeFileSync(join(home.runs, '.queue', '000999.json'), readFileSync(join(home.runs, '.queue', first)));
     const shown = await cli(['ps'], home.env);
-    expect(shown.stdout).toMatch(/^d\s+queued \(4\)/m);
+    expect(shown.stdout).toMatch(/^d\s+queued \(4\) .* cpu /m);
     expect((await cli(['queue'], home.env)).stdout).toMatch(/a .*waits\n.*d .*waits for a\n/);
     const started: string[] = [];
     const start = async ({ name }: { name: string }) => void started.push(name);

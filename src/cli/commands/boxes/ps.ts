@@ -1,13 +1,9 @@
 /** `ps --all`: the runs of this machine and of all boxes in one table. */
 import { z } from 'zod';
-import { VisiontrainError } from '../../../base/errors.ts';
-import { knownBoxes } from '../../../engine/boxes/known.ts';
-import { farCommand } from '../../../engine/boxes/program.ts';
-import { runThere } from '../../../engine/boxes/ssh.ts';
+import type { VisiontrainError } from '../../../base/errors.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import type { Context } from '../../shell/context.ts';
-import { stopSignals } from '../shared/steps/stop-signals.ts';
-import { connect } from './connect.ts';
+import { askBoxes } from './ask-all.ts';
 
 const runSchema = z.looseObject({
   name: z.string(),
@@ -30,30 +26,12 @@ export interface FarRuns {
   readonly error: VisiontrainError | undefined;
 }
 
-/** Milliseconds after which a box that says nothing is passed over. */
-const LIMIT = 60_000;
-
 /** The runs of every box, all asked at once. A box that cannot be reached has an error in place of runs. */
 export async function farRuns(context: Context): Promise<FarRuns[]> {
-  const stop = stopSignals();
-  const ask = async (box: ReturnType<typeof knownBoxes>[number]): Promise<FarRuns> => {
-    try {
-      const far = await connect(
-        box,
-        { ...context, flags: { ...context.flags, json: true } },
-        { signal: stop.signal, tries: 0 },
-      );
-      const { stdout } = await runThere(far.line, farCommand(far, ['ps', '--json']), { limit: LIMIT });
-      const runs = z.array(runSchema).parse(JSON.parse(stdout)) as unknown as RunSummary[];
-      return {
-        box: box.name,
-        runs: runs.map((run) => ({ ...run, name: `${box.name}:${run.name}` })),
-        error: undefined,
-      };
-    } catch (error) {
-      if (!(error instanceof VisiontrainError) || stop.signal.aborted) throw error;
-      return { box: box.name, runs: [], error };
-    }
-  };
-  return Promise.all(knownBoxes(context.places.config).map(ask)).finally(stop.off);
+  const read = (text: string) => z.array(runSchema).parse(JSON.parse(text)) as unknown as RunSummary[];
+  const answers = await askBoxes(['ps', '--json'], read, context);
+  return answers.map(({ box, answer = [], error }) => ({
+    ...{ box, error },
+    runs: answer.map((run) => ({ ...run, name: `${box}:${run.name}` })),
+  }));
 }

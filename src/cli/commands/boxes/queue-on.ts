@@ -101,7 +101,7 @@ function tell(
   if (flags.json) {
     const waiting = names.filter((name) => !running.has(name));
     out.json({
-      waiting: waiting.map((run) => ({ run, device: '', problem: null, held: false, after: null })),
+      waiting: waiting.map((run) => ({ run, device: '', problem: null, held: false, after: null, state: 'waits' })),
       started: [...running],
     });
     return;

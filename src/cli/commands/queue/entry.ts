@@ -18,6 +18,7 @@ export const queueEntry: CommandEntry = {
     ['--after <run>', 'add: wait until that run is finished'],
     ['--on <hosts>', 'add: wait on another machine, or on the least busy of several: gpu1,gpu2; or as an array: slurm'],
     ['--slurm <key=value>', 'add --on slurm: partition, account, time, gres … (repeatable)', 'list'],
+    ['--all', 'list: what waits on other machines, too'],
     ['--dry-run', 'add: show the runs and make nothing'],
     ['--accept-license', 'add: accept the licence of what is fetched'],
     ['--send-pictures', 'add: let the server in captions.endpoint see the pictures'],

@@ -3,42 +3,50 @@ import { heldBy } from '../../../engine/queue/advance.ts';
 import { type QueueEntry, queueEntries } from '../../../engine/queue/entries.ts';
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
+import type { FarEntry } from '../boxes/queue-all.ts';
 import { sweepLines, sweepViews } from '../sweep/lines.ts';
 
-/** Shows what waits, in the order in which it is started. */
-export const run: CommandRun = async (what, _options, context) => {
+/** Shows what waits, in the order in which it is started; with `--all` what waits on other machines, too. */
+export const run: CommandRun = async (what, options, context) => {
   if (what.length > 0) throw new UsageError('queue list takes nothing behind it.', { id: 'command/wrong' });
-  showQueue(queueEntries(context.places.runs), [], context);
+  const { runs } = context.places;
+  if (options.all !== true) {
+    showQueue(queueEntries(runs), [], context);
+    return EXIT.ok;
+  }
+  const { farQueues } = await import('../boxes/queue-all.ts');
+  const far = await farQueues(context);
+  showQueue(queueEntries(runs), [], context, { far: far.flatMap(({ answer }) => answer ?? []) });
+  for (const { box, error } of far)
+    if (error !== undefined && context.flags.json) context.out.talkJson({ host: box, error: error.message });
+    else if (error !== undefined) context.out.wrapped(`! ${error.message}`);
   return EXIT.ok;
 };
 
-/** Prints the queue and what was just started from it. */
+/** Prints the queue, what was just started from it, and what waits elsewhere. */
 export function showQueue(
   entries: readonly QueueEntry[],
   started: readonly string[],
   { out, flags, places }: Context,
+  { far }: { readonly far: readonly FarEntry[] } = { far: [] },
 ): void {
+  const own = entries.map(({ run: name, device, problem, held, after }, i) => ({
+    ...{ run: name, device, problem: problem ?? null, held: held === true, after: after ?? null },
+    state: heldBy(places.runs, entries[i] as QueueEntry) ?? 'waits',
+  }));
+  const waiting = [...own, ...far];
   if (flags.json) {
-    const waiting = entries.map(({ run, device, problem, held, after }) => ({
-      ...{ run, device, problem: problem ?? null, held: held === true, after: after ?? null },
-    }));
     out.json({ waiting, started: [...started], sweeps: sweepViews(places.runs) });
     return;
   }
   for (const name of started) out.talk(`${name} is running.  visiontrain attach ${name}`);
-  if (entries.length === 0)
+  if (waiting.length === 0)
     out.talk(started.length > 0 ? 'Nothing else waits.' : 'Nothing waits.  visiontrain queue add run.yaml');
-  else showWaiting(entries, { out, places });
-  for (const line of sweepLines(sweepViews(places.runs))) out.wrapped(line);
-}
-
-function showWaiting(entries: readonly QueueEntry[], { out, places }: Pick<Context, 'out' | 'places'>): void {
-  const rows = entries.map((entry, i) => [
-    String(i + 1),
-    entry.run,
-    entry.device,
-    heldBy(places.runs, entry) ?? 'waits',
+  const rows = waiting.map(({ run: name, device, state }, i) => [
+    // Places count in the queue of this machine.
+    ...[i < own.length ? String(i + 1) : '', name, device, state],
   ]);
   const room = { width: out.width, expendable: ['DEVICE'] };
-  for (const line of table(['#', 'RUN', 'DEVICE', 'STATE'], rows, room)) out.data(line);
+  if (rows.length > 0) for (const line of table(['#', 'RUN', 'DEVICE', 'STATE'], rows, room)) out.data(line);
+  for (const line of sweepLines(sweepViews(places.runs))) out.wrapped(line);
 }

@@ -1,5 +1,5 @@
 /** A person at a desk and a box: everything by the real command line, over a real sshd. */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256OfText } from '../../../../src/base/files/hash.ts';
@@ -98,6 +98,13 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
       waiting: [{ run: 'gpu1:fox-rank8' }],
     });
     await until(() => existsSync(there('runs/fox-rank8/exit.json')));
+    const entry = there('runs/.queue/000900.json');
+    writeFileSync(entry, JSON.stringify({ run: 'fox-rank4', device: 'cpu', attempts: 9, held: true }));
+    const all = await go('queue', '--all', '--json');
+    expect(JSON.parse(all.stdout).waiting).toMatchObject([
+      { run: 'gpu1:fox-rank4', device: 'cpu', state: 'held back' },
+    ]);
+    rmSync(entry);
     const after = await go('queue', 'add', 'run.yaml', '--on', 'gpu1', '--after', 'fox');
     expect([after.code, after.stderr]).toEqual([
       2,

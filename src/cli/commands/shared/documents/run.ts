@@ -192,6 +192,7 @@ export const runDocuments = {
           ...{ run: text, device: text, problem: text.nullable() },
           held: z.boolean(),
           after: text.nullable().describe('The run that must be finished before.'),
+          state: text.describe('What keeps it from being started, in words.'),
         }),
       ),
       started: z.array(text).describe('What `queue run` has just started.'),
