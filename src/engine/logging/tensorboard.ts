@@ -6,6 +6,7 @@ import { makeFolder } from '../../base/files/folder.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
+import { textRates } from './text-rates.ts';
 import { type LoggedImage, restartRecord, valuesRecord, versionRecord } from './tfevents.ts';
 import { valueLog } from './values.ts';
 
@@ -50,7 +51,7 @@ export function openEventFile({ runDir, every, images, after }: TensorBoardInput
   const host = hostname().replaceAll(/[^\w.-]/g, '_') || 'host';
   const base = join(folder, `events.out.tfevents.${Math.floor(now)}.${host}.${process.pid}`);
   const file = newFile(base, versionRecord(now));
-  const log = valueLog(every);
+  const log = valueLog(every, textRates(runDir));
   let last = after;
   const append = (parts: readonly Buffer[]) => {
     if (parts.length === 0) return;

@@ -3,6 +3,7 @@
  * dashboards know. Pure, and bounded in memory.
  */
 import type { Payload, RunEvent } from '../events/schema.ts';
+import type { TextRate } from './text-rates.ts';
 
 export interface LoggedStep {
   readonly t: number;
@@ -22,7 +23,7 @@ export interface ValueLog {
 
 type StepEvent = Payload<'step'> & { readonly t: number };
 
-export function valueLog(every: number): ValueLog {
+export function valueLog(every: number, textRates: readonly TextRate[] = []): ValueLog {
   let gathered: StepEvent[] = [];
   const average = epochAverage();
   const log = (): LoggedStep | undefined => {
@@ -35,8 +36,7 @@ export function valueLog(every: number): ValueLog {
     const values = [
       { tag: 'loss/current', scalar: mean(steps.map(({ loss }) => loss)) },
       { tag: 'loss/average', scalar: average.value() },
-      { tag: 'lr/unet', scalar: last.lr },
-      ...(last.lr_used === undefined ? [] : [{ tag: 'lr/d*lr/unet', scalar: last.lr_used }]),
+      ...rates(last, textRates),
       ...(norms.length > 0 ? [{ tag: 'norm/grad', scalar: most(norms) }] : []),
       ...(last.images_per_second === undefined ? [] : [{ tag: 'speed/images_per_s', scalar: last.images_per_second }]),
       ...(memory.length > 0 ? [{ tag: 'memory/peak', scalar: most(memory) }] : []),
@@ -67,6 +67,18 @@ export function valueLog(every: number): ValueLog {
       }
     },
   };
+}
+
+/** The rates of a step: what is set, and under `d*lr` what an optimiser makes of it that finds the rate by itself. */
+function rates({ step, lr, lr_used: used }: StepEvent, textRates: readonly TextRate[]) {
+  const parts = [
+    ...textRates.map(({ name, share, until }) => ({ name, share: until !== null && step > until ? 0 : share })),
+    { name: 'unet', share: 1 },
+  ];
+  return [
+    ...parts.map(({ name, share }) => ({ tag: `lr/${name}`, scalar: lr * share })),
+    ...(used === undefined ? [] : parts.map(({ name, share }) => ({ tag: `lr/d*lr/${name}`, scalar: used * share }))),
+  ];
 }
 
 const most = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b));

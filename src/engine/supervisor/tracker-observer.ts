@@ -10,6 +10,7 @@ import { signalGroup } from '../../base/process/group.ts';
 import { neutralise } from '../../base/text.ts';
 import type { TrackerSpec } from '../../spec/sections/logging.ts';
 import type { RunEvent } from '../events/schema.ts';
+import { textRates } from '../logging/text-rates.ts';
 import { valueLog } from '../logging/values.ts';
 import type { Observer } from './observers.ts';
 
@@ -59,7 +60,7 @@ export class TrackerObserver implements Observer {
 
   constructor(input: TrackerInput) {
     this.#input = input;
-    this.#log = valueLog(input.every);
+    this.#log = valueLog(input.every, textRates(input.runDir));
   }
 
   take(events: readonly RunEvent[], isNew: boolean): void {

@@ -9,6 +9,7 @@ import type { RunEvent } from '../../../src/engine/events/schema.ts';
 import { crc32c } from '../../../src/engine/logging/crc32c.ts';
 import { prometheusText } from '../../../src/engine/logging/prometheus.ts';
 import { loggedUpTo, openEventFile } from '../../../src/engine/logging/tensorboard.ts';
+import { textRates } from '../../../src/engine/logging/text-rates.ts';
 import { valueLog } from '../../../src/engine/logging/values.ts';
 
 let dir = '';
@@ -129,6 +130,28 @@ describe('logged values', () => {
     expect(at(5)).toMatchObject({ 'loss/current': 5, 'loss/average': 4.5, 'norm/grad': 6 });
     expect(log.rest()).toMatchObject({ step: 7 });
     expect(log.rest()).toBeUndefined();
+  });
+
+  it('have the rates of the text encoders under the names of sd-scripts, until they rest', () => {
+    const runDir = fresh();
+    const logged = (training: object, n: number) => {
+      writeFileSync(join(runDir, 'plan.json'), JSON.stringify({ training: { learning_rate: 2e-4, ...training } }));
+      const log = valueLog(1, textRates(runDir));
+      log.take(start(0));
+      const { values = [] } = log.take(step(n, 1, { lr_used: 2e-4 })) ?? {};
+      return Object.fromEntries(values.filter(({ tag }) => tag.startsWith('lr/')).map((v) => [v.tag, v.scalar]));
+    };
+    const unet = { 'lr/unet': 1e-4, 'lr/d*lr/unet': 2e-4 };
+    expect(logged({ text_encoder_learning_rates: [0, 0] }, 1)).toEqual(unet);
+    expect(logged({ text_encoder_learning_rates: [1e-4, 1e-4] }, 1)).toEqual({
+      ...unet,
+      ...{ 'lr/textencoder': 5e-5, 'lr/d*lr/textencoder': 1e-4 },
+    });
+    const two = { text_encoder_learning_rates: [1e-4, 4e-4], text_encoder_steps: 5 };
+    expect(logged(two, 5)).toMatchObject({ 'lr/textencoder 1': 5e-5, 'lr/textencoder 2': 2e-4 });
+    expect(logged(two, 6)).toMatchObject({ 'lr/textencoder 1': 0, 'lr/textencoder 2': 0, 'lr/unet': 1e-4 });
+    writeFileSync(join(runDir, 'plan.json'), '{');
+    expect(textRates(runDir)).toEqual([]);
   });
 
   it('take as much memory for half a million steps as for a thousand', () => {
