@@ -303,6 +303,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l list -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l after -x -k -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l on -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l slurm -r
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l all
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l dry-run
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l accept-license
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l send-pictures

@@ -90,7 +90,7 @@ _visiontrain() {
     compare) first=run; others=run; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) actions="hub kit"; first=; others=run; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) first=; others=; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
-    queue) actions="add hold list move release remove run"; first=; others=run; flags="--set --preset --name --sweep --random --search --measure --list --after --on --slurm --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    queue) actions="add hold list move release remove run"; first=; others=run; flags="--set --preset --name --sweep --random --search --measure --list --after --on --slurm --all --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     slurm) first=; others=; flags="--json --plain --no-input --yes --workspace --debug --help";;
     setup) first=; others=; flags="--force --torch --captions --heif --wandb --trackio --optuna --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) first=; others=; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;

@@ -110,7 +110,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
       2,
       expect.stringContaining('--after is for the queue of this machine'),
     ]);
-  }, 60_000);
+  }, 120_000);
 
   it('says in the words of the box what it refuses, and leaves what is only here', async () => {
     const taken = await go('run', 'run.yaml', '--on', 'gpu2');
