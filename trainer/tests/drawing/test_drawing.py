@@ -80,6 +80,26 @@ def test_a_run_and_its_files_draw_the_samples_of_the_run(
             assert _pixels(tmp_path / "of-file" / f"1-{i}.png") == _pixels(run.folder / "samples" / f"base-{i}.png")
 
 
+def test_a_run_is_drawn_with_its_embedding_and_a_file_says_that_it_has_one(
+    train_here: Any, plan_for: Any, tmp_path: Path
+) -> None:
+    word = {"word": "zwx", "tokens": 2, "initial": "", "learning_rate": 0.1, "steps": None}
+    samples = {"prompts": [SHOT["prompt"]], "shots": [{**SHOT, "strength": 1.0}]}
+    plan = plan_for(training={"steps": 2, "pivotal": word}, samples=samples, output={"precision": "fp32"})
+    run = train_here(plan)
+    (tmp_path / "of-run").mkdir()
+    draw(_job(tmp_path / "of-run", plan, run=str(run.folder), looks=[{"step": 2, "strengths": [1.0]}]), _say)
+    drawn = (run.folder / "samples" / "step-000002-0.png").read_bytes()
+    assert (tmp_path / "of-run" / "0-0.png").read_bytes() == drawn
+    (tmp_path / "of-file").mkdir()
+    lora = {"path": str(run.folder / "output" / "tiny.safetensors"), "name": "tiny"}
+    bare = {**plan, "data": {**plan["data"], "images": []}, "training": {**plan["training"], "pivotal": None}}
+    told: list[Any] = []
+    draw(_job(tmp_path / "of-file", bare, loras=[lora]), lambda type, **payload: told.append(payload.get("text")))
+    assert any("the embedding beside it (tiny.embedding.safetensors) is not drawn with" in str(text) for text in told)
+    assert (tmp_path / "of-file" / "0-0.png").read_bytes() != drawn
+
+
 def _pixels(path: Path) -> bytes:
     with Image.open(path) as image:
         return image.tobytes()

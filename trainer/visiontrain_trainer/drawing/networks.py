@@ -138,6 +138,7 @@ class OfFiles:
         self._loras.put_around(self.unet, "unet")
         for file in files:
             _tell_unused(file, ground)
+            _tell_embedding(file.path, ground)
 
     def _encode(self, ground: Ground) -> None:
         """All prompts with each look. The encoders are dropped before the U-Net comes."""
@@ -161,6 +162,17 @@ class OfFiles:
     def said(self, index: int, shot: int) -> Said:
         known = self._known.get((index, shot))
         return spoken(self._texts, self._job.shots[shot], changed=False) if known is None else known
+
+
+def _tell_embedding(lora: Path, ground: Ground) -> None:
+    """Say that a file's embedding is left out: the LoRA alone is half of what was trained."""
+    beside = lora.with_name(f"{lora.stem}.embedding.safetensors")
+    if beside.is_file():
+        ground.events.note(
+            f"{lora.name}: the embedding beside it ({beside.name}) is not drawn with. For both, draw from its run: "
+            "visiontrain sample RUN",
+            "warn",
+        )
 
 
 def _tell_unused(file: LoraFile, ground: Ground) -> None:
