@@ -34,8 +34,8 @@ def batches_per_epoch(training: Sequence[PlanImage], size: int) -> int:
     """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them."""
     uses: dict[tuple[int, int], int] = defaultdict(int)
     others: dict[tuple[int, int], int] = defaultdict(int)
-    for sample in training:
-        (others if sample.regularisation else uses)[sample.bucket] += sample.repeats
+    for image in training:
+        (others if image.regularisation else uses)[image.bucket] += image.repeats
     total = sum(uses.values())
     for bucket, count in others.items():
         uses[bucket] += regularisation_uses(count, sum(others.values()), total)
@@ -56,9 +56,9 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     This is a pure function, so that a rerun or resume leaves out the same images. Raises TrainingError when no image is
     left to train on.
     """
-    kept = [sample for sample in plan.data.images if sample.id not in unreadable]
-    training = [sample for sample in kept if not sample.validation]
-    if all(sample.regularisation for sample in training):
+    kept = [image for image in plan.data.images if image.id not in unreadable]
+    training = [image for image in kept if not image.validation]
+    if all(image.regularisation for image in training):
         gone = [f"{s.path} {unreadable[s.id]}" for s in plan.data.images if s.id in unreadable]
         raise TrainingError(
             "None of the pictures to train on can be read.",
@@ -82,10 +82,10 @@ class _Others:
     """
 
     def __init__(self, samples: list[PlanImage], seed: int, uses: int) -> None:
-        self.by_id = {sample.id: sample for sample in samples}
+        self.by_id = {image.id: image for image in samples}
         self.buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for sample in samples:
-            self.buckets[sample.bucket].append(sample.id)
+        for image in samples:
+            self.buckets[image.bucket].append(image.id)
         for bucket, ids in self.buckets.items():
             self.buckets[bucket] = rng.shuffled(ids, seed, "regularisation", f"{bucket[0]}x{bucket[1]}")
         self._uses, self._images = uses, len(samples)
@@ -108,9 +108,9 @@ class BatchSampler:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        own = [sample for sample in plan.data.images if not sample.regularisation]
-        self.training = [sample for sample in own if not sample.validation]
-        self.validation = [sample for sample in plan.data.images if sample.validation]
+        own = [image for image in plan.data.images if not image.regularisation]
+        self.training = [image for image in own if not image.validation]
+        self.validation = [image for image in plan.data.images if image.validation]
         if not self.training:
             raise TrainingError(
                 "All pictures are kept for validation: there is nothing to train on.",
@@ -119,13 +119,13 @@ class BatchSampler:
             )
         self._uses: dict[str, PlanImage] = {}
         self._buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for sample in sorted(self.training, key=lambda s: s.id):
-            for repeat in range(sample.repeats):
-                name = f"{sample.id}/{repeat}"
-                self._uses[name] = sample
-                self._buckets[sample.bucket].append(name)
+        for image in sorted(self.training, key=lambda s: s.id):
+            for repeat in range(image.repeats):
+                name = f"{image.id}/{repeat}"
+                self._uses[name] = image
+                self._buckets[image.bucket].append(name)
         self._others = _Others(
-            [sample for sample in plan.data.images if sample.regularisation], plan.seed, len(self._uses)
+            [image for image in plan.data.images if image.regularisation], plan.seed, len(self._uses)
         )
         size = whole_batch(plan)
         self.per_epoch = batches_per_epoch([s for s in plan.data.images if not s.validation], size)
@@ -185,8 +185,8 @@ class BatchSampler:
 
     def one_epoch(self) -> list[ImageUse]:
         """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""
-        others = {f"{sample.id}/0": sample for sample in self._others.by_id.values()}
-        return [ImageUse(sample, name, 0) for name, sample in (self._uses | others).items()]
+        others = {f"{image.id}/0": image for image in self._others.by_id.values()}
+        return [ImageUse(image, name, 0) for name, image in (self._uses | others).items()]
 
     def all_uses(self) -> list[ImageUse]:
         """Every use of the run, in order. The cache must hold the latents and captions of them all."""

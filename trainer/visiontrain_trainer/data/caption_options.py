@@ -53,7 +53,7 @@ def longest_forms(data: Data) -> set[str]:
     options = data.caption_options
     if options is None:
         return set()
-    lines = {line for sample in data.images for line in sample.caption.split("\n")}
+    lines = {line for image in data.images for line in image.caption.split("\n")}
     return {_without_marks(_longest(line) if options.wildcards else line, options) for line in lines}
 
 

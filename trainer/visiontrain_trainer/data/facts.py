@@ -21,9 +21,9 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
 
     `name` is the run's, which stands for the top folder of the data set.
     """
-    plain = [replace(sample, caption=plain_caption(data, sample.caption)) for sample in data.images]
-    trained = [sample for sample in plain if not sample.validation]
-    once = [sample for sample in trained if "@" not in sample.id]
+    plain = [replace(image, caption=plain_caption(data, image.caption)) for image in data.images]
+    trained = [image for image in plain if not image.validation]
+    once = [image for image in trained if "@" not in image.id]
     counted: dict[str, Callable[[], Any]] = {
         "ss_bucket_info": lambda: _buckets(trained),
         "ss_dataset_dirs": lambda: _by_folder(once, name, _folder),
@@ -32,38 +32,38 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
     return facts | {key: _as_javascript(make()) for key, make in counted.items() if key in facts}
 
 
-def _by_folder(samples: Sequence[PlanImage], top: str, tell: Callable[[list[PlanImage]], Any]) -> dict[str, Any]:
+def _by_folder(images: Sequence[PlanImage], top: str, tell: Callable[[list[PlanImage]], Any]) -> dict[str, Any]:
     folders: dict[str, list[PlanImage]] = {}
-    for sample in samples:
-        parts = sample.path.split("/")
-        folders.setdefault(parts[-2] if len(parts) > 1 else top, []).append(sample)
+    for image in images:
+        parts = image.path.split("/")
+        folders.setdefault(parts[-2] if len(parts) > 1 else top, []).append(image)
     return {folder: tell(inside) for folder, inside in folders.items()}
 
 
-def _folder(samples: list[PlanImage]) -> dict[str, int]:
-    return {"n_repeats": samples[0].repeats, "img_count": len(samples)}
+def _folder(images: list[PlanImage]) -> dict[str, int]:
+    return {"n_repeats": images[0].repeats, "img_count": len(images)}
 
 
-def _tag_frequency(samples: list[PlanImage]) -> dict[str, int]:
+def _tag_frequency(images: list[PlanImage]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for sample in samples:
-        for tag in filter(None, (part.strip() for part in sample.caption.split(","))):
+    for image in images:
+        for tag in filter(None, (part.strip() for part in image.caption.split(","))):
             counts[tag] = counts.get(tag, 0) + 1
     # JavaScript compares texts by their UTF-16 units.
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0].encode("utf-16-be", "surrogatepass"))))
 
 
-def _buckets(samples: Sequence[PlanImage]) -> dict[str, Any]:
+def _buckets(images: Sequence[PlanImage]) -> dict[str, Any]:
     counts: dict[tuple[int, int], int] = {}
     errors = 0.0
-    for sample in samples:
-        counts[sample.bucket] = counts.get(sample.bucket, 0) + sample.repeats
-        errors += abs(sample.size[0] / sample.size[1] - sample.bucket[0] / sample.bucket[1])
+    for image in images:
+        counts[image.bucket] = counts.get(image.bucket, 0) + image.repeats
+        errors += abs(image.size[0] / image.size[1] - image.bucket[0] / image.bucket[1])
     buckets = {
         str(index): {"resolution": list(bucket), "count": count}
         for index, (bucket, count) in enumerate(sorted(counts.items()))
     }
-    return {"buckets": buckets, "mean_img_ar_error": errors / len(samples) if samples else 0}
+    return {"buckets": buckets, "mean_img_ar_error": errors / len(images) if images else 0}
 
 
 def _as_javascript(value: Any) -> str:

@@ -78,15 +78,15 @@ class Latents:
         self.scaling = Scaling.of(base)
         self._reflects = base.plan.vae_scaling is not None and base.plan.vae_scaling.reflect
 
-    def _key(self, sample: PlanImage, view: View) -> str:
+    def _key(self, image: PlanImage, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
         # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
-        where = crop_placement(sample.size, sample.bucket, view.crop)
-        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
+        where = crop_placement(image.size, image.bucket, view.crop)
+        variation = variation_of(self._plan.data, self._plan.seed, image, view)
         return key_of(
             "latents",
-            sample.sha256,
-            sample.bucket,
+            image.sha256,
+            image.bucket,
             (where.resized, where.left, where.top),
             view.flip,
             color,
@@ -97,12 +97,12 @@ class Latents:
             *(["reflected"] if self._reflects else []),
         )
 
-    def get(self, sample: PlanImage, view: View) -> tuple[torch.Tensor, torch.Tensor]:
+    def get(self, image: PlanImage, view: View) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of a view. Raises TrainingError when the cache has lost them since `prepare`."""
-        entry = self._cache.get(self._key(sample, view))
+        entry = self._cache.get(self._key(image, view))
         if entry is None:
             raise TrainingError(
-                f"{sample.path}: its cached latents are gone or damaged.",
+                f"{image.path}: its cached latents are gone or damaged.",
                 next_steps=["Run `visiontrain resume`: what is missing is encoded again."],
                 id="training/cache",
             )
@@ -115,8 +115,8 @@ class Latents:
         or changed, MachineError when memory runs out, and Stopped.
         """
         # A long run uses each image many times, so equal views are dropped before the costlier keys are made.
-        different = {(sample.id, view): (sample, view) for sample, view in wanted}
-        unique = {self._key(sample, view): (sample, view) for sample, view in different.values()}
+        different = {(image.id, view): (image, view) for image, view in wanted}
+        unique = {self._key(image, view): (image, view) for image, view in different.values()}
         progress = Progress(events, "images", len(unique))
         missing = []
         for key, item in unique.items():
@@ -129,14 +129,14 @@ class Latents:
         lost: list[TrainingError] = []
         if missing:
             vae = self._base.vae(self._device.vae_dtype, self._device.torch)
-            for pixels, (sample, view) in zip(self._decoded(missing), missing, strict=True):
+            for pixels, (image, view) in zip(self._decoded(missing), missing, strict=True):
                 control.stop_if_asked()
                 if isinstance(pixels, UnreadableImage):
-                    unreadable[sample.id] = pixels.problem
+                    unreadable[image.id] = pixels.problem
                 elif isinstance(pixels, TrainingError):
                     lost.append(pixels)
                 else:
-                    self._cache.put(self._key(sample, view), self._encode(vae, pixels, sample))
+                    self._cache.put(self._key(image, view), self._encode(vae, pixels, image))
                 progress.advance()
         if lost:
             raise _all_lost(lost)
@@ -161,26 +161,26 @@ class Latents:
                 for future in ahead:
                     future.cancel()
 
-    def _decode(self, sample: PlanImage, view: View) -> Decoded:
-        path = Path(self._plan.data.root) / sample.path
+    def _decode(self, planned: PlanImage, view: View) -> Decoded:
+        path = Path(self._plan.data.root) / planned.path
         try:
-            with self._large if sample.size[0] * sample.size[1] > BAND_PIXELS else nullcontext():
+            with self._large if planned.size[0] * planned.size[1] > BAND_PIXELS else nullcontext():
                 if not path.is_file():
                     return _lost(
                         f"{path}: the picture is gone.",
                         "Put it back; of a folder that was moved: `visiontrain resume` with --dataset DIR.",
                     )
-                if sha256_file(path) != sample.sha256:
+                if sha256_file(path) != planned.sha256:
                     return _lost(
                         f"{path}: the picture changed after the run was planned.",
                         "Start the run again with `visiontrain run`.",
                     )
-                image = read_image(path, sample.size, self._plan.data.alpha_color)
-                return pixels_of(image, sample, view, variation_of(self._plan.data, self._plan.seed, sample, view))
+                image = read_image(path, planned.size, self._plan.data.alpha_color)
+                return pixels_of(image, planned, view, variation_of(self._plan.data, self._plan.seed, planned, view))
         except UnreadableImage as error:
             return error
         except MemoryError as error:
-            size = "×".join(map(str, sample.size))
+            size = "×".join(map(str, planned.size))
             fewer = ["Or lower resources.workers."] if self._plan.resources.workers > 1 else []
             raise no_memory(
                 f"{path}: there is not enough memory to open it at {size} pixels.",
@@ -190,7 +190,7 @@ class Latents:
             ) from error
 
     @torch.inference_mode()
-    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, sample: PlanImage) -> dict[str, torch.Tensor]:
+    def _encode(self, vae: torch.nn.Module, pixels: np.ndarray, planned: PlanImage) -> dict[str, torch.Tensor]:
         # Images are encoded one at a time: in a batch, the bytes of an image would depend on the others.
         try:
             image = torch.from_numpy(pixels).to(self._device.torch).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -198,7 +198,7 @@ class Latents:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise self._no_memory(sample, error) from error
+            raise self._no_memory(planned, error) from error
         out = {
             "mean": moments.mean[0].to("cpu", torch.float16),
             "logvar": moments.logvar[0].to("cpu", torch.float16),
@@ -206,7 +206,7 @@ class Latents:
         if not all(torch.isfinite(tensor).all() for tensor in out.values()):
             precision = self._plan.resources.vae_precision
             raise TrainingError(
-                f"{sample.path}: the VAE gave numbers that are not finite.",
+                f"{planned.path}: the VAE gave numbers that are not finite.",
                 [f"It ran in {precision}." + (" fp16 overflows with many VAEs." if precision == "fp16" else "")],
                 [
                     # The VAE's weights and all pixels are finite, so the computation itself must have overflowed.
@@ -218,10 +218,10 @@ class Latents:
             )
         return out
 
-    def _no_memory(self, sample: PlanImage, error: BaseException) -> MachineError:
+    def _no_memory(self, image: PlanImage, error: BaseException) -> MachineError:
         half = "Or set resources.vae_precision to bf16: half of what fp32 takes."
         return no_memory(
-            f"{sample.path}: there is not enough memory to encode it at {sample.bucket[0]}×{sample.bucket[1]}.",
+            f"{image.path}: there is not enough memory to encode it at {image.bucket[0]}×{image.bucket[1]}.",
             error,
             *([half] if self._device.vae_dtype == torch.float32 else []),
             "Or lower dataset.resolution.",

@@ -33,13 +33,13 @@ class Masks:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._settings = plan, plan.data.masks
         self._cache = TensorCache(Path(plan.resources.cache_dir) / "masks", _KEEP_BYTES)
-        self.used = any(sample.mask is not None for sample in plan.data.images) and self._settings is not None
+        self.used = any(image.mask is not None for image in plan.data.images) and self._settings is not None
 
-    def _key(self, sample: PlanImage, view: View) -> str:
-        where = crop_placement(sample.size, sample.bucket, view.crop)
-        assert sample.mask is not None
-        parts = (sample.mask.sha256, sample.mask.alpha, sample.size, sample.bucket)
-        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
+    def _key(self, image: PlanImage, view: View) -> str:
+        where = crop_placement(image.size, image.bucket, view.crop)
+        assert image.mask is not None
+        parts = (image.mask.sha256, image.mask.alpha, image.size, image.bucket)
+        variation = variation_of(self._plan.data, self._plan.seed, image, view)
         # Colours of the image are none of its mask's.
         turned = [] if variation is None else variation.key()[:1]
         return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip, *turned)
@@ -51,42 +51,42 @@ class Masks:
         """
         if not self.used:
             return []
-        different = {(sample.id, view): (sample, view) for sample, view in wanted if sample.mask is not None}
+        different = {(image.id, view): (image, view) for image, view in wanted if image.mask is not None}
         whole = []
-        for sample, view in different.values():
-            if self._cache.get(self._key(sample, view)) is None:
-                self._cache.put(self._key(sample, view), {"mask": self._read(sample, view)})
-            if bool((self._cache.get(self._key(sample, view)) or {})["mask"].eq(255).all()):
-                whole.append(sample.path)
+        for image, view in different.values():
+            if self._cache.get(self._key(image, view)) is None:
+                self._cache.put(self._key(image, view), {"mask": self._read(image, view)})
+            if bool((self._cache.get(self._key(image, view)) or {})["mask"].eq(255).all()):
+                whole.append(image.path)
         names = sorted(set(whole))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         why = "the mask is white all over or lies outside of the crop, and masks nothing."
         return [f"{', '.join(names[:4])}{more}: {why}"] if names else []
 
-    def _read(self, sample: PlanImage, view: View) -> torch.Tensor:
-        assert sample.mask is not None
-        path = Path(self._plan.data.root) / sample.mask.path
+    def _read(self, image: PlanImage, view: View) -> torch.Tensor:
+        assert image.mask is not None
+        path = Path(self._plan.data.root) / image.mask.path
         again = "Start the run again with `visiontrain run`."
         if not path.is_file():
             raise TrainingError(
-                f"{path}: the mask of {sample.path} is gone.", next_steps=["Put it back."], id="dataset/changed"
+                f"{path}: the mask of {image.path} is gone.", next_steps=["Put it back."], id="dataset/changed"
             )
-        if sha256_file(path) != sample.mask.sha256:
+        if sha256_file(path) != image.mask.sha256:
             raise TrainingError(
-                f"{path}: the mask of {sample.path} changed after the run was planned.",
+                f"{path}: the mask of {image.path} changed after the run was planned.",
                 [],
                 [again],
                 id="dataset/changed",
             )
-        mask = load_mask(path, sample.size, alpha=sample.mask.alpha)
-        variation = variation_of(self._plan.data, self._plan.seed, sample, view)
-        cells = cell_means(pixels_of(mask, sample, view, variation))
+        mask = load_mask(path, image.size, alpha=image.mask.alpha)
+        variation = variation_of(self._plan.data, self._plan.seed, image, view)
+        cells = cell_means(pixels_of(mask, image, view, variation))
         if not cells.any() and mask.getextrema()[1] > 0:
             # The crop cut away what the mask shows: this view of the image counts whole, as if it had no mask.
             return torch.from_numpy(np.full_like(cells, 255))
         if not cells.any():
             raise TrainingError(
-                f"{path}: the mask of {sample.path} is black all over, so nothing of the picture would be trained.",
+                f"{path}: the mask of {image.path} is black all over, so nothing of the picture would be trained.",
                 next_steps=["Paint white what is to be learned, or remove the mask or the picture."],
                 id="dataset/mask",
             )
@@ -94,18 +94,18 @@ class Masks:
 
     def weights(self, use: ImageUse, view: View) -> torch.Tensor:
         """The weight of each latent of a use, fp32 [1, h, w]; its mean is 1 where the plan normalises."""
-        sample, settings = use.sample, self._settings
+        image, settings = use.sample, self._settings
         assert settings is not None
-        shape = (sample.bucket[1] // _CELL, sample.bucket[0] // _CELL)
+        shape = (image.bucket[1] // _CELL, image.bucket[0] // _CELL)
         skipped = settings.unmasked_share > 0 and (
             rng.unit(self._plan.seed, "unmasked", use.epoch, use.key) < settings.unmasked_share
         )
-        if sample.mask is None or skipped:
+        if image.mask is None or skipped:
             return torch.ones(1, *shape)
-        entry = self._cache.get(self._key(sample, view))
+        entry = self._cache.get(self._key(image, view))
         if entry is None:
             raise TrainingError(
-                f"{sample.path}: its cached mask is gone or damaged.",
+                f"{image.path}: its cached mask is gone or damaged.",
                 next_steps=["Run `visiontrain resume`: what is missing is read again."],
                 id="training/cache",
             )

@@ -7,19 +7,19 @@ from dataclasses import asdict, replace
 from visiontrain_trainer.contract.plan import Data, PlanImage
 
 
-def settings_of(data: Data, sample: PlanImage) -> Data:
+def settings_of(data: Data, image: PlanImage) -> Data:
     """The data set's settings as they hold for an image."""
-    return data if sample.own is None else replace(data, **asdict(sample.own))
+    return data if image.own is None else replace(data, **asdict(image.own))
 
 
 def captions_vary(data: Data) -> bool:
     """Whether any image may have another caption at another use."""
-    every = [data, *(sample.own for sample in data.images if sample.own is not None)]
+    every = [data, *(image.own for image in data.images if image.own is not None)]
     drawn = any(one.caption_dropout > 0 or one.tag_dropout > 0 or one.shuffle_tags for one in every)
     return drawn or data.caption_options is not None
 
 
 def views_vary(data: Data) -> bool:
     """Whether any image may be shown otherwise at another use."""
-    every = [data, *(sample.own for sample in data.images if sample.own is not None)]
+    every = [data, *(image.own for image in data.images if image.own is not None)]
     return data.augment is not None or any(one.crop == "random" or one.flip for one in every)

@@ -95,45 +95,45 @@ def drawn_view(data: Data, seed: int, *, epoch: int, use: str, image: str) -> Vi
     return View(crop, data.flip and rng.unit(seed, "variation-flip", image, number) < 0.5, number)
 
 
-def variation_of(data: Data, seed: int, sample: PlanImage, view: View) -> Variation | None:
+def variation_of(data: Data, seed: int, image: PlanImage, view: View) -> Variation | None:
     """The variation that a view shows; None for the image as it is."""
     augment = data.augment
     if view.variation < 0 or augment is None:
         return None
 
     def around(purpose: str, most: float) -> float:
-        drawn = rng.unit(seed, f"variation-{purpose}", sample.id, view.variation)
+        drawn = rng.unit(seed, f"variation-{purpose}", image.id, view.variation)
         return (2 * drawn - 1) * most
 
-    return Variation(_region(augment, around, sample, view), _colours(augment, around))
+    return Variation(_region(augment, around, image, view), _colours(augment, around))
 
 
-def pixels_of(image: Image.Image, sample: PlanImage, view: View, variation: Variation | None) -> np.ndarray:
+def pixels_of(image: Image.Image, planned: PlanImage, view: View, variation: Variation | None) -> np.ndarray:
     """What a view shows of an image (of its mask, the same part), uint8 [height, width, …], at the bucket's size."""
     if variation is None or variation.region is None:
-        shown = fit(image, sample.bucket, crop_placement(sample.size, sample.bucket, view.crop))
+        shown = fit(image, planned.bucket, crop_placement(planned.size, planned.bucket, view.crop))
     else:
-        shown = cut(image, sample.bucket, variation.region, sample.size)
+        shown = cut(image, planned.bucket, variation.region, planned.size)
     pixels = np.array(shown, dtype=np.uint8)
     if variation is not None and variation.colours is not None and pixels.ndim == 3:
         pixels = recoloured(pixels, variation.colours)
     return np.ascontiguousarray(pixels[:, ::-1]) if view.flip else pixels
 
 
-def placement_of(data: Data, seed: int, sample: PlanImage, view: View) -> Placement:
+def placement_of(data: Data, seed: int, image: PlanImage, view: View) -> Placement:
     """Where the bucket lies in the resized image of a view."""
-    variation = variation_of(data, seed, sample, view)
+    variation = variation_of(data, seed, image, view)
     if variation is None or variation.region is None:
-        return crop_placement(sample.size, sample.bucket, view.crop)
-    return variation.region.placement(sample.size, sample.bucket)
+        return crop_placement(image.size, image.bucket, view.crop)
+    return variation.region.placement(image.size, image.bucket)
 
 
-def _region(augment: Augment, around: Draw, sample: PlanImage, view: View) -> Region | None:
+def _region(augment: Augment, around: Draw, image: PlanImage, view: View) -> Region | None:
     if augment.rotate == 0 and augment.zoom == 0:
         return None
     angle = around("rotate", augment.rotate)
     near = 1 - (around("zoom", 0.5) + 0.5) * augment.zoom
-    (width, height), (wide, high) = sample.size, sample.bucket
+    (width, height), (wide, high) = image.size, image.bucket
     c, s, ratio = math.cos(math.radians(angle)), abs(math.sin(math.radians(angle))), wide / high
     # The largest turned rectangle of the bucket's shape that lies in the image: no corner shows what is beside it.
     whole = min(width / (ratio * c + s), height / (ratio * s + c))

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import sys
-import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError, is_out_of_memory, no_memory
-from visiontrain_trainer.base.libraries import cannot_import
-
-
-def say(type: str, **payload: Any) -> None:
-    print(json.dumps({"type": type, **payload}), flush=True)
+from visiontrain_trainer.base.leave import leave
+from visiontrain_trainer.compute.program import run_and_tell, say, with_torch
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m visiontrain_trainer.drawing JOB", file=sys.stderr)
         return 2
-    try:
-        _draw(Path(arguments[0]))
-    except Exception as error:
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
-        known = _explained(error)
-        say("error", **known.told())
-        return known.code
-    say("done")
-    return 0
+    return run_and_tell(lambda: _draw(Path(arguments[0])), _explained)
 
 
 def _draw(path: Path) -> None:
     from .job import read_job
 
     job = read_job(path)
-    resources = job.plan.resources
-    # OpenMP reads this variable when torch is imported.
-    os.environ["OMP_NUM_THREADS"] = str(resources.threads)
-    try:
-        from visiontrain_trainer.compute.device import prepare_environment
+    with_torch(job.plan.resources, _work)(job, say)
 
-        prepare_environment(resources)
-        from .work import draw
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise cannot_import(error) from error
-    draw(job, say)
+
+def _work() -> Callable[..., Any]:
+    from .work import draw
+
+    return draw
 
 
 def _explained(error: Exception) -> TrainerError:
@@ -65,8 +44,4 @@ def _explained(error: Exception) -> TrainerError:
 
 
 if __name__ == "__main__":
-    exit_code = main(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(exit_code)
+    leave(main(sys.argv[1:]))

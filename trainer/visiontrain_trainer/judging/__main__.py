@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sys
-import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError, is_out_of_memory
 from visiontrain_trainer.base.files import hold
-from visiontrain_trainer.base.libraries import cannot_import
-
-
-def say(type: str, **payload: Any) -> None:
-    print(json.dumps({"type": type, **payload}), flush=True)
+from visiontrain_trainer.base.leave import leave
+from visiontrain_trainer.compute.program import run_and_tell, say, with_torch
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print("usage: python -m visiontrain_trainer.judging RUN JOB", file=sys.stderr)
         return 2
-    try:
-        _judge(hold(Path(arguments[0])), arguments[1])
-    except Exception as error:
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
-        known = _explained(error)
-        say("error", **known.told())
-        return known.code
-    say("done")
-    return 0
+    return run_and_tell(lambda: _judge(hold(Path(arguments[0])), arguments[1]), _explained)
 
 
 def _judge(run: Path, text: str) -> None:
@@ -45,18 +31,13 @@ def _judge(run: Path, text: str) -> None:
     # A plan may come from another machine: what is encoded goes into the cache of whoever judges.
     cache = os.environ.get("VISIONTRAIN_CACHE_DIR", plan.resources.cache_dir)
     plan = replace(plan, resources=replace(plan.resources, cache_dir=cache))
-    # OpenMP reads this variable when torch is imported.
-    os.environ["OMP_NUM_THREADS"] = str(plan.resources.threads)
-    try:
-        from visiontrain_trainer.compute.device import prepare_environment
+    with_torch(plan.resources, _work)(run, plan, job, say)
 
-        prepare_environment(plan.resources)
-        from .work import judge
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise cannot_import(error) from error
-    judge(run, plan, job, say)
+
+def _work() -> Callable[..., Any]:
+    from .work import judge
+
+    return judge
 
 
 def _explained(error: Exception) -> TrainerError:
@@ -72,8 +53,4 @@ def _explained(error: Exception) -> TrainerError:
 
 
 if __name__ == "__main__":
-    exit_code = main(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(exit_code)
+    leave(main(sys.argv[1:]))

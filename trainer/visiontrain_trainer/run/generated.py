@@ -47,32 +47,30 @@ def with_generated(studio: Studio) -> Plan:
     Raises Stopped, and TrainingError when an image cannot be drawn.
     """
     plan = studio.plan
-    drawn = [sample for sample in plan.data.images if sample.generated is not None]
+    drawn = [image for image in plan.data.images if image.generated is not None]
     if not drawn:
         return plan
-    files = {sample.id: _file(studio, sample) for sample in drawn}
-    missing = [sample for sample in drawn if not _is_whole(files[sample.id])]
+    files = {image.id: _file(studio, image) for image in drawn}
+    missing = [image for image in drawn if not _is_whole(files[image.id])]
     if missing:
         studio.events.note(
             f"The base draws {len(missing)} regularisation pictures first; they are kept for other runs."
         )
-        _draw(studio, [(sample, files[sample.id]) for sample in missing])
+        _draw(studio, [(image, files[image.id]) for image in missing])
         give_back_memory()
-    samples = [
-        replace(sample, path=str(files[sample.id]), sha256=sha256_file(files[sample.id]))
-        if sample.id in files
-        else sample
-        for sample in plan.data.images
+    images = [
+        replace(image, path=str(files[image.id]), sha256=sha256_file(files[image.id])) if image.id in files else image
+        for image in plan.data.images
     ]
-    return replace(plan, data=replace(plan.data, images=samples))
+    return replace(plan, data=replace(plan.data, images=images))
 
 
-def _file(studio: Studio, sample: PlanImage) -> Path:
+def _file(studio: Studio, image: PlanImage) -> Path:
     """Where an image is kept: by all that its pixels depend on, the base's weights and the libraries among it."""
     resources = studio.plan.resources
     identity = encoder_identity(studio.device, studio.device.dtype, "diffusers", "pillow")
     packed = (resources.base_precision, resources.text_precision, resources.vae_precision)
-    key = key_of("generated", sample.sha256, studio.base.fingerprint(), identity, packed)
+    key = key_of("generated", image.sha256, studio.base.fingerprint(), identity, packed)
     return Path(resources.cache_dir) / "generated" / key[:2] / f"{key}.png"
 
 
@@ -86,16 +84,16 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _shot(plan: Plan, sample: PlanImage) -> Shot:
-    assert sample.generated is not None
+def _shot(plan: Plan, image: PlanImage) -> Shot:
+    assert image.generated is not None
     samples = plan.samples
     return Shot(
-        prompt=sample.generated.prompt,
+        prompt=image.generated.prompt,
         negative=samples.negative,
         steps=samples.steps,
         guidance=samples.guidance,
-        seed=sample.generated.seed,
-        size=sample.bucket,
+        seed=image.generated.seed,
+        size=image.bucket,
         strength=0.0,
         clip_skip=None,
     )
@@ -112,26 +110,26 @@ def _texts(caches: Caches, prompts: Iterable[str]) -> dict[str, Conditioning]:
 
 def _draw(studio: Studio, wanted: list[tuple[PlanImage, Path]]) -> None:
     plan, base, caches, device = studio.plan, studio.base, studio.caches, studio.device
-    shots = [_shot(plan, sample) for sample, _ in wanted]
+    shots = [_shot(plan, image) for image, _ in wanted]
     texts = _texts(caches, [text for shot in shots for text in (shot.prompt, shot.negative)])
     unet = base.unet(device.dtype, device.torch, unet_storage(plan.resources, device))
     vae = base.vae(device.vae_dtype, device.torch)
     artist = Artist(plan=plan, unet=unet, schedule=base.scheduler_config(), device=device.torch, dtype=device.dtype)
     progress = Progress(studio.events, "images", len(wanted))
-    for shot, (sample, path) in zip(shots, wanted, strict=True):
+    for shot, (image, path) in zip(shots, wanted, strict=True):
         studio.control.stop_if_asked()
         latents = sample_latents(artist, shot, (texts[shot.prompt], texts[shot.negative]))
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_png(_decoded(vae, latents, caches, sample), path, parameters(plan, shot, adapter=False))
+        save_png(_decoded(vae, latents, caches, image), path, parameters(plan, shot, adapter=False))
         progress.advance()
 
 
-def _decoded(vae: nn.Module, latents: torch.Tensor, caches: Caches, sample: PlanImage) -> Image.Image:
+def _decoded(vae: nn.Module, latents: torch.Tensor, caches: Caches, image: PlanImage) -> Image.Image:
     try:
         return decode(vae, latents, caches.latents.scaling)
     except ValueError as error:
         raise TrainingError(
-            f"The base draws nothing for {sample.caption!r}: {error}.",
+            f"The base draws nothing for {image.caption!r}: {error}.",
             next_steps=["Set resources.vae_precision or resources.precision to fp32."],
             id="training/not-finite",
         ) from error

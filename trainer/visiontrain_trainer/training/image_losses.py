@@ -60,9 +60,9 @@ def uses_to_measure(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
     if plan.validation.images == 0:
         return []
     # An image that is used at several resolutions is measured at the largest, which has no @ in its id.
-    by_id = {sample.id: sample for sample in batches.training if "@" not in sample.id}
+    by_id = {image.id: image for image in batches.training if "@" not in image.id}
     drawn = set(rng.shuffled(sorted(by_id), plan.seed, "image losses")[: plan.validation.images])
-    return [ImageUse(sample, sample.id, -1) for sample in batches.training if sample.id in drawn]
+    return [ImageUse(image, image.id, -1) for image in batches.training if image.id in drawn]
 
 
 def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sorted:

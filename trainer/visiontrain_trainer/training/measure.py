@@ -81,7 +81,7 @@ def validation_uses(batches: BatchSampler) -> tuple[list[ImageUse], bool]:
     """The uses whose loss is measured, and whether their images were kept out of training."""
     held_out = bool(batches.validation)
     images = batches.validation[:MAX_IMAGES] if held_out else batches.training[:TRAINING_IMAGES]
-    return [ImageUse(sample, sample.id, -1) for sample in images], held_out
+    return [ImageUse(image, image.id, -1) for image in images], held_out
 
 
 def levels(trained: tuple[int, int]) -> list[int]:
