@@ -133,7 +133,7 @@ const EXPONENTS: Readonly<Record<string, number>> = {
 
 /** The number of a tensor that holds one; null where it holds another count, or is of a type without fractions. */
 export function readScalar(path: string, start: number, { dtype, offsets: [from, to] }: TensorFacts): number | null {
-  if (to - from > 8) return null;
+  if (to < from || to - from > 8) return null;
   const file = openGiven(path);
   try {
     const bytes = Buffer.alloc(8);

@@ -130,7 +130,7 @@ function read(file: number, position: number, length: number): Buffer {
 export function readOneNumber(path: string, header: SafetensorsHeader, name: string): number | undefined {
   const { dtype = '', offsets = [0, 0], shape = [] } = header.tensors.get(name) ?? {};
   const bytes = offsets[1] - offsets[0];
-  if (bytes > 8 || shape.some((side) => side !== 1)) return undefined;
+  if (bytes < 0 || bytes > 8 || shape.some((side) => side !== 1)) return undefined;
   const file = openGiven(path);
   try {
     const data = read(file, header.start + offsets[0], bytes);

@@ -259,6 +259,10 @@ describe('check', () => {
       (header[`${ATTN2}.lora_up.weight`] as { shape: number[] }).shape = [1000, 1000];
     });
     expect(texts(lies).join()).toContain('the header lies about the size');
+    const backwards = write('backwards', plain(), {}, (header) => {
+      (header[`${ATTN2}.alpha`] as { data_offsets: number[] }).data_offsets = [8, 4];
+    });
+    expect(texts(backwards).join()).toContain('the header lies about the size');
     const over = write('over', plain(), {}, (header) => {
       (header[`${ATTN2}.alpha`] as { data_offsets: number[] }).data_offsets = [0, 4];
     });

@@ -308,6 +308,7 @@ def test_files_that_cannot_be_drawn_with_say_why(plan_for: Any, tmp_path: Path) 
     wrong: dict[str, Tensors] = {
         "is an OFT of OneTrainer": {f"{name}.oft_R.weight": torch.zeros(2, 6)},
         "does not fit the layer of this base": {f"{name}.oft_blocks": torch.zeros(2, 2, 2)},
+        "attn2_to_k does not fit": {f"{name}.diff": torch.zeros(8, 16), f"{name}.diff_b": torch.zeros(2, 2)},
         "weight is .8, 16": {f"{name}.a1.weight": torch.zeros(2, 2)},
         "not finite": {f"{name}.lora_down.weight": torch.full((2, 16), float("nan"))},
         "does not fit the layer": {

@@ -213,9 +213,10 @@ def _check(layer: AppliedLayer, change: Change, file: LoraFile, name: str) -> No
     try:
         if changes_weight(weights):
             change_of(weights, torch.empty(layer.shape, device="meta"), 1.0)
-        lengths = [weights[role].numel() for role in ("magnitude", "diff_b") if role in weights]
-        if any(length not in layer.shape[:2] for length in lengths):
-            raise ValueError(f"a length of {lengths[0]}")
+        if "magnitude" in weights and weights["magnitude"].numel() not in layer.shape[:2]:
+            raise ValueError(f"a length of {weights['magnitude'].numel()}")
+        if "diff_b" in weights:
+            change.weights["diff_b"] = change.weights["diff_b"].reshape(layer.shape[0])
     except (LookupError, RuntimeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise TrainingError(
             f"{file.path}: {name} does not fit the layer of this base, whose weight is {list(layer.shape)}.",
