@@ -112,7 +112,7 @@ describe('a search', () => {
     expect(table).toMatch(new RegExp(`^${group}: 4 runs, the best first`));
     expect((await go('queue')).stderr).toContain(`${group} is over: `);
     expect(queueEntries(home.runs)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('is ended by its name, and nothing of it waits any more', async (context) => {
     if (packages === undefined) return context.skip();
