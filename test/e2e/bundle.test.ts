@@ -1,7 +1,15 @@
 /** A run that was trained, carried to another home as one file, and trained again there: the same bytes. */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256OfFile } from '../../src/base/files/hash.ts';
+import { places } from '../../src/base/paths.ts';
+import { writeZip } from '../../src/engine/bundle/zip.ts';
+import { keepEdit } from '../../src/engine/captions/edits/history.ts';
+import { captionsDir } from '../../src/engine/captions/store.ts';
+import { maskFinders, maskPlace, masksDir } from '../../src/engine/masks/made.ts';
+import { loadRegistry } from '../../src/registry/catalogue/load.ts';
+import { png } from '../helpers/images.ts';
 import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 describe('a bundle', { timeout: 300_000 }, () => {
@@ -45,5 +53,62 @@ describe('a bundle', { timeout: 300_000 }, () => {
     copyFileSync(join(there.dir, 'my pictures', 'picture 1.txt'), join(there.dir, 'my pictures', 'picture 3.txt'));
     const told = await there.visiontrain('export', 'ball', '--bundle', 'other.zip');
     expect([told.code, told.stderr]).toEqual([2, expect.stringContaining('would train something else')]);
+  });
+
+  /** Puts a mask that a model would have made, and a caption that a person edited, into the home of a place. */
+  async function madeAndEdited({ dir }: Place, images: string): Promise<void> {
+    const home = places({ VISIONTRAIN_HOME: join(dir, 'home') });
+    const registry = loadRegistry({ configDir: home.config });
+    const masks = masksDir(home, maskFinders(['background'], { registry, places: home }));
+    for (const [name, side] of [
+      ['picture 1.png', [256, 256]],
+      ['picture 4.png', [97, 131]],
+    ] as const) {
+      const sha256 = await sha256OfFile(join(images, name));
+      const to = maskPlace(masks, sha256);
+      mkdirSync(join(to, '..'), { recursive: true });
+      writeFileSync(to, png(...side, 7));
+    }
+    const edited = await sha256OfFile(join(images, 'picture 1.png'));
+    const store = captionsDir(home);
+    keepEdit(store, { sha256: edited, own: 'a ball, number 1', text: 'a round ball' }, '2026-01-01T00:00:00.000Z');
+  }
+
+  it('has all that is elsewhere: an archive, made masks, edited captions, LoRAs to start from, a base of one’s own', async () => {
+    const images = join(there.dir, 'my pictures 2');
+    drawImages(images);
+    await madeAndEdited(there, images);
+    const inside = readdirSync(images).map((name) => ({ name, path: join(images, name) }));
+    await writeZip(join(there.dir, 'set.zip'), inside);
+    cpSync(join(import.meta.dirname, '../../presets/tiny/sd15'), join(there.dir, 'own base'), { recursive: true });
+    const ball = join(there.dir, 'home', 'runs', 'ball');
+    const start = join(ball, JSON.parse(readFileSync(join(ball, 'exit.json'), 'utf8')).outputs[0].path);
+    writeFileSync(
+      join(there.dir, 'all.yaml'),
+      `version: 1
+name: all
+dataset: {path: set.zip, trigger: zxball, masks: {from: made}, resolution: 96, bucket_step: 32, bucket_min: 64, bucket_max: 192}
+captions: {replace: ["a round ball -> a sphere"]}
+model: {base: ./own base, merge_loras: [{path: '${start}', strength: 0.5}]}
+training: {steps: 2, batch_size: 2, rank: 4, alpha: 4, init_lora: '${start}', ema: {decay: 0.9}, dropout: 0.1}
+samples: {every: 0, prompts: []}
+hooks: {on_finish: [{run: 'true ${there.dir}'}]}
+`,
+    );
+    const trained = await there.visiontrain('run', 'all.yaml', '--plain', '--allow-hooks');
+    expect(trained.code, trained.stderr).toBe(0);
+    const made = await there.visiontrain('export', 'all', '--bundle', 'all.zip', '--images');
+    expect([made.code, made.stderr]).toEqual([0, expect.stringContaining('Left out: 1 hook')]);
+    const again = await there.visiontrain('export', 'all', '--bundle', 'again.zip', '--images');
+    expect(again.code).toBe(0);
+    const bytes = readFileSync(join(there.dir, 'all.zip'));
+    expect(bytes.equals(readFileSync(join(there.dir, 'again.zip')))).toBe(true);
+    for (const secret of [there.dir, process.env.HOME ?? '/root'])
+      expect(bytes.toString('latin1')).not.toContain(secret);
+    copyFileSync(join(there.dir, 'all.zip'), join(here.dir, 'all.zip'));
+    cpSync(join(there.dir, 'own base'), join(here.dir, 'base'), { recursive: true });
+    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=base', '--plain');
+    expect(told.stderr).toContain('The same to the byte as the LoRA in the bundle');
+    expect(told.code).toBe(0);
   });
 });

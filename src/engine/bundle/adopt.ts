@@ -1,4 +1,5 @@
 /** The plan of a bundle on another machine: what is computed stays, where things are and what computes is this machine's. Pure. */
+import { SHARED_SETTINGS } from '../plan/facts.ts';
 import { canonicalJson } from '../plan/identity.ts';
 import type { Plan } from '../plan/schema.ts';
 
@@ -47,10 +48,18 @@ export function planDifferences(a: Plan, b: Plan): string[] {
   const sections = ['training', 'data', 'model', 'validation', 'output'] as const;
   const there = new Set(['path', 'config_dir', 'vae_path', 'merge_loras', 'root', 'init_lora', 'layout']);
   return sections.flatMap((section) => {
-    const [one, two] = [a[section], b[section]] as readonly Readonly<Record<string, unknown>>[];
+    const [one, two] = [withoutShared(a), withoutShared(b)].map((plan) => plan[section]) as readonly Readonly<
+      Record<string, unknown>
+    >[];
     return Object.keys({ ...one, ...two })
       .filter((key) => !there.has(key) && canonicalJson(one?.[key] ?? null) !== canonicalJson(two?.[key] ?? null))
       .map((key) => `${section}.${key}`)
       .filter((key) => key !== 'data.images');
   });
+}
+
+/** The settings that the metadata tells name masks and captions as the first machine made them; a bundle has them as files. */
+function withoutShared(plan: Plan): Plan {
+  const { [SHARED_SETTINGS]: _, ...facts } = plan.output.facts;
+  return { ...plan, output: { ...plan.output, facts } };
 }

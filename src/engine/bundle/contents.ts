@@ -10,7 +10,7 @@ import { renderSpec } from '../../spec/write.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { RunReport } from '../report/types.ts';
 import { BUNDLE_FILES, type BundledFile, type BundleManifest, isInnerPath } from './manifest.ts';
-import { bundledPlan, bundledSpec, mergedPlace, placeFinder, startPlace } from './places.ts';
+import { bundledPlan, bundledSpec, madeMaskPlace, mergedPlace, placeFinder, startPlace } from './places.ts';
 import { sourceBytes, sourceSha256, type ZipSource } from './zip.ts';
 
 /** An image with the caption that it has in its folder, before any rule; null for none. */
@@ -60,7 +60,7 @@ export async function composeBundle(input: BundleInput): Promise<Bundle> {
   if (spec.training.init_lora !== null)
     sources.push({ name: startPlace(spec.training.init_lora), path: spec.training.init_lora });
   for (const [i, { path }] of spec.model.merge_loras.entries()) sources.push({ name: mergedPlace(path, i), path });
-  sources.push(...captionSources(input));
+  sources.push(...captionSources(input), ...madeMasks(input));
   const images = imageSources(input);
   const files = await listed(sources);
   const lora = files.find(({ path }) => path === `${BUNDLE_FILES.lora}/${basename(input.loras[0] ?? '')}`);
@@ -94,16 +94,37 @@ function captionSources({ spec, images }: BundleInput): ZipSource[] {
 /** The images and masks that are trained by, each once. */
 function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
+  const isMade = spec.dataset.masks?.from === 'made';
   const there = plan.data.images.filter(({ generated }) => generated === null);
   const paths = there.flatMap(({ path, mask }) => [
     resolve(plan.data.root, path),
-    ...(mask === null ? [] : [resolve(plan.data.root, mask.path)]),
+    ...(mask === null || isMade ? [] : [resolve(plan.data.root, mask.path)]),
   ]);
   return [...new Set(paths)].toSorted(byCodePoint).map((path) => ({ name: namedPlace(place, path), path }));
 }
 
+/** Masks that models made are in no folder of the person's, so they are in the bundle whether the images are or not. */
+function madeMasks({ spec, plan }: BundleInput): ZipSource[] {
+  if (spec.dataset.masks?.from !== 'made') return [];
+  const made = new Map<string, string>();
+  for (const { path, mask, generated } of plan.data.images) {
+    if (mask === null || generated !== null) continue;
+    const name = madeMaskPlace(spec, resolve(plan.data.root, path));
+    if ((made.get(name) ?? mask.path) !== mask.path)
+      throw new UsageError(`Two pictures would have the mask ${name} in a bundle.`, {
+        id: 'bundle/name',
+        nextSteps: ['Give pictures that differ in their ending alone other names, and train again.'],
+      });
+    made.set(name, mask.path);
+  }
+  return [...made].map(([name, path]) => ({ name: checked(name, path), path }));
+}
+
 export function namedPlace(place: (path: string) => string | undefined, path: string): string {
-  const name = place(path);
+  return checked(place(path), path);
+}
+
+function checked(name: string | undefined, path: string): string {
   if (name !== undefined && isInnerPath(name)) return name;
   throw new UsageError(`${path} cannot be in a bundle: other programs could not unpack a file of this name.`, {
     id: 'bundle/name',

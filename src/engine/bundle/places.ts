@@ -1,6 +1,6 @@
 /** Where everything that a run reads lies in its bundle. Pure. */
 
-import { basename, isAbsolute, resolve } from 'node:path';
+import { basename, extname, isAbsolute, resolve } from 'node:path';
 import type { RunSpec } from '../../spec/schema.ts';
 import { hooksSchema } from '../../spec/sections/hooks.ts';
 import { isMaskFolder } from '../../spec/training/subject-keys.ts';
@@ -46,8 +46,18 @@ export function placeFinder(spec: RunSpec): (path: string) => string | undefined
 }
 
 /**
- * The spec with paths that start from the bundle. Commands of the person's own are left out: they are for their machine,
- * and change no byte of what is trained.
+ * Where a mask that a model made lies, which is in no folder of the spec: under the path of its image, as a folder of
+ * masks has them.
+ */
+export function madeMaskPlace(spec: RunSpec, image: string): string {
+  const place = placeFinder(spec)(image) ?? basename(image);
+  const inside = place.startsWith(`${DATA_FOLDERS.images}/`) ? place.slice(DATA_FOLDERS.images.length + 1) : place;
+  return `${DATA_FOLDERS.masks}/${inside.slice(0, inside.length - extname(inside).length)}.png`;
+}
+
+/**
+ * The spec with paths that start from the bundle. What is of this machine is left out, and changes no byte of what is
+ * trained: commands, projects of trackers, and the server that wrote captions, which the plan holds.
  * @param isModelId whether a name is an id of the registry
  */
 export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean): RunSpec {
@@ -56,19 +66,28 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
   const named = (name: string) => (isModelId(name) ? name : basename(name));
   const { dataset, model, captions, training, validation } = spec;
   const { masks, regularisation } = dataset;
+  const masksFrom = (from: string) =>
+    from === 'made' ? `./${DATA_FOLDERS.masks}` : isMaskFolder(from) ? at(from) : from;
   return {
     ...spec,
     dataset: {
       ...dataset,
       path: at(dataset.path),
       sources: dataset.sources.map((source) => ({ ...source, path: at(source.path) })),
-      masks: masks === null || !isMaskFolder(masks.from) ? masks : { ...masks, from: at(masks.from) },
+      masks: masks === null ? null : { ...masks, from: masksFrom(masks.from) },
       regularisation:
         regularisation === null
           ? null
           : { ...regularisation, path: regularisation.path === null ? null : at(regularisation.path) },
     },
-    captions: { ...captions, tagger: named(captions.tagger), captioner: named(captions.captioner) },
+    captions: {
+      ...captions,
+      tagger: named(captions.tagger),
+      captioner: named(captions.captioner),
+      write: captions.write === 'endpoint' ? 'sentences' : captions.write,
+      endpoint: null,
+      endpoint_model: '',
+    },
     model: {
       ...model,
       base: named(model.base),
@@ -81,6 +100,7 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
       init_lora: training.init_lora === null ? null : `./${startPlace(training.init_lora)}`,
     },
     hooks: hooksSchema.parse({}),
+    logging: { ...spec.logging, trackers: [] },
   };
 }
 
@@ -114,7 +134,16 @@ export function bundledPlan(plan: Plan, spec: RunSpec): Plan {
       images: plan.data.images.map((sample) => ({
         ...sample,
         path: at(sample.path),
-        mask: sample.mask === null ? null : { ...sample.mask, path: at(sample.mask.path) },
+        mask:
+          sample.mask === null
+            ? null
+            : {
+                ...sample.mask,
+                path:
+                  spec.dataset.masks?.from === 'made'
+                    ? madeMaskPlace(spec, resolve(plan.data.root, sample.path))
+                    : at(sample.mask.path),
+              },
       })),
     },
     training: { ...training, init_lora: training.init_lora === null ? null : startPlace(training.init_lora) },

@@ -43,6 +43,8 @@ export interface PrepareInput extends FilledSpec {
   readonly hardware?: Hardware | undefined;
   /** The plan of an earlier start of the same run, whose written captions are taken and not looked for again. */
   readonly recorded?: Plan;
+  /** Whether all captions are those of `recorded`, as in a bundle, whatever was written or edited on this machine. */
+  readonly captioned?: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   /** Called with the number of images read so far, for large data sets. */
@@ -166,7 +168,9 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
   const { spec, places } = input;
   const store = captionsDir(places);
   const isKept = ({ caption, sha256 }: HashedScan['images'][number]) =>
-    (caption === null && spec.captions.write !== null) || readHistory(store, sha256) !== undefined;
+    input.captioned === true ||
+    (caption === null && spec.captions.write !== null) ||
+    readHistory(store, sha256) !== undefined;
   return withRecorded(plan, spec, recorded, new Set(images.filter(isKept).map(({ sha256 }) => sha256)));
 }
 

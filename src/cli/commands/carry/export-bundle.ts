@@ -9,6 +9,8 @@ import { formatBytes, plural } from '../../../base/text.ts';
 import { type CaptionedPath, composeBundle } from '../../../engine/bundle/contents.ts';
 import type { BundleManifest } from '../../../engine/bundle/manifest.ts';
 import { writeZip } from '../../../engine/bundle/zip.ts';
+import { editedCaption } from '../../../engine/captions/edits/history.ts';
+import { captionsDir } from '../../../engine/captions/store.ts';
 import type { Plan } from '../../../engine/plan/schema.ts';
 import { loadSpec } from '../../../engine/prepare/load.ts';
 import { type PreparedRun, prepareRun } from '../../../engine/prepare/prepare.ts';
@@ -26,8 +28,10 @@ import { baseLicence, licenceText } from '../../../registry/catalogue/licence-te
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Registry } from '../../../registry/catalogue/schema.ts';
 import { runPage } from '../../../report/run-page.ts';
+import type { RunSpec } from '../../../spec/schema.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
+import { withFolders } from '../shared/steps/brought.ts';
 import { refuseChangedData } from '../shared/unchanged-data.ts';
 
 export async function exportBundle(query: string, options: Options, context: Context): Promise<ExitCode> {
@@ -40,7 +44,7 @@ export async function exportBundle(query: string, options: Options, context: Con
     throw new UsageError(`${path} is there already.`, { id: 'file/exists', nextSteps: ['Choose another name.'] });
   makeGivenFolder(dirname(path), '--bundle FILE');
   const registry = loadRegistry({ configDir: places.config });
-  const loaded = loadSpec(join(summary.dir, RUN_FILES.spec), { registry });
+  const loaded = await withFolders(loadSpec(join(summary.dir, RUN_FILES.spec), { registry }), context);
   const plan = readPlan(summary.dir);
   const prepared = await prepareRun({ ...loaded, registry, places, env, recorded: plan });
   refuseChangedData(summary, plan, prepared, 'a bundle of what is there now would train something else');
@@ -53,7 +57,7 @@ export async function exportBundle(query: string, options: Options, context: Con
     report: collectReport(summary),
     facts: factsOf(summary),
     page: runPage(summary.dir, { live: false, dated: false })(),
-    images: captioned(prepared, plan),
+    images: captioned(prepared, plan, captionsDir(places)),
     loras,
     licence: licenceText(baseLicence(registry, plan.model.name)),
     withImages,
@@ -61,7 +65,7 @@ export async function exportBundle(query: string, options: Options, context: Con
   const written = await writeZip(path, sources).catch((error: unknown) => {
     throw explainWriteError(error, path, 'Choose another place:  --bundle FILE');
   });
-  tell({ ...written, path, manifest, hooks: hookCount(loaded.spec.hooks) }, context);
+  tell({ ...written, path, manifest, left: leftOut(loaded.spec) }, context);
   if (flags.json) out.json({ path, ...written, files: manifest.files.length, images: manifest.images.inside });
   return EXIT.ok;
 }
@@ -96,26 +100,37 @@ function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
   return Object.fromEntries(plain) as BundleManifest['facts'];
 }
 
-/** The images that are trained by, with their own captions. */
-function captioned({ scans }: PreparedRun, { data }: Plan): CaptionedPath[] {
+/** The images that are trained by, with the captions that they have, or that a person edited, before any rule. */
+function captioned({ scans }: PreparedRun, { data }: Plan, store: string): CaptionedPath[] {
   const planned = new Set(data.images.map(({ path }) => resolve(data.root, path)));
   const all = scans.flatMap(({ root, images }) =>
-    images.map(({ path, caption }) => ({ path: resolve(root, path), caption })),
+    images.map(({ path, caption, sha256 }) => ({
+      path: resolve(root, path),
+      caption: editedCaption(store, sha256, caption) ?? caption,
+    })),
   );
   return all.filter(({ path }) => planned.has(path));
 }
 
-const hookCount = (hooks: Readonly<Record<string, readonly unknown[]>>): number => Object.values(hooks).flat().length;
+/** What of the settings is for this machine, and is in no bundle. */
+function leftOut({ hooks, logging, captions }: RunSpec): string[] {
+  const commands = Object.values(hooks).flat().length;
+  return [
+    ...(commands > 0 ? [`${plural(commands, 'hook')}, which are commands for this machine`] : []),
+    ...(logging.trackers.length > 0 ? [`${plural(logging.trackers.length, 'tracker')}, which need your login`] : []),
+    ...(captions.endpoint === null ? [] : ['the address of the server that wrote captions']),
+  ];
+}
 
 interface Written {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
   readonly manifest: BundleManifest;
-  readonly hooks: number;
+  readonly left: readonly string[];
 }
 
-function tell({ path, bytes, sha256, manifest, hooks }: Written, { out, flags }: Context): void {
+function tell({ path, bytes, sha256, manifest, left }: Written, { out, flags }: Context): void {
   if (flags.json) return;
   const { images, base } = manifest;
   const count = plural(images.files.length, 'picture');
@@ -124,7 +139,7 @@ function tell({ path, bytes, sha256, manifest, hooks }: Written, { out, flags }:
     out.wrapped(`! ${count} are in it as they are: what cameras wrote into them (place, time) can be read by others.`);
   else out.talk(`Without the ${count}: whoever trains it again needs them. --images puts them in.`);
   if (!base.listed) out.talk(`! ${base.name} is in no registry: whoever trains it again needs that very file.`);
-  if (hooks > 0) out.talk(`! Left out: ${plural(hooks, 'hook')}, which are commands for this machine.`);
+  for (const what of left) out.wrapped(`! Left out: ${what}.`);
   out.wrapped(`The licence of the base model binds those who use it too: ${base.licence}.`);
   out.verbatim(displayPath(path, process.cwd()));
 }

@@ -44,9 +44,9 @@ export async function runBundle(
   const loaded = loadSpec(join(dir, BUNDLE_FILES.spec), { overrides, registry });
   await refuseOtherModel(manifest, loaded);
   const bundled = readPlan(dir);
-  const input = { ...loaded, registry, recorded: bundled };
-  if (options.dryRun === true) return showPlan(input, { torch: start.torch }, context);
   const isSame = overrides.every((override) => OF_THIS_MACHINE.test(override));
+  const input = { ...loaded, registry, recorded: bundled, captioned: isSame };
+  if (options.dryRun === true) return showPlan(input, { torch: start.torch }, context);
   if (!flags.json) context.out.talk(`${manifest.name}: unpacked to ${dir}`);
   if (!isSame) return startFromSpec(input, start, context);
   return startFromSpec(
