@@ -67,7 +67,7 @@ describe('a bundle', { timeout: 300_000 }, () => {
       const sha256 = await sha256OfFile(join(images, name));
       const to = maskPlace(masks, sha256);
       mkdirSync(join(to, '..'), { recursive: true });
-      writeFileSync(to, png(...side, 7));
+      writeFileSync(to, png(side[0], side[1], 7));
     }
     const edited = await sha256OfFile(join(images, 'picture 1.png'));
     const store = captionsDir(home);
