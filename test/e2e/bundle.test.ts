@@ -107,7 +107,7 @@ hooks: {on_finish: [{run: 'true ${there.dir}'}]}
       expect(bytes.toString('latin1')).not.toContain(secret);
     copyFileSync(join(there.dir, 'all.zip'), join(here.dir, 'all.zip'));
     cpSync(join(there.dir, 'own base'), join(here.dir, 'base'), { recursive: true });
-    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=base', '--plain');
+    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=./base', '--plain');
     expect(told.stderr).toContain('The same to the byte as the LoRA in the bundle');
     expect(told.code).toBe(0);
   });

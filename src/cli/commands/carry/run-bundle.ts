@@ -26,6 +26,14 @@ import { refuseChangedData } from '../shared/unchanged-data.ts';
 /** Keys that say where something lies, or what computes, and so may be set without changing what is trained. */
 const OF_THIS_MACHINE = /^(model\.(base|vae)|resources\.(device|workers))=/;
 
+/** A path that was typed beside a bundle starts from where the person is, and not from where the bundle was unpacked. */
+function fromHere(override: string): string {
+  const [, key, value] = /^(dataset\.path|model\.(?:base|vae)|training\.init_lora)=(.+)$/.exec(override) ?? [];
+  if (key === undefined || value === undefined) return override;
+  const path = absolute(value, { cwd: process.cwd() });
+  return statOf(path) === undefined ? override : `${key}=${JSON.stringify(path)}`;
+}
+
 export async function runBundle(
   file: string,
   options: Options,
@@ -38,7 +46,7 @@ export async function runBundle(
   const path = absolute(file, { cwd: process.cwd() });
   const manifest = await readManifest(path);
   const dir = await bundleFolder(path, manifest, { places, images: bundleImages(file, manifest, options) });
-  const overrides = texts(options.set);
+  const overrides = texts(options.set).map(fromHere);
   refuseLackingModel(file, manifest, overrides);
   const registry = loadRegistry({ configDir: places.config });
   const loaded = loadSpec(join(dir, BUNDLE_FILES.spec), { overrides, registry });
