@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { isDenied, readProblem } from '../../base/files/fs-errors.ts';
@@ -29,7 +29,7 @@ export function noFolder(root: string, error: unknown): UsageError {
     const near = nearFolder(root);
     return new UsageError(`There is no folder ${root}.`, {
       id: 'dataset/no-folder',
-      nextSteps: [near === undefined ? `See what is there:   ls ${shellWord(dirname(root))}` : `Did you mean ${near}?`],
+      nextSteps: [near === undefined ? `See what is there:   ls ${shellWord(nearestAbove(root))}` : `Did you mean ${near}?`],
       cause: error,
     });
   }
@@ -42,7 +42,7 @@ export function noFolder(root: string, error: unknown): UsageError {
   if (isDenied(error))
     return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, {
       id: 'dataset/closed',
-      nextSteps: [`Look at its rights:   ls -ld ${JSON.stringify(root)}`],
+      nextSteps: [`Look at its rights:   ls -ld ${shellWord(root)}`],
       cause: error,
     });
   return new UsageError(`The folder ${root} ${readProblem(error, 'opened')}.`, { id: 'dataset/closed', cause: error });
@@ -83,4 +83,10 @@ export function noImages(root: string, { others, otherCaptions, leftOut, notes }
     nextSteps:
       cures.length > 0 ? cures : ['Pictures are .jpg, .png, .webp (also .bmp, .gif, .tif), in any sub-folders.'],
   });
+}
+
+/** The nearest folder above a path that is there, since the one right above may be missing too. */
+function nearestAbove(path: string): string {
+  const above = dirname(path);
+  return above === path || existsSync(above) ? above : nearestAbove(above);
 }

@@ -118,7 +118,7 @@ export const runSamples: Readonly<Record<Exclude<keyof typeof runErrors, Trainer
     withImages(scene);
     return scene.type(['dataset', 'caption', 'versions', 'foxes', '07.png']);
   },
-  'dataset/no-folder': () => noFolder('/data/foxes-that-are-not-there', failure('ENOENT')),
+  'dataset/no-folder': () => noFolder('/foxes-that-are-not-there', failure('ENOENT')),
   'dataset/archive-unsafe': (scene) => brought(scene, rawZip([{ name: '../../.bashrc', data: Buffer.from('x') }])),
   'dataset/archive-damaged': (scene) => brought(scene, Buffer.from('PK\x03\x04 not the rest')),
   'dataset/hub': (scene) => fetchDataset('foxes', { places: scene.places, env: scene.env, tools } as never),
