@@ -29,7 +29,9 @@ export function noFolder(root: string, error: unknown): UsageError {
     const near = nearFolder(root);
     return new UsageError(`There is no folder ${root}.`, {
       id: 'dataset/no-folder',
-      nextSteps: [near === undefined ? `See what is there:   ls ${shellWord(nearestAbove(root))}` : `Did you mean ${near}?`],
+      nextSteps: [
+        near === undefined ? `See what is there:   ls ${shellWord(nearestAbove(root))}` : `Did you mean ${near}?`,
+      ],
       cause: error,
     });
   }
