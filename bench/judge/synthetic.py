@@ -85,8 +85,11 @@ class World:
 
 def run(world: World, images: int, way: Way, draw: np.random.Generator) -> list[dict[str, object]]:
     """The copies of each row of a made-up run; the base model draws other things altogether."""
-    shown = [world.any_of(draw) for _ in range(images)]
-    held = [world.any_of(draw) for _ in range(HELD)]
+    # Twins are left out of a training, so none are here.
+    every: list[tuple[str, ...]] = []
+    while len(every) < images + HELD:
+        every += [what] if (what := world.any_of(draw)) not in every else []
+    shown, held = every[:images], every[images:]
     references = References(
         trained=np.array([features(world.image(what)) for what in shown]),
         trained_paths=[f"{i}.png" for i in range(images)],

@@ -68,7 +68,7 @@ def main(folder: Path) -> Path:
     info = f"visiontrain-{version}.dist-info"
     start = Path(__file__).with_name("visiontrain_main.py").read_bytes()
     files = {f"visiontrain/package/{name}": (ROOT / name).read_bytes() for name in packed()}
-    if "visiontrain/package/dist/cli.js" not in files:
+    if "visiontrain/package/dist/cli.cjs" not in files:
         raise SystemExit("dist/ is not built: node scripts/bootstrap.mjs")
     files |= {
         "visiontrain/__init__.py": b"",

@@ -127,7 +127,7 @@ function shellText(text: string): string | undefined {
 /** A path as it can be pasted into a shell, quoted where it must be. A leading `~` or `-` loses its special meaning. */
 export function shellWord(path: string): string {
   const plain = plainPath(path);
-  return plain !== '' && /^[^\s'"\\$`!*?[\]{}()<>|&;#^~\p{Cc}]+$/u.test(plain)
+  return plain !== '' && /^(?!=)[^\s'"\\$`!*?[\]{}()<>|&;#^~\p{Cc}]+$/u.test(plain)
     ? plain
     : `'${plain.replaceAll("'", "'\\''")}'`;
 }

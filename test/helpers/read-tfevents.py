@@ -59,7 +59,7 @@ def read(path):
 
 
 out = []
-for number, file in enumerate(sorted(Path(sys.argv[1]).glob("events.out.tfevents.*"), key=lambda f: f.stat().st_mtime_ns)):
+for number, file in enumerate(sorted(Path(sys.argv[1]).glob("events.out.tfevents.*"))):
     for place, message in enumerate(read(file)):
         if place == 0:
             assert message[3] == b"brain.Event:2"

@@ -162,7 +162,7 @@ function judgeRow({ checkpoints }: RunState, of: Pick<RunAbout, 'judge'> & { nam
   if (checkpoints.filter(({ step }) => step > 0).length < 2) return [];
   const command = `visiontrain judge ${neutralise(shellWord(of.name))}`;
   return of.judge
-    ? toCopy('Best one', `${command} --show`, 'the checkpoints are being compared', room)
+    ? toCopy('Best one', `${command} --show`, 'the comparison of the checkpoints, once it is made', room)
     : toCopy('Best one', command, 'compares the checkpoints', room);
 }
 

@@ -9,7 +9,7 @@ const SILENCE = 60;
 /** One word of the text after `-e`, which rsync splits at spaces outside of quotes. */
 const shellOption = (word: string): string => (/[\s]/.test(word) ? `"${word}"` : word);
 
-const isPlain = (path: string): boolean => /^[A-Za-z0-9_@%+=:,./-]+$/.test(path);
+const isPlain = (path: string): boolean => /^(?!=)[A-Za-z0-9_@%+=:,./-]+$/.test(path);
 
 /** `user@machine:/path` as rsync reads it. */
 function farPlace({ target }: Box, path: string): string {

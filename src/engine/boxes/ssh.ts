@@ -72,7 +72,8 @@ export function sshOptions(box: Box, env: NodeJS.ProcessEnv): string[] {
  * quotes and backslashes stand outside of them. @throws BoxError for a word that holds a control character
  */
 export function farWord(word: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  // At the beginning of a word zsh takes = for the path of a program.
+  if (/^(?!=)[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   if (/\p{Cc}/u.test(word))
     throw new EnvironmentError(`${JSON.stringify(word)} holds a sign that no command can.`, { id: 'box/name' });
   return `'${word.replaceAll(/['\\]/g, (sign) => `'\\${sign}'`)}'`;

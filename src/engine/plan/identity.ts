@@ -27,8 +27,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
   const {
     path: _path,
     include: _include,
-    // What is found there is part of the plan's images.
-    caption_from: _captionFrom,
+    caption_from: captionFrom,
     masks,
     regularisation,
     sources,
@@ -40,6 +39,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     ...kept,
     ...(options === null ? {} : { caption_options: options }),
     ...(augment === null ? {} : { augment }),
+    ...(captionFrom.length === 0 ? {} : { caption_from: captionFrom }),
     // Which images are in which source is part of the plan's images.
     ...(sources.length === 0 ? {} : { sources: sources.map(sourceIdentity) }),
     masks: masks === null ? null : maskIdentity(masks),

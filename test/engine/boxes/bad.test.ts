@@ -176,6 +176,7 @@ describe('a word for the other side', () => {
       (shell) => spawnSync('which', [shell]).status === 0,
     );
     const words = fc.sample(fc.string({ unit: fc.constantFrom(...'abc \'"\\$`!*?[]{}()<>|&;#^~=%é-') }), 300);
+    words.push('=', '=a', 'a=b', '%1', '-n', '@file');
     const command = ['printf', '%s\\n', ...words].map(farWord).join(' ');
     for (const shell of shells) {
       const { stdout } = spawnSync(shell, ['-c', command], { encoding: 'utf8' });

@@ -30,6 +30,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 /** A value of each key that is not the usual one, with what else it needs. Keys of yes and no, and of words, need none here. */
 const OTHER: Readonly<Record<string, unknown>> = {
   'dataset.caption_extension': '.caption',
+  'dataset.caption_from': ['image', 'file_name'],
   'dataset.caption_prefix': 'best',
   'dataset.caption_suffix': 'oil paint',
   'dataset.default_caption': 'an animal',
