@@ -57,7 +57,9 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
     stdio: ['ignore', 'pipe', out],
   });
   closeSync(out);
-  const abort = () => signalGroup(child.pid as number, 'SIGKILL');
+  const abort = () => {
+    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+  };
   signal.addEventListener('abort', abort, { once: true });
   let failure: VisiontrainError | undefined;
   let done = false;
