@@ -47,6 +47,20 @@ describe('the documentation', () => {
   });
 });
 
+/** A test of the table: its file and its name, or the beginning of that. */
+const HELD = /`((?:test|trainer)\/[^`]+)`: ([^;|\n]+?)(?=;| \|)/gu;
+
+it('the public reports name tests that are there', () => {
+  const lost = (table: string) =>
+    [...table.matchAll(HELD)].flatMap(([, file = '', name = '']) => (read(file).includes(name) ? [] : [name]));
+  const page = read('test/cases.md');
+  const rows = page.split('\n').filter((line) => line.startsWith('| ') && line.includes('#'));
+  expect(rows).toHaveLength(30);
+  expect(rows.filter((row) => row.search(HELD) < 0)).toEqual([]);
+  expect(lost(page)).toEqual([]);
+  expect(lost('| a/b#1 | x | `test/node.test.ts`: no such name |')).toEqual(['no such name']);
+});
+
 describe('the decisions', () => {
   const decisions = readdirSync(join(root, 'docs/decisions')).filter((name) => /^\d/u.test(name));
   const index = read('docs/decisions/README.md');

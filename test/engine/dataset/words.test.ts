@@ -39,6 +39,16 @@ it('the exact name wins over a like one', async () => {
   expect(captions).toEqual({ 'Fox.png': 'Big', 'fox.png': 'small' });
 });
 
+it('names as long as a file system takes keep their captions, whatever signs they have', async () => {
+  const stems = ['[x]', '100%', '#1', '{a|b}', '(a, b)', '狐'.repeat(80)].map(
+    (odd) => odd + 'x'.repeat(251 - Buffer.byteLength(odd)),
+  );
+  const images = stems.map((stem) => `${stem}.png`);
+  expect(images.map((name) => Buffer.byteLength(name))).toEqual(images.map(() => 255));
+  const { captions } = await look(Object.fromEntries(stems.map((stem, i) => [`${stem}.txt`, `fox ${i}`])), images);
+  expect(captions).toEqual(Object.fromEntries(images.map((name, i) => [name, `fox ${i}`])));
+});
+
 it('a caption of no image is named with its likely one', async () => {
   const { notes, others } = await look({ 'fox_01.txt': 'a fox', 'README.txt': 'hello' }, ['fox_1.png']);
   expect(notes).toEqual(['fox_01.txt belongs to no image and is not read: is it the caption of fox_1.png?']);

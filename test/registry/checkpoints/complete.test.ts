@@ -5,6 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { type BaseOnDisk, checkBase } from '../../../src/registry/checkpoints/complete.ts';
 import { identifyModel } from '../../../src/registry/checkpoints/identify.ts';
+import { readSafetensorsHeader } from '../../../src/registry/checkpoints/safetensors.ts';
+import { safetensors } from '../../helpers/safetensors.ts';
 import { likeFile, makeTinyModels } from '../../helpers/tiny-models.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vt-complete-'));
@@ -66,6 +68,25 @@ describe('a base model that is here', () => {
       name.replace('model.diffusion_model.input_blocks.0.0.bias', 'model_ema.input_blocks00bias'),
     );
     expect(checkBase(single('sd15', leftovers))).toEqual([]);
+  });
+
+  it('is taken without a word with what merges and old programs leave behind', () => {
+    const clip = 'cond_stage_model.transformer.';
+    const { tensors } = readSafetensorsHeader(at('sd15.safetensors'));
+    const merged = {
+      ...Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])),
+      'model_ema.decay': [],
+      'model_ema.num_updates': [],
+      alphas_cumprod: [1000],
+      betas: [1000],
+      'cond_stage_model.logit_scale': [],
+      [`${clip}visual_projection.weight`]: [4, 4],
+      [`${clip}text_model.embeddings.position_ids`]: [1, 77],
+    };
+    writeFileSync(at('merged.safetensors'), safetensors(merged));
+    expect(checkBase(single('sd15', at('merged.safetensors')))).toEqual([]);
+    const old = changed('sd15', (name) => name.replace(`${clip}text_model.`, clip));
+    expect(checkBase(single('sd15', old))).toEqual([]);
   });
 
   it('has no more blocks than a model can have', () => {

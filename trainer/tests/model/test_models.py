@@ -250,3 +250,35 @@ def test_the_doubled_name_of_playground_v2_is_read(tiny: Any, tmp_path: Path) ->
     ).text_encoder("text_encoder_2", torch.float32)
     plain = BaseModel(model(folder, "sdxl")).text_encoder("text_encoder_2", torch.float32)
     assert torch.equal(opened.text_projection.weight, plain.text_projection.weight)
+
+
+@pytest.mark.parametrize("form", ["merged", "old names"])
+def test_what_merges_and_old_programs_leave_behind_changes_no_weight(form: str, tiny: Any, tmp_path: Path) -> None:
+    """Broken position ids, copies of the weights and schedules are passed over; `text_model` may lack in the names."""
+    folder, clip = tiny("sd15"), "cond_stage_model.transformer."
+    tensors = load_file(to_single_file(folder, tmp_path / "model.safetensors"))
+    if form == "merged":
+        ids = torch.arange(77).half()[None]
+        ids[0, 41] = 40.97
+        tensors |= {
+            clip + "text_model.embeddings.position_ids": ids,
+            clip + "visual_projection.weight": torch.rand(4, 4),
+            "cond_stage_model.logit_scale": torch.tensor(4.6),
+            "alphas_cumprod": torch.rand(1000),
+            "model_ema.decay": torch.tensor(0.99),
+            "model_ema.diffusion_modeloutbias": torch.zeros(4),
+        }
+    else:
+        tensors = {name.replace(clip + "text_model.", clip): tensor for name, tensor in tensors.items()}
+    save_file(tensors, tmp_path / "left.safetensors")
+    left = BaseModel(model(tmp_path / "left.safetensors", "sd15", layout="single_file", config_dir=str(folder)))
+    plain = BaseModel(model(folder, "sd15"))
+    pairs = [
+        (left.unet(torch.float32), plain.unet(torch.float32)),
+        (left.text_encoder("text_encoder", torch.float32), plain.text_encoder("text_encoder", torch.float32)),
+    ]
+    for ours, theirs in pairs:
+        expected = theirs.state_dict()
+        got = ours.state_dict()
+        assert got.keys() == expected.keys()
+        assert all(torch.equal(got[name], expected[name]) for name in expected)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
+import multiprocessing.process
+import multiprocessing.shared_memory
 import os
 import random
 import shutil
@@ -56,7 +59,16 @@ def test_a_cache_filled_by_other_kernels(train_here: Any, plan_for: Any, tmp_pat
     assert train_here(_rich(plan_for, resources={"cache_dir": cache}), "after").sha256 == alone.sha256
 
 
-def test_loader_workers(straight: Any, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+def test_loader_workers(
+    straight: Any, train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are threads: a container's small /dev/shm, which processes would hand images through, ends no run."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space left in /dev/shm")
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
+    monkeypatch.setattr(multiprocessing.shared_memory.SharedMemory, "__init__", refuse)
     plan = _rich(plan_for, resources={"workers": 4, "cache_dir": str(tmp_path / "workers")})
     assert train_here(plan, "workers").sha256 == straight.sha256
 
