@@ -70,12 +70,12 @@ const pageFor = (frame: Asked[0], form: Asked[1], cells: number, keys = ''): Pro
     : pageOf(linePrompt, { frame, form: { ...form, suggest: async () => [] } }, cells, keys);
 
 /** Goes through the wizard with `asker`. */
-async function walk(mode: string, cells: number, asker: Asker): Promise<void> {
+async function walk(mode: string, cells: number, asker: Asker, known = facts): Promise<void> {
   const can = { columns: cells, rows: 24 } as Capabilities;
   const answers = { mode: { value: mode, by: 'you' as const } };
   const quiet = { save: () => {}, say: () => {}, describeFolder: () => [], render: () => '' };
   const looks = { readFolder: async () => folder, modelProblem: async () => undefined };
-  await runSession({ asker, can, style, facts, answers, ...looks, ...quiet });
+  await runSession({ asker, can, style, facts: known, answers, ...looks, ...quiet });
 }
 
 const onwards = (frame: Asked[0], form: Asked[1]) =>
@@ -133,6 +133,29 @@ describe.each([80, 60])('the wizard at %i columns', (cells) => {
 
   it('the help that ? shows', async () => {
     await holdPages('wizard-help', cells, await pages('advanced', cells, '?'));
+  });
+
+  it('where to train, and the review of a run on another machine', async () => {
+    const lines: string[] = [];
+    const boxes = [
+      { name: 'gpu1', target: 'ann@gpu1.example.org' },
+      { name: 'pod', target: 'root@203.0.113.7', port: 40_022, identity: '/home/ann/.ssh/id_of_the_rented_pod' },
+    ];
+    const see = async (machine: WizardFacts['machine'], answer: string) => {
+      const asker: Asker = async (frame, form) => {
+        if (['Trains on', 'Review'].includes(frame.label)) {
+          const keys = frame.label === 'Review' ? '' : '\x1b[F\x1b[A';
+          lines.push(...(await pageFor(frame, form, cells, keys)), '='.repeat(cells - 1));
+        }
+        return frame.label === 'Trains on' ? { kind: 'answer', value: answer } : onwards(frame, form);
+      };
+      await walk('easy', cells, asker, { ...facts, machine, boxes });
+    };
+    await see({ ...facts.machine, cards: [] }, 'box:pod');
+    const [first] = facts.machine.cards;
+    if (first === undefined) throw new Error('no card');
+    await see({ ...facts.machine, cards: [first, { ...first, index: 1, freeGb: 3 }] }, '1');
+    await holdPages('wizard-where', cells, lines);
   });
 
   it('the first question', async () => {

@@ -17,7 +17,7 @@ import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import type { Flow } from './questions/machine.ts';
 import { acceptsLicense } from './questions/model.ts';
 import type { Answers, WizardContext } from './questions/question.ts';
-import { derive } from './questions/values.ts';
+import { boxOf, derive } from './questions/values.ts';
 import { runSession } from './session.ts';
 import { fromSpecFile } from './sources/from-file.ts';
 import { fromPreset } from './sources/from-preset.ts';
@@ -80,7 +80,7 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
     });
   }
   say(styled`${style.good(style.glyph.tick)} Written: ${displayPath(file, cwd)}`);
-  return { action: session.action, file, acceptsLicense: acceptsLicense(session.context) };
+  return { action: session.action, file, acceptsLicense: acceptsLicense(session.context), box: boxOf(session.context) };
 }
 
 /** Id of the answer that names the preset in a draft, which goes on with it. */

@@ -32,4 +32,6 @@ export interface WizardResult {
   readonly file: string;
   /** Whether the person has accepted the licence of what will be fetched. */
   readonly acceptsLicense: boolean;
+  /** Name of the box that shall train; undefined for this machine. */
+  readonly box: string | undefined;
 }

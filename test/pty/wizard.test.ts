@@ -90,6 +90,37 @@ describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
     expect(written).toMatch(/rank: 16 +# preset/);
   });
 
+  it('starts the run on the machine that was chosen', async () => {
+    // An ssh that lets nobody in shows which machine was dialled.
+    writeFileSync(join(dir, 'ssh'), '#!/bin/sh\necho "me@gpu1: Permission denied (publickey)." >&2\nexit 255\n', {
+      mode: 0o755,
+    });
+    const config = join(dir, 'home', 'config');
+    mkdirSync(config, { recursive: true, mode: 0o700 });
+    const boxes = [{ name: 'gpu1', target: 'me@gpu1' }];
+    writeFileSync(join(config, 'boxes.json'), JSON.stringify({ version: 1, boxes }), { mode: 0o600 });
+    const t = start(['new', 'fox', '--easy'], { env: { PATH: `${dir}:${process.env.PATH}` } });
+    for (const question of ['What do the pictures', 'Which word calls', '2 pictures have no caption']) {
+      await t.shows(question);
+      t.keys('Enter');
+    }
+    await t.shows('3/7  Model');
+    await moveTo(t, /❯ Tiny/);
+    t.keys('Enter');
+    for (const question of ['How long?', 'How strong?', 'How detailed?']) {
+      await t.shows(question);
+      t.keys('Enter');
+    }
+    await t.shows('Where shall it train?');
+    await moveTo(t, /❯ gpu1/);
+    t.keys('Enter');
+    const review = await t.shows('6/7  Review');
+    expect(review.join('\n')).toMatch(/Trains on +gpu1 +you/);
+    t.keys('Enter');
+    await t.shows('gpu1 lets you in by no key of yours');
+    expect(readFileSync(join(dir, 'run.yaml'), 'utf8')).not.toContain('gpu1');
+  });
+
   it('goes back with Esc, keeps what was answered, and changes an answer from the review', async () => {
     const t = start(['new', 'fox', '--easy']);
     await t.shows('What do the pictures teach?');

@@ -30,7 +30,7 @@ export const run: CommandRun = async (args, options, context) => {
       'Take every default:           visiontrain new FOLDER --yes',
     ]);
   }
-  const { action, file, acceptsLicense } = await runWizard({
+  const { action, file, acceptsLicense, box } = await runWizard({
     asker: terminalAsker(can),
     can,
     style: styleFor(can),
@@ -47,8 +47,12 @@ export const run: CommandRun = async (args, options, context) => {
     yes: flags.yes,
   });
   if (action === 'save') {
-    out.talk(`  Start it with:  visiontrain run ${shellWord(file)}`);
+    out.talk(`  Start it with:  visiontrain run ${shellWord(file)}${box === undefined ? '' : ` --on ${box}`}`);
     return EXIT.ok;
+  }
+  if (box !== undefined) {
+    const { run: runOn } = await import('./boxes/on.ts');
+    return runOn([file], { on: box, detach: action === 'detach', acceptLicense: acceptsLicense }, context);
   }
   const [{ startFromSpec }, { loadSpec }, { loadRegistry }] = await Promise.all([
     import('./shared/start-run.ts'),

@@ -1,5 +1,6 @@
 /** What the wizard knows while it asks. The driver reads it once, and the questions use it. */
 
+import type { Box } from '../../engine/boxes/known.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Arrangement } from '../../engine/prepare/arrangement.ts';
 import type { Filled } from '../../engine/prepare/fill.ts';
@@ -22,6 +23,8 @@ export interface Machine {
   readonly cpuCores: number;
   readonly memoryGb: number;
   readonly diskFreeBytes: number | undefined;
+  /** Name of the box, where it is another machine than this; what it has is not known. */
+  readonly box?: string | undefined;
 }
 
 /** What was found in the data set's folder. */
@@ -60,6 +63,8 @@ export interface WizardFacts {
   readonly cwd: string;
   readonly home: string;
   readonly machine: Machine;
+  /** Other machines that train for the person, as `hosts add` keeps them. */
+  readonly boxes: readonly Box[];
   readonly registry: Registry;
   readonly models: ReadonlyMap<string, ModelState>;
   /** Taggers and captioners, by id. */

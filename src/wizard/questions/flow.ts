@@ -6,7 +6,8 @@ import { modelQuestions } from './model.ts';
 import type { Question } from './question.ts';
 import { reviewQuestions } from './review.ts';
 import { settingQuestions } from './settings.ts';
-import { resourceQuestions, trainingQuestions } from './training.ts';
+import { trainingQuestions } from './training.ts';
+import { resourceQuestions } from './where.ts';
 
 export function wizardFlow(): Flow {
   const self = (): Flow => flow;

@@ -140,6 +140,8 @@ function memoryFit(entry: ModelEntry, { facts }: WizardContext): { readonly word
   if (least === 0) return { word: '' };
   const most = Math.max(...cards.map((card) => card.totalGb));
   if (most + 0.5 < least) {
+    // Another machine may have the memory, and which one trains is asked later.
+    if (facts.boxes.length > 0) return { word: 'too large here' };
     const problem = `It needs a card with at least ${least} GB; yours has ${most.toFixed(1)} GB.`;
     return { word: 'too large', problem };
   }

@@ -10,7 +10,7 @@ import { truncateStart } from '../../terminal/columns.ts';
 import { type Flow, JUMP, visible } from './machine.ts';
 import { type Choice, modeOf, type Question, type WizardContext } from './question.ts';
 import { trainsOn } from './setting-groups.ts';
-import { baseOf, derive, entryOf } from './values.ts';
+import { baseOf, boxOf, derive, entryOf, machineOf } from './values.ts';
 
 /** What the review can end with. Each action is a result of the wizard. */
 export const actions = ['start', 'detach', 'save', 'show'] as const;
@@ -94,15 +94,17 @@ function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undef
   return all.includes('detected') ? 'detected' : all.every((by) => by === 'you') ? 'you' : 'preset';
 }
 
-function derivedRows(derived: ReturnType<typeof derive>, { answers, facts }: WizardContext): Choice[] {
+function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext): Choice[] {
+  const { answers, facts } = context;
   if (!('spec' in derived)) return [];
   const { spec, provenance } = derived;
   const memory: Choice = {
     value: `${JUMP}set:resources.device`,
-    cells: ['Resources', clip(trainsOn(spec, facts.machine)), provenance['resources.precision'] ?? 'preset'],
+    cells: ['Resources', clip(trainsOn(spec, machineOf(context))), provenance['resources.precision'] ?? 'preset'],
     about: 'Where it trains, and in which number format.',
   };
-  const time = timeOf(spec, facts);
+  // What a step takes on another machine is not known here.
+  const time = boxOf(context) === undefined ? timeOf(spec, facts) : undefined;
   const lasts: Choice[] =
     time === undefined
       ? []
@@ -148,23 +150,29 @@ function actionChoices(flow: Flow, context: WizardContext): Choice[] {
   const entry = entryOf(context);
   const bytes = entry === undefined ? undefined : context.facts.models.get(entry.id)?.fetchBytes;
   const fetch = bytes === undefined || bytes === 0 ? '' : `; ${formatBytes(bytes)} are fetched first`;
+  const box = boxOf(context);
+  const start =
+    box === undefined
+      ? `Writes the file, trains and shows the run${fetch}. Closing the window does not stop it.`
+      : `Writes the file, sends what it needs to ${box}, trains there and shows the run. What comes out comes home.`;
+  const run = box === undefined ? '' : `${box}:${'spec' in derived ? derived.spec.name : 'RUN'}`;
   return [
     {
       value: 'start',
       cells: ['Start now'],
-      about: `Writes the file, trains and shows the run${fetch}. Closing the window does not stop it.`,
+      about: start,
       ...blocked,
     },
     {
       value: 'detach',
       cells: ['Start and detach'],
-      about: 'The same in the background: look at it with visiontrain attach.',
+      about: `The same in the background: look at it with visiontrain attach${run === '' ? '' : ` ${run}`}.`,
       ...blocked,
     },
     {
       value: 'save',
       cells: ['Save run.yaml only'],
-      about: 'Start it whenever you like: visiontrain run FILE',
+      about: `Start it whenever you like: visiontrain run FILE${box === undefined ? '' : ` --on ${box}`}`,
       ...blocked,
     },
     { value: 'show', cells: ['Show run.yaml'], about: 'Every setting, and who chose it.', ...blocked },

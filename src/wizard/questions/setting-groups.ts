@@ -134,10 +134,11 @@ export const groups: readonly Group[] = [
 ];
 
 /** Device, precision and checkpointing that the run trains with, in words. */
-export function trainsOn(spec: RunSpec, { cards, cpuCores }: Machine): string {
+export function trainsOn(spec: RunSpec, { cards, cpuCores, box }: Machine): string {
   const { device, precision, gradient_checkpointing } = spec.resources;
-  const where =
+  const here =
     device === 'auto' ? (cards[0]?.name.replace(/^NVIDIA (GeForce )?/u, '') ?? plural(cpuCores, 'CPU core')) : device;
+  const where = box === undefined ? here : device === 'auto' ? box : `${box}, ${device}`;
   const checkpointing = gradient_checkpointing === 'none' ? '' : `, checkpointing ${gradient_checkpointing}`;
   return `${where}, ${precision}${checkpointing}${takes(spec, cards)}`;
 }

@@ -7,7 +7,7 @@ import { type Flow, JUMP } from './machine.ts';
 import type { Choice, ChooseForm, LineForm, Question, WizardContext } from './question.ts';
 import { type Group, groups, keysOf, takes } from './setting-groups.ts';
 import { shown } from './setting-values.ts';
-import { at, derive, SETTING } from './values.ts';
+import { at, derive, machineOf, SETTING } from './values.ts';
 
 /** The question for one key. */
 function settingQuestion({ key, section, node }: SpecKey, flow: () => Flow): Question {
@@ -49,7 +49,7 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
     mode: 'advanced',
     text: (context) => {
       const derived = derive(flow(), context);
-      const memory = 'spec' in derived ? takes(derived.spec, context.facts.machine.cards).slice(2) : '';
+      const memory = 'spec' in derived ? takes(derived.spec, machineOf(context).cards).slice(2) : '';
       return ['training', 'resources'].includes(section) && memory !== '' ? `${text} (a step: ${memory})` : text;
     },
     why: 'Enter on a setting changes it. Everything has a value already.',
@@ -70,7 +70,7 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
     },
     record: (_value, context) => {
       const derived = derive(flow(), context);
-      return 'spec' in derived ? gist(derived.spec, context.facts.machine) : 'to be mended';
+      return 'spec' in derived ? gist(derived.spec, machineOf(context)) : 'to be mended';
     },
     chooser: (context) => {
       const derived = derive(flow(), context);

@@ -1,7 +1,4 @@
-/**
- * Easy mode's three questions about training, each with a step to either side of the recipe, and the question about the
- * card.
- */
+/** Easy mode's three questions about training, each with a step to either side of the recipe. */
 
 import { plural } from '../../base/text.ts';
 import { rounded } from '../../spec/length.ts';
@@ -206,38 +203,4 @@ const detail = dial({
   }),
 });
 
-const card: Question = {
-  id: 'resources.card',
-  step: 'resources',
-  label: 'Card',
-  text: () => 'Which card shall train?',
-  why: 'The one with the most free memory trains most comfortably. All together take as many pictures a step.',
-  terms: ['precision', 'gradient checkpointing', 'several cards'],
-  when: ({ facts }) => facts.machine.cards.length > 1,
-  form: (context) => ({
-    kind: 'choose',
-    initial:
-      answered(context, 'resources.card') ??
-      String(context.facts.machine.cards.toSorted((a, b) => b.freeGb - a.freeGb)[0]?.index ?? 0),
-    choices: [
-      ...context.facts.machine.cards.map((c) => ({
-        value: String(c.index),
-        cells: [`${c.index}  ${c.name}`, `${c.freeGb.toFixed(1)} of ${c.totalGb.toFixed(1)} GB free`],
-      })),
-      {
-        value: 'all',
-        cells: [`all ${context.facts.machine.cards.length} together`, 'each its own batch of a step'],
-        about: 'An epoch has fewer steps. Each step waits for the slowest, and the smallest decides what fits.',
-      },
-    ],
-  }),
-  record: (value, { facts }) =>
-    value === 'all' ? 'all cards' : (facts.machine.cards.find((c) => String(c.index) === value)?.name ?? value),
-  sets: (value, { facts }) => ({
-    'resources.device': facts.machine.cards.find((c) => String(c.index) === value)?.device ?? 'auto',
-    'resources.devices': value === 'all' ? 'all' : 'auto',
-  }),
-};
-
 export const trainingQuestions: readonly Question[] = [length, strength, detail];
-export const resourceQuestions: readonly Question[] = [card];

@@ -8,6 +8,7 @@ import { memoryClassFor } from '../../registry/catalogue/find.ts';
 import type { MemoryClass, ModelEntry } from '../../registry/catalogue/schema.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import type { Chooser } from '../../spec/schema.ts';
+import type { Machine } from './facts.ts';
 import type { Flow } from './machine.ts';
 import { visible } from './machine.ts';
 import type { Answers, WizardContext } from './question.ts';
@@ -30,6 +31,22 @@ export function entryOf({ answers, facts }: WizardContext): ModelEntry | undefin
   return facts.registry.models.find((entry) => entry.id === base);
 }
 
+/** Prefix of an answer to where it shall train that names a box. */
+export const BOX = 'box:';
+
+/** Name of the box that shall train; undefined for this machine. */
+export function boxOf({ answers, facts }: WizardContext): string | undefined {
+  const chosen = answers['resources.card']?.value ?? '';
+  return facts.boxes.find(({ name }) => chosen === BOX + name)?.name;
+}
+
+/** The machine that will train. Of a box nothing but its name is known here. */
+export function machineOf(context: WizardContext): Machine {
+  const { machine } = context.facts;
+  const box = boxOf(context);
+  return box === undefined ? machine : { ...machine, cards: [], box };
+}
+
 /** The best set of memory settings that the card reaches; undefined without a card or without such sets. */
 export function memoryClassOf(context: WizardContext): MemoryClass | undefined {
   const card = cardOf(context);
@@ -38,9 +55,9 @@ export function memoryClassOf(context: WizardContext): MemoryClass | undefined {
 }
 
 /** The card that will train: the chosen one, else the one with the most free memory. */
-export function cardOf({ answers, facts }: WizardContext) {
-  const chosen = answers['resources.card']?.value;
-  const { cards } = facts.machine;
+export function cardOf(context: WizardContext) {
+  const chosen = context.answers['resources.card']?.value;
+  const { cards } = machineOf(context);
   return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
@@ -49,6 +66,8 @@ export function detected(context: WizardContext): Values {
   const card = cardOf(context);
   const entry = entryOf(context);
   if (entry?.embedded !== undefined) return {};
+  // The recipe's values fit every card, and the box itself takes fp16 where its card has no bf16.
+  if (boxOf(context) !== undefined) return {};
   if (card === undefined) return { 'resources.precision': 'fp32' };
   return { ...memoryClassOf(context)?.values, 'resources.precision': card.bf16 ? 'bf16' : 'fp16' };
 }

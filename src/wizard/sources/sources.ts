@@ -4,6 +4,7 @@ import { VisiontrainError } from '../../base/errors.ts';
 import { homeFolder } from '../../base/home.ts';
 import type { Places } from '../../base/paths.ts';
 import { neutralise } from '../../base/text.ts';
+import { knownBoxes } from '../../engine/boxes/known.ts';
 import { captionsDir } from '../../engine/captions/store.ts';
 import { type GlanceInput, glance } from '../../engine/check/glance.ts';
 import { hashImages } from '../../engine/dataset/hash.ts';
@@ -43,6 +44,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
     // Without a home folder `~` stands here, so that no path is shortened.
     home: homeFolder(env) ?? '~',
     machine: machineFacts(hardware),
+    boxes: knownBoxes(places.config),
     pace: paceReader({ hardware, registry, places, dir: dirname(file) }),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),

@@ -15,7 +15,7 @@ import { back, JUMP, next, type Position, resume, visible } from '../../../src/w
 import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
 import type { Answer, Answers, WizardContext } from '../../../src/wizard/questions/question.ts';
 import { parse, shown } from '../../../src/wizard/questions/setting-values.ts';
-import { derive, SETTING } from '../../../src/wizard/questions/values.ts';
+import { boxOf, derive, SETTING } from '../../../src/wizard/questions/values.ts';
 import { readFacts, readFolder } from '../../../src/wizard/sources/sources.ts';
 import { png } from '../../helpers/png.ts';
 
@@ -279,6 +279,44 @@ describe('Enter on every question', () => {
     expect(specOf(context).spec.resources).toMatchObject({ device: 'cuda:1', devices: 'auto' });
     const all = specOf(enter({ 'resources.card': 'all' }, { ...noCard, cards })).spec.resources;
     expect(all).toMatchObject({ device: 'auto', devices: 'all' });
+  });
+
+  it('asks once where to train when other machines are known, and never sends anything by Enter', () => {
+    const boxes = [{ name: 'gpu1', target: 'me@gpu1' }];
+    const small = { ...noCard, cards: [card(0, 4, false)] };
+    const at = (answers: Answers, machine: Machine = small): WizardContext => ({
+      answers,
+      facts: { ...facts, machine, boxes },
+    });
+    const where = (context: WizardContext) => visible(flow, context).filter(({ id }) => id === 'resources.card');
+    for (const machine of [noCard, small, { ...noCard, cards: [card(0, 8), card(1, 24)] }]) {
+      const [question, second] = where(at({ mode: you('easy') }, machine));
+      const form = question?.form(at({}, machine));
+      expect(second).toBeUndefined();
+      expect(form?.initial).toBe(machine.cards.length > 1 ? '1' : 'here');
+      expect(form?.kind === 'choose' && form.choices.at(-1)?.value).toBe('box:gpu1');
+    }
+    expect(where(asking({ mode: you('easy') }))).toEqual([]);
+    const answers = { ...enter({ 'model.base': 'sdxl' }).answers, 'model.base': you('sdxl') };
+    const there = { ...answers, 'resources.card': you('box:gpu1') };
+    expect(boxOf(at({ ...answers, 'resources.card': you('here') }))).toBeUndefined();
+    expect(boxOf(at(there))).toBe('gpu1');
+    // What this machine's card lacks is not written for another: the recipe's values are.
+    expect(specOf(at(there))).toMatchObject({
+      spec: { resources: { precision: 'bf16', device: 'auto', devices: 'auto' } },
+      provenance: { 'resources.precision': 'preset' },
+    });
+    const rows = flow.find('review')?.form(at(there));
+    const text = rows?.kind === 'choose' ? rows.choices.map(({ cells, about }) => [...cells, about].join(' ')) : [];
+    expect(text.find((row) => row.startsWith('Trains on'))).toMatch(/^Trains on gpu1 you/);
+    expect(text.find((row) => row.startsWith('Resources'))).toMatch(/^Resources gpu1, bf16/);
+    expect(text.find((row) => row.startsWith('Save'))).toContain('visiontrain run FILE --on gpu1');
+    // A box that was removed since a draft is no answer any more.
+    expect(boxOf(asking(there))).toBeUndefined();
+    const models = flow.find('model.base')?.form(at({}));
+    const sdxl = models?.kind === 'choose' ? models.choices.find(({ value }) => value === 'sdxl') : undefined;
+    expect(sdxl?.cells).toContain('too large here');
+    expect(sdxl?.disabled).toBeUndefined();
   });
 });
 
