@@ -14,8 +14,11 @@ export function padStart(text: string, cells: number): string {
 }
 
 let segmenter: Intl.Segmenter | undefined;
-/** The segmenter is created at the first cut, as it takes 10 ms: a tenth of the start of every command. */
-function graphemes(text: string): Iterable<{ readonly segment: string }> {
+/**
+ * The signs of a text as a person counts them: a letter with its accents, an emoji with all its parts. The segmenter is
+ * created at the first call, as it takes 10 ms: a tenth of the start of every command.
+ */
+export function graphemes(text: string): Iterable<{ readonly segment: string }> {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return segmenter.segment(text);
 }

@@ -1,4 +1,10 @@
-/** SHA-256 of files and texts, and how a file is known again without reading it. */
+/**
+ * SHA-256 of files and texts, and how a file is known again without reading it.
+ *
+ * Hashes are remembered in three places, which differ in what they must bear: `registry/fetch/reuse.ts` has a few dozen
+ * models in one JSON file; `engine/dataset/known` has a record for each image of a data set, read one at a time; the trainer
+ * (`model/weights.py`) has the hash of a list of tensors, which is no hash of a file.
+ */
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -25,6 +31,9 @@ export const isSameStamp = (a: FileStamp, b: FileStamp): boolean =>
 
 /** SHA-256 of a text, in hexadecimal digits. */
 export const sha256OfText = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** SHA-256 of bytes in memory, in hexadecimal digits. */
+export const sha256OfBytes = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The source that a Content-Security-Policy lets an inline script or style of exactly this text pass by. */
 export const policyHash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -1,8 +1,8 @@
 /** The folder of an unpacked bundle: it is made once, and used again as long as it is as it was. */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../base/files/folder.ts';
+import { sha256OfBytes, sha256OfText } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { Places } from '../../base/paths.ts';
 import { takeImages } from './images.ts';
@@ -22,7 +22,7 @@ export async function bundleFolder(
   const text = JSON.stringify(manifest);
   const all = join(places.home, 'bundles');
   makePrivateFolder(all);
-  const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const id = sha256OfText(text).slice(0, 12);
   for (let copy = 1; ; copy += 1) {
     const dir = join(all, `${manifest.name}-${id}${copy === 1 ? '' : `-${copy}`}`);
     if (existsSync(dir)) {
@@ -51,9 +51,7 @@ function isAsUnpacked(dir: string, { files }: BundleManifest, text: string): boo
   try {
     if (readFileSync(join(dir, BUNDLE_FILES.manifest), 'utf8') !== text) return false;
     return [BUNDLE_FILES.spec, BUNDLE_FILES.plan].every((name) => {
-      const sha256 = createHash('sha256')
-        .update(readFileSync(join(dir, name)))
-        .digest('hex');
+      const sha256 = sha256OfBytes(readFileSync(join(dir, name)));
       return files.some((file) => file.path === name && file.sha256 === sha256);
     });
   } catch {

@@ -7,7 +7,7 @@ import { createReadStream, createWriteStream, renameSync, rmSync, statSync } fro
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
-import { sha256OfFile } from '../../base/files/hash.ts';
+import { sha256OfBytes, sha256OfFile } from '../../base/files/hash.ts';
 
 /** A file for a zip: with its bytes, or the path of where they are. */
 export type ZipSource = { readonly name: string } & ({ readonly bytes: Buffer } | { readonly path: string });
@@ -57,6 +57,4 @@ export const sourceBytes = (source: ZipSource): number =>
   'bytes' in source ? source.bytes.length : statSync(source.path).size;
 
 export const sourceSha256 = (source: ZipSource): Promise<string> =>
-  'bytes' in source
-    ? Promise.resolve(createHash('sha256').update(source.bytes).digest('hex'))
-    : sha256OfFile(source.path);
+  'bytes' in source ? Promise.resolve(sha256OfBytes(source.bytes)) : sha256OfFile(source.path);

@@ -2,11 +2,11 @@
  * Packages that only some runs need. They lie in a folder of their own beside the environment, so that the environment,
  * and with it the bytes of every run, stays what it is. They are installed when something asks for them.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { freeBytes } from '../../base/files/disk.ts';
+import { sha256OfBytes } from '../../base/files/hash.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
@@ -51,10 +51,7 @@ export type ExtraFolder = string | null;
 const lockOf = ({ name }: Extra) => join(packageRoot(), 'trainer', 'requirements', `${name}.lock`);
 
 function folderOf({ places }: Where, extra: Extra, { python_version }: PythonEnvironment): string {
-  const lock = createHash('sha256')
-    .update(readFileSync(lockOf(extra)))
-    .digest('hex')
-    .slice(0, 16);
+  const lock = sha256OfBytes(readFileSync(lockOf(extra))).slice(0, 16);
   // Packages are built for a minor version of Python.
   return join(places.envs, `${extra.name}-${lock}-py${python_version.split('.').slice(0, 2).join('.')}`);
 }

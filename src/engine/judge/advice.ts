@@ -56,7 +56,7 @@ const tellsNothing = ({ likeness, change, bleeding }: JudgeRow) =>
 
 const copies = ({ copies: found }: JudgeRow) => found?.prompts_copied ?? 0;
 
-/** Of judgements that copy nothing, the share that may raise an alarm all the same. */
+/** Share of the judgements without any copy that may raise an alarm all the same. */
 const FALSE_ALARMS = 0.05;
 
 /**

@@ -74,7 +74,7 @@ export interface MergedCheckpoint {
   readonly path: string;
   /** Bytes of its weights. */
   readonly bytes: number;
-  /** That of a single file. */
+  /** SHA-256 of the file, where the checkpoint is a single one. */
   readonly sha256?: string;
   /** The files of weights of a folder, and files that were not taken over. */
   readonly files?: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];

@@ -22,8 +22,9 @@ export interface SweepAxis {
   readonly key: string;
   readonly values: readonly unknown[];
   readonly range: readonly [number, number] | null;
-  /** Of a range: whether it is drawn from by the logarithm, and whether only whole numbers are drawn. */
+  /** Whether values are drawn from the range by its logarithm. */
   readonly log: boolean;
+  /** Whether only whole numbers are drawn from the range. */
   readonly whole: boolean;
 }
 

@@ -1,11 +1,11 @@
 /** Has the trainer's Python draw samples into a folder, and keeps the list of them there as they are done. */
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makeGivenFolder } from '../../base/files/given-place.ts';
+import { sha256OfText } from '../../base/files/hash.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
@@ -158,7 +158,7 @@ function listOf({ plan, source, grid }: SampleWork): SampleList {
   };
   return {
     version: SAMPLE_VERSION,
-    key: createHash('sha256').update(JSON.stringify(known)).digest('hex'),
+    key: sha256OfText(JSON.stringify(known)),
     base: { name: model.name, family: model.family, sha256: model.sha256 },
     run: source.run === null ? null : plan.name,
     loras: known.loras,

@@ -97,7 +97,7 @@ def make_files(plan: Plan, tensors: Tensors, origin: Origin) -> dict[str, Conten
     for kind, content in contents.items():
         extra = {} if plan.output.metadata == "none" else facts | model_hashes(content, known)
         if kind == "embedding":
-            # Of the LoRA's facts none is true of it but the name, and the word that it stands for.
+            # An embedding shares two facts with the LoRA: the name, and the word that it stands for.
             extra = {"modelspec.title": plan.name, "modelspec.trigger_phrase": word.word} if extra and word else {}
         files[kind] = content, extra if kind == "kohya" else {"format": "pt", **extra}
     return files

@@ -1,4 +1,5 @@
 /** A line that is typed on a screen: what each key makes of it. Pure. */
+import { graphemes } from '../../../terminal/columns.ts';
 
 export interface TypedLine {
   readonly text: string;
@@ -6,11 +7,8 @@ export interface TypedLine {
   readonly cursor: number;
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
 /** The signs of a text as a person counts them: a letter with its accents, an emoji with all its parts. */
-export const signsOf = (text: string): readonly string[] =>
-  Array.from(segmenter.segment(text), ({ segment }) => segment);
+export const signsOf = (text: string): readonly string[] => Array.from(graphemes(text), ({ segment }) => segment);
 
 /** The line after a key, or after text that was typed or pasted at once. */
 export function typeInto(line: TypedLine, key: string | undefined, text: string | undefined, most: number): TypedLine {
