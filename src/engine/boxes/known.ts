@@ -89,24 +89,24 @@ const wrong = (message: string) =>
     nextSteps: ['visiontrain hosts add gpu1 root@203.0.113.7 -p 40022 -i ~/.ssh/id_ed25519'],
   });
 
-const said = (text: string) => JSON.stringify(text);
+const quoted = (text: string) => JSON.stringify(text);
 
 /** A box as it was typed, checked. @throws UsageError for what ssh could take for anything but an address */
 export function typedBox({ name, target, port, identity, jump, home }: TypedBox): Box {
   if (name === 'slurm') throw wrong('slurm cannot name a box: --on slurm submits a job to a cluster.');
-  if (!NAME.test(name)) throw wrong(`${said(name)} cannot name a box: letters, digits, dash and underscore can.`);
+  if (!NAME.test(name)) throw wrong(`${quoted(name)} cannot name a box: letters, digits, dash and underscore can.`);
   const bare = target.replace(/\[([0-9A-Fa-f:.%\w]+)\]$/u, '$1');
   if (/:\d+$/.test(bare) && (bare.match(/:/g) ?? []).length === 1)
-    throw wrong(`${said(target)} holds a port, which is given with -p.`);
-  if (!TARGET.test(bare)) throw wrong(`${said(target)} is no address such as user@machine.`);
+    throw wrong(`${quoted(target)} holds a port, which is given with -p.`);
+  if (!TARGET.test(bare)) throw wrong(`${quoted(target)} is no address such as user@machine.`);
   const number = port === undefined ? undefined : Number(port);
   if (number !== undefined && !(Number.isInteger(number) && number > 0 && number < 65_536))
-    throw wrong(`${said(port ?? '')} is no port: 1 to 65535.`);
+    throw wrong(`${quoted(port ?? '')} is no port: 1 to 65535.`);
   const key = identity === undefined ? undefined : typedPath(identity, '.');
-  if (key !== undefined && !PLAIN_PATH.test(key)) throw wrong(`${said(identity ?? '')} is no path of a key file.`);
+  if (key !== undefined && !PLAIN_PATH.test(key)) throw wrong(`${quoted(identity ?? '')} is no path of a key file.`);
   const jumps = jump?.split(',');
   const bad = jumps?.find((one) => !JUMP.test(one));
-  if (bad !== undefined) throw wrong(`${said(bad)} is no jump host such as user@machine:22.`);
+  if (bad !== undefined) throw wrong(`${quoted(bad)} is no jump host such as user@machine:22.`);
   const box = boxSchema.safeParse({
     ...{ name, target: bare },
     ...(number === undefined ? {} : { port: number }),
@@ -115,7 +115,7 @@ export function typedBox({ name, target, port, identity, jump, home }: TypedBox)
     ...(home === undefined ? {} : { home }),
   });
   if (box.success) return box.data;
-  throw wrong(`${said(home ?? '')} is no folder for --home: a whole path there, of plain letters.`);
+  throw wrong(`${quoted(home ?? '')} is no folder for --home: a whole path there, of plain letters.`);
 }
 
 /** The parts of `box:run`; undefined where the text is no such thing or names no box that is known. */

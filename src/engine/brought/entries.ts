@@ -103,7 +103,7 @@ export const damaged = (archive: string, why: string, cause?: unknown) =>
   });
 
 /** What the disk or the person says is told as it is; what a reader says is about the archive. */
-export function told(error: unknown, archive: string, signal: AbortSignal): unknown {
+export function archiveError(error: unknown, archive: string, signal: AbortSignal): unknown {
   const { syscall, message } = error as NodeJS.ErrnoException;
   return error instanceof VisiontrainError || signal.aborted || syscall !== undefined
     ? error

@@ -6,7 +6,7 @@ import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadO
 import { openGivenLater } from '../../base/files/regular-file.ts';
 import { WORD_KEYS, wordsOf } from '../dataset/captions.ts';
 import { unpackers as compressors } from '../dataset/words/parquet-table.ts';
-import { damaged, Entries, told } from './entries.ts';
+import { archiveError, damaged, Entries } from './entries.ts';
 import type { Unpacking } from './store.ts';
 
 /** Columns whose text is a caption: our usual keys, and what captioned sets of the hub call it. */
@@ -69,7 +69,7 @@ export async function unpackParquet({ path, size, store, progress, signal }: Unp
       if (!store.has(`${name}.txt`, text.length)) await store.write(`${name}.txt`, [text]);
     }
   } catch (error) {
-    throw told(error, path, signal);
+    throw archiveError(error, path, signal);
   } finally {
     await handle.close();
   }

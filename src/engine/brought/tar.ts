@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { openGiven } from '../../base/files/regular-file.ts';
-import { damaged, Entries, type EntryKind, told } from './entries.ts';
+import { archiveError, damaged, Entries, type EntryKind } from './entries.ts';
 import type { Unpacking } from './store.ts';
 
 const KINDS: Readonly<Record<string, EntryKind>> = {
@@ -46,7 +46,7 @@ export async function unpackTar({ path, size, store, progress, signal }: Unpacki
   } catch (error) {
     tar.destroy();
     archive.destroy();
-    throw told(error, path, signal);
+    throw archiveError(error, path, signal);
   }
 }
 

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { shorten } from '../../base/text.ts';
-import { damaged, Entries, type EntryKind, told, unsafe } from './entries.ts';
+import { archiveError, damaged, Entries, type EntryKind, unsafe } from './entries.ts';
 import { withZip, zipEntries } from './open-zip.ts';
 import type { Unpacking } from './store.ts';
 
@@ -41,7 +41,7 @@ export async function unpackZip({ path, size, store, progress, signal }: Unpacki
       }
       return entries.files;
     } catch (error) {
-      throw told(error, path, signal);
+      throw archiveError(error, path, signal);
     }
   });
 }

@@ -96,10 +96,10 @@ async function spawned(job: string, input: WorkerInput, on: WorkerListener): Pro
     kept: 'The captions that it had written are kept: start it again.',
   } as const;
   await runProgram({ ...input, argv: [job], program, env: workerEnv(input) }, (value) => {
-    const said = lineSchema.safeParse(value);
-    if (!said.success) return;
-    if (said.data.type === 'progress') on.progress(said.data);
-    else if (said.data.type === 'failed') on.failed(said.data.path, said.data.reason);
+    const line = lineSchema.safeParse(value);
+    if (!line.success) return;
+    if (line.data.type === 'progress') on.progress(line.data);
+    else if (line.data.type === 'failed') on.failed(line.data.path, line.data.reason);
   });
 }
 

@@ -20,7 +20,7 @@ const CLOTHES =
 /** Names that differ by more than this factor in how many images have them are not balanced. */
 const MOST_UNEVEN = 10;
 /** Most names that are told in a sentence. */
-const TOLD = 6;
+const MOST_LISTED = 6;
 
 export function tagFindings(images: readonly CheckImage[], tagged: Tagged): readonly DatasetFinding[] {
   const trained = images.filter(({ held }) => held !== true);
@@ -66,11 +66,11 @@ function counted(names: readonly (readonly string[])[]): readonly (readonly [str
   return [...counts].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
 
-const told = (counts: readonly (readonly [string, number])[]): string =>
+const listed = (counts: readonly (readonly [string, number])[]): string =>
   `${counts
-    .slice(0, TOLD)
+    .slice(0, MOST_LISTED)
     .map(([name, count]) => `${name} (${count})`)
-    .join(', ')}${counts.length > TOLD ? ` and ${counts.length - TOLD} more` : ''}`;
+    .join(', ')}${counts.length > MOST_LISTED ? ` and ${counts.length - MOST_LISTED} more` : ''}`;
 
 /** Images whose names are all rare beside the most frequent one. */
 function rareOf(
@@ -109,7 +109,7 @@ function characters(images: readonly CheckImage[], tagged: Tagged): DatasetFindi
     {
       kind: 'characters',
       level: items.length > 0 ? 'warn' : 'info',
-      what: `${plural(counts.length, 'known character')} by tag: ${told(counts)}.`,
+      what: `${plural(counts.length, 'known character')} by tag: ${listed(counts)}.`,
       done: 'Each is learned as often as it is shown. The base model may know them by these names.',
       change:
         counts.length > 1
@@ -129,7 +129,7 @@ function outfits(images: readonly CheckImage[]): DatasetFinding[] {
     {
       kind: 'outfits',
       level: 'info',
-      what: `Clothes by tag: ${told(counts)}.`,
+      what: `Clothes by tag: ${listed(counts)}.`,
       done: 'Clothes that most pictures have go with the trigger, unless captions name them.',
       change: BALANCE,
       items,

@@ -32,8 +32,9 @@ export async function examineNetwork(env: NodeJS.ProcessEnv, signal: AbortSignal
 
 /** Whether a token is there; its value is never shown. */
 function tokens({ hubToken, civitaiToken }: DownloadSettings): HealthFinding {
-  const told = (name: string, token: string | undefined) => `${name}: ${token === undefined ? 'none' : 'present'}`;
-  const text = `${told('Hugging Face', hubToken)} · ${told('Civitai', civitaiToken)}`;
+  const tokenWords = (name: string, token: string | undefined) =>
+    `${name}: ${token === undefined ? 'none' : 'present'}`;
+  const text = `${tokenWords('Hugging Face', hubToken)} · ${tokenWords('Civitai', civitaiToken)}`;
   const none = hubToken === undefined && civitaiToken === undefined;
   return good('tokens', 'Tokens', none ? `${text}; only models behind a login need one` : text);
 }
@@ -116,8 +117,8 @@ function cures({ id }: Answer): string[] {
 }
 
 function clock(answers: readonly Answer[]): HealthFinding[] {
-  const told = answers.flatMap(({ ahead }) => ahead ?? []).sort((a, b) => a - b);
-  const ahead = told[Math.floor(told.length / 2)];
+  const clocks = answers.flatMap(({ ahead }) => ahead ?? []).sort((a, b) => a - b);
+  const ahead = clocks[Math.floor(clocks.length / 2)];
   if (ahead === undefined) return [];
   if (Math.abs(ahead) <= CLOCK_OFF) return [good('clock', 'Clock', 'agrees with the servers')];
   const text = `${formatDuration(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} the servers: certificates may be refused`;

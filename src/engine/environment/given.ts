@@ -86,8 +86,8 @@ export async function proveGiven(
 function tellingLines(why: string): readonly string[] {
   const lines = why.split('\n').map((line) => line.trim());
   const original = lines.find((line) => line.startsWith('Original error was:'));
-  const said = lines.filter((line) => line !== '' && !/^(\w+Error:|IMPORTANT: .*)$/.test(line));
-  return original === undefined ? said.slice(0, 3) : [original];
+  const reasons = lines.filter((line) => line !== '' && !/^(\w+Error:|IMPORTANT: .*)$/.test(line));
+  return original === undefined ? reasons.slice(0, 3) : [original];
 }
 
 /** What to do where another library stands in the place of the one that is needed. */

@@ -28,7 +28,7 @@ version = ctypes.c_int()
 cuda.cuDriverGetVersion(ctypes.byref(version))
 print(json.dumps({"code": code, "cuda": version.value, "cards": cards}))`;
 
-interface Told {
+interface DriverAnswer {
   readonly code: number;
   /** CUDA version of the driver, such as 12040. */
   readonly cuda: number;
@@ -52,14 +52,14 @@ const FIRST_DRIVER: readonly (readonly [number, string])[] = [
 export async function askCudaDriver(system: System, kernel: string | null): Promise<readonly Gpu[]> {
   const answer = await system.tool('python3', ['-I', '-'], SCRIPT);
   if (answer.kind !== 'answered') return [];
-  let told: Told;
+  let found: DriverAnswer;
   try {
-    told = JSON.parse(answer.text) as Told;
+    found = JSON.parse(answer.text) as DriverAnswer;
   } catch {
     return [];
   }
-  const driver = kernel ?? FIRST_DRIVER.find(([cuda]) => told.cuda >= cuda)?.[1] ?? null;
-  return told.cards.map(([name, capability, totalBytes], index) => ({
+  const driver = kernel ?? FIRST_DRIVER.find(([cuda]) => found.cuda >= cuda)?.[1] ?? null;
+  return found.cards.map(([name, capability, totalBytes], index) => ({
     vendor: 'nvidia',
     index,
     name,

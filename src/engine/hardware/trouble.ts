@@ -29,7 +29,7 @@ function nvidiaTrouble(signs: CardSigns): CardTrouble | undefined {
   return stateTrouble(signs) ?? nodeTrouble(signs) ?? driverTrouble(signs);
 }
 
-const told = ({ nvidia: { said } }: CardSigns): string => (said === '' ? '' : ` nvidia-smi says: ${said}`);
+const driverWords = ({ nvidia: { said } }: CardSigns): string => (said === '' ? '' : ` nvidia-smi says: ${said}`);
 
 /** The driver is there but in a state in which it answers nobody. */
 function stateTrouble(signs: CardSigns): CardTrouble | undefined {
@@ -88,7 +88,7 @@ function driverTrouble(signs: CardSigns): CardTrouble | undefined {
   if (/no devices were found|unable to determine the device handle|GPU is lost|fallen off the bus/iu.test(said))
     return {
       kind: 'lost',
-      message: `The NVIDIA driver${kernel === null ? '' : ` ${kernel}`} does not drive the card.${told(signs)}`,
+      message: `The NVIDIA driver${kernel === null ? '' : ` ${kernel}`} does not drive the card.${driverWords(signs)}`,
       nextSteps: [
         'Drivers from 590 on do not know GTX 900, GTX 10, Titan V and V100: those need driver 580.',
         'See what happened:  sudo dmesg | grep -i -E "nvrm|xid"   then: sudo reboot',
@@ -97,13 +97,13 @@ function driverTrouble(signs: CardSigns): CardTrouble | undefined {
   if (nvidia.wsl)
     return {
       kind: 'failed',
-      message: `WSL2 has the driver's libraries, but no card answers.${told(signs)}`,
+      message: `WSL2 has the driver's libraries, but no card answers.${driverWords(signs)}`,
       nextSteps: ['Update the NVIDIA driver in Windows, then in PowerShell: wsl --shutdown'],
     };
   if (smi === 'failed' && nvidia.pci > 0 && kernel === null)
     return {
       kind: 'not-loaded',
-      message: `There is an NVIDIA card and a driver for it, but the driver is not loaded.${told(signs)}`,
+      message: `There is an NVIDIA card and a driver for it, but the driver is not loaded.${driverWords(signs)}`,
       nextSteps: [
         'sudo modprobe nvidia',
         'After an update of the kernel the driver has to be built anew: install it again, then reboot',
@@ -118,7 +118,7 @@ function driverTrouble(signs: CardSigns): CardTrouble | undefined {
   if (kernel !== null || nodes !== 'missing')
     return {
       kind: 'failed',
-      message: `There is an NVIDIA card, but its driver does not answer.${told(signs)}`,
+      message: `There is an NVIDIA card, but its driver does not answer.${driverWords(signs)}`,
       nextSteps: ['nvidia-smi   shows what the driver says', 'sudo reboot'],
     };
   return undefined;

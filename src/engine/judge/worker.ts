@@ -46,10 +46,10 @@ export async function runJudge(work: JudgeWork): Promise<void> {
   };
   const argv = [dir, JSON.stringify({ version: JUDGE_VERSION, ...request })];
   await runProgram({ python, program: PROGRAM, argv, env, log: join(dir, RUN_FILES.judgeLog), signal }, (value) => {
-    const said = lineSchema.safeParse(value).data;
-    if (said?.type === 'progress') onProgress(said.done, said.total);
-    else if (said?.type === 'row') {
-      const { type: _type, ...row } = said;
+    const line = lineSchema.safeParse(value).data;
+    if (line?.type === 'progress') onProgress(line.done, line.total);
+    else if (line?.type === 'row') {
+      const { type: _type, ...row } = line;
       onRow(row);
     }
   });

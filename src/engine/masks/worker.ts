@@ -74,12 +74,12 @@ export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<
   const program = { python: environment.python, argv: [job], program: PROGRAM, env: own, log: input.log };
   try {
     await runProgram({ ...program, signal: tools.signal }, (value) => {
-      const said = lineSchema.safeParse(value);
-      if (!said.success) return;
-      if (said.data.type === 'failed') failed.push(said.data);
-      else if (said.data.type === 'nothing') nothing.push(said.data);
+      const line = lineSchema.safeParse(value);
+      if (!line.success) return;
+      if (line.data.type === 'failed') failed.push(line.data);
+      else if (line.data.type === 'nothing') nothing.push(line.data);
       else {
-        const { done, total, rate } = said.data;
+        const { done, total, rate } = line.data;
         tools.progress({ item: 'masks', unit: 'images', done, total, ...(rate === undefined ? {} : { rate }) });
       }
     });

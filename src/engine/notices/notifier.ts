@@ -45,7 +45,7 @@ class TargetQueue {
   readonly #onLost: (sentence: string) => void;
   #waiting: Notice[] = [];
   #work: Promise<void> | undefined;
-  #told = false;
+  #hasWarned = false;
 
   constructor(target: NoticeTarget, signal: AbortSignal, onLost: (sentence: string) => void) {
     this.#target = target;
@@ -82,8 +82,8 @@ class TargetQueue {
 
   /** Says once a run that a target cannot be told, as a server that is down stays so for a while. */
   #lose(why: string): void {
-    if (this.#told) return;
-    this.#told = true;
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
     this.#onLost(`${this.#target.name} was not told: ${why}. The run is not touched by it.`);
   }
 }

@@ -51,7 +51,7 @@ export function dataChanges(
 }
 
 /** Characters of a caption that are shown, around the place where it differs. */
-const SAID = 60;
+const EXCERPT = 60;
 
 function firstDifference(a: string, b: string): number {
   let at = 0;
@@ -65,16 +65,16 @@ const short = ({ sha256 }: PlanImage) => `${sha256.slice(0, 12)}…`;
 
 function sampleChanges(then: PlanImage, { path, caption, repeats, mask }: PlanImage): readonly DataChange[] {
   const from = Math.max(0, firstDifference(then.caption, caption) - 20);
-  const said = (text: string) => {
-    const part = text.slice(from, from + SAID);
-    return JSON.stringify(`${from > 0 ? '…' : ''}${part}${from + SAID < text.length ? '…' : ''}`);
+  const excerpt = (text: string) => {
+    const part = text.slice(from, from + EXCERPT);
+    return JSON.stringify(`${from > 0 ? '…' : ''}${part}${from + EXCERPT < text.length ? '…' : ''}`);
   };
   const changes: DataChange[] = [];
   if (then.caption !== caption)
     changes.push({
       path,
       kind: 'caption',
-      what: `has another caption: ${said(then.caption)} then, ${said(caption)} now`,
+      what: `has another caption: ${excerpt(then.caption)} then, ${excerpt(caption)} now`,
     });
   if (then.mask?.sha256 !== mask?.sha256) changes.push({ path, kind: 'mask', what: 'has another mask' });
   if (then.repeats !== repeats)

@@ -86,25 +86,25 @@ function embeddingLines({ training: { pivotal } }: Plan, lora: string, repo: str
 }
 
 /** JSON is YAML too, and its strings are the same to every reader. */
-const said = (value: string): string => JSON.stringify(value);
+const quoted = (value: string): string => JSON.stringify(value);
 
 function facts({ trigger, covers, licence, plan, baseRepo }: Material): string[] {
   const hub = licence.name === null ? undefined : HUB_LICENCES[licence.name];
   const family = plan.model.family === 'sdxl' ? 'stable-diffusion-xl' : 'stable-diffusion';
   return [
-    ...(baseRepo === null ? [] : [`base_model: ${said(baseRepo)}`, 'base_model_relation: adapter']),
+    ...(baseRepo === null ? [] : [`base_model: ${quoted(baseRepo)}`, 'base_model_relation: adapter']),
     `license: ${hub ?? 'other'}`,
-    ...(hub === undefined && licence.name !== null ? [`license_name: ${said(licenceSlug(licence.name))}`] : []),
-    ...(hub === undefined && licence.url !== null ? [`license_link: ${said(licence.url)}`] : []),
+    ...(hub === undefined && licence.name !== null ? [`license_name: ${quoted(licenceSlug(licence.name))}`] : []),
+    ...(hub === undefined && licence.url !== null ? [`license_link: ${quoted(licence.url)}`] : []),
     'library_name: diffusers',
     'pipeline_tag: text-to-image',
     'tags:',
     ...['lora', 'text-to-image', family, `${family}-diffusers`, 'diffusers', 'visiontrain'].map((tag) => `  - ${tag}`),
-    ...(trigger === '' ? [] : [`instance_prompt: ${said(trigger)}`]),
+    ...(trigger === '' ? [] : [`instance_prompt: ${quoted(trigger)}`]),
     ...(covers.length === 0 ? [] : ['widget:']),
     ...covers.flatMap(({ prompt, negative }, i) => [
-      `  - text: ${said(prompt)}`,
-      ...(negative === '' ? [] : ['    parameters:', `      negative_prompt: ${said(negative)}`]),
+      `  - text: ${quoted(prompt)}`,
+      ...(negative === '' ? [] : ['    parameters:', `      negative_prompt: ${quoted(negative)}`]),
       '    output:',
       `      url: ${coverPath(i)}`,
     ]),

@@ -37,11 +37,11 @@ const PLACEHOLDER = 'hf_sent_by_fetch';
 /** @throws UsageError, DownloadError that say what the hub answered and what to type */
 export async function publishToHub(material: Material, target: HubTarget): Promise<Published> {
   const common = { hubUrl: target.hub, fetch: target.fetch, accessToken: PLACEHOLDER };
-  const repo = target.repo ?? `${await told(target, '', () => owner(common))}/${material.name}`;
-  await told(target, repo, () => makeRepo(repo, target, common));
-  const is_private = await told(target, repo, () => privacyOf(repo, target, common));
+  const repo = target.repo ?? `${await withHubErrors(target, '', () => owner(common))}/${material.name}`;
+  await withHubErrors(target, repo, () => makeRepo(repo, target, common));
+  const is_private = await withHubErrors(target, repo, () => privacyOf(repo, target, common));
   const files = await filesOf(material, repo);
-  const commit = await told(target, repo, () => send(repo, { material, files, target, common }));
+  const commit = await withHubErrors(target, repo, () => send(repo, { material, files, target, common }));
   return { repo, url: `${target.hub}/${repo}`, commit, is_private, files: files.map(({ path }) => path) };
 }
 
@@ -124,7 +124,7 @@ async function send(repo: string, { material, files, target, common }: Sending):
 }
 
 /** Does something at the hub; what it refuses is told in words. */
-async function told<T>({ hub, signal }: HubTarget, repo: string, act: () => Promise<T>): Promise<T> {
+async function withHubErrors<T>({ hub, signal }: HubTarget, repo: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -99,17 +99,17 @@ const rangeOf = ([low, high]: readonly [number, number]) => ({
 function readAxis(text: string): SweepAxis {
   const equals = text.indexOf('=');
   const key = text.slice(0, Math.max(0, equals)).trim();
-  const said = text.slice(equals + 1).trim();
-  if (equals < 1 || said === '') throw wrongSweep(`--sweep ${text} is not key=value,value.`);
+  const given = text.slice(equals + 1).trim();
+  if (equals < 1 || given === '') throw wrongSweep(`--sweep ${text} is not key=value,value.`);
   checkKey(key);
-  const range = /^(\S+)\.\.(\S+)$/.exec(said);
+  const range = /^(\S+)\.\.(\S+)$/.exec(given);
   const [low, high] = [Number(range?.[1]), Number(range?.[2])];
   if (range !== null) {
     if (!(Number.isFinite(low) && Number.isFinite(high) && low < high))
-      throw wrongSweep(`--sweep ${text}: ${said} is no range of two numbers, the smaller first.`);
+      throw wrongSweep(`--sweep ${text}: ${given} is no range of two numbers, the smaller first.`);
     return { key, values: [], ...rangeOf([low, high]) };
   }
-  const { value, problems } = parseYaml(`[${said}]`);
+  const { value, problems } = parseYaml(`[${given}]`);
   const [first] = problems;
   if (first !== undefined || !Array.isArray(value))
     throw wrongSweep(`--sweep ${text}: ${first?.message ?? 'is no list'}.`);

@@ -18,7 +18,7 @@ import { loadSpec } from '../prepare/load.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 
 /** What a LoRA file tells of the base that it is for. */
-interface Told {
+interface LoraBase {
   readonly path: string;
   readonly family: 'sd15' | 'sdxl' | null;
   /** The entry that it was trained on; undefined where that is none of ours. */
@@ -30,7 +30,7 @@ interface Told {
 const FAMILIES = { 'SD 1.5': 'sd15', SDXL: 'sdxl' } as const;
 
 /** @throws UsageError when it is no LoRA of a family that is drawn here */
-function toldBy(path: string, registry: Registry): Told {
+function loraBaseOf(path: string, registry: Registry): LoraBase {
   const header = readSafetensorsHeader(path);
   const { metadata } = header;
   const { layers } = layersOf(header);
@@ -59,12 +59,12 @@ function toldBy(path: string, registry: Registry): Told {
 
 /** The id of the base that the files tell. @throws UsageError when they tell none that is known, or not the same */
 export function baseOfLoras(paths: readonly string[], registry: Registry): string {
-  const told = paths.map((path) => toldBy(path, registry));
-  refuseMixed(told);
-  const entry = told.find((each) => each.entry !== undefined)?.entry;
+  const bases = paths.map((path) => loraBaseOf(path, registry));
+  refuseMixed(bases);
+  const entry = bases.find((each) => each.entry !== undefined)?.entry;
   if (entry !== undefined) return entry.id;
-  const [first] = told;
-  const family = told.find((each) => each.family !== null)?.family;
+  const [first] = bases;
+  const family = bases.find((each) => each.family !== null)?.family;
   const fitting = registry.models.filter((model) => family === undefined || model.family === family);
   const called = first?.name ? `it calls it ${first.name}` : 'it does not say';
   throw new UsageError(`The base model of ${basename(first?.path ?? '')} is none that is known here: ${called}.`, {
@@ -74,12 +74,12 @@ export function baseOfLoras(paths: readonly string[], registry: Registry): strin
   });
 }
 
-function refuseMixed(told: readonly Told[]): void {
-  const families = new Set(told.flatMap(({ family }) => family ?? []));
+function refuseMixed(bases: readonly LoraBase[]): void {
+  const families = new Set(bases.flatMap(({ family }) => family ?? []));
   if (families.size < 2) return;
   throw new UsageError('These LoRAs are for different base models, so no picture can be drawn with all of them.', {
     id: 'lora/unusable',
-    details: told.map(({ path, family }) => `${basename(path)}: ${family ?? 'unknown'}`),
+    details: bases.map(({ path, family }) => `${basename(path)}: ${family ?? 'unknown'}`),
     nextSteps: ['Draw with each alone.'],
   });
 }
@@ -139,8 +139,8 @@ const MOST_TOKENS = 225;
 export async function groundPlan(input: GroundInput): Promise<Plan> {
   const { base, loras, values, registry, places, env } = input;
   const cwd = process.cwd();
-  const told = loras.map((path) => toldBy(path, registry));
-  refuseMixed(told);
+  const bases = loras.map((path) => loraBaseOf(path, registry));
+  refuseMixed(bases);
   const entry = findBase(registry, base);
   const path = resolve(cwd, base);
   if (entry === undefined && !existsSync(path))
@@ -151,7 +151,7 @@ export async function groundPlan(input: GroundInput): Promise<Plan> {
   const facts = entry === undefined ? readModelFacts(path) : undefined;
   const document = { dataset: { path: '.' }, ...values, model: { ...values.model, base } };
   const { spec } = fillSpec(document, registry, { dir: cwd, facts });
-  const other = told.find(({ family }) => family !== null && family !== spec.model.family);
+  const other = bases.find(({ family }) => family !== null && family !== spec.model.family);
   if (other !== undefined)
     throw new UsageError(`${basename(other.path)} is for another family of models than ${base}.`, {
       id: 'lora/unusable',

@@ -107,10 +107,10 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
   });
   try {
     await runProgram({ python, program: PROGRAM, argv: [job], env, log, signal }, (value) => {
-      const said = lineSchema.safeParse(value).data;
-      if (said?.type === 'sample') onSample(said.file);
-      else if (said?.type === 'phase') work.onPhase(said.detail);
-      else if (said?.type === 'note') work.onNote(said.level, said.text);
+      const line = lineSchema.safeParse(value).data;
+      if (line?.type === 'sample') onSample(line.file);
+      else if (line?.type === 'phase') work.onPhase(line.detail);
+      else if (line?.type === 'note') work.onNote(line.level, line.text);
     });
     rmSync(log, { force: true });
   } finally {

@@ -15,7 +15,7 @@ interface SearchObserverInput {
   readonly env: NodeJS.ProcessEnv;
   readonly folder: { readonly dir: string };
   /** Takes notes for the run's events. */
-  readonly told: { add(line: { type: 'note'; level: 'info' | 'warn'; text: string }): void };
+  readonly relay: { add(line: { type: 'note'; level: 'info' | 'warn'; text: string }): void };
   readonly environment: Promise<PythonEnvironment>;
 }
 
@@ -58,17 +58,21 @@ class SearchObserver {
   }
 
   async #report(step: number, value: number): Promise<void> {
-    const { folder, told, trial } = this.#input;
+    const { folder, relay, trial } = this.#input;
     if (this.#isOver) return;
     try {
       if (!(await isHopeless(await this.#study(), trial, step, value)) || this.#isOver) return;
       this.#isOver = true;
       const text = `Stopped early by the search: at step ${step} half of the runs before had a lower validation loss.`;
-      told.add({ type: 'note', level: 'info', text });
+      relay.add({ type: 'note', level: 'info', text });
       makeRequest(folder.dir, 'stop');
     } catch (error) {
       this.#isOver = true;
-      told.add({ type: 'note', level: 'warn', text: `The search is not told on the way: ${(error as Error).message}` });
+      relay.add({
+        type: 'note',
+        level: 'warn',
+        text: `The search is not told on the way: ${(error as Error).message}`,
+      });
     }
   }
 

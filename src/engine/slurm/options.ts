@@ -68,11 +68,11 @@ export function readSlurmOptions(config: string, overrides: readonly string[]): 
   for (const text of overrides) {
     const equals = text.indexOf('=');
     const key = text.slice(0, Math.max(0, equals)).trim();
-    const said = text.slice(equals + 1);
+    const given = text.slice(equals + 1);
     if (equals < 1) throw wrong('--slurm', [{ key: text, message: 'is not key=value' }]);
     // Options of sbatch have an equals sign of their own, and colons, so they are taken as they are.
-    if (key === 'extra' || key === 'modules') lists.set(key, [...(lists.get(key) ?? []), said]);
-    else values[key] = parseYaml(said).value ?? (said === 'null' ? null : said);
+    if (key === 'extra' || key === 'modules') lists.set(key, [...(lists.get(key) ?? []), given]);
+    else values[key] = parseYaml(given).value ?? (given === 'null' ? null : given);
   }
   for (const [key, list] of lists) values[key] = list;
   const parsed = slurmSchema.safeParse(values);

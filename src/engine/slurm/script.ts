@@ -39,19 +39,19 @@ export function jobScript(job: JobScript): string {
 }
 
 function directives({ options: o, name, nodes, output, jobs }: JobScript): string[] {
-  const said = (flag: string, value: string | null) => (value === null ? [] : [`--${flag}=${value}`]);
+  const option = (flag: string, value: string | null) => (value === null ? [] : [`--${flag}=${value}`]);
   return [
     `--job-name=${name}`,
-    ...said('partition', o.partition),
-    ...said('account', o.account),
-    ...said('qos', o.qos),
-    ...said('constraint', o.constraint),
+    ...option('partition', o.partition),
+    ...option('account', o.account),
+    ...option('qos', o.qos),
+    ...option('constraint', o.constraint),
     `--nodes=${nodes}`,
     '--ntasks-per-node=1',
     `--cpus-per-task=${o.cpus}`,
-    ...said('gres', o.gres),
-    ...said('mem', o.memory),
-    ...said('time', o.time),
+    ...option('gres', o.gres),
+    ...option('mem', o.memory),
+    ...option('time', o.time),
     // Only the script's own process is told: it saves the run and puts the job back into the line.
     `--signal=B:USR2@${o.grace}`,
     '--requeue',

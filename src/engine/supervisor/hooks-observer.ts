@@ -12,8 +12,8 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { makeRequest } from '../run-folder/requests.ts';
 import { readExit } from '../run-folder/run-files.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
+import type { EventRelay } from './event-relay.ts';
 import type { Observer } from './observers.ts';
-import type { Told } from './told.ts';
 
 /** Most events that wait for a hook that is slower than they come; the oldest go first. */
 const MOST_WAITING = 100;
@@ -24,7 +24,7 @@ export interface HooksInput {
   readonly hooks: HookSpecs;
   readonly folder: LiveFolder;
   readonly env: NodeJS.ProcessEnv;
-  readonly told: Told;
+  readonly relay: EventRelay;
 }
 
 const must = (hook: Hook): boolean => 'must' in hook && hook.must;
@@ -76,7 +76,7 @@ export class HooksObserver implements Observer {
       else if (event.type in waitable) this.#handled(event);
       if (event.type === 'run') void (this.#work.get('on_start') ?? Promise.resolve()).then(this.#onStarted);
     }
-    this.#input.told.flush();
+    this.#input.relay.flush();
   }
 
   /** Resolves when what must succeed before the run has done so. @throws TrainingError when it has not */
@@ -128,7 +128,7 @@ export class HooksObserver implements Observer {
   }
 
   async #run(name: HookName, hook: Hook, event: RunEvent): Promise<void> {
-    const { folder, told } = this.#input;
+    const { folder, relay } = this.#input;
     const cwd = folder.path();
     const end = await runHook({
       hook,
@@ -140,7 +140,7 @@ export class HooksObserver implements Observer {
     });
     const { metrics, stop } = hookAnswer(end.stdout);
     const step = 'step' in event && typeof event.step === 'number' ? event.step : 0;
-    if (Object.keys(metrics).length > 0) told.add({ type: 'metric', step, hook: name, values: metrics });
+    if (Object.keys(metrics).length > 0) relay.add({ type: 'metric', step, hook: name, values: metrics });
     if (end.failure !== undefined) {
       const what = `the hook ${name} ${end.failure}`;
       if (must(hook)) this.#stop(`${what}, and it must not fail`);
@@ -158,7 +158,7 @@ export class HooksObserver implements Observer {
   }
 
   #note(text: string): void {
-    this.#input.told.add({ type: 'note', level: 'warn', text });
+    this.#input.relay.add({ type: 'note', level: 'warn', text });
   }
 
   /** Tells a trainer that waits that it may go on. */

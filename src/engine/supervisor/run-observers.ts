@@ -7,15 +7,15 @@ import { type Beside, readBeside } from '../run-folder/beside.ts';
 import { sweepOfRun } from '../runs/groups.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { readNotify } from '../settings/read-notify.ts';
+import type { EventRelay } from './event-relay.ts';
 import type { Observer } from './observers.ts';
 import type { RunObservers } from './supervisor.ts';
-import type { Told } from './told.ts';
 
 export interface ObserversInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly folder: LiveFolder;
-  readonly told: Told;
+  readonly relay: EventRelay;
   /** The Python that trains, once it is there. */
   readonly environment: Promise<PythonEnvironment>;
 }
@@ -36,8 +36,8 @@ export async function runObservers(input: ObserversInput): Promise<RunObservers>
 }
 
 /** Settings that cannot be read are no reason not to train. */
-async function noticesWanted({ places, env, folder, told }: ObserversInput): Promise<readonly Observer[]> {
-  const onLost = (text: string) => told.add({ type: 'note', level: 'warn', text });
+async function noticesWanted({ places, env, folder, relay }: ObserversInput): Promise<readonly Observer[]> {
+  const onLost = (text: string) => relay.add({ type: 'note', level: 'warn', text });
   try {
     const { settings } = await readNotify(places.config, env);
     if (!settings.desktop && settings.web.length === 0) return [];
@@ -50,13 +50,13 @@ async function noticesWanted({ places, env, folder, told }: ObserversInput): Pro
 }
 
 async function loggingWanted(
-  { folder, told }: ObserversInput,
+  { folder, relay }: ObserversInput,
   beside: Beside | undefined,
 ): Promise<readonly Observer[]> {
   const logging = beside?.logging;
   if (logging === undefined || !(logging.tensorboard || logging.prometheus)) return [];
   const { loggingObservers } = await import('./logging-observers.ts');
-  const onTrouble = (text: string) => told.add({ type: 'note', level: 'warn', text });
+  const onTrouble = (text: string) => relay.add({ type: 'note', level: 'warn', text });
   return loggingObservers({ logging, dir: folder.dir, onTrouble });
 }
 
@@ -78,17 +78,17 @@ async function searchWanted(input: ObserversInput): Promise<readonly Observer[]>
  * and be started by other means.
  */
 async function hooksWanted(
-  { places, env, folder, told }: ObserversInput,
+  { places, env, folder, relay }: ObserversInput,
   beside: Beside | undefined,
 ): Promise<RunObservers> {
   if (beside === undefined || !hasHooks(beside.hooks)) return { observers: [], trainerEnv: {} };
   if (!hooksAreAllowed(beside.hooks, places)) {
     const text =
       'The hooks of this run are not run: you have not allowed them (visiontrain resume NAME --allow-hooks).';
-    told.add({ type: 'note', level: 'warn', text });
+    relay.add({ type: 'note', level: 'warn', text });
     return { observers: [], trainerEnv: {} };
   }
   const { HooksObserver, waitingEnvironment } = await import('./hooks-observer.ts');
-  const observer = new HooksObserver({ hooks: beside.hooks, folder, env, told });
+  const observer = new HooksObserver({ hooks: beside.hooks, folder, env, relay });
   return { observers: [observer], trainerEnv: waitingEnvironment(beside.hooks) };
 }

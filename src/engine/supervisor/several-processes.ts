@@ -29,15 +29,14 @@ export function endOfSeveral(dir: string, { resources }: Plan, { end, state }: E
   const cause = readFailures(dir).find(({ id }) => id !== LOST);
   if (cause !== undefined) {
     const { rank, id, reason, ...rest } = cause;
-    const said = `${nameOf(rank, resources)}: ${reason}`;
-    const told = {
+    const failure = {
       ...rest,
       status: 'failed' as const,
       id: isErrorId(id) ? id : ('training/failed' as const),
       step: state.step,
-      reason: said,
+      reason: `${nameOf(rank, resources)}: ${reason}`,
     };
-    return { end: { ...end, code: cause.code, signal: null }, state: { ...state, result: told } };
+    return { end: { ...end, code: cause.code, signal: null }, state: { ...state, result: failure } };
   }
   if (result === undefined) return { end, state };
   const details = [...(result.details ?? []), ...endings(dir, resources)];

@@ -32,7 +32,7 @@ try {
     env: process.env,
     terminated: terminated.signal,
     cacheDir: own.places.cache,
-    observers: (folder, told) => runObservers({ ...own, folder, told, environment }),
+    observers: (folder, relay) => runObservers({ ...own, folder, relay, environment }),
     steps: {
       environment: async (tools, plan) => {
         const { root, images } = plan.data;

@@ -22,11 +22,11 @@ import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { settlePlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
+import { emit, stepTools } from './emit.ts';
+import { type EventRelay, eventRelay } from './event-relay.ts';
 import { type Observation, type Observer, observe } from './observers.ts';
 import { errorOutcome, stoppedEarly } from './outcome.ts';
 import { watchRequests } from './requests.ts';
-import { emit, stepTools } from './tell.ts';
-import { type Told, toldLines } from './told.ts';
 import { train } from './training.ts';
 
 /**
@@ -58,8 +58,8 @@ export interface SupervisorOptions {
   readonly steps: SupervisorSteps;
   /** Folder for encoded images and captions, on whichever machine the plan was made. */
   readonly cacheDir: string;
-  /** Makes those who look on. `told` takes what they have for events.jsonl. */
-  readonly observers: (folder: LiveFolder, told: Told) => Promise<RunObservers>;
+  /** Makes those who look on. `relay` takes what they have for events.jsonl. */
+  readonly observers: (folder: LiveFolder, relay: EventRelay) => Promise<RunObservers>;
   /** Aborted by SIGTERM or SIGINT, which mean the same as a stop request. */
   readonly terminated: AbortSignal;
 }
@@ -89,8 +89,8 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
-  const told = toldLines(dir, (line) => console.error(line));
-  const { observers, trainerEnv } = await options.observers(folder, told);
+  const relay = eventRelay(dir, (line) => console.error(line));
+  const { observers, trainerEnv } = await options.observers(folder, relay);
   const observation = observe({ dir, attempt: held.claim.number }, observers, (line) => console.error(line));
   const job = async () => {
     const exit = await attempt(folder, held.claim, { ...options, trainerEnv, observation });
@@ -99,7 +99,7 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
       observation.abort();
       throw lost;
     }
-    told.finish();
+    relay.finish();
     const why = observation.failure();
     const isWhy = why !== undefined && exit.status === 'stopped';
     return writeOutcome(dir, isWhy ? { ...exit, reason: `stopped: ${why}` } : exit);

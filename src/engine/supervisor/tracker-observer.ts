@@ -51,7 +51,7 @@ export class TrackerObserver implements Observer {
   #child: Child | undefined;
   /** Resolves when the tracker has ended, or cannot be started. */
   #gone: Promise<void> = Promise.resolve();
-  #said = '';
+  #stderr = '';
   #isLost = false;
   #isEnding = false;
   #hasValues = false;
@@ -73,7 +73,7 @@ export class TrackerObserver implements Observer {
       if (event.type === 'exit') this.#exitCode = event.code;
       if (logged !== undefined) this.#values(logged.step, logged.values);
       if (event.type === 'sample' && event.adapter && this.#input.images)
-        this.#say({
+        this.#send({
           do: 'image',
           step: event.step,
           tag: `samples/${event.index}`,
@@ -85,13 +85,13 @@ export class TrackerObserver implements Observer {
   #values(step: number, values: readonly { readonly tag: string; readonly scalar: number }[]): void {
     this.#hasValues = true;
     const finite = values.filter(({ scalar }) => Number.isFinite(scalar));
-    this.#say({ do: 'log', step, values: Object.fromEntries(finite.map(({ tag, scalar }) => [tag, scalar])) });
+    this.#send({ do: 'log', step, values: Object.fromEntries(finite.map(({ tag, scalar }) => [tag, scalar])) });
   }
 
   #begin(): void {
     const { tracker, runDir, config } = this.#input;
     const { project, mode, space } = tracker;
-    this.#say({ do: 'start', ...this.#identity, project, mode, space, dir: runDir, config });
+    this.#send({ do: 'start', ...this.#identity, project, mode, space, dir: runDir, config });
     this.#gone = this.#input.python().then(
       (python) => this.#start(python),
       (error: Error) => this.#lose(error.message),
@@ -108,7 +108,7 @@ export class TrackerObserver implements Observer {
     });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#said = (this.#said + text).slice(-2000);
+      this.#stderr = (this.#stderr + text).slice(-2000);
     });
     child.stdin.on('error', () => undefined);
     const gone = new Promise<void>((resolve) => {
@@ -117,7 +117,7 @@ export class TrackerObserver implements Observer {
         resolve();
       });
       child.once('close', (code) => {
-        if (code !== 0) this.#lose(this.#said.trim().split('\n').at(-1) || `it ended with code ${code}`);
+        if (code !== 0) this.#lose(this.#stderr.trim().split('\n').at(-1) || `it ended with code ${code}`);
         resolve();
       });
     });
@@ -127,7 +127,7 @@ export class TrackerObserver implements Observer {
     await gone;
   }
 
-  #say(line: Readonly<Record<string, unknown>>): void {
+  #send(line: Readonly<Record<string, unknown>>): void {
     if (this.#isLost) return;
     const text = `${JSON.stringify(line)}\n`;
     if (this.#child === undefined) this.#waiting?.push(text);
@@ -153,7 +153,7 @@ export class TrackerObserver implements Observer {
   async close(): Promise<void> {
     const rest = this.#log.rest();
     if (rest !== undefined) this.#values(rest.step, rest.values);
-    this.#say({ do: 'end', code: this.#exitCode });
+    this.#send({ do: 'end', code: this.#exitCode });
     this.#isEnding = true;
     this.#child?.stdin.end();
     // A run that failed before its first step has nothing to wait for; its Python may never be there.

@@ -8,22 +8,22 @@ import { parseYaml } from '../../spec/yaml-tree.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { EXTRAS, ensureExtra } from '../environment/extras.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
+import type { EventRelay } from './event-relay.ts';
 import type { Observer } from './observers.ts';
-import type { Told } from './told.ts';
 import { TrackerObserver, type TrackerPython } from './tracker-observer.ts';
 
 export interface TrackersInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly folder: { readonly dir: string };
-  readonly told: Told;
+  readonly relay: EventRelay;
   /** The Python that trains, once it is there. */
   readonly environment: Promise<PythonEnvironment>;
 }
 
 export function trackerObservers(logging: LoggingSpec, input: TrackersInput): Observer[] {
-  const { folder, told } = input;
-  const onLost = (text: string) => told.add({ type: 'note', level: 'warn', text });
+  const { folder, relay } = input;
+  const onLost = (text: string) => relay.add({ type: 'note', level: 'warn', text });
   const config = shownSettings(folder.dir);
   return logging.trackers.map(
     (tracker) =>

@@ -15,11 +15,11 @@ import { capLog } from '../run-folder/log-files.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { keepPace } from '../runs/paces.ts';
 import { trainerCommand } from './command.ts';
+import { emit } from './emit.ts';
 import { announceMeeting, nodeOf } from './nodes.ts';
 import { trainerOutcome } from './outcome.ts';
 import type { Requests } from './requests.ts';
 import { endOfSeveral } from './several-processes.ts';
-import { emit } from './tell.ts';
 import { startTrainer } from './trainer-process.ts';
 
 const LOG_CHECK_MS = 5_000;

@@ -143,7 +143,8 @@ describe('a web hook that misbehaves', () => {
     const connections = openConnections({});
     const lost = await post(connections, url, webMessage(notice, { format: 'json' }), {
       signal: new AbortController().signal,
-      limits,
+      // On a busy machine an answer that comes may take longer than the limit that a server hangs against.
+      limits: name.startsWith('hangs') ? limits : { ...limits, tryMs: 10_000 },
     });
     await connections.destroy();
     if (why === undefined) expect(lost).toBeUndefined();

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ErrorId } from '../../../base/error-catalogue.ts';
 import { EnvironmentError, EXIT, UsageError } from '../../../base/errors.ts';
 import { packageRoot } from '../../../base/package-root.ts';
-import { failureShape, toldError } from './told-error.ts';
+import { failureShape, programError } from './program-error.ts';
 
 export interface PythonQuestion {
   readonly python: string;
@@ -43,8 +43,8 @@ export async function askPython<T extends object>(question: PythonQuestion): Pro
       nextSteps: ['visiontrain setup'],
     });
   if (!('error' in answer)) return answer;
-  const told = z.object(failureShape).parse(answer.error);
-  throw toldError(told, told.code === EXIT.environment ? 'disk/write-failed' : refused, UsageError);
+  const failure = z.object(failureShape).parse(answer.error);
+  throw programError(failure, failure.code === EXIT.environment ? 'disk/write-failed' : refused, UsageError);
 }
 
 /** The last line of stdout, if it is an answer. */

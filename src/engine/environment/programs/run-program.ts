@@ -13,7 +13,7 @@ import { EnvironmentError, TrainingError, type VisiontrainError } from '../../..
 import { openOurs } from '../../../base/files/regular-file.ts';
 import { packageRoot } from '../../../base/package-root.ts';
 import { signalGroup } from '../../../base/process/group.ts';
-import { failureShape, toldError } from './told-error.ts';
+import { failureShape, programError } from './program-error.ts';
 
 interface Program {
   /** Name of the Python module. */
@@ -74,7 +74,7 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
       const value = parsed(line);
       const end = endSchema.safeParse(value);
       if (!end.success) onLine(value);
-      else if (end.data.type === 'error') failure = toldError(end.data, program.id, TrainingError);
+      else if (end.data.type === 'error') failure = programError(end.data, program.id, TrainingError);
       else done = true;
     }
     const code = await ended.catch((error: unknown) => {

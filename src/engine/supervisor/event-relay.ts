@@ -9,9 +9,9 @@ import { readOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import type { Payload } from '../events/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
-import { tryEmit } from './tell.ts';
+import { tryEmit } from './emit.ts';
 
-export type ToldLine =
+export type RelayedEvent =
   | ({ readonly type: 'note' } & Payload<'note'>)
   | ({ readonly type: 'metric' } & Payload<'metric'>);
 
@@ -19,8 +19,8 @@ const MOST_BYTES = 1 << 20;
 /** Most lines that wait; the oldest go first. */
 const MOST_LINES = 200;
 
-export interface Told {
-  add(line: ToldLine): void;
+export interface EventRelay {
+  add(line: RelayedEvent): void;
   /** Hands on what waits, if the trainer has taken what was handed on before. */
   flush(): void;
   /** Writes down what the trainer has not taken. Called when it has ended. */
@@ -28,11 +28,11 @@ export interface Told {
 }
 
 /** `complain` takes the notes that come when the run is over: nothing stands behind its last event. */
-export function toldLines(dir: string, complain: (line: string) => void): Told {
+export function eventRelay(dir: string, complain: (line: string) => void): EventRelay {
   const path = join(dir, RUN_FILES.control, 'told');
-  let waiting: ToldLine[] = [];
+  let waiting: RelayedEvent[] = [];
   let isOver = false;
-  const write = (line: ToldLine) => {
+  const write = (line: RelayedEvent) => {
     const { type, ...payload } = line;
     if (type === 'note') tryEmit(dir, type, payload as Payload<'note'>);
     else tryEmit(dir, type, payload as Payload<'metric'>);
@@ -57,9 +57,9 @@ export function toldLines(dir: string, complain: (line: string) => void): Told {
     },
     finish() {
       isOver = true;
-      let left: ToldLine[] = [];
+      let left: RelayedEvent[] = [];
       try {
-        left = JSON.parse(readOurs(path, MOST_BYTES)?.toString('utf8') ?? '[]') as ToldLine[];
+        left = JSON.parse(readOurs(path, MOST_BYTES)?.toString('utf8') ?? '[]') as RelayedEvent[];
       } catch {
         // Whatever it is, it was not written here.
       }

@@ -18,14 +18,14 @@ export const failureShape = {
   next_steps: z.array(z.string()),
 };
 
-type Told = z.infer<z.ZodObject<typeof failureShape>>;
+type ProgramFailure = z.infer<z.ZodObject<typeof failureShape>>;
 
 /**
  * The error, an EnvironmentError where the machine is at fault and else of the given kind. It has the id that the program
  * tells, or `otherwise` where it tells none that is known here.
  */
-export function toldError(
-  { id, code, reason, details, next_steps: nextSteps }: Told,
+export function programError(
+  { id, code, reason, details, next_steps: nextSteps }: ProgramFailure,
   otherwise: ErrorId,
   Kind: typeof TrainingError | typeof UsageError,
 ): VisiontrainError {
