@@ -1,13 +1,15 @@
 """Decides whether a run has passed its best: the validation loss rises by more than chance explains. Pure.
 
 The last `patience` validations are compared with as many at the lowest place before them, image by image: images and
-noise are the same each time, so the differences have a far smaller error than the losses. A second error is how much
-the mean wavers from one validation to the next, for all images together.
+noise are the same each time, so the differences have a far smaller error than the losses. They are differences of
+logarithms, that is shares of an image's own loss: losses of images lie far apart, and those of a few with a high loss
+would else hide what all of them say. A second error is how much the mean wavers for all images together.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +25,8 @@ class Check:
     losses: list[float]
 
     @property
-    def mean(self) -> float:
-        return math.fsum(self.losses) / len(self.losses)
+    def logarithms(self) -> list[float]:
+        return [math.log(max(loss, sys.float_info.min)) for loss in self.losses]
 
 
 def reason_to_stop(history: Sequence[Check], patience: int, min_change: float) -> str | None:
@@ -38,30 +40,39 @@ def reason_to_stop(history: Sequence[Check], patience: int, min_change: float) -
     places = len(history) - 2 * checks + 1
     if places < 2 or len(history[0].losses) < LEAST_IMAGES:
         return None
-    means = [check.mean for check in history]
-    sums = [math.fsum(means[i : i + checks]) for i in range(places)]
-    lowest = sums.index(min(sums))
-    best, last = history[lowest : lowest + checks], history[-checks:]
-    rises = [math.fsum(late) - math.fsum(early) for late, early in zip(_columns(last), _columns(best), strict=True)]
-    rises = [rise / checks for rise in rises]
-    rise = math.fsum(rises) / len(rises)
+    losses = [check.logarithms for check in history]
+    means = [_mean(each) for each in losses]
+    of_windows = [_mean(means[i : i + checks]) for i in range(len(means) - checks + 1)]
+    lowest = of_windows.index(min(of_windows[:places]))
+    windows = zip(_columns(losses[-checks:]), _columns(losses[lowest : lowest + checks]), strict=True)
+    rises = [_mean(late) - _mean(early) for late, early in windows]
+    rise = _mean(rises)
     spread = math.fsum((each - rise) ** 2 for each in rises) / (len(rises) - 1)
-    error = math.sqrt(spread / len(rises) + 2 * _wavering(means) / checks)
+    # What wavers for longer than one validation is seen only between whole windows.
+    wavering = max(_wavering(means, 1) / checks, _wavering(of_windows, checks))
+    error = math.sqrt(spread / len(rises) + 2 * wavering)
     if rise <= min_change * error:
         return None
-    lowest_step = min(best, key=lambda check: check.mean).step
+    lowest_step = history[means.index(min(means[lowest : lowest + checks]), lowest)].step
     return (
-        f"Stopped early: over the last {checks} validations the loss is {rise:.5f} ± {error:.5f} higher than about "
-        f"step {lowest_step}, on the same {len(rises)} pictures with the same noise."
+        f"Stopped early: over the last {checks} validations the loss is {math.expm1(rise):.2%} ± {error:.2%} higher "
+        f"than about step {lowest_step}, on the same {len(rises)} pictures with the same noise."
     )
 
 
-def _columns(checks: Sequence[Check]) -> list[tuple[float, ...]]:
-    """The losses of each image over the checks."""
-    return list(zip(*(check.losses for check in checks), strict=True))
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
 
 
-def _wavering(means: Sequence[float]) -> float:
-    """Variance of a mean beside its trend, from second differences, in which a straight trend cancels."""
-    bends = [a - 2 * b + c for a, b, c in zip(means, means[1:], means[2:], strict=False)]
-    return math.fsum(bend**2 for bend in bends) / (6 * len(bends))
+def _columns(losses: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+    """The losses of each image over validations."""
+    return list(zip(*losses, strict=True))
+
+
+def _wavering(means: Sequence[float], apart: int) -> float:
+    """Variance of means beside their trend, from second differences of those so far `apart`.
+
+    A straight trend cancels in them. 0 where there are too few.
+    """
+    bends = [a - 2 * b + c for a, b, c in zip(means, means[apart:], means[2 * apart :], strict=False)]
+    return math.fsum(bend**2 for bend in bends) / (6 * len(bends)) if bends else 0.0
