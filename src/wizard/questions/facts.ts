@@ -59,12 +59,22 @@ export interface ModelState {
   readonly license: Registry['models'][number]['license'] | undefined;
 }
 
+/** How the person is told of runs. */
+export interface ToldFacts {
+  /** All ways in words; empty where nobody is told. */
+  readonly ways: string;
+  readonly by: Chooser;
+  /** The settings file that says so, or that could. */
+  readonly file: string;
+}
+
 export interface WizardFacts {
   readonly cwd: string;
   readonly home: string;
   readonly machine: Machine;
   /** Other machines that train for the person, as `hosts add` keeps them. */
   readonly boxes: readonly Box[];
+  readonly told: ToldFacts;
   readonly registry: Registry;
   readonly models: ReadonlyMap<string, ModelState>;
   /** Taggers and captioners, by id. */

@@ -44,6 +44,29 @@ const file: Question = {
   form: ({ answers, facts }) => ({ kind: 'line', initial: answers.file?.value ?? facts.file, path: 'file' }),
 };
 
+/** The settings of the person are not sent to another machine, so only this terminal tells by them. */
+function toldWords(context: WizardContext): string {
+  const box = boxOf(context);
+  if (box !== undefined) return `this terminal; else as ${box} has it set`;
+  return context.facts.told.ways === '' ? 'nobody is told' : context.facts.told.ways;
+}
+
+/** It shows and changes nothing: how a person is told holds for all runs and is no part of run.yaml. */
+const told: Question = {
+  id: 'told',
+  step: 'review',
+  label: 'Notices',
+  onRequest: true,
+  text: () => 'How you are told when a run ends or fails:',
+  why: 'Ways to be told are settings of yours, for all runs.',
+  form: (context) => {
+    const { file: settings } = context.facts.told;
+    const about = `Desktop, Discord, Slack, ntfy and others: section notify of ${displayPath(settings, context.facts.cwd)}. Try all ways: visiontrain notify --test`;
+    return { kind: 'choose', initial: 'on', choices: [{ value: 'on', cells: ['Go on', toldWords(context)], about }] };
+  },
+  record: (_value, context) => toldWords(context),
+};
+
 function review(flow: () => Flow): Question {
   return {
     id: 'review',
@@ -130,7 +153,12 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
   // Advanced mode has a question for all of the resources.
-  return modeOf(answers) === 'easy' ? [memory, ...lasts, named, written] : [...lasts, named, written];
+  const notices: Choice = {
+    value: `${JUMP}told`,
+    cells: ['Notices', clip(toldWords(context)), facts.told.by],
+    about: 'How you are told when a run ends or fails. Enter shows how to change it.',
+  };
+  return modeOf(answers) === 'easy' ? [memory, ...lasts, named, written] : [...lasts, notices, named, written];
 }
 
 /** How long all steps will take, in words; undefined where no earlier run tells. */
@@ -183,5 +211,5 @@ export function reviewQuestions(flow: () => Flow): {
   readonly review: Question;
   readonly onRequest: readonly Question[];
 } {
-  return { review: review(flow), onRequest: [name(flow), file] };
+  return { review: review(flow), onRequest: [name(flow), file, told] };
 }

@@ -26,6 +26,7 @@ import type { Values } from '../questions/values.ts';
 import { commonWord, isUnusual } from './common-word.ts';
 import { nearestImages } from './folders.ts';
 import { paceReader } from './pace.ts';
+import { toldFacts } from './told.ts';
 
 export interface FactsInput {
   readonly env: NodeJS.ProcessEnv;
@@ -45,6 +46,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
     home: homeFolder(env) ?? '~',
     machine: machineFacts(hardware),
     boxes: knownBoxes(places.config),
+    told: await toldFacts(places, env),
     pace: paceReader({ hardware, registry, places, dir: dirname(file) }),
     registry,
     models: new Map(registry.models.map((entry) => [entry.id, modelState(entry, places)])),

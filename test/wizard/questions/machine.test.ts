@@ -17,6 +17,7 @@ import type { Answer, Answers, WizardContext } from '../../../src/wizard/questio
 import { parse, shown } from '../../../src/wizard/questions/setting-values.ts';
 import { boxOf, derive, SETTING } from '../../../src/wizard/questions/values.ts';
 import { readFacts, readFolder } from '../../../src/wizard/sources/sources.ts';
+import { toldFacts } from '../../../src/wizard/sources/told.ts';
 import { png } from '../../helpers/png.ts';
 
 const flow = wizardFlow();
@@ -318,6 +319,28 @@ describe('Enter on every question', () => {
     expect(sdxl?.cells).toContain('too large here');
     expect(sdxl?.disabled).toBeUndefined();
   });
+});
+
+it('shows in Advanced how the person is told, and where that is set', async () => {
+  const config = join(dir, 'told');
+  mkdirSync(config, { mode: 0o700 });
+  expect(await toldFacts({ config }, {})).toMatchObject({ ways: 'bell, notice of the terminal', by: 'preset' });
+  expect(await toldFacts({ config }, { VISIONTRAIN_NOTIFY: 'off' })).toMatchObject({ ways: '' });
+  const file = join(config, '.visiontrainrc.yaml');
+  const hooks = 'web: [{format: ntfy, url_env: NTFY}, {format: slack, url_env: SLACK}]';
+  writeFileSync(file, `notify: {bell: false, desktop: true, ${hooks}}\n`, { mode: 0o600 });
+  const told = await toldFacts({ config }, { NTFY: 'https://ntfy.example.org/secret' });
+  const ways = 'notice of the terminal, desktop, ntfy (NTFY), slack (SLACK) (not set)';
+  expect(told).toEqual({ ways, by: 'you', file });
+  const row = (mode: string, known: Partial<WizardFacts>) => {
+    const context = { answers: { mode: you(mode) }, facts: { ...facts, ...known } };
+    const form = flow.find('review')?.form(context);
+    return form?.kind === 'choose' ? form.choices.find(({ value }) => value === `${JUMP}told`)?.cells : undefined;
+  };
+  expect(row('easy', { told })).toBeUndefined();
+  expect(row('advanced', { told: { ...told, ways: '' } })).toEqual(['Notices', 'nobody is told', 'you']);
+  const page = flow.find('told')?.form({ answers: {}, facts: { ...facts, told } });
+  expect(page?.kind === 'choose' && page.choices[0]?.about).toContain('visiontrain notify --test');
 });
 
 describe('answers', () => {
