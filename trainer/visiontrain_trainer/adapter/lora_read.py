@@ -5,6 +5,7 @@ Module names are compared in kohya's spelling (underscores for dots), so that on
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -127,7 +128,10 @@ def modules_of(stored: Iterable[str]) -> dict[str, dict[str, str]]:
 def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any]) -> list[str]:
     """All names that files may give a module, in kohya's spelling."""
     if part == "unet":
-        names = [module, unet_to_ldm(module, unet_config)]
+        names = [module]
+        # A layer that the original layout does not have goes by one name alone.
+        with contextlib.suppress(KeyError):
+            names.append(unet_to_ldm(module, unet_config))
         if family == "sdxl":
             names.reverse()
     else:
