@@ -84,7 +84,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
       if (!(error instanceof UsageError)) throw error;
       return neutralise([error.message, ...error.nextSteps].join(' '));
     });
-  const take = (id: string, answer: Answer) => {
+  const setAnswer = (id: string, answer: Answer) => {
     // In the order of questions the dependent questions come again in any case, so their answers may stay when the
     // value is the same. From the review they come again only if their answers are dropped.
     const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
@@ -138,7 +138,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     else if (action !== undefined) return { action, context: context(), flow };
     else {
       if (!reply.value.startsWith(JUMP)) {
-        take(question.id, answerOf(question, form.initial, reply.value, answers[question.id]));
+        setAnswer(question.id, answerOf(question, form.initial, reply.value, answers[question.id]));
         if (question.id === 'dataset.path' && facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
       }
       if (reply.value.startsWith(JUMP)) before = answers;

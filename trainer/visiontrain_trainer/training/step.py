@@ -71,8 +71,8 @@ class TrainStep:
                 inputs["noisy"] = self.passes.straight(batch).to(inputs["noisy"].dtype)
             prediction = self.passes.predict(inputs)
             # The square is measured whatever is trained on, so that runs of different losses can be compared.
-            each = losses(prediction, inputs["target"]).tolist()
-            found.append(Measurement(batch, prediction.float(), each))
+            per_image = losses(prediction, inputs["target"]).tolist()
+            found.append(Measurement(batch, prediction.float(), per_image))
         return found
 
     def _gradients(self, passes: list[list[ImageUse]]) -> torch.Tensor:
