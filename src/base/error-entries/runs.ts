@@ -168,6 +168,11 @@ export const runErrors = {
     cause: 'The run.yaml has an address in captions.endpoint, and run.yaml files come from other people too.',
     cure: 'Allow the server once with --send-pictures, or let a model on this machine write the captions.',
   },
+  'logging/space': {
+    what: 'A tracker would send to a Space of Hugging Face that you have not allowed yet.',
+    cause: 'The run.yaml names the Space in logging.trackers, and run.yaml files come from other people too.',
+    cure: 'Allow the Space once with --send-pictures, or take space out of logging.trackers.',
+  },
   'captions/failed': {
     what: 'The program that writes captions failed.',
     cause: 'Most often for lack of memory; the message has its last lines.',

@@ -57,7 +57,7 @@ export const commands: readonly CommandEntry[] = [
       ['--on <host>', 'train on another machine, by SSH: see visiontrain hosts; or as a job: --on slurm'],
       ['--slurm <key=value>', 'with --on slurm: partition, account, time, gres … (repeatable)', 'list'],
       ['--accept-license', 'accept the licence of what is fetched'],
-      ['--send-pictures', 'let the server in captions.endpoint see the pictures; asked once for each server'],
+      ['--send-pictures', 'let captions.endpoint, or the Space of a tracker, see pictures; asked once for each'],
       ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
     ],
     examples: [

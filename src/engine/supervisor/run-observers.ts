@@ -3,6 +3,7 @@
 import type { Places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { hasHooks, hooksAreAllowed } from '../hooks/consent.ts';
+import { unallowedSpaces } from '../logging/consent.ts';
 import { type Beside, readBeside } from '../run-folder/beside.ts';
 import { sweepOfRun } from '../runs/groups.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
@@ -63,8 +64,13 @@ async function loggingWanted(
 async function trackersWanted(input: ObserversInput, beside: Beside | undefined): Promise<readonly Observer[]> {
   const logging = beside?.logging;
   if (logging === undefined || logging.trackers.length === 0) return [];
+  // The commands that start a run ask the person; a run folder can come from elsewhere.
+  const unallowed = unallowedSpaces(logging.trackers, input.places);
+  for (const space of unallowed)
+    input.relay.add({ type: 'note', level: 'warn', text: `Nothing is sent to the Space ${space}: it is not allowed.` });
+  const trackers = logging.trackers.filter(({ space }) => space === null || !unallowed.includes(space));
   const { trackerObservers } = await import('./trackers.ts');
-  return trackerObservers(logging, input);
+  return trackerObservers({ ...logging, trackers }, input);
 }
 
 async function searchWanted(input: ObserversInput): Promise<readonly Observer[]> {

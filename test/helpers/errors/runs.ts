@@ -12,6 +12,7 @@ import { lookAtImages } from '../../../src/engine/check/look-worker.ts';
 import { noFolder } from '../../../src/engine/dataset/scan-errors.ts';
 import { beingJudged } from '../../../src/engine/judge/judgement.ts';
 import { runJudge } from '../../../src/engine/judge/worker.ts';
+import { settleSpaces } from '../../../src/engine/logging/consent.ts';
 import { maskFinders } from '../../../src/engine/masks/made.ts';
 import { readPlan } from '../../../src/engine/runs/read-plan.ts';
 import { startFailed } from '../../../src/engine/runs/start.ts';
@@ -158,6 +159,8 @@ export const runSamples: Readonly<Record<Exclude<keyof typeof runErrors, Trainer
     const captions = { write: 'endpoint', endpoint: 'https://captions.example/v1', endpoint_model: 'big' };
     return settleEndpoint(scene.spec({ captions }).captions, { places: scene.places, env: {}, allows: false });
   },
+  'logging/space': (scene) =>
+    settleSpaces([{ to: 'trackio', project: 'foxes', mode: 'online', space: 'me/foxes' }], scene.places, false),
   'captions/failed': (scene) =>
     runWorker(
       {

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { settleEndpoint } from '../../../engine/captions/consent.ts';
 import { hookLines, settleHooks, withAbsolutePrograms } from '../../../engine/hooks/consent.ts';
+import { settleSpaces } from '../../../engine/logging/consent.ts';
 import type { Plan } from '../../../engine/plan/schema.ts';
 import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { type PreparedRun, type PrepareInput, prepareRun } from '../../../engine/prepare/prepare.ts';
@@ -73,6 +74,7 @@ export async function makeRun(
     ];
     settleLicense(entry, places, options.acceptLicense ?? false, hints);
   }
+  settleSpaces(input.spec.logging.trackers, places, options.sendPictures ?? false);
   if (prepared.uncaptioned.length > 0)
     settleEndpoint(input.spec.captions, { places, env, allows: options.sendPictures ?? false });
   if (!flags.json)
