@@ -28,7 +28,7 @@ class Resized:
 
 
 def resize(layer: Layer | Dense, rule: Rule) -> Resized:
-    """Of a product the dense matrix is never made: QR of both halves, then the SVD of a square of the side rank."""
+    """The dense matrix of a product is never made: QR of both halves, then the SVD of a square of the side rank."""
     left, sizes, right = _parts_of_dense(layer.change) if isinstance(layer, Dense) else _parts_of_product(layer)
     rank = _rank(sizes, rule)
     up, down = left[:, :rank], right[:rank]
