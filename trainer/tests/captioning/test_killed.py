@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,10 +24,30 @@ TRAINER = Path(__file__).parents[2]
 ALL, ENOUGH = 12, 4
 
 
-def started(module: str, job: Path) -> subprocess.Popen[bytes]:
+#: Runs a program whose last image is never written, so that a signal always finds it at work.
+HELD = """
+import runpy, sys, time
+from pathlib import Path
+from PIL import Image
+store, images, save, module = Path(sys.argv[1]), int(sys.argv[2]), Image.Image.save, sys.argv[3]
+def held(image, file, *args, **settings):
+    time.sleep(0.05)
+    while len([path for path in store.rglob("*.png") if path.name[0] != "."]) >= images - 1:
+        time.sleep(1)
+    return save(image, file, *args, **settings)
+Image.Image.save = held
+sys.argv = [module, *sys.argv[4:]]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+def started(module: str, job: Path, held: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start the program; with `held`, the folder of its results, so that it cannot write the last of them."""
     path = os.pathsep.join([str(TRAINER), *(entry for entry in sys.path if entry)])
+    name = f"visiontrain_trainer.{module}"
+    program = ["-m", name] if held is None else ["-c", HELD, str(held), str(ALL), name]
     return subprocess.Popen(
-        [sys.executable, "-m", f"visiontrain_trainer.{module}", str(job)],
+        [sys.executable, *program, str(job)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path},
@@ -41,15 +60,15 @@ def told(program: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def killed(module: str, job: Path) -> bool:
-    """Start the program, and kill it once enough is done. Returns whether it was still at work."""
-    program = started(module, job)
+def kill_at_work(module: str, job: Path, store: Path) -> None:
+    """Start the program, and kill it once enough is done."""
+    program = started(module, job, store)
     for line in told(program):
         if line["type"] == "progress" and line["done"] >= ENOUGH:
             break
     program.send_signal(signal.SIGKILL)
     program.communicate()
-    return program.returncode == -signal.SIGKILL
+    assert program.returncode == -signal.SIGKILL
 
 
 def finished(module: str, job: Path) -> list[int]:
@@ -67,12 +86,9 @@ def results(store: Path, ending: str) -> dict[str, tuple[int, bytes]]:
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
 
-def resumes(module: str, job: Path, store: Path, ending: str) -> None:
-    # On a busy machine the signal may come when all is done.
-    for _ in range(5):
-        if killed(module, job) and len(results(store, ending)) < ALL:
-            break
-        shutil.rmtree(store)
+def resumes(module: str, job: Path, store: Path, ending: str, ended: threading.Event) -> None:
+    kill_at_work(module, job, store)
+    ended.set()
     kept = results(store, ending)
     assert ENOUGH <= len(kept) < ALL
     done = finished(module, job)
@@ -85,13 +101,17 @@ def resumes(module: str, job: Path, store: Path, ending: str) -> None:
 
 
 @pytest.fixture
-def slow_server() -> Iterator[tuple[str, list[str]]]:
+def slow_server() -> Iterator[tuple[str, list[str], threading.Event]]:
     """An endpoint that takes a moment for each image, and keeps which image it was asked about."""
     asked: list[str] = []
+    killed = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            # Nobody gets the last answer before a kill, so that the signal always finds the program at work.
+            if len(asked) >= ALL:
+                killed.wait(60)
             time.sleep(0.05)
             body = json.dumps({"choices": [{"message": {"content": "a fox"}}]}).encode()
             try:
@@ -107,18 +127,18 @@ def slow_server() -> Iterator[tuple[str, list[str]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1", asked
+    yield f"http://127.0.0.1:{server.server_port}/v1", asked, killed
     server.shutdown()
 
 
-def test_captioning_goes_on_where_it_was_killed(tmp_path: Path, slow_server: tuple[str, list[str]]) -> None:
-    url, asked = slow_server
+def test_captioning_goes_on_where_it_was_killed(tmp_path: Path, slow_server: Any) -> None:
+    url, asked, ended = slow_server
     root, store, job = tmp_path / "set", tmp_path / "store", tmp_path / "job.json"
     settings = {"url": url, "model": "m", "prompt": "p", "timeout_s": 20, "max_tokens": 9, "key_env": None}
     method = {"kind": "endpoint", "key": "text-m", "name": "m", "settings": settings}
     raw = {"version": 1, "root": str(root), "store": str(store), "device": "cpu", "threads": 1}
     job.write_text(json.dumps({**raw, "images": make_images(root, ALL), "methods": [method]}))
-    resumes("captioning", job, store, ".json")
+    resumes("captioning", job, store, ".json", ended)
     # Only what was under way at the end may have been asked for twice.
     assert len(set(asked)) == ALL
     assert len(asked) - ALL <= 8
@@ -132,14 +152,13 @@ def test_masking_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     root.mkdir()
     images = [{"path": f"{index:02}.png", "sha256": f"{index:064x}"} for index in range(ALL)]
     for index, image in enumerate(images):
-        # Large enough that each takes longer than the way of a signal.
-        Image.new("RGB", (900, 900), (20 * index, 40, 60)).save(root / image["path"])
+        Image.new("RGB", (300, 300), (20 * index, 40, 60)).save(root / image["path"])
     model = tmp_path / "m.onnx"
     model.write_bytes(mapper_bytes())
     finder = {"kind": "subject", "model": str(model), "range": [0, 1]}
     raw = {"version": 1, "root": str(root), "store": str(store), "device": "cpu", "threads": 1}
     job.write_text(json.dumps({**raw, "images": images, "finders": [finder]}))
-    resumes("masking", job, store, ".png")
+    resumes("masking", job, store, ".png", threading.Event())
     # What a power cut leaves, a file without its content, is no mask.
     first = next(store.rglob("*.png"))
     first.write_bytes(first.read_bytes()[:-20])
