@@ -79,13 +79,16 @@ export function ends(left: string, right: string, cells: number): string {
  * columns.
  */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
-  const table = rows.filter((row) => row.length > 1);
-  const count = Math.max(0, ...table.map((row) => row.length));
-  const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...table.map((row) => width(row[i] ?? ''))));
-  return rows.map((row) =>
+  const cells = rows.map((row) => row.map(width));
+  const widths: number[] = [];
+  for (const row of cells)
+    if (row.length > 1) for (const [i, w] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, w);
+  const between = ' '.repeat(gap);
+  const padded = (cell: string, room: number) => (room > 0 ? cell + ' '.repeat(room) : cell);
+  return rows.map((row, r) =>
     row
-      .map((cell, i) => padEnd(cell, widths[i] ?? 0))
-      .join(' '.repeat(gap))
+      .map((cell, i) => padded(cell, (widths[i] ?? 0) - (cells[r]?.[i] ?? 0)))
+      .join(between)
       .trimEnd(),
   );
 }

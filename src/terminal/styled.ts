@@ -117,6 +117,7 @@ export function highlighted(
 
 /** What is sent to a terminal for a line. No other function makes such a string. */
 export function onTerminal(line: Line, { unicode }: { readonly unicode: boolean }): string {
-  const safe = Styled.of(line);
-  return (unicode ? safe : safe.spelled()).ansi();
+  // A plain line, of which `ps` may print thousands, needs no parts.
+  if (!(line instanceof Styled)) return spell(neutralise(String(line)), { unicode });
+  return (unicode ? line : line.spelled()).ansi();
 }

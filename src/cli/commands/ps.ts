@@ -12,10 +12,10 @@ export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
   const waiting = new Map(queueEntries(places.runs).map(({ run, device }, i) => [run, { place: i + 1, device }]));
   // A run that has not begun tells no device: one that waits has the card that it waits for.
-  const withCard = <T extends RunRow>(run: T): T => ({
-    ...run,
-    device: run.device ?? waiting.get(run.name)?.device ?? null,
-  });
+  const withCard = <T extends RunRow>(run: T): T => {
+    const device = run.device ?? waiting.get(run.name)?.device ?? null;
+    return device === run.device ? run : { ...run, device };
+  };
   const far = options.all === true ? await (await import('./boxes/ps.ts')).farRuns(context) : [];
   const others = far.flatMap((box) => box.runs);
   if (flags.json) {

@@ -1,12 +1,13 @@
 /**
- * Rows of runs that have ended, kept so that `ps` needs three looks at such a run instead of reading five files. What is
+ * Rows of runs that have ended, kept so that `ps` needs one look at such a run instead of reading five files. What is
  * kept is never needed: without it, or where it is damaged or out of date, the run is read.
  *
- * A row is believed while the run's folder, its `attempts` and its exit.json are the same files with the same times of
- * change, which nobody can set back. All that visiontrain does to a run shows in one of them. Runs that another user could
- * have written to are not kept, nor any on a network disk, whose times this machine may not see at once.
+ * A row is believed while the run's exit.json is the same file with the same time of change, which nobody can set back.
+ * All that a row says was settled when that file was written, and the first thing that a start does is to remove it. So a
+ * run that was resumed, moved, replaced or written to by anybody is read again. Runs that another user could have
+ * written to are not kept, nor any on a network disk, whose times this machine may not see at once.
  */
-import { lstatSync, statfsSync } from 'node:fs';
+import { lstatSync, type Stats, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { codeCache } from '../../base/files/private-folder.ts';
@@ -14,10 +15,16 @@ import { readOurs } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import type { RunCondition, RunRow } from './summary.ts';
 
-/** Inode and time of change of the folder, of `attempts` and of exit.json. */
-type Marks = readonly number[];
-type Kept = readonly [...marks: [number, number, number, number, number, number], ...row: KeptRow];
-type KeptRow = [state: string, step: number, steps: number, device: string | null, startedAt: number];
+/** Inode and time of change of exit.json, and what the row says. */
+type Kept = readonly [
+  inode: number,
+  changed: number,
+  state: RunCondition,
+  step: number,
+  steps: number,
+  device: string | null,
+  startedAt: number,
+];
 
 export interface EndedRuns {
   /** The row of a run; undefined when it has to be read. Then `keep` is told what was read. */
@@ -27,9 +34,9 @@ export interface EndedRuns {
   save(): void;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const MOST_BYTES = 1 << 25;
-const MARKS = 6;
+const FIELDS = 7;
 /** A change within the tick of a file system's clock leaves the time as it was: so younger changes are not trusted. */
 const SETTLED_MS = 4000;
 const OTHERS_WRITE = 0o022;
@@ -48,30 +55,30 @@ export function endedRuns(runs: string, cache: string): EndedRuns | undefined {
   if (folder === undefined) return undefined;
   const path = join(folder, `${nameOf(runs)}.json`);
   const before = read(path, runs);
-  const now: Record<string, Kept> = {};
-  const marks = new Map<string, Marks | undefined>();
+  const now = new Map<string, Kept>();
+  const marks = new Map<string, Stats | undefined>();
   let changed = false;
   return {
     row(name) {
-      const found = marksOf(join(runs, name));
-      marks.set(name, found);
+      const exit = exitOf(runs, name);
       const kept = Object.hasOwn(before, name) ? before[name] : undefined;
-      if (found === undefined || !isKept(kept) || found.some((mark, i) => mark !== kept[i])) return undefined;
-      now[name] = kept;
+      if (exit === undefined || !isKept(kept) || kept[0] !== exit.ino || kept[1] !== exit.ctimeMs) {
+        marks.set(name, exit);
+        return undefined;
+      }
+      now.set(name, kept);
       return rowOf(name, kept);
     },
     keep({ name, state, supervised, step, steps, device, started_at }) {
-      const found = marks.get(name);
-      const settled = Date.now() - SETTLED_MS;
-      if (supervised || !isEnd(state) || found === undefined || found.some((mark, i) => i % 2 === 1 && mark > settled))
-        return;
-      now[name] = [...found, state, step, steps, device, started_at] as unknown as Kept;
+      const exit = marks.get(name);
+      if (supervised || !isEnd(state) || exit === undefined || !isSettledAndOurs(join(runs, name), exit)) return;
+      now.set(name, [exit.ino, exit.ctimeMs, state, step, steps, device, started_at]);
       changed = true;
     },
     save() {
-      if (!changed && Object.keys(now).length === Object.keys(before).length) return;
+      if (!changed && now.size === Object.keys(before).length) return;
       try {
-        writeFileAtomic(path, JSON.stringify({ version: VERSION, runs, rows: now }), 0o600);
+        writeFileAtomic(path, JSON.stringify({ version: VERSION, runs, rows: Object.fromEntries(now) }), 0o600);
       } catch {
         // The disk is full or may not be written to. The runs are read again the next time.
       }
@@ -105,18 +112,25 @@ function read(path: string, runs: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Undefined for a folder that is not this user's alone, and for one that lacks what a run that ended has. */
-function marksOf(dir: string): Marks | undefined {
+/** What stands at the name of a run's exit.json. The path is put together by hand, as this is done for every run. */
+function exitOf(runs: string, name: string): Stats | undefined {
   try {
-    const folder = lstatSync(dir);
-    if (!folder.isDirectory() || folder.uid !== process.getuid?.() || (folder.mode & OTHERS_WRITE) !== 0)
-      return undefined;
-    const attempts = lstatSync(join(dir, RUN_FILES.attempts));
-    const exit = lstatSync(join(dir, RUN_FILES.exit));
-    if (!exit.isFile() || exit.uid !== folder.uid || attempts.uid !== folder.uid) return undefined;
-    return [folder.ino, folder.ctimeMs, attempts.ino, attempts.ctimeMs, exit.ino, exit.ctimeMs];
+    return lstatSync(`${runs}/${name}/${RUN_FILES.exit}`, { throwIfNoEntry: false });
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a run is this user's alone, and has an exit.json that is older than a clock's tick. */
+function isSettledAndOurs(dir: string, exit: Stats): boolean {
+  try {
+    const folder = lstatSync(dir);
+    const { uid } = lstatSync(join(dir, RUN_FILES.attempts));
+    const ours = folder.isDirectory() && folder.uid === process.getuid?.() && (folder.mode & OTHERS_WRITE) === 0;
+    const same = exit.uid === folder.uid && uid === folder.uid;
+    return ours && same && exit.isFile() && exit.ctimeMs <= Date.now() - SETTLED_MS;
+  } catch {
+    return false;
   }
 }
 
@@ -125,8 +139,8 @@ const isEnd = (state: unknown): state is RunCondition =>
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function isKept(value: unknown): value is Kept {
-  if (!Array.isArray(value) || value.length !== MARKS + 5) return false;
-  const [state, step, steps, device, startedAt] = value.slice(MARKS);
+  if (!Array.isArray(value) || value.length !== FIELDS) return false;
+  const [, , state, step, steps, device, startedAt] = value;
   return (
     isEnd(state) &&
     isCount(step) &&
@@ -138,8 +152,15 @@ function isKept(value: unknown): value is Kept {
   );
 }
 
-function rowOf(name: string, kept: Kept): RunRow {
-  const [state, step, steps, device, started_at] = kept.slice(MARKS) as KeptRow;
-  const over = { phase: null, seconds_left: null, supervised: false, problem: null };
-  return { name, state: state as RunCondition, step, steps, device, started_at, ...over };
-}
+const rowOf = (name: string, [, , state, step, steps, device, started_at]: Kept): RunRow => ({
+  name,
+  state,
+  step,
+  steps,
+  device,
+  started_at,
+  phase: null,
+  seconds_left: null,
+  supervised: false,
+  problem: null,
+});

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMissing } from '../../base/files/fs-errors.ts';
-import { endedRuns } from './ended.ts';
+import { type EndedRuns, endedRuns } from './ended.ts';
 import { isRun, type RunRow, type RunSummary, summarise } from './summary.ts';
 
 /** All runs below a folder: live ones first, then the newest first. */
@@ -27,16 +27,17 @@ export async function listRows(runs: string, cache: string): Promise<RunRow[]> {
   const ended = names.length === 0 ? undefined : endedRuns(runs, cache);
   const rows: RunRow[] = [];
   for (const name of names) {
-    let row = ended?.row(name);
-    const dir = join(runs, name);
-    if (row === undefined && isRun(dir)) {
-      row = await inspected(dir);
-      if (row !== undefined) ended?.keep(row);
-    }
+    const row = ended?.row(name) ?? (await readRow(join(runs, name), ended));
     if (row !== undefined) rows.push(row);
   }
   ended?.save();
   return rows.sort(byAge);
+}
+
+async function readRow(dir: string, ended: EndedRuns | undefined): Promise<RunRow | undefined> {
+  const row = isRun(dir) ? await inspected(dir) : undefined;
+  if (row !== undefined) ended?.keep(row);
+  return row;
 }
 
 /** Names of the runs below a folder; empty when there is no such folder. */

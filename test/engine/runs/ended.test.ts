@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -99,7 +100,7 @@ it('a row is taken from what was kept, not from the files', async () => {
   ended('a');
   await rows();
   const value = JSON.parse(readFileSync(file(), 'utf8'));
-  value.rows.a[7] = 5;
+  value.rows.a[3] = 5;
   writeFileSync(file(), JSON.stringify(value));
   expect((await listRows(runs, cache))[0]?.step).toBe(5);
 });
@@ -115,7 +116,20 @@ it.each([
   ],
   ['exit.json is gone', (dir: string) => rmSync(join(dir, 'exit.json'))],
   ['exit.json is damaged', (dir: string) => writeFileSync(join(dir, 'exit.json'), '{')],
-  ['plan.json is gone, so it is no run', (dir: string) => rmSync(join(dir, 'plan.json'))],
+  [
+    'exit.json is another file of the same content and times',
+    (dir: string) => {
+      renameSync(join(dir, 'exit.json'), join(dir, 'before.json'));
+      writeFileSync(join(dir, 'exit.json'), exitOf('stopped', 12));
+    },
+  ],
+  [
+    'exit.json is a link to what it was',
+    (dir: string) => {
+      renameSync(join(dir, 'exit.json'), join(dir, 'before.json'));
+      symlinkSync('before.json', join(dir, 'exit.json'));
+    },
+  ],
   ['the run is removed', (dir: string) => rmSync(dir, { recursive: true })],
   ['the run has another name', (dir: string) => renameSync(dir, join(runs, 'other'))],
   [
@@ -131,10 +145,6 @@ it.each([
       writeFileSync(join(dir, 'attempts', '2.json'), JSON.stringify(identify(process.pid)));
       rmSync(join(dir, 'exit.json'));
     },
-  ],
-  [
-    'it was just resumed, and its exit.json is still there',
-    (dir: string) => writeFileSync(join(dir, 'attempts', '2.json'), JSON.stringify(identify(process.pid))),
   ],
 ])('a change shows: %s', async (_, change) => {
   const dir = ended('a');
@@ -157,11 +167,11 @@ it.each(['', '{', '[]', 'null', '{"version":1}', '{"version":1,"runs":"elsewhere
 );
 
 it.each([
-  ['state', 6, 'live'],
-  ['step', 7, -1],
-  ['steps', 8, '9'],
-  ['device', 9, {}],
-  ['start', 10, null],
+  ['state', 2, 'live'],
+  ['step', 3, -1],
+  ['steps', 4, '9'],
+  ['device', 5, {}],
+  ['start', 6, null],
 ])('a kept row whose %s cannot be right is read again', async (_, at, value) => {
   ended('a');
   await rows();
