@@ -153,6 +153,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l node -r
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l rendezvous -r
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l no-notify
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l allow-hooks
+complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l dataset -r
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from resume' -l plain

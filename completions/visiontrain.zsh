@@ -81,7 +81,7 @@ _visiontrain() {
     attach) first=run; others=; flags="--readonly --json --plain --no-input --yes --workspace --debug --help";;
     logs) first=run; others=; flags="--follow --json --plain --no-input --yes --workspace --debug --help";;
     stop) first=run; others=; flags="--now --json --plain --no-input --yes --workspace --debug --help";;
-    resume) first=run; others=; flags="--detach --foreground --node --rendezvous --no-notify --allow-hooks --dataset --json --plain --no-input --yes --workspace --debug --help";;
+    resume) first=run; others=; flags="--detach --foreground --node --rendezvous --no-notify --allow-hooks --send-pictures --dataset --json --plain --no-input --yes --workspace --debug --help";;
     verify) first=run; others=; flags="--json --plain --no-input --yes --workspace --debug --help";;
     judge) first=run; others=; flags="--steps --strength --seeds --trigger --likeness --fit --dataset --export --detach --show --stop --json --plain --no-input --yes --workspace --debug --help";;
     sample) first=run; others=; flags="--lora --prompt --prompts --negative --step --strength --seed --steps --guidance --size --sampler --spacing --base --grid --precision --device --output --json --plain --no-input --yes --workspace --debug --help";;

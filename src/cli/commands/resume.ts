@@ -1,8 +1,6 @@
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { eventsEnd } from '../../engine/events/tail.ts';
-import { settleHooks } from '../../engine/hooks/consent.ts';
-import { readBeside } from '../../engine/run-folder/beside.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import { inspectRun } from '../../engine/runs/inspect.ts';
 import { startRun } from '../../engine/runs/start.ts';
@@ -13,6 +11,7 @@ import { helperNode, helpRun, nodesOf, withNode } from './nodes/help.ts';
 import { moveDataset } from './shared/move-dataset.ts';
 import { text, toldOf } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
+import { settleRun } from './shared/settle-run.ts';
 import { withoutQueue } from './shared/start-run.ts';
 import { ownSignals, watchRun } from './shared/watch.ts';
 
@@ -33,8 +32,7 @@ export const run: CommandRun = async ([query = ''], options, given) => {
       nextSteps: [`visiontrain run ${shellWord(`${ref.dir}/run.yaml`)}   trains the same again`],
     });
   refuseForeignFolder(ref.dir);
-  const beside = readBeside(ref.dir);
-  if (beside !== undefined) settleHooks(beside.hooks, places, options.allowHooks === true);
+  settleRun(ref.dir, options, context);
   if (!flags.json) await tellChanges(ref, context);
   const from = eventsEnd(ref.dir);
   const owner = options.foreground === true && options.detach !== true ? ownSignals(out.talk) : undefined;

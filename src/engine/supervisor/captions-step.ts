@@ -1,8 +1,6 @@
 /** The phase of a run in which captions are written, before the trainer starts and needs the card. */
 import { join } from 'node:path';
-import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { readOurs } from '../../base/files/regular-file.ts';
 import type { Places } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
@@ -16,6 +14,7 @@ import type { StepTools } from '../events/step-tools.ts';
 import { withCaptions } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { loadSpec } from '../prepare/load.ts';
+import { pendingCaptions } from '../run-folder/captions-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 
@@ -26,16 +25,13 @@ interface Input {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Most bytes of captions.json: a million images take 70 MB. */
-const MOST_BYTES = 256 << 20;
-
 /**
  * Writes the captions that the plan was made without, and the plan with them. An attempt that was ended in between finds
  * what was written and goes on. An image that cannot be captioned keeps the caption that it has without one.
  * @throws what writing captions throws
  */
 export async function captionRun(plan: Plan, input: Input, tools: StepTools): Promise<Plan> {
-  const pending = readPending(input.folder.dir);
+  const pending = pendingCaptions(input.folder.dir);
   if (pending.size === 0) return plan;
   const { folder, environment, places, env } = input;
   const dir = folder.path();
@@ -87,19 +83,4 @@ async function writtenTexts(images: Plan['data']['images'], { spec, dir, places,
     if (written !== undefined) texts.set(sha256, written.caption);
   }
   return texts;
-}
-
-function readPending(dir: string): ReadonlySet<string> {
-  const bytes = readOurs(join(dir, RUN_FILES.captions), MOST_BYTES);
-  if (bytes === undefined) return new Set();
-  try {
-    const { pending } = JSON.parse(bytes.toString('utf8')) as { pending: readonly unknown[] };
-    return new Set(pending.filter((one): one is string => typeof one === 'string'));
-  } catch (error) {
-    throw new UsageError(`${RUN_FILES.captions} in the run's folder cannot be read.`, {
-      id: 'run/unreadable-plan',
-      nextSteps: ['visiontrain run FILE   makes a new run of its run.yaml'],
-      cause: error,
-    });
-  }
 }

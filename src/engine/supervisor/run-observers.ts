@@ -66,8 +66,10 @@ async function trackersWanted(input: ObserversInput, beside: Beside | undefined)
   if (logging === undefined || logging.trackers.length === 0) return [];
   // The commands that start a run ask the person; a run folder can come from elsewhere.
   const unallowed = unallowedSpaces(logging.trackers, input.places);
-  for (const space of unallowed)
-    input.relay.add({ type: 'note', level: 'warn', text: `Nothing is sent to the Space ${space}: it is not allowed.` });
+  for (const space of unallowed) {
+    const text = `Nothing is sent to the Space ${space}: you have not allowed it (visiontrain resume NAME --send-pictures).`;
+    input.relay.add({ type: 'note', level: 'warn', text });
+  }
   const trackers = logging.trackers.filter(({ space }) => space === null || !unallowed.includes(space));
   const { trackerObservers } = await import('./trackers.ts');
   return trackerObservers({ ...logging, trackers }, input);

@@ -16,6 +16,7 @@ import { RUN_NAME } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { presetAsSets, presetOption, tellPreset } from '../shared/preset-option.ts';
+import { settleRun } from '../shared/settle-run.ts';
 import { makeRun } from '../shared/start-run.ts';
 import { showQueue } from './list.ts';
 
@@ -48,6 +49,7 @@ export const run: CommandRun = async (files, options, context) => {
   if (on === 'slurm') return asArray(there, wanted, { options, context });
   if (on !== undefined) return elsewhere(on, there, wanted, { options, context });
   const after = text(options.after) === undefined ? undefined : findRun(text(options.after) ?? '', places.runs).name;
+  for (const name of there) settleRun(join(places.runs, name), options, context);
   for (const name of there) enqueue(places.runs, name, after);
   const [first] = wanted;
   const isSweep = wanted.length > 1 && wanted.some(({ values }) => values !== undefined);

@@ -21,7 +21,7 @@ export const queueEntry: CommandEntry = {
     ['--all', 'list: what waits on other machines, too'],
     ['--dry-run', 'add: show the runs and make nothing'],
     ['--accept-license', 'add: accept the licence of what is fetched'],
-    ['--send-pictures', 'add: let the server in captions.endpoint see the pictures'],
+    ['--send-pictures', 'add: let captions.endpoint, or the Space of a tracker, see pictures'],
     ['--allow-hooks', 'add: run the commands in its hooks'],
   ],
   examples: [

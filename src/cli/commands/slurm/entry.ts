@@ -16,5 +16,5 @@ export const jobOptions: NonNullable<CommandEntry['options']> = [
   ['--slurm <key=value>', 'slurm: partition, account, time, gres … (repeatable)', 'list'],
   ['--accept-license', 'slurm, skypilot: accept the licence of what is fetched'],
   ['--allow-hooks', 'slurm, skypilot: run the commands in its hooks'],
-  ['--send-pictures', 'slurm, skypilot: let the server in captions.endpoint see the pictures'],
+  ['--send-pictures', 'slurm, skypilot: let captions.endpoint, or the Space of a tracker, see pictures'],
 ];
