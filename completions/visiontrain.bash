@@ -43,7 +43,7 @@ _visiontrain() {
   fi
   case "$command_of" in
     new) first=; others=; flags="--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help";;
-    run) first=; others=; flags="--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --dry-run --on --slurm --accept-license --send-pictures --torch --json --plain --no-input --yes --workspace --debug --help";;
+    run) first=; others=; flags="--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --send-pictures --dry-run --on --slurm --accept-license --torch --json --plain --no-input --yes --workspace --debug --help";;
     preset) actions="list save show diff rm"; first=; others=preset; flags="--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help";;
     demo) first=; others=; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
     ps) first=; others=; flags="--all --json --plain --no-input --yes --workspace --debug --help";;

@@ -61,11 +61,11 @@ complete -c visiontrain -n '__fish_seen_subcommand_from run' -l node -r
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l rendezvous -r
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l no-notify
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l allow-hooks
+complete -c visiontrain -n '__fish_seen_subcommand_from run' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l dry-run
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l on -r
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l slurm -r
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l accept-license
-complete -c visiontrain -n '__fish_seen_subcommand_from run' -l send-pictures
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l torch -r
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from run' -l plain

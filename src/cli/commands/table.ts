@@ -12,7 +12,7 @@ import { compareEntry, reportEntry } from './outcome/entries.ts';
 import { presetEntry } from './preset/entry.ts';
 import { queueEntry } from './queue/entry.ts';
 import { sampleEntry } from './sample/entry.ts';
-import type { CommandEntry } from './shared/command-entry.ts';
+import { type CommandEntry, startOptions } from './shared/command-entry.ts';
 import { jobOptions, slurmEntry } from './slurm/entry.ts';
 
 export const commands: readonly CommandEntry[] = [
@@ -49,15 +49,11 @@ export const commands: readonly CommandEntry[] = [
       ['--name <name>', 'name of the run'],
       ['--detach', 'start it and return'],
       ['--foreground', 'for batch systems: SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
-      ['--node <n>', 'for resources.nodes: which of the machines this is, from 0'],
-      ['--rendezvous <host:port>', 'for resources.nodes: where they meet, a port of machine 0'],
-      ['--no-notify', 'tell nobody of this run'],
-      ['--allow-hooks', 'run the commands in its hooks; asked once for the same commands'],
+      ...startOptions,
       ['--dry-run', 'show the whole plan and do nothing'],
       ['--on <host>', 'train on another machine, by SSH: see visiontrain hosts; or as a job: --on slurm'],
       ['--slurm <key=value>', 'with --on slurm: partition, account, time, gres … (repeatable)', 'list'],
       ['--accept-license', 'accept the licence of what is fetched'],
-      ['--send-pictures', 'let captions.endpoint, or the Space of a tracker, see pictures; asked once for each'],
       ['--torch <build>', 'this build of PyTorch instead of the one that fits'],
     ],
     examples: [
@@ -130,11 +126,7 @@ export const commands: readonly CommandEntry[] = [
     options: [
       ['--detach', 'start it and return'],
       ['--foreground', 'SIGTERM and Ctrl-C stop the run itself, with a checkpoint'],
-      ['--node <n>', 'for resources.nodes: which of the machines this is, from 0'],
-      ['--rendezvous <host:port>', 'for resources.nodes: where they meet, a port of machine 0'],
-      ['--no-notify', 'tell nobody of this run'],
-      ['--allow-hooks', 'run the commands in its hooks; asked once for the same commands'],
-      ['--send-pictures', 'let captions.endpoint, or the Space of a tracker, see pictures; asked once for each'],
+      ...startOptions,
       ['--dataset <dir>', 'where its pictures are by now, when their folder was moved'],
     ],
     load: () => import('./resume.ts'),
